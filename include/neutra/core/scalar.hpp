@@ -1,0 +1,54 @@
+/// What a number is: the scalars that are computed with, and the storage types weights may lie in.
+#pragma once
+
+#include "neutra/core/config.hpp"
+
+#include <bit>
+#include <concepts>
+#include <cstdint>
+
+namespace neutra::inline NEUTRA_ABI {
+
+/// Sizes, strides and indices: signed, so that differences and loops downwards are safe.
+using Index = std::int64_t;
+
+/// A number the library computes with: float by default, double for gradient checks.
+template <class S>
+concept Scalar = std::same_as<S, float> || std::same_as<S, double>;
+
+/// Upper half of a float: 8 exponent bits, 7 fraction bits. A storage type: converted on load and store, never computed with.
+struct bf16 {
+  std::uint16_t bits = 0;
+
+  bf16() = default;
+  /// Nearest, ties to even; NaN stays NaN (quiet), also where the fraction bits that survive would be zero.
+  explicit bf16(float value) {
+    const auto word = std::bit_cast<std::uint32_t>(value);
+    const bool nan = (word & 0x7fffffffu) > 0x7f800000u;
+    bits = static_cast<std::uint16_t>((nan ? word | 0x00400000u : word + 0x7fffu + ((word >> 16) & 1u)) >> 16);
+  }
+  explicit operator float() const { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
+  friend bool operator==(bf16, bf16) = default;
+};
+
+/// IEEE half precision as a storage type: 5 exponent bits, 10 fraction bits.
+struct f16 {
+  std::uint16_t bits = 0;
+
+  explicit operator float() const {
+    const std::uint32_t sign = (bits & 0x8000u) << 16, exponent = (bits >> 10) & 0x1fu, fraction = bits & 0x3ffu;
+    if (exponent == 0) {  // zero or subnormal: fraction * 2^-24 is exact in float
+      const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
+      return sign ? -magnitude : magnitude;
+    }
+    const std::uint32_t widened = exponent == 31 ? 0xffu : exponent + 112u;  // 112 = 127 - 15, the difference of the biases
+    return std::bit_cast<float>(sign | (widened << 23) | (fraction << 13));
+  }
+  friend bool operator==(f16, f16) = default;
+};
+
+/// Whatever may lie in memory as an element: scalars, bf16, f16 and integers.
+template <class T>
+concept Storage = Scalar<T> || std::integral<T> || std::same_as<T, bf16> || std::same_as<T, f16>;
+
+}  // namespace neutra::inline NEUTRA_ABI

@@ -1,0 +1,58 @@
+/// Sizes of a tensor, up to rank 4, row-major.
+#pragma once
+
+#include "neutra/core/error.hpp"
+#include "neutra/core/scalar.hpp"
+
+#include <array>
+#include <initializer_list>
+
+namespace neutra::inline NEUTRA_ABI {
+
+/// a * b for sizes that come from outside. Error: a negative size, or a product beyond 2^62; `what` names the thing that was sized.
+inline Index checked_product(Index a, Index b, std::string_view what) {
+  require(a >= 0 && b >= 0, what, ": sizes must not be negative, got ", a, " and ", b);
+  require(b == 0 || a <= (Index{1} << 62) / b, what, ": ", a, " x ", b, " elements are more than a machine can address");
+  return a * b;
+}
+
+/// Sizes of up to four axes, the last one contiguous. Most ops see a tensor as rows() x cols(): all leading axes together by the last.
+class Shape {
+ public:
+  static constexpr int max_rank = 4;
+
+  constexpr Shape() = default;
+  Shape(std::initializer_list<Index> sizes) {
+    require(sizes.size() <= max_rank, "Shape: at most 4 axes, got ", sizes.size());
+    for (const Index size : sizes) {
+      checked_product(size_, size, "Shape");
+      sizes_[rank_++] = size;
+      size_ *= size;
+    }
+  }
+
+  int rank() const { return rank_; }
+  Index size() const { return size_; }
+  Index operator[](int axis) const { return sizes_[axis]; }
+  Index cols() const { return rank_ == 0 ? 1 : sizes_[rank_ - 1]; }
+  Index rows() const {
+    Index rows = 1;
+    for (int axis = 0; axis + 1 < rank_; ++axis) rows *= sizes_[axis];
+    return rows;
+  }
+  friend bool operator==(const Shape&, const Shape&) = default;
+
+ private:
+  std::array<Index, max_rank> sizes_{};
+  Index size_ = 1;
+  int rank_ = 0;
+};
+
+/// "(8,64)"; "()" for a scalar.
+inline std::string to_string(const Shape& shape) {
+  std::string text = "(";
+  for (int axis = 0; axis < shape.rank(); ++axis) text += (axis ? "," : "") + std::to_string(shape[axis]);
+  return text + ")";
+}
+
+}  // namespace neutra::inline NEUTRA_ABI

@@ -1,0 +1,73 @@
+/// Owning, row-major, 64-byte aligned numbers.
+#pragma once
+
+#include "neutra/core/view.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <utility>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace neutra::inline NEUTRA_ABI {
+
+/// Plain memory of the host: what a device without memory of its own uses.
+struct Host {
+  static constexpr std::size_t alignment = 64;          // one cache line, one AVX-512 register
+  static constexpr std::size_t huge_page = 2u << 20;    // from here on ask for 2 MiB pages: first touch is about ten times faster
+
+  /// Zeroed memory. Error: none is left.
+  static void* allocate(std::size_t bytes) {
+    const std::size_t align = bytes >= huge_page ? huge_page : alignment;
+    const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + align - 1) / align * align;
+    void* memory = std::aligned_alloc(align, rounded);
+    require(memory != nullptr, "out of memory: asked for ", bytes, " bytes; use a smaller batch, model or sequence");
+#if defined(__linux__)
+    if (align == huge_page) madvise(memory, rounded, MADV_HUGEPAGE);
+#endif
+    std::memset(memory, 0, rounded);
+    return memory;
+  }
+  static void release(void* memory) noexcept { std::free(memory); }
+};
+
+/// Owning array of a Shape, row-major, zeroed, on device D. Moves; copies only where clone() says so.
+/// Shapes beyond the machine's memory are an Error before anything is touched.
+template <Storage S, class D = Host>
+class Tensor {
+ public:
+  Tensor() = default;
+  explicit Tensor(const Shape& shape)
+      : shape_(shape),
+        data_(static_cast<S*>(D::allocate(static_cast<std::size_t>(checked_product(shape.size(), sizeof(S), "Tensor"))))) {}
+
+  const Shape& shape() const { return shape_; }
+  Index size() const { return data_ ? shape_.size() : 0; }
+  bool empty() const { return size() == 0; }
+  S* data() { return data_.get(); }
+  const S* data() const { return data_.get(); }
+  View<S> view() { return {data_.get(), shape_}; }
+  View<const S> view() const { return {data_.get(), shape_}; }
+  operator View<S>() { return view(); }
+  operator View<const S>() const { return view(); }
+
+  Tensor clone() const {
+    Tensor copy(shape_);
+    std::copy_n(data(), shape_.size(), copy.data());
+    return copy;
+  }
+
+ private:
+  struct Release {
+    void operator()(S* memory) const noexcept { D::release(memory); }
+  };
+  Shape shape_;
+  std::unique_ptr<S[], Release> data_;
+};
+
+}  // namespace neutra::inline NEUTRA_ABI

@@ -1,0 +1,30 @@
+/// Lists of types, by which tests, benchmarks and programs reach every member of a policy family.
+#pragma once
+
+#include "neutra/core/config.hpp"
+
+#include <cstddef>
+
+namespace neutra::inline NEUTRA_ABI {
+
+template <class... T>
+struct Types {
+  static constexpr std::size_t size = sizeof...(T);
+};
+
+namespace detail {
+template <class A, class B> struct Joined;
+template <class... A, class... B> struct Joined<Types<A...>, Types<B...>> { using type = Types<A..., B...>; };
+}  // namespace detail
+
+/// The members of two lists, in order.
+template <class A, class B>
+using Joined = typename detail::Joined<A, B>::type;
+
+/// Calls f.template operator()<T>() for each T of the list:   for_each_type(gate::All{}, [&]<class G>() { ... });
+template <class... T, class F>
+constexpr void for_each_type(Types<T...>, F&& f) {
+  (f.template operator()<T>(), ...);
+}
+
+}  // namespace neutra::inline NEUTRA_ABI

@@ -1,0 +1,42 @@
+/// A non-owning window onto rows of numbers.
+#pragma once
+
+#include "neutra/core/shape.hpp"
+
+#include <type_traits>
+
+namespace neutra::inline NEUTRA_ABI {
+
+/// Pointer, shape and row stride (elements between the starts of two rows; cols() unless the view is a part of wider rows).
+/// Owns nothing and is passed by value. View<S> converts to View<const S>.
+template <class S>
+struct View {
+  S* data = nullptr;
+  Shape shape;
+  Index stride = 0;
+
+  View() = default;
+  View(S* first, const Shape& sizes) : data(first), shape(sizes), stride(sizes.cols()) {}
+  View(S* first, const Shape& sizes, Index row_stride) : data(first), shape(sizes), stride(row_stride) {}
+  operator View<const S>() const requires(!std::is_const_v<S>) { return {data, shape, stride}; }
+
+  NEUTRA_HD Index rows() const { return shape.rows(); }
+  NEUTRA_HD Index cols() const { return shape.cols(); }
+  NEUTRA_HD Index size() const { return shape.size(); }
+  NEUTRA_HD S* row(Index n) const { return data + n * stride; }
+  NEUTRA_HD S& operator()(Index n, Index c) const { return data[n * stride + c]; }
+
+  /// Rows first .. first + count - 1 of this view, as (count, cols).
+  View slice(Index first, Index count) const { return {row(first), Shape{count, cols()}, stride}; }
+};
+
+/// Writes into memory that already holds a value either replace it or add to it; the tape decides which (see Tape).
+template <class S>
+struct Into {
+  View<S> view;
+  bool add = false;
+
+  explicit operator bool() const { return view.data != nullptr || view.size() == 0; }
+};
+
+}  // namespace neutra::inline NEUTRA_ABI
