@@ -1,0 +1,87 @@
+/// The results as a text table for a terminal of 120 columns.
+#pragma once
+
+#include "neutra/train/numbers.hpp"
+#include "neutra/train/summary.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+namespace detail {
+
+/// Columns a text takes: characters, not bytes.
+inline std::size_t text_width(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+inline std::string pad_left(std::string_view text, std::size_t width) {
+  return std::string(width - std::min(width, text_width(text)), ' ').append(text);
+}
+inline std::string pad_right(std::string_view text, std::size_t width) {
+  return std::string(text) + std::string(width - std::min(width, text_width(text)), ' ');
+}
+
+/// "0.126 0.003": the mean and its standard error, if it has one.
+inline std::string with_error(const Mean& m) { return fixed(m.value, 3) + " " + (m.error ? fixed(*m.error, 3) : std::string(5, ' ')); }
+
+using Cells = std::array<std::string, 10>;  // rate, seeds, original, target, forgetting, learning, at vanilla, gates, extra, speed
+
+inline Cells cells(const Line& line) {
+  const auto pair = [](const Mean& before, const Mean& after) { return fixed(before.value, 3) + " " + fixed(after.value, 3); };
+  return {concat(line.lr) + (line.chosen_here ? "*" : " "),
+          concat(line.runs.size()),
+          pair(line.original_before, line.original_after),
+          pair(line.target_before, line.target_after),
+          with_error(line.forgetting),
+          with_error(line.learning),
+          line.forgetting_at_vanilla ? with_error(*line.forgetting_at_vanilla) : "-      ",
+          line.gate_open ? percent(line.gate_open->original.value) + "/" + percent(line.gate_open->target.value) : "-",
+          line.extra_weights.value > 0 ? short_count(line.extra_weights.value) : "-",
+          short_count(line.tokens_per_second.value)};
+}
+
+}  // namespace detail
+
+/// One line per method (see summarise), a heading of two lines and notes. All but a label that is longer than its column fits 120 columns;
+/// such a label stands on a line of its own. Without rows: a sentence that says so.
+inline std::string table(const Results& results) {
+  const auto lines = summarise(results);
+  if (lines.empty()) return "No runs yet: the results have no rows.\n";
+  const detail::Cells above{"", "", "original", "target", "forgetting", "learning", "forgetting", "open %", "extra", "tokens"};
+  const detail::Cells below{"rate ", "n", "before after", "before after", "mean  s.e.", "mean  s.e.", "at adapter's", "orig/targ", "weights", "/s"};
+  std::vector<detail::Cells> body{above, below};
+  for (const Line& line : lines) body.push_back(detail::cells(line));
+
+  std::array<std::size_t, 10> widths{};
+  std::size_t used = 0;
+  for (std::size_t c = 0; c < widths.size(); ++c) {
+    for (const auto& row : body) widths[c] = std::max(widths[c], detail::text_width(row[c]));
+    used += widths[c] + 1 + (c == 0);
+  }
+  const std::size_t room = used < 110 ? 120 - used : 10;
+  std::size_t label_width = 6;
+  for (const Line& line : lines)
+    if (detail::text_width(line.label) <= room) label_width = std::max(label_width, detail::text_width(line.label));
+
+  std::string text;
+  for (std::size_t r = 0; r < body.size(); ++r) {
+    const std::string label = r == 0 ? "" : r == 1 ? "method" : lines[r - 2].label;
+    const bool fits = detail::text_width(label) <= label_width;
+    std::string out = fits ? detail::pad_right(label, label_width) : label + "\n" + std::string(label_width, ' ');
+    for (std::size_t c = 0; c < widths.size(); ++c) out += (c == 0 ? "  " : " ") + detail::pad_left(body[r][c], widths[c]);
+    text += out.erase(out.find_last_not_of(' ') + 1) + "\n";
+  }
+  text +=
+      "Bits per byte; means over n seeds, s.e. the standard error. \"At adapter's\": forgetting where a method's curve over rates\n"
+      "reaches the vanilla adapter's learning. An order is claimed only where a difference exceeds twice its standard error.\n";
+  if (std::any_of(lines.begin(), lines.end(), [](const Line& line) { return line.chosen_here; }))
+    text += "* the best of several rates on the text reported here, because the results record no choice made on another text.\n";
+  return text;
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::train

@@ -1,0 +1,152 @@
+// The table's numbers, computed by hand from the sample study, and its form.
+#include "neutra/train/table.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/train/sample.hpp"
+
+#include <sstream>
+
+using namespace neutra;
+
+namespace {
+
+const train::Line& line(const std::vector<train::Line>& lines, std::string_view label) {
+  for (const auto& l : lines)
+    if (l.label == label) return l;
+  FAIL("no line " << label);
+  return lines.front();
+}
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string l; std::getline(in, l);) lines.push_back(l);
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("mean and standard error") {
+  const auto m = train::mean({1, 2, 6});  // deviations -2 -1 3: variance 14/2 = 7, error sqrt(7/3)
+  CHECK(m.value == Approx(3));
+  CHECK(*m.error == Approx(1.527525));
+  CHECK_FALSE(train::mean({4}).error);
+  CHECK_THROWS_AS(train::mean({}), Error);
+}
+
+TEST_CASE("lines are means over the seeds of the chosen rate") {
+  const auto lines = train::summarise(sample::results());
+  REQUIRE(lines.size() == 3);
+  const auto& neutral = line(lines, "neutral");
+  CHECK(neutral.lr == 0.002);
+  CHECK_FALSE(neutral.chosen_here);
+  CHECK(neutral.runs.size() == 2);
+  CHECK(neutral.curve.size() == 4);
+  CHECK(neutral.forgetting.value == Approx(0.07));
+  CHECK(*neutral.forgetting.error == Approx(0.01));  // |0.08 - 0.06| / 2
+  CHECK(neutral.learning.value == Approx(3.0));
+  CHECK(neutral.target_after.value == Approx(2.0));
+  CHECK(neutral.original_after.value == Approx(2.07));
+  CHECK(neutral.gate_open->original.value == Approx(0.5));
+  CHECK(neutral.residue_ratio_by_layer->target == std::vector<double>{0.5, 0.25});
+  CHECK_FALSE(line(lines, "finetune").gate_open);
+  CHECK_FALSE(line(lines, "finetune").forgetting.error);
+}
+
+TEST_CASE("forgetting is read at the vanilla adapter's learning, where every seed's curve brackets it") {
+  const auto lines = train::summarise(sample::results());
+  // the adapter learns 2.8, halfway between 2.6 and 3.0: seed 1 has (0.02 + 0.06)/2 = 0.04, seed 2 has 0.06
+  const auto& at = line(lines, "neutral").forgetting_at_vanilla;
+  REQUIRE(at);
+  CHECK(at->value == Approx(0.05));
+  CHECK(*at->error == Approx(0.01));
+  CHECK(line(lines, "adapter").forgetting_at_vanilla->value == Approx(0.22));
+  CHECK_FALSE(line(lines, "finetune").forgetting_at_vanilla);
+
+  auto partly = sample::results();
+  partly.rows[0].target.after = 2.1;  // seed 1 now learns 2.9 and 3.0
+  CHECK_FALSE(line(train::summarise(partly), "neutral").forgetting_at_vanilla);
+  auto without = sample::results();
+  std::erase_if(without.rows, [](const auto& row) { return row.method == "adapter"; });
+  CHECK_FALSE(line(train::summarise(without), "neutral").forgetting_at_vanilla);
+}
+
+TEST_CASE("a curve that turns back gives the least forgetting of its passes") {
+  std::vector<train::Row> curve{sample::neutral(1, 1, 0.1, 1.0), sample::neutral(2, 1, 0.3, 2.0), sample::neutral(3, 1, 0.9, 1.0)};
+  CHECK(*train::forgetting_at(curve, 1.5) == Approx(0.2));
+  CHECK(*train::forgetting_at(curve, 2.0) == Approx(0.3));
+  CHECK(*train::forgetting_at(curve, 1.0) == Approx(0.1));
+  CHECK_FALSE(train::forgetting_at(curve, 2.01));
+  CHECK_FALSE(train::forgetting_at(curve, 0.99));
+  CHECK_FALSE(train::forgetting_at({curve[0]}, 1.0));
+  curve[1].target.after = curve[0].target.after;  // equal learning: no division by zero
+  CHECK(*train::forgetting_at({curve[0], curve[1]}, 1.0) == Approx(0.1));
+}
+
+TEST_CASE("labels name what differs, and the vanilla adapter of the same share is the yardstick") {
+  auto results = sample::results();
+  results.rows.push_back(sample::neutral(0.002, 1, 0.1, 3.1, 0.01));
+  auto other = sample::adapter(0.002, 1, 0.9, 2.9);
+  other.share = 0;
+  results.rows.push_back(other);
+  const auto lines = train::summarise(results);
+  REQUIRE(lines.size() == 5);
+  CHECK(line(lines, "neutral, alpha 0.1").runs.size() == 2);
+  CHECK(line(lines, "neutral, alpha 0.01").runs.size() == 1);
+  CHECK(line(lines, "adapter, share 0").forgetting.value == Approx(0.9));
+  CHECK(line(lines, "neutral, alpha 0.1").forgetting_at_vanilla->value == Approx(0.05));
+}
+
+TEST_CASE("without a recorded choice the rate with the most seeds is reported, or the best one is marked") {
+  auto results = sample::results();
+  results.config.erase("chosen_lr");
+  CHECK(line(train::summarise(results), "neutral").lr == 0.002);  // 2.0 after, against 2.4
+  CHECK(line(train::summarise(results), "neutral").chosen_here);
+  CHECK(train::table(results).find("0.002*") != std::string::npos);
+  CHECK(train::table(sample::results()).find('*') == std::string::npos);
+  results.rows.push_back(sample::neutral(0.001, 3, 0.03, 2.6));
+  CHECK(line(train::summarise(results), "neutral").lr == 0.001);
+  CHECK_FALSE(line(train::summarise(results), "neutral").chosen_here);
+  results.config["chosen_lr"] = {{"neutral", 0.5}};  // a rate that was not run
+  CHECK(line(train::summarise(results), "neutral").lr == 0.001);
+}
+
+TEST_CASE("the table is aligned, complete and fits 120 columns") {
+  auto results = sample::results();
+  results.rows.push_back(sample::row("a method with an unusually long name that fits no column at all", 1.25e-05, 1, 123.456, -45.678));
+  const std::string text = train::table(results);
+  const auto lines = split(text);
+  for (const auto& l : lines) CHECK(l.size() <= 120);
+  CHECK(text.find("\nneutral") < text.find("\nadapter"));
+  const auto neutral = *std::find_if(lines.begin(), lines.end(), [](const auto& l) { return l.starts_with("neutral"); });
+  for (const char* part : {"0.002", " 2 ", "2.000 2.070", "5.000 2.000", "0.070 0.010", "3.000 0.000", "0.050 0.010", "50/90", "600k", "12.5k"})
+    CHECK(neutral.find(part) != std::string::npos);
+  const auto adapter = *std::find_if(lines.begin(), lines.end(), [](const auto& l) { return l.starts_with("adapter"); });
+  CHECK(adapter.find("2.000 2.220") == neutral.find("2.000 2.070"));  // one under the other
+  CHECK(adapter.size() == neutral.size());
+  CHECK(text.find("no column at all\n") != std::string::npos);  // on a line of its own
+  CHECK(train::table({}) == "No runs yet: the results have no rows.\n");
+}
+
+TEST_CASE("numbers for people") {
+  CHECK(train::fixed(-0.0001, 3) == "0.000");
+  CHECK(train::fixed(-0.0006, 3) == "-0.001");
+  CHECK(train::fixed(1e300, 1).size() == 303);
+  CHECK(train::short_count(0) == "0");
+  CHECK(train::short_count(999) == "999");
+  CHECK(train::short_count(999.6) == "1.00k");
+  CHECK(train::short_count(12345) == "12.3k");
+  CHECK(train::short_count(99960) == "100k");
+  CHECK(train::short_count(2999999) == "3.00M");
+  CHECK(train::percent(0) == "0");
+  CHECK(train::percent(1) == "100");
+  CHECK(train::percent(0.0004) == "<0.1");
+  CHECK(train::percent(0.002) == "0.2");
+  CHECK(train::percent(0.9999) == ">99.9");
+  CHECK(train::percent(0.694) == "69");
+  CHECK(train::clock_time(7.4) == "0:07");
+  CHECK(train::clock_time(59.6) == "1:00");
+  CHECK(train::clock_time(754) == "12:34");
+  CHECK(train::clock_time(3723) == "1:02:03");
+  CHECK(train::clock_time(-1) == "0:00");
+}
