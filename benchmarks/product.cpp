@@ -1,0 +1,138 @@
+// How much of the machine's multiply-add peak do products reach?      ./product [--threads N] [--quick] [--double]
+//
+// The peak is a burst of fused multiply-adds in registers, timed in alternation with the product itself, because clocks drift and machines are shared.
+// nt: y = x W^T      nn: dx = dy W      tn: dW = dy^T x      "packed": b in panels beforehand; otherwise making them is part of the time.
+#include "neutra/backend/cpu/product.hpp"
+#include "neutra/core/random.hpp"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <vector>
+
+using namespace neutra;
+
+namespace {
+
+double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+/// Multiply-adds per second of all threads: 16 independent chains, more than the units' latency times their number.
+template <class S>
+double peak_rate(int threads) {
+  constexpr int chains = cpu::Tile<S>::rows == 14 ? 16 : 8, rounds = 20000;
+  const double start = seconds();
+#pragma omp parallel num_threads(threads)
+  {
+    xsimd::batch<S> sum[chains], a(S(0.5)), b(S(0.25));
+#pragma GCC unroll 16
+    for (int i = 0; i < chains; ++i) sum[i] = xsimd::batch<S>(S(i));
+    for (int round = 0; round < rounds; ++round) {
+#pragma GCC unroll 16
+      for (int i = 0; i < chains; ++i) cpu::detail::multiply_add<S>(sum[i], a, b);
+    }
+    S kept[xsimd::batch<S>::size];
+#pragma GCC unroll 16
+    for (int i = 0; i < chains; ++i) {
+      sum[i].store_unaligned(kept);
+      asm volatile("" : : "r"(kept) : "memory");
+    }
+  }
+  return double(rounds) * chains * double(xsimd::batch<S>::size) * threads / (seconds() - start);
+}
+
+struct Sizes {
+  Index m, n, k;
+};
+
+struct Options {
+  int threads = 1;
+  bool quick = false, twice = false;
+};
+
+template <class S>
+Tensor<S> filled(Index rows, Index cols) {
+  Tensor<S> t(Shape{rows, cols});
+  const Philox random(1, "benchmark");
+  for (Index i = 0; i < t.size(); ++i) t.data()[i] = static_cast<S>(random.uniform(0, static_cast<std::uint64_t>(i % 4099)) - 0.5);
+  return t;
+}
+
+/// Share of the peak, the median over rounds in which burst and product take turns.
+template <class S, class F>
+double share_of_peak(const Options& options, double work, const F& multiply) {
+  multiply();
+  std::vector<double> peaks, rates;
+  double total = 0;
+  const double enough = options.quick ? 0.02 : 0.3;
+  while (total < enough || rates.size() < 5) {
+    peaks.push_back(peak_rate<S>(options.threads));
+    const double start = seconds();
+    multiply();
+    const double time = seconds() - start;
+    rates.push_back(work / time);
+    total += time;
+  }
+  return 100 * median(rates) / median(peaks);
+}
+
+template <class S>
+void run(const Options& options) {
+  std::vector<Sizes> sizes;
+  for (const Index m : {256, 1024, 4096}) {
+    for (const auto& [n, k] : {std::pair<Index, Index>{256, 256}, {768, 256}, {256, 768}, {512, 512}, {1536, 512}, {512, 1536}, {1024, 1024}, {2816, 1024}, {8192, 512}, {32000, 288}}) {
+      if (!options.quick || m * n * k < Index{1} << 31) sizes.push_back({m, n, k});
+    }
+  }
+  std::printf("%s, %d thread(s), peak %.0f GFLOP/s; %% of peak\n%6s %6s %6s %8s %8s %8s %8s %8s\n", sizeof(S) == 4 ? "float" : "double", options.threads,
+              2e-9 * peak_rate<S>(options.threads), "M", "N", "K", "nt", "nt pack", "nn", "nn pack", "tn pack");
+  std::vector<double> columns[5];
+  for (const auto [m, n, k] : sizes) {
+    const auto x = filled<S>(m, k), w = filled<S>(n, k), dy = filled<S>(m, n);
+    Tensor<S> y(Shape{m, n}), dx(Shape{m, k}), dw(Shape{n, k});
+    const cpu::Packed<S> forward(Operand<S>{w, true}), backward(Operand<S>{w});
+    const double work = double(m) * double(n) * double(k);
+    const double row[5] = {
+        share_of_peak<S>(options, work, [&] { cpu::product<S>({x}, forward, {y}); }),
+        share_of_peak<S>(options, work, [&] { cpu::product<S>({x}, Operand<S>{w, true}, {y}); }),
+        share_of_peak<S>(options, work, [&] { cpu::product<S>({dy}, backward, {dx}); }),
+        share_of_peak<S>(options, work, [&] { cpu::product<S>({dy}, Operand<S>{w}, {dx}); }),
+        share_of_peak<S>(options, work, [&] { cpu::product<S>({dy, true}, Operand<S>{x}, {dw}); }),
+    };
+    std::printf("%6d %6d %6d", int(m), int(n), int(k));
+    for (int i = 0; i < 5; ++i) {
+      std::printf(" %8.0f", row[i]);
+      columns[i].push_back(row[i]);
+    }
+    std::printf("\n");
+    std::fflush(stdout);
+  }
+  std::printf("%20s", "median");
+  for (const auto& column : columns) std::printf(" %8.0f", median(column));
+  std::printf("\n%20s", "least");
+  for (const auto& column : columns) std::printf(" %8.0f", *std::min_element(column.begin(), column.end()));
+  std::printf("\n");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--quick") options.quick = true;
+    else if (word == "--double") options.twice = true;
+    else if (word == "--threads" && i + 1 < argc) options.threads = std::max(1, std::atoi(argv[++i]));
+    else return std::fprintf(stderr, "usage: %s [--threads N] [--quick] [--double]\n", argv[0]), 2;
+  }
+  omp_set_num_threads(options.threads);
+  options.twice ? run<double>(options) : run<float>(options);
+}

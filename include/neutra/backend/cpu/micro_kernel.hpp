@@ -1,0 +1,165 @@
+/// The innermost loop of all products: one tile of c, held in registers while k runs over one block of the sum.
+#pragma once
+
+#include "neutra/core/scalar.hpp"
+
+#include <xsimd/xsimd.hpp>
+
+#include <array>
+#include <utility>
+
+namespace neutra::inline NEUTRA_ABI::cpu {
+
+/// The shape of a register tile: rows x (vectors of `lanes` numbers), and how many steps of k one block of a sum has at most.
+/// 32 registers hold 14 x 2 sums, two vectors of b and two broadcasts of a; 16 hold 6 x 2 with fused multiply-add, 4 x 2 where the product needs
+/// a register of its own. A tile's rows of a (14 x 2 KiB) stay in the first-level cache while panels of b stream past.
+template <Scalar S>
+struct Tile {
+#if defined(__AVX512F__) || defined(__aarch64__)
+  static constexpr int rows = 14;
+#elif defined(__FMA__)
+  static constexpr int rows = 6;
+#else
+  static constexpr int rows = 4;
+#endif
+  static constexpr int vectors = 2;
+  static constexpr int lanes = static_cast<int>(xsimd::batch<S>::size);
+  static constexpr int width = vectors * lanes;
+  static constexpr Index depth = 2048 / sizeof(S);
+};
+
+/// What one tile reads and writes. Strides are in elements.
+template <Scalar S>
+struct TileTask {
+  Index depth;                // steps of k
+  const S* a;                 // element (i, k) at a[i * a_row + k * a_step]
+  Index a_row, a_step;        //
+  const S* b;                 // element (k, j) at b[k * width + j]
+  S* c;                       // element (i, j) at c[i * c_row + j * c_column]
+  Index c_row, c_column;      //
+  const S* addend = nullptr;  // laid out as c; none where null
+  Index addend_row = 0, addend_column = 0;
+  bool add = false;           // c += rather than c =
+  int columns = 0;            // of the tile's width, how many exist in c
+  const S* soon = nullptr;    // prefetched at soon + k * soon_step: what the next tile will read
+  Index soon_step = 0;
+};
+
+namespace detail {
+
+/// sum += a * b, rounded once where the machine can.
+template <Scalar S>
+inline void multiply_add(xsimd::batch<S>& sum, const xsimd::batch<S>& a, const xsimd::batch<S>& b) {
+#if defined(__AVX512F__)
+  // As an intrinsic, g++ 12 spills a vector of b in every step of the 14 x 2 tile: 66 % of peak instead of 90 %.
+  if constexpr (sizeof(S) == 4) {
+    asm("vfmadd231ps %2, %1, %0" : "+v"(sum.data) : "v"(a.data), "v"(b.data));
+  } else {
+    asm("vfmadd231pd %2, %1, %0" : "+v"(sum.data) : "v"(a.data), "v"(b.data));
+  }
+#else
+  sum = xsimd::fma(a, b, sum);
+#endif
+}
+
+/// The sums of R rows by V vectors over one block of k, each a chain of multiply_add from zero in the order of k.
+template <Scalar S, int R, int V>
+inline void sum_block(const TileTask<S>& t, xsimd::batch<S> (&sum)[R][V]) {
+  using Vector = xsimd::batch<S>;
+  constexpr int half = (R + 1) / 2;
+  const char* low = reinterpret_cast<const char*>(t.a);
+  Index stride = t.a_row * Index{sizeof(S)}, stride3 = 3 * stride, stride5 = 5 * stride;
+  const char* high = low + half * stride;
+  const Index step = t.a_step * Index{sizeof(S)};
+  const S* b = t.b;
+  const S* soon = t.soon;
+  for (Index k = t.depth; k > 0; --k) {
+    // Two bases and three strides reach 14 rows by addressing modes alone; unless they are opaque the compiler keeps 14 pointers and spills them.
+    asm("" : "+r"(low), "+r"(high), "+r"(stride), "+r"(stride3), "+r"(stride5));
+    const Index offset[7] = {0, stride, 2 * stride, stride3, 4 * stride, stride5, 2 * stride3};
+    Vector right[V];
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) {
+      right[v] = Vector::load_unaligned(b + v * Tile<S>::lanes);
+      __builtin_prefetch(b + 16 * Tile<S>::width + v * Tile<S>::lanes);
+    }
+    __builtin_prefetch(soon);
+#pragma GCC unroll 14
+    for (int r = 0; r < R; ++r) {
+      const Vector left(*reinterpret_cast<const S*>((r < half ? low : high) + offset[r < half ? r : r - half]));
+#pragma GCC unroll 2
+      for (int v = 0; v < V; ++v) multiply_add(sum[r][v], left, right[v]);
+    }
+    low += step;
+    high += step;
+    b += Tile<S>::width;
+    soon += t.soon_step;
+  }
+}
+
+template <Scalar S, int R, int V>
+void multiply_tile(const TileTask<S>& t) {
+  using Vector = xsimd::batch<S>;
+  constexpr int lanes = Tile<S>::lanes;
+  if (t.c_column == 1) {
+    for (int r = 0; r < R; ++r) {
+      __builtin_prefetch(t.c + r * t.c_row, 1);
+      __builtin_prefetch(t.c + r * t.c_row + t.columns - 1, 1);
+    }
+  }
+  Vector sum[R][V];
+#pragma GCC unroll 14
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) sum[r][v] = Vector(S(0));
+  }
+  sum_block<S, R, V>(t, sum);
+  if (t.columns == V * lanes && t.c_column == 1) {
+#pragma GCC unroll 14
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+      for (int v = 0; v < V; ++v) {
+        S* c = t.c + r * t.c_row + v * lanes;
+        Vector x = sum[r][v];
+        if (t.add) x = Vector::load_unaligned(c) + x;
+        if (t.addend) x = x + Vector::load_unaligned(t.addend + r * t.addend_row + v * lanes);
+        x.store_unaligned(c);
+      }
+    }
+    return;
+  }
+  S kept[R][V * lanes];
+#pragma GCC unroll 14
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) sum[r][v].store_unaligned(kept[r] + v * lanes);
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int j = 0; j < t.columns; ++j) {
+      S& c = t.c[r * t.c_row + j * t.c_column];
+      S x = kept[r][j];
+      if (t.add) x = c + x;
+      if (t.addend) x = x + t.addend[r * t.addend_row + j * t.addend_column];
+      c = x;
+    }
+  }
+}
+
+template <Scalar S, int V, int... R>
+constexpr auto tiles_of(std::integer_sequence<int, R...>) {
+  return std::array<void (*)(const TileTask<S>&), sizeof...(R)>{&multiply_tile<S, R + 1, V>...};
+}
+
+}  // namespace detail
+
+/// Computes one tile of `rows` rows, 1 .. Tile<S>::rows, and 1 .. Tile<S>::width columns.
+/// An element's value depends on its row of a, its column of b, depth and what c and addend hold; not on rows, columns or its place in the tile.
+template <Scalar S>
+void multiply_tile(int rows, const TileTask<S>& task) {
+  using Counts = std::make_integer_sequence<int, Tile<S>::rows>;
+  static constexpr auto narrow = detail::tiles_of<S, 1>(Counts{}), wide = detail::tiles_of<S, 2>(Counts{});
+  NEUTRA_ASSERT(rows >= 1 && rows <= Tile<S>::rows && task.columns >= 1 && task.columns <= Tile<S>::width);
+  (task.columns <= Tile<S>::lanes ? narrow : wide)[static_cast<std::size_t>(rows - 1)](task);
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::cpu

@@ -1,0 +1,159 @@
+/// The right operand of a product, laid out in the order in which the micro-kernel reads it.
+#pragma once
+
+#include "neutra/backend/backend.hpp"
+#include "neutra/backend/cpu/micro_kernel.hpp"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace neutra::inline NEUTRA_ABI::cpu {
+
+namespace detail {
+
+/// How the K steps of a sum are cut into blocks of at most Tile::depth, near equal: a function of K alone, as every element's bits are.
+template <Scalar S>
+struct Blocks {
+  Index steps;
+  Index count = (steps + Tile<S>::depth - 1) / Tile<S>::depth;
+
+  Index begin(Index block) const { return steps * block / count; }
+};
+
+/// L vectors of L numbers, swapped with their transpose in log2(L) rounds of L/2 exchanges of halves, quarters, ...
+template <Scalar S, int L>
+struct Square {
+  using Vector [[gnu::vector_size(L * sizeof(S))]] = S;
+  Vector row[L];
+
+  template <int Half>
+  void exchange() {
+    if constexpr (Half > 0) {
+#pragma GCC unroll 16
+      for (int i = 0; i < L; ++i) {
+        if ((i & Half) == 0) swap_halves<Half>(row[i], row[i + Half], std::make_integer_sequence<int, L>{});
+      }
+      exchange<Half / 2>();
+    }
+  }
+
+ private:
+  template <int Half, int... I>
+  static void swap_halves(Vector& x, Vector& y, std::integer_sequence<int, I...>) {
+    const Vector low = __builtin_shufflevector(x, y, ((I & Half) ? L + I - Half : I)...);
+    y = __builtin_shufflevector(x, y, ((I & Half) ? L + I : I + Half)...);
+    x = low;
+  }
+};
+
+/// out[k * out_step + j] = from[j * from_row + k] for j, k < L: one load per row instead of one per number.
+template <Scalar S, int L>
+void transpose_square(const S* from, Index from_row, S* out, Index out_step) {
+  Square<S, L> square;
+#pragma GCC unroll 16
+  for (int j = 0; j < L; ++j) std::memcpy(&square.row[j], from + j * from_row, sizeof square.row[j]);
+  square.template exchange<L / 2>();
+#pragma GCC unroll 16
+  for (int k = 0; k < L; ++k) std::memcpy(out + k * out_step, &square.row[k], sizeof square.row[k]);
+}
+
+/// out[k * width + j] = from[j * from_row + k] for j < columns, 0 for the columns up to the panel's width.
+template <Scalar S>
+void pack_transposed(const S* from, Index from_row, Index depth, Index columns, S* out) {
+  constexpr Index lanes = Tile<S>::lanes, width = Tile<S>::width;
+  if (columns < width) std::fill_n(out, depth * width, S(0));
+  for (Index j = 0; j < columns; j += lanes) {
+    const Index whole = j + lanes <= columns ? depth / lanes * lanes : 0;
+    for (Index k = 0; k < whole; k += lanes) transpose_square<S, Tile<S>::lanes>(from + j * from_row + k, from_row, out + k * width + j, width);
+    for (Index i = j; i < std::min(j + lanes, columns); ++i) {
+      for (Index k = whole; k < depth; ++k) out[k * width + i] = from[i * from_row + k];
+    }
+  }
+}
+
+/// The same for a matrix whose rows run along the panels: out[panel * depth * width + k * width + j] = from[k * from_row + panel * width + j].
+/// Row after row over several panels, so that each page of the source is visited once.
+template <Scalar S>
+void pack_rows(const S* from, Index from_row, Index depth, Index columns, S* out) {
+  constexpr Index width = Tile<S>::width;
+  for (Index k = 0; k < depth; ++k) {
+    const S* row = from + k * from_row;
+    Index j = 0;
+    for (S* to = out + k * width; j + width <= columns; j += width, to += depth * width) std::memcpy(to, row + j, width * sizeof(S));
+    if (j == columns) continue;
+    S* to = out + j * depth + k * width;
+    std::fill_n(std::copy(row + j, row + columns, to), width - (columns - j), S(0));
+  }
+}
+
+/// f(task) for each task below count, on that many threads; 1 means here and without a team, as inside a parallel region of the caller.
+template <class F>
+void share(int threads, Index count, const F& f) {
+  if (threads == 1) {
+    for (Index task = 0; task < count; ++task) f(task);
+    return;
+  }
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+  for (Index task = 0; task < count; ++task) f(task);
+}
+
+/// How many threads work of that many elementary steps is worth: below `least` a fork costs more than it saves.
+inline int threads_for(Index steps, Index least) { return steps < least || omp_in_parallel() ? 1 : omp_get_max_threads(); }
+
+/// Columns first .. first + columns - 1 of an operand (K,N) into the layout of Panels.
+template <Scalar S>
+void pack_columns(const Operand<S>& b, Index first, Index columns, S* out) {
+  constexpr Index width = Tile<S>::width, strip = 8 * width;
+  const Blocks<S> blocks{b.rows()};
+  const Index strips = (columns + strip - 1) / strip, padded = (columns + width - 1) / width * width;
+  share(threads_for(b.rows() * columns, 32768), blocks.count * strips, [&](Index task) {
+    const Index block = task / strips, from = task % strips * strip, to = std::min(columns, from + strip);
+    const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
+    S* panels = out + k * padded + from * depth;
+    if (!b.transposed) {
+      pack_rows(b.view.row(k) + first + from, b.view.stride, depth, to - from, panels);
+      return;
+    }
+    for (Index j = from; j < to; j += width) {
+      pack_transposed(b.view.row(first + j) + k, b.view.stride, depth, std::min(width, to - j), panels + (j - from) * depth);
+    }
+  });
+}
+
+/// Packed columns: for each block of k, for each panel of Tile::width columns, for each k, the panel's numbers (zero beyond the last column).
+template <Scalar S>
+struct Panels {
+  const S* data = nullptr;
+  Index columns = 0;
+
+  Index count() const { return (columns + Tile<S>::width - 1) / Tile<S>::width; }
+  const S* panel(Index n, Index k, Index depth) const { return data + (k * count() + n * depth) * Tile<S>::width; }
+};
+
+}  // namespace detail
+
+/// An operand b (K,N) in panels, made once for a matrix that many products share; the bits of a product do not depend on whether b was packed before.
+template <Scalar S>
+class Packed {
+ public:
+  Packed() = default;
+  explicit Packed(const Operand<S>& b) : rows_(b.rows()), cols_(b.cols()) {
+    const Index padded = (cols_ + Tile<S>::width - 1) / Tile<S>::width * Tile<S>::width;
+    panels_ = Tensor<S>(Shape{rows_, padded});
+    detail::pack_columns(b, Index{0}, cols_, panels_.data());
+  }
+
+  Index rows() const { return rows_; }
+  Index cols() const { return cols_; }
+  bool empty() const { return panels_.empty(); }
+  detail::Panels<S> panels() const { return {panels_.data(), cols_}; }
+
+ private:
+  Tensor<S> panels_;
+  Index rows_ = 0, cols_ = 0;
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::cpu
