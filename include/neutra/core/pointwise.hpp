@@ -17,4 +17,36 @@ concept Pointwise = std::copyable<F> && requires(const F& function, float x) {
   { function.df(x, x) } -> std::same_as<float>;
 };
 
+/// What a penalty on a residue may know of one token: channel sums of the residue r and of the output y it joins, and the number of channels d.
+template <class S>
+struct RowSums {
+  S absolute;  // sum |r|
+  S square;    // sum r^2
+  S joined;    // sum y^2
+  S channels;  // d
+};
+
+/// Slopes of such a function; y is held constant.
+template <class S>
+struct RowSlopes {
+  S absolute;  // by sum |r|
+  S square;    // by sum r^2
+};
+
+/// A differentiable function of the channel sums of a token: f(sums), and df(sums), finite also where r = 0.
+template <class F>
+concept RowFunction = std::copyable<F> && requires(const F& function, RowSums<float> sums) {
+  { function.f(sums) } -> std::same_as<float>;
+  { function.df(sums) } -> std::same_as<RowSlopes<float>>;
+};
+
+/// A differentiable function of a gate's value g, its logit s and the token's label (0 original, 1 target):
+/// f(g, s, label), its slope dg by g and ds by s.
+template <class F>
+concept GateFunction = std::copyable<F> && requires(const F& function, float x) {
+  { function.f(x, x, x) } -> std::same_as<float>;
+  { function.dg(x, x, x) } -> std::same_as<float>;
+  { function.ds(x, x, x) } -> std::same_as<float>;
+};
+
 }  // namespace neutra::inline NEUTRA_ABI

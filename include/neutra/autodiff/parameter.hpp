@@ -1,0 +1,45 @@
+/// Weights: those that train, and those that never change.
+#pragma once
+
+#include "neutra/backend/backend.hpp"
+
+#include <optional>
+#include <string>
+
+namespace neutra::inline NEUTRA_ABI {
+
+/// A trainable tensor with its gradient and the two moments of the optimizer.
+/// `has_gradient` says whether `gradient` holds anything yet: the first contribution of a step overwrites, later ones (micro-batches included) add.
+template <Scalar S, Backend D>
+struct Parameter {
+  std::string name;
+  Tensor<S, D> value, gradient, mean, variance;
+  bool has_gradient = false;
+
+  Parameter(std::string called, Tensor<S, D> start)
+      : name(std::move(called)), value(std::move(start)), gradient(value.shape()), mean(value.shape()), variance(value.shape()) {}
+};
+
+/// A weight that never changes: row-major as loaded, and packed for products when one of many rows first needs it.
+/// Not to be used from two threads at once before its first products are done.
+template <Scalar S, Backend D>
+class Frozen {
+ public:
+  using Packed = typename D::template Packed<S>;
+  Frozen(std::string called, Tensor<S, D> weight) : name(std::move(called)), value(std::move(weight)) {}
+
+  std::string name;
+  Tensor<S, D> value;
+
+  /// The weight (or its transpose) as right-hand side of a product.
+  const Packed& packed(bool transposed) const {
+    auto& slot = packed_[transposed];
+    if (!slot) slot.emplace(Operand<S>{value.view(), transposed});
+    return *slot;
+  }
+
+ private:
+  mutable std::optional<Packed> packed_[2];
+};
+
+}  // namespace neutra::inline NEUTRA_ABI

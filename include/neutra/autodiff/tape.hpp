@@ -1,0 +1,257 @@
+/// Reverse-mode automatic differentiation on a flat record.
+///
+/// Ops run when they are called, put their result on the tape and record how to go back; backward() walks the record from its end, in a loop.
+/// Three rules, and an op needs no others:
+///   1. An op makes its output with make(), fills it, and calls record() with its inputs, what its backward reads, and a trivially copyable closure.
+///   2. In the closure, gradient(output) is there to read, and into(input) says where a contribution goes and whether it overwrites or adds
+///      (it is false where no gradient is wanted). Nothing is zeroed beforehand.
+///   3. Values that no backward reads die with their Scope; everything else dies as the walk passes it.
+#pragma once
+
+#include "neutra/autodiff/parameter.hpp"
+#include "neutra/autodiff/pool.hpp"
+
+#include <initializer_list>
+
+namespace neutra::inline NEUTRA_ABI {
+
+template <Scalar S, Backend D>
+class Tape;
+
+/// A handle to a value on a tape: index and step number. Using one from an earlier step is an Error.
+template <Scalar S, Backend D>
+class Var {
+ public:
+  Var() = default;
+  Tape<S, D>& tape() const {
+    require(tape_ != nullptr, "Var: this handle was never given a value; assign it the result of an op");
+    return *tape_;
+  }
+  View<const S> value() const { return tape().value(*this); }
+  const Shape& shape() const { return tape().node(*this).shape; }
+  bool needs_gradient() const { return tape().node(*this).needs_gradient; }
+  /// The weight behind a constant that was made from one, else null; products then use its packed form.
+  const Frozen<S, D>* frozen() const { return tape().node(*this).frozen; }
+  /// The number itself, of a value with one element.
+  S item() const {
+    require(shape().size() == 1, "item: the value must have one element, its shape is ", shape());
+    return D::template read<S>(value().data);
+  }
+
+ private:
+  friend class Tape<S, D>;
+  Var(Tape<S, D>* tape, std::uint32_t index, std::uint32_t step) : tape_(tape), index_(index), step_(step) {}
+  Tape<S, D>* tape_ = nullptr;
+  std::uint32_t index_ = 0, step_ = 0;
+};
+
+template <Scalar S, Backend D>
+class Tape {
+ public:
+  struct Node {
+    S* value = nullptr;
+    S* gradient = nullptr;
+    Shape shape;
+    Index room = 0;                         // rows there is memory for; more than shape.rows() where the number of rows varies from step to step
+    Parameter<S, D>* parameter = nullptr;
+    const Frozen<S, D>* frozen = nullptr;
+    bool needs_gradient = false, has_gradient = false, owned = false, saved = false;
+  };
+
+  Tape() = default;
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// Forgets the last step and begins a new one; with `recording` false nothing is kept for a backward pass.
+  void start(bool recording = true) {
+    for (Node& node : nodes_) release(node);
+    for (const Scratch& scratch : scratch_) pool_.release(scratch.memory, scratch.bytes);
+    nodes_.clear();
+    scratch_.clear();
+    records_.clear();
+    closures_.clear();
+    recording_ = recording;
+    ++step_;
+  }
+
+  // ---- leaves
+
+  /// A trainable weight; its gradient goes to the parameter.
+  Var<S, D> leaf(Parameter<S, D>& parameter) {
+    Node node;
+    node.value = parameter.value.data();
+    node.gradient = parameter.gradient.data();
+    node.shape = parameter.value.shape();
+    node.parameter = &parameter;
+    node.needs_gradient = recording_;
+    return push(node);
+  }
+
+  /// A weight that never changes. The weight must outlive the step.
+  Var<S, D> constant(const Frozen<S, D>& weight) {
+    Node node;
+    node.value = const_cast<S*>(weight.value.data());
+    node.shape = weight.value.shape();
+    node.frozen = &weight;
+    return push(node);
+  }
+
+  /// Numbers from outside, on the device, that outlive the step; `gradient` (same shape) receives theirs if it is given.
+  Var<S, D> input(View<const S> numbers, S* gradient = nullptr) {
+    require(numbers.stride == numbers.cols() || numbers.rows() <= 1, "Tape::input: rows must be contiguous, got stride ", numbers.stride, " for ", numbers.shape);
+    Node node;
+    node.value = const_cast<S*>(numbers.data);
+    node.shape = numbers.shape;
+    node.gradient = gradient;
+    node.needs_gradient = recording_ && gradient != nullptr;
+    return push(node);
+  }
+
+  // ---- for ops
+
+  /// Room for an op's output. `room`: rows to reserve where the number of rows varies from step to step (see room()).
+  Var<S, D> make(const Shape& shape, Index room = 0) {
+    Node node;
+    node.shape = shape;
+    node.room = std::max(room, shape.rows());
+    node.owned = true;
+    node.value = static_cast<S*>(pool_.acquire(bytes(node)));
+    return push(node);
+  }
+  Index room(Var<S, D> x) const { return node(x).room; }
+  View<S> out(Var<S, D> y) { return {node(y).value, node(y).shape}; }
+
+  /// Device memory that lives until the next start(): row statistics, index lists.
+  template <class T>
+  T* memory(Index count) {
+    scratch_.push_back({nullptr, static_cast<std::size_t>(count) * sizeof(T)});
+    return static_cast<T*>(scratch_.back().memory = pool_.acquire(scratch_.back().bytes));
+  }
+
+  /// Whether a backward pass over an op with these inputs will be wanted.
+  bool wanted(std::initializer_list<Var<S, D>> inputs) const {
+    for (const auto& input : inputs)
+      if (node(input).needs_gradient) return true;
+    return false;
+  }
+
+  /// Records how to go back from y, if any input wants a gradient; `saves` are the values that backward(tape) will read.
+  template <class Closure>
+  void record(Var<S, D> y, std::initializer_list<Var<S, D>> inputs, std::initializer_list<Var<S, D>> saves, const Closure& backward) {
+    static_assert(std::is_trivially_copyable_v<Closure>, "neutra: a backward closure must be trivially copyable; keep handles, views and numbers in it, nothing that owns memory");
+    if (!wanted(inputs)) return;
+    node(y).needs_gradient = true;
+    for (const auto& saved : saves) node(saved).saved = true;
+    void* memory = new (closures_.place(sizeof(Closure), alignof(Closure))) Closure(backward);
+    records_.push_back({y.index_, memory, [](const void* closure, Tape& tape) { (*static_cast<const Closure*>(closure))(tape); }});
+  }
+
+  /// In a closure: the gradient of the op's output.
+  View<const S> gradient(Var<S, D> y) const { return {node(y).gradient, node(y).shape}; }
+
+  /// In a closure: where the gradient of an input goes; false if none is wanted. Asking is promising to write all of it.
+  Into<S> into(Var<S, D> x) {
+    Node& n = node(x);
+    if (!n.needs_gradient) return {};
+    if (!n.gradient) n.gradient = static_cast<S*>(pool_.acquire(bytes(n)));
+    bool& has = n.parameter ? n.parameter->has_gradient : n.has_gradient;
+    return {{n.gradient, n.shape}, std::exchange(has, true)};
+  }
+
+  /// The same value with nothing going back.
+  Var<S, D> stop_gradient(Var<S, D> x) {
+    Node alias = node(x);
+    node(x).saved = true;  // its memory has a second reader
+    alias.gradient = nullptr;
+    alias.parameter = nullptr;
+    alias.needs_gradient = alias.has_gradient = alias.owned = false;
+    return push(alias);
+  }
+
+  // ---- backward
+
+  /// Gradients of `loss` (one element) times `seed`, into every parameter it depends on. Once per start().
+  void backward(Var<S, D> loss, S seed = S(1)) {
+    require(node(loss).shape.size() == 1, "backward: the loss must have one element, its shape is ", node(loss).shape);
+    require(node(loss).needs_gradient, "backward: the loss depends on nothing that trains; was the tape started with recording, and is a Parameter in use?");
+    D::template upload<S>(std::span<const S>(&seed, 1), into(loss).view.data);
+    for (std::size_t at = records_.size(); at-- > 0;) {
+      const Record& record = records_[at];
+      if (nodes_[record.output].has_gradient) record.backward(record.closure, *this);
+      release(nodes_[record.output]);
+    }
+    records_.clear();
+  }
+
+  // ---- scopes
+
+  /// While it lives, values made belong to it; at its end those that no backward reads are released. A block of a model is one scope.
+  class Scope {
+   public:
+    /// `taken`: a value from outside that is the scope's to release, such as the residual stream that enters a block.
+    explicit Scope(Tape& tape, Var<S, D> taken = {}) : tape_(tape), first_(tape.nodes_.size()), taken_(taken) {}
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+    /// The value that outlives the scope.
+    Var<S, D> keep(Var<S, D> x) { return kept_ = x; }
+    ~Scope() {
+      for (std::size_t index = first_; index < tape_.nodes_.size(); ++index)
+        if (kept_.tape_ == nullptr || index != kept_.index_) tape_.release_unless_saved(tape_.nodes_[index]);
+      if (taken_.tape_ && taken_.index_ != kept_.index_) tape_.release_unless_saved(tape_.nodes_[taken_.index_]);
+    }
+
+   private:
+    Tape& tape_;
+    std::size_t first_;
+    Var<S, D> taken_, kept_;
+  };
+
+  View<const S> value(Var<S, D> x) const {
+    const Node& n = node(x);
+    require(n.value != nullptr || n.shape.size() == 0, "Tape: a value of shape ", n.shape, " was read after its scope released it; return it through Scope::keep");
+    return {n.value, n.shape};
+  }
+  const Node& node(Var<S, D> x) const {
+    require(x.tape_ == this && x.step_ == step_, "Tape: a Var of step ", x.step_, " was used in step ", step_, "; Vars live until the next start(), make it anew");
+    return nodes_[x.index_];
+  }
+  Node& node(Var<S, D> x) { return const_cast<Node&>(std::as_const(*this).node(x)); }
+  bool recording() const { return recording_; }
+  /// Bytes of the pool, in use or kept for the next step.
+  std::size_t memory_held() const { return pool_.total(); }
+
+ private:
+  struct Record {
+    std::uint32_t output;
+    const void* closure;
+    void (*backward)(const void*, Tape&);
+  };
+  struct Scratch {
+    void* memory;
+    std::size_t bytes;
+  };
+  Var<S, D> push(const Node& node) {
+    nodes_.push_back(node);
+    return Var<S, D>(this, static_cast<std::uint32_t>(nodes_.size() - 1), step_);
+  }
+  static std::size_t bytes(const Node& node) {
+    return static_cast<std::size_t>(std::max(node.room, node.shape.rows()) * node.shape.cols()) * sizeof(S);
+  }
+  void release(Node& node) {
+    if (node.owned && node.value) pool_.release(std::exchange(node.value, nullptr), bytes(node));
+    if (node.owned && node.gradient) pool_.release(std::exchange(node.gradient, nullptr), bytes(node));
+  }
+  void release_unless_saved(Node& node) {
+    if (node.owned && node.value && !node.saved) pool_.release(std::exchange(node.value, nullptr), bytes(node));
+  }
+
+  Pool<D> pool_;
+  Arena closures_;
+  std::vector<Node> nodes_;
+  std::vector<Record> records_;
+  std::vector<Scratch> scratch_;
+  std::uint32_t step_ = 0;
+  bool recording_ = true;
+};
+
+}  // namespace neutra::inline NEUTRA_ABI

@@ -1,0 +1,64 @@
+/// What a device must offer: memory, loops over rows, products, attention. Nothing right of this folder knows how it does them.
+#pragma once
+
+#include "neutra/core/tensor.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace neutra::inline NEUTRA_ABI {
+
+/// A matrix as it is stored, and whether its transpose is meant.
+template <class S>
+struct Operand {
+  View<const S> view;
+  bool transposed = false;
+
+  Index rows() const { return transposed ? view.cols() : view.rows(); }
+  Index cols() const { return transposed ? view.rows() : view.cols(); }
+};
+
+/// Sizes of causal attention: B sequences of T tokens, H query heads that share K key/value heads, head width W.
+struct AttentionSizes {
+  Index sequences, length, heads, kv_heads, width;
+};
+
+namespace detail {
+/// Stands in for any row functor when a backend's loops are asked for in the concept.
+struct AnyRow {
+  template <class R>
+  void operator()(R, Index) const {}
+};
+}  // namespace detail
+
+/// A device is a type with static functions; S is float or double.
+///   name                                   "cpu", ...
+///   allocate(bytes), release(pointer)      zeroed memory; Error when there is none
+///   read(pointer)                          one element, brought to the host
+///   upload(span, pointer)                  from host memory
+///   rows<S>(count, cost, f)                f(row, n) for n = 0 .. count-1 in any order; cost: elements touched per row.
+///                                          f is a copyable struct; `row` spreads work over SIMD lanes or threads of a block (see cpu/rows.hpp)
+///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes), in an order that depends on the sizes only
+///   sum<S>(x, scale, into)                 one element: scale * sum of x, in an order that depends on the size only
+///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, in order (slope may be null); place[n]: where n stands
+///                                          in index, -1 if it does not; returns how many
+///   product(a, b, into, addend)            into = a b + addend; b may be a Packed<S>
+///   attention_forward, attention_backward  see cpu/attention.hpp
+template <class D>
+concept Backend = requires(std::span<const float> host, View<const float> x, Into<float> into, Operand<float> a, float* memory, std::int32_t* index,
+                           const typename D::template Packed<float>& packed, AttentionSizes sizes) {
+  { D::name } -> std::convertible_to<std::string_view>;
+  { D::allocate(std::size_t{}) } -> std::same_as<void*>;
+  D::release(nullptr);
+  { D::template read<float>(memory) } -> std::same_as<float>;
+  D::template upload<float>(host, memory);
+  D::template rows<float>(Index{}, Index{}, detail::AnyRow{});
+  D::template sum<float>(x, 1.0f, into);
+  { D::template open_rows<float>(x, x, index, index) } -> std::same_as<Index>;
+  D::template product<float>(a, a, into, x);
+  D::template product<float>(a, packed, into, x);
+  D::template attention_forward<float>(sizes, x, x, x, into.view, memory);
+};
+
+}  // namespace neutra::inline NEUTRA_ABI

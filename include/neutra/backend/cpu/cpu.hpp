@@ -1,0 +1,67 @@
+/// The CPU as a Backend: xsimd along rows, OpenMP across them, packed products.
+#pragma once
+
+#include "neutra/backend/cpu/attention.hpp"
+#include "neutra/backend/cpu/plain_product.hpp"
+#include "neutra/backend/cpu/product.hpp"
+
+#include <type_traits>
+
+namespace neutra::inline NEUTRA_ABI {
+
+/// Memory of the host, loops of cpu/. `Lanes` is cpu::Simd, or cpu::NoSimd for the same loops element by element with plain products.
+template <class Lanes>
+struct BasicCpu : Host {
+  static constexpr std::string_view name = "cpu";
+  static constexpr bool simd = std::is_same_v<Lanes, cpu::Simd>;
+  template <Scalar S> using Packed = cpu::Packed<S>;
+  template <Scalar S> using Value = typename Lanes::template Value<S>;
+
+  template <class T> static T read(const T* from) { return *from; }
+  template <class T> static void upload(std::span<const T> from, T* to) { std::copy(from.begin(), from.end(), to); }
+
+  template <Scalar S, class F> static void rows(Index count, Index cost, const F& f) { cpu::rows<S, Value<S>>(count, cost, f); }
+  template <Scalar S, class F> static void column_sums(Index count, Index cols, const F& f, Into<S> into) {
+    cpu::column_sums<S, Value<S>>(count, cols, f, into);
+  }
+
+  /// In double and one after another: a step sums a few thousand losses this way, and no more.
+  template <Scalar S> static void sum(View<const S> x, std::type_identity_t<S> scale, Into<S> into) {
+    double total = 0;
+    for (Index n = 0; n < x.size(); ++n) total += static_cast<double>(x.data[n]);
+    *into.view.data = static_cast<S>(scale * total) + (into.add ? *into.view.data : S(0));
+  }
+
+  template <Scalar S> static Index open_rows(View<const S> g, View<const S> slope, std::int32_t* index, std::int32_t* place) {
+    std::int32_t open = 0;
+    for (Index n = 0; n < g.size(); ++n) {
+      const bool skipped = g.data[n] == S(0) && !(slope.data && slope.data[n] != S(0));
+      place[n] = skipped ? -1 : open;
+      if (!skipped) index[open++] = static_cast<std::int32_t>(n);
+    }
+    return open;
+  }
+
+  template <Scalar S> static void product(Operand<S> a, Operand<S> b, Into<S> into, View<const S> addend = {}) {
+    if constexpr (simd) cpu::product(a, b, into, addend);
+    else cpu::plain_product(a, b, into, addend);
+  }
+  template <Scalar S> static void product(Operand<S> a, const Packed<S>& b, Into<S> into, View<const S> addend = {}) {
+    cpu::product(a, b, into, addend);
+  }
+
+  template <Scalar S> static void attention_forward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<S> out, S* lse) {
+    cpu::attention_forward<BasicCpu, S>(z, q, k, v, out, lse);
+  }
+  template <Scalar S> static void attention_backward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<const S> dout, S* lse,
+                                                     Into<S> dq, Into<S> dk, Into<S> dv) {
+    cpu::attention_backward<BasicCpu, S>(z, q, k, v, dout, lse, dq, dk, dv);
+  }
+};
+
+using Cpu = BasicCpu<cpu::Simd>;
+
+/// The same loops without SIMD: what tests compare Cpu with.
+using ScalarCpu = BasicCpu<cpu::NoSimd>;
+
+}  // namespace neutra::inline NEUTRA_ABI

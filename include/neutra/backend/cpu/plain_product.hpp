@@ -1,0 +1,23 @@
+/// The meaning of a product: three loops. For tests, and for the scalar variant of the CPU backend.
+#pragma once
+
+#include "neutra/backend/backend.hpp"
+
+#include <cmath>
+
+namespace neutra::inline NEUTRA_ABI::cpu {
+
+/// into = a b + addend      a: (M,K)  b: (K,N)  into, addend: (M,N)
+template <Scalar S>
+void plain_product(Operand<S> a, Operand<S> b, Into<S> into, View<const S> addend = {}) {
+  for (Index m = 0; m < a.rows(); ++m)
+    for (Index n = 0; n < b.cols(); ++n) {
+      S sum = 0;
+      for (Index k = 0; k < a.cols(); ++k)
+        sum = std::fma(a.transposed ? a.view(k, m) : a.view(m, k), b.transposed ? b.view(n, k) : b.view(k, n), sum);
+      if (addend.data) sum += addend(m, n);
+      into.view(m, n) = into.add ? into.view(m, n) + sum : sum;
+    }
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::cpu

@@ -1,0 +1,108 @@
+/// Loops over rows: SIMD along a row, OpenMP over rows. The partition of every sum depends on sizes only, never on the number of threads.
+#pragma once
+
+#include "neutra/backend/cpu/simd.hpp"
+
+#include <omp.h>
+
+#include <limits>
+#include <vector>
+
+namespace neutra::inline NEUTRA_ABI::cpu {
+
+/// Below this many elements a fork costs more than it saves: fork and join take about 0.5 us, in which a core touches some 16 thousand floats.
+inline constexpr Index parallel_elements = 16384;
+
+/// One row's worth of work, handed to a functor; the functor says what happens to an element, Row says how elements are grouped.
+template <Scalar S, class V>
+struct Row {
+  static constexpr Index width = Batch<V>::width;
+
+  /// f(lanes) over elements 0 .. n-1
+  template <class F>
+  void each(Index n, F f) const {
+    Index i = 0;
+    for (; i + width <= n; i += width) f(Lanes<S, V, true>{i, width});
+    if (i < n) f(Lanes<S, V, false>{i, n - i});
+  }
+
+  /// f() by one worker, after what came before: for single elements of the row
+  template <class F>
+  void once(F f) const {
+    f();
+  }
+
+  /// sum over elements of f(lanes): four running batches (adds have a latency of four), then a fixed tree
+  template <class F>
+  S sum(Index n, F f) const {
+    V parts[4] = {V(S(0)), V(S(0)), V(S(0)), V(S(0))};
+    Index i = 0;
+    for (; i + 4 * width <= n; i += 4 * width)
+      for (int k = 0; k < 4; ++k) parts[k] = parts[k] + f(Lanes<S, V, true>{i + k * width, width});
+    for (; i + width <= n; i += width) parts[0] = parts[0] + f(Lanes<S, V, true>{i, width});
+    S total = across((parts[0] + parts[1]) + (parts[2] + parts[3]), width, [](S a, S b) { return a + b; });
+    if (i < n) total += across(f(Lanes<S, V, false>{i, n - i}), n - i, [](S a, S b) { return a + b; });
+    return total;
+  }
+
+  /// largest f(lanes); minus infinity for n = 0
+  template <class F>
+  S max(Index n, F f) const {
+    const auto larger = [](S a, S b) { return a < b ? b : a; };
+    V best(-std::numeric_limits<S>::infinity());
+    Index i = 0;
+    for (; i + width <= n; i += width) best = math::max(best, f(Lanes<S, V, true>{i, width}));
+    S result = across(best, width, larger);
+    if (i < n) result = larger(result, across(f(Lanes<S, V, false>{i, n - i}), n - i, larger));
+    return result;
+  }
+
+ private:
+  template <class Combine>
+  static S across(V v, Index count, Combine combine) {
+    alignas(64) S lanes[width];
+    Batch<V>::store(lanes, v);
+    for (Index half = width / 2; count == width && half > 0; half /= 2) {  // whole batch: a tree
+      for (Index i = 0; i < half; ++i) lanes[i] = combine(lanes[i], lanes[i + half]);
+      if (half == 1) return lanes[0];
+    }
+    S result = lanes[0];
+    for (Index i = 1; i < count; ++i) result = combine(result, lanes[i]);
+    return result;
+  }
+};
+
+/// Memory that lives as long as its thread and only grows: no allocation once sizes have settled.
+template <class S, int Purpose>
+S* scratch(Index size) {
+  thread_local std::vector<S> memory;
+  if (static_cast<Index>(memory.size()) < size) memory.resize(static_cast<std::size_t>(size));
+  return memory.data();
+}
+
+template <Scalar S, class V, class F>
+void rows(Index count, Index cost, const F& f) {
+#pragma omp parallel for schedule(static) if (count > 1 && count * cost > parallel_elements)
+  for (Index n = 0; n < count; ++n) f(Row<S, V>{}, n);
+}
+
+/// Blocks of 64 rows are summed on their own, then the blocks in order.
+template <Scalar S, class V, class F>
+void column_sums(Index count, Index cols, const F& f, Into<S> into) {
+  constexpr Index block = 64;
+  const Index blocks = (count + block - 1) / block;
+  S* partial = scratch<S, 0>(blocks * cols);
+  rows<S, V>(blocks, block * cols, [&](Row<S, V> row, Index b) {
+    S* sums = partial + b * cols;
+    std::fill_n(sums, cols, S(0));
+    for (Index n = b * block; n < std::min(count, (b + 1) * block); ++n)
+      row.each(cols, [&](auto c) { c.store(sums, c.load(sums) + f(n, c)); });
+  });
+  Row<S, V>{}.each(cols, [&](auto c) {
+    V total = V(S(0));
+    for (Index b = 0; b < blocks; ++b) total = total + c.load(partial + b * cols);
+    c.write(into, 0, total);
+  });
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::cpu

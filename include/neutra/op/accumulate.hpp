@@ -1,0 +1,25 @@
+/// Adding one array into another: how gradients pass through sums.
+#pragma once
+
+#include "neutra/autodiff/tape.hpp"
+
+namespace neutra::inline NEUTRA_ABI::op {
+
+/// to = scale * from, or to += scale * from, as the tape says      from, to: (N,C)
+template <Scalar S, Backend D>
+struct Accumulate {
+  View<const S> from;
+  Into<S> to;
+  S scale;
+
+  template <class Row>
+  void operator()(Row row, Index n) const {
+    const S* x = from.row(n);
+    row.each(from.cols(), [&](auto c) { c.write(to, n, c.load(x) * scale); });
+  }
+  static void run(View<const S> from, Into<S> to, S scale = S(1)) {
+    if (to) D::template rows<S>(from.rows(), from.cols(), Accumulate{from, to, scale});
+  }
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::op

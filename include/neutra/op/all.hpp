@@ -1,0 +1,17 @@
+/// Every op.
+#pragma once
+
+// IWYU pragma: begin_exports
+#include "neutra/op/add.hpp"
+#include "neutra/op/attention.hpp"
+#include "neutra/op/cross_entropy.hpp"
+#include "neutra/op/embedding.hpp"
+#include "neutra/op/gated.hpp"
+#include "neutra/op/linear.hpp"
+#include "neutra/op/penalty.hpp"
+#include "neutra/op/pointwise.hpp"
+#include "neutra/op/rms_norm.hpp"
+#include "neutra/op/rope.hpp"
+#include "neutra/op/scale_rows.hpp"
+#include "neutra/op/sparse_rows.hpp"
+// IWYU pragma: end_exports

@@ -1,0 +1,58 @@
+/// Causal attention with grouped key/value heads.      Vaswani et al. 2017, arXiv 1706.03762; Ainslie et al. 2023, arXiv 2305.13245
+#pragma once
+
+#include "neutra/autodiff/tape.hpp"
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace neutra::inline NEUTRA_ABI {
+
+/// For each sequence and query head: softmax(q k^T / sqrt(W), causal) v. Query head h reads key/value head h / (H/K).
+/// q, result: (B*T, H*W)   k, v: (B*T, K*W)      saves: q, k, v, lse (B,H,T)
+template <Scalar S, Backend D>
+Var<S, D> attention(Var<S, D> q, Var<S, D> k, Var<S, D> v, const AttentionSizes& z) {
+  require(z.heads > 0 && z.kv_heads > 0 && z.heads % z.kv_heads == 0, "attention: query heads must be a multiple of key/value heads, got ", z.heads, " and ",
+          z.kv_heads);
+  const Shape queries{z.sequences * z.length, z.heads * z.width}, keys{z.sequences * z.length, z.kv_heads * z.width};
+  require(q.shape() == queries, "attention: q must be (B*T,H*W) = ", queries, ", got ", q.shape());
+  require(k.shape() == keys && v.shape() == keys, "attention: k and v must be (B*T,K*W) = ", keys, ", got ", k.shape(), " and ", v.shape());
+  auto& tape = q.tape();
+  const auto y = tape.make(queries);
+  S* lse = tape.template memory<S>(z.sequences * z.heads * z.length);
+  D::template attention_forward<S>(z, q.value(), k.value(), v.value(), tape.out(y), lse);
+  tape.record(y, {q, k, v}, {q, k, v}, [=](Tape<S, D>& t) {
+    D::template attention_backward<S>(z, q.value(), k.value(), v.value(), t.gradient(y), lse, t.into(q), t.into(k), t.into(v));
+  });
+  return y;
+}
+
+namespace op {
+
+/// The meaning, one score at a time.
+template <Scalar S>
+void attention_reference(View<const S> q, View<const S> k, View<const S> v, View<S> y, const AttentionSizes& z) {
+  std::vector<S> p(static_cast<std::size_t>(z.length));
+  for (Index b = 0; b < z.sequences; ++b)
+    for (Index h = 0; h < z.heads; ++h)
+      for (Index i = 0; i < z.length; ++i) {
+        const Index kv = h / (z.heads / z.kv_heads) * z.width;
+        S top = -std::numeric_limits<S>::infinity(), total = 0;
+        for (Index j = 0; j <= i; ++j) {
+          S score = 0;
+          for (Index c = 0; c < z.width; ++c) score += q(b * z.length + i, h * z.width + c) * k(b * z.length + j, kv + c);
+          p[static_cast<std::size_t>(j)] = score / std::sqrt(static_cast<S>(z.width));
+          top = std::max(top, p[static_cast<std::size_t>(j)]);
+        }
+        for (Index j = 0; j <= i; ++j) total += p[static_cast<std::size_t>(j)] = std::exp(p[static_cast<std::size_t>(j)] - top);
+        for (Index c = 0; c < z.width; ++c) {
+          S sum = 0;
+          for (Index j = 0; j <= i; ++j) sum += p[static_cast<std::size_t>(j)] / total * v(b * z.length + j, kv + c);
+          y(b * z.length + i, h * z.width + c) = sum;
+        }
+      }
+}
+
+}  // namespace op
+}  // namespace neutra::inline NEUTRA_ABI

@@ -1,0 +1,145 @@
+/// Local losses: functions of a token's residue, or of its gate, summed over counted tokens.
+#pragma once
+
+#include "neutra/autodiff/tape.hpp"
+#include "neutra/core/math.hpp"
+#include "neutra/core/pointwise.hpp"
+
+namespace neutra::inline NEUTRA_ABI {
+
+/// Which tokens a local loss counts, and the domain each comes from.
+/// weight: (N), 1 or 0, null counts all   label: (N), 0 original, 1 target   index: row i speaks of token index[i], null: of token i. Device memory.
+template <Scalar S>
+struct Counted {
+  const S* weight = nullptr;
+  const S* label = nullptr;
+  const std::int32_t* index = nullptr;
+
+  NEUTRA_HD Index token(Index row) const { return index ? index[row] : row; }
+  NEUTRA_HD S counts(Index row) const { return weight ? weight[token(row)] : S(1); }
+};
+
+namespace op {
+
+/// values[i] = counts(i) f(sums over channels of r[i] and y[token(i)])      r: (M,C)  y: (N,C)  values: (M)      saves: r, y
+template <Scalar S, RowFunction P>
+struct ResiduePenalty {
+  View<const S> r, y;
+  Counted<S> counted;
+  S* values;
+  P penalty;
+
+  template <class Row>
+  RowSums<S> sums(Row row, Index i) const {
+    const S *ri = r.row(i), *yi = y.row(counted.token(i));
+    return {row.sum(r.cols(), [&](auto c) { return math::abs(c.load(ri)); }), row.sum(r.cols(), [&](auto c) { return c.load(ri) * c.load(ri); }),
+            row.sum(r.cols(), [&](auto c) { return c.load(yi) * c.load(yi); }), static_cast<S>(r.cols())};
+  }
+  template <class Row>
+  void operator()(Row row, Index i) const {
+    const S counts = counted.counts(i);
+    const S value = counts == S(0) ? S(0) : counts * penalty.f(sums(row, i));
+    row.once([&] { values[i] = value; });
+  }
+};
+
+/// dr = scale counts(i) (f_absolute sign(r) + 2 f_square r)
+template <Scalar S, RowFunction P>
+struct ResiduePenaltyBackward {
+  ResiduePenalty<S, P> forward;
+  const S* dvalue;
+  Into<S> dr;
+  S scale;
+
+  template <class Row>
+  void operator()(Row row, Index i) const {
+    const S counts = forward.counted.counts(i);
+    const Index cols = forward.r.cols();
+    const S* ri = forward.r.row(i);
+    if (counts == S(0)) {
+      if (!dr.add) row.each(cols, [&](auto c) { c.fill(dr.view.row(i), S(0)); });
+      return;
+    }
+    const RowSlopes<S> slope = forward.penalty.df(forward.sums(row, i));
+    const S by_absolute = *dvalue * scale * counts * slope.absolute, by_square = *dvalue * scale * counts * S(2) * slope.square;
+    row.each(cols, [&](auto c) { c.write(dr, i, math::sign(c.load(ri)) * by_absolute + c.load(ri) * by_square); });
+  }
+};
+
+/// values[n] = counts(n) / G * sum over the gate's G channels of f(g, s, label)      g, s: (N,G)  values: (N)      saves: g, s
+template <Scalar S, GateFunction P>
+struct GatePenalty {
+  View<const S> g, s;
+  Counted<S> counted;
+  S* values;
+  P penalty;
+
+  template <class Row>
+  void operator()(Row row, Index n) const {
+    const S label = counted.label ? counted.label[counted.token(n)] : S(0);
+    const S total = row.sum(g.cols(), [&](auto c) {
+      const auto gate = c.load(g.row(n));
+      return penalty.f(gate, c.load(s.row(n)), decltype(gate)(label));
+    });
+    row.once([&] { values[n] = counted.counts(n) * total / static_cast<S>(g.cols()); });
+  }
+};
+
+/// dg = scale counts / G f_g      ds = scale counts / G f_s
+template <Scalar S, GateFunction P>
+struct GatePenaltyBackward {
+  GatePenalty<S, P> forward;
+  const S* dvalue;
+  Into<S> dg, ds;
+  S scale;
+
+  template <class Row>
+  void operator()(Row row, Index n) const {
+    const auto& [g, s, counted, values, penalty] = forward;
+    const S factor = *dvalue * scale * counted.counts(n) / static_cast<S>(g.cols());
+    const S label = counted.label ? counted.label[counted.token(n)] : S(0);
+    row.each(g.cols(), [&, &g = g, &s = s, &penalty = penalty](auto c) {
+      const auto gate = c.load(g.row(n)), logit = c.load(s.row(n)), from = decltype(gate)(label);
+      if (dg) c.write(dg, n, penalty.dg(gate, logit, from) * factor);
+      if (ds) c.write(ds, n, penalty.ds(gate, logit, from) * factor);
+    });
+  }
+};
+
+}  // namespace op
+
+/// scale * sum over counted rows of penalty(r, y); y, the output the residue joins, is held constant.
+/// r: (M,C)   y: (N,C)   result: one number
+template <RowFunction P, Scalar S, Backend D>
+Var<S, D> residue_penalty(const P& penalty, Var<S, D> r, Var<S, D> y, const Counted<S>& counted, std::type_identity_t<S> scale) {
+  const Index rows = r.shape().rows(), cols = r.shape().cols();
+  require(y.shape().cols() == cols, "residue_penalty: r and y must have equal widths, got ", r.shape(), " and ", y.shape());
+  auto& tape = r.tape();
+  const auto loss = tape.make({});
+  const op::ResiduePenalty<S, P> forward{r.value(), y.value(), counted, tape.template memory<S>(tape.room(r)), penalty};
+  D::template rows<S>(rows, 3 * cols, forward);
+  D::template sum<S>(View<const S>(forward.values, Shape{rows}), scale, {tape.out(loss)});
+  tape.record(loss, {r}, {r, y}, [=](Tape<S, D>& t) {
+    D::template rows<S>(rows, 4 * cols, op::ResiduePenaltyBackward<S, P>{forward, t.gradient(loss).data, t.into(r), scale});
+  });
+  return loss;
+}
+
+/// scale * sum over counted tokens of the mean over gate channels of penalty(g, s, label).
+/// g, s: (N,1) or (N,C)   result: one number
+template <GateFunction P, Scalar S, Backend D>
+Var<S, D> gate_penalty(const P& penalty, Var<S, D> g, Var<S, D> s, const Counted<S>& counted, std::type_identity_t<S> scale) {
+  require(g.shape() == s.shape(), "gate_penalty: a gate and its logits must have one shape, got ", g.shape(), " and ", s.shape());
+  const Index rows = g.shape().rows(), cost = 8 * g.shape().cols();
+  auto& tape = g.tape();
+  const auto loss = tape.make({});
+  const op::GatePenalty<S, P> forward{g.value(), s.value(), counted, tape.template memory<S>(tape.room(g)), penalty};
+  D::template rows<S>(rows, cost, forward);
+  D::template sum<S>(View<const S>(forward.values, Shape{rows}), scale, {tape.out(loss)});
+  tape.record(loss, {g, s}, {g, s}, [=](Tape<S, D>& t) {
+    D::template rows<S>(rows, cost, op::GatePenaltyBackward<S, P>{forward, t.gradient(loss).data, t.into(g), t.into(s), scale});
+  });
+  return loss;
+}
+
+}  // namespace neutra::inline NEUTRA_ABI

@@ -1,0 +1,79 @@
+/// Rotary position embedding, half-split form.      Su et al. 2021, arXiv 2104.09864
+#pragma once
+
+#include "neutra/autodiff/tape.hpp"
+
+#include <cmath>
+
+namespace neutra::inline NEUTRA_ABI {
+
+/// Cosine and sine of position t times frequency theta^(-2p/W), for pairs p = 0 .. W/2-1 of a head of width W.      cosine, sine: (T, W/2)
+template <Scalar S, Backend D>
+struct RopeTable {
+  Tensor<S, D> cosine, sine;
+
+  /// `first`: the position of row 0. Error: an odd width.
+  RopeTable(Index length, Index width, double theta, Index first = 0) : cosine({length, width / 2}), sine({length, width / 2}) {
+    require(width > 0 && width % 2 == 0, "rope: the head width must be even, got ", width);
+    require(theta > 0 && std::isfinite(theta), "rope: theta must be positive, got ", theta);
+    std::vector<S> c(static_cast<std::size_t>(cosine.size())), s(c.size());
+    for (Index t = 0; t < length; ++t)
+      for (Index p = 0; p < width / 2; ++p) {
+        const double angle = static_cast<double>(first + t) * std::pow(theta, -2.0 * static_cast<double>(p) / static_cast<double>(width));
+        c[static_cast<std::size_t>(t * (width / 2) + p)] = static_cast<S>(std::cos(angle));
+        s[static_cast<std::size_t>(t * (width / 2) + p)] = static_cast<S>(std::sin(angle));
+      }
+    D::template upload<S>(std::span<const S>(c), cosine.data());
+    D::template upload<S>(std::span<const S>(s), sine.data());
+  }
+};
+
+namespace op {
+
+/// In each head the elements p and p + W/2 turn together:  (u, v) -> (u cos - v sin, v cos + u sin); row n stands at position n mod T.
+/// x, y: (B*T, H*W)      saves: nothing; the gradient turns the other way (turn = -1)
+template <Scalar S>
+struct Rope {
+  View<const S> x, cosine, sine;
+  Into<S> y;
+  Index length, width;
+  S turn;
+
+  template <class Row>
+  void operator()(Row row, Index n) const {
+    const S *cos_n = cosine.row(n % length), *sin_n = sine.row(n % length);
+    const Index half = width / 2;
+    for (Index head = 0; head < x.cols(); head += width) {
+      const S *u = x.row(n) + head, *v = u + half;
+      Into<S> yu = y, yv = y;
+      yu.view.data += head;
+      yv.view.data += head + half;
+      row.each(half, [&](auto c) {
+        const auto co = c.load(cos_n), si = c.load(sin_n) * turn, a = c.load(u), b = c.load(v);
+        c.write(yu, n, a * co - b * si);
+        c.write(yv, n, b * co + a * si);
+      });
+    }
+  }
+};
+
+}  // namespace op
+
+/// Turns every head of x (B*T, H*W) by its position; row n stands at position n mod T, T = rows of the table. The table must outlive the step.
+template <Scalar S, Backend D>
+Var<S, D> rope(Var<S, D> x, const RopeTable<S, D>& table, Index length) {
+  const Index width = 2 * table.cosine.shape().cols(), rows = x.shape().rows();
+  require(x.shape().cols() % width == 0, "rope: the width of x must be a multiple of the head width ", width, ", got ", x.shape());
+  require(length > 0 && length <= table.cosine.shape().rows() && rows % length == 0, "rope: rows must be whole sequences of at most ",
+          table.cosine.shape().rows(), " positions, got ", rows, " rows for length ", length);
+  auto& tape = x.tape();
+  const auto y = tape.make(x.shape());
+  const View<const S> cosine = table.cosine, sine = table.sine;
+  D::template rows<S>(rows, x.shape().cols(), op::Rope<S>{x.value(), cosine, sine, {tape.out(y)}, length, width, S(1)});
+  tape.record(y, {x}, {}, [=](Tape<S, D>& t) {
+    D::template rows<S>(rows, x.shape().cols(), op::Rope<S>{t.gradient(y), cosine, sine, t.into(x), length, width, S(-1)});
+  });
+  return y;
+}
+
+}  // namespace neutra::inline NEUTRA_ABI
