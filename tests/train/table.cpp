@@ -102,7 +102,7 @@ TEST_CASE("without a recorded choice the rate with the most seeds is reported, o
   results.config.erase("chosen_lr");
   CHECK(line(train::summarise(results), "neutral").lr == 0.002);  // 2.0 after, against 2.4
   CHECK(line(train::summarise(results), "neutral").chosen_here);
-  CHECK(train::table(results).find("0.002*") != std::string::npos);
+  CHECK(train::table(results).find("2e-3*") != std::string::npos);
   CHECK(train::table(sample::results()).find('*') == std::string::npos);
   results.rows.push_back(sample::neutral(0.001, 3, 0.03, 2.6));
   CHECK(line(train::summarise(results), "neutral").lr == 0.001);
@@ -119,7 +119,7 @@ TEST_CASE("the table is aligned, complete and fits 120 columns") {
   for (const auto& l : lines) CHECK(l.size() <= 120);
   CHECK(text.find("\nneutral") < text.find("\nadapter"));
   const auto neutral = *std::find_if(lines.begin(), lines.end(), [](const auto& l) { return l.starts_with("neutral"); });
-  for (const char* part : {"0.002", " 2 ", "2.000 2.070", "5.000 2.000", "0.070 0.010", "3.000 0.000", "0.050 0.010", "50/90", "600k", "12.5k"})
+  for (const char* part : {" 2e-3 ", " 2 ", "2.000 2.070", "5.000 2.000", "0.070 0.010", "3.000 0.000", "0.050 0.010", "50/90", "600k", "12.5k"})
     CHECK(neutral.find(part) != std::string::npos);
   const auto adapter = *std::find_if(lines.begin(), lines.end(), [](const auto& l) { return l.starts_with("adapter"); });
   CHECK(adapter.find("2.000 2.220") == neutral.find("2.000 2.070"));  // one under the other
@@ -144,6 +144,12 @@ TEST_CASE("numbers for people") {
   CHECK(train::percent(0.002) == "0.2");
   CHECK(train::percent(0.9999) == ">99.9");
   CHECK(train::percent(0.694) == "69");
+  CHECK(train::rate(0.002) == "2e-3");
+  CHECK(train::rate(0.00015) == "1.5e-4");
+  CHECK(train::rate(1) == "1e0");
+  CHECK(train::rate(1e-10) == "1e-10");
+  CHECK(train::rate(300) == "3e2");
+  CHECK(train::rate(0) == "0");
   CHECK(train::clock_time(7.4) == "0:07");
   CHECK(train::clock_time(59.6) == "1:00");
   CHECK(train::clock_time(754) == "12:34");

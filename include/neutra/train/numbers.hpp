@@ -4,6 +4,7 @@
 #include "neutra/core/error.hpp"
 #include "neutra/core/scalar.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -36,6 +37,17 @@ inline std::string percent(double share) {
   const double value = 100 * share;
   const bool blurred = (value > 0 && value < 0.5) || (value < 100 && value >= 99.5);
   return value > 0 && value < 0.05 ? "<0.1" : value < 100 && value >= 99.95 ? ">99.9" : fixed(value, blurred ? 1 : 0);
+}
+
+/// A learning rate as people write it: "2e-3", "1.5e-4", "0".
+inline std::string rate(double value) {
+  if (value == 0) return "0";
+  char digits[64];
+  std::string text(digits, std::to_chars(digits, digits + sizeof digits, value, std::chars_format::scientific).ptr);  // "2e-03"
+  const std::size_t exponent = text.find('e') + 2;
+  text.erase(exponent, std::min(text.find_first_not_of('0', exponent), text.size() - 1) - exponent);
+  if (text[exponent - 1] == '+') text.erase(exponent - 1, 1);
+  return text;
 }
 
 /// Seconds as "0:07", "12:34" or "1:02:03".

@@ -33,7 +33,7 @@ using Cells = std::array<std::string, 10>;  // rate, seeds, original, target, fo
 
 inline Cells cells(const Line& line) {
   const auto pair = [](const Mean& before, const Mean& after) { return fixed(before.value, 3) + " " + fixed(after.value, 3); };
-  return {concat(line.lr) + (line.chosen_here ? "*" : " "),
+  return {rate(line.lr) + (line.chosen_here ? "*" : " "),
           concat(line.runs.size()),
           pair(line.original_before, line.original_after),
           pair(line.target_before, line.target_after),
