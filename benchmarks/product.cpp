@@ -1,7 +1,7 @@
 // How much of the machine's multiply-add peak do products reach?      ./product [--threads N] [--quick] [--double]
 //
-// The peak is a burst of fused multiply-adds in registers, timed in alternation with the product itself, because clocks drift and machines are shared.
-// nt: y = x W^T      nn: dx = dy W      tn: dW = dy^T x      "packed": b in panels beforehand; otherwise making them is part of the time.
+// The peak is a burst of fused multiply-adds in registers, timed in alternation with the product itself, because clocks drift and machines are
+// shared. nt: y = x W^T      nn: dx = dy W      tn: dW = dy^T x      "packed": b in panels beforehand; otherwise making them is part of the time.
 #include "neutra/backend/cpu/product.hpp"
 #include "neutra/core/random.hpp"
 
@@ -26,8 +26,7 @@ double median(std::vector<double> values) {
 }
 
 /// Multiply-adds per second of all threads: 16 independent chains, more than the units' latency times their number.
-template <class S>
-double peak_rate(int threads) {
+template <class S> double peak_rate(int threads) {
   constexpr int chains = cpu::Tile<S>::rows == 14 ? 16 : 8, rounds = 20000;
   const double start = seconds();
 #pragma omp parallel num_threads(threads)
@@ -58,8 +57,7 @@ struct Options {
   bool quick = false, twice = false;
 };
 
-template <class S>
-Tensor<S> filled(Index rows, Index cols) {
+template <class S> Tensor<S> filled(Index rows, Index cols) {
   Tensor<S> t(Shape{rows, cols});
   const Philox random(1, "benchmark");
   for (Index i = 0; i < t.size(); ++i) t.data()[i] = static_cast<S>(random.uniform(0, static_cast<std::uint64_t>(i % 4099)) - 0.5);
@@ -67,8 +65,7 @@ Tensor<S> filled(Index rows, Index cols) {
 }
 
 /// Share of the peak, the median over rounds in which burst and product take turns.
-template <class S, class F>
-double share_of_peak(const Options& options, double work, const F& multiply) {
+template <class S, class F> double share_of_peak(const Options& options, double work, const F& multiply) {
   multiply();
   std::vector<double> peaks, rates;
   double total = 0;
@@ -84,16 +81,24 @@ double share_of_peak(const Options& options, double work, const F& multiply) {
   return 100 * median(rates) / median(peaks);
 }
 
-template <class S>
-void run(const Options& options) {
+template <class S> void run(const Options& options) {
   std::vector<Sizes> sizes;
   for (const Index m : {256, 1024, 4096}) {
-    for (const auto& [n, k] : {std::pair<Index, Index>{256, 256}, {768, 256}, {256, 768}, {512, 512}, {1536, 512}, {512, 1536}, {1024, 1024}, {2816, 1024}, {8192, 512}, {32000, 288}}) {
+    for (const auto& [n, k] : {std::pair<Index, Index>{256, 256},
+                               {768, 256},
+                               {256, 768},
+                               {512, 512},
+                               {1536, 512},
+                               {512, 1536},
+                               {1024, 1024},
+                               {2816, 1024},
+                               {8192, 512},
+                               {32000, 288}}) {
       if (!options.quick || m * n * k < Index{1} << 31) sizes.push_back({m, n, k});
     }
   }
-  std::printf("%s, %d thread(s), peak %.0f GFLOP/s; %% of peak\n%6s %6s %6s %8s %8s %8s %8s %8s\n", sizeof(S) == 4 ? "float" : "double", options.threads,
-              2e-9 * peak_rate<S>(options.threads), "M", "N", "K", "nt", "nt pack", "nn", "nn pack", "tn pack");
+  std::printf("%s, %d thread(s), peak %.0f GFLOP/s; %% of peak\n%6s %6s %6s %8s %8s %8s %8s %8s\n", sizeof(S) == 4 ? "float" : "double",
+              options.threads, 2e-9 * peak_rate<S>(options.threads), "M", "N", "K", "nt", "nt pack", "nn", "nn pack", "tn pack");
   std::vector<double> columns[5];
   for (const auto [m, n, k] : sizes) {
     const auto x = filled<S>(m, k), w = filled<S>(n, k), dy = filled<S>(m, n);
@@ -102,10 +107,16 @@ void run(const Options& options) {
     const double work = double(m) * double(n) * double(k);
     const double row[5] = {
         share_of_peak<S>(options, work, [&] { cpu::product<S>({x}, forward, {y}); }),
-        share_of_peak<S>(options, work, [&] { cpu::product<S>({x}, Operand<S>{w, true}, {y}); }),
+        share_of_peak<S>(options, work,
+                         [&] {
+                           cpu::product<S>({x}, Operand<S>{w, true}, {y});
+                         }),
         share_of_peak<S>(options, work, [&] { cpu::product<S>({dy}, backward, {dx}); }),
         share_of_peak<S>(options, work, [&] { cpu::product<S>({dy}, Operand<S>{w}, {dx}); }),
-        share_of_peak<S>(options, work, [&] { cpu::product<S>({dy, true}, Operand<S>{x}, {dw}); }),
+        share_of_peak<S>(options, work,
+                         [&] {
+                           cpu::product<S>({dy, true}, Operand<S>{x}, {dw});
+                         }),
     };
     std::printf("%6d %6d %6d", int(m), int(n), int(k));
     for (int i = 0; i < 5; ++i) {
@@ -128,10 +139,14 @@ int main(int argc, char** argv) {
   Options options;
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
-    if (word == "--quick") options.quick = true;
-    else if (word == "--double") options.twice = true;
-    else if (word == "--threads" && i + 1 < argc) options.threads = std::max(1, std::atoi(argv[++i]));
-    else return std::fprintf(stderr, "usage: %s [--threads N] [--quick] [--double]\n", argv[0]), 2;
+    if (word == "--quick")
+      options.quick = true;
+    else if (word == "--double")
+      options.twice = true;
+    else if (word == "--threads" && i + 1 < argc)
+      options.threads = std::max(1, std::atoi(argv[++i]));
+    else
+      return std::fprintf(stderr, "usage: %s [--threads N] [--quick] [--double]\n", argv[0]), 2;
   }
   omp_set_num_threads(options.threads);
   options.twice ? run<double>(options) : run<float>(options);

@@ -13,8 +13,7 @@ namespace neutra::inline NEUTRA_ABI::cpu {
 /// The shape of a register tile: rows x (vectors of `lanes` numbers), and how many steps of k one block of a sum has at most.
 /// 32 registers hold 14 x 2 sums, two vectors of b and two broadcasts of a; 16 hold 6 x 2 with fused multiply-add, 4 x 2 where the product needs
 /// a register of its own. A tile's rows of a (14 x 2 KiB) stay in the first-level cache while panels of b stream past.
-template <Scalar S>
-struct Tile {
+template <Scalar S> struct Tile {
 #if defined(__AVX512F__) || defined(__aarch64__)
   static constexpr int rows = 14;
 #elif defined(__FMA__)
@@ -29,8 +28,7 @@ struct Tile {
 };
 
 /// What one tile reads and writes. Strides are in elements.
-template <Scalar S>
-struct TileTask {
+template <Scalar S> struct TileTask {
   Index depth;                // steps of k
   const S* a;                 // element (i, k) at a[i * a_row + k * a_step]
   Index a_row, a_step;        //
@@ -39,17 +37,16 @@ struct TileTask {
   Index c_row, c_column;      //
   const S* addend = nullptr;  // laid out as c; none where null
   Index addend_row = 0, addend_column = 0;
-  bool add = false;           // c += rather than c =
-  int columns = 0;            // of the tile's width, how many exist in c
-  const S* soon = nullptr;    // prefetched at soon + k * soon_step: what the next tile will read
+  bool add = false;         // c += rather than c =
+  int columns = 0;          // of the tile's width, how many exist in c
+  const S* soon = nullptr;  // prefetched at soon + k * soon_step: what the next tile will read
   Index soon_step = 0;
 };
 
 namespace detail {
 
 /// sum += a * b, rounded once where the machine can.
-template <Scalar S>
-inline void multiply_add(xsimd::batch<S>& sum, const xsimd::batch<S>& a, const xsimd::batch<S>& b) {
+template <Scalar S> inline void multiply_add(xsimd::batch<S>& sum, const xsimd::batch<S>& a, const xsimd::batch<S>& b) {
 #if defined(__AVX512F__)
   // As an intrinsic, g++ 12 spills a vector of b in every step of the 14 x 2 tile: 66 % of peak instead of 90 %.
   if constexpr (sizeof(S) == 4) {
@@ -63,8 +60,7 @@ inline void multiply_add(xsimd::batch<S>& sum, const xsimd::batch<S>& a, const x
 }
 
 /// The sums of R rows by V vectors over one block of k, each a chain of multiply_add from zero in the order of k.
-template <Scalar S, int R, int V>
-inline void sum_block(const TileTask<S>& t, xsimd::batch<S> (&sum)[R][V]) {
+template <Scalar S, int R, int V> inline void sum_block(const TileTask<S>& t, xsimd::batch<S> (&sum)[R][V]) {
   using Vector = xsimd::batch<S>;
   constexpr int half = (R + 1) / 2;
   const char* low = reinterpret_cast<const char*>(t.a);
@@ -97,8 +93,7 @@ inline void sum_block(const TileTask<S>& t, xsimd::batch<S> (&sum)[R][V]) {
   }
 }
 
-template <Scalar S, int R, int V>
-void multiply_tile(const TileTask<S>& t) {
+template <Scalar S, int R, int V> void multiply_tile(const TileTask<S>& t) {
   using Vector = xsimd::batch<S>;
   constexpr int lanes = Tile<S>::lanes;
   if (t.c_column == 1) {
@@ -145,8 +140,7 @@ void multiply_tile(const TileTask<S>& t) {
   }
 }
 
-template <Scalar S, int V, int... R>
-constexpr auto tiles_of(std::integer_sequence<int, R...>) {
+template <Scalar S, int V, int... R> constexpr auto tiles_of(std::integer_sequence<int, R...>) {
   return std::array<void (*)(const TileTask<S>&), sizeof...(R)>{&multiply_tile<S, R + 1, V>...};
 }
 
@@ -154,8 +148,7 @@ constexpr auto tiles_of(std::integer_sequence<int, R...>) {
 
 /// Computes one tile of `rows` rows, 1 .. Tile<S>::rows, and 1 .. Tile<S>::width columns.
 /// An element's value depends on its row of a, its column of b, depth and what c and addend hold; not on rows, columns or its place in the tile.
-template <Scalar S>
-void multiply_tile(int rows, const TileTask<S>& task) {
+template <Scalar S> void multiply_tile(int rows, const TileTask<S>& task) {
   using Counts = std::make_integer_sequence<int, Tile<S>::rows>;
   static constexpr auto narrow = detail::tiles_of<S, 1>(Counts{}), wide = detail::tiles_of<S, 2>(Counts{});
   NEUTRA_ASSERT(rows >= 1 && rows <= Tile<S>::rows && task.columns >= 1 && task.columns <= Tile<S>::width);

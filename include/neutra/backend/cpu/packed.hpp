@@ -15,8 +15,7 @@ namespace neutra::inline NEUTRA_ABI::cpu {
 namespace detail {
 
 /// How the K steps of a sum are cut into blocks of at most Tile::depth, near equal: a function of K alone, as every element's bits are.
-template <Scalar S>
-struct Blocks {
+template <Scalar S> struct Blocks {
   Index steps;
   Index count = (steps + Tile<S>::depth - 1) / Tile<S>::depth;
 
@@ -24,13 +23,11 @@ struct Blocks {
 };
 
 /// L vectors of L numbers, swapped with their transpose in log2(L) rounds of L/2 exchanges of halves, quarters, ...
-template <Scalar S, int L>
-struct Square {
+template <Scalar S, int L> struct Square {
   using Vector [[gnu::vector_size(L * sizeof(S))]] = S;
   Vector row[L];
 
-  template <int Half>
-  void exchange() {
+  template <int Half> void exchange() {
     if constexpr (Half > 0) {
 #pragma GCC unroll 16
       for (int i = 0; i < L; ++i) {
@@ -41,8 +38,7 @@ struct Square {
   }
 
  private:
-  template <int Half, int... I>
-  static void swap_halves(Vector& x, Vector& y, std::integer_sequence<int, I...>) {
+  template <int Half, int... I> static void swap_halves(Vector& x, Vector& y, std::integer_sequence<int, I...>) {
     const Vector low = __builtin_shufflevector(x, y, ((I & Half) ? L + I - Half : I)...);
     y = __builtin_shufflevector(x, y, ((I & Half) ? L + I : I + Half)...);
     x = low;
@@ -50,8 +46,7 @@ struct Square {
 };
 
 /// out[k * out_step + j] = from[j * from_row + k] for j, k < L: one load per row instead of one per number.
-template <Scalar S, int L>
-void transpose_square(const S* from, Index from_row, S* out, Index out_step) {
+template <Scalar S, int L> void transpose_square(const S* from, Index from_row, S* out, Index out_step) {
   Square<S, L> square;
 #pragma GCC unroll 16
   for (int j = 0; j < L; ++j) std::memcpy(&square.row[j], from + j * from_row, sizeof square.row[j]);
@@ -61,8 +56,7 @@ void transpose_square(const S* from, Index from_row, S* out, Index out_step) {
 }
 
 /// out[k * width + j] = from[j * from_row + k] for j < columns, 0 for the columns up to the panel's width.
-template <Scalar S>
-void pack_transposed(const S* from, Index from_row, Index depth, Index columns, S* out) {
+template <Scalar S> void pack_transposed(const S* from, Index from_row, Index depth, Index columns, S* out) {
   constexpr Index lanes = Tile<S>::lanes, width = Tile<S>::width;
   if (columns < width) std::fill_n(out, depth * width, S(0));
   for (Index j = 0; j < columns; j += lanes) {
@@ -76,8 +70,7 @@ void pack_transposed(const S* from, Index from_row, Index depth, Index columns, 
 
 /// The same for a matrix whose rows run along the panels: out[panel * depth * width + k * width + j] = from[k * from_row + panel * width + j].
 /// Row after row over several panels, so that each page of the source is visited once.
-template <Scalar S>
-void pack_rows(const S* from, Index from_row, Index depth, Index columns, S* out) {
+template <Scalar S> void pack_rows(const S* from, Index from_row, Index depth, Index columns, S* out) {
   constexpr Index width = Tile<S>::width;
   for (Index k = 0; k < depth; ++k) {
     const S* row = from + k * from_row;
@@ -90,8 +83,7 @@ void pack_rows(const S* from, Index from_row, Index depth, Index columns, S* out
 }
 
 /// f(task) for each task below count, on that many threads; 1 means here and without a team, as inside a parallel region of the caller.
-template <class F>
-void share(int threads, Index count, const F& f) {
+template <class F> void share(int threads, Index count, const F& f) {
   if (threads == 1) {
     for (Index task = 0; task < count; ++task) f(task);
     return;
@@ -104,8 +96,7 @@ void share(int threads, Index count, const F& f) {
 inline int threads_for(Index steps, Index least) { return steps < least || omp_in_parallel() ? 1 : omp_get_max_threads(); }
 
 /// Columns first .. first + columns - 1 of an operand (K,N) into the layout of Panels.
-template <Scalar S>
-void pack_columns(const Operand<S>& b, Index first, Index columns, S* out) {
+template <Scalar S> void pack_columns(const Operand<S>& b, Index first, Index columns, S* out) {
   constexpr Index width = Tile<S>::width, strip = 8 * width;
   const Blocks<S> blocks{b.rows()};
   const Index strips = (columns + strip - 1) / strip, padded = (columns + width - 1) / width * width;
@@ -124,8 +115,7 @@ void pack_columns(const Operand<S>& b, Index first, Index columns, S* out) {
 }
 
 /// Packed columns: for each block of k, for each panel of Tile::width columns, for each k, the panel's numbers (zero beyond the last column).
-template <Scalar S>
-struct Panels {
+template <Scalar S> struct Panels {
   const S* data = nullptr;
   Index columns = 0;
 
@@ -136,8 +126,7 @@ struct Panels {
 }  // namespace detail
 
 /// An operand b (K,N) in panels, made once for a matrix that many products share; the bits of a product do not depend on whether b was packed before.
-template <Scalar S>
-class Packed {
+template <Scalar S> class Packed {
  public:
   Packed() = default;
   explicit Packed(const Operand<S>& b) : rows_(b.rows()), cols_(b.cols()) {

@@ -14,8 +14,7 @@ namespace neutra::inline NEUTRA_ABI::cpu {
 namespace detail {
 
 /// c = a b + addend with all shapes checked; element (i, j) of c and addend stands at [i * row + j * column].
-template <Scalar S>
-struct Product {
+template <Scalar S> struct Product {
   Operand<S> a;
   Index rows, columns, depth;
   S* c;
@@ -26,8 +25,7 @@ struct Product {
 };
 
 /// Memory for panels that stays with the thread: its size is the largest that was asked for.
-template <Scalar S>
-S* scratch(Index size) {
+template <Scalar S> S* scratch(Index size) {
   thread_local Tensor<S> memory;
   if (memory.size() < size) {
     memory = Tensor<S>();
@@ -37,8 +35,7 @@ S* scratch(Index size) {
 }
 
 /// The rows of a that one tile reads, over one block of k: where they stand, or copied beside each other.
-template <Scalar S>
-struct LeftRows {
+template <Scalar S> struct LeftRows {
   static constexpr Index copy_row = Tile<S>::depth + 64 / Index{sizeof(S)};  // a cache line more, so that rows do not collide again
   static constexpr Index copy_size = Tile<S>::rows * copy_row;
   const S* data;
@@ -46,13 +43,9 @@ struct LeftRows {
 };
 
 /// 14 rows whose starts lie a multiple of 4 KiB apart share one set of the first-level cache, which holds 12 (or 8) lines.
-template <Scalar S>
-bool collides(const Operand<S>& a) {
-  return !a.transposed && a.view.stride * Index{sizeof(S)} % 4096 == 0;
-}
+template <Scalar S> bool collides(const Operand<S>& a) { return !a.transposed && a.view.stride * Index{sizeof(S)} % 4096 == 0; }
 
-template <Scalar S>
-LeftRows<S> left_rows(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
+template <Scalar S> LeftRows<S> left_rows(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
   if (a.transposed) {
     for (Index i = 0; i < depth; ++i) std::copy_n(a.view.row(k + i) + first, rows, copy + i * Tile<S>::rows);
     return {copy, 1, Tile<S>::rows};
@@ -64,10 +57,9 @@ LeftRows<S> left_rows(const Operand<S>& a, Index first, Index rows, Index k, Ind
 }
 
 /// How c is cut into tasks: groups of row tiles times groups of panels. Tiles and groups are near equal, so that no narrow one remains at an end.
-template <Scalar S>
-struct Cut {
-  Index rows, panels;             // of c
-  Index tiles, bands, groups;     // row tiles, groups of them, groups of panels
+template <Scalar S> struct Cut {
+  Index rows, panels;          // of c
+  Index tiles, bands, groups;  // row tiles, groups of them, groups of panels
 
   Cut(Index row_count, Index panel_count, Index depth, int threads) : rows(row_count), panels(panel_count) {
     constexpr Index second_level = 512 * 1024;  // of a cache of 1 MiB or more, for one group of panels over one block of k
@@ -83,8 +75,7 @@ struct Cut {
   Index panel_begin(Index group) const { return panels * group / groups; }
 };
 
-template <Scalar S>
-void multiply_band(const Product<S>& p, const Panels<S>& b, const Cut<S>& cut, Index task, Index first_column) {
+template <Scalar S> void multiply_band(const Product<S>& p, const Panels<S>& b, const Cut<S>& cut, Index task, Index first_column) {
   const Index group = task / cut.bands, band = task % cut.bands;
   alignas(64) S copy[LeftRows<S>::copy_size];
   const Blocks<S> blocks{p.depth};
@@ -112,16 +103,14 @@ void multiply_band(const Product<S>& p, const Panels<S>& b, const Cut<S>& cut, I
 }
 
 /// Columns first_column ... of c, as many as b has.
-template <Scalar S>
-void multiply_columns(const Product<S>& p, const Panels<S>& b, Index first_column) {
+template <Scalar S> void multiply_columns(const Product<S>& p, const Panels<S>& b, Index first_column) {
   const int threads = threads_for(p.rows * b.columns * p.depth, 100000);
   const Cut<S> cut(p.rows, b.count(), p.depth, threads);
   share(threads, cut.tasks(), [&](Index task) { multiply_band(p, b, cut, task, first_column); });
 }
 
 /// K = 0: the sum has no terms.
-template <Scalar S>
-void empty_sum(const Product<S>& p) {
+template <Scalar S> void empty_sum(const Product<S>& p) {
   for (Index i = 0; i < p.rows; ++i) {
     for (Index j = 0; j < p.columns; ++j) {
       S& c = p.c[i * p.c_row + j * p.c_column];
@@ -131,12 +120,11 @@ void empty_sum(const Product<S>& p) {
   }
 }
 
-template <Scalar S>
-Product<S> checked(const Operand<S>& a, Index b_rows, Index b_cols, const Into<S>& c, const View<const S>& addend) {
+template <Scalar S> Product<S> checked(const Operand<S>& a, Index b_rows, Index b_cols, const Into<S>& c, const View<const S>& addend) {
   const Index m = a.rows(), k = a.cols();
   require(k == b_rows, "product: a (M,K) and b (K,N) must agree in K, got a (", m, ",", k, ") and b (", b_rows, ",", b_cols, ")");
-  require(c.view.rows() == m && c.view.cols() == b_cols, "product: c must be (", m, ",", b_cols, "), as a (", m, ",", k, ") and b (", b_rows, ",", b_cols,
-          ") say, got ", c.view.shape);
+  require(c.view.rows() == m && c.view.cols() == b_cols, "product: c must be (", m, ",", b_cols, "), as a (", m, ",", k, ") and b (", b_rows, ",",
+          b_cols, ") say, got ", c.view.shape);
   const bool has_addend = addend.data != nullptr;
   require(!has_addend || (addend.rows() == m && addend.cols() == b_cols), "product: the addend must have the shape of c, ", c.view.shape, ", got ",
           addend.shape);
@@ -144,13 +132,11 @@ Product<S> checked(const Operand<S>& a, Index b_rows, Index b_cols, const Into<S
 }
 
 /// Few rows and b given by its rows, as when text is generated: c^T = b^T a^T reads b once, where it stands, instead of packing it. Same sums.
-template <Scalar S>
-Product<S> flipped(const Product<S>& p, const Operand<S>& b) {
+template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b) {
   return {{b.view, !b.transposed}, p.columns, p.rows, p.depth, p.c, p.c_column, p.c_row, p.addend, p.addend_column, p.addend_row, p.add};
 }
 
-template <Scalar S>
-void multiply_unpacked(const Product<S>& p, const Operand<S>& b) {
+template <Scalar S> void multiply_unpacked(const Product<S>& p, const Operand<S>& b) {
   constexpr Index third_level = 4 * 1024 * 1024;  // bytes of panels made at a time: they are still in a cache when they are read
   const Index width = Tile<S>::width, most = std::max<Index>(16, third_level / (p.depth * width * Index{sizeof(S)})) * width;
   for (Index column = 0; column < p.columns; column += most) {
@@ -165,8 +151,7 @@ void multiply_unpacked(const Product<S>& p, const Operand<S>& b) {
 
 /// c = a b, or c += a b where c.add; then + addend where given.      a: (M,K)  b: (K,N)  c, addend: (M,N)
 /// c overlaps no operand. Sizes may be 0; K = 0 is a sum of no terms. Error: shapes that do not agree.
-template <Scalar S>
-void product(Operand<S> a, Operand<S> b, Into<S> c, View<const S> addend = {}) {
+template <Scalar S> void product(Operand<S> a, Operand<S> b, Into<S> c, View<const S> addend = {}) {
   const auto p = detail::checked(a, b.rows(), b.cols(), c, addend);
   if (p.rows * p.columns == 0) return;
   if (p.depth == 0) return detail::empty_sum(p);
@@ -175,8 +160,7 @@ void product(Operand<S> a, Operand<S> b, Into<S> c, View<const S> addend = {}) {
 }
 
 /// The same with b packed before; the same bits.
-template <Scalar S>
-void product(Operand<S> a, const Packed<S>& b, Into<S> c, View<const S> addend = {}) {
+template <Scalar S> void product(Operand<S> a, const Packed<S>& b, Into<S> c, View<const S> addend = {}) {
   const auto p = detail::checked(a, b.rows(), b.cols(), c, addend);
   if (p.rows * p.columns == 0) return;
   if (p.depth == 0) return detail::empty_sum(p);

@@ -1,0 +1,253 @@
+// Products against three loops in double, over sizes around every block and vector width; and that an element's bits depend on nothing but its sum.
+#include "neutra/backend/cpu/product.hpp"
+#include "neutra/core/random.hpp"
+
+#include "tests/catch.hpp"
+
+#include <omp.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+using namespace neutra;
+
+namespace {
+
+/// Rows with a gap after each, filled with random numbers; the gap holds NaN in operands, so that reading it shows, and is checked in results.
+template <class S> struct Matrix {
+  Index rows, cols, stride;
+  std::vector<S> values;
+
+  Matrix(Index row_count, Index col_count, Index gap, std::string_view purpose)
+      : rows(row_count), cols(col_count), stride(col_count + gap), values(static_cast<std::size_t>(rows * stride), outside()) {
+    const Philox random(5, purpose);
+    for (Index i = 0; i < rows; ++i)
+      for (Index j = 0; j < cols; ++j) at(i, j) = static_cast<S>(random.uniform(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(j)) - 0.5);
+  }
+  static S outside() { return std::numeric_limits<S>::quiet_NaN(); }
+  S& at(Index i, Index j) { return values[static_cast<std::size_t>(i * stride + j)]; }
+  S at(Index i, Index j) const { return values[static_cast<std::size_t>(i * stride + j)]; }
+  View<S> view() { return {values.data(), Shape{rows, cols}, stride}; }
+  View<const S> view() const { return {values.data(), Shape{rows, cols}, stride}; }
+  bool gaps_untouched() const {
+    for (Index i = 0; i < rows; ++i)
+      for (Index j = cols; j < stride; ++j)
+        if (!std::isnan(at(i, j))) return false;
+    return true;
+  }
+  bool same_bits(const Matrix& other) const { return std::memcmp(values.data(), other.values.data(), values.size() * sizeof(S)) == 0; }
+};
+
+struct Case {
+  Index m, n, k;
+  bool ta = false, tb = false, add = false, addend = false;
+  Index gap = 0;
+};
+
+template <class S> struct Inputs {
+  Matrix<S> a, b, c, addend;
+  Case spec;
+
+  explicit Inputs(const Case& s)
+      : a(s.ta ? s.k : s.m, s.ta ? s.m : s.k, s.gap, "a"),
+        b(s.tb ? s.n : s.k, s.tb ? s.k : s.n, 2 * s.gap, "b"),
+        c(s.m, s.n, s.gap, "c"),
+        addend(s.m, s.n, 3 * s.gap, "addend"),
+        spec(s) {}
+  Operand<S> left() const { return {a.view(), spec.ta}; }
+  Operand<S> right() const { return {b.view(), spec.tb}; }
+  View<const S> extra() const { return spec.addend ? addend.view() : View<const S>{}; }
+  Matrix<S> unpacked() const {
+    Matrix<S> result = c;
+    cpu::product<S>(left(), right(), {result.view(), spec.add}, extra());
+    return result;
+  }
+  Matrix<S> packed() const {
+    Matrix<S> result = c;
+    cpu::product<S>(left(), cpu::Packed<S>(right()), {result.view(), spec.add}, extra());
+    return result;
+  }
+};
+
+/// Largest error over the bound (K + 2) eps (sum |a b| + |c| + |addend|) that any order of summation keeps.
+template <class S> double worst_error(const Inputs<S>& in, const Matrix<S>& result) {
+  const Case& s = in.spec;
+  double worst = 0;
+  for (Index i = 0; i < s.m; ++i) {
+    for (Index j = 0; j < s.n; ++j) {
+      const double held = s.add ? double(in.c.at(i, j)) : 0, extra = s.addend ? double(in.addend.at(i, j)) : 0;
+      double sum = held + extra, size = std::abs(held) + std::abs(extra);
+      for (Index k = 0; k < s.k; ++k) {
+        const double term = double(s.ta ? in.a.at(k, i) : in.a.at(i, k)) * double(s.tb ? in.b.at(j, k) : in.b.at(k, j));
+        sum += term;
+        size += std::abs(term);
+      }
+      const double error = std::abs(double(result.at(i, j)) - sum);
+      const double bound = double(s.k + 2) * double(std::numeric_limits<S>::epsilon()) * size;
+      if (!(error <= bound)) worst = std::max(worst, std::isnan(error) ? 1e30 : error / (bound + 1e-300));
+    }
+  }
+  return worst;
+}
+
+template <class S> void check(const Case& s) {
+  CAPTURE(s.m, s.n, s.k, s.ta, s.tb, s.add, s.addend, s.gap);
+  const Inputs<S> in(s);
+  const auto result = in.unpacked();
+  CHECK(worst_error(in, result) == 0);
+  CHECK(result.gaps_untouched());
+  CHECK(result.same_bits(in.packed()));
+}
+
+/// All four orientations, each with another mix of accumulation, addend and gap, so that a grid of sizes meets every mix.
+template <class S> void check_orientations(Index m, Index n, Index k) {
+  Index mix = m + 3 * n + 5 * k;
+  for (const bool ta : {false, true})
+    for (const bool tb : {false, true}) {
+      check<S>({m, n, k, ta, tb, (mix & 1) != 0, (mix & 2) != 0, (mix & 4) != 0 ? Index{3} : Index{0}});
+      ++mix;
+    }
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("products agree with three loops", "[product]", float, double) {
+  SECTION("small sizes, zero and one among them") {
+    for (const Index m : {0, 1, 2, 5, 13, 15})
+      for (const Index n : {0, 1, 3, 16, 17, 33})
+        for (const Index k : {0, 1, 2, 7, 16, 31}) check_orientations<TestType>(m, n, k);
+  }
+  SECTION("around the tile") {
+    using Tile = cpu::Tile<TestType>;
+    for (const Index m : {Tile::rows - 1, Tile::rows, Tile::rows + 1, 2 * Tile::rows, 3 * Tile::rows + 2})
+      for (const Index n : {Tile::lanes - 1, Tile::lanes, Tile::lanes + 1, Tile::width - 1, Tile::width, Tile::width + 1, 9 * Tile::width + 5})
+        check_orientations<TestType>(m, n, 37);
+  }
+  SECTION("around the blocks of the sum") {
+    const Index depth = cpu::Tile<TestType>::depth;
+    for (const Index k : {depth - 1, depth, depth + 1, 2 * depth, 2 * depth + 3}) {
+      check_orientations<TestType>(3, 5, k);
+      check_orientations<TestType>(29, 70, k);
+    }
+  }
+  SECTION("every mix of accumulation, addend and gaps") {
+    for (int mix = 0; mix < 32; ++mix)
+      check<TestType>({19, 45, cpu::Tile<TestType>::depth + 9, (mix & 1) != 0, (mix & 2) != 0, (mix & 4) != 0, (mix & 8) != 0,
+                       (mix & 16) != 0 ? Index{5} : Index{0}});
+  }
+  SECTION("rows that lie a multiple of 4 KiB apart") {
+    check<TestType>({31, 40, 1024, false, true, true, false, 0});
+    check<TestType>({31, 40, 1000, false, false, false, true, 24});
+  }
+  SECTION("many columns, more than one group of panels and one packing round") {
+    check<TestType>({5, 40000, 600, false, false, false, true, 0});
+    check<TestType>({40, 3000, 520, false, true, true, false, 0});
+  }
+}
+
+TEMPLATE_TEST_CASE("an element has the same bits on 1, 2 and 3 threads", "[product]", float, double) {
+  const int before = omp_get_max_threads();
+  for (const Case& s : {Case{200, 150, 700, false, true, true, true, 1}, Case{97, 530, 64, true, false}, Case{3, 900, 300, false, true},
+                        Case{64, 33, 1100, false, false}}) {
+    CAPTURE(s.m, s.n, s.k);
+    const Inputs<TestType> in(s);
+    omp_set_num_threads(1);
+    const auto alone = in.unpacked();
+    for (const int threads : {2, 3}) {
+      omp_set_num_threads(threads);
+      CHECK(alone.same_bits(in.unpacked()));
+      CHECK(alone.same_bits(in.packed()));
+    }
+  }
+  omp_set_num_threads(before);
+}
+
+TEMPLATE_TEST_CASE("a row has the same bits whichever rows stand around it", "[product]", float, double) {
+  for (const bool tb : {false, true}) {
+    const Case s{61, 83, 700, false, tb, true, true, 2};
+    const Inputs<TestType> in(s);
+    const auto whole = in.unpacked();
+    for (const Index count : {1, 2, 7, 14, 17, 40}) {
+      for (Index first = 0; first + count <= s.m; first += 11) {
+        Matrix<TestType> part = in.c;
+        cpu::product<TestType>({in.a.view().slice(first, count)}, in.right(), {part.view().slice(first, count), true},
+                               in.addend.view().slice(first, count));
+        CAPTURE(tb, first, count);
+        CHECK(std::memcmp(&part.values[static_cast<std::size_t>(first * part.stride)], &whole.values[static_cast<std::size_t>(first * part.stride)],
+                          static_cast<std::size_t>(count * part.stride) * sizeof(TestType)) == 0);
+      }
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("a column has the same bits whichever columns stand beside it", "[product]", float, double) {
+  const Case s{30, 83, 300, true, true};
+  const Inputs<TestType> in(s);
+  const auto whole = in.unpacked();
+  for (const Index count : {1, 9, 16, 33}) {
+    for (Index first = 0; first + count <= s.n; first += 13) {
+      Matrix<TestType> part(s.m, count, 0, "c");
+      cpu::product<TestType>(in.left(), Operand<TestType>{in.b.view().slice(first, count), true}, {part.view()});
+      bool same = true;
+      for (Index i = 0; i < s.m; ++i)
+        for (Index j = 0; j < count; ++j) same = same && part.at(i, j) == whole.at(i, first + j);
+      CAPTURE(first, count);
+      CHECK(same);
+    }
+  }
+}
+
+TEST_CASE("a product inside a parallel region runs there", "[product]") {
+  const Inputs<float> in(Case{64, 80, 200, false, true});
+  const auto alone = in.unpacked();
+  int same = 0;
+#pragma omp parallel num_threads(3) reduction(+ : same)
+  same += alone.same_bits(in.unpacked()) && alone.same_bits(in.packed());
+  CHECK(same == 3);
+}
+
+TEST_CASE("not a number and infinity stay in their rows", "[product]") {
+  Inputs<float> in(Case{20, 35, 40, false, true});
+  in.a.at(4, 7) = std::numeric_limits<float>::infinity();
+  in.a.at(9, 0) = std::numeric_limits<float>::quiet_NaN();
+  const auto result = in.unpacked();
+  for (Index i = 0; i < 20; ++i)
+    for (Index j = 0; j < 35; ++j) CHECK(std::isfinite(result.at(i, j)) == (i != 4 && i != 9));
+}
+
+TEST_CASE("shapes that do not agree are named", "[product]") {
+  const Matrix<float> a(4, 5, 0, "a"), b(6, 7, 0, "b"), right(5, 7, 0, "b"), addend(4, 6, 0, "addend");
+  Matrix<float> c(4, 7, 0, "c"), narrow(4, 6, 0, "c");
+  const auto text = [](auto&& call) -> std::string {
+    try {
+      call();
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  const auto has = [](const std::string& all, const std::string& part) { return all.find(part) != std::string::npos; };
+  const auto inner = text([&] { cpu::product<float>({a.view()}, Operand<float>{b.view()}, {c.view()}); });
+  CHECK((has(inner, "(4,5)") && has(inner, "(6,7)")));
+  const auto packed = text([&] { cpu::product<float>({a.view()}, cpu::Packed<float>({b.view()}), {c.view()}); });
+  CHECK((has(packed, "(4,5)") && has(packed, "(6,7)")));
+  const auto outer = text([&] { cpu::product<float>({a.view()}, Operand<float>{right.view()}, {narrow.view()}); });
+  CHECK((has(outer, "(4,7)") && has(outer, "(4,6)")));
+  const auto extra = text([&] { cpu::product<float>({a.view()}, Operand<float>{right.view()}, {c.view()}, addend.view()); });
+  CHECK((has(extra, "(4,7)") && has(extra, "(4,6)")));
+}
+
+TEST_CASE("a packed operand knows its sizes, and moves", "[product]") {
+  const Matrix<double> w(6, 9, 2, "w");
+  cpu::Packed<double> packed(Operand<double>{w.view(), true});
+  CHECK((packed.rows() == 9 && packed.cols() == 6 && !packed.empty()));
+  CHECK(cpu::Packed<double>().empty());
+  const cpu::Packed<double> moved = std::move(packed);
+  const Matrix<double> x(2, 9, 0, "x");
+  Matrix<double> y(2, 6, 0, "y"), z(2, 6, 0, "y");
+  cpu::product<double>({x.view()}, moved, {y.view()});
+  cpu::product<double>({x.view()}, Operand<double>{w.view(), true}, {z.view()});
+  CHECK(y.same_bits(z));
+}
