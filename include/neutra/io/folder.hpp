@@ -1,0 +1,144 @@
+/// The weights of a model folder, whether they lie in one file or in shards.
+#pragma once
+
+#include "neutra/core/error.hpp"
+#include "neutra/core/scalar.hpp"
+#include "neutra/core/shape.hpp"
+#include "neutra/core/tensor.hpp"
+#include "neutra/core/view.hpp"
+#include "neutra/io/file.hpp"
+#include "neutra/io/json.hpp"
+#include "neutra/io/safetensors_reader.hpp"
+#include "neutra/io/utf8.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace neutra::inline NEUTRA_ABI::io {
+
+/// Named tensors of a folder: model.safetensors if it is there, else the shards that model.safetensors.index.json names.
+/// Tensors of a shard that the index does not mention are there too, so that whoever asked for other names can report them.
+class WeightSource {
+ public:
+  /// Error: not a folder; neither file in it (pytorch_model.bin, GGUF and others are named with a hint); everything Safetensors::open refuses;
+  /// an index that is not of its form, a shard that is missing or named with a path in it, a tensor that its shard lacks (all at once).
+  static WeightSource open(const Path& folder) { return WeightSource(folder); }
+
+  /// All names, sorted.
+  std::vector<std::string> names() const {
+    std::vector<std::string> result;
+    for (const auto& [name, file] : files_) result.push_back(name);
+    return result;
+  }
+  bool contains(std::string_view name) const { return files_.find(name) != files_.end(); }
+
+  /// Name, dtype and shape of a tensor.      Error: no such tensor; as in the functions below.
+  const Entry& entry(std::string_view name) const { return file(name).entry(name); }
+  const Shape& shape(std::string_view name) const { return entry(name).shape; }
+
+  /// As Safetensors::read.
+  template <Scalar S> void read(std::string_view name, View<S> into) const { file(name).read(name, into); }
+  template <Scalar S> Tensor<S> read(std::string_view name) const { return file(name).template read<S>(name); }
+
+  /// The files that hold the weights.
+  const std::vector<Safetensors>& files() const { return shards_; }
+
+ private:
+  explicit WeightSource(const Path& folder) : folder_(folder) {
+    std::error_code error;
+    const auto kind = std::filesystem::status(folder, error).type();
+    require(kind != std::filesystem::file_type::not_found, folder.string(), ": there is no such folder; check the path");
+    require(kind == std::filesystem::file_type::directory, folder.string(), ": must be a folder with model.safetensors in it, got ",
+            received(folder));
+    if (std::filesystem::exists(folder / single, error)) {
+      add(single);
+    } else if (std::filesystem::exists(folder / index, error)) {
+      read_index();
+    } else {
+      refuse();
+    }
+  }
+
+  static constexpr const char* single = "model.safetensors";
+  static constexpr const char* index = "model.safetensors.index.json";
+
+  static std::string received(const Path& path) {
+    char first[24] = {};
+    const InputFile file(path);
+    const std::string_view other = detect({first, file.read_some(0, first, sizeof first)});
+    return other.empty() ? "a file" : std::string(other);
+  }
+
+  const Safetensors& file(std::string_view name) const {
+    const auto found = files_.find(name);
+    if (found != files_.end()) return shards_[found->second];
+    fail(folder_.string(), ": tensor ", shown(name), " is missing; the folder has ", files_.size(), " tensors in ", shards_.size(), " files");
+  }
+
+  void add(const std::string& name) {
+    shards_.push_back(Safetensors::open(folder_ / name));
+    for (const Entry& entry : shards_.back().entries()) files_.try_emplace(entry.name, shards_.size() - 1);
+  }
+
+  void read_index() {
+    const Path path = folder_ / index;
+    const Json json = read_json(path);
+    const Reader map = Reader(json, path.string()).object("weight_map");
+    require(!map.json().empty(), path.string(), ": weight_map must name at least one tensor, got none");
+    std::map<std::string, std::string> wanted;  // tensor -> shard
+    for (const auto& member : map.json().items()) wanted.emplace(member.key(), map.text(member.key()));
+    const auto numbers = open_shards(path, wanted);
+    std::string lacking;
+    int count = 0;
+    for (const auto& [name, shard] : wanted) {
+      const std::size_t number = numbers.at(shard);
+      files_.insert_or_assign(name, number);
+      if (!shards_[number].contains(name) && ++count <= 20) lacking += concat(count == 1 ? "" : ", ", shown(name), " (", shard, ")");
+    }
+    require(count == 0, path.string(), ": each tensor must be in the shard that weight_map names, but ", count, " are not: ", lacking,
+            count > 20 ? ", ..." : "", "; index and shards are of different versions");
+  }
+
+  std::map<std::string, std::size_t> open_shards(const Path& path, const std::map<std::string, std::string>& wanted) {
+    std::map<std::string, std::size_t> numbers;
+    for (const auto& [tensor, shard] : wanted) numbers.emplace(shard, 0);
+    std::string missing;
+    for (const auto& [shard, ignored] : numbers) {
+      const bool plain =
+          !shard.empty() && shard != "." && shard != ".." && shard.find_first_of("/\\:") == shard.npos && shard.find('\0') == shard.npos;
+      if (!plain) fail(path.string(), ": a shard must be named by a plain file name in the same folder, got \"", shown(shard), "\"");
+      std::error_code error;
+      if (!std::filesystem::exists(folder_ / shard, error)) missing += concat(missing.empty() ? "" : ", ", shown(shard));
+    }
+    require(missing.empty(), path.string(), ": these shards are missing: ", missing, "; copy them into ", folder_.string());
+    for (auto& [shard, number] : numbers) {
+      number = shards_.size();
+      add(shard);
+    }
+    return numbers;
+  }
+
+  [[noreturn]] void refuse() const {
+    std::error_code error;
+    for (const auto& item : std::filesystem::directory_iterator(folder_, error)) {
+      const std::string name = item.path().filename().string(), ending = item.path().extension().string();
+      if (ending == ".bin" || ending == ".pt" || ending == ".pth")
+        fail(folder_.string(), ": must hold model.safetensors, got ", shown(name),
+             ": a PyTorch file can run code when it is loaded and is not read; ", "convert it with save_pretrained(..., safe_serialization=True)");
+      if (ending == ".gguf")
+        fail(folder_.string(), ": must hold model.safetensors, got ", shown(name), ": GGUF files are not read; take the model's safetensors folder");
+    }
+    fail(folder_.string(), ": must hold ", single, " or ", index, ", got neither; is it the folder of a model?");
+  }
+
+  Path folder_;
+  std::vector<Safetensors> shards_;
+  std::map<std::string, std::size_t, std::less<>> files_;  // tensor -> position in shards_
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::io
