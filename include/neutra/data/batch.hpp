@@ -1,0 +1,35 @@
+/// What a model is fed: token sequences of equal length, each with its domain.
+#pragma once
+
+#include "neutra/core/scalar.hpp"
+#include "neutra/core/shape.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace neutra::inline NEUTRA_ABI::data {
+
+/// Which text a sequence comes from: the one the backbone was trained on, or the one it is extended to.
+enum class Domain : std::uint8_t { original = 0, target = 1 };
+
+/// inputs, targets: (sequences, length), row-major; targets[b, t] is the token that follows inputs[b, 0 .. t].      domains: (sequences)
+struct Batch {
+  Index sequences = 0, length = 0;
+  std::vector<std::int32_t> inputs, targets;
+  std::vector<Domain> domains;
+
+  Index tokens() const { return sequences * length; }
+
+  /// Sets the sizes; allocates only where the batch was never this large.
+  void resize(Index new_sequences, Index new_length) {
+    const auto size = static_cast<std::size_t>(checked_product(new_sequences, new_length, "batch"));
+    sequences = new_sequences;
+    length = new_length;
+    inputs.resize(size);
+    targets.resize(size);
+    domains.resize(static_cast<std::size_t>(sequences));
+  }
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::data

@@ -1,0 +1,119 @@
+/// The mix of two domains that training sees: which window stands in which slot of which step.
+#pragma once
+
+#include "neutra/core/error.hpp"
+#include "neutra/core/random.hpp"
+#include "neutra/core/scalar.hpp"
+#include "neutra/core/shape.hpp"
+#include "neutra/data/batch.hpp"
+#include "neutra/data/windows.hpp"
+
+#include <cmath>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace neutra::inline NEUTRA_ABI::data {
+
+/// Sequences of two domains with the share p of original ones, exact within one sequence over any stretch. Everything is a function of
+/// (seed, step, slot, sequences in a step), so a resumed run continues and micro-batches add up to the step.
+///
+/// Systematic sampling: slot i of step t with B sequences is n = t B + i; with P = round(2^32 p) and a 32-bit offset U drawn from the seed
+///     original slots before n = (n P + U) >> 32
+/// n is original where this number rises from n to n + 1, and the number is its ordinal in its domain (n minus it for target). Each domain is passed
+/// in epochs, a keyed permutation each:   window = Permutation(windows, epoch = ordinal / windows)(ordinal % windows).
+class Mix {
+ public:
+  /// Shares the tokens of both. A domain that is never drawn (p = 0 or 1) may be absent, Windows().
+  /// Errors: p outside [0, 1]; a drawn domain absent or shorter than one window; sequence lengths or bos that differ.
+  Mix(Windows original, Windows target, double share, std::uint64_t seed)
+      : original_(std::move(original)),
+        target_(std::move(target)),
+        share_(share),
+        original_order_(seed, "epoch/original"),
+        target_order_(seed, "epoch/target") {
+    require(share >= 0.0 && share <= 1.0, "mix: the share of original sequences must lie in [0, 1], got ", share, "; 0.1 is usual");
+    if (share > 0.0) check_drawn(original_, "original");
+    if (share < 1.0) check_drawn(target_, "target");
+    const bool both = original_.tokens() > 0 && target_.tokens() > 0;
+    require(!both || original_.length() == target_.length(), "mix: both domains must have one sequence length, got ", original_.length(),
+            " for original and ", target_.length(), " for target");
+    require(!both || original_.bos() == target_.bos(), "mix: both domains must have one bos, got ", original_.bos(), " for original and ",
+            target_.bos(), " for target; encode both with the same tokenizer");
+    rate_ = static_cast<std::uint64_t>(std::llround(std::ldexp(share, 32)));
+    offset_ = Philox(seed, "mix").words(0, 0)[0];
+  }
+
+  double share() const { return share_; }
+  Index length() const { return target_.tokens() > 0 ? target_.length() : original_.length(); }
+
+  /// Original sequences among the `sequences` of a whole step, known before any of it is drawn. Errors: as fill.
+  Index original_in_step(Index step, Index sequences) const {
+    const Index first = first_slot(step, sequences);
+    return original_before(first + sequences) - original_before(first);
+  }
+
+  /// The whole step. Errors: as fill.
+  Batch batch(Index step, Index sequences) const {
+    Batch whole;
+    fill(step, sequences, 0, sequences, whole);
+    return whole;
+  }
+
+  /// Slots first .. first + count - 1 of the step, whose size is `sequences` whatever part is asked for. Allocates only where `into` was never this
+  /// large. Errors: a negative step, sizes that are not positive, slots outside the step, more slots than 2^62 in all.
+  void fill(Index step, Index sequences, Index first, Index count, Batch& into) const {
+    const Index start = first_slot(step, sequences);
+    require(first >= 0 && count > 0 && first < sequences && count <= sequences - first, "mix: slots must lie in 0 .. ", sequences - 1, ", got ",
+            count, " from ", first);
+    into.resize(count, length());
+    for (Index i = 0; i < count; ++i) {
+      const Index slot = start + first + i, ordinal = original_before(slot);
+      const bool is_original = original_before(slot + 1) != ordinal;
+      into.domains[static_cast<std::size_t>(i)] = is_original ? Domain::original : Domain::target;
+      std::int32_t *inputs = into.inputs.data() + i * length(), *targets = into.targets.data() + i * length();
+      if (is_original) {
+        copy_ordinal(original_, original_order_, ordinal, inputs, targets);
+      } else {
+        copy_ordinal(target_, target_order_, slot - ordinal, inputs, targets);
+      }
+    }
+  }
+
+ private:
+  static void check_drawn(const Windows& windows, std::string_view domain) {
+    require(windows.whole() > 0, "mix: needs at least one sequence of ", domain, " text, ",
+            windows.tokens() == 0
+                ? "got none; give a file of it, or a share without it"
+                : concat("got ", windows.tokens(), " tokens for a length of ", windows.length(), "; give more text or shorten the sequence"));
+  }
+
+  static Index first_slot(Index step, Index sequences) {
+    require(step >= 0 && sequences > 0, "mix: the step must not be negative and needs at least one sequence, got step ", step, " of ", sequences,
+            " sequences");
+    const Index first = checked_product(step, sequences, "mix: slots up to this step");
+    require(first <= (Index{1} << 62) - sequences, "mix: slots up to this step: ", first, " and ", sequences,
+            " more are beyond 2^62; the step is out of range");
+    return first;
+  }
+
+  /// (n P + U) >> 32 without a wider type: the low half's product and U together stay below 2^64.
+  Index original_before(Index slot) const {
+    const auto n = static_cast<std::uint64_t>(slot);
+    const std::uint64_t high = n >> 32, low = n & 0xffffffffu;
+    return static_cast<Index>(high * rate_ + ((low * rate_ + offset_) >> 32));
+  }
+
+  static void copy_ordinal(const Windows& windows, const Philox& order, Index ordinal, std::int32_t* inputs, std::int32_t* targets) {
+    const Index epoch = ordinal / windows.whole();
+    const Permutation place(windows.whole(), order, static_cast<std::uint64_t>(epoch));
+    windows.copy_window(place(ordinal % windows.whole()), inputs, targets);
+  }
+
+  Windows original_, target_;
+  double share_;
+  Philox original_order_, target_order_;
+  std::uint64_t rate_ = 0, offset_ = 0;
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::data

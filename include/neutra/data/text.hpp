@@ -1,0 +1,117 @@
+/// Text as it enters: files read whole and joined, and a part of it held out.
+#pragma once
+
+#include "neutra/core/error.hpp"
+#include "neutra/core/scalar.hpp"
+#include "neutra/data/utf8.hpp"
+
+#include <cerrno>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace neutra::inline NEUTRA_ABI::data {
+
+/// One byte string and the files it came from.
+struct Text {
+  std::string bytes;
+  std::vector<std::string> files;
+};
+
+/// The name of a format that is not plain text, told by its first bytes; empty where none is recognised.
+inline std::string_view binary_format(std::string_view bytes) {
+  using namespace std::string_view_literals;
+  static constexpr std::pair<std::string_view, std::string_view> known[] = {{"\x1f\x8b"sv, "gzip"},
+                                                                            {"PK\x03\x04"sv, "zip"},
+                                                                            {"\x28\xb5\x2f\xfd"sv, "zstd"},
+                                                                            {"\xfd\x37zXZ"sv, "xz"},
+                                                                            {"BZh"sv, "bzip2"},
+                                                                            {"%PDF-"sv, "PDF"},
+                                                                            {"GGUF"sv, "GGUF"},
+                                                                            {"PAR1"sv, "Parquet"},
+                                                                            {"\x93NUMPY"sv, "npy"},
+                                                                            {"\x7f"
+                                                                             "ELF"sv,
+                                                                             "ELF"},
+                                                                            {"\xff\xfe"sv, "UTF-16"},
+                                                                            {"\xfe\xff"sv, "UTF-16"},
+                                                                            {"\x80\x02"sv, "pickle"},
+                                                                            {"\x80\x04"sv, "pickle"},
+                                                                            {"SQLite format 3"sv, "SQLite"}};
+  for (const auto& [start, name] : known) {
+    if (bytes.starts_with(start)) return name;
+  }
+  return {};
+}
+
+/// The bytes of one text file, unchanged: a byte order mark, CRLF and invalid UTF-8 stay.
+/// Errors: the path is missing, a directory, a device or unreadable; the file is empty, holds nothing but NUL bytes, or is another format by its
+/// first bytes.
+inline std::string read_text(const std::filesystem::path& path) {
+  const std::string name = path.string();
+  std::error_code problem;
+  const auto status = std::filesystem::status(path, problem);
+  require(status.type() != std::filesystem::file_type::not_found, "text file ", name, ": there is no such file; check the path");
+  require(!problem, "text file ", name, ": cannot be looked at (", problem.message(), "); check the path and its permissions");
+  require(status.type() != std::filesystem::file_type::directory, "text file ", name, ": is a directory; name the files in it");
+  require(std::filesystem::is_regular_file(status) || std::filesystem::is_fifo(status), "text file ", name,
+          ": is a device or socket; name a file or a pipe");
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  require(file.is_open(), "text file ", name, ": cannot be opened (", std::strerror(errno), "); check its permissions");
+  std::string bytes;
+  char block[1 << 16];
+  while (file.read(block, sizeof block) || file.gcount() > 0) bytes.append(block, static_cast<std::size_t>(file.gcount()));
+  require(!file.bad(), "text file ", name, ": reading stopped after ", bytes.size(), " bytes; check the disk");
+  require(!bytes.empty(), "text file ", name, ": is empty; give a file with text");
+  require(bytes.find_first_not_of('\0') != std::string::npos, "text file ", name, ": all of its ", bytes.size(),
+          " bytes are NUL; the file is damaged");
+  const std::string_view format = binary_format(bytes);
+  require(format.empty(), "text file ", name, ": must be plain text in UTF-8, this is ", format, " by its first bytes; unpack or convert it first");
+  return bytes;
+}
+
+/// The files one after another; a newline is put between two where the first does not end in one. Errors: as read_text, and an empty list.
+inline Text read_texts(const std::vector<std::filesystem::path>& paths) {
+  require(!paths.empty(), "reading text: at least one file must be named, got none");
+  Text text;
+  for (const auto& path : paths) {
+    if (!text.bytes.empty() && text.bytes.back() != '\n') text.bytes += '\n';
+    text.bytes += read_text(path);
+    text.files.push_back(path.string());
+  }
+  return text;
+}
+
+/// Two parts of one text, in order, nothing lost between them.
+struct Split {
+  std::string_view train, held;
+};
+
+/// Cuts the last `fraction` of the text off, at the line end (after '\n') nearest to size * (1 - fraction), the earlier of two equally near; both
+/// parts are views into text and hold at least a line. Errors: fraction outside (0, 1); no line end inside the text.
+inline Split hold_out(std::string_view text, double fraction) {
+  require(fraction > 0.0 && fraction < 1.0, "holding out text: the fraction must lie inside (0, 1), got ", fraction, "; 0.1 is usual");
+  const auto wanted = static_cast<std::size_t>(std::llround(static_cast<double>(text.size()) * (1.0 - fraction)));
+  const std::string_view inside = text.substr(0, text.empty() ? 0 : text.size() - 1);  // a final newline ends the text and cuts nothing
+  const std::size_t before = wanted == 0 ? std::string_view::npos : inside.rfind('\n', wanted - 1);
+  const std::size_t after = wanted > inside.size() ? std::string_view::npos : inside.find('\n', wanted);
+  require(before != std::string_view::npos || after != std::string_view::npos, "holding out text: the text must have at least two lines, got ",
+          text.size(), " bytes without a line end inside; give more text, or files of their own for evaluation");
+  const auto far = std::numeric_limits<std::size_t>::max();
+  const std::size_t back = before == std::string_view::npos ? far : wanted - (before + 1);
+  const std::size_t ahead = after == std::string_view::npos ? far : after + 1 - wanted;
+  const std::size_t cut = (back <= ahead ? before : after) + 1;
+  return {text.substr(0, cut), text.substr(cut)};
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::data

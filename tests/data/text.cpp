@@ -1,0 +1,82 @@
+#include "neutra/data/text.hpp"
+
+#include "tests/data/samples.hpp"
+
+#include <unistd.h>
+
+#include <thread>
+
+#include <sys/stat.h>
+
+using namespace neutra;
+using namespace std::string_view_literals;
+using samples::fails_with;
+
+TEST_CASE("files are joined with a newline where one is missing, bytes unchanged") {
+  const samples::Scratch folder;
+  const auto first = folder.write("first",
+                                  "\xef\xbb\xbf"
+                                  "one\r\nno newline \xff"),
+             second = folder.write("second", "two\n"), third = folder.write("third", "three\0"sv);
+  const data::Text text = data::read_texts({first, second, third});
+  CHECK(text.bytes ==
+        "\xef\xbb\xbf"
+        "one\r\nno newline \xff\ntwo\nthree\0"sv);
+  CHECK(text.files == std::vector<std::string>{first.string(), second.string(), third.string()});
+  const std::string large = std::string(200000, 'x') + "\n";  // more than one block
+  CHECK(data::read_text(folder.write("large", large)) == large);
+}
+
+TEST_CASE("a pipe is read like a file") {
+  const samples::Scratch folder;
+  const std::string name = (folder.path() / "pipe").string();
+  REQUIRE(mkfifo(name.c_str(), 0600) == 0);
+  std::thread writer([&] { std::ofstream(name, std::ios::binary) << "through a pipe\n"; });
+  CHECK(data::read_text(name) == "through a pipe\n");
+  writer.join();
+}
+
+TEST_CASE("what is no text file is an error that says so") {
+  const samples::Scratch folder;
+  const auto read = [&](const std::filesystem::path& path) { return [path] { data::read_texts({path}); }; };
+  CHECK(fails_with([] { data::read_texts({}); }, "at least one file"));
+  CHECK(fails_with(read(folder.path() / "absent"), "absent: there is no such file"));
+  CHECK(fails_with(read(folder.write("file", "x") / "below"), "no such file"));
+  CHECK(fails_with(read(folder.path() / std::string(5000, 'x')), "cannot be looked at"));
+  CHECK(fails_with(read(folder.path()), "is a directory"));
+  CHECK(fails_with(read("/dev/zero"), "is a device"));
+  CHECK(fails_with(read(folder.write("empty", "")), "is empty"));
+  CHECK(fails_with(read(folder.write("nul", std::string(1000, '\0'))), "all of its 1000 bytes are NUL"));
+  CHECK(fails_with(read(folder.write("gz", "\x1f\x8b\x08rest")), "gzip"));
+  CHECK(fails_with(read(folder.write("gguf", "GGUF\x03")), "GGUF"));
+  CHECK(fails_with(read(folder.write("utf16", "\xff\xfeh\0i\0"sv)), "UTF-16"));
+}
+
+TEST_CASE("an unreadable file is an error") {
+  const samples::Scratch folder;
+  const auto locked = folder.write("locked", "text");
+  std::filesystem::permissions(locked, std::filesystem::perms::none);
+  if (geteuid() != 0) CHECK(fails_with([&] { data::read_text(locked); }, "cannot be opened"));
+  if (std::filesystem::exists("/proc/self/mem")) CHECK(fails_with([] { data::read_text("/proc/self/mem"); }, "reading stopped after 0 bytes"));
+}
+
+TEST_CASE("the held part begins at the line end nearest to the last tenth") {
+  std::string text;
+  for (int line = 0; line < 100; ++line) text += "line " + std::to_string(line + 100) + "\n";  // 9 bytes each
+  const data::Split split = data::hold_out(text, 0.1);
+  CHECK(split.train.size() == 810);
+  CHECK(split.held == std::string_view(text).substr(810));
+  CHECK(data::hold_out(text, 0.5).train.size() == 450);
+  CHECK(data::hold_out(text, 1e-9).held == "line 199\n");
+  CHECK(data::hold_out(text, 1 - 1e-9).train == "line 100\n");
+  CHECK(data::hold_out("aaaaaaa\nbb\nc", 0.25).train == "aaaaaaa\n");      // wanted 9: 8 is nearer than 11
+  CHECK(data::hold_out("aaaaaaa\nbb\nc", 0.15).train == "aaaaaaa\nbb\n");  // wanted 10: 11 is nearer than 8
+  CHECK(data::hold_out("aaa\nbbb\nc", 0.3333).train == "aaa\n");           // wanted 6: equally near, the earlier
+  CHECK(data::hold_out("a\n\xff\xfe", 0.1).held == "\xff\xfe");
+}
+
+TEST_CASE("what cannot be split is an error") {
+  for (const double fraction : {0.0, 1.0, -0.1, 2.0, std::nan("")})
+    CHECK(fails_with([&] { data::hold_out("a\nb\n", fraction); }, "fraction must lie inside"));
+  for (const auto text : {""sv, "\n"sv, "one line"sv, "one line\n"sv}) CHECK(fails_with([&] { data::hold_out(text, 0.1); }, "at least two lines"));
+}
