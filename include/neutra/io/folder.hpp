@@ -53,8 +53,8 @@ class WeightSource {
     std::error_code error;
     const auto kind = std::filesystem::status(folder, error).type();
     require(kind != std::filesystem::file_type::not_found, folder.string(), ": there is no such folder; check the path");
-    require(kind == std::filesystem::file_type::directory, folder.string(), ": must be a folder with model.safetensors in it, got ",
-            received(folder));
+    if (kind != std::filesystem::file_type::directory)
+      fail(folder.string(), ": must be a folder with model.safetensors in it, got ", received(folder));
     if (std::filesystem::exists(folder / single, error)) {
       add(single);
     } else if (std::filesystem::exists(folder / index, error)) {
