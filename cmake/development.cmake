@@ -1,4 +1,5 @@
 # Programs, tests, benchmarks and installation: only when neutra itself is the project being built.
+option(NEUTRA_PROGRAMS "Build the programs" ON)
 option(NEUTRA_TESTS "Build the tests" ON)
 option(NEUTRA_BENCHMARKS "Build the benchmarks" ON)
 set(NEUTRA_ARCH "native" CACHE STRING "-march for programs, tests and benchmarks; empty for the compiler's default")
@@ -7,12 +8,25 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
 endif()
 
-# Warnings (less the two that g++ 12 raises inside its own AVX-512 headers), architecture and links shared by everything built here.
+include(install)
+if(NOT (NEUTRA_PROGRAMS OR NEUTRA_TESTS OR NEUTRA_BENCHMARKS))
+  return()
+endif()
+if(NOT TARGET neutra::train)
+  list(JOIN NEUTRA_TRAIN_MISSING ", " missing)
+  message(FATAL_ERROR "neutra: the programs, tests and benchmarks need ${missing}, not found here; on Debian: sh tools/setup. "
+                      "To install the headers alone, which need xsimd and OpenMP: "
+                      "-DNEUTRA_PROGRAMS=OFF -DNEUTRA_TESTS=OFF -DNEUTRA_BENCHMARKS=OFF")
+endif()
+
+# Warnings, architecture and links shared by everything built here.
 add_library(neutra_development INTERFACE)
 target_link_libraries(neutra_development INTERFACE neutra::train)
-target_compile_options(neutra_development INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-psabi -Wno-maybe-uninitialized -Wno-uninitialized $<$<BOOL:${NEUTRA_ARCH}>:-march=${NEUTRA_ARCH}>)
+target_compile_options(neutra_development INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-psabi $<$<BOOL:${NEUTRA_ARCH}>:-march=${NEUTRA_ARCH}>)
 
-add_subdirectory(examples)
+if(NEUTRA_PROGRAMS)
+  add_subdirectory(examples)
+endif()
 if(NEUTRA_TESTS)
   enable_testing()
   add_subdirectory(tests)
@@ -20,4 +34,3 @@ endif()
 if(NEUTRA_BENCHMARKS)
   add_subdirectory(benchmarks)
 endif()
-include(install)

@@ -1,0 +1,21 @@
+# cmake --install: the headers, and what find_package(neutra) reads. Two sets of targets, because one that names a package
+# which is not there would take the other with it.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+set(NEUTRA_PACKAGE_FOLDER "${CMAKE_INSTALL_DATADIR}/cmake/neutra")
+
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/neutra" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+        FILES_MATCHING PATTERN "*.hpp" PATTERN "*.cuh")
+install(TARGETS neutra EXPORT neutraTargets)
+install(EXPORT neutraTargets NAMESPACE neutra:: DESTINATION "${NEUTRA_PACKAGE_FOLDER}")
+if(TARGET neutra_train)
+  install(TARGETS neutra_train EXPORT neutraTrainTargets)
+  install(EXPORT neutraTrainTargets NAMESPACE neutra:: DESTINATION "${NEUTRA_PACKAGE_FOLDER}")
+endif()
+
+configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/neutraConfig.cmake.in" "${PROJECT_BINARY_DIR}/neutraConfig.cmake"
+                              INSTALL_DESTINATION "${NEUTRA_PACKAGE_FOLDER}")
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/neutraConfigVersion.cmake" COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+install(FILES "${PROJECT_BINARY_DIR}/neutraConfig.cmake" "${PROJECT_BINARY_DIR}/neutraConfigVersion.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/FindSentencePiece.cmake" "${PROJECT_SOURCE_DIR}/cmake/NeutraSimd.cmake"
+        DESTINATION "${NEUTRA_PACKAGE_FOLDER}")

@@ -1,27 +1,31 @@
 # The targets users link: neutra::neutra (headers, xsimd, OpenMP) and neutra::train (what io, data, train and the programs add).
 # Nothing here sets warnings, -march or an optimisation level: those belong to whoever builds a program.
+
+# A project that adds this folder links the targets from outside it and must see what they name.
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
 find_package(xsimd REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
+include(NeutraSimd)
 
 add_library(neutra INTERFACE)
 add_library(neutra::neutra ALIAS neutra)
 target_compile_features(neutra INTERFACE cxx_std_20)
 target_include_directories(neutra INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:include>")
-target_link_libraries(neutra INTERFACE xsimd OpenMP::OpenMP_CXX)
+target_link_libraries(neutra INTERFACE neutra_simd OpenMP::OpenMP_CXX)
 
-find_package(Eigen3 QUIET)
-find_package(xtensor QUIET)
-find_package(nlohmann_json QUIET)
-find_package(CLI11 QUIET)
-find_library(NEUTRA_SENTENCEPIECE sentencepiece)
-mark_as_advanced(NEUTRA_SENTENCEPIECE)
-if(Eigen3_FOUND AND xtensor_FOUND AND nlohmann_json_FOUND AND CLI11_FOUND AND NEUTRA_SENTENCEPIECE)
+# The same list serves installed users: cmake/neutraConfig.cmake.in finds it there.
+set(NEUTRA_TRAIN_PACKAGES Eigen3 xtensor nlohmann_json CLI11 SentencePiece)
+set(NEUTRA_TRAIN_MISSING "")
+foreach(package IN LISTS NEUTRA_TRAIN_PACKAGES)
+  find_package(${package} QUIET)
+  if(NOT ${package}_FOUND)
+    list(APPEND NEUTRA_TRAIN_MISSING ${package})
+  endif()
+endforeach()
+if(NOT NEUTRA_TRAIN_MISSING)
   add_library(neutra_train INTERFACE)
   add_library(neutra::train ALIAS neutra_train)
   set_target_properties(neutra_train PROPERTIES EXPORT_NAME train)
   target_link_libraries(neutra_train INTERFACE neutra Eigen3::Eigen xtensor nlohmann_json::nlohmann_json CLI11::CLI11
-                        "$<BUILD_INTERFACE:${NEUTRA_SENTENCEPIECE}>" "$<INSTALL_INTERFACE:sentencepiece>")
-elseif(PROJECT_IS_TOP_LEVEL)
-  message(FATAL_ERROR "neutra: the programs and tests need Eigen3, xtensor, nlohmann_json, CLI11 and SentencePiece; "
-                      "on Debian: sh tools/setup. Headers alone need xsimd and OpenMP: use add_subdirectory.")
+                        SentencePiece::SentencePiece)
 endif()

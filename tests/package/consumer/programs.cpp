@@ -1,0 +1,19 @@
+// Everything: what neutra::train names is found and links.
+#if __has_include("neutra/all.hpp")
+#include "neutra/all.hpp"
+#else
+#include "neutra/core/random.hpp"
+#endif
+
+#include <CLI/CLI.hpp>
+#include <Eigen/Core>
+#include <nlohmann/json.hpp>
+#include <sentencepiece_processor.h>
+#include <xsimd/xsimd.hpp>
+
+int main() {
+  sentencepiece::SentencePieceProcessor pieces;
+  Eigen::Vector2f ones = Eigen::Vector2f::Ones();
+  const nlohmann::json sum = ones.sum();
+  return CLI::App("consumer").get_name().empty() && sum == 2.0f && !pieces.Load("no such file").ok() ? 0 : 1;
+}

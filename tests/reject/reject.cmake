@@ -1,0 +1,31 @@
+# SOURCE must compile as it is, and with NEUTRA_REJECT defined fail with the sentence of its first line.
+# cmake -D COMPILER=.. -D SOURCE=.. -D FOLDERS=a|b -D OPTIONS=a|b -P reject.cmake
+cmake_minimum_required(VERSION 3.25)
+
+file(READ "${SOURCE}" text)
+if(NOT "${text}" MATCHES "^// expect: ([^\n]+)\n")
+  message(FATAL_ERROR "${SOURCE}: the first line must be '// expect: <the sentence the compiler prints>'")
+endif()
+set(sentence "${CMAKE_MATCH_1}")
+
+string(REPLACE "|" ";" folders "${FOLDERS}")
+string(REPLACE "|" ";" options "${OPTIONS}")
+list(TRANSFORM folders PREPEND "-I")
+# The compiler's own language and width of lines would change its text.
+set(compile "${CMAKE_COMMAND}" -E env LC_ALL=C "${COMPILER}" -std=c++20 ${options} -fmessage-length=0 -fsyntax-only ${folders})
+
+execute_process(COMMAND ${compile} "${SOURCE}" RESULT_VARIABLE status ERROR_VARIABLE output)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "${SOURCE} must compile without NEUTRA_REJECT, but:\n${output}")
+endif()
+execute_process(COMMAND ${compile} -DNEUTRA_REJECT "${SOURCE}" RESULT_VARIABLE status ERROR_VARIABLE output)
+if(status EQUAL 0)
+  message(FATAL_ERROR "${SOURCE} compiled with NEUTRA_REJECT, but must not")
+endif()
+# A match inside a quoted source line would prove nothing: the sentence must stand in an error.
+string(REGEX MATCHALL "[^\n]*error: [^\n]*" errors "${output}")
+string(REPLACE "\;" ";" errors "${errors}")
+string(FIND "${errors}" "${sentence}" position)
+if(position EQUAL -1)
+  message(FATAL_ERROR "${SOURCE}: expected an error with\n  ${sentence}\nbut the compiler said\n${output}")
+endif()
