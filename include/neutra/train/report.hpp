@@ -1,0 +1,203 @@
+/// report.html: one file that shows a study, made from its results alone and readable without a network.
+#pragma once
+
+#include "neutra/io/file.hpp"
+#include "neutra/train/numbers.hpp"
+#include "neutra/train/picture.hpp"
+#include "neutra/train/report_style.hpp"
+#include "neutra/train/results.hpp"
+#include "neutra/train/summary.hpp"
+#include "neutra/train/svg.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+namespace detail {
+
+inline std::string cell(std::string_view text) { return concat("<td>", text, "</td>"); }
+
+inline std::string html_mean(const Mean& m, int digits = 3) {
+  return fixed(m.value, digits) + (m.error ? concat(" <small>\u00b1\u00a0", fixed(*m.error, digits), "</small>") : std::string());
+}
+
+inline std::string key_mark(std::size_t style) {
+  return "<svg class=\"key\" viewBox=\"0 0 16 16\" width=\"16\" height=\"16\" aria-hidden=\"true\">" + svg::marker(style, style, 8, 8, 5.5, "mark") +
+         "</svg>";
+}
+
+inline std::string fact(std::string_view name, std::string_view html) { return concat("<tr><th>", escape(name), "</th><td>", html, "</td></tr>\n"); }
+inline std::string code(std::string_view text) { return concat("<code>", escape(text), "</code>"); }
+
+/// A line for each option, those of inner objects as outer.inner.
+inline std::string config_facts(const io::Json& config, const std::string& prefix = {}) {
+  std::string out;
+  for (const auto& [key, value] : config.items()) {
+    if (prefix.empty() && key == "command") continue;  // stands above
+    if (value.is_object() && !value.empty()) {
+      out += config_facts(value, prefix + key + ".");
+    } else {
+      out += fact(prefix + key, code(value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, io::Json::error_handler_t::replace)));
+    }
+  }
+  return out;
+}
+
+inline std::string counted(std::size_t n, std::string_view one) { return concat(n, ' ', one, n == 1 ? "" : "s"); }
+
+/// The question, and what was run in one sentence.
+inline std::string introduction(const Results& results, const std::vector<Line>& lines) {
+  std::set<double> rates;
+  std::set<std::uint64_t> seeds;
+  for (const Row& row : results.rows) rates.insert(row.lr), seeds.insert(row.seed);
+  std::string out =
+      "<h1>Learning and forgetting</h1>\n<p>A language model pretrained on one domain, the <em>original</em>, is extended to another, the "
+      "<em>target</em>. How much does each method learn of the target, and how much does it forget of the original? Learning is the fall of the "
+      "target\u2019s bits per byte, forgetting the rise of the original\u2019s, both on validation text that no method was trained on.</p>\n";
+  if (!lines.empty())
+    out += concat("<p>", counted(results.rows.size(), "run"), ": ", counted(lines.size(), "method"), ", ", counted(rates.size(), "learning rate"),
+                  ", ", counted(seeds.size(), "seed"), ".</p>\n");
+  out += "<table class=\"facts\"><tbody>\n";
+  const auto command = results.config.find("command");
+  if (command != results.config.end() && command->is_string()) out += fact("command", code(command->get<std::string>()));
+  out += fact("commit", code(results.commit));
+  out += fact("machine", escape(concat(results.machine.processor, ", ", counted(static_cast<std::size_t>(results.machine.threads), "thread"), ", ",
+                                       results.machine.instruction_set)));
+  return out + "</tbody></table>\n";
+}
+
+inline std::string summary_table(const std::vector<Line>& lines) {
+  std::string out =
+      "<h2>Methods</h2>\n<div class=\"scroll\"><table><thead><tr><th class=\"name\">method</th><th>rate</th><th>seeds</th><th>original before</th>"
+      "<th>original after</th><th>target before</th><th>target after</th><th>forgetting</th><th>learning</th><th>forgetting "
+      "at adapter\u2019s learning</th><th>gates open, original / target</th><th>extra weights</th><th>tokens per second</th></tr></thead><tbody>\n";
+  const auto style = styles(lines);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const Line& l = lines[i];
+    out += concat("<tr><td class=\"name\">", key_mark(style[i]), ' ', escape(l.label), "</td>", cell(rate(l.lr) + (l.chosen_here ? "*" : "")),
+                  cell(concat(l.runs.size())));
+    for (const Mean* m : {&l.original_before, &l.original_after, &l.target_before, &l.target_after}) out += cell(fixed(m->value, 3));
+    out +=
+        cell(html_mean(l.forgetting)) + cell(html_mean(l.learning)) + cell(l.forgetting_at_vanilla ? html_mean(*l.forgetting_at_vanilla) : "\u2013");
+    out += cell(l.gate_open ? escape(percent(l.gate_open->original.value) + " % / " + percent(l.gate_open->target.value) + " %") : "\u2013");
+    out += cell(l.extra_weights.value > 0 ? concat(short_count(l.extra_weights.value), " <small>", fixed(100 * l.extra_share.value, 1), " %</small>")
+                                          : "\u2013");
+    out += cell(short_count(l.tokens_per_second.value)) + "</tr>\n";
+  }
+  out +=
+      "</tbody></table></div>\n<p class=\"note\">Bits per byte; means over seeds, \u00b1 the standard error. An order is claimed only where a "
+      "difference exceeds twice "
+      "its standard error. \u201cAt adapter\u2019s learning\u201d reads each method\u2019s curve over its learning rates where it learns as much as "
+      "the vanilla adapter; a "
+      "dash stands where the curve does not reach it. Gates open: the share of tokens with a gate that is not exactly zero.</p>\n";
+  if (std::any_of(lines.begin(), lines.end(), [](const Line& l) { return l.chosen_here; }))
+    out +=
+        "<p class=\"note\">* The best of several rates on the text reported here, because the results record no choice made on another text.</p>\n";
+  return out;
+}
+
+inline std::string legend(const std::vector<Line>& lines) {
+  const auto style = styles(lines);
+  std::string out = "<ul class=\"legend\">";
+  for (std::size_t i = 0; i < lines.size(); ++i) out += concat("<li>", key_mark(style[i]), ' ', escape(lines[i].label), "</li>");
+  return out + "</ul>\n";
+}
+
+inline std::string learning_figure(const std::vector<Line>& lines) {
+  const auto both = [&](double farthest) {
+    return learning_picture(lines, 760, 440, "wide", farthest) + learning_picture(lines, 350, 380, "narrow", farthest);
+  };
+  std::string out = concat(
+      "<h2>Learning against forgetting</h2>\n<figure>", legend(lines), both(std::numeric_limits<double>::infinity()),
+      "<figcaption>Better is up and to the left. A point for each method, rate and seed; large points are at the rate of the table above, and a "
+      "faint line joins one method\u2019s rates.</figcaption></figure>\n");
+  if (const auto farthest = closer_view(lines))
+    out += concat("<figure>", both(*farthest), "<figcaption>The same, without the runs that forget more than ", fixed(*farthest, 3),
+                  " bits per byte.</figcaption></figure>\n");
+  return out;
+}
+
+/// A panel for each line that has the values, all on one axis; nothing where none has.
+template <class Member> std::string layer_figure(const std::vector<Line>& lines, Member member, double fixed_top, double scale) {
+  const auto style = styles(lines);
+  double top = fixed_top;
+  for (const Line& line : lines)
+    if (line.*member)
+      for (const auto* values : {&(line.*member)->original, &(line.*member)->target})
+        for (const double v : *values) top = std::max(top, 1.05 * scale * v);
+  std::string out;
+  for (std::size_t i = 0; i < lines.size(); ++i)
+    if (lines[i].*member)
+      out += concat("<figure><figcaption>", escape(lines[i].label), "</figcaption>",
+                    layer_picture(*(lines[i].*member), style[i], top, scale, lines[i].label + " by layer"), "</figure>\n");
+  if (out.empty()) return out;
+  const auto key = [](std::string_view curve, std::string_view mark) {
+    return concat("<svg class=\"key\" viewBox=\"0 0 34 16\" width=\"34\" height=\"16\" aria-hidden=\"true\">",
+                  svg::polyline(7, {{1, 8}, {33, 8}}, curve), svg::marker(0, 7, 17, 8, 4, mark), "</svg>");
+  };
+  return concat("<ul class=\"legend\"><li>", key("curve dashed", "open"), " original</li><li>", key("curve", "mark"),
+                " target</li></ul>\n<div class=\"panels\">\n", out, "</div>\n");
+}
+
+inline std::string layer_figures(const std::vector<Line>& lines) {
+  const std::string gates = layer_figure(lines, &Line::gate_open_by_layer, 104, 100),
+                    ratios = layer_figure(lines, &Line::residue_ratio_by_layer, 1e-6, 1);
+  std::string out = "<h2>Open gates by layer</h2>\n";
+  out += gates.empty()
+             ? "<p>No method here has a gate that closes to exactly zero.</p>\n"
+             : "<p class=\"note\">Percent of tokens whose gate is not exactly zero, at the rate of the table, means over seeds.</p>\n" + gates;
+  if (!ratios.empty())
+    out += "<h2>Size of the residue by layer</h2>\n<p class=\"note\">The norm of the residue over that of the FFN\u2019s output it joins.</p>\n" +
+           ratios;
+  return out;
+}
+
+inline std::string all_runs(const std::vector<Line>& lines) {
+  std::string out =
+      "<h2>All runs</h2>\n<div class=\"scroll\"><table><thead><tr><th class=\"name\">method</th><th>rate</th><th>seed</th><th>original "
+      "after</th><th>target after</th>"
+      "<th>forgetting</th><th>learning</th><th>steps</th><th>training time</th></tr></thead><tbody>\n";
+  for (const Line& line : lines)
+    for (const Row& r : line.curve)
+      out += concat("<tr><td class=\"name\">", escape(line.label), "</td>", cell(rate(r.lr)), cell(concat(r.seed)), cell(fixed(r.original.after, 3)),
+                    cell(fixed(r.target.after, 3)), cell(fixed(r.forgetting(), 3)), cell(fixed(r.learning(), 3)), cell(concat(r.steps)),
+                    cell(clock_time(r.train_seconds)), "</tr>\n");
+  return out + "</tbody></table></div>\n";
+}
+
+inline std::string origin(const Results& results) {
+  std::string out = "<h2>What was run</h2>\n<table class=\"facts\"><tbody>\n" + config_facts(results.config);
+  for (const auto& [name, digits] : results.text_sha256) out += fact("sha256 of " + name, code(digits));
+  const Machine& m = results.machine;
+  out += fact("compiler", code(m.compiler)) + fact("compiler flags", code(m.flags)) + fact("xsimd", code(m.xsimd));
+  return out + "</tbody></table>\n";
+}
+
+}  // namespace detail
+
+/// The page as HTML: one self-contained text in UTF-8, everything that came from outside escaped. Without rows it says so.
+/// Error: a number that is not finite.
+inline std::string report(const Results& results) {
+  const auto lines = summarise(results);
+  std::string out = concat(
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<title>Learning and forgetting</title>\n<style>",
+      detail::report_style, "</style></head>\n<body>\n");
+  out += detail::introduction(results, lines);
+  if (lines.empty()) {
+    out += "<p><strong>No runs yet:</strong> the results have no rows.</p>\n";
+  } else {
+    out += detail::summary_table(lines) + detail::learning_figure(lines) + detail::layer_figures(lines) + detail::all_runs(lines);
+  }
+  return out + detail::origin(results) + "</body></html>\n";
+}
+
+/// Replaces report.html, whole or not at all. Error: see report and io::write_file.
+inline void write_report(const std::filesystem::path& path, const Results& results) { io::write_file(path, report(results)); }
+
+}  // namespace neutra::inline NEUTRA_ABI::train

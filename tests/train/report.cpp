@@ -1,0 +1,194 @@
+// report.html: well formed, self-contained, escaped, with a point where each run belongs; whatever the results hold.
+#include "neutra/train/report.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/train/sample.hpp"
+
+#include <unistd.h>
+
+#include <limits>
+#include <regex>
+
+using namespace neutra;
+using train::Axis;
+
+namespace {
+
+std::size_t count(const std::string& text, std::string_view part) {
+  std::size_t n = 0;
+  for (auto at = text.find(part); at != text.npos; at = text.find(part, at + part.size())) ++n;
+  return n;
+}
+
+/// The first tag that is not closed in order, or "" when all are. Attributes must be quoted, and hold no < or >.
+std::string unbalanced(const std::string& html) {
+  std::vector<std::string> open;
+  static const std::regex tag(R"(<(/?)([a-z0-9]+)((?:\s+[a-zA-Z0-9-]+="[^"<>]*")*)\s*(/?)>|<!DOCTYPE html>|<)");
+  for (std::sregex_iterator it(html.begin(), html.end(), tag), end; it != end; ++it) {
+    const std::string name = (*it)[2], text = it->str();
+    if (text == "<") return "a bare < before " + html.substr(static_cast<std::size_t>(it->position()), 30);
+    if (name.empty() || name == "meta" || (*it)[4] == "/") continue;
+    if ((*it)[1] != "/") {
+      open.push_back(name);
+    } else {
+      if (open.empty() || open.back() != name) return "</" + name + "> closes " + (open.empty() ? "nothing" : open.back());
+      open.pop_back();
+    }
+  }
+  return open.empty() ? "" : open.back() + " is not closed";
+}
+
+/// What holds of every report.
+void check_page(const std::string& html) {
+  CHECK(html.starts_with("<!DOCTYPE html>"));
+  CHECK(unbalanced(html) == "");
+  for (const char* outside : {"http:", "https:", "<script", "<link", "@import", "url(", "src="}) CHECK(html.find(outside) == html.npos);
+  static const std::regex broken("\"-?(nan|inf)|>-?(nan|inf)");
+  CHECK_FALSE(std::regex_search(html, broken));
+}
+
+train::Results only(std::vector<train::Row> rows) {
+  auto results = sample::results();
+  results.rows = std::move(rows);
+  return results;
+}
+
+}  // namespace
+
+TEST_CASE("ticks are round, lie on the axis and carry the digits they need") {
+  CHECK(train::tick_step(1, 10) == Approx(0.1));
+  CHECK(train::tick_step(1, 4) == Approx(0.5));
+  CHECK(train::tick_step(37, 5) == Approx(10));
+  const Axis axis{-0.013, 0.31, 0, 100};
+  std::string texts;
+  for (const double v : axis.ticks(8)) texts += axis.tick_text(v, 8) + " ";
+  CHECK(texts == "0.00 0.05 0.10 0.15 0.20 0.25 0.30 ");
+  CHECK(axis.pixel(-0.013) == Approx(0));
+  CHECK(axis.pixel(0.31) == Approx(100));
+  for (const double value : {0.0, 3.0, -2e-9, 1e9}) {  // one value, several times over
+    const Axis single = Axis::around({value, value}, 0, 10);
+    CHECK(single.low < value);
+    CHECK(single.high > value);
+    CHECK(single.ticks(5).size() >= 1);
+    CHECK(single.ticks(5).size() <= 6);
+  }
+}
+
+TEST_CASE("a report shows each run as a point where it belongs") {
+  const auto results = sample::results();
+  const auto html = train::report(results);
+  check_page(html);
+  for (const auto& row : results.rows) {
+    const auto title = concat(row.method, ", rate ", train::rate(row.lr), ", seed ", row.seed, ": forgetting ", train::fixed(row.forgetting(), 3));
+    CHECK(count(html, "<title>" + title) == 2);  // in the wide and in the narrow picture
+  }
+  // finetuning forgets most, 0.4, and learns most, 3.4; the axes have a margin of 7 % around 0 .. 0.4 and 2.6 .. 3.4
+  const auto picture = train::learning_picture(train::summarise(results), 760, 440, "wide");
+  const std::regex finetune("<path d=\"M([0-9.]+) [0-9.]+L[0-9.]+ ([0-9.]+)L[^>]*><title>finetune");  // a diamond: top, then right
+  std::smatch at;
+  REQUIRE(std::regex_search(picture, at, finetune));
+  CHECK(std::stod(at[1]) == Approx(46 + 702 * (0.4 + 0.028) / 0.456).margin(0.1));
+  CHECK(std::stod(at[2]) == Approx(396 - 370 * (0.8 + 0.056) / 0.912).margin(0.1));
+  CHECK(count(picture, "<polyline class=\"path") == 1);  // neutral alone has two rates
+  CHECK(count(picture, "class=\"label\"") == 3);
+}
+
+TEST_CASE("a report tells what was run and how gates opened") {
+  const auto html = train::report(sample::results());
+  const std::vector<std::string> parts{"extend --methods neutral,adapter",
+                                       "0123abc",
+                                       std::string(64, 'a'),
+                                       "sha256 of target",
+                                       "chosen_lr.neutral",
+                                       "50 % / 90 %",
+                                       "600k <small>20.0 %",
+                                       "0.070 <small>\u00b1\u00a00.010",
+                                       "7 runs: 3 methods, 3 learning rates, 2 seeds"};
+  for (const std::string& part : parts) {
+    INFO(part);
+    CHECK(html.find(part) != html.npos);
+  }
+  CHECK(html.find("<title>layer 1, original 75 %</title>") != html.npos);
+  CHECK(html.find("<title>layer 1, target 0.250</title>") != html.npos);
+  CHECK(count(html, "class=\"panel\"") == 3);  // gates of neutral, residues of neutral and of the adapter
+}
+
+TEST_CASE("colours and shapes stay apart for many methods, and the paper's methods keep theirs") {
+  std::vector<train::Row> rows{sample::row("lora", 1, 1, 0, 0), sample::row("mine", 1, 1, 0, 0), sample::row("neutral", 1, 1, 0, 0)};
+  CHECK(train::styles(train::summarise(only(rows))) == std::vector<std::size_t>{2, 4, 0});
+  std::set<std::string> looks;
+  for (std::size_t style = 0; style < 56; ++style) looks.insert(train::svg::marker(style, style, 10, 10, 5, "mark"));
+  CHECK(looks.size() == 56);
+}
+
+TEST_CASE("labels overlap neither each other nor points") {
+  std::vector<train::Row> rows;
+  for (int i = 0; i < 12; ++i) rows.push_back(sample::row("method " + std::to_string(i), 1, 1, 0.1 + 0.003 * (i % 4), 2 + 0.004 * (i / 4)));
+  const auto picture = train::learning_picture(train::summarise(only(rows)), 760, 440, "wide");
+  const std::regex label("<text class=\"label\" x=\"([0-9.]+)\" y=\"([0-9.]+)\"[^>]*>([^<]*)<");
+  std::vector<train::detail::Box> boxes;
+  for (std::sregex_iterator it(picture.begin(), picture.end(), label), end; it != end; ++it) {
+    const double x = std::stod((*it)[1]), y = std::stod((*it)[2]), half = 3.2 * static_cast<double>((*it)[3].length());
+    const train::detail::Box box{x - half, y - 9, x + half, y + 2};
+    CHECK(box.left >= 46);
+    CHECK(box.right <= 748);
+    for (const auto& other : boxes) CHECK_FALSE(box.meets(other));
+    boxes.push_back(box);
+  }
+  CHECK(boxes.size() >= 4);
+}
+
+TEST_CASE("whatever a user calls a method is text, not markup") {
+  auto row = sample::neutral(1, 1, 0.1, 2);
+  row.method = "<script>alert(\"1\")</script> & 'x'\x01\xff";
+  row.gate = "</style>";
+  auto results = only({row, row});
+  results.rows[1].gate = "\"onload=";
+  results.config["<b>"] = "<i>";
+  results.text_sha256["<u>"] = std::string(64, '1');
+  const auto html = train::report(results);
+  check_page(html);
+  CHECK(html.find("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; &#39;x&#39;\\x01\\xff") != html.npos);
+  CHECK(html.find("&lt;i&gt;") != html.npos);
+}
+
+TEST_CASE("a report of little or of odd results is still a report") {
+  const auto empty = train::report(only({}));
+  check_page(empty);
+  CHECK(empty.find("No runs yet") != empty.npos);
+  const auto one = train::report(only({sample::row("lora", 1e-3, 1, 0.1, 2)}));
+  check_page(one);
+  CHECK(one.find("No method here has a gate that closes to exactly zero") != one.npos);
+  check_page(train::report(only({sample::neutral(1, 1, 0, 0), sample::neutral(1, 2, 0, 0), sample::neutral(2, 1, 0, 0)})));
+  check_page(train::report(only({sample::row("a", 1, 1, -3e6, 1e9), sample::row("b", 1, 1, 2e-12, -1e-12)})));
+  auto ragged = sample::neutral(1, 2, 0.1, 2);
+  ragged.gate_open_by_layer = {{}, {0.5}};
+  ragged.residue_ratio_by_layer = {{0.0}, {0.0}};
+  check_page(train::report(only({ragged})));
+  check_page(train::report(only({sample::neutral(1, 1, 0.1, 2), ragged})));  // other numbers of layers: no panel
+  ragged.target.after = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_AS(train::report(only({ragged})), Error);
+}
+
+TEST_CASE("a crowd beside a few runs that forget far more gets a picture of its own") {
+  std::vector<train::Row> rows;
+  for (int i = 1; i <= 6; ++i) rows.push_back(sample::row("crowd", i, 1, 0.01 * i, 2 + 0.1 * i));
+  CHECK_FALSE(train::closer_view(train::summarise(only(rows))));
+  rows.push_back(sample::row("far", 1, 1, 3, 3));
+  const auto lines = train::summarise(only(rows));
+  REQUIRE(train::closer_view(lines));
+  CHECK(*train::closer_view(lines) == Approx(0.12));
+  const auto html = train::report(only(rows));
+  check_page(html);
+  CHECK(count(html, "<title>crowd, rate 6e0") == 4);
+  CHECK(count(html, "<title>far, rate 1e0") == 2);
+}
+
+TEST_CASE("the report is written whole") {
+  char folder[] = "/tmp/neutra_report_XXXXXX";
+  REQUIRE(mkdtemp(folder) != nullptr);
+  const auto path = std::filesystem::path(folder) / "report.html";
+  train::write_report(path, sample::results());
+  CHECK(io::read_file(path, 1 << 24) == train::report(sample::results()));
+  std::filesystem::remove_all(folder);
+}
