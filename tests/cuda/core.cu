@@ -3,8 +3,6 @@
 
 #include "tests/cuda/kernel.cuh"
 
-namespace {
-
 namespace math = neutra::math;
 
 struct EveryFunction {
@@ -19,7 +17,5 @@ struct EveryFunction {
     return math::select(x > V(0), y, V(0));
   }
 };
-
-}  // namespace
 
 void compile_core() { compile(EveryFunction{}); }

@@ -1,18 +1,40 @@
-// A kernel per function, so that the device half of f and df is compiled and not only parsed.
+// A kernel for each kind of function that policies are, so that its device half is compiled and not only parsed.
 #pragma once
 
 #include "neutra/core/pointwise.hpp"
 
 template <class S, neutra::Pointwise F>
-__global__ void apply(F function, const S* x, S* y, S* slope, int n) {
-  const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
-  if (i >= n) return;
+__global__ void apply_pointwise(F function, const S* x, S* y, S* slope) {
+  const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
   y[i] = function.f(x[i]);
   slope[i] = function.df(x[i], y[i]);
 }
 
+template <class S, neutra::RowFunction F>
+__global__ void apply_row(F function, const neutra::RowSums<S>* sums, S* y, neutra::RowSlopes<S>* slope) {
+  const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
+  y[i] = function.f(sums[i]);
+  slope[i] = function.df(sums[i]);
+}
+
+template <class S, neutra::GateFunction F>
+__global__ void apply_gate(F function, const S* g, const S* s, const S* label, S* y, S* dg, S* ds) {
+  const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
+  y[i] = function.f(g[i], s[i], label[i]);
+  dg[i] = function.dg(g[i], s[i], label[i]);
+  ds[i] = function.ds(g[i], s[i], label[i]);
+}
+
+// Launches of F's kernels for one scalar; F is one of the three kinds, or none of them and has no kernel.
+template <class S, class F>
+void compile_for(const F& function) {
+  if constexpr (neutra::Pointwise<F>) apply_pointwise<S, F><<<1, 32>>>(function, nullptr, nullptr, nullptr);
+  if constexpr (neutra::RowFunction<F>) apply_row<S, F><<<1, 32>>>(function, nullptr, nullptr, nullptr);
+  if constexpr (neutra::GateFunction<F>) apply_gate<S, F><<<1, 32>>>(function, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
+}
+
 template <class F>
 void compile(const F& function) {
-  apply<float, F><<<1, 32>>>(function, nullptr, nullptr, nullptr, 0);
-  apply<double, F><<<1, 32>>>(function, nullptr, nullptr, nullptr, 0);
+  compile_for<float>(function);
+  compile_for<double>(function);
 }
