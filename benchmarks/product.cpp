@@ -8,9 +8,9 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <string_view>
 #include <vector>
 
@@ -18,7 +18,12 @@ using namespace neutra;
 
 namespace {
 
-double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+/// With one thread the time it ran, which leaves out what the machine gave to other programs; with several the time that passed.
+double seconds(int threads) {
+  timespec now;
+  clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+  return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
+}
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -28,7 +33,7 @@ double median(std::vector<double> values) {
 /// Multiply-adds per second of all threads: 16 independent chains, more than the units' latency times their number.
 template <class S> double peak_rate(int threads) {
   constexpr int chains = cpu::Tile<S>::rows == 14 ? 16 : 8, rounds = 20000;
-  const double start = seconds();
+  const double start = seconds(threads);
 #pragma omp parallel num_threads(threads)
   {
     xsimd::batch<S> sum[chains], a(S(0.5)), b(S(0.25));
@@ -45,7 +50,7 @@ template <class S> double peak_rate(int threads) {
       asm volatile("" : : "r"(kept) : "memory");
     }
   }
-  return double(rounds) * chains * double(xsimd::batch<S>::size) * threads / (seconds() - start);
+  return double(rounds) * chains * double(xsimd::batch<S>::size) * threads / (seconds(threads) - start);
 }
 
 struct Sizes {
@@ -72,9 +77,9 @@ template <class S, class F> double share_of_peak(const Options& options, double 
   const double enough = options.quick ? 0.02 : 0.3;
   while (total < enough || rates.size() < 5) {
     peaks.push_back(peak_rate<S>(options.threads));
-    const double start = seconds();
+    const double start = seconds(options.threads);
     multiply();
-    const double time = seconds() - start;
+    const double time = seconds(options.threads) - start;
     rates.push_back(work / time);
     total += time;
   }

@@ -37,7 +37,9 @@ template <class S> struct Matrix {
         if (!std::isnan(at(i, j))) return false;
     return true;
   }
-  bool same_bits(const Matrix& other) const { return std::memcmp(values.data(), other.values.data(), values.size() * sizeof(S)) == 0; }
+  bool same_bits(const Matrix& other) const {
+    return values.empty() || std::memcmp(values.data(), other.values.data(), values.size() * sizeof(S)) == 0;
+  }
 };
 
 struct Case {

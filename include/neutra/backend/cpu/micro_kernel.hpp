@@ -79,7 +79,7 @@ template <Scalar S, int R, int V> inline void sum_block(const TileTask<S>& t, xs
       right[v] = Vector::load_unaligned(b + v * Tile<S>::lanes);
       __builtin_prefetch(b + 16 * Tile<S>::width + v * Tile<S>::lanes);
     }
-    __builtin_prefetch(soon);
+    __builtin_prefetch(soon, 0, 2);
 #pragma GCC unroll 14
     for (int r = 0; r < R; ++r) {
       const Vector left(*reinterpret_cast<const S*>((r < half ? low : high) + offset[r < half ? r : r - half]));

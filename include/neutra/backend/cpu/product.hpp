@@ -45,11 +45,21 @@ template <Scalar S> struct LeftRows {
 /// 14 rows whose starts lie a multiple of 4 KiB apart share one set of the first-level cache, which holds 12 (or 8) lines.
 template <Scalar S> bool collides(const Operand<S>& a) { return !a.transposed && a.view.stride * Index{sizeof(S)} % 4096 == 0; }
 
-template <Scalar S> LeftRows<S> left_rows(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
-  if (a.transposed) {
-    for (Index i = 0; i < depth; ++i) std::copy_n(a.view.row(k + i) + first, rows, copy + i * Tile<S>::rows);
-    return {copy, 1, Tile<S>::rows};
+/// copy[i * step + r] = a(first + r, k + i) for a transposed a; returns step. Whole vectors where the row of the source allows it: what is too
+/// much is overwritten by the next row, and there is a line to spare behind the last.
+template <Scalar S> Index copy_columns(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
+  constexpr Index step = Tile<S>::rows, whole = (step + Tile<S>::lanes - 1) / Tile<S>::lanes * Tile<S>::lanes;
+  const S* from = a.view.row(k) + first;
+  if (first + whole <= a.rows()) {
+    for (Index i = 0; i < depth; ++i) std::memcpy(copy + i * step, from + i * a.view.stride, whole * sizeof(S));
+  } else {
+    for (Index i = 0; i < depth; ++i) std::copy_n(from + i * a.view.stride, rows, copy + i * step);
   }
+  return step;
+}
+
+template <Scalar S> LeftRows<S> left_rows(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
+  if (a.transposed) return {copy, 1, copy_columns(a, first, rows, k, depth, copy)};
   if (!collides(a)) return {a.view.row(first) + k, a.view.stride, 1};
   constexpr Index copy_row = LeftRows<S>::copy_row;
   for (Index i = 0; i < rows; ++i) std::copy_n(a.view.row(first + i) + k, depth, copy + i * copy_row);
@@ -95,7 +105,9 @@ template <Scalar S> void multiply_band(const Product<S>& p, const Panels<S>& b, 
         }
         t.add = p.add || block > 0;
         t.columns = static_cast<int>(std::min<Index>(Tile<S>::width, b.columns - n * Tile<S>::width));
-        t.soon = left.data;
+        const bool fetch = p.a.transposed && n == cut.panel_begin(group) && row + rows < p.rows;  // a column of the source is a line per k
+        t.soon = fetch ? p.a.view.row(k) + std::min(row + rows + Tile<S>::rows, p.rows) - 1 : left.data;
+        t.soon_step = fetch ? p.a.view.stride : 0;
         multiply_tile(static_cast<int>(rows), t);
       }
     }
