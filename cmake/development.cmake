@@ -23,6 +23,7 @@ endif()
 add_library(neutra_development INTERFACE)
 target_link_libraries(neutra_development INTERFACE neutra::train)
 target_compile_options(neutra_development INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-psabi $<$<BOOL:${NEUTRA_ARCH}>:-march=${NEUTRA_ARCH}>)
+include(provenance)
 
 if(NEUTRA_PROGRAMS)
   add_subdirectory(examples)

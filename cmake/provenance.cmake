@@ -1,0 +1,30 @@
+# neutra_program: what programs and benchmarks link, so that a result can name the commit and the flags it was built from.
+# Tests link neutra_development instead and are not built again for every commit.
+set(commit unknown)
+find_package(Git QUIET)
+if(GIT_FOUND AND EXISTS "${PROJECT_SOURCE_DIR}/.git")
+  execute_process(COMMAND "${GIT_EXECUTABLE}" describe --always --abbrev=12 --exclude=* --dirty=+changes WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
+                  RESULT_VARIABLE status OUTPUT_VARIABLE described OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  if(status EQUAL 0)
+    set(commit "${described}")
+  endif()
+  # A commit writes a line here; the next build then asks again.
+  execute_process(COMMAND "${GIT_EXECUTABLE}" rev-parse --git-path logs/HEAD WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
+                  OUTPUT_VARIABLE log OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  file(REAL_PATH "${log}" log BASE_DIRECTORY "${PROJECT_SOURCE_DIR}")
+  if(EXISTS "${log}")
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${log}")
+  endif()
+endif()
+
+string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)
+set(flags "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${build_type}}")
+if(NEUTRA_ARCH)
+  string(APPEND flags " -march=${NEUTRA_ARCH}")
+endif()
+string(REGEX REPLACE "[ \t\"\\\\]+" " " flags "${flags}")
+string(STRIP "${flags}" flags)
+
+add_library(neutra_program INTERFACE)
+target_link_libraries(neutra_program INTERFACE neutra_development)
+target_compile_definitions(neutra_program INTERFACE "NEUTRA_COMMIT=\"${commit}\"" "NEUTRA_FLAGS=\"${flags}\"")
