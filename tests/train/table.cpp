@@ -88,7 +88,7 @@ TEST_CASE("labels name what differs, and the vanilla adapter of the same share i
   results.rows.push_back(sample::neutral(0.002, 1, 0.1, 3.1, 0.01));
   auto other = sample::adapter(0.002, 1, 0.9, 2.9);
   other.share = 0;
-  results.rows.push_back(other);
+  results.rows.insert(results.rows.begin(), other);  // before the one that counts
   const auto lines = train::summarise(results);
   REQUIRE(lines.size() == 5);
   CHECK(line(lines, "neutral, alpha 0.1").runs.size() == 2);

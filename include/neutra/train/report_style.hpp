@@ -10,9 +10,9 @@ namespace neutra::inline NEUTRA_ABI::train::detail {
 /// The eight colours c0 .. c7 have a contrast of at least 4 to the page in both schemes; shapes carry the same distinction.
 inline constexpr std::string_view report_style = R"css(
 :root { color-scheme: light dark; --page: #fcfcfa; --ink: #1b1b19; --soft: #5c5c57; --rule: #deded8; --k0: #1f68c9; --k1: #c2500d; --k2: #13814f;
-  --k3: #b83577; --k4: #5f48b5; --k5: #8a6500; --k6: #0b7c8c; --k7: #6d6d66; }
-@media screen and (prefers-color-scheme: dark) { :root { --page: #181817; --ink: #efefe9; --soft: #a9a9a1; --rule: #383835; --k0: #6aa5f2;
-  --k1: #ee8a4f; --k2: #4cc08a; --k3: #ee86b5; --k4: #ab9bf5; --k5: #d9b142; --k6: #4fc3d1; --k7: #b4b4ab; } }
+  --k3: #b83577; --k4: #4326a0; --k5: #6e5300; --k6: #0b7c8c; --k7: #6d6d66; }
+@media screen and (prefers-color-scheme: dark) { :root { --page: #181817; --ink: #efefe9; --soft: #a9a9a1; --rule: #383835; --k0: #5c9cf0;
+  --k1: #ee8a4f; --k2: #4cc08a; --k3: #ee86b5; --k4: #cdc3ff; --k5: #e6c75a; --k6: #4fc3d1; --k7: #b4b4ab; } }
 .c0 { --k: var(--k0); } .c1 { --k: var(--k1); } .c2 { --k: var(--k2); } .c3 { --k: var(--k3); }
 .c4 { --k: var(--k4); } .c5 { --k: var(--k5); } .c6 { --k: var(--k6); } .c7 { --k: var(--k7); }
 * { box-sizing: border-box; }
