@@ -5,7 +5,7 @@
 ///   1. An op makes its output with make(), fills it, and calls record() with its inputs, what its backward reads, and a trivially copyable closure.
 ///   2. In the closure, gradient(output) is there to read, and into(input) says where a contribution goes and whether it overwrites or adds
 ///      (it is false where no gradient is wanted). Nothing is zeroed beforehand.
-///   3. Values that no backward reads die with their Scope; everything else dies as the walk passes it.
+///   3. Values that no backward reads die with their Scope; everything else dies as the walk passes it. Single numbers (losses) live until start().
 #pragma once
 
 #include "neutra/autodiff/parameter.hpp"
@@ -71,6 +71,7 @@ class Tape {
     records_.clear();
     closures_.clear();
     recording_ = recording;
+    walked_ = false;
     ++step_;
   }
 
@@ -113,7 +114,7 @@ class Tape {
   Var<S, D> make(const Shape& shape, Index room = 0) {
     Node node;
     node.shape = shape;
-    node.room = std::max(room, shape.rows());
+    node.room = room;
     node.owned = true;
     node.value = static_cast<S*>(pool_.acquire(bytes(node)));
     return push(node);
@@ -124,8 +125,10 @@ class Tape {
   /// Device memory that lives until the next start(): row statistics, index lists.
   template <class T>
   T* memory(Index count) {
-    scratch_.push_back({nullptr, static_cast<std::size_t>(count) * sizeof(T)});
-    return static_cast<T*>(scratch_.back().memory = pool_.acquire(scratch_.back().bytes));
+    const auto size = static_cast<std::size_t>(checked_product(count, sizeof(T), "Tape"));
+    void* memory = pool_.acquire(size);  // before it is noted: what could not be had must not come back to the pool
+    scratch_.push_back({memory, size});
+    return static_cast<T*>(memory);
   }
 
   /// Whether a backward pass over an op with these inputs will be wanted.
@@ -170,15 +173,16 @@ class Tape {
 
   // ---- backward
 
-  /// Gradients of `loss` (one element) times `seed`, into every parameter it depends on. Once per start().
+  /// Gradients of `loss` (one element) times `seed`, into every parameter it depends on; once per start(). Values are released as the walk passes them.
   void backward(Var<S, D> loss, S seed = S(1)) {
     require(node(loss).shape.size() == 1, "backward: the loss must have one element, its shape is ", node(loss).shape);
     require(node(loss).needs_gradient, "backward: the loss depends on nothing that trains; was the tape started with recording, and is a Parameter in use?");
+    require(!std::exchange(walked_, true), "backward: this step was walked back already; add the losses up before, or start() a new step");
     D::template upload<S>(std::span<const S>(&seed, 1), into(loss).view.data);
     for (std::size_t at = records_.size(); at-- > 0;) {
       const Record& record = records_[at];
       if (nodes_[record.output].has_gradient) record.backward(record.closure, *this);
-      release(nodes_[record.output]);
+      if (nodes_[record.output].shape.size() != 1) release(nodes_[record.output]);
     }
     records_.clear();
   }
@@ -208,11 +212,12 @@ class Tape {
 
   View<const S> value(Var<S, D> x) const {
     const Node& n = node(x);
-    require(n.value != nullptr || n.shape.size() == 0, "Tape: a value of shape ", n.shape, " was read after its scope released it; return it through Scope::keep");
+    require(n.value != nullptr || n.shape.size() == 0, "Tape: a value of shape ", n.shape, " was read after its scope or the backward pass released it; read it before, or return it through Scope::keep");
     return {n.value, n.shape};
   }
   const Node& node(Var<S, D> x) const {
-    require(x.tape_ == this && x.step_ == step_, "Tape: a Var of step ", x.step_, " was used in step ", step_, "; Vars live until the next start(), make it anew");
+    require(x.tape_ == this, "Tape: a Var of ", x.tape_ ? "another tape" : "no tape", " was used; the inputs of an op must lie on one tape");
+    require(x.step_ == step_, "Tape: a Var of step ", x.step_, " was used in step ", step_, "; Vars live until the next start(), make it anew");
     return nodes_[x.index_];
   }
   Node& node(Var<S, D> x) { return const_cast<Node&>(std::as_const(*this).node(x)); }
@@ -232,17 +237,19 @@ class Tape {
   };
   Var<S, D> push(const Node& node) {
     nodes_.push_back(node);
+    nodes_.back().room = std::max(node.room, node.shape.rows());
     return Var<S, D>(this, static_cast<std::uint32_t>(nodes_.size() - 1), step_);
   }
   static std::size_t bytes(const Node& node) {
-    return static_cast<std::size_t>(std::max(node.room, node.shape.rows()) * node.shape.cols()) * sizeof(S);
+    const Index elements = checked_product(std::max(node.room, node.shape.rows()), node.shape.cols(), "Tape");
+    return static_cast<std::size_t>(checked_product(elements, sizeof(S), "Tape"));
   }
   void release(Node& node) {
     if (node.owned && node.value) pool_.release(std::exchange(node.value, nullptr), bytes(node));
     if (node.owned && node.gradient) pool_.release(std::exchange(node.gradient, nullptr), bytes(node));
   }
   void release_unless_saved(Node& node) {
-    if (node.owned && node.value && !node.saved) pool_.release(std::exchange(node.value, nullptr), bytes(node));
+    if (node.owned && node.value && !node.saved && node.shape.size() != 1) pool_.release(std::exchange(node.value, nullptr), bytes(node));
   }
 
   Pool<D> pool_;
@@ -251,7 +258,7 @@ class Tape {
   std::vector<Record> records_;
   std::vector<Scratch> scratch_;
   std::uint32_t step_ = 0;
-  bool recording_ = true;
+  bool recording_ = true, walked_ = false;
 };
 
 }  // namespace neutra::inline NEUTRA_ABI

@@ -37,6 +37,7 @@ struct AnyRow {
 ///   allocate(bytes), release(pointer)      zeroed memory; Error when there is none
 ///   read(pointer)                          one element, brought to the host
 ///   upload(span, pointer)                  from host memory
+///   download(pointer, span)                to host memory
 ///   rows<S>(count, cost, f)                f(row, n) for n = 0 .. count-1 in any order; cost: elements touched per row.
 ///                                          f is a copyable struct; `row` spreads work over SIMD lanes or threads of a block (see cpu/rows.hpp)
 ///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes), in an order that depends on the sizes only
@@ -46,13 +47,14 @@ struct AnyRow {
 ///   product(a, b, into, addend)            into = a b + addend; b may be a Packed<S>
 ///   attention_forward, attention_backward  see cpu/attention.hpp
 template <class D>
-concept Backend = requires(std::span<const float> host, View<const float> x, Into<float> into, Operand<float> a, float* memory, std::int32_t* index,
+concept Backend = requires(std::span<const float> host, std::span<float> to, View<const float> x, Into<float> into, Operand<float> a, float* memory, std::int32_t* index,
                            const typename D::template Packed<float>& packed, AttentionSizes sizes) {
   { D::name } -> std::convertible_to<std::string_view>;
   { D::allocate(std::size_t{}) } -> std::same_as<void*>;
   D::release(nullptr);
   { D::template read<float>(memory) } -> std::same_as<float>;
   D::template upload<float>(host, memory);
+  D::template download<float>(memory, to);
   D::template rows<float>(Index{}, Index{}, detail::AnyRow{});
   D::template sum<float>(x, 1.0f, into);
   { D::template open_rows<float>(x, x, index, index) } -> std::same_as<Index>;

@@ -18,6 +18,7 @@ struct BasicCpu : Host {
   template <Scalar S> using Value = typename Lanes::template Value<S>;
 
   template <class T> static T read(const T* from) { return *from; }
+  template <class T> static void download(const T* from, std::span<T> to) { std::copy_n(from, to.size(), to.begin()); }
   template <class T> static void upload(std::span<const T> from, T* to) { std::copy(from.begin(), from.end(), to); }
 
   template <Scalar S, class F> static void rows(Index count, Index cost, const F& f) { cpu::rows<S, Value<S>>(count, cost, f); }

@@ -1,0 +1,75 @@
+/// What an adapter is, and what it is told.
+///
+/// An adapter is described by a small struct (its policies and options, no weights) and lives, attached to a model, as its Instance:
+///   template <Scalar S, Backend D> class Instance with
+///     Instance(description, const adapter::Sizes&, std::uint64_t seed)
+///     std::vector<Parameter<S,D>*> parameters()      what it trains, in a fixed order
+///     Var<S,D> add(Site, Index layer, Var<S,D> x, Var<S,D> y, Pass<S,D>&)      called at each site: y, or y plus what the adapter adds to the output for x
+/// and in the description
+///   Description describe(const Sizes&) const      what a file or a results row says of it
+#pragma once
+
+#include "neutra/adapter/probe.hpp"
+#include "neutra/adapter/sizes.hpp"
+#include "neutra/core/random.hpp"
+
+#include <deque>
+#include <optional>
+#include <vector>
+
+namespace neutra::inline NEUTRA_ABI {
+
+/// What a forward pass knows besides tokens. The model makes one per pass; adapters read it and add to `local`.
+template <Scalar S, Backend D>
+struct Pass {
+  Tape<S, D>& tape;
+  /// (N) 1 for tokens of original-domain sequences, else 0; and the domain's label, 0 or 1. Device memory; null when the domains are unknown.
+  const S* original = nullptr;
+  const S* label = nullptr;
+  /// 1 / (layers * counted tokens of the whole step), 0 where none is counted; for penalties on original tokens and on both domains.
+  S scale_original = 0, scale_both = 0;
+  /// Sum of the local losses so far.
+  std::optional<Var<S, D>> local{};
+  /// Where an evaluation counts open gates; null in training.
+  adapter::Probe<S, D>* probe = nullptr;
+
+  void add_local(Var<S, D> loss) { local = local ? neutra::add(*local, loss) : loss; }
+};
+
+namespace adapter {
+
+/// What is written beside an adapter's weights and into a results row; empty where it does not apply.
+struct Description {
+  std::string method{}, gate{}, body{}, penalty{}, init{}, placement{}, sites{};
+  Index width = 0;    // of a residue
+  Index rank = 0;     // of LoRA
+  Index weights = 0;  // all that it adds, gates included
+  double scale = 1;
+};
+
+/// Normal values of the given variance, drawn on the host from (seed, name, element).
+template <Scalar S, Backend D>
+Tensor<S, D> normal_tensor(const Shape& shape, double variance, std::uint64_t seed, std::string_view name) {
+  Tensor<S, D> tensor(shape);
+  if (variance == 0) return tensor;
+  require(variance > 0 && std::isfinite(variance), name, ": the initial variance must be positive and finite, got ", variance);
+  const Philox random(seed, name);
+  std::vector<S> values(static_cast<std::size_t>(shape.size()));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<S>(std::sqrt(variance) * random.normal(0, i));
+  D::template upload<S>(std::span<const S>(values), tensor.data());
+  return tensor;
+}
+
+/// The rank or width whose weights come nearest to `share` of the block weights: weights = layers * (fixed + per_unit * units), at least one unit.
+inline Index units_for(double share, Index fixed, Index per_unit, const Sizes& sizes, std::string_view what) {
+  require(share > 0 && std::isfinite(share), what, ": capacity must be positive, got ", share);
+  const double budget = share * static_cast<double>(sizes.block_weights()) / static_cast<double>(sizes.layers);
+  const double units = (budget - static_cast<double>(fixed)) / static_cast<double>(per_unit);
+  require(units >= 0.5, what, ": a capacity of ", share, " leaves no room beside ", fixed, " gate weights in a layer; raise the capacity to at least ",
+          (static_cast<double>(fixed + per_unit)) * static_cast<double>(sizes.layers) / static_cast<double>(sizes.block_weights()));
+  require(units < 1e9, what, ": a capacity of ", share, " is beyond any machine");
+  return static_cast<Index>(units + 0.5);
+}
+
+}  // namespace adapter
+}  // namespace neutra::inline NEUTRA_ABI

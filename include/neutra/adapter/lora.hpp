@@ -1,0 +1,89 @@
+/// Low-rank adaptation.      Hu et al. 2021, arXiv 2106.09685
+#pragma once
+
+#include "neutra/adapter/adapter.hpp"
+#include "neutra/op/add.hpp"
+#include "neutra/op/linear.hpp"
+
+#include <algorithm>
+
+namespace neutra::inline NEUTRA_ABI::adapter {
+
+/// y = W x + scale B (A x) at the chosen projections      A: (r,in), uniform with variance 1/(3 in) as in PEFT   B: (out,r), zero
+/// A rank of 0 is chosen so that the extra weights are `capacity` of the block weights.
+struct Lora {
+  std::vector<Site> sites = {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down};
+  double scale = 1;
+  double capacity = 0.2;
+  Index rank = 0;
+
+  Index rank_for(const Sizes& sizes) const {
+    require(!sites.empty(), "lora: no projection was chosen; name at least one of q k v o gate up down");
+    Index per_rank = 0;
+    for (const Site site : sites) {
+      require(site != Site::attention && site != Site::ffn, "lora: '", to_string(site), "' is a block, not a projection; choose among q k v o gate up down");
+      require(std::count(sites.begin(), sites.end(), site) == 1, "lora: the projection '", to_string(site), "' was named twice");
+      per_rank += sizes.inputs(site) + sizes.outputs(site);
+    }
+    require(rank >= 0, "lora: the rank must be positive (or 0, to follow from the capacity), got ", rank);
+    return rank > 0 ? rank : units_for(capacity, 0, per_rank, sizes, "lora");
+  }
+
+  Description describe(const Sizes& sizes) const {
+    Description d{.method = "lora", .rank = rank_for(sizes), .scale = scale};
+    for (const Site site : sites) {
+      d.sites += concat(d.sites.empty() ? "" : ",", to_string(site));
+      d.weights += sizes.layers * d.rank * (sizes.inputs(site) + sizes.outputs(site));
+    }
+    return d;
+  }
+
+  template <Scalar S, Backend D>
+  class Instance {
+   public:
+    Instance(const Lora& lora, const Sizes& sizes, std::uint64_t seed) : scale_(static_cast<S>(lora.scale)), first_(site_names.size(), -1) {
+      const Index rank = lora.rank_for(sizes);
+      for (const Site site : lora.sites) {
+        first_[static_cast<std::size_t>(site)] = static_cast<Index>(parameters_.size());
+        for (Index layer = 0; layer < sizes.layers; ++layer) {
+          const std::string prefix = concat("adapter.", layer, ".", to_string(site), ".lora_");
+          parameters_.emplace_back(prefix + "a", uniform({rank, sizes.inputs(site)}, seed, prefix + "a"));
+          parameters_.emplace_back(prefix + "b", Tensor<S, D>({sizes.outputs(site), rank}));
+        }
+      }
+    }
+
+    std::vector<Parameter<S, D>*> parameters() {
+      std::vector<Parameter<S, D>*> all;
+      for (auto& parameter : parameters_) all.push_back(&parameter);
+      return all;
+    }
+
+    Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+      const Index first = first_[static_cast<std::size_t>(site)];
+      if (first < 0) return y;
+      auto& a = parameters_[static_cast<std::size_t>(first + 2 * layer)];
+      auto& b = parameters_[static_cast<std::size_t>(first + 2 * layer + 1)];
+      const auto low = linear(x, pass.tape.leaf(a));  // (N,r)
+      if (scale_ == S(1)) return linear(low, pass.tape.leaf(b), y);
+      return neutra::add(y, linear(low, pass.tape.leaf(b)), scale_);
+    }
+
+   private:
+    static Tensor<S, D> uniform(const Shape& shape, std::uint64_t seed, std::string_view name) {
+      const Philox random(seed, name);
+      const double bound = 1 / std::sqrt(static_cast<double>(shape.cols()));  // variance bound^2 / 3
+      std::vector<S> values(static_cast<std::size_t>(shape.size()));
+      for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<S>(bound * (2 * random.uniform(0, i) - 1));
+      Tensor<S, D> tensor(shape);
+      D::template upload<S>(std::span<const S>(values), tensor.data());
+      return tensor;
+    }
+
+    S scale_;
+    std::vector<Index> first_;  // by site: index of layer 0's A, or -1
+    std::deque<Parameter<S, D>> parameters_;
+  };
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::adapter

@@ -1,0 +1,21 @@
+/// No adapter: the backbone itself, or finetuning.
+#pragma once
+
+#include "neutra/adapter/adapter.hpp"
+
+namespace neutra::inline NEUTRA_ABI::adapter {
+
+/// Adds nothing, trains nothing.
+struct None {
+  Description describe(const Sizes&) const { return {.method = "none"}; }
+
+  template <Scalar S, Backend D>
+  class Instance {
+   public:
+    Instance(const None&, const Sizes&, std::uint64_t) {}
+    std::vector<Parameter<S, D>*> parameters() { return {}; }
+    Var<S, D> add(Site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) { return y; }
+  };
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::adapter

@@ -1,0 +1,145 @@
+/// Neutral residues: a gated body beside a block of the frozen model.      Signe Talla, Grave, Jegou 2025, arXiv 2410.02744
+#pragma once
+
+#include "neutra/adapter/adapter.hpp"
+#include "neutra/body/family.hpp"
+#include "neutra/body/gated_unit.hpp"
+#include "neutra/gate/any.hpp"
+#include "neutra/gate/family.hpp"
+#include "neutra/gate/relu.hpp"
+#include "neutra/init/family.hpp"
+#include "neutra/init/low_variance.hpp"
+#include "neutra/op/add.hpp"
+#include "neutra/op/gated.hpp"
+#include "neutra/op/linear.hpp"
+#include "neutra/op/scale_rows.hpp"
+#include "neutra/op/sparse_rows.hpp"
+#include "neutra/penalty/family.hpp"
+#include "neutra/penalty/l1.hpp"
+
+namespace neutra::inline NEUTRA_ABI::adapter {
+
+/// Where the residue stands: beside the FFN (reads what the FFN reads), after it (reads what the FFN wrote), or beside attention.
+enum class Placement { parallel, after, attention };
+
+inline constexpr std::array<std::string_view, 3> placement_names = {"parallel", "after", "attention"};
+
+/// y + g(x) A(x), g the gate of the logit w_b . x, A the body; local loss: the penalty on g(x) A(x).
+/// Each policy defaults to the paper's choice and carries its options:   Residue<gate::JumpRelu>{.gate = {.threshold = 0.2f}}
+/// A width of 0 is chosen so that the extra weights, gate included, are `capacity` of the block weights.
+/// With a gate that has an exact zero, closed tokens are skipped: forward where g == 0, in training where the slope is zero too.
+template <class G = gate::Relu, class B = body::GatedUnit, class P = penalty::L1, class I = init::LowVariance>
+struct Residue {
+  G gate{};
+  B body{};
+  P penalty{};
+  I init{};
+  Placement placement = Placement::parallel;
+  double capacity = 0.2;
+  Index width = 0;
+  bool skip = true;  // false computes every token, for comparison
+
+  /// Weights of the gate of one layer.
+  Index gate_weights(const Sizes& sizes) const {
+    const gate::Traits t = traits(gate);
+    if (t.open) return 0;
+    const Index outputs = t.per_channel ? sizes.dim : 1;
+    return t.hidden > 0 ? t.hidden * (sizes.dim + outputs) : outputs * sizes.dim;
+  }
+  Index body_weights(const Sizes& sizes, Index r) const {
+    Index weights = 0;
+    for (const body::Weight& weight : body.weights(sizes.dim, r)) weights += weight.shape.size();
+    return weights;
+  }
+  Index width_for(const Sizes& sizes) const {
+    require(width >= 0, "residue: the width must be positive (or 0, to follow from the capacity), got ", width);
+    return width > 0 ? width : units_for(capacity, gate_weights(sizes), body_weights(sizes, 1), sizes, "residue");
+  }
+  Description describe(const Sizes& sizes) const {
+    const Index r = width_for(sizes);
+    return {.method = "residue", .gate = std::string(traits(gate).name), .body = std::string(body.name), .penalty = std::string(traits(penalty).name),
+            .init = std::string(init.name), .placement = std::string(placement_names[static_cast<std::size_t>(placement)]), .width = r,
+            .weights = sizes.layers * (gate_weights(sizes) + body_weights(sizes, r))};
+  }
+
+  template <Scalar S, Backend D>
+  class Instance;
+};
+
+template <class G, class B, class P, class I>
+template <Scalar S, Backend D>
+class Residue<G, B, P, I>::Instance {
+ public:
+  Instance(const Residue& residue, const Sizes& sizes, std::uint64_t seed)
+      : residue_(residue), gate_(traits(residue.gate)), penalty_(traits(residue.penalty)) {
+    require(!(gate_.open && penalty_.reads_gate), "residue: the penalty ", penalty_.name, " reads the gate, but the gate is open; choose a gate or another penalty");
+    const Index r = residue.width_for(sizes), outputs = gate_.per_channel ? sizes.dim : 1;
+    for (Index layer = 0; layer < sizes.layers; ++layer) {
+      const auto make = [&](std::string_view name, const Shape& shape, bool zero) {
+        const std::string full = concat("adapter.", layer, ".", name);
+        const double variance = zero ? 0 : residue.init.variance(init::Matrix{shape.cols(), shape.rows(), sizes.dim, sizes.layers});
+        parameters_.emplace_back(full, normal_tensor<S, D>(shape, variance, seed, full));
+      };
+      if (!gate_.open && gate_.hidden > 0) make("gate_hidden", {gate_.hidden, sizes.dim}, false);
+      if (!gate_.open) make("gate", {outputs, gate_.hidden > 0 ? gate_.hidden : sizes.dim}, false);
+      for (const body::Weight& weight : residue.body.weights(sizes.dim, r)) make(weight.name, weight.shape, weight.zero);
+    }
+    per_layer_ = static_cast<Index>(parameters_.size()) / sizes.layers;
+  }
+
+  std::vector<Parameter<S, D>*> parameters() {
+    std::vector<Parameter<S, D>*> all;
+    for (auto& parameter : parameters_) all.push_back(&parameter);
+    return all;
+  }
+
+  Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+    if (site != (residue_.placement == Placement::attention ? Site::attention : Site::ffn)) return y;
+    if (residue_.placement == Placement::after) x = y;
+    std::array<Var<S, D>, 16> weights;
+    require(per_layer_ <= static_cast<Index>(weights.size()), "residue: a layer has ", per_layer_, " matrices, at most 16 are provided for");
+    for (Index i = 0; i < per_layer_; ++i) weights[static_cast<std::size_t>(i)] = pass.tape.leaf(parameters_[static_cast<std::size_t>(layer * per_layer_ + i)]);
+    const std::span<const Var<S, D>> all(weights.data(), static_cast<std::size_t>(per_layer_));
+    if (gate_.open) {
+      const auto r = residue_.body.forward(x, all);
+      conclude(layer, {r, y, r, r, counted(pass, {}), scale(pass)}, {}, pass);
+      return neutra::add(y, r);
+    }
+    const bool hidden = gate_.hidden > 0;
+    const auto s = hidden ? linear(pointwise(linear(x, all[0]), op::Silu{}), all[1]) : linear(x, all[0]);  // (N,1) or (N,d)
+    const auto g = apply(residue_.gate, s);
+    const auto body = all.subspan(hidden ? 2 : 1);
+    if constexpr (gate::may_skip<G>)
+      if (gate_.exact_zero && !gate_.per_channel && residue_.skip) return add_open(layer, x, y, s, g, body, pass);
+    const auto r = scale_rows(residue_.body.forward(x, body), g);
+    conclude(layer, {r, y, g, s, counted(pass, {}), scale(pass)}, {}, pass);
+    return neutra::add(y, r);
+  }
+
+ private:
+  /// The residue of the open tokens alone. In training a closed token whose gate has a slope still counts as open.
+  Var<S, D> add_open(Index layer, Var<S, D> x, Var<S, D> y, Var<S, D> s, Var<S, D> g, std::span<const Var<S, D>> body, Pass<S, D>& pass) {
+    const RowSet open = open_rows(g, pass.tape.recording() ? slopes(residue_.gate, s, g) : View<const S>{});
+    const auto rows = [&](Var<S, D> of) { return open.all() ? of : gather_rows(of, open); };
+    const auto r = scale_rows(residue_.body.forward(rows(x), body), rows(g));  // (M,d)
+    conclude(layer, {r, y, g, s, counted(pass, open), scale(pass)}, open, pass);
+    return open.all() ? neutra::add(y, r) : scatter_add(y, r, open);
+  }
+
+  void conclude(Index layer, const penalty::Evidence<S, D>& evidence, const RowSet& open, Pass<S, D>& pass) {
+    if (pass.probe) pass.probe->see(layer, gate_.exact_zero ? &evidence.g : nullptr, evidence.r, open.all() ? nullptr : open.index, evidence.y);
+    if (!penalty_.none && pass.tape.recording() && evidence.scale != S(0)) pass.add_local(apply(residue_.penalty, evidence));
+  }
+  Counted<S> counted(const Pass<S, D>& pass, const RowSet& open) const {
+    return {penalty_.counts == penalty::Counts::original ? pass.original : nullptr, pass.label, open.all() ? nullptr : open.index};
+  }
+  S scale(const Pass<S, D>& pass) const { return penalty_.counts == penalty::Counts::original ? pass.scale_original : pass.scale_both; }
+
+  Residue residue_;
+  gate::Traits gate_;
+  penalty::Traits penalty_;
+  Index per_layer_ = 0;
+  std::deque<Parameter<S, D>> parameters_;
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::adapter

@@ -1,0 +1,22 @@
+/// The gates of the library. Joining this list is what gives a gate its gradient check, SIMD check, benchmark and ablation rows.
+#pragma once
+
+#include "neutra/core/types.hpp"
+// IWYU pragma: begin_exports
+#include "neutra/gate/elu.hpp"
+#include "neutra/gate/hard_sigmoid.hpp"
+#include "neutra/gate/jump_relu.hpp"
+#include "neutra/gate/open.hpp"
+#include "neutra/gate/per_channel.hpp"
+#include "neutra/gate/relu.hpp"
+#include "neutra/gate/sigmoid.hpp"
+#include "neutra/gate/softplus.hpp"
+#include "neutra/gate/tanh.hpp"
+#include "neutra/gate/two_layer.hpp"
+// IWYU pragma: end_exports
+
+namespace neutra::inline NEUTRA_ABI::gate {
+
+using All = Types<Open, Relu, Sigmoid, Tanh, Elu, Softplus, HardSigmoid, JumpRelu, PerChannel<Relu>, PerChannel<Sigmoid>, TwoLayer<Relu>>;
+
+}  // namespace neutra::inline NEUTRA_ABI::gate

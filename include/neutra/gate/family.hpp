@@ -1,0 +1,76 @@
+/// Gates: how much of a token's residue passes.
+///
+/// A gate is a small struct with
+///   static constexpr std::string_view name      unique, lower case; programs choose by it
+///   template <class V> V f(V s) const           the gate's value g at logit s
+///   template <class V> V df(V s, V g) const     the slope dg/ds, where g = f(s) is given
+/// and, where it holds,
+///   static constexpr bool exact_zero = true     g == 0 means that the token's body may be skipped
+/// written with neutra::math, so that one text serves scalar, SIMD batch and CUDA thread:
+///
+///     struct Saturating {                                   // g = r / (1 + r), r = max(0, s)
+///       static constexpr std::string_view name = "saturating";
+///       static constexpr bool exact_zero = true;
+///       template <class V> NEUTRA_HD V f (V s)      const { V r = math::relu(s); return r / (V(1) + r); }
+///       template <class V> NEUTRA_HD V df(V s, V g) const { return math::select(s > V(0), (V(1) - g) * (V(1) - g), V(0)); }
+///     };
+///     using Mine = neutra::adapter::Residue<Saturating>;
+///
+/// The logit is w_b . x, one number per token (block gate, as in the paper); the wrappers PerChannel and TwoLayer change that.
+/// Options are members. Ours are listed in gate/all.hpp. Consumer: adapter::Residue.
+#pragma once
+
+#include "neutra/core/math.hpp"
+#include "neutra/core/pointwise.hpp"
+#include "neutra/core/scalar.hpp"
+
+#include <string_view>
+
+namespace neutra::inline NEUTRA_ABI {
+
+namespace gate::detail {
+template <class G> concept Named = requires { { G::name } -> std::convertible_to<std::string_view>; };
+template <class G> concept HasValue = requires(const G& g, float s) { { g.f(s) } -> std::same_as<float>; };
+template <class G> concept HasSlope = requires(const G& g, float s) { { g.df(s, s) } -> std::same_as<float>; };
+}  // namespace gate::detail
+
+template <class G>
+concept Gate = gate::detail::Named<G> && gate::detail::HasValue<G> && gate::detail::HasSlope<G> && Pointwise<G>;
+
+/// One sentence for each thing a gate lacks.
+template <class G>
+consteval bool check_gate() {
+  static_assert(gate::detail::Named<G>, "neutra: this Gate has no name; add  static constexpr std::string_view name = \"...\";");
+  static_assert(gate::detail::HasValue<G>, "neutra: this Gate has no value; add  template <class V> V f(V s) const;");
+  static_assert(gate::detail::HasSlope<G>, "neutra: this Gate has no derivative; add  template <class V> V df(V s, V g) const;");
+  static_assert(std::copyable<G>, "neutra: this Gate cannot be copied; keep only plain values in it, kernels take it by value");
+  return true;
+}
+
+namespace gate {
+
+/// What a residue has to know of a gate beside its function.
+struct Traits {
+  std::string_view name;
+  bool open = false;         // the value is 1 for every token: no gate, no weights
+  bool exact_zero = false;   // a token with g == 0 may be skipped
+  bool per_channel = false;  // one gate per output channel instead of one per token
+  Index hidden = 0;          // > 0: width of the hidden layer of a learned logit
+};
+
+/// Whether skipping is compiled in for this gate at all.
+template <class G>
+inline constexpr bool may_skip = requires { requires bool(G::exact_zero); } && !requires { requires bool(G::per_channel); };
+
+template <Gate G>
+Traits traits(const G& gate) {
+  Traits traits{.name = G::name};
+  if constexpr (requires { G::open; }) traits.open = G::open;
+  if constexpr (requires { G::exact_zero; }) traits.exact_zero = G::exact_zero;
+  if constexpr (requires { G::per_channel; }) traits.per_channel = G::per_channel;
+  if constexpr (requires { gate.hidden; }) traits.hidden = gate.hidden;
+  return traits;
+}
+
+}  // namespace gate
+}  // namespace neutra::inline NEUTRA_ABI

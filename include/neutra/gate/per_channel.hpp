@@ -1,0 +1,21 @@
+/// One gate per output channel instead of one per token.
+#pragma once
+
+#include "neutra/core/name.hpp"
+#include "neutra/gate/family.hpp"
+
+namespace neutra::inline NEUTRA_ABI::gate {
+
+/// Logits W_b x with W_b (d,d); its weights count towards the capacity. Nothing is skipped: a token is closed only if all its channels are.
+template <class G>
+struct PerChannel {
+  static_assert(check_gate<G>());
+  static constexpr std::string_view prefix = "per_channel_";
+  static constexpr std::string_view name = joined_name<prefix, G::name>;
+  static constexpr bool per_channel = true;
+  G gate{};
+  template <class V> NEUTRA_HD V f(V s) const { return gate.f(s); }
+  template <class V> NEUTRA_HD V df(V s, V g) const { return gate.df(s, g); }
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::gate

@@ -1,0 +1,15 @@
+/// The initialisations of the library.
+#pragma once
+
+#include "neutra/core/types.hpp"
+// IWYU pragma: begin_exports
+#include "neutra/init/he.hpp"
+#include "neutra/init/low_variance.hpp"
+#include "neutra/init/xavier.hpp"
+// IWYU pragma: end_exports
+
+namespace neutra::inline NEUTRA_ABI::init {
+
+using All = Types<He, LowVariance, Xavier>;
+
+}  // namespace neutra::inline NEUTRA_ABI::init

@@ -1,0 +1,46 @@
+/// Initialisations: the variance that a trainable matrix of an adapter starts with. The output matrix of a body starts at zero in all of them.
+///
+/// An initialisation is a small struct with
+///   static constexpr std::string_view name
+///   double variance(const init::Matrix&) const      positive and finite
+///
+///     struct Tiny {
+///       static constexpr std::string_view name = "tiny";
+///       double variance(const neutra::init::Matrix& m) const { return 1e-4 / double(m.inputs); }
+///     };
+///
+/// Values are normal, drawn on the host from (seed, parameter name, element): every device starts equal. Ours are listed in init/all.hpp.
+#pragma once
+
+#include "neutra/core/scalar.hpp"
+
+#include <concepts>
+#include <string_view>
+
+namespace neutra::inline NEUTRA_ABI {
+
+namespace init {
+/// What an initialisation may know of a matrix.
+struct Matrix {
+  Index inputs, outputs;  // columns and rows
+  Index width, layers;    // of the model: d and L
+};
+}  // namespace init
+
+namespace init::detail {
+template <class I> concept Named = requires { { I::name } -> std::convertible_to<std::string_view>; };
+template <class I> concept HasVariance = requires(const I& i, Matrix m) { { i.variance(m) } -> std::convertible_to<double>; };
+}  // namespace init::detail
+
+template <class I>
+concept Init = init::detail::Named<I> && init::detail::HasVariance<I>;
+
+/// One sentence for each thing an initialisation lacks.
+template <class I>
+consteval bool check_init() {
+  static_assert(init::detail::Named<I>, "neutra: this Init has no name; add  static constexpr std::string_view name = \"...\";");
+  static_assert(init::detail::HasVariance<I>, "neutra: this Init has no variance; add  double variance(const neutra::init::Matrix&) const;");
+  return true;
+}
+
+}  // namespace neutra::inline NEUTRA_ABI

@@ -1,0 +1,14 @@
+/// The usual choice for rectifiers.
+#pragma once
+
+#include "neutra/init/family.hpp"
+
+namespace neutra::inline NEUTRA_ABI::init {
+
+/// variance = 2 / inputs      He et al. 2015, arXiv 1502.01852
+struct He {
+  static constexpr std::string_view name = "he";
+  double variance(const Matrix& m) const { return 2.0 / static_cast<double>(m.inputs); }
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::init

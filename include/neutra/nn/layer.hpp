@@ -1,0 +1,36 @@
+/// What a block of a layer works with: its weights, on the tape, and the adapter.
+#pragma once
+
+#include "neutra/adapter/adapter.hpp"
+#include "neutra/nn/backbone.hpp"
+#include "neutra/op/linear.hpp"
+
+namespace neutra::inline NEUTRA_ABI::nn {
+
+/// The frozen weights of a model, or the trainable copies that stand in for them.
+template <Scalar S, Backend D>
+struct Weights {
+  const Backbone<S, D>& backbone;
+  std::deque<Parameter<S, D>>* thawed = nullptr;
+
+  Var<S, D> on(Tape<S, D>& tape, Slot slot, Index layer) const {
+    const std::size_t index = backbone.index(slot, layer);
+    return thawed ? tape.leaf((*thawed)[index]) : tape.constant(backbone.weights()[index]);
+  }
+};
+
+/// One layer during one forward pass. A: an adapter's Instance.
+template <class A, Scalar S, Backend D>
+struct Layer {
+  const Weights<S, D>& weights;
+  A& adapter;
+  Index index;
+  Pass<S, D>& pass;
+
+  Var<S, D> weight(Slot slot) const { return weights.on(pass.tape, slot, index); }
+  /// x W^T, and what the adapter adds at that projection.
+  Var<S, D> project(adapter::Site site, Slot slot, Var<S, D> x) { return adapt(site, x, linear(x, weight(slot))); }
+  Var<S, D> adapt(adapter::Site site, Var<S, D> x, Var<S, D> y) { return adapter.add(site, index, x, y, pass); }
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::nn

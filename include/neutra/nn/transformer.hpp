@@ -1,0 +1,131 @@
+/// A Llama-style decoder with an adapter.      Touvron et al. 2023, arXiv 2302.13971
+#pragma once
+
+#include "neutra/nn/attention_block.hpp"
+#include "neutra/nn/ffn_block.hpp"
+#include "neutra/backend/cpu/cpu.hpp"
+#include "neutra/op/cross_entropy.hpp"
+#include "neutra/op/embedding.hpp"
+#include "neutra/op/rms_norm.hpp"
+
+namespace neutra::inline NEUTRA_ABI::nn {
+
+/// B sequences of T tokens: what the model reads and, for a loss, what it should say. The memory is the caller's and outlives the step.
+struct Tokens {
+  Index sequences = 0, length = 0;
+  std::span<const std::int32_t> inputs;         // (B*T)
+  std::span<const std::int32_t> targets = {};   // (B*T), empty where no loss is asked for
+  std::span<const std::uint8_t> domains = {};   // (B), 0 original, 1 target; empty where unknown
+};
+
+/// Tokens of the whole optimizer step, micro-batches included: what its losses are divided by.
+struct StepCounts {
+  Index predicted = 0;  // all tokens of the step
+  Index original = 0;   // tokens of its original-domain sequences
+};
+
+/// The language-model loss and the local loss of a batch; `local` is empty where there is none.
+template <Scalar S, Backend D>
+struct Losses {
+  Var<S, D> lm;
+  std::optional<Var<S, D>> local;
+
+  /// lm + alpha * local
+  Var<S, D> total(S alpha) const { return local ? add(lm, *local, alpha) : lm; }
+};
+
+/// The model: a shared frozen backbone and an adapter of its own. After thaw() the backbone's weights train too, as a copy of this model's own.
+template <class A = adapter::None, Scalar S = float, Backend D = Cpu>
+class Transformer {
+ public:
+  using Instance = typename A::template Instance<S, D>;
+
+  Transformer(std::shared_ptr<const Backbone<S, D>> backbone, const A& adapter = A{}, std::uint64_t seed = 0)
+      : backbone_(std::move(backbone)), adapter_(adapter, backbone_->config().sizes(), seed), rope_(config().context, config().head_width, config().rope_theta) {}
+
+  const Config& config() const { return backbone_->config(); }
+  const std::shared_ptr<const Backbone<S, D>>& backbone() const { return backbone_; }
+  Instance& adapter() { return adapter_; }
+
+  /// Makes every weight of the backbone trainable, starting from the frozen values: finetuning and pretraining.
+  void thaw() {
+    if (!thawed_.empty()) return;
+    for (const auto& weight : backbone_->weights()) thawed_.emplace_back(weight.name, weight.value.clone());
+  }
+  bool thawed() const { return !thawed_.empty(); }
+
+  /// All that trains: the thawed backbone, then the adapter.
+  std::vector<Parameter<S, D>*> parameters() {
+    std::vector<Parameter<S, D>*> all;
+    for (auto& parameter : thawed_) all.push_back(&parameter);
+    const auto more = adapter_.parameters();
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+
+  /// Hidden states after the final norm, (B*T, d).
+  Var<S, D> hidden(const Tokens& tokens, Pass<S, D>& pass) {
+    const Index rows = tokens.sequences * tokens.length;
+    require(rows == static_cast<Index>(tokens.inputs.size()), "transformer: inputs must hold B*T = ", rows, " tokens, got ", tokens.inputs.size());
+    require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context, " tokens (the model's context), got ", tokens.length);
+    const Weights<S, D> weights{*backbone_, thawed_.empty() ? nullptr : &thawed_};
+    const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
+    const S epsilon = static_cast<S>(config().norm_epsilon);
+    auto x = embedding(weights.on(pass.tape, Slot::embedding, 0), tokens.inputs);  // (N,d)
+    for (Index index = 0; index < config().layers; ++index) {
+      typename Tape<S, D>::Scope scope(pass.tape, x);
+      Layer<Instance, S, D> layer{weights, adapter_, index, pass};
+      const auto h = add(x, attention_block(layer, rms_norm(x, layer.weight(Slot::attention_norm), epsilon), rope_, sizes));
+      x = scope.keep(add(h, ffn_block(layer, rms_norm(h, layer.weight(Slot::ffn_norm), epsilon))));
+    }
+    return rms_norm(x, weights.on(pass.tape, Slot::final_norm, 0), epsilon);
+  }
+
+  /// Mean cross-entropy over the step's tokens (this batch's part of it), in nats, and the local loss, normalised by layers and counted tokens of the step.
+  Losses<S, D> loss(Tape<S, D>& tape, const Tokens& tokens, const StepCounts& counts, adapter::Probe<S, D>* probe = nullptr) {
+    require(counts.predicted > 0, "transformer: the step must predict at least one token");
+    Pass<S, D> pass{.tape = tape, .probe = probe};
+    mark_domains(tokens, counts, pass);
+    const auto h = hidden(tokens, pass);
+    const auto lm = cross_entropy(h, head(tape), tokens.targets, S(1) / static_cast<S>(counts.predicted));
+    return {lm, pass.local};
+  }
+
+  /// Scores of the next token after every position, (B*T, V).
+  Var<S, D> logits(Tape<S, D>& tape, const Tokens& tokens) {
+    Pass<S, D> pass{.tape = tape};
+    return linear(hidden(tokens, pass), head(tape));
+  }
+
+ private:
+  Var<S, D> head(Tape<S, D>& tape) { return Weights<S, D>{*backbone_, thawed_.empty() ? nullptr : &thawed_}.on(tape, Slot::head, 0); }
+
+  void mark_domains(const Tokens& tokens, const StepCounts& counts, Pass<S, D>& pass) {
+    if (tokens.domains.empty()) return;
+    require(static_cast<Index>(tokens.domains.size()) == tokens.sequences, "transformer: one domain label per sequence is needed, got ", tokens.domains.size(),
+            " for ", tokens.sequences, " sequences");
+    const auto rows = static_cast<std::size_t>(tokens.sequences * tokens.length);
+    staging_.resize(2 * rows);
+    for (std::size_t n = 0; n < rows; ++n) {
+      const std::uint8_t domain = tokens.domains[n / static_cast<std::size_t>(tokens.length)];
+      require(domain <= 1, "transformer: domain labels are 0 (original) or 1 (target), got ", int{domain}, " for sequence ", n / static_cast<std::size_t>(tokens.length));
+      staging_[n] = S(1) - static_cast<S>(domain);
+      staging_[rows + n] = static_cast<S>(domain);
+    }
+    S* marks = pass.tape.template memory<S>(static_cast<Index>(2 * rows));
+    D::template upload<S>(std::span<const S>(staging_), marks);
+    pass.original = marks;
+    pass.label = marks + rows;
+    const S layers = static_cast<S>(config().layers);
+    pass.scale_original = counts.original > 0 ? S(1) / (layers * static_cast<S>(counts.original)) : S(0);
+    pass.scale_both = S(1) / (layers * static_cast<S>(counts.predicted));
+  }
+
+  std::shared_ptr<const Backbone<S, D>> backbone_;
+  Instance adapter_;
+  std::deque<Parameter<S, D>> thawed_;
+  RopeTable<S, D> rope_;
+  std::vector<S> staging_;
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::nn

@@ -1,0 +1,16 @@
+/// Weight on large residues.
+#pragma once
+
+#include "neutra/penalty/family.hpp"
+
+namespace neutra::inline NEUTRA_ABI::penalty {
+
+/// sum r^2 / d
+struct L2 {
+  static constexpr std::string_view name = "l2";
+  static constexpr Counts counts = Counts::original;
+  template <class S> NEUTRA_HD S f(RowSums<S> t) const { return t.square / t.channels; }
+  template <class S> NEUTRA_HD RowSlopes<S> df(RowSums<S> t) const { return {S(0), S(1) / t.channels}; }
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::penalty
