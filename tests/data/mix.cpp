@@ -2,8 +2,11 @@
 
 #include "tests/data/samples.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
+#include <tuple>
 
 using namespace neutra;
 using data::Batch;
@@ -86,6 +89,30 @@ TEST_CASE("the share holds far into a run") {
   CHECK(all.original_in_step(far, 50) == 50);
 }
 
+TEST_CASE("domain and window of a slot are the stated function of seed, step and slot") {
+  __extension__ using Wide = unsigned __int128;
+  for (const std::uint64_t seed : {1u, 42u}) {
+    for (const double share : {0.1, 1.0 / 3, 0.9}) {
+      const Mix mix = mix_of(9, 14, share, seed);
+      const auto rate = static_cast<std::uint64_t>(std::round(share * 4294967296.0));
+      const std::uint32_t offset = Philox(seed, "mix").words(0, 0)[0];
+      const auto before = [&](Index slot) { return static_cast<Index>((Wide(slot) * rate + offset) >> 32); };
+      for (const Index step : {Index{0}, Index{1}, Index{99}, Index{858993459}, Index{1} << 40, Index{1} << 59}) {  // 858993459 x 5 is next to 2^32
+        const Batch batch = mix.batch(step, 5);
+        for (Index i = 0; i < 5; ++i) {
+          const Index slot = 5 * step + i;
+          const bool is_original = before(slot + 1) > before(slot);
+          const Index ordinal = is_original ? before(slot) : slot - before(slot), windows = is_original ? 9 : 14;
+          const Philox order(seed, is_original ? "epoch/original" : "epoch/target");
+          const Index window = Permutation(windows, order, static_cast<std::uint64_t>(ordinal / windows))(ordinal % windows);
+          CHECK((batch.domains[static_cast<std::size_t>(i)] == Domain::original) == is_original);
+          CHECK(batch.targets[static_cast<std::size_t>(3 * i)] == (is_original ? 1 : target_base) + 3 * window);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("each epoch visits each window once, in an order of its own") {
   const Mix mix = mix_of(9, 14, 0.3);
   std::map<Domain, std::vector<std::int32_t>> order;
@@ -133,11 +160,14 @@ TEST_CASE("seeds draw different orders") { CHECK_FALSE(same(mix_of(50, 50, 0.3, 
 
 TEST_CASE("a batch that was large enough once is filled in place") {
   const Mix mix = mix_of(9, 14, 0.3);
-  Batch batch = mix.batch(0, 8);
+  Batch batch = mix.batch(0, 500);
   const auto *inputs = batch.inputs.data(), *targets = batch.targets.data();
   const auto* domains = batch.domains.data();
-  for (Index step = 1; step < 50; ++step) mix.fill(step, 8, step % 4, 1 + step % 5, batch);
-  mix.fill(50, 8, 0, 8, batch);
+  for (Index step = 1; step < 50; ++step) mix.fill(step, 500, step % 4, 1 + step % 5, batch);
+  CHECK(batch.inputs.capacity() >= 1500);  // never given back on the way
+  CHECK(batch.targets.capacity() >= 1500);
+  CHECK(batch.domains.capacity() >= 500);
+  mix.fill(50, 500, 0, 500, batch);
   CHECK(batch.inputs.data() == inputs);
   CHECK(batch.targets.data() == targets);
   CHECK(batch.domains.data() == domains);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "neutra/core/error.hpp"
-#include "neutra/core/scalar.hpp"
 #include "neutra/data/utf8.hpp"
 
 #include <cerrno>
@@ -12,7 +11,6 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
-#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>

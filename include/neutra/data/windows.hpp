@@ -3,7 +3,6 @@
 
 #include "neutra/core/error.hpp"
 #include "neutra/core/scalar.hpp"
-#include "neutra/core/shape.hpp"
 #include "neutra/data/batch.hpp"
 #include "neutra/data/tokenizer.hpp"
 

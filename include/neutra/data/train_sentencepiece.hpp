@@ -1,0 +1,104 @@
+/// Trains a tokenizer on text. Apart from sentencepiece.hpp because it needs SentencePiece's trainer library too (sentencepiece_train).
+#pragma once
+
+#include "neutra/core/error.hpp"
+#include "neutra/core/random.hpp"
+#include "neutra/core/scalar.hpp"
+#include "neutra/data/words.hpp"
+
+#include <sentencepiece_trainer.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace neutra::inline NEUTRA_ABI::data {
+
+/// How a tokenizer is trained. vocab counts everything: 3 control pieces, 256 bytes, characters, merges. Beyond sample_bytes of text, lines are drawn
+/// at random by the seed, since the trainer holds all it is given several times over.
+struct TokenizerTraining {
+  Index vocab = 4096;
+  std::uint64_t seed = 1;
+  Index sample_bytes = Index{64} << 20;
+};
+
+namespace detail {
+
+/// Feeds lines to the trainer from memory.
+class Lines final : public sentencepiece::SentenceIterator {
+ public:
+  explicit Lines(std::vector<std::string_view> lines) : lines_(std::move(lines)) { load(); }
+  bool done() const override { return at_ >= lines_.size(); }
+  void Next() override {
+    ++at_;
+    load();
+  }
+  const std::string& value() const override { return line_; }
+  sentencepiece::util::Status status() const override { return {}; }
+
+ private:
+  void load() {
+    if (!done()) line_ = lines_[at_];
+  }
+  std::vector<std::string_view> lines_;
+  std::size_t at_ = 0;
+  std::string line_;
+};
+
+/// Lines without the bytes that never enter a merge, thinned to about sample_bytes; each stands or falls by its own random number.
+inline std::vector<std::string_view> training_lines(std::string_view text, const TokenizerTraining& options) {
+  const double share = static_cast<double>(options.sample_bytes) / static_cast<double>(text.size());
+  const Philox random(options.seed, "tokenizer");
+  std::vector<std::string_view> lines;
+  std::uint64_t number = 0;
+  for_each_line(text, [&](std::string_view line, bool raw) {
+    if (!raw && random.uniform(0, number++) < share) lines.push_back(line);
+  });
+  return lines;
+}
+
+/// The trainer's own sentence, without its source line ("Internal: file(line) [condition] sentence") and without advice on options that are not here.
+inline std::string plain_message(std::string message) {
+  const std::size_t start = message.find("] "), advice = message.find(" Increase vocab_size");
+  if (advice != std::string::npos) message.replace(advice, std::string::npos, " Raise the vocabulary above that.");
+  return start == std::string::npos ? message : message.substr(start + 2);
+}
+
+}  // namespace detail
+
+/// Trains byte-pair merges within words and returns the bytes of a tokenizer.model, equal for equal text and options: byte fallback, identity
+/// normalisation, no dummy prefix, white space kept, single digits, runs of spaces mergeable; newlines may join what stands before them.
+/// The trainer's log is silenced for the whole process. Errors: vocab out of range; no text that is valid UTF-8; text too small or too rich for
+/// vocab.
+inline std::string train_sentencepiece(std::string_view text, const TokenizerTraining& options = {}) {
+  require(options.vocab >= 260 && options.vocab <= Index{1} << 20,
+          "training a tokenizer: the vocabulary must have 260 .. 1048576 pieces (256 are bytes, 3 control), got ", options.vocab);
+  require(options.sample_bytes > 0, "training a tokenizer: sample_bytes must be positive, got ", options.sample_bytes);
+  std::vector<std::string_view> lines = detail::training_lines(text, options);
+  require(!lines.empty(), "training a tokenizer: needs text in UTF-8, got ", text.size(),
+          " bytes without any; give more text or use the byte tokenizer");
+  detail::Lines sentences(std::move(lines));
+  const std::unordered_map<std::string, std::string> settings = {
+      {"model_type", "bpe"},
+      {"vocab_size", std::to_string(options.vocab)},
+      {"byte_fallback", "true"},
+      {"normalization_rule_name", "identity"},
+      {"add_dummy_prefix", "false"},
+      {"remove_extra_whitespaces", "false"},
+      {"allow_whitespace_only_pieces", "true"},
+      {"split_digits", "true"},
+      {"max_sentence_length", std::to_string(longest_stretch)},  // longer lines would be dropped; there are none
+      {"num_threads", "1"},
+      {"minloglevel", "3"},
+  };
+  std::string serialized;
+  const auto status = sentencepiece::SentencePieceTrainer::Train(settings, &sentences, &serialized);
+  require(status.ok(), "training a tokenizer with ", options.vocab, " pieces on ", text.size(), " bytes: ", detail::plain_message(status.ToString()));
+  return serialized;
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::data
