@@ -52,7 +52,7 @@ Var<S, D> cross_entropy(Var<S, D> x, Var<S, D> w, std::span<const std::int32_t> 
   S* values = tape.template memory<S>(rows);
   const View<S> dx(x.needs_gradient() ? tape.template memory<S>(rows * cols) : nullptr, {rows, cols});
   const View<S> dw(w.needs_gradient() ? tape.template memory<S>(vocabulary * cols) : nullptr, {vocabulary, cols});
-  for (Index first = 0; first < rows; first += chunk) {
+  for (Index first = 0; first < rows || first == 0; first += chunk) {  // once for no rows too: dW has to be written
     const Index count = std::min(chunk, rows - first);
     const View<const S> part = x.value().slice(first, count);
     const View<S> scores = logits.slice(0, count);
