@@ -29,7 +29,7 @@ struct ScaleRowsBackward {
   void operator()(Row row, Index n) const {
     const Index cols = a.cols();
     const S *an = a.row(n), *dyn = dy.row(n);
-    if (g.cols() > 1) {
+    if (g.cols() != 1) {
       if (da) row.each(cols, [&](auto c) { c.write(da, n, c.load(g.row(n)) * c.load(dyn)); });
       if (dg) row.each(cols, [&](auto c) { c.write(dg, n, c.load(an) * c.load(dyn)); });
       return;
