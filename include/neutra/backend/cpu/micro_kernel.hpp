@@ -29,12 +29,12 @@ template <Scalar S> struct Tile {
 
 /// What one tile reads and writes. Strides are in elements.
 template <Scalar S> struct TileTask {
-  Index depth;                // steps of k
-  const S* a;                 // element (i, k) at a[i * a_row + k * a_step]
-  Index a_row, a_step;        //
-  const S* b;                 // element (k, j) at b[k * width + j]
-  S* c;                       // element (i, j) at c[i * c_row + j * c_column]
-  Index c_row, c_column;      //
+  Index depth;  // steps of k
+  const S* a;   // element (i, k) at a[i * a_row + k * a_step]
+  Index a_row, a_step;
+  const S* b;  // element (k, j) at b[k * width + j]
+  S* c;        // element (i, j) at c[i * c_row + j * c_column]
+  Index c_row, c_column;
   const S* addend = nullptr;  // laid out as c; none where null
   Index addend_row = 0, addend_column = 0;
   bool add = false;         // c += rather than c =
