@@ -11,6 +11,7 @@
 #include "neutra/io/safetensors_reader.hpp"
 #include "neutra/io/utf8.hpp"
 
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <map>

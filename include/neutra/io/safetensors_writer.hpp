@@ -13,6 +13,7 @@
 #include "neutra/io/utf8.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
