@@ -1,0 +1,13 @@
+// The text of the Error that a call ends in.
+#pragma once
+
+#include "neutra/core/error.hpp"
+
+template <class F> std::string message(F f) {
+  try {
+    f();
+  } catch (const neutra::Error& error) {
+    return error.what();
+  }
+  return "no Error";
+}

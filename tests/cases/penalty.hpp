@@ -1,0 +1,110 @@
+// Local losses of a residue's rows and of a gate, over counted tokens.
+#pragma once
+
+#include "neutra/op/penalty.hpp"
+
+#include "tests/cases/check.hpp"
+
+#include <memory>
+#include <numeric>
+
+namespace cases {
+
+/// Uses all four sums: sum|r|/d + (sum r^2)/d + sqrt(1 + sum r^2) / sqrt(1 + sum y^2)
+struct RowPenalty {
+  template <class S> S f(const RowSums<S>& z) const {
+    return (z.absolute + z.square) / z.channels + std::sqrt(S(1) + z.square) / std::sqrt(S(1) + z.joined);
+  }
+  template <class S> RowSlopes<S> df(const RowSums<S>& z) const {
+    return {S(1) / z.channels, S(1) / z.channels + S(0.5) / std::sqrt((S(1) + z.square) * (S(1) + z.joined))};
+  }
+};
+
+/// |g| + cross-entropy of the label under the logit s
+struct LogitPenalty {
+  template <class V> V f(V g, V s, V label) const { return math::abs(g) + math::softplus(s) - label * s; }
+  template <class V> V dg(V g, V, V) const { return math::sign(g); }
+  template <class V> V ds(V, V s, V label) const { return math::sigmoid(s) - label; }
+};
+
+/// Weights and labels of tokens; row i of the residue speaks of token 2 i + 1 where `sparse`.
+template <Scalar S> struct Tokens {
+  std::vector<S> weight, label;
+  std::vector<std::int32_t> index;
+  Tokens(Index rows, bool sparse) {
+    for (Index n = 0; n < (sparse ? 2 * rows + 1 : rows); ++n) {
+      weight.push_back(n % 4 == 3 ? S(0) : S(1));
+      label.push_back(n % 3 == 1 ? S(1) : S(0));
+    }
+    for (Index i = 0; sparse && i < rows; ++i) index.push_back(static_cast<std::int32_t>(2 * i + 1));
+  }
+  Counted<S> counted() const { return {weight.data(), label.data(), index.empty() ? nullptr : index.data()}; }
+};
+
+struct ResiduePenalty {
+  static constexpr std::string_view name = "residue_penalty";
+  static constexpr std::size_t trained = 1;  // y is held constant
+  static constexpr double tolerance = 64;
+  Index rows, cols;
+  bool sparse = false;
+  double scale = 1;
+  mutable std::shared_ptr<void> held = {};  // the last run's weights: they must outlive the step
+
+  static std::vector<ResiduePenalty> all() { return {{0, 3}, {1, 1}, {5, 7, false, 0.25}, {5, 7, true}, {4, 16, true}, {9, 65}}; }
+  Index tokens() const { return sparse ? 2 * rows + 1 : rows; }
+  std::string label() const { return concat(rows, "x", cols, sparse ? " sparse" : ""); }
+  template <Scalar S, class D> auto inputs() const { return list(numbers<S, D>({rows, cols}, "r"), numbers<S, D>({tokens(), cols}, "y")); }
+  template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const {
+    auto made = std::make_shared<Tokens<S>>(rows, sparse);
+    held = made;
+    return residue_penalty(RowPenalty{}, v[0], v[1], made->counted(), static_cast<S>(scale));
+  }
+  std::vector<double> reference(const std::vector<Tensor<double>>& in) const {
+    const Tokens<double> t(rows, sparse);
+    double loss = 0;
+    for (Index i = 0; i < rows; ++i) {
+      const Index n = sparse ? 2 * i + 1 : i;
+      double absolute = 0, square = 0, joined = 0;
+      for (Index c = 0; c < cols; ++c) {
+        const double r = in[0].data()[i * cols + c], y = in[1].data()[n * cols + c];
+        absolute += std::abs(r), square += r * r, joined += y * y;
+      }
+      loss += t.weight[static_cast<std::size_t>(n)] * ((absolute + square) / static_cast<double>(cols) + std::sqrt((1 + square) / (1 + joined)));
+    }
+    return {scale * loss};
+  }
+  double flops() const { return 6.0 * static_cast<double>(rows * cols); }
+  double bytes(std::size_t size) const { return 2.0 * static_cast<double>(rows * cols) * static_cast<double>(size); }
+};
+
+struct GatePenalty {
+  static constexpr std::string_view name = "gate_penalty";
+  static constexpr std::size_t trained = 2;
+  static constexpr double tolerance = 64;
+  Index rows, channels;
+  double scale = 1;
+  mutable std::shared_ptr<void> held = {};
+
+  static std::vector<GatePenalty> all() { return {{0, 3}, {1, 1}, {5, 1, 0.25}, {5, 7}, {4, 16}, {9, 33}}; }
+  std::string label() const { return concat(rows, "x", channels); }
+  template <Scalar S, class D> auto inputs() const { return list(numbers<S, D>({rows, channels}, "g"), numbers<S, D>({rows, channels}, "s", 3)); }
+  template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const {
+    auto made = std::make_shared<Tokens<S>>(rows, false);
+    held = made;
+    return gate_penalty(LogitPenalty{}, v[0], v[1], made->counted(), static_cast<S>(scale));
+  }
+  std::vector<double> reference(const std::vector<Tensor<double>>& in) const {
+    const Tokens<double> t(rows, false);
+    double loss = 0;
+    for (Index i = 0; i < rows * channels; ++i) {
+      const auto n = static_cast<std::size_t>(i / channels);
+      const double s = in[1].data()[i];
+      loss += t.weight[n] / static_cast<double>(channels) * (std::abs(in[0].data()[i]) + std::log(1 + std::exp(s)) - t.label[n] * s);
+    }
+    return {scale * loss};
+  }
+  double flops() const { return 16.0 * static_cast<double>(rows * channels); }
+  double bytes(std::size_t size) const { return 2.0 * static_cast<double>(rows * channels) * static_cast<double>(size); }
+};
+
+}  // namespace cases

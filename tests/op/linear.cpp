@@ -1,0 +1,59 @@
+#include "tests/cases/linear.hpp"
+
+#include "tests/cases/message.hpp"
+
+using namespace cases;
+
+TEST_CASE("linear: value, gradients, SIMD and scalar") {
+  check_all<cases::Linear<false>>();
+  check_all<cases::Linear<true>>();
+}
+
+TEST_CASE("linear: a frozen weight, packed or not, gives the bits of a trained one, forward and backward") {
+  const Index in = 77, out = 35;
+  Parameter<float, Cpu> trained("w", numbers<float, Cpu>({out, in}, "w"));
+  const Frozen<float, Cpu> frozen("w", numbers<float, Cpu>({out, in}, "w"));
+  for (const Index rows : {1, 7, 8, 9, 40}) {
+    CAPTURE(rows);
+    std::vector<double> value[2], dx[2];
+    for (const bool packed : {false, true}) {
+      Parameter<float, Cpu> x("x", numbers<float, Cpu>({rows, in}, "x"));
+      Tape<float, Cpu> tape;
+      tape.start();
+      const auto y = linear(tape.leaf(x), packed ? tape.constant(frozen) : tape.leaf(trained));
+      value[packed] = as_doubles(y.value());
+      tape.backward(testing::weighted_sum(y, numbers<float, Cpu>(y.shape(), "projection")));
+      dx[packed] = as_doubles(View<const float>(x.gradient));
+    }
+    CHECK(value[0] == value[1]);
+    CHECK(dx[0] == dx[1]);
+  }
+}
+
+TEST_CASE("linear: one value as x, weight and addend") {
+  std::vector<Tensor<double, Cpu>> inputs;
+  inputs.push_back(numbers<double, Cpu>({4, 4}, "x"));
+  CHECK(testing::gradient_error<Cpu>(inputs, [](auto&, auto& v) { return linear(v[0], v[0], v[0]); }) < 1e-7);
+}
+
+TEST_CASE("linear: a constant weight gets no gradient and x need not be kept") {
+  const Frozen<double, Cpu> w("w", numbers<double, Cpu>({3, 4}, "w"));
+  Parameter<double, Cpu> x("x", numbers<double, Cpu>({2, 4}, "x"));
+  Tape<double, Cpu> tape;
+  tape.start();
+  Var<double, Cpu> hidden, y;
+  {
+    Tape<double, Cpu>::Scope scope(tape);
+    hidden = linear(tape.leaf(x), tape.constant(Frozen<double, Cpu>("v", numbers<double, Cpu>({4, 4}, "v"))));
+    y = scope.keep(linear(hidden, tape.constant(w)));
+  }
+  CHECK_THROWS_AS(hidden.value(), Error);
+}
+
+TEST_CASE("linear: shapes that do not fit are an Error with both shapes") {
+  Tape<float, Cpu> tape;
+  const Tensor<float> x({2, 3}), w({4, 5}), flat({3}), square({4, 3}), wrong({2, 3});
+  CHECK(message([&] { linear(tape.input(x), tape.input(w)); }) == "linear: W must be (O,I) with I = 3, got (4,5); x is (2,3)");
+  CHECK(message([&] { linear(tape.input(x), tape.input(flat)); }) == "linear: W must be (O,I) with I = 3, got (3); x is (2,3)");
+  CHECK(message([&] { linear(tape.input(x), tape.input(square), tape.input(wrong)); }) == "linear: addend must be (2,4), got (2,3)");
+}
