@@ -1,0 +1,48 @@
+#include "neutra/core/tensor.hpp"
+
+#include "tests/cases/message.hpp"
+#include "tests/catch.hpp"
+
+#include <cstdint>
+
+using namespace neutra;
+
+TEST_CASE("tensor: zeroed, aligned to a cache line, from a few bytes to several huge pages") {
+  for (const Index size : {0, 1, 17, 1000, 600000, 1500000}) {
+    CAPTURE(size);
+    void* dirty = std::malloc(static_cast<std::size_t>(size) * sizeof(float) + 1);
+    std::memset(dirty, 0xff, static_cast<std::size_t>(size) * sizeof(float) + 1);
+    std::free(dirty);
+    const Tensor<float> t({size});
+    CHECK(t.data() != nullptr);
+    CHECK(reinterpret_cast<std::uintptr_t>(t.data()) % 64 == 0);
+    CHECK(std::all_of(t.data(), t.data() + size, [](float x) { return x == 0; }));
+    CHECK(t.size() == size);
+    CHECK(t.empty() == (size == 0));
+  }
+}
+
+TEST_CASE("tensor: moves keep the memory, clones have their own, copies do not exist") {
+  Tensor<double> a({2, 3});
+  a.view()(1, 2) = 5;
+  const double* memory = a.data();
+  Tensor<double> copy = a.clone();
+  CHECK(copy.data() != memory);
+  CHECK(copy.shape() == Shape{2, 3});
+  copy.data()[5] = 6;
+  CHECK(a.data()[5] == 5);
+  const Tensor<double> b = std::move(a);
+  CHECK(b.data() == memory);
+  CHECK(a.size() == 0);
+  CHECK(a.data() == nullptr);
+  static_assert(!std::is_copy_constructible_v<Tensor<double>> && !std::is_copy_assignable_v<Tensor<double>>);
+  const View<const double> view = b;
+  CHECK(view.data == memory);
+  CHECK(Tensor<double>().empty());
+}
+
+TEST_CASE("tensor: more than the machine has is an Error before anything is touched") {
+  CHECK(message([] { Tensor<double>({Index{1} << 61, 2}); }) == "Tensor: 4611686018427387904 x 8 elements are more than a machine can address");
+  CHECK(message([] { Tensor<double>({Index{1} << 58}); }) ==
+        "out of memory: asked for 2305843009213693952 bytes; use a smaller batch, model or sequence");
+}
