@@ -1,0 +1,166 @@
+/// The command line of `extend` to Options, and Options to the JSON that a run is remembered by.
+#pragma once
+
+#include "neutra/io/json.hpp"
+#include "neutra/train/nearest.hpp"
+#include "neutra/train/options.hpp"
+#include "neutra/train/registry.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <charconv>
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+/// Thrown when the command line asked for nothing but its help; what() is the text.
+class HelpAsked : public Error {
+ public:
+  using Error::Error;
+};
+
+/// "1e-3,2e-3" to numbers. Error: an item that is not a whole number text, by name of the option.
+inline std::vector<double> numbers_of(std::string_view list, std::string_view option) {
+  std::vector<double> numbers;
+  for (std::size_t first = 0; first <= list.size();) {
+    const std::size_t comma = std::min(list.find(',', first), list.size());
+    double value = 0;
+    const auto item = list.substr(first, comma - first);
+    const auto end = std::from_chars(item.data(), item.data() + item.size(), value);
+    require(end.ec == std::errc{} && end.ptr == item.data() + item.size(), "--", option, " must be a number or a list such as 1e-3,2e-3, got '", list, "'");
+    numbers.push_back(value);
+    first = comma + 1;
+  }
+  return numbers;
+}
+
+namespace detail {
+
+/// "1e-3,2e-3" for all methods, "finetune=5e-4,1e-3" for one.
+inline void add_rates(const std::vector<std::string>& given, std::map<std::string, std::vector<double>>& rates) {
+  bool general = false;
+  for (const std::string& text : given) general = general || text.find('=') == text.npos;
+  if (general) rates.clear();
+  for (const std::string& text : given) {
+    const auto equals = text.find('=');
+    rates[equals == text.npos ? "" : text.substr(0, equals)] = numbers_of(equals == text.npos ? text : text.substr(equals + 1), "lr");
+  }
+}
+
+inline std::vector<std::string> words_of(const std::string& list) {
+  std::vector<std::string> words;
+  for (std::size_t first = 0; first <= list.size();) {
+    const std::size_t comma = std::min(list.find(',', first), list.size());
+    words.push_back(list.substr(first, comma - first));
+    first = comma + 1;
+  }
+  return words;
+}
+
+/// CLI11's complaint as an Error of ours; an unknown option gets the nearest known one.
+[[noreturn]] inline void fail_parsing(const CLI::App& app, const CLI::ParseError& error) {
+  if (dynamic_cast<const CLI::ExtrasError*>(&error)) {
+    std::vector<std::string> known;
+    for (const CLI::Option* option : app.get_options())
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    const auto extras = app.remaining();
+    const std::string first = extras.empty() ? "" : extras.front().substr(0, extras.front().find('='));
+    fail("unknown option ", first, suggestion(first, known), "; --help lists all");
+  }
+  fail(error.what(), "; --help lists all options");
+}
+
+}  // namespace detail
+
+/// Parses a prepared command line. Errors: an unknown option, with the nearest; a value that is missing or of the wrong kind; HelpAsked.
+inline void parse_command_line(CLI::App& app, int argc, const char* const* argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    throw HelpAsked(app.help());
+  } catch (const CLI::ParseError& error) {
+    detail::fail_parsing(app, error);
+  }
+}
+
+/// The options of `extend`. Errors: see parse_command_line and Options::check.
+inline Options parse_options(int argc, const char* const* argv) {
+  Options o;
+  std::vector<std::string> rates;
+  std::string methods, alphas, sites;
+  CLI::App app("Extend a language model to a new language or domain without losing the old one, and compare the ways to do it.", "extend");
+  app.add_option("--original", o.original, "text of the domain the model knows; one file or several");
+  app.add_option("--target", o.target, "text of the domain to extend to");
+  app.add_option("--eval-original", o.eval_original, "validation text; else the last tenth of --original is held out");
+  app.add_option("--eval-target", o.eval_target, "validation text; else the last tenth of --target is held out");
+  app.add_option("--model", o.model, "a Hugging Face llama folder; else a model is pretrained on the original text");
+  const auto* pretrain_steps = app.add_option("--pretrain-steps", o.pretrain_steps, "steps of pretraining")->capture_default_str();
+  const auto* dim = app.add_option("--dim", o.dim, "model width")->capture_default_str();
+  const auto* layers = app.add_option("--layers", o.layers, "layers")->capture_default_str();
+  const auto* heads = app.add_option("--heads", o.heads, "query heads")->capture_default_str();
+  app.add_option("--kv-heads", o.kv_heads, "key/value heads; 0: as many as heads")->capture_default_str();
+  app.add_option("--ffn", o.ffn, "FFN width; 0: 8/3 of dim")->capture_default_str();
+  const auto* vocabulary = app.add_option("--vocab", o.vocabulary, "pieces of the trained tokenizer")->capture_default_str();
+  app.add_option("--pretrain-lr", o.pretrain_lr, "learning rate of pretraining")->capture_default_str();
+  app.add_option("--tokenizer", o.tokenizer, "sentencepiece (trained on the original text), byte, or a tokenizer.model")->capture_default_str();
+  app.add_flag("--tied", o.tied, "share embedding and head");
+  app.add_option("--methods", methods, "of neutral,adapter,lora,finetune; default all");
+  const auto* steps = app.add_option("--steps", o.steps, "steps of each extension")->capture_default_str();
+  app.add_option("--seeds", o.seeds, "extension seeds")->capture_default_str();
+  app.add_option("--share", o.share, "share p of original sequences")->capture_default_str();
+  app.add_option("--alpha", alphas, "weight of the local loss; several: chosen among them; default 0.01");
+  app.add_option("--capacity", o.capacity, "extra weights over the weights of the blocks")->capture_default_str();
+  app.add_option("--lr", rates, "learning rates to try, for all methods (1e-3,2e-3) or one (finetune=5e-4,1e-3)");
+  app.add_flag("!--chosen-rate-only", o.whole_curve, "run seeds after the first with the chosen rate alone");
+  const auto* batch = app.add_option("--batch", o.batch, "sequences of a step")->capture_default_str();
+  const auto* sequence = app.add_option("--sequence", o.sequence, "tokens of a sequence")->capture_default_str();
+  app.add_option("--accumulate", o.accumulate, "micro-batches a step is cut into")->capture_default_str();
+  app.add_option("--warmup", o.warmup, "steps of warm-up; default a twentieth of the run")->check(CLI::NonNegativeNumber);
+  app.add_option("--weight-decay", o.weight_decay, "of matrices")->capture_default_str();
+  app.add_option("--clip", o.clip, "largest gradient norm; 0: no limit")->capture_default_str();
+  app.add_option("--lora-targets", sites, "of q,k,v,o,gate,up,down; default all");
+  app.add_option("--gate", o.gate, "of the method neutral")->capture_default_str();
+  app.add_option("--body", o.body, "of neutral and adapter")->capture_default_str();
+  app.add_option("--penalty", o.penalty, "of the method neutral")->capture_default_str();
+  app.add_option("--init", o.init, "of the method neutral")->capture_default_str();
+  app.add_option("--placement", o.placement, "parallel, after or attention")->capture_default_str();
+  app.add_option("--threads", o.threads, "0: all of the machine; results do not depend on it")->capture_default_str();
+  app.add_flag("--quick", o.quick, "a run of seconds that shows that all works");
+  app.add_option("--out", o.out, "folder for results, models and checkpoints");
+  app.add_flag("--resume", o.resume, "continue the run in --out");
+  parse_command_line(app, argc, argv);
+  if (!methods.empty()) o.methods = detail::words_of(methods);
+  if (!alphas.empty()) o.alphas = numbers_of(alphas, "alpha");
+  if (!sites.empty()) o.lora_sites = Registry::sites(sites);
+  detail::add_rates(rates, o.rates);
+  if (o.quick)
+    for (const auto& [option, value, quick] : {std::tuple{pretrain_steps, &o.pretrain_steps, Index{60}}, {dim, &o.dim, 32}, {layers, &o.layers, 2}, {heads, &o.heads, 2},
+                                               {vocabulary, &o.vocabulary, 300}, {steps, &o.steps, 40}, {batch, &o.batch, 8}, {sequence, &o.sequence, 32}})
+      if (option->count() == 0) *value = quick;
+  o.check();
+  return o;
+}
+
+/// What a run is remembered by: everything that its numbers depend on.
+inline io::Json to_json(const Options& o) {
+  const auto names = [](const std::vector<Path>& paths) {
+    io::Json list = io::Json::array();
+    for (const Path& path : paths) list.push_back(path.string());
+    return list;
+  };
+  std::string sites;
+  for (const adapter::Site site : o.lora_sites) sites += concat(sites.empty() ? "" : ",", adapter::to_string(site));
+  io::Json rates = io::Json::object();
+  for (const auto& [method, values] : o.rates) rates[method.empty() ? "any" : method] = values;
+  io::Json json = {{"original", names(o.original)}, {"target", names(o.target)}, {"eval_original", names(o.eval_original)}, {"eval_target", names(o.eval_target)},
+                   {"methods", o.methods}, {"steps", o.steps}, {"seeds", o.seeds}, {"share", o.share}, {"alpha", o.alphas}, {"capacity", o.capacity}, {"lr", rates},
+                   {"whole_curve", o.whole_curve}, {"batch", o.batch}, {"sequence", o.sequence}, {"accumulate", o.accumulate}, {"warmup", o.warmup_of(o.steps)},
+                   {"weight_decay", o.weight_decay}, {"clip", o.clip}, {"lora_targets", sites}, {"gate", o.gate}, {"body", o.body}, {"penalty", o.penalty},
+                   {"init", o.init}, {"placement", o.placement}};
+  if (!o.model.empty()) json["model"] = o.model.string();
+  else
+    json.update({{"pretrain_steps", o.pretrain_steps}, {"dim", o.dim}, {"layers", o.layers}, {"heads", o.heads}, {"kv_heads", o.kv_heads}, {"ffn", o.ffn_width()},
+                 {"vocab", o.vocabulary}, {"pretrain_lr", o.pretrain_lr}, {"tokenizer", o.tokenizer}, {"tied", o.tied}});
+  return json;
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::train

@@ -1,0 +1,114 @@
+/// The texts of a run: read, hashed, split, tokenized.
+#pragma once
+
+#include "neutra/data/byte_tokenizer.hpp"
+#include "neutra/data/mix.hpp"
+#include "neutra/data/sentencepiece.hpp"
+#include "neutra/data/text.hpp"
+#include "neutra/data/train_sentencepiece.hpp"
+#include "neutra/io/file.hpp"
+#include "neutra/io/sha256.hpp"
+#include "neutra/train/evaluation.hpp"
+#include "neutra/train/options.hpp"
+
+#include <functional>
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+/// One domain's text in its three parts. `choosing` is the last tenth of the training text: rates and alpha are chosen on it and nothing trains on it.
+struct DomainText {
+  std::string bytes, evaluation;  // the files; `evaluation` from files of its own, or the last tenth of `bytes`
+  std::string_view train, choosing, valid;
+
+  static DomainText read(const std::vector<Path>& files, const std::vector<Path>& evaluation_files) {
+    DomainText text;
+    if (files.empty()) return text;
+    text.bytes = data::read_texts(files).bytes;
+    std::string_view rest = text.bytes;
+    if (evaluation_files.empty()) {
+      const auto split = data::hold_out(rest, 0.1);
+      rest = split.train;
+      text.evaluation = split.held;
+    } else {
+      text.evaluation = data::read_texts(evaluation_files).bytes;
+    }
+    text.bytes.resize(rest.size());
+    return text;
+  }
+  /// Sets the views; called where the object has come to rest.
+  void split() {
+    if (bytes.empty()) return;
+    const auto parts = data::hold_out(bytes, 0.1);
+    train = parts.train;
+    choosing = parts.held;
+    valid = evaluation;
+  }
+};
+
+/// Both domains as tokens of one tokenizer.
+struct Corpus {
+  DomainText original, target;
+  std::shared_ptr<const data::Tokenizer> tokenizer;
+  data::Windows train_original, train_target;
+  EvaluationText choosing_original, choosing_target, valid_original, valid_target;
+
+  explicit Corpus(const Options& options)
+      : original(DomainText::read(options.original, options.eval_original)), target(DomainText::read(options.target, options.eval_target)) {
+    original.split();
+    target.split();
+  }
+
+  Corpus(const Corpus&) = delete;  // its parts look into its own strings
+  Corpus& operator=(const Corpus&) = delete;
+
+  /// By role, for results.json.
+  std::map<std::string, std::string> hashes() const {
+    std::map<std::string, std::string> all;
+    const auto add = [&](const std::string& role, std::string_view text) {
+      if (!text.empty()) all[role] = io::sha256_hex(text);
+    };
+    add("original.train", original.train), add("original.choosing", original.choosing), add("original.valid", original.valid);
+    add("target.train", target.train), add("target.choosing", target.choosing), add("target.valid", target.valid);
+    return all;
+  }
+
+  /// Sentences about bytes that are not UTF-8: they are kept as they are.
+  std::vector<std::string> remarks() const {
+    std::vector<std::string> all;
+    const auto look = [&](std::string_view role, std::string_view text) {
+      if (const auto at = data::find_invalid_utf8(text))
+        all.push_back(concat("note: the ", role, " text is not UTF-8 from byte ", *at, " on; such bytes are kept and become byte tokens"));
+    };
+    look("original", original.bytes), look("target", target.bytes);
+    return all;
+  }
+
+  /// Encodes every part; `length` tokens a window.
+  void encode(std::shared_ptr<const data::Tokenizer> chosen, Index length) {
+    tokenizer = std::move(chosen);
+    const auto windows = [&](std::string_view text) { return text.empty() ? data::Windows() : data::Windows(*tokenizer, text, length); };
+    const auto evaluation = [&](std::string_view text) { return EvaluationText{windows(text), static_cast<Index>(text.size())}; };
+    train_original = windows(original.train), train_target = windows(target.train);
+    choosing_original = evaluation(original.choosing), choosing_target = evaluation(target.choosing);
+    valid_original = evaluation(original.valid), valid_target = evaluation(target.valid);
+  }
+};
+
+/// The tokenizer a folder holds: its tokenizer.model, or bytes where its config.json says so. Error: neither.
+inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const Path& folder) {
+  if (const Path file = folder / "tokenizer.model"; std::filesystem::exists(file))
+    return std::make_shared<data::SentencePiece>(io::read_file(file, std::uint64_t{1} << 30));
+  const io::Json config = io::read_json(folder / "config.json");
+  require(config.is_object() && config.value("neutra_tokenizer", io::Json()) == "byte", folder.string(),
+          ": holds no tokenizer.model, and its config.json does not say \"neutra_tokenizer\": \"byte\"; put the model's SentencePiece file beside it");
+  return std::make_shared<data::ByteTokenizer>();
+}
+
+/// The tokenizer of a backbone that is pretrained here: bytes, a given file, or one trained on the pretraining text alone (and never again).
+inline std::shared_ptr<const data::Tokenizer> new_tokenizer(const Options& options, std::string_view pretraining_text) {
+  if (options.tokenizer == "byte") return std::make_shared<data::ByteTokenizer>();
+  if (options.tokenizer != "sentencepiece") return std::make_shared<data::SentencePiece>(io::read_file(options.tokenizer, std::uint64_t{1} << 30));
+  return std::make_shared<data::SentencePiece>(data::train_sentencepiece(pretraining_text, {.vocab = options.vocabulary}));
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::train

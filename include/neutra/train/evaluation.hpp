@@ -1,0 +1,50 @@
+/// Bits per byte of a text, and what its gates did.
+#pragma once
+
+#include "neutra/data/windows.hpp"
+#include "neutra/train/trainer.hpp"
+
+#include <functional>
+#include <numbers>
+#include <stop_token>
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+/// One text as evaluation reads it.
+struct EvaluationText {
+  data::Windows windows;
+  Index bytes = 0;  // of the raw text
+};
+
+struct Evaluation {
+  double nats = 0;
+  Index tokens = 0, bytes = 0;
+
+  double nats_per_token() const { return nats / static_cast<double>(tokens); }
+  double bits_per_byte() const { return nats / (std::numbers::ln2 * static_cast<double>(bytes)); }
+};
+
+/// Predicts every token of the text exactly once, with context only from inside its window, the last short window included.
+/// `seen(tokens)` is called after each batch; `probe` counts gates where one is given. Error: stopped before the end.
+inline Evaluation evaluate(Model& model, Tape<float, Cpu>& tape, const EvaluationText& text, data::Domain domain, Index batch, adapter::Probe<float, Cpu>* probe = nullptr,
+                           const std::function<void(Index)>& seen = {}, std::stop_token stop = {}) {
+  Evaluation result{.bytes = text.bytes};
+  data::Batch part;
+  if (probe) probe->domain = static_cast<std::size_t>(domain);
+  for (Index window = 0; window < text.windows.count();) {
+    require(!stop.stop_requested(), "evaluation: stopped after ", result.tokens, " of ", text.windows.tokens(), " tokens");
+    const Index whole = text.windows.whole() - window;
+    const Index count = whole > 0 ? std::min(batch, whole) : 1;
+    text.windows.read(window, count, domain, part);
+    tape.start(false);
+    const double mean = static_cast<double>(model.loss(tape, tokens_of(part), {part.tokens(), 0}, probe).lm.item());
+    require(std::isfinite(mean), "evaluation: the loss is ", mean, " in window ", window, "; the weights are not usable");
+    result.nats += mean * static_cast<double>(part.tokens());
+    result.tokens += part.tokens();
+    window += count;
+    if (seen) seen(part.tokens());
+  }
+  return result;
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::train

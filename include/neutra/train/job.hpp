@@ -1,0 +1,121 @@
+/// One extension run of a study: what it is, and what came out.
+#pragma once
+
+#include "neutra/train/corpus.hpp"
+#include "neutra/train/numbers.hpp"
+#include "neutra/train/row.hpp"
+#include "neutra/train/run.hpp"
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+/// A method with its rate, weight of the local loss, and seed.
+struct Job {
+  std::string method;
+  double lr = 0;
+  double alpha = 0;  // 0 where the method has no local loss
+  std::uint64_t seed = 1;
+
+  /// The name of its folder: "neutral-lr0.002-alpha0.1-seed1".
+  std::string name() const { return concat(method, "-lr", lr, alpha > 0 || method == "neutral" ? concat("-alpha", alpha) : "", "-seed", seed); }
+};
+
+/// Bits per byte of both domains before and after, on one text.
+struct Scores {
+  BeforeAfter original, target;
+
+  double forgetting() const { return original.after - original.before; }
+  double learning() const { return target.before - target.after; }
+};
+
+/// A finished job: the row of the results (validation text), and the scores on the choosing text, by which rates and alpha are chosen.
+struct Outcome {
+  Row row;
+  Scores choosing;
+};
+
+inline io::Json to_json(const Outcome& outcome) {
+  detail::FieldWriter row("outcome"), choosing("outcome: choosing");
+  detail::visit_row(row, outcome.row);
+  choosing("original", outcome.choosing.original);
+  choosing("target", outcome.choosing.target);
+  return {{"row", row.take()}, {"choosing", choosing.take()}};
+}
+
+inline Outcome read_outcome(const Path& path) {
+  const io::Json json = io::read_json(path);
+  const io::Reader whole(json, path.string());
+  Outcome outcome;
+  const io::Reader row(whole.value("row"), path.string() + ": row"), choosing(whole.value("choosing"), path.string() + ": choosing");
+  detail::FieldReader fields(row), scores(choosing);
+  detail::visit_row(fields, outcome.row);
+  fields.finish();
+  scores("original", outcome.choosing.original);
+  scores("target", outcome.choosing.target);
+  scores.finish();
+  return outcome;
+}
+
+/// The adapter of a method: neutral takes its policies from the options; the vanilla adapter is the same body without gate and local loss, with He
+/// initialisation; finetuning has none. Error: an unknown method, policy or placement.
+inline Adapter adapter_of(const std::string& method, const Options& options, const Registry& registry) {
+  if (method == "finetune") return adapter::None{};
+  if (method == "lora") {
+    adapter::Lora lora;
+    lora.sites = options.lora_sites;
+    lora.capacity = options.capacity;
+    return lora;
+  }
+  if (method == "adapter")
+    return AnyResidue{.gate = gate::Open{}, .body = registry.bodies.find(options.body), .penalty = penalty::None{}, .init = init::He{},
+                      .placement = Registry::placement(options.placement), .capacity = options.capacity};
+  const std::vector<std::string> known = {"neutral", "adapter", "lora", "finetune"};
+  require(method == "neutral", "--methods: there is no method '", method, "'", suggestion(method, known), "; known: ", listed(known));
+  return AnyResidue{.gate = registry.gates.find(options.gate), .body = registry.bodies.find(options.body), .penalty = registry.penalties.find(options.penalty),
+                    .init = registry.inits.find(options.init), .placement = Registry::placement(options.placement), .capacity = options.capacity};
+}
+
+/// The parts of a row that are known before the run.
+inline Row describe_row(const Job& job, const Options& options, const adapter::Description& d, const adapter::Sizes& sizes) {
+  const auto some = [](const std::string& text) { return text.empty() ? std::nullopt : std::optional(text); };
+  const bool finetune = job.method == "finetune";
+  Row row;
+  row.method = job.method;
+  row.gate = some(d.gate), row.body = some(d.body), row.penalty = some(d.penalty), row.init = some(d.init), row.placement = some(d.placement);
+  row.seed = job.seed, row.steps = options.steps, row.lr = job.lr, row.share = options.share;
+  if (job.method == "neutral") row.alpha = job.alpha;
+  if (!finetune) row.capacity = options.capacity;
+  row.extra_weights = d.weights;
+  row.extra_share = static_cast<double>(d.weights) / static_cast<double>(sizes.block_weights());
+  return row;
+}
+
+/// Puts what a probe saw on the validation texts into the row.
+inline void add_gates(Row& row, const adapter::Probe<float, Cpu>& probe) {
+  PerDomain<std::vector<double>> open, ratio;
+  double gates[2] = {}, opened[2] = {};
+  for (std::size_t domain = 0; domain < 2; ++domain)
+    for (const auto& layer : probe.counts(domain)) {
+      (domain == 0 ? open.original : open.target).push_back(layer.open_share());
+      (domain == 0 ? ratio.original : ratio.target).push_back(layer.mean_ratio());
+      gates[domain] += layer.gates;
+      opened[domain] += layer.open;
+    }
+  if (probe.counts(1).front().tokens > 0) row.residue_ratio_by_layer = ratio;
+  if (gates[1] == 0) return;
+  row.gate_open_by_layer = open;
+  row.gate_open = PerDomain<double>{gates[0] > 0 ? opened[0] / gates[0] : 0, opened[1] / gates[1]};
+}
+
+/// Layers whose gates are closed for every token of the new domain, or open for every one of the old: a sentence each.
+inline std::vector<std::string> gate_warnings(const Row& row, const std::string& name) {
+  std::vector<std::string> warnings;
+  if (!row.gate_open_by_layer) return warnings;
+  const auto& [original, target] = *row.gate_open_by_layer;
+  for (std::size_t layer = 0; layer < target.size(); ++layer) {
+    if (target[layer] == 0) warnings.push_back(concat("warning: ", name, ": the gate of layer ", layer, " is closed for every token of the new domain; it adds nothing"));
+    if (original[layer] == 1) warnings.push_back(concat("warning: ", name, ": the gate of layer ", layer, " is open for every token of the original domain"));
+  }
+  return warnings;
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::train

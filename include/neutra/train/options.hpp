@@ -1,0 +1,113 @@
+/// Every option of an extension run, on one page: the defaults and their reasons.
+#pragma once
+
+#include "neutra/adapter/sizes.hpp"
+#include "neutra/core/error.hpp"
+
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+using Path = std::filesystem::path;
+
+/// What `extend` is told. check() throws for everything that means nothing, before any work is done.
+struct Options {
+  // Texts. Without evaluation files the last tenth of each domain is held out.
+  std::vector<Path> original, target, eval_original, eval_target;
+
+  // Backbone: a Hugging Face llama folder, or one pretrained here on the original text.
+  Path model;
+  Index pretrain_steps = 2000;
+  Index dim = 192, layers = 6, heads = 6, kv_heads = 0, ffn = 0;  // ffn 0: 8/3 dim, rounded up to a multiple of 32 (Touvron et al. 2023)
+  Index vocabulary = 2048;                                        // small models have few words to spend their embedding on
+  double pretrain_lr = 3e-3;                                      // a rate of the order 1/dim suits AdamW at widths of some hundreds
+  std::string tokenizer = "sentencepiece";                        // trained on the original text; or "byte", or a tokenizer.model
+  bool tied = false;
+
+  // What is compared.
+  std::vector<std::string> methods = {"neutral", "adapter", "lora", "finetune"};
+  Index steps = 1000;
+  Index seeds = 1;
+  double share = 0.1;                  // p of the paper
+  std::vector<double> alphas = {0.01};  // the paper's; several: the one that forgets least among those that learn as the vanilla adapter does
+  double capacity = 0.2;               // of the block weights, as in the paper
+  /// Rates to try by method; "" is for methods that are not named. Frozen backbones take rates of 1e-3 and more, finetuning moves all weights and forgets with less.
+  std::map<std::string, std::vector<double>> rates = {{"", {2e-3}}, {"finetune", {5e-4}}};
+
+  // Batches: 16 x 128 = 2048 tokens keep two cores busy and give a model of some million weights steady gradients.
+  Index batch = 16, sequence = 128;
+  Index accumulate = 1;       // micro-batches a batch is cut into; changes memory and rounding only
+  bool whole_curve = true;    // every rate with every seed, so that curves can be compared at equal learning; else other seeds run the chosen rate alone
+  Index warmup = -1;          // steps; -1: a twentieth of the run
+  double weight_decay = 0.1;  // of matrices
+  double clip = 1.0;          // gradient norm; 0: none
+  std::vector<adapter::Site> lora_sites = {adapter::Site::q,    adapter::Site::k,  adapter::Site::v,   adapter::Site::o,
+                                           adapter::Site::gate, adapter::Site::up, adapter::Site::down};
+
+  // Policies of the method `neutral`: the paper's.
+  std::string gate = "relu", body = "gated_unit", penalty = "l1", init = "low_variance", placement = "parallel";
+
+  Index threads = 0;  // 0: all of the machine
+  bool quick = false;
+  bool resume = false;
+  Path out;
+
+  /// The rates tried for a method.
+  const std::vector<double>& rates_of(const std::string& method) const {
+    const auto own = rates.find(method);
+    return own != rates.end() ? own->second : rates.at("");
+  }
+  Index warmup_of(Index run_steps) const { return warmup >= 0 ? warmup : run_steps / 20; }
+  Index ffn_width() const { return ffn > 0 ? ffn : (8 * dim / 3 + 31) / 32 * 32; }
+
+  void check() const;
+};
+
+namespace detail {
+
+inline void check_positive(double value, std::string_view name) {
+  require(value > 0 && std::isfinite(value), "--", name, " must be a positive number, got ", value);
+}
+inline void check_not_negative(double value, std::string_view name) {
+  require(value >= 0 && std::isfinite(value), "--", name, " must not be negative, got ", value);
+}
+inline void check_count(Index value, std::string_view name) {
+  require(value > 0 && value <= (Index{1} << 40), "--", name, " must be a whole number from 1 up, got ", value);
+}
+
+}  // namespace detail
+
+inline void Options::check() const {
+  using namespace detail;
+  require(!out.empty(), "--out is missing: name the folder that results go to");
+  require(!target.empty(), "--target is missing: name at least one text file of the domain to extend to");
+  require(!original.empty() || (!model.empty() && share == 0), "--original is missing: name at least one text file of the domain the model ", model.empty()
+          ? "is pretrained on" : "was trained on, or give --share 0");
+  for (const auto& [value, name] : {std::pair{steps, "steps"}, {seeds, "seeds"}, {batch, "batch"}, {sequence, "sequence"}, {accumulate, "accumulate"}})
+    check_count(value, name);
+  if (model.empty())
+    for (const auto& [value, name] : {std::pair{pretrain_steps, "pretrain-steps"}, {dim, "dim"}, {layers, "layers"}, {heads, "heads"}, {vocabulary, "vocab"}})
+      check_count(value, name);
+  require(batch % accumulate == 0, "--accumulate must divide --batch (", batch, "), got ", accumulate);
+  require(share >= 0 && share <= 1, "--share must lie in [0, 1], got ", share, "; the paper uses 0.1");
+  check_positive(capacity, "capacity");
+  check_positive(pretrain_lr, "pretrain-lr");
+  check_not_negative(weight_decay, "weight-decay");
+  check_not_negative(clip, "clip");
+  require(!alphas.empty(), "--alpha needs at least one value");
+  for (const double alpha : alphas) check_not_negative(alpha, "alpha");
+  for (const auto& [method, values] : rates) {
+    require(!values.empty(), "--lr needs at least one value");
+    for (const double rate : values) check_positive(rate, "lr");
+  }
+  require(warmup <= steps, "--warmup must not be longer than the run of ", steps, " steps, got ", warmup);
+  require(!methods.empty(), "--methods needs at least one of neutral, adapter, lora, finetune");
+  require(threads >= 0 && threads <= 4096, "--threads must be between 1 and 4096 (0: all of the machine), got ", threads);
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::train

@@ -1,0 +1,72 @@
+/// What the main functions of programs share: errors as one message, Ctrl-C as a stop request.
+#pragma once
+
+#include "neutra/train/command_line.hpp"
+#include "neutra/train/run.hpp"
+
+#include <omp.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <stop_token>
+#include <thread>
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+/// Turns SIGINT and SIGTERM into a stop request while it lives; a second signal ends the program at once. Made before any other thread, so that no
+/// other thread is interrupted. SIGXFSZ is ignored: a file-size limit shows as an error of the write, like a full disk.
+class StopOnSignal {
+ public:
+  StopOnSignal() {
+    std::signal(SIGXFSZ, SIG_IGN);
+    sigemptyset(&set_);
+    for (const int signal : {SIGINT, SIGTERM, SIGUSR2}) sigaddset(&set_, signal);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    waiter_ = std::thread([this] {
+      for (int signal = 0; sigwait(&set_, &signal) == 0 && signal != SIGUSR2;) {  // SIGUSR2: the destructor's
+        if (source_.stop_requested()) _exit(128 + signal);
+        source_.request_stop();
+      }
+    });
+  }
+  StopOnSignal(const StopOnSignal&) = delete;
+  StopOnSignal& operator=(const StopOnSignal&) = delete;
+  ~StopOnSignal() {
+    pthread_kill(waiter_.native_handle(), SIGUSR2);
+    waiter_.join();
+  }
+  std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  sigset_t set_;
+  std::stop_source source_;
+  std::thread waiter_;
+};
+
+/// Runs a program's body. Exit status: 0 done, 1 an error, told in one message, 130 stopped.
+template <class Body>
+int run_program(const char* name, Body&& body) {
+  try {
+    body();
+    return 0;
+  } catch (const HelpAsked& help) {
+    std::fputs(help.what(), stdout);
+    return 0;
+  } catch (const Stopped& stopped) {
+    std::fprintf(stderr, "%s: %s; run the same command with --resume to continue\n", name, stopped.what());
+    return 130;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "%s: out of memory; use a smaller model, batch or sequence\n", name);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", name, error.what());
+  }
+  return 1;
+}
+
+inline void set_threads(Index threads) {
+  if (threads > 0) omp_set_num_threads(static_cast<int>(threads));
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::train

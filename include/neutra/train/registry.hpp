@@ -1,0 +1,120 @@
+/// Policies by name: what programs choose from.
+#pragma once
+
+#include "neutra/adapter/any.hpp"
+#include "neutra/adapter/lora.hpp"
+#include "neutra/adapter/none.hpp"
+#include "neutra/adapter/residue.hpp"
+#include "neutra/backend/cpu/cpu.hpp"
+#include "neutra/body/all.hpp"
+#include "neutra/body/any.hpp"
+#include "neutra/core/types.hpp"
+#include "neutra/gate/all.hpp"
+#include "neutra/gate/any.hpp"
+#include "neutra/init/all.hpp"
+#include "neutra/init/any.hpp"
+#include "neutra/nn/transformer.hpp"
+#include "neutra/penalty/all.hpp"
+#include "neutra/penalty/any.hpp"
+#include "neutra/train/nearest.hpp"
+
+#include <map>
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+using Adapter = adapter::Any<float, Cpu>;
+using Model = nn::Transformer<Adapter, float, Cpu>;
+using Backbone = nn::Backbone<float, Cpu>;
+
+/// A residue whose policies are chosen at run time.
+using AnyResidue = adapter::Residue<gate::Any<float, Cpu>, body::Any<float, Cpu>, penalty::Any<float, Cpu>, init::Any>;
+
+/// Named members of one policy family.
+template <class Any>
+class Family {
+ public:
+  explicit Family(std::string_view what) : what_(what) {}
+  void add(std::string_view name, const Any& policy) {
+    require(members_.emplace(name, policy).second, "the ", what_, " '", name, "' is there twice; give yours another name");
+  }
+  /// Error: an unknown name, with the nearest one and all there are.
+  const Any& find(std::string_view name) const {
+    const auto found = members_.find(std::string(name));
+    if (found != members_.end()) return found->second;
+    std::vector<std::string> names;
+    for (const auto& member : members_) names.push_back(member.first);
+    fail("--", what_, ": there is no ", what_, " called '", name, "'", suggestion(name, names), "; known: ", listed(names));
+  }
+
+ private:
+  std::string_view what_;
+  std::map<std::string, Any> members_;
+};
+
+/// All policies a program knows: the library's and the user's own.
+struct Registry {
+  Family<gate::Any<float, Cpu>> gates{"gate"};
+  Family<body::Any<float, Cpu>> bodies{"body"};
+  Family<penalty::Any<float, Cpu>> penalties{"penalty"};
+  Family<init::Any> inits{"init"};
+
+  /// Puts a policy into the family it belongs to.
+  template <class Policy>
+  void add() {
+    if constexpr (Gate<Policy>) gates.add(Policy::name, Policy{});
+    else if constexpr (Penalty<Policy>) penalties.add(Policy::name, Policy{});
+    else if constexpr (Init<Policy>) inits.add(Policy::name, Policy{});
+    else if constexpr (Body<Policy>) bodies.add(Policy::name, Policy{});
+    else static_assert(check_gate<Policy>(), "neutra: this type is no gate, penalty, initialisation or body; see the family.hpp of the one it should be");
+  }
+
+  /// The library's bodies, penalties and initialisations, the gates of the list, and the user's own policies of any family.
+  template <class Gates, class... Own>
+  static Registry with() {
+    Registry registry;
+    const auto add = [&]<class Policy>() { registry.add<Policy>(); };
+    for_each_type(Gates{}, add);
+    for_each_type(body::All{}, add);
+    for_each_type(penalty::All{}, add);
+    for_each_type(init::All{}, add);
+    for_each_type(Types<Own...>{}, add);
+    return registry;
+  }
+
+  /// The adapter that a description speaks of. Error: an unknown method, policy, placement or projection.
+  Adapter make(const adapter::Description& d) const {
+    if (d.method == "none") return adapter::None{};
+    if (d.method == "lora") {
+      adapter::Lora lora;
+      lora.sites = sites(d.sites);
+      lora.scale = d.scale;
+      lora.rank = d.rank;
+      return lora;
+    }
+    require(d.method == "residue", "adapter: the method must be none, lora or residue, got '", d.method, "'");
+    return AnyResidue{.gate = gates.find(d.gate), .body = bodies.find(d.body), .penalty = penalties.find(d.penalty), .init = inits.find(d.init),
+                      .placement = placement(d.placement), .width = d.width};
+  }
+
+  static adapter::Placement placement(std::string_view name) {
+    for (std::size_t i = 0; i < adapter::placement_names.size(); ++i)
+      if (adapter::placement_names[i] == name) return static_cast<adapter::Placement>(i);
+    fail("--placement must be parallel, after or attention, got '", name, "'");
+  }
+  /// "q,v" to sites.
+  static std::vector<adapter::Site> sites(std::string_view list) {
+    std::vector<adapter::Site> chosen;
+    for (std::size_t first = 0; first <= list.size();) {
+      const std::size_t comma = std::min(list.find(',', first), list.size());
+      const auto name = list.substr(first, comma - first);
+      const auto end = adapter::site_names.begin() + 7;
+      const auto found = std::find(adapter::site_names.begin(), end, name);
+      require(found != end, "--lora-targets must be among q k v o gate up down, got '", name, "'");
+      chosen.push_back(static_cast<adapter::Site>(found - adapter::site_names.begin()));
+      first = comma + 1;
+    }
+    return chosen;
+  }
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::train

@@ -1,0 +1,65 @@
+/// One training run from its start, or its last checkpoint, to its end.
+#pragma once
+
+#include "neutra/train/checkpoint.hpp"
+#include "neutra/train/output.hpp"
+#include "neutra/train/progress.hpp"
+#include "neutra/train/trainer.hpp"
+
+#include <chrono>
+#include <stop_token>
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+/// Thrown when a run was asked to stop: all is saved, and the message says how to go on.
+class Stopped : public Error {
+ public:
+  using Error::Error;
+};
+
+/// What stands around a run.
+struct RunPlace {
+  std::filesystem::path folder;  // its checkpoint.safetensors and log.jsonl
+  io::Json identity;             // what a checkpoint must agree with
+  Progress* progress = nullptr;
+  std::stop_token stop;
+  double checkpoint_seconds = 60;
+};
+
+/// Steps until the schedule's end; a checkpoint about every minute and when stopped. Returns the seconds spent, those of earlier sessions included.
+/// `step_done` sees each report. Errors: Stopped after a stop request; a loss that is not finite, with the last checkpoint left whole.
+inline double run_training(Trainer& trainer, const RunPlace& place, const std::function<void(const StepReport&)>& step_done = {}) {
+  const auto checkpoint = place.folder / "checkpoint.safetensors", clock = place.folder / "seconds.json";
+  const auto& parameters = trainer.optimizer().parameters();
+  double earlier = 0;
+  if (std::filesystem::exists(checkpoint)) {
+    trainer.optimizer().steps = load_checkpoint(checkpoint, parameters, place.identity);
+    if (std::filesystem::exists(clock)) earlier = io::read_json(clock).value("seconds", 0.0);
+    if (place.progress) place.progress->skip(trainer.steps_done());
+  }
+  Log log(place.folder / "log.jsonl", trainer.steps_done());
+  const auto start = std::chrono::steady_clock::now();
+  const auto seconds = [&] { return earlier + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  const auto save = [&] {
+    save_checkpoint(checkpoint, parameters, trainer.steps_done(), place.identity);
+    io::write_json(clock, {{"seconds", seconds()}});
+  };
+  double saved = seconds();
+  while (!trainer.done()) {
+    if (place.stop.stop_requested()) {
+      save();
+      throw Stopped(concat("stopped at step ", trainer.steps_done(), "; everything is saved"));
+    }
+    const StepReport report = trainer.advance();
+    log.write({{"step", report.step}, {"lm", report.lm}, {"local", report.local}, {"gradient_norm", report.gradient_norm}, {"lr", report.rate}, {"seconds", seconds()}});
+    if (step_done) step_done(report);
+    if (place.progress) place.progress->advance(1, report.lm, trainer.tokens_per_step());
+    if (seconds() - saved > place.checkpoint_seconds) {
+      save();
+      saved = seconds();
+    }
+  }
+  return seconds();
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::train

@@ -1,0 +1,248 @@
+/// The main job: one backbone, extended with every method, rate and seed, and compared.
+#pragma once
+
+#include "neutra/nn/adapter_file.hpp"
+#include "neutra/nn/families/llama.hpp"
+#include "neutra/nn/fingerprint.hpp"
+#include "neutra/train/job.hpp"
+#include "neutra/train/report.hpp"
+#include "neutra/train/results.hpp"
+#include "neutra/train/table.hpp"
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+/// Everything a study works with; run() does it, writing results after each job, and returns them. A stop request ends the step at hand, saves, and throws Stopped.
+class Study {
+ public:
+  Study(const Options& options, const io::Json& config, const Registry& registry, std::stop_token stop)
+      : options_(options), registry_(registry), stop_(std::move(stop)), output_(options.out, config.at("options"), options.resume), corpus_(options), progress_(total_work()) {
+    results_.config = config;
+    results_.text_sha256 = corpus_.hashes();
+    for (const std::string& method : options.methods) adapter_of(method, options, registry);  // unknown names end the program before hours of work
+    for (const std::string& remark : corpus_.remarks()) progress_.message(remark);
+  }
+
+  const Results& run() {
+    prepare_backbone();
+    measure_backbone();
+    std::vector<std::string> methods = options_.methods;  // the vanilla adapter first: the choice of alpha looks at it
+    std::stable_partition(methods.begin(), methods.end(), [](const std::string& m) { return m == "adapter"; });
+    for (const std::string& method : methods) extend_with(method);
+    return results_;
+  }
+
+ private:
+  // ---- work, in tokens of a forward and backward pass through the backbone
+
+  double step_work() const { return static_cast<double>(options_.batch * options_.sequence); }
+  double evaluation_work() const {  // forward only, a third of a step; four bytes a token is near enough for a progress line
+    const auto bytes = corpus_.original.choosing.size() + corpus_.original.valid.size() + corpus_.target.choosing.size() + corpus_.target.valid.size();
+    return static_cast<double>(bytes) / 4 / 3;
+  }
+  double total_work() const {
+    double jobs = 0;
+    for (const std::string& method : options_.methods) {
+      const double tried = static_cast<double>(options_.rates_of(method).size()), more_seeds = static_cast<double>(options_.seeds - 1);
+      const double more_alphas = method == "neutral" && options_.alphas.size() > 1 ? static_cast<double>(options_.alphas.size() - 1) + more_seeds : 0;
+      jobs += tried + more_seeds * (options_.whole_curve ? tried : 1) + more_alphas;
+    }
+    const double pretraining = options_.model.empty() ? static_cast<double>(options_.pretrain_steps) * step_work() * 1.3 : 0;
+    return jobs * (static_cast<double>(options_.steps) * step_work() + evaluation_work()) + pretraining + evaluation_work();
+  }
+
+  // ---- backbone
+
+  void prepare_backbone() {
+    const Path folder = options_.model.empty() ? output_.backbone() : options_.model;
+    const bool there = !options_.model.empty() || std::filesystem::exists(output_.folder() / "pretrain.json");
+    corpus_.encode(there ? tokenizer_of(folder) : new_tokenizer(options_, corpus_.original.train), options_.sequence);
+    if (!there) pretrain();
+    if (options_.model.empty()) results_.config["pretraining"] = io::read_json(output_.folder() / "pretrain.json");
+    backbone_ = nn::load_llama<float, Cpu>(folder);
+    fingerprint_ = nn::fingerprint(*backbone_);
+    require(backbone_->config().vocabulary >= corpus_.tokenizer->vocab(), folder.string(), ": the tokenizer has ", corpus_.tokenizer->vocab(), " tokens, the model only ",
+            backbone_->config().vocabulary, "; use the tokenizer it was trained with");
+    require(options_.sequence <= backbone_->config().context, "--sequence must not exceed the model's context of ", backbone_->config().context, ", got ", options_.sequence);
+  }
+
+  void pretrain() {
+    nn::Config config{.vocabulary = corpus_.tokenizer->vocab(), .dim = options_.dim, .ffn = options_.ffn_width(), .layers = options_.layers, .heads = options_.heads,
+                      .kv_heads = options_.kv_heads, .context = options_.sequence, .norm_epsilon = 1e-5, .tied = options_.tied, .bos = corpus_.tokenizer->bos()};
+    config.complete();
+    Model model(Backbone::random(config, 1), adapter::None{});
+    model.thaw();
+    const data::Mix mix(corpus_.train_original, {}, 1.0, 1);
+    Trainer trainer(model, mix, training(options_.pretrain_lr, options_.pretrain_steps, 0));
+    progress_.begin("pretraining", options_.pretrain_steps, static_cast<double>(options_.pretrain_steps) * step_work() * 1.3);
+    const RunPlace place{output_.run("pretrain"), identity({{"run", "pretrain"}}), &progress_, stop_};
+    const double seconds = run_training(trainer, place);
+    save_model(output_.backbone(), model);
+    io::write_json(output_.folder() / "pretrain.json", pretraining_record(place.folder, seconds));
+  }
+
+  /// Time, and how flat the loss had become: 1 - (mean of the last twentieth) / (mean of the twentieth before the last tenth).
+  io::Json pretraining_record(const Path& folder, double seconds) const {
+    std::vector<double> losses;
+    std::ifstream log(folder / "log.jsonl");
+    for (std::string line; std::getline(log, line);) losses.push_back(io::parse(line, "log.jsonl").at("lm").get<double>());
+    const std::size_t n = losses.size(), part = std::max<std::size_t>(1, n / 20);
+    const auto mean_of = [&](std::size_t end) {
+      double sum = 0;
+      for (std::size_t i = end - part; i < end; ++i) sum += losses[i];
+      return sum / static_cast<double>(part);
+    };
+    const double before = mean_of(std::max(part, n - n / 10)), after = mean_of(n);
+    return {{"seconds", seconds}, {"tokens", static_cast<double>(options_.pretrain_steps) * step_work()}, {"final_nats_per_token", after}, {"fall_over_last_tenth", 1 - after / before}};
+  }
+
+  /// Bits per byte of the untouched backbone on all four texts.
+  void measure_backbone() {
+    Model model(backbone_, adapter::None{});
+    progress_.begin("backbone", evaluation_steps(), evaluation_work());
+    const auto score = [&](const EvaluationText& text, data::Domain domain) { return score_text(model, text, domain, nullptr); };
+    choosing_.original.before = score(corpus_.choosing_original, data::Domain::original);
+    choosing_.target.before = score(corpus_.choosing_target, data::Domain::target);
+    valid_.original.before = score(corpus_.valid_original, data::Domain::original);
+    valid_.target.before = score(corpus_.valid_target, data::Domain::target);
+  }
+
+  Index evaluation_steps() const {
+    Index tokens = 0;
+    for (const auto* text : {&corpus_.choosing_original, &corpus_.choosing_target, &corpus_.valid_original, &corpus_.valid_target}) tokens += text->windows.tokens();
+    return tokens;
+  }
+  /// 0 where there is no text of the domain.
+  double score_text(Model& model, const EvaluationText& text, data::Domain domain, adapter::Probe<float, Cpu>* probe) {
+    if (text.bytes == 0) return 0;
+    if (stop_.stop_requested()) throw Stopped("stopped between two runs; everything is saved");
+    return evaluate(model, evaluation_tape_, text, domain, options_.batch, probe, [&](Index tokens) { progress_.advance(tokens); }).bits_per_byte();
+  }
+
+  // ---- extension
+
+  /// Every rate for the first seed; the best on the choosing text; then alpha; then the other seeds.
+  void extend_with(const std::string& method) {
+    const bool neutral = method == "neutral";
+    const double first_alpha = neutral ? options_.alphas.front() : 0;
+    std::vector<Outcome> tried;
+    for (const double lr : options_.rates_of(method)) tried.push_back(extend({method, lr, first_alpha, 1}));
+    const auto best = std::min_element(tried.begin(), tried.end(), [](const auto& a, const auto& b) { return a.choosing.target.after < b.choosing.target.after; });
+    const double lr = best->row.lr;
+    results_.config["chosen_lr"][method] = lr;
+    if (method == "adapter") vanilla_learning_ = best->choosing.learning();
+    std::vector<double> alphas = {first_alpha};
+    if (neutral && options_.alphas.size() > 1) {
+      const double chosen = choose_alpha(*best, lr);
+      if (chosen != first_alpha) alphas.push_back(chosen);
+    }
+    for (const double alpha : alphas)
+      for (Index seed = 2; seed <= options_.seeds; ++seed)
+        for (const double rate : alpha == first_alpha && options_.whole_curve ? options_.rates_of(method) : std::vector{lr})
+          extend({method, rate, alpha, static_cast<std::uint64_t>(seed)});
+  }
+
+  /// Of the alphas that learn within 1 % of the vanilla adapter the one that forgets least; if none does, the one that learns most.
+  double choose_alpha(const Outcome& first, double lr) {
+    require(vanilla_learning_.has_value(), "--alpha with several values needs --methods adapter beside neutral: the choice looks at what the vanilla adapter learns");
+    std::vector<Outcome> tried = {first};
+    for (std::size_t i = 1; i < options_.alphas.size(); ++i) tried.push_back(extend({"neutral", lr, options_.alphas[i], 1}));
+    const Outcome* chosen = nullptr;
+    for (const Outcome& outcome : tried)
+      if (outcome.choosing.learning() >= 0.99 * *vanilla_learning_ && (!chosen || outcome.choosing.forgetting() < chosen->choosing.forgetting())) chosen = &outcome;
+    if (!chosen) chosen = &*std::max_element(tried.begin(), tried.end(), [](const auto& a, const auto& b) { return a.choosing.learning() < b.choosing.learning(); });
+    results_.config["chosen_alpha"] = *chosen->row.alpha;
+    return *chosen->row.alpha;
+  }
+
+  /// One job: trained, or continued, or read if it was finished before.
+  Outcome extend(const Job& job) {
+    const Path folder = output_.run(job.name()), finished = folder / "outcome.json";
+    progress_.begin(job.name(), options_.steps, static_cast<double>(options_.steps) * step_work());
+    if (std::filesystem::exists(finished)) {
+      progress_.skip(options_.steps);
+      return record(read_outcome(finished));
+    }
+    const Adapter adapter = adapter_of(job.method, options_, registry_);
+    const auto sizes = backbone_->config().sizes();
+    Model model(backbone_, adapter, job.seed);
+    if (job.method == "finetune") model.thaw();
+    const data::Mix mix(corpus_.train_original, corpus_.train_target, options_.share, job.seed);
+    Trainer trainer(model, mix, training(job.lr, options_.steps, job.alpha));
+    Outcome outcome{describe_row(job, options_, adapter.describe(sizes), sizes), choosing_};
+    Row& row = outcome.row;
+    for (const auto* parameter : model.parameters()) row.trainable_weights += parameter->value.size();
+    row.train_seconds = run_training(trainer, {folder, identity({{"run", job.name()}}), &progress_, stop_});
+    row.train_tokens = options_.steps * trainer.tokens_per_step();
+    row.tokens_per_second = static_cast<double>(row.train_tokens) / row.train_seconds;
+    measure(model, outcome);
+    save(model, folder, adapter.describe(sizes));
+    io::write_json(finished, to_json(outcome));
+    std::filesystem::remove(folder / "checkpoint.safetensors");  // outcome and weights are on disk now
+    for (const std::string& warning : gate_warnings(row, job.name())) progress_.message(warning);
+    return record(outcome);
+  }
+
+  void measure(Model& model, Outcome& outcome) {
+    progress_.begin("evaluating", evaluation_steps(), evaluation_work());
+    adapter::Probe<float, Cpu> probe(backbone_->config().layers);
+    outcome.row.original = valid_.original;
+    outcome.row.target = valid_.target;
+    outcome.choosing.original.after = score_text(model, corpus_.choosing_original, data::Domain::original, nullptr);
+    outcome.choosing.target.after = score_text(model, corpus_.choosing_target, data::Domain::target, nullptr);
+    outcome.row.original.after = score_text(model, corpus_.valid_original, data::Domain::original, &probe);
+    outcome.row.target.after = score_text(model, corpus_.valid_target, data::Domain::target, &probe);
+    add_gates(outcome.row, probe);
+  }
+
+  void save(Model& model, const Path& folder, const adapter::Description& description) {
+    if (model.thawed()) save_model(folder / "model", model);
+    else nn::save_adapter(folder / "adapter.safetensors", model.parameters(), description, backbone_->config().sizes(), fingerprint_);
+  }
+
+  /// The model's own weights as a llama folder with its tokenizer.
+  void save_model(const Path& folder, Model& model) const {
+    const auto tokenizer = corpus_.tokenizer->serialized();
+    nn::save_llama(folder, model, tokenizer.empty() ? io::Json{{"neutra_tokenizer", "byte"}} : io::Json::object());
+    if (!tokenizer.empty()) io::write_file(folder / "tokenizer.model", tokenizer);
+  }
+
+  /// Adds a row and writes results and report as they stand.
+  Outcome record(const Outcome& outcome) {
+    results_.rows.push_back(outcome.row);
+    results_.config["choosing"].push_back({{"method", outcome.row.method}, {"lr", outcome.row.lr}, {"alpha", outcome.row.alpha ? io::Json(*outcome.row.alpha) : io::Json()},
+                                           {"seed", outcome.row.seed}, {"forgetting", outcome.choosing.forgetting()}, {"learning", outcome.choosing.learning()}});
+    write_results(output_.folder() / "results.json", results_);
+    write_report(output_.folder() / "report.html", results_);
+    return outcome;
+  }
+
+  TrainingOptions training(double lr, Index steps, double alpha) const {
+    return {.batch = options_.batch, .accumulate = options_.accumulate, .alpha = alpha,
+            .schedule = {.rate = lr, .steps = steps, .warmup = options_.warmup_of(steps)}, .adamw = {.weight_decay = options_.weight_decay, .clip = options_.clip}};
+  }
+
+  /// What a checkpoint must agree with: the run, the options, the texts, the base, and the binary that equality of bits is promised for.
+  io::Json identity(io::Json run) const {
+    run["options"] = results_.config.at("options");
+    run["texts"] = results_.text_sha256;
+    run["base"] = fingerprint_;
+    run["instruction_set"] = results_.machine.instruction_set;
+    run["compiler"] = results_.machine.compiler;
+    return run;
+  }
+
+  Options options_;
+  const Registry& registry_;
+  std::stop_token stop_;
+  Output output_;
+  Corpus corpus_;
+  Progress progress_;
+  Results results_;
+  std::shared_ptr<const Backbone> backbone_;
+  std::string fingerprint_;
+  Scores choosing_, valid_;
+  std::optional<double> vanilla_learning_;
+  Tape<float, Cpu> evaluation_tape_;
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::train

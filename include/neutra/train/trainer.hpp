@@ -1,0 +1,88 @@
+/// The training loop's one step, as a user would write it.
+#pragma once
+
+#include "neutra/data/mix.hpp"
+#include "neutra/optim/adamw.hpp"
+#include "neutra/optim/schedule.hpp"
+#include "neutra/train/registry.hpp"
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+/// Options of one run over a mix.
+struct TrainingOptions {
+  Index batch = 16;       // sequences of an optimizer step
+  Index accumulate = 1;   // micro-batches it is cut into
+  double alpha = 0.01;    // weight of the local loss
+  optim::Schedule schedule;
+  optim::AdamWOptions adamw;
+};
+
+/// What one step showed: losses in nats per token, before the update.
+struct StepReport {
+  Index step = 0;
+  double lm = 0, local = 0, gradient_norm = 0, rate = 0;
+};
+
+inline nn::Tokens tokens_of(const data::Batch& batch) {
+  static_assert(sizeof(data::Domain) == 1);
+  return {batch.sequences, batch.length, batch.inputs, batch.targets, {reinterpret_cast<const std::uint8_t*>(batch.domains.data()), batch.domains.size()}};
+}
+
+/// Trains a model on a mix, step by step. All its state is the parameters with their moments, and the number of steps done.
+class Trainer {
+ public:
+  /// Model and mix must outlive the trainer. Error: options that mean nothing, or nothing to train.
+  Trainer(Model& model, const data::Mix& mix, const TrainingOptions& options)
+      : model_(model), mix_(mix), options_(options), adamw_(model.parameters(), options.adamw) {
+    options.schedule.check();
+    require(options.accumulate > 0 && options.batch % options.accumulate == 0, "training: the batch of ", options.batch, " sequences must be a multiple of the ",
+            options.accumulate, " micro-batches");
+  }
+
+  Index steps_done() const { return adamw_.steps; }
+  bool done() const { return steps_done() >= options_.schedule.steps; }
+  optim::AdamW<float, Cpu>& optimizer() { return adamw_; }
+  Index tokens_per_step() const { return options_.batch * mix_.length(); }
+
+  /// Forward, loss, backward and update. Error: a loss or gradient that is not finite, with the step and the largest gradient; nothing has been changed then.
+  StepReport advance() {
+    StepReport report{.step = steps_done(), .rate = options_.schedule(steps_done())};
+    const Index part = options_.batch / options_.accumulate;
+    const nn::StepCounts counts{tokens_per_step(), mix_.original_in_step(report.step, options_.batch) * mix_.length()};
+    for (Index first = 0; first < options_.batch; first += part) {
+      mix_.fill(report.step, options_.batch, first, part, batch_);
+      tape_.start();
+      const auto losses = model_.loss(tape_, tokens_of(batch_), counts);
+      tape_.backward(losses.total(static_cast<float>(options_.alpha)));
+      report.lm += static_cast<double>(losses.lm.item());
+      if (losses.local) report.local += static_cast<double>(losses.local->item());
+    }
+    report.gradient_norm = adamw_.gradient_norm();
+    require(std::isfinite(report.lm) && std::isfinite(report.local) && std::isfinite(report.gradient_norm), "training: step ", report.step,
+            " gave a loss of ", report.lm, " (local ", report.local, ") and a gradient norm of ", report.gradient_norm, ", largest in ", largest_gradient(),
+            "; lower the learning rate (now ", report.rate, ")");
+    adamw_.step(report.rate, report.gradient_norm);
+    return report;
+  }
+
+ private:
+  std::string largest_gradient() const {
+    std::string name;
+    double largest = -1;
+    for (const auto* parameter : adamw_.parameters())
+      for (Index i = 0; i < parameter->gradient.size(); ++i) {
+        const double size = std::abs(static_cast<double>(parameter->gradient.data()[i]));
+        if (std::isnan(size)) return concat(parameter->name, " (not a number)");
+        if (size > largest) largest = size, name = parameter->name;
+      }
+    return concat(name, " (", largest, ")");
+  }
+  Model& model_;
+  const data::Mix& mix_;
+  TrainingOptions options_;
+  optim::AdamW<float, Cpu> adamw_;
+  Tape<float, Cpu> tape_;
+  data::Batch batch_;
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::train
