@@ -1,6 +1,7 @@
 /// A Llama-style decoder with an adapter.      Touvron et al. 2023, arXiv 2302.13971
 #pragma once
 
+#include "neutra/adapter/none.hpp"
 #include "neutra/nn/attention_block.hpp"
 #include "neutra/nn/ffn_block.hpp"
 #include "neutra/backend/cpu/cpu.hpp"
@@ -53,6 +54,8 @@ class Transformer {
     for (const auto& weight : backbone_->weights()) thawed_.emplace_back(weight.name, weight.value.clone());
   }
   bool thawed() const { return !thawed_.empty(); }
+  /// The thawed weights in the backbone's order; none before thaw().
+  const std::deque<Parameter<S, D>>& thawed_weights() const { return thawed_; }
 
   /// All that trains: the thawed backbone, then the adapter.
   std::vector<Parameter<S, D>*> parameters() {

@@ -1,0 +1,183 @@
+/// Adapters as files: NAME.safetensors with the weights, and NAME.json beside it with what they are and which model they belong to.
+#pragma once
+
+#include "neutra/adapter/adapter.hpp"
+#include "neutra/core/error.hpp"
+#include "neutra/io/json.hpp"
+#include "neutra/io/safetensors.hpp"
+#include "neutra/io/sha256.hpp"
+#include "neutra/nn/host.hpp"
+#include "neutra/nn/items.hpp"
+
+#include <cmath>
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace neutra::inline NEUTRA_ABI::nn {
+
+/// The format's name and version, the first thing a reader checks.
+inline constexpr std::string_view adapter_schema = "neutra.adapter/1";
+
+/// What the JSON beside an adapter's weights says.
+struct AdapterFile {
+  adapter::Description description;
+  adapter::Sizes sizes;                          // of the model it was made for
+  std::string fingerprint;                       // of that model's weights, see fingerprint()
+  std::map<std::string, double> gate_options{};  // by the member's name, such as threshold or hidden
+};
+
+namespace detail {
+
+/// The metadata of the weights by which the two files of one saving know each other.
+inline constexpr const char* json_sha256 = "neutra_adapter_json_sha256";
+
+/// NAME.json of NAME.safetensors.
+inline io::Path json_beside(io::Path path) {
+  require(path.extension() == ".safetensors" && path.stem() != "", path.string(),
+          ": an adapter's file must be named NAME.safetensors; its JSON is NAME.json beside it");
+  return path.replace_extension(".json");
+}
+
+inline void check_fingerprint(const std::string& where, const std::string& digits) {
+  require(digits.size() == 64 && digits.find_first_not_of("0123456789abcdef") == digits.npos, where,
+          ": fingerprint must be 64 hexadecimal digits, got \"", io::shown(digits), '"');
+}
+
+/// visit(key, member) for every text, or every whole number, of a description; empty and 0 are null in the file.
+template <class D, class Visit> void visit_texts(D& d, const Visit& visit) {
+  visit("gate", d.gate), visit("body", d.body), visit("penalty", d.penalty), visit("init", d.init), visit("placement", d.placement),
+      visit("sites", d.sites);
+}
+template <class D, class Visit> void visit_numbers(D& d, const Visit& visit) {
+  visit("width", d.width), visit("rank", d.rank), visit("weights", d.weights);
+}
+template <class Z, class Visit> void visit_sizes(Z& z, const Visit& visit) {
+  visit("dim", z.dim), visit("layers", z.layers), visit("query_width", z.query_width), visit("kv_width", z.kv_width), visit("ffn", z.ffn);
+}
+
+inline io::Json adapter_json(const AdapterFile& file, const std::string& where) {
+  require(!file.description.method.empty(), where, ": the description must name the method, got none");
+  require(std::isfinite(file.description.scale), where, ": scale must be finite, got ", file.description.scale);
+  check_fingerprint(where, file.fingerprint);
+  io::Json json = {
+      {"schema", adapter_schema}, {"method", file.description.method}, {"scale", file.description.scale}, {"fingerprint", file.fingerprint}};
+  visit_texts(file.description, [&](const char* key, const std::string& text) { json[key] = text.empty() ? io::Json() : io::Json(text); });
+  visit_numbers(file.description, [&](const char* key, Index number) { json[key] = number == 0 ? io::Json() : io::Json(number); });
+  visit_sizes(file.sizes, [&](const char* key, Index size) { json["model"][key] = size; });
+  json["gate_options"] = io::Json::object();
+  for (const auto& [name, value] : file.gate_options) {
+    require(std::isfinite(value), where, ": gate_options.", io::shown(name), " must be finite, got ", value);
+    json["gate_options"][name] = value;
+  }
+  return json;
+}
+
+inline AdapterFile read_adapter_text(std::string_view text, const std::string& where) {
+  const io::Json json = io::parse(text, where);
+  const io::Reader read(json, where);
+  const std::string schema = read.text("schema");
+  require(schema == adapter_schema, where, ": schema must be \"", adapter_schema, "\", got \"", io::shown(schema),
+          "\"; read it with the version of neutra that wrote it");
+  read.only({"schema", "method", "gate", "gate_options", "body", "penalty", "init", "placement", "sites", "width", "rank", "weights", "scale",
+             "model", "fingerprint"});
+  AdapterFile file{
+      .description = {.method = read.text("method"), .scale = read.number("scale")}, .sizes = {}, .fingerprint = read.text("fingerprint")};
+  require(!file.description.method.empty(), where, ": method must not be empty");
+  check_fingerprint(where, file.fingerprint);
+  visit_texts(file.description, [&](const char* key, std::string& member) { member = read.text(key, ""); });
+  visit_numbers(file.description, [&](const char* key, Index& member) { member = read.integer(key, 0, 0); });
+  const io::Reader model = read.object("model"), options = read.object("gate_options");
+  model.only({"dim", "layers", "query_width", "kv_width", "ffn"});
+  visit_sizes(file.sizes, [&](const char* key, Index& member) { member = model.positive(key); });
+  for (const auto& item : options.json().items()) file.gate_options[item.key()] = options.number(item.key());
+  return file;
+}
+
+inline std::string adapter_text(const io::Path& json) { return io::read_file(json, 1'000'000); }
+
+/// Collects all that keeps an adapter's weights from being those of a model.
+template <Scalar S, Backend D>
+std::string adapter_mismatches(const AdapterFile& file, const io::Safetensors& weights, const std::vector<Parameter<S, D>*>& parameters,
+                               const adapter::Sizes& sizes, const std::string& fingerprint) {
+  std::string faults;
+  std::map<std::string, Index> made_for;
+  visit_sizes(file.sizes, [&](const char* key, Index size) { made_for[key] = size; });
+  visit_sizes(sizes, [&](const char* key, Index size) {
+    if (made_for[key] != size) faults += concat("; ", key, ": made for ", made_for[key], ", the model has ", size);
+  });
+  if (file.fingerprint != fingerprint)
+    faults +=
+        concat("; fingerprint: made for the weights ", file.fingerprint.substr(0, 12), "..., the model's are ", fingerprint.substr(0, 12), "...");
+  Items missing("missing"), wrong("of the wrong shape"), extra("not of this adapter");
+  std::set<std::string, std::less<>> known;
+  for (const auto* parameter : parameters) {
+    const auto& name = *known.insert(parameter->name).first;
+    if (!weights.contains(name)) {
+      missing.add(name);
+    } else if (const Shape& got = weights.entry(name).shape; got != parameter->value.shape()) {
+      wrong.add(concat(name, " must be ", parameter->value.shape(), ", got ", got));
+    }
+  }
+  for (const auto& entry : weights.entries())
+    if (!known.contains(entry.name)) extra.add(io::shown(entry.name));
+  return faults + missing.text() + wrong.text() + extra.text();
+}
+
+}  // namespace detail
+
+/// Writes an adapter: `path` must be NAME.safetensors and gets the parameters by name; NAME.json beside it gets the description, the sizes and the
+/// fingerprint of the model it belongs to. Each is replaced whole or not at all; the weights carry the JSON's SHA-256, so that a crash between the
+/// two replacements shows when they are read. A disk that is full is found before either is replaced.
+/// Error: no parameters (the model itself trained: see save_llama), a name twice, NaN or infinity, the disk.
+template <Scalar S, Backend D>
+void save_adapter(const io::Path& path, const std::vector<Parameter<S, D>*>& parameters, const adapter::Description& description,
+                  const adapter::Sizes& sizes, const std::string& fingerprint, const std::map<std::string, double>& gate_options = {}) {
+  const io::Path beside = detail::json_beside(path);
+  require(!parameters.empty(), path.string(), ": there are no parameters to save; an adapter is needed (a finetuned model is saved with save_llama)");
+  const std::string text = io::dump(detail::adapter_json({description, sizes, fingerprint, gate_options}, beside.string()), beside.string());
+  std::deque<Tensor<S>> copies;
+  std::vector<io::NamedView<S>> views;
+  for (const auto* parameter : parameters) views.push_back({parameter->name, on_host(parameter->value, copies)});
+  io::OutputFile json(beside);
+  json.write(text);
+  io::write_safetensors<S>(path, std::move(views), {{"format", "pt"}, {detail::json_sha256, io::sha256_hex(text)}});
+  json.commit();
+}
+
+/// What the JSON beside NAME.safetensors says, by which a program makes the adapter whose weights load_adapter_weights then fills.
+/// Error: another name; no such JSON; another schema; a key that is missing, unknown or of the wrong type.
+inline AdapterFile read_adapter_json(const io::Path& path) {
+  const io::Path beside = detail::json_beside(path);
+  return detail::read_adapter_text(detail::adapter_text(beside), beside.string());
+}
+
+/// Fills the parameters of an adapter from its file; sizes and fingerprint are those of the model it is attached to now. On any Error the parameters
+/// are as they were. Gradients and the optimizer's moments are not touched.
+/// Error: weights and JSON that were not saved together; then every mismatch at once: sizes, fingerprint, parameters missing, extra or of another
+/// shape; NaN and infinity; and what read_adapter_json and io::Safetensors refuse.
+template <Scalar S, Backend D>
+void load_adapter_weights(const io::Path& path, const std::vector<Parameter<S, D>*>& parameters, const adapter::Sizes& sizes,
+                          const std::string& fingerprint) {
+  const io::Path beside = detail::json_beside(path);
+  const std::string text = detail::adapter_text(beside);
+  const AdapterFile file = detail::read_adapter_text(text, beside.string());
+  const auto weights = io::Safetensors::open(path);
+  const auto sum = weights.metadata().find(detail::json_sha256);
+  require(sum != weights.metadata().end(), path.string(), ": the metadata must name the JSON beside the weights (", detail::json_sha256,
+          "), but does not; it was not written by save_adapter");
+  require(sum->second == io::sha256_hex(text), path.string(), ": must have been saved together with ", beside.filename().string(),
+          ", but that is another version: saving was interrupted, or one of them was changed; save the adapter again, or bring both from one saving");
+  const std::string faults = detail::adapter_mismatches(file, weights, parameters, sizes, fingerprint);
+  require(faults.empty(), path.string(), ": the adapter must fit the model", faults, "; load the model that it was made for");
+  std::vector<Tensor<S>> values;
+  for (const auto* parameter : parameters) values.push_back(weights.read<S>(parameter->name));
+  for (std::size_t i = 0; i < parameters.size(); ++i) upload<S, D>(values[i], parameters[i]->value);
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::nn

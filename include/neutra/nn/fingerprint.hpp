@@ -1,0 +1,36 @@
+/// What tells one base model from another.
+#pragma once
+
+#include "neutra/core/error.hpp"
+#include "neutra/io/sha256.hpp"
+#include "neutra/nn/backbone.hpp"
+#include "neutra/nn/host.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace neutra::inline NEUTRA_ABI::nn {
+
+/// 64 hexadecimal digits: SHA-256 over the weights in the backbone's order, each as its name, a zero byte, its shape as in "(8,64)", a zero byte, and
+/// its values as little-endian float32. A model loaded in double has the fingerprint of the same model loaded in float.
+template <Scalar S, Backend D> std::string fingerprint(const Backbone<S, D>& backbone) {
+  using namespace std::string_view_literals;
+  io::Sha256 sum;
+  std::vector<float> block(1 << 14);
+  for (const auto& weight : backbone.weights()) {
+    std::deque<Tensor<S>> copies;
+    const View<const S> values = on_host(weight.value, copies);
+    sum.update(concat(weight.name, "\0"sv, values.shape, "\0"sv));
+    for (Index first = 0; first < values.size(); first += static_cast<Index>(block.size())) {
+      const Index count = std::min<Index>(values.size() - first, static_cast<Index>(block.size()));
+      std::transform(values.data + first, values.data + first + count, block.begin(), [](S value) { return static_cast<float>(value); });
+      sum.update({reinterpret_cast<const char*>(block.data()), static_cast<std::size_t>(count) * sizeof(float)});
+    }
+  }
+  return sum.hex();
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::nn

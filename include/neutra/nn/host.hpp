@@ -1,0 +1,35 @@
+/// Weights between host and device, for files.
+#pragma once
+
+#include "neutra/backend/backend.hpp"
+
+#include <concepts>
+#include <deque>
+#include <span>
+
+namespace neutra::inline NEUTRA_ABI::nn {
+
+/// Puts host values into a tensor of the same shape.
+template <Scalar S, Backend D> void upload(const Tensor<S>& values, Tensor<S, D>& into) {
+  D::template upload<S>(std::span<const S>(values.data(), static_cast<std::size_t>(values.size())), into.data());
+}
+
+/// A device's copy of host values.
+template <Scalar S, Backend D> Tensor<S, D> to_device(const Tensor<S>& values) {
+  Tensor<S, D> tensor(values.shape());
+  upload<S, D>(values, tensor);
+  return tensor;
+}
+
+/// The values where the host can read them: in place if the device's memory is the host's, else a copy that goes into `copies`.
+template <Scalar S, Backend D> View<const S> on_host(const Tensor<S, D>& values, std::deque<Tensor<S>>& copies) {
+  if constexpr (std::derived_from<D, Host>) {
+    return values.view();
+  } else {
+    auto& copy = copies.emplace_back(values.shape());
+    D::template download<S>(values.data(), std::span<S>(copy.data(), static_cast<std::size_t>(copy.size())));
+    return copy.view();
+  }
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::nn

@@ -1,0 +1,31 @@
+/// Lists in messages.
+#pragma once
+
+#include "neutra/core/error.hpp"
+#include "neutra/core/scalar.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace neutra::inline NEUTRA_ABI::nn::detail {
+
+/// "; missing: a, b, c and 7 more", or nothing where there is none: items that are all told at once, and a hostile file's message has an end.
+class Items {
+ public:
+  explicit Items(std::string_view heading) : heading_(heading) {}
+  void add(const std::string& item) {
+    if (++count_ <= most) text_ += concat(count_ == 1 ? "" : ", ", item);
+  }
+  std::string text() const {
+    if (count_ == 0) return {};
+    return concat("; ", heading_, ": ", text_, count_ > most ? concat(" and ", count_ - most, " more") : "");
+  }
+
+ private:
+  static constexpr Index most = 100;
+  std::string_view heading_;
+  std::string text_;
+  Index count_ = 0;
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::nn::detail
