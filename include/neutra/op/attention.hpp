@@ -23,7 +23,8 @@ Var<S, D> attention(Var<S, D> q, Var<S, D> k, Var<S, D> v, const AttentionSizes&
   S* lse = tape.template memory<S>(z.sequences * z.heads * z.length);
   D::template attention_forward<S>(z, q.value(), k.value(), v.value(), tape.out(y), lse);
   tape.record(y, {q, k, v}, {q, k, v}, [=](Tape<S, D>& t) {
-    D::template attention_backward<S>(z, q.value(), k.value(), v.value(), t.gradient(y), lse, t.into(q), t.into(k), t.into(v));
+    const auto dv = t.into(v), dk = t.into(k), dq = t.into(q);  // in the order in which the backend writes them: one value may stand in two places
+    D::template attention_backward<S>(z, q.value(), k.value(), v.value(), t.gradient(y), lse, dq, dk, dv);
   });
   return y;
 }

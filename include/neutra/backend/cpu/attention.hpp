@@ -12,6 +12,9 @@ namespace neutra::inline NEUTRA_ABI::cpu {
 
 inline constexpr Index attention_tile = 64;  // 64 x 256 scores of float: 64 KiB, well inside L2 beside the head's keys and values
 
+/// Whether the work is worth a fork: an element of parallel_elements stands for some eight steps of a product.
+inline bool shares_threads(const AttentionSizes& z) { return z.sequences * z.heads * z.length * z.length * z.width > 8 * parallel_elements; }
+
 /// Head `head` of sequence b as (T,W), cut out of a (B*T, heads*W) matrix.
 template <class S>
 View<S> head_view(View<S> x, const AttentionSizes& z, Index b, Index head) {
@@ -35,11 +38,18 @@ View<S> attention_weights(View<const S> q, View<const S> k, Index first, Index l
   for (Index i = first; i < last; ++i) {
     S* scores = p.row(i - first);
     const Index keys = i + 1;
-    if (!lse_known) {
+    if (lse_known) {
+      row.each(keys, [&](auto c) { c.store(scores, math::exp(c.load(scores) * V(scale) - V(lse[i]))); });
+    } else {  // divided by their sum: the rounding of a large lse would not be small
       const S top = scale * row.max(keys, [&](auto c) { return c.load(scores); });
-      lse[i] = top + std::log(row.sum(keys, [&](auto c) { return math::exp(c.load(scores) * V(scale) - V(top)); }));
+      const S total = row.sum(keys, [&](auto c) {
+        const V e = math::exp(c.load(scores) * V(scale) - V(top));
+        c.store(scores, e);
+        return e;
+      });
+      lse[i] = top + std::log(total);
+      row.each(keys, [&](auto c) { c.store(scores, c.load(scores) * V(S(1) / total)); });
     }
-    row.each(keys, [&](auto c) { c.store(scores, math::exp(c.load(scores) * V(scale) - V(lse[i]))); });
     std::fill(scores + keys, scores + last, S(0));
   }
   return p;
@@ -48,8 +58,7 @@ View<S> attention_weights(View<const S> q, View<const S> k, Index first, Index l
 /// q, out: (B*T, H*W)   k, v: (B*T, K*W)   lse: (B, H, T)
 template <class D, Scalar S>
 void attention_forward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<S> out, S* lse) {
-#pragma omp parallel for schedule(static)
-  for (Index task = 0; task < z.sequences * z.heads; ++task) {
+  each_of(z.sequences * z.heads, shares_threads(z), [&](Index task) {
     const Index b = task / z.heads, head = task % z.heads, shared = head / (z.heads / z.kv_heads);
     const auto qh = head_view(q, z, b, head), kh = head_view(k, z, b, shared), vh = head_view(v, z, b, shared);
     const auto oh = head_view(out, z, b, head);
@@ -58,11 +67,12 @@ void attention_forward(const AttentionSizes& z, View<const S> q, View<const S> k
       const View<const S> p = attention_weights<D, S>(qh, kh, first, last, lse + task * z.length, false);
       D::template product<S>(Operand<S>{p}, Operand<S>{vh.slice(0, last)}, Into<S>{oh.slice(first, last - first)});
     }
-  }
+  });
 }
 
 /// One query head's part of the gradients: dQ, and its contribution to the shared dK and dV.
 ///   dP = dO V^T      dS = scale P (dP - sum(P dP))      dQ = dS K      dK += dS^T Q      dV += P^T dO
+/// In this order: dV, dK, dQ. Where two of them are one array the first writes all of it and the others add.
 template <class D, Scalar S>
 void attention_backward_head(View<const S> q, View<const S> k, View<const S> v, View<const S> dout, S* lse, Into<S> dq, Into<S> dk, Into<S> dv) {
   using V = typename D::template Value<S>;
@@ -81,8 +91,8 @@ void attention_backward_head(View<const S> q, View<const S> k, View<const S> v, 
       const S mean = row.sum(first + i + 1, [&](auto c) { return c.load(pi) * c.load(di); });
       row.each(last, [&](auto c) { c.store(di, V(scale) * c.load(pi) * (c.load(di) - V(mean))); });
     }
-    if (dq) D::template product<S>(Operand<S>{ds}, Operand<S>{k.slice(0, last)}, Into<S>{dq.view.slice(first, count), dq.add});
     if (dk) D::template product<S>(Operand<S>{ds, true}, Operand<S>{q.slice(first, count)}, Into<S>{dk.view.slice(0, last), dk.add});
+    if (dq) D::template product<S>(Operand<S>{ds}, Operand<S>{k.slice(0, last)}, Into<S>{dq.view.slice(first, count), dq.add});
     dk.add = dv.add = true;
     last = first;
   }
@@ -93,8 +103,7 @@ template <class D, Scalar S>
 void attention_backward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<const S> dout, S* lse, Into<S> dq, Into<S> dk,
                         Into<S> dv) {
   const Index group = z.heads / z.kv_heads;
-#pragma omp parallel for schedule(static)
-  for (Index task = 0; task < z.sequences * z.kv_heads; ++task) {
+  each_of(z.sequences * z.kv_heads, shares_threads(z), [&](Index task) {
     const Index b = task / z.kv_heads, shared = task % z.kv_heads;
     for (Index head = shared * group; head < (shared + 1) * group; ++head) {
       const bool add = head > shared * group;
@@ -102,7 +111,7 @@ void attention_backward(const AttentionSizes& z, View<const S> q, View<const S> 
                                     lse + (b * z.heads + head) * z.length, head_into(dq, z, b, head, false), head_into(dk, z, b, shared, add),
                                     head_into(dv, z, b, shared, add));
     }
-  }
+  });
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::cpu

@@ -80,10 +80,20 @@ S* scratch(Index size) {
   return memory.data();
 }
 
+/// f(n) for n = 0 .. count-1; by all threads where `worth_it`. One thread works without a team: for a team of one libgomp asks for memory each time.
+template <class F>
+void each_of(Index count, bool worth_it, const F& f) {
+  if (count < 2 || !worth_it || omp_get_max_threads() == 1 || omp_in_parallel()) {
+    for (Index n = 0; n < count; ++n) f(n);
+    return;
+  }
+#pragma omp parallel for schedule(static)
+  for (Index n = 0; n < count; ++n) f(n);
+}
+
 template <Scalar S, class V, class F>
 void rows(Index count, Index cost, const F& f) {
-#pragma omp parallel for schedule(static) if (count > 1 && count * cost > parallel_elements)
-  for (Index n = 0; n < count; ++n) f(Row<S, V>{}, n);
+  each_of(count, count * cost > parallel_elements, [&](Index n) { f(Row<S, V>{}, n); });
 }
 
 /// Blocks of 64 rows are summed on their own, then the blocks in order.
