@@ -133,9 +133,9 @@ class Tape {
 
   /// Whether a backward pass over an op with these inputs will be wanted.
   bool wanted(std::initializer_list<Var<S, D>> inputs) const {
-    for (const auto& input : inputs)
-      if (node(input).needs_gradient) return true;
-    return false;
+    bool any = false;
+    for (const auto& input : inputs) any |= node(input).needs_gradient;  // all of them: each has to be of this tape and step
+    return any;
   }
 
   /// Records how to go back from y, if any input wants a gradient; `saves` are the values that backward(tape) will read.
@@ -173,7 +173,7 @@ class Tape {
 
   // ---- backward
 
-  /// Gradients of `loss` (one element) times `seed`, into every parameter it depends on; once per start(). Values are released as the walk passes them.
+  /// Gradients of `loss` (one element) times `seed`, into every parameter it depends on; once per start(). Values are released as the walk passes them, single numbers excepted.
   void backward(Var<S, D> loss, S seed = S(1)) {
     require(node(loss).shape.size() == 1, "backward: the loss must have one element, its shape is ", node(loss).shape);
     require(node(loss).needs_gradient, "backward: the loss depends on nothing that trains; was the tape started with recording, and is a Parameter in use?");
