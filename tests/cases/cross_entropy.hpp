@@ -1,0 +1,54 @@
+// scale * sum over n of -log softmax(x[n] W^T)[target[n]]
+#pragma once
+
+#include "neutra/op/cross_entropy.hpp"
+
+#include "tests/cases/check.hpp"
+
+namespace cases {
+
+/// HeadTrains: W is an input like x; otherwise it is constant.
+template <bool HeadTrains> struct CrossEntropy {
+  static constexpr std::string_view name = "cross_entropy";
+  static constexpr std::size_t trained = HeadTrains ? 2 : 1;
+  static constexpr double tolerance = 256;
+  Index rows, cols, vocabulary;
+  double scale = 1;                        // of the loss
+  double size = 1;                         // of x
+  std::vector<std::int32_t> targets = {};  // chosen by all(); they outlive the step
+
+  /// Rows around the chunk of 256; logits of some hundreds.
+  static std::vector<CrossEntropy> all() {
+    std::vector<CrossEntropy> all{{0, 3, 5},         {1, 1, 1},         {1, 5, 2},         {5, 7, 33, 0.2},  {255, 2, 5, 0.01},
+                                  {256, 1, 5, 0.01}, {257, 2, 5, 0.01}, {513, 1, 5, 0.01}, {3, 5, 21, 1, 30}};
+    for (CrossEntropy& c : all)
+      for (Index n = 0; n < c.rows; ++n) c.targets.push_back(static_cast<std::int32_t>((n * 7 + 3) % c.vocabulary));
+    return all;
+  }
+  /// Central differences need a softmax that is not a step.
+  bool smooth() const { return size <= 10; }
+  std::string label() const { return concat(rows, "x", cols, " vocabulary ", vocabulary, HeadTrains ? " trained" : " constant", " head"); }
+  template <Scalar S, class D> auto inputs() const { return list(numbers<S, D>({rows, cols}, "x", size), numbers<S, D>({vocabulary, cols}, "w")); }
+  template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const {
+    return cross_entropy(v[0], v[1], std::span<const std::int32_t>(targets), static_cast<S>(scale));
+  }
+  std::vector<double> reference(const std::vector<Tensor<double>>& in) const {
+    double loss = 0;
+    for (Index n = 0; n < rows; ++n) {
+      std::vector<double> logits(static_cast<std::size_t>(vocabulary));
+      for (Index v = 0; v < vocabulary; ++v)
+        for (Index c = 0; c < cols; ++c) logits[static_cast<std::size_t>(v)] += in[0].data()[n * cols + c] * in[1].data()[v * cols + c];
+      const double own = logits[static_cast<std::size_t>(targets[static_cast<std::size_t>(n)])];
+      double others = 0;  // p = 1 / (1 + sum over the others of exp(logit - own))
+      for (const double logit : logits) others += std::exp(logit - own);
+      loss += std::log(others);
+    }
+    return {scale * loss};
+  }
+  double flops() const { return static_cast<double>(rows * vocabulary) * (2.0 * static_cast<double>(cols) + 16); }
+  double bytes(std::size_t number) const {
+    return static_cast<double>(rows * cols + vocabulary * cols + rows * vocabulary) * static_cast<double>(number);
+  }
+};
+
+}  // namespace cases

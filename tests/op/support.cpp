@@ -1,0 +1,45 @@
+// docs/support.md lists every header of include/neutra/op, each with functions that exist, and claims of tests that exist.
+#include "tests/catch.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <set>
+#include <string>
+
+namespace {
+
+std::string text(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  REQUIRE(file.good());
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+TEST_CASE("docs/support.md lists every op, and no other") {
+  const std::filesystem::path source = NEUTRA_SOURCE_DIR, folder = source / "include/neutra/op";
+  std::set<std::string> headers, listed;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() == ".hpp" && entry.path().filename() != "all.hpp") headers.insert(entry.path().filename().string());
+  }
+  const std::string table = text(source / "docs/support.md"), all = text(folder / "all.hpp"), record = text(source / "tests/backend/record.cpp");
+  const std::regex row(R"(\| `([a-z_]+\.hpp)` \| ([^|]*) \| (yes|not yet) \| (yes|not yet) \| (yes|not yet) \|)"), name("`([a-z_]+)`");
+  for (std::sregex_iterator line(table.begin(), table.end(), row), end; line != end; ++line) {
+    const std::string header = (*line)[1], functions = (*line)[2];
+    CAPTURE(header);
+    CHECK(listed.insert(header).second);
+    if (headers.count(header) == 0) continue;
+    const std::string code = text(folder / header);
+    for (std::sregex_iterator function(functions.begin(), functions.end(), name), last; function != last; ++function) {
+      CAPTURE((*function)[1].str());
+      CHECK(code.find(" " + (*function)[1].str() + "(") != std::string::npos);
+      CHECK(((*line)[4] == "yes") == (record.find((*function)[1].str() + "(") != std::string::npos));
+    }
+    CHECK(((*line)[5] == "yes") == std::filesystem::exists((folder / header).replace_extension(".cuh")));
+    if (header != "accumulate.hpp") CHECK(all.find("neutra/op/" + header) != std::string::npos);
+  }
+  CHECK(listed == headers);
+}
