@@ -1,0 +1,166 @@
+/// A device for tests that computes nothing: its memory is address space that faults when touched, its loops and products go to a log.
+/// An op that runs here keeps its hands off the device's memory and asks only for what fits together.
+#pragma once
+
+#include "neutra/backend/backend.hpp"
+#include "neutra/backend/record/row.hpp"
+
+#include <sys/mman.h>
+
+#include <map>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace neutra::inline NEUTRA_ABI {
+
+/// A Backend that records. Not for several threads at once.
+struct Record {
+  static constexpr std::string_view name = "record";
+
+  /// One line a call, with sizes: "product (5,7) (7,9) adds", "rows 5".
+  static inline std::vector<std::string> log;
+  /// How many rows open_rows says are open, at most; the gate's numbers do not exist.
+  static inline Index open = 1;
+
+  /// Address space. Error: none is left.
+  static void* allocate(std::size_t bytes) {
+    const std::size_t reserved = std::max<std::size_t>(bytes, 1);
+    void* memory = mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    require(memory != MAP_FAILED, "record: no address space is left for ", bytes, " bytes");
+    blocks()[static_cast<const std::byte*>(memory)] = reserved;
+    return memory;
+  }
+  static void release(void* memory) noexcept {
+    const auto block = blocks().find(static_cast<const std::byte*>(memory));
+    if (block == blocks().end()) return;
+    munmap(memory, block->second);
+    blocks().erase(block);
+  }
+
+  /// 1, whatever is asked for: nothing is there to be read.
+  template <class T> static T read(const T* from) {
+    check(from, 1, "read");
+    note("read");
+    return T(1);
+  }
+  template <class T> static void upload(std::span<const T> from, T* to) {
+    check(to, static_cast<Index>(from.size()), "upload");
+    note("upload ", from.size());
+  }
+  template <class T> static void download(const T* from, std::span<T> to) {
+    check(from, static_cast<Index>(to.size()), "download");
+    note("download ", to.size());
+    std::fill(to.begin(), to.end(), T(1));
+  }
+
+  template <Scalar S, class F> static void rows(Index count, Index cost, const F& f) {
+    static_assert(std::is_trivially_copyable_v<F>, "neutra: a functor goes to the device by its bytes; keep views, pointers and numbers in it");
+    require(count >= 0 && cost >= 0, "record: rows of count ", count, " and cost ", cost);
+    if (record::never()) f(record::Row<S>{}, Index{0});
+    note("rows ", count);
+  }
+  template <Scalar S, class F> static void column_sums(Index count, Index cols, const F& f, Into<S> into) {
+    static_assert(std::is_trivially_copyable_v<F>, "neutra: a functor goes to the device by its bytes; keep views, pointers and numbers in it");
+    require(into.view.size() == cols, "record: column_sums of ", cols, " columns into ", into.view.shape);
+    check(into.view, "column_sums");
+    if (record::never()) record::Value<S>(f(Index{0}, record::Lanes<S>{}));
+    note("column_sums ", count, " x ", cols, adds(into));
+  }
+  template <Scalar S> static void sum(View<const S> x, std::type_identity_t<S>, Into<S> into) {
+    require(into.view.size() == 1, "record: sum into ", into.view.shape);
+    check(x, "sum");
+    check(into.view, "sum");
+    note("sum ", x.size(), adds(into));
+  }
+  template <Scalar S> static Index open_rows(View<const S> g, View<const S> slope, std::int32_t* index, std::int32_t* place) {
+    const Index total = g.size();
+    require(!slope.data || slope.size() == total, "record: open_rows of gates ", g.shape, " and slopes ", slope.shape);
+    check(g, "open_rows");
+    check(index, total, "open_rows");
+    check(place, total, "open_rows");
+    note("open_rows ", total, slope.data ? " slopes" : "");
+    return std::min(open, total);
+  }
+
+  /// A weight made ready for products.
+  template <Scalar S> class Packed {
+   public:
+    explicit Packed(const Operand<S>& b) : rows_(b.rows()), cols_(b.cols()) {
+      check(b.view, "pack");
+      note("pack (", rows_, ",", cols_, ")");
+    }
+    Index rows() const { return rows_; }
+    Index cols() const { return cols_; }
+
+   private:
+    Index rows_, cols_;
+  };
+  template <Scalar S> static void product(Operand<S> a, Operand<S> b, Into<S> into, View<const S> addend = {}) {
+    check(b.view, "product");
+    checked_product(a, b.rows(), b.cols(), into, addend, "product (");
+  }
+  template <Scalar S> static void product(Operand<S> a, const Packed<S>& b, Into<S> into, View<const S> addend = {}) {
+    checked_product(a, b.rows(), b.cols(), into, addend, "packed product (");
+  }
+
+  template <Scalar S> static void attention_forward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<S> out, S* lse) {
+    check_attention(z, q, k, v, lse);
+    check_shape(out, q.shape, "attention_forward");
+    note("attention_forward ", z.sequences, " x ", z.length);
+  }
+  template <Scalar S>
+  static void attention_backward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<const S> dout, S* lse, Into<S> dq,
+                                 Into<S> dk, Into<S> dv) {
+    check_attention(z, q, k, v, lse);
+    check_shape(dout, q.shape, "attention_backward");
+    if (dq) check_shape(dq.view, q.shape, "attention_backward");
+    if (dk) check_shape(dk.view, k.shape, "attention_backward");
+    if (dv) check_shape(dv.view, v.shape, "attention_backward");
+    note("attention_backward ", z.sequences, " x ", z.length, dq ? " q" : "", dk ? " k" : "", dv ? " v" : "");
+  }
+
+ private:
+  static std::map<const std::byte*, std::size_t>& blocks() {
+    static auto* all = new std::map<const std::byte*, std::size_t>;  // never destroyed: tensors of static life come after it
+    return *all;
+  }
+  template <class... Parts> static void note(const Parts&... parts) { log.push_back(concat(parts...)); }
+  template <Scalar S> static const char* adds(const Into<S>& into) { return into.add ? " adds" : ""; }
+
+  /// Error: memory that is not the device's, or ends before the last element.
+  template <class T> static void check(const T* first, Index count, std::string_view what) {
+    if (count == 0) return;
+    const auto* begin = reinterpret_cast<const std::byte*>(first);
+    auto block = blocks().upper_bound(begin);
+    const bool inside = block != blocks().begin() && begin + static_cast<std::size_t>(count) * sizeof(T) <= (--block)->first + block->second;
+    require(inside, "record: ", what, " was given ", count, " elements that do not lie in one block of the device's memory");
+  }
+  template <class T> static void check(const View<T>& x, std::string_view what) {
+    if (x.size() > 0) check(x.data, (x.rows() - 1) * x.stride + x.cols(), what);
+  }
+  template <class T> static void check_shape(const View<T>& x, const Shape& shape, std::string_view what) {
+    require(x.shape == shape, "record: ", what, " needs ", shape, ", got ", x.shape);
+    check(x, what);
+  }
+  template <Scalar S>
+  static void checked_product(const Operand<S>& a, Index b_rows, Index b_cols, const Into<S>& into, View<const S> addend, std::string_view what) {
+    const View<S> c = into.view;
+    require(a.cols() == b_rows && c.rows() == a.rows() && c.cols() == b_cols, "record: product of (", a.rows(), ",", a.cols(), ") and (", b_rows, ",",
+            b_cols, ") into ", c.shape);
+    require(!addend.data || (addend.rows() == c.rows() && addend.cols() == c.cols()), "record: product into ", c.shape, " with addend ",
+            addend.shape);
+    check(a.view, "product");
+    check(c, "product");
+    if (addend.data) check(addend, "product");
+    note(what, a.rows(), ",", a.cols(), ") (", b_rows, ",", b_cols, ")", adds(into), addend.data ? " addend" : "");
+  }
+  template <Scalar S> static void check_attention(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, const S* lse) {
+    check_shape(q, Shape{z.sequences * z.length, z.heads * z.width}, "attention");
+    check_shape(k, Shape{z.sequences * z.length, z.kv_heads * z.width}, "attention");
+    check_shape(v, k.shape, "attention");
+    check(lse, z.sequences * z.heads * z.length, "attention");
+  }
+};
+
+}  // namespace neutra::inline NEUTRA_ABI

@@ -1,0 +1,92 @@
+/// What functors see of the recording backend: values without a number in them, lanes without memory, rows without elements.
+/// Functors compile against these types and are never run, so a functor that knows the CPU's loops or batches does not compile.
+#pragma once
+
+#include "neutra/core/math.hpp"
+#include "neutra/core/view.hpp"
+
+#include <concepts>
+
+namespace neutra::inline NEUTRA_ABI {
+namespace record {
+
+/// What a comparison of two Values gives.
+struct Mask {
+  friend Mask operator&&(Mask, Mask) { return {}; }
+  friend Mask operator||(Mask, Mask) { return {}; }
+  Mask operator!() const { return {}; }
+};
+
+/// Stands for one or more elements of type S.
+template <Scalar S> struct Value {
+  Value() = default;
+  Value(S) {}
+  Value operator-() const { return {}; }
+  friend Value operator+(Value, Value) { return {}; }
+  friend Value operator-(Value, Value) { return {}; }
+  friend Value operator*(Value, Value) { return {}; }
+  friend Value operator/(Value, Value) { return {}; }
+  friend Mask operator<(Value, Value) { return {}; }
+  friend Mask operator>(Value, Value) { return {}; }
+  friend Mask operator<=(Value, Value) { return {}; }
+  friend Mask operator>=(Value, Value) { return {}; }
+  friend Mask operator==(Value, Value) { return {}; }
+  friend Mask operator!=(Value, Value) { return {}; }
+};
+
+/// The lanes that cpu/simd.hpp describes, of nothing.
+template <Scalar S> struct Lanes {
+  Index i = 0, count = 0;
+  Value<S> load(const S*) const { return {}; }
+  void store(S*, Value<S>) const {}
+  void fill(S*, S) const {}
+  void write(const Into<S>&, Index, Value<S>) const {}
+};
+
+/// True only in a program that is out of its mind; the compiler has to build what follows it all the same.
+inline bool never() {
+  static const volatile bool value = false;
+  return value;
+}
+
+/// The row that cpu/rows.hpp describes: builds what a functor asks it to do, and does none of it.
+template <Scalar S> struct Row {
+  template <std::invocable<Lanes<S>> F> void each(Index, F f) const {
+    if (never()) f(Lanes<S>{});
+  }
+  template <std::invocable F> void once(F f) const {
+    if (never()) f();
+  }
+  template <class F>
+  requires std::convertible_to<std::invoke_result_t<F, Lanes<S>>, Value<S>> S sum(Index, F f)
+  const {
+    if (never()) f(Lanes<S>{});
+    return 0;
+  }
+  template <class F>
+  requires std::convertible_to<std::invoke_result_t<F, Lanes<S>>, Value<S>> S max(Index, F f)
+  const {
+    if (never()) f(Lanes<S>{});
+    return 0;
+  }
+};
+
+}  // namespace record
+
+namespace math {
+
+template <Scalar S> struct Functions<record::Value<S>> {
+  using V = record::Value<S>;
+  static V exp(V) { return {}; }
+  static V log(V) { return {}; }
+  static V log1p(V) { return {}; }
+  static V tanh(V) { return {}; }
+  static V sqrt(V) { return {}; }
+  static V abs(V) { return {}; }
+  static V min(V, V) { return {}; }
+  static V max(V, V) { return {}; }
+  static V select(record::Mask, V, V) { return {}; }
+};
+
+}  // namespace math
+}  // namespace neutra::inline NEUTRA_ABI

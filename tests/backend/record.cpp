@@ -1,0 +1,192 @@
+// Every op, forward and backward, on a device whose memory faults when touched. The log says what was asked of it.
+#include "neutra/backend/record/record.hpp"
+
+#include "neutra/op/all.hpp"
+
+#include "tests/cases/message.hpp"
+#include "tests/cases/penalty.hpp"
+#include "tests/cases/pointwise.hpp"
+#include "tests/catch.hpp"
+
+#include <sys/wait.h>
+#include <unistd.h>
+#include <csignal>
+
+using namespace neutra;
+
+static_assert(Backend<Record>);
+
+namespace {
+
+using Lines = std::vector<std::string>;
+using Weight = Parameter<float, Record>;
+using Constant = Frozen<float, Record>;
+using Tapes = Tape<float, Record>;
+
+Weight weight(const Shape& shape) { return Weight("w", Tensor<float, Record>(shape)); }
+Lines taken() { return std::exchange(Record::log, {}); }
+
+/// The log of an op's backward pass: y goes into a penalty, whose own two lines are dropped.
+template <class V> Lines backward_of(V y) {
+  auto& tape = y.tape();
+  const auto loss = residue_penalty(cases::RowPenalty{}, y, tape.stop_gradient(y), Counted<float>{}, 1);
+  taken();
+  tape.backward(loss);
+  Lines lines = taken();
+  REQUIRE(lines.size() >= 2);
+  CHECK(lines[0] == "upload 1");
+  CHECK(lines[1] == concat("rows ", y.shape().rows()));
+  return {lines.begin() + 2, lines.end()};
+}
+
+}  // namespace
+
+TEST_CASE("record: add, gated, scale_rows, pointwise") {
+  auto x = weight({5, 7}), y = weight({5, 7}), g = weight({5, 1});
+  Tapes tape;
+  tape.start();
+  taken();
+  CHECK(backward_of(add(tape.leaf(x), tape.leaf(y))) == Lines{"rows 5", "rows 5"});
+  tape.start();
+  CHECK(backward_of(gated(tape.leaf(x), tape.leaf(y))) == Lines{"rows 5"});
+  tape.start();
+  CHECK(backward_of(scale_rows(tape.leaf(x), tape.leaf(g))) == Lines{"rows 5"});
+  tape.start();
+  CHECK(backward_of(pointwise(tape.leaf(x), cases::LogNorm{})) == Lines{"rows 5"});
+  tape.start();
+  const auto a = tape.leaf(x);
+  CHECK(taken() == Lines{});
+  pointwise(a, cases::Softplus{});
+  CHECK(taken() == Lines{"rows 5"});
+}
+
+TEST_CASE("record: linear with trained and frozen weights, few and many rows") {
+  auto few = weight({5, 7}), many = weight({8, 7}), w = weight({9, 7}), addend = weight({5, 9});
+  const Constant frozen("w", Tensor<float, Record>({9, 7}));
+  Tapes tape;
+  tape.start();
+  taken();
+  auto y = linear(tape.leaf(few), tape.leaf(w), tape.leaf(addend));
+  CHECK(taken() == Lines{"product (5,7) (7,9) addend"});
+  CHECK(backward_of(y) == Lines{"product (5,9) (9,7)", "product (9,5) (5,7)", "rows 5"});
+  tape.start();
+  y = linear(tape.leaf(few), tape.leaf(w));  // the second micro-batch
+  CHECK(backward_of(y) == Lines{"product (5,9) (9,7) adds", "product (9,5) (5,7) adds"});
+  tape.start();
+  y = linear(tape.leaf(many), tape.constant(frozen));
+  CHECK(taken() == Lines{"pack (7,9)", "packed product (8,7) (7,9)"});
+  CHECK(backward_of(y) == Lines{"pack (9,7)", "packed product (8,9) (9,7)"});
+  tape.start(false);
+  linear(tape.leaf(many), tape.constant(frozen));
+  CHECK(taken() == Lines{"packed product (8,7) (7,9)"});
+}
+
+TEST_CASE("record: rms_norm, embedding, rope") {
+  auto x = weight({6, 8}), w = weight({8}), table = weight({11, 40});
+  taken();
+  const RopeTable<float, Record> rope_table(3, 4, 1e4);
+  const std::vector<std::int32_t> tokens{1, 10, 1};
+  Tapes tape;
+  tape.start();
+  CHECK(taken() == Lines{"upload 6", "upload 6"});
+  CHECK(backward_of(rms_norm(tape.leaf(x), tape.leaf(w))) == Lines{"rows 6", "column_sums 6 x 8"});
+  tape.start();
+  CHECK(backward_of(embedding(tape.leaf(table), std::span<const std::int32_t>(tokens))) == Lines{"rows 3"});  // 40 columns: three parts
+  tape.start();
+  CHECK(backward_of(rope(tape.leaf(x), rope_table, 3)) == Lines{"rows 6"});
+}
+
+TEST_CASE("record: attention, with gradients wanted for all and for some") {
+  auto q = weight({6, 16}), k = weight({6, 8}), v = weight({6, 8});
+  const AttentionSizes z{2, 3, 4, 2, 4};
+  Tapes tape;
+  tape.start();
+  taken();
+  auto y = attention(tape.leaf(q), tape.leaf(k), tape.leaf(v), z);
+  CHECK(taken() == Lines{"attention_forward 2 x 3"});
+  CHECK(backward_of(y) == Lines{"attention_backward 2 x 3 q k v"});
+  tape.start();
+  CHECK(backward_of(attention(tape.leaf(q), tape.input(k.value.view()), tape.input(v.value.view()), z)) == Lines{"attention_backward 2 x 3 q"});
+}
+
+TEST_CASE("record: cross_entropy, in chunks, with and without a trained head") {
+  auto x = weight({300, 7}), w = weight({11, 7});
+  const Constant frozen("w", Tensor<float, Record>({11, 7}));
+  const std::vector<std::int32_t> targets(300, 3);
+  Tapes tape;
+  tape.start();
+  taken();
+  auto loss = cross_entropy(tape.leaf(x), tape.leaf(w), targets, 1);
+  CHECK(taken() == Lines{"product (256,7) (7,11)", "rows 256", "product (256,11) (11,7)", "product (11,256) (256,7)", "product (44,7) (7,11)",
+                         "rows 44", "product (44,11) (11,7)", "product (11,44) (44,7) adds", "sum 300"});
+  tape.backward(loss);
+  CHECK(taken() == Lines{"upload 1", "read", "rows 300", "rows 11"});
+  tape.start();
+  loss = cross_entropy(tape.leaf(x), tape.constant(frozen), targets, 1);
+  CHECK(taken() == Lines{"pack (7,11)", "packed product (256,7) (7,11)", "rows 256", "pack (11,7)", "packed product (256,11) (11,7)",
+                         "packed product (44,7) (7,11)", "rows 44", "packed product (44,11) (11,7)", "sum 300"});
+  tape.backward(loss);
+  CHECK(taken() == Lines{"upload 1", "read", "rows 300"});
+}
+
+TEST_CASE("record: sparse rows with none, some and all open") {
+  auto x = weight({6, 5}), g = weight({6, 1}), slope = weight({6, 1});
+  for (const Index open : {0, 2, 6}) {
+    CAPTURE(open);
+    Record::open = open;
+    Tapes tape;
+    tape.start();
+    taken();
+    const RowSet set = open_rows(tape.leaf(g), View<const float>(slope.value));
+    CHECK(taken() == Lines{"open_rows 6 slopes"});
+    CHECK(set.count == open);
+    const auto v = tape.leaf(x), few = gather_rows(v, set), y = scatter_add(v, few, set);
+    CHECK(taken() == Lines{concat("rows ", open), "rows 6"});
+    CHECK(backward_of(y) == Lines{"rows 6", concat("rows ", open), "rows 6"});
+  }
+  Record::open = 1;
+}
+
+TEST_CASE("record: penalties of a residue and of a gate") {
+  auto r = weight({5, 7}), y = weight({5, 7}), g = weight({5, 1}), s = weight({5, 1});
+  Tapes tape;
+  tape.start();
+  taken();
+  auto loss = residue_penalty(cases::RowPenalty{}, tape.leaf(r), tape.leaf(y), Counted<float>{}, 1);
+  CHECK(taken() == Lines{"rows 5", "sum 5"});
+  tape.backward(loss);
+  CHECK(taken() == Lines{"upload 1", "rows 5"});
+  tape.start();
+  loss = gate_penalty(cases::LogitPenalty{}, tape.leaf(g), tape.leaf(s), Counted<float>{}, 1);
+  CHECK(taken() == Lines{"rows 5", "sum 5"});
+  tape.backward(loss);
+  CHECK(taken() == Lines{"upload 1", "rows 5"});
+}
+
+TEST_CASE("record: shapes that do not fit and memory of the host are refused") {
+  const Tensor<float, Record> a({2, 3}), b({4, 5});
+  Tensor<float, Record> c({2, 5});
+  const Tensor<float> host({3, 5});
+  const auto product = [&](View<const float> left, View<const float> right) {
+    return message([&] { Record::product<float>(Operand<float>{left}, Operand<float>{right}, Into<float>{c.view()}); });
+  };
+  CHECK(product(a, b) == "record: product of (2,3) and (4,5) into (2,5)");
+  CHECK(product(a, host) == "record: product was given 15 elements that do not lie in one block of the device's memory");
+  CHECK(product(a, View<const float>(b.data() + 6, Shape{3, 5})) ==  // begins inside, ends outside
+        "record: product was given 15 elements that do not lie in one block of the device's memory");
+  CHECK(product(a, View<const float>(b.data() + 5, Shape{3, 5})) == "no Error");
+}
+
+TEST_CASE("record: touching its memory ends the program") {
+  const Tensor<float, Record> x({2, 3});
+  const pid_t child = fork();
+  if (child == 0) {
+    std::signal(SIGSEGV, SIG_DFL);
+    std::signal(SIGBUS, SIG_DFL);
+    const volatile float read = *static_cast<const volatile float*>(x.data());
+    _exit(read == 0 ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+}
