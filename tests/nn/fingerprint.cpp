@@ -1,0 +1,70 @@
+// The fingerprint is a plain SHA-256 of names, shapes and float32 values, and notices each of them.
+#include "neutra/nn/fingerprint.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/nn/models.hpp"
+
+#include <limits>
+
+using namespace neutra;
+
+namespace {
+
+/// A tiny model with one number of one weight (by its place) changed.
+std::string changed(std::size_t weight, Index element) {
+  const auto base = models::random();
+  std::size_t place = 0;
+  const nn::Backbone<float, Cpu> model(base->config(), [&](nn::Slot slot, Index layer, const std::string&, const Shape&) {
+    auto value = base->weight(slot, layer).value.clone();
+    if (place++ == weight) value.data()[element] = std::nextafter(value.data()[element], 2.0f);
+    return value;
+  });
+  return nn::fingerprint(model);
+}
+
+}  // namespace
+
+TEST_CASE("fingerprint: SHA-256 of names, shapes and values in order") {
+  for (const bool tied : {false, true}) {
+    const auto model = models::random(models::tiny(tied));
+    std::string bytes;
+    for (const auto& weight : model->weights()) {
+      bytes += weight.name + '\0' + to_string(weight.value.shape()) + '\0';
+      bytes.append(reinterpret_cast<const char*>(weight.value.data()), static_cast<std::size_t>(weight.value.size()) * 4);
+    }
+    CHECK(nn::fingerprint(*model) == io::sha256_hex(bytes));
+  }
+}
+
+TEST_CASE("fingerprint: any weight changes it, the scalar does not") {
+  const auto model = models::random();
+  const std::string base = nn::fingerprint(*model);
+  CHECK(base == nn::fingerprint(*models::random()));
+  CHECK(base != nn::fingerprint(*models::random(models::tiny(), 8)));
+  for (std::size_t weight = 0; weight < model->weights().size(); ++weight) {
+    CHECK(changed(weight, 0) != base);
+    CHECK(changed(weight, model->weights()[weight].value.size() - 1) != base);
+  }
+  CHECK(changed(1000, 0) == base);
+  const nn::Backbone<double, Cpu> wide(model->config(), [&](nn::Slot slot, Index layer, const std::string&, const Shape& shape) {
+    Tensor<double, Cpu> value(shape);
+    const auto& narrow = model->weight(slot, layer).value;
+    std::copy_n(narrow.data(), narrow.size(), value.data());
+    return value;
+  });
+  CHECK(nn::fingerprint(wide) == base);
+}
+
+TEST_CASE("fingerprint: weights longer than a block are seen to their end") {
+  nn::Config config{.vocabulary = 3000, .dim = 16, .ffn = 4, .layers = 1, .heads = 2, .context = 4, .tied = true};
+  const auto sum = [&](Index element) {
+    const nn::Backbone<float, Cpu> model(config, [&](nn::Slot slot, Index, const std::string&, const Shape& shape) {
+      Tensor<float, Cpu> value(shape);
+      if (slot == nn::Slot::embedding && element < value.size()) value.data()[element] = 1;
+      return value;
+    });
+    return nn::fingerprint(model);
+  };
+  const std::string base = sum(std::numeric_limits<Index>::max());
+  for (const Index element : {0, 16383, 16384, 32768, 47999}) CHECK(sum(element) != base);
+}

@@ -1,0 +1,308 @@
+// Llama folders: what is written comes back bit for bit, and what is not supported is refused by name.
+#include "neutra/nn/families/llama.hpp"
+
+#include "neutra/adapter/none.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/io/scratch.hpp"
+#include "tests/nn/models.hpp"
+
+#include <limits>
+
+using namespace neutra;
+using scratch::message;
+using scratch::says;
+
+namespace {
+
+const auto load = [](const scratch::Folder& folder) { return nn::load_llama<float, Cpu>(folder.path()); };
+
+/// A saved tiny model whose config.json can be changed for one loading at a time.
+struct Saved {
+  scratch::Folder folder;
+  io::Json json;
+
+  explicit Saved(bool tied = false) {
+    nn::save_llama(folder.path(), *models::random(models::tiny(tied)));
+    json = io::read_json(folder / "config.json");
+  }
+  /// Loads with `changes` merged into config.json (null stays null; a key in `without` goes).
+  auto with(const io::Json& changes, const std::string& without = "") const {
+    return [=, this] {
+      io::Json changed = json;
+      changed.update(changes);
+      if (!without.empty()) changed.erase(without);
+      io::write_json(folder / "config.json", changed);
+      return load(folder);
+    };
+  }
+};
+
+/// The tensors of a folder, changed and written back.
+struct Tensors {
+  std::map<std::string, Tensor<float>> all;
+
+  explicit Tensors(const scratch::Folder& folder) {
+    const auto file = io::Safetensors::open(folder / "model.safetensors");
+    for (const auto& entry : file.entries()) all[entry.name] = file.read<float>(entry.name);
+  }
+  void write(const scratch::Folder& folder) const {
+    std::vector<io::NamedView<float>> views;
+    for (const auto& [name, tensor] : all) views.push_back({name, tensor.view()});
+    io::write_safetensors<float>(folder / "model.safetensors", views);
+  }
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("llama: a saved model comes back bit for bit", "", float, double) {
+  using S = TestType;
+  for (const bool tied : {false, true}) {
+    const scratch::Folder folder;
+    const auto model = models::random<S>(models::tiny(tied));
+    nn::save_llama(folder / "deep/er", *model);
+    CHECK(models::same(*nn::load_llama<S, Cpu>(folder / "deep/er"), *model));
+    const auto source = io::WeightSource::open(folder / "deep/er");
+    CHECK(source.contains("lm_head.weight") == !tied);
+    CHECK(source.entry("model.norm.weight").dtype == io::dtype_of<S>());
+    CHECK(source.files()[0].metadata() == io::Metadata{{"format", "pt"}});
+  }
+}
+
+TEST_CASE("llama: config.json is what transformers reads") {
+  const Saved saved;
+  CHECK(saved.json == io::parse(R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "torch_dtype": "float32", "vocab_size": 11,
+      "hidden_size": 12, "intermediate_size": 10, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 4,
+      "max_position_embeddings": 16, "rms_norm_eps": 2e-5, "hidden_act": "silu", "rope_theta": 5000.0, "rope_scaling": null,
+      "tie_word_embeddings": false, "attention_bias": false, "mlp_bias": false, "bos_token_id": 1, "eos_token_id": 2})",
+                                "expected"));
+  nn::Config config = models::tiny(true);
+  config.bos = config.eos = -1;
+  const auto json = nn::llama_json(config, "float64");
+  CHECK((json["bos_token_id"].is_null() && json["eos_token_id"].is_null()));
+  CHECK(json["torch_dtype"] == "float64");
+  CHECK(nn::llama_config(json, "x") == config);
+}
+
+TEST_CASE("llama: keys that may be absent have the family's values") {
+  nn::Config config = models::tiny();
+  config.heads = config.kv_heads = 3, config.head_width = 4;
+  config.norm_epsilon = 1e-6, config.rope_theta = 10000, config.context = 2048, config.bos = config.eos = -1;
+  const io::Json json = io::parse(R"({"model_type": "llama", "vocab_size": 11, "hidden_size": 12, "intermediate_size": 10, "num_hidden_layers": 2,
+      "num_attention_heads": 3})",
+                                  "test");
+  CHECK(nn::llama_config(json, "config.json") == config);
+  for (const char* key : {"model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"}) {
+    io::Json lacking = json;
+    lacking.erase(key);
+    CHECK(says([&] { nn::llama_config(lacking, "config.json"); }, concat("config.json: ", key, " is missing")));
+  }
+}
+
+TEST_CASE("llama: a thawed model saves its own weights, another its backbone's") {
+  const scratch::Folder folder;
+  const auto backbone = models::random(models::tiny(true));
+  nn::Transformer<> model(backbone);
+  nn::save_llama(folder.path(), model);
+  CHECK(models::same(*load(folder), *backbone));
+  model.thaw();
+  CHECK(model.thawed_weights().size() == backbone->weights().size());
+  for (auto* parameter : model.parameters()) parameter->value.data()[0] += 1;
+  nn::save_llama(folder.path(), model);
+  const auto again = load(folder);
+  CHECK(again->config() == backbone->config());
+  for (std::size_t i = 0; i < again->weights().size(); ++i) {
+    CHECK(again->weights()[i].name == backbone->weights()[i].name);
+    CHECK(models::same_bits<float>(again->weights()[i].value, model.thawed_weights()[i].value));
+    CHECK(again->weights()[i].value.data()[0] == backbone->weights()[i].value.data()[0] + 1);
+  }
+}
+
+TEST_CASE("llama: further keys go into config.json, the model's own cannot be replaced") {
+  const scratch::Folder folder;
+  const auto model = models::random();
+  nn::save_llama(folder.path(), *model, {{"neutra_tokenizer", "byte"}});
+  CHECK(io::read_json(folder / "config.json")["neutra_tokenizer"] == "byte");
+  CHECK(models::same(*load(folder), *model));
+  CHECK(says(
+      [&] {
+        nn::save_llama(folder.path(), *model, {{"vocab_size", 3}});
+      },
+      folder.path().string(), "extra key vocab_size", "choose another name"));
+  CHECK(says([&] { nn::save_llama(folder.path(), *model, io::Json(3)); }, "extra keys", "an object"));
+}
+
+TEST_CASE("llama: saving that fails leaves the old model") {
+  const scratch::Folder folder;
+  const auto model = models::random();
+  nn::save_llama(folder.path(), *model);
+  nn::Transformer<> broken(models::random(models::tiny(), 8));
+  broken.thaw();
+  broken.parameters()[3]->value.data()[2] = std::numeric_limits<float>::quiet_NaN();
+  CHECK(says([&] { nn::save_llama(folder.path(), broken); }, "model.layers.0.self_attn.v_proj.weight", "finite", "index 2"));
+  CHECK(models::same(*load(folder), *model));
+  CHECK(folder.count() == 2);
+  scratch::put(folder / "file", "x");
+  CHECK(says([&] { nn::save_llama(folder / "file", *model); }, "file: must be a folder"));
+  CHECK(says([&] { nn::save_llama(folder / "file/below", *model); }, "below: must be a folder"));
+}
+
+TEST_CASE("llama: what is not supported is refused by name") {
+  const Saved saved;
+  CHECK(models::same(*saved.with(io::Json::object())(), *models::random()));
+  const std::string name = (saved.folder / "config.json").string() + ": ";
+  CHECK(says(saved.with({{"model_type", "mistral"}}), name, "model_type must be \"llama\", got \"mistral\""));
+  CHECK(says(saved.with({{"architectures", {"LlamaForSequenceClassification"}}}), name, "architectures", "LlamaForSequenceClassification"));
+  CHECK(says(saved.with({{"architectures", "LlamaForCausalLM"}}), name, "architectures must be an array"));
+  CHECK(says(saved.with({{"hidden_act", "gelu_new"}}), name, "hidden_act must be \"silu\", got \"gelu_new\""));
+  CHECK(says(saved.with({{"attention_bias", true}}), name, "attention_bias must be false"));
+  CHECK(says(saved.with({{"mlp_bias", true}}), name, "mlp_bias must be false"));
+  CHECK(says(saved.with({{"mlp_bias", 1}}), name, "mlp_bias must be true or false, got 1"));
+  CHECK(says(saved.with({{"quantization_config", {{"quant_method", "gptq"}}}}), name, "quantization_config", "\"gptq\""));
+  CHECK(says(saved.with({{"quantization_config", io::Json::object()}}), name, "quantization_config", "\"unnamed\""));
+  CHECK(message(saved.with({{"hidden_act", "swish"}, {"quantization_config", nullptr}, {"architectures", nullptr}})).empty());
+}
+
+TEST_CASE("llama: RoPE in both forms") {
+  const Saved saved;
+  const auto theta = [&](const io::Json& changes, const char* without = "") { return saved.with(changes, without)()->config().rope_theta; };
+  const io::Json plain = {{"rope_theta", 700.0}, {"rope_type", "default"}};
+  CHECK(theta({{"rope_parameters", plain}}, "rope_theta") == 700);
+  CHECK(theta({{"rope_parameters", {{"rope_type", "default"}}}}) == 5000);
+  CHECK(theta({{"rope_parameters", {{"rope_theta", 5000}}}}) == 5000);
+  CHECK(theta(io::Json::object(), "rope_theta") == 10000);
+  CHECK(theta({{"rope_scaling", {{"type", "default"}}}}) == 5000);
+  CHECK(says(saved.with({{"rope_parameters", plain}}), "rope_theta (5000) and rope_parameters.rope_theta (700) must agree"));
+  for (const char* kind : {"linear", "dynamic", "llama3", "yarn", "longrope"}) {
+    const std::string got = concat("must be \"default\", got \"", kind, "\"; RoPE scaling is not supported");
+    CHECK(says(saved.with({{"rope_scaling", {{"rope_type", kind}, {"factor", 2.0}}}}), "rope_scaling.rope_type", got));
+    CHECK(says(saved.with({{"rope_scaling", {{"type", kind}, {"factor", 2.0}}}}), "rope_scaling.type", got));
+    CHECK(says(saved.with({{"rope_parameters", {{"rope_type", kind}}}}), "rope_parameters.rope_type", got));
+  }
+  CHECK(says(saved.with({{"rope_scaling", {{"rope_type", "default"}, {"type", "linear"}}}}), "rope_scaling.type", "linear"));
+  CHECK(says(saved.with({{"rope_scaling", {{"factor", 2.0}}}}), "rope_scaling.rope_type is missing"));
+  CHECK(says(saved.with({{"rope_scaling", 2}}), "rope_scaling must be an object"));
+  CHECK(says(saved.with({{"partial_rotary_factor", 0.5}}), "partial_rotary_factor must be 1, got 0.5"));
+  CHECK(says(saved.with({{"rope_parameters", {{"partial_rotary_factor", 0.25}}}}), "partial_rotary_factor must be 1, got 0.25"));
+  CHECK(says(saved.with({{"rope_theta", 0}}), "rope_theta must be positive, got 0"));
+  CHECK(says(saved.with({{"rope_theta", "10000"}}), "rope_theta must be a number"));
+}
+
+TEST_CASE("llama: sizes that are no sizes are refused with their key") {
+  const Saved saved;
+  for (const char* key : {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+                          "head_dim", "max_position_embeddings"}) {
+    for (const io::Json& value :
+         {io::Json(0), io::Json(-4), io::Json(2.5), io::Json("12"), io::Json(std::uint64_t{1} << 40), io::Json(io::Json::value_t::array)})
+      CHECK(says(saved.with({{key, value}}), (saved.folder / "config.json").string(), concat(key, " must be an integer in 1 .. "), "got ",
+                 value.dump()));
+  }
+  CHECK(says(saved.with({{"num_key_value_heads", 3}}), "num_attention_heads must be a multiple of num_key_value_heads, got 4 and 3"));
+  CHECK(says(saved.with({{"num_attention_heads", 5}, {"num_key_value_heads", 5}}, "head_dim"),
+             "hidden_size must be a multiple of num_attention_heads"));
+  CHECK(says(saved.with(io::Json::object(), "head_dim"), "head size", "must be even", "got 3"));
+  CHECK(says(saved.with({{"head_dim", 5}}), "must be even", "got 5"));
+  CHECK(says(saved.with({{"rms_norm_eps", 0}}), "rms_norm_eps must be positive, got 0"));
+  CHECK(says(saved.with({{"rms_norm_eps", "small"}}), "rms_norm_eps must be a number"));
+  CHECK(says(saved.with({{"tie_word_embeddings", "no"}}), "tie_word_embeddings must be true or false"));
+}
+
+TEST_CASE("llama: token ids") {
+  const Saved saved;
+  CHECK(saved.with({{"eos_token_id", {5, 7}}})()->config().eos == 5);
+  CHECK(saved.with({{"eos_token_id", io::Json::array()}})()->config().eos == -1);
+  CHECK(saved.with({{"bos_token_id", nullptr}})()->config().bos == -1);
+  CHECK(says(saved.with({{"bos_token_id", 11}}), "bos_token_id must be an integer in 0 .. 10, got 11"));
+  CHECK(says(saved.with({{"eos_token_id", {3, -1}}}), "eos_token_id must be an array of integers in 0 .. 10, got -1"));
+}
+
+TEST_CASE("llama: tensors that do not fit are listed at once") {
+  const Saved saved;
+  Tensors tensors(saved.folder);
+  tensors.all.erase("model.norm.weight");
+  tensors.all.erase("model.layers.1.mlp.up_proj.weight");
+  tensors.all["model.layers.0.mlp.down_proj.weight"] = Tensor<float>({10, 12});
+  tensors.all["model.layers.1.input_layernorm.weight"] = Tensor<float>({13});
+  tensors.all["model.layers.0.self_attn.q_proj.bias"] = Tensor<float>({16});
+  tensors.all["model.layers.2.self_attn.q_proj.weight"] = Tensor<float>({16, 12});
+  tensors.write(saved.folder);
+  CHECK(says([&] { load(saved.folder); }, saved.folder.path().string() + ": the weights must be those that config.json describes",
+             "; missing: model.layers.1.mlp.up_proj.weight, model.norm.weight;",
+             "; of the wrong shape: model.layers.0.mlp.down_proj.weight must be (12,10), got (10,12) (transposed: files hold weights as (out, in)), "
+             "model.layers.1.input_layernorm.weight must be (12), got (13);",
+             "; not of a llama: model.layers.0.self_attn.q_proj.bias, model.layers.2.self_attn.q_proj.weight"));
+  CHECK_FALSE(says([&] { load(saved.folder); }, "tie_word_embeddings"));
+
+  Tensors many(saved.folder);
+  for (int i = 0; i < 150; ++i) many.all[concat("x", 100 + i)] = Tensor<float>({1});
+  many.write(saved.folder);
+  CHECK(says([&] { load(saved.folder); }, "x100, x101", " and 52 more"));
+}
+
+TEST_CASE("llama: heads, tied and not") {
+  const Saved untied;
+  Tensors tensors(untied.folder);
+  tensors.all.erase("lm_head.weight");
+  tensors.write(untied.folder);
+  CHECK(says([&] { load(untied.folder); }, "missing: lm_head.weight", "\"tie_word_embeddings\": true"));
+  CHECK(untied.with({{"tie_word_embeddings", true}})()->config().tied);
+
+  const Saved tied(true);
+  Tensors more(tied.folder);
+  more.all["lm_head.weight"] = Tensor<float>({11, 12});  // of other values: transformers takes the embedding
+  more.all["model.layers.0.self_attn.rotary_emb.inv_freq"] = Tensor<float>({2});
+  more.write(tied.folder);
+  CHECK(models::same(*load(tied.folder), *models::random(models::tiny(true))));
+}
+
+TEST_CASE("llama: weights that are not finite are named") {
+  const Saved saved;
+  std::string bytes = scratch::get(saved.folder / "model.safetensors");
+  const auto file = io::Safetensors::open(saved.folder / "model.safetensors");
+  const auto& entry = file.entry("model.layers.1.mlp.gate_proj.weight");
+  const auto data = bytes.size() - static_cast<std::size_t>(file.entries().back().end);
+  const float infinity = std::numeric_limits<float>::infinity();
+  std::memcpy(bytes.data() + data + entry.begin + 5 * 4, &infinity, 4);
+  scratch::put(saved.folder / "model.safetensors", bytes);
+  CHECK(says([&] { load(saved.folder); }, "model.safetensors", "model.layers.1.mlp.gate_proj.weight", "finite", "index 5"));
+}
+
+TEST_CASE("llama: bfloat16 folders are read, integers are not") {
+  const Saved saved;
+  const auto file = io::Safetensors::open(saved.folder / "model.safetensors");
+  std::vector<std::vector<bf16>> values;
+  std::vector<io::NamedView<bf16>> views;
+  for (const auto& entry : file.entries()) {
+    const auto tensor = file.read<float>(entry.name);
+    auto& rounded = values.emplace_back();
+    for (Index i = 0; i < tensor.size(); ++i) rounded.emplace_back(tensor.data()[i]);
+    views.push_back({entry.name, {rounded.data(), entry.shape}});
+  }
+  io::write_safetensors<bf16>(saved.folder / "model.safetensors", views);
+  const auto model = load(saved.folder), original = models::random();
+  for (std::size_t i = 0; i < model->weights().size(); ++i)
+    for (Index k = 0; k < model->weights()[i].value.size(); ++k)
+      CHECK(model->weights()[i].value.data()[k] == static_cast<float>(bf16(original->weights()[i].value.data()[k])));
+
+  std::vector<io::NamedView<std::int32_t>> integers;
+  std::vector<std::vector<std::int32_t>> zeros;
+  for (const auto& [name, view] : views) {
+    zeros.emplace_back(static_cast<std::size_t>(view.size()));
+    integers.push_back({name, {zeros.back().data(), view.shape}});
+  }
+  io::write_safetensors<std::int32_t>(saved.folder / "model.safetensors", integers);
+  CHECK(says([&] { load(saved.folder); }, "I32", "quantised"));
+}
+
+TEST_CASE("llama: folders that are none") {
+  const scratch::Folder folder;
+  CHECK(says([&] { load(folder); }, folder.path().string(), "neither"));
+  CHECK(says([&] { nn::load_llama<float, Cpu>(folder / "none"); }, "no such folder"));
+  const Saved saved;
+  std::filesystem::remove(saved.folder / "config.json");
+  CHECK(says([&] { load(saved.folder); }, "config.json", "cannot be opened"));
+  for (const char* text : {"", "[]", "{", "PK\x03\x04"}) {
+    scratch::put(saved.folder / "config.json", text);
+    CHECK(says([&] { load(saved.folder); }, "config.json", "JSON"));
+  }
+}

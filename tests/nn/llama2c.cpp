@@ -1,0 +1,194 @@
+// llama2.c files made byte by byte here: every weight lands where it belongs, RoPE's pairs turn as in llama2.c, and wrong files are refused.
+#include "neutra/nn/families/llama2c.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/io/scratch.hpp"
+#include "tests/nn/models.hpp"
+
+#include <complex>
+#include <limits>
+
+using namespace neutra;
+using scratch::says;
+
+namespace {
+
+constexpr Index dim = 16, hidden = 10, layers = 2, heads = 2, kv_heads = 1, vocabulary = 7, length = 5, width = 8;
+using Header = std::array<std::int32_t, 7>;
+constexpr Header tied_header{dim, hidden, layers, heads, kv_heads, vocabulary, length};
+constexpr Header untied_header{dim, hidden, layers, heads, kv_heads, -vocabulary, length};
+
+struct Part {
+  nn::Slot slot;
+  Index layers, size;
+};
+/// The file's parts in order, from its description; rope: the two tables that are skipped.
+const std::vector<Part> parts{{nn::Slot::embedding, 1, vocabulary* dim},
+                              {nn::Slot::attention_norm, layers, dim},
+                              {nn::Slot::q, layers, dim* dim},
+                              {nn::Slot::k, layers, kv_heads* width* dim},
+                              {nn::Slot::v, layers, kv_heads* width* dim},
+                              {nn::Slot::o, layers, dim* dim},
+                              {nn::Slot::ffn_norm, layers, dim},
+                              {nn::Slot::gate, layers, hidden* dim},
+                              {nn::Slot::down, layers, dim* hidden},
+                              {nn::Slot::up, layers, hidden* dim},
+                              {nn::Slot::final_norm, 1, dim}};
+
+std::string bytes_of(const void* data, std::size_t size) { return {static_cast<const char*>(data), size}; }
+
+/// A number that says which it is: part, layer and element.
+float number(std::size_t part, Index layer, Index element) {
+  return static_cast<float>(std::sin(static_cast<double>(1 + element + 1000 * layer + 100000 * static_cast<Index>(part))));
+}
+
+std::string file(const Header& header) {
+  std::string bytes = bytes_of(header.data(), sizeof header);
+  const auto add = [&](float value) { bytes += bytes_of(&value, 4); };
+  for (std::size_t part = 0; part < parts.size(); ++part)
+    for (Index layer = 0; layer < parts[part].layers; ++layer)
+      for (Index i = 0; i < parts[part].size; ++i) add(number(part, layer, i));
+  for (Index i = 0; i < length * width; ++i) add(99);
+  if (header[5] < 0)
+    for (Index i = 0; i < vocabulary * dim; ++i) add(number(parts.size(), 0, i));
+  return bytes;
+}
+
+struct Written {
+  scratch::Folder folder;
+  io::Path path = folder / "model.bin";
+  explicit Written(const std::string& bytes) { scratch::put(path, bytes); }
+  auto load() const {
+    return [this] { return nn::load_llama2c<float, Cpu>(path); };
+  }
+};
+
+std::string with(Header header, std::size_t at, std::int32_t value) {
+  header[at] = value;
+  return file(tied_header).replace(0, sizeof header, bytes_of(header.data(), sizeof header));
+}
+
+/// y = W x for the rows of one head, as pairs (first, second) that turn together by `angle(p)`; the sum of products of two such is a score.
+template <class F, class S> std::vector<std::complex<double>> turned(const F& weight, Index head, const S& pair, Index position) {
+  std::vector<std::complex<double>> result;
+  for (Index p = 0; p < width / 2; ++p) {
+    const auto [first, second] = pair(p);
+    std::complex<double> y = 0;
+    for (Index c = 0; c < dim; ++c)
+      y += std::cos(0.3 * static_cast<double>(c)) * std::complex<double>(weight(head * width + first, c), weight(head * width + second, c));
+    result.push_back(y * std::polar(1.0, static_cast<double>(position) * std::pow(10000.0, -2.0 * static_cast<double>(p) / width)));
+  }
+  return result;
+}
+double score(const std::vector<std::complex<double>>& q, const std::vector<std::complex<double>>& k) {
+  double sum = 0;
+  for (std::size_t p = 0; p < q.size(); ++p) sum += (q[p] * std::conj(k[p])).real();
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("llama2c: every weight lands where it belongs") {
+  for (const Header& header : {tied_header, untied_header}) {
+    const Written written(file(header));
+    const auto model = written.load()();
+    const auto& config = model->config();
+    nn::Config expected{.vocabulary = vocabulary,
+                        .dim = dim,
+                        .ffn = hidden,
+                        .layers = layers,
+                        .heads = heads,
+                        .kv_heads = kv_heads,
+                        .head_width = width,
+                        .context = length,
+                        .norm_epsilon = 1e-5,
+                        .rope_theta = 10000,
+                        .tied = header[5] > 0,
+                        .bos = 1,
+                        .eos = 2};
+    CHECK(config == expected);
+    for (std::size_t part = 0; part < parts.size(); ++part)
+      for (Index layer = 0; layer < parts[part].layers; ++layer) {
+        const auto [slot, ignored, size] = parts[part];
+        const auto& value = model->weight(slot, layer).value;
+        CAPTURE(part, layer);
+        REQUIRE(value.size() == size);
+        bool right = true;
+        for (Index i = 0; i < size; ++i) {
+          Index from = i;
+          if (slot == nn::Slot::q || slot == nn::Slot::k) {
+            const Index row = i / dim, p = row % width;
+            from = (row - p + (p < width / 2 ? 2 * p : 2 * (p - width / 2) + 1)) * dim + i % dim;
+          }
+          right = right && value.data()[i] == number(part, layer, from);
+        }
+        CHECK(right);
+      }
+    if (!config.tied) CHECK(model->weight(nn::Slot::head, 0).value.data()[3] == number(parts.size(), 0, 3));
+  }
+  const Written written(file(untied_header));
+  CHECK(nn::load_llama2c<double, Cpu>(written.path)->weight(nn::Slot::up, 1).value.data()[7] == static_cast<double>(number(9, 1, 7)));
+}
+
+TEST_CASE("llama2c: scores of half-split rows are those of the file's interleaved rows") {
+  const Written written(file(tied_header));
+  const auto model = written.load()();
+  const auto in_file = [&](std::size_t part) { return [=](Index row, Index c) { return static_cast<double>(number(part, 1, row * dim + c)); }; };
+  const auto loaded = [&](nn::Slot slot) {
+    return [&, slot](Index row, Index c) { return static_cast<double>(model->weight(slot, 1).value.view()(row, c)); };
+  };
+  const auto interleaved = [](Index p) { return std::pair(2 * p, 2 * p + 1); };
+  const auto half_split = [](Index p) { return std::pair(p, p + width / 2); };
+  for (Index head = 0; head < heads; ++head) {
+    const double expected = score(turned(in_file(2), head, interleaved, 4), turned(in_file(3), 0, interleaved, 1));
+    CHECK(score(turned(loaded(nn::Slot::q), head, half_split, 4), turned(loaded(nn::Slot::k), 0, half_split, 1)) == Approx(expected));
+  }
+}
+
+TEST_CASE("llama2c: header values that are no sizes") {
+  const std::array<const char*, 7> keys{"dim", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "seq_len"};
+  for (std::size_t at = 0; at < keys.size(); ++at)
+    for (const std::int32_t value : {0, -3, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()}) {
+      if (at == 5 && value != 0 && value != std::numeric_limits<std::int32_t>::min()) continue;  // negative: the head is separate
+      const Written written(with(tied_header, at, value));
+      CHECK(says(written.load(), written.path.string() + ": header: " + keys[at] + " must ", concat("got ", value)));
+    }
+  CHECK(says(Written(with(tied_header, 3, 3)).load(), "dim must be a multiple of n_heads, got 16 and 3"));
+  CHECK(says(Written(with(tied_header, 4, 4)).load(), "n_heads must be a multiple of n_kv_heads, got 2 and 4"));
+  CHECK(says(Written(with(tied_header, 3, 16)).load(), "head size", "must be even", "got 1"));
+}
+
+TEST_CASE("llama2c: the size must match to the byte") {
+  const std::string good = file(tied_header);
+  CHECK(says(Written(good.substr(0, good.size() - 3)).load(), concat("must have ", good.size(), " bytes, got ", good.size() - 3, ": 3 are missing")));
+  CHECK(says(Written(good + "abcd").load(), concat("got ", good.size() + 4, ": 4 too many")));
+  CHECK(says(Written(with(tied_header, 5, -vocabulary)).load(), "with a head", concat(vocabulary * dim * 4, " are missing")));
+  CHECK(says(Written(with(tied_header, 2, 65536)).load(), "n_layers 65536", "are missing"));
+  CHECK(says(Written(good.substr(0, 27)).load(), "28 bytes of header, got 27"));
+  CHECK(says(Written("").load(), "28 bytes of header, got 0"));
+}
+
+TEST_CASE("llama2c: other formats are named, a dim that looks like one is not") {
+  CHECK(says(Written("24ka" + std::string(300, '\0')).load(), "version 0", "ak42"));
+  CHECK(says(Written("PK\x03\x04" + std::string(300, '\0')).load(), "dim", "zip"));
+  CHECK(says(Written("GGUF" + std::string(300, '\0')).load(), "dim", "GGUF"));
+  CHECK(says(Written("{\"a\"}").load(), "JSON"));
+  // 640 is the bytes 0x80 0x02, as a pickle begins.
+  const Header wide{640, 2, 1, 1, 1, 1, 1};
+  const std::string bytes = bytes_of(wide.data(), sizeof wide) + std::string(4 * (640 + 2 * 640 + 4 * 640 * 640 + 3 * 2 * 640 + 640 + 640), '\0');
+  const Written written(bytes);
+  const auto model = written.load()();
+  CHECK(model->config().dim == 640);
+  CHECK(model->config().bos == -1);  // no such token
+  const scratch::Folder folder;
+  CHECK(says([&] { nn::load_llama2c<float, Cpu>(folder / "none"); }, "none: cannot be opened"));
+  CHECK(says([&] { nn::load_llama2c<float, Cpu>(folder.path()); }, "got a directory"));
+}
+
+TEST_CASE("llama2c: weights that are not finite are named") {
+  std::string bytes = file(tied_header);
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::size_t q1 = 28 + 4 * (vocabulary * dim + layers * dim + dim * dim);  // layer 1's q
+  std::memcpy(bytes.data() + q1 + 4 * 17, &nan, 4);
+  CHECK(says(Written(bytes).load(), "model.layers.1.self_attn.q_proj.weight", "finite, got nan at index 17 of (16,16)"));
+}
