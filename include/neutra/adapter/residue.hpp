@@ -24,12 +24,34 @@ enum class Placement { parallel, after, attention };
 
 inline constexpr std::array<std::string_view, 3> placement_names = {"parallel", "after", "attention"};
 
+namespace detail {
+/// gate::Any and penalty::Any answer through friends of their own instead of a name and functions.
+template <class G> concept GateAtRunTime = requires(const G& g) { { traits(g) } -> std::same_as<gate::Traits>; };
+template <class P> concept PenaltyAtRunTime = requires(const P& p) { { traits(p) } -> std::same_as<penalty::Traits>; };
+
+template <class G>
+consteval bool check_gate_or_any() {
+  if constexpr (GateAtRunTime<G>) return true;
+  else return check_gate<G>();
+}
+template <class P>
+consteval bool check_penalty_or_any() {
+  if constexpr (PenaltyAtRunTime<P>) return true;
+  else return check_penalty<P>();
+}
+}  // namespace detail
+
 /// y + g(x) A(x), g the gate of the logit w_b . x, A the body; local loss: the penalty on g(x) A(x).
 /// Each policy defaults to the paper's choice and carries its options:   Residue<gate::JumpRelu>{.gate = {.threshold = 0.2f}}
 /// A width of 0 is chosen so that the extra weights, gate included, are `capacity` of the block weights.
 /// With a gate that has an exact zero, closed tokens are skipped: forward where g == 0, in training where the slope is zero too.
 template <class G = gate::Relu, class B = body::GatedUnit, class P = penalty::L1, class I = init::LowVariance>
 struct Residue {
+  static_assert(detail::check_gate_or_any<G>());
+  static_assert(check_body<B>());
+  static_assert(detail::check_penalty_or_any<P>());
+  static_assert(check_init<I>());
+
   G gate{};
   B body{};
   P penalty{};
@@ -41,7 +63,7 @@ struct Residue {
 
   /// Weights of the gate of one layer.
   Index gate_weights(const Sizes& sizes) const {
-    const gate::Traits t = traits(gate);
+    const gate::Traits t = gate_traits();
     if (t.open) return 0;
     const Index outputs = t.per_channel ? sizes.dim : 1;
     return t.hidden > 0 ? t.hidden * (sizes.dim + outputs) : outputs * sizes.dim;
@@ -55,9 +77,18 @@ struct Residue {
     require(width >= 0, "residue: the width must be positive (or 0, to follow from the capacity), got ", width);
     return width > 0 ? width : units_for(capacity, gate_weights(sizes), body_weights(sizes, 1), sizes, "residue");
   }
+  /// What the residue asks of its gate and penalty. A user's policies live in a namespace of their own: the library's functions are named, those of Any found beside it.
+  gate::Traits gate_traits() const {
+    using gate::traits;
+    return traits(gate);
+  }
+  penalty::Traits penalty_traits() const {
+    using penalty::traits;
+    return traits(penalty);
+  }
   Description describe(const Sizes& sizes) const {
     const Index r = width_for(sizes);
-    return {.method = "residue", .gate = std::string(traits(gate).name), .body = std::string(body.name), .penalty = std::string(traits(penalty).name),
+    return {.method = "residue", .gate = std::string(gate_traits().name), .body = std::string(body.name), .penalty = std::string(penalty_traits().name),
             .init = std::string(init.name), .placement = std::string(placement_names[static_cast<std::size_t>(placement)]), .width = r,
             .weights = sizes.layers * (gate_weights(sizes) + body_weights(sizes, r))};
   }
@@ -69,9 +100,12 @@ struct Residue {
 template <class G, class B, class P, class I>
 template <Scalar S, Backend D>
 class Residue<G, B, P, I>::Instance {
+  static_assert(requires(const B& body, Var<S, D> x, std::span<const Var<S, D>> w) { { body.forward(x, w) } -> std::same_as<Var<S, D>>; },
+                "neutra: this Body has no forward; add  template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const;");
+
  public:
   Instance(const Residue& residue, const Sizes& sizes, std::uint64_t seed)
-      : residue_(residue), gate_(traits(residue.gate)), penalty_(traits(residue.penalty)) {
+      : residue_(residue), gate_(residue.gate_traits()), penalty_(residue.penalty_traits()) {
     require(!(gate_.open && penalty_.reads_gate), "residue: the penalty ", penalty_.name, " reads the gate, but the gate is open; choose a gate or another penalty");
     const Index r = residue.width_for(sizes), outputs = gate_.per_channel ? sizes.dim : 1;
     for (Index layer = 0; layer < sizes.layers; ++layer) {
@@ -107,6 +141,7 @@ class Residue<G, B, P, I>::Instance {
     }
     const bool hidden = gate_.hidden > 0;
     const auto s = hidden ? linear(pointwise(linear(x, all[0]), op::Silu{}), all[1]) : linear(x, all[0]);  // (N,1) or (N,d)
+    using gate::apply;
     const auto g = apply(residue_.gate, s);
     const auto body = all.subspan(hidden ? 2 : 1);
     if constexpr (gate::may_skip<G>)
@@ -119,6 +154,7 @@ class Residue<G, B, P, I>::Instance {
  private:
   /// The residue of the open tokens alone. In training a closed token whose gate has a slope still counts as open.
   Var<S, D> add_open(Index layer, Var<S, D> x, Var<S, D> y, Var<S, D> s, Var<S, D> g, std::span<const Var<S, D>> body, Pass<S, D>& pass) {
+    using gate::slopes;
     const RowSet open = open_rows(g, pass.tape.recording() ? slopes(residue_.gate, s, g) : View<const S>{});
     const auto rows = [&](Var<S, D> of) { return open.all() ? of : gather_rows(of, open); };
     const auto r = scale_rows(residue_.body.forward(rows(x), body), rows(g));  // (M,d)
@@ -128,6 +164,7 @@ class Residue<G, B, P, I>::Instance {
 
   void conclude(Index layer, const penalty::Evidence<S, D>& evidence, const RowSet& open, Pass<S, D>& pass) {
     if (pass.probe) pass.probe->see(layer, gate_.exact_zero ? &evidence.g : nullptr, evidence.r, open.all() ? nullptr : open.index, evidence.y);
+    using penalty::apply;
     if (!penalty_.none && pass.tape.recording() && evidence.scale != S(0)) pass.add_local(apply(residue_.penalty, evidence));
   }
   Counted<S> counted(const Pass<S, D>& pass, const RowSet& open) const {

@@ -134,7 +134,7 @@ inline Options parse_options(int argc, const char* const* argv) {
   detail::add_rates(rates, o.rates);
   if (o.quick)
     for (const auto& [option, value, quick] : {std::tuple{pretrain_steps, &o.pretrain_steps, Index{60}}, {dim, &o.dim, 32}, {layers, &o.layers, 2}, {heads, &o.heads, 2},
-                                               {vocabulary, &o.vocabulary, 300}, {steps, &o.steps, 40}, {batch, &o.batch, 8}, {sequence, &o.sequence, 32}})
+                                               {vocabulary, &o.vocabulary, 512}, {steps, &o.steps, 40}, {batch, &o.batch, 8}, {sequence, &o.sequence, 32}})
       if (option->count() == 0) *value = quick;
   o.check();
   return o;

@@ -27,17 +27,19 @@ struct Scores {
   double learning() const { return target.before - target.after; }
 };
 
-/// A finished job: the row of the results (validation text), and the scores on the choosing text, by which rates and alpha are chosen.
+/// A finished job: the row of the results (validation text), and, for the first seed, the scores on the choosing text, by which rates and alpha are chosen.
 struct Outcome {
   Row row;
-  Scores choosing;
+  std::optional<Scores> choosing;
 };
 
 inline io::Json to_json(const Outcome& outcome) {
-  detail::FieldWriter row("outcome"), choosing("outcome: choosing");
+  detail::FieldWriter row("outcome");
   detail::visit_row(row, outcome.row);
-  choosing("original", outcome.choosing.original);
-  choosing("target", outcome.choosing.target);
+  if (!outcome.choosing) return {{"row", row.take()}, {"choosing", nullptr}};
+  detail::FieldWriter choosing("outcome: choosing");
+  choosing("original", outcome.choosing->original);
+  choosing("target", outcome.choosing->target);
   return {{"row", row.take()}, {"choosing", choosing.take()}};
 }
 
@@ -45,12 +47,15 @@ inline Outcome read_outcome(const Path& path) {
   const io::Json json = io::read_json(path);
   const io::Reader whole(json, path.string());
   Outcome outcome;
-  const io::Reader row(whole.value("row"), path.string() + ": row"), choosing(whole.value("choosing"), path.string() + ": choosing");
-  detail::FieldReader fields(row), scores(choosing);
+  const io::Reader row(whole.value("row"), path.string() + ": row");
+  detail::FieldReader fields(row);
   detail::visit_row(fields, outcome.row);
   fields.finish();
-  scores("original", outcome.choosing.original);
-  scores("target", outcome.choosing.target);
+  if (!whole.has("choosing")) return outcome;
+  const io::Reader choosing(whole.value("choosing"), path.string() + ": choosing");
+  detail::FieldReader scores(choosing);
+  scores("original", outcome.choosing.emplace().original);
+  scores("target", outcome.choosing->target);
   scores.finish();
   return outcome;
 }

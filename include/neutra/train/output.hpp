@@ -26,9 +26,13 @@ class Output {
       for (const auto& [key, value] : options.items())
         require(before.contains(key) && before[key] == value, "--resume: the run in ", folder_.string(), " was started with ", key, " = ",
                 before.contains(key) ? before[key].dump() : "(nothing)", ", now it is ", value.dump(), "; use the same options, or another --out");
-    } else {
-      io::write_json(asked, options);
     }
+    options_ = options;
+  }
+
+  /// From now on the folder holds a run: called when there is something to continue.
+  void claim() const {
+    if (const auto asked = folder_ / "options.json"; !std::filesystem::exists(asked)) io::write_json(asked, options_);
   }
 
   const std::filesystem::path& folder() const { return folder_; }
@@ -44,6 +48,7 @@ class Output {
 
  private:
   std::filesystem::path folder_;
+  io::Json options_;
 };
 
 /// One JSON object per line. Opening it for step n keeps the lines of the steps before n: after a kill the log may be ahead of the checkpoint.

@@ -56,6 +56,7 @@ class Study {
     const Path folder = options_.model.empty() ? output_.backbone() : options_.model;
     const bool there = !options_.model.empty() || std::filesystem::exists(output_.folder() / "pretrain.json");
     corpus_.encode(there ? tokenizer_of(folder) : new_tokenizer(options_, corpus_.original.train), options_.sequence);
+    output_.claim();
     if (!there) pretrain();
     if (options_.model.empty()) results_.config["pretraining"] = io::read_json(output_.folder() / "pretrain.json");
     backbone_ = nn::load_llama<float, Cpu>(folder);
@@ -126,10 +127,10 @@ class Study {
     const double first_alpha = neutral ? options_.alphas.front() : 0;
     std::vector<Outcome> tried;
     for (const double lr : options_.rates_of(method)) tried.push_back(extend({method, lr, first_alpha, 1}));
-    const auto best = std::min_element(tried.begin(), tried.end(), [](const auto& a, const auto& b) { return a.choosing.target.after < b.choosing.target.after; });
+    const auto best = std::min_element(tried.begin(), tried.end(), [](const auto& a, const auto& b) { return a.choosing->target.after < b.choosing->target.after; });
     const double lr = best->row.lr;
     results_.config["chosen_lr"][method] = lr;
-    if (method == "adapter") vanilla_learning_ = best->choosing.learning();
+    if (method == "adapter") vanilla_learning_ = best->choosing->learning();
     std::vector<double> alphas = {first_alpha};
     if (neutral && options_.alphas.size() > 1) {
       const double chosen = choose_alpha(*best, lr);
@@ -148,8 +149,8 @@ class Study {
     for (std::size_t i = 1; i < options_.alphas.size(); ++i) tried.push_back(extend({"neutral", lr, options_.alphas[i], 1}));
     const Outcome* chosen = nullptr;
     for (const Outcome& outcome : tried)
-      if (outcome.choosing.learning() >= 0.99 * *vanilla_learning_ && (!chosen || outcome.choosing.forgetting() < chosen->choosing.forgetting())) chosen = &outcome;
-    if (!chosen) chosen = &*std::max_element(tried.begin(), tried.end(), [](const auto& a, const auto& b) { return a.choosing.learning() < b.choosing.learning(); });
+      if (outcome.choosing->learning() >= 0.99 * *vanilla_learning_ && (!chosen || outcome.choosing->forgetting() < chosen->choosing->forgetting())) chosen = &outcome;
+    if (!chosen) chosen = &*std::max_element(tried.begin(), tried.end(), [](const auto& a, const auto& b) { return a.choosing->learning() < b.choosing->learning(); });
     results_.config["chosen_alpha"] = *chosen->row.alpha;
     return *chosen->row.alpha;
   }
@@ -168,7 +169,7 @@ class Study {
     if (job.method == "finetune") model.thaw();
     const data::Mix mix(corpus_.train_original, corpus_.train_target, options_.share, job.seed);
     Trainer trainer(model, mix, training(job.lr, options_.steps, job.alpha));
-    Outcome outcome{describe_row(job, options_, adapter.describe(sizes), sizes), choosing_};
+    Outcome outcome{describe_row(job, options_, adapter.describe(sizes), sizes), job.seed == 1 ? std::optional(choosing_) : std::nullopt};
     Row& row = outcome.row;
     for (const auto* parameter : model.parameters()) row.trainable_weights += parameter->value.size();
     row.train_seconds = run_training(trainer, {folder, identity({{"run", job.name()}}), &progress_, stop_});
@@ -187,8 +188,10 @@ class Study {
     adapter::Probe<float, Cpu> probe(backbone_->config().layers);
     outcome.row.original = valid_.original;
     outcome.row.target = valid_.target;
-    outcome.choosing.original.after = score_text(model, corpus_.choosing_original, data::Domain::original, nullptr);
-    outcome.choosing.target.after = score_text(model, corpus_.choosing_target, data::Domain::target, nullptr);
+    if (outcome.choosing) {
+      outcome.choosing->original.after = score_text(model, corpus_.choosing_original, data::Domain::original, nullptr);
+      outcome.choosing->target.after = score_text(model, corpus_.choosing_target, data::Domain::target, nullptr);
+    }
     outcome.row.original.after = score_text(model, corpus_.valid_original, data::Domain::original, &probe);
     outcome.row.target.after = score_text(model, corpus_.valid_target, data::Domain::target, &probe);
     add_gates(outcome.row, probe);
@@ -209,8 +212,9 @@ class Study {
   /// Adds a row and writes results and report as they stand.
   Outcome record(const Outcome& outcome) {
     results_.rows.push_back(outcome.row);
-    results_.config["choosing"].push_back({{"method", outcome.row.method}, {"lr", outcome.row.lr}, {"alpha", outcome.row.alpha ? io::Json(*outcome.row.alpha) : io::Json()},
-                                           {"seed", outcome.row.seed}, {"forgetting", outcome.choosing.forgetting()}, {"learning", outcome.choosing.learning()}});
+    if (outcome.choosing)
+      results_.config["choosing"].push_back({{"method", outcome.row.method}, {"lr", outcome.row.lr}, {"alpha", outcome.row.alpha ? io::Json(*outcome.row.alpha) : io::Json()},
+                                           {"seed", outcome.row.seed}, {"forgetting", outcome.choosing->forgetting()}, {"learning", outcome.choosing->learning()}});
     write_results(output_.folder() / "results.json", results_);
     write_report(output_.folder() / "report.html", results_);
     return outcome;
