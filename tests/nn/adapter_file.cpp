@@ -1,0 +1,284 @@
+// Adapters as files: bit for bit, with what they are; another base, half a saving and damaged files are told in one message.
+#include "neutra/nn/adapter_file.hpp"
+
+#include "neutra/adapter/list.hpp"
+#include "neutra/adapter/lora.hpp"
+#include "neutra/adapter/residue.hpp"
+#include "neutra/gate/jump_relu.hpp"
+#include "neutra/nn/fingerprint.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/io/scratch.hpp"
+#include "tests/nn/models.hpp"
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <limits>
+
+using namespace neutra;
+using scratch::message;
+using scratch::says;
+
+namespace {
+
+const adapter::Sizes sizes = models::tiny().sizes();
+const std::string base(64, 'a');
+
+adapter::Lora lora(Index rank = 3) {
+  adapter::Lora lora;
+  lora.sites = {adapter::Site::q, adapter::Site::down};
+  lora.rank = rank;
+  lora.scale = 0.1;
+  return lora;
+}
+
+template <class A, Scalar S = float> struct Attached {
+  A adapter;
+  typename A::template Instance<S, Cpu> instance;
+
+  explicit Attached(const A& a, std::uint64_t seed = 1, const adapter::Sizes& of = sizes) : adapter(a), instance(a, of, seed) {
+    for (auto* parameter : instance.parameters())
+      for (Index i = 0; i < parameter->value.size(); ++i)
+        parameter->value.data()[i] += static_cast<S>(0.01 * static_cast<double>(i + 1) + static_cast<double>(seed));
+  }
+  std::vector<Parameter<S, Cpu>*> parameters() { return instance.parameters(); }
+  void save(const io::Path& path, const std::map<std::string, double>& options = {}) {
+    nn::save_adapter(path, parameters(), adapter.describe(sizes), sizes, base, options);
+  }
+  auto load(const io::Path& path, const adapter::Sizes& of = sizes, const std::string& fingerprint = base) {
+    return [=, this] { nn::load_adapter_weights(path, parameters(), of, fingerprint); };
+  }
+};
+
+template <class A, Scalar S> bool same(Attached<A, S>& a, Attached<A, S>& b) {
+  const auto x = a.parameters(), y = b.parameters();
+  bool equal = x.size() == y.size();
+  for (std::size_t i = 0; equal && i < x.size(); ++i) equal = x[i]->name == y[i]->name && models::same_bits<S>(x[i]->value, y[i]->value);
+  return equal;
+}
+
+template <Scalar S, class A> void check_round_trip(const A& adapter) {
+  const scratch::Folder folder;
+  Attached<A, S> saved(adapter, 1), loaded(adapter, 2);
+  saved.save(folder / "a.safetensors");
+  CHECK_FALSE(same(saved, loaded));
+  CHECK(message(loaded.load(folder / "a.safetensors")).empty());
+  CHECK(same(saved, loaded));
+  CHECK(folder.count() == 2);
+}
+
+/// A saved LoRA whose JSON can be changed together with the hash that the weights carry.
+struct Saved {
+  scratch::Folder folder;
+  io::Path path = folder / "a.safetensors", beside = folder / "a.json";
+  Attached<adapter::Lora> adapter{lora()};
+  io::Json json;
+
+  Saved() {
+    adapter.save(path);
+    json = io::read_json(beside);
+  }
+  auto with(const io::Json& changes, const std::string& without = "") const {
+    return [=, this] {
+      io::Json changed = json;
+      changed.update(changes);
+      if (!without.empty()) changed.erase(without);
+      io::write_json(beside, changed);
+      return nn::read_adapter_json(path);
+    };
+  }
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("adapter file: weights come back bit for bit", "", float, double) {
+  check_round_trip<TestType>(adapter::Residue<gate::JumpRelu>{.width = 5});
+  check_round_trip<TestType>(lora());
+  check_round_trip<TestType>(adapter::List(adapter::Residue<>{.width = 2}, lora()));
+}
+
+TEST_CASE("adapter file: the JSON says what the adapter is") {
+  const scratch::Folder folder;
+  const adapter::Residue<gate::JumpRelu> residue{.gate = {.threshold = 0.3f}, .placement = adapter::Placement::after, .width = 5};
+  Attached attached(residue);
+  attached.save(folder / "x.safetensors", {{"threshold", 0.3}});
+  const Index weights = sizes.layers * (12 + 3 * 5 * 12);
+  CHECK(io::read_json(folder / "x.json") == io::Json{{"schema", "neutra.adapter/1"},
+                                                     {"method", "residue"},
+                                                     {"gate", "jump_relu"},
+                                                     {"gate_options", {{"threshold", 0.3}}},
+                                                     {"body", "gated_unit"},
+                                                     {"penalty", "l1"},
+                                                     {"init", "low_variance"},
+                                                     {"placement", "after"},
+                                                     {"sites", nullptr},
+                                                     {"width", 5},
+                                                     {"rank", nullptr},
+                                                     {"weights", weights},
+                                                     {"scale", 1.0},
+                                                     {"fingerprint", base},
+                                                     {"model", {{"dim", 12}, {"layers", 2}, {"query_width", 16}, {"kv_width", 8}, {"ffn", 10}}}});
+  const auto file = nn::read_adapter_json(folder / "x.safetensors");
+  const auto& d = file.description;
+  CHECK((d.method == "residue" && d.gate == "jump_relu" && d.body == "gated_unit" && d.penalty == "l1" && d.init == "low_variance"));
+  CHECK((d.placement == "after" && d.sites.empty() && d.width == 5 && d.rank == 0 && d.weights == weights && d.scale == 1));
+  CHECK((file.sizes.dim == 12 && file.sizes.layers == 2 && file.sizes.query_width == 16 && file.sizes.kv_width == 8 && file.sizes.ffn == 10));
+  CHECK((file.fingerprint == base && file.gate_options == std::map<std::string, double>{{"threshold", 0.3}}));
+
+  const Saved saved;
+  const auto other = nn::read_adapter_json(saved.path);
+  CHECK((other.description.method == "lora" && other.description.sites == "q,down" && other.description.rank == 3 && other.description.scale == 0.1));
+  CHECK((other.description.gate.empty() && other.description.width == 0 && other.gate_options.empty()));
+}
+
+TEST_CASE("adapter file: what cannot be saved") {
+  const scratch::Folder folder;
+  Attached attached(lora());
+  const auto path = folder / "a.safetensors";
+  const auto description = lora().describe(sizes);
+  for (const char* name : {"a", "a.json", "a.bin", ".safetensors"})
+    CHECK(says([&] { attached.save(folder / name); }, "must be named NAME.safetensors"));
+  CHECK(says([&] { nn::save_adapter<float, Cpu>(path, {}, description, sizes, base); }, "no parameters to save", "save_llama"));
+  CHECK(says([&] { nn::save_adapter(path, attached.parameters(), description, sizes, "abc"); },
+             "a.json: fingerprint must be 64 hexadecimal digits, got \"abc\""));
+  CHECK(says([&] { nn::save_adapter(path, attached.parameters(), {}, sizes, base); }, "must name the method"));
+  const double infinity = std::numeric_limits<double>::infinity();
+  CHECK(says([&] { attached.save(path, {{"threshold", infinity}}); }, "gate_options.threshold must be finite, got inf"));
+  CHECK(says([&] { nn::save_adapter(path, attached.parameters(), {.method = "lora", .scale = infinity}, sizes, base); }, "scale must be finite"));
+  auto twice = attached.parameters();
+  twice.push_back(twice[0]);
+  CHECK(says([&] { nn::save_adapter(path, twice, description, sizes, base); }, "must not be given twice"));
+  CHECK(folder.count() == 0);
+}
+
+TEST_CASE("adapter file: a saving that fails leaves the old adapter whole") {
+  Saved saved;
+  Attached other(lora(), 3), loaded(lora(), 4);
+  const auto unharmed = [&] {
+    CHECK(message(loaded.load(saved.path)).empty());
+    CHECK(same(loaded, saved.adapter));
+    CHECK(saved.folder.count() == 2);
+  };
+  other.parameters().back()->value.data()[1] = std::numeric_limits<float>::quiet_NaN();
+  CHECK(says([&] { other.save(saved.path); }, "a.safetensors", "adapter.1.down.lora_b", "finite"));
+  unharmed();
+  other.parameters().back()->value.data()[1] = 0;
+
+  // A disk that is full, first for the JSON, then for the weights alone.
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  for (const rlim_t bytes : {rlim_t{100}, rlim_t{1000}}) {
+    REQUIRE(std::filesystem::file_size(saved.beside) < 1000);
+    REQUIRE(std::filesystem::file_size(saved.path) > 1000);
+    const rlimit limit{bytes, before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    const std::string told = message([&] { other.save(saved.path); });
+    setrlimit(RLIMIT_FSIZE, &before);
+    CHECK(told.find(bytes == 100 ? "a.json: cannot be written" : "a.safetensors: cannot be written") != told.npos);
+    unharmed();
+  }
+  std::signal(SIGXFSZ, handler);
+  other.save(saved.path);
+  CHECK(message(loaded.load(saved.path)).empty());
+  CHECK(same(loaded, other));
+}
+
+TEST_CASE("adapter file: half a saving is noticed") {
+  Saved saved;
+  Attached loaded(lora(), 2), untouched(lora(), 2);
+  const std::string old = scratch::get(saved.beside);
+  const auto changed = lora(4);
+  Attached<adapter::Lora>(changed).save(saved.path);  // weights new, JSON old: killed between the two
+  scratch::put(saved.beside, old);
+  CHECK(says(loaded.load(saved.path), "a.safetensors: must have been saved together with a.json", "interrupted"));
+  std::filesystem::remove(saved.beside);
+  CHECK(says(loaded.load(saved.path), "a.json: cannot be opened"));
+  CHECK(says([&] { nn::read_adapter_json(saved.path); }, "a.json: cannot be opened"));
+  saved.adapter.save(saved.path);
+  const auto file = io::Safetensors::open(saved.path);
+  const auto value = file.read<float>(file.entries()[0].name);
+  io::write_safetensors<float>(saved.path, {{file.entries()[0].name, value.view()}}, {{"format", "pt"}});
+  CHECK(says(loaded.load(saved.path), "neutra_adapter_json_sha256", "not written by save_adapter"));
+  std::filesystem::remove(saved.path);
+  CHECK(says(loaded.load(saved.path), "a.safetensors: cannot be opened"));
+  CHECK(same(loaded, untouched));
+}
+
+TEST_CASE("adapter file: every mismatch with the model at once") {
+  Saved saved;
+  const adapter::Sizes other{.dim = 14, .layers = 3, .query_width = 18, .kv_width = 6, .ffn = 22};
+  adapter::Lora different = lora(2);
+  different.sites = {adapter::Site::q, adapter::Site::v};
+  Attached attached(different, 1, other), untouched(different, 1, other);
+  CHECK(says(attached.load(saved.path, other, std::string(64, 'b')), saved.path.string() + ": the adapter must fit the model",
+             "; dim: made for 12, the model has 14", "; layers: made for 2, the model has 3", "; query_width: made for 16, the model has 18",
+             "; kv_width: made for 8, the model has 6", "; ffn: made for 10, the model has 22",
+             "; fingerprint: made for the weights aaaaaaaaaaaa..., the model's are bbbbbbbbbbbb...",
+             "; missing: adapter.2.q.lora_a, adapter.2.q.lora_b, adapter.0.v.lora_a",
+             "; of the wrong shape: adapter.0.q.lora_a must be (2,14), got (3,12)",
+             "; not of this adapter: adapter.0.down.lora_a, adapter.0.down.lora_b, adapter.1.down.lora_a"));
+  CHECK(same(attached, untouched));
+  Attached fits(lora(), 2);
+  const std::string alone = message(fits.load(saved.path, sizes, std::string(64, 'b')));
+  CHECK(alone.find("fingerprint") != alone.npos);
+  CHECK(alone.find("made for 1") == alone.npos);
+  CHECK(alone.find("missing") == alone.npos);
+  CHECK(message(fits.load(saved.path)).empty());
+}
+
+TEST_CASE("adapter file: the fingerprint is the base's own") {
+  const scratch::Folder folder;
+  const auto model = models::random(), other = models::random(models::tiny(), 8);
+  Attached attached(lora());
+  nn::save_adapter(folder / "a.safetensors", attached.parameters(), lora().describe(sizes), model->config().sizes(), nn::fingerprint(*model));
+  CHECK(message(attached.load(folder / "a.safetensors", sizes, nn::fingerprint(*model))).empty());
+  CHECK(says(attached.load(folder / "a.safetensors", sizes, nn::fingerprint(*other)), "fingerprint: made for the weights"));
+}
+
+TEST_CASE("adapter file: damaged weights leave the parameters as they were") {
+  Saved saved;
+  std::string bytes = scratch::get(saved.path);
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  std::memcpy(bytes.data() + bytes.size() - 4, &nan, 4);
+  scratch::put(saved.path, bytes);
+  Attached loaded(lora(), 2), untouched(lora(), 2);
+  CHECK(says(loaded.load(saved.path), "a.safetensors", "adapter.1.q.lora_b", "finite"));
+  CHECK(same(loaded, untouched));
+  scratch::put(saved.path, bytes.substr(0, bytes.size() - 1));
+  CHECK(says(loaded.load(saved.path), "a.safetensors", "1 are missing"));
+}
+
+TEST_CASE("adapter file: a JSON that is not one of ours") {
+  const Saved saved;
+  const std::string name = saved.beside.string() + ": ";
+  CHECK(message(saved.with(io::Json::object())).empty());
+  CHECK(says(saved.with({{"schema", "neutra.adapter/2"}}), name, "schema must be \"neutra.adapter/1\", got \"neutra.adapter/2\"",
+             "the version of neutra"));
+  CHECK(says(saved.with({{"alpha", 1}}), name, "alpha is not a known key"));
+  CHECK(says(saved.with({{"method", ""}}), name, "method must not be empty"));
+  CHECK(says(saved.with({{"gate", 3}}), name, "gate must be a string, got 3"));
+  CHECK(says(saved.with({{"width", -1}}), name, "width must be an integer, zero or more, got -1"));
+  CHECK(says(saved.with({{"rank", 1.5}}), name, "rank must be an integer, zero or more, got 1.5"));
+  CHECK(says(saved.with({{"scale", "1"}}), name, "scale must be a number"));
+  CHECK(says(saved.with({{"fingerprint", std::string(64, 'G')}}), name, "fingerprint must be 64 hexadecimal digits"));
+  CHECK(says(saved.with({{"gate_options", {{"threshold", "low"}}}}), name, "gate_options.threshold must be a number, got \"low\""));
+  CHECK(says(saved.with({{"model", 1}}), name, "model must be an object"));
+  CHECK(says(saved.with({{"model", io::Json::object()}}), name, "model.dim is missing"));
+  for (const char* key : {"dim", "layers", "query_width", "kv_width", "ffn"}) {
+    io::Json model = saved.json["model"];
+    model[key] = 0;
+    CHECK(says(saved.with({{"model", model}}), name, concat("model.", key, " must be a positive integer, got 0")));
+    model["heads"] = 1;
+    CHECK(says(saved.with({{"model", model}}), name, "model.heads is not a known key"));
+  }
+  for (const char* key : {"schema", "method", "scale", "fingerprint", "model", "gate_options"})
+    CHECK(says(saved.with(io::Json::object(), key), name, concat(key, " is missing")));
+  for (const char* text : {"", "[]", "{", "\xff"}) {
+    scratch::put(saved.beside, text);
+    CHECK_FALSE(message([&] { nn::read_adapter_json(saved.path); }).empty());
+  }
+  scratch::put(saved.beside, std::string(1'000'001, ' '));
+  CHECK(says([&] { nn::read_adapter_json(saved.path); }, name, "at most 1000000 bytes"));
+}
