@@ -1,0 +1,107 @@
+/// What every policy must pass, ours and a user's:
+///
+///     TEST_CASE("saturating") { CHECK(neutra::testing::check_policy<Saturating>() == neutra::testing::Faults{}); }
+///
+/// A policy must be right as a function (value and slope, finite everywhere, the same by SIMD and by scalars), keep its promises (exact_zero, linear
+/// sizes, an output that starts at zero), and let a tiny model learn.
+#pragma once
+
+#include "neutra/body/gated_unit.hpp"
+#include "neutra/gate/relu.hpp"
+#include "neutra/init/he.hpp"
+#include "neutra/penalty/l1.hpp"
+#include "neutra/testing/policy_functions.hpp"
+#include "neutra/testing/tiny_model.hpp"
+
+namespace neutra::inline NEUTRA_ABI::testing {
+
+namespace detail {
+
+template <class P> void check_name(Faults& faults) {
+  const std::string_view name = P::name;
+  if (name.empty() || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string_view::npos)
+    faults.push_back(concat("the name must be lower case letters, digits and '_', since programs choose by it, got '", name, "'"));
+}
+
+/// Twenty steps on one batch must lower its loss.
+inline void check_training(const AnyResidue<float>& residue, Faults& faults) {
+  nn::Transformer<AnyResidue<float>, float, Cpu> model(tiny_backbone<float>(), residue, 1);
+  const auto losses = train_on(model, TinyBatch());
+  if (!(losses.back() < losses.front()))
+    faults.push_back(concat("twenty training steps took the loss from ", losses.front(), " to ", losses.back(), "; it must fall"));
+}
+
+/// Computing the open tokens alone must give the rows, bit by bit, and the gradients of computing all.
+inline void check_skipping(AnyResidue<float> residue, Faults& faults) {
+  const auto numbers = [&](bool skip) {
+    residue.skip = skip;
+    nn::Transformer<AnyResidue<float>, float, Cpu> model(tiny_backbone<float>(), residue, 1);
+    fill_zero_parameters(model.parameters());
+    return numbers_of(model, TinyBatch(), 0.1f);
+  };
+  const Numbers skipped = numbers(true), dense = numbers(false);
+  if (skipped.logits != dense.logits) faults.push_back("with closed tokens skipped the model's logits differ from those with all tokens computed");
+  const double difference = relative_difference(skipped.gradients, dense.gradients);
+  if (!(difference < 1e-6))
+    faults.push_back(concat("with closed tokens skipped the gradients differ by ", difference, " (relative, by norm), at most 1e-6 is rounding"));
+}
+
+/// Weights of a body: named once and not as the gate's, and r times those of width 1, as the search for a capacity assumes.
+template <Body B> void check_weights(const B& body, Faults& faults) {
+  std::vector<std::string_view> names{"gate", "gate_hidden"};
+  const auto count = [&](Index r) {
+    Index total = 0;
+    for (const body::Weight& weight : body.weights(12, r)) total += weight.shape.size();
+    return total;
+  };
+  for (const body::Weight& weight : body.weights(12, 3)) {
+    if (std::count(names.begin(), names.end(), weight.name)) faults.push_back(concat("two weights of a layer are called '", weight.name, "'"));
+    if (weight.shape.rank() != 2) faults.push_back(concat("the weight '", weight.name, "' must be a matrix (outputs, inputs), got ", weight.shape));
+    names.push_back(weight.name);
+  }
+  if (count(1) <= 0 || count(3) != 3 * count(1) || count(8) != 8 * count(1))
+    faults.push_back(
+        concat("the weights must grow linearly with the width, got ", count(1), ", ", count(3), " and ", count(8), " for widths 1, 3 and 8"));
+}
+
+template <Init I> void check_variance(const I& init, Faults& faults) {
+  for (const init::Matrix& m : {init::Matrix{1, 1, 1, 1}, init::Matrix{12, 3, 12, 2}, init::Matrix{3, 12, 12, 2}, init::Matrix{8192, 1, 8192, 80}}) {
+    const double variance = init.variance(m);
+    if (!(variance > 0) || !std::isfinite(variance) || variance > 1e3)
+      faults.push_back(
+          concat("the variance of a matrix ", m.outputs, " x ", m.inputs, " must be positive and finite (at most 1000), got ", variance));
+  }
+}
+
+}  // namespace detail
+
+/// Everything wrong with a Gate, Body, Penalty or Init, one sentence each; empty: nothing. Options of the policy may be given.
+template <class P> Faults check_policy(const P& policy = {}) {
+  static_assert(Gate<P> || Body<P> || Penalty<P> || Init<P>,
+                "neutra: this is no Gate, Body, Penalty or Init; static_assert(neutra::check_gate<P>()), or check_body, check_penalty, check_init, "
+                "says what it lacks");
+  Faults faults;
+  // He: its logits are large enough to open some tokens of most gates at the start
+  AnyResidue<float> residue{.gate = gate::Relu{}, .body = body::GatedUnit{}, .penalty = penalty::L1{}, .init = init::He{}, .width = 5};
+  detail::check_name<P>(faults);
+  if constexpr (Gate<P>) {
+    detail::check_gate_function(policy, faults);
+    residue.gate = policy;
+  } else if constexpr (Penalty<P>) {
+    detail::check_penalty_function(policy, faults);
+    residue.penalty = policy;
+  } else if constexpr (Body<P>) {
+    detail::check_weights(policy, faults);
+    if (faults.empty()) detail::check_body_function(policy, faults);
+    residue.body = policy;
+  } else {
+    detail::check_variance(policy, faults);
+    residue.init = policy;
+  }
+  if (!faults.empty()) return faults;  // a model would only show the same again
+  detail::check_skipping(residue, faults);
+  detail::check_training(residue, faults);
+  return faults;
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::testing

@@ -1,0 +1,196 @@
+/// Gates, penalties and bodies as functions: slopes against central differences, SIMD against scalars, finite everywhere.
+#pragma once
+
+#include "neutra/backend/cpu/cpu.hpp"
+#include "neutra/body/family.hpp"
+#include "neutra/gate/family.hpp"
+#include "neutra/op/pointwise.hpp"
+#include "neutra/op/sparse_rows.hpp"
+#include "neutra/penalty/family.hpp"
+#include "neutra/testing/check_gradient.hpp"
+
+#include <string>
+
+namespace neutra::inline NEUTRA_ABI::testing {
+
+/// What is wrong, a sentence each.
+using Faults = std::vector<std::string>;
+
+namespace detail {
+
+/// One function of a few tensors, by which both backends are asked for value and gradients.
+/// f(tape, vars) is called as in gradient_error, and must be generic in scalar and backend.
+template <Scalar S, Backend D, class F> std::vector<double> value_and_gradients(const std::vector<Tensor<double>>& inputs, const F& f) {
+  std::vector<Parameter<S, D>> parameters;
+  for (const auto& input : inputs) {
+    Tensor<S, D> start(input.shape());
+    std::transform(input.data(), input.data() + input.size(), start.data(), [](double x) { return static_cast<S>(x); });
+    parameters.emplace_back("input", std::move(start));
+  }
+  Tape<S, D> tape;
+  tape.start();
+  std::vector<Var<S, D>> vars;
+  for (auto& parameter : parameters) vars.push_back(tape.leaf(parameter));
+  const auto y = f(tape, vars);
+  std::vector<double> all(y.value().data, y.value().data + y.shape().size());
+  const auto weights = random_tensor<S, D>(y.shape(), "projection");
+  tape.backward(weighted_sum(y, weights));
+  for (const auto& parameter : parameters) all.insert(all.end(), parameter.gradient.data(), parameter.gradient.data() + parameter.gradient.size());
+  return all;
+}
+
+/// Largest |a - b| / max(1, |b|); infinity where one is not finite.
+inline double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
+  double most = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double difference = std::abs(a[i] - b[i]) / std::max(1.0, std::abs(b[i]));
+    most = std::isfinite(difference) ? std::max(most, difference) : std::numeric_limits<double>::infinity();
+  }
+  return most;
+}
+
+/// SIMD and scalars must agree in float and in double, and be finite. `what` names the inputs in the fault.
+template <class F> void check_simd(const std::vector<Tensor<double>>& inputs, const F& f, std::string_view what, Faults& faults) {
+  const double fine = largest_difference(value_and_gradients<double, Cpu>(inputs, f), value_and_gradients<double, ScalarCpu>(inputs, f));
+  const double coarse = largest_difference(value_and_gradients<float, Cpu>(inputs, f), value_and_gradients<float, ScalarCpu>(inputs, f));
+  if (!(fine < 1e-13)) faults.push_back(concat("value or slope is not finite, or SIMD and scalar differ by ", fine, " in double ", what));
+  if (!(coarse < 1e-4)) faults.push_back(concat("value or slope is not finite, or SIMD and scalar differ by ", coarse, " in float ", what));
+}
+
+/// Slopes against central differences in double, by one backend.
+template <Backend D, class F> double slope_error(const std::vector<Tensor<double>>& inputs, const F& f) {
+  std::vector<Tensor<double, D>> copies;
+  for (const auto& input : inputs) {
+    copies.emplace_back(input.shape());
+    std::copy_n(input.data(), input.size(), copies.back().data());
+  }
+  return gradient_error<D>(copies, f);
+}
+
+template <class F> void check_slopes(const std::vector<Tensor<double>>& inputs, const F& f, Faults& faults) {
+  const double simd = slope_error<Cpu>(inputs, f), scalar = slope_error<ScalarCpu>(inputs, f);
+  if (!(simd < 1e-7)) faults.push_back(concat("the slope differs from central differences by ", simd, " (relative, by norm) through SIMD"));
+  if (!(scalar < 1e-7)) faults.push_back(concat("the slope differs from central differences by ", scalar, " (relative, by norm) through scalars"));
+}
+
+/// The same inputs again, for a check of its own.
+template <class... T> std::vector<Tensor<double>> inputs(T&&... tensors) {
+  std::vector<Tensor<double>> all;
+  (all.push_back(std::forward<T>(tensors)), ...);
+  return all;
+}
+
+/// Logits from one end to the other, 0 among them; 97 of them, so that SIMD has a tail.
+inline Tensor<double> all_logits() {
+  Tensor<double> all({1, 97});
+  const double ends[] = {-1e4, -88.7, -20, 0, 20, 88.7, 1e4};
+  for (Index i = 0; i < all.size(); ++i)
+    all.data()[i] = i < 7 ? ends[i] : static_cast<double>(static_cast<float>(-6.13 + 0.1357 * static_cast<double>(i - 7)));
+  return all;
+}
+
+/// Whether the gate is 0 at each of the logits from -20 on (further out an exp gives 0 too), by one scalar and backend.
+template <Scalar S, Backend D, Gate G> std::vector<bool> closed(const G& gate) {
+  const auto values = value_and_gradients<S, D>(inputs(all_logits()), [&](auto&, auto& v) { return pointwise(v[0], gate); });
+  std::vector<bool> zero;
+  for (std::size_t i = 2; i < values.size() / 2; ++i) zero.push_back(values[i] == 0);
+  return zero;
+}
+
+template <Gate G> void check_gate_function(const G& gate, Faults& faults) {
+  const auto f = [&](auto&, auto& v) { return pointwise(v[0], gate); };
+  Tensor<double> middle({1, 90});  // no likely kink among them
+  std::copy_n(all_logits().data() + 7, 90, middle.data());
+  check_slopes(inputs(std::move(middle)), f, faults);
+  check_simd(inputs(all_logits()), f, "for logits from -1e4 to 1e4", faults);
+  if (!gate::traits(gate).exact_zero) return;
+  const auto zero = closed<float, Cpu>(gate);
+  if (std::count(zero.begin(), zero.end(), true) == 0) faults.push_back("the gate says exact_zero, but at no logit from -20 to 1e4 is it 0");
+  if (closed<float, ScalarCpu>(gate) != zero || closed<double, Cpu>(gate) != zero || closed<double, ScalarCpu>(gate) != zero)
+    faults.push_back("the gate says exact_zero, but float, double, SIMD and scalar are not 0 at the same logits");
+}
+
+/// Every other token counted, every third of the target domain.
+template <Scalar S, Backend D> Counted<S> some_counted(Tape<S, D>& tape, Index rows) {
+  S *weight = tape.template memory<S>(rows), *label = tape.template memory<S>(rows);
+  for (Index n = 0; n < rows; ++n) {
+    weight[n] = n % 2 ? S(0) : S(1);
+    label[n] = n % 3 ? S(0) : S(1);
+  }
+  return {weight, label, nullptr};
+}
+
+/// Value and slopes of the sums of real rows: r of size `scale` (0 too), y likewise.
+template <Scalar S, RowFunction P> bool finite_for_rows(const P& penalty, double r_scale, double y_scale) {
+  const S r[] = {S(r_scale), S(-r_scale), S(r_scale) / S(2), S(0), S(r_scale) / S(3)}, y = S(y_scale);
+  RowSums<S> sums{0, 0, S(5) * y * y, 5};
+  for (const S x : r) {
+    sums.absolute += std::abs(x);
+    sums.square += x * x;
+  }
+  const RowSlopes<S> slopes = penalty.df(sums);
+  bool finite = std::isfinite(penalty.f(sums));
+  for (const S x : r) finite = finite && std::isfinite(math::sign(x) * slopes.absolute + S(2) * slopes.square * x);
+  return finite;
+}
+
+template <RowFunction P> void check_row_penalty(const P& penalty, Faults& faults) {
+  const auto f = [&]<Scalar S, Backend D>(Tape<S, D>& tape, std::vector<Var<S, D>>& v) {
+    const auto y = tape.make(v[0].shape());
+    const auto drawn = random_tensor<S, Host>(v[0].shape(), "y");
+    std::copy_n(drawn.data(), drawn.size(), tape.out(y).data);
+    return residue_penalty(penalty, v[0], y, some_counted(tape, v[0].shape().rows()), S(0.7));
+  };
+  check_slopes(inputs(random_tensor<double>({7, 5}, "r")), f, faults);
+  check_simd(inputs(random_tensor<double>({9, 21}, "r")), f, "for normal residues", faults);
+  check_simd(inputs(Tensor<double>({3, 21})), f, "for a residue of 0", faults);
+  for (const double r : {0.0, 1e-30, 1e-22, 1e-15, 1e-4, 1.0, 1e4, 1e12})
+    for (const double y : {0.0, 1e-6, 1.0, 1e12})
+      if (!finite_for_rows<float>(penalty, r, y) || !finite_for_rows<double>(penalty, r, y))
+        faults.push_back(concat("value or slope is not finite where the residue's elements are ", r, " and those of what it joins ", y));
+}
+
+template <GateFunction P> void check_gate_penalty(const P& penalty, Faults& faults) {
+  const auto f = [&]<Scalar S, Backend D>(Tape<S, D>& tape, std::vector<Var<S, D>>& v) {
+    return gate_penalty(penalty, v[0], v[1], some_counted(tape, v[0].shape().rows()), S(0.7));
+  };
+  check_slopes(inputs(random_tensor<double>({7, 5}, "g"), random_tensor<double>({7, 5}, "s", 3)), f, faults);
+  check_simd(inputs(all_logits(), all_logits()), f, "for gates and logits from -1e4 to 1e4", faults);
+}
+
+template <Penalty P> void check_penalty_function(const P& penalty, Faults& faults) {
+  if constexpr (RowFunction<P>) check_row_penalty(penalty, faults);
+  if constexpr (GateFunction<P>) check_gate_penalty(penalty, faults);
+}
+
+/// x (rows, 12) and the weights of width 3; those that start at zero are 0 where `started`.
+template <Body B> std::vector<Tensor<double>> body_inputs(const B& body, Index rows, bool started) {
+  auto all = inputs(random_tensor<double>({rows, 12}, "x"));
+  for (const body::Weight& weight : body.weights(12, 3))
+    all.push_back(started && weight.zero ? Tensor<double>(weight.shape) : random_tensor<double>(weight.shape, weight.name, 0.4));
+  return all;
+}
+
+template <Body B> void check_body_function(const B& body, Faults& faults) {
+  const auto f = [&]<Scalar S, Backend D>(Tape<S, D>&, std::vector<Var<S, D>>& v) {
+    return body.forward(v[0], std::span<const Var<S, D>>(v).subspan(1));
+  };
+  const auto rows = [&](Index count, bool started) {
+    auto values = value_and_gradients<float, Cpu>(body_inputs(body, count, started), f);
+    values.resize(static_cast<std::size_t>(12 * count));
+    return values;
+  };
+  check_slopes(body_inputs(body, 7, false), f, faults);
+  check_simd(body_inputs(body, 7, false), f, "for normal x and weights", faults);
+  const auto seven = rows(7, false), three = rows(3, false), start = rows(7, true),
+             none = value_and_gradients<double, Cpu>(body_inputs(body, 0, false), f);
+  if (!std::equal(three.begin(), three.end(), seven.begin()))
+    faults.push_back("a row's result depends on other rows; a closed token could not be skipped");
+  if (std::any_of(start.begin(), start.end(), [](double x) { return x != 0; }))
+    faults.push_back("the body is not 0 at the start; mark the matrix that writes its output with zero = true");
+  if (std::any_of(none.begin(), none.end(), [](double x) { return x != 0; }))
+    faults.push_back("a batch without open tokens gives the weights a gradient");
+}
+
+}  // namespace detail
+}  // namespace neutra::inline NEUTRA_ABI::testing

@@ -1,0 +1,126 @@
+// Every gate: what each policy must pass, values and slopes against PyTorch, and promises that are broken on purpose.
+#include "neutra/gate/all.hpp"
+
+#include "neutra/testing/check_policy.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/golden_policies.hpp"
+
+using namespace neutra;
+using testing::check_policy;
+using testing::Faults;
+
+namespace {
+
+template <class G> void check_golden(const G& gate, std::string_view name) {
+  CAPTURE(name);
+  const auto s = golden("policy.s"), value = golden(concat("policy.gate.", name, ".value")), slope = golden(concat("policy.gate.", name, ".slope"));
+  REQUIRE(s.size() == 6);
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    CAPTURE(s[i]);
+    CHECK(gate.f(s[i]) == Approx(value[i]).epsilon(1e-14).margin(1e-15));
+    CHECK(gate.df(s[i], gate.f(s[i])) == Approx(slope[i]).epsilon(1e-14).margin(1e-15));
+    CHECK(gate.f(static_cast<float>(s[i])) == Approx(value[i]).epsilon(1e-5).margin(1e-6));
+  }
+}
+
+struct Saturating {
+  static constexpr std::string_view name = "saturating";
+  static constexpr bool exact_zero = true;
+  template <class V> NEUTRA_HD V f(V s) const {
+    const V r = math::relu(s);
+    return r / (V(1) + r);
+  }
+  template <class V> NEUTRA_HD V df(V s, V g) const { return math::select(s > V(0), (V(1) - g) * (V(1) - g), V(0)); }
+};
+
+struct WrongSlope : gate::Sigmoid {
+  template <class V> V df(V, V g) const { return g * (V(1) - g) * V(1.001); }
+};
+struct NeverZero : gate::Sigmoid {
+  static constexpr bool exact_zero = true;
+};
+struct Overflowing {
+  static constexpr std::string_view name = "overflowing";
+  template <class V> V f(V s) const { return math::exp(s) / (V(1) + math::exp(s)); }
+  template <class V> V df(V, V g) const { return g * (V(1) - g); }
+};
+struct UnlikeBySimd : gate::Relu {
+  template <class V> V f(V s) const { return math::relu(s) * V(std::is_floating_point_v<V> ? 1.0 : 1.01); }
+  template <class V> V df(V s, V) const { return math::select(s > V(0), V(std::is_floating_point_v<V> ? 1.0 : 1.01), V(0)); }
+};
+struct Named : gate::Relu {
+  static constexpr std::string_view name = "Named Badly";
+};
+/// Right as a function, but nothing ever passes.
+struct Closed {
+  static constexpr std::string_view name = "closed";
+  template <class V> V f(V) const { return V(0); }
+  template <class V> V df(V, V) const { return V(0); }
+};
+
+}  // namespace
+
+TEST_CASE("gates: every one of the list is right as a function, may be skipped where it says so, and learns") {
+  for_each_type(gate::All{}, []<class G>() {
+    CAPTURE(G::name);
+    CHECK(check_policy<G>() == Faults{});
+  });
+}
+
+TEST_CASE("gates: values and slopes are PyTorch's") {
+  check_golden(gate::Relu{}, "relu");
+  check_golden(gate::Sigmoid{}, "sigmoid");
+  check_golden(gate::Tanh{}, "tanh");
+  check_golden(gate::Elu{}, "elu");
+  check_golden(gate::Softplus{}, "softplus");
+  check_golden(gate::HardSigmoid{}, "hard_sigmoid");
+  check_golden(gate::JumpRelu{}, "jump_relu");
+  check_golden(gate::PerChannel<gate::Tanh>{}, "tanh");
+  check_golden(gate::TwoLayer<gate::Elu>{}, "elu");
+}
+
+TEST_CASE("gates: names are unique, and wrappers carry what they wrap") {
+  std::vector<std::string_view> names;
+  for_each_type(gate::All{}, [&]<class G>() {
+    CHECK(std::count(names.begin(), names.end(), G::name) == 0);
+    names.push_back(G::name);
+  });
+  CHECK(names.size() == gate::All::size);
+  CHECK(gate::PerChannel<gate::Relu>::name == "per_channel_relu");
+  CHECK(gate::TwoLayer<gate::JumpRelu>::name == "two_layer_jump_relu");
+  const gate::TwoLayer<gate::JumpRelu> gate{.gate = {.threshold = 2}, .hidden = 3};
+  CHECK(gate.f(1.5) == 0);
+  CHECK(gate.f(2.5) == 2.5);
+  CHECK(gate::traits(gate).hidden == 3);
+  CHECK(gate::traits(gate).exact_zero);
+  CHECK_FALSE(gate::traits(gate::TwoLayer<gate::Sigmoid>{}).exact_zero);
+  CHECK(gate::traits(gate::PerChannel<gate::Relu>{}).per_channel);
+  CHECK_FALSE(gate::may_skip<gate::PerChannel<gate::Relu>>);
+}
+
+TEST_CASE("gates: a user's own is checked by one line, and each broken promise is named") {
+  CHECK(check_policy<Saturating>() == Faults{});
+  CHECK(check_policy(gate::JumpRelu{.threshold = 0.7f}) == Faults{});
+  const auto fault = [](const Faults& faults, std::string_view part) {
+    CAPTURE(faults);
+    return std::any_of(faults.begin(), faults.end(), [&](const std::string& text) { return text.find(part) != std::string::npos; });
+  };
+  CHECK(fault(check_policy<WrongSlope>(), "differs from central differences"));
+  CHECK(fault(check_policy<NeverZero>(), "says exact_zero, but at no logit"));
+  CHECK(fault(check_policy<Overflowing>(), "not finite"));
+  CHECK(fault(check_policy<UnlikeBySimd>(), "SIMD and scalar differ"));
+  CHECK(fault(check_policy<Named>(), "got 'Named Badly'"));
+  CHECK(fault(check_policy<Closed>(), "twenty training steps"));
+}
+
+TEST_CASE("gates: slopes at 0, where a closed token may stand") {
+  const auto slope = [](const auto& gate) { return gate.df(0.0, gate.f(0.0)); };
+  CHECK(slope(gate::Relu{}) == 0);
+  CHECK(slope(gate::JumpRelu{}) == 0);
+  CHECK(slope(gate::Elu{}) == 1);
+  CHECK(slope(gate::Softplus{}) == 0.5);
+  CHECK(slope(gate::Sigmoid{}) == 0.25);
+  CHECK(slope(gate::HardSigmoid{}) == Approx(1.0 / 6));
+  CHECK(gate::HardSigmoid{}.df(-3.5, 0.0) == 0);
+}

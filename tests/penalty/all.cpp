@@ -1,0 +1,135 @@
+// Every penalty: what each policy must pass, values and gradients against PyTorch, slopes where nothing is left of the residue.
+#include "neutra/penalty/all.hpp"
+
+#include "neutra/gate/open.hpp"
+
+#include "neutra/testing/check_policy.hpp"
+
+#include "tests/cases/message.hpp"
+#include "tests/catch.hpp"
+#include "tests/golden_policies.hpp"
+
+using namespace neutra;
+using testing::check_policy;
+using testing::Faults;
+
+namespace {
+
+constexpr double unset = std::numeric_limits<double>::quiet_NaN();
+
+/// Sum over the six golden tokens and its gradient, by backend D.
+template <Backend D, RowFunction P> void check_golden(const P& penalty, const std::string& name) {
+  CAPTURE(name);
+  const auto r = golden("policy.r"), y = golden("policy.y");
+  const auto value = golden("policy.penalty." + name + ".value"), gradient = golden("policy.penalty." + name + ".gradient");
+  REQUIRE(r.size() == 48);
+  std::vector<double> dr(48, unset);
+  Tape<double, D> tape;
+  tape.start();
+  const auto loss = residue_penalty(penalty, tape.input({r.data(), {6, 8}}, dr.data()), tape.input({y.data(), {6, 8}}), Counted<double>{}, 1.0);
+  CHECK(loss.item() == Approx(value[0]).epsilon(1e-14));
+  tape.backward(loss);
+  CHECK(testing::relative_difference(dr, gradient) < 1e-14);
+}
+
+struct WrongFactor : penalty::L2 {
+  template <class S> RowSlopes<S> df(RowSums<S> t) const { return {S(0), S(2) / t.channels}; }
+};
+struct InfiniteSlope : penalty::GroupLasso {
+  template <class S> RowSlopes<S> df(RowSums<S> t) const { return {S(0), S(0.5) / std::sqrt(t.square * t.channels)}; }
+};
+struct WrongByLogit : penalty::DomainCrossEntropy {
+  template <class V> V ds(V, V s, V) const { return math::sigmoid(s); }
+};
+struct OverflowingLogit : penalty::DomainCrossEntropy {
+  template <class V> V f(V, V s, V label) const { return math::log(V(1) + math::exp(s)) - label * s; }
+};
+
+bool has(const Faults& faults, std::string_view part) {
+  return std::any_of(faults.begin(), faults.end(), [&](const std::string& text) { return text.find(part) != std::string::npos; });
+}
+
+}  // namespace
+
+TEST_CASE("penalties: every one of the list is right as a function, finite everywhere, and lets a model learn") {
+  for_each_type(penalty::All{}, []<class P>() {
+    CAPTURE(P::name);
+    CHECK(check_policy<P>() == Faults{});
+  });
+}
+
+TEMPLATE_TEST_CASE("penalties: values and gradients are PyTorch's", "", Cpu, ScalarCpu) {
+  check_golden<TestType>(penalty::L1{}, "l1");
+  check_golden<TestType>(penalty::L2{}, "l2");
+  check_golden<TestType>(penalty::GroupLasso{}, "group_lasso");
+  check_golden<TestType>(penalty::Hoyer{}, "hoyer");
+  check_golden<TestType>(penalty::Relative{}, "relative");
+  const auto s = golden("policy.s"), label = golden("policy.label");
+  const auto value = golden("policy.penalty.domain_cross_entropy.value"), gradient = golden("policy.penalty.domain_cross_entropy.gradient");
+  std::vector<double> ds(6, unset);
+  Tape<double, TestType> tape;
+  tape.start();
+  const auto logits = tape.input({s.data(), {6, 1}}, ds.data());
+  const auto loss = gate_penalty(penalty::DomainCrossEntropy{}, logits, logits, Counted<double>{nullptr, label.data(), nullptr}, 1.0);
+  CHECK(loss.item() == Approx(value[0]).epsilon(1e-14));
+  tape.backward(loss);
+  CHECK(testing::relative_difference(ds, gradient) < 1e-14);
+}
+
+TEST_CASE("penalties: |g| counts gates of either sign, and the mean of a token's channels") {
+  const std::vector<double> g{-2, 3, 0, -5};
+  std::vector<double> dg(4, unset);
+  Tape<double, Cpu> tape;
+  tape.start();
+  const auto gates = tape.input({g.data(), {2, 2}}, dg.data());
+  const auto loss = gate_penalty(penalty::GateL1{}, gates, tape.input({g.data(), {2, 2}}), Counted<double>{}, 1.0);
+  CHECK(loss.item() == 5);
+  tape.backward(loss);
+  CHECK(dg == std::vector<double>{-0.5, 0.5, 0, -0.5});
+}
+
+TEST_CASE("penalties: the slope at r = 0 is 0") {
+  const std::vector<float> zero(16, 0), y(16, 1.5f);
+  for_each_type(penalty::All{}, [&]<class P>() {
+    if constexpr (RowFunction<P>) {
+      CAPTURE(P::name);
+      std::vector<float> dr(16, 7);
+      Tape<float, Cpu> tape;
+      tape.start();
+      const auto loss = residue_penalty(P{}, tape.input({zero.data(), {2, 8}}, dr.data()), tape.input({y.data(), {2, 8}}), Counted<float>{}, 1.0f);
+      CHECK(loss.item() == 0);
+      tape.backward(loss);
+      CHECK(dr == zero);
+    }
+  });
+}
+
+TEST_CASE("penalties: only the domain classifier counts both domains; those that read the gate refuse an open one") {
+  for_each_type(penalty::All{}, []<class P>() {
+    CAPTURE(P::name);
+    const bool reads_gate = std::same_as<P, penalty::GateL1> || std::same_as<P, penalty::DomainCrossEntropy>;
+    CHECK((P::counts == penalty::Counts::both) == std::same_as<P, penalty::DomainCrossEntropy>);
+    CHECK(penalty::traits(P{}).reads_gate == reads_gate);
+    testing::AnyResidue<float> residue{.gate = gate::Open{}, .body = body::GatedUnit{}, .penalty = P{}, .init = init::He{}, .width = 2};
+    const std::string said = message([&] { nn::Transformer<testing::AnyResidue<float>, float, Cpu>(testing::tiny_backbone<float>(), residue, 1); });
+    CHECK(said == (reads_gate ? concat("residue: the penalty ", P::name, " reads the gate, but the gate is open; choose a gate or another penalty")
+                              : "no Error"));
+  });
+}
+
+TEST_CASE("penalties: each broken promise is named") {
+  CHECK(has(check_policy<WrongFactor>(), "differs from central differences"));
+  CHECK(has(check_policy<InfiniteSlope>(), "not finite where the residue's elements are 0"));
+  CHECK(has(check_policy<WrongByLogit>(), "differs from central differences"));
+  CHECK(has(check_policy<OverflowingLogit>(), "not finite"));
+}
+
+// Both norms are below 1e-19 only where the FFN writes next to nothing; the product of their roots then leaves the range of float.
+TEST_CASE("penalties: a tiny residue beside a tiny output has a finite slope", "[!shouldfail]") {
+  for_each_type(penalty::All{}, []<class P>() {
+    if constexpr (RowFunction<P>) {
+      CAPTURE(P::name);
+      CHECK(testing::detail::finite_for_rows<float>(P{}, 1e-21, 1e-21));
+    }
+  });
+}
