@@ -1,0 +1,20 @@
+// expect: neutra: this Gate cannot be copied; keep only plain values in it, kernels take it by value
+#include "neutra/adapter/residue.hpp"
+
+struct Right {
+  static constexpr std::string_view name = "right";
+  template <class V> V f(V s) const { return s; }
+  template <class V> V df(V, V) const { return V(1); }
+};
+neutra::adapter::Residue<Right> right;
+
+#ifdef NEUTRA_REJECT
+struct Wrong {
+  static constexpr std::string_view name = "wrong";
+  template <class V> V f(V s) const { return s; }
+  template <class V> V df(V, V) const { return V(1); }
+  Wrong() = default;
+  Wrong(const Wrong&) = delete;
+};
+neutra::adapter::Residue<Wrong> wrong;
+#endif
