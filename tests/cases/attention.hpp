@@ -16,8 +16,8 @@ struct Attention {
 
   /// Lengths around the tile of 64 rows; one, two and three query heads to a key/value head.
   static std::vector<Attention> all() {
-    return {{{0, 3, 2, 1, 4}},  {{2, 0, 2, 1, 4}},   {{1, 1, 1, 1, 1}},  {{2, 1, 4, 2, 3}},  {{1, 63, 2, 1, 3}},   {{1, 64, 1, 1, 4}},
-            {{1, 65, 2, 2, 3}}, {{1, 130, 3, 1, 2}}, {{3, 5, 6, 2, 17}}, {{2, 65, 4, 2, 8}}, {{1, 9, 2, 1, 4}, 30}};
+    return {{{0, 3, 2, 1, 4}},  {{2, 0, 2, 1, 4}},   {{1, 1, 1, 1, 1}}, {{2, 1, 4, 2, 3}},   {{1, 63, 2, 1, 3}},   {{1, 64, 1, 1, 4}},
+            {{1, 65, 2, 1, 2}}, {{1, 130, 1, 1, 2}}, {{3, 5, 6, 2, 5}}, {{2, 65, 4, 2, 17}}, {{1, 9, 2, 1, 4}, 30}};
   }
   std::string label() const { return concat(z.sequences, "x", z.length, " heads ", z.heads, "/", z.kv_heads, " width ", z.width, " scale ", scale); }
   /// Central differences need a softmax that is not a step.

@@ -122,7 +122,7 @@ template <class Case> void check_case(const Case& c) {
   check_equal(evaluate<double, Dirty<ScalarCpu>>(c), simd, fine);
   check_equal(evaluate<float, Dirty<Cpu>>(c), simd, coarse);
   check_equal(evaluate<float, Dirty<ScalarCpu>>(c), simd, coarse);
-  constexpr Index affordable = 2000;  // two forward passes an element
+  constexpr Index affordable = 1000;  // two forward passes an element
   if (elements > affordable) return;
   if constexpr (requires { c.smooth(); }) {
     if (!c.smooth()) return;

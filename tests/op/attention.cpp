@@ -22,7 +22,7 @@ TEST_CASE("attention: gradients for the query alone, for keys or values alone, w
 }
 
 TEST_CASE("attention: one value in several places gets every contribution") {
-  const AttentionSizes z{2, 66, 2, 2, 2};
+  const AttentionSizes z{1, 66, 2, 2, 2};
   using Vars = std::vector<Var<double, Dirty<Cpu>>>;
   using Tapes = Tape<double, Dirty<Cpu>>;
   const std::function<Var<double, Dirty<Cpu>>(Tapes&, Vars&)> shared[] = {
@@ -31,8 +31,8 @@ TEST_CASE("attention: one value in several places gets every contribution") {
   for (std::size_t which = 0; which < 4; ++which) {
     CAPTURE(which);
     std::vector<Tensor<double, Dirty<Cpu>>> inputs;
-    inputs.push_back(numbers<double, Dirty<Cpu>>({132, 4}, "a"));
-    if (which > 0) inputs.push_back(numbers<double, Dirty<Cpu>>({132, 4}, "b"));
+    inputs.push_back(numbers<double, Dirty<Cpu>>({66, 4}, "a"));
+    if (which > 0) inputs.push_back(numbers<double, Dirty<Cpu>>({66, 4}, "b"));
     CHECK(testing::gradient_error<Dirty<Cpu>>(inputs, shared[which]) < 1e-7);
   }
 }

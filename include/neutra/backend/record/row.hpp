@@ -6,6 +6,7 @@
 #include "neutra/core/view.hpp"
 
 #include <concepts>
+#include <type_traits>
 
 namespace neutra::inline NEUTRA_ABI {
 namespace record {
