@@ -100,6 +100,14 @@ class Transformer {
     return linear(hidden(tokens, pass), head(tape));
   }
 
+  /// Scores of what follows one sequence, (1, V): logits() of its last position alone.
+  Var<S, D> next_logits(Tape<S, D>& tape, std::span<const std::int32_t> sequence) {
+    Pass<S, D> pass{.tape = tape};
+    const auto length = static_cast<Index>(sequence.size());
+    const View<const S> h = hidden({1, length, sequence}, pass).value();
+    return linear(tape.input(View<const S>(h.row(length - 1), {1, h.cols()})), head(tape));
+  }
+
  private:
   Var<S, D> head(Tape<S, D>& tape) { return Weights<S, D>{*backbone_, thawed_.empty() ? nullptr : &thawed_}.on(tape, Slot::head, 0); }
 

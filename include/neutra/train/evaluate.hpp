@@ -1,0 +1,55 @@
+/// The program `evaluate`: bits per byte of a text under a model.
+#pragma once
+
+#include "neutra/train/load.hpp"
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+namespace detail {
+
+/// What both evaluate and generate are told of the model.
+struct ModelOptions {
+  Path model, adapter;
+  Index threads = 0;
+
+  void add_to(CLI::App& app) {
+    app.add_option("--model", model, "a Hugging Face llama folder")->required();
+    app.add_option("--adapter", adapter, "an adapter made for it: NAME.safetensors");
+    app.add_option("--threads", threads, "0: all of the machine")->check(CLI::Range(Index{0}, Index{4096}));
+  }
+};
+
+}  // namespace detail
+
+/// main() of evaluate; a user's own policies are named as in extend_main.
+template <class Gates = gate::All, class... Own>
+int evaluate_main(int argc, const char* const* argv) {
+  StopOnSignal signals;
+  return run_program("evaluate", [&] {
+    CLI::App app("Bits per byte of a text under a model, with or without an adapter.", "evaluate");
+    detail::ModelOptions options;
+    options.add_to(app);
+    std::vector<Path> files;
+    Index sequence = 0, batch = 16;
+    bool json = false;
+    app.add_option("--text", files, "text to predict; one file or several")->required();
+    app.add_option("--sequence", sequence, "tokens of a window; 0: the model's context")->check(CLI::NonNegativeNumber);
+    app.add_option("--batch", batch, "windows at a time")->check(CLI::PositiveNumber)->capture_default_str();
+    app.add_flag("--json", json, "one JSON object instead of a line");
+    parse_command_line(app, argc, argv);
+    set_threads(options.threads);
+    const data::Text text = data::read_texts(files);
+    const LoadedModel loaded = load_model(options.model, options.adapter, Registry::with<Gates, Own...>());
+    const Index context = loaded.model->config().context, length = sequence > 0 ? sequence : context;
+    require(length <= context, "--sequence must not exceed the model's context of ", context, ", got ", length);
+    Tape<float, Cpu> tape;
+    const EvaluationText parts{data::Windows(*loaded.tokenizer, text.bytes, length), static_cast<Index>(text.bytes.size())};
+    const Evaluation result = evaluate(*loaded.model, tape, parts, data::Domain::target, batch, nullptr, {}, signals.token());
+    if (json)
+      std::printf("%s\n", io::Json({{"tokens", result.tokens}, {"nats_per_token", result.nats_per_token()}, {"bits_per_byte", result.bits_per_byte()}}).dump().c_str());
+    else
+      std::printf("%lld tokens, %.4f nats per token, %.4f bits per byte\n", static_cast<long long>(result.tokens), result.nats_per_token(), result.bits_per_byte());
+  });
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::train
