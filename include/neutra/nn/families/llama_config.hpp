@@ -4,8 +4,8 @@
 #include "neutra/io/json.hpp"
 #include "neutra/nn/config.hpp"
 
-#include <cmath>
 #include <string>
+#include <string_view>
 
 namespace neutra::inline NEUTRA_ABI::nn {
 
