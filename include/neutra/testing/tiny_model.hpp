@@ -31,6 +31,8 @@ template <Scalar S, Backend D = Cpu> std::shared_ptr<const nn::Backbone<S, D>> t
     for (Index i = 0; i < drawn.size(); ++i) drawn.data()[i] = static_cast<S>(static_cast<float>(drawn.data()[i]));
     for (Index i = 0; shape.rank() == 1 && i < drawn.size(); ++i) drawn.data()[i] = S(1) + drawn.data()[i] / S(4);
     for (Index n = 0; slot == nn::Slot::embedding && n < shape.rows(); ++n) drawn.data()[n * shape.cols()] = S(4);
+    for (Index c = 0; (slot == nn::Slot::o || slot == nn::Slot::down) && c < shape.cols(); ++c)
+      drawn.data()[c] /= S(8);  // blocks leave that channel nearly as it is
     Tensor<S, D> weight(shape);
     D::template upload<S>(std::span<const S>(drawn.data(), static_cast<std::size_t>(drawn.size())), weight.data());
     return weight;
