@@ -132,6 +132,9 @@ inline Options parse_options(int argc, const char* const* argv) {
   if (!alphas.empty()) o.alphas = numbers_of(alphas, "alpha");
   if (!sites.empty()) o.lora_sites = Registry::sites(sites);
   detail::add_rates(rates, o.rates);
+  if (!o.model.empty())
+    for (const char* option : {"--pretrain-steps", "--dim", "--layers", "--heads", "--kv-heads", "--ffn", "--vocab", "--pretrain-lr", "--tokenizer", "--tied"})
+      require(app.get_option(option)->count() == 0, option, " is for a model that is pretrained here and contradicts --model; leave one of them out");
   if (o.quick)
     for (const auto& [option, value, quick] : {std::tuple{pretrain_steps, &o.pretrain_steps, Index{60}}, {dim, &o.dim, 32}, {layers, &o.layers, 2}, {heads, &o.heads, 2},
                                                {vocabulary, &o.vocabulary, 512}, {steps, &o.steps, 40}, {batch, &o.batch, 8}, {sequence, &o.sequence, 32}})

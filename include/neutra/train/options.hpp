@@ -3,7 +3,9 @@
 
 #include "neutra/adapter/sizes.hpp"
 #include "neutra/core/error.hpp"
+#include "neutra/train/nearest.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -77,7 +79,18 @@ inline void check_not_negative(double value, std::string_view name) {
   require(value >= 0 && std::isfinite(value), "--", name, " must not be negative, got ", value);
 }
 inline void check_count(Index value, std::string_view name) {
-  require(value > 0 && value <= (Index{1} << 40), "--", name, " must be a whole number from 1 up, got ", value);
+  require(value > 0 && value <= (Index{1} << 31), "--", name, " must be a whole number between 1 and 2^31, got ", value);
+}
+inline void check_method(const std::string& method, std::string_view option) {
+  static const std::vector<std::string> known = {"neutral", "adapter", "lora", "finetune"};
+  require(std::find(known.begin(), known.end(), method) != known.end(), "--", option, ": there is no method '", method, "'", suggestion(method, known),
+          "; known: ", listed(known));
+}
+/// A value given twice would be one run counted as two.
+template <class T> void check_different(std::vector<T> values, std::string_view option) {
+  std::sort(values.begin(), values.end());
+  const auto twice = std::adjacent_find(values.begin(), values.end());
+  require(twice == values.end(), "--", option, " must not name anything twice, got ", twice == values.end() ? T() : *twice, " again");
 }
 
 }  // namespace detail
@@ -95,18 +108,28 @@ inline void Options::check() const {
       check_count(value, name);
   require(batch % accumulate == 0, "--accumulate must divide --batch (", batch, "), got ", accumulate);
   require(share >= 0 && share <= 1, "--share must lie in [0, 1], got ", share, "; the paper uses 0.1");
+  require(batch * sequence <= Index{1} << 31, "--batch times --sequence must be at most 2^31 tokens, got ", batch, " x ", sequence);
   check_positive(capacity, "capacity");
   check_positive(pretrain_lr, "pretrain-lr");
   check_not_negative(weight_decay, "weight-decay");
   check_not_negative(clip, "clip");
   require(!alphas.empty(), "--alpha needs at least one value");
   for (const double alpha : alphas) check_not_negative(alpha, "alpha");
+  check_different(alphas, "alpha");
   for (const auto& [method, values] : rates) {
+    if (!method.empty()) check_method(method, "lr");
     require(!values.empty(), "--lr needs at least one value");
     for (const double rate : values) check_positive(rate, "lr");
+    check_different(values, "lr");
   }
   require(warmup <= steps, "--warmup must not be longer than the run of ", steps, " steps, got ", warmup);
+  require(!model.empty() || warmup <= pretrain_steps, "--warmup must not be longer than the pretraining of ", pretrain_steps, " steps, got ", warmup);
   require(!methods.empty(), "--methods needs at least one of neutral, adapter, lora, finetune");
+  for (const std::string& method : methods) check_method(method, "methods");
+  check_different(methods, "methods");
+  const auto compared = [&](const char* method) { return std::find(methods.begin(), methods.end(), method) != methods.end(); };
+  require(alphas.size() < 2 || !compared("neutral") || compared("adapter"),
+          "--alpha with several values needs --methods adapter beside neutral: the choice looks at what the vanilla adapter learns");
   require(threads >= 0 && threads <= 4096, "--threads must be between 1 and 4096 (0: all of the machine), got ", threads);
 }
 
