@@ -5,11 +5,23 @@
 #include "neutra/backend/cpu/cpu.hpp"
 #include "neutra/io/json.hpp"
 #include "neutra/io/safetensors.hpp"
+#include "neutra/io/sha256.hpp"
+
+#include <charconv>
 
 namespace neutra::inline NEUTRA_ABI::train {
 
 /// The format's name and version.
 inline constexpr std::string_view checkpoint_schema = "neutra.checkpoint/1";
+
+namespace detail {
+
+/// SHA-256 over the values of a checkpoint in the parameters' order: safetensors has no sum of its own, and one bit is another run.
+inline void add_values(io::Sha256& sum, View<const float> values) {
+  sum.update({reinterpret_cast<const char*>(values.data), static_cast<std::size_t>(values.size()) * sizeof(float)});
+}
+
+}  // namespace detail
 
 /// Replaces a checkpoint. `identity` says which run it is of (options, texts, base, binary): load refuses any other.
 inline void save_checkpoint(const std::filesystem::path& path, const std::vector<Parameter<float, Cpu>*>& parameters, Index steps, const io::Json& identity) {
@@ -19,7 +31,10 @@ inline void save_checkpoint(const std::filesystem::path& path, const std::vector
     tensors.push_back({p->name + ".mean", p->mean.view()});
     tensors.push_back({p->name + ".variance", p->variance.view()});
   }
-  io::write_safetensors(path, tensors, {{"schema", std::string(checkpoint_schema)}, {"steps", std::to_string(steps)}, {"identity", identity.dump()}});
+  io::Sha256 sum;
+  for (const auto& tensor : tensors) detail::add_values(sum, tensor.view);
+  io::write_safetensors(path, tensors,
+                        {{"schema", std::string(checkpoint_schema)}, {"steps", std::to_string(steps)}, {"identity", identity.dump()}, {"sha256", sum.hex()}});
 }
 
 /// Fills the parameters and returns the number of steps done. Nothing is changed unless everything fits.
@@ -38,11 +53,14 @@ inline Index load_checkpoint(const std::filesystem::path& path, const std::vecto
             written.contains(key) ? written[key].dump() : "(nothing)", ", this one has ", value.dump(), "; use the same options, or another --out");
   require(file.entries().size() == 3 * parameters.size(), path.string(), ": must hold ", 3 * parameters.size(), " tensors, got ", file.entries().size());
   std::vector<Tensor<float>> values;
+  io::Sha256 sum;
   for (const auto* p : parameters)
     for (const auto* suffix : {"", ".mean", ".variance"}) {
       values.push_back(file.read<float>(p->name + suffix));
       require(values.back().shape() == p->value.shape(), path.string(), ": ", p->name, suffix, " must be ", p->value.shape(), ", got ", values.back().shape());
+      detail::add_values(sum, values.back().view());
     }
+  require(note("sha256") == sum.hex(), path.string(), ": its values are not those that were saved; the file is damaged: delete it to start this run anew");
   Index steps = 0;
   const std::string digits = note("steps");
   const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), steps);
