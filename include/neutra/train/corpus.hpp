@@ -22,7 +22,10 @@ struct DomainText {
 
   static DomainText read(const std::vector<Path>& files, const std::vector<Path>& evaluation_files) {
     DomainText text;
-    if (files.empty()) return text;
+    if (files.empty()) {  // nothing to train on, but forgetting can still be measured
+      if (!evaluation_files.empty()) text.evaluation = data::read_texts(evaluation_files).bytes;
+      return text;
+    }
     text.bytes = data::read_texts(files).bytes;
     std::string_view rest = text.bytes;
     if (evaluation_files.empty()) {
@@ -37,11 +40,11 @@ struct DomainText {
   }
   /// Sets the views; called where the object has come to rest.
   void split() {
+    valid = evaluation;
     if (bytes.empty()) return;
     const auto parts = data::hold_out(bytes, 0.1);
     train = parts.train;
     choosing = parts.held;
-    valid = evaluation;
   }
 };
 

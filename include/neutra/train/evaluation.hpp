@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/data/windows.hpp"
+#include "neutra/train/stopped.hpp"
 #include "neutra/train/trainer.hpp"
 
 #include <functional>
@@ -25,14 +26,14 @@ struct Evaluation {
 };
 
 /// Predicts every token of the text exactly once, with context only from inside its window, the last short window included.
-/// `seen(tokens)` is called after each batch; `probe` counts gates where one is given. Error: stopped before the end.
+/// `seen(tokens)` is called after each batch; `probe` counts gates where one is given. Error: Stopped before the end.
 inline Evaluation evaluate(Model& model, Tape<float, Cpu>& tape, const EvaluationText& text, data::Domain domain, Index batch, adapter::Probe<float, Cpu>* probe = nullptr,
                            const std::function<void(Index)>& seen = {}, std::stop_token stop = {}) {
   Evaluation result{.bytes = text.bytes};
   data::Batch part;
   if (probe) probe->domain = static_cast<std::size_t>(domain);
   for (Index window = 0; window < text.windows.count();) {
-    require(!stop.stop_requested(), "evaluation: stopped after ", result.tokens, " of ", text.windows.tokens(), " tokens");
+    if (stop.stop_requested()) throw Stopped(concat("stopped in an evaluation, after ", result.tokens, " of ", text.windows.tokens(), " tokens"));
     const Index whole = text.windows.whole() - window;
     const Index count = whole > 0 ? std::min(batch, whole) : 1;
     text.windows.read(window, count, domain, part);

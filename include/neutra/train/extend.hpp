@@ -6,10 +6,11 @@
 
 namespace neutra::inline NEUTRA_ABI::train {
 
-/// The command line again, for the record.
+/// The command line again, for the record: as it was when the run began, without --resume.
 inline std::string command_of(int argc, const char* const* argv) {
   std::string command;
-  for (int i = 0; i < argc; ++i) command += concat(i ? " " : "", argv[i]);
+  for (int i = 0; i < argc; ++i)
+    if (std::string_view(argv[i]) != "--resume") command += concat(i ? " " : "", argv[i]);
   return command;
 }
 
@@ -22,10 +23,10 @@ int extend_main(int argc, const char* const* argv) {
     const Options options = parse_options(argc, argv);
     set_threads(options.threads);
     const Registry registry = Registry::with<Gates, Own...>();
-    Study study(options, {{"command", command_of(argc, argv)}, {"options", to_json(options)}}, registry, signals.token());
-    const Results& results = study.run();
+    const io::Json config = {{"command", command_of(argc, argv)}, {"options", to_json(options)}};
+    const Results results = Study(options, config, registry, signals.token()).run();  // its progress line is gone before the table comes
     std::printf("%s\nreport: %s\n", table(results).c_str(), (options.out / "report.html").c_str());
-  });
+  }, "; run the same command with --resume to continue");
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::train

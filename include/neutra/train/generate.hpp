@@ -50,6 +50,7 @@ int generate_main(int argc, const char* const* argv) {
       if (text.back() == loaded.model->config().eos) break;
     }
     std::printf("%s\n", loaded.tokenizer->decode(text).c_str());
+    if (signals.token().stop_requested()) throw Stopped("stopped before all tokens were made");
   });
 }
 

@@ -1,6 +1,7 @@
 /// One extension run of a study: what it is, and what came out.
 #pragma once
 
+#include "neutra/train/choice.hpp"
 #include "neutra/train/corpus.hpp"
 #include "neutra/train/numbers.hpp"
 #include "neutra/train/row.hpp"
@@ -17,14 +18,6 @@ struct Job {
 
   /// The name of its folder: "neutral-lr0.002-alpha0.1-seed1".
   std::string name() const { return concat(method, "-lr", lr, alpha > 0 || method == "neutral" ? concat("-alpha", alpha) : "", "-seed", seed); }
-};
-
-/// Bits per byte of both domains before and after, on one text.
-struct Scores {
-  BeforeAfter original, target;
-
-  double forgetting() const { return original.after - original.before; }
-  double learning() const { return target.before - target.after; }
 };
 
 /// A finished job: the row of the results (validation text), and, for the first seed, the scores on the choosing text, by which rates and alpha are chosen.
@@ -73,8 +66,7 @@ inline Adapter adapter_of(const std::string& method, const Options& options, con
   if (method == "adapter")
     return AnyResidue{.gate = gate::Open{}, .body = registry.bodies.find(options.body), .penalty = penalty::None{}, .init = init::He{},
                       .placement = Registry::placement(options.placement), .capacity = options.capacity};
-  const std::vector<std::string> known = {"neutral", "adapter", "lora", "finetune"};
-  require(method == "neutral", "--methods: there is no method '", method, "'", suggestion(method, known), "; known: ", listed(known));
+  detail::check_method(method, "methods");
   return AnyResidue{.gate = registry.gates.find(options.gate), .body = registry.bodies.find(options.body), .penalty = registry.penalties.find(options.penalty),
                     .init = registry.inits.find(options.init), .placement = Registry::placement(options.placement), .capacity = options.capacity};
 }

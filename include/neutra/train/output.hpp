@@ -10,29 +10,33 @@
 
 namespace neutra::inline NEUTRA_ABI::train {
 
-/// results.json and report.html; options.json (what the run was asked); backbone/ (a llama folder); runs/NAME/ (adapter or model, checkpoint, log, outcome).
+/// results.json and report.html; options.json (what the run was asked, and of which texts); backbone/ (a llama folder); runs/NAME/ (adapter or model, checkpoint, log, outcome).
 class Output {
  public:
-  /// A new folder, or an earlier run's with `resume`. Error: a folder that holds a run, without resume; other options than the earlier run's, by name;
-  /// a place that cannot be written.
-  Output(std::filesystem::path folder, const io::Json& options, bool resume) : folder_(std::move(folder)) {
-    const auto asked = folder_ / "options.json";
+  /// A new folder, or an earlier run's with `resume`; nothing is written yet. Error: a folder that holds a run, without resume; a place that is no folder.
+  Output(std::filesystem::path folder, bool resume) : folder_(std::move(folder)) {
+    std::error_code problem;
+    const bool holds_run = std::filesystem::exists(folder_ / "options.json", problem);
+    require(!problem, "--out ", folder_.string(), ": cannot be used (", problem.message(), "); name a folder you may write to");
+    require(!std::filesystem::exists(folder_) || std::filesystem::is_directory(folder_), "--out ", folder_.string(), ": is there and is no folder; name another place");
+    require(resume || !holds_run, "--out ", folder_.string(), ": holds a run already; add --resume to continue it, or name another folder");
+  }
+
+  /// From now on the folder, made if it is not there, holds the run that was asked; called when nothing can be wrong with it any more.
+  /// Error: an earlier run was asked otherwise, by the first key that differs; a place that cannot be written.
+  void claim(const io::Json& asked) const {
+    const auto path = folder_ / "options.json";
+    if (std::filesystem::exists(path)) {
+      const io::Json before = io::read_json(path);
+      for (const auto& [key, value] : asked.items())
+        require(before.contains(key) && before[key] == value, "--resume: the run in ", folder_.string(), " was started with ", key, " = ",
+                before.contains(key) ? before[key].dump() : "(nothing)", ", now it is ", value.dump(), "; use the same options and texts, or another --out");
+      return;
+    }
     std::error_code problem;
     std::filesystem::create_directories(folder_, problem);
     require(!problem, "--out ", folder_.string(), ": cannot be made (", problem.message(), "); name a folder you may write to");
-    if (std::filesystem::exists(asked)) {
-      require(resume, "--out ", folder_.string(), ": holds a run already; add --resume to continue it, or name another folder");
-      const io::Json before = io::read_json(asked);
-      for (const auto& [key, value] : options.items())
-        require(before.contains(key) && before[key] == value, "--resume: the run in ", folder_.string(), " was started with ", key, " = ",
-                before.contains(key) ? before[key].dump() : "(nothing)", ", now it is ", value.dump(), "; use the same options, or another --out");
-    }
-    options_ = options;
-  }
-
-  /// From now on the folder holds a run: called when there is something to continue.
-  void claim() const {
-    if (const auto asked = folder_ / "options.json"; !std::filesystem::exists(asked)) io::write_json(asked, options_);
+    io::write_json(path, asked);
   }
 
   const std::filesystem::path& folder() const { return folder_; }
@@ -48,7 +52,6 @@ class Output {
 
  private:
   std::filesystem::path folder_;
-  io::Json options_;
 };
 
 /// One JSON object per line. Opening it for step n keeps the lines of the steps before n: after a kill the log may be ahead of the checkpoint.

@@ -2,15 +2,18 @@
 #pragma once
 
 #include "neutra/train/command_line.hpp"
-#include "neutra/train/run.hpp"
+#include "neutra/train/stopped.hpp"
 
 #include <omp.h>
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <new>
 #include <stop_token>
+#include <string>
 #include <thread>
 
 namespace neutra::inline NEUTRA_ABI::train {
@@ -45,9 +48,15 @@ class StopOnSignal {
   std::thread waiter_;
 };
 
-/// Runs a program's body. Exit status: 0 done, 1 an error, told in one message, 130 stopped.
+/// Prints a message on one line, whatever the names and values in it hold.
+inline void print_message(const char* name, std::string text) {
+  std::replace_if(text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == 127; }, ' ');
+  std::fprintf(stderr, "%s: %s\n", name, text.c_str());
+}
+
+/// Runs a program's body. Exit status: 0 done, 1 an error, told in one line, 130 stopped; `stopped_hint` is what to do then.
 template <class Body>
-int run_program(const char* name, Body&& body) {
+int run_program(const char* name, Body&& body, const char* stopped_hint = "") {
   try {
     body();
     return 0;
@@ -55,12 +64,12 @@ int run_program(const char* name, Body&& body) {
     std::fputs(help.what(), stdout);
     return 0;
   } catch (const Stopped& stopped) {
-    std::fprintf(stderr, "%s: %s; run the same command with --resume to continue\n", name, stopped.what());
+    print_message(name, concat(stopped.what(), stopped_hint));
     return 130;
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "%s: out of memory; use a smaller model, batch or sequence\n", name);
+    print_message(name, "out of memory; use a smaller model, batch or sequence");
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: %s\n", name, error.what());
+    print_message(name, error.what());
   }
   return 1;
 }

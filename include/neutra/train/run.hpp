@@ -4,18 +4,13 @@
 #include "neutra/train/checkpoint.hpp"
 #include "neutra/train/output.hpp"
 #include "neutra/train/progress.hpp"
+#include "neutra/train/stopped.hpp"
 #include "neutra/train/trainer.hpp"
 
 #include <chrono>
 #include <stop_token>
 
 namespace neutra::inline NEUTRA_ABI::train {
-
-/// Thrown when a run was asked to stop: all is saved, and the message says how to go on.
-class Stopped : public Error {
- public:
-  using Error::Error;
-};
 
 /// What stands around a run.
 struct RunPlace {
@@ -26,7 +21,7 @@ struct RunPlace {
   double checkpoint_seconds = 60;
 };
 
-/// Steps until the schedule's end; a checkpoint about every minute and when stopped. Returns the seconds spent, those of earlier sessions included.
+/// Steps until the schedule's end; a checkpoint about every minute, when stopped, and at the end. Returns the seconds spent, those of earlier sessions included.
 /// `step_done` sees each report. Errors: Stopped after a stop request; a loss that is not finite, with the last checkpoint left whole.
 inline double run_training(Trainer& trainer, const RunPlace& place, const std::function<void(const StepReport&)>& step_done = {}) {
   const auto checkpoint = place.folder / "checkpoint.safetensors", clock = place.folder / "seconds.json";
@@ -37,12 +32,13 @@ inline double run_training(Trainer& trainer, const RunPlace& place, const std::f
     if (std::filesystem::exists(clock)) earlier = io::read_json(clock).value("seconds", 0.0);
     if (place.progress) place.progress->skip(trainer.steps_done());
   }
-  Log log(place.folder / "log.jsonl", trainer.steps_done());
+  const Index first = trainer.steps_done();
+  Log log(place.folder / "log.jsonl", first);
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return earlier + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
-  const auto save = [&] {
-    save_checkpoint(checkpoint, parameters, trainer.steps_done(), place.identity);
+  const auto save = [&] {  // the time first: a kill between the two must not leave steps that took none
     io::write_json(clock, {{"seconds", seconds()}});
+    save_checkpoint(checkpoint, parameters, trainer.steps_done(), place.identity);
   };
   double saved = seconds();
   while (!trainer.done()) {
@@ -59,6 +55,7 @@ inline double run_training(Trainer& trainer, const RunPlace& place, const std::f
       saved = seconds();
     }
   }
+  if (trainer.steps_done() > first) save();  // what follows, evaluation, may be stopped too
   return seconds();
 }
 

@@ -15,7 +15,7 @@ namespace neutra::inline NEUTRA_ABI::train {
 class Study {
  public:
   Study(const Options& options, const io::Json& config, const Registry& registry, std::stop_token stop)
-      : options_(options), registry_(registry), stop_(std::move(stop)), output_(options.out, config.at("options"), options.resume), corpus_(options), progress_(total_work()) {
+      : options_(options), registry_(registry), stop_(std::move(stop)), output_(options.out, options.resume), corpus_(options), progress_(total_work()) {
     results_.config = config;
     results_.text_sha256 = corpus_.hashes();
     for (const std::string& method : options.methods) adapter_of(method, options, registry);  // unknown names end the program before hours of work
@@ -28,6 +28,7 @@ class Study {
     std::vector<std::string> methods = options_.methods;  // the vanilla adapter first: the choice of alpha looks at it
     std::stable_partition(methods.begin(), methods.end(), [](const std::string& m) { return m == "adapter"; });
     for (const std::string& method : methods) extend_with(method);
+    write();
     return results_;
   }
 
@@ -39,6 +40,7 @@ class Study {
     const auto bytes = corpus_.original.choosing.size() + corpus_.original.valid.size() + corpus_.target.choosing.size() + corpus_.target.valid.size();
     return static_cast<double>(bytes) / 4 / 3;
   }
+  double pretraining_work() const { return static_cast<double>(options_.pretrain_steps) * step_work() * 1.3; }
   double total_work() const {
     double jobs = 0;
     for (const std::string& method : options_.methods) {
@@ -46,39 +48,69 @@ class Study {
       const double more_alphas = method == "neutral" && options_.alphas.size() > 1 ? static_cast<double>(options_.alphas.size() - 1) + more_seeds : 0;
       jobs += tried + more_seeds * (options_.whole_curve ? tried : 1) + more_alphas;
     }
-    const double pretraining = options_.model.empty() ? static_cast<double>(options_.pretrain_steps) * step_work() * 1.3 : 0;
-    return jobs * (static_cast<double>(options_.steps) * step_work() + evaluation_work()) + pretraining + evaluation_work();
+    return jobs * (static_cast<double>(options_.steps) * step_work() + evaluation_work()) + (options_.model.empty() ? pretraining_work() : 0) + evaluation_work();
   }
 
   // ---- backbone
 
+  /// Everything that can be wrong with what was asked is found before the folder is claimed, and before hours of pretraining.
   void prepare_backbone() {
-    const Path folder = options_.model.empty() ? output_.backbone() : options_.model;
-    const bool there = !options_.model.empty() || std::filesystem::exists(output_.folder() / "pretrain.json");
+    const bool given = !options_.model.empty(), there = given || std::filesystem::exists(output_.folder() / "pretrain.json");
+    const Path folder = given ? options_.model : output_.backbone();
+    if (given) load_backbone(folder);
     corpus_.encode(there ? tokenizer_of(folder) : new_tokenizer(options_, corpus_.original.train), options_.sequence);
-    output_.claim();
-    if (!there) pretrain();
-    if (options_.model.empty()) results_.config["pretraining"] = io::read_json(output_.folder() / "pretrain.json");
-    backbone_ = nn::load_llama<float, Cpu>(folder);
-    fingerprint_ = nn::fingerprint(*backbone_);
-    require(backbone_->config().vocabulary >= corpus_.tokenizer->vocab(), folder.string(), ": the tokenizer has ", corpus_.tokenizer->vocab(), " tokens, the model only ",
-            backbone_->config().vocabulary, "; use the tokenizer it was trained with");
-    require(options_.sequence <= backbone_->config().context, "--sequence must not exceed the model's context of ", backbone_->config().context, ", got ", options_.sequence);
+    const nn::Config config = given ? backbone_->config() : new_config();
+    check_fit(config);
+    output_.claim(asked());
+    if (given) return;
+    progress_.begin("pretraining", options_.pretrain_steps, pretraining_work());
+    if (there) progress_.skip(options_.pretrain_steps);
+    else pretrain(config);
+    results_.config["pretraining"] = io::read_json(output_.folder() / "pretrain.json");
+    load_backbone(folder);
+    check_fit(backbone_->config());
   }
 
-  void pretrain() {
+  void load_backbone(const Path& folder) {
+    backbone_ = nn::load_llama<float, Cpu>(folder);
+    fingerprint_ = nn::fingerprint(*backbone_);
+  }
+
+  nn::Config new_config() const {
     nn::Config config{.vocabulary = corpus_.tokenizer->vocab(), .dim = options_.dim, .ffn = options_.ffn_width(), .layers = options_.layers, .heads = options_.heads,
                       .kv_heads = options_.kv_heads, .context = options_.sequence, .norm_epsilon = 1e-5, .tied = options_.tied, .bos = corpus_.tokenizer->bos()};
     config.complete();
+    return config;
+  }
+
+  /// Error: a tokenizer, sequence or adapter that does not fit the model; a text shorter than one sequence.
+  void check_fit(const nn::Config& config) const {
+    require(config.vocabulary >= corpus_.tokenizer->vocab(), "--model: the tokenizer has ", corpus_.tokenizer->vocab(), " tokens, the model only ", config.vocabulary,
+            "; use the tokenizer it was trained with");
+    require(options_.sequence <= config.context, "--sequence must not exceed the model's context of ", config.context, ", got ", options_.sequence);
+    for (const std::string& method : options_.methods) adapter_of(method, options_, registry_).describe(config.sizes());
+    data::Mix(corpus_.train_original, corpus_.train_target, options_.share, 1);
+    if (options_.model.empty()) data::Mix(corpus_.train_original, {}, 1.0, 1);
+  }
+
+  /// What the folder is claimed for: the options, the texts and, where it is given, the model.
+  io::Json asked() const {
+    io::Json json = results_.config.at("options");
+    for (const auto& [role, digits] : results_.text_sha256) json["text " + role] = digits;
+    if (!options_.model.empty()) json["base"] = fingerprint_;
+    return json;
+  }
+
+  void pretrain(const nn::Config& config) {
     Model model(Backbone::random(config, 1), adapter::None{});
     model.thaw();
     const data::Mix mix(corpus_.train_original, {}, 1.0, 1);
     Trainer trainer(model, mix, training(options_.pretrain_lr, options_.pretrain_steps, 0));
-    progress_.begin("pretraining", options_.pretrain_steps, static_cast<double>(options_.pretrain_steps) * step_work() * 1.3);
     const RunPlace place{output_.run("pretrain"), identity({{"run", "pretrain"}}), &progress_, stop_};
     const double seconds = run_training(trainer, place);
     save_model(output_.backbone(), model);
     io::write_json(output_.folder() / "pretrain.json", pretraining_record(place.folder, seconds));
+    std::filesystem::remove(place.folder / "checkpoint.safetensors");  // the model is on disk now
   }
 
   /// Time, and how flat the loss had become: 1 - (mean of the last twentieth) / (mean of the twentieth before the last tenth).
@@ -115,8 +147,7 @@ class Study {
   /// 0 where there is no text of the domain.
   double score_text(Model& model, const EvaluationText& text, data::Domain domain, adapter::Probe<float, Cpu>* probe) {
     if (text.bytes == 0) return 0;
-    if (stop_.stop_requested()) throw Stopped("stopped between two runs; everything is saved");
-    return evaluate(model, evaluation_tape_, text, domain, options_.batch, probe, [&](Index tokens) { progress_.advance(tokens); }).bits_per_byte();
+    return evaluate(model, evaluation_tape_, text, domain, options_.batch, probe, [&](Index tokens) { progress_.advance(tokens); }, stop_).bits_per_byte();
   }
 
   // ---- extension
@@ -125,15 +156,15 @@ class Study {
   void extend_with(const std::string& method) {
     const bool neutral = method == "neutral";
     const double first_alpha = neutral ? options_.alphas.front() : 0;
-    std::vector<Outcome> tried;
-    for (const double lr : options_.rates_of(method)) tried.push_back(extend({method, lr, first_alpha, 1}));
-    const auto best = std::min_element(tried.begin(), tried.end(), [](const auto& a, const auto& b) { return a.choosing->target.after < b.choosing->target.after; });
-    const double lr = best->row.lr;
+    std::vector<Scores> tried;
+    for (const double rate : options_.rates_of(method)) tried.push_back(scores_of({method, rate, first_alpha, 1}));
+    const std::size_t best = choose_rate(tried);
+    const double lr = options_.rates_of(method)[best];
     results_.config["chosen_lr"][method] = lr;
-    if (method == "adapter") vanilla_learning_ = best->choosing->learning();
+    if (method == "adapter") vanilla_learning_ = tried[best].learning();
     std::vector<double> alphas = {first_alpha};
     if (neutral && options_.alphas.size() > 1) {
-      const double chosen = choose_alpha(*best, lr);
+      const double chosen = alpha_beside_vanilla(tried[best], lr);
       if (chosen != first_alpha) alphas.push_back(chosen);
     }
     for (const double alpha : alphas)
@@ -142,17 +173,20 @@ class Study {
           extend({method, rate, alpha, static_cast<std::uint64_t>(seed)});
   }
 
-  /// Of the alphas that learn within 1 % of the vanilla adapter the one that forgets least; if none does, the one that learns most.
-  double choose_alpha(const Outcome& first, double lr) {
-    require(vanilla_learning_.has_value(), "--alpha with several values needs --methods adapter beside neutral: the choice looks at what the vanilla adapter learns");
-    std::vector<Outcome> tried = {first};
-    for (std::size_t i = 1; i < options_.alphas.size(); ++i) tried.push_back(extend({"neutral", lr, options_.alphas[i], 1}));
-    const Outcome* chosen = nullptr;
-    for (const Outcome& outcome : tried)
-      if (outcome.choosing->learning() >= 0.99 * *vanilla_learning_ && (!chosen || outcome.choosing->forgetting() < chosen->choosing->forgetting())) chosen = &outcome;
-    if (!chosen) chosen = &*std::max_element(tried.begin(), tried.end(), [](const auto& a, const auto& b) { return a.choosing->learning() < b.choosing->learning(); });
-    results_.config["chosen_alpha"] = *chosen->row.alpha;
-    return *chosen->row.alpha;
+  /// Tries the other alphas at the chosen rate.
+  double alpha_beside_vanilla(const Scores& first, double lr) {
+    std::vector<Scores> tried = {first};
+    for (std::size_t i = 1; i < options_.alphas.size(); ++i) tried.push_back(scores_of({"neutral", lr, options_.alphas[i], 1}));
+    const double chosen = options_.alphas[choose_alpha(tried, vanilla_learning_.value())];
+    results_.config["chosen_alpha"] = chosen;
+    return chosen;
+  }
+
+  /// A job of the first seed, and what its choosing text says.
+  Scores scores_of(const Job& job) {
+    const Outcome outcome = extend(job);
+    require(outcome.choosing.has_value(), job.name(), ": its outcome.json must hold the scores of the choosing text; delete it and continue with --resume");
+    return *outcome.choosing;
   }
 
   /// One job: trained, or continued, or read if it was finished before.
@@ -161,6 +195,9 @@ class Study {
     progress_.begin(job.name(), options_.steps, static_cast<double>(options_.steps) * step_work());
     if (std::filesystem::exists(finished)) {
       progress_.skip(options_.steps);
+      progress_.begin("evaluating", 1, evaluation_work());
+      progress_.skip(1);
+      std::filesystem::remove(folder / "checkpoint.safetensors");  // where a kill came between the outcome and this
       return record(read_outcome(finished));
     }
     const Adapter adapter = adapter_of(job.method, options_, registry_);
@@ -180,7 +217,9 @@ class Study {
     io::write_json(finished, to_json(outcome));
     std::filesystem::remove(folder / "checkpoint.safetensors");  // outcome and weights are on disk now
     for (const std::string& warning : gate_warnings(row, job.name())) progress_.message(warning);
-    return record(outcome);
+    record(outcome);
+    write();
+    return outcome;
   }
 
   void measure(Model& model, Outcome& outcome) {
@@ -209,15 +248,19 @@ class Study {
     if (!tokenizer.empty()) io::write_file(folder / "tokenizer.model", tokenizer);
   }
 
-  /// Adds a row and writes results and report as they stand.
+  /// Adds a row.
   Outcome record(const Outcome& outcome) {
     results_.rows.push_back(outcome.row);
     if (outcome.choosing)
       results_.config["choosing"].push_back({{"method", outcome.row.method}, {"lr", outcome.row.lr}, {"alpha", outcome.row.alpha ? io::Json(*outcome.row.alpha) : io::Json()},
                                            {"seed", outcome.row.seed}, {"forgetting", outcome.choosing->forgetting()}, {"learning", outcome.choosing->learning()}});
+    return outcome;
+  }
+
+  /// Results and report as they stand; not for a row that is only read again, lest a resumed run take rows away for a while.
+  void write() const {
     write_results(output_.folder() / "results.json", results_);
     write_report(output_.folder() / "report.html", results_);
-    return outcome;
   }
 
   TrainingOptions training(double lr, Index steps, double alpha) const {
