@@ -1,0 +1,152 @@
+// What training an adapter does not do: no gradient of a frozen weight, nothing walked back below the lowest adapter.
+#include "neutra/adapter/lora.hpp"
+
+#include "tests/adapter/model.hpp"
+
+namespace {
+
+/// Notes the shapes of products, attention passes and the sizes of blocks.
+struct Watching : Cpu {
+  inline static std::vector<Shape> products;
+  inline static std::vector<std::size_t> blocks;
+  inline static int attention_walks = 0;
+  static void forget() {
+    products.clear();
+    blocks.clear();
+    attention_walks = 0;
+  }
+  static void* allocate(std::size_t bytes) {
+    blocks.push_back(bytes);
+    return Cpu::allocate(bytes);
+  }
+  template <Scalar S> static void product(Operand<S> a, Operand<S> b, Into<S> into, View<const S> addend = {}) {
+    products.push_back(into.view.shape);
+    Cpu::product(a, b, into, addend);
+  }
+  template <Scalar S> static void product(Operand<S> a, const Packed<S>& b, Into<S> into, View<const S> addend = {}) {
+    products.push_back(into.view.shape);
+    Cpu::product(a, b, into, addend);
+  }
+  template <Scalar S>
+  static void attention_backward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<const S> dout, S* lse, Into<S> dq,
+                                 Into<S> dk, Into<S> dv) {
+    ++attention_walks;
+    Cpu::attention_backward<S>(z, q, k, v, dout, lse, dq, dk, dv);
+  }
+};
+
+/// An adapter in the last layer alone.
+template <class A> struct LastLayer {
+  A adapter;
+  adapter::Description describe(const adapter::Sizes& sizes) const { return adapter.describe(sizes); }
+
+  template <Scalar S, Backend D> class Instance {
+   public:
+    Instance(const LastLayer& last, const adapter::Sizes& sizes, std::uint64_t seed) : layers_(sizes.layers), held_(last.adapter, sizes, seed) {}
+    std::vector<Parameter<S, D>*> parameters() {
+      auto all = held_.parameters();
+      std::erase_if(all, [&](const auto* p) { return !p->name.starts_with(concat("adapter.", layers_ - 1, ".")); });
+      return all;
+    }
+    Var<S, D> add(adapter::Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+      return layer + 1 == layers_ ? held_.add(site, layer, x, y, pass) : y;
+    }
+
+   private:
+    Index layers_;
+    typename A::template Instance<S, D> held_;
+  };
+};
+
+adapter::Lora lora_at(adapter::Site site) {
+  adapter::Lora lora;
+  lora.sites = {site};
+  lora.rank = 2;
+  return lora;
+}
+
+/// Attention passes walked back in a training step of a model of four layers.
+template <class A> int walks(const A& adapter, bool thaw = false) {
+  nn::Transformer<A, float, Watching> model(tiny_backbone<float, Watching>(testing::tiny_config(4)), adapter, 1);
+  if (thaw) model.thaw();
+  testing::fill_zero_parameters(model.parameters());
+  Watching::forget();
+  testing::numbers_of(model, TinyBatch(), 0.1f);
+  return Watching::attention_walks;
+}
+
+}  // namespace
+
+TEST_CASE("frozen: below the lowest adapter nothing is walked back") {
+  using adapter::Residue;
+  using adapter::Site;
+  const Residue<> beside_ffn{.width = 3}, beside_attention{.placement = Placement::attention, .width = 3};
+  CHECK(walks(LastLayer<Residue<>>{beside_ffn}) == 0);
+  CHECK(walks(LastLayer<Residue<>>{beside_attention}) == 0);
+  CHECK(walks(LastLayer<adapter::Lora>{lora_at(Site::down)}) == 0);
+  CHECK(walks(LastLayer<adapter::Lora>{lora_at(Site::o)}) == 0);
+  CHECK(walks(LastLayer<adapter::Lora>{lora_at(Site::v)}) == 1);
+  CHECK(walks(beside_ffn) == 3);
+  CHECK(walks(beside_attention) == 3);
+  CHECK(walks(lora_at(Site::q)) == 4);
+  CHECK(walks(adapter::None{}, true) == 4);
+}
+
+TEST_CASE("frozen: no product ends in the shape of a frozen weight, and no block has the size of one's gradient") {
+  // Sizes chosen so that no activation has the shape of a weight: 15 tokens, widths 12, 6, 22, vocabulary 1019.
+  nn::Config config = testing::tiny_config();
+  config.vocabulary = 1019;
+  config.ffn = 22;
+  const std::vector<Shape> weights{{12, 12}, {6, 12}, {22, 12}, {12, 22}, {1019, 12}};
+  const auto seen = [&](const auto& adapter, bool thaw) {
+    using A = std::remove_cvref_t<decltype(adapter)>;
+    nn::Transformer<A, float, Watching> model(tiny_backbone<float, Watching>(config), adapter, 1);
+    if (thaw) model.thaw();
+    testing::fill_zero_parameters(model.parameters());
+    const TinyBatch batch({0, 1, 0});
+    Tape<float, Watching> tape;
+    tape.start();
+    Watching::forget();
+    tape.backward(model.loss(tape, batch.tokens(), batch.counts()).total(0.1f));
+    Index products = 0;
+    for (const Shape& shape : weights) products += std::count(Watching::products.begin(), Watching::products.end(), shape);
+    const std::size_t gradient = (1019 * 12 * sizeof(float) + 63) / 64 * 64;  // of the embedding or the head
+    const Index blocks = std::count(Watching::blocks.begin(), Watching::blocks.end(), gradient);
+    return std::pair(products, blocks);
+  };
+  CHECK(seen(adapter::Residue<>{.width = 3}, false) == std::pair(Index{0}, Index{0}));
+  CHECK(seen(adapter::Residue<gate::Open, body::Bottleneck, penalty::None>{.width = 3}, false) == std::pair(Index{0}, Index{0}));
+  adapter::Lora lora;
+  lora.rank = 2;
+  CHECK(seen(lora, false) == std::pair(Index{0}, Index{0}));
+  const auto [products, blocks] = seen(adapter::None{}, true);
+  CHECK(products == 2 * 7 + 1);
+  CHECK(blocks > 0);
+}
+
+TEST_CASE("finetuning: every weight gets a finite gradient, not zero, the backbone stays as it was, and the start is its copy") {
+  const auto backbone = tiny_backbone<float>();
+  nn::Transformer<adapter::None, float, Cpu> model(backbone), bare(backbone);
+  model.thaw();
+  const TinyBatch batch;
+  Tape<float, Cpu> tape;
+  const auto logits = [&](auto& of) {
+    tape.start(false);
+    const auto value = of.logits(tape, batch.tokens()).value();
+    return std::vector<float>(value.data, value.data + value.size());
+  };
+  const auto before = logits(bare);
+  CHECK(logits(model) == before);
+  testing::numbers_of(model, batch, 0.0f);
+  REQUIRE(model.parameters().size() == 2 * 9 + 3);
+  for (const auto* parameter : model.parameters()) {
+    CAPTURE(parameter->name);
+    const auto *gradient = parameter->gradient.data(), *end = gradient + parameter->gradient.size();
+    CHECK(std::all_of(gradient, end, [](float x) { return std::isfinite(x); }));
+    CHECK(std::any_of(gradient, end, [](float x) { return x != 0; }));
+  }
+  const auto losses = testing::train_on(model, batch, 10);
+  CHECK(losses.back() < losses.front());
+  CHECK(logits(bare) == before);
+  CHECK(logits(model) != before);
+}

@@ -1,0 +1,81 @@
+// After the first step a training step (forward, backward, update) asks the system for no memory, however many tokens are open.
+#include "tests/adapter/model.hpp"
+#include "tests/allocations.hpp"
+
+namespace {
+
+/// Training steps of a model with skipping, on one batch a step; its gates can be forced open or closed between steps.
+struct Training {
+  explicit Training(const AnyResidue<float>& residue) : model(tiny_model<float>(residue)) { testing::fill_zero_parameters(model.parameters()); }
+  void step(const TinyBatch& batch, double rate = 1e-2) {
+    tape.start();
+    tape.backward(model.loss(tape, batch.tokens(), batch.counts()).total(0.1f));
+    adamw.step(rate, adamw.gradient_norm());
+  }
+  /// How often memory was asked for in a step.
+  std::size_t asked(const TinyBatch& batch, double rate = 1e-2) {
+    const auto before = allocations();
+    step(batch, rate);
+    return allocations() - before;
+  }
+  nn::Transformer<AnyResidue<float>, float, Cpu> model;
+  optim::AdamW<float, Cpu> adamw{model.parameters(), {}};
+  Tape<float, Cpu> tape;
+};
+
+void force(nn::Transformer<AnyResidue<float>, float, Cpu>& model, double share, const TinyBatch& batch) {
+  if (share == 0 || share == 1)
+    force_gates(model.parameters(), share == 1);
+  else
+    balance_gates(model, batch);
+}
+
+TinyBatch batch_of(std::uint64_t seed) { return TinyBatch({0, 1, 1, 0, 1, 0}, seed, 8); }
+
+}  // namespace
+
+TEST_CASE("allocation: none after the first step of training with skipping, on one thread and on two") {
+  if (!allocations_counted()) return;
+  const int threads = omp_get_max_threads();
+  const TinyBatch batch = batch_of(0);
+  for (const int wanted : {1, 2})
+    for_each_type(Types<penalty::L1, penalty::DomainCrossEntropy>{}, [&]<class P>() {
+      CAPTURE(wanted, P::name);
+      omp_set_num_threads(wanted);
+      Training training(residue_of<float>(gate::Relu{}, P{}));
+      balance_gates(training.model, batch);
+      const auto shares = open_shares(training.model, batch);
+      for (const double share : shares) CHECK((share > 0 && share < 1));
+      training.step(batch, 1e-6);
+      for (int step = 0; step < 5; ++step) CHECK(training.asked(batch, 1e-6) == 0);  // so slowly that no gate opens or closes
+    });
+  omp_set_num_threads(threads);
+}
+
+// Two causes: the panels of a product over the open tokens grow with their number, and a layer with all tokens open takes a path with fewer values.
+TEST_CASE("allocation: none when text changes, and with it how many tokens are open", "[!shouldfail]") {
+  if (!allocations_counted()) return;
+  const TinyBatch batch = batch_of(1);
+  Training changing(residue_of<float>(gate::Relu{}, penalty::L1{}));
+  balance_gates(changing.model, batch_of(0));
+  changing.step(batch_of(0));
+  for (std::uint64_t seed = 1; seed < 8; ++seed) {
+    const TinyBatch other = batch_of(seed);
+    CHECK(changing.asked(other) == 0);
+  }
+  for (const double share : {0.0, 1.0, 0.5}) {
+    CAPTURE(share);
+    Training training(residue_of<float>(gate::Relu{}, penalty::L1{}));
+    std::vector<std::vector<float>> weights;
+    for (const auto* p : training.model.parameters()) weights.emplace_back(p->value.data(), p->value.data() + p->value.size());
+    force(training.model, share, batch);
+    training.step(batch);
+    for (const double later : {0.5, 1.0, 0.0}) {
+      CAPTURE(later);
+      std::size_t at = 0;
+      for (auto* p : training.model.parameters()) std::copy(weights[at].begin(), weights[at].end(), p->value.data()), ++at;
+      force(training.model, later, batch);
+      CHECK(training.asked(batch) == 0);
+    }
+  }
+}
