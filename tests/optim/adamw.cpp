@@ -1,0 +1,162 @@
+// AdamW against a plain loop in double; clipping; schedules; every Error.
+#include "neutra/backend/cpu/cpu.hpp"
+
+#include "neutra/core/random.hpp"
+#include "neutra/optim/adamw.hpp"
+
+#include "tests/cases/message.hpp"
+#include "tests/catch.hpp"
+
+#include <limits>
+
+using namespace neutra;
+
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+/// The formula of the papers, element by element.
+struct Plain {
+  std::vector<double> w, m, v;
+  double decay;
+  Plain(std::vector<double> start, double weight_decay) : w(std::move(start)), m(w.size()), v(w.size()), decay(weight_decay) {}
+  void step(const std::vector<double>& g, const optim::AdamWOptions& o, double rate, double factor, int t) {
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      m[i] = o.beta1 * m[i] + (1 - o.beta1) * factor * g[i];
+      v[i] = o.beta2 * v[i] + (1 - o.beta2) * factor * g[i] * factor * g[i];
+      const double m_hat = m[i] / (1 - std::pow(o.beta1, t)), v_hat = v[i] / (1 - std::pow(o.beta2, t));
+      w[i] = w[i] - rate * decay * w[i] - rate * m_hat / (std::sqrt(v_hat) + o.epsilon);
+    }
+  }
+};
+
+template <Scalar S, Backend D> Parameter<S, D> parameter(const std::string& name, const Shape& shape) {
+  Parameter<S, D> made(name, Tensor<S, D>(shape));
+  const Philox random(3, name);
+  for (Index i = 0; i < shape.size(); ++i) made.value.data()[i] = static_cast<S>(random.normal(0, static_cast<std::uint64_t>(i)));
+  return made;
+}
+
+/// Gradients of step t: some steps large enough to be clipped, some not; returns them in double.
+template <Scalar S, Backend D> std::vector<double> set_gradient(Parameter<S, D>& p, std::uint64_t t) {
+  const Philox random(4, p.name);
+  std::vector<double> g(static_cast<std::size_t>(p.value.size()));
+  for (std::size_t i = 0; i < g.size(); ++i) {
+    p.gradient.data()[i] = static_cast<S>((t % 3 ? 1e-3 : 1.0) * random.normal(t, i));
+    g[i] = static_cast<double>(p.gradient.data()[i]);
+  }
+  p.has_gradient = true;
+  return g;
+}
+
+template <Scalar S, Backend D> double fifty_steps(const optim::AdamWOptions& options) {
+  // 5000 elements: two blocks of the update; a vector, which does not decay; a single number
+  std::vector<Parameter<S, D>> parameters;
+  parameters.push_back(parameter<S, D>("matrix", {100, 50}));
+  parameters.push_back(parameter<S, D>("norm", {37}));
+  parameters.push_back(parameter<S, D>("one", {1, 1}));
+  std::vector<Parameter<S, D>*> all;
+  std::vector<Plain> plain;
+  for (auto& p : parameters) {
+    all.push_back(&p);
+    plain.emplace_back(std::vector<double>(p.value.data(), p.value.data() + p.value.size()),
+                       p.value.shape().rank() == 2 ? options.weight_decay : 0.0);
+  }
+  optim::AdamW<S, D> adamw(all, options);
+  int clipped = 0;
+  double worst = 0;
+  for (int t = 1; t <= 50; ++t) {
+    std::vector<std::vector<double>> gradients;
+    double square = 0;
+    for (auto& p : parameters) gradients.push_back(set_gradient(p, static_cast<std::uint64_t>(t)));
+    for (const auto& g : gradients)
+      for (const double x : g) square += x * x;
+    const double norm = adamw.gradient_norm(), rate = 1e-2 / t;
+    CHECK(norm == Approx(std::sqrt(square)).epsilon(sizeof(S) == 4 ? 1e-6 : 1e-13));
+    const double factor = options.clip > 0 && norm > options.clip ? options.clip / std::sqrt(square) : 1;
+    clipped += factor < 1;
+    adamw.step(rate, norm);
+    for (std::size_t k = 0; k < plain.size(); ++k) plain[k].step(gradients[k], options, rate, factor, t);
+  }
+  CHECK(adamw.steps == 50);
+  CHECK((clipped > 0) == (options.clip > 0));
+  CHECK(clipped < 50);
+  for (std::size_t k = 0; k < plain.size(); ++k) {
+    CHECK_FALSE(parameters[k].has_gradient);
+    for (std::size_t i = 0; i < plain[k].w.size(); ++i) {
+      worst = std::max(worst, std::abs(static_cast<double>(parameters[k].value.data()[i]) - plain[k].w[i]));
+      worst = std::max(worst, std::abs(static_cast<double>(parameters[k].mean.data()[i]) - plain[k].m[i]));
+      worst = std::max(worst, std::abs(static_cast<double>(parameters[k].variance.data()[i]) - plain[k].v[i]));
+    }
+  }
+  return worst;
+}
+
+}  // namespace
+
+TEST_CASE("adamw: fifty steps are those of a plain loop, clipped or not, with decay or not") {
+  for (const double clip : {0.0, 1.0})
+    for (const double decay : {0.0, 0.1}) {
+      CAPTURE(clip, decay);
+      const optim::AdamWOptions options{.beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = decay, .clip = clip};
+      CHECK(fifty_steps<double, Cpu>(options) < 1e-13);
+      CHECK(fifty_steps<double, ScalarCpu>(options) < 1e-13);
+      CHECK(fifty_steps<float, Cpu>(options) < 1e-5);
+    }
+  CHECK(fifty_steps<double, Cpu>({.beta1 = 0, .beta2 = 0, .epsilon = 1e-3}) < 1e-13);
+}
+
+TEST_CASE("adamw: vectors do not decay, matrices do") {
+  auto matrix = parameter<double, Cpu>("m", {1, 5}), vector = parameter<double, Cpu>("v", {5});
+  const double m0 = matrix.value.data()[0], v0 = vector.value.data()[0];
+  optim::AdamW<double, Cpu> adamw({&matrix, &vector}, {.weight_decay = 0.5});
+  for (auto* p : {&matrix, &vector}) {
+    std::fill_n(p->gradient.data(), 5, 0.0);
+    p->has_gradient = true;
+  }
+  adamw.step(0.1, adamw.gradient_norm());
+  CHECK(matrix.value.data()[0] == Approx(m0 * 0.95).epsilon(1e-15));
+  CHECK(vector.value.data()[0] == v0);
+}
+
+TEST_CASE("adamw: a gradient that is missing or not finite is an Error, and nothing has changed") {
+  auto a = parameter<float, Cpu>("a", {3}), b = parameter<float, Cpu>("adapter.0.gate", {3});
+  optim::AdamW<float, Cpu> adamw({&a, &b}, {});
+  set_gradient(a, 1);
+  CHECK(message([&] { adamw.gradient_norm(); }) ==
+        "optimizer: adapter.0.gate got no gradient in this step; it is not part of the loss, or backward was not called");
+  set_gradient(b, 1);
+  b.gradient.data()[2] = std::numeric_limits<float>::quiet_NaN();
+  const float before = a.value.data()[0];
+  const double norm = adamw.gradient_norm();
+  CHECK(message([&] { adamw.step(0.1, norm); }) == "adamw: the gradient is not finite at step 0; lower the learning rate");
+  b.gradient.data()[2] = -std::numeric_limits<float>::infinity();
+  CHECK_THROWS_AS(adamw.step(0.1, adamw.gradient_norm()), Error);
+  CHECK(a.value.data()[0] == before);
+  CHECK(adamw.steps == 0);
+  CHECK(a.has_gradient);
+}
+
+TEST_CASE("adamw: options that mean nothing are Errors") {
+  auto p = parameter<float, Cpu>("p", {3});
+  const auto said = [&](const optim::AdamWOptions& options) { return message([&] { optim::AdamW<float, Cpu>({&p}, options); }); };
+  CHECK(said({}) == "no Error");
+  CHECK(said({.beta1 = 0, .weight_decay = 0, .clip = 0}) == "no Error");
+  CHECK(said({.beta1 = 1}) == "adamw: betas must lie in [0, 1), got 1 and 0.95");
+  CHECK(said({.beta2 = -0.1}) == "adamw: betas must lie in [0, 1), got 0.9 and -0.1");
+  CHECK(said({.beta2 = std::nan("")}) == "adamw: betas must lie in [0, 1), got 0.9 and nan");
+  CHECK(said({.epsilon = 0}) == "adamw: epsilon must be positive, got 0");
+  CHECK(said({.epsilon = infinity}) == "adamw: epsilon must be positive, got inf");
+  CHECK(said({.weight_decay = -1}) == "adamw: weight decay must not be negative, got -1");
+  CHECK(said({.weight_decay = infinity}) == "adamw: weight decay must not be negative, got inf");
+  CHECK(said({.clip = -1}) == "adamw: the clipping norm must not be negative (0: no clipping), got -1");
+  CHECK(said({.clip = std::nan("")}) == "adamw: the clipping norm must not be negative (0: no clipping), got nan");
+  CHECK(message([&] { optim::AdamW<float, Cpu>({}, {}); }) == "adamw: there is nothing to train; thaw the model or give it an adapter");
+}
+
+TEST_CASE("adamw: a rate that is not finite is refused before it reaches the weights", "[!shouldfail]") {
+  auto p = parameter<float, Cpu>("p", {3});
+  optim::AdamW<float, Cpu> adamw({&p}, {});
+  set_gradient(p, 1);
+  CHECK_THROWS_AS(adamw.step(std::nan(""), adamw.gradient_norm()), Error);
+}
