@@ -86,13 +86,13 @@ struct Corpus {
     return all;
   }
 
-  /// Encodes every part; `length` tokens a window.
-  void encode(std::shared_ptr<const data::Tokenizer> chosen, Index length) {
+  /// Encodes every part; `length` tokens a window. The choosing texts only where something is chosen on them.
+  void encode(std::shared_ptr<const data::Tokenizer> chosen, Index length, bool with_choosing = true) {
     tokenizer = std::move(chosen);
     const auto windows = [&](std::string_view text) { return text.empty() ? data::Windows() : data::Windows(*tokenizer, text, length); };
     const auto evaluation = [&](std::string_view text) { return EvaluationText{windows(text), static_cast<Index>(text.size())}; };
     train_original = windows(original.train), train_target = windows(target.train);
-    choosing_original = evaluation(original.choosing), choosing_target = evaluation(target.choosing);
+    if (with_choosing) choosing_original = evaluation(original.choosing), choosing_target = evaluation(target.choosing);
     valid_original = evaluation(original.valid), valid_target = evaluation(target.valid);
   }
 };

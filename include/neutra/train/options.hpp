@@ -64,6 +64,12 @@ struct Options {
     const auto own = rates.find(method);
     return own != rates.end() ? own->second : rates.at("");
   }
+  /// Whether anything is chosen on the choosing text: a rate among several, or alpha.
+  bool chooses() const {
+    for (const std::string& method : methods)
+      if (rates_of(method).size() > 1) return true;
+    return alphas.size() > 1;
+  }
   Index warmup_of(Index run_steps) const { return warmup >= 0 ? warmup : run_steps / 20; }
   Index ffn_width() const { return ffn > 0 ? ffn : (8 * dim / 3 + 31) / 32 * 32; }
 

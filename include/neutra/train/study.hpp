@@ -37,8 +37,8 @@ class Study {
 
   double step_work() const { return static_cast<double>(options_.batch * options_.sequence); }
   double evaluation_work() const {  // forward only, a third of a step; four bytes a token is near enough for a progress line
-    const auto bytes = corpus_.original.choosing.size() + corpus_.original.valid.size() + corpus_.target.choosing.size() + corpus_.target.valid.size();
-    return static_cast<double>(bytes) / 4 / 3;
+    const auto choosing = options_.chooses() ? corpus_.original.choosing.size() + corpus_.target.choosing.size() : 0;
+    return static_cast<double>(choosing + corpus_.original.valid.size() + corpus_.target.valid.size()) / 4 / 3;
   }
   double pretraining_work() const { return static_cast<double>(options_.pretrain_steps) * step_work() * 1.3; }
   double total_work() const {
@@ -58,7 +58,7 @@ class Study {
     const bool given = !options_.model.empty(), there = given || std::filesystem::exists(output_.folder() / "pretrain.json");
     const Path folder = given ? options_.model : output_.backbone();
     if (given) load_backbone(folder);
-    corpus_.encode(there ? tokenizer_of(folder) : new_tokenizer(options_, corpus_.original.train), options_.sequence);
+    corpus_.encode(there ? tokenizer_of(folder) : new_tokenizer(options_, corpus_.original.train), options_.sequence, options_.chooses());
     const nn::Config config = given ? backbone_->config() : new_config();
     check_fit(config);
     output_.claim(asked());
@@ -251,7 +251,7 @@ class Study {
   /// Adds a row.
   Outcome record(const Outcome& outcome) {
     results_.rows.push_back(outcome.row);
-    if (outcome.choosing)
+    if (outcome.choosing && options_.chooses())
       results_.config["choosing"].push_back({{"method", outcome.row.method}, {"lr", outcome.row.lr}, {"alpha", outcome.row.alpha ? io::Json(*outcome.row.alpha) : io::Json()},
                                            {"seed", outcome.row.seed}, {"forgetting", outcome.choosing->forgetting()}, {"learning", outcome.choosing->learning()}});
     return outcome;
