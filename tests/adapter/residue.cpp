@@ -1,0 +1,164 @@
+// Residues of every composition of policies: gradients of a whole model, its start, its capacity, its trainable parameters.
+#include "neutra/init/all.hpp"
+
+#include "tests/adapter/model.hpp"
+#include "tests/cases/message.hpp"
+
+namespace {
+
+constexpr Placement placements[] = {Placement::parallel, Placement::after, Placement::attention};
+
+template <class F> void for_each_composition(const F& f) {
+  for_each_type(gate::All{}, [&]<class G>() {
+    for (const Placement placement : placements)
+      for_each_type(Types<penalty::None, penalty::L1, penalty::Relative, penalty::GateL1, penalty::DomainCrossEntropy>{}, [&]<class P>() {
+        if constexpr (GateFunction<P> && std::same_as<G, gate::Open>)
+          return;
+        else
+          f(G{}, P{}, placement);
+      });
+  });
+}
+
+/// A model whose residues speak and whose gates are open for some tokens. Relative holds the output it joins constant, which differences do not:
+/// one layer then, where that output depends on nothing that trains.
+nn::Transformer<AnyResidue<double>, double, Cpu> checked_model(const AnyResidue<double>& residue) {
+  const Index layers = residue.penalty_traits().name == penalty::Relative::name ? 1 : 2;
+  nn::Transformer<AnyResidue<double>, double, Cpu> model(tiny_backbone<double>(testing::tiny_config(layers)), residue, 1);
+  testing::fill_zero_parameters(model.parameters());
+  balance_gates(model, TinyBatch({0, 1}, 3, 3));
+  return model;
+}
+
+/// A body of more matrices than a layer has room for.
+struct Seventeen {
+  static constexpr std::string_view name = "seventeen";
+  std::vector<body::Weight> weights(Index d, Index r) const {
+    std::vector<body::Weight> all;
+    for (int i = 0; i < 17; ++i) all.push_back({"w", {r, d}});
+    return all;
+  }
+  template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>>) const { return x; }
+};
+
+}  // namespace
+
+TEST_CASE("residue: the gradient of a whole model, for every gate, placement and kind of penalty") {
+  const TinyBatch batch({0, 1}, 3, 3);
+  for_each_composition([&](const auto& gate, const auto& penalty, Placement placement) {
+    CAPTURE(gate.name, penalty.name, adapter::placement_names[static_cast<std::size_t>(placement)]);
+    auto model = checked_model(residue_of<double>(gate, penalty, placement));
+    CHECK(model_gradient_error(model, batch) < 1e-7);
+  });
+}
+
+TEST_CASE("residue: the gradient of a whole model, for every body and penalty") {
+  const TinyBatch batch({0, 1}, 4, 3);
+  for_each_type(body::All{}, [&]<class B>() {
+    for_each_type(penalty::All{}, [&]<class P>() {
+      CAPTURE(B::name, P::name);
+      auto model = checked_model(residue_of<double>(gate::Relu{}, P{}, Placement::parallel, B{}));
+      CHECK(model_gradient_error(model, batch) < 1e-7);
+    });
+  });
+}
+
+TEST_CASE("residue: at the start the logits are the backbone's, bit by bit") {
+  const TinyBatch batch;
+  auto backbone = tiny_model<float>(adapter::None{});
+  Tape<float, Cpu> tape;
+  tape.start(false);
+  const auto bare = backbone.logits(tape, batch.tokens()).value();
+  const std::vector<double> expected(bare.data, bare.data + bare.size());
+  const auto check = [&](const auto& residue) {
+    auto model = tiny_model<float>(residue);
+    CHECK(testing::numbers_of(model, batch, 1.0f).logits == expected);
+  };
+  for_each_composition([&](const auto& gate, const auto& penalty, Placement placement) {
+    CAPTURE(gate.name, penalty.name, adapter::placement_names[static_cast<std::size_t>(placement)]);
+    check(residue_of<float>(gate, penalty, placement));
+    check(residue_of<float>(gate, penalty, placement, body::Bottleneck{}));
+  });
+}
+
+TEST_CASE("residue: every trainable parameter gets a finite gradient, not zero, within a few steps") {
+  const TinyBatch batch;
+  int dead = 0;
+  for_each_composition([&](const auto& gate, const auto& penalty, Placement placement) {
+    CAPTURE(gate.name, penalty.name, adapter::placement_names[static_cast<std::size_t>(placement)]);
+    auto model = tiny_model<float>(residue_of<float>(gate, penalty, placement));
+    balance_gates(model, batch);
+    testing::train_on(model, batch, 3, 1e-3);
+    testing::numbers_of(model, batch, 0.1f);
+    const auto shares = open_shares(model, batch);
+    for (const auto* parameter : model.parameters()) {
+      CAPTURE(parameter->name);
+      const auto* gradient = parameter->gradient.data();
+      const Index size = parameter->gradient.size();
+      CHECK(std::all_of(gradient, gradient + size, [](float x) { return std::isfinite(x); }));
+      const bool learns = std::any_of(gradient, gradient + size, [](float x) { return x != 0; });
+      const std::size_t layer = parameter->name.starts_with("adapter.0.") ? 0 : 1;
+      if (!learns && !shares.empty() && shares[layer] == 0)
+        dead += parameter->name.ends_with(".gate");  // closed for every token: nothing can be learned
+      else
+        CHECK(learns);
+    }
+  });
+  CHECK(dead <= 1);  // of 300 gates: a rectified one after the FFN that no weight could balance
+}
+
+TEST_CASE("residue: the capacity is met within 2 % or half a width, and what is said is what is there") {
+  for (const nn::Config& config :
+       {testing::tiny_config(), nn::Config{.vocabulary = 9, .dim = 48, .ffn = 100, .layers = 3, .heads = 4, .kv_heads = 2, .context = 4},
+        nn::Config{.vocabulary = 9, .dim = 192, .ffn = 512, .layers = 2, .heads = 6, .context = 4}}) {
+    nn::Config complete = config;
+    complete.complete();
+    const adapter::Sizes sizes = complete.sizes();
+    CAPTURE(sizes.dim);
+    const auto check = [&](const auto& gate, const auto& body) {
+      for (const double capacity : {0.05, 0.2, 0.5, 1.3}) {
+        AnyResidue<float> residue{.gate = gate, .body = body, .penalty = penalty::None{}, .init = init::He{}, .capacity = capacity};
+        const double block = static_cast<double>(sizes.block_weights()), fixed = static_cast<double>(residue.gate_weights(sizes) * sizes.layers);
+        const double unit = static_cast<double>(residue.body_weights(sizes, 1) * sizes.layers);
+        CAPTURE(gate.name, body.name, capacity);
+        if (fixed + unit / 2 > capacity * block) {
+          CHECK(message([&] { residue.describe(sizes); }).starts_with(concat("residue: a capacity of ", capacity, " leaves no room beside ")));
+          continue;
+        }
+        const auto description = residue.describe(sizes);
+        const double off = std::abs(static_cast<double>(description.weights) - capacity * block);
+        CHECK((off <= 0.02 * capacity * block || off <= unit / 2));
+        AnyResidue<float>::Instance<float, Cpu> instance(residue, sizes, 1);
+        Index there = 0;
+        for (const auto* parameter : instance.parameters()) there += parameter->value.size();
+        CHECK(there == description.weights);
+        CHECK(description.gate == gate.name);
+        CHECK(description.body == body.name);
+      }
+    };
+    for_each_type(gate::All{}, [&]<class G>() { for_each_type(body::All{}, [&]<class B>() { check(G{}, B{}); }); });
+    check(gate::TwoLayer<gate::Relu>{.hidden = 3}, body::GatedUnit{});
+  }
+}
+
+TEST_CASE("residue: what cannot be is an Error that says what to do") {
+  const adapter::Sizes sizes = tiny_backbone<float>()->config().sizes();
+  using Paper = adapter::Residue<>;
+  CHECK(message([&] { Paper{.capacity = 0}.describe(sizes); }) == "residue: capacity must be positive, got 0");
+  CHECK(message([&] { Paper{.capacity = -0.5}.describe(sizes); }) == "residue: capacity must be positive, got -0.5");
+  CHECK(message([&] { Paper{.capacity = std::nan("")}.describe(sizes); }) == "residue: capacity must be positive, got nan");
+  CHECK(message([&] { Paper{.capacity = 1e300}.describe(sizes); }) == "residue: a capacity of 1e+300 is beyond any machine");
+  CHECK(message([&] { Paper{.width = -1}.describe(sizes); }) == "residue: the width must be positive (or 0, to follow from the capacity), got -1");
+  const std::string tight = message([&] { Paper{.capacity = 0.001}.describe(sizes); });
+  CHECK(tight.starts_with("residue: a capacity of 0.001 leaves no room beside 12 gate weights in a layer; raise the capacity to at least "));
+  const double least = std::stod(tight.substr(tight.rfind(' ')));
+  CHECK(Paper{.capacity = least}.describe(sizes).width == 1);
+  auto crowded =
+      tiny_model<float>(AnyResidue<float>{.gate = gate::Open{}, .body = Seventeen{}, .penalty = penalty::None{}, .init = init::He{}, .width = 1});
+  CHECK(message([&] { testing::numbers_of(crowded, TinyBatch(), 0.0f); }) == "residue: a layer has 17 matrices, at most 16 are provided for");
+}
+
+TEST_CASE("residue: a wrapped gate that would lose what it wraps is refused", "[!shouldfail]") {
+  CHECK_THROWS_AS(tiny_model<float>(residue_of<float>(gate::TwoLayer<gate::Relu>{.hidden = 0}, penalty::L1{})), Error);
+  CHECK_THROWS_AS(tiny_model<float>(residue_of<float>(gate::TwoLayer<gate::Relu>{.hidden = -3}, penalty::L1{})), Error);
+}
