@@ -103,11 +103,11 @@ inline Options parse_options(int argc, const char* const* argv) {
   app.add_option("--pretrain-lr", o.pretrain_lr, "learning rate of pretraining")->capture_default_str();
   app.add_option("--tokenizer", o.tokenizer, "sentencepiece (trained on the original text), byte, or a tokenizer.model")->capture_default_str();
   app.add_flag("--tied", o.tied, "share embedding and head");
-  app.add_option("--methods", methods, "of neutral,adapter,lora,finetune; default all");
+  const auto* given_methods = app.add_option("--methods", methods, "of neutral,adapter,lora,finetune; default all");
   const auto* steps = app.add_option("--steps", o.steps, "steps of each extension")->capture_default_str();
   app.add_option("--seeds", o.seeds, "extension seeds")->capture_default_str();
   app.add_option("--share", o.share, "share p of original sequences")->capture_default_str();
-  app.add_option("--alpha", alphas, "weight of the local loss; several: chosen among them; default 0.01");
+  const auto* given_alphas = app.add_option("--alpha", alphas, "weight of the local loss; several: chosen among them; default 0.01");
   app.add_option("--capacity", o.capacity, "extra weights over the weights of the blocks")->capture_default_str();
   app.add_option("--lr", rates, "learning rates to try, for all methods (1e-3,2e-3) or one (finetune=5e-4,1e-3)");
   app.add_flag("!--chosen-rate-only", o.whole_curve, "run seeds after the first with the chosen rate alone");
@@ -117,7 +117,7 @@ inline Options parse_options(int argc, const char* const* argv) {
   app.add_option("--warmup", o.warmup, "steps of warm-up; default a twentieth of the run")->check(CLI::NonNegativeNumber);
   app.add_option("--weight-decay", o.weight_decay, "of matrices")->capture_default_str();
   app.add_option("--clip", o.clip, "largest gradient norm; 0: no limit")->capture_default_str();
-  app.add_option("--lora-targets", sites, "of q,k,v,o,gate,up,down; default all");
+  const auto* given_sites = app.add_option("--lora-targets", sites, "of q,k,v,o,gate,up,down; default all");
   app.add_option("--gate", o.gate, "of the method neutral")->capture_default_str();
   app.add_option("--body", o.body, "of neutral and adapter")->capture_default_str();
   app.add_option("--penalty", o.penalty, "of the method neutral")->capture_default_str();
@@ -128,9 +128,9 @@ inline Options parse_options(int argc, const char* const* argv) {
   app.add_option("--out", o.out, "folder for results, models and checkpoints");
   app.add_flag("--resume", o.resume, "continue the run in --out");
   parse_command_line(app, argc, argv);
-  if (!methods.empty()) o.methods = detail::words_of(methods);
-  if (!alphas.empty()) o.alphas = numbers_of(alphas, "alpha");
-  if (!sites.empty()) o.lora_sites = Registry::sites(sites);
+  if (given_methods->count() > 0) o.methods = detail::words_of(methods);
+  if (given_alphas->count() > 0) o.alphas = numbers_of(alphas, "alpha");
+  if (given_sites->count() > 0) o.lora_sites = Registry::sites(sites);
   detail::add_rates(rates, o.rates);
   if (!o.model.empty())
     for (const char* option : {"--pretrain-steps", "--dim", "--layers", "--heads", "--kv-heads", "--ffn", "--vocab", "--pretrain-lr", "--tokenizer", "--tied"})

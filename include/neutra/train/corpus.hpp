@@ -97,10 +97,19 @@ struct Corpus {
   }
 };
 
+/// A tokenizer.model file. Error: those of the file and of its content, by its name.
+inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const Path& file) {
+  try {
+    return std::make_shared<data::SentencePiece>(io::read_file(file, std::uint64_t{1} << 30));
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    throw Error(message.find(file.string()) == message.npos ? concat(file.string(), ": ", message) : message);
+  }
+}
+
 /// The tokenizer a folder holds: its tokenizer.model, or bytes where its config.json says so. Error: neither.
 inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const Path& folder) {
-  if (const Path file = folder / "tokenizer.model"; std::filesystem::exists(file))
-    return std::make_shared<data::SentencePiece>(io::read_file(file, std::uint64_t{1} << 30));
+  if (const Path file = folder / "tokenizer.model"; std::filesystem::exists(file)) return read_tokenizer(file);
   const io::Json config = io::read_json(folder / "config.json");
   require(config.is_object() && config.value("neutra_tokenizer", io::Json()) == "byte", folder.string(),
           ": holds no tokenizer.model, and its config.json does not say \"neutra_tokenizer\": \"byte\"; put the model's SentencePiece file beside it");
@@ -110,7 +119,7 @@ inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const Path& folder) {
 /// The tokenizer of a backbone that is pretrained here: bytes, a given file, or one trained on the pretraining text alone (and never again).
 inline std::shared_ptr<const data::Tokenizer> new_tokenizer(const Options& options, std::string_view pretraining_text) {
   if (options.tokenizer == "byte") return std::make_shared<data::ByteTokenizer>();
-  if (options.tokenizer != "sentencepiece") return std::make_shared<data::SentencePiece>(io::read_file(options.tokenizer, std::uint64_t{1} << 30));
+  if (options.tokenizer != "sentencepiece") return read_tokenizer(options.tokenizer);
   return std::make_shared<data::SentencePiece>(data::train_sentencepiece(pretraining_text, {.vocab = options.vocabulary}));
 }
 

@@ -33,7 +33,7 @@ int generate_main(int argc, const char* const* argv) {
     app.add_option("--prompt", prompt, "text to continue; empty starts a new one");
     app.add_option("--tokens", tokens, "tokens to add")->check(CLI::PositiveNumber)->capture_default_str();
     app.add_option("--temperature", temperature, "0: always the likeliest token")->check(CLI::NonNegativeNumber)->capture_default_str();
-    app.add_option("--seed", seed, "of the draws")->capture_default_str();
+    app.add_option("--seed", seed, "of the draws")->check(CLI::NonNegativeNumber)->capture_default_str();
     parse_command_line(app, argc, argv);
     require(std::isfinite(temperature), "--temperature must be a number from 0 up, got ", temperature);
     set_threads(options.threads);

@@ -54,7 +54,7 @@ inline Outcome read_outcome(const Path& path) {
 }
 
 /// The adapter of a method: neutral takes its policies from the options; the vanilla adapter is the same body without gate and local loss, with He
-/// initialisation; finetuning has none. Error: an unknown method, policy or placement.
+/// initialisation; finetuning has none. Error: an unknown method, policy or placement; policies that exclude each other.
 inline Adapter adapter_of(const std::string& method, const Options& options, const Registry& registry) {
   if (method == "finetune") return adapter::None{};
   if (method == "lora") {
@@ -67,8 +67,11 @@ inline Adapter adapter_of(const std::string& method, const Options& options, con
     return AnyResidue{.gate = gate::Open{}, .body = registry.bodies.find(options.body), .penalty = penalty::None{}, .init = init::He{},
                       .placement = Registry::placement(options.placement), .capacity = options.capacity};
   detail::check_method(method, "methods");
-  return AnyResidue{.gate = registry.gates.find(options.gate), .body = registry.bodies.find(options.body), .penalty = registry.penalties.find(options.penalty),
-                    .init = registry.inits.find(options.init), .placement = Registry::placement(options.placement), .capacity = options.capacity};
+  const AnyResidue residue{.gate = registry.gates.find(options.gate), .body = registry.bodies.find(options.body), .penalty = registry.penalties.find(options.penalty),
+                           .init = registry.inits.find(options.init), .placement = Registry::placement(options.placement), .capacity = options.capacity};
+  require(!(residue.gate_traits().open && residue.penalty_traits().reads_gate), "--penalty ", options.penalty, " reads the gate, but --gate ", options.gate,
+          " has none; choose a gate or another penalty");
+  return residue;
 }
 
 /// The parts of a row that are known before the run.

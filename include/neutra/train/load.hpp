@@ -7,12 +7,25 @@
 #include "neutra/train/corpus.hpp"
 #include "neutra/train/program.hpp"
 
+#include <algorithm>
+#include <memory>
+
 namespace neutra::inline NEUTRA_ABI::train {
 
 struct LoadedModel {
   std::unique_ptr<Model> model;
   std::shared_ptr<const data::Tokenizer> tokenizer;
 };
+
+/// Error: a width or rank that no tensor of the weights has; found before memory is taken for it.
+inline void check_units(const Path& adapter_path, const adapter::Description& description) {
+  const auto weights = io::Safetensors::open(adapter_path);
+  for (const Index units : {description.width, description.rank}) {
+    const auto has = [&](const auto& entry) { return entry.shape.rank() == 2 && (entry.shape[0] == units || entry.shape[1] == units); };
+    require(units == 0 || std::any_of(weights.entries().begin(), weights.entries().end(), has), adapter_path.string(), ": no tensor has the width or rank of ", units,
+            " that the JSON beside it names; bring both from one saving");
+  }
+}
 
 /// A llama folder and, unless empty, an adapter made for it. Errors: those of the files; an adapter for another base; a tokenizer larger than the model.
 inline LoadedModel load_model(const Path& folder, const Path& adapter_path, const Registry& registry) {
@@ -25,6 +38,7 @@ inline LoadedModel load_model(const Path& folder, const Path& adapter_path, cons
     return loaded;
   }
   const auto file = nn::read_adapter_json(adapter_path);
+  check_units(adapter_path, file.description);
   loaded.model = std::make_unique<Model>(backbone, registry.make(file.description));
   nn::load_adapter_weights(adapter_path, loaded.model->parameters(), backbone->config().sizes(), nn::fingerprint(*backbone));
   return loaded;
