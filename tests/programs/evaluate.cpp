@@ -1,0 +1,161 @@
+// evaluate and generate on what extend left: the same bits per byte, text that follows the seed, and what they refuse.
+#include "tests/programs/study.hpp"
+
+#include <cmath>
+#include <numbers>
+
+using namespace neutra;
+using programs::path_of;
+using programs::refuses;
+using programs::run;
+using programs::Study;
+using programs::Words;
+
+namespace {
+
+/// A study of all methods, made once; long enough that its model says words.
+const Study& study() {
+  static const Study made;
+  static const auto ended = run(made.command(Study::small({"--pretrain-steps", "300", "--steps", "40"})));
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  return made;
+}
+std::string backbone() { return (study().out() / "backbone").string(); }
+std::string adapter_of(const std::string& method) {
+  for (const auto& item : std::filesystem::directory_iterator(study().out() / "runs"))
+    if (item.path().filename().string().starts_with(method + "-")) return (item.path() / "adapter.safetensors").string();
+  return {};
+}
+
+io::Json evaluated(const Words& more, const std::string& text) {
+  Words command = {path_of("evaluate"), "--json", "--text", study().text(text)};
+  command.insert(command.end(), more.begin(), more.end());
+  const auto ended = run(command);
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  CHECK(ended.err.empty());
+  return io::parse(ended.out, "evaluate --json");
+}
+
+std::string generated(const Words& more) {
+  Words command = {path_of("generate"), "--model", backbone()};
+  command.insert(command.end(), more.begin(), more.end());
+  const auto ended = run(command);
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  return ended.out;
+}
+
+}  // namespace
+
+TEST_CASE("evaluate: backbone, adapters and the finetuned model have the bits per byte of results.json", "[programs]") {
+  const auto results = train::read_results(study().out() / "results.json");
+  REQUIRE(results.rows.size() == 4);
+  for (const auto& row : results.rows) {
+    INFO(row.method);
+    const Words model = row.method == "finetune" ? Words{"--model", (study().out() / "runs" / "finetune-lr5e-04-seed1" / "model").string()}
+                                                 : Words{"--model", backbone(), "--adapter", adapter_of(row.method)};
+    CHECK(evaluated(model, "first.valid").at("bits_per_byte").get<double>() == Approx(row.original.after).epsilon(1e-6));
+    CHECK(evaluated(model, "second.valid").at("bits_per_byte").get<double>() == Approx(row.target.after).epsilon(1e-6));
+    CHECK(row.target.after < row.target.before);
+  }
+  CHECK(evaluated({"--model", backbone()}, "first.valid").at("bits_per_byte").get<double>() == Approx(results.rows[0].original.before).epsilon(1e-6));
+  CHECK(evaluated({"--model", backbone()}, "second.valid").at("bits_per_byte").get<double>() == Approx(results.rows[0].target.before).epsilon(1e-6));
+}
+
+TEST_CASE("evaluate: tokens, nats and bits agree, and batches and threads change nothing", "[programs]") {
+  const auto plain = evaluated({"--model", backbone()}, "first.valid");
+  const auto bytes = std::filesystem::file_size(study().text("first.valid"));
+  CHECK(plain.at("tokens") == bytes);  // one token a byte, the first and the last included
+  CHECK(plain.at("nats_per_token").get<double>() / std::numbers::ln2 == Approx(plain.at("bits_per_byte").get<double>()).epsilon(1e-12));
+  CHECK(evaluated({"--model", backbone(), "--batch", "1"}, "first.valid").at("bits_per_byte").get<double>() ==
+        Approx(plain.at("bits_per_byte").get<double>()).epsilon(1e-6));
+  CHECK(evaluated({"--model", backbone(), "--threads", "2"}, "first.valid") == plain);
+  CHECK(evaluated({"--model", backbone(), "--sequence", "1"}, "first.valid").at("bits_per_byte").get<double>() >
+        plain.at("bits_per_byte").get<double>());
+  const auto line = run({path_of("evaluate"), "--model", backbone(), "--text", study().text("first.valid")});
+  CHECK(line.out.starts_with(concat(bytes, " tokens, ")));
+  const auto two = run({path_of("evaluate"), "--model", backbone(), "--text", study().text("first.valid"), study().text("second.valid"), "--json"});
+  CHECK(io::parse(two.out, "two").at("tokens") == bytes + std::filesystem::file_size(study().text("second.valid")));
+}
+
+TEST_CASE("evaluate: what it refuses", "[programs]") {
+  const Words base = {path_of("evaluate"), "--model", backbone(), "--text", study().text("first.valid")};
+  const auto with = [&](Words more) {
+    more.insert(more.begin(), base.begin(), base.end());
+    return more;
+  };
+  CHECK(refuses({path_of("evaluate"), "--text", study().text("first")}, "--model"));
+  CHECK(refuses({path_of("evaluate"), "--model", backbone()}, "--text"));
+  CHECK(refuses(with({"--jsno"}), "--jsno", "'--json'"));
+  CHECK(refuses(with({"--sequence", "17"}), "--sequence", "context of 16"));
+  CHECK(refuses(with({"--batch", "0"}), "--batch"));
+  CHECK(refuses(with({"--adapter", "none.safetensors"}), "none"));
+  CHECK(refuses(with({"--adapter", (study().out() / "backbone" / "model.safetensors").string()}), "model.json"));
+  CHECK(refuses({path_of("evaluate"), "--model", backbone(), "--text", "none.txt"}, "none.txt"));
+  CHECK(
+      refuses({path_of("evaluate"), "--model", (study().out() / "runs").string(), "--text", study().text("first")}, "is it the folder of a model?"));
+}
+
+TEST_CASE("evaluate: an adapter of another base, half a saving and a damaged one are refused", "[programs]") {
+  const Study other;
+  REQUIRE(run(other.command(Study::small({"--methods", "neutral", "--pretrain-steps", "21"}))).status == 0);
+  const auto check = [&](const std::string& adapter, const auto&... parts) {
+    return refuses({path_of("evaluate"), "--model", backbone(), "--text", study().text("first.valid"), "--adapter", adapter}, parts...);
+  };
+  const auto run_folder = other.out() / "runs" / "neutral-lr0.002-alpha0.01-seed1";
+  const std::string path = (run_folder / "adapter.safetensors").string();
+  CHECK(check(path, "fingerprint"));
+  const std::string json = scratch::get(run_folder / "adapter.json");
+  scratch::put(run_folder / "adapter.json", json + "\n");
+  CHECK(check(path, "saved together"));
+  std::string huge = json;
+  huge.replace(huge.find("\"width\": ") + 9, 1, "99999999999");
+  scratch::put(run_folder / "adapter.json", huge);
+  CHECK(check(path, "no tensor has the width or rank of 9999999999"));
+  scratch::put(run_folder / "adapter.json", json);
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
+  CHECK(check(path, "adapter.safetensors", "1"));
+}
+
+TEST_CASE("generate: one seed gives one text, and temperature 0 is greedy whatever the seed", "[programs]") {
+  const Words warm = {"--prompt", "the river", "--tokens", "60", "--temperature", "1", "--seed"};
+  const auto seeded = [&](const char* seed) {
+    Words all = warm;
+    all.push_back(seed);
+    return generated(all);
+  };
+  const std::string text = seeded("7");
+  CHECK(text.starts_with("the river"));
+  CHECK(text.size() == 9 + 60 + 1);  // a byte a token, and the newline
+  CHECK(seeded("7") == text);
+  CHECK(seeded("8") != text);
+  const std::string greedy = generated({"--prompt", "the river", "--tokens", "30"});
+  CHECK(greedy == generated({"--prompt", "the river", "--tokens", "30", "--seed", "5", "--temperature", "0"}));
+  CHECK(greedy == generated({"--prompt", "the river", "--tokens", "30", "--seed", "6", "--temperature", "1e-6"}));
+  CHECK(generated({"--prompt", "the river", "--tokens", "30", "--adapter", adapter_of("adapter")}) ==
+        generated({"--prompt", "the river", "--tokens", "30", "--adapter", adapter_of("adapter")}));
+}
+
+TEST_CASE("generate: empty prompts, prompts longer than the context and bytes that are no text work", "[programs]") {
+  CHECK(generated({"--tokens", "5"}).size() == 6);
+  const std::string prompt = programs::salad(programs::first_words, 200, 9);
+  const std::string tail = prompt.substr(prompt.size() - 15);  // the context of 16 less its bos
+  const std::string from_long = generated({"--prompt", prompt, "--tokens", "20"}), from_tail = generated({"--prompt", tail, "--tokens", "20"});
+  CHECK(from_long.substr(prompt.size()) == from_tail.substr(tail.size()));
+  CHECK(generated({"--prompt", "\xff\xfe", "--tokens", "3"}).starts_with("\xff\xfe"));
+}
+
+TEST_CASE("generate: what it refuses", "[programs]") {
+  const auto refused = [&](const char* option, const char* value) {
+    return refuses({path_of("generate"), "--model", backbone(), option, value}, option);
+  };
+  CHECK(refused("--tokens", "0"));
+  CHECK(refused("--temperature", "-1"));
+  CHECK(refused("--temperature", "nan"));
+  CHECK(refused("--temperature", "inf"));
+  CHECK(refused("--seed", "-1"));
+  CHECK(refused("--sed", "1"));
+  CHECK(refuses({path_of("generate")}, "--model"));
+}

@@ -1,0 +1,201 @@
+// extend from end to end: what it leaves behind, that a finished run is not touched again, and the options that change what is run.
+#include "neutra/io/sha256.hpp"
+
+#include "tests/programs/study.hpp"
+
+#include <algorithm>
+#include <set>
+
+using namespace neutra;
+using programs::run;
+using programs::Study;
+using programs::Words;
+
+TEST_CASE("extend: all methods leave results, a report, models, adapters and logs", "[programs]") {
+  const Study study;
+  const auto ended = run(study.command(Study::small()));
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  CHECK(ended.out.find("report: " + (study.out() / "report.html").string()) != std::string::npos);
+
+  const auto results = train::read_results(study.out() / "results.json");
+  std::set<std::string> methods;
+  for (const auto& row : results.rows) {
+    methods.insert(row.method);
+    CHECK(ended.out.find("\n" + row.method) != std::string::npos);  // its line of the table
+    CHECK(row.steps == 12);
+    CHECK(row.train_tokens == 12 * 4 * 16);
+    CHECK(row.original.before > 0);
+    CHECK(row.target.after < row.target.before);
+    const auto folder =
+        study.out() / "runs" / neutra::concat(row.method, "-lr", row.lr, row.alpha ? neutra::concat("-alpha", *row.alpha) : "", "-seed1");
+    CHECK(programs::lines_of(folder / "log.jsonl") == 12);
+    CHECK_FALSE(std::filesystem::exists(folder / "checkpoint.safetensors"));
+    if (row.method == "finetune")
+      CHECK(std::filesystem::exists(folder / "model" / "model.safetensors"));
+    else
+      CHECK(std::filesystem::exists(folder / "adapter.safetensors"));
+  }
+  CHECK(methods == std::set<std::string>{"neutral", "adapter", "lora", "finetune"});
+  CHECK(results.rows.size() == 4);
+  for (const auto& method : methods) CHECK(results.config.at("chosen_lr").contains(method));
+  CHECK(results.text_sha256.at("target.valid") == io::sha256_hex(scratch::get(study.text("second.valid"))));
+  CHECK(programs::lines_of(study.out() / "runs" / "pretrain" / "log.jsonl") == 20);
+  CHECK(scratch::get(study.out() / "report.html").find("<svg") != std::string::npos);
+  for (const auto& [name, bytes] : programs::files_of(study.out())) CHECK(name.find(".tmp-") == std::string::npos);
+}
+
+TEST_CASE("extend: --resume after the end changes no file, and without it the folder is refused", "[programs]") {
+  const Study study;
+  REQUIRE(run(study.command(Study::small({"--methods", "neutral,lora"}))).status == 0);
+  const auto before = programs::files_of(study.out());
+  const auto again = run(study.command(Study::small({"--methods", "neutral,lora", "--resume"})));
+  INFO(again.err);
+  CHECK(again.status == 0);
+  CHECK(again.out.find("lora") != std::string::npos);
+  CHECK(programs::files_of(study.out()) == before);
+  CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral,lora"})), "holds a run already", "--resume"));
+  CHECK(programs::files_of(study.out()) == before);
+}
+
+TEST_CASE("extend: --resume with other options, texts or models names what differs", "[programs]") {
+  const Study study;
+  REQUIRE(run(study.command(Study::small({"--methods", "neutral"}))).status == 0);
+  const auto before = programs::files_of(study.out());
+  CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume", "--share", "0.2"})), "share = 0.1", "now it is 0.2"));
+  CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral,lora", "--resume"})), "methods = [\"neutral\"]"));
+  CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume", "--gate", "tanh"})), "gate = \"relu\"", "\"tanh\""));
+  scratch::put(study.text("second"), programs::salad(programs::second_words, 20000, 5));
+  CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume"})), "text target.", "use the same options and texts"));
+  CHECK(programs::files_of(study.out()) == before);
+
+  const std::string model = (study.out() / "backbone").string();
+  const Words with_model = {"--quick", "--steps", "3", "--batch", "4", "--sequence", "16", "--methods", "neutral", "--model", model};
+  REQUIRE(run(study.command(with_model, "second")).status == 0);
+  auto resumed = with_model;
+  resumed.push_back("--resume");
+  std::string weights = scratch::get(study.out() / "backbone" / "model.safetensors");
+  weights[weights.size() - 1] = static_cast<char>(weights[weights.size() - 1] ^ 1);  // the last sign or exponent
+  scratch::put(study.out() / "backbone" / "model.safetensors", weights);
+  CHECK(programs::refuses(study.command(resumed, "second"), "base = "));
+}
+
+TEST_CASE("extend: a model of an earlier run gives the same backbone scores", "[programs]") {
+  const Study study;
+  REQUIRE(run(study.command(Study::small({"--methods", "neutral"}))).status == 0);
+  const Words sizes = {"--quick", "--steps", "12", "--batch", "4", "--sequence", "16", "--methods", "neutral"};
+  auto given = sizes;
+  given.insert(given.end(), {"--model", (study.out() / "backbone").string()});
+  const auto ended = run(study.command(given, "again"));
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  CHECK(programs::rows_without_times(study.out()) == programs::rows_without_times(study.out("again")));
+  CHECK_FALSE(std::filesystem::exists(study.out("again") / "backbone"));
+}
+
+TEST_CASE("extend: p = 0 needs no original text; with validation text of it forgetting is measured all the same", "[programs]") {
+  const Study study;
+  REQUIRE(run(study.command(Study::small({"--methods", "adapter"}))).status == 0);
+  const double before = train::read_results(study.out() / "results.json").rows.at(0).original.before;
+  const Words base = {programs::path_of("extend"),
+                      "--quick",
+                      "--steps",
+                      "5",
+                      "--batch",
+                      "4",
+                      "--sequence",
+                      "16",
+                      "--methods",
+                      "neutral,finetune",
+                      "--share",
+                      "0",
+                      "--model",
+                      (study.out() / "backbone").string(),
+                      "--target",
+                      study.text("second"),
+                      "--out"};
+  auto none = base, measured = base;
+  none.push_back(study.out("none").string());
+  measured.insert(measured.end(), {study.out("measured").string(), "--eval-original", study.text("first.valid")});
+  const auto without = run(none), with = run(measured);
+  INFO(without.err << with.err);
+  REQUIRE(without.status == 0);
+  REQUIRE(with.status == 0);
+  for (const auto& row : train::read_results(study.out("none") / "results.json").rows) CHECK(row.original.after == 0);
+  for (const auto& row : train::read_results(study.out("measured") / "results.json").rows) {
+    CHECK(row.original.before == Approx(before).epsilon(1e-9));
+    CHECK(row.original.after != row.original.before);
+  }
+  auto shared = none;
+  *std::find(shared.begin(), shared.end(), "0") = "0.1";
+  shared.back() = study.out("shared").string();
+  CHECK(programs::refuses(shared, "--original is missing", "--share 0"));
+  CHECK_FALSE(std::filesystem::exists(study.out("shared")));
+}
+
+TEST_CASE("extend: zero is taken where it means something, and the last tenths are held out without evaluation files", "[programs]") {
+  const Study study;
+  const auto ended = run({programs::path_of("extend"),
+                          "--original",
+                          study.text("first"),
+                          "--target",
+                          study.text("second"),
+                          "--out",
+                          study.out().string(),
+                          "--quick",
+                          "--vocab",
+                          "300",
+                          "--dim",
+                          "16",
+                          "--pretrain-steps",
+                          "5",
+                          "--steps",
+                          "4",
+                          "--batch",
+                          "2",
+                          "--sequence",
+                          "16",
+                          "--methods",
+                          "neutral",
+                          "--alpha",
+                          "0",
+                          "--warmup",
+                          "0",
+                          "--weight-decay",
+                          "0",
+                          "--clip",
+                          "0",
+                          "--share",
+                          "0"});
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  const auto results = train::read_results(study.out() / "results.json");
+  CHECK(results.rows.at(0).alpha == 0);
+  const std::string text = scratch::get(study.text("second"));
+  const auto held = text.size() - text.rfind('\n', text.size() * 9 / 10) - 1;
+  CHECK(held > text.size() / 20);
+  CHECK(results.text_sha256.at("target.valid") != results.text_sha256.at("target.choosing"));
+  CHECK(std::filesystem::exists(study.out() / "backbone" / "tokenizer.model"));
+}
+
+TEST_CASE("extend: rates, alphas and seeds are tried and chosen as documented", "[programs]") {
+  const Study study;
+  const auto ended = run(study.command(Study::small({"--methods", "neutral,adapter", "--lr", "1e-4,1e-2", "--alpha", "0.01,1", "--seeds", "2"})));
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  const auto results = train::read_results(study.out() / "results.json");
+  CHECK(results.rows.front().method == "adapter");  // the choice of alpha looks at it
+  const auto count = [&](const std::string& method, std::uint64_t seed, double lr) {
+    return std::count_if(results.rows.begin(), results.rows.end(),
+                         [&](const auto& row) { return row.method == method && row.seed == seed && row.lr == lr; });
+  };
+  for (const double lr : {1e-4, 1e-2})
+    for (const std::uint64_t seed : {1, 2}) CHECK(count("adapter", seed, lr) == 1);
+  CHECK(results.config.at("chosen_lr").at("adapter") == 1e-2);  // a hundred times the other: it learns more in twelve steps
+  CHECK(results.config.at("chosen_lr").at("neutral") == 1e-2);
+  CHECK(count("neutral", 1, 1e-2) == 2);  // both alphas
+  CHECK(count("neutral", 1, 1e-4) == 1);
+  const double alpha = results.config.at("chosen_alpha");
+  CHECK(count("neutral", 2, 1e-2) == (alpha == 0.01 ? 1 : 2));
+  CHECK(results.config.at("choosing").size() == 5);
+}

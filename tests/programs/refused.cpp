@@ -1,0 +1,179 @@
+// What must end in one clear line, exit status 1 and no file: options, texts, models and places that cannot be meant.
+#include "tests/programs/study.hpp"
+
+#include <algorithm>
+
+using namespace neutra;
+using programs::path_of;
+using programs::refuses;
+using programs::Study;
+using programs::Words;
+
+namespace {
+
+/// The study with other options is refused with these words, and its folder is not made.
+template <class... Parts> bool refused(const Study& study, const Words& more, const Parts&... parts) {
+  const bool told = refuses(study.command(Study::small(more)), parts...);
+  const bool made = std::filesystem::exists(study.out());
+  if (made) UNSCOPED_INFO("the folder was made");
+  return told && !made;
+}
+
+}  // namespace
+
+TEST_CASE("extend: options that mean nothing are refused by name", "[programs]") {
+  const Study study;
+  CHECK(refused(study, {"--stpes", "3"}, "--stpes", "did you mean '--steps'?"));
+  CHECK(refused(study, {"--seed=3"}, "unknown option --seed", "'--seeds'"));
+  CHECK(refused(study, {"--steps"}, "--steps"));
+  CHECK(refused(study, {"--steps", "many"}, "--steps", "many"));
+  CHECK(refused(study, {"--steps", "1.5"}, "--steps", "1.5"));
+  CHECK(refused(study, {"--share", "half"}, "--share", "half"));
+  for (const char* count : {"0", "-1", "99999999999999999999"})
+    for (const char* option : {"--steps", "--seeds", "--batch", "--sequence", "--accumulate", "--dim", "--layers", "--heads", "--pretrain-steps"}) {
+      INFO(option << ' ' << count);
+      CHECK(refused(study, {option, count}, option));
+    }
+  for (const char* value : {"nan", "inf", "-1"})
+    for (const char* option : {"--alpha", "--weight-decay", "--clip", "--capacity", "--share", "--lr", "--pretrain-lr"}) {
+      INFO(option << ' ' << value);
+      CHECK(refused(study, {option, value}, option, value));
+    }
+  for (const char* option : {"--capacity", "--lr", "--pretrain-lr"}) CHECK(refused(study, {option, "0"}, option, "must be a positive number, got 0"));
+  CHECK(refused(study, {"--share", "1.01"}, "--share must lie in [0, 1], got 1.01"));
+  CHECK(refused(study, {"--alpha", "1e999"}, "--alpha", "1e999"));
+  CHECK(refused(study, {"--alpha", "0.1,,1"}, "--alpha", "0.1,,1"));
+  CHECK(refused(study, {"--lr", "finetune=x"}, "--lr", "x"));
+  CHECK(refused(study, {"--warmup", "13"}, "--warmup", "12 steps", "got 13"));
+  CHECK(refused(study, {"--warmup", "15", "--steps", "30", "--pretrain-steps", "14"}, "--warmup", "pretraining of 14 steps"));
+  CHECK(refused(study, {"--warmup", "-2"}, "--warmup"));
+  CHECK(refused(study, {"--threads", "-1"}, "--threads"));
+  CHECK(refused(study, {"--capacity", "1e300"}, "capacity", "1e+300"));
+  CHECK(refused(study, {"--capacity", "1e-9"}, "capacity"));
+  CHECK(refused(study, {"--batch", "2147483647", "--sequence", "2147483647"}, "--batch times --sequence"));
+}
+
+TEST_CASE("extend: options that contradict each other are refused", "[programs]") {
+  const Study study;
+  CHECK(refused(study, {"--accumulate", "3"}, "--accumulate must divide --batch (4), got 3"));
+  CHECK(refused(study, {"--dim", "33"}, "dim 33 / heads 2"));
+  CHECK(refused(study, {"--heads", "4", "--kv-heads", "3"}, "heads (4)", "kv_heads (3)"));
+  CHECK(refused(study, {"--kv-heads", "-1"}, "kv_heads"));
+  CHECK(refused(study, {"--methods", "neutral,neutral"}, "--methods", "twice"));
+  CHECK(refused(study, {"--lr", "1e-3,1e-3"}, "--lr", "twice"));
+  CHECK(refused(study, {"--alpha", "1,1"}, "--alpha", "twice"));
+  CHECK(refused(study, {"--methods", "neutral", "--alpha", "0.1,1"}, "--alpha", "--methods adapter"));
+  CHECK(refused(study, {"--gate", "open", "--penalty", "domain_cross_entropy"}, "domain_cross_entropy", "gate"));
+  CHECK(refused(study, {"--gate", "open", "--penalty", "gate_l1"}, "gate_l1", "gate"));
+  CHECK(refused(study, {"--model", study.folder.path().string(), "--layers", "3"}, "contradicts --model"));
+  CHECK(refuses({path_of("extend"), "--target", study.text("second"), "--out", study.out().string()}, "--original is missing"));
+  CHECK(refuses({path_of("extend"), "--original", study.text("first"), "--out", study.out().string()}, "--target is missing"));
+  CHECK(refuses({path_of("extend"), "--original", study.text("first"), "--target", study.text("second")}, "--out is missing"));
+}
+
+TEST_CASE("extend: names of policies, methods and places that are not there give the nearest", "[programs]") {
+  const Study study;
+  CHECK(refused(study, {"--methods", "nuetral"}, "no method 'nuetral'", "did you mean 'neutral'?"));
+  for (const char* option : {"--methods", "--alpha", "--lora-targets", "--lr", "--gate"}) CHECK(refused(study, {option, ""}, option));
+  CHECK(refused(study, {"--lr", "finetun=1e-3"}, "no method 'finetun'", "'finetune'"));
+  CHECK(refused(study, {"--gate", "relo"}, "no gate called 'relo'", "'relu'"));
+  CHECK(refused(study, {"--body", "gated_unt"}, "'gated_unit'"));
+  CHECK(refused(study, {"--penalty", "hoyerr"}, "'hoyer'"));
+  CHECK(refused(study, {"--init", "hee"}, "'he'"));
+  CHECK(refused(study, {"--placement", "before"}, "--placement must be parallel, after or attention, got 'before'"));
+  CHECK(refused(study, {"--lora-targets", "q,x"}, "--lora-targets", "'x'"));
+  CHECK(refused(study, {"--gate", "a\nb"}, "no gate called 'a b'"));
+}
+
+TEST_CASE("extend: texts that are missing, empty, short or no text are refused by name", "[programs]") {
+  const Study study;
+  const auto with_target = [&](const std::string& path) {
+    Words all = study.command(Study::small());
+    *(std::find(all.begin(), all.end(), "--target") + 1) = path;
+    return all;
+  };
+  const auto file = [&](const char* name, std::string_view bytes) {
+    scratch::put(study.folder / name, bytes);
+    return (study.folder / name).string();
+  };
+  CHECK(refuses(with_target((study.folder / "none").string()), "none", "no such file"));
+  CHECK(refuses(with_target(study.folder.path().string()), "is a directory"));
+  CHECK(refuses(with_target(file("empty", "")), "empty", "is empty"));
+  CHECK(refuses(with_target(file("zip", "PK\x03\x04xxxx")), "zip"));
+  CHECK(refuses(with_target(file("line", "only one line\n")), "at least two lines"));
+  CHECK(refuses(with_target(file("short", "a b\nc d\n")), "at least one sequence of target text", "length of 16"));
+  Words empty_validation = study.command(Study::small());
+  *(std::find(empty_validation.begin(), empty_validation.end(), "--eval-target") + 1) = file("empty", "");
+  CHECK(refuses(empty_validation, "empty", "is empty"));
+  CHECK_FALSE(std::filesystem::exists(study.out()));
+
+  scratch::put(study.text("second"),
+               programs::salad(programs::second_words, 5000, 1) + "\xff\xfe not UTF-8\n" + programs::salad(programs::second_words, 5000, 2));
+  const auto kept = programs::run(study.command(Study::small({"--methods", "lora"})));
+  INFO(kept.err);
+  CHECK(kept.status == 0);
+  CHECK(kept.err.find("note: the target text is not UTF-8 from byte ") != std::string::npos);
+}
+
+TEST_CASE("extend: places that cannot be written are refused", "[programs]") {
+  const Study study;
+  const auto with_out = [&](const std::string& out) {
+    Words all = study.command(Study::small());
+    *(std::find(all.begin(), all.end(), "--out") + 1) = out;
+    return all;
+  };
+  CHECK(refuses(with_out(study.text("first")), "first.txt", "no folder"));
+  CHECK(refuses(with_out(study.text("first") + "/below"), "below"));
+  CHECK(refuses(with_out("/proc/nowhere/out"), "/proc/nowhere/out"));
+  if (geteuid() != 0) {
+    std::filesystem::create_directory(study.folder / "locked");
+    std::filesystem::permissions(study.folder / "locked", std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
+    CHECK(refuses(with_out((study.folder / "locked" / "out").string()), "locked"));
+  }
+}
+
+TEST_CASE("extend: models and tokenizers that do not fit are refused before the folder is claimed", "[programs]") {
+  const Study study;
+  const auto with_model = [&](const Words& more) {
+    Words all = study.command({"--quick", "--steps", "3", "--batch", "2", "--methods", "neutral", "--model"});
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  CHECK(refuses(with_model({(study.folder / "none").string()}), "none"));
+  CHECK(refuses(with_model({study.text("first")}), "first.txt"));
+  CHECK(refuses(study.command(Study::small({"--tokenizer", (study.folder / "none.model").string()})), "none.model"));
+  CHECK(refuses(study.command(Study::small({"--tokenizer", study.text("first")})), "first.txt"));
+  CHECK(refuses(study.command({"--quick", "--vocab", "100"}), "260", "100"));
+  CHECK(refuses(study.command({"--quick", "--vocab", "100000"}), "100000"));
+  CHECK(refuses(study.command(Study::small({"--sequence", "100000"})), "at least one sequence of original text"));
+
+  REQUIRE(programs::run(study.command(Study::small({"--methods", "lora"}), "model")).status == 0);
+  const auto backbone = study.out("model") / "backbone";
+  CHECK(refuses(with_model({backbone.string(), "--sequence", "17"}), "--sequence", "context of 16", "got 17"));
+  const std::string weights = scratch::get(backbone / "model.safetensors");
+  std::filesystem::resize_file(backbone / "model.safetensors", std::filesystem::file_size(backbone / "model.safetensors") - 3);
+  CHECK(refuses(with_model({backbone.string(), "--sequence", "16"}), "model.safetensors", "3"));
+  scratch::put(backbone / "model.safetensors", weights);
+  scratch::put(backbone / "config.json", "{\"model_type\": \"gpt2\"}");
+  CHECK(refuses(with_model({backbone.string(), "--sequence", "16"}), "config.json", "gpt2"));
+  CHECK_FALSE(std::filesystem::exists(study.out()));
+}
+
+TEST_CASE("extend: a loss that is not finite stops with the step and the largest gradient, and --resume tells the same", "[programs]") {
+  const Study study;
+  const auto command = [&](const Words& more) {
+    Words all = {"--methods", "finetune", "--lr", "1e38", "--clip", "0"};
+    all.insert(all.end(), more.begin(), more.end());
+    return study.command(Study::small(all));
+  };
+  const auto ended = programs::run(command({}));
+  INFO(ended.err);
+  CHECK(ended.status == 1);
+  const auto messages = programs::messages(ended.err, "extend");
+  REQUIRE(messages.size() == 1);
+  CHECK(messages[0].find("training: step ") != std::string::npos);
+  CHECK(messages[0].find("largest in ") != std::string::npos);
+  CHECK(messages[0].find("lower the learning rate") != std::string::npos);
+  CHECK(std::filesystem::exists(study.out() / "backbone" / "model.safetensors"));
+  CHECK(programs::messages(programs::run(command({"--resume"})).err, "extend") == messages);
+}

@@ -1,0 +1,160 @@
+// The command line of extend: every option reaches the run, defaults stay where nothing is said, and what means nothing is refused.
+#include "neutra/train/command_line.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/io/scratch.hpp"
+
+using namespace neutra;
+using scratch::says;
+using train::Options;
+
+namespace {
+
+Options parse(std::vector<std::string> words) {
+  words.insert(words.begin(), {"extend", "--original", "a", "--target", "b", "--out", "o"});
+  std::vector<const char*> arguments;
+  for (const auto& word : words) arguments.push_back(word.c_str());
+  return train::parse_options(static_cast<int>(arguments.size()), arguments.data());
+}
+
+}  // namespace
+
+TEST_CASE("options: without further words the defaults of the page hold") {
+  const Options o = parse({}), page;
+  CHECK(o.original == std::vector<train::Path>{"a"});
+  CHECK(o.out == "o");
+  CHECK(train::to_json(o).at("lr") == train::to_json(page).at("lr"));
+  CHECK(o.methods == page.methods);
+  CHECK(o.steps == page.steps);
+  CHECK(o.alphas == std::vector<double>{0.01});
+  CHECK(o.share == 0.1);
+  CHECK(o.lora_sites.size() == 7);
+  CHECK(o.whole_curve);
+  CHECK_FALSE(o.resume);
+  CHECK(o.rates_of("finetune") == std::vector<double>{5e-4});
+  CHECK(o.rates_of("lora") == std::vector<double>{2e-3});
+  CHECK(o.warmup_of(1000) == 50);
+}
+
+TEST_CASE("options: every option is read, and all but the place and the threads is remembered") {
+  const std::vector<std::vector<std::string>> remembered = {{"--original", "c"},
+                                                            {"--target", "c"},
+                                                            {"--eval-original", "c"},
+                                                            {"--eval-target", "c"},
+                                                            {"--pretrain-steps", "9000"},
+                                                            {"--dim", "96"},
+                                                            {"--layers", "3"},
+                                                            {"--heads", "12"},
+                                                            {"--kv-heads", "3"},
+                                                            {"--ffn", "320"},
+                                                            {"--vocab", "999"},
+                                                            {"--pretrain-lr", "0.5"},
+                                                            {"--tokenizer", "byte"},
+                                                            {"--tied"},
+                                                            {"--methods", "lora"},
+                                                            {"--steps", "999"},
+                                                            {"--seeds", "5"},
+                                                            {"--share", "0.5"},
+                                                            {"--alpha", "0.02"},
+                                                            {"--capacity", "0.3"},
+                                                            {"--lr", "1e-4"},
+                                                            {"--lr", "lora=1e-4"},
+                                                            {"--chosen-rate-only"},
+                                                            {"--batch", "32"},
+                                                            {"--sequence", "64"},
+                                                            {"--accumulate", "4"},
+                                                            {"--warmup", "7"},
+                                                            {"--weight-decay", "0.2"},
+                                                            {"--clip", "2"},
+                                                            {"--lora-targets", "q,v"},
+                                                            {"--gate", "elu"},
+                                                            {"--body", "bottleneck"},
+                                                            {"--penalty", "l2"},
+                                                            {"--init", "he"},
+                                                            {"--placement", "after"}};
+  const io::Json defaults = train::to_json(parse({}));
+  for (const auto& words : remembered) {
+    INFO(words[0]);
+    auto given = words;
+    if (words[0] == "--original" || words[0] == "--target") given.insert(given.begin() + 1, words[0] == "--original" ? "a" : "b");
+    std::vector<std::string> line = {"extend"};
+    for (const auto& [option, value] : {std::pair{"--original", "a"}, {"--target", "b"}, {"--out", "o"}})
+      if (words[0] != option) line.insert(line.end(), {option, value});
+    line.insert(line.end(), given.begin(), given.end());
+    std::vector<const char*> arguments;
+    for (const auto& word : line) arguments.push_back(word.c_str());
+    CHECK(train::to_json(train::parse_options(static_cast<int>(arguments.size()), arguments.data())) != defaults);
+  }
+  for (const auto& words : std::vector<std::vector<std::string>>{{"--threads", "3"}, {"--resume"}}) CHECK(train::to_json(parse(words)) == defaults);
+  CHECK(parse({"--threads", "3"}).threads == 3);
+  CHECK(parse({"--resume"}).resume);
+  CHECK(train::to_json(parse({"--model", "m"})).at("model") == "m");
+  CHECK_FALSE(train::to_json(parse({"--model", "m"})).contains("dim"));
+}
+
+TEST_CASE("options: --quick changes what was not named") {
+  const Options quick = parse({"--quick", "--steps", "77"}), page;
+  CHECK(quick.steps == 77);
+  CHECK(quick.pretrain_steps < page.pretrain_steps);
+  CHECK(quick.dim < page.dim);
+  CHECK(parse({"--dim", "48", "--heads", "4", "--quick"}).dim == 48);
+}
+
+TEST_CASE("options: rates for all methods replace every default, rates for one replace its own") {
+  const Options all = parse({"--lr", "1e-3,3e-3"});
+  CHECK(all.rates_of("finetune") == std::vector<double>{1e-3, 3e-3});
+  const Options one = parse({"--lr", "lora=1e-2"});
+  CHECK(one.rates_of("lora") == std::vector<double>{1e-2});
+  CHECK(one.rates_of("finetune") == std::vector<double>{5e-4});
+  CHECK(one.rates_of("neutral") == std::vector<double>{2e-3});
+  const Options both = parse({"--lr", "1e-3", "finetune=1e-4,2e-4"});
+  CHECK(both.rates_of("neutral") == std::vector<double>{1e-3});
+  CHECK(both.rates_of("finetune") == std::vector<double>{1e-4, 2e-4});
+}
+
+TEST_CASE("options: lists of numbers are read whole or refused by name") {
+  CHECK(train::numbers_of("1,2.5,-3e-2", "x") == std::vector<double>{1, 2.5, -3e-2});
+  for (const char* list : {"", "1,", ",1", "1 2", "1x", "0x1", "1e999", "--", "1,,2"}) {
+    INFO(list);
+    CHECK(says([&] { train::numbers_of(list, "alpha"); }, "--alpha must be a number or a list", list));
+  }
+}
+
+TEST_CASE("options: zero is refused only where it means nothing") {
+  const Options o = parse({"--alpha", "0", "--warmup", "0", "--weight-decay", "0", "--clip", "0", "--share", "0", "--threads", "0"});
+  CHECK(o.alphas == std::vector<double>{0});
+  CHECK(o.warmup_of(1000) == 0);
+  for (const char* option : {"--steps", "--seeds", "--batch", "--sequence", "--accumulate", "--capacity", "--lr", "--pretrain-lr", "--dim",
+                             "--layers", "--heads", "--vocab"}) {
+    INFO(option);
+    CHECK(says([&] { parse({option, "0"}); }, option, "got 0"));
+  }
+}
+
+TEST_CASE("options: p and original text must go together") {
+  Options o;
+  o.out = "o", o.target = {"b"};
+  CHECK(says([&] { o.check(); }, "--original is missing", "is pretrained on"));
+  o.model = "m";
+  CHECK(says([&] { o.check(); }, "--original is missing", "--share 0"));
+  o.share = 0;
+  CHECK_NOTHROW(o.check());
+  o.share = std::numeric_limits<double>::quiet_NaN();
+  CHECK(says([&] { o.check(); }, "--"));
+}
+
+TEST_CASE("options: whether anything is chosen") {
+  CHECK_FALSE(parse({}).chooses());
+  CHECK(parse({"--lr", "1e-3,2e-3"}).chooses());
+  CHECK_FALSE(parse({"--methods", "neutral", "--lr", "lora=1e-3,2e-3"}).chooses());
+  CHECK(parse({"--alpha", "0.1,1"}).chooses());
+}
+
+TEST_CASE("suggestions: a name is suggested where it is near, not where nothing is") {
+  CHECK(train::edit_distance("kitten", "sitting") == 3);
+  CHECK(train::edit_distance("", "abc") == 3);
+  CHECK(train::edit_distance("relu", "relu") == 0);
+  CHECK(train::suggestion("tanhh", {"relu", "tanh"}) == "; did you mean 'tanh'?");
+  CHECK(train::suggestion("something else", {"relu", "tanh"}).empty());
+  CHECK(train::suggestion("x", {}).empty());
+}
