@@ -52,8 +52,8 @@ TEST_CASE("allocation: none after the first step of training with skipping, on o
   omp_set_num_threads(threads);
 }
 
-// Two causes: the panels of a product over the open tokens grow with their number, and a layer with all tokens open takes a path with fewer values.
-TEST_CASE("allocation: none when text changes, and with it how many tokens are open", "[!shouldfail]") {
+// Panels of a product over the open tokens grow with their number, and a layer with all tokens open might take a path with fewer values.
+TEST_CASE("allocation: none when text changes, and with it how many tokens are open") {
   if (!allocations_counted()) return;
   const TinyBatch batch = batch_of(1);
   Training changing(residue_of<float>(gate::Relu{}, penalty::L1{}));

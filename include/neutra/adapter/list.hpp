@@ -3,7 +3,9 @@
 
 #include "neutra/adapter/adapter.hpp"
 
+#include <memory>
 #include <tuple>
+#include <utility>
 
 namespace neutra::inline NEUTRA_ABI::adapter {
 
@@ -24,8 +26,7 @@ struct List {
   class Instance {
    public:
     Instance(const List& list, const Sizes& sizes, std::uint64_t seed)
-        : instances_(std::apply([&](const A&... each) { return std::tuple(std::make_unique<typename A::template Instance<S, D>>(each, sizes, seed)...); },
-                                list.adapters)) {
+        : instances_(attach(list, sizes, seed, std::index_sequence_for<A...>{})) {
       int position = 0;
       std::apply([&](auto&... each) { (rename(each->parameters(), position++), ...); }, instances_);
     }
@@ -43,10 +44,18 @@ struct List {
     }
 
    private:
+    using Instances = std::tuple<std::unique_ptr<typename A::template Instance<S, D>>...>;
+
+    /// The first keeps the list's seed, the others get one of their own: equal members that started with equal weights would stay equal.
+    template <std::size_t... Position>
+    static Instances attach(const List& list, const Sizes& sizes, std::uint64_t seed, std::index_sequence<Position...>) {
+      const Philox seeds(seed, "list");
+      return {std::make_unique<typename A::template Instance<S, D>>(std::get<Position>(list.adapters), sizes, Position == 0 ? seed : seeds.bits(0, Position))...};
+    }
     static void rename(const std::vector<Parameter<S, D>*>& parameters, int position) {
       for (auto* parameter : parameters) parameter->name = concat(position, ".", parameter->name);
     }
-    std::tuple<std::unique_ptr<typename A::template Instance<S, D>>...> instances_;
+    Instances instances_;
   };
 
  private:

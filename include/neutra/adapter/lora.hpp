@@ -18,6 +18,7 @@ struct Lora {
   Index rank = 0;
 
   Index rank_for(const Sizes& sizes) const {
+    require(std::isfinite(scale), "lora: the scale must be a finite number, got ", scale);
     require(!sites.empty(), "lora: no projection was chosen; name at least one of q k v o gate up down");
     Index per_rank = 0;
     for (const Site site : sites) {

@@ -155,20 +155,21 @@ class Residue<G, B, P, I>::Instance {
   /// The residue of the open tokens alone. In training a closed token whose gate has a slope still counts as open.
   Var<S, D> add_open(Index layer, Var<S, D> x, Var<S, D> y, Var<S, D> s, Var<S, D> g, std::span<const Var<S, D>> body, Pass<S, D>& pass) {
     using gate::slopes;
-    const RowSet open = open_rows(g, pass.tape.recording() ? slopes(residue_.gate, s, g) : View<const S>{});
-    const auto rows = [&](Var<S, D> of) { return open.all() ? of : gather_rows(of, open); };
+    RowSet open = open_rows(g, pass.tape.recording() ? slopes(residue_.gate, s, g) : View<const S>{});
+    if (open.all() && !pass.tape.recording()) open = {};  // nothing to gather; a training step gathers all the same, so that every step finds its memory
+    const auto rows = [&](Var<S, D> of) { return open.index ? gather_rows(of, open) : of; };
     const auto r = scale_rows(residue_.body.forward(rows(x), body), rows(g));  // (M,d)
     conclude(layer, {r, y, g, s, counted(pass, open), scale(pass)}, open, pass);
-    return open.all() ? neutra::add(y, r) : scatter_add(y, r, open);
+    return open.index ? scatter_add(y, r, open) : neutra::add(y, r);
   }
 
   void conclude(Index layer, const penalty::Evidence<S, D>& evidence, const RowSet& open, Pass<S, D>& pass) {
-    if (pass.probe) pass.probe->see(layer, gate_.exact_zero ? &evidence.g : nullptr, evidence.r, open.all() ? nullptr : open.index, evidence.y);
+    if (pass.probe) pass.probe->see(layer, gate_.exact_zero ? &evidence.g : nullptr, evidence.r, open.index, evidence.y);
     using penalty::apply;
     if (!penalty_.none && pass.tape.recording() && evidence.scale != S(0)) pass.add_local(apply(residue_.penalty, evidence));
   }
   Counted<S> counted(const Pass<S, D>& pass, const RowSet& open) const {
-    return {penalty_.counts == penalty::Counts::original ? pass.original : nullptr, pass.label, open.all() ? nullptr : open.index};
+    return {penalty_.counts == penalty::Counts::original ? pass.original : nullptr, pass.label, open.index};
   }
   S scale(const Pass<S, D>& pass) const { return penalty_.counts == penalty::Counts::original ? pass.scale_original : pass.scale_both; }
 

@@ -31,11 +31,11 @@ class Shape {
     }
   }
 
-  int rank() const { return rank_; }
-  Index size() const { return size_; }
-  Index operator[](int axis) const { return sizes_[axis]; }
-  Index cols() const { return rank_ == 0 ? 1 : sizes_[rank_ - 1]; }
-  Index rows() const {
+  NEUTRA_HD int rank() const { return rank_; }
+  NEUTRA_HD Index size() const { return size_; }
+  NEUTRA_HD Index operator[](int axis) const { return sizes_[axis]; }
+  NEUTRA_HD Index cols() const { return rank_ == 0 ? 1 : sizes_[rank_ - 1]; }
+  NEUTRA_HD Index rows() const {
     Index rows = 1;
     for (int axis = 0; axis + 1 < rank_; ++axis) rows *= sizes_[axis];
     return rows;

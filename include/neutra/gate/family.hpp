@@ -20,6 +20,7 @@
 /// Options are members. Ours are listed in gate/all.hpp. Consumer: adapter::Residue.
 #pragma once
 
+#include "neutra/core/error.hpp"
 #include "neutra/core/math.hpp"
 #include "neutra/core/pointwise.hpp"
 #include "neutra/core/scalar.hpp"
@@ -58,6 +59,10 @@ struct Traits {
   Index hidden = 0;          // > 0: width of the hidden layer of a learned logit
 };
 
+/// A gate that a wrapper may take: one that is neither a wrapper itself, whose part would be lost, nor open.
+template <class G>
+inline constexpr bool plain = !requires { G::per_channel; } && !requires(const G& g) { g.hidden; } && !requires { G::open; };
+
 /// Whether skipping is compiled in for this gate at all.
 template <class G>
 inline constexpr bool may_skip = requires { requires bool(G::exact_zero); } && !requires { requires bool(G::per_channel); };
@@ -68,7 +73,10 @@ Traits traits(const G& gate) {
   if constexpr (requires { G::open; }) traits.open = G::open;
   if constexpr (requires { G::exact_zero; }) traits.exact_zero = G::exact_zero;
   if constexpr (requires { G::per_channel; }) traits.per_channel = G::per_channel;
-  if constexpr (requires { gate.hidden; }) traits.hidden = gate.hidden;
+  if constexpr (requires { gate.hidden; }) {
+    require(gate.hidden > 0, "gate ", G::name, ": the hidden layer of its logit must have a width of at least 1, got ", gate.hidden);
+    traits.hidden = gate.hidden;
+  }
   return traits;
 }
 

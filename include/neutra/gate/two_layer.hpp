@@ -10,6 +10,7 @@ namespace neutra::inline NEUTRA_ABI::gate {
 template <class G>
 struct TwoLayer {
   static_assert(check_gate<G>());
+  static_assert(plain<G>, "neutra: a wrapper takes a gate that is no wrapper and not open; give it the inner one, such as gate::Relu");
   static constexpr std::string_view prefix = "two_layer_";
   static constexpr std::string_view name = joined_name<prefix, G::name>;
   static constexpr bool exact_zero = may_skip<G>;

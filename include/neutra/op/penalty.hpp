@@ -81,7 +81,8 @@ struct GatePenalty {
       const auto gate = c.load(g.row(n));
       return penalty.f(gate, c.load(s.row(n)), decltype(gate)(label));
     });
-    row.once([&] { values[n] = counted.counts(n) * total / static_cast<S>(g.cols()); });
+    const S counts = counted.counts(n);
+    row.once([&] { values[n] = counts == S(0) ? S(0) : counts * total / static_cast<S>(g.cols()); });
   }
 };
 
@@ -96,7 +97,13 @@ struct GatePenaltyBackward {
   template <class Row>
   void operator()(Row row, Index n) const {
     const auto& [g, s, counted, values, penalty] = forward;
-    const S factor = *dvalue * scale * counted.counts(n) / static_cast<S>(g.cols());
+    const S counts = counted.counts(n);
+    if (counts == S(0)) {  // not counted, whatever its gate
+      if (dg && !dg.add) row.each(g.cols(), [&](auto c) { c.fill(dg.view.row(n), S(0)); });
+      if (ds && !ds.add) row.each(g.cols(), [&](auto c) { c.fill(ds.view.row(n), S(0)); });
+      return;
+    }
+    const S factor = *dvalue * scale * counts / static_cast<S>(g.cols());
     const S label = counted.label ? counted.label[counted.token(n)] : S(0);
     row.each(g.cols(), [&, &g = g, &s = s, &penalty = penalty](auto c) {
       const auto gate = c.load(g.row(n)), logit = c.load(s.row(n)), from = decltype(gate)(label);

@@ -4,6 +4,10 @@
 #include "neutra/core/math.hpp"
 #include "neutra/optim/clipping.hpp"
 
+#include <cmath>
+#include <utility>
+#include <vector>
+
 namespace neutra::inline NEUTRA_ABI::optim {
 
 struct AdamWOptions {
@@ -62,6 +66,7 @@ class AdamW {
 
   /// One update with gradients of the given norm; forgets them. Error: a norm that is not finite (nothing has been changed then).
   void step(double rate, double norm) {
+    require(rate >= 0 && std::isfinite(rate), "adamw: the learning rate must not be negative, got ", rate);
     require(std::isfinite(norm), "adamw: the gradient is not finite at step ", steps, "; lower the learning rate");
     ++steps;
     const double k = options_.clip > 0 && norm > options_.clip ? options_.clip / norm : 1.0;

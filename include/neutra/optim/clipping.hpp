@@ -3,7 +3,10 @@
 
 #include "neutra/autodiff/parameter.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <span>
+#include <vector>
 
 namespace neutra::inline NEUTRA_ABI::optim {
 

@@ -24,12 +24,14 @@ template <Scalar S> struct Product {
   bool add;
 };
 
+inline constexpr Index third_level = 4 * 1024 * 1024;  // bytes of panels made at a time: they are still in a cache when they are read
+
 /// Memory for panels that stays with the thread: its size is the largest that was asked for.
 template <Scalar S> S* scratch(Index size) {
   thread_local Tensor<S> memory;
   if (memory.size() < size) {
     memory = Tensor<S>();
-    memory = Tensor<S>(Shape{size});
+    memory = Tensor<S>(Shape{std::max(size, third_level / Index{sizeof(S)})});  // all of it at once: the rows of a sparse product vary from step to step
   }
   return memory.data();
 }
@@ -149,8 +151,7 @@ template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b)
 }
 
 template <Scalar S> void multiply_unpacked(const Product<S>& p, const Operand<S>& b) {
-  constexpr Index third_level = 4 * 1024 * 1024;  // bytes of panels made at a time: they are still in a cache when they are read
-  const Index width = Tile<S>::width, most = std::max<Index>(16, third_level / (p.depth * width * Index{sizeof(S)})) * width;
+  const Index width = Tile<S>::width, most = std::max<Index>(4, third_level / (p.depth * width * Index{sizeof(S)})) * width;
   for (Index column = 0; column < p.columns; column += most) {
     const Index columns = std::min(most, p.columns - column);
     S* panels = scratch<S>(p.depth * ((columns + width - 1) / width * width));
