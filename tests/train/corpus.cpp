@@ -1,0 +1,126 @@
+// The texts of a run: parts that lose nothing, overlap nowhere and are told by their hashes.
+#include "neutra/train/corpus.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/io/scratch.hpp"
+
+using namespace neutra;
+using scratch::says;
+using train::Corpus;
+
+namespace {
+
+std::string lines(int count, const std::string& word) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += word + " " + std::to_string(i) + "\n";
+  return text;
+}
+
+struct Files {
+  scratch::Folder folder;
+  train::Options options;
+
+  Files() {
+    scratch::put(folder / "a", lines(200, "first"));
+    scratch::put(folder / "b", lines(300, "second"));
+    scratch::put(folder / "va", "held\nout\n");
+    options.original = {folder / "a"}, options.target = {folder / "b"};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("corpus: the last tenth is held out, the last tenth of the rest is for choosing, nothing is lost") {
+  Files files;
+  const Corpus corpus(files.options);
+  for (const auto* domain : {&corpus.original, &corpus.target}) {
+    const std::string whole = scratch::get(domain == &corpus.original ? files.folder / "a" : files.folder / "b");
+    CHECK(std::string(domain->train) + std::string(domain->choosing) + std::string(domain->valid) == whole);
+    const auto share = [&](std::string_view part) { return static_cast<double>(part.size()) / static_cast<double>(whole.size()); };
+    CHECK(share(domain->valid) == Approx(0.1).margin(0.005));
+    CHECK(share(domain->choosing) == Approx(0.09).margin(0.005));
+    for (const auto part : {domain->train, domain->choosing, domain->valid}) CHECK(part.back() == '\n');
+  }
+}
+
+TEST_CASE("corpus: with evaluation files all of the text but the choosing part trains") {
+  Files files;
+  files.options.eval_original = {files.folder / "va"};
+  const Corpus corpus(files.options);
+  CHECK(corpus.original.valid == "held\nout\n");
+  CHECK(std::string(corpus.original.train) + std::string(corpus.original.choosing) == scratch::get(files.folder / "a"));
+}
+
+TEST_CASE("corpus: evaluation text of a domain without training text is kept") {
+  Files files;
+  files.options.original.clear();
+  files.options.eval_original = {files.folder / "va"};
+  Corpus corpus(files.options);
+  CHECK(corpus.original.valid == "held\nout\n");
+  CHECK(corpus.original.train.empty());
+  corpus.encode(std::make_shared<data::ByteTokenizer>(), 8);
+  CHECK(corpus.valid_original.windows.tokens() == 9);
+  CHECK(corpus.train_original.tokens() == 0);
+  CHECK_FALSE(corpus.hashes().contains("original.train"));
+  files.options.eval_original.clear();
+  CHECK(Corpus(files.options).original.valid.empty());
+}
+
+TEST_CASE("corpus: encoded parts hold the tokens of their own text and no other; bytes are those of the raw text") {
+  Files files;
+  Corpus corpus(files.options);
+  const auto tokenizer = std::make_shared<data::SentencePiece>(data::train_sentencepiece(corpus.original.train, {.vocab = 280}));
+  corpus.encode(tokenizer, 16);
+  CHECK(corpus.train_target.tokens() == static_cast<Index>(tokenizer->encode(corpus.target.train).size()));
+  CHECK(corpus.choosing_target.windows.tokens() == static_cast<Index>(tokenizer->encode(corpus.target.choosing).size()));
+  CHECK(corpus.valid_target.bytes == static_cast<Index>(corpus.target.valid.size()));
+  CHECK(corpus.valid_original.windows.tokens() < corpus.valid_original.bytes);  // its own tokenizer has pieces of several bytes
+  CHECK(corpus.train_target.length() == 16);
+  corpus.choosing_target = {};
+  corpus.encode(tokenizer, 16, false);
+  CHECK(corpus.choosing_target.bytes == 0);
+}
+
+TEST_CASE("corpus: hashes name each part by its content") {
+  Files files;
+  const auto before = Corpus(files.options).hashes();
+  CHECK(before.size() == 6);
+  CHECK(before.at("original.valid") == io::sha256_hex(Corpus(files.options).original.valid));
+  std::string text = scratch::get(files.folder / "b");
+  text[text.size() - 2] = 'x';
+  scratch::put(files.folder / "b", text);
+  const auto after = Corpus(files.options).hashes();
+  for (const auto& [role, digits] : before) CHECK((after.at(role) == digits) == (role != "target.valid"));
+}
+
+TEST_CASE("corpus: bytes that are not UTF-8 are remarked upon, with their place") {
+  Files files;
+  CHECK(Corpus(files.options).remarks().empty());
+  scratch::put(files.folder / "b", "abc\xff\n" + lines(100, "x"));
+  const auto remarks = Corpus(files.options).remarks();
+  REQUIRE(remarks.size() == 1);
+  CHECK(remarks[0].find("target text is not UTF-8 from byte 3 on") != std::string::npos);
+}
+
+TEST_CASE("tokenizers: found in a folder, trained on the pretraining text alone, or refused by the name of the file") {
+  Files files;
+  const scratch::Folder model;
+  scratch::put(model / "config.json", "{}");
+  CHECK(says([&] { train::tokenizer_of(model.path()); }, "holds no tokenizer.model", "\"neutra_tokenizer\": \"byte\""));
+  scratch::put(model / "config.json", "{\"neutra_tokenizer\": \"byte\"}");
+  CHECK(train::tokenizer_of(model.path())->vocab() == 257);
+  const Corpus corpus(files.options);
+  files.options.vocabulary = 280;
+  const auto trained = train::new_tokenizer(files.options, corpus.original.train);
+  CHECK(trained->vocab() == 280);
+  CHECK(trained->serialized() == train::new_tokenizer(files.options, corpus.original.train)->serialized());
+  CHECK(trained->decode(trained->encode("a\xff  b\n")) == "a\xff  b\n");
+  io::write_file(model / "tokenizer.model", trained->serialized());
+  CHECK(train::tokenizer_of(model.path())->vocab() == 280);
+  files.options.tokenizer = (model / "tokenizer.model").string();
+  CHECK(train::new_tokenizer(files.options, "unread")->serialized() == trained->serialized());
+  scratch::put(model / "tokenizer.model", trained->serialized().substr(0, 100));
+  CHECK(says([&] { train::tokenizer_of(model.path()); }, "tokenizer.model"));
+  files.options.tokenizer = (model / "none").string();
+  CHECK(says([&] { train::new_tokenizer(files.options, "unread"); }, "none"));
+}

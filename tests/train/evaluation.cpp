@@ -1,0 +1,157 @@
+// Evaluation against a plain computation: each token once, from inside its window, the last short window included.
+#include "neutra/train/evaluation.hpp"
+
+#include "tests/io/scratch.hpp"
+#include "tests/train/small.hpp"
+
+#include <limits>
+
+using namespace neutra;
+using small::Trained;
+
+namespace {
+
+/// -ln p of every byte of the text, a window at a time, from the logits.
+std::vector<double> plain_nats(train::Model& model, const std::string& text, std::size_t length) {
+  std::vector<double> nats;
+  Tape<float, Cpu> tape;
+  for (std::size_t first = 0; first < text.size(); first += length) {
+    const std::string window = text.substr(first, length);
+    std::vector<std::int32_t> inputs = {256};
+    for (const char c : window.substr(0, window.size() - 1)) inputs.push_back(static_cast<unsigned char>(c));
+    tape.start(false);
+    const View<const float> logits = model.logits(tape, {1, static_cast<Index>(window.size()), inputs}).value();
+    for (std::size_t n = 0; n < window.size(); ++n) {
+      const float* row = logits.row(static_cast<Index>(n));
+      double total = 0;
+      for (Index v = 0; v < 257; ++v) total += std::exp(static_cast<double>(row[v] - row[0]));
+      nats.push_back(std::log(total) - static_cast<double>(row[static_cast<unsigned char>(window[n])] - row[0]));
+    }
+  }
+  return nats;
+}
+
+/// A neutral model that has learnt something, so that its gates and residues differ from token to token.
+Trained& learnt() {
+  static Trained trained("neutral");
+  static const bool done = [] {
+    const auto mix = small::mix();
+    train::Trainer trainer(trained.model, mix, small::training(30, 8, 1, 0.01));
+    while (!trainer.done()) trainer.advance();
+    return true;
+  }();
+  REQUIRE(done);
+  return trained;
+}
+
+train::Evaluation evaluated(train::Model& model, const std::string& text, Index bytes, Index batch, adapter::Probe<float, Cpu>* probe = nullptr) {
+  Tape<float, Cpu> tape;
+  return train::evaluate(model, tape, {small::windows(text), bytes}, data::Domain::target, batch, probe);
+}
+
+}  // namespace
+
+TEST_CASE("evaluation: every token is predicted once, with context from inside its window alone", "[train]") {
+  for (const std::size_t size : {1u, 11u, 12u, 13u, 24u, 100u, 131u}) {
+    const std::string text = small::letters('n', 5, size, 9);
+    const auto nats = plain_nats(learnt().model, text, 12);
+    double sum = 0;
+    for (const double one : nats) sum += one;
+    const auto result = evaluated(learnt().model, text, 2 * static_cast<Index>(size), 3);
+    INFO(size << " tokens");
+    CHECK(result.tokens == static_cast<Index>(size));
+    CHECK(result.nats == Approx(sum).epsilon(1e-5));
+    CHECK(result.nats_per_token() == Approx(sum / static_cast<double>(size)).epsilon(1e-5));
+    CHECK(result.bits_per_byte() ==
+          Approx(sum / (std::log(2.0) * 2 * static_cast<double>(size))).epsilon(1e-5));  // bytes of the raw text, not tokens
+  }
+}
+
+TEST_CASE("evaluation: a token depends on its own window alone", "[train]") {
+  const std::string a = small::letters('n', 5, 12, 1), b = small::letters('n', 5, 12, 2), c = small::letters('a', 5, 12, 3);
+  const double alone = evaluated(learnt().model, b, 12, 4).nats;
+  CHECK(evaluated(learnt().model, a + b, 24, 4).nats - evaluated(learnt().model, a, 12, 4).nats == Approx(alone).epsilon(1e-5));
+  CHECK(evaluated(learnt().model, c + b, 24, 4).nats - evaluated(learnt().model, c, 12, 4).nats == Approx(alone).epsilon(1e-5));
+}
+
+TEST_CASE("evaluation: batches change rounding only; threads, probes and repetition not a bit", "[train]") {
+  const std::string text = small::letters('n', 5, 251, 9);
+  const double nats = evaluated(learnt().model, text, 251, 5).nats;
+  for (const Index batch : {1, 2, 16, 1000}) CHECK(evaluated(learnt().model, text, 251, batch).nats == Approx(nats).epsilon(1e-6));
+  adapter::Probe<float, Cpu> probe(2);
+  CHECK(evaluated(learnt().model, text, 251, 5, &probe).nats == nats);
+  for (const int threads : {1, 2, 3}) {
+    const small::Threads set(threads);
+    CHECK(evaluated(learnt().model, text, 251, 5).nats == nats);
+  }
+}
+
+TEST_CASE("evaluation: gate shares are counted on the same tokens", "[train]") {
+  const std::string text = small::letters('n', 5, 131, 9);
+  std::vector<double> open[2];
+  for (const Index batch : {1, 7}) {
+    adapter::Probe<float, Cpu> probe(2);
+    const auto result = evaluated(learnt().model, text, 131, batch, &probe);
+    for (const auto& layer : probe.counts(1)) {
+      CHECK(layer.tokens == static_cast<double>(result.tokens));
+      CHECK(layer.gates == static_cast<double>(result.tokens));
+      CHECK(layer.open <= layer.gates);
+      open[batch > 1].push_back(layer.open);
+    }
+    for (const auto& layer : probe.counts(0)) CHECK(layer.tokens == 0);
+  }
+  CHECK(open[0] == open[1]);
+  CHECK(open[0][0] + open[0][1] > 0);
+}
+
+TEST_CASE("evaluation: gates that are closed or open for all show as 0 and 1, and are warned of", "[train]") {
+  const std::string text = small::letters('a', 5, 60, 9);
+  Trained trained("neutral");
+  const auto force = [&](int layer, float sign) {  // the norm's output has a mean square of one: every logit gets its first channel's square
+    for (auto* p : trained.model.parameters())
+      if (p->name.ends_with(".gate") && p->name.find(concat(layer)) != p->name.npos) std::fill_n(p->value.data(), p->value.size(), 0.0f * sign);
+  };
+  force(0, 0);
+  adapter::Probe<float, Cpu> probe(2);
+  Tape<float, Cpu> tape;
+  for (const auto domain : {data::Domain::original, data::Domain::target})
+    train::evaluate(trained.model, tape, {small::windows(text), 60}, domain, 4, &probe);
+  train::Row row;
+  train::add_gates(row, probe);
+  REQUIRE(row.gate_open_by_layer.has_value());
+  CHECK(row.gate_open_by_layer->target.at(0) == 0);  // relu(0) is closed
+  const auto warnings = train::gate_warnings(row, "neutral-x");
+  REQUIRE(!warnings.empty());
+  CHECK(warnings[0].find("neutral-x") != std::string::npos);
+  CHECK(warnings[0].find("layer 0 is closed for every token of the new domain") != std::string::npos);
+  CHECK(row.gate_open->target == Approx(row.gate_open_by_layer->target.at(1) / 2));
+}
+
+TEST_CASE("gate warnings: a layer closed for all new tokens or open for all original ones, and no other", "[train]") {
+  train::Row row;
+  CHECK(train::gate_warnings(row, "x").empty());
+  row.gate_open_by_layer = train::PerDomain<std::vector<double>>{{0.0, 1.0, 0.5, 0.999}, {1.0, 0.5, 0.0, 0.001}};
+  const auto warnings = train::gate_warnings(row, "x");
+  REQUIRE(warnings.size() == 2);
+  CHECK(warnings[0].find("layer 1 is open for every token of the original domain") != std::string::npos);
+  CHECK(warnings[1].find("layer 2 is closed for every token of the new domain") != std::string::npos);
+}
+
+TEST_CASE("evaluation: stops when asked to, and says where weights are not usable", "[train]") {
+  const std::string text = small::letters('n', 5, 100, 9);
+  Tape<float, Cpu> tape;
+  std::stop_source stop;
+  Index seen = 0;
+  CHECK_THROWS_AS(train::evaluate(
+                      learnt().model, tape, {small::windows(text), 100}, data::Domain::target, 2, nullptr,
+                      [&](Index tokens) {
+                        seen += tokens;
+                        if (seen >= 48) stop.request_stop();
+                      },
+                      stop.get_token()),
+                  train::Stopped);
+  CHECK(seen == 48);
+  Trained broken("finetune");
+  broken.model.parameters()[0]->value.data()[0] = std::numeric_limits<float>::quiet_NaN();
+  CHECK(scratch::says([&] { evaluated(broken.model, text, 100, 2); }, "evaluation: the loss is", "window 0", "not usable"));
+}

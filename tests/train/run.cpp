@@ -1,0 +1,171 @@
+// A run that is stopped at any step, or killed, or out of disk, and resumed, equals the run that never was: bit for bit.
+#include "neutra/train/run.hpp"
+
+#include "tests/io/scratch.hpp"
+#include "tests/train/small.hpp"
+
+#include <sys/resource.h>
+
+#include <csignal>
+
+using namespace neutra;
+using small::Trained;
+
+namespace {
+
+constexpr Index steps = 6;
+
+/// The log without its seconds.
+std::string log_of(const io::Path& folder) {
+  std::istringstream lines(scratch::get(folder / "log.jsonl"));
+  std::string kept;
+  for (std::string line; std::getline(lines, line);) {
+    auto json = io::parse(line, "log");
+    json.erase("seconds");
+    kept += json.dump() + "\n";
+  }
+  return kept;
+}
+
+struct Killed {};
+
+/// One session of a run in a folder: a fresh model, resumed if there is something, stopped after `stop_after` steps or killed after `kill_after`.
+struct Session {
+  Trained trained;
+  bool stopped = false, killed = false;
+
+  Session(const std::string& method, const io::Path& folder, Index stop_after = -1, Index kill_after = -1, double checkpoint_seconds = 1e9,
+          train::TrainingOptions options = small::training(steps))
+      : trained(method) {
+    const auto mix = small::mix();
+    train::Trainer trainer(trained.model, mix, options);
+    std::stop_source stop;
+    if (stop_after == 0) stop.request_stop();
+    try {
+      train::run_training(trainer, {folder, {{"run", method}}, nullptr, stop.get_token(), checkpoint_seconds}, [&](const train::StepReport& report) {
+        if (report.step + 1 == stop_after) stop.request_stop();
+        if (report.step + 1 == kill_after) throw Killed();
+      });
+    } catch (const train::Stopped&) {
+      stopped = true;
+    } catch (const Killed&) {
+      killed = true;
+    }
+  }
+  double nats() {
+    Tape<float, Cpu> tape;
+    return train::evaluate(trained.model, tape, {small::windows(small::letters('n', 5, 100, 9)), 100}, data::Domain::target, 4).nats;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("run: stopped at any step and resumed, it ends with the same bits, log and evaluation", "[train]") {
+  for (const std::string method : {"neutral", "lora", "finetune"}) {
+    const scratch::Folder never;
+    Session whole(method, never.path());
+    CHECK_FALSE(whole.stopped);
+    for (Index stop = 0; stop <= steps; ++stop) {
+      INFO(method << " stopped after " << stop << " steps");
+      const scratch::Folder folder;
+      const Session first(method, folder.path(), stop);
+      CHECK(first.stopped == (stop < steps));
+      Session second(method, folder.path());
+      CHECK_FALSE(second.stopped);
+      CHECK(second.trained.bits() == whole.trained.bits());
+      CHECK(log_of(folder.path()) == log_of(never.path()));
+      CHECK(second.nats() == whole.nats());
+    }
+  }
+}
+
+TEST_CASE("run: stopped at every step in turn, it still ends the same", "[train]") {
+  const scratch::Folder never, folder;
+  const Session whole("neutral", never.path());
+  Trained untrained("neutral");
+  CHECK(untrained.bits() != const_cast<Session&>(whole).trained.bits());
+  for (Index stop = 1; stop < steps; ++stop) {
+    const Session part("neutral", folder.path(), stop);
+    CHECK(part.stopped);
+  }
+  Session last("neutral", folder.path());
+  CHECK(last.trained.bits() == const_cast<Session&>(whole).trained.bits());
+  CHECK(log_of(folder.path()) == log_of(never.path()));
+}
+
+TEST_CASE("run: killed between checkpoints, it goes on from the last one, and the log has every step once", "[train]") {
+  const scratch::Folder never, folder;
+  Session whole("neutral", never.path());
+  const Session first("neutral", folder.path(), 2);
+  REQUIRE(first.stopped);
+  const Session second("neutral", folder.path(), -1, 5);  // the log is three steps ahead of the checkpoint
+  REQUIRE(second.killed);
+  Session third("neutral", folder.path());
+  CHECK(third.trained.bits() == whole.trained.bits());
+  CHECK(log_of(folder.path()) == log_of(never.path()));
+
+  const scratch::Folder without;
+  const Session early("neutral", without.path(), -1, 3);  // no checkpoint at all
+  REQUIRE(early.killed);
+  CHECK_FALSE(std::filesystem::exists(without / "checkpoint.safetensors"));
+  Session anew("neutral", without.path());
+  CHECK(anew.trained.bits() == whole.trained.bits());
+  CHECK(log_of(without.path()) == log_of(never.path()));
+}
+
+TEST_CASE("run: a finished run is saved, so that a kill in its evaluation costs no step", "[train]") {
+  const scratch::Folder folder;
+  Session whole("lora", folder.path());
+  const std::string log = scratch::get(folder / "log.jsonl");
+  Session again("lora", folder.path(), 0);
+  CHECK_FALSE(again.stopped);  // nothing is left to stop
+  CHECK(again.trained.bits() == whole.trained.bits());
+  CHECK(scratch::get(folder / "log.jsonl") == log);
+}
+
+TEST_CASE("run: seconds of earlier sessions count", "[train]") {
+  const scratch::Folder folder;
+  const Session first("lora", folder.path(), 3);
+  io::write_json(folder / "seconds.json", {{"seconds", 1000.0}});
+  Trained trained("lora");
+  const auto mix = small::mix();
+  train::Trainer trainer(trained.model, mix, small::training(steps));
+  const double seconds = train::run_training(trainer, {folder.path(), {{"run", "lora"}}, nullptr, {}});
+  CHECK(seconds > 1000);
+  CHECK(seconds < 1100);
+}
+
+TEST_CASE("run: a loss that is not finite leaves the last checkpoint whole", "[train]") {
+  const scratch::Folder folder;
+  auto wild = small::training(steps);
+  wild.schedule.rate = 1e30;  // weights stay finite, what they multiply does not
+  wild.adamw.weight_decay = 0;
+  std::string told = scratch::message([&] { Session("finetune", folder.path(), -1, -1, -1, wild); });  // a checkpoint each step
+  CHECK(told.find("training: step ") != std::string::npos);
+  CHECK(told.find("largest in ") != std::string::npos);
+  const std::string saved = scratch::get(folder / "checkpoint.safetensors");
+  REQUIRE(!saved.empty());
+  CHECK(scratch::message([&] { Session("finetune", folder.path(), -1, -1, -1, wild); }) == told);  // the same step, from the checkpoint
+  CHECK(scratch::get(folder / "checkpoint.safetensors") == saved);
+}
+
+TEST_CASE("run: a disk that fills leaves the last checkpoint whole, and the run goes on when there is room", "[train]") {
+  const scratch::Folder never, folder;
+  Session whole("finetune", never.path());
+  REQUIRE(Session("finetune", folder.path(), 3).stopped);
+  const std::string saved = scratch::get(folder / "checkpoint.safetensors");
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const auto old = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small_files{saved.size() / 2, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &small_files);
+  const std::string told = scratch::message([&] { Session("finetune", folder.path()); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, old);
+  CHECK(told.find("checkpoint.safetensors: cannot be written") != std::string::npos);
+  CHECK(scratch::get(folder / "checkpoint.safetensors") == saved);
+  CHECK(folder.count() == 3);  // checkpoint, log, seconds: no temporary
+  Session last("finetune", folder.path());
+  CHECK(last.trained.bits() == whole.trained.bits());
+  CHECK(log_of(folder.path()) == log_of(never.path()));
+}

@@ -1,0 +1,76 @@
+// Models, mixes and texts small enough to be trained hundreds of times by the tests.
+#pragma once
+
+#include "neutra/train/job.hpp"
+
+#include "tests/catch.hpp"
+
+#include <omp.h>
+
+#include <map>
+
+namespace small {
+
+using namespace neutra;
+
+inline nn::Config config() {
+  nn::Config config{.vocabulary = 257, .dim = 16, .ffn = 24, .layers = 2, .heads = 2, .kv_heads = 1, .context = 12, .bos = 256};
+  config.complete();
+  return config;
+}
+
+/// Letters drawn from a range, so that two ranges are two languages.
+inline std::string letters(char first, int count, std::size_t bytes, std::uint64_t seed) {
+  const Philox random(seed, "letters");
+  std::string text;
+  for (std::uint64_t n = 0; text.size() < bytes; ++n) text += static_cast<char>(first + static_cast<int>(random.uniform(0, n) * count));
+  return text;
+}
+
+inline data::Windows windows(const std::string& text, Index length = 12) { return {data::ByteTokenizer(), text, length}; }
+
+inline data::Mix mix(double share = 0.3) { return {windows(letters('a', 5, 900, 1)), windows(letters('n', 5, 1100, 2)), share, 3}; }
+
+inline const train::Registry& registry() {
+  static const train::Registry all = train::Registry::with<gate::All>();
+  return all;
+}
+
+/// A model of a method, as extend makes it: a shared backbone, a fresh adapter of the seed.
+struct Trained {
+  train::Model model;
+
+  explicit Trained(const std::string& method, std::uint64_t seed = 1, const train::Options& options = {})
+      : model(backbone(), train::adapter_of(method, options, registry()), seed) {
+    if (method == "finetune") model.thaw();
+  }
+  static std::shared_ptr<const train::Backbone> backbone() {
+    static const auto made = train::Backbone::random(config(), 5);
+    return made;
+  }
+  /// Values and moments of everything that trains.
+  std::string bits() {
+    std::string bytes;
+    for (const auto* p : model.parameters())
+      for (const auto* tensor : {&p->value, &p->mean, &p->variance})
+        bytes.append(reinterpret_cast<const char*>(tensor->data()), static_cast<std::size_t>(tensor->size()) * sizeof(float));
+    return bytes;
+  }
+};
+
+inline train::TrainingOptions training(Index steps, Index batch = 8, Index accumulate = 1, double alpha = 1) {
+  return {.batch = batch, .accumulate = accumulate, .alpha = alpha, .schedule = {.rate = 1e-2, .steps = steps, .warmup = 2}, .adamw = {}};
+}
+
+/// Sets the number of threads while it lives.
+class Threads {
+ public:
+  explicit Threads(int count) : before_(omp_get_max_threads()) { omp_set_num_threads(count); }
+  ~Threads() { omp_set_num_threads(before_); }
+  Threads(const Threads&) = delete;
+
+ private:
+  int before_;
+};
+
+}  // namespace small
