@@ -7,6 +7,7 @@
 #include "neutra/data/text.hpp"
 #include "neutra/data/train_sentencepiece.hpp"
 #include "neutra/io/file.hpp"
+#include "neutra/io/json.hpp"
 #include "neutra/io/sha256.hpp"
 #include "neutra/train/evaluation.hpp"
 #include "neutra/train/options.hpp"
