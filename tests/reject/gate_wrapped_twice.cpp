@@ -7,6 +7,6 @@ using Wrapped = neutra::gate::PerChannel<neutra::gate::TwoLayer<neutra::gate::Re
 using Wrapped = neutra::gate::PerChannel<neutra::gate::Relu>;
 #endif
 
-static_assert(neutra::Gate<Wrapped> && Wrapped{}.f(1.0f) == 1.0f);
+static_assert(neutra::Gate<Wrapped>);
 
 int main() {}
