@@ -98,6 +98,18 @@ TEST_CASE("evaluate: what it refuses", "[programs]") {
       refuses({path_of("evaluate"), "--model", (study().out() / "runs").string(), "--text", study().text("first")}, "is it the folder of a model?"));
 }
 
+TEST_CASE("evaluate: Ctrl-C ends it with one line and no number", "[programs]") {
+  scratch::put(study().folder / "long.txt", programs::salad(programs::first_words, 3000000, 1));
+  programs::Process process({path_of("evaluate"), "--model", backbone(), "--text", study().text("long"), "--sequence", "2", "--batch", "1"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  process.send(SIGINT);
+  const auto ended = process.wait();
+  INFO(ended.err);
+  CHECK(ended.status == 130);
+  CHECK(ended.out.empty());
+  CHECK(programs::messages(ended.err, "evaluate").size() == 1);
+}
+
 TEST_CASE("evaluate: an adapter of another base, half a saving and a damaged one are refused", "[programs]") {
   const Study other;
   REQUIRE(run(other.command(Study::small({"--methods", "neutral", "--pretrain-steps", "21"}))).status == 0);

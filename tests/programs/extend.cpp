@@ -93,7 +93,7 @@ TEST_CASE("extend: a model of an earlier run gives the same backbone scores", "[
   CHECK_FALSE(std::filesystem::exists(study.out("again") / "backbone"));
 }
 
-TEST_CASE("extend: p = 0 needs no original text; with validation text of it forgetting is measured all the same", "[programs]") {
+TEST_CASE("extend: p = 0 needs no original text, and with validation text of it forgetting is measured all the same", "[programs]") {
   const Study study;
   REQUIRE(run(study.command(Study::small({"--methods", "adapter"}))).status == 0);
   const double before = train::read_results(study.out() / "results.json").rows.at(0).original.before;

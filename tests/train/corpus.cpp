@@ -66,7 +66,7 @@ TEST_CASE("corpus: evaluation text of a domain without training text is kept") {
   CHECK(Corpus(files.options).original.valid.empty());
 }
 
-TEST_CASE("corpus: encoded parts hold the tokens of their own text and no other; bytes are those of the raw text") {
+TEST_CASE("corpus: encoded parts hold the tokens of their own text and no other, and bytes are those of the raw text") {
   Files files;
   Corpus corpus(files.options);
   const auto tokenizer = std::make_shared<data::SentencePiece>(data::train_sentencepiece(corpus.original.train, {.vocab = 280}));

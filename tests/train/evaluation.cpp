@@ -74,7 +74,7 @@ TEST_CASE("evaluation: a token depends on its own window alone", "[train]") {
   CHECK(evaluated(learnt().model, c + b, 24, 4).nats - evaluated(learnt().model, c, 12, 4).nats == Approx(alone).epsilon(1e-5));
 }
 
-TEST_CASE("evaluation: batches change rounding only; threads, probes and repetition not a bit", "[train]") {
+TEST_CASE("evaluation: batches change rounding only, and threads, probes and repetition not a bit", "[train]") {
   const std::string text = small::letters('n', 5, 251, 9);
   const double nats = evaluated(learnt().model, text, 251, 5).nats;
   for (const Index batch : {1, 2, 16, 1000}) CHECK(evaluated(learnt().model, text, 251, batch).nats == Approx(nats).epsilon(1e-6));

@@ -131,6 +131,16 @@ TEST_CASE("options: zero is refused only where it means nothing") {
   }
 }
 
+TEST_CASE("options: shares outside 0 .. 1 and numbers that are none are refused") {
+  for (const char* share : {"1.0001", "-0.0001", "nan", "inf"}) CHECK(says([&] { parse({"--share", share}); }, "--share must lie in [0, 1]"));
+  CHECK(parse({"--share", "1"}).share == 1);
+  for (const char* option : {"--alpha", "--weight-decay", "--clip", "--capacity", "--lr", "--pretrain-lr"})
+    for (const char* value : {"nan", "inf", "-1"}) {
+      INFO(option << ' ' << value);
+      CHECK(says([&] { parse({option, value}); }, option, value));
+    }
+}
+
 TEST_CASE("options: p and original text must go together") {
   Options o;
   o.out = "o", o.target = {"b"};

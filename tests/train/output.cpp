@@ -13,7 +13,7 @@ using scratch::says;
 using train::Log;
 using train::Output;
 
-TEST_CASE("output: looking at a place writes nothing; claiming it writes what was asked") {
+TEST_CASE("output: looking at a place writes nothing, claiming it writes what was asked") {
   const scratch::Folder folder;
   const Output output(folder / "a/b", false);
   CHECK(folder.count() == 0);
