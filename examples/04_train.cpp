@@ -49,8 +49,7 @@ Sequences draw(Index step, bool mixed, const Language& main) {
 }
 
 /// The loop. The same calls, with files and checkpoints around them, are the library's own run.
-template <class Model>
-void train(Model& model, Index steps, double rate, float alpha, bool mixed, const Language& language) {
+template <class Model> void train(Model& model, Index steps, double rate, float alpha, bool mixed, const Language& language) {
   Tape<float, Cpu> tape;
   optim::AdamW<float, Cpu> adamw(model.parameters(), {});
   const optim::Schedule schedule{.rate = rate, .steps = steps, .warmup = steps / 20};
@@ -65,8 +64,7 @@ void train(Model& model, Index steps, double rate, float alpha, bool mixed, cons
 }
 
 /// Loss on sequences that training has not drawn, and the share of open gates.
-template <class Model>
-void show(const char* when, Model& model) {
+template <class Model> void show(const char* when, Model& model) {
   Tape<float, Cpu> tape;
   std::printf("%-28s", when);
   for (const Language* language : {&first, &second}) {

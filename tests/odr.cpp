@@ -9,6 +9,4 @@
 
 #include "tests/catch.hpp"
 
-TEST_CASE("a second file that includes everything links, and works alike") {
-  CHECK(neutra::Philox::block({0, 0, 0, 0}, 0)[0] == 0x6627e8d5);
-}
+TEST_CASE("a second file that includes everything links, and works alike") { CHECK(neutra::Philox::block({0, 0, 0, 0}, 0)[0] == 0x6627e8d5); }

@@ -7,10 +7,7 @@
 
 #include "tests/cuda/kernel.cuh"
 
-template <class... Policies>
-void compile_all(neutra::Types<Policies...>) {
-  (compile(Policies{}), ...);
-}
+template <class... Policies> void compile_all(neutra::Types<Policies...>) { (compile(Policies{}), ...); }
 
 void compile_policies() {
   compile_all(neutra::gate::All{});

@@ -1,4 +1,5 @@
-// A tiny llama and its four extensions against numbers from an independent PyTorch script (tests/golden): logits, losses, every gradient, ten training losses.
+// A tiny llama and its four extensions against numbers from an independent PyTorch script (tests/golden): logits, losses, every gradient, ten
+// training losses.
 #include "neutra/adapter/lora.hpp"
 #include "neutra/adapter/none.hpp"
 #include "neutra/adapter/residue.hpp"
@@ -17,20 +18,26 @@ namespace {
 
 const std::string folder = std::string(NEUTRA_SOURCE_DIR) + "/tests/golden/";
 
-template <Scalar S>
-constexpr double tolerance = std::is_same_v<S, float> ? 1e-4 : 1e-9;
+template <Scalar S> constexpr double tolerance = std::is_same_v<S, float> ? 1e-4 : 1e-9;
 
-template <Scalar S>
-struct Golden {
+template <Scalar S> struct Golden {
   io::Safetensors file = io::Safetensors::open(folder + "golden.safetensors");
   io::Json json = io::read_json(folder + "golden.json");
 
   std::shared_ptr<const nn::Backbone<S, Cpu>> backbone() const {
     const auto& m = json["model"];
-    nn::Config config{.vocabulary = m["vocab_size"], .dim = m["hidden_size"], .ffn = m["intermediate_size"], .layers = m["num_hidden_layers"],
-                      .heads = m["num_attention_heads"], .kv_heads = m["num_key_value_heads"], .head_width = m["head_dim"],
-                      .context = m["max_position_embeddings"], .norm_epsilon = m["rms_norm_eps"], .rope_theta = m["rope_theta"]};
-    return std::make_shared<const nn::Backbone<S, Cpu>>(config, [&](nn::Slot, Index, const std::string& name, const Shape&) { return tensor("backbone." + name); });
+    nn::Config config{.vocabulary = m["vocab_size"],
+                      .dim = m["hidden_size"],
+                      .ffn = m["intermediate_size"],
+                      .layers = m["num_hidden_layers"],
+                      .heads = m["num_attention_heads"],
+                      .kv_heads = m["num_key_value_heads"],
+                      .head_width = m["head_dim"],
+                      .context = m["max_position_embeddings"],
+                      .norm_epsilon = m["rms_norm_eps"],
+                      .rope_theta = m["rope_theta"]};
+    return std::make_shared<const nn::Backbone<S, Cpu>>(
+        config, [&](nn::Slot, Index, const std::string& name, const Shape&) { return tensor("backbone." + name); });
   }
   Tensor<S, Cpu> tensor(const std::string& name) const {
     const auto stored = file.read<S>(name);
@@ -38,16 +45,14 @@ struct Golden {
     std::copy_n(stored.data(), stored.size(), copy.data());
     return copy;
   }
-  template <class T>
-  std::vector<T> integers(const std::string& name) const {
+  template <class T> std::vector<T> integers(const std::string& name) const {
     const auto stored = file.read<double>(name);
     return {stored.data(), stored.data() + stored.size()};
   }
 };
 
 /// Largest difference over the largest golden value.
-template <Scalar S>
-double difference(View<const S> got, View<const S> golden) {
+template <Scalar S> double difference(View<const S> got, View<const S> golden) {
   REQUIRE(got.size() == golden.size());
   double worst = 0, largest = 0;
   for (Index i = 0; i < got.size(); ++i) {
@@ -58,8 +63,7 @@ double difference(View<const S> got, View<const S> golden) {
 }
 
 /// The ten steps of one method; checks what every step gives.
-template <Scalar S, class A>
-void check_method(const std::string& method, const A& adapter, bool thaw) {
+template <Scalar S, class A> void check_method(const std::string& method, const A& adapter, bool thaw) {
   CAPTURE(method, sizeof(S));
   const Golden<S> golden;
   const auto& expected = golden.json["methods"][method];
@@ -67,8 +71,11 @@ void check_method(const std::string& method, const A& adapter, bool thaw) {
   nn::Transformer<A, S, Cpu> model(golden.backbone(), adapter, 1);
   if (thaw) model.thaw();
   for (auto* parameter : model.parameters()) parameter->value = golden.tensor(method + ".start." + parameter->name);
-  optim::AdamW<S, Cpu> adamw(model.parameters(), {.beta1 = train["betas"][0], .beta2 = train["betas"][1], .epsilon = train["eps"],
-                                                  .weight_decay = train["weight_decay"], .clip = train["clip"]});
+  optim::AdamW<S, Cpu> adamw(model.parameters(), {.beta1 = train["betas"][0],
+                                                  .beta2 = train["betas"][1],
+                                                  .epsilon = train["eps"],
+                                                  .weight_decay = train["weight_decay"],
+                                                  .clip = train["clip"]});
   const optim::Schedule schedule{.rate = expected["rate"], .steps = golden.json["data"]["steps"], .warmup = train["warmup"], .floor = train["floor"]};
   const auto inputs = golden.template integers<std::int32_t>("data.inputs"), targets = golden.template integers<std::int32_t>("data.targets");
   const auto domains = golden.template integers<std::uint8_t>("data.domains");
@@ -79,7 +86,10 @@ void check_method(const std::string& method, const A& adapter, bool thaw) {
     CAPTURE(t);
     const auto at = static_cast<std::size_t>(t);
     const std::span<const std::uint8_t> labels(domains.data() + t * batch, static_cast<std::size_t>(batch));
-    const nn::Tokens step{batch, length, {inputs.data() + t * tokens, static_cast<std::size_t>(tokens)}, {targets.data() + t * tokens, static_cast<std::size_t>(tokens)},
+    const nn::Tokens step{batch,
+                          length,
+                          {inputs.data() + t * tokens, static_cast<std::size_t>(tokens)},
+                          {targets.data() + t * tokens, static_cast<std::size_t>(tokens)},
                           labels};
     tape.start();
     const auto losses = model.loss(tape, step, {tokens, static_cast<Index>(std::count(labels.begin(), labels.end(), 0)) * length});

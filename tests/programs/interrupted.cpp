@@ -13,7 +13,7 @@ namespace {
 
 /// Enough steps to be caught in the middle of.
 Words longer(const Words& more = {}) {
-  Words all = {"--quick", "--tokenizer", "byte",       "--dim", "16",        "--pretrain-steps",     "300", "--steps", "200",
+  Words all = {"--quick", "--tokenizer", "byte",       "--dim", "16",        "--pretrain-steps",     "800", "--steps", "600",
                "--batch", "4",           "--sequence", "16",    "--methods", "neutral,lora,finetune"};
   all.insert(all.end(), more.begin(), more.end());
   return all;
@@ -78,7 +78,7 @@ TEST_CASE("extend: Ctrl-C in pretraining and in an extension saves, says how to 
   CHECK_FALSE(std::filesystem::exists(whole().out("stopped") / "results.json"));
   expect_stop(stopped_at("pretrain", 200, SIGTERM, {"--resume"}));
   expect_stop(stopped_at(neutral, 30, SIGINT, {"--resume"}));
-  expect_stop(stopped_at(finetune, 150, SIGINT, {"--resume"}));
+  expect_stop(stopped_at(finetune, 100, SIGINT, {"--resume"}));
   check_resumed();
 }
 
@@ -112,8 +112,8 @@ TEST_CASE("extend: a disk that fills while saving gives one message, old files s
   REQUIRE(stop.status == 130);
   const auto folder = whole().out("stopped") / "runs" / "pretrain";
   const std::string saved = scratch::get(folder / "checkpoint.safetensors");
-  REQUIRE(saved.size() > 100000);
-  const auto full = run(whole().command(longer({"--resume"}), "stopped"), 100000);  // the log fits, the next checkpoint does not
+  REQUIRE(saved.size() > 180000);
+  const auto full = run(whole().command(longer({"--resume"}), "stopped"), 150000);  // the log fits, the next checkpoint does not
   INFO(full.err);
   CHECK(full.status == 1);
   CHECK(full.out.empty());

@@ -4,7 +4,8 @@
 ///   template <Scalar S, Backend D> class Instance with
 ///     Instance(description, const adapter::Sizes&, std::uint64_t seed)
 ///     std::vector<Parameter<S,D>*> parameters()      what it trains, in a fixed order
-///     Var<S,D> add(Site, Index layer, Var<S,D> x, Var<S,D> y, Pass<S,D>&)      called at each site: y, or y plus what the adapter adds to the output for x
+///     Var<S,D> add(Site, Index layer, Var<S,D> x, Var<S,D> y, Pass<S,D>&)      called at each site: y, or y plus what the adapter adds to the output
+///     for x
 /// and in the description
 ///   Description describe(const Sizes&) const      what a file or a results row says of it
 #pragma once
@@ -20,8 +21,7 @@
 namespace neutra::inline NEUTRA_ABI {
 
 /// What a forward pass knows besides tokens. The model makes one per pass; adapters read it and add to `local`.
-template <Scalar S, Backend D>
-struct Pass {
+template <Scalar S, Backend D> struct Pass {
   Tape<S, D>& tape;
   /// (N) 1 for tokens of original-domain sequences, else 0; and the domain's label, 0 or 1. Device memory; null when the domains are unknown.
   const S* original = nullptr;
@@ -48,8 +48,7 @@ struct Description {
 };
 
 /// Normal values of the given variance, drawn on the host from (seed, name, element).
-template <Scalar S, Backend D>
-Tensor<S, D> normal_tensor(const Shape& shape, double variance, std::uint64_t seed, std::string_view name) {
+template <Scalar S, Backend D> Tensor<S, D> normal_tensor(const Shape& shape, double variance, std::uint64_t seed, std::string_view name) {
   Tensor<S, D> tensor(shape);
   if (variance == 0) return tensor;
   require(variance > 0 && std::isfinite(variance), name, ": the initial variance must be positive and finite, got ", variance);
@@ -65,7 +64,8 @@ inline Index units_for(double share, Index fixed, Index per_unit, const Sizes& s
   require(share > 0 && std::isfinite(share), what, ": capacity must be positive, got ", share);
   const double budget = share * static_cast<double>(sizes.block_weights()) / static_cast<double>(sizes.layers);
   const double units = (budget - static_cast<double>(fixed)) / static_cast<double>(per_unit);
-  require(units >= 0.5, what, ": a capacity of ", share, " leaves no room beside ", fixed, " gate weights in a layer; raise the capacity to at least ",
+  require(units >= 0.5, what, ": a capacity of ", share, " leaves no room beside ", fixed,
+          " gate weights in a layer; raise the capacity to at least ",
           (static_cast<double>(fixed + per_unit)) * static_cast<double>(sizes.layers) / static_cast<double>(sizes.block_weights()));
   require(units < 1e9, what, ": a capacity of ", share, " is beyond any machine");
   return static_cast<Index>(units + 0.5);

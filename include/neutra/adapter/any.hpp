@@ -10,15 +10,13 @@ namespace neutra::inline NEUTRA_ABI::adapter {
 
 /// Any adapter of one scalar and device, so that programs choose by name:
 ///     Any<float, Cpu> chosen = finetune ? Any<float, Cpu>(None{}) : Any<float, Cpu>(Residue<>{});
-template <Scalar S, Backend D>
-class Any {
+template <Scalar S, Backend D> class Any {
   struct Base {
     virtual ~Base() = default;
     virtual std::vector<Parameter<S, D>*> parameters() = 0;
     virtual Var<S, D> add(Site, Index, Var<S, D>, Var<S, D>, Pass<S, D>&) = 0;
   };
-  template <class A>
-  struct Holder final : Base {
+  template <class A> struct Holder final : Base {
     typename A::template Instance<S, D> instance;
     Holder(const A& adapter, const Sizes& sizes, std::uint64_t seed) : instance(adapter, sizes, seed) {}
     std::vector<Parameter<S, D>*> parameters() override { return instance.parameters(); }
@@ -27,16 +25,17 @@ class Any {
 
  public:
   template <class A>
-    requires(!std::same_as<A, Any>)
-  Any(const A& adapter)
+  requires(!std::same_as<A, Any>) Any(const A& adapter)
       : describe_([adapter](const Sizes& sizes) { return adapter.describe(sizes); }),
-        make_([adapter](const Sizes& sizes, std::uint64_t seed) -> std::unique_ptr<Base> { return std::make_unique<Holder<A>>(adapter, sizes, seed); }) {}
+        make_([adapter](const Sizes& sizes, std::uint64_t seed) -> std::unique_ptr<Base> {
+          return std::make_unique<Holder<A>>(adapter, sizes, seed);
+        }) {}
 
   Description describe(const Sizes& sizes) const { return describe_(sizes); }
 
-  template <Scalar T, Backend E>
-  class Instance {
-    static_assert(std::same_as<S, T> && std::same_as<D, E>, "neutra: adapter::Any<S, D> serves models of the same scalar and device; write the model's own into it");
+  template <Scalar T, Backend E> class Instance {
+    static_assert(std::same_as<S, T> && std::same_as<D, E>,
+                  "neutra: adapter::Any<S, D> serves models of the same scalar and device; write the model's own into it");
 
    public:
     Instance(const Any& any, const Sizes& sizes, std::uint64_t seed) : held_(any.make_(sizes, seed)) {}

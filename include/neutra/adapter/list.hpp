@@ -10,8 +10,7 @@
 namespace neutra::inline NEUTRA_ABI::adapter {
 
 /// Each adapter in turn adds to what the ones before it gave. Parameters are called "0.adapter...", "1.adapter..." in the order of the list.
-template <class... A>
-struct List {
+template <class... A> struct List {
   std::tuple<A...> adapters;
 
   explicit List(A... each) : adapters(std::move(each)...) {}
@@ -22,11 +21,9 @@ struct List {
     return all;
   }
 
-  template <Scalar S, Backend D>
-  class Instance {
+  template <Scalar S, Backend D> class Instance {
    public:
-    Instance(const List& list, const Sizes& sizes, std::uint64_t seed)
-        : instances_(attach(list, sizes, seed, std::index_sequence_for<A...>{})) {
+    Instance(const List& list, const Sizes& sizes, std::uint64_t seed) : instances_(attach(list, sizes, seed, std::index_sequence_for<A...>{})) {
       int position = 0;
       std::apply([&](auto&... each) { (rename(each->parameters(), position++), ...); }, instances_);
     }
@@ -50,7 +47,8 @@ struct List {
     template <std::size_t... Position>
     static Instances attach(const List& list, const Sizes& sizes, std::uint64_t seed, std::index_sequence<Position...>) {
       const Philox seeds(seed, "list");
-      return {std::make_unique<typename A::template Instance<S, D>>(std::get<Position>(list.adapters), sizes, Position == 0 ? seed : seeds.bits(0, Position))...};
+      return {std::make_unique<typename A::template Instance<S, D>>(std::get<Position>(list.adapters), sizes,
+                                                                    Position == 0 ? seed : seeds.bits(0, Position))...};
     }
     static void rename(const std::vector<Parameter<S, D>*>& parameters, int position) {
       for (auto* parameter : parameters) parameter->name = concat(position, ".", parameter->name);

@@ -22,7 +22,8 @@ struct Lora {
     require(!sites.empty(), "lora: no projection was chosen; name at least one of q k v o gate up down");
     Index per_rank = 0;
     for (const Site site : sites) {
-      require(site != Site::attention && site != Site::ffn, "lora: '", to_string(site), "' is a block, not a projection; choose among q k v o gate up down");
+      require(site != Site::attention && site != Site::ffn, "lora: '", to_string(site),
+              "' is a block, not a projection; choose among q k v o gate up down");
       require(std::count(sites.begin(), sites.end(), site) == 1, "lora: the projection '", to_string(site), "' was named twice");
       per_rank += sizes.inputs(site) + sizes.outputs(site);
     }
@@ -39,8 +40,7 @@ struct Lora {
     return d;
   }
 
-  template <Scalar S, Backend D>
-  class Instance {
+  template <Scalar S, Backend D> class Instance {
    public:
     Instance(const Lora& lora, const Sizes& sizes, std::uint64_t seed) : scale_(static_cast<S>(lora.scale)), first_(site_names.size(), -1) {
       const Index rank = lora.rank_for(sizes);

@@ -9,8 +9,7 @@ namespace neutra::inline NEUTRA_ABI::adapter {
 struct None {
   Description describe(const Sizes&) const { return {.method = "none"}; }
 
-  template <Scalar S, Backend D>
-  class Instance {
+  template <Scalar S, Backend D> class Instance {
    public:
     Instance(const None&, const Sizes&, std::uint64_t) {}
     std::vector<Parameter<S, D>*> parameters() { return {}; }

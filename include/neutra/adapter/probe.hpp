@@ -13,23 +13,21 @@ namespace neutra::inline NEUTRA_ABI::adapter {
 /// Counts of one layer in one domain.
 struct LayerCounts {
   double tokens = 0;
-  double open = 0;    // tokens (or token-channels) with g != 0
-  double gates = 0;   // tokens (or token-channels) counted; 0 where the gate has no exact zero
-  double ratio = 0;   // sum over tokens of ||r|| / ||y||
+  double open = 0;   // tokens (or token-channels) with g != 0
+  double gates = 0;  // tokens (or token-channels) counted; 0 where the gate has no exact zero
+  double ratio = 0;  // sum over tokens of ||r|| / ||y||
 
   double open_share() const { return gates > 0 ? open / gates : 0; }
   double mean_ratio() const { return tokens > 0 ? ratio / tokens : 0; }
 };
 
 /// ratios[i] = ||r[i]|| / ||y[index[i]]||, 0 where y = 0      r: (M,C)  y: (N,C)
-template <Scalar S>
-struct ResidueRatio {
+template <Scalar S> struct ResidueRatio {
   View<const S> r, y;
   const std::int32_t* index;
   S* ratios;
 
-  template <class Row>
-  void operator()(Row row, Index i) const {
+  template <class Row> void operator()(Row row, Index i) const {
     const S *ri = r.row(i), *yi = y.row(index ? index[i] : i);
     const S square = row.sum(r.cols(), [&](auto c) { return c.load(ri) * c.load(ri); });
     const S joined = row.sum(r.cols(), [&](auto c) { return c.load(yi) * c.load(yi); });
@@ -38,10 +36,10 @@ struct ResidueRatio {
 };
 
 /// Collects LayerCounts over the passes of an evaluation; every pass has one domain, set beforehand.
-template <Scalar S, Backend D>
-class Probe {
+template <Scalar S, Backend D> class Probe {
  public:
-  explicit Probe(Index layers) : counts_{std::vector<LayerCounts>(static_cast<std::size_t>(layers)), std::vector<LayerCounts>(static_cast<std::size_t>(layers))} {}
+  explicit Probe(Index layers)
+      : counts_{std::vector<LayerCounts>(static_cast<std::size_t>(layers)), std::vector<LayerCounts>(static_cast<std::size_t>(layers))} {}
 
   std::size_t domain = 0;  // 0 original, 1 target
 

@@ -26,18 +26,26 @@ inline constexpr std::array<std::string_view, 3> placement_names = {"parallel", 
 
 namespace detail {
 /// gate::Any and penalty::Any answer through friends of their own instead of a name and functions.
-template <class G> concept GateAtRunTime = requires(const G& g) { { traits(g) } -> std::same_as<gate::Traits>; };
-template <class P> concept PenaltyAtRunTime = requires(const P& p) { { traits(p) } -> std::same_as<penalty::Traits>; };
-
 template <class G>
-consteval bool check_gate_or_any() {
-  if constexpr (GateAtRunTime<G>) return true;
-  else return check_gate<G>();
-}
+concept GateAtRunTime = requires(const G& g) {
+  { traits(g) } -> std::same_as<gate::Traits>;
+};
 template <class P>
-consteval bool check_penalty_or_any() {
-  if constexpr (PenaltyAtRunTime<P>) return true;
-  else return check_penalty<P>();
+concept PenaltyAtRunTime = requires(const P& p) {
+  { traits(p) } -> std::same_as<penalty::Traits>;
+};
+
+template <class G> consteval bool check_gate_or_any() {
+  if constexpr (GateAtRunTime<G>)
+    return true;
+  else
+    return check_gate<G>();
+}
+template <class P> consteval bool check_penalty_or_any() {
+  if constexpr (PenaltyAtRunTime<P>)
+    return true;
+  else
+    return check_penalty<P>();
 }
 }  // namespace detail
 
@@ -45,8 +53,7 @@ consteval bool check_penalty_or_any() {
 /// Each policy defaults to the paper's choice and carries its options:   Residue<gate::JumpRelu>{.gate = {.threshold = 0.2f}}
 /// A width of 0 is chosen so that the extra weights, gate included, are `capacity` of the block weights.
 /// With a gate that has an exact zero, closed tokens are skipped: forward where g == 0, in training where the slope is zero too.
-template <class G = gate::Relu, class B = body::GatedUnit, class P = penalty::L1, class I = init::LowVariance>
-struct Residue {
+template <class G = gate::Relu, class B = body::GatedUnit, class P = penalty::L1, class I = init::LowVariance> struct Residue {
   static_assert(detail::check_gate_or_any<G>());
   static_assert(check_body<B>());
   static_assert(detail::check_penalty_or_any<P>());
@@ -77,7 +84,8 @@ struct Residue {
     require(width >= 0, "residue: the width must be positive (or 0, to follow from the capacity), got ", width);
     return width > 0 ? width : units_for(capacity, gate_weights(sizes), body_weights(sizes, 1), sizes, "residue");
   }
-  /// What the residue asks of its gate and penalty. A user's policies live in a namespace of their own: the library's functions are named, those of Any found beside it.
+  /// What the residue asks of its gate and penalty. A user's policies live in a namespace of their own: the library's functions are named, those of
+  /// Any found beside it.
   gate::Traits gate_traits() const {
     using gate::traits;
     return traits(gate);
@@ -88,25 +96,31 @@ struct Residue {
   }
   Description describe(const Sizes& sizes) const {
     const Index r = width_for(sizes);
-    return {.method = "residue", .gate = std::string(gate_traits().name), .body = std::string(body.name), .penalty = std::string(penalty_traits().name),
-            .init = std::string(init.name), .placement = std::string(placement_names[static_cast<std::size_t>(placement)]), .width = r,
+    return {.method = "residue",
+            .gate = std::string(gate_traits().name),
+            .body = std::string(body.name),
+            .penalty = std::string(penalty_traits().name),
+            .init = std::string(init.name),
+            .placement = std::string(placement_names[static_cast<std::size_t>(placement)]),
+            .width = r,
             .weights = sizes.layers * (gate_weights(sizes) + body_weights(sizes, r))};
   }
 
-  template <Scalar S, Backend D>
-  class Instance;
+  template <Scalar S, Backend D> class Instance;
 };
 
-template <class G, class B, class P, class I>
-template <Scalar S, Backend D>
-class Residue<G, B, P, I>::Instance {
-  static_assert(requires(const B& body, Var<S, D> x, std::span<const Var<S, D>> w) { { body.forward(x, w) } -> std::same_as<Var<S, D>>; },
-                "neutra: this Body has no forward; add  template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const;");
+template <class G, class B, class P, class I> template <Scalar S, Backend D> class Residue<G, B, P, I>::Instance {
+  static_assert(
+      requires(const B& body, Var<S, D> x, std::span<const Var<S, D>> w) {
+        { body.forward(x, w) } -> std::same_as<Var<S, D>>;
+      },
+      "neutra: this Body has no forward; add  template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const;");
 
  public:
   Instance(const Residue& residue, const Sizes& sizes, std::uint64_t seed)
       : residue_(residue), gate_(residue.gate_traits()), penalty_(residue.penalty_traits()) {
-    require(!(gate_.open && penalty_.reads_gate), "residue: the penalty ", penalty_.name, " reads the gate, but the gate is open; choose a gate or another penalty");
+    require(!(gate_.open && penalty_.reads_gate), "residue: the penalty ", penalty_.name,
+            " reads the gate, but the gate is open; choose a gate or another penalty");
     const Index r = residue.width_for(sizes), outputs = gate_.per_channel ? sizes.dim : 1;
     for (Index layer = 0; layer < sizes.layers; ++layer) {
       const auto make = [&](std::string_view name, const Shape& shape, bool zero) {
@@ -132,7 +146,8 @@ class Residue<G, B, P, I>::Instance {
     if (residue_.placement == Placement::after) x = y;
     std::array<Var<S, D>, 16> weights;
     require(per_layer_ <= static_cast<Index>(weights.size()), "residue: a layer has ", per_layer_, " matrices, at most 16 are provided for");
-    for (Index i = 0; i < per_layer_; ++i) weights[static_cast<std::size_t>(i)] = pass.tape.leaf(parameters_[static_cast<std::size_t>(layer * per_layer_ + i)]);
+    for (Index i = 0; i < per_layer_; ++i)
+      weights[static_cast<std::size_t>(i)] = pass.tape.leaf(parameters_[static_cast<std::size_t>(layer * per_layer_ + i)]);
     const std::span<const Var<S, D>> all(weights.data(), static_cast<std::size_t>(per_layer_));
     if (gate_.open) {
       const auto r = residue_.body.forward(x, all);
@@ -156,7 +171,8 @@ class Residue<G, B, P, I>::Instance {
   Var<S, D> add_open(Index layer, Var<S, D> x, Var<S, D> y, Var<S, D> s, Var<S, D> g, std::span<const Var<S, D>> body, Pass<S, D>& pass) {
     using gate::slopes;
     RowSet open = open_rows(g, pass.tape.recording() ? slopes(residue_.gate, s, g) : View<const S>{});
-    if (open.all() && !pass.tape.recording()) open = {};  // nothing to gather; a training step gathers all the same, so that every step finds its memory
+    if (open.all() && !pass.tape.recording())
+      open = {};  // nothing to gather; a training step gathers all the same, so that every step finds its memory
     const auto rows = [&](Var<S, D> of) { return open.index ? gather_rows(of, open) : of; };
     const auto r = scale_rows(residue_.body.forward(rows(x), body), rows(g));  // (M,d)
     conclude(layer, {r, y, g, s, counted(pass, open), scale(pass)}, open, pass);

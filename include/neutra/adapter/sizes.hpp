@@ -25,20 +25,27 @@ struct Sizes {
   /// Columns of a projection, or the width a block reads.
   Index inputs(Site site) const {
     switch (site) {
-      case Site::o: return query_width;
-      case Site::down: return ffn;
-      default: return dim;
+      case Site::o:
+        return query_width;
+      case Site::down:
+        return ffn;
+      default:
+        return dim;
     }
   }
   /// Rows of a projection, or the width a block writes.
   Index outputs(Site site) const {
     switch (site) {
-      case Site::q: return query_width;
+      case Site::q:
+        return query_width;
       case Site::k:
-      case Site::v: return kv_width;
+      case Site::v:
+        return kv_width;
       case Site::gate:
-      case Site::up: return ffn;
-      default: return dim;
+      case Site::up:
+        return ffn;
+      default:
+        return dim;
     }
   }
   /// Weights of all blocks, their norms included, embedding, head and final norm not: what capacity is a share of.

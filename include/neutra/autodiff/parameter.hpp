@@ -10,8 +10,7 @@ namespace neutra::inline NEUTRA_ABI {
 
 /// A trainable tensor with its gradient and the two moments of the optimizer.
 /// `has_gradient` says whether `gradient` holds anything yet: the first contribution of a step overwrites, later ones (micro-batches included) add.
-template <Scalar S, Backend D>
-struct Parameter {
+template <Scalar S, Backend D> struct Parameter {
   std::string name;
   Tensor<S, D> value, gradient, mean, variance;
   bool has_gradient = false;
@@ -22,8 +21,7 @@ struct Parameter {
 
 /// A weight that never changes: row-major as loaded, and packed for products when one of many rows first needs it.
 /// Not to be used from two threads at once before its first products are done.
-template <Scalar S, Backend D>
-class Frozen {
+template <Scalar S, Backend D> class Frozen {
  public:
   using Packed = typename D::template Packed<S>;
   Frozen(std::string called, Tensor<S, D> weight) : name(std::move(called)), value(std::move(weight)) {}

@@ -8,8 +8,7 @@
 namespace neutra::inline NEUTRA_ABI {
 
 /// Free lists by exact size. A training step asks for the same sizes each time, so after the first nothing is allocated.
-template <class D>
-class Pool {
+template <class D> class Pool {
  public:
   Pool() = default;
   Pool(const Pool&) = delete;

@@ -15,12 +15,10 @@
 
 namespace neutra::inline NEUTRA_ABI {
 
-template <Scalar S, Backend D>
-class Tape;
+template <Scalar S, Backend D> class Tape;
 
 /// A handle to a value on a tape: index and step number. Using one from an earlier step is an Error.
-template <Scalar S, Backend D>
-class Var {
+template <Scalar S, Backend D> class Var {
  public:
   Var() = default;
   Tape<S, D>& tape() const {
@@ -45,14 +43,13 @@ class Var {
   std::uint32_t index_ = 0, step_ = 0;
 };
 
-template <Scalar S, Backend D>
-class Tape {
+template <Scalar S, Backend D> class Tape {
  public:
   struct Node {
     S* value = nullptr;
     S* gradient = nullptr;
     Shape shape;
-    Index room = 0;                         // rows there is memory for; more than shape.rows() where the number of rows varies from step to step
+    Index room = 0;  // rows there is memory for; more than shape.rows() where the number of rows varies from step to step
     Parameter<S, D>* parameter = nullptr;
     const Frozen<S, D>* frozen = nullptr;
     bool needs_gradient = false, has_gradient = false, owned = false, saved = false;
@@ -99,7 +96,8 @@ class Tape {
 
   /// Numbers from outside, on the device, that outlive the step; `gradient` (same shape) receives theirs if it is given.
   Var<S, D> input(View<const S> numbers, S* gradient = nullptr) {
-    require(numbers.stride == numbers.cols() || numbers.rows() <= 1, "Tape::input: rows must be contiguous, got stride ", numbers.stride, " for ", numbers.shape);
+    require(numbers.stride == numbers.cols() || numbers.rows() <= 1, "Tape::input: rows must be contiguous, got stride ", numbers.stride, " for ",
+            numbers.shape);
     Node node;
     node.value = const_cast<S*>(numbers.data);
     node.shape = numbers.shape;
@@ -123,8 +121,7 @@ class Tape {
   View<S> out(Var<S, D> y) { return {node(y).value, node(y).shape}; }
 
   /// Device memory that lives until the next start(): row statistics, index lists.
-  template <class T>
-  T* memory(Index count) {
+  template <class T> T* memory(Index count) {
     const auto size = static_cast<std::size_t>(checked_product(count, sizeof(T), "Tape"));
     void* memory = pool_.acquire(size);  // before it is noted: what could not be had must not come back to the pool
     scratch_.push_back({memory, size});
@@ -141,7 +138,8 @@ class Tape {
   /// Records how to go back from y, if any input wants a gradient; `saves` are the values that backward(tape) will read.
   template <class Closure>
   void record(Var<S, D> y, std::initializer_list<Var<S, D>> inputs, std::initializer_list<Var<S, D>> saves, const Closure& backward) {
-    static_assert(std::is_trivially_copyable_v<Closure>, "neutra: a backward closure must be trivially copyable; keep handles, views and numbers in it, nothing that owns memory");
+    static_assert(std::is_trivially_copyable_v<Closure>,
+                  "neutra: a backward closure must be trivially copyable; keep handles, views and numbers in it, nothing that owns memory");
     if (!wanted(inputs)) return;
     node(y).needs_gradient = true;
     for (const auto& saved : saves) node(saved).saved = true;
@@ -173,10 +171,12 @@ class Tape {
 
   // ---- backward
 
-  /// Gradients of `loss` (one element) times `seed`, into every parameter it depends on; once per start(). Values are released as the walk passes them, single numbers excepted.
+  /// Gradients of `loss` (one element) times `seed`, into every parameter it depends on; once per start(). Values are released as the walk passes
+  /// them, single numbers excepted.
   void backward(Var<S, D> loss, S seed = S(1)) {
     require(node(loss).shape.size() == 1, "backward: the loss must have one element, its shape is ", node(loss).shape);
-    require(node(loss).needs_gradient, "backward: the loss depends on nothing that trains; was the tape started with recording, and is a Parameter in use?");
+    require(node(loss).needs_gradient,
+            "backward: the loss depends on nothing that trains; was the tape started with recording, and is a Parameter in use?");
     require(!std::exchange(walked_, true), "backward: this step was walked back already; add the losses up before, or start() a new step");
     D::template upload<S>(std::span<const S>(&seed, 1), into(loss).view.data);
     for (std::size_t at = records_.size(); at-- > 0;) {
@@ -212,7 +212,8 @@ class Tape {
 
   View<const S> value(Var<S, D> x) const {
     const Node& n = node(x);
-    require(n.value != nullptr || n.shape.size() == 0, "Tape: a value of shape ", n.shape, " was read after its scope or the backward pass released it; read it before, or return it through Scope::keep");
+    require(n.value != nullptr || n.shape.size() == 0, "Tape: a value of shape ", n.shape,
+            " was read after its scope or the backward pass released it; read it before, or return it through Scope::keep");
     return {n.value, n.shape};
   }
   const Node& node(Var<S, D> x) const {

@@ -10,8 +10,7 @@
 namespace neutra::inline NEUTRA_ABI {
 
 /// A matrix as it is stored, and whether its transpose is meant.
-template <class S>
-struct Operand {
+template <class S> struct Operand {
   View<const S> view;
   bool transposed = false;
 
@@ -27,8 +26,7 @@ struct AttentionSizes {
 namespace detail {
 /// Stands in for any row functor when a backend's loops are asked for in the concept.
 struct AnyRow {
-  template <class R>
-  void operator()(R, Index) const {}
+  template <class R> void operator()(R, Index) const {}
 };
 }  // namespace detail
 
@@ -47,8 +45,8 @@ struct AnyRow {
 ///   product(a, b, into, addend)            into = a b + addend; b may be a Packed<S>
 ///   attention_forward, attention_backward  see cpu/attention.hpp
 template <class D>
-concept Backend = requires(std::span<const float> host, std::span<float> to, View<const float> x, Into<float> into, Operand<float> a, float* memory, std::int32_t* index,
-                           const typename D::template Packed<float>& packed, AttentionSizes sizes) {
+concept Backend = requires(std::span<const float> host, std::span<float> to, View<const float> x, Into<float> into, Operand<float> a, float* memory,
+                           std::int32_t* index, const typename D::template Packed<float>& packed, AttentionSizes sizes) {
   { D::name } -> std::convertible_to<std::string_view>;
   { D::allocate(std::size_t{}) } -> std::same_as<void*>;
   D::release(nullptr);

@@ -8,8 +8,7 @@
 namespace neutra::inline NEUTRA_ABI::body {
 
 /// Any body, behind two functions.
-template <Scalar S, Backend D>
-struct Any {
+template <Scalar S, Backend D> struct Any {
   template <Body B>
   Any(const B& chosen)
       : name(B::name),

@@ -13,8 +13,7 @@ struct Bottleneck {
 
   std::vector<Weight> weights(Index d, Index r) const { return {{"down_proj", {r, d}}, {"up_proj", {d, r}, true}}; }
 
-  template <Scalar S, Backend D>
-  Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const {
+  template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const {
     return linear(pointwise(linear(x, w[0]), op::Silu{}), w[1]);
   }
 };

@@ -20,8 +20,7 @@ class Error : public std::runtime_error {
 
 namespace detail {
 
-template <class T>
-void append(std::string& text, const T& part) {
+template <class T> void append(std::string& text, const T& part) {
   if constexpr (std::convertible_to<const T&, std::string_view>) {
     text += std::string_view(part);
   } else if constexpr (std::same_as<T, char>) {
@@ -40,23 +39,19 @@ void append(std::string& text, const T& part) {
 }  // namespace detail
 
 /// The parts one after another: strings, numbers (shortest form that reads back equal), and types with a to_string beside them.
-template <class... Parts>
-std::string concat(const Parts&... parts) {
+template <class... Parts> std::string concat(const Parts&... parts) {
   std::string text;
   (detail::append(text, parts), ...);
   return text;
 }
 
 /// Throws Error with the parts as its text.
-template <class... Parts>
-[[noreturn]] void fail(const Parts&... parts) {
-  throw Error(concat(parts...));
-}
+template <class... Parts> [[noreturn]] void fail(const Parts&... parts) { throw Error(concat(parts...)); }
 
 /// Throws Error with the parts as its text unless the rule holds; the text is only put together then.
-template <class... Parts>
-void require(bool holds, const Parts&... parts) {
-  if (!holds) [[unlikely]] fail(parts...);
+template <class... Parts> void require(bool holds, const Parts&... parts) {
+  if (!holds) [[unlikely]]
+    fail(parts...);
 }
 
 }  // namespace neutra::inline NEUTRA_ABI

@@ -10,9 +10,9 @@
 namespace neutra::inline NEUTRA_ABI::math {
 
 /// The primitive functions of a value type V; specialised here for float and double, by each backend for its batches.
-template <class V>
-struct Functions {
-  static_assert(std::floating_point<V>, "neutra: math::Functions<V> is specialised for float and double, and by each backend for its SIMD batches; include the backend");
+template <class V> struct Functions {
+  static_assert(std::floating_point<V>,
+                "neutra: math::Functions<V> is specialised for float and double, and by each backend for its SIMD batches; include the backend");
   NEUTRA_HD static V exp(V x) { return std::exp(x); }
   NEUTRA_HD static V log(V x) { return std::log(x); }
   NEUTRA_HD static V log1p(V x) { return std::log1p(x); }

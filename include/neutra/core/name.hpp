@@ -10,8 +10,7 @@
 namespace neutra::inline NEUTRA_ABI {
 
 namespace detail {
-template <const std::string_view&... Parts>
-struct JoinedName {
+template <const std::string_view&... Parts> struct JoinedName {
   static constexpr auto letters = [] {
     std::array<char, (Parts.size() + ... + 0)> all{};
     auto* at = all.data();
@@ -23,7 +22,6 @@ struct JoinedName {
 }  // namespace detail
 
 /// Parts one after another:   static constexpr std::string_view name = joined_name<prefix, G::name>;
-template <const std::string_view&... Parts>
-inline constexpr std::string_view joined_name = detail::JoinedName<Parts...>::value;
+template <const std::string_view&... Parts> inline constexpr std::string_view joined_name = detail::JoinedName<Parts...>::value;
 
 }  // namespace neutra::inline NEUTRA_ABI

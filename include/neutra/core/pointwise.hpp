@@ -18,8 +18,7 @@ concept Pointwise = std::copyable<F> && requires(const F& function, float x) {
 };
 
 /// What a penalty on a residue may know of one token: channel sums of the residue r and of the output y it joins, and the number of channels d.
-template <class S>
-struct RowSums {
+template <class S> struct RowSums {
   S absolute;  // sum |r|
   S square;    // sum r^2
   S joined;    // sum y^2
@@ -27,8 +26,7 @@ struct RowSums {
 };
 
 /// Slopes of such a function; y is held constant.
-template <class S>
-struct RowSlopes {
+template <class S> struct RowSlopes {
   S absolute;  // by sum |r|
   S square;    // by sum r^2
 };

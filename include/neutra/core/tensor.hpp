@@ -18,8 +18,8 @@ namespace neutra::inline NEUTRA_ABI {
 
 /// Plain memory of the host: what a device without memory of its own uses.
 struct Host {
-  static constexpr std::size_t alignment = 64;          // one cache line, one AVX-512 register
-  static constexpr std::size_t huge_page = 2u << 20;    // from here on ask for 2 MiB pages: first touch is about ten times faster
+  static constexpr std::size_t alignment = 64;        // one cache line, one AVX-512 register
+  static constexpr std::size_t huge_page = 2u << 20;  // from here on ask for 2 MiB pages: first touch is about ten times faster
 
   /// Zeroed memory. Error: none is left.
   static void* allocate(std::size_t bytes) {
@@ -38,13 +38,11 @@ struct Host {
 
 /// Owning array of a Shape, row-major, zeroed, on device D. Moves; copies only where clone() says so.
 /// Shapes beyond the machine's memory are an Error before anything is touched.
-template <Storage S, class D = Host>
-class Tensor {
+template <Storage S, class D = Host> class Tensor {
  public:
   Tensor() = default;
   explicit Tensor(const Shape& shape)
-      : shape_(shape),
-        data_(static_cast<S*>(D::allocate(static_cast<std::size_t>(checked_product(shape.size(), sizeof(S), "Tensor"))))) {}
+      : shape_(shape), data_(static_cast<S*>(D::allocate(static_cast<std::size_t>(checked_product(shape.size(), sizeof(S), "Tensor"))))) {}
 
   const Shape& shape() const { return shape_; }
   Index size() const { return data_ ? shape_.size() : 0; }

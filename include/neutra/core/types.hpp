@@ -7,10 +7,7 @@
 
 namespace neutra::inline NEUTRA_ABI {
 
-template <class... T>
-struct Types {
-  static constexpr std::size_t size = sizeof...(T);
-};
+template <class... T> struct Types { static constexpr std::size_t size = sizeof...(T); };
 
 namespace detail {
 template <class A, class B> struct Joined;
@@ -18,13 +15,9 @@ template <class... A, class... B> struct Joined<Types<A...>, Types<B...>> { usin
 }  // namespace detail
 
 /// The members of two lists, in order.
-template <class A, class B>
-using Joined = typename detail::Joined<A, B>::type;
+template <class A, class B> using Joined = typename detail::Joined<A, B>::type;
 
 /// Calls f.template operator()<T>() for each T of the list:   for_each_type(gate::All{}, [&]<class G>() { ... });
-template <class... T, class F>
-constexpr void for_each_type(Types<T...>, F&& f) {
-  (f.template operator()<T>(), ...);
-}
+template <class... T, class F> constexpr void for_each_type(Types<T...>, F&& f) { (f.template operator()<T>(), ...); }
 
 }  // namespace neutra::inline NEUTRA_ABI

@@ -9,8 +9,7 @@ namespace neutra::inline NEUTRA_ABI {
 
 /// Pointer, shape and row stride (elements between the starts of two rows; cols() unless the view is a part of wider rows).
 /// Owns nothing and is passed by value. View<S> converts to View<const S>.
-template <class S>
-struct View {
+template <class S> struct View {
   S* data = nullptr;
   Shape shape;
   Index stride = 0;
@@ -31,8 +30,7 @@ struct View {
 };
 
 /// Writes into memory that already holds a value either replace it or add to it; the tape decides which (see Tape).
-template <class S>
-struct Into {
+template <class S> struct Into {
   View<S> view;
   bool add = false;
 

@@ -30,17 +30,25 @@
 namespace neutra::inline NEUTRA_ABI {
 
 namespace gate::detail {
-template <class G> concept Named = requires { { G::name } -> std::convertible_to<std::string_view>; };
-template <class G> concept HasValue = requires(const G& g, float s) { { g.f(s) } -> std::same_as<float>; };
-template <class G> concept HasSlope = requires(const G& g, float s) { { g.df(s, s) } -> std::same_as<float>; };
+template <class G>
+concept Named = requires {
+  { G::name } -> std::convertible_to<std::string_view>;
+};
+template <class G>
+concept HasValue = requires(const G& g, float s) {
+  { g.f(s) } -> std::same_as<float>;
+};
+template <class G>
+concept HasSlope = requires(const G& g, float s) {
+  { g.df(s, s) } -> std::same_as<float>;
+};
 }  // namespace gate::detail
 
 template <class G>
 concept Gate = gate::detail::Named<G> && gate::detail::HasValue<G> && gate::detail::HasSlope<G> && Pointwise<G>;
 
 /// One sentence for each thing a gate lacks.
-template <class G>
-consteval bool check_gate() {
+template <class G> consteval bool check_gate() {
   static_assert(gate::detail::Named<G>, "neutra: this Gate has no name; add  static constexpr std::string_view name = \"...\";");
   static_assert(gate::detail::HasValue<G>, "neutra: this Gate has no value; add  template <class V> V f(V s) const;");
   static_assert(gate::detail::HasSlope<G>, "neutra: this Gate has no derivative; add  template <class V> V df(V s, V g) const;");
@@ -60,15 +68,15 @@ struct Traits {
 };
 
 /// A gate that a wrapper may take: one that is neither a wrapper itself, whose part would be lost, nor open.
-template <class G>
-inline constexpr bool plain = !requires { G::per_channel; } && !requires(const G& g) { g.hidden; } && !requires { G::open; };
+template <class G> inline constexpr bool plain = !requires { G::per_channel; }
+&&!requires(const G& g) { g.hidden; }
+&&!requires { G::open; };
 
 /// Whether skipping is compiled in for this gate at all.
-template <class G>
-inline constexpr bool may_skip = requires { requires bool(G::exact_zero); } && !requires { requires bool(G::per_channel); };
+template <class G> inline constexpr bool may_skip = requires { requires bool(G::exact_zero); }
+&&!requires { requires bool(G::per_channel); };
 
-template <Gate G>
-Traits traits(const G& gate) {
+template <Gate G> Traits traits(const G& gate) {
   Traits traits{.name = G::name};
   if constexpr (requires { G::open; }) traits.open = G::open;
   if constexpr (requires { G::exact_zero; }) traits.exact_zero = G::exact_zero;

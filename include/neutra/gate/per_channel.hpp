@@ -7,8 +7,7 @@
 namespace neutra::inline NEUTRA_ABI::gate {
 
 /// Logits W_b x with W_b (d,d); its weights count towards the capacity. Nothing is skipped: a token is closed only if all its channels are.
-template <class G>
-struct PerChannel {
+template <class G> struct PerChannel {
   static_assert(check_gate<G>());
   static_assert(plain<G>, "neutra: a wrapper takes a gate that is no wrapper and not open; give it the inner one, such as gate::Relu");
   static constexpr std::string_view prefix = "per_channel_";

@@ -7,8 +7,7 @@
 namespace neutra::inline NEUTRA_ABI::gate {
 
 /// Logit w_b . silu(W_h x) with W_h (hidden, d) and w_b (1, hidden); its weights count towards the capacity.
-template <class G>
-struct TwoLayer {
+template <class G> struct TwoLayer {
   static_assert(check_gate<G>());
   static_assert(plain<G>, "neutra: a wrapper takes a gate that is no wrapper and not open; give it the inner one, such as gate::Relu");
   static constexpr std::string_view prefix = "two_layer_";

@@ -9,8 +9,7 @@ namespace neutra::inline NEUTRA_ABI::init {
 
 /// Any initialisation, behind a function.
 struct Any {
-  template <Init I>
-  Any(const I& chosen) : name(I::name), variance([chosen](const Matrix& m) { return chosen.variance(m); }) {}
+  template <Init I> Any(const I& chosen) : name(I::name), variance([chosen](const Matrix& m) { return chosen.variance(m); }) {}
 
   std::string_view name;
   std::function<double(const Matrix&)> variance;

@@ -28,16 +28,21 @@ struct Matrix {
 }  // namespace init
 
 namespace init::detail {
-template <class I> concept Named = requires { { I::name } -> std::convertible_to<std::string_view>; };
-template <class I> concept HasVariance = requires(const I& i, Matrix m) { { i.variance(m) } -> std::convertible_to<double>; };
+template <class I>
+concept Named = requires {
+  { I::name } -> std::convertible_to<std::string_view>;
+};
+template <class I>
+concept HasVariance = requires(const I& i, Matrix m) {
+  { i.variance(m) } -> std::convertible_to<double>;
+};
 }  // namespace init::detail
 
 template <class I>
 concept Init = init::detail::Named<I> && init::detail::HasVariance<I>;
 
 /// One sentence for each thing an initialisation lacks.
-template <class I>
-consteval bool check_init() {
+template <class I> consteval bool check_init() {
   static_assert(init::detail::Named<I>, "neutra: this Init has no name; add  static constexpr std::string_view name = \"...\";");
   static_assert(init::detail::HasVariance<I>, "neutra: this Init has no variance; add  double variance(const neutra::init::Matrix&) const;");
   return true;

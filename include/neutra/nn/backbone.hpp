@@ -12,8 +12,7 @@
 namespace neutra::inline NEUTRA_ABI::nn {
 
 /// A frozen llama. Methods of a run hold it through std::shared_ptr<const Backbone>; what trains is a copy (see Transformer).
-template <Scalar S, Backend D>
-class Backbone {
+template <Scalar S, Backend D> class Backbone {
  public:
   /// Each weight is asked for once, by slot, layer and name, and must come in the shape that the configuration says.
   using Source = std::function<Tensor<S, D>(Slot, Index layer, const std::string& name, const Shape&)>;

@@ -10,17 +10,17 @@ namespace neutra::inline NEUTRA_ABI::nn {
 
 /// What a config.json says of a llama: names in the field's terms, defaults where a file may leave a key out.
 struct Config {
-  Index vocabulary = 0;   // V
-  Index dim = 0;          // d
-  Index ffn = 0;          // f
-  Index layers = 0;       // L
-  Index heads = 0;        // H
-  Index kv_heads = 0;     // K, 0: as many as heads
-  Index head_width = 0;   // 0: dim / heads
-  Index context = 0;      // tokens the model was trained with at a time
+  Index vocabulary = 0;  // V
+  Index dim = 0;         // d
+  Index ffn = 0;         // f
+  Index layers = 0;      // L
+  Index heads = 0;       // H
+  Index kv_heads = 0;    // K, 0: as many as heads
+  Index head_width = 0;  // 0: dim / heads
+  Index context = 0;     // tokens the model was trained with at a time
   double norm_epsilon = 1e-6;
   double rope_theta = 10000;
-  bool tied = false;      // the head is the embedding
+  bool tied = false;  // the head is the embedding
   Index bos = -1, eos = -1;
 
   /// Fills the derived sizes. Error: a size that is not positive or does not divide, all said at once.
@@ -59,24 +59,31 @@ inline constexpr Index layer_slots = 9;
 inline Shape shape_of(const Config& c, Slot slot) {
   const Index queries = c.heads * c.head_width, keys = c.kv_heads * c.head_width;
   switch (slot) {
-    case Slot::q: return {queries, c.dim};
+    case Slot::q:
+      return {queries, c.dim};
     case Slot::k:
-    case Slot::v: return {keys, c.dim};
-    case Slot::o: return {c.dim, queries};
+    case Slot::v:
+      return {keys, c.dim};
+    case Slot::o:
+      return {c.dim, queries};
     case Slot::gate:
-    case Slot::up: return {c.ffn, c.dim};
-    case Slot::down: return {c.dim, c.ffn};
+    case Slot::up:
+      return {c.ffn, c.dim};
+    case Slot::down:
+      return {c.dim, c.ffn};
     case Slot::embedding:
-    case Slot::head: return {c.vocabulary, c.dim};
-    default: return {c.dim};
+    case Slot::head:
+      return {c.vocabulary, c.dim};
+    default:
+      return {c.dim};
   }
 }
 
 /// The name of a weight in a Hugging Face llama folder.
 inline std::string name_of(Slot slot, Index layer) {
-  static constexpr std::array<std::string_view, 12> names = {"input_layernorm",          "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj",
-                                                             "self_attn.o_proj",         "post_attention_layernorm", "mlp.gate_proj", "mlp.up_proj",
-                                                             "mlp.down_proj",            "model.embed_tokens", "model.norm",       "lm_head"};
+  static constexpr std::array<std::string_view, 12> names = {"input_layernorm",  "self_attn.q_proj",         "self_attn.k_proj", "self_attn.v_proj",
+                                                             "self_attn.o_proj", "post_attention_layernorm", "mlp.gate_proj",    "mlp.up_proj",
+                                                             "mlp.down_proj",    "model.embed_tokens",       "model.norm",       "lm_head"};
   const auto name = names[static_cast<std::size_t>(slot)];
   return static_cast<Index>(slot) < layer_slots ? concat("model.layers.", layer, ".", name, ".weight") : concat(name, ".weight");
 }

@@ -8,8 +8,7 @@
 namespace neutra::inline NEUTRA_ABI::nn {
 
 /// The frozen weights of a model, or the trainable copies that stand in for them.
-template <Scalar S, Backend D>
-struct Weights {
+template <Scalar S, Backend D> struct Weights {
   const Backbone<S, D>& backbone;
   std::deque<Parameter<S, D>>* thawed = nullptr;
 
@@ -20,8 +19,7 @@ struct Weights {
 };
 
 /// One layer during one forward pass. A: an adapter's Instance.
-template <class A, Scalar S, Backend D>
-struct Layer {
+template <class A, Scalar S, Backend D> struct Layer {
   const Weights<S, D>& weights;
   A& adapter;
   Index index;

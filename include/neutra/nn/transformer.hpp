@@ -2,9 +2,9 @@
 #pragma once
 
 #include "neutra/adapter/none.hpp"
+#include "neutra/backend/cpu/cpu.hpp"
 #include "neutra/nn/attention_block.hpp"
 #include "neutra/nn/ffn_block.hpp"
-#include "neutra/backend/cpu/cpu.hpp"
 #include "neutra/op/cross_entropy.hpp"
 #include "neutra/op/embedding.hpp"
 #include "neutra/op/rms_norm.hpp"
@@ -14,9 +14,9 @@ namespace neutra::inline NEUTRA_ABI::nn {
 /// B sequences of T tokens: what the model reads and, for a loss, what it should say. The memory is the caller's and outlives the step.
 struct Tokens {
   Index sequences = 0, length = 0;
-  std::span<const std::int32_t> inputs;         // (B*T)
-  std::span<const std::int32_t> targets = {};   // (B*T), empty where no loss is asked for
-  std::span<const std::uint8_t> domains = {};   // (B), 0 original, 1 target; empty where unknown
+  std::span<const std::int32_t> inputs;        // (B*T)
+  std::span<const std::int32_t> targets = {};  // (B*T), empty where no loss is asked for
+  std::span<const std::uint8_t> domains = {};  // (B), 0 original, 1 target; empty where unknown
 };
 
 /// Tokens of the whole optimizer step, micro-batches included: what its losses are divided by.
@@ -26,8 +26,7 @@ struct StepCounts {
 };
 
 /// The language-model loss and the local loss of a batch; `local` is empty where there is none.
-template <Scalar S, Backend D>
-struct Losses {
+template <Scalar S, Backend D> struct Losses {
   Var<S, D> lm;
   std::optional<Var<S, D>> local;
 
@@ -36,13 +35,14 @@ struct Losses {
 };
 
 /// The model: a shared frozen backbone and an adapter of its own. After thaw() the backbone's weights train too, as a copy of this model's own.
-template <class A = adapter::None, Scalar S = float, Backend D = Cpu>
-class Transformer {
+template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Transformer {
  public:
   using Instance = typename A::template Instance<S, D>;
 
   Transformer(std::shared_ptr<const Backbone<S, D>> backbone, const A& adapter = A{}, std::uint64_t seed = 0)
-      : backbone_(std::move(backbone)), adapter_(adapter, backbone_->config().sizes(), seed), rope_(config().context, config().head_width, config().rope_theta) {}
+      : backbone_(std::move(backbone)),
+        adapter_(adapter, backbone_->config().sizes(), seed),
+        rope_(config().context, config().head_width, config().rope_theta) {}
 
   const Config& config() const { return backbone_->config(); }
   const std::shared_ptr<const Backbone<S, D>>& backbone() const { return backbone_; }
@@ -70,7 +70,8 @@ class Transformer {
   Var<S, D> hidden(const Tokens& tokens, Pass<S, D>& pass) {
     const Index rows = tokens.sequences * tokens.length;
     require(rows == static_cast<Index>(tokens.inputs.size()), "transformer: inputs must hold B*T = ", rows, " tokens, got ", tokens.inputs.size());
-    require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context, " tokens (the model's context), got ", tokens.length);
+    require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context, " tokens (the model's context), got ",
+            tokens.length);
     const Weights<S, D> weights{*backbone_, thawed_.empty() ? nullptr : &thawed_};
     const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
     const S epsilon = static_cast<S>(config().norm_epsilon);
@@ -84,7 +85,8 @@ class Transformer {
     return rms_norm(x, weights.on(pass.tape, Slot::final_norm, 0), epsilon);
   }
 
-  /// Mean cross-entropy over the step's tokens (this batch's part of it), in nats, and the local loss, normalised by layers and counted tokens of the step.
+  /// Mean cross-entropy over the step's tokens (this batch's part of it), in nats, and the local loss, normalised by layers and counted tokens of the
+  /// step.
   Losses<S, D> loss(Tape<S, D>& tape, const Tokens& tokens, const StepCounts& counts, adapter::Probe<S, D>* probe = nullptr) {
     require(counts.predicted > 0, "transformer: the step must predict at least one token");
     Pass<S, D> pass{.tape = tape, .probe = probe};
@@ -113,13 +115,14 @@ class Transformer {
 
   void mark_domains(const Tokens& tokens, const StepCounts& counts, Pass<S, D>& pass) {
     if (tokens.domains.empty()) return;
-    require(static_cast<Index>(tokens.domains.size()) == tokens.sequences, "transformer: one domain label per sequence is needed, got ", tokens.domains.size(),
-            " for ", tokens.sequences, " sequences");
+    require(static_cast<Index>(tokens.domains.size()) == tokens.sequences, "transformer: one domain label per sequence is needed, got ",
+            tokens.domains.size(), " for ", tokens.sequences, " sequences");
     const auto rows = static_cast<std::size_t>(tokens.sequences * tokens.length);
     staging_.resize(2 * rows);
     for (std::size_t n = 0; n < rows; ++n) {
       const std::uint8_t domain = tokens.domains[n / static_cast<std::size_t>(tokens.length)];
-      require(domain <= 1, "transformer: domain labels are 0 (original) or 1 (target), got ", int{domain}, " for sequence ", n / static_cast<std::size_t>(tokens.length));
+      require(domain <= 1, "transformer: domain labels are 0 (original) or 1 (target), got ", int{domain}, " for sequence ",
+              n / static_cast<std::size_t>(tokens.length));
       staging_[n] = S(1) - static_cast<S>(domain);
       staging_[rows + n] = static_cast<S>(domain);
     }

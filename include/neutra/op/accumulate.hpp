@@ -6,14 +6,12 @@
 namespace neutra::inline NEUTRA_ABI::op {
 
 /// to = scale * from, or to += scale * from, as the tape says      from, to: (N,C)
-template <Scalar S, Backend D>
-struct Accumulate {
+template <Scalar S, Backend D> struct Accumulate {
   View<const S> from;
   Into<S> to;
   S scale;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
+  template <class Row> void operator()(Row row, Index n) const {
     const S* x = from.row(n);
     row.each(from.cols(), [&](auto c) { c.write(to, n, c.load(x) * scale); });
   }

@@ -7,14 +7,12 @@ namespace neutra::inline NEUTRA_ABI {
 namespace op {
 
 /// z = x + scale y      x, y, z: (N,C)      saves: nothing
-template <Scalar S>
-struct Add {
+template <Scalar S> struct Add {
   View<const S> x, y;
   View<S> z;
   S scale;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
+  template <class Row> void operator()(Row row, Index n) const {
     row.each(z.cols(), [&](auto c) { c.store(z.row(n), c.load(x.row(n)) + c.load(y.row(n)) * scale); });
   }
 };
@@ -22,8 +20,7 @@ struct Add {
 }  // namespace op
 
 /// z = x + scale y, element by element; shapes must be equal.
-template <Scalar S, Backend D>
-Var<S, D> add(Var<S, D> x, Var<S, D> y, std::type_identity_t<S> scale = S(1)) {
+template <Scalar S, Backend D> Var<S, D> add(Var<S, D> x, Var<S, D> y, std::type_identity_t<S> scale = S(1)) {
   require(x.shape() == y.shape(), "add: shapes must be equal, got ", x.shape(), " and ", y.shape());
   auto& tape = x.tape();
   const auto z = tape.make(x.shape(), tape.room(x));

@@ -11,10 +11,9 @@ namespace neutra::inline NEUTRA_ABI {
 
 /// For each sequence and query head: softmax(q k^T / sqrt(W), causal) v. Query head h reads key/value head h / (H/K).
 /// q, result: (B*T, H*W)   k, v: (B*T, K*W)      saves: q, k, v, lse (B,H,T)
-template <Scalar S, Backend D>
-Var<S, D> attention(Var<S, D> q, Var<S, D> k, Var<S, D> v, const AttentionSizes& z) {
-  require(z.heads > 0 && z.kv_heads > 0 && z.heads % z.kv_heads == 0, "attention: query heads must be a multiple of key/value heads, got ", z.heads, " and ",
-          z.kv_heads);
+template <Scalar S, Backend D> Var<S, D> attention(Var<S, D> q, Var<S, D> k, Var<S, D> v, const AttentionSizes& z) {
+  require(z.heads > 0 && z.kv_heads > 0 && z.heads % z.kv_heads == 0, "attention: query heads must be a multiple of key/value heads, got ", z.heads,
+          " and ", z.kv_heads);
   const Shape queries{z.sequences * z.length, z.heads * z.width}, keys{z.sequences * z.length, z.kv_heads * z.width};
   require(q.shape() == queries, "attention: q must be (B*T,H*W) = ", queries, ", got ", q.shape());
   require(k.shape() == keys && v.shape() == keys, "attention: k and v must be (B*T,K*W) = ", keys, ", got ", k.shape(), " and ", v.shape());
@@ -32,8 +31,7 @@ Var<S, D> attention(Var<S, D> q, Var<S, D> k, Var<S, D> v, const AttentionSizes&
 namespace op {
 
 /// The meaning, one score at a time.
-template <Scalar S>
-void attention_reference(View<const S> q, View<const S> k, View<const S> v, View<S> y, const AttentionSizes& z) {
+template <Scalar S> void attention_reference(View<const S> q, View<const S> k, View<const S> v, View<S> y, const AttentionSizes& z) {
   std::vector<S> p(static_cast<std::size_t>(z.length));
   for (Index b = 0; b < z.sequences; ++b)
     for (Index h = 0; h < z.heads; ++h)

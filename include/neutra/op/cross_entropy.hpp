@@ -9,16 +9,14 @@ namespace op {
 
 /// loss[n] = log(sum exp(logits[n])) - logits[n, target[n]]; where a gradient is wanted the logits turn into scale (softmax - onehot), in place.
 /// logits: (M,V)   loss: (M)
-template <Scalar S>
-struct SoftmaxLoss {
+template <Scalar S> struct SoftmaxLoss {
   View<S> logits;
   const std::int32_t* targets;
   S* loss;
   S scale;
   bool gradient;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
+  template <class Row> void operator()(Row row, Index n) const {
     S* x = logits.row(n);
     const Index cols = logits.cols(), target = targets[n];
     const S top = row.max(cols, [&](auto c) { return c.load(x); });

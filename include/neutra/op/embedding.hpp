@@ -7,29 +7,26 @@ namespace neutra::inline NEUTRA_ABI {
 namespace op {
 
 /// y[n] = table[tokens[n]]      table: (V,C)  tokens: (N)  y: (N,C)      saves: tokens (held by the caller)
-template <Scalar S>
-struct Embedding {
+template <Scalar S> struct Embedding {
   View<const S> table;
   std::span<const std::int32_t> tokens;
   View<S> y;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
+  template <class Row> void operator()(Row row, Index n) const {
     const S* from = table.row(tokens[static_cast<std::size_t>(n)]);
     row.each(y.cols(), [&](auto c) { c.store(y.row(n), c.load(from)); });
   }
 };
 
-/// dtable[v] = sum of dy[n] over the n with tokens[n] = v, in the order of n. One call works on 16 columns of the table, so that columns may run in parallel.
-template <Scalar S>
-struct EmbeddingBackward {
+/// dtable[v] = sum of dy[n] over the n with tokens[n] = v, in the order of n. One call works on 16 columns of the table, so that columns may run in
+/// parallel.
+template <Scalar S> struct EmbeddingBackward {
   static constexpr Index columns = 16;
   View<const S> dy;
   std::span<const std::int32_t> tokens;
   Into<S> dtable;
 
-  template <class Row>
-  void operator()(Row row, Index part) const {
+  template <class Row> void operator()(Row row, Index part) const {
     const Index first = part * columns, width = dy.cols() - first < columns ? dy.cols() - first : columns;
     if (!dtable.add)
       for (Index v = 0; v < dtable.view.rows(); ++v) row.each(width, [&](auto c) { c.fill(dtable.view.row(v) + first, S(0)); });
@@ -44,8 +41,7 @@ struct EmbeddingBackward {
 
 /// Rows of `table` for `tokens`, which must outlive the step. Error: a token outside the table, with its position.
 /// table: (V,C)  tokens: (N)  result: (N,C)
-template <Scalar S, Backend D>
-Var<S, D> embedding(Var<S, D> table, std::span<const std::int32_t> tokens) {
+template <Scalar S, Backend D> Var<S, D> embedding(Var<S, D> table, std::span<const std::int32_t> tokens) {
   const Index vocabulary = table.shape().rows(), cols = table.shape().cols(), count = static_cast<Index>(tokens.size());
   for (Index n = 0; n < count; ++n) {
     const Index token = tokens[static_cast<std::size_t>(n)];

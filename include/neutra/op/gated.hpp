@@ -16,27 +16,23 @@ struct Silu {
 };
 
 /// y = f(a) b      a, b, y: (N,R)      saves: a, b
-template <Scalar S, Pointwise F>
-struct Gated {
+template <Scalar S, Pointwise F> struct Gated {
   View<const S> a, b;
   View<S> y;
   F function;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
+  template <class Row> void operator()(Row row, Index n) const {
     row.each(a.cols(), [&](auto c) { c.store(y.row(n), function.f(c.load(a.row(n))) * c.load(b.row(n))); });
   }
 };
 
 /// da = df(a) b dy      db = f(a) dy
-template <Scalar S, Pointwise F>
-struct GatedBackward {
+template <Scalar S, Pointwise F> struct GatedBackward {
   View<const S> a, b, dy;
   Into<S> da, db;
   F function;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
+  template <class Row> void operator()(Row row, Index n) const {
     row.each(a.cols(), [&](auto c) {
       const auto an = c.load(a.row(n)), dyn = c.load(dy.row(n)), f = function.f(an);
       if (da) c.write(da, n, function.df(an, f) * c.load(b.row(n)) * dyn);
@@ -48,8 +44,7 @@ struct GatedBackward {
 }  // namespace op
 
 /// y = function(a) * b, element by element; shapes must be equal.
-template <Scalar S, Backend D, Pointwise F = op::Silu>
-Var<S, D> gated(Var<S, D> a, Var<S, D> b, const F& function = {}) {
+template <Scalar S, Backend D, Pointwise F = op::Silu> Var<S, D> gated(Var<S, D> a, Var<S, D> b, const F& function = {}) {
   require(a.shape() == b.shape(), "gated: shapes must be equal, got ", a.shape(), " and ", b.shape());
   const Index rows = a.shape().rows(), cost = op::transcendental_cost * a.shape().cols();
   auto& tape = a.tape();

@@ -8,14 +8,15 @@ namespace op {
 
 /// y = x W^T + addend      x: (N,I)  W: (O,I)  y, addend: (N,O)
 /// dx = dy W      dW = dy^T x      daddend = dy      saves: x where W trains, W
-template <Scalar S, Backend D>
-struct Linear {
+template <Scalar S, Backend D> struct Linear {
   static constexpr Index packed_from_rows = 8;  // packing pays when a weight is read by more rows than a micro-kernel holds
 
   /// a times W (or W^T); a frozen weight is packed at its first product of many rows.
   static void product(View<const S> a, Var<S, D> w, bool transposed, Into<S> into, View<const S> addend = {}) {
-    if (w.frozen() && a.rows() >= packed_from_rows) D::template product<S>(Operand<S>{a}, w.frozen()->packed(transposed), into, addend);
-    else D::template product<S>(Operand<S>{a}, Operand<S>{w.value(), transposed}, into, addend);
+    if (w.frozen() && a.rows() >= packed_from_rows)
+      D::template product<S>(Operand<S>{a}, w.frozen()->packed(transposed), into, addend);
+    else
+      D::template product<S>(Operand<S>{a}, Operand<S>{w.value(), transposed}, into, addend);
   }
 
   static void reference(View<const S> x, View<const S> w, View<const S> addend, View<S> y) {
@@ -32,8 +33,7 @@ struct Linear {
 
 /// y = x W^T, plus `addend` where one is given (a residual stream: the sum costs no pass of its own).
 /// x: (N,I)  W: (O,I)  y, addend: (N,O)
-template <Scalar S, Backend D>
-Var<S, D> linear(Var<S, D> x, Var<S, D> w, std::optional<std::type_identity_t<Var<S, D>>> addend = {}) {
+template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, Var<S, D> w, std::optional<std::type_identity_t<Var<S, D>>> addend = {}) {
   const Index rows = x.shape().rows(), in = x.shape().cols(), out = w.shape().rows();
   require(w.shape().rank() == 2 && w.shape().cols() == in, "linear: W must be (O,I) with I = ", in, ", got ", w.shape(), "; x is ", x.shape());
   require(!addend || (addend->shape().rows() == rows && addend->shape().cols() == out), "linear: addend must be (", rows, ",", out, "), got ",
@@ -47,8 +47,10 @@ Var<S, D> linear(Var<S, D> x, Var<S, D> w, std::optional<std::type_identity_t<Va
     if (const auto dw = t.into(w)) D::template product<S>(Operand<S>{dy, true}, Operand<S>{x.value()}, dw);
     if (addend) op::Accumulate<S, D>::run(dy, t.into(*addend));
   };
-  if (w.needs_gradient()) tape.record(y, {x, w, addend.value_or(x)}, {x, w}, backward);
-  else tape.record(y, {x, addend.value_or(x)}, {w}, backward);
+  if (w.needs_gradient())
+    tape.record(y, {x, w, addend.value_or(x)}, {x, w}, backward);
+  else
+    tape.record(y, {x, addend.value_or(x)}, {w}, backward);
   return y;
 }
 

@@ -9,8 +9,7 @@ namespace neutra::inline NEUTRA_ABI {
 
 /// Which tokens a local loss counts, and the domain each comes from.
 /// weight: (N), 1 or 0, null counts all   label: (N), 0 original, 1 target   index: row i speaks of token index[i], null: of token i. Device memory.
-template <Scalar S>
-struct Counted {
+template <Scalar S> struct Counted {
   const S* weight = nullptr;
   const S* label = nullptr;
   const std::int32_t* index = nullptr;
@@ -22,21 +21,18 @@ struct Counted {
 namespace op {
 
 /// values[i] = counts(i) f(sums over channels of r[i] and y[token(i)])      r: (M,C)  y: (N,C)  values: (M)      saves: r, y
-template <Scalar S, RowFunction P>
-struct ResiduePenalty {
+template <Scalar S, RowFunction P> struct ResiduePenalty {
   View<const S> r, y;
   Counted<S> counted;
   S* values;
   P penalty;
 
-  template <class Row>
-  RowSums<S> sums(Row row, Index i) const {
+  template <class Row> RowSums<S> sums(Row row, Index i) const {
     const S *ri = r.row(i), *yi = y.row(counted.token(i));
     return {row.sum(r.cols(), [&](auto c) { return math::abs(c.load(ri)); }), row.sum(r.cols(), [&](auto c) { return c.load(ri) * c.load(ri); }),
             row.sum(r.cols(), [&](auto c) { return c.load(yi) * c.load(yi); }), static_cast<S>(r.cols())};
   }
-  template <class Row>
-  void operator()(Row row, Index i) const {
+  template <class Row> void operator()(Row row, Index i) const {
     const S counts = counted.counts(i);
     const S value = counts == S(0) ? S(0) : counts * penalty.f(sums(row, i));
     row.once([&] { values[i] = value; });
@@ -44,15 +40,13 @@ struct ResiduePenalty {
 };
 
 /// dr = scale counts(i) (f_absolute sign(r) + 2 f_square r)
-template <Scalar S, RowFunction P>
-struct ResiduePenaltyBackward {
+template <Scalar S, RowFunction P> struct ResiduePenaltyBackward {
   ResiduePenalty<S, P> forward;
   const S* dvalue;
   Into<S> dr;
   S scale;
 
-  template <class Row>
-  void operator()(Row row, Index i) const {
+  template <class Row> void operator()(Row row, Index i) const {
     const S counts = forward.counted.counts(i);
     const Index cols = forward.r.cols();
     const S* ri = forward.r.row(i);
@@ -67,15 +61,13 @@ struct ResiduePenaltyBackward {
 };
 
 /// values[n] = counts(n) / G * sum over the gate's G channels of f(g, s, label)      g, s: (N,G)  values: (N)      saves: g, s
-template <Scalar S, GateFunction P>
-struct GatePenalty {
+template <Scalar S, GateFunction P> struct GatePenalty {
   View<const S> g, s;
   Counted<S> counted;
   S* values;
   P penalty;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
+  template <class Row> void operator()(Row row, Index n) const {
     const S label = counted.label ? counted.label[counted.token(n)] : S(0);
     const S total = row.sum(g.cols(), [&](auto c) {
       const auto gate = c.load(g.row(n));
@@ -87,15 +79,13 @@ struct GatePenalty {
 };
 
 /// dg = scale counts / G f_g      ds = scale counts / G f_s
-template <Scalar S, GateFunction P>
-struct GatePenaltyBackward {
+template <Scalar S, GateFunction P> struct GatePenaltyBackward {
   GatePenalty<S, P> forward;
   const S* dvalue;
   Into<S> dg, ds;
   S scale;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
+  template <class Row> void operator()(Row row, Index n) const {
     const auto& [g, s, counted, values, penalty] = forward;
     const S counts = counted.counts(n);
     if (counts == S(0)) {  // not counted, whatever its gate

@@ -9,40 +9,34 @@ namespace neutra::inline NEUTRA_ABI {
 namespace op {
 
 /// y = f(x)      x, y: (N,C)      saves: x, y
-template <Scalar S, Pointwise F>
-struct PointwiseForward {
+template <Scalar S, Pointwise F> struct PointwiseForward {
   View<const S> x;
   View<S> y;
   F function;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
+  template <class Row> void operator()(Row row, Index n) const {
     row.each(x.cols(), [&](auto c) { c.store(y.row(n), function.f(c.load(x.row(n)))); });
   }
 };
 
 /// dx = df(x, y) dy
-template <Scalar S, Pointwise F>
-struct PointwiseBackward {
+template <Scalar S, Pointwise F> struct PointwiseBackward {
   View<const S> x, y, dy;
   Into<S> dx;
   F function;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
+  template <class Row> void operator()(Row row, Index n) const {
     row.each(x.cols(), [&](auto c) { c.write(dx, n, function.df(c.load(x.row(n)), c.load(y.row(n))) * c.load(dy.row(n))); });
   }
 };
 
 /// slope = df(x, y), where skipping has to know which closed tokens may still learn
-template <Scalar S, Pointwise F>
-struct PointwiseSlope {
+template <Scalar S, Pointwise F> struct PointwiseSlope {
   View<const S> x, y;
   View<S> slope;
   F function;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
+  template <class Row> void operator()(Row row, Index n) const {
     row.each(x.cols(), [&](auto c) { c.store(slope.row(n), function.df(c.load(x.row(n)), c.load(y.row(n)))); });
   }
 };
@@ -52,8 +46,7 @@ inline constexpr Index transcendental_cost = 8;  // an exp weighs about as much 
 }  // namespace op
 
 /// y = function.f(x), element by element.
-template <Pointwise F, Scalar S, Backend D>
-Var<S, D> pointwise(Var<S, D> x, const F& function) {
+template <Pointwise F, Scalar S, Backend D> Var<S, D> pointwise(Var<S, D> x, const F& function) {
   const Index rows = x.shape().rows(), cost = op::transcendental_cost * x.shape().cols();
   auto& tape = x.tape();
   const auto y = tape.make(x.shape(), tape.room(x));

@@ -9,15 +9,13 @@ namespace neutra::inline NEUTRA_ABI {
 namespace op {
 
 /// y = w x rstd,  rstd = 1 / sqrt(mean(x^2) + eps)      x, y: (N,C)  w: (C)      saves: x, w, rstd (N)
-template <Scalar S>
-struct RmsNorm {
+template <Scalar S> struct RmsNorm {
   View<const S> x, w;
   View<S> y;
   S* rstd;  // null where nothing goes back
   S eps;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
+  template <class Row> void operator()(Row row, Index n) const {
     const Index cols = x.cols();
     const S* xn = x.row(n);
     const S scale = S(1) / std::sqrt(row.sum(cols, [&](auto c) { return c.load(xn) * c.load(xn); }) / static_cast<S>(cols) + eps);
@@ -35,14 +33,12 @@ struct RmsNorm {
 };
 
 /// dx = rstd (w dy - x rstd^2 mean(w dy x))
-template <Scalar S>
-struct RmsNormBackward {
+template <Scalar S> struct RmsNormBackward {
   View<const S> x, w, dy;
   const S* rstd;
   Into<S> dx;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
+  template <class Row> void operator()(Row row, Index n) const {
     const Index cols = x.cols();
     const S *xn = x.row(n), *dyn = dy.row(n), scale = rstd[n];
     const S dot = row.sum(cols, [&](auto c) { return c.load(w.data) * c.load(dyn) * c.load(xn); });
@@ -52,22 +48,17 @@ struct RmsNormBackward {
 };
 
 /// dw = sum over rows of dy x rstd
-template <Scalar S>
-struct RmsNormWeightBackward {
+template <Scalar S> struct RmsNormWeightBackward {
   View<const S> x, dy;
   const S* rstd;
 
-  template <class Lanes>
-  auto operator()(Index n, Lanes c) const {
-    return c.load(dy.row(n)) * c.load(x.row(n)) * rstd[n];
-  }
+  template <class Lanes> auto operator()(Index n, Lanes c) const { return c.load(dy.row(n)) * c.load(x.row(n)) * rstd[n]; }
 };
 
 }  // namespace op
 
 /// y = w x / sqrt(mean(x^2) + eps), the mean over the last axis      x, y: (N,C)  w: (C)
-template <Scalar S, Backend D>
-Var<S, D> rms_norm(Var<S, D> x, Var<S, D> w, std::type_identity_t<S> eps = S(1e-5)) {
+template <Scalar S, Backend D> Var<S, D> rms_norm(Var<S, D> x, Var<S, D> w, std::type_identity_t<S> eps = S(1e-5)) {
   const Index rows = x.shape().rows(), cols = x.shape().cols();
   require(w.shape().rank() == 1 && w.shape().cols() == cols, "rms_norm: w must be (C) with C = ", cols, ", got ", w.shape(), "; x is ", x.shape());
   auto& tape = x.tape();

@@ -8,8 +8,7 @@
 namespace neutra::inline NEUTRA_ABI {
 
 /// Cosine and sine of position t times frequency theta^(-2p/W), for pairs p = 0 .. W/2-1 of a head of width W.      cosine, sine: (T, W/2)
-template <Scalar S, Backend D>
-struct RopeTable {
+template <Scalar S, Backend D> struct RopeTable {
   Tensor<S, D> cosine, sine;
 
   /// `first`: the position of row 0. Error: an odd width.
@@ -32,15 +31,13 @@ namespace op {
 
 /// In each head the elements p and p + W/2 turn together:  (u, v) -> (u cos - v sin, v cos + u sin); row n stands at position n mod T.
 /// x, y: (B*T, H*W)      saves: nothing; the gradient turns the other way (turn = -1)
-template <Scalar S>
-struct Rope {
+template <Scalar S> struct Rope {
   View<const S> x, cosine, sine;
   Into<S> y;
   Index length, width;
   S turn;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
+  template <class Row> void operator()(Row row, Index n) const {
     const S *cos_n = cosine.row(n % length), *sin_n = sine.row(n % length);
     const Index half = width / 2;
     for (Index head = 0; head < x.cols(); head += width) {
@@ -60,8 +57,7 @@ struct Rope {
 }  // namespace op
 
 /// Turns every head of x (B*T, H*W) by its position; row n stands at position n mod T, T = rows of the table. The table must outlive the step.
-template <Scalar S, Backend D>
-Var<S, D> rope(Var<S, D> x, const RopeTable<S, D>& table, Index length) {
+template <Scalar S, Backend D> Var<S, D> rope(Var<S, D> x, const RopeTable<S, D>& table, Index length) {
   const Index width = 2 * table.cosine.shape().cols(), rows = x.shape().rows();
   require(x.shape().cols() % width == 0, "rope: the width of x must be a multiple of the head width ", width, ", got ", x.shape());
   require(length > 0 && length <= table.cosine.shape().rows() && rows % length == 0, "rope: rows must be whole sequences of at most ",

@@ -7,26 +7,24 @@ namespace neutra::inline NEUTRA_ABI {
 namespace op {
 
 /// y[n,c] = g[n,0] a[n,c], or g[n,c] a[n,c] where g is as wide as a      a, y: (N,C)  g: (N,1) or (N,C)      saves: a, g
-template <Scalar S>
-struct ScaleRows {
+template <Scalar S> struct ScaleRows {
   View<const S> a, g;
   View<S> y;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
-    if (g.cols() == 1) row.each(a.cols(), [&](auto c) { c.store(y.row(n), c.load(a.row(n)) * g(n, 0)); });
-    else row.each(a.cols(), [&](auto c) { c.store(y.row(n), c.load(a.row(n)) * c.load(g.row(n))); });
+  template <class Row> void operator()(Row row, Index n) const {
+    if (g.cols() == 1)
+      row.each(a.cols(), [&](auto c) { c.store(y.row(n), c.load(a.row(n)) * g(n, 0)); });
+    else
+      row.each(a.cols(), [&](auto c) { c.store(y.row(n), c.load(a.row(n)) * c.load(g.row(n))); });
   }
 };
 
 /// da = g dy      dg[n] = sum over c of a dy, or a dy where g is as wide as a
-template <Scalar S>
-struct ScaleRowsBackward {
+template <Scalar S> struct ScaleRowsBackward {
   View<const S> a, g, dy;
   Into<S> da, dg;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
+  template <class Row> void operator()(Row row, Index n) const {
     const Index cols = a.cols();
     const S *an = a.row(n), *dyn = dy.row(n);
     if (g.cols() != 1) {
@@ -44,11 +42,10 @@ struct ScaleRowsBackward {
 }  // namespace op
 
 /// y = g * a: g one factor per row (N,1), or one per element (N,C).      a, y: (N,C)
-template <Scalar S, Backend D>
-Var<S, D> scale_rows(Var<S, D> a, Var<S, D> g) {
+template <Scalar S, Backend D> Var<S, D> scale_rows(Var<S, D> a, Var<S, D> g) {
   const Index rows = a.shape().rows(), cols = a.shape().cols();
-  require(g.shape().rows() == rows && (g.shape().cols() == 1 || g.shape().cols() == cols), "scale_rows: g must be (", rows, ",1) or (", rows, ",", cols,
-          "), got ", g.shape());
+  require(g.shape().rows() == rows && (g.shape().cols() == 1 || g.shape().cols() == cols), "scale_rows: g must be (", rows, ",1) or (", rows, ",",
+          cols, "), got ", g.shape());
   auto& tape = a.tape();
   const auto y = tape.make(a.shape(), tape.room(a));
   D::template rows<S>(rows, cols, op::ScaleRows<S>{a.value(), g.value(), tape.out(y)});

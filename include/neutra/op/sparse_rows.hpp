@@ -16,8 +16,7 @@ struct RowSet {
 };
 
 /// The rows whose gate g is not zero, or whose slope is not (null: at inference only g matters).      g, slope: (N,1)
-template <Scalar S, Backend D>
-RowSet open_rows(Var<S, D> g, View<const S> slope = {}) {
+template <Scalar S, Backend D> RowSet open_rows(Var<S, D> g, View<const S> slope = {}) {
   require(g.shape().cols() == 1, "open_rows: the gate must be one number per token, got ", g.shape());
   auto& tape = g.tape();
   RowSet set;
@@ -33,40 +32,38 @@ RowSet open_rows(Var<S, D> g, View<const S> slope = {}) {
 namespace op {
 
 /// y[i] = x[index[i]]      x: (N,C)  y: (M,C)      saves: the row set
-template <Scalar S>
-struct GatherRows {
+template <Scalar S> struct GatherRows {
   View<const S> x;
   Into<S> y;
   const std::int32_t* index;
 
-  template <class Row>
-  void operator()(Row row, Index i) const {
+  template <class Row> void operator()(Row row, Index i) const {
     row.each(x.cols(), [&](auto c) { c.write(y, i, c.load(x.row(index[i]))); });
   }
 };
 
 /// y[n] = base[n] + r[place[n]], r = 0 where place[n] < 0; without a base only r      base, y: (N,C)  r: (M,C)      saves: the row set
-template <Scalar S>
-struct ScatterRows {
+template <Scalar S> struct ScatterRows {
   View<const S> base, r;
   Into<S> y;
   const std::int32_t* place;
 
-  template <class Row>
-  void operator()(Row row, Index n) const {
+  template <class Row> void operator()(Row row, Index n) const {
     const Index cols = r.cols(), i = place[n];
     const S* from = i < 0 ? nullptr : r.row(i);
-    if (base.data) row.each(cols, [&](auto c) { c.write(y, n, from ? c.load(base.row(n)) + c.load(from) : c.load(base.row(n))); });
-    else if (from) row.each(cols, [&](auto c) { c.write(y, n, c.load(from)); });
-    else if (!y.add) row.each(cols, [&](auto c) { c.fill(y.view.row(n), S(0)); });
+    if (base.data)
+      row.each(cols, [&](auto c) { c.write(y, n, from ? c.load(base.row(n)) + c.load(from) : c.load(base.row(n))); });
+    else if (from)
+      row.each(cols, [&](auto c) { c.write(y, n, c.load(from)); });
+    else if (!y.add)
+      row.each(cols, [&](auto c) { c.fill(y.view.row(n), S(0)); });
   }
 };
 
 }  // namespace op
 
 /// The rows of x (N,C) that are in the set, as (M,C), with room for all N.
-template <Scalar S, Backend D>
-Var<S, D> gather_rows(Var<S, D> x, const RowSet& set) {
+template <Scalar S, Backend D> Var<S, D> gather_rows(Var<S, D> x, const RowSet& set) {
   const Index rows = x.shape().rows(), cols = x.shape().cols();
   require(rows == set.total, "gather_rows: the set is of ", set.total, " rows, x has ", rows);
   auto& tape = x.tape();
@@ -77,8 +74,7 @@ Var<S, D> gather_rows(Var<S, D> x, const RowSet& set) {
 }
 
 /// base (N,C) plus r (M,C) on the rows of the set; the other rows are base unchanged.
-template <Scalar S, Backend D>
-Var<S, D> scatter_add(Var<S, D> base, Var<S, D> r, const RowSet& set) {
+template <Scalar S, Backend D> Var<S, D> scatter_add(Var<S, D> base, Var<S, D> r, const RowSet& set) {
   const Index rows = base.shape().rows(), cols = base.shape().cols();
   require(rows == set.total && r.shape() == Shape({set.count, cols}), "scatter_add: r must be (", set.count, ",", cols, ") and base have ", set.total,
           " rows, got ", r.shape(), " and ", base.shape());

@@ -26,16 +26,14 @@ struct AdamWOptions {
 /// One pass over a block of a parameter:
 ///   m = b1 m + (1-b1) k g      v = b2 v + (1-b2) (k g)^2      w = w - rate decay w - rate (m / c1) / (sqrt(v / c2) + eps)
 /// k the clipping factor, c = 1 - b^t the bias corrections
-template <Scalar S>
-struct AdamWUpdate {
+template <Scalar S> struct AdamWUpdate {
   static constexpr Index block = 4096;
   S *value, *mean, *variance;
   const S* gradient;
   Index size;
   S beta1, beta2, epsilon, clip, shrink, rate, correction2;
 
-  template <class Row>
-  void operator()(Row row, Index b) const {
+  template <class Row> void operator()(Row row, Index b) const {
     const Index first = b * block, count = size - first < block ? size - first : block;
     row.each(count, [&](auto c) {
       const auto g = c.load(gradient + first) * clip;
@@ -48,10 +46,10 @@ struct AdamWUpdate {
   }
 };
 
-template <Scalar S, Backend D>
-class AdamW {
+template <Scalar S, Backend D> class AdamW {
  public:
-  AdamW(std::vector<Parameter<S, D>*> parameters, const AdamWOptions& options) : parameters_(std::move(parameters)), options_(options), norm_(parameters_) {
+  AdamW(std::vector<Parameter<S, D>*> parameters, const AdamWOptions& options)
+      : parameters_(std::move(parameters)), options_(options), norm_(parameters_) {
     options.check();
     require(!parameters_.empty(), "adamw: there is nothing to train; thaw the model or give it an adapter");
   }
@@ -73,8 +71,9 @@ class AdamW {
     const double c1 = 1 - std::pow(options_.beta1, static_cast<double>(steps)), c2 = 1 - std::pow(options_.beta2, static_cast<double>(steps));
     for (auto* p : parameters_) {
       const double decay = p->value.shape().rank() >= 2 ? options_.weight_decay : 0;
-      const AdamWUpdate<S> update{p->value.data(), p->mean.data(), p->variance.data(), p->gradient.data(), p->value.size(), S(options_.beta1),
-                                  S(options_.beta2), S(options_.epsilon), S(k), S(1 - rate * decay), S(rate / c1), S(std::sqrt(c2))};
+      const AdamWUpdate<S> update{
+          p->value.data(),     p->mean.data(), p->variance.data(),  p->gradient.data(), p->value.size(), S(options_.beta1), S(options_.beta2),
+          S(options_.epsilon), S(k),           S(1 - rate * decay), S(rate / c1),       S(std::sqrt(c2))};
       D::template rows<S>((p->value.size() + update.block - 1) / update.block, 4 * update.block, update);
       p->has_gradient = false;
     }

@@ -11,15 +11,13 @@
 namespace neutra::inline NEUTRA_ABI::optim {
 
 /// squares[b] = sum of x^2 over block b of 4096 elements
-template <Scalar S>
-struct BlockSquares {
+template <Scalar S> struct BlockSquares {
   static constexpr Index block = 4096;
   const S* x;
   Index size;
   S* squares;
 
-  template <class Row>
-  void operator()(Row row, Index b) const {
+  template <class Row> void operator()(Row row, Index b) const {
     const Index first = b * block, count = size - first < block ? size - first : block;
     const S total = row.sum(count, [&](auto c) { return c.load(x + first) * c.load(x + first); });
     row.once([&] { squares[b] = total; });
@@ -28,8 +26,7 @@ struct BlockSquares {
 
 /// Square root of the sum of all squared gradient elements, blocks added in a fixed order in double.
 /// Error: a parameter that got no gradient in this step, by name: it is not part of the loss.
-template <Scalar S, Backend D>
-class GradientNorm {
+template <Scalar S, Backend D> class GradientNorm {
  public:
   explicit GradientNorm(std::span<Parameter<S, D>* const> parameters) {
     Index largest = 0;
@@ -41,7 +38,8 @@ class GradientNorm {
   double operator()(std::span<Parameter<S, D>* const> parameters) {
     double total = 0;
     for (const auto* parameter : parameters) {
-      require(parameter->has_gradient, "optimizer: ", parameter->name, " got no gradient in this step; it is not part of the loss, or backward was not called");
+      require(parameter->has_gradient, "optimizer: ", parameter->name,
+              " got no gradient in this step; it is not part of the loss, or backward was not called");
       const Index size = parameter->gradient.size(), count = blocks(size);
       D::template rows<S>(count, BlockSquares<S>::block, BlockSquares<S>{parameter->gradient.data(), size, device_.data()});
       D::template download<S>(device_.data(), std::span<S>(host_).first(static_cast<std::size_t>(count)));

@@ -8,8 +8,7 @@
 namespace neutra::inline NEUTRA_ABI::penalty {
 
 /// Any penalty, behind a function; kernels are compiled once per penalty.
-template <Scalar S, Backend D>
-class Any {
+template <Scalar S, Backend D> class Any {
  public:
   template <Penalty P>
   Any(const P& chosen) : traits_(penalty::traits(chosen)), apply_([chosen](const Evidence<S, D>& e) { return penalty::apply(chosen, e); }) {}

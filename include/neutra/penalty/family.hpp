@@ -40,30 +40,36 @@ struct None {
 }  // namespace penalty
 
 namespace penalty::detail {
-template <class P> concept Named = requires { { P::name } -> std::convertible_to<std::string_view>; };
-template <class P> concept Counting = requires { { P::counts } -> std::convertible_to<Counts>; };
-template <class P> concept HasFunction = std::same_as<P, None> || RowFunction<P> || GateFunction<P>;
+template <class P>
+concept Named = requires {
+  { P::name } -> std::convertible_to<std::string_view>;
+};
+template <class P>
+concept Counting = requires {
+  { P::counts } -> std::convertible_to<Counts>;
+};
+template <class P>
+concept HasFunction = std::same_as<P, None> || RowFunction<P> || GateFunction<P>;
 }  // namespace penalty::detail
 
 template <class P>
 concept Penalty = penalty::detail::Named<P> && penalty::detail::Counting<P> && penalty::detail::HasFunction<P>;
 
 /// One sentence for each thing a penalty lacks.
-template <class P>
-consteval bool check_penalty() {
+template <class P> consteval bool check_penalty() {
   static_assert(penalty::detail::Named<P>, "neutra: this Penalty has no name; add  static constexpr std::string_view name = \"...\";");
   static_assert(penalty::detail::Counting<P>,
                 "neutra: this Penalty does not say which tokens it counts; add  static constexpr auto counts = neutra::penalty::Counts::original;");
   static_assert(penalty::detail::HasFunction<P>,
-                "neutra: this Penalty has no function; add f and df of RowSums (for a penalty on the residue), or f, dg and ds of (g, s, label) (for one on the gate)");
+                "neutra: this Penalty has no function; add f and df of RowSums (for a penalty on the residue), or f, dg and ds of (g, s, label) (for "
+                "one on the gate)");
   return true;
 }
 
 namespace penalty {
 
 /// Everything a local loss may be computed from: the residue's rows r, the output y it joins, gate g and logit s of all tokens.
-template <Scalar S, Backend D>
-struct Evidence {
+template <Scalar S, Backend D> struct Evidence {
   Var<S, D> r, y, g, s;
   Counted<S> counted;  // for rows of r; all tokens are counted the same way without its index
   S scale;
@@ -76,17 +82,16 @@ struct Traits {
   bool none = false, reads_gate = false;
 };
 
-template <Penalty P>
-Traits traits(const P&) {
-  return {P::name, P::counts, std::same_as<P, None>, GateFunction<P>};
-}
+template <Penalty P> Traits traits(const P&) { return {P::name, P::counts, std::same_as<P, None>, GateFunction<P>}; }
 
 /// scale * sum over counted tokens of the penalty, recorded.
-template <Penalty P, Scalar S, Backend D>
-Var<S, D> apply(const P& penalty, const Evidence<S, D>& e) {
-  if constexpr (GateFunction<P>) return gate_penalty(penalty, e.g, e.s, Counted<S>{e.counted.weight, e.counted.label, nullptr}, e.scale);
-  else if constexpr (RowFunction<P>) return residue_penalty(penalty, e.r, e.y, e.counted, e.scale);
-  else fail("penalty none has no value; a residue must not ask for it");
+template <Penalty P, Scalar S, Backend D> Var<S, D> apply(const P& penalty, const Evidence<S, D>& e) {
+  if constexpr (GateFunction<P>)
+    return gate_penalty(penalty, e.g, e.s, Counted<S>{e.counted.weight, e.counted.label, nullptr}, e.scale);
+  else if constexpr (RowFunction<P>)
+    return residue_penalty(penalty, e.r, e.y, e.counted, e.scale);
+  else
+    fail("penalty none has no value; a residue must not ask for it");
 }
 
 }  // namespace penalty

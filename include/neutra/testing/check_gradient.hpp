@@ -12,8 +12,7 @@
 namespace neutra::inline NEUTRA_ABI::testing {
 
 /// sum of weights * y: turns any result into one number with a gradient in every direction.      weights, y: same size
-template <Scalar S, Backend D>
-Var<S, D> weighted_sum(Var<S, D> y, const Tensor<S, D>& weights) {
+template <Scalar S, Backend D> Var<S, D> weighted_sum(Var<S, D> y, const Tensor<S, D>& weights) {
   auto& tape = y.tape();
   const auto sum = tape.make({});
   S total = 0;
@@ -29,8 +28,7 @@ Var<S, D> weighted_sum(Var<S, D> y, const Tensor<S, D>& weights) {
 }
 
 /// Normal values with mean 0 and the given scale, a function of the name.
-template <Scalar S, class D = Host>
-Tensor<S, D> random_tensor(const Shape& shape, std::string_view name, double scale = 1.0) {
+template <Scalar S, class D = Host> Tensor<S, D> random_tensor(const Shape& shape, std::string_view name, double scale = 1.0) {
   Tensor<S, D> tensor(shape);
   const Philox random(42, name);
   for (Index i = 0; i < shape.size(); ++i) tensor.data()[i] = static_cast<S>(scale * random.normal(0, static_cast<std::uint64_t>(i)));

@@ -24,7 +24,8 @@ inline void add_values(io::Sha256& sum, View<const float> values) {
 }  // namespace detail
 
 /// Replaces a checkpoint. `identity` says which run it is of (options, texts, base, binary): load refuses any other.
-inline void save_checkpoint(const std::filesystem::path& path, const std::vector<Parameter<float, Cpu>*>& parameters, Index steps, const io::Json& identity) {
+inline void save_checkpoint(const std::filesystem::path& path, const std::vector<Parameter<float, Cpu>*>& parameters, Index steps,
+                            const io::Json& identity) {
   std::vector<io::NamedView<float>> tensors;
   for (const auto* p : parameters) {
     tensors.push_back({p->name, p->value.view()});
@@ -33,8 +34,9 @@ inline void save_checkpoint(const std::filesystem::path& path, const std::vector
   }
   io::Sha256 sum;
   for (const auto& tensor : tensors) detail::add_values(sum, tensor.view);
-  io::write_safetensors(path, tensors,
-                        {{"schema", std::string(checkpoint_schema)}, {"steps", std::to_string(steps)}, {"identity", identity.dump()}, {"sha256", sum.hex()}});
+  io::write_safetensors(
+      path, tensors,
+      {{"schema", std::string(checkpoint_schema)}, {"steps", std::to_string(steps)}, {"identity", identity.dump()}, {"sha256", sum.hex()}});
 }
 
 /// Fills the parameters and returns the number of steps done. Nothing is changed unless everything fits.
@@ -46,25 +48,30 @@ inline Index load_checkpoint(const std::filesystem::path& path, const std::vecto
     require(found != file.metadata().end(), path.string(), ": is no checkpoint (", key, " is missing); delete it to start this run anew");
     return found->second;
   };
-  require(note("schema") == checkpoint_schema, path.string(), ": must be a ", checkpoint_schema, ", got ", note("schema"), "; it was written by another version");
+  require(note("schema") == checkpoint_schema, path.string(), ": must be a ", checkpoint_schema, ", got ", note("schema"),
+          "; it was written by another version");
   const io::Json written = io::parse(note("identity"), path.string());
   for (const auto& [key, value] : identity.items())
     require(written.contains(key) && written[key] == value, path.string(), ": was written by a run with ", key, " = ",
             written.contains(key) ? written[key].dump() : "(nothing)", ", this one has ", value.dump(), "; use the same options, or another --out");
-  require(file.entries().size() == 3 * parameters.size(), path.string(), ": must hold ", 3 * parameters.size(), " tensors, got ", file.entries().size());
+  require(file.entries().size() == 3 * parameters.size(), path.string(), ": must hold ", 3 * parameters.size(), " tensors, got ",
+          file.entries().size());
   std::vector<Tensor<float>> values;
   io::Sha256 sum;
   for (const auto* p : parameters)
     for (const auto* suffix : {"", ".mean", ".variance"}) {
       values.push_back(file.read<float>(p->name + suffix));
-      require(values.back().shape() == p->value.shape(), path.string(), ": ", p->name, suffix, " must be ", p->value.shape(), ", got ", values.back().shape());
+      require(values.back().shape() == p->value.shape(), path.string(), ": ", p->name, suffix, " must be ", p->value.shape(), ", got ",
+              values.back().shape());
       detail::add_values(sum, values.back().view());
     }
-  require(note("sha256") == sum.hex(), path.string(), ": its values are not those that were saved; the file is damaged: delete it to start this run anew");
+  require(note("sha256") == sum.hex(), path.string(),
+          ": its values are not those that were saved; the file is damaged: delete it to start this run anew");
   Index steps = 0;
   const std::string digits = note("steps");
   const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), steps);
-  require(end.ec == std::errc{} && end.ptr == digits.data() + digits.size() && steps >= 0, path.string(), ": steps must be a whole number, got ", digits);
+  require(end.ec == std::errc{} && end.ptr == digits.data() + digits.size() && steps >= 0, path.string(), ": steps must be a whole number, got ",
+          digits);
   auto next = values.begin();
   for (auto* p : parameters)
     for (auto* tensor : {&p->value, &p->mean, &p->variance}) {

@@ -26,7 +26,8 @@ inline std::vector<double> numbers_of(std::string_view list, std::string_view op
     double value = 0;
     const auto item = list.substr(first, comma - first);
     const auto end = std::from_chars(item.data(), item.data() + item.size(), value);
-    require(end.ec == std::errc{} && end.ptr == item.data() + item.size(), "--", option, " must be a number or a list such as 1e-3,2e-3, got '", list, "'");
+    require(end.ec == std::errc{} && end.ptr == item.data() + item.size(), "--", option, " must be a number or a list such as 1e-3,2e-3, got '", list,
+            "'");
     numbers.push_back(value);
     first = comma + 1;
   }
@@ -133,11 +134,18 @@ inline Options parse_options(int argc, const char* const* argv) {
   if (given_sites->count() > 0) o.lora_sites = Registry::sites(sites);
   detail::add_rates(rates, o.rates);
   if (!o.model.empty())
-    for (const char* option : {"--pretrain-steps", "--dim", "--layers", "--heads", "--kv-heads", "--ffn", "--vocab", "--pretrain-lr", "--tokenizer", "--tied"})
+    for (const char* option :
+         {"--pretrain-steps", "--dim", "--layers", "--heads", "--kv-heads", "--ffn", "--vocab", "--pretrain-lr", "--tokenizer", "--tied"})
       require(app.get_option(option)->count() == 0, option, " is for a model that is pretrained here and contradicts --model; leave one of them out");
   if (o.quick)
-    for (const auto& [option, value, quick] : {std::tuple{pretrain_steps, &o.pretrain_steps, Index{60}}, {dim, &o.dim, 32}, {layers, &o.layers, 2}, {heads, &o.heads, 2},
-                                               {vocabulary, &o.vocabulary, 512}, {steps, &o.steps, 40}, {batch, &o.batch, 8}, {sequence, &o.sequence, 32}})
+    for (const auto& [option, value, quick] : {std::tuple{pretrain_steps, &o.pretrain_steps, Index{60}},
+                                               {dim, &o.dim, 32},
+                                               {layers, &o.layers, 2},
+                                               {heads, &o.heads, 2},
+                                               {vocabulary, &o.vocabulary, 512},
+                                               {steps, &o.steps, 40},
+                                               {batch, &o.batch, 8},
+                                               {sequence, &o.sequence, 32}})
       if (option->count() == 0) *value = quick;
   o.check();
   return o;
@@ -154,15 +162,43 @@ inline io::Json to_json(const Options& o) {
   for (const adapter::Site site : o.lora_sites) sites += concat(sites.empty() ? "" : ",", adapter::to_string(site));
   io::Json rates = io::Json::object();
   for (const auto& [method, values] : o.rates) rates[method.empty() ? "any" : method] = values;
-  io::Json json = {{"original", names(o.original)}, {"target", names(o.target)}, {"eval_original", names(o.eval_original)}, {"eval_target", names(o.eval_target)},
-                   {"methods", o.methods}, {"steps", o.steps}, {"seeds", o.seeds}, {"share", o.share}, {"alpha", o.alphas}, {"capacity", o.capacity}, {"lr", rates},
-                   {"whole_curve", o.whole_curve}, {"batch", o.batch}, {"sequence", o.sequence}, {"accumulate", o.accumulate}, {"warmup", o.warmup_of(o.steps)},
-                   {"weight_decay", o.weight_decay}, {"clip", o.clip}, {"lora_targets", sites}, {"gate", o.gate}, {"body", o.body}, {"penalty", o.penalty},
-                   {"init", o.init}, {"placement", o.placement}};
-  if (!o.model.empty()) json["model"] = o.model.string();
+  io::Json json = {{"original", names(o.original)},
+                   {"target", names(o.target)},
+                   {"eval_original", names(o.eval_original)},
+                   {"eval_target", names(o.eval_target)},
+                   {"methods", o.methods},
+                   {"steps", o.steps},
+                   {"seeds", o.seeds},
+                   {"share", o.share},
+                   {"alpha", o.alphas},
+                   {"capacity", o.capacity},
+                   {"lr", rates},
+                   {"whole_curve", o.whole_curve},
+                   {"batch", o.batch},
+                   {"sequence", o.sequence},
+                   {"accumulate", o.accumulate},
+                   {"warmup", o.warmup_of(o.steps)},
+                   {"weight_decay", o.weight_decay},
+                   {"clip", o.clip},
+                   {"lora_targets", sites},
+                   {"gate", o.gate},
+                   {"body", o.body},
+                   {"penalty", o.penalty},
+                   {"init", o.init},
+                   {"placement", o.placement}};
+  if (!o.model.empty())
+    json["model"] = o.model.string();
   else
-    json.update({{"pretrain_steps", o.pretrain_steps}, {"dim", o.dim}, {"layers", o.layers}, {"heads", o.heads}, {"kv_heads", o.kv_heads}, {"ffn", o.ffn_width()},
-                 {"vocab", o.vocabulary}, {"pretrain_lr", o.pretrain_lr}, {"tokenizer", o.tokenizer}, {"tied", o.tied}});
+    json.update({{"pretrain_steps", o.pretrain_steps},
+                 {"dim", o.dim},
+                 {"layers", o.layers},
+                 {"heads", o.heads},
+                 {"kv_heads", o.kv_heads},
+                 {"ffn", o.ffn_width()},
+                 {"vocab", o.vocabulary},
+                 {"pretrain_lr", o.pretrain_lr},
+                 {"tokenizer", o.tokenizer},
+                 {"tied", o.tied}});
   return json;
 }
 

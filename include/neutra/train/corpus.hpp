@@ -16,7 +16,8 @@
 
 namespace neutra::inline NEUTRA_ABI::train {
 
-/// One domain's text in its three parts. `choosing` is the last tenth of the training text: rates and alpha are chosen on it and nothing trains on it.
+/// One domain's text in its three parts. `choosing` is the last tenth of the training text: rates and alpha are chosen on it and nothing trains on
+/// it.
 struct DomainText {
   std::string bytes, evaluation;  // the files; `evaluation` from files of its own, or the last tenth of `bytes`
   std::string_view train, choosing, valid;
@@ -112,8 +113,9 @@ inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const Path& file) {
 inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const Path& folder) {
   if (const Path file = folder / "tokenizer.model"; std::filesystem::exists(file)) return read_tokenizer(file);
   const io::Json config = io::read_json(folder / "config.json");
-  require(config.is_object() && config.value("neutra_tokenizer", io::Json()) == "byte", folder.string(),
-          ": holds no tokenizer.model, and its config.json does not say \"neutra_tokenizer\": \"byte\"; put the model's SentencePiece file beside it");
+  require(
+      config.is_object() && config.value("neutra_tokenizer", io::Json()) == "byte", folder.string(),
+      ": holds no tokenizer.model, and its config.json does not say \"neutra_tokenizer\": \"byte\"; put the model's SentencePiece file beside it");
   return std::make_shared<data::ByteTokenizer>();
 }
 

@@ -22,8 +22,7 @@ struct ModelOptions {
 }  // namespace detail
 
 /// main() of evaluate; a user's own policies are named as in extend_main.
-template <class Gates = gate::All, class... Own>
-int evaluate_main(int argc, const char* const* argv) {
+template <class Gates = gate::All, class... Own> int evaluate_main(int argc, const char* const* argv) {
   StopOnSignal signals;
   return run_program("evaluate", [&] {
     CLI::App app("Bits per byte of a text under a model, with or without an adapter.", "evaluate");
@@ -46,9 +45,13 @@ int evaluate_main(int argc, const char* const* argv) {
     const EvaluationText parts{data::Windows(*loaded.tokenizer, text.bytes, length), static_cast<Index>(text.bytes.size())};
     const Evaluation result = evaluate(*loaded.model, tape, parts, data::Domain::target, batch, nullptr, {}, signals.token());
     if (json)
-      std::printf("%s\n", io::Json({{"tokens", result.tokens}, {"nats_per_token", result.nats_per_token()}, {"bits_per_byte", result.bits_per_byte()}}).dump().c_str());
+      std::printf("%s\n",
+                  io::Json({{"tokens", result.tokens}, {"nats_per_token", result.nats_per_token()}, {"bits_per_byte", result.bits_per_byte()}})
+                      .dump()
+                      .c_str());
     else
-      std::printf("%lld tokens, %.4f nats per token, %.4f bits per byte\n", static_cast<long long>(result.tokens), result.nats_per_token(), result.bits_per_byte());
+      std::printf("%lld tokens, %.4f nats per token, %.4f bits per byte\n", static_cast<long long>(result.tokens), result.nats_per_token(),
+                  result.bits_per_byte());
   });
 }
 

@@ -27,8 +27,8 @@ struct Evaluation {
 
 /// Predicts every token of the text exactly once, with context only from inside its window, the last short window included.
 /// `seen(tokens)` is called after each batch; `probe` counts gates where one is given. Error: Stopped before the end.
-inline Evaluation evaluate(Model& model, Tape<float, Cpu>& tape, const EvaluationText& text, data::Domain domain, Index batch, adapter::Probe<float, Cpu>* probe = nullptr,
-                           const std::function<void(Index)>& seen = {}, std::stop_token stop = {}) {
+inline Evaluation evaluate(Model& model, Tape<float, Cpu>& tape, const EvaluationText& text, data::Domain domain, Index batch,
+                           adapter::Probe<float, Cpu>* probe = nullptr, const std::function<void(Index)>& seen = {}, std::stop_token stop = {}) {
   Evaluation result{.bytes = text.bytes};
   data::Batch part;
   if (probe) probe->domain = static_cast<std::size_t>(domain);

@@ -16,17 +16,19 @@ inline std::string command_of(int argc, const char* const* argv) {
 
 /// main() of extend. Gates: the list of gates to choose from; Own: a user's policies of any family, chosen by their names like ours:
 ///     int main(int argc, char** argv) { return neutra::train::extend_main<neutra::gate::All, Mine>(argc, argv); }
-template <class Gates = gate::All, class... Own>
-int extend_main(int argc, const char* const* argv) {
+template <class Gates = gate::All, class... Own> int extend_main(int argc, const char* const* argv) {
   StopOnSignal signals;
-  return run_program("extend", [&] {
-    const Options options = parse_options(argc, argv);
-    set_threads(options.threads);
-    const Registry registry = Registry::with<Gates, Own...>();
-    const io::Json config = {{"command", command_of(argc, argv)}, {"options", to_json(options)}};
-    const Results results = Study(options, config, registry, signals.token()).run();  // its progress line is gone before the table comes
-    std::printf("%s\nreport: %s\n", table(results).c_str(), (options.out / "report.html").c_str());
-  }, "; run the same command with --resume to continue");
+  return run_program(
+      "extend",
+      [&] {
+        const Options options = parse_options(argc, argv);
+        set_threads(options.threads);
+        const Registry registry = Registry::with<Gates, Own...>();
+        const io::Json config = {{"command", command_of(argc, argv)}, {"options", to_json(options)}};
+        const Results results = Study(options, config, registry, signals.token()).run();  // its progress line is gone before the table comes
+        std::printf("%s\nreport: %s\n", table(results).c_str(), (options.out / "report.html").c_str());
+      },
+      "; run the same command with --resume to continue");
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::train

@@ -19,8 +19,7 @@ inline std::int32_t sample(View<const float> logits, double temperature, double 
 }
 
 /// main() of generate. Each token reads the last tokens anew, as many as the model's context holds: plain, and quadratic in the context.
-template <class Gates = gate::All, class... Own>
-int generate_main(int argc, const char* const* argv) {
+template <class Gates = gate::All, class... Own> int generate_main(int argc, const char* const* argv) {
   StopOnSignal signals;
   return run_program("generate", [&] {
     CLI::App app("Text that continues a prompt.", "generate");

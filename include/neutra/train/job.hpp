@@ -20,7 +20,8 @@ struct Job {
   std::string name() const { return concat(method, "-lr", lr, alpha > 0 || method == "neutral" ? concat("-alpha", alpha) : "", "-seed", seed); }
 };
 
-/// A finished job: the row of the results (validation text), and, for the first seed, the scores on the choosing text, by which rates and alpha are chosen.
+/// A finished job: the row of the results (validation text), and, for the first seed, the scores on the choosing text, by which rates and alpha are
+/// chosen.
 struct Outcome {
   Row row;
   std::optional<Scores> choosing;
@@ -64,13 +65,21 @@ inline Adapter adapter_of(const std::string& method, const Options& options, con
     return lora;
   }
   if (method == "adapter")
-    return AnyResidue{.gate = gate::Open{}, .body = registry.bodies.find(options.body), .penalty = penalty::None{}, .init = init::He{},
-                      .placement = Registry::placement(options.placement), .capacity = options.capacity};
+    return AnyResidue{.gate = gate::Open{},
+                      .body = registry.bodies.find(options.body),
+                      .penalty = penalty::None{},
+                      .init = init::He{},
+                      .placement = Registry::placement(options.placement),
+                      .capacity = options.capacity};
   detail::check_method(method, "methods");
-  const AnyResidue residue{.gate = registry.gates.find(options.gate), .body = registry.bodies.find(options.body), .penalty = registry.penalties.find(options.penalty),
-                           .init = registry.inits.find(options.init), .placement = Registry::placement(options.placement), .capacity = options.capacity};
-  require(!(residue.gate_traits().open && residue.penalty_traits().reads_gate), "--penalty ", options.penalty, " reads the gate, but --gate ", options.gate,
-          " has none; choose a gate or another penalty");
+  const AnyResidue residue{.gate = registry.gates.find(options.gate),
+                           .body = registry.bodies.find(options.body),
+                           .penalty = registry.penalties.find(options.penalty),
+                           .init = registry.inits.find(options.init),
+                           .placement = Registry::placement(options.placement),
+                           .capacity = options.capacity};
+  require(!(residue.gate_traits().open && residue.penalty_traits().reads_gate), "--penalty ", options.penalty, " reads the gate, but --gate ",
+          options.gate, " has none; choose a gate or another penalty");
   return residue;
 }
 
@@ -112,8 +121,10 @@ inline std::vector<std::string> gate_warnings(const Row& row, const std::string&
   if (!row.gate_open_by_layer) return warnings;
   const auto& [original, target] = *row.gate_open_by_layer;
   for (std::size_t layer = 0; layer < target.size(); ++layer) {
-    if (target[layer] == 0) warnings.push_back(concat("warning: ", name, ": the gate of layer ", layer, " is closed for every token of the new domain; it adds nothing"));
-    if (original[layer] == 1) warnings.push_back(concat("warning: ", name, ": the gate of layer ", layer, " is open for every token of the original domain"));
+    if (target[layer] == 0)
+      warnings.push_back(concat("warning: ", name, ": the gate of layer ", layer, " is closed for every token of the new domain; it adds nothing"));
+    if (original[layer] == 1)
+      warnings.push_back(concat("warning: ", name, ": the gate of layer ", layer, " is open for every token of the original domain"));
   }
   return warnings;
 }

@@ -22,17 +22,18 @@ inline void check_units(const Path& adapter_path, const adapter::Description& de
   const auto weights = io::Safetensors::open(adapter_path);
   for (const Index units : {description.width, description.rank}) {
     const auto has = [&](const auto& entry) { return entry.shape.rank() == 2 && (entry.shape[0] == units || entry.shape[1] == units); };
-    require(units == 0 || std::any_of(weights.entries().begin(), weights.entries().end(), has), adapter_path.string(), ": no tensor has the width or rank of ", units,
-            " that the JSON beside it names; bring both from one saving");
+    require(units == 0 || std::any_of(weights.entries().begin(), weights.entries().end(), has), adapter_path.string(),
+            ": no tensor has the width or rank of ", units, " that the JSON beside it names; bring both from one saving");
   }
 }
 
-/// A llama folder and, unless empty, an adapter made for it. Errors: those of the files; an adapter for another base; a tokenizer larger than the model.
+/// A llama folder and, unless empty, an adapter made for it. Errors: those of the files; an adapter for another base; a tokenizer larger than the
+/// model.
 inline LoadedModel load_model(const Path& folder, const Path& adapter_path, const Registry& registry) {
   const auto backbone = nn::load_llama<float, Cpu>(folder);
   LoadedModel loaded{nullptr, tokenizer_of(folder)};
-  require(backbone->config().vocabulary >= loaded.tokenizer->vocab(), folder.string(), ": the tokenizer has ", loaded.tokenizer->vocab(), " tokens, the model only ",
-          backbone->config().vocabulary, "; use the tokenizer it was trained with");
+  require(backbone->config().vocabulary >= loaded.tokenizer->vocab(), folder.string(), ": the tokenizer has ", loaded.tokenizer->vocab(),
+          " tokens, the model only ", backbone->config().vocabulary, "; use the tokenizer it was trained with");
   if (adapter_path.empty()) {
     loaded.model = std::make_unique<Model>(backbone, adapter::None{});
     return loaded;

@@ -23,7 +23,8 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 /// "; did you mean 'relu'?" where one of the names is near, else nothing.
 inline std::string suggestion(std::string_view name, const std::vector<std::string>& names) {
-  const auto nearest = std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) { return edit_distance(name, a) < edit_distance(name, b); });
+  const auto nearest =
+      std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) { return edit_distance(name, a) < edit_distance(name, b); });
   if (nearest == names.end() || edit_distance(name, *nearest) > std::max<std::size_t>(2, name.size() / 3)) return {};
   return concat("; did you mean '", *nearest, "'?");
 }

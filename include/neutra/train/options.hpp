@@ -35,17 +35,19 @@ struct Options {
   std::vector<std::string> methods = {"neutral", "adapter", "lora", "finetune"};
   Index steps = 1000;
   Index seeds = 1;
-  double share = 0.1;                  // p of the paper
+  double share = 0.1;                   // p of the paper
   std::vector<double> alphas = {0.01};  // the paper's; several: the one that forgets least among those that learn as the vanilla adapter does
-  double capacity = 0.2;               // of the block weights, as in the paper
-  /// Rates to try by method; "" is for methods that are not named. Frozen backbones take rates of 1e-3 and more, finetuning moves all weights and forgets with less.
+  double capacity = 0.2;                // of the block weights, as in the paper
+  /// Rates to try by method; "" is for methods that are not named. Frozen backbones take rates of 1e-3 and more, finetuning moves all weights and
+  /// forgets with less.
   std::map<std::string, std::vector<double>> rates = {{"", {2e-3}}, {"finetune", {5e-4}}};
 
   // Batches: 16 x 128 = 2048 tokens keep two cores busy and give a model of some million weights steady gradients.
   Index batch = 16, sequence = 128;
-  Index accumulate = 1;       // micro-batches a batch is cut into; changes memory and rounding only
-  bool whole_curve = true;    // every rate with every seed, so that curves can be compared at equal learning; else other seeds run the chosen rate alone
-  Index warmup = -1;          // steps; -1: a twentieth of the run
+  Index accumulate = 1;  // micro-batches a batch is cut into; changes memory and rounding only
+  bool whole_curve =
+      true;           // every rate with every seed, so that curves can be compared at equal learning; else other seeds run the chosen rate alone
+  Index warmup = -1;  // steps; -1: a twentieth of the run
   double weight_decay = 0.1;  // of matrices
   double clip = 1.0;          // gradient norm; 0: none
   std::vector<adapter::Site> lora_sites = {adapter::Site::q,    adapter::Site::k,  adapter::Site::v,   adapter::Site::o,
@@ -89,8 +91,8 @@ inline void check_count(Index value, std::string_view name) {
 }
 inline void check_method(const std::string& method, std::string_view option) {
   static const std::vector<std::string> known = {"neutral", "adapter", "lora", "finetune"};
-  require(std::find(known.begin(), known.end(), method) != known.end(), "--", option, ": there is no method '", method, "'", suggestion(method, known),
-          "; known: ", listed(known));
+  require(std::find(known.begin(), known.end(), method) != known.end(), "--", option, ": there is no method '", method, "'",
+          suggestion(method, known), "; known: ", listed(known));
 }
 /// A value given twice would be one run counted as two.
 template <class T> void check_different(std::vector<T> values, std::string_view option) {
@@ -105,12 +107,14 @@ inline void Options::check() const {
   using namespace detail;
   require(!out.empty(), "--out is missing: name the folder that results go to");
   require(!target.empty(), "--target is missing: name at least one text file of the domain to extend to");
-  require(!original.empty() || (!model.empty() && share == 0), "--original is missing: name at least one text file of the domain the model ", model.empty()
-          ? "is pretrained on" : "was trained on, or give --share 0");
-  for (const auto& [value, name] : {std::pair{steps, "steps"}, {seeds, "seeds"}, {batch, "batch"}, {sequence, "sequence"}, {accumulate, "accumulate"}})
+  require(!original.empty() || (!model.empty() && share == 0), "--original is missing: name at least one text file of the domain the model ",
+          model.empty() ? "is pretrained on" : "was trained on, or give --share 0");
+  for (const auto& [value, name] :
+       {std::pair{steps, "steps"}, {seeds, "seeds"}, {batch, "batch"}, {sequence, "sequence"}, {accumulate, "accumulate"}})
     check_count(value, name);
   if (model.empty())
-    for (const auto& [value, name] : {std::pair{pretrain_steps, "pretrain-steps"}, {dim, "dim"}, {layers, "layers"}, {heads, "heads"}, {vocabulary, "vocab"}})
+    for (const auto& [value, name] :
+         {std::pair{pretrain_steps, "pretrain-steps"}, {dim, "dim"}, {layers, "layers"}, {heads, "heads"}, {vocabulary, "vocab"}})
       check_count(value, name);
   require(batch % accumulate == 0, "--accumulate must divide --batch (", batch, "), got ", accumulate);
   require(share >= 0 && share <= 1, "--share must lie in [0, 1], got ", share, "; the paper uses 0.1");

@@ -10,15 +10,18 @@
 
 namespace neutra::inline NEUTRA_ABI::train {
 
-/// results.json and report.html; options.json (what the run was asked, and of which texts); backbone/ (a llama folder); runs/NAME/ (adapter or model, checkpoint, log, outcome).
+/// results.json and report.html; options.json (what the run was asked, and of which texts); backbone/ (a llama folder); runs/NAME/ (adapter or model,
+/// checkpoint, log, outcome).
 class Output {
  public:
-  /// A new folder, or an earlier run's with `resume`; nothing is written yet. Error: a folder that holds a run, without resume; a place that is no folder.
+  /// A new folder, or an earlier run's with `resume`; nothing is written yet. Error: a folder that holds a run, without resume; a place that is no
+  /// folder.
   Output(std::filesystem::path folder, bool resume) : folder_(std::move(folder)) {
     std::error_code problem;
     const bool holds_run = std::filesystem::exists(folder_ / "options.json", problem);
     require(!problem, "--out ", folder_.string(), ": cannot be used (", problem.message(), "); name a folder you may write to");
-    require(!std::filesystem::exists(folder_) || std::filesystem::is_directory(folder_), "--out ", folder_.string(), ": is there and is no folder; name another place");
+    require(!std::filesystem::exists(folder_) || std::filesystem::is_directory(folder_), "--out ", folder_.string(),
+            ": is there and is no folder; name another place");
     require(resume || !holds_run, "--out ", folder_.string(), ": holds a run already; add --resume to continue it, or name another folder");
   }
 
@@ -30,7 +33,8 @@ class Output {
       const io::Json before = io::read_json(path);
       for (const auto& [key, value] : asked.items())
         require(before.contains(key) && before[key] == value, "--resume: the run in ", folder_.string(), " was started with ", key, " = ",
-                before.contains(key) ? before[key].dump() : "(nothing)", ", now it is ", value.dump(), "; use the same options and texts, or another --out");
+                before.contains(key) ? before[key].dump() : "(nothing)", ", now it is ", value.dump(),
+                "; use the same options and texts, or another --out");
       return;
     }
     std::error_code problem;

@@ -30,8 +30,7 @@ using Backbone = nn::Backbone<float, Cpu>;
 using AnyResidue = adapter::Residue<gate::Any<float, Cpu>, body::Any<float, Cpu>, penalty::Any<float, Cpu>, init::Any>;
 
 /// Named members of one policy family.
-template <class Any>
-class Family {
+template <class Any> class Family {
  public:
   explicit Family(std::string_view what) : what_(what) {}
   void add(std::string_view name, const Any& policy) {
@@ -59,18 +58,22 @@ struct Registry {
   Family<init::Any> inits{"init"};
 
   /// Puts a policy into the family it belongs to.
-  template <class Policy>
-  void add() {
-    if constexpr (Gate<Policy>) gates.add(Policy::name, Policy{});
-    else if constexpr (Penalty<Policy>) penalties.add(Policy::name, Policy{});
-    else if constexpr (Init<Policy>) inits.add(Policy::name, Policy{});
-    else if constexpr (Body<Policy>) bodies.add(Policy::name, Policy{});
-    else static_assert(check_gate<Policy>(), "neutra: this type is no gate, penalty, initialisation or body; see the family.hpp of the one it should be");
+  template <class Policy> void add() {
+    if constexpr (Gate<Policy>)
+      gates.add(Policy::name, Policy{});
+    else if constexpr (Penalty<Policy>)
+      penalties.add(Policy::name, Policy{});
+    else if constexpr (Init<Policy>)
+      inits.add(Policy::name, Policy{});
+    else if constexpr (Body<Policy>)
+      bodies.add(Policy::name, Policy{});
+    else
+      static_assert(check_gate<Policy>(),
+                    "neutra: this type is no gate, penalty, initialisation or body; see the family.hpp of the one it should be");
   }
 
   /// The library's bodies, penalties and initialisations, the gates of the list, and the user's own policies of any family.
-  template <class Gates, class... Own>
-  static Registry with() {
+  template <class Gates, class... Own> static Registry with() {
     Registry registry;
     const auto add = [&]<class Policy>() { registry.add<Policy>(); };
     for_each_type(Gates{}, add);
@@ -92,8 +95,12 @@ struct Registry {
       return lora;
     }
     require(d.method == "residue", "adapter: the method must be none, lora or residue, got '", d.method, "'");
-    return AnyResidue{.gate = gates.find(d.gate), .body = bodies.find(d.body), .penalty = penalties.find(d.penalty), .init = inits.find(d.init),
-                      .placement = placement(d.placement), .width = d.width};
+    return AnyResidue{.gate = gates.find(d.gate),
+                      .body = bodies.find(d.body),
+                      .penalty = penalties.find(d.penalty),
+                      .init = inits.find(d.init),
+                      .placement = placement(d.placement),
+                      .width = d.width};
   }
 
   static adapter::Placement placement(std::string_view name) {

@@ -21,8 +21,9 @@ struct RunPlace {
   double checkpoint_seconds = 60;
 };
 
-/// Steps until the schedule's end; a checkpoint about every minute, when stopped, and at the end. Returns the seconds spent, those of earlier sessions included.
-/// `step_done` sees each report. Errors: Stopped after a stop request; a loss that is not finite, with the last checkpoint left whole.
+/// Steps until the schedule's end; a checkpoint about every minute, when stopped, and at the end. Returns the seconds spent, those of earlier
+/// sessions included. `step_done` sees each report. Errors: Stopped after a stop request; a loss that is not finite, with the last checkpoint left
+/// whole.
 inline double run_training(Trainer& trainer, const RunPlace& place, const std::function<void(const StepReport&)>& step_done = {}) {
   const auto checkpoint = place.folder / "checkpoint.safetensors", clock = place.folder / "seconds.json";
   const auto& parameters = trainer.optimizer().parameters();
@@ -47,7 +48,12 @@ inline double run_training(Trainer& trainer, const RunPlace& place, const std::f
       throw Stopped(concat("stopped at step ", trainer.steps_done(), "; everything is saved"));
     }
     const StepReport report = trainer.advance();
-    log.write({{"step", report.step}, {"lm", report.lm}, {"local", report.local}, {"gradient_norm", report.gradient_norm}, {"lr", report.rate}, {"seconds", seconds()}});
+    log.write({{"step", report.step},
+               {"lm", report.lm},
+               {"local", report.local},
+               {"gradient_norm", report.gradient_norm},
+               {"lr", report.rate},
+               {"seconds", seconds()}});
     if (step_done) step_done(report);
     if (place.progress) place.progress->advance(1, report.lm, trainer.tokens_per_step());
     if (seconds() - saved > place.checkpoint_seconds) {

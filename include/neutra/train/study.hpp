@@ -11,11 +11,17 @@
 
 namespace neutra::inline NEUTRA_ABI::train {
 
-/// Everything a study works with; run() does it, writing results after each job, and returns them. A stop request ends the step at hand, saves, and throws Stopped.
+/// Everything a study works with; run() does it, writing results after each job, and returns them. A stop request ends the step at hand, saves, and
+/// throws Stopped.
 class Study {
  public:
   Study(const Options& options, const io::Json& config, const Registry& registry, std::stop_token stop)
-      : options_(options), registry_(registry), stop_(std::move(stop)), output_(options.out, options.resume), corpus_(options), progress_(total_work()) {
+      : options_(options),
+        registry_(registry),
+        stop_(std::move(stop)),
+        output_(options.out, options.resume),
+        corpus_(options),
+        progress_(total_work()) {
     results_.config = config;
     results_.text_sha256 = corpus_.hashes();
     for (const std::string& method : options.methods) adapter_of(method, options, registry);  // unknown names end the program before hours of work
@@ -48,7 +54,8 @@ class Study {
       const double more_alphas = method == "neutral" && options_.alphas.size() > 1 ? static_cast<double>(options_.alphas.size() - 1) + more_seeds : 0;
       jobs += tried + more_seeds * (options_.whole_curve ? tried : 1) + more_alphas;
     }
-    return jobs * (static_cast<double>(options_.steps) * step_work() + evaluation_work()) + (options_.model.empty() ? pretraining_work() : 0) + evaluation_work();
+    return jobs * (static_cast<double>(options_.steps) * step_work() + evaluation_work()) + (options_.model.empty() ? pretraining_work() : 0) +
+           evaluation_work();
   }
 
   // ---- backbone
@@ -64,8 +71,10 @@ class Study {
     output_.claim(asked());
     if (given) return;
     progress_.begin("pretraining", options_.pretrain_steps, pretraining_work());
-    if (there) progress_.skip(options_.pretrain_steps);
-    else pretrain(config);
+    if (there)
+      progress_.skip(options_.pretrain_steps);
+    else
+      pretrain(config);
     results_.config["pretraining"] = io::read_json(output_.folder() / "pretrain.json");
     load_backbone(folder);
     check_fit(backbone_->config());
@@ -77,16 +86,24 @@ class Study {
   }
 
   nn::Config new_config() const {
-    nn::Config config{.vocabulary = corpus_.tokenizer->vocab(), .dim = options_.dim, .ffn = options_.ffn_width(), .layers = options_.layers, .heads = options_.heads,
-                      .kv_heads = options_.kv_heads, .context = options_.sequence, .norm_epsilon = 1e-5, .tied = options_.tied, .bos = corpus_.tokenizer->bos()};
+    nn::Config config{.vocabulary = corpus_.tokenizer->vocab(),
+                      .dim = options_.dim,
+                      .ffn = options_.ffn_width(),
+                      .layers = options_.layers,
+                      .heads = options_.heads,
+                      .kv_heads = options_.kv_heads,
+                      .context = options_.sequence,
+                      .norm_epsilon = 1e-5,
+                      .tied = options_.tied,
+                      .bos = corpus_.tokenizer->bos()};
     config.complete();
     return config;
   }
 
   /// Error: a tokenizer, sequence or adapter that does not fit the model; a text shorter than one sequence.
   void check_fit(const nn::Config& config) const {
-    require(config.vocabulary >= corpus_.tokenizer->vocab(), "--model: the tokenizer has ", corpus_.tokenizer->vocab(), " tokens, the model only ", config.vocabulary,
-            "; use the tokenizer it was trained with");
+    require(config.vocabulary >= corpus_.tokenizer->vocab(), "--model: the tokenizer has ", corpus_.tokenizer->vocab(), " tokens, the model only ",
+            config.vocabulary, "; use the tokenizer it was trained with");
     require(options_.sequence <= config.context, "--sequence must not exceed the model's context of ", config.context, ", got ", options_.sequence);
     for (const std::string& method : options_.methods) adapter_of(method, options_, registry_).describe(config.sizes());
     data::Mix(corpus_.train_original, corpus_.train_target, options_.share, 1);
@@ -125,7 +142,10 @@ class Study {
       return sum / static_cast<double>(part);
     };
     const double before = mean_of(std::max(part, n - n / 10)), after = mean_of(n);
-    return {{"seconds", seconds}, {"tokens", static_cast<double>(options_.pretrain_steps) * step_work()}, {"final_nats_per_token", after}, {"fall_over_last_tenth", 1 - after / before}};
+    return {{"seconds", seconds},
+            {"tokens", static_cast<double>(options_.pretrain_steps) * step_work()},
+            {"final_nats_per_token", after},
+            {"fall_over_last_tenth", 1 - after / before}};
   }
 
   /// Bits per byte of the untouched backbone on all four texts.
@@ -141,13 +161,16 @@ class Study {
 
   Index evaluation_steps() const {
     Index tokens = 0;
-    for (const auto* text : {&corpus_.choosing_original, &corpus_.choosing_target, &corpus_.valid_original, &corpus_.valid_target}) tokens += text->windows.tokens();
+    for (const auto* text : {&corpus_.choosing_original, &corpus_.choosing_target, &corpus_.valid_original, &corpus_.valid_target})
+      tokens += text->windows.tokens();
     return tokens;
   }
   /// 0 where there is no text of the domain.
   double score_text(Model& model, const EvaluationText& text, data::Domain domain, adapter::Probe<float, Cpu>* probe) {
     if (text.bytes == 0) return 0;
-    return evaluate(model, evaluation_tape_, text, domain, options_.batch, probe, [&](Index tokens) { progress_.advance(tokens); }, stop_).bits_per_byte();
+    return evaluate(
+               model, evaluation_tape_, text, domain, options_.batch, probe, [&](Index tokens) { progress_.advance(tokens); }, stop_)
+        .bits_per_byte();
   }
 
   // ---- extension
@@ -185,7 +208,8 @@ class Study {
   /// A job of the first seed, and what its choosing text says.
   Scores scores_of(const Job& job) {
     const Outcome outcome = extend(job);
-    require(outcome.choosing.has_value(), job.name(), ": its outcome.json must hold the scores of the choosing text; delete it and continue with --resume");
+    require(outcome.choosing.has_value(), job.name(),
+            ": its outcome.json must hold the scores of the choosing text; delete it and continue with --resume");
     return *outcome.choosing;
   }
 
@@ -237,8 +261,10 @@ class Study {
   }
 
   void save(Model& model, const Path& folder, const adapter::Description& description) {
-    if (model.thawed()) save_model(folder / "model", model);
-    else nn::save_adapter(folder / "adapter.safetensors", model.parameters(), description, backbone_->config().sizes(), fingerprint_);
+    if (model.thawed())
+      save_model(folder / "model", model);
+    else
+      nn::save_adapter(folder / "adapter.safetensors", model.parameters(), description, backbone_->config().sizes(), fingerprint_);
   }
 
   /// The model's own weights as a llama folder with its tokenizer.
@@ -252,8 +278,12 @@ class Study {
   Outcome record(const Outcome& outcome) {
     results_.rows.push_back(outcome.row);
     if (outcome.choosing && options_.chooses())
-      results_.config["choosing"].push_back({{"method", outcome.row.method}, {"lr", outcome.row.lr}, {"alpha", outcome.row.alpha ? io::Json(*outcome.row.alpha) : io::Json()},
-                                           {"seed", outcome.row.seed}, {"forgetting", outcome.choosing->forgetting()}, {"learning", outcome.choosing->learning()}});
+      results_.config["choosing"].push_back({{"method", outcome.row.method},
+                                             {"lr", outcome.row.lr},
+                                             {"alpha", outcome.row.alpha ? io::Json(*outcome.row.alpha) : io::Json()},
+                                             {"seed", outcome.row.seed},
+                                             {"forgetting", outcome.choosing->forgetting()},
+                                             {"learning", outcome.choosing->learning()}});
     return outcome;
   }
 
@@ -264,8 +294,11 @@ class Study {
   }
 
   TrainingOptions training(double lr, Index steps, double alpha) const {
-    return {.batch = options_.batch, .accumulate = options_.accumulate, .alpha = alpha,
-            .schedule = {.rate = lr, .steps = steps, .warmup = options_.warmup_of(steps)}, .adamw = {.weight_decay = options_.weight_decay, .clip = options_.clip}};
+    return {.batch = options_.batch,
+            .accumulate = options_.accumulate,
+            .alpha = alpha,
+            .schedule = {.rate = lr, .steps = steps, .warmup = options_.warmup_of(steps)},
+            .adamw = {.weight_decay = options_.weight_decay, .clip = options_.clip}};
   }
 
   /// What a checkpoint must agree with: the run, the options, the texts, the base, and the binary that equality of bits is promised for.

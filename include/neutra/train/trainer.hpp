@@ -10,9 +10,9 @@ namespace neutra::inline NEUTRA_ABI::train {
 
 /// Options of one run over a mix.
 struct TrainingOptions {
-  Index batch = 16;       // sequences of an optimizer step
-  Index accumulate = 1;   // micro-batches it is cut into
-  double alpha = 0.01;    // weight of the local loss
+  Index batch = 16;      // sequences of an optimizer step
+  Index accumulate = 1;  // micro-batches it is cut into
+  double alpha = 0.01;   // weight of the local loss
   optim::Schedule schedule;
   optim::AdamWOptions adamw;
 };
@@ -25,7 +25,11 @@ struct StepReport {
 
 inline nn::Tokens tokens_of(const data::Batch& batch) {
   static_assert(sizeof(data::Domain) == 1);
-  return {batch.sequences, batch.length, batch.inputs, batch.targets, {reinterpret_cast<const std::uint8_t*>(batch.domains.data()), batch.domains.size()}};
+  return {batch.sequences,
+          batch.length,
+          batch.inputs,
+          batch.targets,
+          {reinterpret_cast<const std::uint8_t*>(batch.domains.data()), batch.domains.size()}};
 }
 
 /// Trains a model on a mix, step by step. All its state is the parameters with their moments, and the number of steps done.
@@ -35,8 +39,8 @@ class Trainer {
   Trainer(Model& model, const data::Mix& mix, const TrainingOptions& options)
       : model_(model), mix_(mix), options_(options), adamw_(model.parameters(), options.adamw) {
     options.schedule.check();
-    require(options.accumulate > 0 && options.batch % options.accumulate == 0, "training: the batch of ", options.batch, " sequences must be a multiple of the ",
-            options.accumulate, " micro-batches");
+    require(options.accumulate > 0 && options.batch % options.accumulate == 0, "training: the batch of ", options.batch,
+            " sequences must be a multiple of the ", options.accumulate, " micro-batches");
   }
 
   Index steps_done() const { return adamw_.steps; }
@@ -44,7 +48,8 @@ class Trainer {
   optim::AdamW<float, Cpu>& optimizer() { return adamw_; }
   Index tokens_per_step() const { return options_.batch * mix_.length(); }
 
-  /// Forward, loss, backward and update. Error: a loss or gradient that is not finite, with the step and the largest gradient; nothing has been changed then.
+  /// Forward, loss, backward and update. Error: a loss or gradient that is not finite, with the step and the largest gradient; nothing has been
+  /// changed then.
   StepReport advance() {
     StepReport report{.step = steps_done(), .rate = options_.schedule(steps_done())};
     const Index part = options_.batch / options_.accumulate;
@@ -59,8 +64,8 @@ class Trainer {
     }
     report.gradient_norm = adamw_.gradient_norm();
     require(std::isfinite(report.lm) && std::isfinite(report.local) && std::isfinite(report.gradient_norm), "training: step ", report.step,
-            " gave a loss of ", report.lm, " (local ", report.local, ") and a gradient norm of ", report.gradient_norm, ", largest in ", largest_gradient(),
-            "; lower the learning rate (now ", report.rate, ")");
+            " gave a loss of ", report.lm, " (local ", report.local, ") and a gradient norm of ", report.gradient_norm, ", largest in ",
+            largest_gradient(), "; lower the learning rate (now ", report.rate, ")");
     adamw_.step(report.rate, report.gradient_norm);
     return report;
   }

@@ -5,10 +5,10 @@
 #include "neutra/core/random.hpp"
 #endif
 
+#include <sentencepiece_processor.h>
 #include <CLI/CLI.hpp>
 #include <Eigen/Core>
 #include <nlohmann/json.hpp>
-#include <sentencepiece_processor.h>
 #include <xsimd/xsimd.hpp>
 
 int main() {

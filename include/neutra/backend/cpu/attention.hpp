@@ -16,20 +16,18 @@ inline constexpr Index attention_tile = 64;  // 64 x 256 scores of float: 64 KiB
 inline bool shares_threads(const AttentionSizes& z) { return z.sequences * z.heads * z.length * z.length * z.width > 8 * parallel_elements; }
 
 /// Head `head` of sequence b as (T,W), cut out of a (B*T, heads*W) matrix.
-template <class S>
-View<S> head_view(View<S> x, const AttentionSizes& z, Index b, Index head) {
+template <class S> View<S> head_view(View<S> x, const AttentionSizes& z, Index b, Index head) {
   return {x.row(b * z.length) + head * z.width, Shape{z.length, z.width}, x.stride};
 }
 
 /// The same of a gradient; none stays none. `add`: this head is not the first that contributes.
-template <class S>
-Into<S> head_into(const Into<S>& x, const AttentionSizes& z, Index b, Index head, bool add) {
+template <class S> Into<S> head_into(const Into<S>& x, const AttentionSizes& z, Index b, Index head, bool add) {
   return x ? Into<S>{head_view(x.view, z, b, head), x.add || add} : x;
 }
 
-/// Rows first .. last-1 of P = exp(scale Q K^T - lse), keys 0 .. last-1; entries after the diagonal are zero. With `lse` unknown, finds it (and writes it).
-template <class D, Scalar S>
-View<S> attention_weights(View<const S> q, View<const S> k, Index first, Index last, S* lse, bool lse_known) {
+/// Rows first .. last-1 of P = exp(scale Q K^T - lse), keys 0 .. last-1; entries after the diagonal are zero. With `lse` unknown, finds it (and
+/// writes it).
+template <class D, Scalar S> View<S> attention_weights(View<const S> q, View<const S> k, Index first, Index last, S* lse, bool lse_known) {
   using V = typename D::template Value<S>;
   const Row<S, V> row;
   const S scale = S(1) / std::sqrt(static_cast<S>(q.cols()));
@@ -56,8 +54,7 @@ View<S> attention_weights(View<const S> q, View<const S> k, Index first, Index l
 }
 
 /// q, out: (B*T, H*W)   k, v: (B*T, K*W)   lse: (B, H, T)
-template <class D, Scalar S>
-void attention_forward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<S> out, S* lse) {
+template <class D, Scalar S> void attention_forward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<S> out, S* lse) {
   each_of(z.sequences * z.heads, shares_threads(z), [&](Index task) {
     const Index b = task / z.heads, head = task % z.heads, shared = head / (z.heads / z.kv_heads);
     const auto qh = head_view(q, z, b, head), kh = head_view(k, z, b, shared), vh = head_view(v, z, b, shared);
@@ -100,8 +97,8 @@ void attention_backward_head(View<const S> q, View<const S> k, View<const S> v, 
 
 /// Gradients of attention_forward; heads that share keys and values are added up one after another, so the order never changes.
 template <class D, Scalar S>
-void attention_backward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<const S> dout, S* lse, Into<S> dq, Into<S> dk,
-                        Into<S> dv) {
+void attention_backward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<const S> dout, S* lse, Into<S> dq,
+                        Into<S> dk, Into<S> dv) {
   const Index group = z.heads / z.kv_heads;
   each_of(z.sequences * z.kv_heads, shares_threads(z), [&](Index task) {
     const Index b = task / z.kv_heads, shared = task % z.kv_heads;

@@ -10,8 +10,7 @@
 namespace neutra::inline NEUTRA_ABI {
 
 /// Memory of the host, loops of cpu/. `Lanes` is cpu::Simd, or cpu::NoSimd for the same loops element by element with plain products.
-template <class Lanes>
-struct BasicCpu : Host {
+template <class Lanes> struct BasicCpu : Host {
   static constexpr std::string_view name = "cpu";
   static constexpr bool simd = std::is_same_v<Lanes, cpu::Simd>;
   template <Scalar S> using Packed = cpu::Packed<S>;
@@ -44,8 +43,10 @@ struct BasicCpu : Host {
   }
 
   template <Scalar S> static void product(Operand<S> a, Operand<S> b, Into<S> into, View<const S> addend = {}) {
-    if constexpr (simd) cpu::product(a, b, into, addend);
-    else cpu::plain_product(a, b, into, addend);
+    if constexpr (simd)
+      cpu::product(a, b, into, addend);
+    else
+      cpu::plain_product(a, b, into, addend);
   }
   template <Scalar S> static void product(Operand<S> a, const Packed<S>& b, Into<S> into, View<const S> addend = {}) {
     cpu::product(a, b, into, addend);
@@ -54,8 +55,9 @@ struct BasicCpu : Host {
   template <Scalar S> static void attention_forward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<S> out, S* lse) {
     cpu::attention_forward<BasicCpu, S>(z, q, k, v, out, lse);
   }
-  template <Scalar S> static void attention_backward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<const S> dout, S* lse,
-                                                     Into<S> dq, Into<S> dk, Into<S> dv) {
+  template <Scalar S>
+  static void attention_backward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<const S> dout, S* lse, Into<S> dq,
+                                 Into<S> dk, Into<S> dv) {
     cpu::attention_backward<BasicCpu, S>(z, q, k, v, dout, lse, dq, dk, dv);
   }
 };

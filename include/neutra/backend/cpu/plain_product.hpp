@@ -8,8 +8,7 @@
 namespace neutra::inline NEUTRA_ABI::cpu {
 
 /// into = a b + addend      a: (M,K)  b: (K,N)  into, addend: (M,N)
-template <Scalar S>
-void plain_product(Operand<S> a, Operand<S> b, Into<S> into, View<const S> addend = {}) {
+template <Scalar S> void plain_product(Operand<S> a, Operand<S> b, Into<S> into, View<const S> addend = {}) {
   for (Index m = 0; m < a.rows(); ++m)
     for (Index n = 0; n < b.cols(); ++n) {
       S sum = 0;

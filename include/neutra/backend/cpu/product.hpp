@@ -31,7 +31,8 @@ template <Scalar S> S* scratch(Index size) {
   thread_local Tensor<S> memory;
   if (memory.size() < size) {
     memory = Tensor<S>();
-    memory = Tensor<S>(Shape{std::max(size, third_level / Index{sizeof(S)})});  // all of it at once: the rows of a sparse product vary from step to step
+    memory =
+        Tensor<S>(Shape{std::max(size, third_level / Index{sizeof(S)})});  // all of it at once: the rows of a sparse product vary from step to step
   }
   return memory.data();
 }

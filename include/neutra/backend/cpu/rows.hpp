@@ -14,27 +14,21 @@ namespace neutra::inline NEUTRA_ABI::cpu {
 inline constexpr Index parallel_elements = 16384;
 
 /// One row's worth of work, handed to a functor; the functor says what happens to an element, Row says how elements are grouped.
-template <Scalar S, class V>
-struct Row {
+template <Scalar S, class V> struct Row {
   static constexpr Index width = Batch<V>::width;
 
   /// f(lanes) over elements 0 .. n-1
-  template <class F>
-  void each(Index n, F f) const {
+  template <class F> void each(Index n, F f) const {
     Index i = 0;
     for (; i + width <= n; i += width) f(Lanes<S, V, true>{i, width});
     if (i < n) f(Lanes<S, V, false>{i, n - i});
   }
 
   /// f() by one worker, after what came before: for single elements of the row
-  template <class F>
-  void once(F f) const {
-    f();
-  }
+  template <class F> void once(F f) const { f(); }
 
   /// sum over elements of f(lanes): four running batches (adds have a latency of four), then a fixed tree
-  template <class F>
-  S sum(Index n, F f) const {
+  template <class F> S sum(Index n, F f) const {
     V parts[4] = {V(S(0)), V(S(0)), V(S(0)), V(S(0))};
     Index i = 0;
     for (; i + 4 * width <= n; i += 4 * width)
@@ -46,8 +40,7 @@ struct Row {
   }
 
   /// largest f(lanes); minus infinity for n = 0
-  template <class F>
-  S max(Index n, F f) const {
+  template <class F> S max(Index n, F f) const {
     const auto larger = [](S a, S b) { return a < b ? b : a; };
     V best(-std::numeric_limits<S>::infinity());
     Index i = 0;
@@ -58,8 +51,7 @@ struct Row {
   }
 
  private:
-  template <class Combine>
-  static S across(V v, Index count, Combine combine) {
+  template <class Combine> static S across(V v, Index count, Combine combine) {
     alignas(64) S lanes[width];
     Batch<V>::store(lanes, v);
     for (Index half = width / 2; count == width && half > 0; half /= 2) {  // whole batch: a tree
@@ -73,16 +65,14 @@ struct Row {
 };
 
 /// Memory that lives as long as its thread and only grows: no allocation once sizes have settled.
-template <class S, int Purpose>
-S* scratch(Index size) {
+template <class S, int Purpose> S* scratch(Index size) {
   thread_local std::vector<S> memory;
   if (static_cast<Index>(memory.size()) < size) memory.resize(static_cast<std::size_t>(size));
   return memory.data();
 }
 
 /// f(n) for n = 0 .. count-1; by all threads where `worth_it`. One thread works without a team: for a team of one libgomp asks for memory each time.
-template <class F>
-void each_of(Index count, bool worth_it, const F& f) {
+template <class F> void each_of(Index count, bool worth_it, const F& f) {
   if (count < 2 || !worth_it || omp_get_max_threads() == 1 || omp_in_parallel()) {
     for (Index n = 0; n < count; ++n) f(n);
     return;
@@ -91,22 +81,19 @@ void each_of(Index count, bool worth_it, const F& f) {
   for (Index n = 0; n < count; ++n) f(n);
 }
 
-template <Scalar S, class V, class F>
-void rows(Index count, Index cost, const F& f) {
+template <Scalar S, class V, class F> void rows(Index count, Index cost, const F& f) {
   each_of(count, count * cost > parallel_elements, [&](Index n) { f(Row<S, V>{}, n); });
 }
 
 /// Blocks of 64 rows are summed on their own, then the blocks in order.
-template <Scalar S, class V, class F>
-void column_sums(Index count, Index cols, const F& f, Into<S> into) {
+template <Scalar S, class V, class F> void column_sums(Index count, Index cols, const F& f, Into<S> into) {
   constexpr Index block = 64;
   const Index blocks = (count + block - 1) / block;
   S* partial = scratch<S, 0>(blocks * cols);
   rows<S, V>(blocks, block * cols, [&](Row<S, V> row, Index b) {
     S* sums = partial + b * cols;
     std::fill_n(sums, cols, S(0));
-    for (Index n = b * block; n < std::min(count, (b + 1) * block); ++n)
-      row.each(cols, [&](auto c) { c.store(sums, c.load(sums) + f(n, c)); });
+    for (Index n = b * block; n < std::min(count, (b + 1) * block); ++n) row.each(cols, [&](auto c) { c.store(sums, c.load(sums) + f(n, c)); });
   });
   Row<S, V>{}.each(cols, [&](auto c) {
     V total = V(S(0));

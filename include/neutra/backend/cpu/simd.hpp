@@ -13,8 +13,7 @@ namespace neutra::inline NEUTRA_ABI {
 
 namespace math {
 
-template <class S, class A>
-struct Functions<xsimd::batch<S, A>> {
+template <class S, class A> struct Functions<xsimd::batch<S, A>> {
   using V = xsimd::batch<S, A>;
   static V exp(V x) { return xsimd::exp(x); }
   static V log(V x) { return xsimd::log(x); }
@@ -32,18 +31,15 @@ struct Functions<xsimd::batch<S, A>> {
 namespace cpu {
 
 /// How many elements a value type holds, and its way to memory: a scalar is a batch of one.
-template <class V>
-struct Batch;
+template <class V> struct Batch;
 
-template <Scalar S>
-struct Batch<S> {
+template <Scalar S> struct Batch<S> {
   static constexpr Index width = 1;
   static S load(const S* from) { return *from; }
   static void store(S* to, S v) { *to = v; }
 };
 
-template <class S, class A>
-struct Batch<xsimd::batch<S, A>> {
+template <class S, class A> struct Batch<xsimd::batch<S, A>> {
   static constexpr Index width = static_cast<Index>(xsimd::batch<S, A>::size);
   static xsimd::batch<S, A> load(const S* from) { return xsimd::batch<S, A>::load_unaligned(from); }
   static void store(S* to, xsimd::batch<S, A> v) { v.store_unaligned(to); }
@@ -59,8 +55,7 @@ struct NoSimd {
 
 /// Elements i .. i + count - 1 of a row as one value V; count < width only at the end of a row (Full = false).
 /// Lanes beyond count read as zero and are not stored, so every element goes through the same arithmetic wherever it stands.
-template <Scalar S, class V, bool Full>
-struct Lanes {
+template <Scalar S, class V, bool Full> struct Lanes {
   static constexpr Index width = Batch<V>::width;
   Index i;
   Index count;
