@@ -2,12 +2,13 @@
 #pragma once
 
 #include "neutra/nn/adapter_file.hpp"
-#include "neutra/nn/families/llama.hpp"
 #include "neutra/nn/fingerprint.hpp"
 #include "neutra/train/job.hpp"
+#include "neutra/train/pretraining.hpp"
 #include "neutra/train/report.hpp"
 #include "neutra/train/results.hpp"
 #include "neutra/train/table.hpp"
+#include "neutra/train/workload.hpp"
 
 namespace neutra::inline NEUTRA_ABI::train {
 
@@ -21,7 +22,8 @@ class Study {
         stop_(std::move(stop)),
         output_(options.out, options.resume),
         corpus_(options),
-        progress_(total_work()) {
+        work_(options_, corpus_),
+        progress_(work_.total()) {
     results_.config = config;
     results_.text_sha256 = corpus_.hashes();
     for (const std::string& method : options.methods) adapter_of(method, options, registry);  // unknown names end the program before hours of work
@@ -39,25 +41,6 @@ class Study {
   }
 
  private:
-  // ---- work, in tokens of a forward and backward pass through the backbone
-
-  double step_work() const { return static_cast<double>(options_.batch * options_.sequence); }
-  double evaluation_work() const {  // forward only, a third of a step; four bytes a token is near enough for a progress line
-    const auto choosing = options_.chooses() ? corpus_.original.choosing.size() + corpus_.target.choosing.size() : 0;
-    return static_cast<double>(choosing + corpus_.original.valid.size() + corpus_.target.valid.size()) / 4 / 3;
-  }
-  double pretraining_work() const { return static_cast<double>(options_.pretrain_steps) * step_work() * 1.3; }
-  double total_work() const {
-    double jobs = 0;
-    for (const std::string& method : options_.methods) {
-      const double tried = static_cast<double>(options_.rates_of(method).size()), more_seeds = static_cast<double>(options_.seeds - 1);
-      const double more_alphas = method == "neutral" && options_.alphas.size() > 1 ? static_cast<double>(options_.alphas.size() - 1) + more_seeds : 0;
-      jobs += tried + more_seeds * (options_.whole_curve ? tried : 1) + more_alphas;
-    }
-    return jobs * (static_cast<double>(options_.steps) * step_work() + evaluation_work()) + (options_.model.empty() ? pretraining_work() : 0) +
-           evaluation_work();
-  }
-
   // ---- backbone
 
   /// Everything that can be wrong with what was asked is found before the folder is claimed, and before hours of pretraining.
@@ -66,11 +49,11 @@ class Study {
     const Path folder = given ? options_.model : output_.backbone();
     if (given) load_backbone(folder);
     corpus_.encode(there ? tokenizer_of(folder) : new_tokenizer(options_, corpus_.original.train), options_.sequence, options_.chooses());
-    const nn::Config config = given ? backbone_->config() : new_config();
+    const nn::Config config = given ? backbone_->config() : new_config(options_, *corpus_.tokenizer);
     check_fit(config);
     output_.claim(asked());
     if (given) return;
-    progress_.begin("pretraining", options_.pretrain_steps, pretraining_work());
+    progress_.begin("pretraining", options_.pretrain_steps, work_.pretraining());
     if (there)
       progress_.skip(options_.pretrain_steps);
     else
@@ -83,21 +66,6 @@ class Study {
   void load_backbone(const Path& folder) {
     backbone_ = nn::load_llama<float, Cpu>(folder);
     fingerprint_ = nn::fingerprint(*backbone_);
-  }
-
-  nn::Config new_config() const {
-    nn::Config config{.vocabulary = corpus_.tokenizer->vocab(),
-                      .dim = options_.dim,
-                      .ffn = options_.ffn_width(),
-                      .layers = options_.layers,
-                      .heads = options_.heads,
-                      .kv_heads = options_.kv_heads,
-                      .context = options_.sequence,
-                      .norm_epsilon = 1e-5,
-                      .tied = options_.tied,
-                      .bos = corpus_.tokenizer->bos()};
-    config.complete();
-    return config;
   }
 
   /// Error: a tokenizer, sequence or adapter that does not fit the model; a text shorter than one sequence.
@@ -125,33 +93,16 @@ class Study {
     Trainer trainer(model, mix, training(options_.pretrain_lr, options_.pretrain_steps, 0));
     const RunPlace place{output_.run("pretrain"), identity({{"run", "pretrain"}}), &progress_, stop_};
     const double seconds = run_training(trainer, place);
-    save_model(output_.backbone(), model);
-    io::write_json(output_.folder() / "pretrain.json", pretraining_record(place.folder, seconds));
+    save_model(output_.backbone(), model, *corpus_.tokenizer);
+    io::write_json(output_.folder() / "pretrain.json",
+                   pretraining_record(place.folder / "log.jsonl", seconds, options_.pretrain_steps * trainer.tokens_per_step()));
     std::filesystem::remove(place.folder / "checkpoint.safetensors");  // the model is on disk now
-  }
-
-  /// Time, and how flat the loss had become: 1 - (mean of the last twentieth) / (mean of the twentieth before the last tenth).
-  io::Json pretraining_record(const Path& folder, double seconds) const {
-    std::vector<double> losses;
-    std::ifstream log(folder / "log.jsonl");
-    for (std::string line; std::getline(log, line);) losses.push_back(io::parse(line, "log.jsonl").at("lm").get<double>());
-    const std::size_t n = losses.size(), part = std::max<std::size_t>(1, n / 20);
-    const auto mean_of = [&](std::size_t end) {
-      double sum = 0;
-      for (std::size_t i = end - part; i < end; ++i) sum += losses[i];
-      return sum / static_cast<double>(part);
-    };
-    const double before = mean_of(std::max(part, n - n / 10)), after = mean_of(n);
-    return {{"seconds", seconds},
-            {"tokens", static_cast<double>(options_.pretrain_steps) * step_work()},
-            {"final_nats_per_token", after},
-            {"fall_over_last_tenth", 1 - after / before}};
   }
 
   /// Bits per byte of the untouched backbone on all four texts.
   void measure_backbone() {
     Model model(backbone_, adapter::None{});
-    progress_.begin("backbone", evaluation_steps(), evaluation_work());
+    progress_.begin("backbone", evaluation_steps(), work_.evaluation());
     const auto score = [&](const EvaluationText& text, data::Domain domain) { return score_text(model, text, domain, nullptr); };
     choosing_.original.before = score(corpus_.choosing_original, data::Domain::original);
     choosing_.target.before = score(corpus_.choosing_target, data::Domain::target);
@@ -216,10 +167,10 @@ class Study {
   /// One job: trained, or continued, or read if it was finished before.
   Outcome extend(const Job& job) {
     const Path folder = output_.run(job.name()), finished = folder / "outcome.json";
-    progress_.begin(job.name(), options_.steps, static_cast<double>(options_.steps) * step_work());
+    progress_.begin(job.name(), options_.steps, work_.extension());
     if (std::filesystem::exists(finished)) {
       progress_.skip(options_.steps);
-      progress_.begin("evaluating", 1, evaluation_work());
+      progress_.begin("evaluating", 1, work_.evaluation());
       progress_.skip(1);
       std::filesystem::remove(folder / "checkpoint.safetensors");  // where a kill came between the outcome and this
       return record(read_outcome(finished));
@@ -247,7 +198,7 @@ class Study {
   }
 
   void measure(Model& model, Outcome& outcome) {
-    progress_.begin("evaluating", evaluation_steps(), evaluation_work());
+    progress_.begin("evaluating", evaluation_steps(), work_.evaluation());
     adapter::Probe<float, Cpu> probe(backbone_->config().layers);
     outcome.row.original = valid_.original;
     outcome.row.target = valid_.target;
@@ -262,16 +213,9 @@ class Study {
 
   void save(Model& model, const Path& folder, const adapter::Description& description) {
     if (model.thawed())
-      save_model(folder / "model", model);
+      save_model(folder / "model", model, *corpus_.tokenizer);
     else
       nn::save_adapter(folder / "adapter.safetensors", model.parameters(), description, backbone_->config().sizes(), fingerprint_);
-  }
-
-  /// The model's own weights as a llama folder with its tokenizer.
-  void save_model(const Path& folder, Model& model) const {
-    const auto tokenizer = corpus_.tokenizer->serialized();
-    nn::save_llama(folder, model, tokenizer.empty() ? io::Json{{"neutra_tokenizer", "byte"}} : io::Json::object());
-    if (!tokenizer.empty()) io::write_file(folder / "tokenizer.model", tokenizer);
   }
 
   /// Adds a row.
@@ -316,6 +260,7 @@ class Study {
   std::stop_token stop_;
   Output output_;
   Corpus corpus_;
+  Workload work_;
   Progress progress_;
   Results results_;
   std::shared_ptr<const Backbone> backbone_;

@@ -1,0 +1,53 @@
+/// What pretraining here needs beside a run: sizes, a folder for the model, and a record of how flat its loss became.
+#pragma once
+
+#include "neutra/nn/families/llama.hpp"
+#include "neutra/train/corpus.hpp"
+#include "neutra/train/options.hpp"
+#include "neutra/train/registry.hpp"
+
+#include <fstream>
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+/// The model that the options ask for. Error: sizes that do not fit together.
+inline nn::Config new_config(const Options& options, const data::Tokenizer& tokenizer) {
+  nn::Config config{.vocabulary = tokenizer.vocab(),
+                    .dim = options.dim,
+                    .ffn = options.ffn_width(),
+                    .layers = options.layers,
+                    .heads = options.heads,
+                    .kv_heads = options.kv_heads,
+                    .context = options.sequence,
+                    .norm_epsilon = 1e-5,
+                    .tied = options.tied,
+                    .bos = tokenizer.bos()};
+  config.complete();
+  return config;
+}
+
+/// The model's own weights as a llama folder with its tokenizer.
+inline void save_model(const Path& folder, Model& model, const data::Tokenizer& tokenizer) {
+  const auto serialized = tokenizer.serialized();
+  nn::save_llama(folder, model, serialized.empty() ? io::Json{{"neutra_tokenizer", "byte"}} : io::Json::object());
+  if (!serialized.empty()) io::write_file(folder / "tokenizer.model", serialized);
+}
+
+/// Time, tokens, and how flat the loss had become: 1 - (mean of the last twentieth of the steps) / (mean of the twentieth before the last tenth).
+/// log: a line of JSON per step, with its loss under "lm".
+inline io::Json pretraining_record(const Path& log, double seconds, Index tokens) {
+  std::vector<double> losses;
+  std::ifstream lines(log);
+  for (std::string line; std::getline(lines, line);) losses.push_back(io::parse(line, log.string()).at("lm").get<double>());
+  require(!losses.empty(), log.string(), ": must hold a line for each step, but is empty");
+  const std::size_t n = losses.size(), part = std::max<std::size_t>(1, n / 20);
+  const auto mean_of = [&](std::size_t end) {
+    double sum = 0;
+    for (std::size_t i = end - part; i < end; ++i) sum += losses[i];
+    return sum / static_cast<double>(part);
+  };
+  const double before = mean_of(std::max(part, n - n / 10)), after = mean_of(n);
+  return {{"seconds", seconds}, {"tokens", tokens}, {"final_nats_per_token", after}, {"fall_over_last_tenth", 1 - after / before}};
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::train

@@ -1,0 +1,40 @@
+/// How much a study has to do, so that its progress line can say how long it will still take.
+#pragma once
+
+#include "neutra/train/corpus.hpp"
+#include "neutra/train/options.hpp"
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+/// Work in tokens of a forward and backward pass through a frozen backbone. Options and corpus must outlive it.
+class Workload {
+ public:
+  Workload(const Options& options, const Corpus& corpus) : options_(options), corpus_(corpus) {}
+
+  /// One extension.
+  double extension() const { return static_cast<double>(options_.steps) * step(); }
+  /// All weights train: about a third more than beside a frozen backbone.
+  double pretraining() const { return static_cast<double>(options_.pretrain_steps) * step() * 1.3; }
+  /// One model on all texts: forward only, a third of a step; four bytes a token is near enough for a progress line.
+  double evaluation() const {
+    const auto choosing = options_.chooses() ? corpus_.original.choosing.size() + corpus_.target.choosing.size() : 0;
+    return static_cast<double>(choosing + corpus_.original.valid.size() + corpus_.target.valid.size()) / 4 / 3;
+  }
+  /// The whole study: pretraining, the backbone's evaluation, and every extension with its own.
+  double total() const {
+    double jobs = 0;
+    for (const std::string& method : options_.methods) {
+      const double tried = static_cast<double>(options_.rates_of(method).size()), more_seeds = static_cast<double>(options_.seeds - 1);
+      const double more_alphas = method == "neutral" && options_.alphas.size() > 1 ? static_cast<double>(options_.alphas.size() - 1) + more_seeds : 0;
+      jobs += tried + more_seeds * (options_.whole_curve ? tried : 1) + more_alphas;
+    }
+    return jobs * (extension() + evaluation()) + (options_.model.empty() ? pretraining() : 0) + evaluation();
+  }
+
+ private:
+  double step() const { return static_cast<double>(options_.batch * options_.sequence); }
+  const Options& options_;
+  const Corpus& corpus_;
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::train
