@@ -98,7 +98,7 @@ TEST_CASE("xtensor: other orders and too many axes are an Error") {
   CHECK(message([&] { as_view(deep); }) == "as_view: at most 4 axes, got 5");
 }
 
-TEST_CASE("xtensor: an expression fills a view in place; shapes that differ are an Error and nothing is written") {
+TEST_CASE("xtensor: an expression fills a view in place, shapes that differ are an Error and nothing is written") {
   Tensor<float> t = counting({3, 8});
   const View<float> part(t.data(), Shape{3, 4}, 8);
   const xt::xtensor<float, 2> a = xt::ones<float>({3, 4});

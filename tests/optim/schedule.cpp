@@ -19,7 +19,7 @@ TEST_CASE("schedule: up in a line, down half a cosine, to the floor at the end")
   for (Index t = 10; t < 110; ++t) CHECK(s(t + 1) < s(t));
 }
 
-TEST_CASE("schedule: without a warm-up the first step has the full rate; a run of warm-up alone ends at it; a floor of 1 is constant") {
+TEST_CASE("schedule: without a warm-up the first step has the full rate, a run of warm-up alone ends at it, a floor of 1 is constant") {
   CHECK(Schedule{.rate = 3, .steps = 5}(0) == 3);
   CHECK(Schedule{.rate = 3, .steps = 1, .floor = 0}(0) == 3);
   CHECK(Schedule{.rate = 3, .steps = 4, .warmup = 4}(3) == 3);

@@ -104,7 +104,7 @@ TEST_CASE("penalties: the slope at r = 0 is 0") {
   });
 }
 
-TEST_CASE("penalties: only the domain classifier counts both domains; those that read the gate refuse an open one") {
+TEST_CASE("penalties: only the domain classifier counts both domains, those that read the gate refuse an open one") {
   for_each_type(penalty::All{}, []<class P>() {
     CAPTURE(P::name);
     const bool reads_gate = std::same_as<P, penalty::GateL1> || std::same_as<P, penalty::DomainCrossEntropy>;
