@@ -182,6 +182,8 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
   void conclude(Index layer, const penalty::Evidence<S, D>& evidence, const RowSet& open, Pass<S, D>& pass) {
     if (pass.probe) pass.probe->see(layer, gate_.exact_zero ? &evidence.g : nullptr, evidence.r, open.index, evidence.y);
     using penalty::apply;
+    require(penalty_.none || !pass.tape.recording() || pass.label, "residue: the penalty ", penalty_.name,
+            " needs the domain of every sequence in training; give Tokens::domains, or use penalty::None");
     if (!penalty_.none && pass.tape.recording() && evidence.scale != S(0)) pass.add_local(apply(residue_.penalty, evidence));
   }
   Counted<S> counted(const Pass<S, D>& pass, const RowSet& open) const {

@@ -36,8 +36,8 @@ template <class V> NEUTRA_HD V max(V x, V y) { return Functions<V>::max(x, y); }
 /// condition ? yes : no, element by element; the condition is what a comparison of two V gives.
 template <class M, class V> NEUTRA_HD V select(M condition, V yes, V no) { return Functions<V>::select(condition, yes, no); }
 
-/// max(0, x)
-template <class V> NEUTRA_HD V relu(V x) { return max(x, V(0)); }
+/// max(0, x); what is not a number stays so, on every backend.
+template <class V> NEUTRA_HD V relu(V x) { return select(x < V(0), V(0), x); }
 
 /// -1, 0 or 1: the subgradient of abs that is 0 at 0.
 template <class V> NEUTRA_HD V sign(V x) { return select(x > V(0), V(1), select(x < V(0), V(-1), V(0))); }

@@ -13,6 +13,7 @@ template <class G> struct PerChannel {
   static constexpr std::string_view prefix = "per_channel_";
   static constexpr std::string_view name = joined_name<prefix, G::name>;
   static constexpr bool per_channel = true;
+  static constexpr bool exact_zero = may_skip<G>;  // counted channel by channel
   G gate{};
   template <class V> NEUTRA_HD V f(V s) const { return gate.f(s); }
   template <class V> NEUTRA_HD V df(V s, V g) const { return gate.df(s, g); }

@@ -40,9 +40,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   using Instance = typename A::template Instance<S, D>;
 
   Transformer(std::shared_ptr<const Backbone<S, D>> backbone, const A& adapter = A{}, std::uint64_t seed = 0)
-      : backbone_(std::move(backbone)),
-        adapter_(adapter, backbone_->config().sizes(), seed),
-        rope_(config().context, config().head_width, config().rope_theta) {}
+      : backbone_(std::move(backbone)), adapter_(adapter, backbone_->config().sizes(), seed) {}
 
   const Config& config() const { return backbone_->config(); }
   const std::shared_ptr<const Backbone<S, D>>& backbone() const { return backbone_; }
@@ -75,11 +73,12 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     const Weights<S, D> weights{*backbone_, thawed_.empty() ? nullptr : &thawed_};
     const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
     const S epsilon = static_cast<S>(config().norm_epsilon);
+    const RopeTable<S, D>& rope = rope_for(tokens.length);
     auto x = embedding(weights.on(pass.tape, Slot::embedding, 0), tokens.inputs);  // (N,d)
     for (Index index = 0; index < config().layers; ++index) {
       typename Tape<S, D>::Scope scope(pass.tape, x);
       Layer<Instance, S, D> layer{weights, adapter_, index, pass};
-      const auto h = add(x, attention_block(layer, rms_norm(x, layer.weight(Slot::attention_norm), epsilon), rope_, sizes));
+      const auto h = add(x, attention_block(layer, rms_norm(x, layer.weight(Slot::attention_norm), epsilon), rope, sizes));
       x = scope.keep(add(h, ffn_block(layer, rms_norm(h, layer.weight(Slot::ffn_norm), epsilon))));
     }
     return rms_norm(x, weights.on(pass.tape, Slot::final_norm, 0), epsilon);
@@ -113,6 +112,12 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
  private:
   Var<S, D> head(Tape<S, D>& tape) { return Weights<S, D>{*backbone_, thawed_.empty() ? nullptr : &thawed_}.on(tape, Slot::head, 0); }
 
+  /// A table of at least `length` positions: models may allow far more than are ever used.
+  const RopeTable<S, D>& rope_for(Index length) {
+    if (ropes_.empty() || ropes_.back().cosine.shape().rows() < length) ropes_.emplace_back(length, config().head_width, config().rope_theta);
+    return ropes_.back();
+  }
+
   void mark_domains(const Tokens& tokens, const StepCounts& counts, Pass<S, D>& pass) {
     if (tokens.domains.empty()) return;
     require(static_cast<Index>(tokens.domains.size()) == tokens.sequences, "transformer: one domain label per sequence is needed, got ",
@@ -126,6 +131,9 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
       staging_[n] = S(1) - static_cast<S>(domain);
       staging_[rows + n] = static_cast<S>(domain);
     }
+    const Index original = tokens.length * std::count(tokens.domains.begin(), tokens.domains.end(), 0);
+    require(!pass.tape.recording() || counts.original >= original, "transformer: StepCounts::original must count all tokens of original-domain sequences of the step, got ",
+            counts.original, "; this batch alone has ", original);
     S* marks = pass.tape.template memory<S>(static_cast<Index>(2 * rows));
     D::template upload<S>(std::span<const S>(staging_), marks);
     pass.original = marks;
@@ -138,7 +146,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   std::shared_ptr<const Backbone<S, D>> backbone_;
   Instance adapter_;
   std::deque<Parameter<S, D>> thawed_;
-  RopeTable<S, D> rope_;
+  std::deque<RopeTable<S, D>> ropes_;  // ever longer ones: the last is in use, earlier ones may be on a tape still
   std::vector<S> staging_;
 };
 

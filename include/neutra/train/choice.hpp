@@ -26,14 +26,21 @@ inline std::size_t choose_rate(const std::vector<Scores>& tried) {
   return static_cast<std::size_t>(best - tried.begin());
 }
 
+/// The weight of the local loss in the paper's runs.
+inline constexpr double paper_alpha = 0.01;
+
+/// Within 1 % of what the vanilla adapter learns, or more.
+inline bool learns_enough(const Scores& scores, double vanilla_learning) {
+  return scores.learning() >= vanilla_learning - 0.01 * std::abs(vanilla_learning);
+}
+
 /// The position of the alpha that forgets least among those that learn within 1 % of the vanilla adapter; where none does, of the one that learns
 /// most. Of equal ones the first. Error: none tried.
 inline std::size_t choose_alpha(const std::vector<Scores>& tried, double vanilla_learning) {
   require(!tried.empty(), "choosing alpha: at least one must have been tried");
-  const double enough = vanilla_learning - 0.01 * std::abs(vanilla_learning);
   std::size_t chosen = tried.size();
   for (std::size_t i = 0; i < tried.size(); ++i)
-    if (tried[i].learning() >= enough && (chosen == tried.size() || tried[i].forgetting() < tried[chosen].forgetting())) chosen = i;
+    if (learns_enough(tried[i], vanilla_learning) && (chosen == tried.size() || tried[i].forgetting() < tried[chosen].forgetting())) chosen = i;
   if (chosen < tried.size()) return chosen;
   const auto most = std::max_element(tried.begin(), tried.end(), [](const Scores& a, const Scores& b) { return a.learning() < b.learning(); });
   return static_cast<std::size_t>(most - tried.begin());

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace neutra::inline NEUTRA_ABI::train {

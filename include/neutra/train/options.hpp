@@ -40,7 +40,7 @@ struct Options {
   double capacity = 0.2;                // of the block weights, as in the paper
   /// Rates to try by method; "" is for methods that are not named. Frozen backbones take rates of 1e-3 and more, finetuning moves all weights and
   /// forgets with less.
-  std::map<std::string, std::vector<double>> rates = {{"", {2e-3}}, {"finetune", {5e-4}}};
+  std::map<std::string, std::vector<double>> rates = {{"", {1e-3, 3e-3, 1e-2}}, {"finetune", {3e-4, 1e-3, 3e-3}}};
 
   // Batches: 16 x 128 = 2048 tokens keep two cores busy and give a model of some million weights steady gradients.
   Index batch = 16, sequence = 128;
@@ -80,11 +80,13 @@ struct Options {
 
 namespace detail {
 
+inline constexpr double largest_number = 1e30;  // training computes in float
+
 inline void check_positive(double value, std::string_view name) {
-  require(value > 0 && std::isfinite(value), "--", name, " must be a positive number, got ", value);
+  require(value > 0 && value <= largest_number, "--", name, " must be a positive number, at most ", largest_number, ", got ", value);
 }
 inline void check_not_negative(double value, std::string_view name) {
-  require(value >= 0 && std::isfinite(value), "--", name, " must not be negative, got ", value);
+  require(value >= 0 && value <= largest_number, "--", name, " must not be negative, and at most ", largest_number, ", got ", value);
 }
 inline void check_count(Index value, std::string_view name) {
   require(value > 0 && value <= (Index{1} << 31), "--", name, " must be a whole number between 1 and 2^31, got ", value);

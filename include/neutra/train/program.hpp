@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <new>
@@ -28,7 +29,8 @@ class StopOnSignal {
     for (const int signal : {SIGINT, SIGTERM, SIGUSR2}) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     waiter_ = std::thread([this] {
-      for (int signal = 0; sigwait(&set_, &signal) == 0 && signal != SIGUSR2;) {  // SIGUSR2: the destructor's
+      for (int signal = 0; sigwait(&set_, &signal) == 0 && !ended_;) {
+        if (signal == SIGUSR2) continue;  // somebody else's; the destructor's comes with ended_
         if (source_.stop_requested()) _exit(128 + signal);
         source_.request_stop();
       }
@@ -37,6 +39,7 @@ class StopOnSignal {
   StopOnSignal(const StopOnSignal&) = delete;
   StopOnSignal& operator=(const StopOnSignal&) = delete;
   ~StopOnSignal() {
+    ended_ = true;
     pthread_kill(waiter_.native_handle(), SIGUSR2);
     waiter_.join();
   }
@@ -45,6 +48,7 @@ class StopOnSignal {
  private:
   sigset_t set_;
   std::stop_source source_;
+  std::atomic<bool> ended_ = false;
   std::thread waiter_;
 };
 

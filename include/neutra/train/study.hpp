@@ -126,34 +126,47 @@ class Study {
 
   // ---- extension
 
-  /// Every rate for the first seed; the best on the choosing text; then alpha; then the other seeds.
+  /// Every rate with the first seed, the best on the choosing text; for neutral then alpha at that rate and every rate at that alpha; then the other
+  /// seeds. The paper's alpha, where it is among several, is always run beside the chosen one.
   void extend_with(const std::string& method) {
-    const bool neutral = method == "neutral";
-    const double first_alpha = neutral ? options_.alphas.front() : 0;
-    std::vector<Scores> tried;
-    for (const double rate : options_.rates_of(method)) tried.push_back(scores_of({method, rate, first_alpha, 1}));
-    const std::size_t best = choose_rate(tried);
-    const double lr = options_.rates_of(method)[best];
-    results_.config["chosen_lr"][method] = lr;
-    if (method == "adapter") vanilla_learning_ = tried[best].learning();
-    std::vector<double> alphas = {first_alpha};
-    if (neutral && options_.alphas.size() > 1) {
-      const double chosen = alpha_beside_vanilla(tried[best], lr);
-      if (chosen != first_alpha) alphas.push_back(chosen);
+    const double first_alpha = method == "neutral" ? options_.alphas.front() : 0;
+    const auto [first_lr, scores] = tune(method, first_alpha);
+    results_.config["chosen_lr"][method] = first_lr;
+    if (method == "adapter") vanilla_learning_ = scores.learning();
+    double alpha = first_alpha, lr = first_lr;
+    if (method == "neutral" && options_.alphas.size() > 1) {
+      alpha = tune_alpha(scores, first_lr);
+      lr = tune(method, alpha).first;
+      results_.config["chosen_lr"][concat("neutral, alpha ", alpha)] = lr;
+      if (alpha != paper_alpha && std::count(options_.alphas.begin(), options_.alphas.end(), paper_alpha))
+        extend_seeds(method, {first_lr}, paper_alpha);
     }
-    for (const double alpha : alphas)
-      for (Index seed = 2; seed <= options_.seeds; ++seed)
-        for (const double rate : alpha == first_alpha && options_.whole_curve ? options_.rates_of(method) : std::vector{lr})
-          extend({method, rate, alpha, static_cast<std::uint64_t>(seed)});
+    extend_seeds(method, options_.whole_curve ? options_.rates_of(method) : std::vector{lr}, alpha);
   }
 
-  /// Tries the other alphas at the chosen rate.
-  double alpha_beside_vanilla(const Scores& first, double lr) {
+  /// Tries every rate with the first seed; the best and its scores.
+  std::pair<double, Scores> tune(const std::string& method, double alpha) {
+    std::vector<Scores> tried;
+    for (const double rate : options_.rates_of(method)) tried.push_back(scores_of({method, rate, alpha, 1}));
+    const std::size_t best = choose_rate(tried);
+    return {options_.rates_of(method)[best], tried[best]};
+  }
+
+  /// Tries every alpha at one rate with the first seed; `first` are the scores of the first alpha.
+  double tune_alpha(const Scores& first, double lr) {
     std::vector<Scores> tried = {first};
     for (std::size_t i = 1; i < options_.alphas.size(); ++i) tried.push_back(scores_of({"neutral", lr, options_.alphas[i], 1}));
-    const double chosen = options_.alphas[choose_alpha(tried, vanilla_learning_.value())];
-    results_.config["chosen_alpha"] = chosen;
-    return chosen;
+    const std::size_t chosen = choose_alpha(tried, vanilla_learning_.value());
+    const bool met = learns_enough(tried[chosen], vanilla_learning_.value());
+    if (!met) progress_.message("note: no alpha learned within 1 % of the vanilla adapter; the one that learns most was taken");
+    results_.config["chosen_alpha"] = options_.alphas[chosen];
+    results_.config["chosen_alpha_learns_as_vanilla"] = met;
+    return options_.alphas[chosen];
+  }
+
+  void extend_seeds(const std::string& method, const std::vector<double>& rates, double alpha) {
+    for (Index seed = 2; seed <= options_.seeds; ++seed)
+      for (const double rate : rates) extend({method, rate, alpha, static_cast<std::uint64_t>(seed)});
   }
 
   /// A job of the first seed, and what its choosing text says.
@@ -166,6 +179,7 @@ class Study {
 
   /// One job: trained, or continued, or read if it was finished before.
   Outcome extend(const Job& job) {
+    if (const auto done = finished_.find(job.name()); done != finished_.end()) return done->second;
     const Path folder = output_.run(job.name()), finished = folder / "outcome.json";
     progress_.begin(job.name(), options_.steps, work_.extension());
     if (std::filesystem::exists(finished)) {
@@ -173,7 +187,7 @@ class Study {
       progress_.begin("evaluating", 1, work_.evaluation());
       progress_.skip(1);
       std::filesystem::remove(folder / "checkpoint.safetensors");  // where a kill came between the outcome and this
-      return record(read_outcome(finished));
+      return record(job.name(), read_outcome(finished));
     }
     const Adapter adapter = adapter_of(job.method, options_, registry_);
     const auto sizes = backbone_->config().sizes();
@@ -192,7 +206,7 @@ class Study {
     io::write_json(finished, to_json(outcome));
     std::filesystem::remove(folder / "checkpoint.safetensors");  // outcome and weights are on disk now
     for (const std::string& warning : gate_warnings(row, job.name())) progress_.message(warning);
-    record(outcome);
+    record(job.name(), outcome);
     write();
     return outcome;
   }
@@ -219,7 +233,8 @@ class Study {
   }
 
   /// Adds a row.
-  Outcome record(const Outcome& outcome) {
+  Outcome record(const std::string& name, const Outcome& outcome) {
+    finished_.emplace(name, outcome);
     results_.rows.push_back(outcome.row);
     if (outcome.choosing && options_.chooses())
       results_.config["choosing"].push_back({{"method", outcome.row.method},
@@ -250,6 +265,7 @@ class Study {
     run["options"] = results_.config.at("options");
     run["texts"] = results_.text_sha256;
     run["base"] = fingerprint_;
+    run["tokenizer"] = io::sha256_hex(corpus_.tokenizer->serialized());
     run["instruction_set"] = results_.machine.instruction_set;
     run["compiler"] = results_.machine.compiler;
     return run;
@@ -266,6 +282,7 @@ class Study {
   std::shared_ptr<const Backbone> backbone_;
   std::string fingerprint_;
   Scores choosing_, valid_;
+  std::map<std::string, Outcome> finished_;  // of this study, by the job's name
   std::optional<double> vanilla_learning_;
   Tape<float, Cpu> evaluation_tape_;
 };
