@@ -94,7 +94,7 @@ TEST_CASE("local loss: L1 by hand, from what the residue adds to a model of one 
   CHECK(testing::numbers_of(model, batch, 1.0).losses[1] == Approx(total / 10).epsilon(1e-12));
 }
 
-TEST_CASE("local loss: none without original tokens or without labels, and the model trains on") {
+TEST_CASE("local loss: none without original tokens, without labels an Error, unless no penalty asks for them") {
   auto model = filled_model(residue_of<double>(gate::Relu{}, penalty::L1{}));
   const TinyBatch batch({1, 1, 1});
   const auto numbers = step_of(model, {batch}, batch.counts());
@@ -105,7 +105,16 @@ TEST_CASE("local loss: none without original tokens or without labels, and the m
   tokens.domains = {};
   Tape<double, Cpu> tape;
   tape.start();
-  CHECK_FALSE(model.loss(tape, tokens, unknown.counts()).local.has_value());
+  CHECK_THROWS_AS(model.loss(tape, tokens, unknown.counts()), Error);
+  tape.start(false);
+  CHECK_FALSE(model.loss(tape, tokens, unknown.counts()).local.has_value());  // an evaluation has no local loss
+  auto vanilla = filled_model(residue_of<double>(gate::Open{}, penalty::None{}));
+  tape.start();
+  CHECK_FALSE(vanilla.loss(tape, tokens, unknown.counts()).local.has_value());
+  nn::StepCounts uncounted = unknown.counts();
+  uncounted.original = 0;
+  tape.start();
+  CHECK_THROWS_AS(model.loss(tape, unknown.tokens(), uncounted), Error);
 }
 
 TEST_CASE("local loss: a part of a step without original tokens adds nothing to it") {

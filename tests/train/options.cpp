@@ -31,8 +31,8 @@ TEST_CASE("options: without further words the defaults of the page hold") {
   CHECK(o.lora_sites.size() == 7);
   CHECK(o.whole_curve);
   CHECK_FALSE(o.resume);
-  CHECK(o.rates_of("finetune") == std::vector<double>{5e-4});
-  CHECK(o.rates_of("lora") == std::vector<double>{2e-3});
+  CHECK(o.rates_of("finetune") == std::vector<double>{3e-4, 1e-3, 3e-3});
+  CHECK(o.rates_of("lora") == std::vector<double>{1e-3, 3e-3, 1e-2});
   CHECK(o.warmup_of(1000) == 50);
 }
 
@@ -105,8 +105,8 @@ TEST_CASE("options: rates for all methods replace every default, rates for one r
   CHECK(all.rates_of("finetune") == std::vector<double>{1e-3, 3e-3});
   const Options one = parse({"--lr", "lora=1e-2"});
   CHECK(one.rates_of("lora") == std::vector<double>{1e-2});
-  CHECK(one.rates_of("finetune") == std::vector<double>{5e-4});
-  CHECK(one.rates_of("neutral") == std::vector<double>{2e-3});
+  CHECK(one.rates_of("finetune") == std::vector<double>{3e-4, 1e-3, 3e-3});
+  CHECK(one.rates_of("neutral") == std::vector<double>{1e-3, 3e-3, 1e-2});
   const Options both = parse({"--lr", "1e-3", "finetune=1e-4,2e-4"});
   CHECK(both.rates_of("neutral") == std::vector<double>{1e-3});
   CHECK(both.rates_of("finetune") == std::vector<double>{1e-4, 2e-4});

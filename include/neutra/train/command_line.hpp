@@ -137,7 +137,7 @@ inline Options parse_options(int argc, const char* const* argv) {
     for (const char* option :
          {"--pretrain-steps", "--dim", "--layers", "--heads", "--kv-heads", "--ffn", "--vocab", "--pretrain-lr", "--tokenizer", "--tied"})
       require(app.get_option(option)->count() == 0, option, " is for a model that is pretrained here and contradicts --model; leave one of them out");
-  if (o.quick && rates.empty()) o.rates = {{"", {3e-3}}, {"finetune", {1e-3}}};  // one each: nothing to choose
+  if (o.quick && rates.empty()) o.rates = {{"", {2e-3}}, {"finetune", {5e-4}}};  // one each: nothing to choose
   if (o.quick)
     for (const auto& [option, value, quick] : {std::tuple{pretrain_steps, &o.pretrain_steps, Index{60}},
                                                {dim, &o.dim, 32},
