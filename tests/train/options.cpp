@@ -154,9 +154,10 @@ TEST_CASE("options: p and original text must go together") {
 }
 
 TEST_CASE("options: whether anything is chosen") {
-  CHECK_FALSE(parse({}).chooses());
+  CHECK(parse({}).chooses());
+  CHECK_FALSE(parse({"--lr", "1e-3"}).chooses());
   CHECK(parse({"--lr", "1e-3,2e-3"}).chooses());
-  CHECK_FALSE(parse({"--methods", "neutral", "--lr", "lora=1e-3,2e-3"}).chooses());
+  CHECK_FALSE(parse({"--methods", "neutral", "--lr", "1e-3", "--lr", "lora=1e-3,2e-3"}).chooses());
   CHECK(parse({"--alpha", "0.1,1"}).chooses());
 }
 

@@ -27,6 +27,7 @@ struct Texts {
     o.original = {folder / "a"}, o.target = {folder / "n"}, o.out = folder / out;
     o.pretrain_steps = 6, o.dim = 16, o.layers = 2, o.heads = 2, o.ffn = 24, o.tokenizer = "byte";
     o.steps = 4, o.batch = 4, o.sequence = 12;
+    o.rates = {{"", {2e-3}}, {"finetune", {5e-4}}};
     return o;
   }
   train::Results run(const train::Options& o, std::stop_token stop = {}) const {

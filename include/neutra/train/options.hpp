@@ -80,13 +80,16 @@ struct Options {
 
 namespace detail {
 
-inline constexpr double largest_number = 1e30;  // training computes in float
-
+inline void check_range(double value, std::string_view name) {
+  require(value <= 3e38, "--", name, " must be at most 3e38, since training computes in float, got ", value);
+}
 inline void check_positive(double value, std::string_view name) {
-  require(value > 0 && value <= largest_number, "--", name, " must be a positive number, at most ", largest_number, ", got ", value);
+  require(value > 0 && std::isfinite(value), "--", name, " must be a positive number, got ", value);
+  check_range(value, name);
 }
 inline void check_not_negative(double value, std::string_view name) {
-  require(value >= 0 && value <= largest_number, "--", name, " must not be negative, and at most ", largest_number, ", got ", value);
+  require(value >= 0 && std::isfinite(value), "--", name, " must not be negative, got ", value);
+  check_range(value, name);
 }
 inline void check_count(Index value, std::string_view name) {
   require(value > 0 && value <= (Index{1} << 31), "--", name, " must be a whole number between 1 and 2^31, got ", value);
