@@ -39,6 +39,8 @@ inline LoadedModel load_model(const Path& folder, const Path& adapter_path, cons
     return loaded;
   }
   const auto file = nn::read_adapter_json(adapter_path);
+  require(file.gate_options.empty(), adapter_path.string(), ": the gate ", file.description.gate,
+          " was saved with options of its own, which programs cannot set; load it in a program of yours that gives the gate its options");
   check_units(adapter_path, file.description);
   loaded.model = std::make_unique<Model>(backbone, registry.make(file.description));
   nn::load_adapter_weights(adapter_path, loaded.model->parameters(), backbone->config().sizes(), nn::fingerprint(*backbone));
