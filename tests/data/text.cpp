@@ -4,6 +4,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <set>
+#include <sstream>
+
 #include <thread>
 
 #include <sys/stat.h>
@@ -79,4 +83,27 @@ TEST_CASE("what cannot be split is an error") {
   for (const double fraction : {0.0, 1.0, -0.1, 2.0, std::nan("")})
     CHECK(fails_with([&] { data::hold_out("a\nb\n", fraction); }, "fraction must lie inside"));
   for (const auto text : {""sv, "\n"sv, "one line"sv, "one line\n"sv}) CHECK(fails_with([&] { data::hold_out(text, 0.1); }, "at least two lines"));
+}
+
+TEST_CASE("a tenth taken throughout a text keeps the order, loses nothing, and skips stretches of one line") {
+  std::string text;
+  for (int line = 0; line < 40000; ++line) text += "line " + std::to_string(line + 100000) + "\n";  // 12 bytes each: 14 stretches of 32 KiB
+  const auto parts = data::hold_out_throughout(text, 0.1);
+  CHECK(parts.train.size() + parts.held.size() == text.size());
+  CHECK(static_cast<double>(parts.held.size()) == Approx(0.1 * static_cast<double>(text.size())).epsilon(0.01));
+  std::vector<std::string> lines;
+  std::istringstream held(parts.held);
+  for (std::string line; std::getline(held, line);) lines.push_back(line);
+  CHECK(std::is_sorted(lines.begin(), lines.end()));
+  std::set<std::string> thousands;
+  for (const std::string& line : lines) thousands.insert(line.substr(0, 8));
+  CHECK(thousands.size() >= 14);
+  CHECK(parts.train.find(lines.front()) == std::string::npos);
+
+  const std::string line = std::string(200000, 'x') + '\n';
+  const auto rest = data::hold_out_throughout(line + text, 0.1);
+  CHECK(rest.train.starts_with(line));
+  CHECK(rest.train.size() + rest.held.size() == line.size() + text.size());
+  CHECK(fails_with([&] { data::hold_out_throughout(line, 0.1); }, "has a line end inside"));
+  CHECK(fails_with([&] { data::hold_out_throughout("one line\n", 0.1); }, "at least two lines"));
 }

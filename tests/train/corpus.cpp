@@ -30,7 +30,7 @@ struct Files {
 
 }  // namespace
 
-TEST_CASE("corpus: the last tenth is held out, the last tenth of the rest is for choosing, nothing is lost") {
+TEST_CASE("corpus: a tenth is held out, a tenth of the rest is for choosing, nothing is lost") {
   Files files;
   const Corpus corpus(files.options);
   for (const auto* domain : {&corpus.original, &corpus.target}) {
@@ -49,6 +49,23 @@ TEST_CASE("corpus: with evaluation files all of the text but the choosing part t
   const Corpus corpus(files.options);
   CHECK(corpus.original.valid == "held\nout\n");
   CHECK(std::string(corpus.original.train) + std::string(corpus.original.choosing) == scratch::get(files.folder / "a"));
+}
+
+TEST_CASE("corpus: what is held out comes from every file, and the choosing text is no more than half a megabyte") {
+  Files files;
+  std::string whole;
+  for (const char* name : {"one", "two", "three"}) {
+    scratch::put(files.folder / name, lines(name == std::string("two") ? 120000 : 12000, name));
+    files.options.original.push_back(files.folder / name);
+    whole += scratch::get(files.folder / name);
+  }
+  files.options.original.erase(files.options.original.begin());
+  const Corpus corpus(files.options);
+  for (const std::string& part : {corpus.original.valid, corpus.original.choosing})
+    for (const char* name : {"one", "two", "three"}) CHECK(part.find(name) != part.npos);
+  CHECK(static_cast<double>(corpus.original.choosing.size()) == Approx(std::min(0.09 * static_cast<double>(whole.size()), 524288.0)).epsilon(0.01));
+  CHECK(whole.size() * 9 / 100 > 524288);
+  CHECK(corpus.original.train.size() + corpus.original.choosing.size() + corpus.original.valid.size() == whole.size());
 }
 
 TEST_CASE("corpus: evaluation text of a domain without training text is kept") {

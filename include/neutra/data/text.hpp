@@ -4,6 +4,7 @@
 #include "neutra/core/error.hpp"
 #include "neutra/data/utf8.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstddef>
@@ -110,6 +111,31 @@ inline Split hold_out(std::string_view text, double fraction) {
   const std::size_t ahead = after == std::string_view::npos ? far : after + 1 - wanted;
   const std::size_t cut = (back <= ahead ? before : after) + 1;
   return {text.substr(0, cut), text.substr(cut)};
+}
+
+/// Two parts of one text as strings of their own, each in the order of the text.
+struct SpreadSplit {
+  std::string train, held;
+};
+
+/// hold_out of each of up to 50 stretches of the text, of equal size and at least 32 KiB, so that what is held comes from every file and genre of a
+/// text that joins several. A stretch that is one line trains. Errors: as hold_out, for a text too small to be cut.
+inline SpreadSplit hold_out_throughout(std::string_view text, double fraction) {
+  const std::size_t stretches = std::clamp<std::size_t>(text.size() >> 15, 1, 50);
+  SpreadSplit parts;
+  for (std::size_t i = 1, begin = 0; i <= stretches; ++i) {
+    const std::size_t line = i < stretches ? text.find('\n', i * text.size() / stretches) : std::string_view::npos;
+    const std::size_t end = line == std::string_view::npos ? text.size() : line + 1;
+    if (end <= begin) continue;
+    const std::string_view stretch = text.substr(begin, end - begin);
+    begin = end;
+    const bool one_line = stretches > 1 && stretch.find('\n') >= stretch.size() - 1;
+    const Split split = one_line ? Split{stretch, {}} : hold_out(stretch, fraction);
+    parts.train += split.train;
+    parts.held += split.held;
+  }
+  require(!parts.held.empty(), "holding out text: no stretch of its ", text.size(), " bytes has a line end inside; give a text of more lines");
+  return parts;
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::data

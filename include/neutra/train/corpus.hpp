@@ -12,41 +12,34 @@
 #include "neutra/train/evaluation.hpp"
 #include "neutra/train/options.hpp"
 
+#include <algorithm>
 #include <functional>
 
 namespace neutra::inline NEUTRA_ABI::train {
 
-/// One domain's text in its three parts. `choosing` is the last tenth of the training text: rates and alpha are chosen on it and nothing trains on
-/// it.
+/// One domain's text in its three parts. `choosing` is a tenth of the training text, at most half a megabyte: rates and alpha are chosen on it and
+/// nothing trains on it. Without evaluation files a tenth of all text is `valid`.
 struct DomainText {
-  std::string bytes, evaluation;  // the files; `evaluation` from files of its own, or the last tenth of `bytes`
-  std::string_view train, choosing, valid;
+  std::string train, choosing, valid;
 
   static DomainText read(const std::vector<Path>& files, const std::vector<Path>& evaluation_files) {
     DomainText text;
-    if (files.empty()) {  // nothing to train on, but forgetting can still be measured
-      if (!evaluation_files.empty()) text.evaluation = data::read_texts(evaluation_files).bytes;
-      return text;
-    }
-    text.bytes = data::read_texts(files).bytes;
-    std::string_view rest = text.bytes;
-    if (evaluation_files.empty()) {
-      const auto split = data::hold_out(rest, 0.1);
-      rest = split.train;
-      text.evaluation = split.held;
-    } else {
-      text.evaluation = data::read_texts(evaluation_files).bytes;
-    }
-    text.bytes.resize(rest.size());
+    if (!evaluation_files.empty()) text.valid = data::read_texts(evaluation_files).bytes;
+    if (files.empty()) return text;  // nothing to train on, but forgetting can still be measured
+    text.train = data::read_texts(files).bytes;
+    if (evaluation_files.empty()) text.valid = text.hold_out(0.1);
+    text.choosing = text.hold_out(std::min(0.1, most_choosing / static_cast<double>(text.train.size())));
     return text;
   }
-  /// Sets the views; called where the object has come to rest.
-  void split() {
-    valid = evaluation;
-    if (bytes.empty()) return;
-    const auto parts = data::hold_out(bytes, 0.1);
-    train = parts.train;
-    choosing = parts.held;
+
+ private:
+  static constexpr double most_choosing = 1 << 19;  // bytes: enough to tell rates apart, and evaluated after every run that is chosen from
+
+  /// Takes a share out of `train`.
+  std::string hold_out(double share) {
+    auto parts = data::hold_out_throughout(train, share);
+    train = std::move(parts.train);
+    return std::move(parts.held);
   }
 };
 
@@ -58,13 +51,7 @@ struct Corpus {
   EvaluationText choosing_original, choosing_target, valid_original, valid_target;
 
   explicit Corpus(const Options& options)
-      : original(DomainText::read(options.original, options.eval_original)), target(DomainText::read(options.target, options.eval_target)) {
-    original.split();
-    target.split();
-  }
-
-  Corpus(const Corpus&) = delete;  // its parts look into its own strings
-  Corpus& operator=(const Corpus&) = delete;
+      : original(DomainText::read(options.original, options.eval_original)), target(DomainText::read(options.target, options.eval_target)) {}
 
   /// By role, for results.json.
   std::map<std::string, std::string> hashes() const {
@@ -84,7 +71,7 @@ struct Corpus {
       if (const auto at = data::find_invalid_utf8(text))
         all.push_back(concat("note: the ", role, " text is not UTF-8 from byte ", *at, " on; such bytes are kept and become byte tokens"));
     };
-    look("original", original.bytes), look("target", target.bytes);
+    look("original", original.train), look("target", target.train);
     return all;
   }
 

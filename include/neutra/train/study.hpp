@@ -35,7 +35,10 @@ class Study {
     measure_backbone();
     std::vector<std::string> methods = options_.methods;  // the vanilla adapter first: the choice of alpha looks at it
     std::stable_partition(methods.begin(), methods.end(), [](const std::string& m) { return m == "adapter"; });
-    for (const std::string& method : methods) extend_with(method);
+    std::map<std::string, double> alpha;
+    for (const std::string& method : methods) alpha[method] = extend_with(method);
+    if (options_.whole_curve)  // last, so that a run that is cut short has what tables show first
+      for (const std::string& method : methods) extend_seeds(method, options_.rates_of(method), alpha[method]);
     write();
     return results_;
   }
@@ -127,8 +130,8 @@ class Study {
   // ---- extension
 
   /// Every rate with the first seed, the best on the choosing text; for neutral then alpha at that rate and every rate at that alpha; then the other
-  /// seeds. The paper's alpha, where it is among several, is always run beside the chosen one.
-  void extend_with(const std::string& method) {
+  /// seeds at what was chosen. The paper's alpha, where it is among several, is always run beside the chosen one. The chosen alpha.
+  double extend_with(const std::string& method) {
     const double first_alpha = method == "neutral" ? options_.alphas.front() : 0;
     const auto [first_lr, scores] = tune(method, first_alpha);
     results_.config["chosen_lr"][method] = first_lr;
@@ -141,7 +144,8 @@ class Study {
       if (alpha != paper_alpha && std::count(options_.alphas.begin(), options_.alphas.end(), paper_alpha))
         extend_seeds(method, {first_lr}, paper_alpha);
     }
-    extend_seeds(method, options_.whole_curve ? options_.rates_of(method) : std::vector{lr}, alpha);
+    extend_seeds(method, {lr}, alpha);
+    return alpha;
   }
 
   /// Tries every rate with the first seed; the best and its scores.
