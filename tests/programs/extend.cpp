@@ -133,7 +133,7 @@ TEST_CASE("extend: p = 0 needs no original text, and with validation text of it 
   CHECK_FALSE(std::filesystem::exists(study.out("shared")));
 }
 
-TEST_CASE("extend: zero is taken where it means something, and a tenth is held out without evaluation files", "[programs]") {
+TEST_CASE("extend: zero is taken where it means something, and the last tenths are held out without evaluation files", "[programs]") {
   const Study study;
   const auto ended = run({programs::path_of("extend"),
                           "--original",

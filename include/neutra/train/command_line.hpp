@@ -91,8 +91,8 @@ inline Options parse_options(int argc, const char* const* argv) {
   CLI::App app("Extend a language model to a new language or domain without losing the old one, and compare the ways to do it.", "extend");
   app.add_option("--original", o.original, "text of the domain the model knows; one file or several");
   app.add_option("--target", o.target, "text of the domain to extend to");
-  app.add_option("--eval-original", o.eval_original, "validation text; else a tenth of --original is held out");
-  app.add_option("--eval-target", o.eval_target, "validation text; else a tenth of --target is held out");
+  app.add_option("--eval-original", o.eval_original, "validation text; else the last tenth of --original is held out");
+  app.add_option("--eval-target", o.eval_target, "validation text; else the last tenth of --target is held out");
   app.add_option("--model", o.model, "a Hugging Face llama folder; else a model is pretrained on the original text");
   const auto* pretrain_steps = app.add_option("--pretrain-steps", o.pretrain_steps, "steps of pretraining")->capture_default_str();
   const auto* dim = app.add_option("--dim", o.dim, "model width")->capture_default_str();

@@ -17,29 +17,27 @@
 
 namespace neutra::inline NEUTRA_ABI::train {
 
-/// One domain's text in its three parts. `choosing` is a tenth of the training text, at most half a megabyte: rates and alpha are chosen on it and
-/// nothing trains on it. Without evaluation files a tenth of all text is `valid`.
+/// One domain's text in its three parts. Without evaluation files the last tenth of all text is `valid`. `choosing` is a tenth of the training text,
+/// taken throughout it and at most half a megabyte: rates and alpha are chosen on it and nothing trains on it.
 struct DomainText {
   std::string train, choosing, valid;
 
   static DomainText read(const std::vector<Path>& files, const std::vector<Path>& evaluation_files) {
+    constexpr double most_choosing = 1 << 19;  // bytes: enough to tell rates apart, and evaluated after every run that is chosen from
     DomainText text;
     if (!evaluation_files.empty()) text.valid = data::read_texts(evaluation_files).bytes;
     if (files.empty()) return text;  // nothing to train on, but forgetting can still be measured
-    text.train = data::read_texts(files).bytes;
-    if (evaluation_files.empty()) text.valid = text.hold_out(0.1);
-    text.choosing = text.hold_out(std::min(0.1, most_choosing / static_cast<double>(text.train.size())));
+    const std::string bytes = data::read_texts(files).bytes;
+    std::string_view rest = bytes;
+    if (evaluation_files.empty()) {
+      const auto last = data::hold_out(bytes, 0.1);
+      rest = last.train;
+      text.valid = last.held;
+    }
+    auto parts = data::hold_out_throughout(rest, std::min(0.1, most_choosing / static_cast<double>(rest.size())));
+    text.train = std::move(parts.train);
+    text.choosing = std::move(parts.held);
     return text;
-  }
-
- private:
-  static constexpr double most_choosing = 1 << 19;  // bytes: enough to tell rates apart, and evaluated after every run that is chosen from
-
-  /// Takes a share out of `train`.
-  std::string hold_out(double share) {
-    auto parts = data::hold_out_throughout(train, share);
-    train = std::move(parts.train);
-    return std::move(parts.held);
   }
 };
 

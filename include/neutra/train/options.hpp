@@ -19,7 +19,7 @@ using Path = std::filesystem::path;
 
 /// What `extend` is told. check() throws for everything that means nothing, before any work is done.
 struct Options {
-  // Texts. Without evaluation files a tenth of each domain is held out.
+  // Texts. Without evaluation files the last tenth of each domain is held out.
   std::vector<Path> original, target, eval_original, eval_target;
 
   // Backbone: a Hugging Face llama folder, or one pretrained here on the original text.
