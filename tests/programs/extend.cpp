@@ -43,6 +43,13 @@ TEST_CASE("extend: all methods leave results, a report, models, adapters and log
   CHECK(programs::lines_of(study.out() / "runs" / "pretrain" / "log.jsonl") == 20);
   CHECK(scratch::get(study.out() / "report.html").find("<svg") != std::string::npos);
   for (const auto& [name, bytes] : programs::files_of(study.out())) CHECK(name.find(".tmp-") == std::string::npos);
+
+  std::filesystem::create_directory(study.folder / "again");
+  const auto drawn = run({programs::path_of("report"), (study.out() / "results.json").string(), "--out", (study.folder / "again").string()});
+  CHECK(drawn.status == 0);
+  CHECK(ended.out.starts_with(drawn.out));
+  for (const auto* name : {"report.html", "learning.svg"}) CHECK(scratch::get(study.folder / "again" / name) == scratch::get(study.out() / name));
+  CHECK(programs::refuses({programs::path_of("report"), study.text("first")}, study.text("first"), "JSON"));
 }
 
 TEST_CASE("extend: --resume after the end changes no file, and without it the folder is refused", "[programs]") {

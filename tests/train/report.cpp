@@ -191,7 +191,12 @@ TEST_CASE("the report is written whole") {
   char folder[] = "/tmp/neutra_report_XXXXXX";
   REQUIRE(mkdtemp(folder) != nullptr);
   const auto path = std::filesystem::path(folder) / "report.html";
-  train::write_report(path, sample::results());
+  train::write_report(folder, sample::results());
   CHECK(io::read_file(path, 1 << 24) == train::report(sample::results()));
+  const std::string svg = io::read_file(std::filesystem::path(folder) / "learning.svg", 1 << 24);
+  CHECK(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
+  CHECK(unbalanced(svg) == "");
+  CHECK(count(svg, "<title>") == sample::results().rows.size());  // a point for each run
+  CHECK(svg.find("--page") != svg.npos);                          // with its colours
   std::filesystem::remove_all(folder);
 }

@@ -71,6 +71,48 @@ TEST_CASE("forgetting is read at the vanilla adapter's learning, where every see
   CHECK_FALSE(line(train::summarise(without), "neutral").forgetting_at_vanilla);
 }
 
+TEST_CASE("a seed that ran one rate alone has no curve and does not hide those of the others") {
+  auto results = sample::results();
+  results.rows.push_back(sample::neutral(0.002, 3, 0.9, 2.9));
+  CHECK(line(train::summarise(results), "neutral").forgetting_at_vanilla->value == Approx(0.05));
+}
+
+TEST_CASE("methods are held against the vanilla adapter seed by seed, and an order is claimed beyond twice its error") {
+  auto results = sample::results();
+  results.config["chosen_lr"]["adapter"] = 0.002;
+  results.rows.push_back(sample::adapter(0.004, 1, 0.40, 3.1));
+  results.rows.push_back(sample::adapter(0.004, 2, 0.44, 3.3));
+  const auto lines = train::summarise(results);
+  const auto& neutral = line(lines, "neutral");
+  CHECK(neutral.forgets_more->value == Approx(-0.15));  // 0.06 - 0.20 and 0.08 - 0.24
+  CHECK(*neutral.forgets_more->error == Approx(0.01));
+  CHECK(neutral.learns_more->value == Approx(0.2));               // 3.0 - 2.7 and 3.0 - 2.9
+  CHECK(neutral.vanilla_forgetting_here->value == Approx(0.32));  // at 3.0: 0.20 + 0.3 / 0.4 * 0.20 and 0.24 + 0.1 / 0.4 * 0.20
+  CHECK(train::against_vanilla(line(lines, "adapter")).empty());
+  const std::string text = train::table(results);
+  CHECK(text.find("neutral forgets 0.150 less (s.e. 0.010), learns 0.200 more (s.e. 0.100") != std::string::npos);
+  CHECK(text.find(";\n    where the adapter learns as much it forgets 0.320, this 0.070") != std::string::npos);
+  CHECK(text.find("finetune forgets 0.200 more (one seed, no order)") != std::string::npos);
+  CHECK(train::is_order({0.3, 0.1}));
+  CHECK(train::is_order({-0.3, 0.1}));
+  CHECK_FALSE(train::is_order({0.19, 0.1}));
+  CHECK_FALSE(train::is_order({0.3, {}}));
+}
+
+TEST_CASE("the table says which alpha was chosen, whether it learned enough, and that a rate lies at the end of those tried") {
+  auto results = sample::results();
+  results.rows.push_back(sample::neutral(0.002, 1, 0.1, 3.1, 0.01));
+  CHECK(train::table(results).find("chosen)") == std::string::npos);
+  results.config["chosen_alpha"] = 0.1;
+  CHECK(train::table(results).find("neutral, alpha 0.1 (chosen)") != std::string::npos);
+  CHECK(train::table(results).find("No alpha learned within") == std::string::npos);
+  results.config["chosen_alpha_learns_as_vanilla"] = false;
+  CHECK(train::table(results).find("No alpha learned within") != std::string::npos);
+  CHECK(train::table(results).find("2e-3^") != std::string::npos);
+  results.rows.push_back(sample::neutral(0.004, 1, 0.1, 2.9));
+  CHECK(train::table(results).find('^') == std::string::npos);  // 2e-3 lies between 1e-3 and 4e-3
+}
+
 TEST_CASE("a curve that turns back gives the least forgetting of its passes") {
   std::vector<train::Row> curve{sample::neutral(1, 1, 0.1, 1.0), sample::neutral(2, 1, 0.3, 2.0), sample::neutral(3, 1, 0.9, 1.0)};
   CHECK(*train::forgetting_at(curve, 1.5) == Approx(0.2));
@@ -114,12 +156,13 @@ TEST_CASE("without a recorded choice the rate with the most seeds is reported, o
 TEST_CASE("the table is aligned, complete and fits 120 columns") {
   auto results = sample::results();
   results.rows.push_back(sample::row("a method with an unusually long name that fits no column at all", 1.25e-05, 1, 123.456, -45.678));
+  results.rows.push_back(sample::adapter(0.004, 1, 0.40, 3.1));
   const std::string text = train::table(results);
   const auto lines = split(text);
   for (const auto& l : lines) CHECK(l.size() <= 120);
   CHECK(text.find("\nneutral") < text.find("\nadapter"));
   const auto neutral = *std::find_if(lines.begin(), lines.end(), [](const auto& l) { return l.starts_with("neutral"); });
-  for (const char* part : {" 2e-3 ", " 2 ", "2.000 2.070", "5.000 2.000", "0.070 0.010", "3.000 0.000", "0.050 0.010", "50/90", "600k", "12.5k"})
+  for (const char* part : {" 2e-3^ ", " 2 ", "2.000 2.070", "5.000 2.000", "0.070 0.010", "3.000 0.000", "0.050 0.010", "50/90", "600k", "12.5k"})
     CHECK(neutral.find(part) != std::string::npos);
   const auto adapter = *std::find_if(lines.begin(), lines.end(), [](const auto& l) { return l.starts_with("adapter"); });
   CHECK(adapter.find("2.000 2.220") == neutral.find("2.000 2.070"));  // one under the other

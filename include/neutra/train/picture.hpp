@@ -101,9 +101,9 @@ inline std::string direct_labels(const std::vector<Line>& lines, const Axis& x, 
 }  // namespace detail
 
 /// Forgetting across, learning up: a point per method, rate and seed, the reported rates larger, a faint line joining one method's rates.
-/// farthest: runs that forget more are left out; kind: the CSS class of the picture.
+/// farthest: runs that forget more are left out; kind: the CSS class of the picture; style_element: put inside, where the page has none.
 inline std::string learning_picture(const std::vector<Line>& lines, double width, double height, std::string_view kind,
-                                    double farthest = std::numeric_limits<double>::infinity()) {
+                                    double farthest = std::numeric_limits<double>::infinity(), std::string_view style_element = {}) {
   std::vector<double> across{0}, up;
   for (const Line& line : lines)
     for (const Row& row : line.curve)
@@ -131,7 +131,7 @@ inline std::string learning_picture(const std::vector<Line>& lines, double width
   // the paths lie in an inner picture, which cuts off what leaves the axes
   const std::string clipped = concat("<svg width=\"", svg::at(x.last), "\" height=\"", svg::at(y.first), "\">", paths, "</svg>");
   return svg::picture(width, height, kind, "Learning against forgetting, a point per method, rate and seed; the numbers are in the tables",
-                      detail::grid(x, y, x_ticks, y_ticks) + svg::line(x.first, y.first, x.last, y.first, "axis") +
+                      concat(style_element, detail::grid(x, y, x_ticks, y_ticks)) + svg::line(x.first, y.first, x.last, y.first, "axis") +
                           svg::text(8, 14, "\u2191 learning, bits per byte", "start", "title") +
                           svg::text(width - 12, height - 8, "forgetting, bits per byte \u2192", "end", "title") + clipped + others + reported +
                           detail::direct_labels(lines, x, y, taken));

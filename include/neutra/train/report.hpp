@@ -1,4 +1,4 @@
-/// report.html: one file that shows a study, made from its results alone and readable without a network.
+/// report.html and learning.svg: what shows a study, made from its results alone and readable without a network.
 #pragma once
 
 #include "neutra/io/file.hpp"
@@ -8,9 +8,11 @@
 #include "neutra/train/results.hpp"
 #include "neutra/train/summary.hpp"
 #include "neutra/train/svg.hpp"
+#include "neutra/train/table.hpp"
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <set>
 #include <string>
 #include <string_view>
@@ -71,7 +73,7 @@ inline std::string introduction(const Results& results, const std::vector<Line>&
   return out + "</tbody></table>\n";
 }
 
-inline std::string summary_table(const std::vector<Line>& lines) {
+inline std::string summary_table(const Results& results, const std::vector<Line>& lines) {
   std::string out =
       "<h2>Methods</h2>\n<div class=\"scroll\"><table><thead><tr><th class=\"name\">method</th><th>rate</th><th>seeds</th><th>original before</th>"
       "<th>original after</th><th>target before</th><th>target after</th><th>forgetting</th><th>learning</th><th>forgetting "
@@ -79,7 +81,10 @@ inline std::string summary_table(const std::vector<Line>& lines) {
   const auto style = styles(lines);
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const Line& l = lines[i];
-    out += concat("<tr><td class=\"name\">", key_mark(style[i]), ' ', escape(l.label), "</td>", cell(rate(l.lr) + (l.chosen_here ? "*" : "")),
+    out += concat("<tr><td class=\"name\">", key_mark(style[i]), ' ', escape(l.label), "</td>",
+                  cell(rate(l.lr) + (l.chosen_here ? "*"
+                                     : l.at_edge   ? "^"
+                                                   : "")),
                   cell(concat(l.runs.size())));
     for (const Mean* m : {&l.original_before, &l.original_after, &l.target_before, &l.target_after}) out += cell(fixed(m->value, 3));
     out +=
@@ -95,10 +100,21 @@ inline std::string summary_table(const std::vector<Line>& lines) {
       "its standard error. \u201cAt adapter\u2019s learning\u201d reads each method\u2019s curve over its learning rates where it learns as much as "
       "the vanilla adapter; a "
       "dash stands where the curve does not reach it. Gates open: the share of tokens with a gate that is not exactly zero.</p>\n";
-  if (std::any_of(lines.begin(), lines.end(), [](const Line& l) { return l.chosen_here; }))
-    out +=
-        "<p class=\"note\">* The best of several rates on the text reported here, because the results record no choice made on another text.</p>\n";
+  for (const std::string& note : notes(results, lines)) out += concat("<p class=\"note\">", escape(note), "</p>\n");
   return out;
+}
+
+/// A sentence for each method that can be held against a vanilla adapter; nothing where there is none.
+inline std::string comparison_list(const std::vector<Line>& lines) {
+  std::string items;
+  for (const Line& line : lines)
+    if (const std::string sentence = against_vanilla(line); !sentence.empty())
+      items += concat("<li><strong>", escape(line.label), "</strong> ", escape(sentence), "</li>\n");
+  if (items.empty()) return items;
+  return concat(
+      "<h2>Against the vanilla adapter</h2>\n<p class=\"note\">Differences of runs of one seed, which saw the same data in the same order; "
+      "means over seeds. No order is claimed where a difference is within twice its standard error.</p>\n<ul>\n",
+      items, "</ul>\n");
 }
 
 inline std::string legend(const std::vector<Line>& lines) {
@@ -192,12 +208,23 @@ inline std::string report(const Results& results) {
   if (lines.empty()) {
     out += "<p><strong>No runs yet:</strong> the results have no rows.</p>\n";
   } else {
-    out += detail::summary_table(lines) + detail::learning_figure(lines) + detail::layer_figures(lines) + detail::all_runs(lines);
+    out += detail::summary_table(results, lines) + detail::comparison_list(lines) + detail::learning_figure(lines) + detail::layer_figures(lines) +
+           detail::all_runs(lines);
   }
   return out + detail::origin(results) + "</body></html>\n";
 }
 
-/// Replaces report.html, whole or not at all. Error: see report and io::write_file.
-inline void write_report(const std::filesystem::path& path, const Results& results) { io::write_file(path, report(results)); }
+/// The learning/forgetting picture as a file of its own, for a paper or a page. Error: as report.
+inline std::string learning_svg(const Results& results) {
+  const std::string style = concat("<style>", detail::report_style, "svg { background: var(--page); }</style>");
+  std::string picture = learning_picture(summarise(results), 760, 440, "alone", std::numeric_limits<double>::infinity(), style);
+  return picture.insert(4, " xmlns=\"http://www.w3.org/2000/svg\"");
+}
+
+/// Replaces what shows the results in a folder: report.html and learning.svg, each whole or not at all. Error: see report and io::write_file.
+inline void write_report(const std::filesystem::path& folder, const Results& results) {
+  io::write_file(folder / "report.html", report(results));
+  io::write_file(folder / "learning.svg", learning_svg(results));
+}
 
 }  // namespace neutra::inline NEUTRA_ABI::train

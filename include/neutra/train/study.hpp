@@ -253,7 +253,7 @@ class Study {
   /// Results and report as they stand; not for a row that is only read again, lest a resumed run take rows away for a while.
   void write() const {
     write_results(output_.folder() / "results.json", results_);
-    write_report(output_.folder() / "report.html", results_);
+    write_report(output_.folder(), results_);
   }
 
   TrainingOptions training(double lr, Index steps, double alpha) const {

@@ -1,7 +1,7 @@
-/// Means over seeds, and forgetting read off each method's curve at the vanilla adapter's learning: what tables and reports print.
+/// Results to the lines that tables and reports print: runs grouped, rates chosen, means over seeds, and each against the vanilla adapter.
 #pragma once
 
-#include "neutra/train/results.hpp"
+#include "neutra/train/comparison.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,50 +15,6 @@
 #include <vector>
 
 namespace neutra::inline NEUTRA_ABI::train {
-
-/// Mean over seeds and its standard error, sample deviation / sqrt(count); a single seed has no error.
-struct Mean {
-  double value = 0;
-  std::optional<double> error;
-};
-
-/// Error: no values.
-inline Mean mean(const std::vector<double>& values) {
-  require(!values.empty(), "mean: there must be at least one value");
-  const auto n = static_cast<double>(values.size());
-  double sum = 0, square = 0;
-  for (const double v : values) sum += v;
-  for (const double v : values) square += (v - sum / n) * (v - sum / n);
-  return {sum / n, values.size() > 1 ? std::optional(std::sqrt(square / (n - 1) / n)) : std::nullopt};
-}
-
-/// One line of a table: the runs that differ in seed and learning rate alone.
-/// label: the method, followed by those settings in which it differs from other lines of the same method, as in "neutral, alpha 0.1".
-struct Line {
-  std::string label, method;
-  std::vector<Row> curve;    // all its runs, by rate, then seed
-  std::vector<Row> runs;     // those at the reported rate
-  double lr = 0;             // the reported rate
-  bool chosen_here = false;  // no choice was recorded: the best of several rates on the very text that is reported
-  Mean original_before, original_after, target_before, target_after, forgetting, learning, extra_weights, extra_share, tokens_per_second;
-  std::optional<Mean> forgetting_at_vanilla;  // see summarise
-  std::optional<PerDomain<Mean>> gate_open;
-  std::optional<PerDomain<std::vector<double>>> gate_open_by_layer, residue_ratio_by_layer;  // means over seeds
-};
-
-/// Forgetting where the curve reaches `learning`: linear between runs at neighbouring rates, the least where it passes more than once.
-/// rows: one seed's runs in the order of their rates. Empty where no two neighbours have `learning` between them.
-inline std::optional<double> forgetting_at(const std::vector<Row>& rows, double learning) {
-  std::optional<double> least;
-  for (std::size_t i = 1; i < rows.size(); ++i) {
-    const double from = rows[i - 1].learning(), to = rows[i].learning();
-    if (learning < std::min(from, to) || learning > std::max(from, to)) continue;
-    const double along = to == from ? 0 : (learning - from) / (to - from);
-    const double value = rows[i - 1].forgetting() + along * (rows[i].forgetting() - rows[i - 1].forgetting());
-    least = least ? std::min(*least, value) : value;
-  }
-  return least;
-}
 
 namespace detail {
 
@@ -97,11 +53,19 @@ template <class F> Mean mean_of(const std::vector<Row>& rows, F&& f) {
   return mean(values);
 }
 
-/// The recorded choice for the label or the method; else the only rate with the most seeds; else, marked, that of the lowest target loss.
+/// Says of the line at the chosen alpha that it is that.
+inline void mark_chosen_alpha(Line& line, const io::Json& config) {
+  const auto chosen = config.find("chosen_alpha");
+  const auto alpha = line.curve.front().alpha;
+  if (alpha && chosen != config.end() && chosen->is_number() && *alpha == chosen->get<double>()) line.label += " (chosen)";
+}
+
+/// The recorded choice, for this alpha if there is one; else the only rate with the most seeds; else, marked, that of the lowest target loss.
 inline void choose_rate(Line& line, const io::Json& config) {
   std::map<double, std::vector<Row>> by_rate;
   for (const Row& row : line.curve) by_rate[row.lr].push_back(row);
-  for (const std::string& key : {line.label, line.method}) {
+  const auto alpha = line.curve.front().alpha;
+  for (const std::string& key : {alpha ? concat(line.method, ", alpha ", *alpha) : line.method, line.method}) {
     const auto pointer = io::Json::json_pointer("/chosen_lr");
     if (!config.contains(pointer) || !config[pointer].is_object() || !config[pointer].contains(key)) continue;
     const auto& lr = config[pointer][key];
@@ -160,34 +124,10 @@ inline void average(Line& line) {
   line.residue_ratio_by_layer = mean_by_layer(runs, &Row::residue_ratio_by_layer);
 }
 
-/// The vanilla adapter a line is held against: of the same share, capacity and steps, else the only one there is.
-inline const Line* vanilla_for(const Line& line, const std::vector<Line>& lines) {
-  std::vector<const Line*> all;
-  for (const Line& other : lines)
-    if (other.method == "adapter") all.push_back(&other);
-  for (const Line* other : all) {
-    const Row &a = line.curve.front(), &b = other->curve.front();
-    if (a.share == b.share && a.capacity == b.capacity && a.steps == b.steps) return other;
-  }
-  return all.size() == 1 ? all.front() : nullptr;
-}
-
-/// Each seed's own curve is read at the same learning; a mean over fewer seeds than were run would be of the lucky ones.
-inline std::optional<Mean> read_curve(const Line& line, double learning) {
-  std::map<std::uint64_t, std::vector<Row>> by_seed;
-  for (const Row& row : line.curve) by_seed[row.seed].push_back(row);
-  std::vector<double> values;
-  for (const Row& run : line.runs)
-    if (const auto value = forgetting_at(by_seed[run.seed], learning)) values.push_back(*value);
-  return values.empty() || values.size() < line.runs.size() ? std::nullopt : std::optional(mean(values));
-}
-
 }  // namespace detail
 
 /// One line per method and choice of settings, in the order of the rows.
 /// The reported rate is config's chosen_lr; without one the rate with the most seeds, or the best of several, which chosen_here marks.
-/// forgetting_at_vanilla: the vanilla adapter's own forgetting for itself; for others each seed's curve over rates, read at the mean learning
-/// of the vanilla adapter (method "adapter") of the same share, capacity and steps; empty unless every seed's curve brackets it.
 /// Error: a number that is not finite.
 inline std::vector<Line> summarise(const Results& results) {
   to_json(results);  // for its checks
@@ -202,13 +142,11 @@ inline std::vector<Line> summarise(const Results& results) {
     std::stable_sort(line.curve.begin(), line.curve.end(),
                      [](const Row& a, const Row& b) { return std::pair(a.lr, a.seed) < std::pair(b.lr, b.seed); });
     detail::choose_rate(line, results.config);
+    line.at_edge = line.curve.front().lr < line.curve.back().lr && (line.lr == line.curve.front().lr || line.lr == line.curve.back().lr);
+    detail::mark_chosen_alpha(line, results.config);
     detail::average(line);
   }
-  for (Line& line : lines) {
-    const Line* vanilla = detail::vanilla_for(line, lines);
-    if (vanilla != nullptr)
-      line.forgetting_at_vanilla = vanilla == &line ? std::optional(line.forgetting) : detail::read_curve(line, vanilla->learning.value);
-  }
+  compare_with_vanilla(lines);
   return lines;
 }
 

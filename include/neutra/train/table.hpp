@@ -33,7 +33,9 @@ using Cells = std::array<std::string, 10>;  // rate, seeds, original, target, fo
 
 inline Cells cells(const Line& line) {
   const auto pair = [](const Mean& before, const Mean& after) { return fixed(before.value, 3) + " " + fixed(after.value, 3); };
-  return {rate(line.lr) + (line.chosen_here ? "*" : " "),
+  return {rate(line.lr) + (line.chosen_here ? "*"
+                           : line.at_edge   ? "^"
+                                            : " "),
           concat(line.runs.size()),
           pair(line.original_before, line.original_after),
           pair(line.target_before, line.target_after),
@@ -45,7 +47,31 @@ inline Cells cells(const Line& line) {
           short_count(line.tokens_per_second.value)};
 }
 
+/// A sentence for each method that can be held against a vanilla adapter, broken where it would leave 120 columns.
+inline std::string comparisons(const std::vector<Line>& lines) {
+  std::string text;
+  for (const Line& line : lines) {
+    std::string sentence = against_vanilla(line);
+    if (sentence.empty()) continue;
+    if (const auto middle = sentence.find("; "); middle != sentence.npos) sentence.replace(middle, 2, ";\n    ");
+    text += concat("  ", line.label, text_width(line.label) > 50 ? "\n    " : " ", sentence, "\n");
+  }
+  return text.empty() ? text : "\nAgainst the vanilla adapter, seed by seed:\n" + text;
+}
+
 }  // namespace detail
+
+/// What a reader must know of the marks and choices, a sentence each.
+inline std::vector<std::string> notes(const Results& results, const std::vector<Line>& lines) {
+  std::vector<std::string> all;
+  const auto any = [&](bool Line::*mark) { return std::any_of(lines.begin(), lines.end(), [&](const Line& line) { return line.*mark; }); };
+  if (any(&Line::chosen_here))
+    all.push_back("* the best of several rates on the text reported here, because the results record no choice made on another text.");
+  if (any(&Line::at_edge)) all.push_back("^ the least or largest of the rates tried: a better one may lie beyond.");
+  if (results.config.value("chosen_alpha_learns_as_vanilla", io::Json(true)) == false)
+    all.push_back("No alpha learned within 1 % of the vanilla adapter on the choosing text; the one that learned most was chosen.");
+  return all;
+}
 
 /// One line per method (see summarise), a heading of two lines and notes. All but a label that is longer than its column fits 120 columns;
 /// such a label stands on a line of its own. Without rows: a sentence that says so.
@@ -79,9 +105,8 @@ inline std::string table(const Results& results) {
   text +=
       "Bits per byte; means over n seeds, s.e. the standard error. \"At adapter's\": forgetting where a method's curve over rates\n"
       "reaches the vanilla adapter's learning. An order is claimed only where a difference exceeds twice its standard error.\n";
-  if (std::any_of(lines.begin(), lines.end(), [](const Line& line) { return line.chosen_here; }))
-    text += "* the best of several rates on the text reported here, because the results record no choice made on another text.\n";
-  return text;
+  for (const std::string& note : notes(results, lines)) text += note + "\n";
+  return text + detail::comparisons(lines);
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::train
