@@ -1,9 +1,13 @@
 // How much of the machine's multiply-add peak do products reach?      ./product [--threads N] [--quick] [--double]
+// Two tables: the products of the model that extend pretrains by default, its residues and its LoRA; and those of larger models.
 //
 // The peak is a burst of fused multiply-adds in registers, timed in alternation with the product itself, because clocks drift and machines are
 // shared. nt: y = x W^T      nn: dx = dy W      tn: dW = dy^T x      "packed": b in panels beforehand; otherwise making them is part of the time.
 #include "neutra/backend/cpu/product.hpp"
+#include "neutra/adapter/lora.hpp"
+#include "neutra/adapter/residue.hpp"
 #include "neutra/core/random.hpp"
+#include "neutra/train/options.hpp"
 
 #include <omp.h>
 
@@ -88,23 +92,30 @@ template <class S, class F> double share_of_peak(const Options& options, double 
   return 100 * quantile(rates, 0.5) / quantile(peaks, 0.75);
 }
 
-template <class S> void run(const Options& options) {
+using Widths = std::vector<std::pair<Index, Index>>;  // outputs, inputs
+
+/// What extend's default model multiplies, its residue and its LoRA included. The gate's logit is left out: with one output it is no product but a
+/// pass over memory.
+Widths of_default_model() {
+  const train::Options o;
+  const adapter::Sizes model{.dim = o.dim, .layers = o.layers, .query_width = o.dim, .kv_width = o.dim, .ffn = o.ffn_width()};
+  const Index d = o.dim, f = o.ffn_width(), r = adapter::Residue<>{}.width_for(model), rank = adapter::Lora{}.rank_for(model);
+  return {{d, d}, {f, d}, {d, f}, {o.vocabulary, d}, {r, d}, {d, r}, {rank, d}, {d, rank}, {rank, f}, {f, rank}};
+}
+
+const Widths of_larger_models = {{256, 256},  {768, 256},   {256, 768},   {512, 512},  {1536, 512},
+                                 {512, 1536}, {1024, 1024}, {2816, 1024}, {8192, 512}, {32000, 288}};
+
+std::vector<Sizes> with_rows(std::initializer_list<Index> rows, const Widths& widths, bool quick) {
   std::vector<Sizes> sizes;
-  for (const Index m : {256, 1024, 4096}) {
-    for (const auto& [n, k] : {std::pair<Index, Index>{256, 256},
-                               {768, 256},
-                               {256, 768},
-                               {512, 512},
-                               {1536, 512},
-                               {512, 1536},
-                               {1024, 1024},
-                               {2816, 1024},
-                               {8192, 512},
-                               {32000, 288}}) {
-      if (!options.quick || m * n * k < Index{1} << 31) sizes.push_back({m, n, k});
-    }
-  }
-  std::printf("%s, %d thread(s), peak %.0f GFLOP/s; %% of peak\n%6s %6s %6s %8s %8s %8s %8s %8s\n", sizeof(S) == 4 ? "float" : "double",
+  for (const Index m : rows)
+    for (const auto& [n, k] : widths)
+      if (!quick || m * n * k < Index{1} << 31) sizes.push_back({m, n, k});
+  return sizes;
+}
+
+template <class S> void run(const Options& options, const char* title, const std::vector<Sizes>& sizes) {
+  std::printf("%s: %s, %d thread(s), peak %.0f GFLOP/s; %% of peak\n%6s %6s %6s %8s %8s %8s %8s %8s\n", title, sizeof(S) == 4 ? "float" : "double",
               options.threads, 2e-9 * peak_rate<S>(options.threads), "M", "N", "K", "nt", "nt pack", "nn", "nn pack", "tn pack");
   std::vector<double> columns[5];
   for (const auto [m, n, k] : sizes) {
@@ -140,6 +151,12 @@ template <class S> void run(const Options& options) {
   std::printf("\n");
 }
 
+template <class S> void run_all(const Options& options) {
+  run<S>(options, "the default model", with_rows({1024, 2048}, of_default_model(), options.quick));
+  std::printf("\n");
+  run<S>(options, "larger models", with_rows({256, 1024, 4096}, of_larger_models, options.quick));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -156,5 +173,5 @@ int main(int argc, char** argv) {
       return std::fprintf(stderr, "usage: %s [--threads N] [--quick] [--double]\n", argv[0]), 2;
   }
   omp_set_num_threads(options.threads);
-  options.twice ? run<double>(options) : run<float>(options);
+  options.twice ? run_all<double>(options) : run_all<float>(options);
 }
