@@ -148,9 +148,38 @@ TEST_CASE("options: p and original text must go together") {
   o.model = "m";
   CHECK(says([&] { o.check(); }, "--original is missing", "--share 0"));
   o.share = 0;
+  CHECK(says([&] { o.check(); }, "--eval-original is missing", "forgetting is measured"));
+  o.eval_original = {"e"};
   CHECK_NOTHROW(o.check());
+  o.alphas = {0.1, 1};
+  CHECK(says([&] { o.check(); }, "--alpha with several values needs --original"));
+  o.alphas = {0.1};
   o.share = std::numeric_limits<double>::quiet_NaN();
   CHECK(says([&] { o.check(); }, "--"));
+}
+
+TEST_CASE("options: rates given in several words are all tried") {
+  using Rates = std::vector<double>;
+  CHECK(parse({"--lr", "1e-3", "3e-3"}).rates_of("neutral") == Rates{1e-3, 3e-3});
+  CHECK(parse({"--lr", "1e-3", "--lr", "3e-3,1e-2"}).rates_of("neutral") == Rates{1e-3, 3e-3, 1e-2});
+  CHECK(parse({"--lr", "lora=1e-3", "--lr", "lora=3e-3"}).rates_of("lora") == Rates{1e-3, 3e-3});
+  CHECK(says([] { parse({"--lr", "1e-3", "--lr", "1e-3"}); }, "--lr must not name anything twice"));
+}
+
+TEST_CASE("options: one that has no effect beside the others is refused") {
+  for (const char* option : {"--alpha", "--gate", "--penalty", "--init"})
+    CHECK(says([&] { parse({"--methods", "adapter,lora", option, "0.1"}); }, option, "no effect without neutral among --methods"));
+  CHECK(says([] { parse({"--methods", "lora", "--placement", "after"}); }, "--placement", "neutral or adapter"));
+  CHECK(says([] { parse({"--methods", "neutral", "--lora-targets", "q"}); }, "--lora-targets", "lora among --methods"));
+  CHECK(says([] { parse({"--tokenizer", "byte", "--vocab", "512"}); }, "--vocab", "--tokenizer sentencepiece"));
+  CHECK(says([] { parse({"--penalty", "none", "--alpha", "0.1"}); }, "--alpha", "a --penalty other than none"));
+  CHECK_NOTHROW(parse({"--methods", "neutral", "--alpha", "0.1", "--gate", "tanh"}));
+}
+
+TEST_CASE("options: the paper's alpha is tried first wherever one is chosen") {
+  CHECK(parse({"--alpha", "0.5"}).tried_alphas() == std::vector<double>{0.5});
+  CHECK(parse({"--alpha", "1,0.1"}).tried_alphas() == std::vector<double>{0.01, 1, 0.1});
+  CHECK(parse({"--alpha", "1,0.01"}).tried_alphas() == std::vector<double>{0.01, 1});
 }
 
 TEST_CASE("options: whether anything is chosen") {

@@ -124,6 +124,32 @@ TEST_CASE("study: what was chosen is what scored best on the choosing text", "[t
   CHECK(results.rows.back().lr == best("neutral"));
 }
 
+TEST_CASE("study: the paper's alpha stands beside the chosen one, with every seed, named or not", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"neutral", "adapter"}, o.alphas = {10, 1}, o.seeds = 2;
+  const auto results = texts.run(o);
+  std::map<double, int> rows;
+  for (const auto& row : results.rows)
+    if (row.alpha) ++rows[*row.alpha];
+  CHECK(rows.size() == 3);
+  CHECK(rows[0.01] == 2);
+  CHECK(rows[results.config.at("chosen_alpha").get<double>()] == 2);
+}
+
+TEST_CASE("study: a folder is continued by the program that began it alone", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"lora"};
+  texts.run(o);
+  auto asked = io::read_json(o.out / "options.json");
+  CHECK(asked.at("program commit") == train::commit());
+  asked["program commit"] = "0123abc";
+  io::write_json(o.out / "options.json", asked);
+  o.resume = true;
+  CHECK(scratch::says([&] { texts.run(o); }, "program commit = \"0123abc\"", train::commit()));
+}
+
 TEST_CASE("study: stopped before its first step it has saved a place to go on from", "[train]") {
   const Texts texts;
   auto o = texts.options("stopped");

@@ -26,9 +26,6 @@ inline std::size_t choose_rate(const std::vector<Scores>& tried) {
   return static_cast<std::size_t>(best - tried.begin());
 }
 
-/// The weight of the local loss in the paper's runs.
-inline constexpr double paper_alpha = 0.01;
-
 /// Within 1 % of what the vanilla adapter learns, or more.
 inline bool learns_enough(const Scores& scores, double vanilla_learning) {
   return scores.learning() >= vanilla_learning - 0.01 * std::abs(vanilla_learning);

@@ -36,15 +36,16 @@ inline std::vector<double> numbers_of(std::string_view list, std::string_view op
 
 namespace detail {
 
-/// "1e-3,2e-3" for all methods, "finetune=5e-4,1e-3" for one.
+/// "1e-3,2e-3" for all methods, "finetune=5e-4,1e-3" for one; further words add to what was given. Defaults go where all methods are spoken of.
 inline void add_rates(const std::vector<std::string>& given, std::map<std::string, std::vector<double>>& rates) {
-  bool general = false;
-  for (const std::string& text : given) general = general || text.find('=') == text.npos;
-  if (general) rates.clear();
+  std::map<std::string, std::vector<double>> own;
   for (const std::string& text : given) {
     const auto equals = text.find('=');
-    rates[equals == text.npos ? "" : text.substr(0, equals)] = numbers_of(equals == text.npos ? text : text.substr(equals + 1), "lr");
+    auto& values = own[equals == text.npos ? "" : text.substr(0, equals)];
+    for (const double value : numbers_of(equals == text.npos ? text : text.substr(equals + 1), "lr")) values.push_back(value);
   }
+  if (own.contains("")) rates.clear();
+  for (auto& [method, values] : own) rates[method] = std::move(values);
 }
 
 inline std::vector<std::string> words_of(const std::string& list) {
@@ -137,6 +138,16 @@ inline Options parse_options(int argc, const char* const* argv) {
     for (const char* option :
          {"--pretrain-steps", "--dim", "--layers", "--heads", "--kv-heads", "--ffn", "--vocab", "--pretrain-lr", "--tokenizer", "--tied"})
       require(app.get_option(option)->count() == 0, option, " is for a model that is pretrained here and contradicts --model; leave one of them out");
+  const auto compared = [&](const char* method) { return std::find(o.methods.begin(), o.methods.end(), method) != o.methods.end(); };
+  const auto needs = [&](bool met, std::string_view condition, std::initializer_list<const char*> options) {
+    for (const char* option : options)
+      require(met || app.get_option(option)->count() == 0, option, " has no effect without ", condition, "; add that, or leave it out");
+  };
+  needs(compared("neutral"), "neutral among --methods", {"--alpha", "--gate", "--penalty", "--init"});
+  needs(compared("neutral") || compared("adapter"), "neutral or adapter among --methods", {"--body", "--placement"});
+  needs(compared("lora"), "lora among --methods", {"--lora-targets"});
+  needs(o.tokenizer == "sentencepiece", "--tokenizer sentencepiece", {"--vocab"});
+  needs(o.penalty != "none", "a --penalty other than none", {"--alpha"});
   if (o.quick && rates.empty()) o.rates = {{"", {2e-3}}, {"finetune", {5e-4}}};  // one each: nothing to choose
   if (o.quick)
     for (const auto& [option, value, quick] : {std::tuple{pretrain_steps, &o.pretrain_steps, Index{60}},

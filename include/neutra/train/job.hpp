@@ -109,10 +109,10 @@ inline void add_gates(Row& row, const adapter::Probe<float, Cpu>& probe) {
       gates[domain] += layer.gates;
       opened[domain] += layer.open;
     }
-  if (probe.counts(1).front().tokens > 0) row.residue_ratio_by_layer = ratio;
-  if (gates[1] == 0) return;
+  if (probe.counts(0).front().tokens > 0 && probe.counts(1).front().tokens > 0) row.residue_ratio_by_layer = ratio;
+  if (gates[0] == 0 || gates[1] == 0) return;
   row.gate_open_by_layer = open;
-  row.gate_open = PerDomain<double>{gates[0] > 0 ? opened[0] / gates[0] : 0, opened[1] / gates[1]};
+  row.gate_open = PerDomain<double>{opened[0] / gates[0], opened[1] / gates[1]};
 }
 
 /// Layers whose gates are closed for every token of the new domain, or open for every one of the old: a sentence each.

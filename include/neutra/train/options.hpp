@@ -17,6 +17,9 @@ namespace neutra::inline NEUTRA_ABI::train {
 
 using Path = std::filesystem::path;
 
+/// The weight of the local loss in the paper's runs.
+inline constexpr double paper_alpha = 0.01;
+
 /// What `extend` is told. check() throws for everything that means nothing, before any work is done.
 struct Options {
   // Texts. Without evaluation files the last tenth of each domain is held out.
@@ -35,9 +38,9 @@ struct Options {
   std::vector<std::string> methods = {"neutral", "adapter", "lora", "finetune"};
   Index steps = 1000;
   Index seeds = 1;
-  double share = 0.1;                   // p of the paper
-  std::vector<double> alphas = {0.01};  // the paper's; several: the one that forgets least among those that learn as the vanilla adapter does
-  double capacity = 0.2;                // of the block weights, as in the paper
+  double share = 0.1;                          // p of the paper
+  std::vector<double> alphas = {paper_alpha};  // several: the one that forgets least among those that learn as the vanilla adapter does
+  double capacity = 0.2;                       // of the block weights, as in the paper
   /// Rates to try by method; "" is for methods that are not named. Frozen backbones take rates of 1e-3 and more, finetuning moves all weights and
   /// forgets with less.
   std::map<std::string, std::vector<double>> rates = {{"", {1e-3, 3e-3, 1e-2}}, {"finetune", {3e-4, 1e-3, 3e-3}}};
@@ -65,6 +68,15 @@ struct Options {
   const std::vector<double>& rates_of(const std::string& method) const {
     const auto own = rates.find(method);
     return own != rates.end() ? own->second : rates.at("");
+  }
+  /// The alphas that are tried: where one is chosen among several, the paper's first, which is shown beside it whatever is chosen.
+  std::vector<double> tried_alphas() const {
+    std::vector<double> all = alphas;
+    if (all.size() > 1) {
+      std::erase(all, paper_alpha);
+      all.insert(all.begin(), paper_alpha);
+    }
+    return all;
   }
   /// Whether anything is chosen on the choosing text: a rate among several, or alpha.
   bool chooses() const {
@@ -114,6 +126,8 @@ inline void Options::check() const {
   require(!target.empty(), "--target is missing: name at least one text file of the domain to extend to");
   require(!original.empty() || (!model.empty() && share == 0), "--original is missing: name at least one text file of the domain the model ",
           model.empty() ? "is pretrained on" : "was trained on, or give --share 0");
+  require(!original.empty() || !eval_original.empty(), "--eval-original is missing: without --original it is what forgetting is measured on");
+  require(!original.empty() || alphas.size() < 2, "--alpha with several values needs --original: the choice looks at what is forgotten of it");
   for (const auto& [value, name] :
        {std::pair{steps, "steps"}, {seeds, "seeds"}, {batch, "batch"}, {sequence, "sequence"}, {accumulate, "accumulate"}})
     check_count(value, name);

@@ -34,7 +34,7 @@ class Output {
       for (const auto& [key, value] : asked.items())
         require(before.contains(key) && before[key] == value, "--resume: the run in ", folder_.string(), " was started with ", key, " = ",
                 before.contains(key) ? before[key].dump() : "(nothing)", ", now it is ", value.dump(),
-                "; use the same options and texts, or another --out");
+                "; use the same options, texts and program, or another --out");
       return;
     }
     std::error_code problem;

@@ -81,11 +81,16 @@ class Study {
     if (options_.model.empty()) data::Mix(corpus_.train_original, {}, 1.0, 1);
   }
 
-  /// What the folder is claimed for: the options, the texts and, where it is given, the model.
+  /// What the folder is claimed for: the options, the texts, the program (results of two would stand under one commit), and the model where it is
+  /// given.
   io::Json asked() const {
     io::Json json = results_.config.at("options");
     for (const auto& [role, digits] : results_.text_sha256) json["text " + role] = digits;
     if (!options_.model.empty()) json["base"] = fingerprint_;
+    const Machine& machine = results_.machine;
+    for (const auto& [key, value] : {std::pair{"commit", &results_.commit}, {"compiler", &machine.compiler}, {"flags", &machine.flags}})
+      json[concat("program ", key)] = *value;
+    json["program instruction_set"] = machine.instruction_set;
     return json;
   }
 
@@ -129,10 +134,10 @@ class Study {
 
   // ---- extension
 
-  /// Every rate with the first seed, the best on the choosing text; for neutral then alpha at that rate and every rate at that alpha; then the other
-  /// seeds at what was chosen. The paper's alpha, where it is among several, is always run beside the chosen one. The chosen alpha.
+  /// Every rate with the first seed, the best on the choosing text; for neutral, where alpha is chosen too, that at the paper's alpha, then every
+  /// alpha at that rate and every rate at that alpha; then the other seeds at what was chosen, and at the paper's alpha beside it. The chosen alpha.
   double extend_with(const std::string& method) {
-    const double first_alpha = method == "neutral" ? options_.alphas.front() : 0;
+    const double first_alpha = method == "neutral" ? options_.tried_alphas().front() : 0;
     const auto [first_lr, scores] = tune(method, first_alpha);
     results_.config["chosen_lr"][method] = first_lr;
     if (method == "adapter") vanilla_learning_ = scores.learning();
@@ -141,8 +146,7 @@ class Study {
       alpha = tune_alpha(scores, first_lr);
       lr = tune(method, alpha).first;
       results_.config["chosen_lr"][concat("neutral, alpha ", alpha)] = lr;
-      if (alpha != paper_alpha && std::count(options_.alphas.begin(), options_.alphas.end(), paper_alpha))
-        extend_seeds(method, {first_lr}, paper_alpha);
+      if (alpha != paper_alpha) extend_seeds(method, {first_lr}, paper_alpha);
     }
     extend_seeds(method, {lr}, alpha);
     return alpha;
@@ -159,13 +163,14 @@ class Study {
   /// Tries every alpha at one rate with the first seed; `first` are the scores of the first alpha.
   double tune_alpha(const Scores& first, double lr) {
     std::vector<Scores> tried = {first};
-    for (std::size_t i = 1; i < options_.alphas.size(); ++i) tried.push_back(scores_of({"neutral", lr, options_.alphas[i], 1}));
+    const auto alphas = options_.tried_alphas();
+    for (std::size_t i = 1; i < alphas.size(); ++i) tried.push_back(scores_of({"neutral", lr, alphas[i], 1}));
     const std::size_t chosen = choose_alpha(tried, vanilla_learning_.value());
     const bool met = learns_enough(tried[chosen], vanilla_learning_.value());
     if (!met) progress_.message("note: no alpha learned within 1 % of the vanilla adapter; the one that learns most was taken");
-    results_.config["chosen_alpha"] = options_.alphas[chosen];
+    results_.config["chosen_alpha"] = alphas[chosen];
     results_.config["chosen_alpha_learns_as_vanilla"] = met;
-    return options_.alphas[chosen];
+    return alphas[chosen];
   }
 
   void extend_seeds(const std::string& method, const std::vector<double>& rates, double alpha) {
