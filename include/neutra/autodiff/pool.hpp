@@ -3,49 +3,77 @@
 
 #include "neutra/core/tensor.hpp"
 
+#include <bit>
+#include <cstdint>
+#include <unordered_set>
 #include <vector>
 
 namespace neutra::inline NEUTRA_ABI {
 
-/// Free lists by exact size. A training step asks for the same sizes each time, so after the first nothing is allocated.
+/// Free lists by size class. A training step asks for the same sizes each time, so after the first nothing is allocated.
+/// Blocks that several steps did not use are given back when another size is wanted: a text that grows by a token a step leaves its smaller blocks
+/// behind, of every size it had.
 template <class D> class Pool {
  public:
   Pool() = default;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
   ~Pool() {
-    for (const Block& block : owned_) D::release(block.memory);
+    for (void* memory : owned_) D::release(memory);
   }
 
+  /// Eight classes to a power of two, at least 64 bytes apart: at most an eighth is wasted, and sizes that differ by little share blocks.
+  static std::size_t size_class(std::size_t bytes) {
+    const std::size_t step = std::max<std::size_t>(std::bit_floor(bytes) / 8, 64);
+    return std::max((bytes + step - 1) / step * step, step);
+  }
+
+  /// A step of training or inference begins.
+  void next_step() { ++step_; }
+
   void* acquire(std::size_t bytes) {
-    bytes = std::max<std::size_t>((bytes + 63) / 64 * 64, 64);
-    Bucket& bucket = find(bytes);
-    if (bucket.free.empty()) {
-      owned_.push_back({D::allocate(bytes), bytes});
-      bucket.free.reserve(++bucket.blocks);
-      total_ += bytes;
-      return owned_.back().memory;
-    }
-    void* memory = bucket.free.back();
+    Bucket& bucket = find(size_class(bytes));
+    if (bucket.free.empty()) return add_to(bucket);
+    void* memory = bucket.free.back().memory;
     bucket.free.pop_back();
     return memory;
   }
 
-  void release(void* memory, std::size_t bytes) { find(std::max<std::size_t>((bytes + 63) / 64 * 64, 64)).free.push_back(memory); }
+  void release(void* memory, std::size_t bytes) { find(size_class(bytes)).free.push_back({memory, step_}); }
 
   /// Bytes held, in use or free.
   std::size_t total() const { return total_; }
 
  private:
-  struct Block {
+  static constexpr std::uint64_t kept_steps = 8;  // batches of a few shapes that take turns, and evaluations between them, find their blocks again
+  struct Free {
     void* memory;
-    std::size_t bytes;
+    std::uint64_t step;  // when it was released
   };
   struct Bucket {
     std::size_t bytes;
     std::size_t blocks = 0;
-    std::vector<void*> free;
+    std::vector<Free> free;  // the latest at the end
   };
+
+  void* add_to(Bucket& bucket) {
+    for (Bucket& other : buckets_) give_back_unused(other);
+    void* memory = D::allocate(bucket.bytes);
+    owned_.insert(memory);
+    bucket.free.reserve(++bucket.blocks);
+    total_ += bucket.bytes;
+    return memory;
+  }
+  void give_back_unused(Bucket& bucket) {
+    auto used = bucket.free.begin();
+    for (; used != bucket.free.end() && used->step + kept_steps < step_; ++used) {
+      owned_.erase(used->memory);
+      D::release(used->memory);
+      --bucket.blocks;
+      total_ -= bucket.bytes;
+    }
+    bucket.free.erase(bucket.free.begin(), used);
+  }
   Bucket& find(std::size_t bytes) {
     for (Bucket& bucket : buckets_)
       if (bucket.bytes == bytes) return bucket;
@@ -53,7 +81,8 @@ template <class D> class Pool {
     return buckets_.back();
   }
   std::vector<Bucket> buckets_;  // a model has some tens of sizes: a search from the front is as quick as a map
-  std::vector<Block> owned_;
+  std::unordered_set<void*> owned_;
+  std::uint64_t step_ = 0;
   std::size_t total_ = 0;
 };
 

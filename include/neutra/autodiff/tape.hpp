@@ -67,6 +67,7 @@ template <Scalar S, Backend D> class Tape {
     scratch_.clear();
     records_.clear();
     closures_.clear();
+    pool_.next_step();
     recording_ = recording;
     walked_ = false;
     ++step_;

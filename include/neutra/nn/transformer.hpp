@@ -114,7 +114,8 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
 
   /// A table of at least `length` positions: models may allow far more than are ever used.
   const RopeTable<S, D>& rope_for(Index length) {
-    if (ropes_.empty() || ropes_.back().cosine.shape().rows() < length) ropes_.emplace_back(length, config().head_width, config().rope_theta);
+    const Index held = ropes_.empty() ? 0 : ropes_.back().cosine.shape().rows();
+    if (held < length) ropes_.emplace_back(std::min(config().context, std::max(length, 2 * held)), config().head_width, config().rope_theta);
     return ropes_.back();
   }
 
