@@ -1,40 +1,27 @@
 // The same bits for any number of threads, over twenty training steps of a model large enough that every kind of loop is shared out.
-#include "neutra/adapter/any.hpp"
-#include "neutra/adapter/lora.hpp"
-#include "neutra/adapter/none.hpp"
-#include "neutra/adapter/residue.hpp"
-#include "neutra/nn/transformer.hpp"
-#include "neutra/optim/adamw.hpp"
-
 #include "tests/catch.hpp"
+#include "tests/nn/forking.hpp"
+
+#include <cstring>
 
 using namespace neutra;
+using forking::Chosen;
 
 namespace {
-
-using Chosen = adapter::Any<float, Cpu>;
 
 /// Twenty steps; every number of the run in one list: losses, norms, and all parameters and moments at the end.
 std::vector<float> run(const Chosen& adapter, bool thaw, int threads) {
   const int before = omp_get_max_threads();
   omp_set_num_threads(threads);
-  const nn::Config config{.vocabulary = 300, .dim = 64, .ffn = 160, .layers = 2, .heads = 4, .kv_heads = 2, .head_width = 16, .context = 96};
-  nn::Transformer<Chosen, float, Cpu> model(nn::Backbone<float, Cpu>::random(config, 1), adapter, 2);
-  if (thaw) model.thaw();
+  auto model = forking::model(adapter, thaw);
   optim::AdamW<float, Cpu> adamw(model.parameters(), {});
-  const Philox random(3, "tokens");
-  constexpr Index sequences = 5, length = 70;
-  std::vector<std::int32_t> inputs(sequences * length), targets(inputs.size());
-  const std::vector<std::uint8_t> domains{0, 1, 1, 0, 1};
+  forking::Batch batch;
   Tape<float, Cpu> tape;
   std::vector<float> numbers;
   for (std::uint64_t step = 0; step < 20; ++step) {
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      inputs[i] = static_cast<std::int32_t>(random.uniform(step, 2 * i) * 300);
-      targets[i] = static_cast<std::int32_t>(random.uniform(step, 2 * i + 1) * 30);
-    }
+    batch.draw(step);
     tape.start();
-    const auto losses = model.loss(tape, {sequences, length, inputs, targets, domains}, {sequences * length, 2 * length});
+    const auto losses = model.loss(tape, batch.tokens(), batch.counts());
     const auto loss = losses.total(0.1f);
     numbers.push_back(losses.lm.item());
     if (losses.local) numbers.push_back(losses.local->item());
