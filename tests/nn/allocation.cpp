@@ -79,3 +79,13 @@ TEST_CASE("allocation: none when text changes, and with it how many tokens are o
     }
   }
 }
+
+TEST_CASE("allocation: none when the first step had no original-domain sequence, which alone the penalty counts") {
+  if (!allocations_counted()) return;
+  const TinyBatch target({1, 1, 1, 1, 1, 1}, 0, 8), mixed = batch_of(1);
+  Training training(residue_of<float>(gate::Relu{}, penalty::L1{}));
+  balance_gates(training.model, mixed);
+  training.step(target);
+  CHECK(training.asked(mixed) == 0);
+  CHECK(training.asked(target) == 0);
+}

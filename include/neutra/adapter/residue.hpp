@@ -184,7 +184,8 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
     using penalty::apply;
     require(penalty_.none || !pass.tape.recording() || pass.label, "residue: the penalty ", penalty_.name,
             " needs the domain of every sequence in training; give Tokens::domains, or use penalty::None");
-    if (!penalty_.none && pass.tape.recording() && evidence.scale != S(0)) pass.add_local(apply(residue_.penalty, evidence));
+    // also where no token is counted: a step that kept less would leave the next one to ask for memory
+    if (!penalty_.none && pass.tape.recording()) pass.add_local(apply(residue_.penalty, evidence));
   }
   Counted<S> counted(const Pass<S, D>& pass, const RowSet& open) const {
     return {penalty_.counts == penalty::Counts::original ? pass.original : nullptr, pass.label, open.index};
