@@ -8,14 +8,36 @@
 
 #define NEUTRA_VERSION "0.1.0"
 
-#if defined(NEUTRA_CUDA)
-#define NEUTRA_ABI cuda
-#elif defined(__AVX512F__)
-#define NEUTRA_ABI cpu_avx512
+/// The vector instructions the compiler may use, from its own macros: they decide the sizes of tiles and what inline functions are made of.
+#if defined(__AVX512F__)
+#define NEUTRA_INSTRUCTION_SET avx512
+#elif defined(__AVX2__) && defined(__FMA__)
+#define NEUTRA_INSTRUCTION_SET avx2_fma
 #elif defined(__AVX2__)
-#define NEUTRA_ABI cpu_avx2
+#define NEUTRA_INSTRUCTION_SET avx2
+#elif defined(__AVX__) && defined(__FMA__)
+#define NEUTRA_INSTRUCTION_SET avx_fma
+#elif defined(__AVX__)
+#define NEUTRA_INSTRUCTION_SET avx
+#elif defined(__SSE4_1__)
+#define NEUTRA_INSTRUCTION_SET sse4
+#elif defined(__SSE2__)
+#define NEUTRA_INSTRUCTION_SET sse2
+#elif defined(__ARM_FEATURE_SVE)
+#define NEUTRA_INSTRUCTION_SET sve
+#elif defined(__ARM_NEON)
+#define NEUTRA_INSTRUCTION_SET neon
 #else
-#define NEUTRA_ABI cpu_base
+#define NEUTRA_INSTRUCTION_SET scalar
+#endif
+
+// In two steps, so that the name of the set is put in before it is joined.
+#define NEUTRA_JOIN_EXPANDED(first, second) first##second
+#define NEUTRA_JOIN(first, second) NEUTRA_JOIN_EXPANDED(first, second)
+#if defined(NEUTRA_CUDA)
+#define NEUTRA_ABI NEUTRA_JOIN(cuda_, NEUTRA_INSTRUCTION_SET)
+#else
+#define NEUTRA_ABI NEUTRA_JOIN(cpu_, NEUTRA_INSTRUCTION_SET)
 #endif
 
 /// Marks a function that also runs on the device, so that one text serves scalar, SIMD batch and CUDA thread.

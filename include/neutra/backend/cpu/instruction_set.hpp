@@ -11,26 +11,12 @@
 
 namespace neutra::inline NEUTRA_ABI::cpu {
 
-/// The widest vector instructions the compiler was allowed to use, from its own macros.
-inline std::string_view instruction_set() {
-#if defined(__AVX512F__)
-  return "avx512";
-#elif defined(__AVX2__) && defined(__FMA__)
-  return "avx2+fma";
-#elif defined(__AVX2__)
-  return "avx2";
-#elif defined(__AVX__)
-  return "avx";
-#elif defined(__SSE2__)
-  return "sse2";
-#elif defined(__ARM_FEATURE_SVE)
-  return "sve";
-#elif defined(__ARM_NEON)
-  return "neon";
-#else
-  return "scalar";
-#endif
-}
+#define NEUTRA_TEXT_OF_EXPANDED(name) #name
+#define NEUTRA_TEXT_OF(name) NEUTRA_TEXT_OF_EXPANDED(name)
+/// "avx512", "avx2_fma", ...: the name that core/config.hpp gives it.
+inline std::string_view instruction_set() { return NEUTRA_TEXT_OF(NEUTRA_INSTRUCTION_SET); }
+#undef NEUTRA_TEXT_OF
+#undef NEUTRA_TEXT_OF_EXPANDED
 
 /// "8.1.0"
 inline std::string xsimd_version() { return concat(XSIMD_VERSION_MAJOR, '.', XSIMD_VERSION_MINOR, '.', XSIMD_VERSION_PATCH); }
