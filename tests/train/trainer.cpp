@@ -5,6 +5,7 @@
 #include "tests/train/small.hpp"
 
 #include <limits>
+#include <utility>
 
 using namespace neutra;
 using small::Trained;
@@ -110,6 +111,20 @@ TEST_CASE("trainer: a loss that is not finite stops with the step and the larges
                       "lower the learning rate"));
   CHECK(trained.bits() == before);
   CHECK(trainer.steps_done() == 2);
+}
+
+TEST_CASE("trainer: once the cause of an Error is gone, training goes on as if it had never been", "[train]") {
+  const auto mix = small::mix();
+  Trained stumbling("finetune"), straight("finetune");
+  run(straight, mix, small::training(5, 8, 2));
+  train::Trainer trainer(stumbling.model, mix, small::training(5, 8, 2));
+  trainer.advance();
+  float& weight = stumbling.model.parameters()[2]->value.data()[0];
+  const float held = std::exchange(weight, std::numeric_limits<float>::infinity());
+  CHECK_THROWS_AS(trainer.advance(), Error);
+  weight = held;
+  while (!trainer.done()) trainer.advance();
+  CHECK(stumbling.bits() == straight.bits());
 }
 
 TEST_CASE("trainer: what means nothing is refused", "[train]") {

@@ -51,6 +51,7 @@ class Trainer {
   /// Forward, loss, backward and update. Error: a loss or gradient that is not finite, with the step and the largest gradient; nothing has been
   /// changed then.
   StepReport advance() {
+    for (auto* parameter : adamw_.parameters()) parameter->has_gradient = false;  // a step that ended in an Error has left its own
     StepReport report{.step = steps_done(), .rate = options_.schedule(steps_done())};
     const Index part = options_.batch / options_.accumulate;
     const nn::StepCounts counts{tokens_per_step(), mix_.original_in_step(report.step, options_.batch) * mix_.length()};
