@@ -12,8 +12,10 @@ namespace neutra::inline NEUTRA_ABI::cpu {
 
 inline constexpr Index attention_tile = 64;  // 64 x 256 scores of float: 64 KiB, well inside L2 beside the head's keys and values
 
-/// Whether the work is worth a fork: an element of parallel_elements stands for some eight steps of a product.
-inline bool shares_threads(const AttentionSizes& z) { return z.sequences * z.heads * z.length * z.length * z.width > 8 * parallel_elements; }
+/// An element of parallel_elements stands for some eight steps of a product.
+inline int attention_threads(const AttentionSizes& z) {
+  return threads_for(z.sequences * z.heads * z.length * z.length * z.width, 8 * parallel_elements);
+}
 
 /// Head `head` of sequence b as (T,W), cut out of a (B*T, heads*W) matrix.
 template <class S> View<S> head_view(View<S> x, const AttentionSizes& z, Index b, Index head) {
@@ -31,7 +33,7 @@ template <class D, Scalar S> View<S> attention_weights(View<const S> q, View<con
   using V = typename D::template Value<S>;
   const Row<S, V> row;
   const S scale = S(1) / std::sqrt(static_cast<S>(q.cols()));
-  const View<S> p(scratch<S, 1>(attention_tile * k.rows()), Shape{last - first, last}, k.rows());
+  const View<S> p(scratch<S, Scratch::attention_weights>(attention_tile * k.rows()), Shape{last - first, last}, k.rows());
   D::template product<S>(Operand<S>{q.slice(first, last - first)}, Operand<S>{k.slice(0, last), true}, Into<S>{p});
   for (Index i = first; i < last; ++i) {
     S* scores = p.row(i - first);
@@ -55,7 +57,7 @@ template <class D, Scalar S> View<S> attention_weights(View<const S> q, View<con
 
 /// q, out: (B*T, H*W)   k, v: (B*T, K*W)   lse: (B, H, T)
 template <class D, Scalar S> void attention_forward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<S> out, S* lse) {
-  each_of(z.sequences * z.heads, shares_threads(z), [&](Index task) {
+  for_each<Schedule::stretches>(attention_threads(z), z.sequences * z.heads, [&](Index task) {
     const Index b = task / z.heads, head = task % z.heads, shared = head / (z.heads / z.kv_heads);
     const auto qh = head_view(q, z, b, head), kh = head_view(k, z, b, shared), vh = head_view(v, z, b, shared);
     const auto oh = head_view(out, z, b, head);
@@ -78,7 +80,7 @@ void attention_backward_head(View<const S> q, View<const S> k, View<const S> v, 
   for (Index last = q.rows(); last > 0;) {  // from the end, so that the first tile writes every row of dK and dV
     const Index first = (last - 1) / attention_tile * attention_tile, count = last - first;
     const View<S> p = attention_weights<D, S>(q, k, first, last, lse, true);
-    const View<S> ds(scratch<S, 2>(attention_tile * k.rows()), p.shape, k.rows());
+    const View<S> ds(scratch<S, Scratch::attention_slopes>(attention_tile * k.rows()), p.shape, k.rows());
     const View<const S> dout_tile = dout.slice(first, count);
     if (dv) D::template product<S>(Operand<S>{p, true}, Operand<S>{dout_tile}, Into<S>{dv.view.slice(0, last), dv.add});
     D::template product<S>(Operand<S>{dout_tile}, Operand<S>{v.slice(0, last), true}, Into<S>{ds});
@@ -100,7 +102,7 @@ template <class D, Scalar S>
 void attention_backward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<const S> dout, S* lse, Into<S> dq,
                         Into<S> dk, Into<S> dv) {
   const Index group = z.heads / z.kv_heads;
-  each_of(z.sequences * z.kv_heads, shares_threads(z), [&](Index task) {
+  for_each<Schedule::stretches>(attention_threads(z), z.sequences * z.kv_heads, [&](Index task) {
     const Index b = task / z.kv_heads, shared = task % z.kv_heads;
     for (Index head = shared * group; head < (shared + 1) * group; ++head) {
       const bool add = head > shared * group;

@@ -3,8 +3,7 @@
 
 #include "neutra/backend/backend.hpp"
 #include "neutra/backend/cpu/micro_kernel.hpp"
-
-#include <omp.h>
+#include "neutra/backend/cpu/threads.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -82,25 +81,14 @@ template <Scalar S> void pack_rows(const S* from, Index from_row, Index depth, I
   }
 }
 
-/// f(task) for each task below count, on that many threads; 1 means here and without a team, as inside a parallel region of the caller.
-template <class F> void share(int threads, Index count, const F& f) {
-  if (threads == 1) {
-    for (Index task = 0; task < count; ++task) f(task);
-    return;
-  }
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-  for (Index task = 0; task < count; ++task) f(task);
-}
-
-/// How many threads work of that many elementary steps is worth: below `least` a fork costs more than it saves.
-inline int threads_for(Index steps, Index least) { return steps < least || omp_in_parallel() ? 1 : omp_get_max_threads(); }
+inline constexpr Index parallel_copies = 32768;  // numbers to pack: 128 KiB of float, read and written, are more than a microsecond's work
 
 /// Columns first .. first + columns - 1 of an operand (K,N) into the layout of Panels.
 template <Scalar S> void pack_columns(const Operand<S>& b, Index first, Index columns, S* out) {
   constexpr Index width = Tile<S>::width, strip = 8 * width;
   const Blocks<S> blocks{b.rows()};
   const Index strips = (columns + strip - 1) / strip, padded = (columns + width - 1) / width * width;
-  share(threads_for(b.rows() * columns, 32768), blocks.count * strips, [&](Index task) {
+  for_each<Schedule::tasks>(threads_for(b.rows() * columns, parallel_copies), blocks.count * strips, [&](Index task) {
     const Index block = task / strips, from = task % strips * strip, to = std::min(columns, from + strip);
     const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
     S* panels = out + k * padded + from * depth;

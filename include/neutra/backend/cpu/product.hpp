@@ -7,8 +7,6 @@
 
 #include "neutra/backend/cpu/packed.hpp"
 
-#include "neutra/core/tensor.hpp"
-
 namespace neutra::inline NEUTRA_ABI::cpu {
 
 namespace detail {
@@ -25,17 +23,6 @@ template <Scalar S> struct Product {
 };
 
 inline constexpr Index third_level = 4 * 1024 * 1024;  // bytes of panels made at a time: they are still in a cache when they are read
-
-/// Memory for panels that stays with the thread: its size is the largest that was asked for.
-template <Scalar S> S* scratch(Index size) {
-  thread_local Tensor<S> memory;
-  if (memory.size() < size) {
-    memory = Tensor<S>();
-    memory =
-        Tensor<S>(Shape{std::max(size, third_level / Index{sizeof(S)})});  // all of it at once: the rows of a sparse product vary from step to step
-  }
-  return memory.data();
-}
 
 /// The rows of a that one tile reads, over one block of k: where they stand, or copied beside each other.
 template <Scalar S> struct LeftRows {
@@ -121,7 +108,7 @@ template <Scalar S> void multiply_band(const Product<S>& p, const Panels<S>& b, 
 template <Scalar S> void multiply_columns(const Product<S>& p, const Panels<S>& b, Index first_column) {
   const int threads = threads_for(p.rows * b.columns * p.depth, 100000);
   const Cut<S> cut(p.rows, b.count(), p.depth, threads);
-  share(threads, cut.tasks(), [&](Index task) { multiply_band(p, b, cut, task, first_column); });
+  for_each<Schedule::tasks>(threads, cut.tasks(), [&](Index task) { multiply_band(p, b, cut, task, first_column); });
 }
 
 /// K = 0: the sum has no terms.
@@ -155,7 +142,8 @@ template <Scalar S> void multiply_unpacked(const Product<S>& p, const Operand<S>
   const Index width = Tile<S>::width, most = std::max<Index>(4, third_level / (p.depth * width * Index{sizeof(S)})) * width;
   for (Index column = 0; column < p.columns; column += most) {
     const Index columns = std::min(most, p.columns - column);
-    S* panels = scratch<S>(p.depth * ((columns + width - 1) / width * width));
+    // all of third_level at once: the rows of a sparse product vary from step to step
+    S* panels = scratch<S, Scratch::panels>(p.depth * ((columns + width - 1) / width * width), third_level / Index{sizeof(S)});
     pack_columns(b, column, columns, panels);
     multiply_columns(p, Panels<S>{panels, columns}, column);
   }

@@ -2,11 +2,9 @@
 #pragma once
 
 #include "neutra/backend/cpu/simd.hpp"
-
-#include <omp.h>
+#include "neutra/backend/cpu/threads.hpp"
 
 #include <limits>
-#include <vector>
 
 namespace neutra::inline NEUTRA_ABI::cpu {
 
@@ -64,32 +62,16 @@ template <Scalar S, class V> struct Row {
   }
 };
 
-/// Memory that lives as long as its thread and only grows: no allocation once sizes have settled.
-template <class S, int Purpose> S* scratch(Index size) {
-  thread_local std::vector<S> memory;
-  if (static_cast<Index>(memory.size()) < size) memory.resize(static_cast<std::size_t>(size));
-  return memory.data();
-}
-
-/// f(n) for n = 0 .. count-1; by all threads where `worth_it`. One thread works without a team: for a team of one libgomp asks for memory each time.
-template <class F> void each_of(Index count, bool worth_it, const F& f) {
-  if (count < 2 || !worth_it || omp_get_max_threads() == 1 || omp_in_parallel()) {
-    for (Index n = 0; n < count; ++n) f(n);
-    return;
-  }
-#pragma omp parallel for schedule(static)
-  for (Index n = 0; n < count; ++n) f(n);
-}
-
+/// f(row, n) for n = 0 .. count-1      cost: elements touched per row
 template <Scalar S, class V, class F> void rows(Index count, Index cost, const F& f) {
-  each_of(count, count * cost > parallel_elements, [&](Index n) { f(Row<S, V>{}, n); });
+  for_each<Schedule::stretches>(threads_for(count * cost, parallel_elements), count, [&](Index n) { f(Row<S, V>{}, n); });
 }
 
 /// Blocks of 64 rows are summed on their own, then the blocks in order.
 template <Scalar S, class V, class F> void column_sums(Index count, Index cols, const F& f, Into<S> into) {
   constexpr Index block = 64;
   const Index blocks = (count + block - 1) / block;
-  S* partial = scratch<S, 0>(blocks * cols);
+  S* partial = scratch<S, Scratch::column_sums>(blocks * cols);
   rows<S, V>(blocks, block * cols, [&](Row<S, V> row, Index b) {
     S* sums = partial + b * cols;
     std::fill_n(sums, cols, S(0));

@@ -1,0 +1,74 @@
+/// Loops shared out among threads, and memory that stays with a thread.
+#pragma once
+
+#include "neutra/core/tensor.hpp"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <exception>
+
+namespace neutra::inline NEUTRA_ABI::cpu {
+
+/// How many threads work of that many elementary steps is worth: below `least` a fork costs more than it saves. Inside a parallel region of the
+/// caller: one.
+inline int threads_for(Index steps, Index least) { return steps < least || omp_in_parallel() ? 1 : omp_get_max_threads(); }
+
+/// An exception that leaves an OpenMP region ends the program: the first one is kept, and thrown when all threads are done.
+class FirstException {
+ public:
+  template <class F> void keep_from(const F& f, Index n) noexcept {
+    try {
+      f(n);
+    } catch (...) {
+#pragma omp critical(neutra_first_exception)
+      if (!first_) first_ = std::current_exception();
+    }
+  }
+  void rethrow() const {
+    if (first_) std::rethrow_exception(first_);
+  }
+
+ private:
+  std::exception_ptr first_;
+};
+
+/// How a loop is shared out: a stretch of equal length for each thread, or one task after another to whoever is free.
+enum class Schedule { stretches, tasks };
+
+/// The part of for_each that needs several threads; apart from it, so that the loop of one thread is small enough to be inlined (15 % of a short
+/// row).
+template <Schedule schedule, class F> void fork_for_each(int threads, Index count, const F& f) {
+  FirstException exception;
+  if constexpr (schedule == Schedule::stretches) {
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (Index n = 0; n < count; ++n) exception.keep_from(f, n);
+  } else {
+#pragma omp parallel for schedule(dynamic) num_threads(threads)
+    for (Index n = 0; n < count; ++n) exception.keep_from(f, n);
+  }
+  exception.rethrow();
+}
+
+/// f(n) for n = 0 .. count-1. One thread works without a team: for a team of one libgomp asks for memory each time.
+template <Schedule schedule, class F> void for_each(int threads, Index count, const F& f) {
+  if (count > 1 && threads > 1) return fork_for_each<schedule>(threads, count, f);
+  for (Index n = 0; n < count; ++n) f(n);
+}
+
+/// What a thread's memory is for: one piece each, so that two that are in use at once do not meet.
+enum class Scratch { column_sums, attention_weights, attention_slopes, panels };
+
+/// Memory of the calling thread that only grows: no allocation once sizes have settled. What it held is lost when it grows.
+/// `least`: how much is taken at first. Error: there is no memory left.
+template <Scalar S, Scratch purpose> S* scratch(Index size, Index least = 0) {
+  thread_local Tensor<S> memory;
+  if (memory.size() < size) {
+    const Index room = std::max({size, least, 2 * memory.size()});  // twice the last: a text grows by a token at a time
+    memory = Tensor<S>();                                           // given back first, so that both are never held at once
+    memory = Tensor<S>(Shape{room});
+  }
+  return memory.data();
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::cpu
