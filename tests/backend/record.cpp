@@ -1,6 +1,10 @@
 // Every op, forward and backward, on a device whose memory faults when touched. The log says what was asked of it.
 #include "neutra/backend/record/record.hpp"
 
+#include "neutra/adapter/lora.hpp"
+#include "neutra/adapter/none.hpp"
+#include "neutra/adapter/residue.hpp"
+#include "neutra/nn/transformer.hpp"
 #include "neutra/op/all.hpp"
 
 #include "tests/cases/message.hpp"
@@ -168,6 +172,34 @@ TEST_CASE("record: shapes that do not fit and memory of the host are refused") {
   Tensor<float, Record> c({2, 5});
   const Tensor<float> host({3, 5});
   const auto product = [&](View<const float> left, View<const float> right) {
+namespace {
+
+/// One training step of a whole model on the device.
+template <class A> void train(const A& adapter, bool thaw) {
+  const nn::Config config{.vocabulary = 19, .dim = 12, .ffn = 10, .layers = 2, .heads = 2, .kv_heads = 1, .head_width = 6, .context = 8};
+  nn::Transformer<A, float, Record> model(nn::Backbone<float, Record>::random(config, 1), adapter);
+  if (thaw) model.thaw();
+  optim::AdamW<float, Record> adamw(model.parameters(), {});
+  const std::vector<std::int32_t> inputs(15, 3), targets(15, 4);
+  const std::vector<std::uint8_t> domains{0, 1, 0};
+  Tapes tape;
+  tape.start();
+  tape.backward(model.loss(tape, {3, 5, inputs, targets, domains}, {15, 10}).total(0.1f));
+  CHECK(adamw.gradient_norm() > 0);
+  adamw.step(1e-3, 1);
+  CHECK(adamw.steps == 1);
+}
+
+}  // namespace
+
+TEST_CASE("record: models with residues and with LoRA, and a thawed one, train without a touch of the device's memory") {
+  train(adapter::Residue<>{}, false);
+  train(adapter::Residue<>{}, true);
+  train(adapter::Lora{}, false);
+  train(adapter::None{}, true);
+  taken();
+}
+
     return message([&] { Record::product<float>(Operand<float>{left}, Operand<float>{right}, Into<float>{c.view()}); });
   };
   CHECK(product(a, b) == "record: product of (2,3) and (4,5) into (2,5)");

@@ -33,6 +33,7 @@ struct AnyRow {
 /// A device is a type with static functions; S is float or double.
 ///   name                                   "cpu", ...
 ///   allocate(bytes), release(pointer)      zeroed memory; Error when there is none
+///   copy(from, to, bytes)                  within the device
 ///   read(pointer)                          one element, brought to the host
 ///   upload(span, pointer)                  from host memory
 ///   download(pointer, span)                to host memory
@@ -50,6 +51,7 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
   { D::name } -> std::convertible_to<std::string_view>;
   { D::allocate(std::size_t{}) } -> std::same_as<void*>;
   D::release(nullptr);
+  D::copy(memory, memory, std::size_t{});
   { D::template read<float>(memory) } -> std::same_as<float>;
   D::template upload<float>(host, memory);
   D::template download<float>(memory, to);

@@ -34,6 +34,7 @@ struct Host {
     return memory;
   }
   static void release(void* memory) noexcept { std::free(memory); }
+  static void copy(const void* from, void* to, std::size_t bytes) { std::memcpy(to, from, bytes); }
 };
 
 /// Owning array of a Shape, row-major, zeroed, on device D. Moves; copies only where clone() says so.
@@ -55,9 +56,10 @@ template <Storage S, class D = Host> class Tensor {
   operator View<const S>() const { return view(); }
 
   Tensor clone() const {
-    Tensor copy(shape_);
-    std::copy_n(data(), shape_.size(), copy.data());
-    return copy;
+    if (!data_) return {};
+    Tensor twin(shape_);
+    D::copy(data(), twin.data(), static_cast<std::size_t>(shape_.size()) * sizeof(S));
+    return twin;
   }
 
  private:

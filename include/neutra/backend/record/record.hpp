@@ -43,6 +43,12 @@ struct Record {
     blocks().erase(block);
   }
 
+  static void copy(const void* from, void* to, std::size_t bytes) {
+    check(static_cast<const std::byte*>(from), static_cast<Index>(bytes), "copy");
+    check(static_cast<const std::byte*>(to), static_cast<Index>(bytes), "copy");
+    note("copy ", bytes);
+  }
+
   /// 1, whatever is asked for: nothing is there to be read.
   template <class T> static T read(const T* from) {
     check(from, 1, "read");
