@@ -20,6 +20,19 @@ TEST_CASE("embedding: rows that no token names get a zero gradient, not what the
   CHECK(as_doubles(View<const float>(table.gradient)) == std::vector<double>{0, 0, 0, 0, 0, 0, 2, 2, 2, 0, 0, 0});
 }
 
+TEST_CASE("embedding: the caller's tokens may change once it has returned") {
+  Parameter<float, Dirty<Cpu>> table("table", numbers<float, Dirty<Cpu>>({4, 3}, "table"));
+  std::vector<std::int32_t> tokens{2, 2};
+  Tape<float, Dirty<Cpu>> tape;
+  tape.start();
+  const auto y = embedding(tape.leaf(table), std::span<const std::int32_t>(tokens));
+  tokens = {0, 3};
+  Tensor<float, Dirty<Cpu>> ones({2, 3});
+  std::fill_n(ones.data(), 6, 1.0f);
+  tape.backward(testing::weighted_sum(y, ones));
+  CHECK(as_doubles(View<const float>(table.gradient)) == std::vector<double>{0, 0, 0, 0, 0, 0, 2, 2, 2, 0, 0, 0});
+}
+
 TEST_CASE("embedding: one table as embedding and head gets both contributions") {
   static const std::vector<std::int32_t> tokens{1, 4, 1, 0}, next{4, 1, 0, 2};
   std::vector<Tensor<double, Dirty<Cpu>>> inputs;

@@ -11,7 +11,7 @@
 
 namespace neutra::inline NEUTRA_ABI::nn {
 
-/// B sequences of T tokens: what the model reads and, for a loss, what it should say. The memory is the caller's and outlives the step.
+/// B sequences of T tokens: what the model reads and, for a loss, what it should say. The memory is the caller's.
 struct Tokens {
   Index sequences = 0, length = 0;
   std::span<const std::int32_t> inputs;        // (B*T)

@@ -32,7 +32,7 @@ template <Scalar S> struct SoftmaxLoss {
 }  // namespace op
 
 /// scale * sum over n of -log softmax(x[n] W^T)[target[n]]
-/// x: (N,C)  W: (V,C)  targets: (N), which must outlive the step  result: one number      saves: dx, and dW where W trains
+/// x: (N,C)  W: (V,C)  targets: (N), on the host  result: one number      saves: dx, and dW where W trains
 /// Works through chunks of 256 rows; the gradients of a chunk are taken while its logits are there, and scaled in the backward pass.
 template <Scalar S, Backend D>
 Var<S, D> cross_entropy(Var<S, D> x, Var<S, D> w, std::span<const std::int32_t> targets, std::type_identity_t<S> scale) {
@@ -48,6 +48,8 @@ Var<S, D> cross_entropy(Var<S, D> x, Var<S, D> w, std::span<const std::int32_t> 
   const bool gradient = tape.wanted({x, w});
   const View<S> logits(tape.template memory<S>(std::min(chunk, rows) * vocabulary), {std::min(chunk, rows), vocabulary});
   S* values = tape.template memory<S>(rows);
+  auto* wanted = tape.template memory<std::int32_t>(rows);  // the targets, where the device can read them
+  D::template upload<std::int32_t>(targets, wanted);
   const View<S> dx(x.needs_gradient() ? tape.template memory<S>(rows * cols) : nullptr, {rows, cols});
   const View<S> dw(w.needs_gradient() ? tape.template memory<S>(vocabulary * cols) : nullptr, {vocabulary, cols});
   for (Index first = 0; first < rows || first == 0; first += chunk) {  // once for no rows too: dW has to be written
@@ -55,7 +57,7 @@ Var<S, D> cross_entropy(Var<S, D> x, Var<S, D> w, std::span<const std::int32_t> 
     const View<const S> part = x.value().slice(first, count);
     const View<S> scores = logits.slice(0, count);
     op::Linear<S, D>::product(part, w, true, {scores});
-    D::template rows<S>(count, 16 * vocabulary, op::SoftmaxLoss<S>{scores, targets.data() + first, values + first, scale, gradient});
+    D::template rows<S>(count, 16 * vocabulary, op::SoftmaxLoss<S>{scores, wanted + first, values + first, scale, gradient});
     if (dx.data) op::Linear<S, D>::product(scores, w, false, {dx.slice(first, count)});
     if (dw.data) D::template product<S>(Operand<S>{scores, true}, Operand<S>{part}, Into<S>{dw, first > 0});
   }

@@ -6,14 +6,14 @@
 namespace neutra::inline NEUTRA_ABI {
 namespace op {
 
-/// y[n] = table[tokens[n]]      table: (V,C)  tokens: (N)  y: (N,C)      saves: tokens (held by the caller)
+/// y[n] = table[tokens[n]]      table: (V,C)  tokens: (N)  y: (N,C)      saves: tokens
 template <Scalar S> struct Embedding {
   View<const S> table;
-  std::span<const std::int32_t> tokens;
+  const std::int32_t* tokens;
   View<S> y;
 
   template <class Row> void operator()(Row row, Index n) const {
-    const S* from = table.row(tokens[static_cast<std::size_t>(n)]);
+    const S* from = table.row(tokens[n]);
     row.each(y.cols(), [&](auto c) { c.store(y.row(n), c.load(from)); });
   }
 };
@@ -23,7 +23,7 @@ template <Scalar S> struct Embedding {
 template <Scalar S> struct EmbeddingBackward {
   static constexpr Index columns = 16;
   View<const S> dy;
-  std::span<const std::int32_t> tokens;
+  const std::int32_t* tokens;
   Into<S> dtable;
 
   template <class Row> void operator()(Row row, Index part) const {
@@ -31,7 +31,7 @@ template <Scalar S> struct EmbeddingBackward {
     if (!dtable.add)
       for (Index v = 0; v < dtable.view.rows(); ++v) row.each(width, [&](auto c) { c.fill(dtable.view.row(v) + first, S(0)); });
     for (Index n = 0; n < dy.rows(); ++n) {
-      S* to = dtable.view.row(tokens[static_cast<std::size_t>(n)]) + first;
+      S* to = dtable.view.row(tokens[n]) + first;
       row.each(width, [&](auto c) { c.store(to, c.load(to) + c.load(dy.row(n) + first)); });
     }
   }
@@ -39,7 +39,7 @@ template <Scalar S> struct EmbeddingBackward {
 
 }  // namespace op
 
-/// Rows of `table` for `tokens`, which must outlive the step. Error: a token outside the table, with its position.
+/// Rows of `table` for `tokens`, which lie on the host. Error: a token outside the table, with its position.
 /// table: (V,C)  tokens: (N)  result: (N,C)
 template <Scalar S, Backend D> Var<S, D> embedding(Var<S, D> table, std::span<const std::int32_t> tokens) {
   const Index vocabulary = table.shape().rows(), cols = table.shape().cols(), count = static_cast<Index>(tokens.size());
@@ -50,10 +50,12 @@ template <Scalar S, Backend D> Var<S, D> embedding(Var<S, D> table, std::span<co
   }
   auto& tape = table.tape();
   const auto y = tape.make({count, cols});
-  D::template rows<S>(count, cols, op::Embedding<S>{table.value(), tokens, tape.out(y)});
+  auto* chosen = tape.template memory<std::int32_t>(count);  // the tokens, where the device can read them
+  D::template upload<std::int32_t>(tokens, chosen);
+  D::template rows<S>(count, cols, op::Embedding<S>{table.value(), chosen, tape.out(y)});
   tape.record(y, {table}, {}, [=](Tape<S, D>& t) {
     constexpr Index columns = op::EmbeddingBackward<S>::columns;
-    D::template rows<S>((cols + columns - 1) / columns, columns * count, op::EmbeddingBackward<S>{t.gradient(y), tokens, t.into(table)});
+    D::template rows<S>((cols + columns - 1) / columns, columns * count, op::EmbeddingBackward<S>{t.gradient(y), chosen, t.into(table)});
   });
   return y;
 }
