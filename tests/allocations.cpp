@@ -11,10 +11,20 @@
 #endif
 
 namespace {
-std::atomic<std::size_t> count{0};
+std::atomic<std::size_t> count{0}, largest{0};
+
+/// Notes one call; returns the bytes it asks for.
+[[maybe_unused]] std::size_t noted(std::size_t bytes) {
+  ++count;
+  for (std::size_t held = largest; held < bytes && !largest.compare_exchange_weak(held, bytes);) {
+  }
+  return bytes;
 }
+}  // namespace
 
 std::size_t allocations() { return count; }
+std::size_t largest_allocation() { return largest; }
+void forget_largest_allocation() { largest = 0; }
 bool allocations_counted() { return COUNTED; }
 
 #if COUNTED
@@ -25,14 +35,13 @@ void* __libc_calloc(std::size_t, std::size_t);
 void* __libc_realloc(void*, std::size_t);
 void* __libc_memalign(std::size_t, std::size_t);
 
-void* malloc(std::size_t bytes) noexcept { return ++count, __libc_malloc(bytes); }
-void* calloc(std::size_t number, std::size_t bytes) noexcept { return ++count, __libc_calloc(number, bytes); }
-void* realloc(void* memory, std::size_t bytes) noexcept { return ++count, __libc_realloc(memory, bytes); }
-void* memalign(std::size_t align, std::size_t bytes) noexcept { return ++count, __libc_memalign(align, bytes); }
-void* aligned_alloc(std::size_t align, std::size_t bytes) noexcept { return ++count, __libc_memalign(align, bytes); }
+void* malloc(std::size_t bytes) noexcept { return __libc_malloc(noted(bytes)); }
+void* calloc(std::size_t number, std::size_t bytes) noexcept { return noted(number * bytes), __libc_calloc(number, bytes); }
+void* realloc(void* memory, std::size_t bytes) noexcept { return __libc_realloc(memory, noted(bytes)); }
+void* memalign(std::size_t align, std::size_t bytes) noexcept { return __libc_memalign(align, noted(bytes)); }
+void* aligned_alloc(std::size_t align, std::size_t bytes) noexcept { return __libc_memalign(align, noted(bytes)); }
 int posix_memalign(void** memory, std::size_t align, std::size_t bytes) noexcept {
-  ++count;
-  *memory = __libc_memalign(align, bytes);
+  *memory = __libc_memalign(align, noted(bytes));
   return *memory ? 0 : ENOMEM;
 }
 }

@@ -1,6 +1,11 @@
 #include "tests/cases/attention.hpp"
 
+#include "tests/allocations.hpp"
 #include "tests/cases/message.hpp"
+
+#include <omp.h>
+
+#include <thread>
 
 using namespace cases;
 
@@ -60,6 +65,26 @@ TEST_CASE("attention: no token sees a later one, no sequence another, not by one
   const Index cols = 8;
   CHECK(std::equal(before.begin(), before.begin() + changed * cols, after.begin()));
   for (Index n = changed; n < 140; ++n) CHECK(before[static_cast<std::size_t>(n * cols)] != after[static_cast<std::size_t>(n * cols)]);
+}
+
+TEST_CASE("attention: scores of all tokens with all tokens never exist at once, not of one head") {
+  if (!allocations_counted()) return;
+  const AttentionSizes z{1, 2048, 8, 8, 2};
+  std::size_t largest = 0;
+  std::thread([&] {  // one that holds no scratch memory yet
+    omp_set_num_threads(1);
+    std::vector<Parameter<float, Cpu>> inputs;
+    for (const auto name : {"q", "k", "v"}) inputs.emplace_back(name, numbers<float, Cpu>({2048, 16}, name));
+    const auto weights = numbers<float, Cpu>({2048, 16}, "weights");
+    Tape<float, Cpu> tape;
+    forget_largest_allocation();
+    tape.start();
+    tape.backward(testing::weighted_sum(attention(tape.leaf(inputs[0]), tape.leaf(inputs[1]), tape.leaf(inputs[2]), z), weights));
+    largest = largest_allocation();
+  })
+      .join();
+  CHECK(largest > 0);
+  CHECK(largest < 2048 * 2048 * sizeof(float));
 }
 
 TEST_CASE("attention: sizes that do not fit are an Error") {

@@ -63,6 +63,15 @@ TEST_CASE("cross_entropy: the logits of a batch never exist at once") {
   CHECK(tape.memory_held() < 256 * 1000 * sizeof(float) + (64 << 10));
 }
 
+TEST_CASE("cross_entropy: while x and head train, neither the logits of a batch nor their gradients exist at once") {
+  const std::vector<std::int32_t> targets(2048, 1);
+  Parameter<float, Cpu> x("x", numbers<float, Cpu>({2048, 2}, "x")), w("w", numbers<float, Cpu>({1000, 2}, "w"));
+  Tape<float, Cpu> tape;
+  tape.start();
+  tape.backward(cross_entropy(tape.leaf(x), tape.leaf(w), targets, 1));
+  CHECK(tape.memory_held() < 256 * 1000 * sizeof(float) + (128 << 10));  // one chunk, dx and dW; a second chunk would be 1 MB more
+}
+
 TEST_CASE("cross_entropy: targets and heads that do not fit are an Error") {
   Tape<float, Cpu> tape;
   const Tensor<float> x({2, 3}), w({4, 3}), wrong({4, 5});
