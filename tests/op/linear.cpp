@@ -9,20 +9,22 @@ TEST_CASE("linear: value, gradients, SIMD and scalar") {
   check_all<cases::Linear<true>>();
 }
 
-TEST_CASE("linear: a frozen weight, packed or not, gives the bits of a trained one, forward and backward") {
-  const Index in = 77, out = 35;
-  Parameter<float, Cpu> trained("w", numbers<float, Cpu>({out, in}, "w"));
-  const Frozen<float, Cpu> frozen("w", numbers<float, Cpu>({out, in}, "w"));
+// 600 steps of a sum: two blocks for SIMD, one chain for the scalar backend, so that neither can stand in for the other.
+TEMPLATE_TEST_CASE("linear: a frozen weight, packed or not, gives the bits of a trained one, forward and backward", "", Cpu, ScalarCpu) {
+  using D = TestType;
+  const Index in = 600, out = 35;
+  Parameter<float, D> trained("w", numbers<float, D>({out, in}, "w"));
+  const Frozen<float, D> frozen("w", numbers<float, D>({out, in}, "w"));
   for (const Index rows : {1, 7, 8, 9, 40}) {
     CAPTURE(rows);
     std::vector<double> value[2], dx[2];
     for (const bool packed : {false, true}) {
-      Parameter<float, Cpu> x("x", numbers<float, Cpu>({rows, in}, "x"));
-      Tape<float, Cpu> tape;
+      Parameter<float, D> x("x", numbers<float, D>({rows, in}, "x"));
+      Tape<float, D> tape;
       tape.start();
       const auto y = linear(tape.leaf(x), packed ? tape.constant(frozen) : tape.leaf(trained));
       value[packed] = as_doubles(y.value());
-      tape.backward(testing::weighted_sum(y, numbers<float, Cpu>(y.shape(), "projection")));
+      tape.backward(testing::weighted_sum(y, numbers<float, D>(y.shape(), "projection")));
       dx[packed] = as_doubles(View<const float>(x.gradient));
     }
     CHECK(value[0] == value[1]);

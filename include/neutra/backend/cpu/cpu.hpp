@@ -13,7 +13,7 @@ namespace neutra::inline NEUTRA_ABI {
 template <class Lanes> struct BasicCpu : Host {
   static constexpr std::string_view name = "cpu";
   static constexpr bool simd = std::is_same_v<Lanes, cpu::Simd>;
-  template <Scalar S> using Packed = cpu::Packed<S>;
+  template <Scalar S> using Packed = std::conditional_t<simd, cpu::Packed<S>, cpu::PlainPacked<S>>;
   template <Scalar S> using Value = typename Lanes::template Value<S>;
 
   template <class T> static T read(const T* from) { return *from; }
@@ -49,7 +49,10 @@ template <class Lanes> struct BasicCpu : Host {
       cpu::plain_product(a, b, into, addend);
   }
   template <Scalar S> static void product(Operand<S> a, const Packed<S>& b, Into<S> into, View<const S> addend = {}) {
-    cpu::product(a, b, into, addend);
+    if constexpr (simd)
+      cpu::product(a, b, into, addend);
+    else
+      cpu::plain_product(a, b.b, into, addend);
   }
 
   template <Scalar S> static void attention_forward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<S> out, S* lse) {

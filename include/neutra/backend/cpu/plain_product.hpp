@@ -19,4 +19,11 @@ template <Scalar S> void plain_product(Operand<S> a, Operand<S> b, Into<S> into,
     }
 }
 
+/// A weight ready for plain products: as it stands, without a copy.
+template <Scalar S> struct PlainPacked {
+  Operand<S> b;
+
+  explicit PlainPacked(const Operand<S>& weight) : b(weight) {}
+};
+
 }  // namespace neutra::inline NEUTRA_ABI::cpu
