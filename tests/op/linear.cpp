@@ -38,18 +38,38 @@ TEST_CASE("linear: one value as x, weight and addend") {
   CHECK(testing::gradient_error<Cpu>(inputs, [](auto&, auto& v) { return linear(v[0], v[0], v[0]); }) < 1e-7);
 }
 
+template <class T>
+concept TakesTemporaries = requires(T& tape, Frozen<double, Cpu>&& weight) {
+  tape.constant(std::move(weight));
+};
+static_assert(!TakesTemporaries<Tape<double, Cpu>>);  // the weight has to outlive the step
+
 TEST_CASE("linear: a constant weight gets no gradient and x need not be kept") {
-  const Frozen<double, Cpu> w("w", numbers<double, Cpu>({3, 4}, "w"));
+  const Frozen<double, Cpu> v("v", numbers<double, Cpu>({4, 4}, "v")), w("w", numbers<double, Cpu>({3, 4}, "w"));
+  const auto bits = w.value.clone();
   Parameter<double, Cpu> x("x", numbers<double, Cpu>({2, 4}, "x"));
   Tape<double, Cpu> tape;
   tape.start();
   Var<double, Cpu> hidden, y;
   {
     Tape<double, Cpu>::Scope scope(tape);
-    hidden = linear(tape.leaf(x), tape.constant(Frozen<double, Cpu>("v", numbers<double, Cpu>({4, 4}, "v"))));
+    hidden = linear(tape.leaf(x), tape.constant(v));
     y = scope.keep(linear(hidden, tape.constant(w)));
   }
   CHECK_THROWS_AS(hidden.value(), Error);
+  const auto projection = numbers<double, Cpu>({2, 3}, "projection");
+  tape.backward(testing::weighted_sum(y, projection));
+  CHECK(as_doubles(View<const double>(w.value)) == as_doubles(View<const double>(bits)));
+  // dx = (projection W) V
+  std::vector<double> expected;
+  for (Index n = 0; n < 2; ++n)
+    for (Index i = 0; i < 4; ++i) {
+      double sum = 0;
+      for (Index o = 0; o < 3; ++o)
+        for (Index h = 0; h < 4; ++h) sum += projection.view()(n, o) * w.value.view()(o, h) * v.value.view()(h, i);
+      expected.push_back(sum);
+    }
+  CHECK(difference(as_doubles(View<const double>(x.gradient)), expected) < 1e-14);
 }
 
 TEST_CASE("linear: shapes that do not fit are an Error with both shapes") {

@@ -94,6 +94,7 @@ template <Scalar S, Backend D> class Tape {
     node.frozen = &weight;
     return push(node);
   }
+  Var<S, D> constant(const Frozen<S, D>&&) = delete;  // a temporary would be gone before its product
 
   /// Numbers from outside, on the device, that outlive the step; `gradient` (same shape) receives theirs if it is given.
   Var<S, D> input(View<const S> numbers, S* gradient = nullptr) {
