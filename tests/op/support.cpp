@@ -1,4 +1,5 @@
-// docs/support.md lists every header of include/neutra/op, each with functions that exist, and claims of tests that exist.
+// docs/support.md lists every header of include/neutra/op, each with functions that exist, and claims of tests that exist: a case in tests/cases for
+// the CPU, a call in tests/backend/record.cpp for the recording device.
 #include "tests/catch.hpp"
 
 #include <algorithm>
@@ -17,7 +18,15 @@ std::string text(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+/// Whether a function is called, and not one whose name ends like its own.
+bool calls(const std::string& code, const std::string& function) { return std::regex_search(code, std::regex("\\b" + function + R"(\()")); }
+
 }  // namespace
+
+TEST_CASE("support: scatter_add is no call of add, add after a bracket is") {
+  CHECK_FALSE(calls("y = scatter_add(v, few, set);", "add"));
+  CHECK(calls("check(add(x, y))", "add"));
+}
 
 TEST_CASE("docs/support.md lists every op, and no other") {
   const std::filesystem::path source = NEUTRA_SOURCE_DIR, folder = source / "include/neutra/op";
@@ -33,10 +42,12 @@ TEST_CASE("docs/support.md lists every op, and no other") {
     CHECK(listed.insert(header).second);
     if (headers.count(header) == 0) continue;
     const std::string code = text(folder / header);
+    const std::filesystem::path cases = source / "tests/cases" / header;
     for (std::sregex_iterator function(functions.begin(), functions.end(), name), last; function != last; ++function) {
       CAPTURE((*function)[1].str());
-      CHECK(code.find(" " + (*function)[1].str() + "(") != std::string::npos);
-      CHECK(((*line)[4] == "yes") == (record.find((*function)[1].str() + "(") != std::string::npos));
+      CHECK(calls(code, (*function)[1]));
+      CHECK(((*line)[3] == "yes") == (std::filesystem::exists(cases) && calls(text(cases), (*function)[1])));
+      CHECK(((*line)[4] == "yes") == calls(record, (*function)[1]));
     }
     CHECK(((*line)[5] == "yes") == std::filesystem::exists((folder / header).replace_extension(".cuh")));
     if (header != "accumulate.hpp") CHECK(all.find("neutra/op/" + header) != std::string::npos);

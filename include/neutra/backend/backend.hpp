@@ -24,7 +24,7 @@ struct AttentionSizes {
 };
 
 namespace detail {
-/// Stands in for any row functor when a backend's loops are asked for in the concept.
+/// Stands in for any functor when a backend's loops are asked for in the concept.
 struct AnyRow {
   template <class R> void operator()(R, Index) const {}
 };
@@ -56,11 +56,13 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
   D::template upload<float>(host, memory);
   D::template download<float>(memory, to);
   D::template rows<float>(Index{}, Index{}, detail::AnyRow{});
+  D::template column_sums<float>(Index{}, Index{}, detail::AnyRow{}, into);
   D::template sum<float>(x, 1.0f, into);
   { D::template open_rows<float>(x, x, index, index) } -> std::same_as<Index>;
   D::template product<float>(a, a, into, x);
   D::template product<float>(a, packed, into, x);
   D::template attention_forward<float>(sizes, x, x, x, into.view, memory);
+  D::template attention_backward<float>(sizes, x, x, x, x, memory, into, into, into);
 };
 
 }  // namespace neutra::inline NEUTRA_ABI
