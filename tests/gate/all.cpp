@@ -112,6 +112,7 @@ TEST_CASE("gates: a user's own is checked by one line, and each broken promise i
   CHECK(fault(check_policy<UnlikeBySimd>(), "SIMD and scalar differ"));
   CHECK(fault(check_policy<Named>(), "got 'Named Badly'"));
   CHECK(fault(check_policy<Closed>(), "twenty training steps"));
+  CHECK(fault(check_policy(gate::JumpRelu{.threshold = 100}), "skipping was not tried"));
 }
 
 TEST_CASE("gates: slopes at 0, where a closed token may stand") {

@@ -45,6 +45,11 @@ struct OverflowingLogit : penalty::DomainCrossEntropy {
   template <class V> V f(V, V s, V label) const { return math::log(V(1) + math::exp(s)) - label * s; }
 };
 
+/// Right as a function, but a residue of 0 is worth 1: what is skipped would be missed.
+struct Offset : penalty::L1 {
+  template <class S> S f(RowSums<S> t) const { return S(1) + t.absolute / t.channels; }
+};
+
 bool has(const Faults& faults, std::string_view part) {
   return std::any_of(faults.begin(), faults.end(), [&](const std::string& text) { return text.find(part) != std::string::npos; });
 }
@@ -122,6 +127,7 @@ TEST_CASE("penalties: each broken promise is named") {
   CHECK(has(check_policy<InfiniteSlope>(), "not finite where the residue's elements are 0"));
   CHECK(has(check_policy<WrongByLogit>(), "differs from central differences"));
   CHECK(has(check_policy<OverflowingLogit>(), "not finite"));
+  CHECK(has(check_policy<Offset>(), "a penalty must be 0 where the residue is 0"));
 }
 
 // Both norms are below 1e-19 only where the FFN writes next to nothing; the product of their roots then leaves the range of float.

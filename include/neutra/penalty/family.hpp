@@ -4,7 +4,7 @@
 ///   static constexpr std::string_view name
 ///   static constexpr penalty::Counts counts      original: tokens of original-domain sequences; both: all tokens
 /// and either a function of channel sums of the residue (see RowSums in core/pointwise.hpp)
-///   template <class S> S f(RowSums<S> sums) const
+///   template <class S> S f(RowSums<S> sums) const                    0 where r = 0: rows of closed tokens are skipped, not counted
 ///   template <class S> RowSlopes<S> df(RowSums<S> sums) const        finite also where r = 0
 /// or a function of the gate's value g, its logit s and the token's label (0 original, 1 target)
 ///   template <class V> V f(V g, V s, V label) const,  V dg(V g, V s, V label) const,  V ds(V g, V s, V label) const
