@@ -4,8 +4,7 @@
 #include "neutra/gate/family.hpp"
 #include "neutra/op/pointwise.hpp"
 
-#include <array>
-#include <cstring>
+#include <functional>
 
 namespace neutra::inline NEUTRA_ABI::gate {
 
@@ -19,33 +18,23 @@ template <Gate G, Scalar S, Backend D> View<const S> slopes(const G& gate, Var<S
   return slope;
 }
 
-/// Any gate behind three function pointers, so that programs choose by name and kernels are compiled once per gate, not once per combination of
-/// policies. Holds the gate's options by value: at most 32 bytes, trivially copyable.
+/// Any gate, behind two functions; kernels are compiled once per gate, not once per combination of policies.
 template <Scalar S, Backend D> class Any {
  public:
-  template <Gate G> Any(const G& gate) : traits_(gate::traits(gate)), apply_(&call_apply<G>), slopes_(&call_slopes<G>) {
-    static_assert(std::is_trivially_copyable_v<G> && sizeof(G) <= sizeof(options_),
-                  "neutra: a gate chosen at run time must be trivially copyable and at most 32 bytes");
-    std::memcpy(options_.data(), &gate, sizeof(G));
-  }
+  template <Gate G>
+  Any(const G& chosen)
+      : traits_(gate::traits(chosen)),
+        apply_([chosen](Var<S, D> s) { return gate::apply(chosen, s); }),
+        slopes_([chosen](Var<S, D> s, Var<S, D> g) { return gate::slopes(chosen, s, g); }) {}
 
   friend Traits traits(const Any& any) { return any.traits_; }
-  friend Var<S, D> apply(const Any& any, Var<S, D> s) { return any.apply_(any, s); }
-  friend View<const S> slopes(const Any& any, Var<S, D> s, Var<S, D> g) { return any.slopes_(any, s, g); }
+  friend Var<S, D> apply(const Any& any, Var<S, D> s) { return any.apply_(s); }
+  friend View<const S> slopes(const Any& any, Var<S, D> s, Var<S, D> g) { return any.slopes_(s, g); }
 
  private:
-  template <Gate G> G as() const {
-    G gate;
-    std::memcpy(&gate, options_.data(), sizeof(G));
-    return gate;
-  }
-  template <Gate G> static Var<S, D> call_apply(const Any& any, Var<S, D> s) { return pointwise(s, any.as<G>()); }
-  template <Gate G> static View<const S> call_slopes(const Any& any, Var<S, D> s, Var<S, D> g) { return gate::slopes(any.as<G>(), s, g); }
-
   Traits traits_;
-  std::array<std::byte, 32> options_{};
-  Var<S, D> (*apply_)(const Any&, Var<S, D>);
-  View<const S> (*slopes_)(const Any&, Var<S, D>, Var<S, D>);
+  std::function<Var<S, D>(Var<S, D>)> apply_;
+  std::function<View<const S>(Var<S, D>, Var<S, D>)> slopes_;
 };
 
 template <Scalar S, Backend D> inline constexpr bool may_skip<Any<S, D>> = true;  // known at run time
