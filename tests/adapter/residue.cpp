@@ -30,15 +30,21 @@ nn::Transformer<AnyResidue<double>, double, Cpu> checked_model(const AnyResidue<
   return model;
 }
 
-/// A body of more matrices than a layer has room for.
+/// A body of many matrices: sixteen ways down, added up, and one back.
 struct Seventeen {
   static constexpr std::string_view name = "seventeen";
   std::vector<body::Weight> weights(Index d, Index r) const {
+    static constexpr std::array<std::string_view, 16> names{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"};
     std::vector<body::Weight> all;
-    for (int i = 0; i < 17; ++i) all.push_back({"w", {r, d}});
+    for (const auto down : names) all.push_back({down, {r, d}});
+    all.push_back({"up", {d, r}, true});
     return all;
   }
-  template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>>) const { return x; }
+  template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const {
+    auto sum = linear(x, w[0]);
+    for (std::size_t i = 1; i < 16; ++i) sum = linear(x, w[i], sum);
+    return linear(sum, w[16]);
+  }
 };
 
 }  // namespace
@@ -153,9 +159,12 @@ TEST_CASE("residue: what cannot be is an Error that says what to do") {
   CHECK(tight.starts_with("residue: a capacity of 0.001 leaves no room beside 12 gate weights in a layer; raise the capacity to at least "));
   const double least = std::stod(tight.substr(tight.rfind(' ')));
   CHECK(Paper{.capacity = least}.describe(sizes).width == 1);
-  auto crowded =
-      tiny_model<float>(AnyResidue<float>{.gate = gate::Open{}, .body = Seventeen{}, .penalty = penalty::None{}, .init = init::He{}, .width = 1});
-  CHECK(message([&] { testing::numbers_of(crowded, TinyBatch(), 0.0f); }) == "residue: a layer has 17 matrices, at most 16 are provided for");
+}
+
+TEST_CASE("residue: a body may have any number of matrices, and each is trained") {
+  auto model = checked_model(residue_of<double>(gate::Sigmoid{}, penalty::L1{}, Placement::parallel, Seventeen{}));
+  CHECK(model.parameters().size() == 2 * 18);
+  CHECK(model_gradient_error(model, TinyBatch({0, 1}, 3, 3)) < 1e-6);
 }
 
 TEST_CASE("residue: a wrapped gate that would lose what it wraps is refused") {

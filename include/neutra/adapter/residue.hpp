@@ -17,6 +17,8 @@
 #include "neutra/penalty/family.hpp"
 #include "neutra/penalty/l1.hpp"
 
+#include <array>
+
 namespace neutra::inline NEUTRA_ABI::adapter {
 
 /// Where the residue stands: beside the FFN (reads what the FFN reads), after it (reads what the FFN wrote), or beside attention.
@@ -132,7 +134,7 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
       if (!gate_.open) make("gate", {outputs, gate_.hidden > 0 ? gate_.hidden : sizes.dim}, false);
       for (const body::Weight& weight : residue.body.weights(sizes.dim, r)) make(weight.name, weight.shape, weight.zero);
     }
-    per_layer_ = static_cast<Index>(parameters_.size()) / sizes.layers;
+    leaves_.resize(parameters_.size() / static_cast<std::size_t>(sizes.layers));
   }
 
   std::vector<Parameter<S, D>*> parameters() {
@@ -144,14 +146,11 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
   Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
     if (site != (residue_.placement == Placement::attention ? Site::attention : Site::ffn)) return y;
     if (residue_.placement == Placement::after) x = y;
-    std::array<Var<S, D>, 16> weights;
-    require(per_layer_ <= static_cast<Index>(weights.size()), "residue: a layer has ", per_layer_, " matrices, at most 16 are provided for");
-    for (Index i = 0; i < per_layer_; ++i)
-      weights[static_cast<std::size_t>(i)] = pass.tape.leaf(parameters_[static_cast<std::size_t>(layer * per_layer_ + i)]);
-    const std::span<const Var<S, D>> all(weights.data(), static_cast<std::size_t>(per_layer_));
+    for (std::size_t i = 0; i < leaves_.size(); ++i) leaves_[i] = pass.tape.leaf(parameters_[static_cast<std::size_t>(layer) * leaves_.size() + i]);
+    const std::span<const Var<S, D>> all = leaves_;
     if (gate_.open) {
       const auto r = residue_.body.forward(x, all);
-      conclude(layer, {r, y, r, r, counted(pass, {}), scale(pass)}, {}, pass);
+      conclude(layer, {.r = r, .y = y, .counted = counted(pass, {}), .scale = scale(pass)}, {}, pass);
       return neutra::add(y, r);
     }
     const bool hidden = gate_.hidden > 0;
@@ -162,7 +161,7 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
     if constexpr (gate::may_skip<G>)
       if (gate_.exact_zero && !gate_.per_channel && residue_.skip) return add_open(layer, x, y, s, g, body, pass);
     const auto r = scale_rows(residue_.body.forward(x, body), g);
-    conclude(layer, {r, y, g, s, counted(pass, {}), scale(pass)}, {}, pass);
+    conclude(layer, {.r = r, .y = y, .g = g, .s = s, .counted = counted(pass, {}), .scale = scale(pass)}, {}, pass);
     return neutra::add(y, r);
   }
 
@@ -175,7 +174,7 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
       open = {};  // nothing to gather; a training step gathers all the same, so that every step finds its memory
     const auto rows = [&](Var<S, D> of) { return open.index ? gather_rows(of, open) : of; };
     const auto r = scale_rows(residue_.body.forward(rows(x), body), rows(g));  // (M,d)
-    conclude(layer, {r, y, g, s, counted(pass, open), scale(pass)}, open, pass);
+    conclude(layer, {.r = r, .y = y, .g = g, .s = s, .counted = counted(pass, open), .scale = scale(pass)}, open, pass);
     return open.index ? scatter_add(y, r, open) : neutra::add(y, r);
   }
 
@@ -195,8 +194,8 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
   Residue residue_;
   gate::Traits gate_;
   penalty::Traits penalty_;
-  Index per_layer_ = 0;
-  std::deque<Parameter<S, D>> parameters_;
+  std::deque<Parameter<S, D>> parameters_;  // layer by layer
+  std::vector<Var<S, D>> leaves_;           // those of the layer at work, on the tape; kept, so that a step asks for no memory
 };
 
 }  // namespace neutra::inline NEUTRA_ABI::adapter

@@ -70,9 +70,9 @@ namespace penalty {
 
 /// Everything a local loss may be computed from: the residue's rows r, the output y it joins, gate g and logit s of all tokens.
 template <Scalar S, Backend D> struct Evidence {
-  Var<S, D> r, y, g, s;
-  Counted<S> counted;  // for rows of r; all tokens are counted the same way without its index
-  S scale;
+  Var<S, D> r, y, g{}, s{};
+  Counted<S> counted{};  // for rows of r; all tokens are counted the same way without its index
+  S scale = 0;
 };
 
 /// What a residue has to know of a penalty beside its function.
