@@ -70,7 +70,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     require(rows == static_cast<Index>(tokens.inputs.size()), "transformer: inputs must hold B*T = ", rows, " tokens, got ", tokens.inputs.size());
     require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context, " tokens (the model's context), got ",
             tokens.length);
-    const Weights<S, D> weights{*backbone_, thawed_.empty() ? nullptr : &thawed_};
+    const Weights<S, D> weights = weights_in_use();
     const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
     const S epsilon = static_cast<S>(config().norm_epsilon);
     const RopeTable<S, D>& rope = rope_for(tokens.length);
@@ -110,9 +110,10 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   }
 
  private:
-  Var<S, D> head(Tape<S, D>& tape) { return Weights<S, D>{*backbone_, thawed_.empty() ? nullptr : &thawed_}.on(tape, Slot::head, 0); }
+  Weights<S, D> weights_in_use() { return {*backbone_, thawed_.empty() ? nullptr : &thawed_}; }
+  Var<S, D> head(Tape<S, D>& tape) { return weights_in_use().on(tape, Slot::head, 0); }
 
-  /// A table of at least `length` positions: models may allow far more than are ever used.
+  /// A table of at least `length` positions: models may allow far more than are ever used. Twice the last one, since text grows by a token at a time.
   const RopeTable<S, D>& rope_for(Index length) {
     const Index held = ropes_.empty() ? 0 : ropes_.back().cosine.shape().rows();
     if (held < length) ropes_.emplace_back(std::min(config().context, std::max(length, 2 * held)), config().head_width, config().rope_theta);
@@ -133,8 +134,9 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
       staging_[rows + n] = static_cast<S>(domain);
     }
     const Index original = tokens.length * std::count(tokens.domains.begin(), tokens.domains.end(), 0);
-    require(!pass.tape.recording() || counts.original >= original, "transformer: StepCounts::original must count all tokens of original-domain sequences of the step, got ",
-            counts.original, "; this batch alone has ", original);
+    require(!pass.tape.recording() || counts.original >= original,
+            "transformer: StepCounts::original must count all tokens of original-domain sequences of the step, got ", counts.original,
+            "; this batch alone has ", original);
     S* marks = pass.tape.template memory<S>(static_cast<Index>(2 * rows));
     D::template upload<S>(std::span<const S>(staging_), marks);
     pass.original = marks;

@@ -86,7 +86,9 @@ template <Scalar S, GateFunction P> struct GatePenaltyBackward {
   S scale;
 
   template <class Row> void operator()(Row row, Index n) const {
-    const auto& [g, s, counted, values, penalty] = forward;
+    const auto& g = forward.g;
+    const auto& s = forward.s;
+    const auto& counted = forward.counted;
     const S counts = counted.counts(n);
     if (counts == S(0)) {  // not counted, whatever its gate
       if (dg && !dg.add) row.each(g.cols(), [&](auto c) { c.fill(dg.view.row(n), S(0)); });
@@ -95,10 +97,10 @@ template <Scalar S, GateFunction P> struct GatePenaltyBackward {
     }
     const S factor = *dvalue * scale * counts / static_cast<S>(g.cols());
     const S label = counted.label ? counted.label[counted.token(n)] : S(0);
-    row.each(g.cols(), [&, &g = g, &s = s, &penalty = penalty](auto c) {
+    row.each(g.cols(), [&](auto c) {
       const auto gate = c.load(g.row(n)), logit = c.load(s.row(n)), from = decltype(gate)(label);
-      if (dg) c.write(dg, n, penalty.dg(gate, logit, from) * factor);
-      if (ds) c.write(ds, n, penalty.ds(gate, logit, from) * factor);
+      if (dg) c.write(dg, n, forward.penalty.dg(gate, logit, from) * factor);
+      if (ds) c.write(ds, n, forward.penalty.ds(gate, logit, from) * factor);
     });
   }
 };

@@ -87,7 +87,14 @@ template <Scalar S> void multiply_band(const Product<S>& p, const Panels<S>& b, 
       const auto left = left_rows(p.a, row, rows, k, depth, copy);
       for (Index n = cut.panel_begin(group); n < cut.panel_begin(group + 1); ++n) {
         const Index column = first_column + n * Tile<S>::width;
-        TileTask<S> t{depth, left.data, left.row, left.step, b.panel(n, k, depth), p.c + row * p.c_row + column * p.c_column, p.c_row, p.c_column};
+        TileTask<S> t{.depth = depth,
+                      .a = left.data,
+                      .a_row = left.row,
+                      .a_step = left.step,
+                      .b = b.panel(n, k, depth),
+                      .c = p.c + row * p.c_row + column * p.c_column,
+                      .c_row = p.c_row,
+                      .c_column = p.c_column};
         if (p.addend && last) {
           t.addend = p.addend + row * p.addend_row + column * p.addend_column;
           t.addend_row = p.addend_row;
@@ -130,12 +137,32 @@ template <Scalar S> Product<S> checked(const Operand<S>& a, Index b_rows, Index 
   const bool has_addend = addend.data != nullptr;
   require(!has_addend || (addend.rows() == m && addend.cols() == b_cols), "product: the addend must have the shape of c, ", c.view.shape, ", got ",
           addend.shape);
-  return {a, m, b_cols, k, c.view.data, c.view.stride, 1, addend.data, addend.stride, 1, c.add};
+  return {.a = a,
+          .rows = m,
+          .columns = b_cols,
+          .depth = k,
+          .c = c.view.data,
+          .c_row = c.view.stride,
+          .c_column = 1,
+          .addend = addend.data,
+          .addend_row = addend.stride,
+          .addend_column = 1,
+          .add = c.add};
 }
 
 /// Few rows and b given by its rows, as when text is generated: c^T = b^T a^T reads b once, where it stands, instead of packing it. Same sums.
 template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b) {
-  return {{b.view, !b.transposed}, p.columns, p.rows, p.depth, p.c, p.c_column, p.c_row, p.addend, p.addend_column, p.addend_row, p.add};
+  return {.a = {b.view, !b.transposed},
+          .rows = p.columns,
+          .columns = p.rows,
+          .depth = p.depth,
+          .c = p.c,
+          .c_row = p.c_column,
+          .c_column = p.c_row,
+          .addend = p.addend,
+          .addend_row = p.addend_column,
+          .addend_column = p.addend_row,
+          .add = p.add};
 }
 
 template <Scalar S> void multiply_unpacked(const Product<S>& p, const Operand<S>& b) {

@@ -4,6 +4,7 @@
 #include "neutra/backend/cpu/simd.hpp"
 #include "neutra/backend/cpu/threads.hpp"
 
+#include <functional>
 #include <limits>
 
 namespace neutra::inline NEUTRA_ABI::cpu {
@@ -32,8 +33,8 @@ template <Scalar S, class V> struct Row {
     for (; i + 4 * width <= n; i += 4 * width)
       for (int k = 0; k < 4; ++k) parts[k] = parts[k] + f(Lanes<S, V, true>{i + k * width, width});
     for (; i + width <= n; i += width) parts[0] = parts[0] + f(Lanes<S, V, true>{i, width});
-    S total = across((parts[0] + parts[1]) + (parts[2] + parts[3]), width, [](S a, S b) { return a + b; });
-    if (i < n) total += across(f(Lanes<S, V, false>{i, n - i}), n - i, [](S a, S b) { return a + b; });
+    S total = by_halves((parts[0] + parts[1]) + (parts[2] + parts[3]), std::plus<S>());
+    if (i < n) total += in_order(f(Lanes<S, V, false>{i, n - i}), n - i, std::plus<S>());
     return total;
   }
 
@@ -43,19 +44,24 @@ template <Scalar S, class V> struct Row {
     V best(-std::numeric_limits<S>::infinity());
     Index i = 0;
     for (; i + width <= n; i += width) best = math::max(best, f(Lanes<S, V, true>{i, width}));
-    S result = across(best, width, larger);
-    if (i < n) result = larger(result, across(f(Lanes<S, V, false>{i, n - i}), n - i, larger));
+    S result = by_halves(best, larger);
+    if (i < n) result = larger(result, in_order(f(Lanes<S, V, false>{i, n - i}), n - i, larger));
     return result;
   }
 
  private:
-  template <class Combine> static S across(V v, Index count, Combine combine) {
+  /// The lanes of a whole batch, combined by halves.
+  template <class Combine> static S by_halves(V v, Combine combine) {
     alignas(64) S lanes[width];
     Batch<V>::store(lanes, v);
-    for (Index half = width / 2; count == width && half > 0; half /= 2) {  // whole batch: a tree
+    for (Index half = width / 2; half > 0; half /= 2)
       for (Index i = 0; i < half; ++i) lanes[i] = combine(lanes[i], lanes[i + half]);
-      if (half == 1) return lanes[0];
-    }
+    return lanes[0];
+  }
+  /// The first `count` lanes, the tail of a row, combined in order.
+  template <class Combine> static S in_order(V v, Index count, Combine combine) {
+    alignas(64) S lanes[width];
+    Batch<V>::store(lanes, v);
     S result = lanes[0];
     for (Index i = 1; i < count; ++i) result = combine(result, lanes[i]);
     return result;
