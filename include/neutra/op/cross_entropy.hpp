@@ -3,6 +3,7 @@
 
 #include "neutra/core/math.hpp"
 #include "neutra/op/linear.hpp"
+#include "neutra/op/pointwise.hpp"
 
 namespace neutra::inline NEUTRA_ABI {
 namespace op {
@@ -57,7 +58,7 @@ Var<S, D> cross_entropy(Var<S, D> x, Var<S, D> w, std::span<const std::int32_t> 
     const View<const S> part = x.value().slice(first, count);
     const View<S> scores = logits.slice(0, count);
     op::Linear<S, D>::product(part, w, true, {scores});
-    D::template rows<S>(count, 16 * vocabulary, op::SoftmaxLoss<S>{scores, wanted + first, values + first, scale, gradient});
+    D::template rows<S>(count, 2 * op::transcendental_cost * vocabulary, op::SoftmaxLoss<S>{scores, wanted + first, values + first, scale, gradient});
     if (dx.data) op::Linear<S, D>::product(scores, w, false, {dx.slice(first, count)});
     if (dw.data) D::template product<S>(Operand<S>{scores, true}, Operand<S>{part}, Into<S>{dw, first > 0});
   }

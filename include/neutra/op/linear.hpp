@@ -9,7 +9,8 @@ namespace op {
 /// y = x W^T + addend      x: (N,I)  W: (O,I)  y, addend: (N,O)
 /// dx = dy W      dW = dy^T x      daddend = dy      saves: x where W trains, W
 template <Scalar S, Backend D> struct Linear {
-  static constexpr Index packed_from_rows = 8;  // packing pays when a weight is read by more rows than a micro-kernel holds
+  /// Fewer rows, as when text is generated, take no longer than reading the weight once, where it stands; a packed copy would double its memory.
+  static constexpr Index packed_from_rows = 8;
 
   /// a times W (or W^T); a frozen weight is packed at its first product of many rows.
   static void product(View<const S> a, Var<S, D> w, bool transposed, Into<S> into, View<const S> addend = {}) {

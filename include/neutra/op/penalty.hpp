@@ -4,6 +4,7 @@
 #include "neutra/autodiff/tape.hpp"
 #include "neutra/core/math.hpp"
 #include "neutra/core/pointwise.hpp"
+#include "neutra/op/pointwise.hpp"
 
 namespace neutra::inline NEUTRA_ABI {
 
@@ -129,7 +130,7 @@ Var<S, D> residue_penalty(const P& penalty, Var<S, D> r, Var<S, D> y, const Coun
 template <GateFunction P, Scalar S, Backend D>
 Var<S, D> gate_penalty(const P& penalty, Var<S, D> g, Var<S, D> s, const Counted<S>& counted, std::type_identity_t<S> scale) {
   require(g.shape() == s.shape(), "gate_penalty: a gate and its logits must have one shape, got ", g.shape(), " and ", s.shape());
-  const Index rows = g.shape().rows(), cost = 8 * g.shape().cols();
+  const Index rows = g.shape().rows(), cost = op::transcendental_cost * g.shape().cols();
   auto& tape = g.tape();
   const auto loss = tape.make({});
   const op::GatePenalty<S, P> forward{g.value(), s.value(), counted, tape.template memory<S>(tape.room(g)), penalty};
