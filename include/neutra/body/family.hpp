@@ -2,8 +2,10 @@
 ///
 /// A body is a small struct with
 ///   static constexpr std::string_view name
-///   std::vector<body::Weight> weights(Index d, Index r) const      names and shapes for model width d and adapter width r; sizes must grow linearly
-///   in r template <...> Var<S,D> forward(Var<S,D> x, std::span<const Var<S,D>> w) const      x (N,d) to (N,d), w in the order of weights()
+///   std::vector<body::Weight> weights(Index d, Index r) const
+///       names and shapes for model width d and adapter width r; sizes must grow linearly in r
+///   template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const
+///       x (N,d) to (N,d), w in the order of weights()
 ///
 ///     struct Linear {
 ///       static constexpr std::string_view name = "linear";

@@ -1,4 +1,4 @@
-/// The gates of the library. Joining this list is what gives a gate its gradient check, its SIMD check, its CUDA compilation and its name in the programs.
+/// The gates of the library. Joining this list gives a gate its gradient check, its SIMD check, its CUDA compilation and its name in the programs.
 #pragma once
 
 #include "neutra/core/types.hpp"

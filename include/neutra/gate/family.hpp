@@ -6,6 +6,7 @@
 ///   template <class V> V df(V s, V g) const     the slope dg/ds, where g = f(s) is given
 /// and, where it holds,
 ///   static constexpr bool exact_zero = true     g == 0 means that the token's body may be skipped
+///   Index hidden                                the logit is learned: W_h (hidden, d), then w_b (1, hidden); a member of this name makes it so
 /// written with neutra::math, so that one text serves scalar, SIMD batch and CUDA thread:
 ///
 ///     struct Saturating {                                   // g = r / (1 + r), r = max(0, s)
@@ -67,21 +68,34 @@ struct Traits {
   Index hidden = 0;          // > 0: width of the hidden layer of a learned logit
 };
 
+namespace detail {
+template <class G>
+concept IsOpen = requires {
+  requires bool(G::open);
+};
+template <class G>
+concept IsExactZero = requires {
+  requires bool(G::exact_zero);
+};
+template <class G>
+concept IsPerChannel = requires {
+  requires bool(G::per_channel);
+};
+template <class G>
+concept HasHidden = requires(const G& g) {
+  g.hidden;
+};
+}  // namespace detail
+
 /// A gate that a wrapper may take: one that is neither a wrapper itself, whose part would be lost, nor open.
-template <class G> inline constexpr bool plain = !requires { G::per_channel; }
-&&!requires(const G& g) { g.hidden; }
-&&!requires { G::open; };
+template <class G> inline constexpr bool plain = !detail::IsPerChannel<G> && !detail::HasHidden<G> && !detail::IsOpen<G>;
 
 /// Whether skipping is compiled in for this gate at all.
-template <class G> inline constexpr bool may_skip = requires { requires bool(G::exact_zero); }
-&&!requires { requires bool(G::per_channel); };
+template <class G> inline constexpr bool may_skip = detail::IsExactZero<G> && !detail::IsPerChannel<G>;
 
 template <Gate G> Traits traits(const G& gate) {
-  Traits traits{.name = G::name};
-  if constexpr (requires { G::open; }) traits.open = G::open;
-  if constexpr (requires { G::exact_zero; }) traits.exact_zero = G::exact_zero;
-  if constexpr (requires { G::per_channel; }) traits.per_channel = G::per_channel;
-  if constexpr (requires { gate.hidden; }) {
+  Traits traits{.name = G::name, .open = detail::IsOpen<G>, .exact_zero = detail::IsExactZero<G>, .per_channel = detail::IsPerChannel<G>};
+  if constexpr (detail::HasHidden<G>) {
     require(gate.hidden > 0, "gate ", G::name, ": the hidden layer of its logit must have a width of at least 1, got ", gate.hidden);
     traits.hidden = gate.hidden;
   }

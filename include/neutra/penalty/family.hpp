@@ -68,7 +68,8 @@ template <class P> consteval bool check_penalty() {
 
 namespace penalty {
 
-/// Everything a local loss may be computed from: the residue's rows r, the output y it joins, gate g and logit s of all tokens.
+/// Everything a local loss may be computed from: the residue's rows r, the output y it joins, gate g and logit s of all tokens (an open gate has
+/// neither).
 template <Scalar S, Backend D> struct Evidence {
   Var<S, D> r, y, g{}, s{};
   Counted<S> counted{};  // for rows of r; all tokens are counted the same way without its index
