@@ -126,8 +126,8 @@ TEST_CASE("record: cross_entropy, in chunks, with and without a trained head") {
   tape.start();
   taken();
   auto loss = cross_entropy(tape.leaf(x), tape.leaf(w), targets, 1);
-  CHECK(taken() == Lines{"upload 300", "product (256,7) (7,11)", "rows 256", "product (256,11) (11,7)", "product (11,256) (256,7)", "product (44,7) (7,11)",
-                         "rows 44", "product (44,11) (11,7)", "product (11,44) (44,7) adds", "sum 300"});
+  CHECK(taken() == Lines{"upload 300", "product (256,7) (7,11)", "rows 256", "product (256,11) (11,7)", "product (11,256) (256,7)",
+                         "product (44,7) (7,11)", "rows 44", "product (44,11) (11,7)", "product (11,44) (44,7) adds", "sum 300"});
   tape.backward(loss);
   CHECK(taken() == Lines{"upload 1", "read", "rows 300", "rows 11"});
   tape.start();
