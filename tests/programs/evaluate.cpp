@@ -91,6 +91,8 @@ TEST_CASE("evaluate: what it refuses", "[programs]") {
   CHECK(refuses(with({"--jsno"}), "--jsno", "'--json'"));
   CHECK(refuses(with({"--sequence", "17"}), "--sequence", "context of 16"));
   CHECK(refuses(with({"--batch", "0"}), "--batch"));
+  CHECK(refuses(with({"--batch", "010"}), "--batch", "plain decimal digits"));
+  CHECK(refuses(with({"--adapter", ""}), "--adapter must not be empty"));
   CHECK(refuses(with({"--adapter", "none.safetensors"}), "none"));
   CHECK(refuses(with({"--adapter", (study().out() / "backbone" / "model.safetensors").string()}), "model.json"));
   CHECK(refuses({path_of("evaluate"), "--model", backbone(), "--text", "none.txt"}, "none.txt"));
@@ -152,6 +154,7 @@ TEST_CASE("generate: one seed gives one text, and temperature 0 is greedy whatev
 
 TEST_CASE("generate: empty prompts, prompts longer than the context and bytes that are no text work", "[programs]") {
   CHECK(generated({"--tokens", "5"}).size() == 6);
+  CHECK(generated({"--tokens", "5", "--prompt", ""}).size() == 6);
   const std::string prompt = programs::salad(programs::first_words, 200, 9);
   const std::string tail = prompt.substr(prompt.size() - 15);  // the context of 16 less its bos
   const std::string from_long = generated({"--prompt", prompt, "--tokens", "20"}), from_tail = generated({"--prompt", tail, "--tokens", "20"});
@@ -168,6 +171,8 @@ TEST_CASE("generate: what it refuses", "[programs]") {
   CHECK(refused("--temperature", "nan"));
   CHECK(refused("--temperature", "inf"));
   CHECK(refused("--seed", "-1"));
+  CHECK(refused("--seed", "99999999999999999999"));
+  CHECK(refused("--temperature", "1e-999"));
   CHECK(refused("--sed", "1"));
   CHECK(refuses({path_of("generate")}, "--model"));
 }

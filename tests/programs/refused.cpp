@@ -58,7 +58,8 @@ TEST_CASE("extend: options that contradict each other are refused", "[programs]"
   CHECK(refused(study, {"--accumulate", "3"}, "--accumulate must divide --batch (4), got 3"));
   CHECK(refused(study, {"--dim", "33"}, "dim 33 / heads 2"));
   CHECK(refused(study, {"--heads", "4", "--kv-heads", "3"}, "heads (4)", "kv_heads (3)"));
-  CHECK(refused(study, {"--kv-heads", "-1"}, "kv_heads"));
+  CHECK(refused(study, {"--kv-heads", "-1"}, "--kv-heads", "got -1"));
+  CHECK(refused(study, {"--ffn", "-5"}, "--ffn", "got -5"));
   CHECK(refused(study, {"--methods", "neutral,neutral"}, "--methods", "twice"));
   CHECK(refused(study, {"--lr", "1e-3,1e-3"}, "--lr", "twice"));
   CHECK(refused(study, {"--alpha", "1,1"}, "--alpha", "twice"));

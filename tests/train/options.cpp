@@ -4,6 +4,8 @@
 #include "tests/catch.hpp"
 #include "tests/io/scratch.hpp"
 
+#include <sstream>
+
 using namespace neutra;
 using scratch::says;
 using train::Options;
@@ -129,6 +131,38 @@ TEST_CASE("options: zero is refused only where it means nothing") {
     INFO(option);
     CHECK(says([&] { parse({option, "0"}); }, option, "got 0"));
   }
+}
+
+TEST_CASE("options: an empty value of any option, and a number in another form than its digits, are refused by name") {
+  const std::string help = scratch::message([] { parse({"--help"}); });
+  int options = 0, integers = 0, numbers = 0;
+  std::istringstream lines(help);
+  for (std::string line, name, type; std::getline(lines, line);) {
+    std::istringstream words(line);
+    if (!(words >> name >> type) || !name.starts_with("--")) continue;
+    const auto refused = [&](const std::string& value, const std::string& rule) {
+      INFO(name << " '" << value << "'");
+      const bool told = says([&] { parse({name, value}); }, name, rule);
+      CHECK(told);
+    };
+    const bool integer = type.starts_with("INT"), number = type.starts_with("FLOAT");
+    if (!integer && !number && !type.starts_with("TEXT")) continue;  // a flag
+    if (name == "--out") continue;                                   // parse() gives it
+    ++options, integers += integer, numbers += number;
+    refused("", "");
+    if (!number && !integer) CHECK(says([&] { parse({name, ""}); }, name + " must not be empty"));
+    if (integer)
+      for (const char* value : {"010", "0x10", "+5", " 5", "-0", "99999999999999999999", "-99999999999999999999"})
+        refused(value, value[0] == '-' && name == "--warmup" ? "" : "must be a whole number");
+    if (number)
+      for (const char* value : {"0x1p-3", " 0.5", "+0.5", "1e999", "1e-999"}) refused(value, "must be a number");
+  }
+  CHECK(options >= 30);
+  CHECK(integers >= 12);
+  CHECK(numbers >= 5);
+  CHECK(says([] { parse({"--ffn", "-5"}); }, "--ffn", "got -5"));
+  CHECK(says([] { parse({"--kv-heads", "-1"}); }, "--kv-heads", "got -1"));
+  CHECK(says([] { parse({"--share", "0.1", "--clip", ""}); }, "--clip must not be empty"));
 }
 
 TEST_CASE("options: shares outside 0 .. 1 and numbers that are none are refused") {

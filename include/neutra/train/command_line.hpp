@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include <charconv>
+#include <concepts>
 
 namespace neutra::inline NEUTRA_ABI::train {
 
@@ -71,10 +72,33 @@ inline std::vector<std::string> words_of(const std::string& list) {
   fail(error.what(), "; --help lists all options");
 }
 
+/// Whether all of the text is one number of type T and within its range, as CLI11 does not ask: it reads 010 as 8, 0x10 as 16, and what is beyond 64
+/// bits as the largest number there is.
+template <class T> bool reads_as(const std::string& text) {
+  T value{};
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
+  return end.ec == std::errc{} && end.ptr == text.data() + text.size() && (std::floating_point<T> || concat(value) == text);
+}
+
+/// What holds for the values of every option. Error: one that is empty, or a number in another form than its plain decimal digits.
+inline void check_values(const CLI::App& app, std::string_view may_be_empty) {
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& value : option->results()) {
+      const std::string name = option->get_name(), type = option->get_type_name();
+      require(!value.empty() || name == may_be_empty, name, " must not be empty; give it a value or leave it out");
+      const bool integer = type.starts_with("INT"), natural = type.starts_with("UINT");
+      require(!integer || reads_as<Index>(value), name, " must be a whole number in plain decimal digits, within 64 bits, got ", value);
+      require(!natural || reads_as<std::uint64_t>(value), name, " must be a whole number from 0 up in plain decimal digits, within 64 bits, got ",
+              value);
+      require(!type.starts_with("FLOAT") || reads_as<double>(value), name, " must be a number such as 0.1 or 1e-3, got ", value);
+    }
+}
+
 }  // namespace detail
 
-/// Parses a prepared command line. Errors: an unknown option, with the nearest; a value that is missing or of the wrong kind; HelpAsked.
-inline void parse_command_line(CLI::App& app, int argc, const char* const* argv) {
+/// Parses a prepared command line; the one option that may be empty is named. Errors: an unknown option, with the nearest; a value that is missing,
+/// empty, of the wrong kind or out of range; HelpAsked.
+inline void parse_command_line(CLI::App& app, int argc, const char* const* argv, std::string_view may_be_empty = {}) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -82,6 +106,7 @@ inline void parse_command_line(CLI::App& app, int argc, const char* const* argv)
   } catch (const CLI::ParseError& error) {
     detail::fail_parsing(app, error);
   }
+  detail::check_values(app, may_be_empty);
 }
 
 /// The options of `extend`. Errors: see parse_command_line and Options::check.

@@ -33,7 +33,7 @@ template <class Gates = gate::All, class... Own> int generate_main(int argc, con
     app.add_option("--tokens", tokens, "tokens to add")->check(CLI::PositiveNumber)->capture_default_str();
     app.add_option("--temperature", temperature, "0: always the likeliest token")->check(CLI::NonNegativeNumber)->capture_default_str();
     app.add_option("--seed", seed, "of the draws")->check(CLI::NonNegativeNumber)->capture_default_str();
-    parse_command_line(app, argc, argv);
+    parse_command_line(app, argc, argv, "--prompt");
     require(std::isfinite(temperature), "--temperature must be a number from 0 up, got ", temperature);
     set_threads(options.threads);
     const LoadedModel loaded = load_model(options.model, options.adapter, Registry::with<Gates, Own...>());

@@ -104,7 +104,10 @@ inline void check_not_negative(double value, std::string_view name) {
   check_range(value, name);
 }
 inline void check_count(Index value, std::string_view name) {
-  require(value > 0 && value <= (Index{1} << 31), "--", name, " must be a whole number between 1 and 2^31, got ", value);
+  require(value > 0 && value < (Index{1} << 31), "--", name, " must be a whole number from 1 up and below 2^31, got ", value);
+}
+inline void check_derivable(Index value, std::string_view name) {
+  require(value >= 0 && value < (Index{1} << 31), "--", name, " must be a whole number below 2^31 (0: it follows from other sizes), got ", value);
 }
 inline void check_method(const std::string& method, std::string_view option) {
   static const std::vector<std::string> known = {"neutral", "adapter", "lora", "finetune"};
@@ -135,6 +138,8 @@ inline void Options::check() const {
     for (const auto& [value, name] :
          {std::pair{pretrain_steps, "pretrain-steps"}, {dim, "dim"}, {layers, "layers"}, {heads, "heads"}, {vocabulary, "vocab"}})
       check_count(value, name);
+  check_derivable(kv_heads, "kv-heads");
+  check_derivable(ffn, "ffn");
   require(batch % accumulate == 0, "--accumulate must divide --batch (", batch, "), got ", accumulate);
   require(share >= 0 && share <= 1, "--share must lie in [0, 1], got ", share, "; the paper uses 0.1");
   require(batch * sequence <= Index{1} << 31, "--batch times --sequence must be at most 2^31 tokens, got ", batch, " x ", sequence);
