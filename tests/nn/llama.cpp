@@ -55,6 +55,18 @@ struct Tensors {
 
 }  // namespace
 
+TEST_CASE("config: sizes of 2^31 and models of more than 2^40 weights are refused, whatever their products are") {
+  const auto complete = [](Index dim, Index layers, Index ffn = 64) {
+    return message([&] { nn::Config{.vocabulary = 300, .dim = dim, .ffn = ffn, .layers = layers, .heads = 1, .context = 8}.complete(); });
+  };
+  CHECK(complete(64, 4).empty());
+  CHECK(complete(Index{1} << 31, 1).find("dim must be positive and below 2^31, got 2147483648") != std::string::npos);
+  CHECK(complete(64, Index{1} << 31).find("layers must be positive and below 2^31, got 2147483648") != std::string::npos);
+  constexpr Index most = (Index{1} << 31) - 2;
+  for (const auto& told : {complete(most, 1), complete(64, most), complete(most, most, most)})
+    CHECK(told.find("at most 2^40 weights, got about ") != std::string::npos);
+}
+
 TEMPLATE_TEST_CASE("llama: a saved model comes back bit for bit", "", float, double) {
   using S = TestType;
   for (const bool tied : {false, true}) {

@@ -27,7 +27,7 @@ struct Config {
   void complete() {
     std::string faults;
     const auto positive = [&](Index size, std::string_view name) {
-      if (size <= 0 || size > (Index{1} << 31)) faults += concat("; ", name, " must be positive and below 2^31, got ", size);
+      if (size <= 0 || size >= (Index{1} << 31)) faults += concat("; ", name, " must be positive and below 2^31, got ", size);
     };
     if (kv_heads == 0) kv_heads = heads;
     if (head_width == 0 && heads > 0 && dim % heads == 0) head_width = dim / heads;
@@ -38,12 +38,19 @@ struct Config {
     positive(heads, "heads");
     positive(kv_heads, "kv_heads");
     positive(context, "context");
-    if (head_width <= 0 || head_width % 2 != 0 || head_width > (Index{1} << 31))
+    if (head_width <= 0 || head_width % 2 != 0 || head_width >= (Index{1} << 31))
       faults += concat("; head width must be even and positive (dim ", dim, " / heads ", heads, "), got ", head_width);
     if (heads > 0 && kv_heads > 0 && heads % kv_heads != 0) faults += concat("; heads (", heads, ") must be a multiple of kv_heads (", kv_heads, ")");
     if (!(norm_epsilon > 0) || !std::isfinite(norm_epsilon)) faults += concat("; norm_epsilon must be positive, got ", norm_epsilon);
     if (!(rope_theta > 0) || !std::isfinite(rope_theta)) faults += concat("; rope_theta must be positive, got ", rope_theta);
+    if (faults.empty() && weights() > 0x1p40) faults = concat("; the model must have at most 2^40 weights, got about ", weights());
     require(faults.empty(), "model sizes: ", faults.empty() ? "" : faults.substr(2));
+  }
+
+  /// All weights but the norms', in floating point: sizes below 2^31 each have products that no integer holds.
+  double weights() const {
+    const auto d = static_cast<double>(dim), heads_width = static_cast<double>(heads + kv_heads) * static_cast<double>(head_width);
+    return static_cast<double>(layers) * d * (2 * heads_width + 3 * static_cast<double>(ffn)) + (tied ? 1 : 2) * static_cast<double>(vocabulary) * d;
   }
 
   adapter::Sizes sizes() const {
