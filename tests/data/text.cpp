@@ -31,6 +31,24 @@ TEST_CASE("files are joined with a newline where one is missing, bytes unchanged
   CHECK(data::read_text(folder.write("large", large)) == large);
 }
 
+TEST_CASE("files that are not UTF-8 are remarked upon by name, with the place in each") {
+  const samples::Scratch folder;
+  const auto good = folder.write("good", "fine \xc3\xa9\n"), first = folder.write("first", "abc\xff\n"), second = folder.write("second", "\xc3");
+  CHECK(data::read_texts({good}).remarks.empty());
+  const auto remarks = data::read_texts({good, first, second}).remarks;
+  REQUIRE(remarks.size() == 2);
+  CHECK(remarks[0].find(first.string() + ": is not UTF-8 from byte 3 on") != std::string::npos);
+  CHECK(remarks[1].find(second.string() + ": is not UTF-8 from byte 0 on") != std::string::npos);
+}
+
+TEST_CASE("a text whose lines end in CR alone is told so") {
+  std::string text;
+  for (int line = 0; line < 20000; ++line) text += "line\r";
+  CHECK(fails_with([&] { data::hold_out(text, 0.1); }, "its lines end in CR alone"));
+  CHECK(fails_with([&] { data::hold_out_throughout(text, 0.1); }, "its lines end in CR alone"));
+  CHECK(data::hold_out("one\r\ntwo\r\n", 0.5).held == "two\r\n");
+}
+
 TEST_CASE("a pipe is read like a file") {
   const samples::Scratch folder;
   const std::string name = (folder.path() / "pipe").string();
@@ -53,6 +71,7 @@ TEST_CASE("what is no text file is an error that says so") {
   CHECK(fails_with(read(folder.write("nul", std::string(1000, '\0'))), "all of its 1000 bytes are NUL"));
   CHECK(fails_with(read(folder.write("gz", "\x1f\x8b\x08rest")), "gzip"));
   CHECK(fails_with(read(folder.write("gguf", "GGUF\x03")), "GGUF"));
+  for (const char protocol : {2, 3, 4, 5}) CHECK(fails_with(read(folder.write("pickle", std::string("\x80") + protocol + "rest")), "pickle"));
   CHECK(fails_with(read(folder.write("utf16", "\xff\xfeh\0i\0"sv)), "UTF-16"));
 }
 

@@ -100,6 +100,14 @@ TEST_CASE("evaluate: what it refuses", "[programs]") {
       refuses({path_of("evaluate"), "--model", (study().out() / "runs").string(), "--text", study().text("first")}, "is it the folder of a model?"));
 }
 
+TEST_CASE("evaluate: text that is not UTF-8 is evaluated, and remarked upon", "[programs]") {
+  scratch::put(study().folder / "bytes.txt", "the river \xff\n");
+  const auto ended = run({path_of("evaluate"), "--model", backbone(), "--text", study().text("bytes")});
+  CHECK(ended.status == 0);
+  CHECK(ended.out.starts_with("12 tokens, "));
+  CHECK(ended.err == "note: text file " + study().text("bytes") + ": is not UTF-8 from byte 10 on; such bytes are kept and become byte tokens\n");
+}
+
 TEST_CASE("evaluate: Ctrl-C ends it with one line and no number", "[programs]") {
   scratch::put(study().folder / "long.txt", programs::salad(programs::first_words, 3000000, 1));
   programs::Process process({path_of("evaluate"), "--model", backbone(), "--text", study().text("long"), "--sequence", "2", "--batch", "1"});

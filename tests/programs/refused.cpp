@@ -119,7 +119,7 @@ TEST_CASE("extend: texts that are missing, empty, short or no text are refused b
   const auto kept = programs::run(study.command(Study::small({"--methods", "lora"})));
   INFO(kept.err);
   CHECK(kept.status == 0);
-  CHECK(kept.err.find("note: the target text is not UTF-8 from byte ") != std::string::npos);
+  CHECK(kept.err.find("note: text file " + study.text("second") + ": is not UTF-8 from byte ") != std::string::npos);
 }
 
 TEST_CASE("extend: places that cannot be written are refused", "[programs]") {

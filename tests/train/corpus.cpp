@@ -39,7 +39,7 @@ TEST_CASE("corpus: the last tenth is held out, a tenth of the rest is for choosi
     const auto share = [&](std::string_view part) { return static_cast<double>(part.size()) / static_cast<double>(whole.size()); };
     CHECK(share(domain->valid) == Approx(0.1).margin(0.005));
     CHECK(share(domain->choosing) == Approx(0.09).margin(0.005));
-    for (const auto part : {domain->train, domain->choosing, domain->valid}) CHECK(part.back() == '\n');
+    for (const auto& part : {domain->train, domain->choosing, domain->valid}) CHECK(part.back() == '\n');
   }
 }
 
@@ -110,13 +110,17 @@ TEST_CASE("corpus: hashes name each part by its content") {
   for (const auto& [role, digits] : before) CHECK((after.at(role) == digits) == (role != "target.valid"));
 }
 
-TEST_CASE("corpus: bytes that are not UTF-8 are remarked upon, with their place") {
+TEST_CASE("corpus: bytes that are not UTF-8 are remarked upon, with their place, in training and in validation text") {
   Files files;
-  CHECK(Corpus(files.options).remarks().empty());
+  files.options.eval_original = {files.folder / "va"};
+  CHECK(Corpus(files.options).original.remarks.empty());
   scratch::put(files.folder / "b", "abc\xff\n" + lines(100, "x"));
-  const auto remarks = Corpus(files.options).remarks();
-  REQUIRE(remarks.size() == 1);
-  CHECK(remarks[0].find("target text is not UTF-8 from byte 3 on") != std::string::npos);
+  scratch::put(files.folder / "va", "valid\xff\n");
+  const Corpus corpus(files.options);
+  REQUIRE(corpus.target.remarks.size() == 1);
+  CHECK(corpus.target.remarks[0].find("b: is not UTF-8 from byte 3 on") != std::string::npos);
+  REQUIRE(corpus.original.remarks.size() == 1);
+  CHECK(corpus.original.remarks[0].find("va: is not UTF-8 from byte 5 on") != std::string::npos);
 }
 
 TEST_CASE("tokenizers: found in a folder, trained on the pretraining text alone, or refused by the name of the file") {

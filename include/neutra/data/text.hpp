@@ -24,6 +24,7 @@ namespace neutra::inline NEUTRA_ABI::data {
 struct Text {
   std::string bytes;
   std::vector<std::string> files;
+  std::vector<std::string> remarks;  // a sentence for each file that is not UTF-8
 };
 
 /// The name of a format that is not plain text, told by its first bytes; empty where none is recognised.
@@ -44,7 +45,9 @@ inline std::string_view binary_format(std::string_view bytes) {
                                                                             {"\xff\xfe"sv, "UTF-16"},
                                                                             {"\xfe\xff"sv, "UTF-16"},
                                                                             {"\x80\x02"sv, "pickle"},
+                                                                            {"\x80\x03"sv, "pickle"},
                                                                             {"\x80\x04"sv, "pickle"},
+                                                                            {"\x80\x05"sv, "pickle"},
                                                                             {"SQLite format 3"sv, "SQLite"}};
   for (const auto& [start, name] : known) {
     if (bytes.starts_with(start)) return name;
@@ -85,7 +88,11 @@ inline Text read_texts(const std::vector<std::filesystem::path>& paths) {
   Text text;
   for (const auto& path : paths) {
     if (!text.bytes.empty() && text.bytes.back() != '\n') text.bytes += '\n';
-    text.bytes += read_text(path);
+    const std::string bytes = read_text(path);
+    if (const auto at = find_invalid_utf8(bytes))
+      text.remarks.push_back(
+          concat("note: text file ", path.string(), ": is not UTF-8 from byte ", *at, " on; such bytes are kept and become byte tokens"));
+    text.bytes += bytes;
     text.files.push_back(path.string());
   }
   return text;
@@ -96,6 +103,16 @@ struct Split {
   std::string_view train, held;
 };
 
+namespace detail {
+
+/// What to do with a text that has no line end inside.
+inline std::string_view line_advice(std::string_view text) {
+  const bool returns = text.find('\r') != std::string_view::npos && text.find('\n') == std::string_view::npos;
+  return returns ? "its lines end in CR alone: convert them to LF, as with tr '\\r' '\\n'" : "give more text, or files of their own for evaluation";
+}
+
+}  // namespace detail
+
 /// Cuts the last `fraction` of the text off, at the line end (after '\n') nearest to size * (1 - fraction), the earlier of two equally near; both
 /// parts are views into text and hold at least a line. Errors: fraction outside (0, 1); no line end inside the text.
 inline Split hold_out(std::string_view text, double fraction) {
@@ -105,7 +122,7 @@ inline Split hold_out(std::string_view text, double fraction) {
   const std::size_t before = wanted == 0 ? std::string_view::npos : inside.rfind('\n', wanted - 1);
   const std::size_t after = wanted > inside.size() ? std::string_view::npos : inside.find('\n', wanted);
   require(before != std::string_view::npos || after != std::string_view::npos, "holding out text: the text must have at least two lines, got ",
-          text.size(), " bytes without a line end inside; give more text, or files of their own for evaluation");
+          text.size(), " bytes without a line end inside; ", detail::line_advice(text));
   const auto far = std::numeric_limits<std::size_t>::max();
   const std::size_t back = before == std::string_view::npos ? far : wanted - (before + 1);
   const std::size_t ahead = after == std::string_view::npos ? far : after + 1 - wanted;
@@ -134,7 +151,7 @@ inline SpreadSplit hold_out_throughout(std::string_view text, double fraction) {
     parts.train += split.train;
     parts.held += split.held;
   }
-  require(!parts.held.empty(), "holding out text: no stretch of its ", text.size(), " bytes has a line end inside; give a text of more lines");
+  require(!parts.held.empty(), "holding out text: no stretch of its ", text.size(), " bytes has a line end inside; ", detail::line_advice(text));
   return parts;
 }
 

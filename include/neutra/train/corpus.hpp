@@ -21,13 +21,19 @@ namespace neutra::inline NEUTRA_ABI::train {
 /// taken throughout it and at most half a megabyte: rates and alpha are chosen on it and nothing trains on it.
 struct DomainText {
   std::string train, choosing, valid;
+  std::vector<std::string> remarks;  // about bytes that are not UTF-8: they are kept as they are
 
   static DomainText read(const std::vector<Path>& files, const std::vector<Path>& evaluation_files) {
     constexpr double most_choosing = 1 << 19;  // bytes: enough to tell rates apart, and evaluated after every run that is chosen from
     DomainText text;
-    if (!evaluation_files.empty()) text.valid = data::read_texts(evaluation_files).bytes;
+    const auto read_all = [&](const std::vector<Path>& paths) {
+      data::Text whole = data::read_texts(paths);
+      text.remarks.insert(text.remarks.end(), whole.remarks.begin(), whole.remarks.end());
+      return std::move(whole.bytes);
+    };
+    if (!evaluation_files.empty()) text.valid = read_all(evaluation_files);
     if (files.empty()) return text;  // nothing to train on, but forgetting can still be measured
-    const std::string bytes = data::read_texts(files).bytes;
+    const std::string bytes = read_all(files);
     std::string_view rest = bytes;
     if (evaluation_files.empty()) {
       const auto last = data::hold_out(bytes, 0.1);
@@ -59,17 +65,6 @@ struct Corpus {
     };
     add("original.train", original.train), add("original.choosing", original.choosing), add("original.valid", original.valid);
     add("target.train", target.train), add("target.choosing", target.choosing), add("target.valid", target.valid);
-    return all;
-  }
-
-  /// Sentences about bytes that are not UTF-8: they are kept as they are.
-  std::vector<std::string> remarks() const {
-    std::vector<std::string> all;
-    const auto look = [&](std::string_view role, std::string_view text) {
-      if (const auto at = data::find_invalid_utf8(text))
-        all.push_back(concat("note: the ", role, " text is not UTF-8 from byte ", *at, " on; such bytes are kept and become byte tokens"));
-    };
-    look("original", original.train), look("target", target.train);
     return all;
   }
 

@@ -38,6 +38,7 @@ template <class Gates = gate::All, class... Own> int evaluate_main(int argc, con
     parse_command_line(app, argc, argv);
     set_threads(options.threads);
     const data::Text text = data::read_texts(files);
+    for (const std::string& remark : text.remarks) print_line(remark);
     const LoadedModel loaded = load_model(options.model, options.adapter, Registry::with<Gates, Own...>());
     const Index context = loaded.model->config().context, length = sequence > 0 ? sequence : context;
     require(length <= context, "--sequence must not exceed the model's context of ", context, ", got ", length);

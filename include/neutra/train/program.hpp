@@ -52,12 +52,13 @@ class StopOnSignal {
   std::thread waiter_;
 };
 
-/// Prints a message on one line, whatever the names and values in it hold.
-inline void print_message(const char* name, std::string text) {
+/// Prints on one line, whatever the names and values in the text hold.
+inline void print_line(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == 127; }, ' ');
-  std::fprintf(stderr, "%s: %s\n", name, text.c_str());
+  std::fprintf(stderr, "%s\n", text.c_str());
 }
+inline void print_message(const char* name, const std::string& text) { print_line(concat(name, ": ", text)); }
 
 /// Runs a program's body. Exit status: 0 done, 1 an error, told in one line, 130 stopped; `stopped_hint` is what to do then.
 template <class Body> int run_program(const char* name, Body&& body, const char* stopped_hint = "") {

@@ -27,7 +27,8 @@ class Study {
     results_.config = config;
     results_.text_sha256 = corpus_.hashes();
     for (const std::string& method : options.methods) adapter_of(method, options, registry);  // unknown names end the program before hours of work
-    for (const std::string& remark : corpus_.remarks()) progress_.message(remark);
+    for (const auto* domain : {&corpus_.original, &corpus_.target})
+      for (const std::string& remark : domain->remarks) progress_.message(remark);
   }
 
   const Results& run() {
