@@ -123,6 +123,13 @@ TEST_CASE("run: a finished run is saved, so that a kill in its evaluation costs 
   CHECK(scratch::get(folder / "log.jsonl") == log);
 }
 
+TEST_CASE("run: a checkpoint of more steps than the run has is refused", "[train]") {
+  const scratch::Folder folder;
+  REQUIRE(Session("lora", folder.path(), 5).stopped);
+  CHECK(scratch::says([&] { Session("lora", folder.path(), -1, -1, 1e9, small::training(4)); }, "checkpoint.safetensors", "after 5 steps",
+                      "has only 4"));
+}
+
 TEST_CASE("run: seconds of earlier sessions count", "[train]") {
   const scratch::Folder folder;
   const Session first("lora", folder.path(), 3);

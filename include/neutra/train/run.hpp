@@ -30,6 +30,8 @@ inline double run_training(Trainer& trainer, const RunPlace& place, const std::f
   double earlier = 0;
   if (std::filesystem::exists(checkpoint)) {
     trainer.optimizer().steps = load_checkpoint(checkpoint, parameters, place.identity);
+    require(trainer.steps_done() <= trainer.steps(), checkpoint.string(), ": is of a run after ", trainer.steps_done(), " steps, this one has only ",
+            trainer.steps(), "; use as many steps as it was written with, or delete it to start this run anew");
     if (std::filesystem::exists(clock)) earlier = io::read_json(clock).value("seconds", 0.0);
     if (place.progress) place.progress->skip(trainer.steps_done());
   }

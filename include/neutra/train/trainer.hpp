@@ -44,7 +44,9 @@ class Trainer {
   }
 
   Index steps_done() const { return adamw_.steps; }
-  bool done() const { return steps_done() >= options_.schedule.steps; }
+  /// Of the whole run.
+  Index steps() const { return options_.schedule.steps; }
+  bool done() const { return steps_done() >= steps(); }
   optim::AdamW<float, Cpu>& optimizer() { return adamw_; }
   Index tokens_per_step() const { return options_.batch * mix_.length(); }
 
