@@ -1,16 +1,11 @@
-// The folder of a run and its log: what is refused, what is kept, and that nothing is written before a run can start.
+// The folder of a run: what is refused, what is kept, and that nothing is written before a run can start.
 #include "neutra/train/output.hpp"
 
 #include "tests/catch.hpp"
 #include "tests/io/scratch.hpp"
 
-#include <sys/resource.h>
-
-#include <csignal>
-
 using namespace neutra;
 using scratch::says;
-using train::Log;
 using train::Output;
 
 TEST_CASE("output: looking at a place writes nothing, claiming it writes what was asked") {
@@ -50,39 +45,4 @@ TEST_CASE("output: a file in the way, and a place that cannot be made") {
   CHECK(says([&] { Output(folder / "file", false); }, "file", "is no folder"));
   CHECK(says([&] { Output(folder / "file/below", false).claim({}); }, "below", "cannot be made"));
   CHECK(says([&] { Output("/proc/nowhere", false).claim({}); }, "/proc/nowhere", "cannot be made"));
-}
-
-TEST_CASE("log: opened for step n it keeps the n lines before, and drops those a kill left ahead") {
-  const scratch::Folder folder;
-  const auto path = folder / "log.jsonl";
-  {
-    Log log(path, 0);
-    for (int step = 0; step < 5; ++step) log.write({{"step", step}});
-  }
-  CHECK(scratch::get(path) == "{\"step\":0}\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"step\":4}\n");
-  Log(path, 3).write({{"step", 3}});
-  CHECK(scratch::get(path) == "{\"step\":0}\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n");
-  scratch::put(path, "{\"step\":0}\n{\"st");  // cut in the middle of a line
-  Log(path, 2).write({{"step", 2}});
-  CHECK(scratch::get(path) == "{\"step\":0}\n{\"step\":2}\n");
-  { Log anew(path, 0); }
-  CHECK(scratch::get(path).empty());
-}
-
-TEST_CASE("log: a line is on the disk when write returns, and a full disk is told") {
-  const scratch::Folder folder;
-  const auto path = folder / "log.jsonl";
-  Log log(path, 0);
-  log.write({{"step", 0}});
-  CHECK(scratch::get(path) == "{\"step\":0}\n");
-  rlimit before{};
-  getrlimit(RLIMIT_FSIZE, &before);
-  const auto old = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{15, before.rlim_max};
-  setrlimit(RLIMIT_FSIZE, &small);
-  const std::string told = scratch::message([&] { log.write({{"step", 1}}); });
-  setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, old);
-  CHECK(told.find("log.jsonl: the log cannot be written") != std::string::npos);
-  CHECK(told.find("--resume") != std::string::npos);
 }

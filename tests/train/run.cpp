@@ -123,6 +123,32 @@ TEST_CASE("run: a finished run is saved, so that a kill in its evaluation costs 
   CHECK(scratch::get(folder / "log.jsonl") == log);
 }
 
+TEST_CASE("run: a log or clock that is damaged, or behind the checkpoint, is told by its name, and the run goes on when it is mended", "[train]") {
+  const scratch::Folder never, folder;
+  Session whole("lora", never.path());
+  REQUIRE(Session("lora", folder.path(), 4).stopped);
+  const auto refused = [&](const char* name, const std::string& text, const auto&... parts) {
+    const std::string before = scratch::get(folder / name), checkpoint = scratch::get(folder / "checkpoint.safetensors");
+    scratch::put(folder / name, text);
+    const bool told = scratch::says([&] { Session("lora", folder.path()); }, name, parts...);
+    const bool kept = scratch::get(folder / "checkpoint.safetensors") == checkpoint;
+    scratch::put(folder / name, before);
+    return told && kept;
+  };
+  const std::string log = scratch::get(folder / "log.jsonl");
+  CHECK(refused("log.jsonl", log.substr(0, log.size() - 1), "each of the 4 steps", "that of step 3 is missing"));
+  CHECK(refused("log.jsonl", log.substr(log.find('\n') + 1), "line 1", "must be of step 0, got 1"));
+  CHECK(refused("seconds.json", "", "empty"));
+  CHECK(refused("seconds.json", "{\"seconds\":", "must be JSON"));
+  CHECK(refused("seconds.json", "[3]", "must be a JSON object"));
+  CHECK(refused("seconds.json", "{\"seconds\": \"3\"}", "seconds must be a number"));
+  CHECK(refused("seconds.json", "{\"seconds\": -3}", "must not be negative"));
+  CHECK(refused("seconds.json", "{}", "seconds is missing"));
+  Session last("lora", folder.path());
+  CHECK(last.trained.bits() == whole.trained.bits());
+  CHECK(log_of(folder.path()) == log_of(never.path()));
+}
+
 TEST_CASE("run: a checkpoint of more steps than the run has is refused", "[train]") {
   const scratch::Folder folder;
   REQUIRE(Session("lora", folder.path(), 5).stopped);

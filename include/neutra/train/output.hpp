@@ -1,12 +1,10 @@
-/// The folder a run writes to: what lies where, and the log.
+/// The folder a run writes to, and what lies where.
 #pragma once
 
 #include "neutra/io/file.hpp"
 #include "neutra/io/json.hpp"
 
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 
 namespace neutra::inline NEUTRA_ABI::train {
 
@@ -50,48 +48,12 @@ class Output {
     const auto path = folder_ / "runs" / name;
     std::error_code problem;
     std::filesystem::create_directories(path, problem);
-    require(!problem, path.string(), ": cannot be made (", problem.message(), ")");
+    require(!problem, path.string(), ": cannot be made (", problem.message(), "); check the permissions and room of the folder above");
     return path;
   }
 
  private:
   std::filesystem::path folder_;
-};
-
-/// One JSON object per line. Opening it for step n keeps the lines of the steps before n: after a kill the log may be ahead of the checkpoint.
-class Log {
- public:
-  Log(const std::filesystem::path& path, Index from_step) : path_(path) {
-    std::string kept;
-    if (from_step > 0 && std::filesystem::exists(path)) {
-      const std::string old = io::read_file(path, std::uint64_t{1} << 40);
-      Index lines = 0;
-      std::size_t end = 0;
-      while (lines < from_step && end < old.size()) {
-        const auto newline = old.find('\n', end);
-        if (newline == old.npos) break;  // a line that was cut
-        end = newline + 1;
-        ++lines;
-      }
-      kept = old.substr(0, end);
-    }
-    io::write_file(path, kept);
-    file_.reset(std::fopen(path.c_str(), "ab"));
-    require(file_ != nullptr, path.string(), ": cannot be opened for the log");
-  }
-  /// Error: a line that could not be written, as on a full disk.
-  void write(const io::Json& line) {
-    const std::string text = line.dump() + "\n";
-    require(std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size() && std::fflush(file_.get()) == 0, path_.string(),
-            ": the log cannot be written; is the disk full? The last checkpoint is whole: free some space and continue with --resume");
-  }
-
- private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  std::filesystem::path path_;
-  std::unique_ptr<std::FILE, Close> file_;
 };
 
 }  // namespace neutra::inline NEUTRA_ABI::train

@@ -3,10 +3,9 @@
 
 #include "neutra/nn/families/llama.hpp"
 #include "neutra/train/corpus.hpp"
+#include "neutra/train/log.hpp"
 #include "neutra/train/options.hpp"
 #include "neutra/train/registry.hpp"
-
-#include <fstream>
 
 namespace neutra::inline NEUTRA_ABI::train {
 
@@ -34,12 +33,10 @@ inline void save_model(const Path& folder, Model& model, const data::Tokenizer& 
 }
 
 /// Time, tokens, and how flat the loss had become: 1 - (mean of the last twentieth of the steps) / (mean of the twentieth before the last tenth).
-/// log: a line of JSON per step, with its loss under "lm".
-inline io::Json pretraining_record(const Path& log, double seconds, Index tokens) {
+/// log: a line of JSON per step, with its loss under "lm". Error: see read_log.
+inline io::Json pretraining_record(const Path& log, Index steps, double seconds, Index tokens) {
   std::vector<double> losses;
-  std::ifstream lines(log);
-  for (std::string line; std::getline(lines, line);) losses.push_back(io::parse(line, log.string()).at("lm").get<double>());
-  require(!losses.empty(), log.string(), ": must hold a line for each step, but is empty");
+  read_log(log, io::read_file(log, std::uint64_t{1} << 40), steps, [&](const io::Reader& line) { losses.push_back(line.number("lm")); });
   const std::size_t n = losses.size(), part = std::max<std::size_t>(1, n / 20);
   const auto mean_of = [&](std::size_t end) {
     double sum = 0;

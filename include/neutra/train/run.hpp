@@ -2,7 +2,7 @@
 #pragma once
 
 #include "neutra/train/checkpoint.hpp"
-#include "neutra/train/output.hpp"
+#include "neutra/train/log.hpp"
 #include "neutra/train/progress.hpp"
 #include "neutra/train/stopped.hpp"
 #include "neutra/train/trainer.hpp"
@@ -21,6 +21,14 @@ struct RunPlace {
   double checkpoint_seconds = 60;
 };
 
+/// The time that a file {"seconds": 12.5} holds. Error: anything else.
+inline double seconds_in(const std::filesystem::path& file) {
+  const io::Json json = io::read_json(file);
+  const double seconds = io::Reader(json, file.string()).number("seconds");
+  require(seconds >= 0, file.string(), ": seconds must not be negative, got ", seconds, "; put the time the run has taken so far there");
+  return seconds;
+}
+
 /// Steps until the schedule's end; a checkpoint about every minute, when stopped, and at the end. Returns the seconds spent, those of earlier
 /// sessions included. `step_done` sees each report. Errors: Stopped after a stop request; a loss that is not finite, with the last checkpoint left
 /// whole.
@@ -32,14 +40,15 @@ inline double run_training(Trainer& trainer, const RunPlace& place, const std::f
     trainer.optimizer().steps = load_checkpoint(checkpoint, parameters, place.identity);
     require(trainer.steps_done() <= trainer.steps(), checkpoint.string(), ": is of a run after ", trainer.steps_done(), " steps, this one has only ",
             trainer.steps(), "; use as many steps as it was written with, or delete it to start this run anew");
-    if (std::filesystem::exists(clock)) earlier = io::read_json(clock).value("seconds", 0.0);
+    earlier = seconds_in(clock);
     if (place.progress) place.progress->skip(trainer.steps_done());
   }
   const Index first = trainer.steps_done();
   Log log(place.folder / "log.jsonl", first);
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [&] { return earlier + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
-  const auto save = [&] {  // the time first: a kill between the two must not leave steps that took none
+  const auto save = [&] {  // log and time first: a kill in between must not leave steps without lines, or that took no time
+    log.flush();
     io::write_json(clock, {{"seconds", seconds()}});
     save_checkpoint(checkpoint, parameters, trainer.steps_done(), place.identity);
   };

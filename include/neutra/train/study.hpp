@@ -4,6 +4,7 @@
 #include "neutra/nn/adapter_file.hpp"
 #include "neutra/nn/fingerprint.hpp"
 #include "neutra/train/job.hpp"
+#include "neutra/train/output.hpp"
 #include "neutra/train/pretraining.hpp"
 #include "neutra/train/report.hpp"
 #include "neutra/train/results.hpp"
@@ -103,8 +104,8 @@ class Study {
     const RunPlace place{output_.run("pretrain"), identity({{"run", "pretrain"}}), &progress_, stop_};
     const double seconds = run_training(trainer, place);
     save_model(output_.backbone(), model, *corpus_.tokenizer);
-    io::write_json(output_.folder() / "pretrain.json",
-                   pretraining_record(place.folder / "log.jsonl", seconds, options_.pretrain_steps * trainer.tokens_per_step()));
+    io::write_json(output_.folder() / "pretrain.json", pretraining_record(place.folder / "log.jsonl", options_.pretrain_steps, seconds,
+                                                                          options_.pretrain_steps * trainer.tokens_per_step()));
     std::filesystem::remove(place.folder / "checkpoint.safetensors");  // the model is on disk now
   }
 

@@ -1,0 +1,72 @@
+/// The log of a run: one JSON object per line, a line for each step.
+#pragma once
+
+#include "neutra/io/file.hpp"
+#include "neutra/io/json.hpp"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+/// Shows the lines of the first `steps` steps of a log's text to seen(line), and returns where they end.
+/// Error: a line that is missing, no JSON or of another step; what is after them is not looked at.
+template <class Seen> std::size_t read_log(const std::filesystem::path& path, std::string_view text, Index steps, Seen&& seen) {
+  try {
+    std::size_t end = 0;
+    for (Index step = 0; step < steps; ++step) {
+      const auto newline = text.find('\n', end);
+      require(newline != text.npos, path.string(), ": must have a line for each of the ", steps, " steps that are done, but that of step ", step,
+              " is missing");
+      const std::string where = concat(path.string(), ": line ", step + 1);
+      const io::Json json = io::parse(text.substr(end, newline - end), where);
+      const io::Reader line(json, where);
+      require(line.integer("step") == step, where, ": must be of step ", step, ", got ", line.integer("step"));
+      seen(line);
+      end = newline + 1;
+    }
+    return end;
+  } catch (const Error& error) {
+    throw Error(concat(error.what(), "; bring the log back, or delete the checkpoint beside it to start this run anew"));
+  }
+}
+
+/// Opened for step n it keeps the lines of the steps before n, all of which must be there: after a kill the log may be ahead of the checkpoint, never
+/// behind it.
+class Log {
+ public:
+  Log(const std::filesystem::path& path, Index from_step) : path_(path) {
+    std::string kept;
+    if (from_step > 0) {
+      if (std::filesystem::exists(path)) kept = io::read_file(path, std::uint64_t{1} << 40);
+      kept.resize(read_log(path, kept, from_step, [](const io::Reader&) {}));
+    }
+    io::write_file(path, kept);
+    file_.reset(std::fopen(path.c_str(), "abe"));
+    require(file_ != nullptr, path.string(), ": cannot be opened for the log; check the permissions of its folder");
+  }
+  /// Error: a line that could not be written, as on a full disk.
+  void write(const io::Json& line) {
+    const std::string text = line.dump() + "\n";
+    check(std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size() && std::fflush(file_.get()) == 0);
+  }
+  /// Puts what was written on the disk and not only in the system's memory. Before a checkpoint is saved, so that a power cut leaves no checkpoint
+  /// that is ahead of its log.
+  void flush() const { check(::fsync(fileno(file_.get())) == 0); }
+
+ private:
+  void check(bool good) const {
+    require(good, path_.string(),
+            ": the log cannot be written; is the disk full? The last checkpoint is whole: free some space and continue with --resume");
+  }
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  std::filesystem::path path_;
+  std::unique_ptr<std::FILE, Close> file_;
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::train

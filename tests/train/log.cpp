@@ -1,0 +1,84 @@
+// The log of a run: the lines of every step that counts, or a message that says which is missing.
+#include "neutra/train/log.hpp"
+
+#include "neutra/train/pretraining.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/io/scratch.hpp"
+
+#include <sys/resource.h>
+
+#include <csignal>
+
+using namespace neutra;
+using scratch::says;
+using train::Log;
+
+TEST_CASE("log: opened for step n it keeps the n lines before, and drops those a kill left ahead") {
+  const scratch::Folder folder;
+  const auto path = folder / "log.jsonl";
+  {
+    Log log(path, 0);
+    for (int step = 0; step < 5; ++step) log.write({{"step", step}});
+  }
+  CHECK(scratch::get(path) == "{\"step\":0}\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"step\":4}\n");
+  Log(path, 3).write({{"step", 3}});
+  CHECK(scratch::get(path) == "{\"step\":0}\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n");
+  scratch::put(path, "{\"step\":0}\n{\"st");  // cut in the middle of a line that is not needed
+  Log(path, 1).write({{"step", 1}});
+  CHECK(scratch::get(path) == "{\"step\":0}\n{\"step\":1}\n");
+  { Log anew(path, 0); }
+  CHECK(scratch::get(path).empty());
+}
+
+TEST_CASE("log: a line that the checkpoint needs and that is missing, cut, damaged or twice is told, and nothing is changed") {
+  const scratch::Folder folder;
+  const auto path = folder / "log.jsonl";
+  const auto refused = [&](const std::string& text, const auto&... parts) {
+    scratch::put(path, text);
+    return says([&] { Log(path, 2); }, "log.jsonl", "delete the checkpoint beside it", parts...) && scratch::get(path) == text;
+  };
+  CHECK(says([&] { Log(path, 2); }, "log.jsonl", "that of step 0 is missing"));
+  CHECK(refused("", "that of step 0 is missing"));
+  CHECK(refused("{\"step\":0}\n", "each of the 2 steps", "that of step 1 is missing"));
+  CHECK(refused("{\"step\":0}\n{\"step\":1", "that of step 1 is missing"));
+  CHECK(refused("{\"step\":0}\n{\"step\":0}\n", "line 2", "must be of step 1, got 0"));
+  CHECK(refused("{\"step\":0}\n{\"step\":2}\n", "line 2", "must be of step 1, got 2"));
+  CHECK(refused("{\"step\":0}\n{\"st\n", "line 2", "must be JSON"));
+  CHECK(refused("[]\n{\"step\":1}\n", "line 1", "must be a JSON object"));
+  CHECK(refused("{\"stop\":0}\n{\"step\":1}\n", "line 1", "step is missing"));
+}
+
+TEST_CASE("log: a line is on the disk when write returns, and a full disk is told") {
+  const scratch::Folder folder;
+  const auto path = folder / "log.jsonl";
+  Log log(path, 0);
+  log.write({{"step", 0}});
+  CHECK(scratch::get(path) == "{\"step\":0}\n");
+  CHECK_NOTHROW(log.flush());
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const auto old = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{15, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &small);
+  const std::string told = scratch::message([&] { log.write({{"step", 1}}); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, old);
+  CHECK(told.find("log.jsonl: the log cannot be written") != std::string::npos);
+  CHECK(told.find("--resume") != std::string::npos);
+}
+
+TEST_CASE("pretraining: the record needs a loss for each step") {
+  const scratch::Folder folder;
+  const auto path = folder / "log.jsonl";
+  std::string text;
+  for (int step = 0; step < 40; ++step) text += concat("{\"step\":", step, ",\"lm\":", step < 38 ? 4 : 2, "}\n");
+  scratch::put(path, text);
+  const io::Json record = train::pretraining_record(path, 40, 12.5, 640);
+  CHECK(record.at("final_nats_per_token") == 2);
+  CHECK(record.at("fall_over_last_tenth") == 0.5);
+  CHECK(record.at("seconds") == 12.5);
+  CHECK(says([&] { train::pretraining_record(path, 41, 1, 1); }, "log.jsonl", "that of step 40 is missing"));
+  scratch::put(path, text.replace(text.find("\"lm\":4"), 6, "\"lm\":[]"));
+  CHECK(says([&] { train::pretraining_record(path, 40, 1, 1); }, "log.jsonl: line 1: lm must be a number, got []"));
+}
