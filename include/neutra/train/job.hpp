@@ -27,6 +27,16 @@ struct Outcome {
   std::optional<Scores> choosing;
 };
 
+/// What results.json keeps of the scores by which rates and alpha are chosen.
+inline io::Json choosing_json(const Outcome& outcome) {
+  return {{"method", outcome.row.method},
+          {"lr", outcome.row.lr},
+          {"alpha", outcome.row.alpha ? io::Json(*outcome.row.alpha) : io::Json()},
+          {"seed", outcome.row.seed},
+          {"forgetting", outcome.choosing->forgetting()},
+          {"learning", outcome.choosing->learning()}};
+}
+
 inline io::Json to_json(const Outcome& outcome) {
   detail::FieldWriter row("outcome");
   detail::visit_row(row, outcome.row);
@@ -37,7 +47,8 @@ inline io::Json to_json(const Outcome& outcome) {
   return {{"row", row.take()}, {"choosing", choosing.take()}};
 }
 
-inline Outcome read_outcome(const Path& path) {
+/// Error: damage, by the file's name; the outcome of another job.
+inline Outcome read_outcome(const Path& path, const Job& job, Index steps) {
   const io::Json json = io::read_json(path);
   const io::Reader whole(json, path.string());
   Outcome outcome;
@@ -45,6 +56,11 @@ inline Outcome read_outcome(const Path& path) {
   detail::FieldReader fields(row);
   detail::visit_row(fields, outcome.row);
   fields.finish();
+  const Row& r = outcome.row;
+  const std::optional<double> alpha = job.method == "neutral" ? std::optional(job.alpha) : std::nullopt;
+  require(r.method == job.method && r.lr == job.lr && r.alpha == alpha && r.seed == job.seed && r.steps == steps, path.string(), ": must be of ",
+          job.name(), " after ", steps, " steps, got that of ", Job{r.method, r.lr, r.alpha.value_or(0), r.seed}.name(), " after ", r.steps,
+          "; bring its own back, or delete it to run the job anew");
   if (!whole.has("choosing")) return outcome;
   const io::Reader choosing(whole.value("choosing"), path.string() + ": choosing");
   detail::FieldReader scores(choosing);

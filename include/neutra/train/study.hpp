@@ -198,7 +198,7 @@ class Study {
       progress_.begin("evaluating", 1, work_.evaluation());
       progress_.skip(1);
       std::filesystem::remove(folder / "checkpoint.safetensors");  // where a kill came between the outcome and this
-      return record(job.name(), read_outcome(finished));
+      return record(job.name(), read_outcome(finished, job, options_.steps));
     }
     const Adapter adapter = adapter_of(job.method, options_, registry_);
     const auto sizes = backbone_->config().sizes();
@@ -247,13 +247,7 @@ class Study {
   Outcome record(const std::string& name, const Outcome& outcome) {
     finished_.emplace(name, outcome);
     results_.rows.push_back(outcome.row);
-    if (outcome.choosing && options_.chooses())
-      results_.config["choosing"].push_back({{"method", outcome.row.method},
-                                             {"lr", outcome.row.lr},
-                                             {"alpha", outcome.row.alpha ? io::Json(*outcome.row.alpha) : io::Json()},
-                                             {"seed", outcome.row.seed},
-                                             {"forgetting", outcome.choosing->forgetting()},
-                                             {"learning", outcome.choosing->learning()}});
+    if (outcome.choosing && options_.chooses()) results_.config["choosing"].push_back(choosing_json(outcome));
     return outcome;
   }
 
