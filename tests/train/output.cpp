@@ -10,7 +10,7 @@ using train::Output;
 
 TEST_CASE("output: looking at a place writes nothing, claiming it writes what was asked") {
   const scratch::Folder folder;
-  const Output output(folder / "a/b", false);
+  Output output(folder / "a/b", false);
   CHECK(folder.count() == 0);
   output.claim({{"steps", 3}});
   CHECK(io::read_json(folder / "a/b/options.json") == io::Json{{"steps", 3}});
@@ -22,7 +22,7 @@ TEST_CASE("output: a folder that holds a run is refused without resume, and with
   const io::Json asked = {{"steps", 3}, {"share", 0.1}};
   Output(folder / "o", false).claim(asked);
   CHECK(says([&] { Output(folder / "o", false); }, "holds a run already", "--resume"));
-  const Output again(folder / "o", true);
+  Output again(folder / "o", true);
   CHECK_NOTHROW(again.claim(asked));
   CHECK(says([&] { again.claim({{"steps", 4}, {"share", 0.1}}); }, "steps = 3", "now it is 4"));
   CHECK(says([&] { again.claim({{"steps", 3}, {"share", 0.1}, {"model", "m"}}); }, "model = (nothing)", "\"m\""));
@@ -45,4 +45,45 @@ TEST_CASE("output: a file in the way, and a place that cannot be made") {
   CHECK(says([&] { Output(folder / "file", false); }, "file", "is no folder"));
   CHECK(says([&] { Output(folder / "file/below", false).claim({}); }, "below", "cannot be made"));
   CHECK(says([&] { Output("/proc/nowhere", false).claim({}); }, "/proc/nowhere", "cannot be made"));
+}
+
+TEST_CASE("output: a folder is one process's alone from the claim on, and free again after it") {
+  const scratch::Folder folder;
+  Output early(folder / "o", false), late(folder / "o", false), resumed_early(folder / "o", true);
+  {
+    early.claim({{"steps", 1}});
+    CHECK(says([&] { late.claim({{"steps", 1}}); }, "--out", "another process is at work in it"));
+    CHECK(says([&] { resumed_early.claim({{"steps", 1}}); }, "another process is at work in it"));
+    CHECK(says([&] { Output(folder / "o", true); }, "another process is at work in it", "wait until that has ended"));
+    const Output ended = std::move(early);
+  }
+  CHECK(says([&] { late.claim({{"steps", 2}}); }, "another process has just started a run in it"));
+  CHECK(io::read_json(folder / "o/options.json") == io::Json{{"steps", 1}});
+  CHECK_NOTHROW(Output(folder / "o", true).claim({{"steps", 1}}));
+}
+
+TEST_CASE("output: parts of a run without its options are neither written over nor taken") {
+  for (const char* part : {"results.json", "report.html", "pretrain.json", "backbone", "runs"})
+    for (const bool resume : {false, true}) {
+      const scratch::Folder folder;
+      Output before(folder.path(), resume);
+      scratch::put(folder / part, "kept");
+      CHECK(says([&] { Output(folder.path(), resume); }, concat("holds ", part, " but no options.json"), "name another folder"));
+      CHECK(says([&] { before.claim({{"steps", 1}}); }, concat("holds ", part, " but no options.json")));
+      CHECK_FALSE(std::filesystem::exists(folder / "options.json"));
+      CHECK(scratch::get(folder / part) == "kept");
+    }
+}
+
+TEST_CASE("output: what a kill in the middle of a write left is removed when the folder is taken, and nothing else") {
+  const scratch::Folder folder;
+  Output(folder.path(), false).claim({{"steps", 1}});
+  std::filesystem::create_directories(folder / "runs/lora");
+  scratch::put(folder / "options.json.tmp-12-0", "half");
+  scratch::put(folder / "runs/lora/checkpoint.safetensors.tmp-345-17", "half");
+  for (const char* name : {"notes.tmp-old", "x.tmp-12", "runs/lora/log.jsonl"}) scratch::put(folder / name, "kept");
+  const Output again(folder.path(), true);
+  CHECK_FALSE(std::filesystem::exists(folder / "options.json.tmp-12-0"));
+  CHECK_FALSE(std::filesystem::exists(folder / "runs/lora/checkpoint.safetensors.tmp-345-17"));
+  for (const char* name : {"notes.tmp-old", "x.tmp-12", "runs/lora/log.jsonl"}) CHECK(scratch::get(folder / name) == "kept");
 }

@@ -195,6 +195,19 @@ class OutputFile {
   detail::Descriptor file_;
 };
 
+/// Removes what OutputFile left beside its targets where its program was killed, in a folder and all below. Only while nobody else writes there.
+inline void remove_temporaries(const Path& folder) {
+  const auto left = [](const std::string& name) {
+    const auto at = name.rfind(".tmp-");
+    if (at == name.npos) return false;
+    const std::string_view digits = std::string_view(name).substr(at + 5);
+    return digits.find('-') != digits.npos && digits.find_first_not_of("0123456789-") == digits.npos;
+  };
+  std::error_code ignored;
+  for (const auto& item : std::filesystem::recursive_directory_iterator(folder, std::filesystem::directory_options::skip_permission_denied, ignored))
+    if (item.is_regular_file(ignored) && left(item.path().filename().string())) std::filesystem::remove(item.path(), ignored);
+}
+
 /// Replaces a file by bytes, whole or not at all; see OutputFile for the contract and the errors.
 inline void write_file(const Path& path, std::string_view bytes) {
   OutputFile file(path);

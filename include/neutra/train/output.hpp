@@ -3,42 +3,51 @@
 
 #include "neutra/io/file.hpp"
 #include "neutra/io/json.hpp"
+#include "neutra/io/lock.hpp"
 
 #include <filesystem>
 
 namespace neutra::inline NEUTRA_ABI::train {
 
-/// results.json and report.html; options.json (what the run was asked, and of which texts); backbone/ (a llama folder); runs/NAME/ (adapter or model,
-/// checkpoint, log, outcome).
+/// results.json and report.html; options.json (what the run was asked, and of which texts); pretrain.json and backbone/ (a llama folder); runs/NAME/
+/// (adapter or model, checkpoint, log, outcome); lock, held by the process that writes.
 class Output {
  public:
-  /// A new folder, or an earlier run's with `resume`; nothing is written yet. Error: a folder that holds a run, without resume; a place that is no
-  /// folder.
+  /// A new folder, in which nothing is written yet, or with `resume` an earlier run's, which is locked. Error: a folder that holds a run, without
+  /// resume, or that another process holds; parts of a run that cannot be continued; a place that is no folder.
   Output(std::filesystem::path folder, bool resume) : folder_(std::move(folder)) {
     std::error_code problem;
-    const bool holds_run = std::filesystem::exists(folder_ / "options.json", problem);
-    require(!problem, "--out ", folder_.string(), ": cannot be used (", problem.message(), "); name a folder you may write to");
-    require(!std::filesystem::exists(folder_) || std::filesystem::is_directory(folder_), "--out ", folder_.string(),
-            ": is there and is no folder; name another place");
-    require(resume || !holds_run, "--out ", folder_.string(), ": holds a run already; add --resume to continue it, or name another folder");
+    holds_run_ = std::filesystem::exists(folder_ / "options.json", problem);
+    require(!problem, where(), ": cannot be used (", problem.message(), "); name a folder you may write to");
+    require(!std::filesystem::exists(folder_) || std::filesystem::is_directory(folder_), where(), ": is there and is no folder; name another place");
+    require(resume || !holds_run_, where(), ": holds a run already; add --resume to continue it, or name another folder");
+    check_parts();
+    if (holds_run_) lock_ = take();
   }
 
-  /// From now on the folder, made if it is not there, holds the run that was asked; called when nothing can be wrong with it any more.
-  /// Error: an earlier run was asked otherwise, by the first key that differs; a place that cannot be written.
-  void claim(const io::Json& asked) const {
+  /// From now on the folder, made if it is not there, holds the run that was asked and is this object's alone; called when nothing can be wrong with
+  /// it any more. Error: an earlier run was asked otherwise, by the first key that differs; another process; a place that cannot be written.
+  void claim(const io::Json& asked) {
     const auto path = folder_ / "options.json";
-    if (std::filesystem::exists(path)) {
-      const io::Json before = io::read_json(path);
-      for (const auto& [key, value] : asked.items())
-        require(before.contains(key) && before[key] == value, "--resume: the run in ", folder_.string(), " was started with ", key, " = ",
-                before.contains(key) ? before[key].dump() : "(nothing)", ", now it is ", value.dump(),
-                "; use the same options, texts and program, or another --out");
-      return;
-    }
     std::error_code problem;
     std::filesystem::create_directories(folder_, problem);
-    require(!problem, "--out ", folder_.string(), ": cannot be made (", problem.message(), "); name a folder you may write to");
-    io::write_json(path, asked);
+    require(!problem, where(), ": cannot be made (", problem.message(), "); name a folder you may write to");
+    if (!lock_) {
+      io::Lock lock = take();
+      require(!std::filesystem::exists(path), where(), ": another process has just started a run in it; name another folder");
+      check_parts();
+      lock_ = std::move(lock);
+    }
+    if (!holds_run_) {
+      io::write_json(path, asked);
+      holds_run_ = true;
+      return;
+    }
+    const io::Json before = io::read_json(path);
+    for (const auto& [key, value] : asked.items())
+      require(before.contains(key) && before[key] == value, "--resume: the run in ", folder_.string(), " was started with ", key, " = ",
+              before.contains(key) ? before[key].dump() : "(nothing)", ", now it is ", value.dump(),
+              "; use the same options, texts and program, or another --out");
   }
 
   const std::filesystem::path& folder() const { return folder_; }
@@ -53,7 +62,22 @@ class Output {
   }
 
  private:
+  std::string where() const { return "--out " + folder_.string(); }
+  io::Lock take() const {
+    io::Lock lock(folder_ / "lock", where());
+    io::remove_temporaries(folder_);
+    return lock;
+  }
+  /// Nothing is written before options.json, so parts without it are of something else, or of a run whose options are lost.
+  void check_parts() const {
+    for (const char* part : {"results.json", "report.html", "pretrain.json", "backbone", "runs"})
+      require(holds_run_ || !std::filesystem::exists(folder_ / part), where(), ": holds ", part,
+              " but no options.json, and so no run that could be continued; name another folder, or move that away");
+  }
+
   std::filesystem::path folder_;
+  bool holds_run_ = false;
+  io::Lock lock_;
 };
 
 }  // namespace neutra::inline NEUTRA_ABI::train

@@ -1,0 +1,32 @@
+/// One process at a time.
+#pragma once
+
+#include "neutra/core/error.hpp"
+#include "neutra/io/file.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
+
+namespace neutra::inline NEUTRA_ABI::io {
+
+/// Holds a file, made if it is not there, that no other Lock can hold; the system lets go of it when the process ends, however it ends. The file
+/// stays: to remove it would let two hold two files of one name.
+/// Error: held by another; a place that cannot be written or locked. `what` opens each message.
+class Lock {
+ public:
+  Lock() = default;
+  Lock(const Path& path, const std::string& what) : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
+    require(bool(file_), what, ": cannot be written (", detail::reason(errno), "); name a folder you may write to");
+    const bool held = ::flock(file_.get(), LOCK_EX | LOCK_NB) == 0;
+    require(held || errno != EWOULDBLOCK, what, ": another process is at work in it; wait until that has ended, or name another folder");
+    require(held, what, ": cannot be locked (", detail::reason(errno), "); name a folder on another disk");
+  }
+  explicit operator bool() const { return bool(file_); }
+
+ private:
+  detail::Descriptor file_;
+};
+
+}  // namespace neutra::inline NEUTRA_ABI::io
