@@ -108,7 +108,8 @@ TEST_CASE("extend: texts that are missing, empty, short or no text are refused b
   CHECK(refuses(with_target(file("empty", "")), "empty", "is empty"));
   CHECK(refuses(with_target(file("zip", "PK\x03\x04xxxx")), "zip"));
   CHECK(refuses(with_target(file("line", "only one line\n")), "at least two lines"));
-  CHECK(refuses(with_target(file("short", "a b\nc d\n")), "at least one sequence of target text", "length of 16"));
+  CHECK(refuses(with_target(file("short", "a b\nc d\n")), "at least one sequence of target text", "length of 16", "give more text (--target)",
+                "--sequence"));
   Words empty_validation = study.command(Study::small());
   *(std::find(empty_validation.begin(), empty_validation.end(), "--eval-target") + 1) = file("empty", "");
   CHECK(refuses(empty_validation, "empty", "is empty"));
@@ -178,9 +179,24 @@ TEST_CASE("extend: a loss that is not finite stops with the step and the largest
   CHECK(ended.status == 1);
   const auto messages = programs::messages(ended.err, "extend");
   REQUIRE(messages.size() == 1);
-  CHECK(messages[0].find("training: step ") != std::string::npos);
+  CHECK(messages[0].find("extend: finetune-lr1e+38-seed1: training: step ") != std::string::npos);
   CHECK(messages[0].find("largest in ") != std::string::npos);
   CHECK(messages[0].find("lower the learning rate") != std::string::npos);
   CHECK(std::filesystem::exists(study.out() / "backbone" / "model.safetensors"));
   CHECK(programs::messages(programs::run(command({"--resume"})).err, "extend") == messages);
+}
+
+TEST_CASE("extend: weights that came out unusable are told with the run they are of", "[programs]") {
+  const Study study;
+  REQUIRE(programs::run(study.command(Study::small({"--methods", "lora"}), "model")).status == 0);
+  const auto weights = study.out("model") / "backbone" / "model.safetensors";
+  std::string bytes = scratch::get(weights);
+  for (std::size_t i = bytes.size() - 400; i + 4 <= bytes.size(); i += 4) bytes.replace(i, 4, "\xff\xff\x7f\x7f");  // the largest float
+  scratch::put(weights, bytes);
+  const auto ended = programs::run(study.command(
+      {"--quick", "--steps", "3", "--batch", "2", "--sequence", "16", "--methods", "lora", "--model", (study.out("model") / "backbone").string()}));
+  CHECK(ended.status == 1);
+  const auto messages = programs::messages(ended.err, "extend");
+  REQUIRE(messages.size() == 1);
+  CHECK(messages[0].find("extend: backbone: evaluation: the loss is ") != std::string::npos);
 }

@@ -83,9 +83,9 @@ class Mix {
  private:
   static void check_drawn(const Windows& windows, std::string_view domain) {
     require(windows.whole() > 0, "mix: needs at least one sequence of ", domain, " text, ",
-            windows.tokens() == 0
-                ? "got none; give a file of it, or a share without it"
-                : concat("got ", windows.tokens(), " tokens for a length of ", windows.length(), "; give more text or shorten the sequence"));
+            windows.tokens() == 0 ? concat("got none; give a file of it (--", domain, "), or a share without it (--share)")
+                                  : concat("got ", windows.tokens(), " tokens for a length of ", windows.length(), "; give more text (--", domain,
+                                           ") or a shorter sequence (--sequence)"));
   }
 
   static Index first_slot(Index step, Index sequences) {

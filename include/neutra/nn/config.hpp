@@ -43,7 +43,8 @@ struct Config {
     if (heads > 0 && kv_heads > 0 && heads % kv_heads != 0) faults += concat("; heads (", heads, ") must be a multiple of kv_heads (", kv_heads, ")");
     if (!(norm_epsilon > 0) || !std::isfinite(norm_epsilon)) faults += concat("; norm_epsilon must be positive, got ", norm_epsilon);
     if (!(rope_theta > 0) || !std::isfinite(rope_theta)) faults += concat("; rope_theta must be positive, got ", rope_theta);
-    if (faults.empty() && weights() > 0x1p40) faults = concat("; the model must have at most 2^40 weights, got about ", weights());
+    if (faults.empty() && weights() > 0x1p40)
+      faults = concat("; the model must have at most 2^40 weights, got about ", weights(), ": choose smaller ones");
     require(faults.empty(), "model sizes: ", faults.empty() ? "" : faults.substr(2));
   }
 

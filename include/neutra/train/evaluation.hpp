@@ -39,7 +39,8 @@ inline Evaluation evaluate(Model& model, Tape<float, Cpu>& tape, const Evaluatio
     text.windows.read(window, count, domain, part);
     tape.start(false);
     const double mean = static_cast<double>(model.loss(tape, tokens_of(part), {part.tokens(), 0}, probe).lm.item());
-    require(std::isfinite(mean), "evaluation: the loss is ", mean, " in window ", window, "; the weights are not usable");
+    require(std::isfinite(mean), "evaluation: the loss is ", mean, " in window ", window,
+            "; the weights are not usable: lower the learning rate that made them");
     result.nats += mean * static_cast<double>(part.tokens());
     result.tokens += part.tokens();
     window += count;

@@ -58,7 +58,7 @@ inline double run_training(Trainer& trainer, const RunPlace& place, const std::f
       save();
       throw Stopped(concat("stopped at step ", trainer.steps_done(), "; everything is saved"));
     }
-    const StepReport report = trainer.advance();
+    const StepReport report = named(place.folder.filename().string(), [&] { return trainer.advance(); });
     log.write({{"step", report.step},
                {"lm", report.lm},
                {"local", report.local},

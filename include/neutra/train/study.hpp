@@ -34,7 +34,7 @@ class Study {
 
   const Results& run() {
     prepare_backbone();
-    measure_backbone();
+    named("backbone", [&] { measure_backbone(); });
     std::vector<std::string> methods = options_.methods;  // the vanilla adapter first: the choice of alpha looks at it
     std::stable_partition(methods.begin(), methods.end(), [](const std::string& m) { return m == "adapter"; });
     std::map<std::string, double> alpha;
@@ -212,7 +212,7 @@ class Study {
     row.train_seconds = run_training(trainer, {folder, identity({{"run", job.name()}}), &progress_, stop_});
     row.train_tokens = options_.steps * trainer.tokens_per_step();
     row.tokens_per_second = static_cast<double>(row.train_tokens) / row.train_seconds;
-    measure(model, outcome);
+    named(job.name(), [&] { measure(model, outcome); });
     save(model, folder, adapter.describe(sizes));
     io::write_json(finished, to_json(outcome));
     std::filesystem::remove(folder / "checkpoint.safetensors");  // outcome and weights are on disk now
