@@ -117,6 +117,30 @@ TEST_CASE("local loss: none without original tokens, without labels an Error, un
   CHECK_THROWS_AS(model.loss(tape, unknown.tokens(), uncounted), Error);
 }
 
+TEST_CASE("local loss: labels of another number or value are refused, in training and in evaluation") {
+  auto model = filled_model(residue_of<double>(gate::Relu{}, penalty::L1{}));
+  const TinyBatch batch;
+  Tape<double, Cpu> tape;
+  const auto told = [&](const std::vector<std::uint8_t>& labels, bool recording) -> std::string {
+    auto tokens = batch.tokens();
+    tokens.domains = labels;
+    tape.start(recording);
+    try {
+      model.loss(tape, tokens, batch.counts());
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return {};
+  };
+  for (const bool recording : {false, true}) {
+    CHECK(told({0, 1, 1, 0}, recording).empty());
+    CHECK(told({0, 1, 1}, recording).find("one domain label per sequence is needed, got 3 for 4 sequences") != std::string::npos);
+    CHECK(told({0, 1, 1, 0, 1}, recording).find("got 5 for 4 sequences") != std::string::npos);
+    CHECK(told({0, 1, 2, 0}, recording).find("must be 0 (original) or 1 (target), got 2 for sequence 2") != std::string::npos);
+    CHECK(told({0, 1, 1, 255}, recording).find("got 255 for sequence 3") != std::string::npos);
+  }
+}
+
 TEST_CASE("local loss: a part of a step without original tokens adds nothing to it") {
   auto model = filled_model(residue_of<double>(gate::Relu{}, penalty::L1{}));
   CHECK(step_of(model, {TinyBatch({1, 1})}, {20, 10}).losses[1] == 0);

@@ -95,6 +95,20 @@ TEST_CASE("registry: unknown methods, places and projections are refused by name
     INFO(list);
     CHECK(says([&] { Registry::sites(list); }, "--lora-targets must be among q k v o gate up down"));
   }
+  const adapter::Description good = {.method = "residue", .gate = "relu", .body = "bottleneck", .penalty = "l1", .init = "he", .placement = "after"};
+  CHECK_NOTHROW(registry.make(good, "a.safetensors"));
+  const auto refused = [&](std::string adapter::Description::*member, const std::string& words) {
+    auto description = good;
+    description.*member = "relo";
+    const std::string told = scratch::message([&] { registry.make(description, "a.safetensors"); });
+    return told.starts_with("a.safetensors: ") && told.find(words) != std::string::npos && told.find("--") == std::string::npos;
+  };
+  CHECK(refused(&adapter::Description::method, "the method must be none, lora or residue, got 'relo'"));
+  CHECK(refused(&adapter::Description::gate, "there is no gate called 'relo'; did you mean 'relu'?"));
+  CHECK(refused(&adapter::Description::body, "there is no body called 'relo'"));
+  CHECK(refused(&adapter::Description::penalty, "there is no penalty called 'relo'"));
+  CHECK(refused(&adapter::Description::init, "there is no init called 'relo'"));
+  CHECK(refused(&adapter::Description::placement, "placement must be parallel, after or attention, got 'relo'"));
   train::Options misfit;
   misfit.gate = "open", misfit.penalty = "gate_l1";
   CHECK(says([&] { train::adapter_of("neutral", misfit, registry); }, "--penalty gate_l1 reads the gate", "--gate open"));

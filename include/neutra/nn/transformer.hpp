@@ -123,12 +123,12 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   void mark_domains(const Tokens& tokens, const StepCounts& counts, Pass<S, D>& pass) {
     if (tokens.domains.empty()) return;
     require(static_cast<Index>(tokens.domains.size()) == tokens.sequences, "transformer: one domain label per sequence is needed, got ",
-            tokens.domains.size(), " for ", tokens.sequences, " sequences");
+            tokens.domains.size(), " for ", tokens.sequences, " sequences; give Tokens::domains one each, or none");
     const auto rows = static_cast<std::size_t>(tokens.sequences * tokens.length);
     staging_.resize(2 * rows);
     for (std::size_t n = 0; n < rows; ++n) {
       const std::uint8_t domain = tokens.domains[n / static_cast<std::size_t>(tokens.length)];
-      require(domain <= 1, "transformer: domain labels are 0 (original) or 1 (target), got ", int{domain}, " for sequence ",
+      require(domain <= 1, "transformer: domain labels must be 0 (original) or 1 (target), got ", int{domain}, " for sequence ",
               n / static_cast<std::size_t>(tokens.length));
       staging_[n] = S(1) - static_cast<S>(domain);
       staging_[rows + n] = static_cast<S>(domain);

@@ -42,7 +42,7 @@ inline LoadedModel load_model(const Path& folder, const Path& adapter_path, cons
   require(file.gate_options.empty(), adapter_path.string(), ": the gate ", file.description.gate,
           " was saved with options of its own, which programs cannot set; load it in a program of yours that gives the gate its options");
   check_units(adapter_path, file.description);
-  loaded.model = std::make_unique<Model>(backbone, registry.make(file.description));
+  loaded.model = std::make_unique<Model>(backbone, registry.make(file.description, adapter_path.string()));
   nn::load_adapter_weights(adapter_path, loaded.model->parameters(), backbone->config().sizes(), nn::fingerprint(*backbone));
   return loaded;
 }

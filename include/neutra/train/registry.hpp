@@ -36,13 +36,14 @@ template <class Any> class Family {
   void add(std::string_view name, const Any& policy) {
     require(members_.emplace(name, policy).second, "the ", what_, " '", name, "' is there twice; give yours another name");
   }
-  /// Error: an unknown name, with the nearest one and all there are.
-  const Any& find(std::string_view name) const {
+  /// Error: an unknown name, with the nearest one and all there are; the message begins with the file that named it, else the option.
+  const Any& find(std::string_view name, const std::string& file = "") const {
     const auto found = members_.find(std::string(name));
     if (found != members_.end()) return found->second;
     std::vector<std::string> names;
     for (const auto& member : members_) names.push_back(member.first);
-    fail("--", what_, ": there is no ", what_, " called '", name, "'", suggestion(name, names), "; known: ", listed(names));
+    fail(file.empty() ? concat("--", what_) : file, ": there is no ", what_, " called '", name, "'", suggestion(name, names),
+         "; known: ", listed(names));
   }
 
  private:
@@ -84,39 +85,39 @@ struct Registry {
     return registry;
   }
 
-  /// The adapter that a description speaks of. Error: an unknown method, policy, placement or projection.
-  Adapter make(const adapter::Description& d) const {
+  /// The adapter that a description speaks of. Error: an unknown method, policy, placement or projection, by the file that the description is from.
+  Adapter make(const adapter::Description& d, const std::string& file = "adapter") const {
     if (d.method == "none") return adapter::None{};
     if (d.method == "lora") {
       adapter::Lora lora;
-      lora.sites = sites(d.sites);
+      lora.sites = sites(d.sites, file);
       lora.scale = d.scale;
       lora.rank = d.rank;
       return lora;
     }
-    require(d.method == "residue", "adapter: the method must be none, lora or residue, got '", d.method, "'");
-    return AnyResidue{.gate = gates.find(d.gate),
-                      .body = bodies.find(d.body),
-                      .penalty = penalties.find(d.penalty),
-                      .init = inits.find(d.init),
-                      .placement = placement(d.placement),
+    require(d.method == "residue", file, ": the method must be none, lora or residue, got '", d.method, "'");
+    return AnyResidue{.gate = gates.find(d.gate, file),
+                      .body = bodies.find(d.body, file),
+                      .penalty = penalties.find(d.penalty, file),
+                      .init = inits.find(d.init, file),
+                      .placement = placement(d.placement, file),
                       .width = d.width};
   }
 
-  static adapter::Placement placement(std::string_view name) {
+  static adapter::Placement placement(std::string_view name, const std::string& file = "") {
     for (std::size_t i = 0; i < adapter::placement_names.size(); ++i)
       if (adapter::placement_names[i] == name) return static_cast<adapter::Placement>(i);
-    fail("--placement must be parallel, after or attention, got '", name, "'");
+    fail(file.empty() ? "--placement" : file + ": placement", " must be parallel, after or attention, got '", name, "'");
   }
   /// "q,v" to sites.
-  static std::vector<adapter::Site> sites(std::string_view list) {
+  static std::vector<adapter::Site> sites(std::string_view list, const std::string& file = "") {
     std::vector<adapter::Site> chosen;
     for (std::size_t first = 0; first <= list.size();) {
       const std::size_t comma = std::min(list.find(',', first), list.size());
       const auto name = list.substr(first, comma - first);
       const auto end = adapter::site_names.begin() + 7;
       const auto found = std::find(adapter::site_names.begin(), end, name);
-      require(found != end, "--lora-targets must be among q k v o gate up down, got '", name, "'");
+      require(found != end, file.empty() ? "--lora-targets" : file + ": sites", " must be among q k v o gate up down, got '", name, "'");
       chosen.push_back(static_cast<adapter::Site>(found - adapter::site_names.begin()));
       first = comma + 1;
     }
