@@ -1,4 +1,5 @@
 // extend from end to end: what it leaves behind, that a finished run is not touched again, and the options that change what is run.
+#include "neutra/data/train_sentencepiece.hpp"
 #include "neutra/io/sha256.hpp"
 
 #include "tests/programs/study.hpp"
@@ -7,6 +8,7 @@
 #include <set>
 
 using namespace neutra;
+using programs::Path;
 using programs::run;
 using programs::Study;
 using programs::Words;
@@ -85,6 +87,55 @@ TEST_CASE("extend: --resume with other options, texts or models names what diffe
   weights[weights.size() - 1] = static_cast<char>(weights[weights.size() - 1] ^ 1);  // the last sign or exponent
   scratch::put(study.out() / "backbone" / "model.safetensors", weights);
   CHECK(programs::refuses(study.command(resumed, "second"), "base = "));
+}
+
+TEST_CASE("extend: --resume with a pretrained model, tokenizer or record that was changed is refused by its name", "[programs]") {
+  const Study study;
+  const Words sizes = {"--quick", "--vocab", "300", "--dim",      "16", "--pretrain-steps", "20",     "--steps",
+                       "12",      "--batch", "4",   "--sequence", "16", "--methods",        "neutral"};
+  REQUIRE(run(study.command(sizes)).status == 0);
+  auto resumed = sizes;
+  resumed.push_back("--resume");
+  const auto refused = [&](const Path& file, const std::string& bytes, const auto&... parts) {
+    const std::string before = scratch::get(study.out() / file);
+    scratch::put(study.out() / file, bytes);
+    const auto ended = run(study.command(resumed));
+    const bool kept = scratch::get(study.out() / file) == bytes;
+    scratch::put(study.out() / file, before);
+    const auto messages = programs::messages(ended.err, "extend");
+    const bool told = ended.status == 1 && messages.size() == 1 && ((messages.at(0).find(parts) != std::string::npos) && ...);
+    if (!told) UNSCOPED_INFO(ended.err);
+    return told && kept;
+  };
+  std::string weights = scratch::get(study.out() / "backbone" / "model.safetensors");
+  weights[weights.size() - 4] = static_cast<char>(weights[weights.size() - 4] ^ 1);
+  CHECK(refused("backbone/model.safetensors", weights, "pretrain.json: the weights in backbone/", "bring them back"));
+  const auto other = data::train_sentencepiece(programs::salad(programs::second_words, 20000, 9), {.vocab = 300});
+  CHECK(refused("backbone/tokenizer.model", std::string(other), "pretrain.json: the tokenizer in backbone/"));
+  const auto record = io::read_json(study.out() / "pretrain.json");
+  for (const auto& item : record.items()) {
+    auto changed = record;
+    changed[item.key()] = io::Json::array();
+    INFO(item.key());
+    CHECK(refused("pretrain.json", changed.dump(), "pretrain.json: " + item.key() + " must be"));
+    changed.erase(item.key());
+    CHECK(refused("pretrain.json", changed.dump(), "pretrain.json: " + item.key() + " is missing"));
+  }
+  CHECK(refused("pretrain.json", record.dump().substr(1), "pretrain.json"));
+  CHECK(refused("options.json", "{", "options.json"));
+  CHECK(refused("runs/neutral-lr0.002-alpha0.01-seed1/outcome.json", "{}", "outcome.json"));
+  scratch::put(study.out() / "runs" / "pretrain" / "checkpoint.safetensors", "left by a kill");
+  CHECK(run(study.command(resumed)).status == 0);
+  CHECK_FALSE(std::filesystem::exists(study.out() / "runs" / "pretrain" / "checkpoint.safetensors"));
+}
+
+TEST_CASE("extend: a folder with results but without the options they are of is left alone", "[programs]") {
+  const Study study;
+  std::filesystem::create_directories(study.out());
+  scratch::put(study.out() / "results.json", "mine");
+  CHECK(programs::refuses(study.command(Study::small()), "holds results.json but no options.json"));
+  CHECK(programs::refuses(study.command(Study::small({"--resume"})), "holds results.json but no options.json"));
+  CHECK(programs::files_of(study.out()) == std::map<std::string, std::string>{{"results.json", "mine"}});
 }
 
 TEST_CASE("extend: a model of an earlier run gives the same backbone scores", "[programs]") {

@@ -7,6 +7,8 @@
 #include "neutra/train/options.hpp"
 #include "neutra/train/registry.hpp"
 
+#include <tuple>
+
 namespace neutra::inline NEUTRA_ABI::train {
 
 /// The model that the options ask for. Error: sizes that do not fit together.
@@ -45,6 +47,18 @@ inline io::Json pretraining_record(const Path& log, Index steps, double seconds,
   };
   const double before = mean_of(std::max(part, n - n / 10)), after = mean_of(n);
   return {{"seconds", seconds}, {"tokens", tokens}, {"final_nats_per_token", after}, {"fall_over_last_tenth", 1 - after / before}};
+}
+
+/// A pretrain.json: the record, and by what the backbone and its tokenizer are known. Error: damage; a backbone or tokenizer that is another now.
+inline io::Json read_pretraining(const Path& file, const std::string& fingerprint, const std::string& tokenizer) {
+  io::Json json = io::read_json(file);
+  const io::Reader read(json, file.string());
+  read.only({"seconds", "tokens", "final_nats_per_token", "fall_over_last_tenth", "fingerprint", "tokenizer"});
+  for (const char* key : {"seconds", "tokens", "final_nats_per_token", "fall_over_last_tenth"}) read.number(key);
+  for (const auto& [key, now, what] : {std::tuple{"fingerprint", &fingerprint, "weights"}, {"tokenizer", &tokenizer, "tokenizer"}})
+    require(read.text(key) == *now, file.string(), ": the ", what, " in backbone/ must be those that were pretrained here, ", key, ' ',
+            io::shown(read.text(key)), ", got ", *now, "; bring them back, or start a run in another --out");
+  return json;
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::train

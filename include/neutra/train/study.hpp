@@ -3,7 +3,7 @@
 
 #include "neutra/nn/adapter_file.hpp"
 #include "neutra/nn/fingerprint.hpp"
-#include "neutra/train/job.hpp"
+#include "neutra/train/fit.hpp"
 #include "neutra/train/output.hpp"
 #include "neutra/train/pretraining.hpp"
 #include "neutra/train/report.hpp"
@@ -55,32 +55,24 @@ class Study {
     if (given) load_backbone(folder);
     corpus_.encode(there ? tokenizer_of(folder) : new_tokenizer(options_, corpus_.original.train), options_.sequence, options_.chooses());
     const nn::Config config = given ? backbone_->config() : new_config(options_, *corpus_.tokenizer);
-    check_fit(config);
+    check_fit(options_, corpus_, registry_, config);
     output_.claim(asked());
     if (given) return;
     progress_.begin("pretraining", options_.pretrain_steps, work_.pretraining());
-    if (there)
+    if (there) {
+      load_backbone(folder);
       progress_.skip(options_.pretrain_steps);
-    else
+      std::filesystem::remove(output_.run("pretrain") / "checkpoint.safetensors");  // where a kill came between the record and this
+    } else {
       pretrain(config);
-    results_.config["pretraining"] = io::read_json(output_.folder() / "pretrain.json");
-    load_backbone(folder);
-    check_fit(backbone_->config());
+    }
+    results_.config["pretraining"] = read_pretraining(output_.folder() / "pretrain.json", fingerprint_, tokenizer_sha256());
+    check_fit(options_, corpus_, registry_, backbone_->config());
   }
 
   void load_backbone(const Path& folder) {
     backbone_ = nn::load_llama<float, Cpu>(folder);
     fingerprint_ = nn::fingerprint(*backbone_);
-  }
-
-  /// Error: a tokenizer, sequence or adapter that does not fit the model; a text shorter than one sequence.
-  void check_fit(const nn::Config& config) const {
-    require(config.vocabulary >= corpus_.tokenizer->vocab(), "--model: the tokenizer has ", corpus_.tokenizer->vocab(), " tokens, the model only ",
-            config.vocabulary, "; use the tokenizer it was trained with");
-    require(options_.sequence <= config.context, "--sequence must not exceed the model's context of ", config.context, ", got ", options_.sequence);
-    for (const std::string& method : options_.methods) adapter_of(method, options_, registry_).describe(config.sizes());
-    data::Mix(corpus_.train_original, corpus_.train_target, options_.share, 1);
-    if (options_.model.empty()) data::Mix(corpus_.train_original, {}, 1.0, 1);
   }
 
   /// What the folder is claimed for: the options, the texts, the program (results of two would stand under one commit), and the model where it is
@@ -104,8 +96,10 @@ class Study {
     const RunPlace place{output_.run("pretrain"), identity({{"run", "pretrain"}}), &progress_, stop_};
     const double seconds = run_training(trainer, place);
     save_model(output_.backbone(), model, *corpus_.tokenizer);
-    io::write_json(output_.folder() / "pretrain.json", pretraining_record(place.folder / "log.jsonl", options_.pretrain_steps, seconds,
-                                                                          options_.pretrain_steps * trainer.tokens_per_step()));
+    load_backbone(output_.backbone());
+    io::Json record = pretraining_record(place.folder / "log.jsonl", options_.pretrain_steps, seconds, trainer.steps() * trainer.tokens_per_step());
+    record.update({{"fingerprint", fingerprint_}, {"tokenizer", tokenizer_sha256()}});
+    io::write_json(output_.folder() / "pretrain.json", record);
     std::filesystem::remove(place.folder / "checkpoint.safetensors");  // the model is on disk now
   }
 
@@ -270,11 +264,13 @@ class Study {
     run["options"] = results_.config.at("options");
     run["texts"] = results_.text_sha256;
     run["base"] = fingerprint_;
-    run["tokenizer"] = io::sha256_hex(corpus_.tokenizer->serialized());
+    run["tokenizer"] = tokenizer_sha256();
     run["instruction_set"] = results_.machine.instruction_set;
     run["compiler"] = results_.machine.compiler;
     return run;
   }
+
+  std::string tokenizer_sha256() const { return io::sha256_hex(corpus_.tokenizer->serialized()); }
 
   Options options_;
   const Registry& registry_;
