@@ -1,4 +1,6 @@
 // evaluate and generate on what extend left: the same bits per byte, text that follows the seed, and what they refuse.
+#include "neutra/data/train_sentencepiece.hpp"
+
 #include "tests/programs/study.hpp"
 
 #include <cmath>
@@ -136,9 +138,60 @@ TEST_CASE("evaluate: an adapter of another base, half a saving and a damaged one
   huge.replace(huge.find("\"width\": ") + 9, 1, "99999999999");
   scratch::put(run_folder / "adapter.json", huge);
   CHECK(check(path, "no tensor has the width or rank of 9999999999"));
+  std::string unknown = json;
+  unknown.replace(unknown.find("\"relu\""), 6, "\"mine\"");
+  scratch::put(run_folder / "adapter.json", unknown);
+  CHECK(check(path, "evaluate: " + path + ": there is no gate called 'mine'"));
   scratch::put(run_folder / "adapter.json", json);
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
   CHECK(check(path, "adapter.safetensors", "1"));
+}
+
+TEST_CASE("evaluate and generate: a tokenizer larger than the model is refused", "[programs]") {
+  const auto model = study().folder / "larger";
+  std::filesystem::copy(backbone(), model);
+  io::write_file(model / "tokenizer.model", data::train_sentencepiece(programs::salad(programs::first_words, 5000, 1), {.vocab = 280}));
+  CHECK(
+      refuses({path_of("evaluate"), "--model", model.string(), "--text", study().text("first")}, "the tokenizer has 280 tokens, the model only 257"));
+  CHECK(refuses({path_of("generate"), "--model", model.string()}, "the tokenizer has 280 tokens, the model only 257"));
+  CHECK(refuses(study().command({"--quick", "--steps", "3", "--batch", "4", "--sequence", "16", "--model", model.string()}, "never"),
+                "--model: the tokenizer has 280 tokens, the model only 257"));
+  CHECK_FALSE(std::filesystem::exists(study().out("never")));
+}
+
+TEST_CASE("programs: what cannot be printed is told, and streams that are closed harm nothing", "[programs]") {
+  const auto in_shell = [](const std::string& redirection, const Words& command) {
+    Words all = {"/bin/sh", "-c", "exec \"$@\" " + redirection, "sh"};
+    all.insert(all.end(), command.begin(), command.end());
+    return run(all);
+  };
+  const Words evaluate = {path_of("evaluate"), "--model", backbone(), "--text", study().text("first.valid")};
+  const Words generate = {path_of("generate"), "--model", backbone(), "--tokens", "3"};
+  for (const Words& command : {evaluate, generate, Words{path_of("extend"), "--help"}})
+    for (const char* redirection : {">/dev/full", ">&-"}) {
+      const auto ended = in_shell(redirection, command);
+      INFO(command[0] << redirection);
+      CHECK(ended.status == 1);
+      CHECK(ended.err.find(": standard output cannot be written") != std::string::npos);
+    }
+  const auto expected = run(evaluate);
+  CHECK(in_shell("<&- 2>&-", evaluate).out == expected.out);
+  CHECK(in_shell("2>/dev/full", evaluate).out == expected.out);
+
+  const auto command = study().command(Study::small({"--methods", "finetune"}), "closed");
+  CHECK(in_shell("<&- >&- 2>&-", command).status == 1);  // the table went nowhere
+  auto open = command;
+  *(std::find(open.begin(), open.end(), "--out") + 1) = study().out("open").string();
+  REQUIRE(run(open).status == 0);
+  CHECK(programs::differences(study().out("open"), study().out("closed")) == Words{});
+}
+
+TEST_CASE("extend: a reader of its messages that ends does not end it", "[programs]") {
+  Words all = {"/bin/sh", "-c", "\"$@\" 2>&1 | head -n 1", "sh"};
+  const auto command = study().command(Study::small({"--methods", "lora"}), "head");
+  all.insert(all.end(), command.begin(), command.end());
+  run(all);
+  CHECK(train::read_results(study().out("head") / "results.json").rows.size() == 1);
 }
 
 TEST_CASE("generate: one seed gives one text, and temperature 0 is greedy whatever the seed", "[programs]") {

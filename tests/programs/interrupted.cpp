@@ -71,6 +71,7 @@ TEST_CASE("extend: Ctrl-C in pretraining and in an extension saves, says how to 
     const auto messages = programs::messages(ended.err, "extend");
     REQUIRE(messages.size() == 1);
     CHECK(messages[0].find("--resume") != std::string::npos);
+    CHECK(ended.err.find("stopping after this step; again ends at once\n") != std::string::npos);
   };
   expect_stop(stopped_at("pretrain", 40, SIGINT));
   const auto checkpoint = whole().out("stopped") / "runs" / "pretrain" / "checkpoint.safetensors";
@@ -80,6 +81,50 @@ TEST_CASE("extend: Ctrl-C in pretraining and in an extension saves, says how to 
   expect_stop(stopped_at(neutral, 30, SIGINT, {"--resume"}));
   expect_stop(stopped_at(finetune, 100, SIGINT, {"--resume"}));
   check_resumed();
+}
+
+TEST_CASE("extend: a second Ctrl-C ends it within the step, and --resume goes on from the last checkpoint", "[programs]") {
+  const Study study;  // of few steps that take long
+  const auto command = [&](const std::string& out, const Words& more = {}) {
+    Words all = {"--quick", "--tokenizer", "byte", "--dim",      "64", "--pretrain-steps", "4",   "--steps",
+                 "2",       "--batch",     "2048", "--sequence", "32", "--methods",        "lora"};
+    all.insert(all.end(), more.begin(), more.end());
+    return study.command(all, out);
+  };
+  const auto log = study.out("stopped") / "runs" / "pretrain" / "log.jsonl";
+  {
+    Process process(command("stopped"));
+    REQUIRE(programs::wait_for(process, [&] { return programs::lines_of(log) >= 1; }));
+    process.send(SIGINT);
+    REQUIRE(process.wait().status == 130);
+  }
+  {
+    Process process(command("stopped", {"--resume"}));
+    const auto lines = programs::lines_of(log);
+    REQUIRE(programs::wait_for(process, [&] { return programs::lines_of(log) > lines; }));
+    process.send(SIGINT);
+    REQUIRE(programs::wait_for(process, [&] { return process.errors().find("again ends at once") != std::string::npos; }));
+    process.send(SIGINT);
+    const auto ended = process.wait();
+    INFO(ended.err);
+    CHECK(ended.status == 130);
+    CHECK(programs::messages(ended.err, "extend").empty());  // it did not come to its last words
+  }
+  REQUIRE(run(command("stopped", {"--resume"})).status == 0);
+  REQUIRE(run(command("whole")).status == 0);
+  CHECK(programs::differences(study.out("whole"), study.out("stopped")) == Words{});
+}
+
+TEST_CASE("extend: a second process in the folder is refused, and the first one's result is the same", "[programs]") {
+  Process first(whole().command(longer(), "stopped"));
+  const auto log = whole().out("stopped") / "runs" / "pretrain" / "log.jsonl";
+  REQUIRE(programs::wait_for(first, [&] { return programs::lines_of(log) >= 20; }));
+  CHECK(programs::refuses(whole().command(longer({"--resume"}), "stopped"), "another process is at work in it"));
+  CHECK(programs::refuses(whole().command(longer(), "stopped"), "holds a run already"));
+  CHECK(first.running());
+  CHECK(first.wait().status == 0);
+  CHECK(programs::differences(whole().out(), whole().out("stopped")) == Words{});
+  std::filesystem::remove_all(whole().out("stopped"));
 }
 
 TEST_CASE("extend: killed at any moment, again and again, it ends the same", "[programs]") {
@@ -102,8 +147,6 @@ TEST_CASE("extend: killed at any moment, again and again, it ends the same", "[p
     ++kills;
   }
   CHECK(kills >= 2);
-  for (const auto& item : std::filesystem::recursive_directory_iterator(whole().out("stopped")))  // what a kill in the middle of a write leaves
-    if (item.path().filename().string().find(".tmp-") != std::string::npos) std::filesystem::remove(item.path());
   check_resumed();
 }
 

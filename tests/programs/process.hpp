@@ -58,6 +58,8 @@ class Process {
     if (child_ > 0 && waitpid(child_, &status_, WNOHANG) == child_) child_ = 0;
     return child_ > 0;
   }
+  /// What is on stderr so far.
+  std::string errors() const { return scratch::get(folder_ / "err"); }
   Ended wait() {
     if (child_ > 0) waitpid(child_, &status_, 0), child_ = 0;
     return {WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_), scratch::get(folder_ / "out"), scratch::get(folder_ / "err")};

@@ -4,6 +4,7 @@
 #include "neutra/train/command_line.hpp"
 #include "neutra/train/stopped.hpp"
 
+#include <fcntl.h>
 #include <omp.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -19,12 +20,22 @@
 
 namespace neutra::inline NEUTRA_ABI::train {
 
-/// Turns SIGINT and SIGTERM into a stop request while it lives; a second signal ends the program at once. Made before any other thread, so that no
-/// other thread is interrupted. SIGXFSZ is ignored: a file-size limit shows as an error of the write, like a full disk.
+/// Puts /dev/null where the program was started without a standard stream: the next file that is opened would take its number, and messages would go
+/// into a checkpoint. Opened for reading, so that a result that nobody gets is an error, as with other programs.
+inline void open_streams() {
+  int file = -1;
+  while ((file = ::open("/dev/null", O_RDONLY)) >= 0 && file <= STDERR_FILENO) continue;
+  if (file >= 0) ::close(file);
+}
+
+/// Turns SIGINT and SIGTERM into a stop request while it lives, and says so; a second signal ends the program at once. Made before any other thread,
+/// so that no other thread is interrupted, and before any file is opened. SIGXFSZ and SIGPIPE are ignored: a file-size limit shows as an error of the
+/// write, like a full disk, and a reader of the messages that has ended must not end hours of training.
 class StopOnSignal {
  public:
   StopOnSignal() {
-    std::signal(SIGXFSZ, SIG_IGN);
+    open_streams();
+    for (const int signal : {SIGXFSZ, SIGPIPE}) std::signal(signal, SIG_IGN);
     sigemptyset(&set_);
     for (const int signal : {SIGINT, SIGTERM, SIGUSR2}) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
@@ -32,7 +43,8 @@ class StopOnSignal {
       for (int signal = 0; sigwait(&set_, &signal) == 0 && !ended_;) {
         if (signal == SIGUSR2) continue;  // somebody else's; the destructor's comes with ended_
         if (source_.stop_requested()) _exit(128 + signal);
-        source_.request_stop();
+        source_.request_stop();  // then, below a progress line that may stand on the terminal:
+        std::fprintf(stderr, "%sstopping after this step; again ends at once\n", isatty(STDERR_FILENO) ? "\n" : "");
       }
     });
   }
@@ -60,14 +72,22 @@ inline void print_line(std::string text) {
 }
 inline void print_message(const char* name, const std::string& text) { print_line(concat(name, ": ", text)); }
 
+/// The exit status of a program that has done its work: 1, with a message, where what it printed did not get out.
+inline int end_output(const char* name) {
+  const bool flushed = std::fflush(stdout) == 0;
+  if (flushed && !std::ferror(stdout)) return 0;
+  print_message(name, "standard output cannot be written; is the disk full, or has the program that reads it ended?");
+  return 1;
+}
+
 /// Runs a program's body. Exit status: 0 done, 1 an error, told in one line, 130 stopped; `stopped_hint` is what to do then.
 template <class Body> int run_program(const char* name, Body&& body, const char* stopped_hint = "") {
   try {
     body();
-    return 0;
+    return end_output(name);
   } catch (const HelpAsked& help) {
     std::fputs(help.what(), stdout);
-    return 0;
+    return end_output(name);
   } catch (const Stopped& stopped) {
     print_message(name, concat(stopped.what(), stopped_hint));
     return 130;
