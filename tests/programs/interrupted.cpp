@@ -86,8 +86,8 @@ TEST_CASE("extend: Ctrl-C in pretraining and in an extension saves, says how to 
 TEST_CASE("extend: a second Ctrl-C ends it within the step, and --resume goes on from the last checkpoint", "[programs]") {
   const Study study;  // of few steps that take long
   const auto command = [&](const std::string& out, const Words& more = {}) {
-    Words all = {"--quick", "--tokenizer", "byte", "--dim",      "64", "--pretrain-steps", "4",   "--steps",
-                 "2",       "--batch",     "2048", "--sequence", "32", "--methods",        "lora"};
+    Words all = {"--quick", "--tokenizer", "byte", "--dim",      "16", "--pretrain-steps", "4",   "--steps",
+                 "2",       "--batch",     "1024", "--sequence", "16", "--methods",        "lora"};
     all.insert(all.end(), more.begin(), more.end());
     return study.command(all, out);
   };

@@ -13,8 +13,8 @@ struct Shown {
   int status;
 };
 
-/// Runs a command with a pseudo-terminal of 100 columns as its output.
-Shown on_terminal(const programs::Words& command) {
+/// Runs a command with a pseudo-terminal of 100 columns as its output; presses Ctrl-C where these words are shown.
+Shown on_terminal(const programs::Words& command, std::string interrupt_at = "") {
   std::vector<char*> arguments;
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
@@ -29,7 +29,12 @@ Shown on_terminal(const programs::Words& command) {
   REQUIRE(child > 0);
   Shown shown;
   char block[4096];
-  for (ssize_t count = 0; (count = read(master, block, sizeof block)) > 0;) shown.text.append(block, static_cast<std::size_t>(count));
+  for (ssize_t count = 0; (count = read(master, block, sizeof block)) > 0;) {
+    shown.text.append(block, static_cast<std::size_t>(count));
+    if (interrupt_at.empty() || shown.text.find(interrupt_at) == std::string::npos) continue;
+    CHECK(write(master, "\x03", 1) == 1);
+    interrupt_at.clear();
+  }
   waitpid(child, &shown.status, 0);
   close(master);
   return shown;
@@ -54,6 +59,17 @@ TEST_CASE("extend: on a terminal one line is rewritten, tells the time left, and
     if (last.starts_with("[")) FAIL("a progress line was left standing: " << last);
   }
   CHECK(in_table);
+}
+
+TEST_CASE("extend: on a terminal Ctrl-C is answered on a line of its own", "[programs]") {
+  const Study study;
+  const auto shown = on_terminal(study.command(Study::small({"--methods", "neutral", "--pretrain-steps", "100000"})), " left");
+  INFO(shown.text);
+  REQUIRE(WIFEXITED(shown.status));
+  CHECK(WEXITSTATUS(shown.status) == 130);
+  const auto answer = shown.text.find("\nstopping after this step; again ends at once\r\n");
+  REQUIRE(answer != std::string::npos);
+  CHECK(shown.text.find("extend: stopped at step ", answer) != std::string::npos);
 }
 
 TEST_CASE("extend: without a terminal progress is plain lines, few of them", "[programs]") {

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 
 #include <cerrno>
+#include <string>
 
 namespace neutra::inline NEUTRA_ABI::io {
 

@@ -1,8 +1,11 @@
 /// What must fit together before a study begins.
 #pragma once
 
+#include "neutra/nn/config.hpp"
 #include "neutra/train/corpus.hpp"
 #include "neutra/train/job.hpp"
+#include "neutra/train/options.hpp"
+#include "neutra/train/registry.hpp"
 
 namespace neutra::inline NEUTRA_ABI::train {
 

@@ -1,14 +1,19 @@
 /// The log of a run: one JSON object per line, a line for each step.
 #pragma once
 
+#include "neutra/core/error.hpp"
+#include "neutra/core/scalar.hpp"
 #include "neutra/io/file.hpp"
 #include "neutra/io/json.hpp"
 
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <string_view>
 
 namespace neutra::inline NEUTRA_ABI::train {
 

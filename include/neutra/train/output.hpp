@@ -6,6 +6,8 @@
 #include "neutra/io/lock.hpp"
 
 #include <filesystem>
+#include <string>
+#include <utility>
 
 namespace neutra::inline NEUTRA_ABI::train {
 

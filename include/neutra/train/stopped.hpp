@@ -3,6 +3,8 @@
 
 #include "neutra/core/error.hpp"
 
+#include <string>
+
 namespace neutra::inline NEUTRA_ABI::train {
 
 /// Thrown when work was asked to stop and has ended at a whole step; what was done is saved where there is a place to save it.
