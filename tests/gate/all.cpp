@@ -125,3 +125,11 @@ TEST_CASE("gates: slopes at 0, where a closed token may stand") {
   CHECK(slope(gate::HardSigmoid{}) == Approx(1.0 / 6));
   CHECK(gate::HardSigmoid{}.df(-3.5, 0.0) == 0);
 }
+
+TEST_CASE("gates name their options, and wrappers those of the gate they wrap") {
+  using Options = std::map<std::string, double>;
+  CHECK(gate::traits(gate::Relu{}).options.empty());
+  CHECK(gate::traits(gate::JumpRelu{.threshold = 0.5f}).options == Options{{"threshold", 0.5}});
+  CHECK(gate::traits(gate::PerChannel<gate::JumpRelu>{.gate = {.threshold = 0.5f}}).options == Options{{"threshold", 0.5}});
+  CHECK(gate::traits(gate::TwoLayer<gate::JumpRelu>{.gate = {.threshold = 0.5f}, .hidden = 3}).options == Options{{"hidden", 3}, {"threshold", 0.5}});
+}

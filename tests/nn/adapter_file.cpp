@@ -43,9 +43,7 @@ template <class A, Scalar S = float> struct Attached {
         parameter->value.data()[i] += static_cast<S>(0.01 * static_cast<double>(i + 1) + static_cast<double>(seed));
   }
   std::vector<Parameter<S, Cpu>*> parameters() { return instance.parameters(); }
-  void save(const io::Path& path, const std::map<std::string, double>& options = {}) {
-    nn::save_adapter(path, parameters(), adapter.describe(sizes), sizes, base, options);
-  }
+  void save(const io::Path& path) { nn::save_adapter(path, parameters(), adapter.describe(sizes), sizes, base); }
   auto load(const io::Path& path, const adapter::Sizes& of = sizes, const std::string& fingerprint = base) {
     return [=, this] { nn::load_adapter_weights(path, parameters(), of, fingerprint); };
   }
@@ -102,12 +100,12 @@ TEST_CASE("adapter file: the JSON says what the adapter is") {
   const scratch::Folder folder;
   const adapter::Residue<gate::JumpRelu> residue{.gate = {.threshold = 0.3f}, .placement = adapter::Placement::after, .width = 5};
   Attached attached(residue);
-  attached.save(folder / "x.safetensors", {{"threshold", 0.3}});
+  attached.save(folder / "x.safetensors");
   const Index weights = sizes.layers * (12 + 3 * 5 * 12);
   CHECK(io::read_json(folder / "x.json") == io::Json{{"schema", "neutra.adapter/1"},
                                                      {"method", "residue"},
                                                      {"gate", "jump_relu"},
-                                                     {"gate_options", {{"threshold", 0.3}}},
+                                                     {"gate_options", {{"threshold", double{0.3f}}}},
                                                      {"body", "gated_unit"},
                                                      {"penalty", "l1"},
                                                      {"init", "low_variance"},
@@ -124,12 +122,12 @@ TEST_CASE("adapter file: the JSON says what the adapter is") {
   CHECK((d.method == "residue" && d.gate == "jump_relu" && d.body == "gated_unit" && d.penalty == "l1" && d.init == "low_variance"));
   CHECK((d.placement == "after" && d.sites.empty() && d.width == 5 && d.rank == 0 && d.weights == weights && d.scale == 1));
   CHECK((file.sizes.dim == 12 && file.sizes.layers == 2 && file.sizes.query_width == 16 && file.sizes.kv_width == 8 && file.sizes.ffn == 10));
-  CHECK((file.fingerprint == base && file.gate_options == std::map<std::string, double>{{"threshold", 0.3}}));
+  CHECK((file.fingerprint == base && d.gate_options == std::map<std::string, double>{{"threshold", double{0.3f}}}));
 
   const Saved saved;
   const auto other = nn::read_adapter_json(saved.path);
   CHECK((other.description.method == "lora" && other.description.sites == "q,down" && other.description.rank == 3 && other.description.scale == 0.1));
-  CHECK((other.description.gate.empty() && other.description.width == 0 && other.gate_options.empty()));
+  CHECK((other.description.gate.empty() && other.description.width == 0 && other.description.gate_options.empty()));
 }
 
 TEST_CASE("adapter file: what cannot be saved") {
@@ -144,7 +142,11 @@ TEST_CASE("adapter file: what cannot be saved") {
              "a.json: fingerprint must be 64 hexadecimal digits, got \"abc\""));
   CHECK(says([&] { nn::save_adapter(path, attached.parameters(), {}, sizes, base); }, "must name the method"));
   const double infinity = std::numeric_limits<double>::infinity();
-  CHECK(says([&] { attached.save(path, {{"threshold", infinity}}); }, "gate_options.threshold must be finite, got inf"));
+  CHECK(says(
+      [&] {
+        nn::save_adapter(path, attached.parameters(), {.method = "residue", .gate_options = {{"threshold", infinity}}}, sizes, base);
+      },
+      "gate_options.threshold must be finite, got inf"));
   CHECK(says([&] { nn::save_adapter(path, attached.parameters(), {.method = "lora", .scale = infinity}, sizes, base); }, "scale must be finite"));
   auto twice = attached.parameters();
   twice.push_back(twice[0]);

@@ -15,6 +15,7 @@
 #include "neutra/core/random.hpp"
 
 #include <deque>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -45,6 +46,7 @@ struct Description {
   Index rank = 0;     // of LoRA
   Index weights = 0;  // all that it adds, gates included
   double scale = 1;
+  std::map<std::string, double> gate_options{};  // by name, such as threshold or hidden
 };
 
 /// Normal values of the given variance, drawn on the host from (seed, name, element).

@@ -105,7 +105,8 @@ template <class G = gate::Relu, class B = body::GatedUnit, class P = penalty::L1
             .init = std::string(init.name),
             .placement = std::string(placement_names[static_cast<std::size_t>(placement)]),
             .width = r,
-            .weights = sizes.layers * (gate_weights(sizes) + body_weights(sizes, r))};
+            .weights = sizes.layers * (gate_weights(sizes) + body_weights(sizes, r)),
+            .gate_options = gate_traits().options};
   }
 
   template <Scalar S, Backend D> class Instance;

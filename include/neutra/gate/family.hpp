@@ -7,6 +7,8 @@
 /// and, where it holds,
 ///   static constexpr bool exact_zero = true     g == 0 means that the token's body may be skipped
 ///   Index hidden                                the logit is learned: W_h (hidden, d), then w_b (1, hidden); a member of this name makes it so
+///   template <class Visit> void options(const Visit& visit) const { visit("threshold", threshold); }
+///                                               its options by name, saved with an adapter and compared when one is loaded
 /// written with neutra::math, so that one text serves scalar, SIMD batch and CUDA thread:
 ///
 ///     struct Saturating {                                   // g = r / (1 + r), r = max(0, s)
@@ -26,6 +28,8 @@
 #include "neutra/core/pointwise.hpp"
 #include "neutra/core/scalar.hpp"
 
+#include <map>
+#include <string>
 #include <string_view>
 
 namespace neutra::inline NEUTRA_ABI {
@@ -62,10 +66,11 @@ namespace gate {
 /// What a residue has to know of a gate beside its function.
 struct Traits {
   std::string_view name;
-  bool open = false;         // the value is 1 for every token: no gate, no weights
-  bool exact_zero = false;   // a token with g == 0 may be skipped
-  bool per_channel = false;  // one gate per output channel instead of one per token
-  Index hidden = 0;          // > 0: width of the hidden layer of a learned logit
+  bool open = false;                        // the value is 1 for every token: no gate, no weights
+  bool exact_zero = false;                  // a token with g == 0 may be skipped
+  bool per_channel = false;                 // one gate per output channel instead of one per token
+  Index hidden = 0;                         // > 0: width of the hidden layer of a learned logit
+  std::map<std::string, double> options{};  // by name; what is saved beside an adapter's weights
 };
 
 namespace detail {
@@ -85,6 +90,10 @@ template <class G>
 concept HasHidden = requires(const G& g) {
   g.hidden;
 };
+template <class G>
+concept HasOptions = requires(const G& g) {
+  g.options([](std::string_view, double) {});
+};
 }  // namespace detail
 
 /// A gate that a wrapper may take: one that is neither a wrapper itself, whose part would be lost, nor open.
@@ -99,7 +108,13 @@ template <Gate G> Traits traits(const G& gate) {
     require(gate.hidden > 0, "gate ", G::name, ": the hidden layer of its logit must have a width of at least 1, got ", gate.hidden);
     traits.hidden = gate.hidden;
   }
+  if constexpr (detail::HasOptions<G>) gate.options([&](std::string_view name, double value) { traits.options.emplace(name, value); });
   return traits;
+}
+
+/// What a wrapper hands on of the gate it wraps.
+template <class G, class Visit> void options_of(const G& gate, const Visit& visit) {
+  if constexpr (detail::HasOptions<G>) gate.options(visit);
 }
 
 }  // namespace gate

@@ -15,6 +15,7 @@ template <class G> struct PerChannel {
   static constexpr bool per_channel = true;
   static constexpr bool exact_zero = may_skip<G>;  // counted channel by channel
   G gate{};
+  template <class Visit> void options(const Visit& visit) const { options_of(gate, visit); }
   template <class V> NEUTRA_HD V f(V s) const { return gate.f(s); }
   template <class V> NEUTRA_HD V df(V s, V g) const { return gate.df(s, g); }
 };

@@ -15,6 +15,10 @@ template <class G> struct TwoLayer {
   static constexpr bool exact_zero = may_skip<G>;
   G gate{};
   Index hidden = 16;
+  template <class Visit> void options(const Visit& visit) const {
+    visit("hidden", static_cast<double>(hidden));
+    options_of(gate, visit);
+  }
   template <class V> NEUTRA_HD V f(V s) const { return gate.f(s); }
   template <class V> NEUTRA_HD V df(V s, V g) const { return gate.df(s, g); }
 };

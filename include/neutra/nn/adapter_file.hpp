@@ -27,9 +27,8 @@ inline constexpr std::string_view adapter_schema = "neutra.adapter/1";
 /// What the JSON beside an adapter's weights says.
 struct AdapterFile {
   adapter::Description description;
-  adapter::Sizes sizes;                          // of the model it was made for
-  std::string fingerprint;                       // of that model's weights, see fingerprint()
-  std::map<std::string, double> gate_options{};  // by the member's name, such as threshold or hidden
+  adapter::Sizes sizes;     // of the model it was made for
+  std::string fingerprint;  // of that model's weights, see fingerprint()
 };
 
 namespace detail {
@@ -71,7 +70,7 @@ inline io::Json adapter_json(const AdapterFile& file, const std::string& where) 
   visit_numbers(file.description, [&](const char* key, Index number) { json[key] = number == 0 ? io::Json() : io::Json(number); });
   visit_sizes(file.sizes, [&](const char* key, Index size) { json["model"][key] = size; });
   json["gate_options"] = io::Json::object();
-  for (const auto& [name, value] : file.gate_options) {
+  for (const auto& [name, value] : file.description.gate_options) {
     require(std::isfinite(value), where, ": gate_options.", io::shown(name), " must be finite, got ", value);
     json["gate_options"][name] = value;
   }
@@ -95,7 +94,7 @@ inline AdapterFile read_adapter_text(std::string_view text, const std::string& w
   const io::Reader model = read.object("model"), options = read.object("gate_options");
   model.only({"dim", "layers", "query_width", "kv_width", "ffn"});
   visit_sizes(file.sizes, [&](const char* key, Index& member) { member = model.positive(key); });
-  for (const auto& item : options.json().items()) file.gate_options[item.key()] = options.number(item.key());
+  for (const auto& item : options.json().items()) file.description.gate_options[item.key()] = options.number(item.key());
   return file;
 }
 
@@ -137,10 +136,10 @@ std::string adapter_mismatches(const AdapterFile& file, const io::Safetensors& w
 /// Error: no parameters (the model itself trained: see save_llama), a name twice, NaN or infinity, the disk.
 template <Scalar S, Backend D>
 void save_adapter(const io::Path& path, const std::vector<Parameter<S, D>*>& parameters, const adapter::Description& description,
-                  const adapter::Sizes& sizes, const std::string& fingerprint, const std::map<std::string, double>& gate_options = {}) {
+                  const adapter::Sizes& sizes, const std::string& fingerprint) {
   const io::Path beside = detail::json_beside(path);
   require(!parameters.empty(), path.string(), ": there are no parameters to save; an adapter is needed (a finetuned model is saved with save_llama)");
-  const std::string text = io::dump(detail::adapter_json({description, sizes, fingerprint, gate_options}, beside.string()), beside.string());
+  const std::string text = io::dump(detail::adapter_json({description, sizes, fingerprint}, beside.string()), beside.string());
   std::deque<Tensor<S>> copies;
   std::vector<io::NamedView<S>> views;
   for (const auto* parameter : parameters) views.push_back({parameter->name, on_host(parameter->value, copies)});

@@ -27,6 +27,17 @@ inline void check_units(const Path& adapter_path, const adapter::Description& de
   }
 }
 
+/// Error: a gate that this program has with other options than the adapter was trained with; it would be another function.
+inline void check_gate_options(const Path& adapter_path, const std::map<std::string, double>& saved, const adapter::Description& here) {
+  const auto shown = [](const std::map<std::string, double>& options) {
+    std::string text;
+    for (const auto& [name, value] : options) text += concat(text.empty() ? "" : ", ", name, " = ", value);
+    return text.empty() ? std::string("no options") : text;
+  };
+  require(saved == here.gate_options, adapter_path.string(), ": the gate ", here.gate, " was saved with ", shown(saved),
+          ", this program has it with ", shown(here.gate_options), "; load it in a program whose gate has the same");
+}
+
 /// A llama folder and, unless empty, an adapter made for it. Errors: those of the files; an adapter for another base; a tokenizer larger than the
 /// model.
 inline LoadedModel load_model(const Path& folder, const Path& adapter_path, const Registry& registry) {
@@ -39,10 +50,10 @@ inline LoadedModel load_model(const Path& folder, const Path& adapter_path, cons
     return loaded;
   }
   const auto file = nn::read_adapter_json(adapter_path);
-  require(file.gate_options.empty(), adapter_path.string(), ": the gate ", file.description.gate,
-          " was saved with options of its own, which programs cannot set; load it in a program of yours that gives the gate its options");
   check_units(adapter_path, file.description);
-  loaded.model = std::make_unique<Model>(backbone, registry.make(file.description, adapter_path.string()));
+  const Adapter adapter = registry.make(file.description, adapter_path.string());
+  check_gate_options(adapter_path, file.description.gate_options, adapter.describe(backbone->config().sizes()));
+  loaded.model = std::make_unique<Model>(backbone, adapter);
   nn::load_adapter_weights(adapter_path, loaded.model->parameters(), backbone->config().sizes(), nn::fingerprint(*backbone));
   return loaded;
 }
