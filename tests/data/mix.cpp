@@ -183,7 +183,8 @@ TEST_CASE("a mix that cannot be is an error") {
   for (const double share : {-0.1, 1.1, std::nan(""), std::numeric_limits<double>::infinity()}) {
     CHECK(fails_with([&] { mix_of(4, 4, share); }, "must lie in [0, 1]"));
   }
-  CHECK(fails_with([] { Mix(Windows(), numbered(4, 1), 0.1, 1); }, "original text, got none; give a file of it, or a share without it"));
+  CHECK(fails_with([] { Mix(Windows(), numbered(4, 1), 0.1, 1); },
+                   "original text, got none; give a file of it (--original), or a share without it (--share)"));
   CHECK(fails_with([] { Mix(numbered(4, 1), Windows(), 0.1, 1); }, "target text, got none"));
   CHECK(fails_with([] { Mix(numbered(4, 1), numbered(0, 1, 2), 0.1, 1); }, "target text, got 2 tokens for a length of 3"));
   CHECK(fails_with([] { Mix(numbered(4, 1), Windows({1, 2, 3, 4}, 4, 9, 0), 0.1, 1); }, "one sequence length, got 3 for original and 4 for target"));
