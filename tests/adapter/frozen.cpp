@@ -110,7 +110,7 @@ TEST_CASE("frozen: no product ends in the shape of a frozen weight, and no block
     tape.backward(model.loss(tape, batch.tokens(), batch.counts()).total(0.1f));
     Index products = 0;
     for (const Shape& shape : weights) products += std::count(Watching::products.begin(), Watching::products.end(), shape);
-    const std::size_t gradient = (1019 * 12 * sizeof(float) + 63) / 64 * 64;  // of the embedding or the head
+    const std::size_t gradient = Pool<Watching>::size_class(1019 * 12 * sizeof(float));  // of the embedding or the head
     const Index blocks = std::count(Watching::blocks.begin(), Watching::blocks.end(), gradient);
     return std::pair(products, blocks);
   };

@@ -75,7 +75,7 @@ TEST_CASE("extend: --resume with other options, texts or models names what diffe
   CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral,lora", "--resume"})), "methods = [\"neutral\"]"));
   CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume", "--gate", "tanh"})), "gate = \"relu\"", "\"tanh\""));
   scratch::put(study.text("second"), programs::salad(programs::second_words, 20000, 5));
-  CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume"})), "text target.", "use the same options and texts"));
+  CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume"})), "text target.", "use the same options, texts and program"));
   CHECK(programs::files_of(study.out()) == before);
 
   const std::string model = (study.out() / "backbone").string();

@@ -50,8 +50,9 @@ TEST_CASE("extend: options that mean nothing are refused by name", "[programs]")
   CHECK(refused(study, {"--threads", "-1"}, "--threads"));
   CHECK(refused(study, {"--capacity", "1e300"}, "capacity", "1e+300"));
   CHECK(refused(study, {"--capacity", "1e-9"}, "capacity"));
-  for (const char* option : {"--dim", "--layers", "--heads", "--kv-heads", "--ffn", "--vocab"})
+  for (const char* option : {"--dim", "--layers", "--heads", "--kv-heads", "--ffn"})
     CHECK(refused(study, {option, "2147483648"}, option, "below 2^31", "got 2147483648"));
+  CHECK(refused(study, {"--tokenizer", "sentencepiece", "--vocab", "2147483648"}, "--vocab", "below 2^31"));
   CHECK(refused(study, {"--dim", "2147483648", "--heads", "1"}, "--dim", "below 2^31"));
   CHECK(refused(study, {"--dim", "500000000", "--heads", "1"}, "at most 2^40 weights"));
   CHECK(refused(study, {"--layers", "2147483647"}, "at most 2^40 weights"));

@@ -1,5 +1,6 @@
 // A model and its adapter from files: what only the program that loads them can notice.
 #include "neutra/train/load.hpp"
+#include "neutra/train/pretraining.hpp"
 
 #include "tests/io/scratch.hpp"
 #include "tests/train/small.hpp"
