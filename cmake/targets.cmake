@@ -1,5 +1,5 @@
 # The targets users link: neutra::neutra (headers, xsimd, OpenMP) and neutra::train (what io, data, train and the programs add).
-# Nothing here sets warnings, -march or an optimisation level: those belong to whoever builds a program.
+# Warnings, -march and the optimisation level belong to whoever builds a program.
 
 # A project that adds this folder links the targets from outside it and must see what they name.
 set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
@@ -12,6 +12,9 @@ add_library(neutra::neutra ALIAS neutra)
 target_compile_features(neutra INTERFACE cxx_std_20)
 target_include_directories(neutra INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:include>")
 target_link_libraries(neutra INTERFACE neutra_simd OpenMP::OpenMP_CXX)
+# The one flag that is neutra's own: equal bits for any number of threads need a * b + c to be rounded alike wherever a loop is inlined. GCC fuses it in
+# one copy of a loop and not in another; where one rounding is meant the kernels say so (multiply_add).
+target_compile_options(neutra INTERFACE "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU,Clang,AppleClang>>:-ffp-contract=off>")
 
 # The same list serves installed users: cmake/neutraConfig.cmake.in finds it there.
 set(NEUTRA_TRAIN_PACKAGES Eigen3 xtensor nlohmann_json CLI11 SentencePiece)

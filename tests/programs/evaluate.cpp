@@ -237,3 +237,19 @@ TEST_CASE("generate: what it refuses", "[programs]") {
   CHECK(refused("--sed", "1"));
   CHECK(refuses({path_of("generate")}, "--model"));
 }
+
+TEST_CASE("evaluate: equal bits for 1, 2 and 3 threads in a program built as users build it", "[programs]") {
+  // Wide enough that loops are shared out. Optimised code is what differed: a * b + c was fused in one copy of a loop and not in another.
+  const Study wide;
+  const Words sizes = {"--dim", "96",      "--heads", "2",         "--sequence", "64", "--batch", "16", "--pretrain-steps",
+                       "3",     "--steps", "1",       "--methods", "lora"};
+  REQUIRE(run(wide.command(Study::small(sizes))).status == 0);
+  const auto told = [&](const char* threads) {
+    return run({path_of("evaluate"), "--json", "--model", (wide.out() / "backbone").string(), "--text", wide.text("first"), "--threads", threads})
+        .out;
+  };
+  const std::string one = told("1");
+  CHECK(one.find("bits_per_byte") != std::string::npos);
+  CHECK(told("2") == one);
+  CHECK(told("3") == one);
+}
