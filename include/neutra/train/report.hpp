@@ -56,13 +56,14 @@ inline std::string counted(std::size_t n, std::string_view one) { return concat(
 inline std::string introduction(const Results& results, const std::vector<Line>& lines) {
   std::set<double> rates;
   std::set<std::uint64_t> seeds;
-  for (const Row& row : results.rows) rates.insert(row.lr), seeds.insert(row.seed);
+  std::set<std::string> methods;
+  for (const Row& row : results.rows) rates.insert(row.lr), seeds.insert(row.seed), methods.insert(row.method);
   std::string out =
       "<h1>Learning and forgetting</h1>\n<p>A language model pretrained on one domain, the <em>original</em>, is extended to another, the "
       "<em>target</em>. How much does each method learn of the target, and how much does it forget of the original? Learning is the fall of the "
       "target\u2019s bits per byte, forgetting the rise of the original\u2019s, both on validation text that no method was trained on.</p>\n";
   if (!lines.empty())
-    out += concat("<p>", counted(results.rows.size(), "run"), ": ", counted(lines.size(), "method"), ", ", counted(rates.size(), "learning rate"),
+    out += concat("<p>", counted(results.rows.size(), "run"), ": ", counted(methods.size(), "method"), ", ", counted(rates.size(), "learning rate"),
                   ", ", counted(seeds.size(), "seed"), ".</p>\n");
   out += "<table class=\"facts\"><tbody>\n";
   const auto command = results.config.find("command");
