@@ -64,8 +64,9 @@ inline void mark_chosen_alpha(Line& line, const io::Json& config) {
 inline void choose_rate(Line& line, const io::Json& config) {
   std::map<double, std::vector<Row>> by_rate;
   for (const Row& row : line.curve) by_rate[row.lr].push_back(row);
-  const auto alpha = line.curve.front().alpha;
-  for (const std::string& key : {alpha ? concat(line.method, ", alpha ", *alpha) : line.method, line.method}) {
+  std::vector<std::string> keys = {line.method};
+  if (const auto& alpha = line.curve.front().alpha) keys.insert(keys.begin(), concat(line.method, ", alpha ", *alpha));
+  for (const std::string& key : keys) {
     const auto pointer = io::Json::json_pointer("/chosen_lr");
     if (!config.contains(pointer) || !config[pointer].is_object() || !config[pointer].contains(key)) continue;
     const auto& lr = config[pointer][key];
