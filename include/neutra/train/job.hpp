@@ -57,8 +57,8 @@ inline Outcome read_outcome(const Path& path, const Job& job, Index steps) {
   detail::visit_row(fields, outcome.row);
   fields.finish();
   const Row& r = outcome.row;
-  const std::optional<double> alpha = job.method == "neutral" ? std::optional(job.alpha) : std::nullopt;
-  require(r.method == job.method && r.lr == job.lr && r.alpha == alpha && r.seed == job.seed && r.steps == steps, path.string(), ": must be of ",
+  const bool same_alpha = job.method == "neutral" ? r.alpha == job.alpha : !r.alpha;
+  require(r.method == job.method && r.lr == job.lr && same_alpha && r.seed == job.seed && r.steps == steps, path.string(), ": must be of ",
           job.name(), " after ", steps, " steps, got that of ", Job{r.method, r.lr, r.alpha.value_or(0), r.seed}.name(), " after ", r.steps,
           "; bring its own back, or delete it to run the job anew");
   if (!whole.has("choosing")) return outcome;
