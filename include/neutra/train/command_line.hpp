@@ -104,6 +104,7 @@ inline void parse_command_line(CLI::App& app, int argc, const char* const* argv,
   } catch (const CLI::CallForHelp&) {
     throw HelpAsked(app.help());
   } catch (const CLI::ParseError& error) {
+    if (dynamic_cast<const CLI::ConversionError*>(&error)) detail::check_values(app, may_be_empty);  // says what was expected, as CLI11 does not
     detail::fail_parsing(app, error);
   }
   detail::check_values(app, may_be_empty);
