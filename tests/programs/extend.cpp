@@ -46,12 +46,19 @@ TEST_CASE("extend: all methods leave results, a report, models, adapters and log
   CHECK(scratch::get(study.out() / "report.html").find("<svg") != std::string::npos);
   for (const auto& [name, bytes] : programs::files_of(study.out())) CHECK(name.find(".tmp-") == std::string::npos);
 
-  std::filesystem::create_directory(study.folder / "again");
   const auto drawn = run({programs::path_of("report"), (study.out() / "results.json").string(), "--out", (study.folder / "again").string()});
   CHECK(drawn.status == 0);
   CHECK(ended.out.starts_with(drawn.out));
   for (const auto* name : {"report.html", "learning.svg"}) CHECK(scratch::get(study.folder / "again" / name) == scratch::get(study.out() / name));
   CHECK(programs::refuses({programs::path_of("report"), study.text("first")}, study.text("first"), "JSON"));
+
+  const std::string file = (study.out() / "results.json").string();  // a study joined with itself has no run twice
+  const auto joined = run({programs::path_of("report"), file, file, "--out", (study.folder / "again").string()});
+  CHECK(joined.out == drawn.out);
+  CHECK(run({programs::path_of("report"), file, "--markdown", "--out", (study.folder / "again").string()}).out.find("| neutral |") !=
+        std::string::npos);
+  CHECK(programs::refuses({programs::path_of("report"), file, file}, "--out is missing", "2 results"));
+  CHECK(programs::refuses({programs::path_of("report"), file, "--out", file}, "--out " + file, "cannot be made"));
 }
 
 TEST_CASE("extend: --resume after the end changes no file, and without it the folder is refused", "[programs]") {
@@ -75,7 +82,8 @@ TEST_CASE("extend: --resume with other options, texts or models names what diffe
   CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral,lora", "--resume"})), "methods = [\"neutral\"]"));
   CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume", "--gate", "tanh"})), "gate = \"relu\"", "\"tanh\""));
   scratch::put(study.text("second"), programs::salad(programs::second_words, 20000, 5));
-  CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume"})), "text target.", "use the same options, texts and program"));
+  CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume"})), "text target.",
+                          "use the same options, texts and program"));
   CHECK(programs::files_of(study.out()) == before);
 
   const std::string model = (study.out() / "backbone").string();

@@ -105,6 +105,11 @@ TEST_CASE("the table says which alpha was chosen, whether it learned enough, and
   CHECK(train::table(results).find("chosen)") == std::string::npos);
   results.config["chosen_alpha"] = 0.1;
   CHECK(train::table(results).find("neutral, alpha 0.1 (chosen)") != std::string::npos);
+  auto ablated = results;  // a line of other settings was not among those it was chosen from
+  ablated.rows.push_back(sample::neutral(0.002, 1, 0.1, 3.0));
+  ablated.rows.back().init = "he";
+  CHECK(train::table(ablated).find("init low_variance, alpha 0.1 (chosen)") != std::string::npos);
+  CHECK(train::table(ablated).find("init he, alpha 0.1 (chosen)") == std::string::npos);
   CHECK(train::table(results).find("No alpha learned within") == std::string::npos);
   results.config["chosen_alpha_learns_as_vanilla"] = false;
   CHECK(train::table(results).find("No alpha learned within") != std::string::npos);

@@ -208,6 +208,13 @@ inline void remove_temporaries(const Path& folder) {
     if (item.is_regular_file(ignored) && left(item.path().filename().string())) std::filesystem::remove(item.path(), ignored);
 }
 
+/// Makes a folder, and those above it, where they are not there; `name` is what the message calls it. Error: it cannot be made.
+inline void make_folder(const Path& folder, std::string_view name) {
+  std::error_code problem;
+  std::filesystem::create_directories(folder, problem);
+  require(!problem, name, ": cannot be made (", problem.message(), "); check the permissions and the room of the folder above, or name another");
+}
+
 /// Replaces a file by bytes, whole or not at all; see OutputFile for the contract and the errors.
 inline void write_file(const Path& path, std::string_view bytes) {
   OutputFile file(path);

@@ -31,9 +31,7 @@ class Output {
   /// it any more. Error: an earlier run was asked otherwise, by the first key that differs; another process; a place that cannot be written.
   void claim(const io::Json& asked) {
     const auto path = folder_ / "options.json";
-    std::error_code problem;
-    std::filesystem::create_directories(folder_, problem);
-    require(!problem, where(), ": cannot be made (", problem.message(), "); name a folder you may write to");
+    io::make_folder(folder_, where());
     if (!lock_) {
       io::Lock lock = take();
       require(!std::filesystem::exists(path), where(), ": another process has just started a run in it; name another folder");
@@ -57,9 +55,7 @@ class Output {
   /// The folder of one training run, made if it is not there.
   std::filesystem::path run(const std::string& name) const {
     const auto path = folder_ / "runs" / name;
-    std::error_code problem;
-    std::filesystem::create_directories(path, problem);
-    require(!problem, path.string(), ": cannot be made (", problem.message(), "); check the permissions and room of the folder above");
+    io::make_folder(path, path.string());
     return path;
   }
 

@@ -53,11 +53,20 @@ template <class F> Mean mean_of(const std::vector<Row>& rows, F&& f) {
   return mean(values);
 }
 
-/// Says of the line at the chosen alpha that it is that.
-inline void mark_chosen_alpha(Line& line, const io::Json& config) {
+/// Whether the rows differ in alpha and in nothing else that makes a line.
+inline bool differ_in_alpha_alone(const Row& a, Row b) {
+  if (a.alpha == b.alpha) return false;
+  b.alpha = a.alpha;
+  return same_line(a, b);
+}
+
+/// Says of the line at the chosen alpha that it is that, among those it was chosen from.
+inline void mark_chosen_alpha(Line& line, const std::vector<Line>& lines, const io::Json& config) {
   const auto chosen = config.find("chosen_alpha");
-  const auto alpha = line.curve.front().alpha;
-  if (alpha && chosen != config.end() && chosen->is_number() && *alpha == chosen->get<double>()) line.label += " (chosen)";
+  const Row& own = line.curve.front();
+  if (!own.alpha || chosen == config.end() || !chosen->is_number() || *own.alpha != chosen->get<double>()) return;
+  const auto rival = [&](const Line& other) { return differ_in_alpha_alone(own, other.curve.front()); };
+  if (std::any_of(lines.begin(), lines.end(), rival)) line.label += " (chosen)";
 }
 
 /// The recorded choice, for this alpha if there is one; else the only rate with the most seeds; else, marked, that of the lowest target loss.
@@ -144,7 +153,7 @@ inline std::vector<Line> summarise(const Results& results) {
                      [](const Row& a, const Row& b) { return std::pair(a.lr, a.seed) < std::pair(b.lr, b.seed); });
     detail::choose_rate(line, results.config);
     line.at_edge = line.curve.front().lr < line.curve.back().lr && (line.lr == line.curve.front().lr || line.lr == line.curve.back().lr);
-    detail::mark_chosen_alpha(line, results.config);
+    detail::mark_chosen_alpha(line, lines, results.config);
     detail::average(line);
   }
   compare_with_vanilla(lines);

@@ -1,0 +1,69 @@
+/// The results as Markdown, for a page such as those of docs/results.
+#pragma once
+
+#include "neutra/train/numbers.hpp"
+#include "neutra/train/table.hpp"
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+namespace detail {
+
+inline std::string markdown_row(const std::vector<std::string>& cells) {
+  std::string row = "|";
+  for (std::string cell : cells) {
+    for (std::size_t at = 0; (at = cell.find('|', at)) != cell.npos; at += 2) cell.insert(at, 1, '\\');
+    row += concat(' ', cell, " |");
+  }
+  return row + "\n";
+}
+inline std::string markdown_heading(const std::vector<std::string>& cells) {
+  return markdown_row(cells) + markdown_row(std::vector<std::string>(cells.size(), "---"));
+}
+
+inline std::string plus_minus(const Mean& m) { return fixed(m.value, 3) + (m.error ? concat(" \u00b1 ", fixed(*m.error, 3)) : ""); }
+
+inline std::string markdown_line(const Line& line) {
+  const auto& vanilla = line.vanilla_forgetting_here;
+  const char* mark = line.chosen_here ? "*" : line.at_edge ? "^" : "";
+  return markdown_row({line.label, rate(line.lr) + mark, concat(line.runs.size()), plus_minus(line.forgetting), plus_minus(line.learning),
+                       vanilla ? plus_minus(*vanilla) : "", vanilla ? fixed(line.forgetting.value / vanilla->value, 2) : "",
+                       line.gate_open ? concat(percent(line.gate_open->original.value), " / ", percent(line.gate_open->target.value)) : ""});
+}
+
+/// A line's means at every rate it was run with.
+inline std::string markdown_curve(const Line& line) {
+  std::map<double, std::vector<Row>> by_rate;
+  for (const Row& row : line.curve) by_rate[row.lr].push_back(row);
+  std::string rows;
+  for (const auto& [lr, runs] : by_rate)
+    rows += markdown_row({line.label, rate(lr), concat(runs.size()), plus_minus(mean_of(runs, [](const Row& r) { return r.forgetting(); })),
+                          plus_minus(mean_of(runs, [](const Row& r) { return r.learning(); }))});
+  return rows;
+}
+
+}  // namespace detail
+
+/// Two tables and their notes: a line per method at its chosen rate (see summarise), and a line per method and rate.
+/// Error: a number that is not finite.
+inline std::string markdown(const Results& results) {
+  const auto lines = summarise(results);
+  if (lines.empty()) return "No runs yet: the results have no rows.\n";
+  const Row& first = results.rows.front();
+  std::string text = concat("Bits per byte of the backbone: original ", fixed(first.original.before, 3), ", target ", fixed(first.target.before, 3),
+                            ". Means over seeds \u00b1 the standard error.\n\n");
+  text += detail::markdown_heading({"method", "rate", "seeds", "forgetting", "learning", "the vanilla adapter's forgetting where it learns as much",
+                                    "share of it", "gates open, original / target, %"});
+  for (const Line& line : lines) text += detail::markdown_line(line);
+  for (const std::string& note : notes(results, lines)) text += concat("\n", note.front() == '*' ? "\\" : "", note, "\n");
+  text += concat("\nEvery rate:\n\n", detail::markdown_heading({"method", "rate", "seeds", "forgetting", "learning"}));
+  for (const Line& line : lines) text += detail::markdown_curve(line);
+  return text;
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::train
