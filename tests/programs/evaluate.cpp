@@ -113,7 +113,7 @@ TEST_CASE("evaluate: text that is not UTF-8 is evaluated, and remarked upon", "[
 TEST_CASE("evaluate: Ctrl-C ends it with one line and no number", "[programs]") {
   scratch::put(study().folder / "long.txt", programs::salad(programs::first_words, 3000000, 1));
   programs::Process process({path_of("evaluate"), "--model", backbone(), "--text", study().text("long"), "--sequence", "2", "--batch", "1"});
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  REQUIRE(programs::wait_for(process, [&] { return process.holds_interrupts(); }));
   process.send(SIGINT);
   const auto ended = process.wait();
   INFO(ended.err);

@@ -58,6 +58,14 @@ class Process {
     if (child_ > 0 && waitpid(child_, &status_, WNOHANG) == child_) child_ = 0;
     return child_ > 0;
   }
+  /// Whether it has taken SIGINT into its own hands; before that, one ends it without a word.
+  bool holds_interrupts() const {
+    std::istringstream status(scratch::get("/proc/" + std::to_string(child_) + "/status"));
+    std::uint64_t blocked = 0;
+    for (std::string key; status >> key;)
+      if (key == "SigBlk:") status >> std::hex >> blocked;
+    return (blocked >> (SIGINT - 1)) & 1;
+  }
   /// What is on stderr so far.
   std::string errors() const { return scratch::get(folder_ / "err"); }
   Ended wait() {
