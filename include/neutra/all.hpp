@@ -19,4 +19,6 @@
 #include "neutra/penalty/any.hpp"
 #include "neutra/train/extend.hpp"
 #include "neutra/train/generate.hpp"
+#include "neutra/train/join.hpp"
+#include "neutra/train/markdown.hpp"
 // IWYU pragma: end_exports

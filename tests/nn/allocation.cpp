@@ -50,32 +50,34 @@ TEST_CASE("allocation: none after the first step of training with skipping") {
 }
 
 // The tiny model's loops are too short to be shared out; this one's are not.
-TEST_CASE("allocation: none after the first step of each method, on one thread and on two, with one micro-batch and with two") {
+TEST_CASE(
+    "allocation: none after the first step of each method, on one thread and on two, with one micro-batch and with two, "
+    "kept and recomputed") {
   if (!allocations_counted()) return;
   const std::pair<forking::Chosen, bool> methods[] = {{adapter::Residue<>{}, false}, {adapter::Lora{}, false}, {adapter::None{}, true}};
   const int before = omp_get_max_threads();
   for (std::size_t method = 0; method < 3; ++method)
-    for (const int threads : {1, 2})
-      for (const Index accumulate : {1, 2}) {
-        CAPTURE(method, threads, accumulate);
-        omp_set_num_threads(threads);
-        auto model = forking::model(methods[method].first, methods[method].second);
-        optim::AdamW<float, Cpu> adamw(model.parameters(), {});
-        Tape<float, Cpu> tape;
-        forking::Batch batch;
-        std::size_t asked = 0;
-        for (std::uint64_t step = 0; step < 4; ++step) {
-          const auto so_far = allocations();
-          for (Index part = 0; part < accumulate; ++part) {
-            batch.draw(step);
-            tape.start();
-            tape.backward(model.loss(tape, batch.tokens(), batch.counts(accumulate)).total(0.1f));
-          }
-          adamw.step(1e-3, adamw.gradient_norm());
-          if (step > 0) asked += allocations() - so_far;
+    for (const auto& [threads, accumulate, recompute] : {std::tuple(1, 1, false), {1, 2, true}, {2, 1, true}, {2, 2, false}}) {
+      CAPTURE(method, threads, accumulate, recompute);
+      omp_set_num_threads(threads);
+      auto model = forking::model(methods[method].first, methods[method].second);
+      model.recompute_layers = recompute;
+      optim::AdamW<float, Cpu> adamw(model.parameters(), {});
+      Tape<float, Cpu> tape;
+      forking::Batch batch;
+      std::size_t asked = 0;
+      for (std::uint64_t step = 0; step < 4; ++step) {
+        const auto so_far = allocations();
+        for (Index part = 0; part < accumulate; ++part) {
+          batch.draw(step);
+          tape.start();
+          tape.backward(model.loss(tape, batch.tokens(), batch.counts(accumulate)).total(0.1f));
         }
-        CHECK(asked == 0);
+        adamw.step(1e-3, adamw.gradient_norm());
+        if (step > 0) asked += allocations() - so_far;
       }
+      CHECK(asked == 0);
+    }
   omp_set_num_threads(before);
 }
 

@@ -1,8 +1,10 @@
-// The same bits for any number of threads, over twenty training steps of a model large enough that every kind of loop is shared out.
+// The same bits for any number of threads, and whether inner values are kept or recomputed, over twenty training steps of a model large enough that
+// every kind of loop is shared out.
 #include "tests/catch.hpp"
 #include "tests/nn/forking.hpp"
 
 #include <cstring>
+#include <utility>
 
 using namespace neutra;
 using forking::Chosen;
@@ -10,10 +12,11 @@ using forking::Chosen;
 namespace {
 
 /// Twenty steps; every number of the run in one list: losses, norms, and all parameters and moments at the end.
-std::vector<float> run(const Chosen& adapter, bool thaw, int threads) {
+std::vector<float> run(const Chosen& adapter, bool thaw, int threads, bool recompute = false) {
   const int before = omp_get_max_threads();
   omp_set_num_threads(threads);
   auto model = forking::model(adapter, thaw);
+  model.recompute_layers = recompute;
   optim::AdamW<float, Cpu> adamw(model.parameters(), {});
   forking::Batch batch;
   Tape<float, Cpu> tape;
@@ -40,9 +43,9 @@ void check(const Chosen& adapter, bool thaw) {
   const auto one = run(adapter, thaw, 1);
   CHECK(one[one.size() - 1] == one[one.size() - 1]);
   CHECK(one.front() > 0);
-  for (const int threads : {2, 3}) {
-    CAPTURE(threads);
-    const auto more = run(adapter, thaw, threads);
+  for (const auto& [threads, recompute] : {std::pair(2, false), {3, false}, {2, true}}) {
+    CAPTURE(threads, recompute);
+    const auto more = run(adapter, thaw, threads, recompute);
     REQUIRE(more.size() == one.size());
     CHECK(std::memcmp(more.data(), one.data(), one.size() * sizeof(float)) == 0);
   }
@@ -50,8 +53,8 @@ void check(const Chosen& adapter, bool thaw) {
 
 }  // namespace
 
-TEST_CASE("repeatable: neutral residues give equal bits for 1, 2 and 3 threads") { check(adapter::Residue<>{}, false); }
+TEST_CASE("repeatable: neutral residues give equal bits for 1, 2 and 3 threads, and recomputed") { check(adapter::Residue<>{}, false); }
 
-TEST_CASE("repeatable: LoRA gives equal bits for 1, 2 and 3 threads") { check(adapter::Lora{}, false); }
+TEST_CASE("repeatable: LoRA gives equal bits for 1, 2 and 3 threads, and recomputed") { check(adapter::Lora{}, false); }
 
-TEST_CASE("repeatable: finetuning gives equal bits for 1, 2 and 3 threads") { check(adapter::None{}, true); }
+TEST_CASE("repeatable: finetuning gives equal bits for 1, 2 and 3 threads, and recomputed") { check(adapter::None{}, true); }

@@ -16,6 +16,9 @@
 namespace neutra::inline NEUTRA_ABI {
 
 template <Scalar S, Backend D> class Tape;
+namespace detail {
+template <Scalar S, Backend D> struct Recomputation;  // recompute.hpp
+}
 
 /// A handle to a value on a tape: index and step number. Using one from an earlier step is an Error.
 template <Scalar S, Backend D> class Var {
@@ -38,6 +41,7 @@ template <Scalar S, Backend D> class Var {
 
  private:
   friend class Tape<S, D>;
+  friend struct detail::Recomputation<S, D>;
   Var(Tape<S, D>* tape, std::uint32_t index, std::uint32_t step) : tape_(tape), index_(index), step_(step) {}
   Tape<S, D>* tape_ = nullptr;
   std::uint32_t index_ = 0, step_ = 0;
@@ -181,12 +185,7 @@ template <Scalar S, Backend D> class Tape {
             "backward: the loss depends on nothing that trains; was the tape started with recording, and is a Parameter in use?");
     require(!std::exchange(walked_, true), "backward: this step was walked back already; add the losses up before, or start() a new step");
     D::template upload<S>(std::span<const S>(&seed, 1), into(loss).view.data);
-    for (std::size_t at = records_.size(); at-- > 0;) {
-      const Record& record = records_[at];
-      if (nodes_[record.output].has_gradient) record.backward(record.closure, *this);
-      if (nodes_[record.output].shape.size() != 1) release(nodes_[record.output]);
-    }
-    records_.clear();
+    walk_back(0);
   }
 
   // ---- scopes
@@ -229,19 +228,29 @@ template <Scalar S, Backend D> class Tape {
   std::size_t memory_held() const { return pool_.total(); }
 
  private:
+  friend struct detail::Recomputation<S, D>;
   struct Record {
-    std::uint32_t output;
-    const void* closure;
-    void (*backward)(const void*, Tape&);
+    std::uint32_t output = 0;
+    const void* closure = nullptr;
+    void (*backward)(const void*, Tape&) = nullptr;
   };
   struct Scratch {
-    void* memory;
-    std::size_t bytes;
+    void* memory = nullptr;
+    std::size_t bytes = 0;
   };
   Var<S, D> push(const Node& node) {
     nodes_.push_back(node);
     nodes_.back().room = std::max(node.room, node.shape.rows());
     return Var<S, D>(this, static_cast<std::uint32_t>(nodes_.size() - 1), step_);
+  }
+  /// Walks the records back to the first one asked for.
+  void walk_back(std::size_t first) {
+    for (std::size_t at = records_.size(); at-- > first;) {
+      const Record record = records_[at];  // a copy: what is recomputed is recorded too
+      if (nodes_[record.output].has_gradient) record.backward(record.closure, *this);
+      if (nodes_[record.output].shape.size() != 1) release(nodes_[record.output]);
+    }
+    records_.resize(first);
   }
   static std::size_t bytes(const Node& node) {
     const Index elements = checked_product(std::max(node.room, node.shape.rows()), node.shape.cols(), "Tape");

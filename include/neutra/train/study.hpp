@@ -91,6 +91,7 @@ class Study {
   void pretrain(const nn::Config& config) {
     Model model(Backbone::random(config, 1), adapter::None{});
     model.thaw();
+    model.recompute_layers = options_.recompute;
     const data::Mix mix(corpus_.train_original, {}, 1.0, 1);
     Trainer trainer(model, mix, training(options_.pretrain_lr, options_.pretrain_steps, 0));
     const RunPlace place{output_.run("pretrain"), identity({{"run", "pretrain"}}), &progress_, stop_};
@@ -198,6 +199,7 @@ class Study {
     const auto sizes = backbone_->config().sizes();
     Model model(backbone_, adapter, job.seed);
     if (job.method == "finetune") model.thaw();
+    model.recompute_layers = options_.recompute;
     const data::Mix mix(corpus_.train_original, corpus_.train_target, options_.share, job.seed);
     Trainer trainer(model, mix, training(job.lr, options_.steps, job.alpha));
     Outcome outcome{describe_row(job, options_, adapter.describe(sizes), sizes), job.seed == 1 ? std::optional(choosing_) : std::nullopt};

@@ -1,0 +1,146 @@
+// Recomputing changes what is kept, and nothing else.
+#include "neutra/autodiff/recompute.hpp"
+#include "neutra/op/all.hpp"
+#include "neutra/testing/check_gradient.hpp"
+
+#include "tests/cases/check.hpp"
+#include "tests/cases/message.hpp"
+
+using namespace neutra;
+using cases::as_doubles;
+using cases::Dirty;
+
+namespace {
+
+using Device = Dirty<Cpu>;
+using Tapes = Tape<float, Device>;
+using Value = Var<float, Device>;
+using Pair = Made<float, Device>;
+using Weight = Parameter<float, Device>;
+
+struct Square {
+  template <class V> V f(V x) const { return x * x; }
+  template <class V> V df(V x, V) const { return x + x; }
+};
+
+/// x -> x + (x W^T)^2, and a loss of its own, the sum of (x W^T)^2 over 8.
+struct Block {
+  Weight* w;
+  const Tensor<float, Device>* eighths;
+  bool own_loss;
+
+  Pair operator()(Value x) const {
+    const auto inner = pointwise(linear(x, x.tape().leaf(*w)), Square{});
+    return {add(x, inner), own_loss ? std::optional(testing::weighted_sum(inner, *eighths)) : std::nullopt};
+  }
+};
+
+/// Two blocks, as one.
+struct Nested {
+  Block first, second;
+  Pair operator()(Value x) const {
+    const auto a = recompute(x, first), b = recompute(a.y, second);
+    return {b.y, add(*a.loss, *b.loss)};
+  }
+};
+
+struct Setting {
+  Setting() { std::fill_n(eighths.data(), eighths.size(), 0.125f); }
+  Weight weight(const char* name) { return Weight(name, testing::random_tensor<float, Device>({5, 5}, name, 0.3)); }
+
+  Weight input{"x", testing::random_tensor<float, Device>({7, 5}, "x")}, v = weight("v"), w = weight("w");
+  Tensor<float, Device> eighths{Shape{7, 5}}, slopes = testing::random_tensor<float, Device>({7, 5}, "slopes");
+  Tapes tape;
+
+  Block block(Weight& of, bool own_loss) { return {&of, &eighths, own_loss}; }
+  /// Values and gradients of a loss through two blocks and their own losses.
+  template <class F> std::vector<double> walked(const F& blocks) {
+    for (auto* p : {&input, &v, &w}) p->has_gradient = false;
+    tape.start();
+    const Pair made = blocks(tape.leaf(input));
+    auto loss = testing::weighted_sum(made.y, slopes);
+    if (made.loss) loss = add(loss, *made.loss, 0.5f);
+    std::vector<double> all{double(loss.item())};
+    tape.backward(loss);
+    for (const Weight* p : {&input, &v, &w})
+      if (p->has_gradient)
+        for (const double g : as_doubles(p->gradient.view())) all.push_back(g);
+    return all;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("recompute: values and gradients are those of the function itself, bit by bit, nested too") {
+  Setting s;
+  for (const bool own_loss : {false, true}) {
+    const Block one = s.block(s.v, own_loss), two = s.block(s.w, own_loss);
+    const auto both = [&](const auto& apply) {
+      return s.walked([&](Value x) {
+        const Pair a = apply(x, one), b = apply(a.y, two);
+        return Pair{b.y, own_loss ? std::optional(add(*a.loss, *b.loss)) : std::nullopt};
+      });
+    };
+    const auto plain = both([](Value x, const Block& f) { return f(x); });
+    CHECK(plain[0] != 0);
+    CHECK(both([](Value x, const Block& f) { return recompute(x, f); }) == plain);
+    if (own_loss) CHECK(s.walked([&](Value x) { return recompute(x, Nested{one, two}); }) == plain);
+  }
+}
+
+TEST_CASE("recompute: an input that others read too has all of its gradient") {
+  Setting s;
+  const Block f = s.block(s.v, false);
+  const auto around = [&](const auto& apply) {
+    return s.walked([&](Value x) {
+      const auto y = pointwise(x, Square{});
+      return Pair{add(add(apply(y).y, y), apply(y).y, 3)};
+    });
+  };
+  CHECK(around([&](Value y) { return recompute(y, f); }) == around(f));
+}
+
+TEST_CASE("recompute: only what passes between blocks is kept") {
+  Setting s;
+  const Block f = s.block(s.v, false);
+  const auto held = [&](int blocks, bool again) {
+    Tapes tape;
+    tape.start();
+    auto x = pointwise(tape.leaf(s.input), Square{});
+    for (int block = 0; block < blocks; ++block) x = again ? recompute(x, f).y : f(x).y;
+    tape.backward(testing::weighted_sum(x, s.slopes));
+    return static_cast<double>(tape.memory_held());
+  };
+  const double plain = held(60, false) - held(20, false), less = held(60, true) - held(20, true);
+  CHECK(less < 0.5 * plain);  // a block's output, instead of its product and square beside it
+}
+
+TEST_CASE("recompute: without recording it is the function") {
+  Setting s;
+  s.tape.start(false);
+  const Block f = s.block(s.v, false);
+  const auto x = s.tape.leaf(s.input);
+  CHECK(as_doubles(recompute(x, f).y.value()) == as_doubles(f(x).y.value()));
+}
+
+TEST_CASE("recompute: a function that returns what is not its own, or a loss without its output, is an Error") {
+  Setting s;
+  s.tape.start();
+  const auto x = s.tape.leaf(s.input), one = testing::weighted_sum(x, s.slopes);
+  const std::string own = "recompute: the function must return what its own ops made, not a value from outside";
+  CHECK(message([&] { recompute(x, [](Value in) { return Pair{in}; }); }) == own);
+  CHECK(message([&] { recompute(x, [=](Value in) { return Pair{pointwise(in, Square{}), one}; }); }) == own);
+  const Pair made = recompute(x, s.block(s.v, true));
+  CHECK(message([&] { s.tape.backward(*made.loss); }) ==
+        "recompute: a block's own loss was walked back without its output; add both to the loss of the step");
+}
+
+TEST_CASE("recompute: a function that makes something else the second time is an Error") {
+  Setting s;
+  static int calls;
+  calls = 0;
+  s.tape.start();
+  const auto made = recompute(s.tape.leaf(s.input), [](Value in) { return Pair{++calls == 1 ? pointwise(in, Square{}) : linear(in, in)}; });
+  const auto loss = testing::weighted_sum(made.y, s.slopes);
+  CHECK(message([&] { s.tape.backward(loss); }) == "recompute: the function must make the same values at every call, got (7,7) after (7,5)");
+}
