@@ -58,9 +58,13 @@ class Process {
     if (child_ > 0 && waitpid(child_, &status_, WNOHANG) == child_) child_ = 0;
     return child_ > 0;
   }
-  /// Whether it has taken SIGINT into its own hands; before that, one ends it without a word.
+  /// Whether it has taken SIGINT into its own hands; before that, one ends it without a word. While it is still a copy of this program, fork()
+  /// blocks signals for a moment, which does not count.
   bool holds_interrupts() const {
-    std::istringstream status(scratch::get("/proc/" + std::to_string(child_) + "/status"));
+    const Path process = "/proc/" + std::to_string(child_);
+    std::error_code gone;
+    if (std::filesystem::read_symlink(process / "exe", gone) == std::filesystem::read_symlink("/proc/self/exe")) return false;
+    std::istringstream status(scratch::get(process / "status"));
     std::uint64_t blocked = 0;
     for (std::string key; status >> key;)
       if (key == "SigBlk:") status >> std::hex >> blocked;
