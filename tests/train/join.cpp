@@ -42,16 +42,29 @@ TEST_CASE("joined studies have the runs of both, each once") {
   CHECK(join({sample::results()}, {"a"}).config == sample::results().config);
 }
 
-TEST_CASE("joined studies keep a choice that nobody contradicts, and no other") {
-  auto other = more();
-  CHECK(join({sample::results(), other}, {"a", "b"}).config["chosen_lr"] == io::Json{{"neutral", 0.002}, {"lora", 0.01}});
-  other.config["chosen_lr"]["neutral"] = 0.001;
-  other.config["chosen_alpha"] = 0.1;
-  const auto all = join({sample::results(), other}, {"a", "b"});
-  CHECK(all.config["chosen_lr"]["neutral"].is_null());
-  CHECK(all.config["chosen_alpha"] == 0.1);
-  other.config["chosen_lr"] = "none";  // whatever a file may hold
-  CHECK(join({sample::results(), other}, {"a", "b"}).config["chosen_lr"]["neutral"] == 0.002);
+TEST_CASE("joined studies choose rates and alpha by the scores of all, and not those of other settings") {
+  const auto score = [](const char* method, io::Json alpha, double lr, double forgetting, double learning) {
+    return io::Json{{"method", method}, {"alpha", alpha}, {"lr", lr}, {"seed", 1u}, {"forgetting", forgetting}, {"learning", learning}};
+  };
+  auto first = sample::results(), other = more();
+  first.config["options"] = {{"gate", "relu"}, {"steps", 100}, {"lr", {0.001}}};
+  first.config["choosing"] = {score("adapter", nullptr, 0.001, 0.2, 3.0), score("neutral", 0.01, 0.001, 0.1, 2.8),
+                              score("neutral", 0.1, 0.001, 0.05, 2.7)};
+  first.config["chosen_alpha"] = 0.01;
+  other.config["options"] = {{"gate", "relu"}, {"steps", 100}, {"lr", {0.004}}};
+  other.config["choosing"] = {score("neutral", 0.01, 0.004, 0.1, 2.99), score("neutral", 0.1, 0.004, 0.06, 2.98),
+                              score("adapter", nullptr, 0.004, 0.3, 2.9)};
+  const auto all = join({first, other}, {"a", "b"}).config;
+  CHECK(all["chosen_lr"] == io::Json{{"adapter", 0.001}, {"neutral, alpha 0.01", 0.004}, {"neutral, alpha 0.1", 0.004}});
+  CHECK(all["chosen_alpha"] == 0.1);  // within 1 % of 3.0, and forgets less than the other that is
+  CHECK(all["chosen_alpha_learns_as_vanilla"] == true);
+  other.config["options"]["gate"] = "tanh";
+  CHECK(join({first, other}, {"a", "b"}).config["chosen_lr"] == first.config["chosen_lr"]);
+  other.config["choosing"] = "none";  // whatever a file may hold
+  CHECK(join({first, other}, {"a", "b"}).config["chosen_alpha"] == 0.01);
+  other.config["options"]["gate"] = "relu";
+  other.config["choosing"] = {{{"method", "neutral"}}};
+  CHECK(refusal({first, other}).find("choosing: alpha") != std::string::npos);
 }
 
 TEST_CASE("joined studies name every commit once") {
@@ -69,6 +82,9 @@ TEST_CASE("what cannot be compared is not joined") {
   other = more();
   other.rows[1].original.before = 2.5;
   CHECK(refusal({sample::results(), other}).find("extensions of one backbone") != std::string::npos);
+  other = more();
+  other.config["options"]["batch"] = 16;
+  CHECK(refusal({sample::results(), other}).find("some.json: --batch must be that of the first results, null, got 16") != std::string::npos);
   other = more();
   other.rows[0].target.after = 1.5;
   CHECK(refusal({sample::results(), other}).find("neutral at rate 0.002, seed 1 is in two results, with different outcomes") != std::string::npos);

@@ -1,10 +1,14 @@
 /// Several studies as one: alphas, seeds or ablations that were run apart stand in one table and one picture.
 #pragma once
 
+#include "neutra/train/choice.hpp"
 #include "neutra/train/results.hpp"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -44,39 +48,103 @@ inline void join_rows(Results& all, const Results& more, const std::string& wher
   }
 }
 
-/// A choice that one study made, or all alike, stays; where they differ there is none, since none looked at the runs of all.
-inline void join_choice(io::Json& all, const io::Json& more, const std::string& key) {
-  if (more.contains(key)) all[key] = all.value(key, more.at(key)) == more.at(key) ? more.at(key) : io::Json();
+inline io::Json option(const Results& results, const char* key) {
+  const io::Json options = results.config.value("options", io::Json::object());
+  return options.is_object() ? options.value(key, io::Json()) : io::Json();
 }
 
-inline void join_choices(io::Json& all, const io::Json& more) {
-  for (const char* key : {"chosen_alpha", "chosen_alpha_learns_as_vanilla"}) join_choice(all, more, key);
-  io::Json rates = all.value("chosen_lr", io::Json::object());
-  const io::Json others = more.value("chosen_lr", io::Json::object());
-  if (!rates.is_object() || !others.is_object()) return;
-  for (const auto& [method, rate] : others.items()) join_choice(rates, others, method);
-  all["chosen_lr"] = rates;
+/// Runs that differ in what no row tells would stand on one line as if they were alike.
+inline void check_alike(const Results& all, const Results& more, const std::string& where) {
+  const bool same_steps = option(all, "steps") == option(more, "steps");
+  for (const char* key : {"batch", "sequence", "clip", "weight_decay", "lora_targets", "warmup"}) {
+    const io::Json first = option(all, key), other = option(more, key);
+    require(first == other || (std::string_view(key) == "warmup" && !same_steps), where, ": --", key, " must be that of the first results, ",
+            io::shown(first.dump()), ", got ", io::shown(other.dump()), "; join only studies that differ in what their rows tell");
+  }
+}
+
+/// Whether a choice among the runs of one is a choice among those of the other: the same settings but for the rates, alphas and seeds tried.
+inline bool share_choices(const Results& a, const Results& b) {
+  for (const char* key : {"gate", "body", "penalty", "init", "placement", "steps", "share", "capacity"})
+    if (option(a, key) != option(b, key)) return false;
+  return true;
+}
+
+/// The scores of one run on the choosing text, as `extend` records them.
+struct Tried {
+  std::string method;
+  std::optional<double> alpha;
+  double lr = 0, forgetting = 0, learning = 0;
+
+  std::string line() const { return alpha ? concat(method, ", alpha ", *alpha) : method; }
+  Scores scores() const { return {.original = {0, forgetting}, .target = {learning, 0}}; }
+};
+
+inline std::vector<Tried> tried_in(const io::Json& choosing) {
+  std::vector<Tried> all;
+  for (const io::Json& entry : choosing) {
+    const io::Reader read(entry, "choosing");
+    Tried& tried = all.emplace_back();
+    FieldReader fields(read);
+    std::uint64_t seed = 0;
+    fields("method", tried.method), fields("alpha", tried.alpha), fields("lr", tried.lr), fields("seed", seed);
+    fields("forgetting", tried.forgetting), fields("learning", tried.learning);
+    fields.finish();
+  }
+  return all;
+}
+
+/// Chooses anew by the scores of all: for each method and alpha the rate that learned most, and among the alphas of neutral as choose_alpha does.
+inline void choose_again(io::Json& config) {
+  std::map<std::string, Tried> best;
+  for (const Tried& tried : tried_in(config.at("choosing")))
+    if (const auto [own, fresh] = best.emplace(tried.line(), tried); !fresh && tried.learning > own->second.learning) own->second = tried;
+  config["chosen_lr"] = io::Json::object();
+  std::vector<Tried> neutral;
+  for (const auto& [line, tried] : best) {
+    config["chosen_lr"][line] = tried.lr;
+    if (tried.method == "neutral" && tried.alpha) neutral.push_back(tried);
+  }
+  const auto vanilla = best.find("adapter");
+  if (neutral.size() < 2 || vanilla == best.end()) return;
+  std::vector<Scores> scores;
+  for (const Tried& tried : neutral) scores.push_back(tried.scores());
+  const std::size_t chosen = choose_alpha(scores, vanilla->second.learning);
+  config["chosen_alpha"] = *neutral[chosen].alpha;
+  config["chosen_alpha_learns_as_vanilla"] = learns_enough(scores[chosen], vanilla->second.learning);
 }
 
 }  // namespace detail
 
 /// The rows of all studies, in order; a run that two have counts once. Options and machine are the first's, the others' options stand under
-/// "joined"; a choice of rate or alpha is kept where no other study chose otherwise. `names`: what messages call them, as many.
-/// Error: nothing to join; other texts; another backbone; a run that two have with different outcomes.
+/// "joined". Where studies differ in nothing but the rates, alphas and seeds they tried, rates and alpha are chosen anew by their scores on the
+/// choosing text. `names`: what messages call the studies, as many.
+/// Error: nothing to join; other texts; another backbone; other options that no row tells; a run that two have with different outcomes.
 inline Results join(const std::vector<Results>& studies, const std::vector<std::string>& names) {
   require(!studies.empty() && names.size() == studies.size(), "join: there must be at least one study and a name for each, got ", studies.size(),
           " and ", names.size());
   Results all = studies.front();
-  io::Json joined = io::Json::array();
+  io::Json joined = io::Json::array(), choosing = all.config.value("choosing", io::Json::array());
+  bool chosen_apart = false;
   for (std::size_t i = 1; i < studies.size(); ++i) {
-    require(studies[i].text_sha256 == all.text_sha256, names[i], ": the texts must be those of ", names.front(),
+    const Results& more = studies[i];
+    require(more.text_sha256 == all.text_sha256, names[i], ": the texts must be those of ", names.front(),
             " (text_sha256); results on other texts cannot be compared");
-    detail::join_rows(all, studies[i], names[i]);
-    detail::join_choices(all.config, studies[i].config);
-    joined.push_back(studies[i].config);
-    if (all.commit.find(studies[i].commit) == std::string::npos) all.commit += ", " + studies[i].commit;
+    detail::check_alike(all, more, names[i]);
+    detail::join_rows(all, more, names[i]);
+    joined.push_back(more.config);
+    if (const auto own = more.config.find("choosing");
+        own != more.config.end() && own->is_array() && choosing.is_array() && detail::share_choices(studies.front(), more)) {
+      choosing.insert(choosing.end(), own->begin(), own->end());
+      chosen_apart = true;
+    }
+    if (all.commit.find(more.commit) == std::string::npos) all.commit += ", " + more.commit;
   }
   if (!joined.empty()) all.config["joined"] = joined;
+  if (chosen_apart) {
+    all.config["choosing"] = choosing;
+    detail::choose_again(all.config);
+  }
   return all;
 }
 
