@@ -9,11 +9,11 @@ namespace {
 struct Watching : Cpu {
   inline static std::vector<Shape> products;
   inline static std::vector<std::size_t> blocks;
-  inline static int attention_walks = 0;
+  inline static int attention_passes = 0, attention_walks = 0;
   static void forget() {
     products.clear();
     blocks.clear();
-    attention_walks = 0;
+    attention_passes = attention_walks = 0;
   }
   static void* allocate(std::size_t bytes) {
     blocks.push_back(bytes);
@@ -26,6 +26,10 @@ struct Watching : Cpu {
   template <Scalar S> static void product(Operand<S> a, const Packed<S>& b, Into<S> into, View<const S> addend = {}) {
     products.push_back(into.view.shape);
     Cpu::product(a, b, into, addend);
+  }
+  template <Scalar S> static void attention_forward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<S> out, S* lse) {
+    ++attention_passes;
+    Cpu::attention_forward<S>(z, q, k, v, out, lse);
   }
   template <Scalar S>
   static void attention_backward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<const S> dout, S* lse, Into<S> dq,
@@ -65,15 +69,25 @@ adapter::Lora lora_at(adapter::Site site) {
   return lora;
 }
 
-/// Attention passes walked back in a training step of a model of four layers.
-template <class A> int walks(const A& adapter, bool thaw = false) {
+/// Attention passes in a training step of a model of four layers.
+struct Passes {
+  int forward, walked;
+  bool operator==(const Passes&) const = default;
+};
+
+template <class A> Passes passes(const A& adapter, bool thaw = false, bool recompute = false) {
   nn::Transformer<A, float, Watching> model(tiny_backbone<float, Watching>(testing::tiny_config(4)), adapter, 1);
   if (thaw) model.thaw();
+  model.recompute_layers = recompute;
   testing::fill_zero_parameters(model.parameters());
+  const TinyBatch batch;
+  Tape<float, Watching> tape;
+  tape.start();
   Watching::forget();
-  testing::numbers_of(model, TinyBatch(), 0.1f);
-  return Watching::attention_walks;
+  tape.backward(model.loss(tape, batch.tokens(), batch.counts()).total(0.1f));
+  return {Watching::attention_passes, Watching::attention_walks};
 }
+template <class A> int walks(const A& adapter, bool thaw = false) { return passes(adapter, thaw).walked; }
 
 }  // namespace
 
@@ -90,6 +104,15 @@ TEST_CASE("frozen: below the lowest adapter nothing is walked back") {
   CHECK(walks(beside_attention) == 3);
   CHECK(walks(lora_at(Site::q)) == 4);
   CHECK(walks(adapter::None{}, true) == 4);
+}
+
+TEST_CASE("frozen: layers are recomputed where something is walked back, and no others") {
+  const adapter::Residue<> beside_ffn{.width = 3};
+  CHECK(passes(beside_ffn) == Passes{4, 3});
+  CHECK(passes(beside_ffn, false, true) == Passes{8, 3});
+  CHECK(passes(LastLayer<adapter::Residue<>>{beside_ffn}, false, true) == Passes{5, 0});
+  CHECK(passes(LastLayer<adapter::Lora>{lora_at(adapter::Site::v)}, false, true) == Passes{5, 1});
+  CHECK(passes(adapter::None{}, true, true) == Passes{8, 4});
 }
 
 TEST_CASE("frozen: no product ends in the shape of a frozen weight, and no block has the size of one's gradient") {

@@ -130,9 +130,28 @@ TEST_CASE("recompute: a function that returns what is not its own, or a loss wit
   const std::string own = "recompute: the function must return what its own ops made, not a value from outside";
   CHECK(message([&] { recompute(x, [](Value in) { return Pair{in}; }); }) == own);
   CHECK(message([&] { recompute(x, [=](Value in) { return Pair{pointwise(in, Square{}), one}; }); }) == own);
+  CHECK(message([&] {
+          recompute(x, [](Value in) { return Pair{pointwise(in, Square{}), add(in, in)}; });
+        }) == "recompute: the function's own loss must have one element, its shape is (7,5)");
   const Pair made = recompute(x, s.block(s.v, true));
   CHECK(message([&] { s.tape.backward(*made.loss); }) ==
         "recompute: a block's own loss was walked back without its output; add both to the loss of the step");
+}
+
+TEST_CASE("recompute: a function whose loss alone trains is walked back by its loss") {
+  Setting s;
+  const auto gradient = [&](bool again) {
+    s.v.has_gradient = false;
+    s.tape.start();
+    const auto x = s.tape.input(s.input.value.view());
+    const Block block = s.block(s.v, true);
+    const auto only_loss = [=](Value in) { return Pair{add(in, in), block(in).loss}; };
+    const Pair made = again ? recompute(x, only_loss) : only_loss(x);
+    CHECK_FALSE(made.y.needs_gradient());
+    s.tape.backward(*made.loss);
+    return as_doubles<float>(s.v.gradient.view());
+  };
+  CHECK(gradient(true) == gradient(false));
 }
 
 TEST_CASE("recompute: a function that makes something else the second time is an Error") {
@@ -143,4 +162,10 @@ TEST_CASE("recompute: a function that makes something else the second time is an
   const auto made = recompute(s.tape.leaf(s.input), [](Value in) { return Pair{++calls == 1 ? pointwise(in, Square{}) : linear(in, in)}; });
   const auto loss = testing::weighted_sum(made.y, s.slopes);
   CHECK(message([&] { s.tape.backward(loss); }) == "recompute: the function must make the same values at every call, got (7,7) after (7,5)");
+  calls = 0;
+  s.tape.start();
+  const Block block = s.block(s.v, true);
+  const auto other = recompute(s.tape.leaf(s.input), [=](Value in) { return ++calls == 1 ? block(in) : Pair{pointwise(in, Square{})}; });
+  const auto both = add(testing::weighted_sum(other.y, s.slopes), *other.loss);
+  CHECK(message([&] { s.tape.backward(both); }) == "recompute: the function must make a loss at every call, or at none");
 }

@@ -1,5 +1,6 @@
-// What a model holds of a device's memory.
+// What a model holds of a device's memory, at inference and in training.
 #include "neutra/nn/transformer.hpp"
+#include "neutra/adapter/residue.hpp"
 
 #include "tests/catch.hpp"
 
@@ -44,7 +45,52 @@ std::size_t held_after(Index first, Index last) {
   return Measured::held() - weights;
 }
 
+/// Bytes that the tape of a training step holds, in a model of eight layers with an adapter in each, or in the last alone.
+struct Lonely {
+  adapter::Description describe(const adapter::Sizes&) const { return {}; }
+  Index first = 0;
+
+  template <Scalar S, Backend D> class Instance {
+   public:
+    Instance(const Lonely& lonely, const adapter::Sizes& sizes, std::uint64_t seed) : first_(lonely.first), held_({.width = 4}, sizes, seed) {}
+    std::vector<Parameter<S, D>*> parameters() { return held_.parameters(); }
+    Var<S, D> add(adapter::Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+      return layer < first_ ? y : held_.add(site, layer, x, y, pass);
+    }
+
+   private:
+    Index first_;
+    adapter::Residue<>::Instance<S, D> held_;
+  };
+};
+
+double tape_of_step(Index first_adapted, bool recompute, adapter::Probe<float, Cpu>* probe = nullptr) {
+  const nn::Config config{.vocabulary = 19, .dim = 32, .ffn = 64, .layers = 8, .heads = 2, .kv_heads = 2, .head_width = 16, .context = 64};
+  nn::Transformer<Lonely, float, Cpu> model(nn::Backbone<float, Cpu>::random(config, 1), Lonely{first_adapted}, 1);
+  model.recompute_layers = recompute;
+  const std::vector<std::int32_t> tokens(128, 3);
+  const std::vector<std::uint8_t> domains(2, 0);
+  Tape<float, Cpu> tape;
+  tape.start();
+  const nn::Tokens batch{2, 64, tokens, tokens, domains};
+  tape.backward(model.loss(tape, batch, {128, 128}, probe).total(0.1f));
+  return static_cast<double>(tape.memory_held());
+}
+
 }  // namespace
+
+TEST_CASE("transformer: a step that recomputes its layers holds less than half of the memory, and keeps nothing below the lowest adapter") {
+  CHECK(tape_of_step(0, true) < 0.5 * tape_of_step(0, false));
+  CHECK(tape_of_step(7, true) < 1.2 * tape_of_step(7, false));  // the inputs of seven layers would be another 0.3
+}
+
+TEST_CASE("transformer: a probe sees each layer once, recomputed or not") {
+  for (const bool recompute : {false, true}) {
+    adapter::Probe<float, Cpu> probe(8);
+    tape_of_step(0, recompute, &probe);
+    CHECK(probe.counts(0)[0].tokens == 128);
+  }
+}
 
 TEST_CASE("transformer: a text that grows by a token a step holds less than three times the memory of its whole length") {
   const std::size_t grown = held_after(1, 200), whole = held_after(200, 200);

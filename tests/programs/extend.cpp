@@ -61,6 +61,17 @@ TEST_CASE("extend: all methods leave results, a report, models, adapters and log
   CHECK(programs::refuses({programs::path_of("report"), file, "--out", file}, "--out " + file, "cannot be made"));
 }
 
+TEST_CASE("extend: --recompute changes no number", "[programs]") {
+  const Study kept, recomputed;
+  REQUIRE(run(kept.command(Study::small({"--methods", "neutral,finetune"}))).status == 0);
+  REQUIRE(run(recomputed.command(Study::small({"--methods", "neutral,finetune", "--recompute"}))).status == 0);
+  for (const char* run_of : {"neutral-lr0.002-alpha0.01-seed1/adapter.safetensors", "finetune-lr5e-04-seed1/model/model.safetensors"}) {
+    const std::string weights = scratch::get(kept.out() / "runs" / run_of);
+    CHECK_FALSE(weights.empty());
+    CHECK(scratch::get(recomputed.out() / "runs" / run_of) == weights);
+  }
+}
+
 TEST_CASE("extend: --resume after the end changes no file, and without it the folder is refused", "[programs]") {
   const Study study;
   REQUIRE(run(study.command(Study::small({"--methods", "neutral,lora"}))).status == 0);

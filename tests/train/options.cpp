@@ -38,7 +38,7 @@ TEST_CASE("options: without further words the defaults of the page hold") {
   CHECK(o.warmup_of(1000) == 50);
 }
 
-TEST_CASE("options: every option is read, and all but the place and the threads is remembered") {
+TEST_CASE("options: every option is read, and all but the place, the threads and what changes no number is remembered") {
   const std::vector<std::vector<std::string>> remembered = {{"--original", "c"},
                                                             {"--target", "c"},
                                                             {"--eval-original", "c"},
@@ -87,8 +87,9 @@ TEST_CASE("options: every option is read, and all but the place and the threads 
     for (const auto& word : line) arguments.push_back(word.c_str());
     CHECK(train::to_json(train::parse_options(static_cast<int>(arguments.size()), arguments.data())) != defaults);
   }
-  for (const auto& words : std::vector<std::vector<std::string>>{{"--threads", "3"}, {"--resume"}}) CHECK(train::to_json(parse(words)) == defaults);
+  for (const auto& words : std::vector<std::vector<std::string>>{{"--threads", "3"}, {"--recompute"}, {"--resume"}}) CHECK(train::to_json(parse(words)) == defaults);
   CHECK(parse({"--threads", "3"}).threads == 3);
+  CHECK(parse({"--recompute"}).recompute);
   CHECK(parse({"--resume"}).resume);
   CHECK(train::to_json(parse({"--model", "m"})).at("model") == "m");
   CHECK_FALSE(train::to_json(parse({"--model", "m"})).contains("dim"));

@@ -5,7 +5,7 @@
 ///     Instance(description, const adapter::Sizes&, std::uint64_t seed)
 ///     std::vector<Parameter<S,D>*> parameters()      what it trains, in a fixed order
 ///     Var<S,D> add(Site, Index layer, Var<S,D> x, Var<S,D> y, Pass<S,D>&)      called at each site: y, or y plus what the adapter adds to the output
-///     for x
+///     for x. Called again on the way back where layers are recomputed: it must make the same values, and keep nothing of the tape from layer to layer
 /// and in the description
 ///   Description describe(const Sizes&) const      what a file or a results row says of it
 #pragma once
@@ -21,7 +21,7 @@
 
 namespace neutra::inline NEUTRA_ABI {
 
-/// What a forward pass knows besides tokens. The model makes one per pass; adapters read it and add to `local`.
+/// What a forward pass knows besides tokens. The model hands each layer a copy; adapters read it and add to `local`.
 template <Scalar S, Backend D> struct Pass {
   Tape<S, D>& tape;
   /// (N) 1 for tokens of original-domain sequences, else 0; and the domain's label, 0 or 1. Device memory; null when the domains are unknown.
@@ -29,7 +29,7 @@ template <Scalar S, Backend D> struct Pass {
   const S* label = nullptr;
   /// 1 / (layers * counted tokens of the whole step), 0 where none is counted; for penalties on original tokens and on both domains.
   S scale_original = 0, scale_both = 0;
-  /// Sum of the local losses so far.
+  /// Sum of the local losses so far: in add(), of this layer.
   std::optional<Var<S, D>> local{};
   /// Where an evaluation counts open gates; null in training.
   adapter::Probe<S, D>* probe = nullptr;

@@ -4,6 +4,8 @@
 #include "neutra/autodiff/tape.hpp"
 
 #include <optional>
+#include <type_traits>
+#include <utility>
 
 namespace neutra::inline NEUTRA_ABI {
 
@@ -35,8 +37,8 @@ template <Scalar S, Backend D> struct Recomputation {
   /// The gradient of a value becomes that of the same value in this stretch.
   void hand_gradient(Var<S, D> from, Var<S, D> to) {
     auto &first = tape.node(from), &again = tape.node(to);
-    require(made(to) && again.shape == first.shape, "recompute: the function must make the same values at every call, got ", again.shape, " after ",
-            first.shape);
+    require(made(to) && again.shape == first.shape && again.room == first.room,
+            "recompute: the function must make the same values at every call, got ", again.shape, " after ", first.shape);
     again.gradient = std::exchange(first.gradient, nullptr);
     again.has_gradient = std::exchange(first.has_gradient, false);
   }
@@ -49,27 +51,37 @@ template <Scalar S, Backend D> struct Recomputation {
 
 /// f(x), of which a recording tape keeps x, the output and the loss alone; backward() runs f again before it walks back through it. Costs f a second
 /// time, and no bit of a gradient changes.
-/// f: trivially copyable, from a Var to Made<S, D>; its output and loss are made by ops of its own, and every call makes the same values from what
-/// the step leaves unchanged (weights, inputs), which must live until backward() has ended.
-/// Error: an output or loss that is not f's own; in backward(), a loss that is walked back without the output it belongs to.
+/// f: trivially copyable, from a Var to Made<S, D>; its output, and its loss of one number, are made by ops of its own, and every call makes the same
+/// values from what the step leaves unchanged (weights, inputs), which must live until backward() has ended.
+/// Error: an output or loss that is not f's own, or a loss of several numbers; in backward(), other values than at the first call, or a loss that is
+/// walked back without the output it belongs to.
 template <Scalar S, Backend D, class F> Made<S, D> recompute(Var<S, D> x, const F& f) {
+  static_assert(std::is_trivially_copyable_v<F>,
+                "neutra: the function of recompute must be trivially copyable; keep pointers, handles and numbers in it, nothing that owns memory");
   auto& tape = x.tape();
   if (!tape.recording()) return f(x);
-  tape.node(x).saved = true;
+  const bool saved = std::exchange(tape.node(x).saved, true);
   detail::Recomputation<S, D> first(tape);
   const Made<S, D> made = f(x);
   const Var<S, D> y = made.y, loss = made.loss.value_or(y);
   require(first.made(y) && first.made(loss), "recompute: the function must return what its own ops made, not a value from outside");
+  require(!made.loss || loss.shape().size() == 1, "recompute: the function's own loss must have one element, its shape is ", loss.shape());
   first.forget(y);
-  tape.record(y, {y, loss}, {x}, [=](Tape<S, D>& t) {
+  if (!tape.wanted({y, loss})) {
+    tape.node(x).saved = saved;  // nothing will come back to it
+    return made;
+  }
+  const Var<S, D> last = y.needs_gradient() ? y : loss;
+  tape.record(last, {last}, {x}, [=](Tape<S, D>& t) {
     detail::Recomputation<S, D> again(t);
     const Made<S, D> more = f(x);
+    require(more.loss.has_value() == made.loss.has_value(), "recompute: the function must make a loss at every call, or at none");
     again.hand_gradient(y, more.y);
-    if (made.loss) again.hand_gradient(loss, more.loss.value());
+    if (made.loss) again.hand_gradient(loss, *more.loss);
     again.walk_back();
     again.forget();
   });
-  if (made.loss)
+  if (made.loss && y.needs_gradient())
     tape.record(loss, {loss}, {}, [=](Tape<S, D>& t) {
       require(t.node(y).has_gradient, "recompute: a block's own loss was walked back without its output; add both to the loss of the step");
     });

@@ -65,8 +65,8 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     return all;
   }
 
-  /// Whether a training step keeps only what passes from layer to layer and computes the rest once more on its way back: about a third of the memory
-  /// for about a third more time; the same bits.
+  /// Whether a training step keeps only what passes from layer to layer and computes the rest once more on its way back: the same bits, about a third
+  /// of the tape's memory, and another forward pass. The model must stay where it is until backward() has ended.
   bool recompute_layers = false;
 
   /// Hidden states after the final norm, (B*T, d).
@@ -79,9 +79,10 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     const RopeTable<S, D>& rope = rope_for(tokens.length);
     auto x = embedding(weights_in_use().on(pass.tape, Slot::embedding, 0), tokens.inputs);  // (N,d)
     for (Index index = 0; index < config().layers; ++index) {
+      typename Tape<S, D>::Scope scope(pass.tape, x);
       const auto run = [this, pass, sizes, &rope, index](Var<S, D> in) { return layer(in, pass, sizes, rope, index); };
-      const Made<S, D> made = recompute_layers ? recompute(x, run) : run(x);
-      x = made.y;
+      const Made<S, D> made = recompute_layers && !pass.probe ? recompute(x, run) : run(x);  // a probe must see each layer once
+      x = scope.keep(made.y);
       if (made.loss) pass.add_local(*made.loss);
     }
     return rms_norm(x, weights_in_use().on(pass.tape, Slot::final_norm, 0), norm_epsilon());
@@ -119,7 +120,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   Made<S, D> layer(Var<S, D> x, Pass<S, D> pass, const AttentionSizes& sizes, const RopeTable<S, D>& rope, Index index) {
     const Weights<S, D> weights = weights_in_use();
     pass.local.reset();
-    typename Tape<S, D>::Scope scope(pass.tape, x);
+    typename Tape<S, D>::Scope scope(pass.tape);
     Layer<Instance, S, D> here{weights, adapter_, index, pass};
     const auto h = add(x, attention_block(here, rms_norm(x, here.weight(Slot::attention_norm), norm_epsilon()), rope, sizes));
     return {scope.keep(add(h, ffn_block(here, rms_norm(h, here.weight(Slot::ffn_norm), norm_epsilon())))), pass.local};

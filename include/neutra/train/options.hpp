@@ -59,7 +59,7 @@ struct Options {
   // Policies of the method `neutral`: the paper's.
   std::string gate = "relu", body = "gated_unit", penalty = "l1", init = "low_variance", placement = "parallel";
 
-  bool recompute = false;  // layers once more on the way back, for a third of the memory; changes no number
+  bool recompute = false;  // layers once more on the way back: about a third of the tape's memory, another forward pass; changes no number
 
   Index threads = 0;  // 0: all of the machine
   bool quick = false;
