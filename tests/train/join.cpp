@@ -5,6 +5,8 @@
 #include "tests/catch.hpp"
 #include "tests/train/sample.hpp"
 
+#include <span>
+
 using namespace neutra;
 using train::join;
 
@@ -16,6 +18,28 @@ train::Results more() {
   r.config = {{"command", "extend --lr 2e-3"}, {"chosen_lr", {{"neutral", 0.002}, {"lora", 0.01}}}};
   r.rows = {sample::neutral(0.002, 1, 0.06, 3.0), sample::neutral(0.002, 3, 0.10, 3.0)};
   r.rows[0].train_seconds = 99;  // the same run, on a busier day
+  return r;
+}
+
+/// A run with its forgetting and learning on the choosing text.
+struct Scored {
+  train::Row row;
+  double forgetting, learning;
+};
+
+train::Results scored(std::span<const Scored> runs) {
+  train::Results r = sample::results();
+  r.config = {{"choosing", io::Json::array()}};
+  r.rows.clear();
+  for (const auto& [row, forgetting, learning] : runs) {
+    r.rows.push_back(row);
+    r.config["choosing"].push_back({{"method", row.method},
+                                    {"alpha", row.alpha ? io::Json(*row.alpha) : io::Json()},
+                                    {"lr", row.lr},
+                                    {"seed", row.seed},
+                                    {"forgetting", forgetting},
+                                    {"learning", learning}});
+  }
   return r;
 }
 
@@ -42,52 +66,79 @@ TEST_CASE("joined studies have the runs of both, each once") {
   CHECK(join({sample::results()}, {"a"}).config == sample::results().config);
 }
 
-TEST_CASE("joined studies choose rates and alpha by the scores of all, and not those of other settings") {
-  const auto score = [](const char* method, io::Json alpha, double lr, double forgetting, double learning) {
-    return io::Json{{"method", method}, {"alpha", alpha}, {"lr", lr}, {"seed", 1u}, {"forgetting", forgetting}, {"learning", learning}};
-  };
-  auto first = sample::results(), other = more();
-  first.config["options"] = {{"gate", "relu"}, {"steps", 100}, {"lr", {0.001}}};
-  first.config["choosing"] = {score("adapter", nullptr, 0.001, 0.2, 3.0), score("neutral", 0.01, 0.001, 0.1, 2.8),
-                              score("neutral", 0.1, 0.001, 0.05, 2.7)};
+TEST_CASE("joined studies choose rates and alpha by the scores of all") {
+  const Scored first_scores[] = {{sample::adapter(0.001, 1, 0.2, 3.0), 0.2, 3.0},
+                                 {sample::neutral(0.001, 1, 0.1, 2.8, 0.01), 0.1, 2.8},
+                                 {sample::neutral(0.001, 1, 0.05, 2.7, 0.1), 0.05, 2.7}};
+  const Scored other_scores[] = {{sample::neutral(0.004, 1, 0.1, 2.9, 0.01), 0.1, 2.99},
+                                 {sample::neutral(0.004, 1, 0.06, 2.9, 0.1), 0.06, 2.98},
+                                 {sample::adapter(0.004, 1, 0.3, 2.9), 0.3, 2.9}};
+  auto first = scored(first_scores), other = scored(other_scores);
   first.config["chosen_alpha"] = 0.01;
-  other.config["options"] = {{"gate", "relu"}, {"steps", 100}, {"lr", {0.004}}};
-  other.config["choosing"] = {score("neutral", 0.01, 0.004, 0.1, 2.99), score("neutral", 0.1, 0.004, 0.06, 2.98),
-                              score("adapter", nullptr, 0.004, 0.3, 2.9)};
   const auto all = join({first, other}, {"a", "b"}).config;
   CHECK(all["chosen_lr"] == io::Json{{"adapter", 0.001}, {"neutral, alpha 0.01", 0.004}, {"neutral, alpha 0.1", 0.004}});
   CHECK(all["chosen_alpha"] == 0.1);  // within 1 % of 3.0, and forgets less than the other that is
   CHECK(all["chosen_alpha_learns_as_vanilla"] == true);
-  other.config["options"]["gate"] = "tanh";
-  CHECK(join({first, other}, {"a", "b"}).config["chosen_lr"] == first.config["chosen_lr"]);
-  other.config["choosing"] = "none";  // whatever a file may hold
-  CHECK(join({first, other}, {"a", "b"}).config["chosen_alpha"] == 0.01);
-  other.config["options"]["gate"] = "relu";
+
+  other.config["choosing"] = "none";  // a run without a score has a part in no choice
+  other.config.erase("chosen_lr");
+  const auto unknown = join({first, other}, {"a", "b"}).config;
+  CHECK_FALSE(unknown["chosen_lr"].contains("neutral, alpha 0.1"));
+  CHECK_FALSE(unknown.contains("chosen_alpha"));
   other.config["choosing"] = {{{"method", "neutral"}}};
-  CHECK(refusal({first, other}).find("choosing: alpha") != std::string::npos);
+  CHECK(refusal({first, other}).find("some.json: choosing: alpha") != std::string::npos);
+}
+
+TEST_CASE("a study joined with itself chooses what it chose") {
+  const Scored scores[] = {{sample::adapter(0.001, 1, 0.2, 2.9), 0.2, 2.9},         {sample::adapter(0.004, 1, 0.2, 3.0), 0.2, 3.0},
+                           {sample::neutral(0.001, 1, 0.1, 2.9, 0.01), 0.1, 2.8},   {sample::neutral(0.004, 1, 0.1, 2.8, 0.01), 0.1, 2.9},
+                           {sample::neutral(0.004, 1, 0.05, 2.8, 0.1), 0.05, 2.85}, {sample::neutral(0.001, 1, 0.05, 2.8, 0.1), 0.05, 2.88}};
+  auto study = scored(scores);
+  study.config["chosen_lr"] = {{"adapter", 0.004}, {"neutral, alpha 0.01", 0.004}, {"neutral, alpha 0.1", 0.001}};
+  study.config["chosen_alpha"] = 0.01;  // none within 1 % of 3.0: the one that learns most at the rate of 0.01
+  study.config["chosen_alpha_learns_as_vanilla"] = false;
+  const auto twice = join({study, study}, {"a", "b"}).config;
+  for (const char* key : {"chosen_lr", "chosen_alpha", "chosen_alpha_learns_as_vanilla"}) CHECK(twice[key] == study.config[key]);
+}
+
+TEST_CASE("a rate that one study chose is not another's") {
+  auto first = sample::results(), other = sample::results();
+  for (auto& row : other.rows) row.gate = "tanh";
+  other.config["chosen_lr"] = {{"neutral", 0.001}};
+  const auto rates = join({first, other}, {"a", "b"}).config["chosen_lr"];
+  CHECK(rates["neutral, gate relu"] == 0.002);
+  CHECK(rates["neutral, gate tanh"] == 0.001);
+  other = sample::results();
+  other.config["chosen_lr"] = {{"neutral", 0.001}};  // contradicts the first, and no score decides
+  CHECK_FALSE(join({first, other}, {"a", "b"}).config["chosen_lr"].contains("neutral"));
 }
 
 TEST_CASE("joined studies name every commit once") {
   auto other = more();
   CHECK(join({sample::results(), other}, {"a", "b"}).commit == "0123abc");
   other.commit = "4567def";
-  CHECK(join({sample::results(), other, other}, {"a", "b", "c"}).commit == "0123abc, 4567def");
+  CHECK(join({sample::results(), other, other}, {"a", "b", "c"}).commit == "0123abc; 4567def");
+  other.commit = "0123";
+  CHECK(join({sample::results(), other}, {"a", "b"}).commit == "0123abc; 0123");
+  other.machine.processor = "another";
+  CHECK(join({sample::results(), other}, {"a", "b"}).machine.processor == sample::results().machine.processor + "; another");
 }
 
 TEST_CASE("what cannot be compared is not joined") {
   CHECK(refusal({}).find("at least one study") != std::string::npos);
   auto other = more();
   other.text_sha256["target"] = std::string(64, '1');
-  CHECK(refusal({sample::results(), other}).find("some.json: the texts must be those of") != std::string::npos);
+  CHECK(refusal({sample::results(), other}).find("some.json: the text target must be that of the first results") != std::string::npos);
   other = more();
   other.rows[1].original.before = 2.5;
   CHECK(refusal({sample::results(), other}).find("extensions of one backbone") != std::string::npos);
   other = more();
   other.config["options"]["batch"] = 16;
-  CHECK(refusal({sample::results(), other}).find("some.json: --batch must be that of the first results, null, got 16") != std::string::npos);
+  CHECK(refusal({sample::results(), other}).find("some.json: --batch must be that of the first results, (nothing), got 16") != std::string::npos);
   other = more();
   other.rows[0].target.after = 1.5;
-  CHECK(refusal({sample::results(), other}).find("neutral at rate 0.002, seed 1 is in two results, with different outcomes") != std::string::npos);
+  CHECK(refusal({sample::results(), other}).find("neutral, alpha 0.1, rate 0.002, seed 1 is in two results, with different outcomes") !=
+        std::string::npos);
 }
 
 TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's forgetting, and every rate") {

@@ -99,6 +99,28 @@ TEST_CASE("methods are held against the vanilla adapter seed by seed, and an ord
   CHECK_FALSE(train::is_order({0.3, {}}));
 }
 
+TEST_CASE("a method is held against the vanilla adapter of its own steps, share, body and placement, or against none") {
+  const auto held = [](auto change) {
+    auto results = sample::results();
+    for (auto& row : results.rows)
+      if (row.method == "adapter") change(row);
+    return line(train::summarise(results), "neutral").forgets_more.has_value();
+  };
+  CHECK(held([](train::Row&) {}));
+  CHECK_FALSE(held([](train::Row& row) { row.steps = 200; }));
+  CHECK_FALSE(held([](train::Row& row) { row.share = 0; }));
+  CHECK_FALSE(held([](train::Row& row) { row.body = "bottleneck"; }));
+  CHECK_FALSE(held([](train::Row& row) { row.placement = "after"; }));
+}
+
+TEST_CASE("seeds that ran fewer rates than others have no whole curve") {
+  auto results = sample::results();
+  results.rows.push_back(sample::neutral(0.004, 1, 0.07, 3.1));  // seed 1 alone has three rates
+  const auto& at = line(train::summarise(results), "neutral").forgetting_at_vanilla;
+  CHECK(at->value == Approx(0.04));
+  CHECK_FALSE(at->error);
+}
+
 TEST_CASE("the table says which alpha was chosen, whether it learned enough, and that a rate lies at the end of those tried") {
   auto results = sample::results();
   results.rows.push_back(sample::neutral(0.002, 1, 0.1, 3.1, 0.01));

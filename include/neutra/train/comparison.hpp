@@ -23,13 +23,16 @@ inline std::optional<double> forgetting_at(const std::vector<Row>& rows, double 
   return least;
 }
 
-/// forgetting_at, for every seed that ran several rates; empty unless each of them reaches the learning: a mean over some would be of the lucky ones.
+/// forgetting_at, for every seed that ran all the rates that any did, if they are several; empty unless each of them reaches the learning: a mean over
+/// some would be of the lucky ones.
 inline std::optional<Mean> forgetting_at(const Line& line, double learning) {
   std::map<std::uint64_t, std::vector<Row>> by_seed;
   for (const Row& row : line.curve) by_seed[row.seed].push_back(row);
+  std::size_t most = 2;
+  for (const auto& [seed, rows] : by_seed) most = std::max(most, rows.size());
   std::vector<double> values;
   for (const auto& [seed, rows] : by_seed) {
-    if (rows.size() < 2) continue;
+    if (rows.size() < most) continue;
     const auto value = forgetting_at(rows, learning);
     if (!value) return std::nullopt;
     values.push_back(*value);
@@ -48,16 +51,16 @@ template <class F> std::optional<Mean> difference(const Line& ours, const Line& 
 
 namespace detail {
 
-/// The vanilla adapter a line is held against: of the same share, capacity and steps, else the only one there is.
+/// The vanilla adapter a line is held against: of the same steps and share, and of the same capacity, body and placement where the line has them.
 inline const Line* vanilla_for(const Line& line, const std::vector<Line>& lines) {
-  std::vector<const Line*> all;
-  for (const Line& other : lines)
-    if (other.method == "adapter") all.push_back(&other);
-  for (const Line* other : all) {
-    const Row &a = line.curve.front(), &b = other->curve.front();
-    if (a.share == b.share && a.capacity == b.capacity && a.steps == b.steps) return other;
+  const auto agree = [](const auto& own, const auto& other) { return !own || own == other; };
+  for (const Line& other : lines) {
+    const Row &a = line.curve.front(), &b = other.curve.front();
+    if (other.method == "adapter" && a.steps == b.steps && a.share == b.share && agree(a.capacity, b.capacity) && agree(a.body, b.body) &&
+        agree(a.placement, b.placement))
+      return &other;
   }
-  return all.size() == 1 ? all.front() : nullptr;
+  return nullptr;
 }
 
 }  // namespace detail

@@ -1,29 +1,26 @@
-/// Several studies as one: alphas, seeds or ablations that were run apart stand in one table and one picture.
+/// Several studies as one: alphas, rates, seeds or ablations that were run apart stand in one table and one picture.
 #pragma once
 
 #include "neutra/train/choice.hpp"
+#include "neutra/train/options.hpp"
 #include "neutra/train/results.hpp"
+#include "neutra/train/summary.hpp"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
-#include <utility>
 #include <vector>
 
 namespace neutra::inline NEUTRA_ABI::train {
 
 namespace detail {
 
-/// What makes two rows the same run.
-inline auto run_of(const Row& row) {
-  return std::tie(row.method, row.gate, row.body, row.penalty, row.init, row.placement, row.steps, row.share, row.capacity, row.alpha, row.lr,
-                  row.seed);
-}
+inline bool same_run(const Row& a, const Row& b) { return same_line(a, b) && a.lr == b.lr && a.seed == b.seed; }
 
-inline std::string told(const Row& row) { return concat(row.method, " at rate ", row.lr, ", seed ", row.seed); }
+inline std::string told(const Row& row) {
+  return concat(row.method, row.alpha ? concat(", alpha ", *row.alpha) : "", ", rate ", row.lr, ", seed ", row.seed);
+}
 
 /// Everything about a run but how long it took.
 inline io::Json outcome_of(Row row) {
@@ -33,14 +30,32 @@ inline io::Json outcome_of(Row row) {
   return write.take();
 }
 
+inline io::Json option(const Results& results, const char* key) {
+  const io::Json options = results.config.value("options", io::Json::object());
+  return options.is_object() ? options.value(key, io::Json()) : io::Json();
+}
+
+/// Runs that differ in what no row tells would stand on one line as if they were alike.
+inline void check_alike(const Results& first, const Results& more, const std::string& where) {
+  for (const auto& [role, digits] : first.text_sha256)
+    require(more.text_sha256.contains(role) && more.text_sha256.at(role) == digits, where, ": the text ", role,
+            " must be that of the first results (text_sha256); results on other texts cannot be compared");
+  const auto shown = [](const io::Json& value) { return value.is_null() ? std::string("(nothing)") : io::shown(value.dump()); };
+  for (const char* key : {"batch", "sequence", "clip", "weight_decay", "lora_targets", "warmup"}) {
+    const io::Json own = option(first, key), other = option(more, key);
+    const bool follows = std::string_view(key) == "warmup" && option(first, "steps") != option(more, "steps");
+    require(own == other || follows, where, ": --", key, " must be that of the first results, ", shown(own), ", got ", shown(other),
+            "; join only studies that differ in what their rows tell");
+  }
+}
+
 inline void join_rows(Results& all, const Results& more, const std::string& where) {
-  const auto same_scores = [](const BeforeAfter& a, const BeforeAfter& b) { return a.before == b.before; };
   for (const Row& row : more.rows) {
     const Row& first = all.rows.empty() ? row : all.rows.front();
-    require(same_scores(row.original, first.original) && same_scores(row.target, first.target), where,
+    require(row.original.before == first.original.before && row.target.before == first.target.before, where,
             ": the backbone must be that of the first results, whose bits per byte are ", first.original.before, " and ", first.target.before,
-            ", got ", row.original.before, " and ", row.target.before, "; join only extensions of one backbone");
-    const auto own = std::find_if(all.rows.begin(), all.rows.end(), [&](const Row& other) { return run_of(other) == run_of(row); });
+            ", got ", row.original.before, " and ", row.target.before, "; join only extensions of one backbone, scored by one build of the program");
+    const auto own = std::find_if(all.rows.begin(), all.rows.end(), [&](const Row& other) { return same_run(other, row); });
     if (own == all.rows.end())
       all.rows.push_back(row);
     else
@@ -48,103 +63,117 @@ inline void join_rows(Results& all, const Results& more, const std::string& wher
   }
 }
 
-inline io::Json option(const Results& results, const char* key) {
-  const io::Json options = results.config.value("options", io::Json::object());
-  return options.is_object() ? options.value(key, io::Json()) : io::Json();
+/// "a; b": every text once.
+inline void join_text(std::string& all, const std::string& more) {
+  if (concat("; ", all, "; ").find(concat("; ", more, "; ")) == std::string::npos) all += "; " + more;
 }
 
-/// Runs that differ in what no row tells would stand on one line as if they were alike.
-inline void check_alike(const Results& all, const Results& more, const std::string& where) {
-  const bool same_steps = option(all, "steps") == option(more, "steps");
-  for (const char* key : {"batch", "sequence", "clip", "weight_decay", "lora_targets", "warmup"}) {
-    const io::Json first = option(all, key), other = option(more, key);
-    require(first == other || (std::string_view(key) == "warmup" && !same_steps), where, ": --", key, " must be that of the first results, ",
-            io::shown(first.dump()), ", got ", io::shown(other.dump()), "; join only studies that differ in what their rows tell");
-  }
-}
-
-/// Whether a choice among the runs of one is a choice among those of the other: the same settings but for the rates, alphas and seeds tried.
-inline bool share_choices(const Results& a, const Results& b) {
-  for (const char* key : {"gate", "body", "penalty", "init", "placement", "steps", "share", "capacity"})
-    if (option(a, key) != option(b, key)) return false;
-  return true;
-}
-
-/// The scores of one run on the choosing text, as `extend` records them.
-struct Tried {
-  std::string method;
-  std::optional<double> alpha;
-  double lr = 0, forgetting = 0, learning = 0;
-
-  std::string line() const { return alpha ? concat(method, ", alpha ", *alpha) : method; }
-  Scores scores() const { return {.original = {0, forgetting}, .target = {learning, 0}}; }
+/// A run, and what the choosing text said of it.
+struct Scored {
+  Row row;
+  Scores scores;
 };
 
-inline std::vector<Tried> tried_in(const io::Json& choosing) {
-  std::vector<Tried> all;
-  for (const io::Json& entry : choosing) {
-    const io::Reader read(entry, "choosing");
-    Tried& tried = all.emplace_back();
+inline std::vector<Scored> scored_runs(const Results& study, const std::string& where) {
+  std::vector<Scored> all;
+  const auto choosing = study.config.find("choosing");
+  if (choosing == study.config.end() || !choosing->is_array()) return all;
+  for (const io::Json& entry : *choosing) {
+    const io::Reader read(entry, where + ": choosing");
     FieldReader fields(read);
-    std::uint64_t seed = 0;
-    fields("method", tried.method), fields("alpha", tried.alpha), fields("lr", tried.lr), fields("seed", seed);
-    fields("forgetting", tried.forgetting), fields("learning", tried.learning);
+    Row run;
+    double forgetting = 0, learning = 0;
+    fields("method", run.method), fields("alpha", run.alpha), fields("lr", run.lr), fields("seed", run.seed);
+    fields("forgetting", forgetting), fields("learning", learning);
     fields.finish();
+    for (const Row& row : study.rows)
+      if (row.method == run.method && row.alpha == run.alpha && row.lr == run.lr && row.seed == run.seed)
+        all.push_back({row, {.original = {0, forgetting}, .target = {learning, 0}}});
   }
   return all;
 }
 
-/// Chooses anew by the scores of all: for each method and alpha the rate that learned most, and among the alphas of neutral as choose_alpha does.
-inline void choose_again(io::Json& config) {
-  std::map<std::string, Tried> best;
-  for (const Tried& tried : tried_in(config.at("choosing")))
-    if (const auto [own, fresh] = best.emplace(tried.line(), tried); !fresh && tried.learning > own->second.learning) own->second = tried;
-  config["chosen_lr"] = io::Json::object();
-  std::vector<Tried> neutral;
-  for (const auto& [line, tried] : best) {
-    config["chosen_lr"][line] = tried.lr;
-    if (tried.method == "neutral" && tried.alpha) neutral.push_back(tried);
+inline const Scored* find(const std::vector<Scored>& scored, const Row& row) {
+  const auto own = std::find_if(scored.begin(), scored.end(), [&](const Scored& s) { return same_run(s.row, row); });
+  return own == scored.end() ? nullptr : &*own;
+}
+
+/// The rate of a line: by the scores of all studies, where every run of the first seed has one; else the one that they agree on.
+/// apart: the lines of each study by itself.
+inline std::optional<double> joined_rate(const Line& line, const std::vector<Scored>& scored, const std::vector<Line>& apart) {
+  const Scored* best = nullptr;
+  bool complete = true;
+  for (const Row& row : line.curve) {
+    const Scored* own = row.seed == 1 ? find(scored, row) : nullptr;
+    complete &= own || row.seed != 1;
+    if (own && (!best || own->scores.learning() > best->scores.learning())) best = own;
   }
-  const auto vanilla = best.find("adapter");
-  if (neutral.size() < 2 || vanilla == best.end()) return;
+  if (complete && best) return best->row.lr;
+  std::optional<double> agreed;
+  for (const Line& other : apart) {
+    if (other.chosen_here || !same_line(other.curve.front(), line.curve.front())) continue;
+    if (agreed && *agreed != other.lr) return std::nullopt;
+    agreed = other.lr;
+  }
+  return agreed;
+}
+
+/// Chooses alpha as `extend` does: among the scores at the rate of the paper's alpha, by what the vanilla adapter learns at its own rate.
+inline void choose_alpha_again(io::Json& config, const std::vector<Line>& lines, const std::vector<Scored>& scored) {
+  const auto rate_of = [&](const Line& line) { return config["chosen_lr"].value(line.label, 0.0); };
+  const auto score_of = [&](const Line& line, double lr) {
+    const auto row = std::find_if(line.curve.begin(), line.curve.end(), [&](const Row& r) { return r.lr == lr && r.seed == 1; });
+    return row == line.curve.end() ? nullptr : find(scored, *row);
+  };
+  const auto paper = std::find_if(lines.begin(), lines.end(), [](const Line& line) { return line.curve.front().alpha == paper_alpha; });
+  const Line* vanilla = paper == lines.end() ? nullptr : vanilla_for(*paper, lines);
+  const Scored* yardstick = vanilla ? score_of(*vanilla, rate_of(*vanilla)) : nullptr;
+  std::vector<const Scored*> tried;
   std::vector<Scores> scores;
-  for (const Tried& tried : neutral) scores.push_back(tried.scores());
-  const std::size_t chosen = choose_alpha(scores, vanilla->second.learning);
-  config["chosen_alpha"] = *neutral[chosen].alpha;
-  config["chosen_alpha_learns_as_vanilla"] = learns_enough(scores[chosen], vanilla->second.learning);
+  for (const Line& line : lines)
+    if (yardstick && (&line == &*paper || differ_in_alpha_alone(paper->curve.front(), line.curve.front())))
+      if (const Scored* own = score_of(line, rate_of(*paper))) tried.push_back(own), scores.push_back(own->scores);
+  if (scores.size() < 2) return;
+  const std::size_t chosen = choose_alpha(scores, yardstick->scores.learning());
+  config["chosen_alpha"] = *tried[chosen]->row.alpha;
+  config["chosen_alpha_learns_as_vanilla"] = learns_enough(scores[chosen], yardstick->scores.learning());
 }
 
 }  // namespace detail
 
-/// The rows of all studies, in order; a run that two have counts once. Options and machine are the first's, the others' options stand under
-/// "joined". Where studies differ in nothing but the rates, alphas and seeds they tried, rates and alpha are chosen anew by their scores on the
-/// choosing text. `names`: what messages call the studies, as many.
+/// The rows of all studies, in order; a run that two have counts once. Options are the first's, those of the others stand under "joined". Rates and
+/// alpha are chosen anew by the scores that all have on the choosing text, so that studies of other rates, alphas and seeds become one; where scores
+/// are missing a rate that the studies agree on is kept, and else none. `names`: what messages call the studies, as many.
 /// Error: nothing to join; other texts; another backbone; other options that no row tells; a run that two have with different outcomes.
 inline Results join(const std::vector<Results>& studies, const std::vector<std::string>& names) {
   require(!studies.empty() && names.size() == studies.size(), "join: there must be at least one study and a name for each, got ", studies.size(),
           " and ", names.size());
   Results all = studies.front();
-  io::Json joined = io::Json::array(), choosing = all.config.value("choosing", io::Json::array());
-  bool chosen_apart = false;
-  for (std::size_t i = 1; i < studies.size(); ++i) {
-    const Results& more = studies[i];
-    require(more.text_sha256 == all.text_sha256, names[i], ": the texts must be those of ", names.front(),
-            " (text_sha256); results on other texts cannot be compared");
-    detail::check_alike(all, more, names[i]);
-    detail::join_rows(all, more, names[i]);
-    joined.push_back(more.config);
-    if (const auto own = more.config.find("choosing");
-        own != more.config.end() && own->is_array() && choosing.is_array() && detail::share_choices(studies.front(), more)) {
-      choosing.insert(choosing.end(), own->begin(), own->end());
-      chosen_apart = true;
-    }
-    if (all.commit.find(more.commit) == std::string::npos) all.commit += ", " + more.commit;
+  if (studies.size() == 1) return all;
+  io::Json joined = io::Json::array();
+  std::vector<detail::Scored> scored;
+  std::vector<Line> apart;
+  for (std::size_t i = 0; i < studies.size(); ++i) {
+    const Results& study = studies[i];
+    const auto scores = detail::scored_runs(study, names[i]);
+    const auto lines = summarise(study);
+    scored.insert(scored.end(), scores.begin(), scores.end());
+    apart.insert(apart.end(), lines.begin(), lines.end());
+    if (i == 0) continue;
+    detail::check_alike(studies.front(), study, names[i]);
+    detail::join_rows(all, study, names[i]);
+    joined.push_back(study.config);
+    detail::join_text(all.commit, study.commit);
+    for (const auto part : {&Machine::processor, &Machine::instruction_set, &Machine::compiler, &Machine::flags, &Machine::xsimd})
+      detail::join_text(all.machine.*part, study.machine.*part);
   }
-  if (!joined.empty()) all.config["joined"] = joined;
-  if (chosen_apart) {
-    all.config["choosing"] = choosing;
-    detail::choose_again(all.config);
-  }
+  all.config["joined"] = joined;
+  for (const char* key : {"chosen_alpha", "chosen_alpha_learns_as_vanilla"}) all.config.erase(key);
+  all.config["chosen_lr"] = io::Json::object();
+  const auto lines = summarise(all);
+  for (const Line& line : lines)
+    if (const auto rate = detail::joined_rate(line, scored, apart)) all.config["chosen_lr"][line.label] = *rate;
+  detail::choose_alpha_again(all.config, lines, scored);
   return all;
 }
 

@@ -37,7 +37,7 @@ struct Line {
   bool chosen_here = false;  // no choice was recorded: the best of several rates on the very text that is reported
   Mean original_before, original_after, target_before, target_after, forgetting, learning, extra_weights, extra_share, tokens_per_second;
 
-  // Against the vanilla adapter (method "adapter") of the same share, capacity and steps; see comparison.hpp.
+  // Against the vanilla adapter (method "adapter") of the same steps, share, capacity, body and placement; see comparison.hpp.
   std::optional<Mean> forgetting_at_vanilla;      // this line's curve over rates, read at the vanilla adapter's mean learning
   std::optional<Mean> vanilla_forgetting_here;    // the vanilla adapter's curve, read at this line's mean learning
   std::optional<Mean> forgets_more, learns_more;  // differences by seed, this minus the vanilla adapter

@@ -30,9 +30,10 @@ inline std::string plus_minus(const Mean& m) { return fixed(m.value, 3) + (m.err
 
 inline std::string markdown_line(const Line& line) {
   const auto& vanilla = line.vanilla_forgetting_here;
+  const std::string none = line.method == "adapter" ? "" : "\u2013";
   const char* mark = line.chosen_here ? "*" : line.at_edge ? "^" : "";
   return markdown_row({line.label, rate(line.lr) + mark, concat(line.runs.size()), plus_minus(line.forgetting), plus_minus(line.learning),
-                       vanilla ? plus_minus(*vanilla) : "", vanilla ? fixed(line.forgetting.value / vanilla->value, 2) : "",
+                       vanilla ? plus_minus(*vanilla) : none, vanilla && vanilla->value > 0 ? fixed(line.forgetting.value / vanilla->value, 2) : none,
                        line.gate_open ? concat(percent(line.gate_open->original.value), " / ", percent(line.gate_open->target.value)) : ""});
 }
 
@@ -60,7 +61,14 @@ inline std::string markdown(const Results& results) {
   text += detail::markdown_heading({"method", "rate", "seeds", "forgetting", "learning", "the vanilla adapter's forgetting where it learns as much",
                                     "share of it", "gates open, original / target, %"});
   for (const Line& line : lines) text += detail::markdown_line(line);
+  text += "\n\u2013: the vanilla adapter's curve over rates does not reach that learning.\n";
   for (const std::string& note : notes(results, lines)) text += concat("\n", note.front() == '*' ? "\\" : "", note, "\n");
+  std::string sentences;
+  for (const Line& line : lines)
+    if (const std::string sentence = against_vanilla(line); !sentence.empty()) sentences += concat("- ", line.label, ' ', sentence, '\n');
+  if (!sentences.empty())
+    text +=
+        "\nAgainst the vanilla adapter, seed by seed; an order is claimed only where a difference exceeds twice its standard error:\n\n" + sentences;
   text += concat("\nEvery rate:\n\n", detail::markdown_heading({"method", "rate", "seeds", "forgetting", "learning"}));
   for (const Line& line : lines) text += detail::markdown_curve(line);
   return text;

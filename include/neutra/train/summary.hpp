@@ -69,12 +69,14 @@ inline void mark_chosen_alpha(Line& line, const std::vector<Line>& lines, const 
   if (std::any_of(lines.begin(), lines.end(), rival)) line.label += " (chosen)";
 }
 
-/// The recorded choice, for this alpha if there is one; else the only rate with the most seeds; else, marked, that of the lowest target loss.
+/// The recorded choice, for this line by its label, for its alpha, or for its method; else the only rate with the most seeds; else, marked, that of the
+/// lowest target loss.
 inline void choose_rate(Line& line, const io::Json& config) {
   std::map<double, std::vector<Row>> by_rate;
   for (const Row& row : line.curve) by_rate[row.lr].push_back(row);
-  std::vector<std::string> keys = {line.method};
-  if (const auto& alpha = line.curve.front().alpha) keys.insert(keys.begin(), concat(line.method, ", alpha ", *alpha));
+  std::vector<std::string> keys = {line.label};
+  if (const auto& alpha = line.curve.front().alpha) keys.push_back(concat(line.method, ", alpha ", *alpha));
+  keys.push_back(line.method);
   for (const std::string& key : keys) {
     const auto pointer = io::Json::json_pointer("/chosen_lr");
     if (!config.contains(pointer) || !config[pointer].is_object() || !config[pointer].contains(key)) continue;
