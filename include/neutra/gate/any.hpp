@@ -14,7 +14,8 @@ template <Gate G, Scalar S, Backend D> Var<S, D> apply(const G& gate, Var<S, D> 
 /// dg/ds of every logit, in memory of the tape; not recorded      s, g: (N,1)
 template <Gate G, Scalar S, Backend D> View<const S> slopes(const G& gate, Var<S, D> s, Var<S, D> g) {
   const View<S> slope(s.tape().template memory<S>(s.shape().size()), s.shape());
-  D::template rows<S>(s.shape().rows(), s.shape().cols(), op::PointwiseSlope<S, G>{s.value(), g.value(), slope, gate});
+  const op::PointwiseSlope<S, G> kernel{op::lengthwise(s.value()), op::lengthwise(g.value()), op::lengthwise(slope), gate};
+  D::template rows<S>(kernel.x.rows(), kernel.x.cols(), kernel);
   return slope;
 }
 

@@ -43,16 +43,23 @@ template <Scalar S, Pointwise F> struct PointwiseSlope {
 
 inline constexpr Index transcendental_cost = 8;  // an exp weighs about as much as eight additions
 
+/// A column of single numbers, such as the logits of a block gate, as one row: kernels then work on vectors of tokens. (N,1) to (1,N), others as is.
+template <class S> View<S> lengthwise(View<S> x) { return x.cols() == 1 && x.stride == 1 ? View<S>(x.data, {1, x.rows()}) : x; }
+
 }  // namespace op
 
 /// y = function.f(x), element by element.
 template <Pointwise F, Scalar S, Backend D> Var<S, D> pointwise(Var<S, D> x, const F& function) {
-  const Index rows = x.shape().rows(), cost = op::transcendental_cost * x.shape().cols();
   auto& tape = x.tape();
   const auto y = tape.make(x.shape(), tape.room(x));
-  D::template rows<S>(rows, cost, op::PointwiseForward<S, F>{x.value(), tape.out(y), function});
+  const View<const S> from = op::lengthwise(x.value());
+  const Index rows = from.rows(), cost = op::transcendental_cost * from.cols();
+  D::template rows<S>(rows, cost, op::PointwiseForward<S, F>{from, op::lengthwise(tape.out(y)), function});
   tape.record(y, {x}, {x, y}, [=](Tape<S, D>& t) {
-    D::template rows<S>(rows, cost, op::PointwiseBackward<S, F>{x.value(), y.value(), t.gradient(y), t.into(x), function});
+    Into<S> dx = t.into(x);
+    dx.view = op::lengthwise(dx.view);
+    D::template rows<S>(
+        rows, cost, op::PointwiseBackward<S, F>{op::lengthwise(x.value()), op::lengthwise(y.value()), op::lengthwise(t.gradient(y)), dx, function});
   });
   return y;
 }
