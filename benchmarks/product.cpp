@@ -7,56 +7,21 @@
 #include "neutra/adapter/lora.hpp"
 #include "neutra/adapter/residue.hpp"
 #include "neutra/core/random.hpp"
-#include "neutra/train/options.hpp"
+
+#include "default_model.hpp"
+#include "roof.hpp"
 
 #include <omp.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <string_view>
 #include <vector>
 
 using namespace neutra;
 
 namespace {
-
-/// With one thread the time it ran, which leaves out what the machine gave to other programs; with several the time that passed.
-double seconds(int threads) {
-  timespec now;
-  clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
-  return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
-}
-
-/// The value that a share q of all values lies below.
-double quantile(std::vector<double> values, double q) {
-  std::sort(values.begin(), values.end());
-  return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1) + 0.5)];
-}
-
-/// Multiply-adds per second of all threads: 28 or 12 independent chains, well more than the units' latency times their number.
-template <class S> double peak_rate(int threads) {
-  constexpr int chains = cpu::Tile<S>::rows == 14 ? 28 : 12, rounds = 10000;
-  const double start = seconds(threads);
-#pragma omp parallel num_threads(threads)
-  {
-    xsimd::batch<S> sum[chains], a(S(0.5)), b(S(0.25));
-#pragma GCC unroll 28
-    for (int i = 0; i < chains; ++i) sum[i] = xsimd::batch<S>(S(i));
-    for (int round = 0; round < rounds; ++round) {
-#pragma GCC unroll 28
-      for (int i = 0; i < chains; ++i) cpu::detail::multiply_add<S>(sum[i], a, b);
-    }
-    S kept[xsimd::batch<S>::size];
-#pragma GCC unroll 28
-    for (int i = 0; i < chains; ++i) {
-      sum[i].store_unaligned(kept);
-      asm volatile("" : : "r"(kept) : "memory");
-    }
-  }
-  return double(rounds) * chains * double(xsimd::batch<S>::size) * threads / (seconds(threads) - start);
-}
 
 struct Sizes {
   Index m, n, k;
@@ -82,14 +47,14 @@ template <class S, class F> double share_of_peak(const Options& options, double 
   double total = 0;
   const double enough = options.quick ? 0.02 : 0.3;
   while (total < enough || rates.size() < 5) {
-    peaks.push_back(peak_rate<S>(options.threads));
-    const double start = seconds(options.threads);
+    peaks.push_back(roof::multiply_adds<S>(options.threads));
+    const double start = roof::seconds(options.threads);
     multiply();
-    const double time = seconds(options.threads) - start;
+    const double time = roof::seconds(options.threads) - start;
     rates.push_back(work / time);
     total += time;
   }
-  return 100 * quantile(rates, 0.5) / quantile(peaks, 0.75);
+  return 100 * roof::quantile(rates, 0.5) / roof::quantile(peaks, 0.75);
 }
 
 using Widths = std::vector<std::pair<Index, Index>>;  // outputs, inputs
@@ -98,8 +63,8 @@ using Widths = std::vector<std::pair<Index, Index>>;  // outputs, inputs
 /// pass over memory.
 Widths of_default_model() {
   const train::Options o;
-  const adapter::Sizes model{.dim = o.dim, .layers = o.layers, .query_width = o.dim, .kv_width = o.dim, .ffn = o.ffn_width()};
-  const Index d = o.dim, f = o.ffn_width(), r = adapter::Residue<>{}.width_for(model), rank = adapter::Lora{}.rank_for(model);
+  const adapter::Sizes model = default_model::sizes();
+  const Index d = model.dim, f = model.ffn, r = adapter::Residue<>{}.width_for(model), rank = adapter::Lora{}.rank_for(model);
   return {{d, d}, {f, d}, {d, f}, {o.vocabulary, d}, {r, d}, {d, r}, {rank, d}, {d, rank}, {rank, f}, {f, rank}};
 }
 
@@ -116,7 +81,7 @@ std::vector<Sizes> with_rows(std::initializer_list<Index> rows, const Widths& wi
 
 template <class S> void run(const Options& options, const char* title, const std::vector<Sizes>& sizes) {
   std::printf("%s: %s, %d thread(s), peak %.0f GFLOP/s; %% of peak\n%6s %6s %6s %8s %8s %8s %8s %8s\n", title, sizeof(S) == 4 ? "float" : "double",
-              options.threads, 2e-9 * peak_rate<S>(options.threads), "M", "N", "K", "nt", "nt pack", "nn", "nn pack", "tn pack");
+              options.threads, 2e-9 * roof::multiply_adds<S>(options.threads), "M", "N", "K", "nt", "nt pack", "nn", "nn pack", "tn pack");
   std::vector<double> columns[5];
   for (const auto [m, n, k] : sizes) {
     const auto x = filled<S>(m, k), w = filled<S>(n, k), dy = filled<S>(m, n);
@@ -145,7 +110,7 @@ template <class S> void run(const Options& options, const char* title, const std
     std::fflush(stdout);
   }
   std::printf("%20s", "median");
-  for (const auto& column : columns) std::printf(" %8.0f", quantile(column, 0.5));
+  for (const auto& column : columns) std::printf(" %8.0f", roof::quantile(column, 0.5));
   std::printf("\n%20s", "least");
   for (const auto& column : columns) std::printf(" %8.0f", *std::min_element(column.begin(), column.end()));
   std::printf("\n");

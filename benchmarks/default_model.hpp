@@ -1,0 +1,19 @@
+// What benchmarks measure where nothing else is said: the model that extend pretrains by default, and its batch.
+#pragma once
+
+#include "neutra/adapter/sizes.hpp"
+#include "neutra/train/options.hpp"
+
+namespace default_model {
+
+inline neutra::adapter::Sizes sizes() {
+  const neutra::train::Options o;
+  return {.dim = o.dim, .layers = o.layers, .query_width = o.dim, .kv_width = o.dim, .ffn = o.ffn_width()};
+}
+
+inline neutra::Index tokens() {
+  const neutra::train::Options o;
+  return o.batch * o.sequence;
+}
+
+}  // namespace default_model

@@ -1,0 +1,56 @@
+// What can this machine do at best?      ./peaks [--threads N]
+// Multiply-adds a second in registers, bytes a second by the size of what each thread works on, and the time of an empty parallel region: the roofs
+// that other benchmarks are held against. Medians, with the least and the largest of the rounds; with one thread times are of the thread.
+#include "roof.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+namespace {
+
+using neutra::Index;
+
+template <class F> void show(const char* name, double unit, const char* unit_name, const F& measure) {
+  std::vector<double> values;
+  for (int round = 0; round < 9; ++round) values.push_back(measure() / unit);
+  std::printf("%-28s %8.1f %s (%.1f..%.1f)\n", name, roof::quantile(values, 0.5), unit_name, roof::quantile(values, 0), roof::quantile(values, 1));
+  std::fflush(stdout);
+}
+
+template <roof::Pass pass> void show_bandwidth(Index bytes, int threads) {
+  std::vector<double> values;
+  for (int round = 0; round < 5; ++round) values.push_back(1e-9 * roof::bandwidth<pass>(bytes / Index{sizeof(float)}, threads));
+  std::printf(" %12.1f", roof::quantile(values, 0.5));
+  std::fflush(stdout);
+}
+
+void show_bandwidths(int threads) {
+  std::printf("\nGB/s by bytes of each array%12s %12s %12s %12s\n", "read", "write", "copy", "triad");
+  for (const Index kib : {16, 256, 2048, 16384, 262144}) {
+    std::printf("%22d KiB", static_cast<int>(kib));
+    show_bandwidth<roof::Pass::read>(1024 * kib, threads);
+    show_bandwidth<roof::Pass::write>(1024 * kib, threads);
+    show_bandwidth<roof::Pass::copy>(1024 * kib, threads);
+    show_bandwidth<roof::Pass::triad>(1024 * kib, threads);
+    std::printf("\n");
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int threads = 1;
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]) != "--threads" || i + 1 == argc) return std::fprintf(stderr, "usage: %s [--threads N]\n", argv[0]), 2;
+    threads = std::max(1, std::atoi(argv[++i]));
+  }
+  std::printf("%d thread(s)\n", threads);
+  show("float multiply-adds", 5e8, "GFLOP/s", [&] { return roof::multiply_adds<float>(threads); });
+  show("double multiply-adds", 5e8, "GFLOP/s", [&] { return roof::multiply_adds<double>(threads); });
+#if defined(__AVX512BF16__)
+  show("bf16 multiply-adds", 5e8, "GFLOP/s", [&] { return roof::bf16_multiply_adds(threads); });
+#endif
+  if (threads > 1) show("empty parallel region", 1e-6, "us", [&] { return roof::fork_and_join(threads); });
+  show_bandwidths(threads);
+}

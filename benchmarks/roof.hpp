@@ -1,0 +1,123 @@
+// What a machine can do at best, measured in the same run as what is held against it: clocks drift, and machines are shared.
+#pragma once
+
+#include "neutra/backend/cpu/micro_kernel.hpp"
+#include "neutra/core/tensor.hpp"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <ctime>
+#include <vector>
+
+namespace roof {
+
+using neutra::Index;
+
+/// With one thread the time it ran, which leaves out what the machine gave to other programs; with several the time that passed.
+inline double seconds(int threads) {
+  timespec now;
+  clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
+  return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
+}
+
+/// The value that a share q of all values lies below.
+inline double quantile(std::vector<double> values, double q) {
+  std::sort(values.begin(), values.end());
+  return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1) + 0.5)];
+}
+
+/// Multiply-adds per second of all threads: 28 or 12 independent chains, well more than the units' latency times their number.
+template <class S> double multiply_adds(int threads) {
+  constexpr int chains = neutra::cpu::Tile<S>::rows == 14 ? 28 : 12, rounds = 10000;
+  const double start = seconds(threads);
+#pragma omp parallel num_threads(threads)
+  {
+    xsimd::batch<S> sum[chains], a(S(0.5)), b(S(0.25));
+#pragma GCC unroll 28
+    for (int i = 0; i < chains; ++i) sum[i] = xsimd::batch<S>(S(i));
+    for (int round = 0; round < rounds; ++round) {
+#pragma GCC unroll 28
+      for (int i = 0; i < chains; ++i) neutra::cpu::detail::multiply_add<S>(sum[i], a, b);
+    }
+    S kept[xsimd::batch<S>::size];
+#pragma GCC unroll 28
+    for (int i = 0; i < chains; ++i) {
+      sum[i].store_unaligned(kept);
+      asm volatile("" : : "r"(kept) : "memory");
+    }
+  }
+  return double(rounds) * chains * double(xsimd::batch<S>::size) * threads / (seconds(threads) - start);
+}
+
+#if defined(__AVX512BF16__)
+/// Multiply-adds of bf16 pairs added up in float, per second of all threads.
+inline double bf16_multiply_adds(int threads) {
+  constexpr int chains = 28, rounds = 10000;
+  const double start = seconds(threads);
+#pragma omp parallel num_threads(threads)
+  {
+    const __m512i ones = _mm512_set1_epi32(0x3f803f80);
+    __m512 sum[chains];
+#pragma GCC unroll 28
+    for (int i = 0; i < chains; ++i) sum[i] = _mm512_setzero_ps();
+    for (int round = 0; round < rounds; ++round) {
+#pragma GCC unroll 28
+      for (int i = 0; i < chains; ++i) asm("vdpbf16ps %1, %1, %0" : "+v"(sum[i]) : "v"(ones));
+    }
+#pragma GCC unroll 28
+    for (int i = 0; i < chains; ++i) asm volatile("" : : "v"(sum[i]));
+  }
+  return double(rounds) * chains * 32 * threads / (seconds(threads) - start);
+}
+#endif
+
+/// Bytes a second of one pass over arrays of n floats, each thread its own: their sum, a constant into them, one copied into another, a = b + 3 c.
+/// A store's read of the line it writes to is not counted.
+enum class Pass { read, write, copy, triad };
+
+template <Pass pass> double bandwidth(Index n, int threads) {
+  using V = xsimd::batch<float>;
+  constexpr Index lanes = static_cast<Index>(V::size), stretch = 4 * lanes, arrays = pass == Pass::triad ? 3 : pass == Pass::copy ? 2 : 1;
+  const Index rounds = std::max<Index>(1, (Index{1} << 25) / (n * arrays));
+  n = n / stretch * stretch;
+  std::vector<double> took(static_cast<std::size_t>(threads));
+#pragma omp parallel num_threads(threads)
+  {
+    neutra::Tensor<float> memory(neutra::Shape{arrays, n});
+    std::fill_n(memory.data(), memory.size(), 1.0f);
+    [[maybe_unused]] float *a = memory.data(), *b = a + (arrays > 1 ? n : 0), *c = a + (arrays > 2 ? 2 * n : 0);
+#pragma omp barrier
+    const double start = seconds(threads);
+    for (Index round = 0; round < rounds; ++round) {
+      V sums[4] = {V(0.f), V(0.f), V(0.f), V(0.f)};
+      for (Index i = 0; i < n; i += stretch)
+#pragma GCC unroll 4
+        for (Index k = 0; k < 4; ++k) {
+          const Index at = i + k * lanes;
+          if constexpr (pass == Pass::read) sums[k] += V::load_aligned(a + at);
+          if constexpr (pass == Pass::write) V(2.f).store_aligned(a + at);
+          if constexpr (pass == Pass::copy) V::load_aligned(b + at).store_aligned(a + at);
+          if constexpr (pass == Pass::triad) xsimd::fma(V(3.f), V::load_aligned(c + at), V::load_aligned(b + at)).store_aligned(a + at);
+        }
+      float kept[lanes];
+      (sums[0] + sums[1] + sums[2] + sums[3]).store_unaligned(kept);
+      asm volatile("" : : "r"(a), "r"(kept) : "memory");
+    }
+    took[static_cast<std::size_t>(omp_get_thread_num())] = seconds(threads) - start;
+  }
+  return double(rounds * arrays * n) * sizeof(float) * threads / *std::max_element(took.begin(), took.end());
+}
+
+/// Seconds that an empty parallel region takes.
+inline double fork_and_join(int threads) {
+  constexpr int rounds = 2000;
+  const double start = seconds(2);
+  for (int i = 0; i < rounds; ++i) {
+#pragma omp parallel num_threads(threads)
+    asm volatile("");
+  }
+  return (seconds(2) - start) / rounds;
+}
+
+}  // namespace roof
