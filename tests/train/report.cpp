@@ -200,3 +200,10 @@ TEST_CASE("the report is written whole") {
   CHECK(svg.find("--page") != svg.npos);                          // with its colours
   std::filesystem::remove_all(folder);
 }
+
+TEST_CASE("the picture alone names every line, however crowded its points are") {
+  auto results = sample::results();
+  for (int i = 0; i < 9; ++i) results.rows.push_back(sample::neutral(0.002, 1, 0.06, 3.0, 0.2 + i));
+  const std::string picture = train::learning_svg(results);
+  for (const auto& line : train::summarise(results)) CHECK(picture.find('>' + line.label + "</text>") != std::string::npos);
+}

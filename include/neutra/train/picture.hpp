@@ -98,17 +98,33 @@ inline std::string direct_labels(const std::vector<Line>& lines, const Axis& x, 
   return out;
 }
 
+/// A line's mark and its name, one below the other: what a picture without a page around it is read by.
+inline std::string key(const std::vector<Line>& lines, const std::vector<std::size_t>& style, double left) {
+  std::string out;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const double y = 34 + 22 * static_cast<double>(i);
+    out += svg::marker(style[i], style[i], left, y, 6, "mark") + svg::text(left + 14, y + 4, lines[i].label, "start", "label");
+  }
+  return out;
+}
+inline double key_width(const std::vector<Line>& lines) {
+  std::size_t longest = 0;
+  for (const Line& line : lines) longest = std::max(longest, text_width(line.label));
+  return 34 + 6.6 * static_cast<double>(longest);
+}
+
 }  // namespace detail
 
 /// Forgetting across, learning up: a point per method, rate and seed, the reported rates larger, a faint line joining one method's rates.
-/// farthest: runs that forget more are left out; kind: the CSS class of the picture; style_element: put inside, where the page has none.
+/// farthest: runs that forget more are left out; kind: the CSS class of the picture; style_element: put inside, where the page has none, with a key.
 inline std::string learning_picture(const std::vector<Line>& lines, double width, double height, std::string_view kind,
                                     double farthest = std::numeric_limits<double>::infinity(), std::string_view style_element = {}) {
   std::vector<double> across{0}, up;
   for (const Line& line : lines)
     for (const Row& row : line.curve)
       if (row.forgetting() <= farthest) across.push_back(row.forgetting()), up.push_back(row.learning());
-  const Axis x = Axis::around(across, 46, width - 12), y = Axis::around(up, height - 44, 26);
+  const bool alone = !style_element.empty();
+  const Axis x = Axis::around(across, 46, width - 12 - (alone ? detail::key_width(lines) : 0)), y = Axis::around(up, height - 44, 26);
   const int x_ticks = std::max(3, static_cast<int>(width / 90)), y_ticks = 7;
   const auto style = styles(lines);
 
@@ -133,8 +149,8 @@ inline std::string learning_picture(const std::vector<Line>& lines, double width
   return svg::picture(width, height, kind, "Learning against forgetting, a point per method, rate and seed; the numbers are in the tables",
                       concat(style_element, detail::grid(x, y, x_ticks, y_ticks)) + svg::line(x.first, y.first, x.last, y.first, "axis") +
                           svg::text(8, 14, "\u2191 learning, bits per byte", "start", "title") +
-                          svg::text(width - 12, height - 8, "forgetting, bits per byte \u2192", "end", "title") + clipped + others + reported +
-                          detail::direct_labels(lines, x, y, taken));
+                          svg::text(x.last, height - 8, "forgetting, bits per byte \u2192", "end", "title") + clipped + others + reported +
+                          (alone ? detail::key(lines, style, x.last + 20) : detail::direct_labels(lines, x, y, taken)));
 }
 
 /// Where a second picture should end that shows the crowd when a few runs forget far more than the others; empty where none is needed.

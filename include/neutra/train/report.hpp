@@ -218,7 +218,7 @@ inline std::string report(const Results& results) {
 /// The learning/forgetting picture as a file of its own, for a paper or a page. Error: as report.
 inline std::string learning_svg(const Results& results) {
   const std::string style = concat("<style>", detail::report_style, "svg { background: var(--page); }</style>");
-  std::string picture = learning_picture(summarise(results), 760, 440, "alone", std::numeric_limits<double>::infinity(), style);
+  std::string picture = learning_picture(summarise(results), 900, 440, "alone", std::numeric_limits<double>::infinity(), style);
   return picture.insert(4, " xmlns=\"http://www.w3.org/2000/svg\"");
 }
 
