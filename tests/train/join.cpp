@@ -130,6 +130,9 @@ TEST_CASE("what cannot be compared is not joined") {
   other.text_sha256["target"] = std::string(64, '1');
   CHECK(refusal({sample::results(), other}).find("some.json: the text target must be that of the first results") != std::string::npos);
   other = more();
+  other.text_sha256["another"] = std::string(64, '1');
+  CHECK(refusal({sample::results(), other}).find("the texts must be those of the first results, 2 of them, got 3") != std::string::npos);
+  other = more();
   other.rows[1].original.before = 2.5;
   CHECK(refusal({sample::results(), other}).find("extensions of one backbone") != std::string::npos);
   other = more();

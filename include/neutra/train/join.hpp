@@ -40,6 +40,8 @@ inline void check_alike(const Results& first, const Results& more, const std::st
   for (const auto& [role, digits] : first.text_sha256)
     require(more.text_sha256.contains(role) && more.text_sha256.at(role) == digits, where, ": the text ", role,
             " must be that of the first results (text_sha256); results on other texts cannot be compared");
+  require(more.text_sha256.size() == first.text_sha256.size(), where, ": the texts must be those of the first results, ", first.text_sha256.size(),
+          " of them, got ", more.text_sha256.size(), "; results on other texts cannot be compared");
   const auto shown = [](const io::Json& value) { return value.is_null() ? std::string("(nothing)") : io::shown(value.dump()); };
   for (const char* key : {"batch", "sequence", "clip", "weight_decay", "lora_targets", "warmup"}) {
     const io::Json own = option(first, key), other = option(more, key);
