@@ -115,6 +115,19 @@ TEST_CASE("recompute: only what passes between blocks is kept") {
   CHECK(less < 0.5 * plain);  // a block's output, instead of its product and square beside it
 }
 
+TEST_CASE("recompute: what an op keeps beside its values is given back") {
+  Setting s;
+  s.tape.start();
+  auto x = s.tape.leaf(s.input);
+  const auto f = [](Value in) {
+    in.tape().memory<float>(1 << 14);
+    return Pair{pointwise(in, Square{})};
+  };
+  for (int block = 0; block < 20; ++block) x = recompute(x, f).y;
+  s.tape.backward(testing::weighted_sum(x, s.slopes));
+  CHECK(s.tape.memory_held() < 2 * sizeof(float) * (1 << 14));
+}
+
 TEST_CASE("recompute: without recording it is the function") {
   Setting s;
   s.tape.start(false);
