@@ -116,7 +116,7 @@ TEST_CASE("a method is held against the vanilla adapter of its own steps, share,
 TEST_CASE("seeds that ran fewer rates than others have no whole curve") {
   auto results = sample::results();
   results.rows.push_back(sample::neutral(0.004, 1, 0.07, 3.1));  // seed 1 alone has three rates
-  const auto& at = line(train::summarise(results), "neutral").forgetting_at_vanilla;
+  const auto at = line(train::summarise(results), "neutral").forgetting_at_vanilla;
   CHECK(at->value == Approx(0.04));
   CHECK_FALSE(at->error);
 }
