@@ -46,11 +46,9 @@ int main(int argc, char** argv) {
     threads = std::max(1, std::atoi(argv[++i]));
   }
   std::printf("%d thread(s)\n", threads);
-  show("float multiply-adds", 5e8, "GFLOP/s", [&] { return roof::multiply_adds<float>(threads); });
-  show("double multiply-adds", 5e8, "GFLOP/s", [&] { return roof::multiply_adds<double>(threads); });
-#if defined(__AVX512BF16__)
-  show("bf16 multiply-adds", 5e8, "GFLOP/s", [&] { return roof::bf16_multiply_adds(threads); });
-#endif
+  show("float multiply-adds", 5e8, "GFLOP/s", [&] { return roof::multiply_adds<roof::Float>(threads); });
+  show("double multiply-adds", 5e8, "GFLOP/s", [&] { return roof::multiply_adds<roof::Double>(threads); });
+  show("bf16 multiply-adds", 5e8, "GFLOP/s", [&] { return roof::multiply_adds<roof::Bf16>(threads); });
   if (threads > 1) show("empty parallel region", 1e-6, "us", [&] { return roof::fork_and_join(threads); });
   show_bandwidths(threads);
 }

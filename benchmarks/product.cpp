@@ -1,4 +1,4 @@
-// How much of the machine's multiply-add peak do products reach?      ./product [--threads N] [--quick] [--double]
+// How much of the machine's multiply-add peak do products reach?      ./product [--threads N] [--quick] [--double | --bf16]
 // Two tables: the products of the model that extend pretrains by default, its residues and its LoRA; and those of larger models.
 //
 // The peak is a burst of fused multiply-adds in registers, timed in alternation with the product itself, because clocks drift and machines are
@@ -29,7 +29,7 @@ struct Sizes {
 
 struct Options {
   int threads = 1;
-  bool quick = false, twice = false;
+  bool quick = false, twice = false, bf16 = false;
 };
 
 template <class S> Tensor<S> filled(Index rows, Index cols) {
@@ -41,13 +41,13 @@ template <class S> Tensor<S> filled(Index rows, Index cols) {
 
 /// Share of the peak over rounds in which burst and product take turns: the median product by the upper quartile of bursts, for a burst is short and
 /// may meet a clock that other programs have slowed down.
-template <class S, class F> double share_of_peak(const Options& options, double work, const F& multiply) {
+template <class E, class F> double share_of_peak(const Options& options, double work, const F& multiply) {
   multiply();
   std::vector<double> peaks, rates;
   double total = 0;
   const double enough = options.quick ? 0.02 : 0.3;
   while (total < enough || rates.size() < 5) {
-    peaks.push_back(roof::multiply_adds<S>(options.threads));
+    peaks.push_back(roof::multiply_adds<E>(options.threads));
     const double start = roof::seconds(options.threads);
     multiply();
     const double time = roof::seconds(options.threads) - start;
@@ -79,28 +79,26 @@ std::vector<Sizes> with_rows(std::initializer_list<Index> rows, const Widths& wi
   return sizes;
 }
 
-template <class S> void run(const Options& options, const char* title, const std::vector<Sizes>& sizes) {
-  std::printf("%s: %s, %d thread(s), peak %.0f GFLOP/s; %% of peak\n%6s %6s %6s %8s %8s %8s %8s %8s\n", title, sizeof(S) == 4 ? "float" : "double",
-              options.threads, 2e-9 * roof::multiply_adds<S>(options.threads), "M", "N", "K", "nt", "nt pack", "nn", "nn pack", "tn pack");
+template <class E> void run(const Options& options, const char* title, const std::vector<Sizes>& sizes) {
+  using S = typename E::Number;
+  const bool bf16 = std::is_same_v<E, roof::Bf16>;
+  std::printf("%s: %s, %d thread(s), peak %.0f GFLOP/s; %% of peak\n%6s %6s %6s %8s %8s %8s %8s %8s\n", title,
+              bf16             ? "bf16"
+              : sizeof(S) == 4 ? "float"
+                               : "double",
+              options.threads, 2e-9 * roof::multiply_adds<E>(options.threads), "M", "N", "K", "nt", "nt pack", "nn", "nn pack", "tn pack");
   std::vector<double> columns[5];
   for (const auto [m, n, k] : sizes) {
     const auto x = filled<S>(m, k), w = filled<S>(n, k), dy = filled<S>(m, n);
     Tensor<S> y(Shape{m, n}), dx(Shape{m, k}), dw(Shape{n, k});
-    const cpu::Packed<S> forward(Operand<S>{w, true}), backward(Operand<S>{w});
+    const Operand<S> xs{x, false, bf16}, wt{w, true, bf16}, ws{w, false, bf16}, dys{dy, false, bf16}, dyt{dy, true, bf16};
+    const cpu::Packed<S> forward(wt), backward(ws);
     const double work = double(m) * double(n) * double(k);
-    const double row[5] = {
-        share_of_peak<S>(options, work, [&] { cpu::product<S>({x}, forward, {y}); }),
-        share_of_peak<S>(options, work,
-                         [&] {
-                           cpu::product<S>({x}, Operand<S>{w, true}, {y});
-                         }),
-        share_of_peak<S>(options, work, [&] { cpu::product<S>({dy}, backward, {dx}); }),
-        share_of_peak<S>(options, work, [&] { cpu::product<S>({dy}, Operand<S>{w}, {dx}); }),
-        share_of_peak<S>(options, work,
-                         [&] {
-                           cpu::product<S>({dy, true}, Operand<S>{x}, {dw});
-                         }),
-    };
+    const double row[5] = {share_of_peak<E>(options, work, [&] { cpu::product<S>(xs, forward, {y}); }),
+                           share_of_peak<E>(options, work, [&] { cpu::product<S>(xs, wt, {y}); }),
+                           share_of_peak<E>(options, work, [&] { cpu::product<S>(dys, backward, {dx}); }),
+                           share_of_peak<E>(options, work, [&] { cpu::product<S>(dys, ws, {dx}); }),
+                           share_of_peak<E>(options, work, [&] { cpu::product<S>(dyt, xs, {dw}); })};
     std::printf("%6d %6d %6d", int(m), int(n), int(k));
     for (int i = 0; i < 5; ++i) {
       std::printf(" %8.0f", row[i]);
@@ -116,10 +114,10 @@ template <class S> void run(const Options& options, const char* title, const std
   std::printf("\n");
 }
 
-template <class S> void run_all(const Options& options) {
-  run<S>(options, "the default model", with_rows({1024, 2048}, of_default_model(), options.quick));
+template <class E> void run_all(const Options& options) {
+  run<E>(options, "the default model", with_rows({1024, 2048}, of_default_model(), options.quick));
   std::printf("\n");
-  run<S>(options, "larger models", with_rows({256, 1024, 4096}, of_larger_models, options.quick));
+  run<E>(options, "larger models", with_rows({256, 1024, 4096}, of_larger_models, options.quick));
 }
 
 }  // namespace
@@ -132,11 +130,14 @@ int main(int argc, char** argv) {
       options.quick = true;
     else if (word == "--double")
       options.twice = true;
+    else if (word == "--bf16")
+      options.bf16 = true;
     else if (word == "--threads" && i + 1 < argc)
       options.threads = std::max(1, std::atoi(argv[++i]));
     else
-      return std::fprintf(stderr, "usage: %s [--threads N] [--quick] [--double]\n", argv[0]), 2;
+      return std::fprintf(stderr, "usage: %s [--threads N] [--quick] [--double | --bf16]\n", argv[0]), 2;
   }
   omp_set_num_threads(options.threads);
-  options.twice ? run_all<double>(options) : run_all<float>(options);
+  if (options.bf16) return run_all<roof::Bf16>(options), 0;
+  options.twice ? run_all<roof::Double>(options) : run_all<roof::Float>(options);
 }

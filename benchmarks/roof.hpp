@@ -27,18 +27,24 @@ inline double quantile(std::vector<double> values, double q) {
   return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1) + 0.5)];
 }
 
-/// Multiply-adds per second of all threads: 28 or 12 independent chains, well more than the units' latency times their number.
-template <class S> double multiply_adds(int threads) {
+/// Multiply-adds a second of all threads, of the kind E that products are made of (see element.hpp): 28 or 12 independent chains, well more than the
+/// units' latency times their number.
+template <class E> double multiply_adds(int threads) {
+  using S = typename E::Number;
   constexpr int chains = neutra::cpu::Tile<S>::rows == 14 ? 28 : 12, rounds = 10000;
   const double start = seconds(threads);
 #pragma omp parallel num_threads(threads)
   {
-    xsimd::batch<S> sum[chains], a(S(0.5)), b(S(0.25));
+    S ones[xsimd::batch<S>::size], words[xsimd::batch<S>::size];  // 1, and pairs of it where a word is two numbers
+    std::fill_n(ones, xsimd::batch<S>::size, S(1));
+    for (S& word : words) E::along(ones, E::numbers, &word);
+    xsimd::batch<S> sum[chains];
+    const auto a = xsimd::batch<S>::load_unaligned(words);
 #pragma GCC unroll 28
     for (int i = 0; i < chains; ++i) sum[i] = xsimd::batch<S>(S(i));
     for (int round = 0; round < rounds; ++round) {
 #pragma GCC unroll 28
-      for (int i = 0; i < chains; ++i) neutra::cpu::detail::multiply_add<S>(sum[i], a, b);
+      for (int i = 0; i < chains; ++i) E::multiply_add(sum[i], a, a);
     }
     S kept[xsimd::batch<S>::size];
 #pragma GCC unroll 28
@@ -47,30 +53,12 @@ template <class S> double multiply_adds(int threads) {
       asm volatile("" : : "r"(kept) : "memory");
     }
   }
-  return double(rounds) * chains * double(xsimd::batch<S>::size) * threads / (seconds(threads) - start);
+  return double(rounds) * chains * double(xsimd::batch<S>::size) * E::numbers * threads / (seconds(threads) - start);
 }
 
-#if defined(__AVX512BF16__)
-/// Multiply-adds of bf16 pairs added up in float, per second of all threads.
-inline double bf16_multiply_adds(int threads) {
-  constexpr int chains = 28, rounds = 10000;
-  const double start = seconds(threads);
-#pragma omp parallel num_threads(threads)
-  {
-    const __m512i ones = _mm512_set1_epi32(0x3f803f80);
-    __m512 sum[chains];
-#pragma GCC unroll 28
-    for (int i = 0; i < chains; ++i) sum[i] = _mm512_setzero_ps();
-    for (int round = 0; round < rounds; ++round) {
-#pragma GCC unroll 28
-      for (int i = 0; i < chains; ++i) asm("vdpbf16ps %1, %1, %0" : "+v"(sum[i]) : "v"(ones));
-    }
-#pragma GCC unroll 28
-    for (int i = 0; i < chains; ++i) asm volatile("" : : "v"(sum[i]));
-  }
-  return double(rounds) * chains * 32 * threads / (seconds(threads) - start);
-}
-#endif
+using Float = neutra::cpu::Exact<float>;
+using Double = neutra::cpu::Exact<double>;
+using Bf16 = neutra::cpu::Bf16;
 
 /// Bytes a second of one pass over arrays of n floats, each thread its own: their sum, a constant into them, one copied into another, a = b + 3 c.
 /// A store's read of the line it writes to is not counted.

@@ -1,4 +1,5 @@
 // Products against three loops in double, over sizes around every block and vector width; and that an element's bits depend on nothing but its sum.
+// Each for float, double, and float rounded to bf16.
 #include "neutra/backend/cpu/product.hpp"
 #include "neutra/core/random.hpp"
 
@@ -48,7 +49,10 @@ struct Case {
   Index gap = 0;
 };
 
-template <class S> struct Inputs {
+/// E: what is multiplied, see element.hpp.
+template <class E> struct Inputs {
+  using S = typename E::Number;
+  static constexpr bool bf16 = std::is_same_v<E, cpu::Bf16>;
   Matrix<S> a, b, c, addend;
   Case spec;
 
@@ -58,8 +62,8 @@ template <class S> struct Inputs {
         c(s.m, s.n, s.gap, "c"),
         addend(s.m, s.n, 3 * s.gap, "addend"),
         spec(s) {}
-  Operand<S> left() const { return {a.view(), spec.ta}; }
-  Operand<S> right() const { return {b.view(), spec.tb}; }
+  Operand<S> left() const { return {a.view(), spec.ta, bf16}; }
+  Operand<S> right() const { return {b.view(), spec.tb, bf16}; }
   View<const S> extra() const { return spec.addend ? addend.view() : View<const S>{}; }
   Matrix<S> unpacked() const {
     Matrix<S> result = c;
@@ -74,7 +78,8 @@ template <class S> struct Inputs {
 };
 
 /// Largest error over the bound (K + 2) eps (sum |a b| + |c| + |addend|) that any order of summation keeps.
-template <class S> double worst_error(const Inputs<S>& in, const Matrix<S>& result) {
+template <class E, class S> double worst_error(const Inputs<E>& in, const Matrix<S>& result) {
+  const auto read = [](S x) { return Inputs<E>::bf16 ? double(static_cast<float>(bf16(static_cast<float>(x)))) : double(x); };
   const Case& s = in.spec;
   double worst = 0;
   for (Index i = 0; i < s.m; ++i) {
@@ -82,7 +87,7 @@ template <class S> double worst_error(const Inputs<S>& in, const Matrix<S>& resu
       const double held = s.add ? double(in.c.at(i, j)) : 0, extra = s.addend ? double(in.addend.at(i, j)) : 0;
       double sum = held + extra, size = std::abs(held) + std::abs(extra);
       for (Index k = 0; k < s.k; ++k) {
-        const double term = double(s.ta ? in.a.at(k, i) : in.a.at(i, k)) * double(s.tb ? in.b.at(j, k) : in.b.at(k, j));
+        const double term = read(s.ta ? in.a.at(k, i) : in.a.at(i, k)) * read(s.tb ? in.b.at(j, k) : in.b.at(k, j));
         sum += term;
         size += std::abs(term);
       }
@@ -94,9 +99,9 @@ template <class S> double worst_error(const Inputs<S>& in, const Matrix<S>& resu
   return worst;
 }
 
-template <class S> void check(const Case& s) {
+template <class E> void check(const Case& s) {
   CAPTURE(s.m, s.n, s.k, s.ta, s.tb, s.add, s.addend, s.gap);
-  const Inputs<S> in(s);
+  const Inputs<E> in(s);
   const auto result = in.unpacked();
   CHECK(worst_error(in, result) == 0);
   CHECK(result.gaps_untouched());
@@ -104,31 +109,34 @@ template <class S> void check(const Case& s) {
 }
 
 /// All four orientations, each with another mix of accumulation, addend and gap, so that a grid of sizes meets every mix.
-template <class S> void check_orientations(Index m, Index n, Index k) {
+template <class E> void check_orientations(Index m, Index n, Index k) {
   Index mix = m + 3 * n + 5 * k;
   for (const bool ta : {false, true})
     for (const bool tb : {false, true}) {
-      check<S>({m, n, k, ta, tb, (mix & 1) != 0, (mix & 2) != 0, (mix & 4) != 0 ? Index{3} : Index{0}});
+      check<E>({m, n, k, ta, tb, (mix & 1) != 0, (mix & 2) != 0, (mix & 4) != 0 ? Index{3} : Index{0}});
       ++mix;
     }
 }
 
+using Float = cpu::Exact<float>;
+using Double = cpu::Exact<double>;
+
 }  // namespace
 
-TEMPLATE_TEST_CASE("products agree with three loops", "[product]", float, double) {
+TEMPLATE_TEST_CASE("products agree with three loops", "[product]", Float, Double, cpu::Bf16) {
   SECTION("small sizes, zero and one among them") {
     for (const Index m : {0, 1, 2, 5, 13, 15})
       for (const Index n : {0, 1, 3, 16, 17, 33})
         for (const Index k : {0, 1, 2, 7, 16, 31}) check_orientations<TestType>(m, n, k);
   }
   SECTION("around the tile") {
-    using Tile = cpu::Tile<TestType>;
+    using Tile = cpu::Tile<typename TestType::Number>;
     for (const Index m : {Tile::rows - 1, Tile::rows, Tile::rows + 1, 2 * Tile::rows, 3 * Tile::rows + 2})
       for (const Index n : {Tile::lanes - 1, Tile::lanes, Tile::lanes + 1, Tile::width - 1, Tile::width, Tile::width + 1, 9 * Tile::width + 5})
         check_orientations<TestType>(m, n, 37);
   }
   SECTION("around the blocks of the sum") {
-    const Index depth = cpu::Tile<TestType>::depth;
+    const Index depth = cpu::Tile<typename TestType::Number>::depth;
     for (const Index k : {depth - 1, depth, depth + 1, 2 * depth, 2 * depth + 3}) {
       check_orientations<TestType>(3, 5, k);
       check_orientations<TestType>(29, 70, k);
@@ -136,7 +144,7 @@ TEMPLATE_TEST_CASE("products agree with three loops", "[product]", float, double
   }
   SECTION("every mix of accumulation, addend and gaps") {
     for (int mix = 0; mix < 32; ++mix)
-      check<TestType>({19, 45, cpu::Tile<TestType>::depth + 9, (mix & 1) != 0, (mix & 2) != 0, (mix & 4) != 0, (mix & 8) != 0,
+      check<TestType>({19, 45, cpu::Tile<typename TestType::Number>::depth + 9, (mix & 1) != 0, (mix & 2) != 0, (mix & 4) != 0, (mix & 8) != 0,
                        (mix & 16) != 0 ? Index{5} : Index{0}});
   }
   SECTION("rows that lie a multiple of 4 KiB apart") {
@@ -149,7 +157,7 @@ TEMPLATE_TEST_CASE("products agree with three loops", "[product]", float, double
   }
 }
 
-TEMPLATE_TEST_CASE("an element has the same bits on 1, 2 and 3 threads", "[product]", float, double) {
+TEMPLATE_TEST_CASE("an element has the same bits on 1, 2 and 3 threads", "[product]", Float, Double, cpu::Bf16) {
   const int before = omp_get_max_threads();
   for (const Case& s : {Case{200, 150, 700, false, true, true, true, 1}, Case{97, 530, 64, true, false}, Case{3, 900, 300, false, true},
                         Case{64, 33, 1100, false, false}}) {
@@ -166,32 +174,32 @@ TEMPLATE_TEST_CASE("an element has the same bits on 1, 2 and 3 threads", "[produ
   omp_set_num_threads(before);
 }
 
-TEMPLATE_TEST_CASE("a row has the same bits whichever rows stand around it", "[product]", float, double) {
+TEMPLATE_TEST_CASE("a row has the same bits whichever rows stand around it", "[product]", Float, Double, cpu::Bf16) {
   for (const bool tb : {false, true}) {
     const Case s{61, 83, 700, false, tb, true, true, 2};
     const Inputs<TestType> in(s);
     const auto whole = in.unpacked();
     for (const Index count : {1, 2, 7, 14, 17, 40}) {
       for (Index first = 0; first + count <= s.m; first += 11) {
-        Matrix<TestType> part = in.c;
-        cpu::product<TestType>({in.a.view().slice(first, count)}, in.right(), {part.view().slice(first, count), true},
-                               in.addend.view().slice(first, count));
+        Matrix<typename TestType::Number> part = in.c;
+        cpu::product<typename TestType::Number>({in.a.view().slice(first, count), false, in.bf16}, in.right(),
+                                                {part.view().slice(first, count), true}, in.addend.view().slice(first, count));
         CAPTURE(tb, first, count);
         CHECK(std::memcmp(&part.values[static_cast<std::size_t>(first * part.stride)], &whole.values[static_cast<std::size_t>(first * part.stride)],
-                          static_cast<std::size_t>(count * part.stride) * sizeof(TestType)) == 0);
+                          static_cast<std::size_t>(count * part.stride) * sizeof(typename TestType::Number)) == 0);
       }
     }
   }
 }
 
-TEMPLATE_TEST_CASE("a column has the same bits whichever columns stand beside it", "[product]", float, double) {
+TEMPLATE_TEST_CASE("a column has the same bits whichever columns stand beside it", "[product]", Float, Double, cpu::Bf16) {
   const Case s{30, 83, 300, true, true};
   const Inputs<TestType> in(s);
   const auto whole = in.unpacked();
   for (const Index count : {1, 9, 16, 33}) {
     for (Index first = 0; first + count <= s.n; first += 13) {
-      Matrix<TestType> part(s.m, count, 0, "c");
-      cpu::product<TestType>(in.left(), Operand<TestType>{in.b.view().slice(first, count), true}, {part.view()});
+      Matrix<typename TestType::Number> part(s.m, count, 0, "c");
+      cpu::product<typename TestType::Number>(in.left(), {in.b.view().slice(first, count), true, in.bf16}, {part.view()});
       bool same = true;
       for (Index i = 0; i < s.m; ++i)
         for (Index j = 0; j < count; ++j) same = same && part.at(i, j) == whole.at(i, first + j);
@@ -202,7 +210,7 @@ TEMPLATE_TEST_CASE("a column has the same bits whichever columns stand beside it
 }
 
 TEST_CASE("a product inside a parallel region runs there", "[product]") {
-  const Inputs<float> in(Case{64, 80, 200, false, true});
+  const Inputs<Float> in(Case{64, 80, 200, false, true});
   const auto alone = in.unpacked();
   int same = 0;
 #pragma omp parallel num_threads(3) reduction(+ : same)
@@ -211,7 +219,7 @@ TEST_CASE("a product inside a parallel region runs there", "[product]") {
 }
 
 TEST_CASE("not a number and infinity stay in their rows", "[product]") {
-  Inputs<float> in(Case{20, 35, 40, false, true});
+  Inputs<Float> in(Case{20, 35, 40, false, true});
   in.a.at(4, 7) = std::numeric_limits<float>::infinity();
   in.a.at(9, 0) = std::numeric_limits<float>::quiet_NaN();
   const auto result = in.unpacked();
@@ -239,6 +247,27 @@ TEST_CASE("shapes that do not agree are named", "[product]") {
   CHECK((has(outer, "(4,7)") && has(outer, "(4,6)")));
   const auto extra = text([&] { cpu::product<float>({a.view()}, Operand<float>{right.view()}, {c.view()}, addend.view()); });
   CHECK((has(extra, "(4,7)") && has(extra, "(4,6)")));
+  const auto mixed = text([&] { cpu::product<float>({a.view(), false, true}, Operand<float>{right.view()}, {c.view()}); });
+  CHECK(has(mixed, "a alone"));
+  const auto mixed_packed = text([&] { cpu::product<float>({a.view()}, cpu::Packed<float>({right.view(), false, true}), {c.view()}); });
+  CHECK(has(mixed_packed, "b alone"));
+  const Matrix<double> wide(3, 3, 0, "wide");
+  Matrix<double> out(3, 3, 0, "out");
+  const auto doubles = text([&] { cpu::product<double>({wide.view(), false, true}, Operand<double>{wide.view(), false, true}, {out.view()}); });
+  CHECK(has(doubles, "got double"));
+}
+
+TEST_CASE("not a number stays one in bf16, and what is too large becomes infinite", "[product]") {
+  const float nan = std::bit_cast<float>(0x7fffffffu), large = std::numeric_limits<float>::max();  // both would wrap if rounded as integers are
+  Matrix<float> a(3, 40, 0, "a"), b(40, 33, 0, "b"), c(3, 33, 0, "c");
+  a.at(0, 17) = nan;
+  a.at(1, 39) = large;
+  cpu::product<float>({a.view(), false, true}, Operand<float>{b.view(), false, true}, {c.view()});
+  for (Index j = 0; j < 33; ++j) {
+    CHECK(std::isnan(c.at(0, j)));
+    CHECK(std::isinf(c.at(1, j)));
+    CHECK(std::isfinite(c.at(2, j)));
+  }
 }
 
 TEST_CASE("a packed operand knows its sizes, and moves", "[product]") {

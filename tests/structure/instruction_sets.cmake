@@ -4,7 +4,7 @@ cmake_minimum_required(VERSION 3.25)
 
 set(names "")
 foreach(options "-march=x86-64" "-march=x86-64 -msse4.1" "-march=x86-64 -mavx" "-march=x86-64 -mavx -mfma" "-march=x86-64 -mavx2" "-march=x86-64 -mavx2 -mfma"
-        "-march=x86-64 -mavx512f" "-march=x86-64 -DNEUTRA_CUDA" "-march=x86-64 -mavx2 -DNEUTRA_CUDA")
+        "-march=x86-64 -mavx512f" "-march=x86-64 -mavx512bf16" "-march=x86-64 -DNEUTRA_CUDA" "-march=x86-64 -mavx2 -DNEUTRA_CUDA")
   separate_arguments(arguments UNIX_COMMAND "${options}")
   execute_process(COMMAND ${COMPILER} ${arguments} -std=c++20 -I${INCLUDE} -E -x c++ "${CMAKE_CURRENT_LIST_DIR}/instruction_set.txt"
                   OUTPUT_VARIABLE text RESULT_VARIABLE status)

@@ -13,6 +13,7 @@ namespace neutra::inline NEUTRA_ABI {
 template <class S> struct Operand {
   View<const S> view;
   bool transposed = false;
+  bool bf16 = false;  // its numbers are rounded to bf16 before they are multiplied, and added up as S; float only, both operands or neither
 
   Index rows() const { return transposed ? view.cols() : view.rows(); }
   Index cols() const { return transposed ? view.rows() : view.cols(); }
@@ -21,6 +22,7 @@ template <class S> struct Operand {
 /// Sizes of causal attention: B sequences of T tokens, H query heads that share K key/value heads, head width W.
 struct AttentionSizes {
   Index sequences, length, heads, kv_heads, width;
+  bool bf16 = false;  // its products round what they multiply, as Operand::bf16 says; the softmax does not
 };
 
 namespace detail {

@@ -9,7 +9,9 @@
 #define NEUTRA_VERSION "0.1.0"
 
 /// The vector instructions the compiler may use, from its own macros: they decide the sizes of tiles and what inline functions are made of.
-#if defined(__AVX512F__)
+#if defined(__AVX512BF16__)
+#define NEUTRA_INSTRUCTION_SET avx512_bf16
+#elif defined(__AVX512F__)
 #define NEUTRA_INSTRUCTION_SET avx512
 #elif defined(__AVX2__) && defined(__FMA__)
 #define NEUTRA_INSTRUCTION_SET avx2_fma

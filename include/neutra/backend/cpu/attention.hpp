@@ -29,12 +29,12 @@ template <class S> Into<S> head_into(const Into<S>& x, const AttentionSizes& z, 
 
 /// Rows first .. last-1 of P = exp(scale Q K^T - lse), keys 0 .. last-1; entries after the diagonal are zero. With `lse` unknown, finds it (and
 /// writes it).
-template <class D, Scalar S> View<S> attention_weights(View<const S> q, View<const S> k, Index first, Index last, S* lse, bool lse_known) {
+template <class D, Scalar S> View<S> attention_weights(View<const S> q, View<const S> k, Index first, Index last, bool bf16, S* lse, bool lse_known) {
   using V = typename D::template Value<S>;
   const Row<S, V> row;
   const S scale = S(1) / std::sqrt(static_cast<S>(q.cols()));
   const View<S> p(scratch<S, Scratch::attention_weights>(attention_tile * k.rows()), Shape{last - first, last}, k.rows());
-  D::template product<S>(Operand<S>{q.slice(first, last - first)}, Operand<S>{k.slice(0, last), true}, Into<S>{p});
+  D::template product<S>(Operand<S>{q.slice(first, last - first), false, bf16}, Operand<S>{k.slice(0, last), true, bf16}, Into<S>{p});
   for (Index i = first; i < last; ++i) {
     S* scores = p.row(i - first);
     const Index keys = i + 1;
@@ -63,8 +63,8 @@ template <class D, Scalar S> void attention_forward(const AttentionSizes& z, Vie
     const auto oh = head_view(out, z, b, head);
     for (Index first = 0; first < z.length; first += attention_tile) {
       const Index last = std::min(first + attention_tile, z.length);
-      const View<const S> p = attention_weights<D, S>(qh, kh, first, last, lse + task * z.length, false);
-      D::template product<S>(Operand<S>{p}, Operand<S>{vh.slice(0, last)}, Into<S>{oh.slice(first, last - first)});
+      const View<const S> p = attention_weights<D, S>(qh, kh, first, last, z.bf16, lse + task * z.length, false);
+      D::template product<S>(Operand<S>{p, false, z.bf16}, Operand<S>{vh.slice(0, last), false, z.bf16}, Into<S>{oh.slice(first, last - first)});
     }
   });
 }
@@ -73,25 +73,29 @@ template <class D, Scalar S> void attention_forward(const AttentionSizes& z, Vie
 ///   dP = dO V^T      dS = scale P (dP - sum(P dP))      dQ = dS K      dK += dS^T Q      dV += P^T dO
 /// In this order: dV, dK, dQ. Where two of them are one array the first writes all of it and the others add.
 template <class D, Scalar S>
-void attention_backward_head(View<const S> q, View<const S> k, View<const S> v, View<const S> dout, S* lse, Into<S> dq, Into<S> dk, Into<S> dv) {
+void attention_backward_head(View<const S> q, View<const S> k, View<const S> v, View<const S> dout, bool bf16, S* lse, Into<S> dq, Into<S> dk,
+                             Into<S> dv) {
+  const auto multiply = [bf16](View<const S> a, bool a_transposed, View<const S> b, bool b_transposed, Into<S> into) {
+    D::template product<S>(Operand<S>{a, a_transposed, bf16}, Operand<S>{b, b_transposed, bf16}, into);
+  };
   using V = typename D::template Value<S>;
   const Row<S, V> row;
   const S scale = S(1) / std::sqrt(static_cast<S>(q.cols()));
   for (Index last = q.rows(); last > 0;) {  // from the end, so that the first tile writes every row of dK and dV
     const Index first = (last - 1) / attention_tile * attention_tile, count = last - first;
-    const View<S> p = attention_weights<D, S>(q, k, first, last, lse, true);
+    const View<S> p = attention_weights<D, S>(q, k, first, last, bf16, lse, true);
     const View<S> ds(scratch<S, Scratch::attention_slopes>(attention_tile * k.rows()), p.shape, k.rows());
     const View<const S> dout_tile = dout.slice(first, count);
-    if (dv) D::template product<S>(Operand<S>{p, true}, Operand<S>{dout_tile}, Into<S>{dv.view.slice(0, last), dv.add});
-    D::template product<S>(Operand<S>{dout_tile}, Operand<S>{v.slice(0, last), true}, Into<S>{ds});
+    if (dv) multiply(p, true, dout_tile, false, {dv.view.slice(0, last), dv.add});
+    multiply(dout_tile, false, v.slice(0, last), true, {ds});
     for (Index i = 0; i < count; ++i) {
       const S* pi = p.row(i);
       S* di = ds.row(i);
       const S mean = row.sum(first + i + 1, [&](auto c) { return c.load(pi) * c.load(di); });
       row.each(last, [&](auto c) { c.store(di, V(scale) * c.load(pi) * (c.load(di) - V(mean))); });
     }
-    if (dk) D::template product<S>(Operand<S>{ds, true}, Operand<S>{q.slice(first, count)}, Into<S>{dk.view.slice(0, last), dk.add});
-    if (dq) D::template product<S>(Operand<S>{ds}, Operand<S>{k.slice(0, last)}, Into<S>{dq.view.slice(first, count), dq.add});
+    if (dk) multiply(ds, true, q.slice(first, count), false, {dk.view.slice(0, last), dk.add});
+    if (dq) multiply(ds, false, k.slice(0, last), false, {dq.view.slice(first, count), dq.add});
     dk.add = dv.add = true;
     last = first;
   }
@@ -107,7 +111,7 @@ void attention_backward(const AttentionSizes& z, View<const S> q, View<const S> 
     for (Index head = shared * group; head < (shared + 1) * group; ++head) {
       const bool add = head > shared * group;
       attention_backward_head<D, S>(head_view(q, z, b, head), head_view(k, z, b, shared), head_view(v, z, b, shared), head_view(dout, z, b, head),
-                                    lse + (b * z.heads + head) * z.length, head_into(dq, z, b, head, false), head_into(dk, z, b, shared, add),
+                                    z.bf16, lse + (b * z.heads + head) * z.length, head_into(dq, z, b, head, false), head_into(dk, z, b, shared, add),
                                     head_into(dv, z, b, shared, add));
     }
   });

@@ -1,9 +1,7 @@
 /// The innermost loop of all products: one tile of c, held in registers while k runs over one block of the sum.
 #pragma once
 
-#include "neutra/core/scalar.hpp"
-
-#include <xsimd/xsimd.hpp>
+#include "neutra/backend/cpu/element.hpp"
 
 #include <array>
 #include <utility>
@@ -27,7 +25,7 @@ template <Scalar S> struct Tile {
   static constexpr Index depth = 2048 / sizeof(S);
 };
 
-/// What one tile reads and writes. Strides are in elements.
+/// What one tile reads and writes. Strides are in elements; a and b are words (see element.hpp), as many as the block has steps.
 template <Scalar S> struct TileTask {
   Index depth;  // steps of k
   const S* a;   // element (i, k) at a[i * a_row + k * a_step]
@@ -45,22 +43,8 @@ template <Scalar S> struct TileTask {
 
 namespace detail {
 
-/// sum += a * b, rounded once where the machine can.
-template <Scalar S> inline void multiply_add(xsimd::batch<S>& sum, const xsimd::batch<S>& a, const xsimd::batch<S>& b) {
-#if defined(__AVX512F__)
-  // As an intrinsic, g++ 12 spills a vector of b in every step of the 14 x 2 tile: 66 % of peak instead of 90 %.
-  if constexpr (sizeof(S) == 4) {
-    asm("vfmadd231ps %2, %1, %0" : "+v"(sum.data) : "v"(a.data), "v"(b.data));
-  } else {
-    asm("vfmadd231pd %2, %1, %0" : "+v"(sum.data) : "v"(a.data), "v"(b.data));
-  }
-#else
-  sum = xsimd::fma(a, b, sum);
-#endif
-}
-
 /// The sums of R rows by V vectors over one block of k, each a chain of multiply_add from zero in the order of k.
-template <Scalar S, int R, int V> inline void sum_block(const TileTask<S>& t, xsimd::batch<S> (&sum)[R][V]) {
+template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<S>& t, xsimd::batch<S> (&sum)[R][V]) {
   using Vector = xsimd::batch<S>;
   constexpr int half = (R + 1) / 2;
   const char* low = reinterpret_cast<const char*>(t.a);
@@ -84,7 +68,7 @@ template <Scalar S, int R, int V> inline void sum_block(const TileTask<S>& t, xs
     for (int r = 0; r < R; ++r) {
       const Vector left(*reinterpret_cast<const S*>((r < half ? low : high) + offset[r < half ? r : r - half]));
 #pragma GCC unroll 2
-      for (int v = 0; v < V; ++v) multiply_add(sum[r][v], left, right[v]);
+      for (int v = 0; v < V; ++v) E::multiply_add(sum[r][v], left, right[v]);
     }
     low += step;
     high += step;
@@ -93,7 +77,7 @@ template <Scalar S, int R, int V> inline void sum_block(const TileTask<S>& t, xs
   }
 }
 
-template <Scalar S, int R, int V> void multiply_tile(const TileTask<S>& t) {
+template <class E, int R, int V, Scalar S> void multiply_tile(const TileTask<S>& t) {
   using Vector = xsimd::batch<S>;
   constexpr int lanes = Tile<S>::lanes;
   if (t.c_column == 1) {
@@ -108,7 +92,7 @@ template <Scalar S, int R, int V> void multiply_tile(const TileTask<S>& t) {
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) sum[r][v] = Vector(S(0));
   }
-  sum_block<S, R, V>(t, sum);
+  sum_block<E, R, V>(t, sum);
   if (t.columns == V * lanes && t.c_column == 1) {
 #pragma GCC unroll 14
     for (int r = 0; r < R; ++r) {
@@ -140,17 +124,19 @@ template <Scalar S, int R, int V> void multiply_tile(const TileTask<S>& t) {
   }
 }
 
-template <Scalar S, int V, int... R> constexpr auto tiles_of(std::integer_sequence<int, R...>) {
-  return std::array<void (*)(const TileTask<S>&), sizeof...(R)>{&multiply_tile<S, R + 1, V>...};
+template <class E, int V, int... R> constexpr auto tiles_of(std::integer_sequence<int, R...>) {
+  using S = typename E::Number;
+  return std::array<void (*)(const TileTask<S>&), sizeof...(R)>{&multiply_tile<E, R + 1, V, S>...};
 }
 
 }  // namespace detail
 
 /// Computes one tile of `rows` rows, 1 .. Tile<S>::rows, and 1 .. Tile<S>::width columns.
 /// An element's value depends on its row of a, its column of b, depth and what c and addend hold; not on rows, columns or its place in the tile.
-template <Scalar S> void multiply_tile(int rows, const TileTask<S>& task) {
+template <class E> void multiply_tile(int rows, const TileTask<typename E::Number>& task) {
+  using S = typename E::Number;
   using Counts = std::make_integer_sequence<int, Tile<S>::rows>;
-  static constexpr auto narrow = detail::tiles_of<S, 1>(Counts{}), wide = detail::tiles_of<S, 2>(Counts{});
+  static constexpr auto narrow = detail::tiles_of<E, 1>(Counts{}), wide = detail::tiles_of<E, 2>(Counts{});
   NEUTRA_ASSERT(rows >= 1 && rows <= Tile<S>::rows && task.columns >= 1 && task.columns <= Tile<S>::width);
   (task.columns <= Tile<S>::lanes ? narrow : wide)[static_cast<std::size_t>(rows - 1)](task);
 }

@@ -5,15 +5,17 @@
 #include "neutra/backend/cpu/micro_kernel.hpp"
 #include "neutra/backend/cpu/threads.hpp"
 
-#include <algorithm>
-#include <cstring>
+#include <type_traits>
 #include <utility>
 
 namespace neutra::inline NEUTRA_ABI::cpu {
 
 namespace detail {
 
-/// How the K steps of a sum are cut into blocks of at most Tile::depth, near equal: a function of K alone, as every element's bits are.
+/// Words that a sum of K numbers has: the steps of the micro-kernel.
+template <class E> Index words(Index numbers) { return (numbers + E::numbers - 1) / E::numbers; }
+
+/// How the steps of a sum are cut into blocks of at most Tile::depth, near equal: a function of K alone, as every element's bits are.
 template <Scalar S> struct Blocks {
   Index steps;
   Index count = (steps + Tile<S>::depth - 1) / Tile<S>::depth;
@@ -44,65 +46,76 @@ template <Scalar S, int L> struct Square {
   }
 };
 
-/// out[k * out_step + j] = from[j * from_row + k] for j, k < L: one load per row instead of one per number.
-template <Scalar S, int L> void transpose_square(const S* from, Index from_row, S* out, Index out_step) {
+/// out[k * out_step + j] = word k of row j, for j, k < L: one load per row instead of one per number.
+template <class E, int L, Scalar S> void transpose_square(const S* from, Index from_row, S* out, Index out_step) {
   Square<S, L> square;
 #pragma GCC unroll 16
-  for (int j = 0; j < L; ++j) std::memcpy(&square.row[j], from + j * from_row, sizeof square.row[j]);
+  for (int j = 0; j < L; ++j) {
+    S row[L];
+    E::along(from + j * from_row, L * E::numbers, row);
+    std::memcpy(&square.row[j], row, sizeof row);
+  }
   square.template exchange<L / 2>();
 #pragma GCC unroll 16
   for (int k = 0; k < L; ++k) std::memcpy(out + k * out_step, &square.row[k], sizeof square.row[k]);
 }
 
-/// out[k * width + j] = from[j * from_row + k] for j < columns, 0 for the columns up to the panel's width.
-template <Scalar S> void pack_transposed(const S* from, Index from_row, Index depth, Index columns, S* out) {
+/// out[k * width + j] = word k of row j for j < columns, 0 for the columns up to the panel's width; a row has `numbers` numbers.
+template <class E, Scalar S> void pack_transposed(const S* from, Index from_row, Index numbers, Index columns, S* out) {
   constexpr Index lanes = Tile<S>::lanes, width = Tile<S>::width;
+  const Index depth = words<E>(numbers);
   if (columns < width) std::fill_n(out, depth * width, S(0));
   for (Index j = 0; j < columns; j += lanes) {
-    const Index whole = j + lanes <= columns ? depth / lanes * lanes : 0;
-    for (Index k = 0; k < whole; k += lanes) transpose_square<S, Tile<S>::lanes>(from + j * from_row + k, from_row, out + k * width + j, width);
+    const Index whole = j + lanes <= columns ? numbers / (lanes * E::numbers) * lanes : 0;
+    for (Index k = 0; k < whole; k += lanes)
+      transpose_square<E, Tile<S>::lanes>(from + j * from_row + k * E::numbers, from_row, out + k * width + j, width);
     for (Index i = j; i < std::min(j + lanes, columns); ++i) {
-      for (Index k = whole; k < depth; ++k) out[k * width + i] = from[i * from_row + k];
+      for (Index k = whole; k < depth; ++k)
+        E::along(from + i * from_row + k * E::numbers, std::min(E::numbers, numbers - k * E::numbers), out + k * width + i);
     }
   }
 }
 
-/// The same for a matrix whose rows run along the panels: out[panel * depth * width + k * width + j] = from[k * from_row + panel * width + j].
+/// The same for a matrix whose rows run along the panels: out[panel * depth * width + k * width + j] = word k of column panel * width + j.
 /// Row after row over several panels, so that each page of the source is visited once.
-template <Scalar S> void pack_rows(const S* from, Index from_row, Index depth, Index columns, S* out) {
+template <class E, Scalar S> void pack_rows(const S* from, Index from_row, Index numbers, Index columns, S* out) {
   constexpr Index width = Tile<S>::width;
+  const Index depth = words<E>(numbers);
   for (Index k = 0; k < depth; ++k) {
-    const S* row = from + k * from_row;
+    const S* row = from + k * E::numbers * from_row;
+    const S* next = (k + 1) * E::numbers <= numbers ? row + (E::numbers - 1) * from_row : nullptr;
     Index j = 0;
-    for (S* to = out + k * width; j + width <= columns; j += width, to += depth * width) std::memcpy(to, row + j, width * sizeof(S));
+    for (S* to = out + k * width; j + width <= columns; j += width, to += depth * width) E::across(row + j, next ? next + j : nullptr, width, to);
     if (j == columns) continue;
     S* to = out + j * depth + k * width;
-    std::fill_n(std::copy(row + j, row + columns, to), width - (columns - j), S(0));
+    E::across(row + j, next ? next + j : nullptr, columns - j, to);
+    std::fill(to + (columns - j), to + width, S(0));
   }
 }
 
 inline constexpr Index parallel_copies = 32768;  // numbers to pack: 128 KiB of float, read and written, are more than a microsecond's work
 
 /// Columns first .. first + columns - 1 of an operand (K,N) into the layout of Panels.
-template <Scalar S> void pack_columns(const Operand<S>& b, Index first, Index columns, S* out) {
+template <class E, Scalar S> void pack_columns(const Operand<S>& b, Index first, Index columns, S* out) {
   constexpr Index width = Tile<S>::width, strip = 8 * width;
-  const Blocks<S> blocks{b.rows()};
+  const Blocks<S> blocks{words<E>(b.rows())};
   const Index strips = (columns + strip - 1) / strip, padded = (columns + width - 1) / width * width;
   for_each<Schedule::tasks>(threads_for(b.rows() * columns, parallel_copies), blocks.count * strips, [&](Index task) {
     const Index block = task / strips, from = task % strips * strip, to = std::min(columns, from + strip);
     const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
+    const Index number = k * E::numbers, numbers = std::min(depth * E::numbers, b.rows() - number);
     S* panels = out + k * padded + from * depth;
     if (!b.transposed) {
-      pack_rows(b.view.row(k) + first + from, b.view.stride, depth, to - from, panels);
+      pack_rows<E>(b.view.row(number) + first + from, b.view.stride, numbers, to - from, panels);
       return;
     }
     for (Index j = from; j < to; j += width) {
-      pack_transposed(b.view.row(first + j) + k, b.view.stride, depth, std::min(width, to - j), panels + (j - from) * depth);
+      pack_transposed<E>(b.view.row(first + j) + number, b.view.stride, numbers, std::min(width, to - j), panels + (j - from) * depth);
     }
   });
 }
 
-/// Packed columns: for each block of k, for each panel of Tile::width columns, for each k, the panel's numbers (zero beyond the last column).
+/// Packed columns: for each block of k, for each panel of Tile::width columns, for each k, the panel's words (zero beyond the last column).
 template <Scalar S> struct Panels {
   const S* data = nullptr;
   Index columns = 0;
@@ -111,26 +124,39 @@ template <Scalar S> struct Panels {
   const S* panel(Index n, Index k, Index depth) const { return data + (k * count() + n * depth) * Tile<S>::width; }
 };
 
+/// f.template operator()<E>() with the kind of element that an operand asks for. Error: bf16 of double.
+template <Scalar S, class F> void with_element(bool as_bf16, const F& f) {
+  if constexpr (std::is_same_v<S, float>) {
+    if (as_bf16) return f.template operator()<Bf16>();
+  }
+  require(!as_bf16, "product: only float numbers are rounded to bf16, got double; compute in float, or leave Operand::bf16 false");
+  f.template operator()<Exact<S>>();
+}
+
 }  // namespace detail
 
 /// An operand b (K,N) in panels, made once for a matrix that many products share; the bits of a product do not depend on whether b was packed before.
 template <Scalar S> class Packed {
  public:
   Packed() = default;
-  explicit Packed(const Operand<S>& b) : rows_(b.rows()), cols_(b.cols()) {
+  explicit Packed(const Operand<S>& b) : rows_(b.rows()), cols_(b.cols()), bf16_(b.bf16) {
     const Index padded = (cols_ + Tile<S>::width - 1) / Tile<S>::width * Tile<S>::width;
-    panels_ = Tensor<S>(Shape{rows_, padded});
-    detail::pack_columns(b, Index{0}, cols_, panels_.data());
+    detail::with_element<S>(bf16_, [&]<class E>() {
+      panels_ = Tensor<S>(Shape{detail::words<E>(rows_), padded});
+      detail::pack_columns<E>(b, Index{0}, cols_, panels_.data());
+    });
   }
 
   Index rows() const { return rows_; }
   Index cols() const { return cols_; }
+  bool bf16() const { return bf16_; }
   bool empty() const { return panels_.empty(); }
   detail::Panels<S> panels() const { return {panels_.data(), cols_}; }
 
  private:
   Tensor<S> panels_;
   Index rows_ = 0, cols_ = 0;
+  bool bf16_ = false;
 };
 
 }  // namespace neutra::inline NEUTRA_ABI::cpu

@@ -7,13 +7,18 @@
 
 namespace neutra::inline NEUTRA_ABI::cpu {
 
+/// Element (i, j) of an operand, rounded where it asks for it.
+template <Scalar S> S element(const Operand<S>& x, Index i, Index j) {
+  const S value = x.transposed ? x.view(j, i) : x.view(i, j);
+  return x.bf16 ? static_cast<S>(static_cast<float>(bf16(static_cast<float>(value)))) : value;
+}
+
 /// into = a b + addend      a: (M,K)  b: (K,N)  into, addend: (M,N)
 template <Scalar S> void plain_product(Operand<S> a, Operand<S> b, Into<S> into, View<const S> addend = {}) {
   for (Index m = 0; m < a.rows(); ++m)
     for (Index n = 0; n < b.cols(); ++n) {
       S sum = 0;
-      for (Index k = 0; k < a.cols(); ++k)
-        sum = std::fma(a.transposed ? a.view(k, m) : a.view(m, k), b.transposed ? b.view(n, k) : b.view(k, n), sum);
+      for (Index k = 0; k < a.cols(); ++k) sum = std::fma(element(a, m, k), element(b, k, n), sum);
       if (addend.data) sum += addend(m, n);
       into.view(m, n) = into.add ? into.view(m, n) + sum : sum;
     }

@@ -25,7 +25,7 @@ template <Scalar S> struct Product {
 inline constexpr Index parallel_steps = 100000;        // multiply-adds, at 16 to 32 a cycle some 2 us of a core: several times fork and join (0.5 us)
 inline constexpr Index third_level = 4 * 1024 * 1024;  // bytes of panels made at a time: they are still in a cache when they are read
 
-/// The rows of a that one tile reads, over one block of k: where they stand, or copied beside each other.
+/// The rows of a that one tile reads, over one block of k: where they stand, or copied beside each other as words.
 template <Scalar S> struct LeftRows {
   static constexpr Index copy_row = Tile<S>::depth + 64 / Index{sizeof(S)};  // a cache line more, so that rows do not collide again
   static constexpr Index copy_size = Tile<S>::rows * copy_row;
@@ -36,24 +36,28 @@ template <Scalar S> struct LeftRows {
 /// 14 rows whose starts lie a multiple of 4 KiB apart share one set of the first-level cache, which holds 12 (or 8) lines.
 template <Scalar S> bool collides(const Operand<S>& a) { return !a.transposed && a.view.stride * Index{sizeof(S)} % 4096 == 0; }
 
-/// copy[i * step + r] = a(first + r, k + i) for a transposed a; returns step. Whole vectors where the row of the source allows it: what is too
-/// much is overwritten by the next row, and there is a line to spare behind the last.
-template <Scalar S> Index copy_columns(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
+/// copy[i * step + r] = word k + i of row first + r of a transposed a; returns step. Whole vectors where the row of the source allows it: what is
+/// too much is overwritten by the next row, and there is a line to spare behind the last.
+template <class E, Scalar S> Index copy_columns(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
   constexpr Index step = Tile<S>::rows, whole = (step + Tile<S>::lanes - 1) / Tile<S>::lanes * Tile<S>::lanes;
-  const S* from = a.view.row(k) + first;
-  if (first + whole <= a.rows()) {
-    for (Index i = 0; i < depth; ++i) std::memcpy(copy + i * step, from + i * a.view.stride, whole * sizeof(S));
-  } else {
-    for (Index i = 0; i < depth; ++i) std::copy_n(from + i * a.view.stride, rows, copy + i * step);
+  const bool fits = first + whole <= a.rows();
+  for (Index i = 0; i < depth; ++i) {
+    const Index number = (k + i) * E::numbers, next = number + E::numbers - 1;
+    const S *from = a.view.row(number) + first, *beside = next < a.cols() ? a.view.row(next) + first : nullptr;
+    if (fits)
+      E::across(from, beside, whole, copy + i * step);
+    else
+      E::across(from, beside, rows, copy + i * step);
   }
   return step;
 }
 
-template <Scalar S> LeftRows<S> left_rows(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
-  if (a.transposed) return {copy, 1, copy_columns(a, first, rows, k, depth, copy)};
-  if (!collides(a)) return {a.view.row(first) + k, a.view.stride, 1};
+template <class E, Scalar S> LeftRows<S> left_rows(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
+  if (a.transposed) return {copy, 1, copy_columns<E>(a, first, rows, k, depth, copy)};
+  if (E::as_they_stand && !collides(a)) return {a.view.row(first) + k, a.view.stride, 1};
   constexpr Index copy_row = LeftRows<S>::copy_row;
-  for (Index i = 0; i < rows; ++i) std::copy_n(a.view.row(first + i) + k, depth, copy + i * copy_row);
+  const Index number = k * E::numbers, numbers = std::min(depth * E::numbers, a.cols() - number);
+  for (Index i = 0; i < rows; ++i) E::along(a.view.row(first + i) + number, numbers, copy + i * copy_row);
   return {copy, copy_row, 1};
 }
 
@@ -77,16 +81,16 @@ template <Scalar S> struct Cut {
   Index panel_begin(Index group) const { return panels * group / groups; }
 };
 
-template <Scalar S> void multiply_band(const Product<S>& p, const Panels<S>& b, const Cut<S>& cut, Index task, Index first_column) {
+template <class E, Scalar S> void multiply_band(const Product<S>& p, const Panels<S>& b, const Cut<S>& cut, Index task, Index first_column) {
   const Index group = task / cut.bands, band = task % cut.bands;
   alignas(64) S copy[LeftRows<S>::copy_size];
-  const Blocks<S> blocks{p.depth};
+  const Blocks<S> blocks{words<E>(p.depth)};
   for (Index block = 0; block < blocks.count; ++block) {
     const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
     const bool last = block + 1 == blocks.count;
     for (Index tile = cut.tile_begin(band); tile < cut.tile_begin(band + 1); ++tile) {
       const Index row = cut.row_begin(tile), rows = cut.row_begin(tile + 1) - row;
-      const auto left = left_rows(p.a, row, rows, k, depth, copy);
+      const auto left = left_rows<E>(p.a, row, rows, k, depth, copy);
       for (Index n = cut.panel_begin(group); n < cut.panel_begin(group + 1); ++n) {
         const Index column = first_column + n * Tile<S>::width;
         TileTask<S> t{.depth = depth,
@@ -105,19 +109,19 @@ template <Scalar S> void multiply_band(const Product<S>& p, const Panels<S>& b, 
         t.add = p.add || block > 0;
         t.columns = static_cast<int>(std::min<Index>(Tile<S>::width, b.columns - n * Tile<S>::width));
         const bool fetch = p.a.transposed && n == cut.panel_begin(group) && row + rows < p.rows;  // a column of the source is a line per k
-        t.soon = fetch ? p.a.view.row(k) + std::min(row + rows + Tile<S>::rows, p.rows) - 1 : left.data;
-        t.soon_step = fetch ? p.a.view.stride : 0;
-        multiply_tile(static_cast<int>(rows), t);
+        t.soon = fetch ? p.a.view.row(k * E::numbers) + std::min(row + rows + Tile<S>::rows, p.rows) - 1 : left.data;
+        t.soon_step = fetch ? E::numbers * p.a.view.stride : 0;
+        multiply_tile<E>(static_cast<int>(rows), t);
       }
     }
   }
 }
 
 /// Columns first_column ... of c, as many as b has.
-template <Scalar S> void multiply_columns(const Product<S>& p, const Panels<S>& b, Index first_column) {
+template <class E, Scalar S> void multiply_columns(const Product<S>& p, const Panels<S>& b, Index first_column) {
   const int threads = threads_for(p.rows * b.columns * p.depth, parallel_steps);
-  const Cut<S> cut(p.rows, b.count(), p.depth, threads);
-  for_each<Schedule::tasks>(threads, cut.tasks(), [&](Index task) { multiply_band(p, b, cut, task, first_column); });
+  const Cut<S> cut(p.rows, b.count(), words<E>(p.depth), threads);
+  for_each<Schedule::tasks>(threads, cut.tasks(), [&](Index task) { multiply_band<E>(p, b, cut, task, first_column); });
 }
 
 /// K = 0: the sum has no terms.
@@ -131,11 +135,12 @@ template <Scalar S> void empty_sum(const Product<S>& p) {
   }
 }
 
-template <Scalar S> Product<S> checked(const Operand<S>& a, Index b_rows, Index b_cols, const Into<S>& c, const View<const S>& addend) {
+template <Scalar S> Product<S> checked(const Operand<S>& a, Index b_rows, Index b_cols, bool b_bf16, const Into<S>& c, const View<const S>& addend) {
   const Index m = a.rows(), k = a.cols();
   require(k == b_rows, "product: a (M,K) and b (K,N) must agree in K, got a (", m, ",", k, ") and b (", b_rows, ",", b_cols, ")");
   require(c.view.rows() == m && c.view.cols() == b_cols, "product: c must be (", m, ",", b_cols, "), as a (", m, ",", k, ") and b (", b_rows, ",",
           b_cols, ") say, got ", c.view.shape);
+  require(a.bf16 == b_bf16, "product: both operands are rounded to bf16 or neither is, but ", a.bf16 ? "a" : "b", " alone is marked so");
   const bool has_addend = addend.data != nullptr;
   require(!has_addend || (addend.rows() == m && addend.cols() == b_cols), "product: the addend must have the shape of c, ", c.view.shape, ", got ",
           addend.shape);
@@ -167,37 +172,39 @@ template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b)
           .add = p.add};
 }
 
-template <Scalar S> void multiply_unpacked(const Product<S>& p, const Operand<S>& b) {
+template <class E, Scalar S> void multiply_unpacked(const Product<S>& p, const Operand<S>& b) {
   constexpr Index width = Tile<S>::width, least_panels = 4;  // with one a is read four times as often: 69 instead of 93 GFLOP/s at K = 32000
-  const Index most = std::max(least_panels, third_level / (p.depth * width * Index{sizeof(S)})) * width;
+  const Index depth = words<E>(p.depth), most = std::max(least_panels, third_level / (depth * width * Index{sizeof(S)})) * width;
   for (Index column = 0; column < p.columns; column += most) {
     const Index columns = std::min(most, p.columns - column);
     // all of third_level at once: the rows of a sparse product vary from step to step
-    S* panels = scratch<S, Scratch::panels>(p.depth * ((columns + width - 1) / width * width), third_level / Index{sizeof(S)});
-    pack_columns(b, column, columns, panels);
-    multiply_columns(p, Panels<S>{panels, columns}, column);
+    S* panels = scratch<S, Scratch::panels>(depth * ((columns + width - 1) / width * width), third_level / Index{sizeof(S)});
+    pack_columns<E>(b, column, columns, panels);
+    multiply_columns<E>(p, Panels<S>{panels, columns}, column);
   }
 }
 
 }  // namespace detail
 
 /// c = a b, or c += a b where c.add; then + addend where given.      a: (M,K)  b: (K,N)  c, addend: (M,N)
-/// c overlaps no operand. Sizes may be 0; K = 0 is a sum of no terms. Error: shapes that do not agree.
+/// c overlaps no operand. Sizes may be 0; K = 0 is a sum of no terms. Error: shapes that do not agree, one operand in bf16 and the other not.
 template <Scalar S> void product(Operand<S> a, Operand<S> b, Into<S> c, View<const S> addend = {}) {
-  const auto p = detail::checked(a, b.rows(), b.cols(), c, addend);
+  const auto p = detail::checked(a, b.rows(), b.cols(), b.bf16, c, addend);
   if (p.rows * p.columns == 0) return;
   if (p.depth == 0) return detail::empty_sum(p);
-  if (b.transposed && p.rows <= Tile<S>::lanes) return detail::multiply_unpacked(detail::flipped(p, b), {a.view, !a.transposed});
-  detail::multiply_unpacked(p, b);
+  detail::with_element<S>(a.bf16, [&]<class E>() {
+    if (b.transposed && p.rows <= Tile<S>::lanes) return detail::multiply_unpacked<E>(detail::flipped(p, b), {a.view, !a.transposed});
+    detail::multiply_unpacked<E>(p, b);
+  });
 }
 
 /// The same with b packed before; the same bits.
 template <Scalar S> void product(Operand<S> a, const Packed<S>& b, Into<S> c, View<const S> addend = {}) {
-  const auto p = detail::checked(a, b.rows(), b.cols(), c, addend);
+  const auto p = detail::checked(a, b.rows(), b.cols(), b.bf16(), c, addend);
   if (p.rows * p.columns == 0) return;
   if (p.depth == 0) return detail::empty_sum(p);
   require(!b.empty(), "product: b has been moved from");
-  detail::multiply_columns(p, b.panels(), Index{0});
+  detail::with_element<S>(a.bf16, [&]<class E>() { detail::multiply_columns<E>(p, b.panels(), Index{0}); });
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::cpu
