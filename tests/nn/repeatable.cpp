@@ -12,11 +12,12 @@ using forking::Chosen;
 namespace {
 
 /// Twenty steps; every number of the run in one list: losses, norms, and all parameters and moments at the end.
-std::vector<float> run(const Chosen& adapter, bool thaw, int threads, bool recompute = false) {
+std::vector<float> run(const Chosen& adapter, bool thaw, int threads, bool recompute, bool bf16) {
   const int before = omp_get_max_threads();
   omp_set_num_threads(threads);
   auto model = forking::model(adapter, thaw);
   model.recompute_layers = recompute;
+  model.bf16_products = bf16;
   optim::AdamW<float, Cpu> adamw(model.parameters(), {});
   forking::Batch batch;
   Tape<float, Cpu> tape;
@@ -39,13 +40,13 @@ std::vector<float> run(const Chosen& adapter, bool thaw, int threads, bool recom
   return numbers;
 }
 
-void check(const Chosen& adapter, bool thaw) {
-  const auto one = run(adapter, thaw, 1);
+void check(const Chosen& adapter, bool thaw, bool bf16 = false) {
+  const auto one = run(adapter, thaw, 1, false, bf16);
   CHECK(one[one.size() - 1] == one[one.size() - 1]);
   CHECK(one.front() > 0);
   for (const auto& [threads, recompute] : {std::pair(2, false), {3, false}, {2, true}}) {
     CAPTURE(threads, recompute);
-    const auto more = run(adapter, thaw, threads, recompute);
+    const auto more = run(adapter, thaw, threads, recompute, bf16);
     REQUIRE(more.size() == one.size());
     CHECK(std::memcmp(more.data(), one.data(), one.size() * sizeof(float)) == 0);
   }
@@ -54,6 +55,8 @@ void check(const Chosen& adapter, bool thaw) {
 }  // namespace
 
 TEST_CASE("repeatable: neutral residues give equal bits for 1, 2 and 3 threads, and recomputed") { check(adapter::Residue<>{}, false); }
+
+TEST_CASE("repeatable: so do neutral residues with products of bf16") { check(adapter::Residue<>{}, false, true); }
 
 TEST_CASE("repeatable: LoRA gives equal bits for 1, 2 and 3 threads, and recomputed") { check(adapter::Lora{}, false); }
 

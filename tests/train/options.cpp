@@ -68,6 +68,7 @@ TEST_CASE("options: every option is read, and all but the place, the threads and
                                                             {"--warmup", "7"},
                                                             {"--weight-decay", "0.2"},
                                                             {"--clip", "2"},
+                                                            {"--precision", "bf16"},
                                                             {"--lora-targets", "q,v"},
                                                             {"--gate", "elu"},
                                                             {"--body", "bottleneck"},
@@ -87,7 +88,8 @@ TEST_CASE("options: every option is read, and all but the place, the threads and
     for (const auto& word : line) arguments.push_back(word.c_str());
     CHECK(train::to_json(train::parse_options(static_cast<int>(arguments.size()), arguments.data())) != defaults);
   }
-  for (const auto& words : std::vector<std::vector<std::string>>{{"--threads", "3"}, {"--recompute"}, {"--resume"}}) CHECK(train::to_json(parse(words)) == defaults);
+  for (const auto& words : std::vector<std::vector<std::string>>{{"--threads", "3"}, {"--recompute"}, {"--resume"}})
+    CHECK(train::to_json(parse(words)) == defaults);
   CHECK(parse({"--threads", "3"}).threads == 3);
   CHECK(parse({"--recompute"}).recompute);
   CHECK(parse({"--resume"}).resume);

@@ -29,15 +29,15 @@ template <Scalar S, Backend D> class Frozen {
   std::string name;
   Tensor<S, D> value;
 
-  /// The weight (or its transpose) as right-hand side of a product.
-  const Packed& packed(bool transposed) const {
-    auto& slot = packed_[transposed];
-    if (!slot) slot.emplace(Operand<S>{value.view(), transposed});
+  /// The weight (or its transpose) as right-hand side of a product, its numbers rounded to bf16 or as they are.
+  const Packed& packed(bool transposed, bool bf16) const {
+    auto& slot = packed_[bf16][transposed];
+    if (!slot) slot.emplace(Operand<S>{value.view(), transposed, bf16});
     return *slot;
   }
 
  private:
-  mutable std::optional<Packed> packed_[2];
+  mutable std::optional<Packed> packed_[2][2];
 };
 
 }  // namespace neutra::inline NEUTRA_ABI

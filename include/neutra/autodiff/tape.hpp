@@ -77,6 +77,10 @@ template <Scalar S, Backend D> class Tape {
     ++step_;
   }
 
+  /// Whether products round what they multiply to bf16 (nearest even): with weights, in attention, forward and back. Sums are of S.
+  /// float only. To be set before a step; nn::Transformer sets it from its own.
+  bool bf16_products = false;
+
   // ---- leaves
 
   /// A trainable weight; its gradient goes to the parameter.

@@ -69,9 +69,14 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   /// of the tape's memory, and another forward pass. The model must stay where it is until backward() has ended.
   bool recompute_layers = false;
 
+  /// Whether products round what they multiply to bf16: those with weights and those of attention, forward and back. Everything between them, the
+  /// weights that train, their gradients and the optimizer's moments stay float.
+  bool bf16_products = false;
+
   /// Hidden states after the final norm, (B*T, d).
   Var<S, D> hidden(const Tokens& tokens, Pass<S, D>& pass) {
     const Index rows = tokens.sequences * tokens.length;
+    pass.tape.bf16_products = bf16_products;
     require(rows == static_cast<Index>(tokens.inputs.size()), "transformer: inputs must hold B*T = ", rows, " tokens, got ", tokens.inputs.size());
     require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context, " tokens (the model's context), got ",
             tokens.length);

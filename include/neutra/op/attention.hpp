@@ -11,13 +11,14 @@ namespace neutra::inline NEUTRA_ABI {
 
 /// For each sequence and query head: softmax(q k^T / sqrt(W), causal) v. Query head h reads key/value head h / (H/K).
 /// q, result: (B*T, H*W)   k, v: (B*T, K*W)      saves: q, k, v, lse (B,H,T)
-template <Scalar S, Backend D> Var<S, D> attention(Var<S, D> q, Var<S, D> k, Var<S, D> v, const AttentionSizes& z) {
+template <Scalar S, Backend D> Var<S, D> attention(Var<S, D> q, Var<S, D> k, Var<S, D> v, AttentionSizes z) {
   require(z.heads > 0 && z.kv_heads > 0 && z.heads % z.kv_heads == 0, "attention: query heads must be a multiple of key/value heads, got ", z.heads,
           " and ", z.kv_heads);
   const Shape queries{z.sequences * z.length, z.heads * z.width}, keys{z.sequences * z.length, z.kv_heads * z.width};
   require(q.shape() == queries, "attention: q must be (B*T,H*W) = ", queries, ", got ", q.shape());
   require(k.shape() == keys && v.shape() == keys, "attention: k and v must be (B*T,K*W) = ", keys, ", got ", k.shape(), " and ", v.shape());
   auto& tape = q.tape();
+  z.bf16 = tape.bf16_products;
   const auto y = tape.make(queries);
   S* lse = tape.template memory<S>(z.sequences * z.heads * z.length);
   D::template attention_forward<S>(z, q.value(), k.value(), v.value(), tape.out(y), lse);

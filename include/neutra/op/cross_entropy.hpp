@@ -60,7 +60,7 @@ Var<S, D> cross_entropy(Var<S, D> x, Var<S, D> w, std::span<const std::int32_t> 
     op::Linear<S, D>::product(part, w, true, {scores});
     D::template rows<S>(count, 2 * op::transcendental_cost * vocabulary, op::SoftmaxLoss<S>{scores, wanted + first, values + first, scale, gradient});
     if (dx.data) op::Linear<S, D>::product(scores, w, false, {dx.slice(first, count)});
-    if (dw.data) D::template product<S>(Operand<S>{scores, true}, Operand<S>{part}, Into<S>{dw, first > 0});
+    if (dw.data) op::Linear<S, D>::weight_gradient(scores, part, tape.bf16_products, {dw, first > 0});
   }
   D::template sum<S>(View<const S>(values, Shape{rows}), scale, {tape.out(loss)});
   tape.record(loss, {x, w}, {}, [=](Tape<S, D>& t) {

@@ -14,10 +14,16 @@ template <Scalar S, Backend D> struct Linear {
 
   /// a times W (or W^T); a frozen weight is packed at its first product of many rows.
   static void product(View<const S> a, Var<S, D> w, bool transposed, Into<S> into, View<const S> addend = {}) {
+    const bool bf16 = w.tape().bf16_products;
     if (w.frozen() && a.rows() >= packed_from_rows)
-      D::template product<S>(Operand<S>{a}, w.frozen()->packed(transposed), into, addend);
+      D::template product<S>(Operand<S>{a, false, bf16}, w.frozen()->packed(transposed, bf16), into, addend);
     else
-      D::template product<S>(Operand<S>{a}, Operand<S>{w.value(), transposed}, into, addend);
+      D::template product<S>(Operand<S>{a, false, bf16}, Operand<S>{w.value(), transposed, bf16}, into, addend);
+  }
+
+  /// The gradient of W: dy^T x.
+  static void weight_gradient(View<const S> dy, View<const S> x, bool bf16, Into<S> into) {
+    D::template product<S>(Operand<S>{dy, true, bf16}, Operand<S>{x, false, bf16}, into);
   }
 
   static void reference(View<const S> x, View<const S> w, View<const S> addend, View<S> y) {
@@ -45,7 +51,7 @@ template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, Var<S, D> w, std::o
   const auto backward = [=](Tape<S, D>& t) {
     const View<const S> dy = t.gradient(y);
     if (const auto dx = t.into(x)) op::Linear<S, D>::product(dy, w, false, dx);
-    if (const auto dw = t.into(w)) D::template product<S>(Operand<S>{dy, true}, Operand<S>{x.value()}, dw);
+    if (const auto dw = t.into(w)) op::Linear<S, D>::weight_gradient(dy, x.value(), t.bf16_products, dw);
     if (addend) op::Accumulate<S, D>::run(dy, t.into(*addend));
   };
   if (w.needs_gradient())

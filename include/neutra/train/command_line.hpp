@@ -142,6 +142,7 @@ inline Options parse_options(int argc, const char* const* argv) {
   const auto* batch = app.add_option("--batch", o.batch, "sequences of a step")->capture_default_str();
   const auto* sequence = app.add_option("--sequence", o.sequence, "tokens of a sequence")->capture_default_str();
   app.add_option("--accumulate", o.accumulate, "micro-batches a step is cut into")->capture_default_str();
+  app.add_option("--precision", o.precision, "float, or bf16: what products round to before they multiply")->capture_default_str();
   app.add_flag("--recompute", o.recompute, "less memory for more time: layers are computed once more on the way back; no number changes");
   app.add_option("--warmup", o.warmup, "steps of warm-up; default a twentieth of the run")->check(CLI::NonNegativeNumber);
   app.add_option("--weight-decay", o.weight_decay, "of matrices")->capture_default_str();
@@ -219,6 +220,7 @@ inline io::Json to_json(const Options& o) {
                    {"warmup", o.warmup_of(o.steps)},
                    {"weight_decay", o.weight_decay},
                    {"clip", o.clip},
+                   {"precision", o.precision},
                    {"lora_targets", sites},
                    {"gate", o.gate},
                    {"body", o.body},

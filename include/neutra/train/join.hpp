@@ -32,7 +32,8 @@ inline io::Json outcome_of(Row row) {
 
 inline io::Json option(const Results& results, const char* key) {
   const io::Json options = results.config.value("options", io::Json::object());
-  return options.is_object() ? options.value(key, io::Json()) : io::Json();
+  const io::Json absent = std::string_view(key) == "precision" ? io::Json("float") : io::Json();  // older results were of float and did not say so
+  return options.is_object() ? options.value(key, absent) : absent;
 }
 
 /// Runs that differ in what no row tells would stand on one line as if they were alike.
@@ -43,7 +44,7 @@ inline void check_alike(const Results& first, const Results& more, const std::st
   require(more.text_sha256.size() == first.text_sha256.size(), where, ": the texts must be those of the first results, ", first.text_sha256.size(),
           " of them, got ", more.text_sha256.size(), "; results on other texts cannot be compared");
   const auto shown = [](const io::Json& value) { return value.is_null() ? std::string("(nothing)") : io::shown(value.dump()); };
-  for (const char* key : {"batch", "sequence", "clip", "weight_decay", "lora_targets", "warmup"}) {
+  for (const char* key : {"batch", "sequence", "clip", "weight_decay", "lora_targets", "warmup", "precision"}) {
     const io::Json own = option(first, key), other = option(more, key);
     const bool follows = std::string_view(key) == "warmup" && option(first, "steps") != option(more, "steps");
     require(own == other || follows, where, ": --", key, " must be that of the first results, ", shown(own), ", got ", shown(other),

@@ -59,6 +59,8 @@ struct Options {
   // Policies of the method `neutral`: the paper's.
   std::string gate = "relu", body = "gated_unit", penalty = "l1", init = "low_variance", placement = "parallel";
 
+  std::string precision = "float";  // or "bf16": what products round to before they multiply, in training and evaluation alike; sums stay float
+
   bool recompute = false;  // layers once more on the way back: about a third of the tape's memory, another forward pass; changes no number
 
   Index threads = 0;  // 0: all of the machine
@@ -163,6 +165,7 @@ inline void Options::check() const {
   require(!methods.empty(), "--methods needs at least one of neutral, adapter, lora, finetune");
   for (const std::string& method : methods) check_method(method, "methods");
   check_different(methods, "methods");
+  require(precision == "float" || precision == "bf16", "--precision must be float or bf16, got '", precision, "'");
   const auto compared = [&](const char* method) { return std::find(methods.begin(), methods.end(), method) != methods.end(); };
   require(alphas.size() < 2 || !compared("neutral") || compared("adapter"),
           "--alpha with several values needs --methods adapter beside neutral: the choice looks at what the vanilla adapter learns");

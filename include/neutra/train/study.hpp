@@ -91,7 +91,7 @@ class Study {
   void pretrain(const nn::Config& config) {
     Model model(Backbone::random(config, 1), adapter::None{});
     model.thaw();
-    model.recompute_layers = options_.recompute;
+    set_up(model);
     const data::Mix mix(corpus_.train_original, {}, 1.0, 1);
     Trainer trainer(model, mix, training(options_.pretrain_lr, options_.pretrain_steps, 0));
     const RunPlace place{output_.run("pretrain"), identity({{"run", "pretrain"}}), &progress_, stop_};
@@ -107,6 +107,7 @@ class Study {
   /// Bits per byte of the untouched backbone on all four texts.
   void measure_backbone() {
     Model model(backbone_, adapter::None{});
+    set_up(model);
     progress_.begin("backbone", evaluation_steps(), work_.evaluation());
     const auto score = [&](const EvaluationText& text, data::Domain domain) { return score_text(model, text, domain, nullptr); };
     choosing_.original.before = score(corpus_.choosing_original, data::Domain::original);
@@ -199,7 +200,7 @@ class Study {
     const auto sizes = backbone_->config().sizes();
     Model model(backbone_, adapter, job.seed);
     if (job.method == "finetune") model.thaw();
-    model.recompute_layers = options_.recompute;
+    set_up(model);
     const data::Mix mix(corpus_.train_original, corpus_.train_target, options_.share, job.seed);
     Trainer trainer(model, mix, training(job.lr, options_.steps, job.alpha));
     Outcome outcome{describe_row(job, options_, adapter.describe(sizes), sizes), job.seed == 1 ? std::optional(choosing_) : std::nullopt};
@@ -253,6 +254,10 @@ class Study {
     write_report(output_.folder(), results_);
   }
 
+  void set_up(Model& model) const {
+    model.recompute_layers = options_.recompute;
+    model.bf16_products = options_.precision == "bf16";
+  }
   TrainingOptions training(double lr, Index steps, double alpha) const {
     return {.batch = options_.batch,
             .accumulate = options_.accumulate,
