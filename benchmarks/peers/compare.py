@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""How fast is a step beside PyTorch's, on one machine in one run?
+
+    compare.py STEP [--models tiny,stories15M,small] [--modes adapter] [--precisions float,bf16] [--threads N] [--rounds N] [--python PATH] [--preload LIB]
+
+STEP is the built benchmarks/step. For each model, mode and precision our program, PyTorch eager and PyTorch compiled are started once, do a few
+steps each, and then take turns. Printed: median milliseconds, the ratio of theirs to ours as the median over rounds with its quartiles, peak
+memory beyond start-up, and how far the losses after the same steps lie apart.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+WARM_UP = 4  # steps: memory is taken, code compiled
+
+
+class Program:
+    """A program that answers every line with a step."""
+
+    def __init__(self, command, environment):
+        self.name = " ".join(command)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
+        self.answers = []
+
+    def step(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"compare: {self.name} ended with status {self.process.wait()}; its message is above")
+        self.answers.append(json.loads(line))
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+    def seconds(self):
+        return [a["seconds"] for a in self.answers[WARM_UP:]]
+
+
+def compare(options, model, mode, precision):
+    threads = str(options.threads)
+    pinned = {"OMP_NUM_THREADS": threads, "OMP_PROC_BIND": "close", "OMP_PLACES": "threads"}
+    # buffers stay with the process and lie on large pages: without it PyTorch gives them back and faults them in again at every step
+    torch_environment = {**pinned, "MALLOC_MMAP_THRESHOLD_": "8589934592", "MALLOC_TRIM_THRESHOLD_": "8589934592",
+                         "MALLOC_TOP_PAD_": "67108864", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+    if options.preload:
+        torch_environment["LD_PRELOAD"] = options.preload
+    with tempfile.TemporaryDirectory() as folder:
+        ours = Program([options.step, "--model", model, "--mode", mode, "--precision", precision, "--threads", threads, "--peer", folder], pinned)
+        ours.step()  # the folder is written
+        peer = [options.python, str(Path(__file__).with_name("pytorch.py")), folder, "--mode", mode, "--precision", precision, "--threads", threads]
+        programs = {"neutra": ours, "eager": Program(peer, torch_environment), "compiled": Program(peer + ["--compile"], torch_environment)}
+        for program in programs.values():
+            while len(program.answers) < WARM_UP:
+                program.step()
+        for _ in range(options.rounds):
+            for program in programs.values():
+                program.step()
+        for program in programs.values():
+            program.stop()
+    show(model, mode, precision, programs)
+
+
+def show(model, mode, precision, programs):
+    ours = programs["neutra"]
+    for name, program in programs.items():
+        ratios = [theirs / own for theirs, own in zip(program.seconds(), ours.seconds())]
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        apart = max(abs(a["loss"] - b["loss"]) / a["loss"] for a, b in zip(ours.answers, program.answers))
+        print(f"{model:10} {mode:8} {precision:6} {name:9} {1e3 * statistics.median(program.seconds()):8.1f} ms   {middle:5.2f} ({low:.2f}..{high:.2f}) "
+              f"times ours   {program.answers[-1]['peak_mb']:6.0f} MB   losses within {apart:.1e}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("step")
+    words = lambda text: text.split(",")
+    parser.add_argument("--models", type=words, default=["tiny", "stories15M", "small"])
+    parser.add_argument("--modes", type=words, default=["adapter"])
+    parser.add_argument("--precisions", type=words, default=["float", "bf16"])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--preload", default="", help="an allocator for PyTorch, such as libtcmalloc_minimal.so.4")
+    options = parser.parse_args()
+    for model in options.models:
+        for mode in options.modes:
+            for precision in options.precisions:
+                compare(options, model, mode, precision)
+
+
+if __name__ == "__main__":
+    main()
