@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace neutra::inline NEUTRA_ABI {
 
@@ -35,9 +36,17 @@ template <Scalar S, Backend D> class Frozen {
     if (!slot) slot.emplace(Operand<S>{value.view(), transposed, bf16});
     return *slot;
   }
+  /// The same of some rows of the weight, the part-th of the parts that it is always cut into.
+  const Packed& packed_part(std::size_t part, const Operand<S>& rows) const {
+    auto& parts = packed_parts_[rows.bf16][rows.transposed];
+    if (parts.size() <= part) parts.resize(part + 1);
+    if (!parts[part]) parts[part].emplace(rows);
+    return *parts[part];
+  }
 
  private:
   mutable std::optional<Packed> packed_[2][2];
+  mutable std::vector<std::optional<Packed>> packed_parts_[2][2];
 };
 
 }  // namespace neutra::inline NEUTRA_ABI

@@ -5,17 +5,19 @@
 #include "neutra/op/linear.hpp"
 #include "neutra/op/pointwise.hpp"
 
+#include <cmath>
+#include <limits>
+
 namespace neutra::inline NEUTRA_ABI {
 namespace op {
 
-/// loss[n] = log(sum exp(logits[n])) - logits[n, target[n]]; where a gradient is wanted the logits turn into scale (softmax - onehot), in place.
+/// loss[n] = log(sum exp(logits[n])) - logits[n, target[n]]; the logits turn into scale (softmax - onehot), in place.
 /// logits: (M,V)   loss: (M)
 template <Scalar S> struct SoftmaxLoss {
   View<S> logits;
   const std::int32_t* targets;
   S* loss;
   S scale;
-  bool gradient;
 
   template <class Row> void operator()(Row row, Index n) const {
     S* x = logits.row(n);
@@ -23,21 +25,109 @@ template <Scalar S> struct SoftmaxLoss {
     const S top = row.max(cols, [&](auto c) { return c.load(x); });
     const S total = row.sum(cols, [&](auto c) { return math::exp(c.load(x) - top); });
     row.once([&] { loss[n] = std::log(total) - (x[target] - top); });
-    if (!gradient) return;
     const S factor = scale / total;
     row.each(cols, [&](auto c) { c.store(x, math::exp(c.load(x) - top) * factor); });
     row.once([&] { x[target] -= scale; });
   }
 };
 
+/// A softmax over a vocabulary that comes part by part: the largest score so far and the sum of exp(score - largest).
+/// For words first .. first + P - 1:  largest' = max(largest, scores)   shrink = exp(largest - largest')   total' = shrink total + sum of
+/// exp(scores - largest'), which the scores turn into; what was added up for earlier parts, dx, shrinks too.      scores: (M,P)   dx: (M,C), or none
+/// Milakov & Gimelshein 2018, arXiv 1805.02867
+template <Scalar S> struct SoftmaxPart {
+  View<S> scores, dx;
+  const std::int32_t* targets;
+  Index first;
+  S *largest, *total, *target_score;
+
+  template <class Row> void operator()(Row row, Index n) const {
+    S* x = scores.row(n);
+    const Index cols = scores.cols(), target = targets[n] - first;
+    const S before = first > 0 ? largest[n] : -std::numeric_limits<S>::infinity(), here = row.max(cols, [&](auto c) { return c.load(x); });
+    const S now = before < here ? here : before, shrink = first > 0 ? std::exp(before - now) : S(0);
+    row.once([&] {
+      if (target >= 0 && target < cols) target_score[n] = x[target];
+    });
+    const S sum = row.sum(cols, [&](auto c) {
+      const auto e = math::exp(c.load(x) - now);
+      c.store(x, e);
+      return e;
+    });
+    row.once([&] {
+      total[n] = first > 0 ? shrink * total[n] + sum : sum;
+      largest[n] = now;
+    });
+    if (dx.data && first > 0 && shrink != S(1)) row.each(dx.cols(), [&](auto c) { c.store(dx.row(n), c.load(dx.row(n)) * shrink); });
+  }
+};
+
+/// loss[n] = log(total) + largest - the target's score      dx[n] = scale (dx[n] / total - W[target])      W: (V,C)
+template <Scalar S> struct SoftmaxEnd {
+  View<const S> w;
+  View<S> dx;
+  const std::int32_t* targets;
+  const S *largest, *total, *target_score;
+  S* loss;
+  S scale;
+
+  template <class Row> void operator()(Row row, Index n) const {
+    row.once([&] { loss[n] = std::log(total[n]) - (target_score[n] - largest[n]); });
+    if (!dx.data) return;
+    const S factor = scale / total[n];
+    row.each(dx.cols(), [&](auto c) { c.store(dx.row(n), c.load(dx.row(n)) * factor - c.load(w.row(targets[n])) * scale); });
+  }
+};
+
+/// Losses of all rows, and dx where it is there, for a head that does not train: no more than 256 x 1024 scores exist at a time, so that they stay in
+/// the second-level cache between the two products.      x, dx: (N,C)   loss: (N)
+template <Scalar S, Backend D> void loss_by_parts(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx) {
+  auto& tape = w.tape();
+  const Index rows = x.rows(), chunk = std::min<Index>(256, rows), parts = Linear<S, D>::parts(w), vocabulary = w.shape().rows();
+  const View<S> scores(tape.template memory<S>(chunk * Linear<S, D>::most_in_part(w)), {chunk, vocabulary});
+  S* notes = tape.template memory<S>(3 * chunk);
+  for (Index first = 0; first < rows; first += chunk) {
+    const Index count = std::min(chunk, rows - first);
+    const View<S> dx_here = dx.data ? dx.slice(first, count) : View<S>{};
+    for (Index part = 0; part < parts; ++part) {
+      const Index word = Linear<S, D>::part_begin(w, part), words = Linear<S, D>::part_begin(w, part + 1) - word;
+      const View<S> here(scores.data, {count, words});
+      Linear<S, D>::product_part(x.slice(first, count), w, part, true, {here});
+      D::template rows<S>(count, transcendental_cost * words,
+                          SoftmaxPart<S>{here, dx_here, targets + first, word, notes, notes + chunk, notes + 2 * chunk});
+      if (dx.data) Linear<S, D>::product_part(here, w, part, false, {dx_here, part > 0});
+    }
+    D::template rows<S>(count, 2 * x.cols(),
+                        SoftmaxEnd<S>{w.value(), dx_here, targets + first, notes, notes + chunk, notes + 2 * chunk, loss + first, scale});
+  }
+}
+
+/// Losses of all rows, dx where it is there, and the gradient of a head that trains.      x, dx: (N,C)   dw: (V,C)   loss: (N)
+template <Scalar S, Backend D>
+void loss_by_rows(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx, View<S> dw) {
+  auto& tape = w.tape();
+  const Index rows = x.rows(), vocabulary = w.shape().rows(), chunk = std::min<Index>(256, rows);
+  const View<S> logits(tape.template memory<S>(chunk * vocabulary), {chunk, vocabulary});
+  for (Index first = 0; first < rows || first == 0; first += chunk) {  // once for no rows too: dW has to be written
+    const Index count = std::min(chunk, rows - first);
+    const View<const S> here = x.slice(first, count);
+    const View<S> scores = logits.slice(0, count);
+    Linear<S, D>::product(here, w, true, {scores});
+    D::template rows<S>(count, 2 * transcendental_cost * vocabulary, SoftmaxLoss<S>{scores, targets + first, loss + first, scale});
+    if (dx.data) Linear<S, D>::product(scores, w, false, {dx.slice(first, count)});
+    Linear<S, D>::weight_gradient(scores, here, tape.bf16_products, {dw, first > 0});
+    if (rows == 0) return;
+  }
+}
+
 }  // namespace op
 
 /// scale * sum over n of -log softmax(x[n] W^T)[target[n]]
 /// x: (N,C)  W: (V,C)  targets: (N), on the host  result: one number      saves: dx, and dW where W trains
-/// Works through chunks of 256 rows; the gradients of a chunk are taken while its logits are there, and scaled in the backward pass.
+/// The gradients are taken while scores are there, and scaled in the backward pass. Where W trains its gradient needs the whole softmax of a row: 256
+/// rows of scores exist at a time; otherwise see op::loss_by_parts.
 template <Scalar S, Backend D>
 Var<S, D> cross_entropy(Var<S, D> x, Var<S, D> w, std::span<const std::int32_t> targets, std::type_identity_t<S> scale) {
-  constexpr Index chunk = 256;  // rows: enough to reuse a packed head, few enough that logits of 32000 words stay under 32 MiB
   const Index rows = x.shape().rows(), cols = x.shape().cols(), vocabulary = w.shape().rows();
   require(static_cast<Index>(targets.size()) == rows, "cross_entropy: one target per row is needed, got ", targets.size(), " for ", rows, " rows");
   require(w.shape().rank() == 2 && w.shape().cols() == cols, "cross_entropy: W must be (V,C) with C = ", cols, ", got ", w.shape());
@@ -46,22 +136,15 @@ Var<S, D> cross_entropy(Var<S, D> x, Var<S, D> w, std::span<const std::int32_t> 
             targets[static_cast<std::size_t>(n)], " at position ", n, " is outside the vocabulary of ", vocabulary);
   auto& tape = x.tape();
   const auto loss = tape.make({});
-  const bool gradient = tape.wanted({x, w});
-  const View<S> logits(tape.template memory<S>(std::min(chunk, rows) * vocabulary), {std::min(chunk, rows), vocabulary});
   S* values = tape.template memory<S>(rows);
   auto* wanted = tape.template memory<std::int32_t>(rows);  // the targets, where the device can read them
   D::template upload<std::int32_t>(targets, wanted);
   const View<S> dx(x.needs_gradient() ? tape.template memory<S>(rows * cols) : nullptr, {rows, cols});
   const View<S> dw(w.needs_gradient() ? tape.template memory<S>(vocabulary * cols) : nullptr, {vocabulary, cols});
-  for (Index first = 0; first < rows || first == 0; first += chunk) {  // once for no rows too: dW has to be written
-    const Index count = std::min(chunk, rows - first);
-    const View<const S> part = x.value().slice(first, count);
-    const View<S> scores = logits.slice(0, count);
-    op::Linear<S, D>::product(part, w, true, {scores});
-    D::template rows<S>(count, 2 * op::transcendental_cost * vocabulary, op::SoftmaxLoss<S>{scores, wanted + first, values + first, scale, gradient});
-    if (dx.data) op::Linear<S, D>::product(scores, w, false, {dx.slice(first, count)});
-    if (dw.data) op::Linear<S, D>::weight_gradient(scores, part, tape.bf16_products, {dw, first > 0});
-  }
+  if (dw.data)
+    op::loss_by_rows(x.value(), w, wanted, scale, values, dx, dw);
+  else
+    op::loss_by_parts(x.value(), w, wanted, scale, values, dx);
   D::template sum<S>(View<const S>(values, Shape{rows}), scale, {tape.out(loss)});
   tape.record(loss, {x, w}, {}, [=](Tape<S, D>& t) {
     const S upstream = D::template read<S>(t.gradient(loss).data);

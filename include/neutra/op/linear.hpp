@@ -21,6 +21,22 @@ template <Scalar S, Backend D> struct Linear {
       D::template product<S>(Operand<S>{a, false, bf16}, Operand<S>{w.value(), transposed, bf16}, into, addend);
   }
 
+  /// A long weight, such as a head, in parts of at most 1024 rows, near equal: what is computed with one part is still in a cache for the next
+  /// product.
+  static Index parts(Var<S, D> w) { return std::max<Index>(1, (w.shape().rows() + 1023) / 1024); }
+  static Index part_begin(Var<S, D> w, Index part) { return w.shape().rows() * part / parts(w); }
+  static Index most_in_part(Var<S, D> w) { return (w.shape().rows() + parts(w) - 1) / parts(w); }
+  /// product() with the rows of one part alone.
+  static void product_part(View<const S> a, Var<S, D> w, Index part, bool transposed, Into<S> into) {
+    const bool bf16 = w.tape().bf16_products;
+    const Index first = part_begin(w, part);
+    const Operand<S> rows{w.value().slice(first, part_begin(w, part + 1) - first), transposed, bf16};
+    if (w.frozen() && a.rows() >= packed_from_rows)
+      D::template product<S>(Operand<S>{a, false, bf16}, w.frozen()->packed_part(static_cast<std::size_t>(part), rows), into);
+    else
+      D::template product<S>(Operand<S>{a, false, bf16}, rows, into);
+  }
+
   /// The gradient of W: dy^T x.
   static void weight_gradient(View<const S> dy, View<const S> x, bool bf16, Into<S> into) {
     D::template product<S>(Operand<S>{dy, true, bf16}, Operand<S>{x, false, bf16}, into);
