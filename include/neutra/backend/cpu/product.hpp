@@ -61,10 +61,12 @@ template <class E, Scalar S> LeftRows<S> left_rows(const Operand<S>& a, Index fi
   return {copy, copy_row, 1};
 }
 
-/// How c is cut into tasks: groups of row tiles times groups of panels. Tiles and groups are near equal, so that no narrow one remains at an end.
+/// How c is cut into tasks: bands of row tiles times groups of panels. All are near equal, so that no narrow one remains at an end. Tasks are in the
+/// order in which a thread's stretch of them has the bands of its own rows, one group of panels after another.
 template <Scalar S> struct Cut {
   Index rows, panels;          // of c
   Index tiles, bands, groups;  // row tiles, groups of them, groups of panels
+  Index own;                   // bands of a thread's stretch
 
   Cut(Index row_count, Index panel_count, Index depth, int threads) : rows(row_count), panels(panel_count) {
     constexpr Index second_level = 512 * 1024;  // of a cache of 1 MiB or more, for one group of panels over one block of k
@@ -73,8 +75,13 @@ template <Scalar S> struct Cut {
     groups = (panels * panel_bytes + second_level - 1) / second_level;
     const Index wanted = threads == 1 ? 1 : 6 * threads;  // several tasks a thread, so that one that is held up does not hold up all
     constexpr Index most_tiles = 16;                      // of a band: 14 rows of 2 KiB each are 448 KiB of a, beside the panels in that cache
-    bands = std::min(tiles, std::max((tiles + most_tiles - 1) / most_tiles, (wanted + groups - 1) / groups));
+    bands = std::max((tiles + most_tiles - 1) / most_tiles, (wanted + groups - 1) / groups);
+    own = (bands + threads - 1) / threads;
+    bands = own * threads;
+    if (bands > tiles) own = bands = tiles;  // few rows: threads share out the groups
   }
+  Index band(Index task) const { return task / (groups * own) * own + task % own; }
+  Index group(Index task) const { return task % (groups * own) / own; }
   Index tasks() const { return bands * groups; }
   Index tile_begin(Index band) const { return tiles * band / bands; }
   Index row_begin(Index tile) const { return rows * tile / tiles; }
@@ -82,7 +89,7 @@ template <Scalar S> struct Cut {
 };
 
 template <class E, Scalar S> void multiply_band(const Product<S>& p, const Panels<S>& b, const Cut<S>& cut, Index task, Index first_column) {
-  const Index group = task / cut.bands, band = task % cut.bands;
+  const Index group = cut.group(task), band = cut.band(task);
   alignas(64) S copy[LeftRows<S>::copy_size];
   const Blocks<S> blocks{words<E>(p.depth)};
   for (Index block = 0; block < blocks.count; ++block) {

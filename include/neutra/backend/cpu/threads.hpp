@@ -6,6 +6,8 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <exception>
 
 namespace neutra::inline NEUTRA_ABI::cpu {
@@ -33,26 +35,43 @@ class FirstException {
   std::exception_ptr first_;
 };
 
-/// How a loop is shared out: a stretch of equal length for each thread, or one task after another to whoever is free.
+/// How a loop is shared out: a stretch of equal length for each thread; or in tasks, where who has done its own stretch goes on with another's.
+/// Either way a thread meets the same part of a matrix from loop to loop, which its own cache may still hold.
 enum class Schedule { stretches, tasks };
 
-/// The part of for_each that needs several threads; apart from it, so that the loop of one thread is small enough to be inlined (15 % of a short
-/// row).
-template <Schedule schedule, class F> void fork_for_each(int threads, Index count, const F& f) {
+/// The parts of for_each that need several threads; apart from it, so that the loop of one thread is small enough to be inlined (15 % of a short row).
+template <class F> void fork_stretches(int threads, Index count, const F& f) {
   FirstException exception;
-  if constexpr (schedule == Schedule::stretches) {
 #pragma omp parallel for schedule(static) num_threads(threads)
-    for (Index n = 0; n < count; ++n) exception.keep_from(f, n);
-  } else {
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (Index n = 0; n < count; ++n) exception.keep_from(f, n);
+  for (Index n = 0; n < count; ++n) exception.keep_from(f, n);
+  exception.rethrow();
+}
+
+template <class F> void fork_tasks(int threads, Index count, const F& f) {
+  constexpr int most = 64;  // with more threads than that several begin with the same stretch
+  struct alignas(64) Next {
+    std::atomic<Index> task;
+  };
+  std::array<Next, most> next;
+  const int stretches = std::min(threads, most);
+  for (int s = 0; s < stretches; ++s) next[static_cast<std::size_t>(s)].task = count * s / stretches;
+  FirstException exception;
+#pragma omp parallel num_threads(threads)
+  {
+    for (int step = 0, own = omp_get_thread_num(); step < stretches; ++step) {
+      const int s = (own + step) % stretches;
+      auto& task = next[static_cast<std::size_t>(s)].task;
+      const Index end = count * (s + 1) / stretches;
+      for (Index n = task.fetch_add(1, std::memory_order_relaxed); n < end; n = task.fetch_add(1, std::memory_order_relaxed))
+        exception.keep_from(f, n);
+    }
   }
   exception.rethrow();
 }
 
 /// f(n) for n = 0 .. count-1. One thread works without a team: for a team of one libgomp asks for memory each time.
 template <Schedule schedule, class F> void for_each(int threads, Index count, const F& f) {
-  if (count > 1 && threads > 1) return fork_for_each<schedule>(threads, count, f);
+  if (count > 1 && threads > 1) return schedule == Schedule::stretches ? fork_stretches(threads, count, f) : fork_tasks(threads, count, f);
   for (Index n = 0; n < count; ++n) f(n);
 }
 
