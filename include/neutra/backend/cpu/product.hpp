@@ -7,6 +7,8 @@
 
 #include "neutra/backend/cpu/packed.hpp"
 
+#include <tuple>
+
 namespace neutra::inline NEUTRA_ABI::cpu {
 
 namespace detail {
@@ -59,6 +61,18 @@ template <class E, Scalar S> LeftRows<S> left_rows(const Operand<S>& a, Index fi
   const Index number = k * E::numbers, numbers = std::min(depth * E::numbers, a.cols() - number);
   for (Index i = 0; i < rows; ++i) E::along(a.view.row(first + i) + number, numbers, copy + i * copy_row);
   return {copy, copy_row, 1};
+}
+
+/// What to prefetch while the tile at `row` meets its panel-th panel: what the next tile is made of, where that has to be copied. Of a transposed a,
+/// a column is a line per step; else a row of the next tile for each panel.
+template <class E, Scalar S>
+std::pair<const S*, Index> read_next(const Product<S>& p, Index row, Index rows, Index k, Index panel, const S* nothing) {
+  const Index next = row + rows, stride = p.a.view.stride;
+  if (p.a.transposed && panel == 0 && next < p.rows)
+    return {p.a.view.row(k * E::numbers) + std::min(next + Tile<S>::rows, p.rows) - 1, E::numbers * stride};
+  if (!p.a.transposed && !E::as_they_stand && panel < Tile<S>::rows && next + panel < p.rows)
+    return {p.a.view.row(next + panel) + k * E::numbers, E::numbers};
+  return {nothing, 0};
 }
 
 /// How c is cut into tasks: bands of row tiles times groups of panels. All are near equal, so that no narrow one remains at an end. Tasks are in the
@@ -115,9 +129,7 @@ template <class E, Scalar S> void multiply_band(const Product<S>& p, const Panel
         }
         t.add = p.add || block > 0;
         t.columns = static_cast<int>(std::min<Index>(Tile<S>::width, b.columns - n * Tile<S>::width));
-        const bool fetch = p.a.transposed && n == cut.panel_begin(group) && row + rows < p.rows;  // a column of the source is a line per k
-        t.soon = fetch ? p.a.view.row(k * E::numbers) + std::min(row + rows + Tile<S>::rows, p.rows) - 1 : left.data;
-        t.soon_step = fetch ? E::numbers * p.a.view.stride : 0;
+        std::tie(t.soon, t.soon_step) = read_next<E>(p, row, rows, k, n - cut.panel_begin(group), left.data);
         multiply_tile<E>(static_cast<int>(rows), t);
       }
     }
