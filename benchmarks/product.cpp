@@ -4,11 +4,9 @@
 // The peak is a burst of fused multiply-adds in registers, timed in alternation with the product itself, because clocks drift and machines are
 // shared. nt: y = x W^T      nn: dx = dy W      tn: dW = dy^T x      "packed": b in panels beforehand; otherwise making them is part of the time.
 #include "neutra/backend/cpu/product.hpp"
-#include "neutra/adapter/lora.hpp"
-#include "neutra/adapter/residue.hpp"
 #include "neutra/core/random.hpp"
 
-#include "default_model.hpp"
+#include "product_sizes.hpp"
 #include "roof.hpp"
 
 #include <omp.h>
@@ -22,10 +20,6 @@
 using namespace neutra;
 
 namespace {
-
-struct Sizes {
-  Index m, n, k;
-};
 
 struct Options {
   int threads = 1;
@@ -57,29 +51,7 @@ template <class E, class F> double share_of_peak(const Options& options, double 
   return 100 * roof::quantile(rates, 0.5) / roof::quantile(peaks, 0.75);
 }
 
-using Widths = std::vector<std::pair<Index, Index>>;  // outputs, inputs
-
-/// What extend's default model multiplies, its residue and its LoRA included. The gate's logit is left out: with one output it is no product but a
-/// pass over memory.
-Widths of_default_model() {
-  const train::Options o;
-  const adapter::Sizes model = default_model::sizes();
-  const Index d = model.dim, f = model.ffn, r = adapter::Residue<>{}.width_for(model), rank = adapter::Lora{}.rank_for(model);
-  return {{d, d}, {f, d}, {d, f}, {o.vocabulary, d}, {r, d}, {d, r}, {rank, d}, {d, rank}, {rank, f}, {f, rank}};
-}
-
-const Widths of_larger_models = {{256, 256},  {768, 256},   {256, 768},   {512, 512},  {1536, 512},
-                                 {512, 1536}, {1024, 1024}, {2816, 1024}, {8192, 512}, {32000, 288}};
-
-std::vector<Sizes> with_rows(std::initializer_list<Index> rows, const Widths& widths, bool quick) {
-  std::vector<Sizes> sizes;
-  for (const Index m : rows)
-    for (const auto& [n, k] : widths)
-      if (!quick || m * n * k < Index{1} << 31) sizes.push_back({m, n, k});
-  return sizes;
-}
-
-template <class E> void run(const Options& options, const char* title, const std::vector<Sizes>& sizes) {
+template <class E> void run(const Options& options, const char* title, const std::vector<product_sizes::Sizes>& sizes) {
   using S = typename E::Number;
   const bool bf16 = std::is_same_v<E, roof::Bf16>;
   std::printf("%s: %s, %d thread(s), peak %.0f GFLOP/s; %% of peak\n%6s %6s %6s %8s %8s %8s %8s %8s\n", title,
@@ -115,9 +87,9 @@ template <class E> void run(const Options& options, const char* title, const std
 }
 
 template <class E> void run_all(const Options& options) {
-  run<E>(options, "the default model", with_rows({1024, 2048}, of_default_model(), options.quick));
+  run<E>(options, "the default model", product_sizes::with_rows({1024, 2048}, product_sizes::of_default_model(), options.quick));
   std::printf("\n");
-  run<E>(options, "larger models", with_rows({256, 1024, 4096}, of_larger_models, options.quick));
+  run<E>(options, "larger models", product_sizes::with_rows({256, 1024, 4096}, product_sizes::of_larger_models, options.quick));
 }
 
 }  // namespace
