@@ -60,18 +60,23 @@ struct Bf16 {
                           pairs(_mm512_maskz_loadu_ps(first(low), row + i), _mm512_maskz_loadu_ps(first(high), row + i + low)));
   }
   static void across(const float* row, const float* next, Index count, float* words) {
-    for (Index j = 0; j < count; j += 16) {
-      const __mmask16 part = first(std::min<Index>(count - j, 16));
-      const __m512 x = _mm512_maskz_loadu_ps(part, row + j), y = next ? _mm512_maskz_loadu_ps(part, next + j) : _mm512_setzero_ps();
-      const __m512i low = _mm512_cvtepu16_epi32(std::bit_cast<__m256i>(_mm512_cvtneps_pbh(x)));
-      const __m512i high = _mm512_cvtepu16_epi32(std::bit_cast<__m256i>(_mm512_cvtneps_pbh(y)));
-      _mm512_mask_storeu_ps(words + j, part, _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32(high, 16))));
-    }
+    Index j = 0;
+    for (; j + 16 <= count; j += 16) store(words + j, paired(_mm512_loadu_ps(row + j), next ? _mm512_loadu_ps(next + j) : _mm512_setzero_ps()));
+    if (j == count) return;
+    const __mmask16 left = first(count - j);
+    const __m512 high = next ? _mm512_maskz_loadu_ps(left, next + j) : _mm512_setzero_ps();
+    _mm512_mask_storeu_ps(words + j, left, paired(_mm512_maskz_loadu_ps(left, row + j), high));
   }
 
  private:
   static __mmask16 first(Index count) { return static_cast<__mmask16>((1u << count) - 1u); }
   static __m512 pairs(__m512 low, __m512 high) { return std::bit_cast<__m512>(_mm512_cvtne2ps_pbh(high, low)); }
+  /// Word j of low[j] and high[j].
+  static __m512 paired(__m512 low, __m512 high) {
+    const __m512i x = _mm512_cvtepu16_epi32(std::bit_cast<__m256i>(_mm512_cvtneps_pbh(low)));
+    const __m512i y = _mm512_cvtepu16_epi32(std::bit_cast<__m256i>(_mm512_cvtneps_pbh(high)));
+    return _mm512_castsi512_ps(_mm512_or_si512(x, _mm512_slli_epi32(y, 16)));
+  }
   static void store(float* words, __m512 pairs) { _mm512_storeu_ps(words, pairs); }
 };
 #else
