@@ -1,6 +1,6 @@
 // How near is a training step to the products that it cannot do without?
 //   ./step [--model tiny|stories15M|small] [--mode adapter|lora|full|forward] [--precision float|bf16] [--open PERCENT] [--dense] [--threads N]
-//   [--rounds N]
+//   [--recompute] [--rounds N]
 //   ./step ... --peer FOLDER      writes the model and the batch there, then runs a step for every line it reads, and answers with a JSON line
 //
 // A step is forward, loss, backward and update over 8 sequences of 256 tokens, the first of the original domain; `forward` is a pass with its loss.
@@ -28,7 +28,7 @@ namespace {
 struct Settings {
   std::string model = "small", mode = "adapter", precision = "float", peer;
   int open = 100, threads = 2, rounds = 15;
-  bool dense = false;
+  bool dense = false, recompute = false;
 };
 
 /// VmHWM or VmRSS of this process, in MB.
@@ -83,6 +83,7 @@ template <class A> void measure(const Settings& settings, Runner<A>& runner, dou
 template <class A> void run(const Settings& settings, Mode mode, const nn::Config& config, const A& adapter) {
   const double at_start_mb = resident_mb("VmRSS");
   Runner<A> runner(small_models::backbone_for(config), mode, adapter, settings.open, settings.precision == "bf16");
+  runner.model().recompute_layers = settings.recompute;
   if (!settings.peer.empty()) write(settings.peer, runner);
   settings.peer.empty() ? measure(settings, runner, at_start_mb) : serve(runner, at_start_mb);
 }
@@ -104,6 +105,7 @@ int main(int argc, char** argv) try {
   app.add_option("--open", settings.open, "percent of the tokens whose gates are open")->check(CLI::Range(0, 100))->capture_default_str();
   app.add_flag("--dense", settings.dense, "compute closed tokens too");
   app.add_option("--threads", settings.threads, "threads")->check(CLI::Range(1, 4096))->capture_default_str();
+  app.add_flag("--recompute", settings.recompute, "compute layers once more on the way back, for memory");
   app.add_option("--rounds", settings.rounds, "steps to time")->check(CLI::Range(1, 1000000))->capture_default_str();
   app.add_option("--peer", settings.peer, "a folder for another program that is to do the same; then a step for every line of input");
   CLI11_PARSE(app, argc, argv);
