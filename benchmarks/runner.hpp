@@ -35,11 +35,11 @@ struct Batch {
   /// Words at random, of which exactly `open` percent are from the first half of the vocabulary.
   Batch(Index vocabulary, int open) : domains(sequences, 1) {
     domains[0] = 0;
-    const Permutation order(tokens + 1, Philox(1, "open tokens"), 0);
+    const Permutation order(tokens, Philox(1, "open tokens"), 0);
     const auto words = static_cast<std::uint64_t>(vocabulary) / 2;
     for (Index n = 0; n <= tokens; ++n) {
       const auto word = static_cast<std::int32_t>(Philox(1, "text").bits(0, static_cast<std::uint64_t>(n)) % words);
-      inputs.push_back(100 * order(n) < open * tokens ? word : word + static_cast<std::int32_t>(words));
+      inputs.push_back(n == tokens || 100 * order(n) < open * tokens ? word : word + static_cast<std::int32_t>(words));
     }
     targets.assign(inputs.begin() + 1, inputs.end());
     inputs.pop_back();

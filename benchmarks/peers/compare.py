@@ -4,8 +4,8 @@
     compare.py STEP [--models tiny,stories15M,small] [--modes adapter] [--precisions float,bf16] [--threads N] [--rounds N] [--python PATH] [--preload LIB]
 
 STEP is the built benchmarks/step. For each model, mode and precision our program, PyTorch eager and PyTorch compiled are started once, do a few
-steps each, and then take turns. Printed: median milliseconds, the ratio of theirs to ours as the median over rounds with its quartiles, peak
-memory beyond start-up, and how far the losses after the same steps lie apart.
+steps each, and then take turns. Printed: median milliseconds, the ratio of theirs to ours as the median over rounds with its quartiles, the peak
+memory of steps beyond what the process held after start-up, and how far apart the losses of the first and the last step lie.
 """
 import argparse
 import json
@@ -24,7 +24,8 @@ class Program:
 
     def __init__(self, command, environment):
         self.name = " ".join(command)
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment})
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}  # a forced core type halves its speed
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**inherited, **environment})
         self.answers = []
 
     def step(self):
@@ -34,6 +35,10 @@ class Program:
         if not line:
             sys.exit(f"compare: {self.name} ended with status {self.process.wait()}; its message is above")
         self.answers.append(json.loads(line))
+
+    def forget_peak(self):
+        """From here on the peak is that of steps, not of starting and compiling."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
     def stop(self):
         self.process.stdin.close()
@@ -59,6 +64,7 @@ def compare(options, model, mode, precision):
         for program in programs.values():
             while len(program.answers) < WARM_UP:
                 program.step()
+            program.forget_peak()
         for _ in range(options.rounds):
             for program in programs.values():
                 program.step()
@@ -72,9 +78,9 @@ def show(model, mode, precision, programs):
     for name, program in programs.items():
         ratios = [theirs / own for theirs, own in zip(program.seconds(), ours.seconds())]
         low, middle, high = statistics.quantiles(ratios, n=4)
-        apart = max(abs(a["loss"] - b["loss"]) / a["loss"] for a, b in zip(ours.answers, program.answers))
+        first, last = (abs(ours.answers[i]["loss"] - program.answers[i]["loss"]) / ours.answers[i]["loss"] for i in (0, -1))
         print(f"{model:10} {mode:8} {precision:6} {name:9} {1e3 * statistics.median(program.seconds()):8.1f} ms   {middle:5.2f} ({low:.2f}..{high:.2f}) "
-              f"times ours   {program.answers[-1]['peak_mb']:6.0f} MB   losses within {apart:.1e}", flush=True)
+              f"times ours   {program.answers[-1]['peak_mb']:6.0f} MB   losses apart {first:.0e}, {last:.0e}", flush=True)
 
 
 def main():

@@ -4,11 +4,11 @@
     pytorch.py FOLDER --mode adapter|lora|full|forward [--precision float|bf16] [--compile] [--threads N]
 
 FOLDER is what `step --peer FOLDER` wrote. A step is run for every line of input and answered with a JSON line; compare.py drives both.
-Fused where PyTorch has a fused kernel: scaled_dot_product_attention, rms_norm, cross_entropy, AdamW; bf16 is autocast, with fp32 weights and moments.
+Fused where PyTorch has a fused kernel: scaled_dot_product_attention, rms_norm, cross_entropy, AdamW. In bf16 frozen matrices are kept in bf16, for
+autocast would convert them anew in every step; what trains stays fp32 and is converted by autocast, once a step; the norm's output is converted once.
 """
 import argparse
 import json
-import resource
 import sys
 import time
 from contextlib import nullcontext
@@ -19,23 +19,30 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 
 
-def rss_mb():
-    return next(int(line.split()[1]) * 1.024e-3 for line in open("/proc/self/status") if line.startswith("VmRSS"))
+def resident_mb(what):
+    return next(int(line.split()[1]) * 1.024e-3 for line in open("/proc/self/status") if line.startswith(what + ":"))
 
 
 class Model(torch.nn.Module):
     """The llama of config.json with a neutral residue beside each FFN, LoRA at all projections, or neither."""
 
-    def __init__(self, folder, mode):
+    def __init__(self, folder, mode, precision):
         super().__init__()
+        self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.config = json.loads((folder / "config.json").read_text())
         self.mode = mode
         backbone = load_file(folder / "model.safetensors")
         adapter = load_file(folder / "adapter.safetensors") if mode != "full" else {}
         as_parameters = lambda tensors, trained: torch.nn.ParameterDict(
             {name.replace(".", "/"): torch.nn.Parameter(value, requires_grad=trained) for name, value in tensors.items()})
+        frozen = lambda tensors: {name: value.to(self.dtype) if value.dim() == 2 else value for name, value in tensors.items()}
+        self.embedding = torch.nn.Parameter(backbone["model.embed_tokens.weight"], requires_grad=mode == "full")
+        if mode != "full":
+            backbone = frozen(backbone)  # the head is the embedding, in the products' type
+        else:
+            del backbone["model.embed_tokens.weight"]
         self.weights = as_parameters(backbone, mode == "full")
-        self.adapter = as_parameters(adapter, mode != "forward")
+        self.adapter = as_parameters(frozen(adapter) if mode == "forward" else adapter, mode != "forward")
         c, length = self.config, self.config["max_position_embeddings"]
         self.heads, width = c["num_attention_heads"], c["hidden_size"] // c["num_attention_heads"]
         theta = c.get("rope_theta") or c["rope_parameters"]["rope_theta"]
@@ -55,7 +62,7 @@ class Model(torch.nn.Module):
         return y + F.linear(F.linear(x, self.adapter[name + "a"]), self.adapter[name + "b"])
 
     def norm(self, x, name):
-        return F.rms_norm(x, (x.shape[-1],), self.weight(name), self.config["rms_norm_eps"])
+        return F.rms_norm(x, (x.shape[-1],), self.weight(name), self.config["rms_norm_eps"]).to(self.dtype)
 
     def turn(self, x):
         u, v = x.chunk(2, -1)
@@ -75,7 +82,7 @@ class Model(torch.nn.Module):
 
     def forward(self, inputs, targets, original):
         """The loss of the language and the local loss, sum over original tokens of |r| / d, by layers and original tokens."""
-        x, local = F.embedding(inputs, self.weight("model.embed_tokens")), 0.0
+        x, local = F.embedding(inputs, self.embedding), 0.0
         for layer in range(self.config["num_hidden_layers"]):
             name = f"model.layers.{layer}."
             x = x + self.attention(self.norm(x, name + "input_layernorm"), layer)
@@ -87,13 +94,14 @@ class Model(torch.nn.Module):
                 x = x + r
                 if self.mode == "adapter":
                     local = local + r[:original].float().abs().mean() / self.config["num_hidden_layers"]
-        logits = F.linear(self.norm(x, "model.norm"), self.weight("model.embed_tokens"))
+        head = self.embedding if self.mode == "full" else self.weight("model.embed_tokens")
+        logits = F.linear(self.norm(x, "model.norm"), head)
         return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten()), local
 
 
 class Step:
     def __init__(self, folder, mode, precision):
-        self.model, batch = Model(folder, mode), json.loads((folder / "batch.json").read_text())
+        self.model, batch = Model(folder, mode, precision), json.loads((folder / "batch.json").read_text())
         shape = (batch["sequences"], batch["length"])
         self.inputs, self.targets = (torch.tensor(batch[key]).view(shape) for key in ("inputs", "targets"))
         self.original, self.alpha = batch["domains"].count(0), batch["alpha"]
@@ -124,7 +132,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    at_start = rss_mb()
+    at_start = resident_mb("VmRSS")
     step = Step(options.folder, options.mode, options.precision)
     if options.compile:
         step.model = torch.compile(step.model)
@@ -132,8 +140,7 @@ def main():
         start = time.perf_counter()
         loss = step.run()
         seconds = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1.024e-3 - at_start
-        print(json.dumps({"seconds": seconds, "loss": loss, "peak_mb": peak}), flush=True)
+        print(json.dumps({"seconds": seconds, "loss": loss, "peak_mb": resident_mb("VmHWM") - at_start}), flush=True)
 
 
 if __name__ == "__main__":

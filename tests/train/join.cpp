@@ -162,3 +162,13 @@ TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's fo
   results.rows.clear();
   CHECK(train::markdown(results).find("No runs yet") != std::string::npos);
 }
+
+TEST_CASE("joined studies are of one precision, float where it is not said") {
+  const auto told = [](const char* precision) {
+    auto results = more();
+    results.config["options"]["precision"] = precision;
+    return results;
+  };
+  CHECK(refusal({sample::results(), told("float")}) == "accepted");
+  CHECK(refusal({sample::results(), told("bf16")}).find("--precision must be that of the first results") != std::string::npos);
+}

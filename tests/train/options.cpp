@@ -97,6 +97,10 @@ TEST_CASE("options: every option is read, and all but the place, the threads and
   CHECK_FALSE(train::to_json(parse({"--model", "m"})).contains("dim"));
 }
 
+TEST_CASE("options: a precision is float or bf16") {
+  CHECK(says([] { parse({"--precision", "half"}); }, "--precision must be float or bf16, got 'half'"));
+}
+
 TEST_CASE("options: --quick changes what was not named") {
   const Options quick = parse({"--quick", "--steps", "77"}), page;
   CHECK(quick.steps == 77);

@@ -154,11 +154,10 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
       conclude(layer, {.r = r, .y = y, .counted = counted(pass, {}), .scale = scale(pass)}, {}, pass);
       return neutra::add(y, r);
     }
-    const bool hidden = gate_.hidden > 0;
-    const auto s = hidden ? linear(pointwise(linear(x, all[0]), op::Silu{}), all[1]) : linear(x, all[0]);  // (N,1) or (N,d)
+    const auto s = logit(x, all);
     using gate::apply;
     const auto g = apply(residue_.gate, s);
-    const auto body = all.subspan(hidden ? 2 : 1);
+    const auto body = all.subspan(gate_.hidden > 0 ? 2 : 1);
     if constexpr (gate::may_skip<G>)
       if (gate_.exact_zero && !gate_.per_channel && residue_.skip) return add_open(layer, x, y, s, g, body, pass);
     const auto r = scale_rows(residue_.body.forward(x, body), g);
@@ -167,6 +166,12 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
   }
 
  private:
+  /// (N,1) or (N,d); never of bf16, which would open other gates.
+  Var<S, D> logit(Var<S, D> x, std::span<const Var<S, D>> w) const {
+    const typename Tape<S, D>::Products exact(x.tape(), false);
+    return gate_.hidden > 0 ? linear(pointwise(linear(x, w[0]), op::Silu{}), w[1]) : linear(x, w[0]);
+  }
+
   /// The residue of the open tokens alone. In training a closed token whose gate has a slope still counts as open.
   Var<S, D> add_open(Index layer, Var<S, D> x, Var<S, D> y, Var<S, D> s, Var<S, D> g, std::span<const Var<S, D>> body, Pass<S, D>& pass) {
     using gate::slopes;

@@ -3,6 +3,7 @@
 
 #include "neutra/backend/backend.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,17 @@ template <Scalar S, Backend D> struct Parameter {
 
   Parameter(std::string called, Tensor<S, D> start)
       : name(std::move(called)), value(std::move(start)), gradient(value.shape()), mean(value.shape()), variance(value.shape()) {}
+};
+
+/// The rows of a long weight, such as a head, in parts of at most 1024, near equal: what is computed with one part is still in a cache for the next
+/// product.
+struct Parts {
+  Index rows;
+
+  Index count() const { return std::max<Index>(1, (rows + 1023) / 1024); }
+  Index begin(Index part) const { return rows * part / count(); }
+  Index largest() const { return (rows + count() - 1) / count(); }
+  template <class S> View<const S> of(View<const S> weight, Index part) const { return weight.slice(begin(part), begin(part + 1) - begin(part)); }
 };
 
 /// A weight that never changes: row-major as loaded, and packed for products when one of many rows first needs it.
@@ -36,12 +48,14 @@ template <Scalar S, Backend D> class Frozen {
     if (!slot) slot.emplace(Operand<S>{value.view(), transposed, bf16});
     return *slot;
   }
-  /// The same of some rows of the weight, the part-th of the parts that it is always cut into.
-  const Packed& packed_part(std::size_t part, const Operand<S>& rows) const {
-    auto& parts = packed_parts_[rows.bf16][rows.transposed];
-    if (parts.size() <= part) parts.resize(part + 1);
-    if (!parts[part]) parts[part].emplace(rows);
-    return *parts[part];
+  /// The same of one of its Parts.
+  const Packed& packed_part(Index part, bool transposed, bool bf16) const {
+    auto& parts = packed_parts_[bf16][transposed];
+    const Parts cut{value.shape().rows()};
+    parts.resize(static_cast<std::size_t>(cut.count()));
+    auto& slot = parts[static_cast<std::size_t>(part)];
+    if (!slot) slot.emplace(Operand<S>{cut.of<S>(value.view(), part), transposed, bf16});
+    return *slot;
   }
 
  private:

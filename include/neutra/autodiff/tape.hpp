@@ -78,8 +78,21 @@ template <Scalar S, Backend D> class Tape {
   }
 
   /// Whether products round what they multiply to bf16 (nearest even): with weights, in attention, forward and back. Sums are of S.
-  /// float only. To be set before a step; nn::Transformer sets it from its own.
+  /// float only. An op goes back as it went forward. nn::Transformer sets it for its own ops.
   bool bf16_products = false;
+
+  /// While it lives, products are of bf16 or not; then as before.
+  class Products {
+   public:
+    Products(Tape& tape, bool bf16) : tape_(tape), before_(std::exchange(tape.bf16_products, bf16)) {}
+    Products(const Products&) = delete;
+    Products& operator=(const Products&) = delete;
+    ~Products() { tape_.bf16_products = before_; }
+
+   private:
+    Tape& tape_;
+    bool before_;
+  };
 
   // ---- leaves
 

@@ -69,14 +69,14 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   /// of the tape's memory, and another forward pass. The model must stay where it is until backward() has ended.
   bool recompute_layers = false;
 
-  /// Whether products round what they multiply to bf16: those with weights and those of attention, forward and back. Everything between them, the
-  /// weights that train, their gradients and the optimizer's moments stay float.
+  /// Whether products round what they multiply to bf16: those with weights and those of attention, forward and back. Everything between them, gate
+  /// logits, the weights that train, their gradients and the optimizer's moments stay float.
   bool bf16_products = false;
 
   /// Hidden states after the final norm, (B*T, d).
   Var<S, D> hidden(const Tokens& tokens, Pass<S, D>& pass) {
     const Index rows = tokens.sequences * tokens.length;
-    pass.tape.bf16_products = bf16_products;
+    const typename Tape<S, D>::Products precision(pass.tape, bf16_products);
     require(rows == static_cast<Index>(tokens.inputs.size()), "transformer: inputs must hold B*T = ", rows, " tokens, got ", tokens.inputs.size());
     require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context, " tokens (the model's context), got ",
             tokens.length);
@@ -99,6 +99,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     require(counts.predicted > 0, "transformer: the step must predict at least one token");
     Pass<S, D> pass{.tape = tape, .probe = probe};
     mark_domains(tokens, counts, pass);
+    const typename Tape<S, D>::Products precision(tape, bf16_products);
     const auto h = hidden(tokens, pass);
     const auto lm = cross_entropy(h, head(tape), tokens.targets, S(1) / static_cast<S>(counts.predicted));
     return {lm, pass.local};
@@ -106,12 +107,14 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
 
   /// Scores of the next token after every position, (B*T, V).
   Var<S, D> logits(Tape<S, D>& tape, const Tokens& tokens) {
+    const typename Tape<S, D>::Products precision(tape, bf16_products);
     Pass<S, D> pass{.tape = tape};
     return linear(hidden(tokens, pass), head(tape));
   }
 
   /// Scores of what follows one sequence, (1, V): logits() of its last position alone.
   Var<S, D> next_logits(Tape<S, D>& tape, std::span<const std::int32_t> sequence) {
+    const typename Tape<S, D>::Products precision(tape, bf16_products);
     Pass<S, D> pass{.tape = tape};
     const auto length = static_cast<Index>(sequence.size());
     const View<const S> h = hidden({1, length, sequence}, pass).value();
@@ -125,6 +128,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   Made<S, D> layer(Var<S, D> x, Pass<S, D> pass, const AttentionSizes& sizes, const RopeTable<S, D>& rope, Index index) {
     const Weights<S, D> weights = weights_in_use();
     pass.local.reset();
+    const typename Tape<S, D>::Products precision(pass.tape, bf16_products);  // also when it runs once more on the way back
     typename Tape<S, D>::Scope scope(pass.tape);
     Layer<Instance, S, D> here{weights, adapter_, index, pass};
     const auto h = add(x, attention_block(here, rms_norm(x, here.weight(Slot::attention_norm), norm_epsilon()), rope, sizes));

@@ -33,8 +33,8 @@ template <Scalar S> struct SoftmaxLoss {
 
 /// A softmax over a vocabulary that comes part by part: the largest score so far and the sum of exp(score - largest).
 /// For words first .. first + P - 1:  largest' = max(largest, scores)   shrink = exp(largest - largest')   total' = shrink total + sum of
-/// exp(scores - largest'), which the scores turn into; what was added up for earlier parts, dx, shrinks too.      scores: (M,P)   dx: (M,C), or none
-/// Milakov & Gimelshein 2018, arXiv 1805.02867
+/// exp(scores - largest'), which the scores turn into, 0 for the target: SoftmaxEnd adds its term without rounding to bf16. What was added up for
+/// earlier parts, dx, shrinks too.      scores: (M,P)   dx: (M,C), or none      Milakov & Gimelshein 2018, arXiv 1805.02867
 template <Scalar S> struct SoftmaxPart {
   View<S> scores, dx;
   const std::int32_t* targets;
@@ -44,17 +44,20 @@ template <Scalar S> struct SoftmaxPart {
   template <class Row> void operator()(Row row, Index n) const {
     S* x = scores.row(n);
     const Index cols = scores.cols(), target = targets[n] - first;
-    const S before = first > 0 ? largest[n] : -std::numeric_limits<S>::infinity(), here = row.max(cols, [&](auto c) { return c.load(x); });
-    const S now = before < here ? here : before, shrink = first > 0 ? std::exp(before - now) : S(0);
+    const bool here = target >= 0 && target < cols;
     row.once([&] {
-      if (target >= 0 && target < cols) target_score[n] = x[target];
+      if (here) target_score[n] = x[target];
     });
+    constexpr S none = -std::numeric_limits<S>::infinity();
+    const S before = first > 0 ? largest[n] : none, top = row.max(cols, [&](auto c) { return c.load(x); }), now = before < top ? top : before;
+    const S shift = now == none ? S(0) : now, shrink = std::exp(before - shift);  // 0 for the first part
     const S sum = row.sum(cols, [&](auto c) {
-      const auto e = math::exp(c.load(x) - now);
+      const auto e = math::exp(c.load(x) - shift);
       c.store(x, e);
       return e;
     });
     row.once([&] {
+      if (here) x[target] = S(0);
       total[n] = first > 0 ? shrink * total[n] + sum : sum;
       largest[n] = now;
     });
@@ -62,7 +65,8 @@ template <Scalar S> struct SoftmaxPart {
   }
 };
 
-/// loss[n] = log(total) + largest - the target's score      dx[n] = scale (dx[n] / total - W[target])      W: (V,C)
+/// loss[n] = log(total) + largest - the target's score      dx[n] = scale (dx[n] / total - (1 - p) W[target]), p = exp(score - largest) / total
+/// W: (V,C)
 template <Scalar S> struct SoftmaxEnd {
   View<const S> w;
   View<S> dx;
@@ -72,10 +76,11 @@ template <Scalar S> struct SoftmaxEnd {
   S scale;
 
   template <class Row> void operator()(Row row, Index n) const {
-    row.once([&] { loss[n] = std::log(total[n]) - (target_score[n] - largest[n]); });
+    const S behind = target_score[n] - largest[n];
+    row.once([&] { loss[n] = std::log(total[n]) - behind; });
     if (!dx.data) return;
-    const S factor = scale / total[n];
-    row.each(dx.cols(), [&](auto c) { c.store(dx.row(n), c.load(dx.row(n)) * factor - c.load(w.row(targets[n])) * scale); });
+    const S factor = scale / total[n], own = (total[n] - std::exp(behind)) * factor;
+    row.each(dx.cols(), [&](auto c) { c.store(dx.row(n), c.load(dx.row(n)) * factor - c.load(w.row(targets[n])) * own); });
   }
 };
 
@@ -83,22 +88,21 @@ template <Scalar S> struct SoftmaxEnd {
 /// the second-level cache between the two products.      x, dx: (N,C)   loss: (N)
 template <Scalar S, Backend D> void loss_by_parts(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx) {
   auto& tape = w.tape();
-  const Index rows = x.rows(), chunk = std::min<Index>(256, rows), parts = Linear<S, D>::parts(w), vocabulary = w.shape().rows();
-  const View<S> scores(tape.template memory<S>(chunk * Linear<S, D>::most_in_part(w)), {chunk, vocabulary});
-  S* notes = tape.template memory<S>(3 * chunk);
+  const Parts parts{w.shape().rows()};
+  const Index rows = x.rows(), chunk = std::min<Index>(256, rows);
+  S* scores = tape.template memory<S>(chunk * parts.largest());
+  S *largest = tape.template memory<S>(chunk), *total = tape.template memory<S>(chunk), *target_score = tape.template memory<S>(chunk);
   for (Index first = 0; first < rows; first += chunk) {
     const Index count = std::min(chunk, rows - first);
     const View<S> dx_here = dx.data ? dx.slice(first, count) : View<S>{};
-    for (Index part = 0; part < parts; ++part) {
-      const Index word = Linear<S, D>::part_begin(w, part), words = Linear<S, D>::part_begin(w, part + 1) - word;
-      const View<S> here(scores.data, {count, words});
-      Linear<S, D>::product_part(x.slice(first, count), w, part, true, {here});
-      D::template rows<S>(count, transcendental_cost * words,
-                          SoftmaxPart<S>{here, dx_here, targets + first, word, notes, notes + chunk, notes + 2 * chunk});
-      if (dx.data) Linear<S, D>::product_part(here, w, part, false, {dx_here, part > 0});
+    for (Index part = 0; part < parts.count(); ++part) {
+      const Index word = parts.begin(part), words = parts.begin(part + 1) - word;
+      const View<S> here(scores, {count, words});
+      Linear<S, D>::product_part(x.slice(first, count), w, part, true, tape.bf16_products, {here});
+      D::template rows<S>(count, transcendental_cost * words, SoftmaxPart<S>{here, dx_here, targets + first, word, largest, total, target_score});
+      if (dx.data) Linear<S, D>::product_part(here, w, part, false, tape.bf16_products, {dx_here, part > 0});
     }
-    D::template rows<S>(count, 2 * x.cols(),
-                        SoftmaxEnd<S>{w.value(), dx_here, targets + first, notes, notes + chunk, notes + 2 * chunk, loss + first, scale});
+    D::template rows<S>(count, 2 * x.cols(), SoftmaxEnd<S>{w.value(), dx_here, targets + first, largest, total, target_score, loss + first, scale});
   }
 }
 
@@ -112,9 +116,9 @@ void loss_by_rows(View<const S> x, Var<S, D> w, const std::int32_t* targets, S s
     const Index count = std::min(chunk, rows - first);
     const View<const S> here = x.slice(first, count);
     const View<S> scores = logits.slice(0, count);
-    Linear<S, D>::product(here, w, true, {scores});
+    Linear<S, D>::product(here, w, true, tape.bf16_products, {scores});
     D::template rows<S>(count, 2 * transcendental_cost * vocabulary, SoftmaxLoss<S>{scores, targets + first, loss + first, scale});
-    if (dx.data) Linear<S, D>::product(scores, w, false, {dx.slice(first, count)});
+    if (dx.data) Linear<S, D>::product(scores, w, false, tape.bf16_products, {dx.slice(first, count)});
     Linear<S, D>::weight_gradient(scores, here, tape.bf16_products, {dw, first > 0});
     if (rows == 0) return;
   }

@@ -13,30 +13,20 @@ template <Scalar S, Backend D> struct Linear {
   static constexpr Index packed_from_rows = 8;
 
   /// a times W (or W^T); a frozen weight is packed at its first product of many rows.
-  static void product(View<const S> a, Var<S, D> w, bool transposed, Into<S> into, View<const S> addend = {}) {
-    const bool bf16 = w.tape().bf16_products;
+  static void product(View<const S> a, Var<S, D> w, bool transposed, bool bf16, Into<S> into, View<const S> addend = {}) {
     if (w.frozen() && a.rows() >= packed_from_rows)
       D::template product<S>(Operand<S>{a, false, bf16}, w.frozen()->packed(transposed, bf16), into, addend);
     else
       D::template product<S>(Operand<S>{a, false, bf16}, Operand<S>{w.value(), transposed, bf16}, into, addend);
   }
-
-  /// A long weight, such as a head, in parts of at most 1024 rows, near equal: what is computed with one part is still in a cache for the next
-  /// product.
-  static Index parts(Var<S, D> w) { return std::max<Index>(1, (w.shape().rows() + 1023) / 1024); }
-  static Index part_begin(Var<S, D> w, Index part) { return w.shape().rows() * part / parts(w); }
-  static Index most_in_part(Var<S, D> w) { return (w.shape().rows() + parts(w) - 1) / parts(w); }
-  /// product() with the rows of one part alone.
-  static void product_part(View<const S> a, Var<S, D> w, Index part, bool transposed, Into<S> into) {
-    const bool bf16 = w.tape().bf16_products;
-    const Index first = part_begin(w, part);
-    const Operand<S> rows{w.value().slice(first, part_begin(w, part + 1) - first), transposed, bf16};
+  /// The same with one of the Parts of W.
+  static void product_part(View<const S> a, Var<S, D> w, Index part, bool transposed, bool bf16, Into<S> into) {
+    const Parts cut{w.shape().rows()};
     if (w.frozen() && a.rows() >= packed_from_rows)
-      D::template product<S>(Operand<S>{a, false, bf16}, w.frozen()->packed_part(static_cast<std::size_t>(part), rows), into);
+      D::template product<S>(Operand<S>{a, false, bf16}, w.frozen()->packed_part(part, transposed, bf16), into);
     else
-      D::template product<S>(Operand<S>{a, false, bf16}, rows, into);
+      D::template product<S>(Operand<S>{a, false, bf16}, Operand<S>{cut.of<S>(w.value(), part), transposed, bf16}, into);
   }
-
   /// The gradient of W: dy^T x.
   static void weight_gradient(View<const S> dy, View<const S> x, bool bf16, Into<S> into) {
     D::template product<S>(Operand<S>{dy, true, bf16}, Operand<S>{x, false, bf16}, into);
@@ -63,11 +53,12 @@ template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, Var<S, D> w, std::o
           addend ? addend->shape() : Shape{});
   auto& tape = x.tape();
   const auto y = tape.make({rows, out}, tape.room(x));
-  op::Linear<S, D>::product(x.value(), w, true, {tape.out(y)}, addend ? addend->value() : View<const S>{});
+  const bool bf16 = tape.bf16_products;
+  op::Linear<S, D>::product(x.value(), w, true, bf16, {tape.out(y)}, addend ? addend->value() : View<const S>{});
   const auto backward = [=](Tape<S, D>& t) {
     const View<const S> dy = t.gradient(y);
-    if (const auto dx = t.into(x)) op::Linear<S, D>::product(dy, w, false, dx);
-    if (const auto dw = t.into(w)) op::Linear<S, D>::weight_gradient(dy, x.value(), t.bf16_products, dw);
+    if (const auto dx = t.into(x)) op::Linear<S, D>::product(dy, w, false, bf16, dx);
+    if (const auto dw = t.into(w)) op::Linear<S, D>::weight_gradient(dy, x.value(), bf16, dw);
     if (addend) op::Accumulate<S, D>::run(dy, t.into(*addend));
   };
   if (w.needs_gradient())

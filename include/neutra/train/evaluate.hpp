@@ -10,11 +10,20 @@ namespace detail {
 /// What both evaluate and generate are told of the model.
 struct ModelOptions {
   Path model, adapter;
+  std::string precision = "float";
   Index threads = 0;
 
+  LoadedModel load(const Registry& registry) const {
+    LoadedModel loaded = load_model(model, adapter, registry);
+    loaded.model->bf16_products = precision == "bf16";
+    return loaded;
+  }
   void add_to(CLI::App& app) {
     app.add_option("--model", model, "a Hugging Face llama folder")->required();
     app.add_option("--adapter", adapter, "an adapter made for it: NAME.safetensors");
+    app.add_option("--precision", precision, "float, or bf16: what products round to before they multiply")
+        ->check(CLI::IsMember({"float", "bf16"}))
+        ->capture_default_str();
     app.add_option("--threads", threads, "0: all of the machine")->check(CLI::Range(Index{0}, Index{4096}));
   }
 };
@@ -39,7 +48,7 @@ template <class Gates = gate::All, class... Own> int evaluate_main(int argc, con
     set_threads(options.threads);
     const data::Text text = data::read_texts(files);
     for (const std::string& remark : text.remarks) print_line(remark);
-    const LoadedModel loaded = load_model(options.model, options.adapter, Registry::with<Gates, Own...>());
+    const LoadedModel loaded = options.load(Registry::with<Gates, Own...>());
     const Index context = loaded.model->config().context, length = sequence > 0 ? sequence : context;
     require(length <= context, "--sequence must not exceed the model's context of ", context, ", got ", length);
     Tape<float, Cpu> tape;

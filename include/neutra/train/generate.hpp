@@ -36,7 +36,7 @@ template <class Gates = gate::All, class... Own> int generate_main(int argc, con
     parse_command_line(app, argc, argv, "--prompt");
     require(std::isfinite(temperature), "--temperature must be a number from 0 up, got ", temperature);
     set_threads(options.threads);
-    const LoadedModel loaded = load_model(options.model, options.adapter, Registry::with<Gates, Own...>());
+    const LoadedModel loaded = options.load(Registry::with<Gates, Own...>());
     std::vector<std::int32_t> text = loaded.tokenizer->encode(prompt), window;
     const auto room = static_cast<std::size_t>(loaded.model->config().context);
     const Philox random(seed, "sample");

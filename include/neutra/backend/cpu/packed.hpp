@@ -15,7 +15,7 @@ namespace detail {
 /// Words that a sum of K numbers has: the steps of the micro-kernel.
 template <class E> Index words(Index numbers) { return (numbers + E::numbers - 1) / E::numbers; }
 
-/// How the steps of a sum are cut into blocks of at most Tile::depth, near equal: a function of K alone, as every element's bits are.
+/// How the steps of a sum are cut into blocks of at most Tile::depth, near equal: a function of their number alone, as every element's bits are.
 template <Scalar S> struct Blocks {
   Index steps;
   Index count = (steps + Tile<S>::depth - 1) / Tile<S>::depth;

@@ -15,6 +15,7 @@ template <Scalar S> S element(const Operand<S>& x, Index i, Index j) {
 
 /// into = a b + addend      a: (M,K)  b: (K,N)  into, addend: (M,N)
 template <Scalar S> void plain_product(Operand<S> a, Operand<S> b, Into<S> into, View<const S> addend = {}) {
+  require(a.bf16 == b.bf16 && (!a.bf16 || std::is_same_v<S, float>), "product: both operands are rounded to bf16 or neither, and only float");
   for (Index m = 0; m < a.rows(); ++m)
     for (Index n = 0; n < b.cols(); ++n) {
       S sum = 0;

@@ -1,13 +1,11 @@
 /// Matrix products on the CPU.      Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication"
 ///
-/// b is laid out in panels, a is read where it stands. Every element is the sum over k, in order, of blocks (Blocks: a function of K alone), each
-/// block a chain of fused multiply-adds from zero; then the addend is added. Its bits depend on nothing else: not on its place in c, the sizes M
-/// and N, the number of threads, or whether b was packed before.
+/// b is laid out in panels; a is read where it stands, or copied a tile at a time where it is transposed or rounded to bf16. Every element is the sum
+/// over k, in order, of blocks (Blocks: a function of K and of what is multiplied), each block a chain of E::multiply_add from zero; then the addend
+/// is added. Its bits depend on nothing else: not on its place in c, the sizes M and N, the number of threads, or whether b was packed before.
 #pragma once
 
 #include "neutra/backend/cpu/packed.hpp"
-
-#include <tuple>
 
 namespace neutra::inline NEUTRA_ABI::cpu {
 
@@ -68,8 +66,8 @@ template <class E, Scalar S> LeftRows<S> left_rows(const Operand<S>& a, Index fi
 template <class E, Scalar S>
 std::pair<const S*, Index> read_next(const Product<S>& p, Index row, Index rows, Index k, Index panel, const S* nothing) {
   const Index next = row + rows, stride = p.a.view.stride;
-  if (p.a.transposed && panel == 0 && next < p.rows)
-    return {p.a.view.row(k * E::numbers) + std::min(next + Tile<S>::rows, p.rows) - 1, E::numbers * stride};
+  if (p.a.transposed && panel < E::numbers && next < p.rows)
+    return {p.a.view.row(k * E::numbers + panel) + std::min(next + Tile<S>::rows, p.rows) - 1, E::numbers * stride};
   if (!p.a.transposed && !E::as_they_stand && panel < Tile<S>::rows && next + panel < p.rows)
     return {p.a.view.row(next + panel) + k * E::numbers, E::numbers};
   return {nothing, 0};
@@ -129,7 +127,9 @@ template <class E, Scalar S> void multiply_band(const Product<S>& p, const Panel
         }
         t.add = p.add || block > 0;
         t.columns = static_cast<int>(std::min<Index>(Tile<S>::width, b.columns - n * Tile<S>::width));
-        std::tie(t.soon, t.soon_step) = read_next<E>(p, row, rows, k, n - cut.panel_begin(group), left.data);
+        const auto [soon, soon_step] = read_next<E>(p, row, rows, k, n - cut.panel_begin(group), left.data);
+        t.soon = soon;
+        t.soon_step = soon_step;
         multiply_tile<E>(static_cast<int>(rows), t);
       }
     }

@@ -97,22 +97,24 @@ struct Record {
   /// A weight made ready for products.
   template <Scalar S> class Packed {
    public:
-    explicit Packed(const Operand<S>& b) : rows_(b.rows()), cols_(b.cols()) {
+    explicit Packed(const Operand<S>& b) : rows_(b.rows()), cols_(b.cols()), bf16_(b.bf16) {
       check(b.view, "pack");
       note("pack (", rows_, ",", cols_, ")");
     }
     Index rows() const { return rows_; }
     Index cols() const { return cols_; }
+    bool bf16() const { return bf16_; }
 
    private:
     Index rows_, cols_;
+    bool bf16_;
   };
   template <Scalar S> static void product(Operand<S> a, Operand<S> b, Into<S> into, View<const S> addend = {}) {
     check(b.view, "product");
-    checked_product(a, b.rows(), b.cols(), into, addend, "product (");
+    checked_product(a, b.rows(), b.cols(), b.bf16, into, addend, "product (");
   }
   template <Scalar S> static void product(Operand<S> a, const Packed<S>& b, Into<S> into, View<const S> addend = {}) {
-    checked_product(a, b.rows(), b.cols(), into, addend, "packed product (");
+    checked_product(a, b.rows(), b.cols(), b.bf16(), into, addend, "packed product (");
   }
 
   template <Scalar S> static void attention_forward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<S> out, S* lse) {
@@ -155,8 +157,10 @@ struct Record {
     check(x, what);
   }
   template <Scalar S>
-  static void checked_product(const Operand<S>& a, Index b_rows, Index b_cols, const Into<S>& into, View<const S> addend, std::string_view what) {
+  static void checked_product(const Operand<S>& a, Index b_rows, Index b_cols, bool b_bf16, const Into<S>& into, View<const S> addend,
+                              std::string_view what) {
     const View<S> c = into.view;
+    require(a.bf16 == b_bf16 && (!a.bf16 || std::is_same_v<S, float>), "record: both operands are rounded to bf16 or neither, and only float");
     require(a.cols() == b_rows && c.rows() == a.rows() && c.cols() == b_cols, "record: product of (", a.rows(), ",", a.cols(), ") and (", b_rows, ",",
             b_cols, ") into ", c.shape);
     require(!addend.data || (addend.rows() == c.rows() && addend.cols() == c.cols()), "record: product into ", c.shape, " with addend ",
@@ -164,7 +168,7 @@ struct Record {
     check(a.view, "product");
     check(c, "product");
     if (addend.data) check(addend, "product");
-    note(what, a.rows(), ",", a.cols(), ") (", b_rows, ",", b_cols, ")", adds(into), addend.data ? " addend" : "");
+    note(what, a.rows(), ",", a.cols(), ") (", b_rows, ",", b_cols, ")", adds(into), addend.data ? " addend" : "", a.bf16 ? " bf16" : "");
   }
   template <Scalar S> static void check_attention(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, const S* lse) {
     check_shape(q, Shape{z.sequences * z.length, z.heads * z.width}, "attention");
