@@ -51,7 +51,7 @@ TEMPLATE_TEST_CASE("cross_entropy: part by part, a frozen head gives loss and gr
 }
 
 TEST_CASE("cross_entropy: in bf16 the gradient of a token that is all but certain is as near as of any other") {
-  // x stands out along the target's weight: p = 0.98 or more. A gradient in which the target's own weight were rounded would be off by a tenth.
+  // x stands out along the target's weight: p = 0.99 or more. Its own weight unrounded beside a rounded sum left a third of the gradient wrong.
   const Index rows = 20, cols = 64;
   const auto w = numbers<float, Cpu>({1500, cols}, "w");
   std::vector<std::int32_t> targets;
@@ -60,7 +60,7 @@ TEST_CASE("cross_entropy: in bf16 the gradient of a token that is all but certai
     targets.push_back(static_cast<std::int32_t>(n * 71));
     double square = 0;
     for (Index c = 0; c < cols; ++c) square += std::pow(static_cast<double>(w.data()[targets.back() * cols + c]), 2);
-    for (Index c = 0; c < cols; ++c) x.value.data()[n * cols + c] = w.data()[targets.back() * cols + c] * static_cast<float>(11 / square);
+    for (Index c = 0; c < cols; ++c) x.value.data()[n * cols + c] = w.data()[targets.back() * cols + c] * static_cast<float>(14 / square);
   }
   std::vector<double> dx[2];
   double loss[2];
@@ -75,13 +75,13 @@ TEST_CASE("cross_entropy: in bf16 the gradient of a token that is all but certai
     dx[bf16] = as_doubles(View<const float>(x.gradient));
   }
   CAPTURE(loss[0] / 20);
-  CHECK(loss[0] / 20 < 0.1);
+  CHECK(loss[0] / 20 < 0.01);
   double difference = 0, size = 0;
   for (std::size_t i = 0; i < dx[0].size(); ++i) {
     difference += std::pow(dx[1][i] - dx[0][i], 2);
     size += std::pow(dx[0][i], 2);
   }
-  CHECK(std::sqrt(difference / size) < 0.05);
+  CHECK(std::sqrt(difference / size) < 0.03);
 }
 
 TEST_CASE("cross_entropy: scores that are all minus infinity in one part leave the others as they are") {
