@@ -2,6 +2,9 @@
 #include "tests/catch.hpp"
 #include "tests/nn/forking.hpp"
 
+#include "neutra/penalty/gate_l1.hpp"
+#include "neutra/penalty/l2.hpp"
+
 #include <cmath>
 
 using namespace neutra;
@@ -105,4 +108,41 @@ TEST_CASE("precision: a model in double has no products of bf16") {
   tape.start(false);
   const std::vector<std::int32_t> text(8, 1);
   CHECK_THROWS_AS(model.logits(tape, {1, 8, text}), Error);
+}
+
+TEST_CASE("precision: gate logits are never of bf16, and the tape is left as it was") {
+  using Residue = adapter::Residue<gate::Relu, body::GatedUnit, penalty::GateL1>;
+  const adapter::Sizes sizes{.dim = 64, .layers = 1, .query_width = 64, .kv_width = 64, .ffn = 160};
+  Residue::Instance<float, Cpu> residue(Residue{}, sizes, 1);
+  const auto x = adapter::normal_tensor<float, Cpu>({50, 64}, 1, 1, "x");
+  const std::vector<float> marks(50, 1.0f);
+  float penalty[2];
+  for (const bool bf16 : {false, true}) {
+    Tape<float, Cpu> tape;
+    tape.start();
+    tape.bf16_products = bf16;
+    Pass<float, Cpu> pass{.tape = tape, .original = marks.data(), .label = marks.data(), .scale_original = 1, .scale_both = 1};
+    residue.add(adapter::Site::ffn, 0, tape.input(x.view()), tape.input(x.view()), pass);
+    penalty[bf16] = pass.local->item();
+    CHECK(tape.bf16_products == bf16);
+  }
+  CHECK(penalty[0] > 0);
+  CHECK(penalty[0] == penalty[1]);
+}
+
+TEST_CASE("precision: an op goes back as it went forward, whatever the tape says by then") {
+  std::vector<float> gradients[2];
+  for (const bool changed : {false, true}) {
+    Parameter<float, Cpu> x("x", adapter::normal_tensor<float, Cpu>({20, 64}, 1, 1, "x")),
+        w("w", adapter::normal_tensor<float, Cpu>({30, 64}, 1, 1, "w"));
+    Tape<float, Cpu> tape;
+    tape.start();
+    tape.bf16_products = true;
+    const auto y = linear(tape.leaf(x), tape.leaf(w));
+    tape.bf16_products = !changed;
+    const std::vector<float> marks(20, 1.0f);
+    tape.backward(residue_penalty(penalty::L2{}, y, y, Counted<float>{marks.data(), marks.data(), nullptr}, 1));  // a loss without products
+    for (const auto* p : {&x, &w}) gradients[changed].insert(gradients[changed].end(), p->gradient.data(), p->gradient.data() + p->gradient.size());
+  }
+  CHECK(gradients[0] == gradients[1]);
 }
