@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """How fast is a step beside PyTorch's, on one machine in one run?
 
-    compare.py STEP [--models tiny,stories15M,small] [--modes adapter] [--precisions float,bf16] [--threads N] [--rounds N] [--python PATH] [--preload LIB]
+    compare.py STEP [--against OTHER_STEP] [--models tiny,stories15M,small] [--modes adapter] [--precisions float,bf16] [--threads N] [--rounds N] [--python PATH] [--preload LIB]
 
 STEP is the built benchmarks/step. For each model, mode and precision our program, PyTorch eager and PyTorch compiled are started once, do a few
 steps each, and then take turns. Printed: median milliseconds, the ratio of theirs to ours as the median over rounds with its quartiles, the peak
 memory of steps beyond what the process held after start-up, and how far apart the losses of the first and the last step lie.
+With --against another build of step, such as that of an earlier commit, takes the place of PyTorch.
 """
 import argparse
 import json
@@ -23,7 +24,7 @@ class Program:
     """A program that answers every line with a step."""
 
     def __init__(self, command, environment):
-        self.name = " ".join(command)
+        self.command = command
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}  # a forced core type halves its speed
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**inherited, **environment})
         self.answers = []
@@ -33,7 +34,7 @@ class Program:
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            sys.exit(f"compare: {self.name} ended with status {self.process.wait()}; its message is above")
+            sys.exit(f"compare: {' '.join(self.command)} ended with status {self.process.wait()}; its message is above")
         self.answers.append(json.loads(line))
 
     def forget_peak(self):
@@ -60,7 +61,10 @@ def compare(options, model, mode, precision):
         ours = Program([options.step, "--model", model, "--mode", mode, "--precision", precision, "--threads", threads, "--peer", folder], pinned)
         ours.step()  # the folder is written
         peer = [options.python, str(Path(__file__).with_name("pytorch.py")), folder, "--mode", mode, "--precision", precision, "--threads", threads]
-        programs = {"neutra": ours, "eager": Program(peer, torch_environment), "compiled": Program(peer + ["--compile"], torch_environment)}
+        if options.against:
+            programs = {"neutra": ours, "other": Program([options.against, *ours.command[1:]], pinned)}
+        else:
+            programs = {"neutra": ours, "eager": Program(peer, torch_environment), "compiled": Program(peer + ["--compile"], torch_environment)}
         for program in programs.values():
             while len(program.answers) < WARM_UP:
                 program.step()
@@ -86,6 +90,7 @@ def show(model, mode, precision, programs):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("step")
+    parser.add_argument("--against", help="another build of step, instead of PyTorch")
     words = lambda text: text.split(",")
     parser.add_argument("--models", type=words, default=["tiny", "stories15M", "small"])
     parser.add_argument("--modes", type=words, default=["adapter"])
