@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -23,14 +24,14 @@ struct Host {
 
   /// Zeroed memory. Error: none is left.
   static void* allocate(std::size_t bytes) {
-    const std::size_t align = bytes >= huge_page ? huge_page : alignment;
-    const std::size_t rounded = (std::max<std::size_t>(bytes, 1) + align - 1) / align * align;
-    void* memory = std::aligned_alloc(align, rounded);
-    require(memory != nullptr, "out of memory: asked for ", bytes, " bytes; use a smaller batch, model or sequence");
+    const bool huge = bytes >= huge_page;
+    void* memory = nullptr;
+    const bool failed = posix_memalign(&memory, huge ? huge_page : alignment, std::max<std::size_t>(bytes, 1)) != 0;
+    require(!failed, "out of memory: asked for ", bytes, " bytes; use a smaller batch, model or sequence");
 #if defined(__linux__)
-    if (align == huge_page) madvise(memory, rounded, MADV_HUGEPAGE);
+    if (huge) madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);  // not the rest: a page for it would cost up to a third of the array
 #endif
-    std::memset(memory, 0, rounded);
+    std::memset(memory, 0, bytes);
     return memory;
   }
   static void release(void* memory) noexcept { std::free(memory); }
