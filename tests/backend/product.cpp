@@ -159,8 +159,9 @@ TEMPLATE_TEST_CASE("products agree with three loops", "[product]", Float, Double
 
 TEMPLATE_TEST_CASE("an element has the same bits on 1, 2 and 3 threads", "[product]", Float, Double, cpu::Bf16) {
   const int before = omp_get_max_threads();
-  for (const Case& s : {Case{200, 150, 700, false, true, true, true, 1}, Case{97, 530, 64, true, false}, Case{200, 700, 1100},
-                        Case{3, 900, 300, false, true}, Case{64, 33, 1100, false, false}}) {
+  for (const Case& s :
+       {Case{200, 150, 700, false, true, true, true, 1}, Case{97, 530, 64, true, false}, Case{200, 700, 1100}, Case{3, 900, 300, false, true},
+        Case{64, 33, 1100, false, false}, Case{1500, 70, 90, true, false, true}, Case{1500, 40, 530, false, true}}) {
     CAPTURE(s.m, s.n, s.k);
     const Inputs<TestType> in(s);
     omp_set_num_threads(1);

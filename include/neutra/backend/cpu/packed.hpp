@@ -95,23 +95,24 @@ template <class E, Scalar S> void pack_rows(const S* from, Index from_row, Index
 
 inline constexpr Index parallel_copies = 32768;  // numbers to pack: 128 KiB of float, read and written, are more than a microsecond's work
 
+/// Steps k .. k + depth - 1 of columns first .. first + columns - 1 of an operand (K,N), panel after panel.
+template <class E, Scalar S> void pack_block(const Operand<S>& b, Index k, Index depth, Index first, Index columns, S* out) {
+  constexpr Index width = Tile<S>::width;
+  const Index number = k * E::numbers, numbers = std::min(depth * E::numbers, b.rows() - number);
+  if (!b.transposed) return pack_rows<E>(b.view.row(number) + first, b.view.stride, numbers, columns, out);
+  for (Index j = 0; j < columns; j += width)
+    pack_transposed<E>(b.view.row(first + j) + number, b.view.stride, numbers, std::min(width, columns - j), out + j * depth);
+}
+
 /// Columns first .. first + columns - 1 of an operand (K,N) into the layout of Panels.
 template <class E, Scalar S> void pack_columns(const Operand<S>& b, Index first, Index columns, S* out) {
   constexpr Index width = Tile<S>::width, strip = 8 * width;
   const Blocks<S> blocks{words<E>(b.rows())};
   const Index strips = (columns + strip - 1) / strip, padded = (columns + width - 1) / width * width;
   for_each<Schedule::tasks>(threads_for(b.rows() * columns, parallel_copies), blocks.count * strips, [&](Index task) {
-    const Index block = task / strips, from = task % strips * strip, to = std::min(columns, from + strip);
+    const Index block = task / strips, from = task % strips * strip;
     const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
-    const Index number = k * E::numbers, numbers = std::min(depth * E::numbers, b.rows() - number);
-    S* panels = out + k * padded + from * depth;
-    if (!b.transposed) {
-      pack_rows<E>(b.view.row(number) + first + from, b.view.stride, numbers, to - from, panels);
-      return;
-    }
-    for (Index j = from; j < to; j += width) {
-      pack_transposed<E>(b.view.row(first + j) + number, b.view.stride, numbers, std::min(width, to - j), panels + (j - from) * depth);
-    }
+    pack_block<E>(b, k, depth, first + from, std::min(columns - from, strip), out + k * padded + from * depth);
   });
 }
 

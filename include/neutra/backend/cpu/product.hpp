@@ -5,86 +5,30 @@
 /// is added. Its bits depend on nothing else: not on its place in c, the sizes M and N, the number of threads, or whether b was packed before.
 #pragma once
 
-#include "neutra/backend/cpu/packed.hpp"
+#include "neutra/backend/cpu/block.hpp"
 
 namespace neutra::inline NEUTRA_ABI::cpu {
 
 namespace detail {
 
-/// c = a b + addend with all shapes checked; element (i, j) of c and addend stands at [i * row + j * column].
-template <Scalar S> struct Product {
-  Operand<S> a;
-  Index rows, columns, depth;
-  S* c;
-  Index c_row, c_column;
-  const S* addend;
-  Index addend_row, addend_column;
-  bool add;
-};
-
 inline constexpr Index parallel_steps = 100000;        // multiply-adds, at 16 to 32 a cycle some 2 us of a core: several times fork and join (0.5 us)
 inline constexpr Index third_level = 4 * 1024 * 1024;  // bytes of panels made at a time: they are still in a cache when they are read
 
-/// The rows of a that one tile reads, over one block of k: where they stand, or copied beside each other as words.
-template <Scalar S> struct LeftRows {
-  static constexpr Index copy_row = Tile<S>::depth + 64 / Index{sizeof(S)};  // a cache line more, so that rows do not collide again
-  static constexpr Index copy_size = Tile<S>::rows * copy_row;
-  const S* data;
-  Index row, step;
-};
-
-/// 14 rows whose starts lie a multiple of 4 KiB apart share one set of the first-level cache, which holds 12 (or 8) lines.
-template <Scalar S> bool collides(const Operand<S>& a) { return !a.transposed && a.view.stride * Index{sizeof(S)} % 4096 == 0; }
-
-/// copy[i * step + r] = word k + i of row first + r of a transposed a; returns step. Whole vectors where the row of the source allows it: what is
-/// too much is overwritten by the next row, and there is a line to spare behind the last.
-template <class E, Scalar S> Index copy_columns(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
-  constexpr Index step = Tile<S>::rows, whole = (step + Tile<S>::lanes - 1) / Tile<S>::lanes * Tile<S>::lanes;
-  const bool fits = first + whole <= a.rows();
-  for (Index i = 0; i < depth; ++i) {
-    const Index number = (k + i) * E::numbers, next = number + E::numbers - 1;
-    const S *from = a.view.row(number) + first, *beside = next < a.cols() ? a.view.row(next) + first : nullptr;
-    if (fits)
-      E::across(from, beside, whole, copy + i * step);
-    else
-      E::across(from, beside, rows, copy + i * step);
-  }
-  return step;
+/// Panels of one block of k that stay in a second-level cache (of 1 MiB or more) while tile after tile reads them.
+template <Scalar S> Index cached_panels(Index depth) {
+  constexpr Index second_level = 512 * 1024;
+  return std::max<Index>(1, second_level / (std::min(depth, Tile<S>::depth) * Tile<S>::width * Index{sizeof(S)}));
 }
 
-template <class E, Scalar S> LeftRows<S> left_rows(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
-  if (a.transposed) return {copy, 1, copy_columns<E>(a, first, rows, k, depth, copy)};
-  if (E::as_they_stand && !collides(a)) return {a.view.row(first) + k, a.view.stride, 1};
-  constexpr Index copy_row = LeftRows<S>::copy_row;
-  const Index number = k * E::numbers, numbers = std::min(depth * E::numbers, a.cols() - number);
-  for (Index i = 0; i < rows; ++i) E::along(a.view.row(first + i) + number, numbers, copy + i * copy_row);
-  return {copy, copy_row, 1};
-}
-
-/// What to prefetch while the tile at `row` meets its panel-th panel: what the next tile is made of, where that has to be copied. Of a transposed a,
-/// a column is a line per step; else a row of the next tile for each panel.
-template <class E, Scalar S>
-std::pair<const S*, Index> read_next(const Product<S>& p, Index row, Index rows, Index k, Index panel, const S* nothing) {
-  const Index next = row + rows, stride = p.a.view.stride;
-  if (p.a.transposed && panel < E::numbers && next < p.rows)
-    return {p.a.view.row(k * E::numbers + panel) + std::min(next + Tile<S>::rows, p.rows) - 1, E::numbers * stride};
-  if (!p.a.transposed && !E::as_they_stand && panel < Tile<S>::rows && next + panel < p.rows)
-    return {p.a.view.row(next + panel) + k * E::numbers, E::numbers};
-  return {nothing, 0};
-}
-
-/// How c is cut into tasks: bands of row tiles times groups of panels. All are near equal, so that no narrow one remains at an end. Tasks are in the
-/// order in which a thread's stretch of them has the bands of its own rows, one group of panels after another.
+/// How c is cut into tasks where b is packed: bands of row tiles times groups of panels, all near equal. Tasks are in the order in which a thread's
+/// stretch of them has the bands of its own rows, one group of panels after another.
 template <Scalar S> struct Cut {
-  Index rows, panels;          // of c
-  Index tiles, bands, groups;  // row tiles, groups of them, groups of panels
-  Index own;                   // bands of a thread's stretch
+  Index tiles, panels;  // of c
+  Index bands, groups;  // groups of tiles, groups of panels
+  Index own;            // bands of a thread's stretch
 
-  Cut(Index row_count, Index panel_count, Index depth, int threads) : rows(row_count), panels(panel_count) {
-    constexpr Index second_level = 512 * 1024;  // of a cache of 1 MiB or more, for one group of panels over one block of k
-    const Index panel_bytes = std::min(depth, Tile<S>::depth) * Tile<S>::width * Index{sizeof(S)};
-    tiles = (rows + Tile<S>::rows - 1) / Tile<S>::rows;
-    groups = (panels * panel_bytes + second_level - 1) / second_level;
+  Cut(Index row_count, Index panel_count, Index depth, int threads) : tiles(RowTiles<S>{row_count}.count), panels(panel_count) {
+    groups = (panels + cached_panels<S>(depth) - 1) / cached_panels<S>(depth);
     const Index wanted = threads == 1 ? 1 : 6 * threads;  // several tasks a thread, so that one that is held up does not hold up all
     constexpr Index most_tiles = 16;                      // of a band: 14 rows of 2 KiB each are 448 KiB of a, beside the panels in that cache
     bands = std::max((tiles + most_tiles - 1) / most_tiles, (wanted + groups - 1) / groups);
@@ -96,51 +40,22 @@ template <Scalar S> struct Cut {
   Index group(Index task) const { return task % (groups * own) / own; }
   Index tasks() const { return bands * groups; }
   Index tile_begin(Index band) const { return tiles * band / bands; }
-  Index row_begin(Index tile) const { return rows * tile / tiles; }
   Index panel_begin(Index group) const { return panels * group / groups; }
 };
-
-template <class E, Scalar S> void multiply_band(const Product<S>& p, const Panels<S>& b, const Cut<S>& cut, Index task, Index first_column) {
-  const Index group = cut.group(task), band = cut.band(task);
-  alignas(64) S copy[LeftRows<S>::copy_size];
-  const Blocks<S> blocks{words<E>(p.depth)};
-  for (Index block = 0; block < blocks.count; ++block) {
-    const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
-    const bool last = block + 1 == blocks.count;
-    for (Index tile = cut.tile_begin(band); tile < cut.tile_begin(band + 1); ++tile) {
-      const Index row = cut.row_begin(tile), rows = cut.row_begin(tile + 1) - row;
-      const auto left = left_rows<E>(p.a, row, rows, k, depth, copy);
-      for (Index n = cut.panel_begin(group); n < cut.panel_begin(group + 1); ++n) {
-        const Index column = first_column + n * Tile<S>::width;
-        TileTask<S> t{.depth = depth,
-                      .a = left.data,
-                      .a_row = left.row,
-                      .a_step = left.step,
-                      .b = b.panel(n, k, depth),
-                      .c = p.c + row * p.c_row + column * p.c_column,
-                      .c_row = p.c_row,
-                      .c_column = p.c_column};
-        if (p.addend && last) {
-          t.addend = p.addend + row * p.addend_row + column * p.addend_column;
-          t.addend_row = p.addend_row;
-          t.addend_column = p.addend_column;
-        }
-        t.add = p.add || block > 0;
-        t.columns = static_cast<int>(std::min<Index>(Tile<S>::width, b.columns - n * Tile<S>::width));
-        const auto [soon, soon_step] = read_next<E>(p, row, rows, k, n - cut.panel_begin(group), left.data);
-        t.soon = soon;
-        t.soon_step = soon_step;
-        multiply_tile<E>(static_cast<int>(rows), t);
-      }
-    }
-  }
-}
 
 /// Columns first_column ... of c, as many as b has.
 template <class E, Scalar S> void multiply_columns(const Product<S>& p, const Panels<S>& b, Index first_column) {
   const int threads = threads_for(p.rows * b.columns * p.depth, parallel_steps);
-  const Cut<S> cut(p.rows, b.count(), words<E>(p.depth), threads);
-  for_each<Schedule::tasks>(threads, cut.tasks(), [&](Index task) { multiply_band<E>(p, b, cut, task, first_column); });
+  const Blocks<S> blocks{words<E>(p.depth)};
+  const Cut<S> cut(p.rows, b.count(), blocks.steps, threads);
+  for_each<Schedule::tasks>(threads, cut.tasks(), [&](Index task) {
+    const Index group = cut.group(task), band = cut.band(task), n = cut.panel_begin(group), from = n * Tile<S>::width;
+    const Index to = std::min(cut.panel_begin(group + 1) * Tile<S>::width, b.columns);
+    for (Index block = 0; block < blocks.count; ++block) {
+      const S* panels = b.panel(n, blocks.begin(block), blocks.begin(block + 1) - blocks.begin(block));
+      multiply_block<E>(p, block, cut.tile_begin(band), cut.tile_begin(band + 1), panels, first_column + from, to - from);
+    }
+  });
 }
 
 /// K = 0: the sum has no terms.
@@ -191,7 +106,8 @@ template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b)
           .add = p.add};
 }
 
-template <class E, Scalar S> void multiply_unpacked(const Product<S>& p, const Operand<S>& b) {
+/// All threads pack together, and then multiply with what all have packed.
+template <class E, Scalar S> void multiply_packing_together(const Product<S>& p, const Operand<S>& b) {
   constexpr Index width = Tile<S>::width, least_panels = 4;  // with one a is read four times as often: 69 instead of 93 GFLOP/s at K = 32000
   const Index depth = words<E>(p.depth), most = std::max(least_panels, third_level / (depth * width * Index{sizeof(S)})) * width;
   for (Index column = 0; column < p.columns; column += most) {
@@ -201,6 +117,43 @@ template <class E, Scalar S> void multiply_unpacked(const Product<S>& p, const O
     pack_columns<E>(b, column, columns, panels);
     multiply_columns<E>(p, Panels<S>{panels, columns}, column);
   }
+}
+
+/// A thread packs what it multiplies with, a group of panels over one block of k at a time, so that no core waits for what another one wrote.
+template <class E, Scalar S> void multiply_packing_apart(const Product<S>& p, const Operand<S>& b, int threads) {
+  const Blocks<S> blocks{words<E>(p.depth)};
+  const Index panels = (p.columns + Tile<S>::width - 1) / Tile<S>::width, cached = cached_panels<S>(blocks.steps);
+  const bool dear = copies<E>(p.a) || p.rows * p.depth * Index{sizeof(S)} > third_level;  // reading a once more for every group
+  const Index least = dear ? (panels + threads - 1) / threads : 1;
+  const Index size = std::min(cached, std::max(least, panels / (4 * threads))), round = size * threads;
+  const Index groups = (panels + round - 1) / round * threads;
+  for_each<Schedule::tasks>(threads, groups, [&](Index group) {
+    const Index from = panels * group / groups * Tile<S>::width, to = std::min(panels * (group + 1) / groups * Tile<S>::width, p.columns);
+    S* packed = scratch<S, Scratch::panels>(size * std::min(blocks.steps, Tile<S>::depth) * Tile<S>::width, third_level / Index{sizeof(S)});
+    for (Index block = 0; block < blocks.count; ++block) {
+      const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
+      pack_block<E>(b, k, depth, from, to - from, packed);
+      multiply_block<E>(p, block, 0, RowTiles<S>{p.rows}.count, packed, from, to - from);
+    }
+  });
+}
+
+/// Whether threads should pack apart. What either way costs beside the products, as a share of them, from shapes timed on two cores:
+/// together, panels that another core wrote are worth some 80 rows of a; apart, every thread reads all of a (12 columns of b a thread, 35 where a has
+/// to be copied), and who has the most panels is waited for.
+template <class E, Scalar S> bool pack_apart(const Product<S>& p, Index threads) {
+  if (threads == 1) return true;
+  const Index panels = (p.columns + Tile<S>::width - 1) / Tile<S>::width, most = (panels + threads - 1) / threads;
+  const double together = 80.0 / static_cast<double>(p.rows), reading = (copies<E>(p.a) ? 35.0 : 12.0) * static_cast<double>(threads);
+  return reading / static_cast<double>(p.columns) + static_cast<double>(most * threads) / static_cast<double>(panels) - 1 < together;
+}
+
+template <class E, Scalar S> void multiply_unpacked(const Product<S>& p, const Operand<S>& b) {
+  const int threads = threads_for(p.rows * p.columns * p.depth, parallel_steps);
+  if (pack_apart<E>(p, threads))
+    multiply_packing_apart<E>(p, b, threads);
+  else
+    multiply_packing_together<E>(p, b);
 }
 
 }  // namespace detail

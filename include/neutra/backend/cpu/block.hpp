@@ -1,0 +1,113 @@
+/// One block of a matrix product: tiles of c over a stretch of the sum, a read where it stands or copied a tile at a time.
+#pragma once
+
+#include "neutra/backend/cpu/packed.hpp"
+
+namespace neutra::inline NEUTRA_ABI::cpu::detail {
+
+/// c = a b + addend with all shapes checked; element (i, j) of c and addend stands at [i * row + j * column].
+template <Scalar S> struct Product {
+  Operand<S> a;
+  Index rows, columns, depth;
+  S* c;
+  Index c_row, c_column;
+  const S* addend;
+  Index addend_row, addend_column;
+  bool add;
+};
+
+/// The rows of a that one tile reads, over one block of k: where they stand, or copied beside each other as words.
+template <Scalar S> struct LeftRows {
+  static constexpr Index copy_row = Tile<S>::depth + 64 / Index{sizeof(S)};  // a cache line more, so that rows do not collide again
+  static constexpr Index copy_size = Tile<S>::rows * copy_row;
+  const S* data;
+  Index row, step;
+};
+
+/// 14 rows whose starts lie a multiple of 4 KiB apart share one set of the first-level cache, which holds 12 (or 8) lines.
+template <Scalar S> bool collides(const Operand<S>& a) { return !a.transposed && a.view.stride * Index{sizeof(S)} % 4096 == 0; }
+
+/// Whether tiles read copies of a's rows.
+template <class E, Scalar S> bool copies(const Operand<S>& a) { return a.transposed || !E::as_they_stand || collides(a); }
+
+/// copy[i * step + r] = word k + i of row first + r of a transposed a; returns step. Whole vectors where the row of the source allows it: what is
+/// too much is overwritten by the next row, and there is a line to spare behind the last.
+template <class E, Scalar S> Index copy_columns(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
+  constexpr Index step = Tile<S>::rows, whole = (step + Tile<S>::lanes - 1) / Tile<S>::lanes * Tile<S>::lanes;
+  const bool fits = first + whole <= a.rows();
+  for (Index i = 0; i < depth; ++i) {
+    const Index number = (k + i) * E::numbers, next = number + E::numbers - 1;
+    const S *from = a.view.row(number) + first, *beside = next < a.cols() ? a.view.row(next) + first : nullptr;
+    if (fits)
+      E::across(from, beside, whole, copy + i * step);
+    else
+      E::across(from, beside, rows, copy + i * step);
+  }
+  return step;
+}
+
+template <class E, Scalar S> LeftRows<S> left_rows(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
+  if (a.transposed) return {copy, 1, copy_columns<E>(a, first, rows, k, depth, copy)};
+  if (!copies<E>(a)) return {a.view.row(first) + k, a.view.stride, 1};
+  constexpr Index copy_row = LeftRows<S>::copy_row;
+  const Index number = k * E::numbers, numbers = std::min(depth * E::numbers, a.cols() - number);
+  for (Index i = 0; i < rows; ++i) E::along(a.view.row(first + i) + number, numbers, copy + i * copy_row);
+  return {copy, copy_row, 1};
+}
+
+/// What to prefetch while the tile at `row` meets its panel-th panel: what the next tile is made of, where that has to be copied. Of a transposed a,
+/// a column is a line per step; else a row of the next tile for each panel.
+template <class E, Scalar S>
+std::pair<const S*, Index> read_next(const Product<S>& p, Index row, Index rows, Index k, Index panel, const S* nothing) {
+  const Index next = row + rows, stride = p.a.view.stride;
+  if (p.a.transposed && panel < E::numbers && next < p.rows)
+    return {p.a.view.row(k * E::numbers + panel) + std::min(next + Tile<S>::rows, p.rows) - 1, E::numbers * stride};
+  if (!p.a.transposed && !E::as_they_stand && panel < Tile<S>::rows && next + panel < p.rows)
+    return {p.a.view.row(next + panel) + k * E::numbers, E::numbers};
+  return {nothing, 0};
+}
+
+/// Rows of c in tiles, near equal, so that no narrow one remains at the end.
+template <Scalar S> struct RowTiles {
+  Index rows;
+  Index count = (rows + Tile<S>::rows - 1) / Tile<S>::rows;
+
+  Index begin(Index tile) const { return rows * tile / count; }
+};
+
+/// Tiles first_tile .. last_tile - 1 of c, over one block of k, times the `columns` columns from first_column on, whose panels of that block stand at
+/// `panels`.
+template <class E, Scalar S>
+void multiply_block(const Product<S>& p, Index block, Index first_tile, Index last_tile, const S* panels, Index first_column, Index columns) {
+  alignas(64) S copy[LeftRows<S>::copy_size];
+  const Blocks<S> blocks{words<E>(p.depth)};
+  const RowTiles<S> tiles{p.rows};
+  const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
+  const bool addend = p.addend && block + 1 == blocks.count;
+  for (Index tile = first_tile; tile < last_tile; ++tile) {
+    const Index row = tiles.begin(tile), rows = tiles.begin(tile + 1) - row;
+    const auto left = left_rows<E>(p.a, row, rows, k, depth, copy);
+    for (Index n = 0; n * Tile<S>::width < columns; ++n) {
+      const Index done = n * Tile<S>::width, column = first_column + done;
+      const auto [soon, soon_step] = read_next<E>(p, row, rows, k, n, left.data);
+      const TileTask<S> task{.depth = depth,
+                             .a = left.data,
+                             .a_row = left.row,
+                             .a_step = left.step,
+                             .b = panels + done * depth,
+                             .c = p.c + row * p.c_row + column * p.c_column,
+                             .c_row = p.c_row,
+                             .c_column = p.c_column,
+                             .addend = addend ? p.addend + row * p.addend_row + column * p.addend_column : nullptr,
+                             .addend_row = p.addend_row,
+                             .addend_column = p.addend_column,
+                             .add = p.add || block > 0,
+                             .columns = static_cast<int>(std::min<Index>(Tile<S>::width, columns - done)),
+                             .soon = soon,
+                             .soon_step = soon_step};
+      multiply_tile<E>(static_cast<int>(rows), task);
+    }
+  }
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::cpu::detail
