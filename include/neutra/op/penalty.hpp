@@ -21,41 +21,47 @@ template <Scalar S> struct Counted {
 
 namespace op {
 
-/// values[i] = counts(i) f(sums over channels of r[i] and y[token(i)])      r: (M,C)  y: (N,C)  values: (M)      saves: r, y
+/// values[i] = counts(i) f(sums[i])      sums[i]: of the channels of r[i] and y[token(i)], where counted      r: (M,C)  y: (N,C)  sums, values: (M)
 template <Scalar S, RowFunction P> struct ResiduePenalty {
   View<const S> r, y;
   Counted<S> counted;
+  RowSums<S>* sums;
   S* values;
   P penalty;
 
-  template <class Row> RowSums<S> sums(Row row, Index i) const {
-    const S *ri = r.row(i), *yi = y.row(counted.token(i));
-    return {row.sum(r.cols(), [&](auto c) { return math::abs(c.load(ri)); }), row.sum(r.cols(), [&](auto c) { return c.load(ri) * c.load(ri); }),
-            row.sum(r.cols(), [&](auto c) { return c.load(yi) * c.load(yi); }), static_cast<S>(r.cols())};
-  }
   template <class Row> void operator()(Row row, Index i) const {
     const S counts = counted.counts(i);
-    const S value = counts == S(0) ? S(0) : counts * penalty.f(sums(row, i));
-    row.once([&] { values[i] = value; });
+    if (counts == S(0)) return row.once([&] { values[i] = S(0); });
+    const S *ri = r.row(i), *yi = y.row(counted.token(i));
+    const RowSums<S> found{row.sum(r.cols(), [&](auto c) { return math::abs(c.load(ri)); }),
+                           row.sum(r.cols(), [&](auto c) { return c.load(ri) * c.load(ri); }),
+                           row.sum(r.cols(), [&](auto c) { return c.load(yi) * c.load(yi); }), static_cast<S>(r.cols())};
+    row.once([&] {
+      sums[i] = found;
+      values[i] = counts * penalty.f(found);
+    });
   }
 };
 
-/// dr = scale counts(i) (f_absolute sign(r) + 2 f_square r)
+/// dr = scale counts(i) (f_absolute sign(r) + 2 f_square r)      saves: r, sums
 template <Scalar S, RowFunction P> struct ResiduePenaltyBackward {
-  ResiduePenalty<S, P> forward;
+  View<const S> r;
+  Counted<S> counted;
+  const RowSums<S>* sums;
+  P penalty;
   const S* dvalue;
   Into<S> dr;
   S scale;
 
   template <class Row> void operator()(Row row, Index i) const {
-    const S counts = forward.counted.counts(i);
-    const Index cols = forward.r.cols();
-    const S* ri = forward.r.row(i);
+    const S counts = counted.counts(i);
+    const Index cols = r.cols();
+    const S* ri = r.row(i);
     if (counts == S(0)) {
       if (!dr.add) row.each(cols, [&](auto c) { c.fill(dr.view.row(i), S(0)); });
       return;
     }
-    const RowSlopes<S> slope = forward.penalty.df(forward.sums(row, i));
+    const RowSlopes<S> slope = penalty.df(sums[i]);
     const S by_absolute = *dvalue * scale * counts * slope.absolute, by_square = *dvalue * scale * counts * S(2) * slope.square;
     row.each(cols, [&](auto c) { c.write(dr, i, math::sign(c.load(ri)) * by_absolute + c.load(ri) * by_square); });
   }
@@ -81,15 +87,14 @@ template <Scalar S, GateFunction P> struct GatePenalty {
 
 /// dg = scale counts / G f_g      ds = scale counts / G f_s
 template <Scalar S, GateFunction P> struct GatePenaltyBackward {
-  GatePenalty<S, P> forward;
+  View<const S> g, s;
+  Counted<S> counted;
+  P penalty;
   const S* dvalue;
   Into<S> dg, ds;
   S scale;
 
   template <class Row> void operator()(Row row, Index n) const {
-    const auto& g = forward.g;
-    const auto& s = forward.s;
-    const auto& counted = forward.counted;
     const S counts = counted.counts(n);
     if (counts == S(0)) {  // not counted, whatever its gate
       if (dg && !dg.add) row.each(g.cols(), [&](auto c) { c.fill(dg.view.row(n), S(0)); });
@@ -100,8 +105,8 @@ template <Scalar S, GateFunction P> struct GatePenaltyBackward {
     const S label = counted.label ? counted.label[counted.token(n)] : S(0);
     row.each(g.cols(), [&](auto c) {
       const auto gate = c.load(g.row(n)), logit = c.load(s.row(n)), from = decltype(gate)(label);
-      if (dg) c.write(dg, n, forward.penalty.dg(gate, logit, from) * factor);
-      if (ds) c.write(ds, n, forward.penalty.ds(gate, logit, from) * factor);
+      if (dg) c.write(dg, n, penalty.dg(gate, logit, from) * factor);
+      if (ds) c.write(ds, n, penalty.ds(gate, logit, from) * factor);
     });
   }
 };
@@ -116,11 +121,12 @@ Var<S, D> residue_penalty(const P& penalty, Var<S, D> r, Var<S, D> y, const Coun
   require(y.shape().cols() == cols, "residue_penalty: r and y must have equal widths, got ", r.shape(), " and ", y.shape());
   auto& tape = r.tape();
   const auto loss = tape.make({});
-  const op::ResiduePenalty<S, P> forward{r.value(), y.value(), counted, tape.template memory<S>(tape.room(r)), penalty};
-  D::template rows<S>(rows, 3 * cols, forward);
-  D::template sum<S>(View<const S>(forward.values, Shape{rows}), scale, {tape.out(loss)});
-  tape.record(loss, {r}, {r, y}, [=](Tape<S, D>& t) {
-    D::template rows<S>(rows, 4 * cols, op::ResiduePenaltyBackward<S, P>{forward, t.gradient(loss).data, t.into(r), scale});
+  auto* sums = tape.template memory<RowSums<S>>(tape.room(r));
+  S* values = tape.template memory<S>(tape.room(r));
+  D::template rows<S>(rows, 3 * cols, op::ResiduePenalty<S, P>{r.value(), y.value(), counted, sums, values, penalty});
+  D::template sum<S>(View<const S>(values, Shape{rows}), scale, {tape.out(loss)});
+  tape.record(loss, {r}, {r}, [=](Tape<S, D>& t) {
+    D::template rows<S>(rows, cols, op::ResiduePenaltyBackward<S, P>{r.value(), counted, sums, penalty, t.gradient(loss).data, t.into(r), scale});
   });
   return loss;
 }
@@ -133,11 +139,12 @@ Var<S, D> gate_penalty(const P& penalty, Var<S, D> g, Var<S, D> s, const Counted
   const Index rows = g.shape().rows(), cost = op::transcendental_cost * g.shape().cols();
   auto& tape = g.tape();
   const auto loss = tape.make({});
-  const op::GatePenalty<S, P> forward{g.value(), s.value(), counted, tape.template memory<S>(tape.room(g)), penalty};
-  D::template rows<S>(rows, cost, forward);
-  D::template sum<S>(View<const S>(forward.values, Shape{rows}), scale, {tape.out(loss)});
+  S* values = tape.template memory<S>(tape.room(g));
+  D::template rows<S>(rows, cost, op::GatePenalty<S, P>{g.value(), s.value(), counted, values, penalty});
+  D::template sum<S>(View<const S>(values, Shape{rows}), scale, {tape.out(loss)});
   tape.record(loss, {g, s}, {g, s}, [=](Tape<S, D>& t) {
-    D::template rows<S>(rows, cost, op::GatePenaltyBackward<S, P>{forward, t.gradient(loss).data, t.into(g), t.into(s), scale});
+    D::template rows<S>(rows, cost,
+                        op::GatePenaltyBackward<S, P>{g.value(), s.value(), counted, penalty, t.gradient(loss).data, t.into(g), t.into(s), scale});
   });
   return loss;
 }
