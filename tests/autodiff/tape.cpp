@@ -1,3 +1,4 @@
+#include "neutra/autodiff/recompute.hpp"
 #include "neutra/op/all.hpp"
 #include "neutra/testing/check_gradient.hpp"
 
@@ -182,6 +183,126 @@ TEST_CASE("tape: the memory behind a stopped value outlives the scope of the val
   const auto later = tape.make({1, 40});
   std::fill_n(tape.out(later).data, 40, -1.0f);
   CHECK(cut.value()(0, 39) == 9);
+}
+
+namespace {
+
+int filled = 0;
+
+/// y = x^2 made by fill(), counted; saves x.
+Value refillable_square(Value x) {
+  auto& tape = x.tape();
+  const auto y = tape.make(x.shape());
+  tape.fill(y, {x}, [=](Tapes& t) {
+    ++filled;
+    Device::rows<float>(x.shape().rows(), x.shape().cols(), op::PointwiseForward<float, Square>{x.value(), t.out(y), {}});
+  });
+  tape.record(y, {x}, {x}, [=](Tapes& t) {
+    Device::rows<float>(x.shape().rows(), x.shape().cols(), op::PointwiseBackward<float, Square>{x.value(), x.value(), t.gradient(y), t.into(x), {}});
+  });
+  return y;
+}
+
+/// y = 2x made by fill(), with the factor in the tape's memory; saves nothing.
+Value refillable_double(Value x) {
+  auto& tape = x.tape();
+  const auto y = tape.make(x.shape());
+  float* factor = tape.memory<float>(1);
+  *factor = 2;
+  const auto scaled = [](View<const float> from, Into<float> to, float by) { op::Accumulate<float, Device>::run(from, to, by); };
+  tape.fill(y, {x}, [=](Tapes& t) { scaled(x.value(), {t.out(y)}, *factor); });
+  tape.record(y, {x}, {}, [=](Tapes& t) { scaled(t.gradient(y), t.into(x), 2); });
+  return y;
+}
+
+const Shape wide{3, 40};
+
+/// Writes over what the pool has free, as ops to come would.
+void spoil(Tapes& tape) {
+  for (int i = 0; i < 8; ++i) std::fill_n(tape.out(tape.make(wide)).data, wide.size(), -7.0f), *tape.memory<float>(1) = -7;
+}
+
+/// The gradient of the sum of f(x^2) by x = 1.25, f run in a scope that ends before other values are made, or in none.
+template <class F> Numbers gradient_through(bool scoped, const F& f) {
+  auto p = parameter(wide, 1.25f);
+  const auto ones = parameter(wide, 1);
+  Tapes tape;
+  tape.start();
+  auto y = pointwise(tape.leaf(p), Square{});
+  {
+    std::optional<Tapes::Scope> scope;
+    if (scoped) scope.emplace(tape);
+    y = f(y);
+    if (scoped) scope->keep(y);
+  }
+  if (scoped) spoil(tape);
+  tape.backward(testing::weighted_sum(y, ones.value));
+  return gradient(p);
+}
+
+}  // namespace
+
+TEST_CASE("tape: a value that can be filled again dies with its scope, and is there when it is read") {
+  const auto f = [](Value x) { return pointwise(refillable_square(refillable_square(x)), Square{}); };  // (x^2)^8 and by x: 16 x^15
+  const auto plain = gradient_through(false, f);
+  CHECK(plain[0] == Approx(16 * std::pow(1.25, 15)).epsilon(1e-5));
+  filled = 0;
+  CHECK(gradient_through(true, f) == plain);
+  CHECK(filled == 4);  // each of the two once more
+
+  auto p = parameter(wide, 1.25f);
+  const auto held = [&](bool refillable) {
+    Tapes tape;
+    tape.start();
+    auto x = tape.leaf(p);
+    for (int block = 0; block < 20; ++block) {
+      Tapes::Scope scope(tape);
+      x = scope.keep(pointwise(refillable ? refillable_square(x) : pointwise(x, Square{}), Square{}));
+    }
+    return tape.memory_held();
+  };
+  CHECK(held(true) < 0.6 * static_cast<double>(held(false)));
+}
+
+TEST_CASE("tape: what cannot be filled again is kept: inputs that go, and values with a second reader") {
+  const auto cut = [](Value x) {
+    const auto y = refillable_square(x);
+    return gated(y, y.tape().stop_gradient(y));
+  };
+  CHECK(gradient_through(true, cut) == gradient_through(false, cut));
+  const auto of_a_sum = [](Value x) { return pointwise(refillable_double(refillable_double(add(x, x))), Square{}); };  // nobody saves the sum
+  CHECK(gradient_through(true, of_a_sum) == gradient_through(false, of_a_sum));
+  const auto recomputed = [](Value x) {  // the output that recompute keeps is refillable, but not its factor
+    return pointwise(recompute(x, [](Value in) { return Made<float, Device>{refillable_double(in)}; }).y, Square{});
+  };
+  CHECK(gradient_through(true, recomputed) == gradient_through(false, recomputed));
+}
+
+TEST_CASE("tape: an input that nobody else needs is not kept for filling") {
+  auto p = parameter(wide, 2);
+  Tapes tape;
+  tape.start();
+  Value sum, y;
+  {
+    Tapes::Scope scope(tape);
+    sum = add(tape.leaf(p), tape.leaf(p));
+    y = refillable_double(sum);
+    scope.keep(pointwise(y, Square{}));
+  }
+  CHECK_THROWS_AS(sum.value(), Error);
+  CHECK(y.value()(0, 0) == 8);
+}
+
+TEST_CASE("tape: at inference nothing is noted for filling again") {
+  auto p = parameter(wide, 2);
+  Tapes tape;
+  tape.start(false);
+  Value y;
+  {
+    Tapes::Scope scope(tape);
+    y = refillable_square(tape.leaf(p));
+  }
+  CHECK_THROWS_AS(y.value(), Error);
 }
 
 TEST_CASE("tape: a loss that depends on nothing that trains, or is not one number, is an Error") {

@@ -89,10 +89,14 @@ template <class D> class Pool {
 /// Trivially copyable things one after another in blocks that are kept from step to step.
 class Arena {
  public:
+  template <class T> const T* keep(const T& thing) { return new (place(sizeof(T), alignof(T))) T(thing); }
+  void clear() { block_ = offset_ = 0; }
+
+ private:
   void* place(std::size_t bytes, std::size_t align) {
     offset_ = (offset_ + align - 1) / align * align;
     if (block_ == blocks_.size() || offset_ + bytes > block_bytes) {
-      require(bytes <= block_bytes, "Arena: a backward closure of ", bytes, " bytes is larger than ", block_bytes, "; keep its data on the tape");
+      require(bytes <= block_bytes, "Arena: a closure of ", bytes, " bytes is larger than ", block_bytes, "; keep its data on the tape");
       if (block_ < blocks_.size()) ++block_;
       if (block_ == blocks_.size()) blocks_.push_back(std::make_unique<std::byte[]>(block_bytes));
       offset_ = 0;
@@ -101,9 +105,7 @@ class Arena {
     offset_ += bytes;
     return memory;
   }
-  void clear() { block_ = offset_ = 0; }
 
- private:
   static constexpr std::size_t block_bytes = 1 << 16;
   std::vector<std::unique_ptr<std::byte[]>> blocks_;
   std::size_t block_ = 0, offset_ = 0;

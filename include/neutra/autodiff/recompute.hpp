@@ -25,6 +25,7 @@ template <Scalar S, Backend D> struct Recomputation {
 
   /// Drops the stretch, with all its values but `kept` and single numbers.
   void forget(Var<S, D> kept = {}) {
+    if (kept.tape_) tape.node(kept).filling = 0;  // what it was made of goes
     for (std::size_t index = nodes; index < tape.nodes_.size(); ++index)
       if ((kept.tape_ == nullptr || index != kept.index_) && tape.nodes_[index].shape.size() != 1) tape.release(tape.nodes_[index]);
     for (std::size_t at = scratch; at < tape.scratch_.size(); ++at) tape.pool_.release(tape.scratch_[at].memory, tape.scratch_[at].bytes);

@@ -4,13 +4,17 @@
 /// Three rules, and an op needs no others:
 ///   1. An op makes its output with make(), fills it, and calls record() with its inputs, what its backward reads, and a trivially copyable closure.
 ///   2. In the closure, gradient(output) is there to read, and into(input) says where a contribution goes and whether it overwrites or adds
-///      (it is false where no gradient is wanted). Nothing is zeroed beforehand.
+///      (it is false where no gradient is wanted). Nothing is zeroed beforehand. Values are asked for there, x.value(): a View from before may be
+///      stale.
 ///   3. Values that no backward reads die with their Scope; everything else dies as the walk passes it. Single numbers (losses) live until start().
+/// An op of one pass over its inputs may leave the filling to fill(): its output then dies with the Scope too, and is made again when it is read.
 #pragma once
 
 #include "neutra/autodiff/parameter.hpp"
 #include "neutra/autodiff/pool.hpp"
 
+#include <algorithm>
+#include <array>
 #include <initializer_list>
 
 namespace neutra::inline NEUTRA_ABI {
@@ -56,6 +60,7 @@ template <Scalar S, Backend D> class Tape {
     Index room = 0;  // rows there is memory for; more than shape.rows() where the number of rows varies from step to step
     Parameter<S, D>* parameter = nullptr;
     const Frozen<S, D>* frozen = nullptr;
+    std::uint32_t filling = 0;  // 1 + its place among fillings, 0 where there is none
     bool needs_gradient = false, has_gradient = false, owned = false, saved = false;
   };
 
@@ -70,6 +75,7 @@ template <Scalar S, Backend D> class Tape {
     nodes_.clear();
     scratch_.clear();
     records_.clear();
+    fillings_.clear();
     closures_.clear();
     pool_.next_step();
     recording_ = recording;
@@ -143,6 +149,20 @@ template <Scalar S, Backend D> class Tape {
   Index room(Var<S, D> x) const { return node(x).room; }
   View<S> out(Var<S, D> y) { return {node(y).value, node(y).shape}; }
 
+  /// Fills y by forward(tape), one pass over `inputs`. Where a backward reads y and these are kept anyway, y is not: it is made once more when it is
+  /// read. `forward` asks for values itself, as a backward closure does, and is trivially copyable.
+  template <class Forward> void fill(Var<S, D> y, std::initializer_list<Var<S, D>> inputs, const Forward& forward) {
+    static_assert(std::is_trivially_copyable_v<Forward>, "neutra: what fills a value must be trivially copyable; keep handles and numbers in it");
+    forward(*this);
+    if (!recording_) return;
+    Filling filling{
+        {}, inputs.size(), closures_.keep(forward), [](const void* closure, Tape& tape) { (*static_cast<const Forward*>(closure))(tape); }};
+    require(inputs.size() <= filling.inputs.size(), "Tape::fill: at most ", filling.inputs.size(), " inputs, got ", inputs.size());
+    std::transform(inputs.begin(), inputs.end(), filling.inputs.begin(), [](const Var<S, D>& x) { return x.index_; });
+    fillings_.push_back(filling);
+    node(y).filling = static_cast<std::uint32_t>(fillings_.size());
+  }
+
   /// Device memory that lives until the next start(): row statistics, index lists.
   template <class T> T* memory(Index count) {
     const auto size = static_cast<std::size_t>(checked_product(count, sizeof(T), "Tape"));
@@ -166,8 +186,7 @@ template <Scalar S, Backend D> class Tape {
     if (!wanted(inputs)) return;
     node(y).needs_gradient = true;
     for (const auto& saved : saves) node(saved).saved = true;
-    void* memory = new (closures_.place(sizeof(Closure), alignof(Closure))) Closure(backward);
-    records_.push_back({y.index_, memory, [](const void* closure, Tape& tape) { (*static_cast<const Closure*>(closure))(tape); }});
+    records_.push_back({y.index_, closures_.keep(backward), [](const void* closure, Tape& tape) { (*static_cast<const Closure*>(closure))(tape); }});
   }
 
   /// In a closure: the gradient of the op's output.
@@ -184,8 +203,10 @@ template <Scalar S, Backend D> class Tape {
 
   /// The same value with nothing going back.
   Var<S, D> stop_gradient(Var<S, D> x) {
-    Node alias = node(x);
+    value(x);
+    node(x).filling = 0;
     node(x).saved = true;  // its memory has a second reader
+    Node alias = node(x);
     alias.gradient = nullptr;
     alias.parameter = nullptr;
     alias.needs_gradient = alias.has_gradient = alias.owned = false;
@@ -217,9 +238,9 @@ template <Scalar S, Backend D> class Tape {
     /// The value that outlives the scope.
     Var<S, D> keep(Var<S, D> x) { return kept_ = x; }
     ~Scope() {
-      for (std::size_t index = first_; index < tape_.nodes_.size(); ++index)
-        if (kept_.tape_ == nullptr || index != kept_.index_) tape_.release_unless_saved(tape_.nodes_[index]);
-      if (taken_.tape_ && taken_.index_ != kept_.index_) tape_.release_unless_saved(tape_.nodes_[taken_.index_]);
+      for (std::size_t index = tape_.nodes_.size(); index-- > first_;)  // from the end: what fills a value again is saved before its turn
+        if (kept_.tape_ == nullptr || index != kept_.index_) tape_.release_unless_read(tape_.nodes_[index]);
+      if (taken_.tape_ && taken_.index_ != kept_.index_) tape_.release_unless_read(tape_.nodes_[taken_.index_]);
     }
 
    private:
@@ -228,8 +249,9 @@ template <Scalar S, Backend D> class Tape {
     Var<S, D> taken_, kept_;
   };
 
-  View<const S> value(Var<S, D> x) const {
+  View<const S> value(Var<S, D> x) {
     const Node& n = node(x);
+    if (!n.value && n.filling) fill_again(x);
     require(n.value != nullptr || n.shape.size() == 0, "Tape: a value of shape ", n.shape,
             " was read after its scope or the backward pass released it; read it before, or return it through Scope::keep");
     return {n.value, n.shape};
@@ -250,6 +272,12 @@ template <Scalar S, Backend D> class Tape {
     std::uint32_t output = 0;
     const void* closure = nullptr;
     void (*backward)(const void*, Tape&) = nullptr;
+  };
+  struct Filling {
+    std::array<std::uint32_t, 2> inputs;
+    std::size_t count = 0;
+    const void* closure = nullptr;
+    void (*forward)(const void*, Tape&) = nullptr;
   };
   struct Scratch {
     void* memory = nullptr;
@@ -274,17 +302,37 @@ template <Scalar S, Backend D> class Tape {
     return static_cast<std::size_t>(checked_product(elements, sizeof(S), "Tape"));
   }
   void release(Node& node) {
+    node.filling = 0;
     if (node.owned && node.value) pool_.release(std::exchange(node.value, nullptr), bytes(node));
     if (node.owned && node.gradient) pool_.release(std::exchange(node.gradient, nullptr), bytes(node));
   }
-  void release_unless_saved(Node& node) {
-    if (node.owned && node.value && !node.saved && node.shape.size() != 1) pool_.release(std::exchange(node.value, nullptr), bytes(node));
+  /// At the end of a scope: a value that a backward reads stays, unless it can be filled again.
+  void release_unless_read(Node& node) {
+    if (!node.owned || !node.value || node.shape.size() == 1) return;
+    if (node.saved && !lean_on_inputs(node)) return;
+    pool_.release(std::exchange(node.value, nullptr), bytes(node));
+  }
+  /// Whether the value can be filled again from what is kept anyway, which then has to stay.
+  bool lean_on_inputs(const Node& y) {
+    if (!y.filling) return false;
+    const Filling& filling = fillings_[y.filling - 1];
+    const std::span<const std::uint32_t> inputs(filling.inputs.data(), filling.count);
+    const auto stays = [&](std::uint32_t x) { return !nodes_[x].owned || nodes_[x].filling || (nodes_[x].saved && nodes_[x].value); };
+    if (!std::all_of(inputs.begin(), inputs.end(), stays)) return false;
+    for (const std::uint32_t x : inputs) nodes_[x].saved = true;
+    return true;
+  }
+  void fill_again(Var<S, D> y) {
+    const Filling filling = fillings_[node(y).filling - 1];
+    node(y).value = static_cast<S*>(pool_.acquire(bytes(node(y))));
+    filling.forward(filling.closure, *this);
   }
 
   Pool<D> pool_;
   Arena closures_;
   std::vector<Node> nodes_;
   std::vector<Record> records_;
+  std::vector<Filling> fillings_;
   std::vector<Scratch> scratch_;
   std::uint32_t step_ = 0;
   bool recording_ = true, walked_ = false;

@@ -49,7 +49,7 @@ template <Scalar S, Backend D, Pointwise F = op::Silu> Var<S, D> gated(Var<S, D>
   const Index rows = a.shape().rows(), cost = op::transcendental_cost * a.shape().cols();
   auto& tape = a.tape();
   const auto y = tape.make(a.shape(), tape.room(a));
-  D::template rows<S>(rows, cost, op::Gated<S, F>{a.value(), b.value(), tape.out(y), function});
+  tape.fill(y, {a, b}, [=](Tape<S, D>& t) { D::template rows<S>(rows, cost, op::Gated<S, F>{a.value(), b.value(), t.out(y), function}); });
   tape.record(y, {a, b}, {a, b}, [=](Tape<S, D>& t) {
     D::template rows<S>(rows, cost, op::GatedBackward<S, F>{a.value(), b.value(), t.gradient(y), t.into(a), t.into(b), function});
   });

@@ -64,7 +64,7 @@ template <Scalar S, Backend D> Var<S, D> rms_norm(Var<S, D> x, Var<S, D> w, std:
   auto& tape = x.tape();
   const auto y = tape.make(x.shape(), tape.room(x));
   S* rstd = tape.wanted({x, w}) ? tape.template memory<S>(tape.room(x)) : nullptr;
-  D::template rows<S>(rows, 2 * cols, op::RmsNorm<S>{x.value(), w.value(), tape.out(y), rstd, eps});
+  tape.fill(y, {x, w}, [=](Tape<S, D>& t) { D::template rows<S>(rows, 2 * cols, op::RmsNorm<S>{x.value(), w.value(), t.out(y), rstd, eps}); });
   tape.record(y, {x, w}, {x, w}, [=](Tape<S, D>& t) {
     const auto dy = t.gradient(y);
     if (const auto dx = t.into(x)) D::template rows<S>(rows, 3 * cols, op::RmsNormBackward<S>{x.value(), w.value(), dy, rstd, dx});

@@ -48,7 +48,7 @@ template <Scalar S, Backend D> Var<S, D> scale_rows(Var<S, D> a, Var<S, D> g) {
           cols, "), got ", g.shape());
   auto& tape = a.tape();
   const auto y = tape.make(a.shape(), tape.room(a));
-  D::template rows<S>(rows, cols, op::ScaleRows<S>{a.value(), g.value(), tape.out(y)});
+  tape.fill(y, {a, g}, [=](Tape<S, D>& t) { D::template rows<S>(rows, cols, op::ScaleRows<S>{a.value(), g.value(), t.out(y)}); });
   tape.record(y, {a, g}, {a, g}, [=](Tape<S, D>& t) {
     D::template rows<S>(rows, 2 * cols, op::ScaleRowsBackward<S>{a.value(), g.value(), t.gradient(y), t.into(a), t.into(g)});
   });

@@ -68,7 +68,7 @@ template <Scalar S, Backend D> Var<S, D> gather_rows(Var<S, D> x, const RowSet& 
   require(rows == set.total, "gather_rows: the set is of ", set.total, " rows, x has ", rows);
   auto& tape = x.tape();
   const auto y = tape.make({set.count, cols}, rows);
-  D::template rows<S>(set.count, cols, op::GatherRows<S>{x.value(), {tape.out(y)}, set.index});
+  tape.fill(y, {x}, [=](Tape<S, D>& t) { D::template rows<S>(set.count, cols, op::GatherRows<S>{x.value(), {t.out(y)}, set.index}); });
   tape.record(y, {x}, {}, [=](Tape<S, D>& t) { D::template rows<S>(rows, cols, op::ScatterRows<S>{{}, t.gradient(y), t.into(x), set.place}); });
   return y;
 }
