@@ -305,6 +305,19 @@ TEST_CASE("tape: at inference nothing is noted for filling again") {
   CHECK_THROWS_AS(y.value(), Error);
 }
 
+TEST_CASE("tape: a gradient that passes a sum unchanged is handed over, once") {
+  auto p = parameter(wide, 2);
+  const auto ones = parameter(wide, 1);
+  Tapes tape;
+  tape.start();
+  const auto x = pointwise(tape.leaf(p), Square{}), y = pointwise(tape.leaf(p), Square{});
+  const auto sum = add(add(x, y), x);  // dx twice
+  const auto before = tape.memory_held();
+  tape.backward(testing::weighted_sum(sum, ones.value));
+  CHECK(gradient(p) == Numbers(120, 2 * 4 + 4));
+  CHECK(tape.memory_held() - before <= 3 * Pool<Device>::size_class(120 * sizeof(float)) + 128);  // dsum, which becomes that of a part; dx; dy
+}
+
 TEST_CASE("tape: a loss that depends on nothing that trains, or is not one number, is an Error") {
   auto p = parameter({1}, 3), wide = parameter({2, 3}, 1);
   Tapes tape;

@@ -201,6 +201,16 @@ template <Scalar S, Backend D> class Tape {
     return {{n.gradient, n.shape}, std::exchange(has, true)};
   }
 
+  /// In a closure, as its last use of gradient(y): dy as a contribution to x, of the same shape. Its memory changes hands where nothing came to x
+  /// before; false where something did, or nothing is wanted, and the closure has to add.
+  bool hand_over(Var<S, D> y, Var<S, D> x) {
+    Node &from = node(y), &to = node(x);
+    if (!to.needs_gradient || to.gradient || !to.owned || !from.owned || bytes(from) != bytes(to)) return false;
+    to.gradient = std::exchange(from.gradient, nullptr);
+    to.has_gradient = true;
+    return true;
+  }
+
   /// The same value with nothing going back.
   Var<S, D> stop_gradient(Var<S, D> x) {
     value(x);

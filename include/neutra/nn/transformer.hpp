@@ -131,8 +131,14 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     const typename Tape<S, D>::Products precision(pass.tape, bf16_products);  // also when it runs once more on the way back
     typename Tape<S, D>::Scope scope(pass.tape);
     Layer<Instance, S, D> here{weights, adapter_, index, pass};
-    const auto h = add(x, attention_block(here, rms_norm(x, here.weight(Slot::attention_norm), norm_epsilon()), rope, sizes));
+    const auto h = attended(here, x, rope, sizes);
     return {scope.keep(add(h, ffn_block(here, rms_norm(h, here.weight(Slot::ffn_norm), norm_epsilon())))), pass.local};
+  }
+
+  /// x + attention, with what it computed on the way already given back.
+  Var<S, D> attended(Layer<Instance, S, D>& here, Var<S, D> x, const RopeTable<S, D>& rope, const AttentionSizes& sizes) {
+    typename Tape<S, D>::Scope scope(here.pass.tape);
+    return scope.keep(add(x, attention_block(here, rms_norm(x, here.weight(Slot::attention_norm), norm_epsilon()), rope, sizes)));
   }
 
   Weights<S, D> weights_in_use() { return {*backbone_, thawed_.empty() ? nullptr : &thawed_}; }

@@ -15,6 +15,10 @@ template <Scalar S, Backend D> struct Accumulate {
     const S* x = from.row(n);
     row.each(from.cols(), [&](auto c) { c.write(to, n, c.load(x) * scale); });
   }
+  /// The gradient of y, as it is, to x: a closure's last use of it.
+  static void pass_on(Tape<S, D>& tape, Var<S, D> y, Var<S, D> x) {
+    if (!tape.hand_over(y, x)) run(tape.gradient(y), tape.into(x));
+  }
   static void run(View<const S> from, Into<S> to, S scale = S(1)) {
     if (to) D::template rows<S>(from.rows(), from.cols(), Accumulate{from, to, scale});
   }

@@ -26,8 +26,8 @@ template <Scalar S, Backend D> Var<S, D> add(Var<S, D> x, Var<S, D> y, std::type
   const auto z = tape.make(x.shape(), tape.room(x));
   D::template rows<S>(x.shape().rows(), x.shape().cols(), op::Add<S>{x.value(), y.value(), tape.out(z), scale});
   tape.record(z, {x, y}, {}, [=](Tape<S, D>& t) {
-    op::Accumulate<S, D>::run(t.gradient(z), t.into(x));
     op::Accumulate<S, D>::run(t.gradient(z), t.into(y), scale);
+    op::Accumulate<S, D>::pass_on(t, z, x);
   });
   return z;
 }

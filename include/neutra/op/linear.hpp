@@ -59,7 +59,7 @@ template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, Var<S, D> w, std::o
     const View<const S> dy = t.gradient(y);
     if (const auto dx = t.into(x)) op::Linear<S, D>::product(dy, w, false, bf16, dx);
     if (const auto dw = t.into(w)) op::Linear<S, D>::weight_gradient(dy, x.value(), bf16, dw);
-    if (addend) op::Accumulate<S, D>::run(dy, t.into(*addend));
+    if (addend) op::Accumulate<S, D>::pass_on(t, y, *addend);
   };
   if (w.needs_gradient())
     tape.record(y, {x, w, addend.value_or(x)}, {x, w}, backward);

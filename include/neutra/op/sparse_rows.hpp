@@ -82,8 +82,8 @@ template <Scalar S, Backend D> Var<S, D> scatter_add(Var<S, D> base, Var<S, D> r
   const auto y = tape.make(base.shape(), tape.room(base));
   D::template rows<S>(rows, cols, op::ScatterRows<S>{base.value(), r.value(), {tape.out(y)}, set.place});
   tape.record(y, {base, r}, {}, [=](Tape<S, D>& t) {
-    op::Accumulate<S, D>::run(t.gradient(y), t.into(base));
     if (const auto dr = t.into(r)) D::template rows<S>(set.count, cols, op::GatherRows<S>{t.gradient(y), dr, set.index});
+    op::Accumulate<S, D>::pass_on(t, y, base);
   });
   return y;
 }
