@@ -11,12 +11,12 @@ namespace neutra::inline NEUTRA_ABI::cpu {
 
 namespace detail {
 
-inline constexpr Index parallel_steps = 100000;        // multiply-adds, at 16 to 32 a cycle some 2 us of a core: several times fork and join (0.5 us)
-inline constexpr Index third_level = 4 * 1024 * 1024;  // bytes of panels made at a time: they are still in a cache when they are read
+inline constexpr Index parallel_steps = 100000;    // multiply-adds, at 16 to 32 a cycle some 2 us of a core: several times fork and join (0.5 us)
+inline constexpr Index second_level = 512 * 1024;  // bytes of panels that one core works with: of a cache of 1 MiB or more
+inline constexpr Index third_level = 16 * 1024 * 1024;  // bytes of panels made at a time: all of a is read once for each time
 
 /// Panels of one block of k that stay in a second-level cache (of 1 MiB or more) while tile after tile reads them.
 template <Scalar S> Index cached_panels(Index depth) {
-  constexpr Index second_level = 512 * 1024;
   return std::max<Index>(1, second_level / (std::min(depth, Tile<S>::depth) * Tile<S>::width * Index{sizeof(S)}));
 }
 
@@ -113,23 +113,23 @@ template <class E, Scalar S> void multiply_packing_together(const Product<S>& p,
   for (Index column = 0; column < p.columns; column += most) {
     const Index columns = std::min(most, p.columns - column);
     // all of third_level at once: the rows of a sparse product vary from step to step
-    S* panels = scratch<S, Scratch::panels>(depth * ((columns + width - 1) / width * width), third_level / Index{sizeof(S)});
+    S* panels = scratch<S, Scratch::shared_panels>(depth * ((columns + width - 1) / width * width), third_level / Index{sizeof(S)});
     pack_columns<E>(b, column, columns, panels);
     multiply_columns<E>(p, Panels<S>{panels, columns}, column);
   }
 }
 
-/// A thread packs what it multiplies with, a group of panels over one block of k at a time, so that no core waits for what another one wrote.
-template <class E, Scalar S> void multiply_packing_apart(const Product<S>& p, const Operand<S>& b, int threads) {
+/// A thread packs what it multiplies with, a group of columns over one block of k at a time, so that no core waits for what another one wrote.
+template <class E, Scalar S> void multiply_packing_apart(const Product<S>& p, const Operand<S>& b, Index threads) {
+  constexpr Index lanes = Tile<S>::lanes, width = Tile<S>::width;
   const Blocks<S> blocks{words<E>(p.depth)};
-  const Index panels = (p.columns + Tile<S>::width - 1) / Tile<S>::width, cached = cached_panels<S>(blocks.steps);
-  const bool dear = copies<E>(p.a) || p.rows * p.depth * Index{sizeof(S)} > third_level;  // reading a once more for every group
-  const Index least = dear ? (panels + threads - 1) / threads : 1;
-  const Index size = std::min(cached, std::max(least, panels / (4 * threads))), round = size * threads;
-  const Index groups = (panels + round - 1) / round * threads;
-  for_each<Schedule::tasks>(threads, groups, [&](Index group) {
-    const Index from = panels * group / groups * Tile<S>::width, to = std::min(panels * (group + 1) / groups * Tile<S>::width, p.columns);
-    S* packed = scratch<S, Scratch::panels>(size * std::min(blocks.steps, Tile<S>::depth) * Tile<S>::width, third_level / Index{sizeof(S)});
+  const Index vectors = (p.columns + lanes - 1) / lanes, cached = cached_panels<S>(blocks.steps) * Tile<S>::vectors;
+  const bool dear = copies<E>(p.a) || p.rows * p.depth * Index{sizeof(S)} > second_level;  // reading a once more for every group
+  const Index size = std::min(cached, std::max(dear ? vectors / threads : Tile<S>::vectors, vectors / (4 * threads)));
+  const Index groups = (vectors + size * threads - 1) / (size * threads) * threads;
+  for_each<Schedule::tasks>(static_cast<int>(threads), groups, [&](Index group) {
+    const Index from = vectors * group / groups * lanes, to = std::min(vectors * (group + 1) / groups * lanes, p.columns);
+    S* packed = scratch<S, Scratch::own_panels>(std::min(blocks.steps, Tile<S>::depth) * (cached * lanes + width), second_level / Index{sizeof(S)});
     for (Index block = 0; block < blocks.count; ++block) {
       const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
       pack_block<E>(b, k, depth, from, to - from, packed);
@@ -138,14 +138,14 @@ template <class E, Scalar S> void multiply_packing_apart(const Product<S>& p, co
   });
 }
 
-/// Whether threads should pack apart. What either way costs beside the products, as a share of them, from shapes timed on two cores:
-/// together, panels that another core wrote are worth some 80 rows of a; apart, every thread reads all of a (12 columns of b a thread, 35 where a has
-/// to be copied), and who has the most panels is waited for.
+/// Whether threads should pack apart. What either way costs beside the products, as a share of them, from shapes timed on two cores: together, panels
+/// that another core wrote are worth 120 rows of a; apart, every thread reads all of a (12 columns of b a thread, 33 where a has to be copied), and
+/// who has the most columns, or is late, is waited for.
 template <class E, Scalar S> bool pack_apart(const Product<S>& p, Index threads) {
   if (threads == 1) return true;
-  const Index panels = (p.columns + Tile<S>::width - 1) / Tile<S>::width, most = (panels + threads - 1) / threads;
-  const double together = 80.0 / static_cast<double>(p.rows), reading = (copies<E>(p.a) ? 35.0 : 12.0) * static_cast<double>(threads);
-  return reading / static_cast<double>(p.columns) + static_cast<double>(most * threads) / static_cast<double>(panels) - 1 < together;
+  const auto share = [](Index part, Index whole) { return static_cast<double>(part) / static_cast<double>(whole); };
+  const Index vectors = (p.columns + Tile<S>::lanes - 1) / Tile<S>::lanes, most = (vectors + threads - 1) / threads;
+  return share((copies<E>(p.a) ? 33 : 12) * threads, p.columns) + share(most * threads, vectors) - 0.94 < share(120, p.rows);
 }
 
 template <class E, Scalar S> void multiply_unpacked(const Product<S>& p, const Operand<S>& b) {

@@ -76,7 +76,7 @@ template <Schedule schedule, class F> void for_each(int threads, Index count, co
 }
 
 /// What a thread's memory is for: one piece each, so that two that are in use at once do not meet.
-enum class Scratch { column_sums, attention_weights, attention_slopes, panels };
+enum class Scratch { column_sums, attention_weights, attention_slopes, shared_panels, own_panels };
 
 /// Memory of the calling thread that only grows: no allocation once sizes have settled. What it held is lost when it grows.
 /// `least`: how much is taken at first. Error: there is no memory left.
