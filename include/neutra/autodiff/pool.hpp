@@ -86,29 +86,4 @@ template <class D> class Pool {
   std::size_t total_ = 0;
 };
 
-/// Trivially copyable things one after another in blocks that are kept from step to step.
-class Arena {
- public:
-  template <class T> const T* keep(const T& thing) { return new (place(sizeof(T), alignof(T))) T(thing); }
-  void clear() { block_ = offset_ = 0; }
-
- private:
-  void* place(std::size_t bytes, std::size_t align) {
-    offset_ = (offset_ + align - 1) / align * align;
-    if (block_ == blocks_.size() || offset_ + bytes > block_bytes) {
-      require(bytes <= block_bytes, "Arena: a closure of ", bytes, " bytes is larger than ", block_bytes, "; keep its data on the tape");
-      if (block_ < blocks_.size()) ++block_;
-      if (block_ == blocks_.size()) blocks_.push_back(std::make_unique<std::byte[]>(block_bytes));
-      offset_ = 0;
-    }
-    void* memory = blocks_[block_].get() + offset_;
-    offset_ += bytes;
-    return memory;
-  }
-
-  static constexpr std::size_t block_bytes = 1 << 16;
-  std::vector<std::unique_ptr<std::byte[]>> blocks_;
-  std::size_t block_ = 0, offset_ = 0;
-};
-
 }  // namespace neutra::inline NEUTRA_ABI

@@ -4,52 +4,20 @@
 /// Three rules, and an op needs no others:
 ///   1. An op makes its output with make(), fills it, and calls record() with its inputs, what its backward reads, and a trivially copyable closure.
 ///   2. In the closure, gradient(output) is there to read, and into(input) says where a contribution goes and whether it overwrites or adds
-///      (it is false where no gradient is wanted). Nothing is zeroed beforehand. Values are asked for there, x.value(): a View from before may be
-///      stale.
+///      (it is false where no gradient is wanted). Nothing is zeroed beforehand. Values are asked for there, x.value(): an earlier View may be stale.
 ///   3. Values that no backward reads die with their Scope; everything else dies as the walk passes it. Single numbers (losses) live until start().
 /// An op of one pass over its inputs may leave the filling to fill(): its output then dies with the Scope too, and is made again when it is read.
 #pragma once
 
-#include "neutra/autodiff/parameter.hpp"
+#include "neutra/autodiff/closure.hpp"
 #include "neutra/autodiff/pool.hpp"
+#include "neutra/autodiff/var.hpp"
 
 #include <algorithm>
 #include <array>
 #include <initializer_list>
 
 namespace neutra::inline NEUTRA_ABI {
-
-template <Scalar S, Backend D> class Tape;
-namespace detail {
-template <Scalar S, Backend D> struct Recomputation;  // recompute.hpp
-}
-
-/// A handle to a value on a tape: index and step number. Using one from an earlier step is an Error.
-template <Scalar S, Backend D> class Var {
- public:
-  Var() = default;
-  Tape<S, D>& tape() const {
-    require(tape_ != nullptr, "Var: this handle was never given a value; assign it the result of an op");
-    return *tape_;
-  }
-  View<const S> value() const { return tape().value(*this); }
-  const Shape& shape() const { return tape().node(*this).shape; }
-  bool needs_gradient() const { return tape().node(*this).needs_gradient; }
-  /// The weight behind a constant that was made from one, else null; products then use its packed form.
-  const Frozen<S, D>* frozen() const { return tape().node(*this).frozen; }
-  /// The number itself, of a value with one element.
-  S item() const {
-    require(shape().size() == 1, "item: the value must have one element, its shape is ", shape());
-    return D::template read<S>(value().data);
-  }
-
- private:
-  friend class Tape<S, D>;
-  friend struct detail::Recomputation<S, D>;
-  Var(Tape<S, D>* tape, std::uint32_t index, std::uint32_t step) : tape_(tape), index_(index), step_(step) {}
-  Tape<S, D>* tape_ = nullptr;
-  std::uint32_t index_ = 0, step_ = 0;
-};
 
 template <Scalar S, Backend D> class Tape {
  public:
@@ -152,11 +120,9 @@ template <Scalar S, Backend D> class Tape {
   /// Fills y by forward(tape), one pass over `inputs`. Where a backward reads y and these are kept anyway, y is not: it is made once more when it is
   /// read. `forward` asks for values itself, as a backward closure does, and is trivially copyable.
   template <class Forward> void fill(Var<S, D> y, std::initializer_list<Var<S, D>> inputs, const Forward& forward) {
-    static_assert(std::is_trivially_copyable_v<Forward>, "neutra: what fills a value must be trivially copyable; keep handles and numbers in it");
     forward(*this);
     if (!recording_) return;
-    Filling filling{
-        {}, inputs.size(), closures_.keep(forward), [](const void* closure, Tape& tape) { (*static_cast<const Forward*>(closure))(tape); }};
+    Filling filling{{}, inputs.size(), {closures_, forward}};
     require(inputs.size() <= filling.inputs.size(), "Tape::fill: at most ", filling.inputs.size(), " inputs, got ", inputs.size());
     std::transform(inputs.begin(), inputs.end(), filling.inputs.begin(), [](const Var<S, D>& x) { return x.index_; });
     fillings_.push_back(filling);
@@ -179,14 +145,12 @@ template <Scalar S, Backend D> class Tape {
   }
 
   /// Records how to go back from y, if any input wants a gradient; `saves` are the values that backward(tape) will read.
-  template <class Closure>
-  void record(Var<S, D> y, std::initializer_list<Var<S, D>> inputs, std::initializer_list<Var<S, D>> saves, const Closure& backward) {
-    static_assert(std::is_trivially_copyable_v<Closure>,
-                  "neutra: a backward closure must be trivially copyable; keep handles, views and numbers in it, nothing that owns memory");
+  template <class Backward>
+  void record(Var<S, D> y, std::initializer_list<Var<S, D>> inputs, std::initializer_list<Var<S, D>> saves, const Backward& backward) {
     if (!wanted(inputs)) return;
     node(y).needs_gradient = true;
     for (const auto& saved : saves) node(saved).saved = true;
-    records_.push_back({y.index_, closures_.keep(backward), [](const void* closure, Tape& tape) { (*static_cast<const Closure*>(closure))(tape); }});
+    records_.push_back({y.index_, {closures_, backward}});
   }
 
   /// In a closure: the gradient of the op's output.
@@ -280,14 +244,12 @@ template <Scalar S, Backend D> class Tape {
   friend struct detail::Recomputation<S, D>;
   struct Record {
     std::uint32_t output = 0;
-    const void* closure = nullptr;
-    void (*backward)(const void*, Tape&) = nullptr;
+    Closure<Tape> backward;
   };
   struct Filling {
     std::array<std::uint32_t, 2> inputs;
     std::size_t count = 0;
-    const void* closure = nullptr;
-    void (*forward)(const void*, Tape&) = nullptr;
+    Closure<Tape> forward;
   };
   struct Scratch {
     void* memory = nullptr;
@@ -302,7 +264,7 @@ template <Scalar S, Backend D> class Tape {
   void walk_back(std::size_t first) {
     for (std::size_t at = records_.size(); at-- > first;) {
       const Record record = records_[at];  // a copy: what is recomputed is recorded too
-      if (nodes_[record.output].has_gradient) record.backward(record.closure, *this);
+      if (nodes_[record.output].has_gradient) record.backward(*this);
       if (nodes_[record.output].shape.size() != 1) release(nodes_[record.output]);
     }
     records_.resize(first);
@@ -335,7 +297,7 @@ template <Scalar S, Backend D> class Tape {
   void fill_again(Var<S, D> y) {
     const Filling filling = fillings_[node(y).filling - 1];
     node(y).value = static_cast<S*>(pool_.acquire(bytes(node(y))));
-    filling.forward(filling.closure, *this);
+    filling.forward(*this);
   }
 
   Pool<D> pool_;

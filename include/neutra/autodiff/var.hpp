@@ -1,0 +1,42 @@
+/// What ops take and give.
+#pragma once
+
+#include "neutra/autodiff/parameter.hpp"
+
+#include <cstdint>
+
+namespace neutra::inline NEUTRA_ABI {
+
+template <Scalar S, Backend D> class Tape;
+namespace detail {
+template <Scalar S, Backend D> struct Recomputation;  // recompute.hpp
+}
+
+/// A handle to a value on a tape: index and step number. Using one from an earlier step is an Error.
+template <Scalar S, Backend D> class Var {
+ public:
+  Var() = default;
+  Tape<S, D>& tape() const {
+    require(tape_ != nullptr, "Var: this handle was never given a value; assign it the result of an op");
+    return *tape_;
+  }
+  View<const S> value() const { return tape().value(*this); }
+  const Shape& shape() const { return tape().node(*this).shape; }
+  bool needs_gradient() const { return tape().node(*this).needs_gradient; }
+  /// The weight behind a constant that was made from one, else null; products then use its packed form.
+  const Frozen<S, D>* frozen() const { return tape().node(*this).frozen; }
+  /// The number itself, of a value with one element.
+  S item() const {
+    require(shape().size() == 1, "item: the value must have one element, its shape is ", shape());
+    return D::template read<S>(value().data);
+  }
+
+ private:
+  friend class Tape<S, D>;
+  friend struct detail::Recomputation<S, D>;
+  Var(Tape<S, D>* tape, std::uint32_t index, std::uint32_t step) : tape_(tape), index_(index), step_(step) {}
+  Tape<S, D>* tape_ = nullptr;
+  std::uint32_t index_ = 0, step_ = 0;
+};
+
+}  // namespace neutra::inline NEUTRA_ABI
