@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """How fast is a step beside PyTorch's, on one machine in one run?
 
-    compare.py STEP [--against OTHER_STEP] [--models tiny,stories15M,small] [--modes adapter] [--precisions float,bf16] [--threads N] [--rounds N] [--python PATH] [--preload LIB]
+    compare.py STEP [--against OTHER_STEP] [--models tiny,stories15M,small] [--modes adapter] [--precisions float,bf16] [--peers eager,default]
+               [--threads N] [--rounds N] [--python PATH] [--preload LIB]
 
-STEP is the built benchmarks/step. For each model, mode and precision our program, PyTorch eager and PyTorch compiled are started once, do a few
-steps each, and then take turns. Printed: median milliseconds, the ratio of theirs to ours as the median over rounds with its quartiles, the peak
+STEP is the built benchmarks/step. For each model, mode and precision our program and the peers are started once, do a few steps each, and then take
+turns. A peer is PyTorch, eager or as a mode of torch.compile makes it (default, max-autotune). Printed: median milliseconds, the ratio of theirs to ours as the median over rounds with its quartiles, the peak
 memory of steps beyond what the process held after start-up, and how far apart the losses of the first and the last step lie.
 With --against another build of step, such as that of an earlier commit, takes the place of PyTorch.
 """
@@ -64,7 +65,8 @@ def compare(options, model, mode, precision):
         if options.against:
             programs = {"neutra": ours, "other": Program([options.against, *ours.command[1:]], pinned)}
         else:
-            programs = {"neutra": ours, "eager": Program(peer, torch_environment), "compiled": Program(peer + ["--compile"], torch_environment)}
+            compiled = lambda mode: [] if mode == "eager" else ["--compile", mode]
+            programs = {"neutra": ours, **{mode: Program(peer + compiled(mode), torch_environment) for mode in options.peers}}
         for program in programs.values():
             while len(program.answers) < WARM_UP:
                 program.step()
@@ -83,7 +85,7 @@ def show(model, mode, precision, programs):
         ratios = [theirs / own for theirs, own in zip(program.seconds(), ours.seconds())]
         low, middle, high = statistics.quantiles(ratios, n=4)
         first, last = (abs(ours.answers[i]["loss"] - program.answers[i]["loss"]) / ours.answers[i]["loss"] for i in (0, -1))
-        print(f"{model:10} {mode:8} {precision:6} {name:9} {1e3 * statistics.median(program.seconds()):8.1f} ms   {middle:5.2f} ({low:.2f}..{high:.2f}) "
+        print(f"{model:10} {mode:8} {precision:6} {name:12} {1e3 * statistics.median(program.seconds()):8.1f} ms   {middle:5.2f} ({low:.2f}..{high:.2f}) "
               f"times ours   {program.answers[-1]['peak_mb']:6.0f} MB   losses apart {first:.0e}, {last:.0e}", flush=True)
 
 
@@ -95,6 +97,7 @@ def main():
     parser.add_argument("--models", type=words, default=["tiny", "stories15M", "small"])
     parser.add_argument("--modes", type=words, default=["adapter"])
     parser.add_argument("--precisions", type=words, default=["float", "bf16"])
+    parser.add_argument("--peers", type=words, default=["eager", "default"], help="eager, or modes of torch.compile")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--python", default=sys.executable)

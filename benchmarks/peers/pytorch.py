@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """The work of benchmarks/step in PyTorch: the same weights, batch and update, written as PyTorch is used at its best.
 
-    pytorch.py FOLDER --mode adapter|lora|full|forward [--precision float|bf16] [--compile] [--threads N]
+    pytorch.py FOLDER --mode adapter|lora|full|forward [--precision float|bf16] [--compile MODE] [--threads N]
 
 FOLDER is what `step --peer FOLDER` wrote. A step is run for every line of input and answered with a JSON line; compare.py drives both.
-Fused where PyTorch has a fused kernel: scaled_dot_product_attention, rms_norm, cross_entropy, AdamW. In bf16 frozen matrices are kept in bf16, for
+Fused where this PyTorch has a fused kernel: scaled_dot_product_attention and rms_norm (from 2.0 and 2.4), cross_entropy, AdamW (from 2.4). In bf16 frozen matrices are kept in bf16, for
 autocast would convert them anew in every step; what trains stays fp32 and is converted by autocast, once a step; the norm's output is converted once.
 """
 import argparse
@@ -16,7 +16,31 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
+
+
+def load_file(path):
+    """The tensors of a safetensors file of floats."""
+    data = bytearray(path.read_bytes())
+    start = 8 + int.from_bytes(data[:8], "little")
+    entries = {name: entry for name, entry in json.loads(data[8:start]).items() if name != "__metadata__"}
+    assert all(entry["dtype"] == "F32" for entry in entries.values()), f"{path}: only tensors of floats are expected"
+    numbers = lambda begin, end: torch.frombuffer(data[start + begin:start + end], dtype=torch.float32)
+    return {name: numbers(*entry["data_offsets"]).view(entry["shape"]) for name, entry in entries.items()}
+
+
+def rms_norm(x, weight, epsilon):
+    if hasattr(F, "rms_norm"):
+        return F.rms_norm(x, (x.shape[-1],), weight, epsilon)
+    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + epsilon) * weight
+
+
+def causal_attention(q, k, v):
+    if hasattr(F, "scaled_dot_product_attention"):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    length = q.shape[-2]
+    future = torch.ones(length, length, dtype=torch.bool).triu(1)
+    scores = (q @ k.transpose(-2, -1)) * q.shape[-1] ** -0.5
+    return scores.masked_fill(future, float("-inf")).softmax(-1).to(v.dtype) @ v
 
 
 def resident_mb(what):
@@ -62,7 +86,7 @@ class Model(torch.nn.Module):
         return y + F.linear(F.linear(x, self.adapter[name + "a"]), self.adapter[name + "b"])
 
     def norm(self, x, name):
-        return F.rms_norm(x, (x.shape[-1],), self.weight(name), self.config["rms_norm_eps"]).to(self.dtype)
+        return rms_norm(x, self.weight(name), self.config["rms_norm_eps"]).to(self.dtype)
 
     def turn(self, x):
         u, v = x.chunk(2, -1)
@@ -72,7 +96,7 @@ class Model(torch.nn.Module):
         batch, length, dim = x.shape
         split = lambda y: y.view(batch, length, self.heads, -1).transpose(1, 2)
         q, k, v = (split(self.project(x, layer, "self_attn", site)) for site in "qkv")
-        y = F.scaled_dot_product_attention(self.turn(q), self.turn(k), v, is_causal=True)
+        y = causal_attention(self.turn(q), self.turn(k), v)
         return self.project(y.transpose(1, 2).reshape(batch, length, dim), layer, "self_attn", "o")
 
     def residue(self, x, layer):
@@ -110,7 +134,8 @@ class Step:
         groups = [{"params": [p for p in trained if p.dim() > 1], "weight_decay": 0.1},
                   {"params": [p for p in trained if p.dim() == 1], "weight_decay": 0.0}]
         self.trained = trained
-        self.optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=batch["rate"], betas=(0.9, 0.95), fused=True) if trained else None
+        fastest = {"fused": True} if torch.__version__ >= (2, 4) else {"foreach": True}
+        self.optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=batch["rate"], betas=(0.9, 0.95), **fastest) if trained else None
 
     def run(self):
         with self.autocast, nullcontext() if self.optimizer else torch.inference_mode():
@@ -128,14 +153,14 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--mode", required=True, choices=["adapter", "lora", "full", "forward"])
     parser.add_argument("--precision", default="float", choices=["float", "bf16"])
-    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--compile", metavar="MODE", help="a mode of torch.compile: default, max-autotune")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     at_start = resident_mb("VmRSS")
     step = Step(options.folder, options.mode, options.precision)
     if options.compile:
-        step.model = torch.compile(step.model)
+        step.model = torch.compile(step.model, mode=options.compile)
     for _ in sys.stdin:
         start = time.perf_counter()
         loss = step.run()
