@@ -175,6 +175,22 @@ TEMPLATE_TEST_CASE("an element has the same bits on 1, 2 and 3 threads", "[produ
   omp_set_num_threads(before);
 }
 
+TEMPLATE_TEST_CASE("there may be more threads than columns to share out", "[product]", Float, Double, cpu::Bf16) {
+  const int before = omp_get_max_threads();
+  for (const Case& s : {Case{1, 192, 2048, true, false}, Case{16, 1, 7000, true, false}, Case{20, 16, 400, true, false},
+                        Case{29, 70, 520, true, false}, Case{12, 16, 1024, false, true}, Case{40, 35, 600, false, true}}) {
+    CAPTURE(s.m, s.n, s.k);
+    const Inputs<TestType> in(s);
+    omp_set_num_threads(1);
+    const auto alone = in.unpacked();
+    for (const int threads : {2, 3, 16, 40}) {
+      omp_set_num_threads(threads);
+      CHECK(alone.same_bits(in.unpacked()));
+    }
+  }
+  omp_set_num_threads(before);
+}
+
 TEMPLATE_TEST_CASE("a row has the same bits whichever rows stand around it", "[product]", Float, Double, cpu::Bf16) {
   for (const bool tb : {false, true}) {
     const Case s{61, 83, 700, false, tb, true, true, 2};

@@ -106,46 +106,60 @@ template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b)
           .add = p.add};
 }
 
+/// Memory for panels, of the thread that asks for the product: all that it may ever need at once, for the rows of a sparse product vary from step to
+/// step, and with them who packs.
+template <Scalar S> S* panel_memory(Index size) {
+  const bool alone = omp_in_parallel() || omp_get_max_threads() == 1;
+  return scratch<S, Scratch::panels>(size, alone ? 0 : third_level / Index{sizeof(S)});
+}
+
 /// All threads pack together, and then multiply with what all have packed.
 template <class E, Scalar S> void multiply_packing_together(const Product<S>& p, const Operand<S>& b) {
   constexpr Index width = Tile<S>::width, least_panels = 4;  // with one a is read four times as often: 69 instead of 93 GFLOP/s at K = 32000
   const Index depth = words<E>(p.depth), most = std::max(least_panels, third_level / (depth * width * Index{sizeof(S)})) * width;
   for (Index column = 0; column < p.columns; column += most) {
     const Index columns = std::min(most, p.columns - column);
-    // all of third_level at once: the rows of a sparse product vary from step to step
-    S* panels = scratch<S, Scratch::shared_panels>(depth * ((columns + width - 1) / width * width), third_level / Index{sizeof(S)});
+    S* panels = panel_memory<S>(depth * ((columns + width - 1) / width * width));
     pack_columns<E>(b, column, columns, panels);
     multiply_columns<E>(p, Panels<S>{panels, columns}, column);
   }
 }
 
+/// Groups of columns that threads pack apart, of `vectors` vectors: none empty, none with more panels than stay cached. A thread has one where
+/// reading a once more for each is dear, as a has to be copied or does not stay in a cache; else several, so that who is late can be helped.
+template <class E, Scalar S> Index column_groups(const Product<S>& p, Index vectors, Index threads) {
+  const Index cached = cached_panels<S>(words<E>(p.depth)) * Tile<S>::vectors;
+  const bool dear = copies<E>(p.a) || p.rows * p.depth * Index{sizeof(S)} > second_level;
+  const Index wanted = std::max({(vectors + cached - 1) / cached, dear ? threads : std::min(4 * threads, vectors / 2), Index{1}});
+  return std::min(vectors, (wanted + threads - 1) / threads * threads);
+}
+
 /// A thread packs what it multiplies with, a group of columns over one block of k at a time, so that no core waits for what another one wrote.
 template <class E, Scalar S> void multiply_packing_apart(const Product<S>& p, const Operand<S>& b, Index threads) {
-  constexpr Index lanes = Tile<S>::lanes, width = Tile<S>::width;
+  constexpr Index lanes = Tile<S>::lanes;
+  constexpr Index room = second_level / Index{sizeof(S)} + Tile<S>::depth * Tile<S>::width;  // a group may end within a panel
   const Blocks<S> blocks{words<E>(p.depth)};
-  const Index vectors = (p.columns + lanes - 1) / lanes, cached = cached_panels<S>(blocks.steps) * Tile<S>::vectors;
-  const bool dear = copies<E>(p.a) || p.rows * p.depth * Index{sizeof(S)} > second_level;  // reading a once more for every group
-  const Index size = std::min(cached, std::max(dear ? vectors / threads : Tile<S>::vectors, vectors / (4 * threads)));
-  const Index groups = (vectors + size * threads - 1) / (size * threads) * threads;
+  const Index vectors = (p.columns + lanes - 1) / lanes, groups = column_groups<E>(p, vectors, threads);
+  S* memory = panel_memory<S>(threads * room);
   for_each<Schedule::tasks>(static_cast<int>(threads), groups, [&](Index group) {
     const Index from = vectors * group / groups * lanes, to = std::min(vectors * (group + 1) / groups * lanes, p.columns);
-    S* packed = scratch<S, Scratch::own_panels>(std::min(blocks.steps, Tile<S>::depth) * (cached * lanes + width), second_level / Index{sizeof(S)});
+    S* panels = memory + (threads == 1 ? 0 : omp_get_thread_num() * room);
     for (Index block = 0; block < blocks.count; ++block) {
       const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
-      pack_block<E>(b, k, depth, from, to - from, packed);
-      multiply_block<E>(p, block, 0, RowTiles<S>{p.rows}.count, packed, from, to - from);
+      pack_block<E>(b, k, depth, from, to - from, panels);
+      multiply_block<E>(p, block, 0, RowTiles<S>{p.rows}.count, panels, from, to - from);
     }
   });
 }
 
 /// Whether threads should pack apart. What either way costs beside the products, as a share of them, from shapes timed on two cores: together, panels
-/// that another core wrote are worth 120 rows of a; apart, every thread reads all of a (12 columns of b a thread, 33 where a has to be copied), and
+/// that another core wrote are worth 120 rows of a; apart, every thread reads all of a (6 columns of b a thread, 33 where a has to be copied), and
 /// who has the most columns, or is late, is waited for.
 template <class E, Scalar S> bool pack_apart(const Product<S>& p, Index threads) {
   if (threads == 1) return true;
   const auto share = [](Index part, Index whole) { return static_cast<double>(part) / static_cast<double>(whole); };
   const Index vectors = (p.columns + Tile<S>::lanes - 1) / Tile<S>::lanes, most = (vectors + threads - 1) / threads;
-  return share((copies<E>(p.a) ? 33 : 12) * threads, p.columns) + share(most * threads, vectors) - 0.94 < share(120, p.rows);
+  return share((copies<E>(p.a) ? 33 : 6) * threads, p.columns) + share(most * threads, vectors) - 0.94 < share(120, p.rows);
 }
 
 template <class E, Scalar S> void multiply_unpacked(const Product<S>& p, const Operand<S>& b) {

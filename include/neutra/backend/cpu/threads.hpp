@@ -39,7 +39,8 @@ class FirstException {
 /// Either way a thread meets the same part of a matrix from loop to loop, which its own cache may still hold.
 enum class Schedule { stretches, tasks };
 
-/// The parts of for_each that need several threads; apart from it, so that the loop of one thread is small enough to be inlined (15 % of a short row).
+/// The parts of for_each that need several threads; apart from it, so that the loop of one thread is small enough to be inlined (15 % of a short
+/// row).
 template <class F> void fork_stretches(int threads, Index count, const F& f) {
   FirstException exception;
 #pragma omp parallel for schedule(static) num_threads(threads)
@@ -76,7 +77,7 @@ template <Schedule schedule, class F> void for_each(int threads, Index count, co
 }
 
 /// What a thread's memory is for: one piece each, so that two that are in use at once do not meet.
-enum class Scratch { column_sums, attention_weights, attention_slopes, shared_panels, own_panels };
+enum class Scratch { column_sums, attention_weights, attention_slopes, panels };
 
 /// Memory of the calling thread that only grows: no allocation once sizes have settled. What it held is lost when it grows.
 /// `least`: how much is taken at first. Error: there is no memory left.
