@@ -272,10 +272,33 @@ TEST_CASE("tape: what cannot be filled again is kept: inputs that go, and values
   CHECK(gradient_through(true, cut) == gradient_through(false, cut));
   const auto of_a_sum = [](Value x) { return pointwise(refillable_double(refillable_double(add(x, x))), Square{}); };  // nobody saves the sum
   CHECK(gradient_through(true, of_a_sum) == gradient_through(false, of_a_sum));
+  const auto nested = [](Value x) {  // the inner one goes with its own scope
+    Tapes::Scope inner(x.tape());
+    const auto y = inner.keep(refillable_double(refillable_double(add(x, x))));
+    return y;
+  };
+  const auto of_nested = [&](Value x) { return pointwise(nested(x), Square{}); };
+  CHECK(gradient_through(true, of_nested) == gradient_through(false, of_nested));
   const auto recomputed = [](Value x) {  // the output that recompute keeps is refillable, but not its factor
     return pointwise(recompute(x, [](Value in) { return Made<float, Device>{refillable_double(in)}; }).y, Square{});
   };
   CHECK(gradient_through(true, recomputed) == gradient_through(false, recomputed));
+}
+
+TEST_CASE("tape: a long chain of values that fill one another is kept from some depth on") {
+  auto p = parameter({1, 1}, 1);
+  Tapes tape;
+  tape.start();
+  Value y;
+  {
+    Tapes::Scope scope(tape);
+    auto x = tape.make({1, 2});
+    std::fill_n(tape.out(x).data, 2, 1.0f);
+    for (int i = 0; i < 100000; ++i) x = refillable_square(x);
+    y = x;
+    tape.record(scope.keep(tape.make({})), {tape.leaf(p)}, {y}, [](Tapes&) {});
+  }
+  CHECK(y.value()(0, 1) == 1);
 }
 
 TEST_CASE("tape: an input that nobody else needs is not kept for filling") {

@@ -25,9 +25,9 @@ template <Scalar S, Backend D> struct Recomputation {
 
   /// Drops the stretch, with all its values but `kept` and single numbers.
   void forget(Var<S, D> kept = {}) {
-    if (kept.tape_) tape.node(kept).filling = 0;  // what it was made of goes
+    if (kept.tape_) tape.value(kept), tape.node(kept).filling = 0;  // what it was made of goes
     for (std::size_t index = nodes; index < tape.nodes_.size(); ++index)
-      if ((kept.tape_ == nullptr || index != kept.index_) && tape.nodes_[index].shape.size() != 1) tape.release(tape.nodes_[index]);
+      if ((kept.tape_ == nullptr || index != kept.index_) && !Tape<S, D>::is_number(tape.nodes_[index])) tape.release(tape.nodes_[index]);
     for (std::size_t at = scratch; at < tape.scratch_.size(); ++at) tape.pool_.release(tape.scratch_[at].memory, tape.scratch_[at].bytes);
     tape.scratch_.resize(scratch);
     tape.records_.resize(records);

@@ -117,14 +117,17 @@ template <Scalar S, Backend D> class Tape {
   Index room(Var<S, D> x) const { return node(x).room; }
   View<S> out(Var<S, D> y) { return {node(y).value, node(y).shape}; }
 
-  /// Fills y by forward(tape), one pass over `inputs`. Where a backward reads y and these are kept anyway, y is not: it is made once more when it is
-  /// read. `forward` asks for values itself, as a backward closure does, and is trivially copyable.
+  /// Fills y by forward(tape), one pass over `inputs`: all that it reads, two at most. Where a backward reads y and its inputs are kept anyway, y is
+  /// not: its memory goes with its scope, and it is made once more when it is read. Leaves and inputs of the tape must not change before. `forward`
+  /// asks for values itself, as a backward closure does, and is trivially copyable.
   template <class Forward> void fill(Var<S, D> y, std::initializer_list<Var<S, D>> inputs, const Forward& forward) {
+    require(inputs.size() <= most_inputs, "Tape::fill: at most ", most_inputs, " inputs, got ", inputs.size());
     forward(*this);
     if (!recording_) return;
-    Filling filling{{}, inputs.size(), {closures_, forward}};
-    require(inputs.size() <= filling.inputs.size(), "Tape::fill: at most ", filling.inputs.size(), " inputs, got ", inputs.size());
+    Filling filling{{}, inputs.size(), 1, {closures_, forward}};
     std::transform(inputs.begin(), inputs.end(), filling.inputs.begin(), [](const Var<S, D>& x) { return x.index_; });
+    for (const auto& x : inputs)
+      if (node(x).filling) filling.depth = std::max(filling.depth, 1 + fillings_[node(x).filling - 1].depth);
     fillings_.push_back(filling);
     node(y).filling = static_cast<std::uint32_t>(fillings_.size());
   }
@@ -213,8 +216,8 @@ template <Scalar S, Backend D> class Tape {
     Var<S, D> keep(Var<S, D> x) { return kept_ = x; }
     ~Scope() {
       for (std::size_t index = tape_.nodes_.size(); index-- > first_;)  // from the end: what fills a value again is saved before its turn
-        if (kept_.tape_ == nullptr || index != kept_.index_) tape_.release_unless_read(tape_.nodes_[index]);
-      if (taken_.tape_ && taken_.index_ != kept_.index_) tape_.release_unless_read(tape_.nodes_[taken_.index_]);
+        if (kept_.tape_ == nullptr || index != kept_.index_) tape_.end_of_scope(tape_.nodes_[index]);
+      if (taken_.tape_ && taken_.index_ != kept_.index_) tape_.end_of_scope(tape_.nodes_[taken_.index_]);
     }
 
    private:
@@ -225,7 +228,7 @@ template <Scalar S, Backend D> class Tape {
 
   View<const S> value(Var<S, D> x) {
     const Node& n = node(x);
-    if (!n.value && n.filling) fill_again(x);
+    if (!n.value && n.filling) fill_again(x.index_);
     require(n.value != nullptr || n.shape.size() == 0, "Tape: a value of shape ", n.shape,
             " was read after its scope or the backward pass released it; read it before, or return it through Scope::keep");
     return {n.value, n.shape};
@@ -242,13 +245,16 @@ template <Scalar S, Backend D> class Tape {
 
  private:
   friend struct detail::Recomputation<S, D>;
+  static constexpr std::size_t most_inputs = 2;  // of fill()
+  static constexpr int most_fillings = 8;        // in a row: a longer chain is kept from there on
   struct Record {
     std::uint32_t output = 0;
     Closure<Tape> backward;
   };
   struct Filling {
-    std::array<std::uint32_t, 2> inputs;
+    std::array<std::uint32_t, most_inputs> inputs;
     std::size_t count = 0;
+    int depth = 1;  // of fillings that fill one another
     Closure<Tape> forward;
   };
   struct Scratch {
@@ -265,7 +271,7 @@ template <Scalar S, Backend D> class Tape {
     for (std::size_t at = records_.size(); at-- > first;) {
       const Record record = records_[at];  // a copy: what is recomputed is recorded too
       if (nodes_[record.output].has_gradient) record.backward(*this);
-      if (nodes_[record.output].shape.size() != 1) release(nodes_[record.output]);
+      if (!is_number(nodes_[record.output])) release(nodes_[record.output]);
     }
     records_.resize(first);
   }
@@ -274,31 +280,33 @@ template <Scalar S, Backend D> class Tape {
     return static_cast<std::size_t>(checked_product(elements, sizeof(S), "Tape"));
   }
   void release(Node& node) {
-    node.filling = 0;
-    if (node.owned && node.value) pool_.release(std::exchange(node.value, nullptr), bytes(node));
+    release_value(node);
     if (node.owned && node.gradient) pool_.release(std::exchange(node.gradient, nullptr), bytes(node));
   }
-  /// At the end of a scope: a value that a backward reads stays, unless it can be filled again.
-  void release_unless_read(Node& node) {
-    if (!node.owned || !node.value || node.shape.size() == 1) return;
-    if (node.saved && !lean_on_inputs(node)) return;
-    pool_.release(std::exchange(node.value, nullptr), bytes(node));
+  void release_value(Node& node) {
+    node.filling = 0;
+    if (node.owned && node.value) pool_.release(std::exchange(node.value, nullptr), bytes(node));
   }
-  /// Whether the value can be filled again from what is kept anyway, which then has to stay.
-  bool lean_on_inputs(const Node& y) {
-    if (!y.filling) return false;
-    const Filling& filling = fillings_[y.filling - 1];
+  /// At the end of a scope: what no backward reads goes; so does what can be filled again from values that stay anyway.
+  void end_of_scope(Node& node) {
+    if (!node.owned || !node.value || is_number(node)) return;
+    if (!node.saved) return release_value(node);
+    if (!node.filling) return;
+    const Filling& filling = fillings_[node.filling - 1];
     const std::span<const std::uint32_t> inputs(filling.inputs.data(), filling.count);
     const auto stays = [&](std::uint32_t x) { return !nodes_[x].owned || nodes_[x].filling || (nodes_[x].saved && nodes_[x].value); };
-    if (!std::all_of(inputs.begin(), inputs.end(), stays)) return false;
+    if (filling.depth > most_fillings || !std::all_of(inputs.begin(), inputs.end(), stays)) return;
     for (const std::uint32_t x : inputs) nodes_[x].saved = true;
-    return true;
+    pool_.release(std::exchange(node.value, nullptr), bytes(node));
   }
-  void fill_again(Var<S, D> y) {
-    const Filling filling = fillings_[node(y).filling - 1];
-    node(y).value = static_cast<S*>(pool_.acquire(bytes(node(y))));
+  void fill_again(std::uint32_t index) {
+    const Filling filling = fillings_[nodes_[index].filling - 1];
+    for (std::size_t i = 0; i < filling.count; ++i) value(Var<S, D>(this, filling.inputs[i], step_));  // an Error leaves this value as it was
+    nodes_[index].value = static_cast<S*>(pool_.acquire(bytes(nodes_[index])));
     filling.forward(*this);
   }
+  /// A loss, or another single number: it stays.
+  static bool is_number(const Node& node) { return node.shape.size() == 1 && node.room <= 1; }
 
   Pool<D> pool_;
   Arena closures_;
