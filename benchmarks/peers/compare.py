@@ -5,8 +5,9 @@
                [--threads N] [--rounds N] [--python PATH] [--preload LIB]
 
 STEP is the built benchmarks/step. For each model, mode and precision our program and the peers are started once, do a few steps each, and then take
-turns. A peer is PyTorch, eager or as a mode of torch.compile makes it (default, max-autotune). Printed: median milliseconds, the ratio of theirs to ours as the median over rounds with its quartiles, the peak
-memory of steps beyond what the process held after start-up, and how far apart the losses of the first and the last step lie.
+turns. A peer is PyTorch, eager or as a mode of torch.compile makes it (default, max-autotune); before PyTorch 2 there is only eager.
+Printed: median milliseconds, the ratio of theirs to ours as the median over rounds with its quartiles, the peak memory of steps beyond what the
+process held after start-up, and how far apart the losses of the first and the last step lie.
 With --against another build of step, such as that of an earlier commit, takes the place of PyTorch.
 """
 import argparse
@@ -65,8 +66,9 @@ def compare(options, model, mode, precision):
         if options.against:
             programs = {"neutra": ours, "other": Program([options.against, *ours.command[1:]], pinned)}
         else:
-            compiled = lambda mode: [] if mode == "eager" else ["--compile", mode]
-            programs = {"neutra": ours, **{mode: Program(peer + compiled(mode), torch_environment) for mode in options.peers}}
+            programs = {"neutra": ours}
+            for kind in options.peers:
+                programs[kind] = Program(peer + ([] if kind == "eager" else ["--compile", kind]), torch_environment)
         for program in programs.values():
             while len(program.answers) < WARM_UP:
                 program.step()

@@ -4,8 +4,9 @@
     pytorch.py FOLDER --mode adapter|lora|full|forward [--precision float|bf16] [--compile MODE] [--threads N]
 
 FOLDER is what `step --peer FOLDER` wrote. A step is run for every line of input and answered with a JSON line; compare.py drives both.
-Fused where this PyTorch has a fused kernel: scaled_dot_product_attention and rms_norm (from 2.0 and 2.4), cross_entropy, AdamW (from 2.4). In bf16 frozen matrices are kept in bf16, for
-autocast would convert them anew in every step; what trains stays fp32 and is converted by autocast, once a step; the norm's output is converted once.
+Fused where this PyTorch has a fused kernel: scaled_dot_product_attention (from 2.0), rms_norm and AdamW (from 2.4), cross_entropy.
+In bf16 frozen matrices are kept in bf16, for autocast would convert them anew in every step; what trains stays fp32 and is converted by autocast,
+once a step; the norm's output is converted once.
 """
 import argparse
 import json

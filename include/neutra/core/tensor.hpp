@@ -29,7 +29,7 @@ struct Host {
     const bool failed = posix_memalign(&memory, huge ? huge_page : alignment, std::max<std::size_t>(bytes, 1)) != 0;
     require(!failed, "out of memory: asked for ", bytes, " bytes; use a smaller batch, model or sequence");
 #if defined(__linux__)
-    if (huge) madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);  // not the rest: a page for it would cost up to a third of the array
+    if (huge) madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);  // not what is left of it: up to 2 MiB for a few bytes
 #endif
     std::memset(memory, 0, bytes);
     return memory;

@@ -65,8 +65,8 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     return all;
   }
 
-  /// Whether a training step keeps only what passes from layer to layer and computes the rest once more on its way back: the same bits, about a third
-  /// of the tape's memory, and another forward pass. The model must stay where it is until backward() has ended.
+  /// Whether a training step keeps only what passes from layer to layer and computes the rest once more on its way back: the same bits, a third to a
+  /// half of the tape's memory, and another forward pass. The model must stay where it is until backward() has ended.
   bool recompute_layers = false;
 
   /// Whether products round what they multiply to bf16: those with weights and those of attention, forward and back. Everything between them, gate

@@ -61,7 +61,7 @@ struct Options {
 
   std::string precision = "float";  // or "bf16": what products round to before they multiply, in training and evaluation alike; sums stay float
 
-  bool recompute = false;  // layers once more on the way back: about a third of the tape's memory, another forward pass; changes no number
+  bool recompute = false;  // layers once more on the way back: a third to a half of the tape's memory, another forward pass; changes no number
 
   Index threads = 0;  // 0: all of the machine
   bool quick = false;
