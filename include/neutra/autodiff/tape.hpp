@@ -9,28 +9,19 @@
 /// An op of one pass over its inputs may leave the filling to fill(): its output then dies with the Scope too, and is made again when it is read.
 #pragma once
 
-#include "neutra/autodiff/closure.hpp"
-#include "neutra/autodiff/pool.hpp"
+#include "neutra/autodiff/values.hpp"
 #include "neutra/autodiff/var.hpp"
 
-#include <algorithm>
-#include <array>
 #include <initializer_list>
 
 namespace neutra::inline NEUTRA_ABI {
 
-template <Scalar S, Backend D> class Tape {
+template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
+  using Values = detail::Values<S, D>;
+  using Values::bytes, Values::end_of_scope, Values::is_number, Values::nodes_, Values::pool_, Values::release;
+
  public:
-  struct Node {
-    S* value = nullptr;
-    S* gradient = nullptr;
-    Shape shape;
-    Index room = 0;  // rows there is memory for; more than shape.rows() where the number of rows varies from step to step
-    Parameter<S, D>* parameter = nullptr;
-    const Frozen<S, D>* frozen = nullptr;
-    std::uint32_t filling = 0;  // 1 + its place among fillings, 0 where there is none
-    bool needs_gradient = false, has_gradient = false, owned = false, saved = false;
-  };
+  using Node = typename Values::Node;
 
   Tape() = default;
   Tape(const Tape&) = delete;
@@ -38,12 +29,10 @@ template <Scalar S, Backend D> class Tape {
 
   /// Forgets the last step and begins a new one; with `recording` false nothing is kept for a backward pass.
   void start(bool recording = true) {
-    for (Node& node : nodes_) release(node);
+    Values::clear();
     for (const Scratch& scratch : scratch_) pool_.release(scratch.memory, scratch.bytes);
-    nodes_.clear();
     scratch_.clear();
     records_.clear();
-    fillings_.clear();
     closures_.clear();
     pool_.next_step();
     recording_ = recording;
@@ -121,15 +110,9 @@ template <Scalar S, Backend D> class Tape {
   /// not: its memory goes with its scope, and it is made once more when it is read. Leaves and inputs of the tape must not change before. `forward`
   /// asks for values itself, as a backward closure does, and is trivially copyable.
   template <class Forward> void fill(Var<S, D> y, std::initializer_list<Var<S, D>> inputs, const Forward& forward) {
-    require(inputs.size() <= most_inputs, "Tape::fill: at most ", most_inputs, " inputs, got ", inputs.size());
+    require(inputs.size() == 1 || inputs.size() == 2, "Tape::fill: one input or two, got ", inputs.size());
     forward(*this);
-    if (!recording_) return;
-    Filling filling{{}, inputs.size(), 1, {closures_, forward}};
-    std::transform(inputs.begin(), inputs.end(), filling.inputs.begin(), [](const Var<S, D>& x) { return x.index_; });
-    for (const auto& x : inputs)
-      if (node(x).filling) filling.depth = std::max(filling.depth, 1 + fillings_[node(x).filling - 1].depth);
-    fillings_.push_back(filling);
-    node(y).filling = static_cast<std::uint32_t>(fillings_.size());
+    if (recording_) Values::can_fill_again(y.index_, {inputs.begin()->index_, (inputs.end() - 1)->index_}, {closures_, forward});
   }
 
   /// Device memory that lives until the next start(): row statistics, index lists.
@@ -226,12 +209,10 @@ template <Scalar S, Backend D> class Tape {
     Var<S, D> taken_, kept_;
   };
 
+  /// Made again where it is not there and can be. Error: it is gone.
   View<const S> value(Var<S, D> x) {
-    const Node& n = node(x);
-    if (!n.value && n.filling) fill_again(x.index_);
-    require(n.value != nullptr || n.shape.size() == 0, "Tape: a value of shape ", n.shape,
-            " was read after its scope or the backward pass released it; read it before, or return it through Scope::keep");
-    return {n.value, n.shape};
+    const Shape shape = node(x).shape;
+    return {Values::value_at(x.index_, *this), shape};
   }
   const Node& node(Var<S, D> x) const {
     require(x.tape_ == this, "Tape: a Var of ", x.tape_ ? "another tape" : "no tape", " was used; the inputs of an op must lie on one tape");
@@ -245,17 +226,9 @@ template <Scalar S, Backend D> class Tape {
 
  private:
   friend struct detail::Recomputation<S, D>;
-  static constexpr std::size_t most_inputs = 2;  // of fill()
-  static constexpr int most_fillings = 8;        // in a row: a longer chain is kept from there on
   struct Record {
     std::uint32_t output = 0;
     Closure<Tape> backward;
-  };
-  struct Filling {
-    std::array<std::uint32_t, most_inputs> inputs;
-    std::size_t count = 0;
-    int depth = 1;  // of fillings that fill one another
-    Closure<Tape> forward;
   };
   struct Scratch {
     void* memory = nullptr;
@@ -275,44 +248,8 @@ template <Scalar S, Backend D> class Tape {
     }
     records_.resize(first);
   }
-  static std::size_t bytes(const Node& node) {
-    const Index elements = checked_product(std::max(node.room, node.shape.rows()), node.shape.cols(), "Tape");
-    return static_cast<std::size_t>(checked_product(elements, sizeof(S), "Tape"));
-  }
-  void release(Node& node) {
-    release_value(node);
-    if (node.owned && node.gradient) pool_.release(std::exchange(node.gradient, nullptr), bytes(node));
-  }
-  void release_value(Node& node) {
-    node.filling = 0;
-    if (node.owned && node.value) pool_.release(std::exchange(node.value, nullptr), bytes(node));
-  }
-  /// At the end of a scope: what no backward reads goes; so does what can be filled again from values that stay anyway.
-  void end_of_scope(Node& node) {
-    if (!node.owned || !node.value || is_number(node)) return;
-    if (!node.saved) return release_value(node);
-    if (!node.filling) return;
-    const Filling& filling = fillings_[node.filling - 1];
-    const std::span<const std::uint32_t> inputs(filling.inputs.data(), filling.count);
-    const auto stays = [&](std::uint32_t x) { return !nodes_[x].owned || nodes_[x].filling || (nodes_[x].saved && nodes_[x].value); };
-    if (filling.depth > most_fillings || !std::all_of(inputs.begin(), inputs.end(), stays)) return;
-    for (const std::uint32_t x : inputs) nodes_[x].saved = true;
-    pool_.release(std::exchange(node.value, nullptr), bytes(node));
-  }
-  void fill_again(std::uint32_t index) {
-    const Filling filling = fillings_[nodes_[index].filling - 1];
-    for (std::size_t i = 0; i < filling.count; ++i) value(Var<S, D>(this, filling.inputs[i], step_));  // an Error leaves this value as it was
-    nodes_[index].value = static_cast<S*>(pool_.acquire(bytes(nodes_[index])));
-    filling.forward(*this);
-  }
-  /// A loss, or another single number: it stays.
-  static bool is_number(const Node& node) { return node.shape.size() == 1 && node.room <= 1; }
-
-  Pool<D> pool_;
   Arena closures_;
-  std::vector<Node> nodes_;
   std::vector<Record> records_;
-  std::vector<Filling> fillings_;
   std::vector<Scratch> scratch_;
   std::uint32_t step_ = 0;
   bool recording_ = true, walked_ = false;
