@@ -118,3 +118,26 @@ TEST_CASE("allocation: none when the first step had no original-domain sequence,
   CHECK(training.asked(mixed) == 0);
   CHECK(training.asked(target) == 0);
 }
+
+TEST_CASE("allocation: a layer's tape keeps what no single pass makes again, and nothing else") {
+  const Index tokens = 128, dim = 64, ffn = 128, width = 64;  // of sizes that are their own size class
+  const auto held = [&](Index layers) {
+    nn::Config config{.vocabulary = 50, .dim = dim, .ffn = ffn, .layers = layers, .heads = 2, .kv_heads = 2, .context = tokens, .tied = true};
+    config.complete();
+    nn::Transformer<adapter::Residue<>> model(nn::Backbone<float, Cpu>::random(config, 1), adapter::Residue<>{.width = width});
+    const std::vector<std::int32_t> text(static_cast<std::size_t>(tokens), 7);
+    const std::vector<std::uint8_t> original{0};
+    Tape<float, Cpu> tape;
+    tape.start();
+    tape.backward(model.loss(tape, {1, tokens, text, text, original}, {tokens, tokens}).total(0.1f));
+    return tape.memory_held();
+  };
+  const Index columns = 5 * dim      // both sums of the residual stream, queries, keys, values
+                        + 2 * ffn    // gate and up
+                        + 2 * width  // the same of the residue's body
+                        + dim;       // the body's output, for the gradient of the gate
+  const Index numbers = 24;          // of a token: statistics of norms and attention, gates, row sets, sums of the penalty
+  const auto layer = static_cast<Index>(held(6) - held(2)) / 4;
+  CHECK(layer >= tokens * columns * Index{sizeof(float)});
+  CHECK(layer <= tokens * (columns + numbers) * Index{sizeof(float)});
+}
