@@ -13,26 +13,29 @@ using namespace neutra;
 
 namespace {
 
-Tensor<float> filled(const Shape& shape, std::string_view purpose) {
-  Tensor<float> t(shape);
+template <class T> Tensor<T> filled(const Shape& shape, std::string_view purpose) {
+  Tensor<T> t(shape);
   const Philox random(1, purpose);
-  for (Index i = 0; i < t.size(); ++i) t.data()[i] = static_cast<float>(random.uniform(0, static_cast<std::uint64_t>(i)) - 0.5);
+  for (Index i = 0; i < t.size(); ++i) t.data()[i] = static_cast<T>(static_cast<float>(random.uniform(0, static_cast<std::uint64_t>(i)) - 0.5));
   return t;
 }
 
 template <class Peak> void measure(Index length, int threads) {
+  using T = std::conditional_t<std::is_same_v<Peak, roof::Bf16>, bf16, float>;  // what a model keeps its queries, keys and values as
   constexpr Index tokens = 8192, heads = 8, width = 64;
-  const AttentionSizes z{tokens / length, length, heads, heads, width, std::is_same_v<Peak, roof::Bf16>};
+  const AttentionSizes z{tokens / length, length, heads, heads, width};
   const Shape shape{tokens, heads * width};
-  const auto q = filled(shape, "q"), k = filled(shape, "k"), v = filled(shape, "v"), dout = filled(shape, "dout");
-  Tensor<float> out(shape), dq(shape), dk(shape), dv(shape), lse({tokens, heads});
+  const auto q = filled<T>(shape, "q"), k = filled<T>(shape, "k"), v = filled<T>(shape, "v"), dout = filled<T>(shape, "dout");
+  const auto given = [](const Tensor<T>& x) { return Operand<float>::of(x.view()); };
+  Tensor<T> out(shape), dq(shape), dk(shape), dv(shape);
+  Tensor<float> lse({tokens, heads});
   std::vector<double> forward, backward, peaks;
   for (int round = 0; round < 7; ++round) {
     peaks.push_back(roof::multiply_adds<Peak>(threads));
     const double start = roof::seconds(threads);
-    Cpu::attention_forward<float>(z, q, k, v, out, lse.data());
+    Cpu::attention_forward<float>(z, given(q), given(k), given(v), out.view(), lse.data());
     const double middle = roof::seconds(threads);
-    Cpu::attention_backward<float>(z, q, k, v, dout, lse.data(), {dq}, {dk}, {dv});
+    Cpu::attention_backward<float>(z, given(q), given(k), given(v), given(dout), lse.data(), Into<T>{dq}, Into<T>{dk}, Into<T>{dv});
     forward.push_back(middle - start);
     backward.push_back(roof::seconds(threads) - middle);
   }

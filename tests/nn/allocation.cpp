@@ -121,10 +121,11 @@ TEST_CASE("allocation: none when the first step had no original-domain sequence,
 
 TEST_CASE("allocation: a layer's tape keeps what no single pass makes again, and nothing else") {
   const Index tokens = 128, dim = 64, ffn = 128, width = 64;  // of sizes that are their own size class
-  const auto held = [&](Index layers) {
+  const auto held = [&](Index layers, bool bf16) {
     nn::Config config{.vocabulary = 50, .dim = dim, .ffn = ffn, .layers = layers, .heads = 2, .kv_heads = 2, .context = tokens, .tied = true};
     config.complete();
     nn::Transformer<adapter::Residue<>> model(nn::Backbone<float, Cpu>::random(config, 1), adapter::Residue<>{.width = width});
+    model.bf16_products = bf16;
     const std::vector<std::int32_t> text(static_cast<std::size_t>(tokens), 7);
     const std::vector<std::uint8_t> original{0};
     Tape<float, Cpu> tape;
@@ -132,12 +133,17 @@ TEST_CASE("allocation: a layer's tape keeps what no single pass makes again, and
     tape.backward(model.loss(tape, {1, tokens, text, text, original}, {tokens, tokens}).total(0.1f));
     return tape.memory_held();
   };
-  const Index columns = 5 * dim      // both sums of the residual stream, queries, keys, values
-                        + 2 * ffn    // gate and up
-                        + 2 * width  // the same of the residue's body
-                        + dim;       // the body's output, for the gradient of the gate
-  const Index numbers = 24;          // of a token: statistics of norms and attention, gates, row sets, sums of the penalty
-  const auto layer = static_cast<Index>(held(6) - held(2)) / 4;
-  CHECK(layer >= tokens * columns * Index{sizeof(float)});
-  CHECK(layer <= tokens * (columns + numbers) * Index{sizeof(float)});
+  const Index streams = 2 * dim;      // both sums of the residual stream
+  const Index between = 3 * dim       // queries, keys, values
+                        + 2 * ffn     // gate and up
+                        + 2 * width;  // the same of the residue's body
+  const Index residue = dim;          // the body's output, for the gradient of the gate
+  const Index numbers = 24;           // of a token: statistics of norms and attention, gates, row sets, sums of the penalty
+  for (const bool bf16 : {false, true}) {
+    CAPTURE(bf16);
+    const Index bytes = tokens * ((streams + residue) * Index{sizeof(float)} + between * (bf16 ? Index{sizeof(neutra::bf16)} : Index{sizeof(float)}));
+    const auto layer = static_cast<Index>(held(6, bf16) - held(2, bf16)) / 4;
+    CHECK(layer >= bytes);
+    CHECK(layer <= bytes + tokens * numbers * Index{sizeof(float)});
+  }
 }

@@ -6,6 +6,9 @@
 ///     std::vector<Parameter<S,D>*> parameters()      what it trains, in a fixed order
 ///     Var<S,D> add(Site, Index layer, Var<S,D> x, Var<S,D> y, Pass<S,D>&)      called at each site: y, or y plus what the adapter adds to the output
 ///     for x. Called again on the way back where layers are recomputed: it must make the same values, and keep nothing of the tape from layer to layer
+///     bool acts_at(Site) const      may be missing: whether add() reads or changes anything at that site
+///
+/// Without acts_at an adapter acts everywhere. Where none acts, sums are the products' own, and values may be kept as bf16 (see Kept).
 /// and in the description
 ///   Description describe(const Sizes&) const      what a file or a results row says of it
 #pragma once
@@ -48,6 +51,14 @@ struct Description {
   double scale = 1;
   std::map<std::string, double> gate_options{};  // by name, such as threshold or hidden
 };
+
+/// Whether an adapter acts at a site; one that does not say may act at all of them.
+template <class Instance> bool acts_at(const Instance& instance, Site site) {
+  if constexpr (requires { instance.acts_at(site); })
+    return instance.acts_at(site);
+  else
+    return true;
+}
 
 /// Normal values of the given variance, drawn on the host from (seed, name, element).
 template <Scalar S, Backend D> Tensor<S, D> normal_tensor(const Shape& shape, double variance, std::uint64_t seed, std::string_view name) {

@@ -35,6 +35,9 @@ template <class... A> struct List {
       return all;
     }
 
+    bool acts_at(Site site) const {
+      return std::apply([&](const auto&... each) { return (adapter::acts_at(*each, site) || ...); }, instances_);
+    }
     Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
       std::apply([&](auto&... each) { ((y = each->add(site, layer, x, y, pass)), ...); }, instances_);
       return y;

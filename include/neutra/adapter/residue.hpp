@@ -144,8 +144,10 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
     return all;
   }
 
+  bool acts_at(Site site) const { return site == (residue_.placement == Placement::attention ? Site::attention : Site::ffn); }
+
   Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
-    if (site != (residue_.placement == Placement::attention ? Site::attention : Site::ffn)) return y;
+    if (!acts_at(site)) return y;
     if (residue_.placement == Placement::after) x = y;
     for (std::size_t i = 0; i < leaves_.size(); ++i) leaves_[i] = pass.tape.leaf(parameters_[static_cast<std::size_t>(layer) * leaves_.size() + i]);
     const std::span<const Var<S, D>> all = leaves_;

@@ -44,6 +44,9 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   /// float only. An op goes back as it went forward. nn::Transformer sets it for its own ops.
   bool bf16_products = false;
 
+  /// Whether an output that is kept so lies in memory as bf16.
+  bool rounds(Kept kept) const { return kept == Kept::rounded && bf16_products && std::is_same_v<S, float>; }
+
   /// While it lives, products are of bf16 or not; then as before.
   class Products {
    public:
@@ -95,16 +98,18 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   // ---- for ops
 
   /// Room for an op's output. `room`: rows to reserve where the number of rows varies from step to step (see room()).
-  Var<S, D> make(const Shape& shape, Index room = 0) {
+  /// `rounded`: it lies in memory as bf16, and so does its gradient; float only.
+  Var<S, D> make(const Shape& shape, Index room = 0, bool rounded = false) {
     Node node;
     node.shape = shape;
     node.room = room;
     node.owned = true;
-    node.value = static_cast<S*>(pool_.acquire(bytes(node)));
+    node.rounded = rounded;
+    node.value = pool_.acquire(bytes(node));
     return push(node);
   }
   Index room(Var<S, D> x) const { return node(x).room; }
-  View<S> out(Var<S, D> y) { return {node(y).value, node(y).shape}; }
+  template <class T = S> View<T> out(Var<S, D> y) { return {numbers<T>(node(y).value, node(y)), node(y).shape}; }
 
   /// Fills y by forward(tape), one pass over `inputs`: all that it reads, two at most. Where a backward reads y and its inputs are kept anyway, y is
   /// not: its memory goes with its scope, and it is made once more when it is read. Leaves and inputs of the tape must not change before. `forward`
@@ -140,22 +145,22 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   }
 
   /// In a closure: the gradient of the op's output.
-  View<const S> gradient(Var<S, D> y) const { return {node(y).gradient, node(y).shape}; }
+  template <class T = S> View<const T> gradient(Var<S, D> y) const { return {numbers<T>(node(y).gradient, node(y)), node(y).shape}; }
 
   /// In a closure: where the gradient of an input goes; false if none is wanted. Asking is promising to write all of it.
-  Into<S> into(Var<S, D> x) {
+  template <class T = S> Into<T> into(Var<S, D> x) {
     Node& n = node(x);
     if (!n.needs_gradient) return {};
-    if (!n.gradient) n.gradient = static_cast<S*>(pool_.acquire(bytes(n)));
+    if (!n.gradient) n.gradient = pool_.acquire(bytes(n));
     bool& has = n.parameter ? n.parameter->has_gradient : n.has_gradient;
-    return {{n.gradient, n.shape}, std::exchange(has, true)};
+    return {{numbers<T>(n.gradient, n), n.shape}, std::exchange(has, true)};
   }
 
   /// In a closure, as its last use of gradient(y): dy as a contribution to x, of the same shape. Its memory changes hands where nothing came to x
   /// before; false where something did, or nothing is wanted, and the closure has to add.
   bool hand_over(Var<S, D> y, Var<S, D> x) {
     Node &from = node(y), &to = node(x);
-    if (!to.needs_gradient || to.gradient || !to.owned || !from.owned || bytes(from) != bytes(to)) return false;
+    if (!to.needs_gradient || to.gradient || !to.owned || !from.owned || from.rounded != to.rounded || bytes(from) != bytes(to)) return false;
     to.gradient = std::exchange(from.gradient, nullptr);
     to.has_gradient = true;
     return true;
@@ -210,9 +215,17 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   };
 
   /// Made again where it is not there and can be. Error: it is gone.
-  View<const S> value(Var<S, D> x) {
+  template <class T = S> View<const T> value(Var<S, D> x) {
     const Shape shape = node(x).shape;
-    return {Values::value_at(x.index_, *this), shape};
+    const void* value = Values::value_at(x.index_, *this);
+    return {numbers<T>(const_cast<void*>(value), node(x)), shape};
+  }
+  /// The same, or in a closure the gradient of an op's output, as an operand of products: as it lies in memory.
+  Operand<S> operand(Var<S, D> x, bool bf16_product) {
+    return x.rounded() ? Operand<S>::of(value<bf16>(x)) : Operand<S>{value(x), false, bf16_product};
+  }
+  Operand<S> gradient_operand(Var<S, D> y, bool bf16_product) const {
+    return y.rounded() ? Operand<S>::of(gradient<bf16>(y)) : Operand<S>{gradient(y), false, bf16_product};
   }
   const Node& node(Var<S, D> x) const {
     require(x.tape_ == this, "Tape: a Var of ", x.tape_ ? "another tape" : "no tape", " was used; the inputs of an op must lie on one tape");
@@ -234,6 +247,12 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     void* memory = nullptr;
     std::size_t bytes = 0;
   };
+  template <class T> static T* numbers(void* memory, const Node& node) {
+    require(node.rounded == std::is_same_v<T, bf16>, "Tape: a value of shape ", node.shape,
+            node.rounded ? " is kept as bf16 and was asked for as numbers of the tape's own type; let the op that made it keep it exact"
+                         : " is kept exact and was asked for as bf16; let the op that made it keep it rounded");
+    return static_cast<T*>(memory);
+  }
   Var<S, D> push(const Node& node) {
     nodes_.push_back(node);
     nodes_.back().room = std::max(node.room, node.shape.rows());

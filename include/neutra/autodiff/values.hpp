@@ -20,14 +20,14 @@ namespace detail {
 template <Scalar S, Backend D> class Values {
  public:
   struct Node {
-    S* value = nullptr;
-    S* gradient = nullptr;
+    void* value = nullptr;  // numbers of S, or of bf16 where `rounded`; so is the gradient
+    void* gradient = nullptr;
     Shape shape;
     Index room = 0;  // rows there is memory for; more than shape.rows() where the number of rows varies from step to step
     Parameter<S, D>* parameter = nullptr;
     const Frozen<S, D>* frozen = nullptr;
     std::uint32_t filling = 0;  // 1 + its place among fillings, 0 where it cannot be filled again
-    bool needs_gradient = false, has_gradient = false, owned = false, saved = false;
+    bool needs_gradient = false, has_gradient = false, owned = false, saved = false, rounded = false;
   };
 
  protected:
@@ -48,11 +48,11 @@ template <Scalar S, Backend D> class Values {
   }
 
   /// Filled again where it is not there and can be. Error: it is gone.
-  const S* value_at(std::uint32_t index, Tape<S, D>& tape) {
+  const void* value_at(std::uint32_t index, Tape<S, D>& tape) {
     if (!nodes_[index].value && nodes_[index].filling) {
       const Filling filling = fillings_[nodes_[index].filling - 1];
       for (const std::uint32_t x : filling.inputs) value_at(x, tape);  // an Error leaves this value as it was
-      nodes_[index].value = static_cast<S*>(pool_.acquire(bytes(nodes_[index])));
+      nodes_[index].value = pool_.acquire(bytes(nodes_[index]));
       filling.forward(tape);
     }
     const Node& n = nodes_[index];
@@ -80,7 +80,7 @@ template <Scalar S, Backend D> class Values {
 
   static std::size_t bytes(const Node& node) {
     const Index elements = checked_product(std::max(node.room, node.shape.rows()), node.shape.cols(), "Tape");
-    return static_cast<std::size_t>(checked_product(elements, sizeof(S), "Tape"));
+    return static_cast<std::size_t>(checked_product(elements, node.rounded ? sizeof(bf16) : sizeof(S), "Tape"));
   }
   /// A loss, or another single number: it stays.
   static bool is_number(const Node& node) { return node.shape.size() == 1 && node.room <= 1; }

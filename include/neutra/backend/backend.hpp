@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 namespace neutra::inline NEUTRA_ABI {
 
@@ -14,15 +15,42 @@ template <class S> struct Operand {
   View<const S> view;
   bool transposed = false;
   bool bf16 = false;  // its numbers are rounded to bf16 before they are multiplied, and added up as S; float only, both operands or neither
+  const neutra::bf16* rounded = nullptr;  // where they lie in memory as bf16 already: the view then has their shape and stride alone
+
+  /// Numbers as they lie in memory.
+  static Operand of(View<const S> numbers) { return {numbers}; }
+  static Operand of(View<const neutra::bf16> numbers) { return {{nullptr, numbers.shape, numbers.stride}, false, true, numbers.data}; }
 
   Index rows() const { return transposed ? view.cols() : view.rows(); }
   Index cols() const { return transposed ? view.rows() : view.cols(); }
+  Operand transpose() const {
+    Operand x = *this;
+    x.transposed = !transposed;
+    return x;
+  }
+  /// Some of its rows.
+  Operand slice(Index first, Index count) const { return transposed ? block(0, view.rows(), first, count) : block(first, count, 0, view.cols()); }
+  /// Some rows and columns of it as it is stored.
+  Operand block(Index row, Index rows, Index column, Index columns) const {
+    Operand x = *this;
+    const Index skip = row * view.stride + column;
+    if (view.data) x.view.data += skip;
+    if (rounded) x.rounded += skip;
+    x.view.shape = {rows, columns};
+    return x;
+  }
+  /// f of a view of its numbers, of S or of bf16.
+  template <class F> auto read(const F& f) const {
+    if constexpr (std::is_same_v<S, float>) {
+      if (rounded) return f(View<const neutra::bf16>(rounded, view.shape, view.stride));
+    }
+    return f(view);
+  }
 };
 
 /// Sizes of causal attention: B sequences of T tokens, H query heads that share K key/value heads, head width W.
 struct AttentionSizes {
   Index sequences, length, heads, kv_heads, width;
-  bool bf16 = false;  // its products round what they multiply, as Operand::bf16 says; the softmax does not
 };
 
 namespace detail {
@@ -45,7 +73,7 @@ struct AnyRow {
 ///   sum<S>(x, scale, into)                 one element: scale * sum of x, in an order that depends on the size only
 ///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, in order (slope may be null); place[n]: where n stands
 ///                                          in index, -1 if it does not; returns how many
-///   product(a, b, into, addend)            into = a b + addend; b may be a Packed<S>
+///   product(a, b, into, addend)            into = a b + addend; b may be a Packed<S>; into may be an Into<bf16> where a and b are rounded to bf16
 ///   attention_forward, attention_backward  see cpu/attention.hpp
 template <class D>
 concept Backend = requires(std::span<const float> host, std::span<float> to, View<const float> x, Into<float> into, Operand<float> a, float* memory,
@@ -63,8 +91,9 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
   { D::template open_rows<float>(x, x, index, index) } -> std::same_as<Index>;
   D::template product<float>(a, a, into, x);
   D::template product<float>(a, packed, into, x);
-  D::template attention_forward<float>(sizes, x, x, x, into.view, memory);
-  D::template attention_backward<float>(sizes, x, x, x, x, memory, into, into, into);
+  D::template product<float>(a, packed, Into<bf16>{}, x);
+  D::template attention_forward<float>(sizes, a, a, a, into.view, memory);
+  D::template attention_backward<float>(sizes, a, a, a, a, memory, into, into, into);
 };
 
 }  // namespace neutra::inline NEUTRA_ABI

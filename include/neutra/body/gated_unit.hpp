@@ -14,7 +14,7 @@ struct GatedUnit {
   std::vector<Weight> weights(Index d, Index r) const { return {{"gate_proj", {r, d}}, {"up_proj", {r, d}}, {"down_proj", {d, r}, true}}; }
 
   template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const {
-    return linear(gated(linear(x, w[0]), linear(x, w[1])), w[2]);
+    return linear(gated(linear(x, w[0], Kept::rounded), linear(x, w[1], Kept::rounded)), w[2]);
   }
 };
 

@@ -7,14 +7,16 @@
 
 namespace neutra::inline NEUTRA_ABI::nn {
 
-/// x (N,d), already normed, to (N,d), before the residual sum: project, turn, attend, project back; adapters at q, k, v, o and at the block.
+/// stream + attention: project, turn, attend, project back; and adapters at q, k, v, o and at the block.
+/// stream: (N,d)  x: (N,d), the stream normed
 template <class A, Scalar S, Backend D>
-Var<S, D> attention_block(Layer<A, S, D>& layer, Var<S, D> x, const RopeTable<S, D>& rope_table, const AttentionSizes& sizes) {
-  const auto q = rope(layer.project(adapter::Site::q, Slot::q, x), rope_table, sizes.length);  // (N,H*W)
-  const auto k = rope(layer.project(adapter::Site::k, Slot::k, x), rope_table, sizes.length);  // (N,K*W)
-  const auto v = layer.project(adapter::Site::v, Slot::v, x);                                  // (N,K*W)
-  const auto y = layer.project(adapter::Site::o, Slot::o, attention(q, k, v, sizes));          // (N,d)
-  return layer.adapt(adapter::Site::attention, x, y);
+Var<S, D> attention_block(Layer<A, S, D>& layer, Var<S, D> stream, Var<S, D> x, const RopeTable<S, D>& rope_table, const AttentionSizes& sizes) {
+  using adapter::Site;
+  const Kept kept = layer.acts_at({Site::q, Site::k, Site::v, Site::o}) ? Kept::exact : Kept::rounded;
+  const auto q = rope(layer.project(Site::q, Slot::q, x), rope_table, sizes.length, kept);  // (N,H*W)
+  const auto k = rope(layer.project(Site::k, Slot::k, x), rope_table, sizes.length, kept);  // (N,K*W)
+  const auto v = layer.project(Site::v, Slot::v, x, kept);                                  // (N,K*W)
+  return layer.join(stream, Site::attention, x, Site::o, Slot::o, attention(q, k, v, sizes));
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::nn

@@ -6,11 +6,12 @@
 
 namespace neutra::inline NEUTRA_ABI::nn {
 
-/// x (N,d), already normed, to (N,d), before the residual sum: down(silu(gate x) * (up x)); adapters at gate, up, down and at the block.
-template <class A, Scalar S, Backend D> Var<S, D> ffn_block(Layer<A, S, D>& layer, Var<S, D> x) {
-  const auto inner = gated(layer.project(adapter::Site::gate, Slot::gate, x), layer.project(adapter::Site::up, Slot::up, x));  // (N,f)
-  const auto y = layer.project(adapter::Site::down, Slot::down, inner);                                                        // (N,d)
-  return layer.adapt(adapter::Site::ffn, x, y);
+/// stream + down(silu(gate x) * (up x)), and adapters at gate, up, down and at the block.      stream: (N,d)  x: (N,d), the stream normed
+template <class A, Scalar S, Backend D> Var<S, D> ffn_block(Layer<A, S, D>& layer, Var<S, D> stream, Var<S, D> x) {
+  using adapter::Site;
+  const Kept kept = layer.acts_at({Site::gate, Site::up, Site::down}) ? Kept::exact : Kept::rounded;
+  const auto inner = gated(layer.project(Site::gate, Slot::gate, x, kept), layer.project(Site::up, Slot::up, x, kept));  // (N,f)
+  return layer.join(stream, Site::ffn, x, Site::down, Slot::down, inner);
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::nn

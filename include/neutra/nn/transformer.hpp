@@ -69,7 +69,8 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   /// half of the tape's memory, and another forward pass. The model must stay where it is until backward() has ended.
   bool recompute_layers = false;
 
-  /// Whether products round what they multiply to bf16: those with weights and those of attention, forward and back. Everything between them, gate
+  /// Whether products round what they multiply to bf16: those with weights and those of attention, forward and back. What lies between two products
+  /// and is read by no adapter is then kept as bf16: gate and up projections, queries, keys and values, and their gradients. The residual stream, gate
   /// logits, the weights that train, their gradients and the optimizer's moments stay float.
   bool bf16_products = false;
 
@@ -132,13 +133,13 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     typename Tape<S, D>::Scope scope(pass.tape);
     Layer<Instance, S, D> here{weights, adapter_, index, pass};
     const auto h = attended(here, x, rope, sizes);
-    return {scope.keep(add(h, ffn_block(here, rms_norm(h, here.weight(Slot::ffn_norm), norm_epsilon())))), pass.local};
+    return {scope.keep(ffn_block(here, h, rms_norm(h, here.weight(Slot::ffn_norm), norm_epsilon()))), pass.local};
   }
 
   /// x + attention, with what it computed on the way already given back.
   Var<S, D> attended(Layer<Instance, S, D>& here, Var<S, D> x, const RopeTable<S, D>& rope, const AttentionSizes& sizes) {
     typename Tape<S, D>::Scope scope(here.pass.tape);
-    return scope.keep(add(x, attention_block(here, rms_norm(x, here.weight(Slot::attention_norm), norm_epsilon()), rope, sizes)));
+    return scope.keep(attention_block(here, x, rms_norm(x, here.weight(Slot::attention_norm), norm_epsilon()), rope, sizes));
   }
 
   Weights<S, D> weights_in_use() { return {*backbone_, thawed_.empty() ? nullptr : &thawed_}; }

@@ -11,20 +11,24 @@ namespace neutra::inline NEUTRA_ABI {
 
 /// For each sequence and query head: softmax(q k^T / sqrt(W), causal) v. Query head h reads key/value head h / (H/K).
 /// q, result: (B*T, H*W)   k, v: (B*T, K*W)      saves: q, k, v, lse (B,H,T)
-template <Scalar S, Backend D> Var<S, D> attention(Var<S, D> q, Var<S, D> k, Var<S, D> v, AttentionSizes z) {
+/// Where q, k and v are rounded so are the result and all gradients, sums over tokens and heads included only when they are whole.
+template <Scalar S, Backend D> Var<S, D> attention(Var<S, D> q, Var<S, D> k, Var<S, D> v, const AttentionSizes& z) {
   require(z.heads > 0 && z.kv_heads > 0 && z.heads % z.kv_heads == 0, "attention: query heads must be a multiple of key/value heads, got ", z.heads,
           " and ", z.kv_heads);
   const Shape queries{z.sequences * z.length, z.heads * z.width}, keys{z.sequences * z.length, z.kv_heads * z.width};
   require(q.shape() == queries, "attention: q must be (B*T,H*W) = ", queries, ", got ", q.shape());
   require(k.shape() == keys && v.shape() == keys, "attention: k and v must be (B*T,K*W) = ", keys, ", got ", k.shape(), " and ", v.shape());
   auto& tape = q.tape();
-  z.bf16 = tape.bf16_products;
-  const auto y = tape.make(queries);
+  const bool bf16 = tape.bf16_products;
+  const auto y = tape.make(queries, 0, q.rounded());
   S* lse = tape.template memory<S>(z.sequences * z.heads * z.length);
-  D::template attention_forward<S>(z, q.value(), k.value(), v.value(), tape.out(y), lse);
-  tape.record(y, {q, k, v}, {q, k, v}, [=](Tape<S, D>& t) {
-    const auto dv = t.into(v), dk = t.into(k), dq = t.into(q);  // in the order in which the backend writes them: one value may stand in two places
-    D::template attention_backward<S>(z, q.value(), k.value(), v.value(), t.gradient(y), lse, dq, dk, dv);
+  with_storage<S>(y.rounded(), [&]<class T>() {
+    D::template attention_forward<S>(z, tape.operand(q, bf16), tape.operand(k, bf16), tape.operand(v, bf16), tape.template out<T>(y), lse);
+    tape.record(y, {q, k, v}, {q, k, v}, [=](Tape<S, D>& t) {
+      // in the order in which the backend writes them: one value may stand in two places
+      const auto dv = t.template into<T>(v), dk = t.template into<T>(k), dq = t.template into<T>(q);
+      D::template attention_backward<S>(z, t.operand(q, bf16), t.operand(k, bf16), t.operand(v, bf16), t.gradient_operand(y, bf16), lse, dq, dk, dv);
+    });
   });
   return y;
 }

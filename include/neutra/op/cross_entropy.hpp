@@ -89,6 +89,7 @@ template <Scalar S> struct SoftmaxEnd {
 template <Scalar S, Backend D> void loss_by_parts(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx) {
   auto& tape = w.tape();
   const Parts parts{w.shape().rows()};
+  const bool bf16 = tape.bf16_products;
   const Index rows = x.rows(), chunk = std::min<Index>(256, rows);
   S* scores = tape.template memory<S>(chunk * parts.largest());
   S *largest = tape.template memory<S>(chunk), *total = tape.template memory<S>(chunk), *target_score = tape.template memory<S>(chunk);
@@ -98,9 +99,9 @@ template <Scalar S, Backend D> void loss_by_parts(View<const S> x, Var<S, D> w, 
     for (Index part = 0; part < parts.count(); ++part) {
       const Index word = parts.begin(part), words = parts.begin(part + 1) - word;
       const View<S> here(scores, {count, words});
-      Linear<S, D>::product_part(x.slice(first, count), w, part, true, tape.bf16_products, {here});
+      Linear<S, D>::product_part({x.slice(first, count), false, bf16}, w, part, true, {here});
       D::template rows<S>(count, transcendental_cost * words, SoftmaxPart<S>{here, dx_here, targets + first, word, largest, total, target_score});
-      if (dx.data) Linear<S, D>::product_part(here, w, part, false, tape.bf16_products, {dx_here, part > 0});
+      if (dx.data) Linear<S, D>::product_part({here, false, bf16}, w, part, false, {dx_here, part > 0});
     }
     D::template rows<S>(count, 2 * x.cols(), SoftmaxEnd<S>{w.value(), dx_here, targets + first, largest, total, target_score, loss + first, scale});
   }
@@ -110,16 +111,17 @@ template <Scalar S, Backend D> void loss_by_parts(View<const S> x, Var<S, D> w, 
 template <Scalar S, Backend D>
 void loss_by_rows(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx, View<S> dw) {
   auto& tape = w.tape();
+  const bool bf16 = tape.bf16_products;
   const Index rows = x.rows(), vocabulary = w.shape().rows(), chunk = std::min<Index>(256, rows);
   const View<S> logits(tape.template memory<S>(chunk * vocabulary), {chunk, vocabulary});
   for (Index first = 0; first < rows || first == 0; first += chunk) {  // once for no rows too: dW has to be written
     const Index count = std::min(chunk, rows - first);
     const View<const S> here = x.slice(first, count);
     const View<S> scores = logits.slice(0, count);
-    Linear<S, D>::product(here, w, true, tape.bf16_products, {scores});
+    Linear<S, D>::product({here, false, bf16}, w, true, Into<S>{scores});
     D::template rows<S>(count, 2 * transcendental_cost * vocabulary, SoftmaxLoss<S>{scores, targets + first, loss + first, scale});
-    if (dx.data) Linear<S, D>::product(scores, w, false, tape.bf16_products, {dx.slice(first, count)});
-    Linear<S, D>::weight_gradient(scores, here, tape.bf16_products, {dw, first > 0});
+    if (dx.data) Linear<S, D>::product({scores, false, bf16}, w, false, Into<S>{dx.slice(first, count)});
+    Linear<S, D>::weight_gradient({scores, false, bf16}, {here, false, bf16}, {dw, first > 0});
     if (rows == 0) return;
   }
 }

@@ -15,10 +15,10 @@ struct Silu {
   }
 };
 
-/// y = f(a) b      a, b, y: (N,R)      saves: a, b
-template <Scalar S, Pointwise F> struct Gated {
-  View<const S> a, b;
-  View<S> y;
+/// y = f(a) b      a, b, y: (N,R), of S or all rounded      saves: a, b
+template <Scalar S, class T, Pointwise F> struct Gated {
+  View<const T> a, b;
+  View<T> y;
   F function;
 
   template <class Row> void operator()(Row row, Index n) const {
@@ -27,9 +27,9 @@ template <Scalar S, Pointwise F> struct Gated {
 };
 
 /// da = df(a) b dy      db = f(a) dy
-template <Scalar S, Pointwise F> struct GatedBackward {
-  View<const S> a, b, dy;
-  Into<S> da, db;
+template <Scalar S, class T, Pointwise F> struct GatedBackward {
+  View<const T> a, b, dy;
+  Into<T> da, db;
   F function;
 
   template <class Row> void operator()(Row row, Index n) const {
@@ -43,15 +43,21 @@ template <Scalar S, Pointwise F> struct GatedBackward {
 
 }  // namespace op
 
-/// y = function(a) * b, element by element; shapes must be equal.
+/// y = function(a) * b, element by element; shapes must be equal. Where a and b are rounded so are y and all gradients.
 template <Scalar S, Backend D, Pointwise F = op::Silu> Var<S, D> gated(Var<S, D> a, Var<S, D> b, const F& function = {}) {
   require(a.shape() == b.shape(), "gated: shapes must be equal, got ", a.shape(), " and ", b.shape());
   const Index rows = a.shape().rows(), cost = op::transcendental_cost * a.shape().cols();
   auto& tape = a.tape();
-  const auto y = tape.make(a.shape(), tape.room(a));
-  tape.fill(y, {a, b}, [=](Tape<S, D>& t) { D::template rows<S>(rows, cost, op::Gated<S, F>{a.value(), b.value(), t.out(y), function}); });
-  tape.record(y, {a, b}, {a, b}, [=](Tape<S, D>& t) {
-    D::template rows<S>(rows, cost, op::GatedBackward<S, F>{a.value(), b.value(), t.gradient(y), t.into(a), t.into(b), function});
+  const auto y = tape.make(a.shape(), tape.room(a), a.rounded());
+  with_storage<S>(a.rounded(), [&]<class T>() {
+    tape.fill(y, {a, b}, [=](Tape<S, D>& t) {
+      D::template rows<S>(rows, cost, op::Gated<S, T, F>{a.template value<T>(), b.template value<T>(), t.template out<T>(y), function});
+    });
+    tape.record(y, {a, b}, {a, b}, [=](Tape<S, D>& t) {
+      D::template rows<S>(rows, cost,
+                          op::GatedBackward<S, T, F>{a.template value<T>(), b.template value<T>(), t.template gradient<T>(y), t.template into<T>(a),
+                                                     t.template into<T>(b), function});
+    });
   });
   return y;
 }

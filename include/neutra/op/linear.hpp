@@ -13,23 +13,49 @@ template <Scalar S, Backend D> struct Linear {
   static constexpr Index packed_from_rows = 8;
 
   /// a times W (or W^T); a frozen weight is packed at its first product of many rows.
-  static void product(View<const S> a, Var<S, D> w, bool transposed, bool bf16, Into<S> into, View<const S> addend = {}) {
+  template <class T = S> static void product(Operand<S> a, Var<S, D> w, bool transposed, Into<T> into, View<const S> addend = {}) {
     if (w.frozen() && a.rows() >= packed_from_rows)
-      D::template product<S>(Operand<S>{a, false, bf16}, w.frozen()->packed(transposed, bf16), into, addend);
+      D::template product<S, T>(a, w.frozen()->packed(transposed, a.bf16), into, addend);
     else
-      D::template product<S>(Operand<S>{a, false, bf16}, Operand<S>{w.value(), transposed, bf16}, into, addend);
+      D::template product<S, T>(a, Operand<S>{w.value(), transposed, a.bf16}, into, addend);
   }
   /// The same with one of the Parts of W.
-  static void product_part(View<const S> a, Var<S, D> w, Index part, bool transposed, bool bf16, Into<S> into) {
+  static void product_part(Operand<S> a, Var<S, D> w, Index part, bool transposed, Into<S> into) {
     const Parts cut{w.shape().rows()};
     if (w.frozen() && a.rows() >= packed_from_rows)
-      D::template product<S>(Operand<S>{a, false, bf16}, w.frozen()->packed_part(part, transposed, bf16), into);
+      D::template product<S>(a, w.frozen()->packed_part(part, transposed, a.bf16), into);
     else
-      D::template product<S>(Operand<S>{a, false, bf16}, Operand<S>{cut.of<S>(w.value(), part), transposed, bf16}, into);
+      D::template product<S>(a, Operand<S>{cut.of<S>(w.value(), part), transposed, a.bf16}, into);
   }
   /// The gradient of W: dy^T x.
-  static void weight_gradient(View<const S> dy, View<const S> x, bool bf16, Into<S> into) {
-    D::template product<S>(Operand<S>{dy, true, bf16}, Operand<S>{x, false, bf16}, into);
+  static void weight_gradient(Operand<S> dy, Operand<S> x, Into<S> into) { D::template product<S>(dy.transpose(), x, into); }
+
+  /// y = x W^T + addend, and how to go back.
+  static void run(Var<S, D> x, Var<S, D> w, Var<S, D> y, std::optional<Var<S, D>> addend) {
+    auto& tape = x.tape();
+    const bool bf16 = tape.bf16_products;
+    with_storage<S>(y.rounded(), [&]<class T>() {
+      product<T>(tape.operand(x, bf16), w, true, {tape.template out<T>(y)}, addend ? addend->value() : View<const S>{});
+    });
+    const auto backward = [=](Tape<S, D>& t) {
+      const Operand<S> dy = t.gradient_operand(y, bf16);
+      with_storage<S>(x.rounded(), [&]<class T>() {
+        if (const auto dx = t.template into<T>(x)) product<T>(dy, w, false, dx);
+      });
+      if (const auto dw = t.into(w)) weight_gradient(dy, t.operand(x, bf16), dw);
+      if (addend) Accumulate<S, D>::pass_on(t, y, *addend);
+    };
+    if (w.needs_gradient())
+      tape.record(y, {x, w, addend.value_or(x)}, {x, w}, backward);
+    else
+      tape.record(y, {x, addend.value_or(x)}, {w}, backward);
+  }
+
+  /// O. Error: shapes that do not agree.
+  static Index outputs(Var<S, D> x, Var<S, D> w) {
+    require(w.shape().rank() == 2 && w.shape().cols() == x.shape().cols(), "linear: W must be (O,I) with I = ", x.shape().cols(), ", got ", w.shape(),
+            "; x is ", x.shape());
+    return w.shape().rows();
   }
 
   static void reference(View<const S> x, View<const S> w, View<const S> addend, View<S> y) {
@@ -47,24 +73,19 @@ template <Scalar S, Backend D> struct Linear {
 /// y = x W^T, plus `addend` where one is given (a residual stream: the sum costs no pass of its own).
 /// x: (N,I)  W: (O,I)  y, addend: (N,O)
 template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, Var<S, D> w, std::optional<std::type_identity_t<Var<S, D>>> addend = {}) {
-  const Index rows = x.shape().rows(), in = x.shape().cols(), out = w.shape().rows();
-  require(w.shape().rank() == 2 && w.shape().cols() == in, "linear: W must be (O,I) with I = ", in, ", got ", w.shape(), "; x is ", x.shape());
+  const Index rows = x.shape().rows(), out = op::Linear<S, D>::outputs(x, w);
   require(!addend || (addend->shape().rows() == rows && addend->shape().cols() == out), "linear: addend must be (", rows, ",", out, "), got ",
           addend ? addend->shape() : Shape{});
+  const auto y = x.tape().make({rows, out}, x.tape().room(x));
+  op::Linear<S, D>::run(x, w, y, addend);
+  return y;
+}
+
+/// y = x W^T, in memory as `kept` says.
+template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, Var<S, D> w, Kept kept) {
   auto& tape = x.tape();
-  const auto y = tape.make({rows, out}, tape.room(x));
-  const bool bf16 = tape.bf16_products;
-  op::Linear<S, D>::product(x.value(), w, true, bf16, {tape.out(y)}, addend ? addend->value() : View<const S>{});
-  const auto backward = [=](Tape<S, D>& t) {
-    const View<const S> dy = t.gradient(y);
-    if (const auto dx = t.into(x)) op::Linear<S, D>::product(dy, w, false, bf16, dx);
-    if (const auto dw = t.into(w)) op::Linear<S, D>::weight_gradient(dy, x.value(), bf16, dw);
-    if (addend) op::Accumulate<S, D>::pass_on(t, y, *addend);
-  };
-  if (w.needs_gradient())
-    tape.record(y, {x, w, addend.value_or(x)}, {x, w}, backward);
-  else
-    tape.record(y, {x, addend.value_or(x)}, {w}, backward);
+  const auto y = tape.make({x.shape().rows(), op::Linear<S, D>::outputs(x, w)}, tape.room(x), tape.rounds(kept));
+  op::Linear<S, D>::run(x, w, y, {});
   return y;
 }
 

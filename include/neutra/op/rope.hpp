@@ -30,10 +30,11 @@ template <Scalar S, Backend D> struct RopeTable {
 namespace op {
 
 /// In each head the elements p and p + W/2 turn together:  (u, v) -> (u cos - v sin, v cos + u sin); row n stands at position n mod T.
-/// x, y: (B*T, H*W)      saves: nothing; the gradient turns the other way (turn = -1)
-template <Scalar S> struct Rope {
-  View<const S> x, cosine, sine;
-  Into<S> y;
+/// x, y: (B*T, H*W), of S or rounded      saves: nothing; the gradient turns the other way (turn = -1)
+template <Scalar S, class From, class To> struct Rope {
+  View<const From> x;
+  View<const S> cosine, sine;
+  Into<To> y;
   Index length, width;
   S turn;
 
@@ -41,8 +42,8 @@ template <Scalar S> struct Rope {
     const S *cos_n = cosine.row(n % length), *sin_n = sine.row(n % length);
     const Index half = width / 2;
     for (Index head = 0; head < x.cols(); head += width) {
-      const S *u = x.row(n) + head, *v = u + half;
-      Into<S> yu = y, yv = y;
+      const From *u = x.row(n) + head, *v = u + half;
+      Into<To> yu = y, yv = y;
       yu.view.data += head;
       yv.view.data += head + half;
       row.each(half, [&](auto c) {
@@ -57,17 +58,20 @@ template <Scalar S> struct Rope {
 }  // namespace op
 
 /// Turns every head of x (B*T, H*W) by its position; row n stands at position n mod T, T = rows of the table. The table must outlive the step.
-template <Scalar S, Backend D> Var<S, D> rope(Var<S, D> x, const RopeTable<S, D>& table, Index length) {
+/// The result lies in memory as `kept` says.
+template <Scalar S, Backend D> Var<S, D> rope(Var<S, D> x, const RopeTable<S, D>& table, Index length, Kept kept = Kept::exact) {
   const Index width = 2 * table.cosine.shape().cols(), rows = x.shape().rows();
   require(x.shape().cols() % width == 0, "rope: the width of x must be a multiple of the head width ", width, ", got ", x.shape());
   require(length > 0 && length <= table.cosine.shape().rows() && rows % length == 0, "rope: rows must be whole sequences of at most ",
           table.cosine.shape().rows(), " positions, got ", rows, " rows for length ", length);
   auto& tape = x.tape();
-  const auto y = tape.make(x.shape());
+  const auto y = tape.make(x.shape(), 0, tape.rounds(kept));
   const View<const S> cosine = table.cosine, sine = table.sine;
-  D::template rows<S>(rows, x.shape().cols(), op::Rope<S>{x.value(), cosine, sine, {tape.out(y)}, length, width, S(1)});
-  tape.record(y, {x}, {}, [=](Tape<S, D>& t) {
-    D::template rows<S>(rows, x.shape().cols(), op::Rope<S>{t.gradient(y), cosine, sine, t.into(x), length, width, S(-1)});
+  with_storage<S>(y.rounded(), [&]<class T>() {
+    D::template rows<S>(rows, x.shape().cols(), op::Rope<S, S, T>{x.value(), cosine, sine, {tape.template out<T>(y)}, length, width, S(1)});
+    tape.record(y, {x}, {}, [=](Tape<S, D>& t) {
+      D::template rows<S>(rows, x.shape().cols(), op::Rope<S, T, S>{t.template gradient<T>(y), cosine, sine, t.into(x), length, width, S(-1)});
+    });
   });
   return y;
 }

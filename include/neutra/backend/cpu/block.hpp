@@ -5,11 +5,12 @@
 
 namespace neutra::inline NEUTRA_ABI::cpu::detail {
 
-/// c = a b + addend with all shapes checked; element (i, j) of c and addend stands at [i * row + j * column].
+/// c = a b + addend with all shapes checked; element (i, j) of c and addend stands at [i * row + j * column]. c is of S, or else rounded to bf16.
 template <Scalar S> struct Product {
   Operand<S> a;
   Index rows, columns, depth;
   S* c;
+  bf16* rounded;
   Index c_row, c_column;
   const S* addend;
   Index addend_row, addend_column;
@@ -24,20 +25,23 @@ template <Scalar S> struct LeftRows {
   Index row, step;
 };
 
-/// 14 rows whose starts lie a multiple of 4 KiB apart share one set of the first-level cache, which holds 12 (or 8) lines.
-template <Scalar S> bool collides(const Operand<S>& a) { return !a.transposed && a.view.stride * Index{sizeof(S)} % 4096 == 0; }
-
-/// Whether tiles read copies of a's rows.
-template <class E, Scalar S> bool copies(const Operand<S>& a) { return a.transposed || !E::as_they_stand || collides(a); }
+/// Whether tiles read copies of a's rows: where rows of numbers are not rows of words, and where they collide, for 14 rows whose starts lie a
+/// multiple of 4 KiB apart share one set of the first-level cache, which holds 12 (or 8) lines.
+template <class E, Scalar S> bool copies(const Operand<S>& a) {
+  return read<E>(a, [&]<class T>(const View<const T>& x) {
+    const bool words = std::is_same_v<T, S> ? E::as_they_stand : E::numbers == 2 && x.stride % 2 == 0 && x.cols() % 2 == 0;
+    return a.transposed || !words || x.stride * Index{sizeof(T)} % 4096 == 0;
+  });
+}
 
 /// copy[i * step + r] = word k + i of row first + r of a transposed a; returns step. Whole vectors where the row of the source allows it: what is
 /// too much is overwritten by the next row, and there is a line to spare behind the last.
-template <class E, Scalar S> Index copy_columns(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
+template <class E, Scalar S, class T> Index copy_columns(const View<const T>& a, Index first, Index rows, Index k, Index depth, S* copy) {
   constexpr Index step = Tile<S>::rows, whole = (step + Tile<S>::lanes - 1) / Tile<S>::lanes * Tile<S>::lanes;
-  const bool fits = first + whole <= a.rows();
+  const bool fits = first + whole <= a.cols();
   for (Index i = 0; i < depth; ++i) {
     const Index number = (k + i) * E::numbers, next = number + E::numbers - 1;
-    const S *from = a.view.row(number) + first, *beside = next < a.cols() ? a.view.row(next) + first : nullptr;
+    const T *from = a.row(number) + first, *beside = next < a.rows() ? a.row(next) + first : nullptr;
     if (fits)
       E::across(from, beside, whole, copy + i * step);
     else
@@ -47,24 +51,31 @@ template <class E, Scalar S> Index copy_columns(const Operand<S>& a, Index first
 }
 
 template <class E, Scalar S> LeftRows<S> left_rows(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
-  if (a.transposed) return {copy, 1, copy_columns<E>(a, first, rows, k, depth, copy)};
-  if (!copies<E>(a)) return {a.view.row(first) + k, a.view.stride, 1};
-  constexpr Index copy_row = LeftRows<S>::copy_row;
-  const Index number = k * E::numbers, numbers = std::min(depth * E::numbers, a.cols() - number);
-  for (Index i = 0; i < rows; ++i) E::along(a.view.row(first + i) + number, numbers, copy + i * copy_row);
-  return {copy, copy_row, 1};
+  return read<E>(a, [&]<class T>(const View<const T>& x) -> LeftRows<S> {
+    if (a.transposed) return {copy, 1, copy_columns<E>(x, first, rows, k, depth, copy)};
+    constexpr Index numbers_in_place = sizeof(S) / sizeof(T);  // of a word
+    if (!copies<E>(a)) return {reinterpret_cast<const S*>(x.row(first)) + k, x.stride / numbers_in_place, 1};
+    constexpr Index copy_row = LeftRows<S>::copy_row;
+    const Index number = k * E::numbers, numbers = std::min(depth * E::numbers, a.cols() - number);
+    for (Index i = 0; i < rows; ++i) E::along(x.row(first + i) + number, numbers, copy + i * copy_row);
+    return {copy, copy_row, 1};
+  });
 }
 
 /// What to prefetch while the tile at `row` meets its panel-th panel: what the next tile is made of, where that has to be copied. Of a transposed a,
 /// a column is a line per step; else a row of the next tile for each panel.
 template <class E, Scalar S>
-std::pair<const S*, Index> read_next(const Product<S>& p, Index row, Index rows, Index k, Index panel, const S* nothing) {
-  const Index next = row + rows, stride = p.a.view.stride;
-  if (p.a.transposed && panel < E::numbers && next < p.rows)
-    return {p.a.view.row(k * E::numbers + panel) + std::min(next + Tile<S>::rows, p.rows) - 1, E::numbers * stride};
-  if (!p.a.transposed && !E::as_they_stand && panel < Tile<S>::rows && next + panel < p.rows)
-    return {p.a.view.row(next + panel) + k * E::numbers, E::numbers};
-  return {nothing, 0};
+std::pair<const S*, Index> read_next(const Product<S>& p, bool copied, Index row, Index rows, Index k, Index panel, const S* nothing) {
+  const Index next = row + rows;
+  return read<E>(p.a, [&]<class T>(const View<const T>& x) -> std::pair<const S*, Index> {
+    const auto at = [](const T* number, Index step) {  // steps in S, as the kernel takes them
+      return std::pair(reinterpret_cast<const S*>(number), step * Index{sizeof(T)} / Index{sizeof(S)});
+    };
+    if (p.a.transposed && panel < E::numbers && next < p.rows)
+      return at(x.row(k * E::numbers + panel) + std::min(next + Tile<S>::rows, p.rows) - 1, E::numbers * x.stride);
+    if (copied && !E::as_they_stand && panel < Tile<S>::rows && next + panel < p.rows) return at(x.row(next + panel) + k * E::numbers, E::numbers);
+    return {nothing, 0};
+  });
 }
 
 /// Rows of c in tiles, near equal, so that no narrow one remains at the end.
@@ -89,13 +100,15 @@ void multiply_block(const Product<S>& p, Index block, Index first_tile, Index la
     const auto left = left_rows<E>(p.a, row, rows, k, depth, copy);
     for (Index n = 0; n * Tile<S>::width < columns; ++n) {
       const Index done = n * Tile<S>::width, column = first_column + done;
-      const auto [soon, soon_step] = read_next<E>(p, row, rows, k, n, left.data);
+      const auto [soon, soon_step] = read_next<E>(p, left.data == copy, row, rows, k, n, left.data);
+      const Index place = row * p.c_row + column * p.c_column;
       const TileTask<S> task{.depth = depth,
                              .a = left.data,
                              .a_row = left.row,
                              .a_step = left.step,
                              .b = panels + done * depth,
-                             .c = p.c + row * p.c_row + column * p.c_column,
+                             .c = p.c ? p.c + place : nullptr,
+                             .rounded = p.rounded ? p.rounded + place : nullptr,
                              .c_row = p.c_row,
                              .c_column = p.c_column,
                              .addend = addend ? p.addend + row * p.addend_row + column * p.addend_column : nullptr,

@@ -67,16 +67,34 @@ struct Bf16 {
     const __m512 high = next ? _mm512_maskz_loadu_ps(left, next + j) : _mm512_setzero_ps();
     _mm512_mask_storeu_ps(words + j, left, paired(_mm512_maskz_loadu_ps(left, row + j), high));
   }
+  /// Of numbers that lie in memory as bf16.
+  static void along(const bf16* row, Index count, float* words) {
+    Index i = 0;
+    for (; i + 32 <= count; i += 32) _mm512_storeu_si512(words + i / 2, _mm512_loadu_si512(row + i));
+    if (i == count) return;
+    const auto left = static_cast<__mmask32>((std::uint64_t{1} << (count - i)) - 1);
+    _mm512_mask_storeu_ps(words + i / 2, first((count - i + 1) / 2), _mm512_castsi512_ps(_mm512_maskz_loadu_epi16(left, row + i)));
+  }
+  static void across(const bf16* row, const bf16* next, Index count, float* words) {
+    Index j = 0;
+    for (; j + 16 <= count; j += 16) store(words + j, beside(load(row + j), next ? load(next + j) : _mm256_setzero_si256()));
+    if (j == count) return;
+    const __mmask16 left = first(count - j);
+    const __m256i high = next ? _mm256_maskz_loadu_epi16(left, next + j) : _mm256_setzero_si256();
+    _mm512_mask_storeu_ps(words + j, left, beside(_mm256_maskz_loadu_epi16(left, row + j), high));
+  }
 
  private:
   static __mmask16 first(Index count) { return static_cast<__mmask16>((1u << count) - 1u); }
   static __m512 pairs(__m512 low, __m512 high) { return std::bit_cast<__m512>(_mm512_cvtne2ps_pbh(high, low)); }
   /// Word j of low[j] and high[j].
   static __m512 paired(__m512 low, __m512 high) {
-    const __m512i x = _mm512_cvtepu16_epi32(std::bit_cast<__m256i>(_mm512_cvtneps_pbh(low)));
-    const __m512i y = _mm512_cvtepu16_epi32(std::bit_cast<__m256i>(_mm512_cvtneps_pbh(high)));
-    return _mm512_castsi512_ps(_mm512_or_si512(x, _mm512_slli_epi32(y, 16)));
+    return beside(std::bit_cast<__m256i>(_mm512_cvtneps_pbh(low)), std::bit_cast<__m256i>(_mm512_cvtneps_pbh(high)));
   }
+  static __m512 beside(__m256i low, __m256i high) {
+    return _mm512_castsi512_ps(_mm512_or_si512(_mm512_cvtepu16_epi32(low), _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16)));
+  }
+  static __m256i load(const bf16* from) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)); }
   static void store(float* words, __m512 pairs) { _mm512_storeu_ps(words, pairs); }
 };
 #else
@@ -88,6 +106,10 @@ struct Bf16 : Exact<float> {
     std::transform(row, row + count, words, [](float x) { return static_cast<float>(bf16(x)); });
   }
   static void across(const float* row, const float* /*next*/, Index count, float* words) { along(row, count, words); }
+  static void along(const bf16* row, Index count, float* words) {
+    std::transform(row, row + count, words, [](bf16 x) { return static_cast<float>(x); });
+  }
+  static void across(const bf16* row, const bf16* /*next*/, Index count, float* words) { along(row, count, words); }
 };
 #endif
 

@@ -12,6 +12,14 @@ namespace neutra::inline NEUTRA_ABI::cpu {
 
 namespace detail {
 
+/// f of a view of an operand's numbers: of bf16 only where that is what is multiplied.
+template <class E, Scalar S, class F> auto read(const Operand<S>& x, const F& f) {
+  if constexpr (std::is_same_v<E, Bf16>)
+    return x.read(f);
+  else
+    return f(x.view);
+}
+
 /// Words that a sum of K numbers has: the steps of the micro-kernel.
 template <class E> Index words(Index numbers) { return (numbers + E::numbers - 1) / E::numbers; }
 
@@ -47,7 +55,7 @@ template <Scalar S, int L> struct Square {
 };
 
 /// out[k * out_step + j] = word k of row j, for j, k < L: one load per row instead of one per number.
-template <class E, int L, Scalar S> void transpose_square(const S* from, Index from_row, S* out, Index out_step) {
+template <class E, int L, Scalar S, class T> void transpose_square(const T* from, Index from_row, S* out, Index out_step) {
   Square<S, L> square;
 #pragma GCC unroll 16
   for (int j = 0; j < L; ++j) {
@@ -61,7 +69,7 @@ template <class E, int L, Scalar S> void transpose_square(const S* from, Index f
 }
 
 /// out[k * width + j] = word k of row j for j < columns, 0 for the columns up to the panel's width; a row has `numbers` numbers.
-template <class E, Scalar S> void pack_transposed(const S* from, Index from_row, Index numbers, Index columns, S* out) {
+template <class E, Scalar S, class T> void pack_transposed(const T* from, Index from_row, Index numbers, Index columns, S* out) {
   constexpr Index lanes = Tile<S>::lanes, width = Tile<S>::width;
   const Index depth = words<E>(numbers);
   if (columns < width) std::fill_n(out, depth * width, S(0));
@@ -78,12 +86,12 @@ template <class E, Scalar S> void pack_transposed(const S* from, Index from_row,
 
 /// The same for a matrix whose rows run along the panels: out[panel * depth * width + k * width + j] = word k of column panel * width + j.
 /// Row after row over several panels, so that each page of the source is visited once.
-template <class E, Scalar S> void pack_rows(const S* from, Index from_row, Index numbers, Index columns, S* out) {
+template <class E, Scalar S, class T> void pack_rows(const T* from, Index from_row, Index numbers, Index columns, S* out) {
   constexpr Index width = Tile<S>::width;
   const Index depth = words<E>(numbers);
   for (Index k = 0; k < depth; ++k) {
-    const S* row = from + k * E::numbers * from_row;
-    const S* next = (k + 1) * E::numbers <= numbers ? row + (E::numbers - 1) * from_row : nullptr;
+    const T* row = from + k * E::numbers * from_row;
+    const T* next = (k + 1) * E::numbers <= numbers ? row + (E::numbers - 1) * from_row : nullptr;
     Index j = 0;
     for (S* to = out + k * width; j + width <= columns; j += width, to += depth * width) E::across(row + j, next ? next + j : nullptr, width, to);
     if (j == columns) continue;
@@ -99,9 +107,11 @@ inline constexpr Index parallel_copies = 32768;  // numbers to pack: 128 KiB of 
 template <class E, Scalar S> void pack_block(const Operand<S>& b, Index k, Index depth, Index first, Index columns, S* out) {
   constexpr Index width = Tile<S>::width;
   const Index number = k * E::numbers, numbers = std::min(depth * E::numbers, b.rows() - number);
-  if (!b.transposed) return pack_rows<E>(b.view.row(number) + first, b.view.stride, numbers, columns, out);
-  for (Index j = 0; j < columns; j += width)
-    pack_transposed<E>(b.view.row(first + j) + number, b.view.stride, numbers, std::min(width, columns - j), out + j * depth);
+  read<E>(b, [&](const auto& x) {
+    if (!b.transposed) return pack_rows<E>(x.row(number) + first, x.stride, numbers, columns, out);
+    for (Index j = 0; j < columns; j += width)
+      pack_transposed<E>(x.row(first + j) + number, x.stride, numbers, std::min(width, columns - j), out + j * depth);
+  });
 }
 
 /// Columns first .. first + columns - 1 of an operand (K,N) into the layout of Panels.

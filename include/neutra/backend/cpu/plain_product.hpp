@@ -9,19 +9,20 @@ namespace neutra::inline NEUTRA_ABI::cpu {
 
 /// Element (i, j) of an operand, rounded where it asks for it.
 template <Scalar S> S element(const Operand<S>& x, Index i, Index j) {
-  const S value = x.transposed ? x.view(j, i) : x.view(i, j);
+  const S value = x.read([&](const auto& numbers) { return static_cast<S>(x.transposed ? numbers(j, i) : numbers(i, j)); });
   return x.bf16 ? static_cast<S>(static_cast<float>(bf16(static_cast<float>(value)))) : value;
 }
 
 /// into = a b + addend      a: (M,K)  b: (K,N)  into, addend: (M,N)
-template <Scalar S> void plain_product(Operand<S> a, Operand<S> b, Into<S> into, View<const S> addend = {}) {
+template <Scalar S, class T = S> void plain_product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
   require(a.bf16 == b.bf16 && (!a.bf16 || std::is_same_v<S, float>), "product: both operands are rounded to bf16 or neither, and only float");
+  require(a.bf16 || std::is_same_v<T, S>, "product: the result is rounded to bf16 only where both operands are");
   for (Index m = 0; m < a.rows(); ++m)
     for (Index n = 0; n < b.cols(); ++n) {
       S sum = 0;
       for (Index k = 0; k < a.cols(); ++k) sum = std::fma(element(a, m, k), element(b, k, n), sum);
       if (addend.data) sum += addend(m, n);
-      into.view(m, n) = into.add ? into.view(m, n) + sum : sum;
+      into.view(m, n) = static_cast<T>(into.add ? static_cast<S>(into.view(m, n)) + sum : sum);
     }
 }
 

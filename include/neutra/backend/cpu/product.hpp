@@ -5,76 +5,50 @@
 /// is added. Its bits depend on nothing else: not on its place in c, the sizes M and N, the number of threads, or whether b was packed before.
 #pragma once
 
-#include "neutra/backend/cpu/block.hpp"
+#include "neutra/backend/cpu/multiply.hpp"
+#include "neutra/backend/cpu/rows.hpp"
 
 namespace neutra::inline NEUTRA_ABI::cpu {
 
+template <Scalar S, class T = S> void product(Operand<S> a, Operand<S> b, Into<T> c, View<const S> addend = {});
+template <Scalar S, class T = S> void product(Operand<S> a, const Packed<S>& b, Into<T> c, View<const S> addend = {});
+
 namespace detail {
-
-inline constexpr Index parallel_steps = 100000;    // multiply-adds, at 16 to 32 a cycle some 2 us of a core: several times fork and join (0.5 us)
-inline constexpr Index second_level = 512 * 1024;  // bytes of panels that one core works with: of a cache of 1 MiB or more
-inline constexpr Index third_level = 16 * 1024 * 1024;  // bytes of panels made at a time: all of a is read once for each time
-
-/// Panels of one block of k that stay in a second-level cache (of 1 MiB or more) while tile after tile reads them.
-template <Scalar S> Index cached_panels(Index depth) {
-  return std::max<Index>(1, second_level / (std::min(depth, Tile<S>::depth) * Tile<S>::width * Index{sizeof(S)}));
-}
-
-/// How c is cut into tasks where b is packed: bands of row tiles times groups of panels, all near equal. Tasks are in the order in which a thread's
-/// stretch of them has the bands of its own rows, one group of panels after another.
-template <Scalar S> struct Cut {
-  Index tiles, panels;  // of c
-  Index bands, groups;  // groups of tiles, groups of panels
-  Index own;            // bands of a thread's stretch
-
-  Cut(Index row_count, Index panel_count, Index depth, int threads) : tiles(RowTiles<S>{row_count}.count), panels(panel_count) {
-    groups = (panels + cached_panels<S>(depth) - 1) / cached_panels<S>(depth);
-    const Index wanted = threads == 1 ? 1 : 6 * threads;  // several tasks a thread, so that one that is held up does not hold up all
-    constexpr Index most_tiles = 16;                      // of a band: 14 rows of 2 KiB each are 448 KiB of a, beside the panels in that cache
-    bands = std::max((tiles + most_tiles - 1) / most_tiles, (wanted + groups - 1) / groups);
-    own = (bands + threads - 1) / threads;
-    bands = own * threads;
-    if (bands > tiles) own = bands = tiles;  // few rows: threads share out the groups
-  }
-  Index band(Index task) const { return task / (groups * own) * own + task % own; }
-  Index group(Index task) const { return task % (groups * own) / own; }
-  Index tasks() const { return bands * groups; }
-  Index tile_begin(Index band) const { return tiles * band / bands; }
-  Index panel_begin(Index group) const { return panels * group / groups; }
-};
-
-/// Columns first_column ... of c, as many as b has.
-template <class E, Scalar S> void multiply_columns(const Product<S>& p, const Panels<S>& b, Index first_column) {
-  const int threads = threads_for(p.rows * b.columns * p.depth, parallel_steps);
-  const Blocks<S> blocks{words<E>(p.depth)};
-  const Cut<S> cut(p.rows, b.count(), blocks.steps, threads);
-  for_each<Schedule::tasks>(threads, cut.tasks(), [&](Index task) {
-    const Index group = cut.group(task), band = cut.band(task), n = cut.panel_begin(group), from = n * Tile<S>::width;
-    const Index to = std::min(cut.panel_begin(group + 1) * Tile<S>::width, b.columns);
-    for (Index block = 0; block < blocks.count; ++block) {
-      const S* panels = b.panel(n, blocks.begin(block), blocks.begin(block + 1) - blocks.begin(block));
-      multiply_block<E>(p, block, cut.tile_begin(band), cut.tile_begin(band + 1), panels, first_column + from, to - from);
-    }
-  });
-}
 
 /// K = 0: the sum has no terms.
 template <Scalar S> void empty_sum(const Product<S>& p) {
-  for (Index i = 0; i < p.rows; ++i) {
-    for (Index j = 0; j < p.columns; ++j) {
-      S& c = p.c[i * p.c_row + j * p.c_column];
-      if (!p.add) c = S(0);
-      if (p.addend) c = c + p.addend[i * p.addend_row + j * p.addend_column];
+  const auto fill = [&]<class T>(T* c) {
+    for (Index i = 0; i < p.rows; ++i) {
+      for (Index j = 0; j < p.columns; ++j) {
+        T& at = c[i * p.c_row + j * p.c_column];
+        S x = p.add ? static_cast<S>(at) : S(0);
+        if (p.addend) x = x + p.addend[i * p.addend_row + j * p.addend_column];
+        put(at, x);
+      }
     }
+  };
+  if constexpr (std::is_same_v<S, float>) {
+    if (!p.c) return fill(p.rounded);
   }
+  fill(p.c);
 }
 
-template <Scalar S> Product<S> checked(const Operand<S>& a, Index b_rows, Index b_cols, bool b_bf16, const Into<S>& c, const View<const S>& addend) {
+/// The numbers of a view where they are of T.
+template <class T, class U> T* numbers_of(const View<U>& x) {
+  if constexpr (std::is_same_v<T, U>)
+    return x.data;
+  else
+    return nullptr;
+}
+
+template <Scalar S, class T>
+Product<S> checked(const Operand<S>& a, Index b_rows, Index b_cols, bool b_bf16, const Into<T>& c, const View<const S>& addend) {
   const Index m = a.rows(), k = a.cols();
   require(k == b_rows, "product: a (M,K) and b (K,N) must agree in K, got a (", m, ",", k, ") and b (", b_rows, ",", b_cols, ")");
   require(c.view.rows() == m && c.view.cols() == b_cols, "product: c must be (", m, ",", b_cols, "), as a (", m, ",", k, ") and b (", b_rows, ",",
           b_cols, ") say, got ", c.view.shape);
   require(a.bf16 == b_bf16, "product: both operands are rounded to bf16 or neither is, but ", a.bf16 ? "a" : "b", " alone is marked so");
+  require((std::is_same_v<T, S>) || b_bf16, "product: the result is rounded to bf16 only where both operands are; give it to memory of float");
   const bool has_addend = addend.data != nullptr;
   require(!has_addend || (addend.rows() == m && addend.cols() == b_cols), "product: the addend must have the shape of c, ", c.view.shape, ", got ",
           addend.shape);
@@ -82,7 +56,8 @@ template <Scalar S> Product<S> checked(const Operand<S>& a, Index b_rows, Index 
           .rows = m,
           .columns = b_cols,
           .depth = k,
-          .c = c.view.data,
+          .c = numbers_of<S>(c.view),
+          .rounded = numbers_of<bf16>(c.view),
           .c_row = c.view.stride,
           .c_column = 1,
           .addend = addend.data,
@@ -93,11 +68,12 @@ template <Scalar S> Product<S> checked(const Operand<S>& a, Index b_rows, Index 
 
 /// Few rows and b given by its rows, as when text is generated: c^T = b^T a^T reads b once, where it stands, instead of packing it. Same sums.
 template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b) {
-  return {.a = {b.view, !b.transposed},
+  return {.a = b.transpose(),
           .rows = p.columns,
           .columns = p.rows,
           .depth = p.depth,
           .c = p.c,
+          .rounded = p.rounded,
           .c_row = p.c_column,
           .c_column = p.c_row,
           .addend = p.addend,
@@ -106,90 +82,53 @@ template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b)
           .add = p.add};
 }
 
-/// Memory for panels, of the thread that asks for the product: all that it may ever need at once, for the rows of a sparse product vary from step to
-/// step, and with them who packs.
-template <Scalar S> S* panel_memory(Index size) {
-  const bool alone = omp_in_parallel() || omp_get_max_threads() == 1;
-  return scratch<S, Scratch::panels>(size, alone ? 0 : third_level / Index{sizeof(S)});
+/// Whether sums have several blocks, which have to be added up before they are rounded.
+template <Scalar S> bool in_blocks(const Operand<S>& a) {
+  bool several = false;
+  with_element<S>(a.bf16, [&]<class E>() { several = Blocks<S>{words<E>(a.cols())}.count > 1; });
+  return several;
 }
 
-/// All threads pack together, and then multiply with what all have packed.
-template <class E, Scalar S> void multiply_packing_together(const Product<S>& p, const Operand<S>& b) {
-  constexpr Index width = Tile<S>::width, least_panels = 4;  // with one a is read four times as often: 69 instead of 93 GFLOP/s at K = 32000
-  const Index depth = words<E>(p.depth), most = std::max(least_panels, third_level / (depth * width * Index{sizeof(S)})) * width;
-  for (Index column = 0; column < p.columns; column += most) {
-    const Index columns = std::min(most, p.columns - column);
-    S* panels = panel_memory<S>(depth * ((columns + width - 1) / width * width));
-    pack_columns<E>(b, column, columns, panels);
-    multiply_columns<E>(p, Panels<S>{panels, columns}, column);
+/// Some rows at a time as S, and then rounded.
+template <Scalar S, class B> void add_up_and_round(const Operand<S>& a, const B& b, const Into<bf16>& c, const View<const S>& addend) {
+  constexpr Index most_rows = 512;
+  const Index cols = b.cols();
+  for (Index first = 0; first < a.rows(); first += most_rows) {
+    const Index count = std::min(most_rows, a.rows() - first);
+    const View<S> sums(scratch<S, Scratch::sums>(std::min(most_rows, a.rows()) * cols), Shape{count, cols});
+    product(a.slice(first, count), b, Into<S>{sums}, addend.data ? addend.slice(first, count) : addend);
+    rows<S, xsimd::batch<S>>(count, cols,
+                             [&](auto row, Index n) { row.each(cols, [&](auto lanes) { lanes.write(c, first + n, lanes.load(sums.row(n))); }); });
   }
-}
-
-/// Groups of columns that threads pack apart, of `vectors` vectors: none empty, none with more panels than stay cached. A thread has one where
-/// reading a once more for each is dear, as a has to be copied or does not stay in a cache; else several, so that who is late can be helped.
-template <class E, Scalar S> Index column_groups(const Product<S>& p, Index vectors, Index threads) {
-  const Index cached = cached_panels<S>(words<E>(p.depth)) * Tile<S>::vectors;
-  const bool dear = copies<E>(p.a) || p.rows * p.depth * Index{sizeof(S)} > second_level;
-  const Index wanted = std::max({(vectors + cached - 1) / cached, dear ? threads : std::min(4 * threads, vectors / 2), Index{1}});
-  return std::min(vectors, (wanted + threads - 1) / threads * threads);
-}
-
-/// A thread packs what it multiplies with, a group of columns over one block of k at a time, so that no core waits for what another one wrote.
-template <class E, Scalar S> void multiply_packing_apart(const Product<S>& p, const Operand<S>& b, Index threads) {
-  constexpr Index lanes = Tile<S>::lanes;
-  constexpr Index room = second_level / Index{sizeof(S)} + Tile<S>::depth * Tile<S>::width;  // a group may end within a panel
-  const Blocks<S> blocks{words<E>(p.depth)};
-  const Index vectors = (p.columns + lanes - 1) / lanes, groups = column_groups<E>(p, vectors, threads);
-  S* memory = panel_memory<S>(threads * room);
-  for_each<Schedule::tasks>(static_cast<int>(threads), groups, [&](Index group) {
-    const Index from = vectors * group / groups * lanes, to = std::min(vectors * (group + 1) / groups * lanes, p.columns);
-    S* panels = memory + (threads == 1 ? 0 : omp_get_thread_num() * room);
-    for (Index block = 0; block < blocks.count; ++block) {
-      const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
-      pack_block<E>(b, k, depth, from, to - from, panels);
-      multiply_block<E>(p, block, 0, RowTiles<S>{p.rows}.count, panels, from, to - from);
-    }
-  });
-}
-
-/// Whether threads should pack apart. What either way costs beside the products, as a share of them, from shapes timed on two cores: together, panels
-/// that another core wrote are worth 120 rows of a; apart, every thread reads all of a (6 columns of b a thread, 33 where a has to be copied), and
-/// who has the most columns, or is late, is waited for.
-template <class E, Scalar S> bool pack_apart(const Product<S>& p, Index threads) {
-  if (threads == 1) return true;
-  const auto share = [](Index part, Index whole) { return static_cast<double>(part) / static_cast<double>(whole); };
-  const Index vectors = (p.columns + Tile<S>::lanes - 1) / Tile<S>::lanes, most = (vectors + threads - 1) / threads;
-  return share((copies<E>(p.a) ? 33 : 6) * threads, p.columns) + share(most * threads, vectors) - 0.94 < share(120, p.rows);
-}
-
-template <class E, Scalar S> void multiply_unpacked(const Product<S>& p, const Operand<S>& b) {
-  const int threads = threads_for(p.rows * p.columns * p.depth, parallel_steps);
-  if (pack_apart<E>(p, threads))
-    multiply_packing_apart<E>(p, b, threads);
-  else
-    multiply_packing_together<E>(p, b);
 }
 
 }  // namespace detail
 
 /// c = a b, or c += a b where c.add; then + addend where given.      a: (M,K)  b: (K,N)  c, addend: (M,N)
-/// c overlaps no operand. Sizes may be 0; K = 0 is a sum of no terms. Error: shapes that do not agree, one operand in bf16 and the other not.
-template <Scalar S> void product(Operand<S> a, Operand<S> b, Into<S> c, View<const S> addend = {}) {
+/// c overlaps no operand. It is of S, or rounded to bf16 where the operands are. Sizes may be 0; K = 0 is a sum of no terms.
+/// Error: shapes that do not agree, one operand in bf16 and the other not.
+template <Scalar S, class T> void product(Operand<S> a, Operand<S> b, Into<T> c, View<const S> addend) {
   const auto p = detail::checked(a, b.rows(), b.cols(), b.bf16, c, addend);
   if (p.rows * p.columns == 0) return;
   if (p.depth == 0) return detail::empty_sum(p);
+  if constexpr (std::is_same_v<T, bf16>) {
+    if (detail::in_blocks(a)) return detail::add_up_and_round(a, b, c, addend);
+  }
   detail::with_element<S>(a.bf16, [&]<class E>() {
-    if (b.transposed && p.rows <= Tile<S>::lanes) return detail::multiply_unpacked<E>(detail::flipped(p, b), {a.view, !a.transposed});
+    if (b.transposed && p.rows <= Tile<S>::lanes) return detail::multiply_unpacked<E>(detail::flipped(p, b), a.transpose());
     detail::multiply_unpacked<E>(p, b);
   });
 }
 
 /// The same with b packed before; the same bits.
-template <Scalar S> void product(Operand<S> a, const Packed<S>& b, Into<S> c, View<const S> addend = {}) {
+template <Scalar S, class T> void product(Operand<S> a, const Packed<S>& b, Into<T> c, View<const S> addend) {
   const auto p = detail::checked(a, b.rows(), b.cols(), b.bf16(), c, addend);
   if (p.rows * p.columns == 0) return;
   if (p.depth == 0) return detail::empty_sum(p);
   require(!b.empty(), "product: b has been moved from");
+  if constexpr (std::is_same_v<T, bf16>) {
+    if (detail::in_blocks(a)) return detail::add_up_and_round(a, b, c, addend);
+  }
   detail::with_element<S>(a.bf16, [&]<class E>() { detail::multiply_columns<E>(p, b.panels(), Index{0}); });
 }
 

@@ -8,6 +8,9 @@
 #include <xsimd/xsimd.hpp>
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
 
 namespace neutra::inline NEUTRA_ABI {
 
@@ -35,14 +38,37 @@ template <class V> struct Batch;
 
 template <Scalar S> struct Batch<S> {
   static constexpr Index width = 1;
-  static S load(const S* from) { return *from; }
-  static void store(S* to, S v) { *to = v; }
+  template <class T> static S load(const T* from) { return static_cast<S>(*from); }
+  template <class T> static void store(T* to, S v) { *to = static_cast<T>(v); }
 };
 
 template <class S, class A> struct Batch<xsimd::batch<S, A>> {
-  static constexpr Index width = static_cast<Index>(xsimd::batch<S, A>::size);
-  static xsimd::batch<S, A> load(const S* from) { return xsimd::batch<S, A>::load_unaligned(from); }
-  static void store(S* to, xsimd::batch<S, A> v) { v.store_unaligned(to); }
+  using V = xsimd::batch<S, A>;
+  static constexpr Index width = static_cast<Index>(V::size);
+  static V load(const S* from) { return V::load_unaligned(from); }
+  static void store(S* to, V v) { v.store_unaligned(to); }
+
+  /// bf16 in memory, float in registers.
+  static V load(const bf16* from) {
+    Halves halves;
+    std::memcpy(&halves, from, sizeof halves);
+    return V(std::bit_cast<typename V::register_type>(__builtin_convertvector(halves, Words) << 16));
+  }
+  static void store(bf16* to, V v) {
+#if defined(__AVX512BF16__)
+    const auto halves = _mm512_cvtneps_pbh(v.data);  // subnormal numbers to zero
+#else
+    const auto words = std::bit_cast<Words>(v.data);
+    const Words nan = words | 0x00400000u, nearest = words + 0x7fffu + ((words >> 16) & 1u);
+    const Halves halves = __builtin_convertvector(((words & 0x7fffffffu) > 0x7f800000u ? nan : nearest) >> 16, Halves);
+#endif
+    std::memcpy(static_cast<void*>(to), &halves, sizeof halves);
+  }
+
+ private:
+  template <class N> struct Bits { using Type [[gnu::vector_size(V::size * sizeof(N))]] = N; };
+  using Words = typename Bits<std::uint32_t>::Type;
+  using Halves = typename Bits<std::uint16_t>::Type;
 };
 
 /// Which value type a loop uses for S: the widest batch of the target, or the scalar itself (the same loops, for comparison).
@@ -55,32 +81,33 @@ struct NoSimd {
 
 /// Elements i .. i + count - 1 of a row as one value V; count < width only at the end of a row (Full = false).
 /// Lanes beyond count read as zero and are not stored, so every element goes through the same arithmetic wherever it stands.
+/// A row lies in memory as S, or rounded to bf16.
 template <Scalar S, class V, bool Full> struct Lanes {
   static constexpr Index width = Batch<V>::width;
   Index i;
   Index count;
 
-  V load(const S* row) const {
+  template <class T> V load(const T* row) const {
     if constexpr (Full) {
       return Batch<V>::load(row + i);
     } else {
-      alignas(64) S part[width] = {};
+      alignas(64) T part[width] = {};
       std::copy_n(row + i, count, part);
       return Batch<V>::load(part);
     }
   }
-  void store(S* row, V v) const {
+  template <class T> void store(T* row, V v) const {
     if constexpr (Full) {
       Batch<V>::store(row + i, v);
     } else {
-      alignas(64) S part[width];
+      alignas(64) T part[width];
       Batch<V>::store(part, v);
       std::copy_n(part, count, row + i);
     }
   }
-  void fill(S* row, S value) const { store(row, V(value)); }
+  template <class T> void fill(T* row, S value) const { store(row, V(value)); }
   /// Replaces or adds, as `into` says.
-  void write(const Into<S>& into, Index n, V v) const { store(into.view.row(n), into.add ? load(into.view.row(n)) + v : v); }
+  template <class T> void write(const Into<T>& into, Index n, V v) const { store(into.view.row(n), into.add ? load(into.view.row(n)) + v : v); }
 };
 
 }  // namespace cpu

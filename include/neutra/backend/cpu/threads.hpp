@@ -77,11 +77,11 @@ template <Schedule schedule, class F> void for_each(int threads, Index count, co
 }
 
 /// What a thread's memory is for: one piece each, so that two that are in use at once do not meet.
-enum class Scratch { column_sums, attention_weights, attention_slopes, panels };
+enum class Scratch { column_sums, attention_weights, attention_slopes, query_gradient, key_gradient, value_gradient, panels, sums };
 
 /// Memory of the calling thread that only grows: no allocation once sizes have settled. What it held is lost when it grows.
 /// `least`: how much is taken at first. Error: there is no memory left.
-template <Scalar S, Scratch purpose> S* scratch(Index size, Index least = 0) {
+template <Storage S, Scratch purpose> S* scratch(Index size, Index least = 0) {
   thread_local Tensor<S> memory;
   if (memory.size() < size) {
     const Index room = std::max({size, least, 2 * memory.size()});  // twice the last: a text grows by a token at a time

@@ -98,7 +98,7 @@ struct Record {
   template <Scalar S> class Packed {
    public:
     explicit Packed(const Operand<S>& b) : rows_(b.rows()), cols_(b.cols()), bf16_(b.bf16) {
-      check(b.view, "pack");
+      check(b, "pack");
       note("pack (", rows_, ",", cols_, ")");
     }
     Index rows() const { return rows_; }
@@ -109,27 +109,27 @@ struct Record {
     Index rows_, cols_;
     bool bf16_;
   };
-  template <Scalar S> static void product(Operand<S> a, Operand<S> b, Into<S> into, View<const S> addend = {}) {
-    check(b.view, "product");
+  template <Scalar S, class T = S> static void product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
+    check(b, "product");
     checked_product(a, b.rows(), b.cols(), b.bf16, into, addend, "product (");
   }
-  template <Scalar S> static void product(Operand<S> a, const Packed<S>& b, Into<S> into, View<const S> addend = {}) {
+  template <Scalar S, class T = S> static void product(Operand<S> a, const Packed<S>& b, Into<T> into, View<const S> addend = {}) {
     checked_product(a, b.rows(), b.cols(), b.bf16(), into, addend, "packed product (");
   }
 
-  template <Scalar S> static void attention_forward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<S> out, S* lse) {
+  template <Scalar S, class T> static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, View<T> out, S* lse) {
     check_attention(z, q, k, v, lse);
-    check_shape(out, q.shape, "attention_forward");
+    check_shape(out, q.view.shape, "attention_forward");
     note("attention_forward ", z.sequences, " x ", z.length);
   }
-  template <Scalar S>
-  static void attention_backward(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, View<const S> dout, S* lse, Into<S> dq,
-                                 Into<S> dk, Into<S> dv) {
+  template <Scalar S, class T>
+  static void attention_backward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, Operand<S> dout, const S* lse, Into<T> dq,
+                                 Into<T> dk, Into<T> dv) {
     check_attention(z, q, k, v, lse);
-    check_shape(dout, q.shape, "attention_backward");
-    if (dq) check_shape(dq.view, q.shape, "attention_backward");
-    if (dk) check_shape(dk.view, k.shape, "attention_backward");
-    if (dv) check_shape(dv.view, v.shape, "attention_backward");
+    check_shape(dout, q.view.shape, "attention_backward");
+    if (dq) check_shape(dq.view, q.view.shape, "attention_backward");
+    if (dk) check_shape(dk.view, k.view.shape, "attention_backward");
+    if (dv) check_shape(dv.view, v.view.shape, "attention_backward");
     note("attention_backward ", z.sequences, " x ", z.length, dq ? " q" : "", dk ? " k" : "", dv ? " v" : "");
   }
 
@@ -139,7 +139,7 @@ struct Record {
     return *all;
   }
   template <class... Parts> static void note(const Parts&... parts) { log.push_back(concat(parts...)); }
-  template <Scalar S> static const char* adds(const Into<S>& into) { return into.add ? " adds" : ""; }
+  template <class T> static const char* adds(const Into<T>& into) { return into.add ? " adds" : ""; }
 
   /// Error: memory that is not the device's, or ends before the last element.
   template <class T> static void check(const T* first, Index count, std::string_view what) {
@@ -156,24 +156,33 @@ struct Record {
     require(x.shape == shape, "record: ", what, " needs ", shape, ", got ", x.shape);
     check(x, what);
   }
-  template <Scalar S>
-  static void checked_product(const Operand<S>& a, Index b_rows, Index b_cols, bool b_bf16, const Into<S>& into, View<const S> addend,
+  template <Scalar S> static void check(const Operand<S>& x, std::string_view what) {
+    x.read([&](const auto& numbers) { check(numbers, what); });
+  }
+  template <Scalar S> static void check_shape(const Operand<S>& x, const Shape& shape, std::string_view what) {
+    x.read([&](const auto& numbers) { check_shape(numbers, shape, what); });
+  }
+  template <Scalar S, class T>
+  static void checked_product(const Operand<S>& a, Index b_rows, Index b_cols, bool b_bf16, const Into<T>& into, View<const S> addend,
                               std::string_view what) {
-    const View<S> c = into.view;
+    const View<T> c = into.view;
     require(a.bf16 == b_bf16 && (!a.bf16 || std::is_same_v<S, float>), "record: both operands are rounded to bf16 or neither, and only float");
+    require(a.bf16 || std::is_same_v<T, S>, "record: the result is rounded to bf16 only where both operands are");
     require(a.cols() == b_rows && c.rows() == a.rows() && c.cols() == b_cols, "record: product of (", a.rows(), ",", a.cols(), ") and (", b_rows, ",",
             b_cols, ") into ", c.shape);
     require(!addend.data || (addend.rows() == c.rows() && addend.cols() == c.cols()), "record: product into ", c.shape, " with addend ",
             addend.shape);
-    check(a.view, "product");
+    check(a, "product");
     check(c, "product");
     if (addend.data) check(addend, "product");
-    note(what, a.rows(), ",", a.cols(), ") (", b_rows, ",", b_cols, ")", adds(into), addend.data ? " addend" : "", a.bf16 ? " bf16" : "");
+    note(what, a.rows(), ",", a.cols(), ") (", b_rows, ",", b_cols, ")", adds(into), addend.data ? " addend" : "", a.bf16 ? " bf16" : "",
+         std::is_same_v<T, S> ? "" : " rounded");
   }
-  template <Scalar S> static void check_attention(const AttentionSizes& z, View<const S> q, View<const S> k, View<const S> v, const S* lse) {
+  template <Scalar S>
+  static void check_attention(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v, const S* lse) {
     check_shape(q, Shape{z.sequences * z.length, z.heads * z.width}, "attention");
     check_shape(k, Shape{z.sequences * z.length, z.kv_heads * z.width}, "attention");
-    check_shape(v, k.shape, "attention");
+    check_shape(v, k.view.shape, "attention");
     check(lse, z.sequences * z.heads * z.length, "attention");
   }
 };

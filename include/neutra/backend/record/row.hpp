@@ -38,10 +38,10 @@ template <Scalar S> struct Value {
 /// The lanes that cpu/simd.hpp describes, of nothing.
 template <Scalar S> struct Lanes {
   Index i = 0, count = 0;
-  Value<S> load(const S*) const { return {}; }
-  void store(S*, Value<S>) const {}
-  void fill(S*, S) const {}
-  void write(const Into<S>&, Index, Value<S>) const {}
+  template <class T> Value<S> load(const T*) const { return {}; }
+  template <class T> void store(T*, Value<S>) const {}
+  template <class T> void fill(T*, S) const {}
+  template <class T> void write(const Into<T>&, Index, Value<S>) const {}
 };
 
 /// True only in a program that is out of its mind; the compiler has to build what follows it all the same.

@@ -1,0 +1,79 @@
+/// One tile of c: its shape, what it reads and writes, and how its sums come into c.
+#pragma once
+
+#include "neutra/backend/cpu/element.hpp"
+#include "neutra/backend/cpu/rows.hpp"
+
+namespace neutra::inline NEUTRA_ABI::cpu {
+
+/// The shape of a register tile: rows x (vectors of `lanes` numbers), and how many steps of k one block of a sum has at most.
+/// 32 registers hold 14 x 2 sums, two vectors of b and two broadcasts of a; 16 hold 6 x 2 with fused multiply-add, 4 x 2 where the product needs
+/// a register of its own. A tile's rows of a (14 x 2 KiB) stay in the first-level cache while panels of b stream past.
+template <Scalar S> struct Tile {
+#if defined(__AVX512F__) || defined(__aarch64__)
+  static constexpr int rows = 14;
+#elif defined(__FMA__)
+  static constexpr int rows = 6;
+#else
+  static constexpr int rows = 4;
+#endif
+  static constexpr int vectors = 2;
+  static constexpr int lanes = static_cast<int>(xsimd::batch<S>::size);
+  static constexpr int width = vectors * lanes;
+  static constexpr Index depth = 2048 / sizeof(S);
+};
+
+/// What one tile reads and writes. Strides are in elements; a and b are words (see element.hpp), as many as the block has steps.
+template <Scalar S> struct TileTask {
+  Index depth;  // steps of k
+  const S* a;   // element (i, k) at a[i * a_row + k * a_step]
+  Index a_row, a_step;
+  const S* b;     // element (k, j) at b[k * width + j]
+  S* c;           // element (i, j) at c[i * c_row + j * c_column]
+  bf16* rounded;  // the same rounded to bf16, where c is null
+  Index c_row, c_column;
+  const S* addend = nullptr;  // laid out as c; none where null
+  Index addend_row = 0, addend_column = 0;
+  bool add = false;         // c += rather than c =
+  int columns = 0;          // of the tile's width, how many exist in c
+  const S* soon = nullptr;  // prefetched at soon + k * soon_step: what the next tile will read
+  Index soon_step = 0;
+};
+
+namespace detail {
+
+/// at = x, rounded as whole vectors are.
+template <Scalar S, class T> void put(T& at, S x) {
+  if constexpr (std::is_same_v<T, S>)
+    at = x;
+  else
+    Lanes<S, xsimd::batch<S>, false>{0, 1}.store(&at, xsimd::batch<S>(x));
+}
+
+/// Brings the sums of a tile into c where that is more than adding and writing whole vectors: at an edge, and across a transposed c.
+/// One function for all kernels, since it is less than a hundredth of their work. sums: `rows` rows of `width`
+template <Scalar S, class T> [[gnu::noinline]] void finish_tile(const TileTask<S>& t, T* c, const S* sums, int rows, int width) {
+  const bool along = t.c_column == 1 && (!t.addend || t.addend_column == 1);
+  for (int r = 0; r < rows; ++r, sums += width, c += t.c_row) {
+    const S* addend = t.addend ? t.addend + r * t.addend_row : nullptr;
+    if (along) {
+      Row<S, xsimd::batch<S>>{}.each(t.columns, [&](auto lanes) {
+        auto x = lanes.load(sums);
+        if (t.add) x = lanes.load(c) + x;
+        if (addend) x = x + lanes.load(addend);
+        lanes.store(c, x);
+      });
+      continue;
+    }
+    for (int j = 0; j < t.columns; ++j) {
+      T& at = c[j * t.c_column];
+      S x = sums[j];
+      if (t.add) x = static_cast<S>(at) + x;
+      if (addend) x = x + addend[j * t.addend_column];
+      put(at, x);
+    }
+  }
+}
+
+}  // namespace detail
+}  // namespace neutra::inline NEUTRA_ABI::cpu

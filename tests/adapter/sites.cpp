@@ -1,0 +1,98 @@
+// Which sites an adapter says it acts at, and what a model makes of it.
+#include "tests/adapter/model.hpp"
+#include "tests/catch.hpp"
+
+#include "neutra/adapter/any.hpp"
+#include "neutra/adapter/list.hpp"
+#include "neutra/adapter/lora.hpp"
+#include "neutra/adapter/none.hpp"
+#include "neutra/adapter/residue.hpp"
+#include "neutra/testing/tiny_model.hpp"
+
+using namespace neutra;
+using adapter::Site;
+
+namespace {
+
+constexpr adapter::Sizes sizes{.dim = 16, .layers = 2, .query_width = 16, .kv_width = 8, .ffn = 24};
+
+template <class A> std::vector<Site> sites_of(const A& adapter) {
+  const typename A::template Instance<float, Cpu> instance(adapter, sizes, 1);
+  std::vector<Site> sites;
+  for (std::size_t site = 0; site < adapter::site_names.size(); ++site)
+    if (adapter::acts_at(instance, static_cast<Site>(site))) sites.push_back(static_cast<Site>(site));
+  return sites;
+}
+
+/// Reads what it is given, as float, and adds it to itself at one site; does not say where.
+struct Silent {
+  Site at = Site::gate;
+  static inline int seen = 0;
+
+  adapter::Description describe(const adapter::Sizes&) const { return {.method = "silent"}; }
+
+  template <Scalar S, Backend D> class Instance {
+   public:
+    Instance(const Silent& silent, const adapter::Sizes&, std::uint64_t) : at_(silent.at) {}
+    std::vector<Parameter<S, D>*> parameters() { return {}; }
+    Var<S, D> add(Site site, Index, Var<S, D> x, Var<S, D> y, Pass<S, D>&) {
+      if (site != at_) return y;
+      seen += x.value().rows() > 0;
+      return neutra::add(y, y);
+    }
+
+   private:
+    Site at_;
+  };
+};
+
+/// The same, and says that it acts at its site alone.
+struct Outspoken : Silent {
+  template <Scalar S, Backend D> class Instance : public Silent::Instance<S, D> {
+   public:
+    Instance(const Outspoken& outspoken, const adapter::Sizes& in, std::uint64_t seed)
+        : Silent::Instance<S, D>(outspoken, in, seed), at_(outspoken.at) {}
+    bool acts_at(Site site) const { return site == at_; }
+
+   private:
+    Site at_;
+  };
+};
+
+template <class A> std::vector<float> logits_of(const A& adapter, bool bf16) {
+  auto model = tiny_model<float>(adapter);
+  model.bf16_products = bf16;
+  Tape<float, Cpu> tape;
+  tape.start(false);
+  const TinyBatch batch;
+  const auto y = model.logits(tape, batch.tokens()).value();
+  return {y.data, y.data + y.size()};
+}
+
+}  // namespace
+
+TEST_CASE("sites: each adapter says where it acts") {
+  using Sites = std::vector<Site>;
+  const adapter::Lora lora{.sites = {Site::q, Site::down}, .rank = 2};
+  const adapter::Residue<> parallel{.width = 3}, attention{.placement = Placement::attention, .width = 3};
+  CHECK(sites_of(adapter::None{}) == Sites{});
+  CHECK(sites_of(lora) == Sites{Site::q, Site::down});
+  CHECK(sites_of(parallel) == Sites{Site::ffn});
+  CHECK(sites_of(attention) == Sites{Site::attention});
+  CHECK(sites_of(adapter::List(lora, parallel)) == Sites{Site::q, Site::down, Site::ffn});
+  CHECK(sites_of(adapter::Any<float, Cpu>(lora)) == Sites{Site::q, Site::down});
+  CHECK(sites_of(Silent{}).size() == adapter::site_names.size());
+}
+
+TEST_CASE("sites: an adapter that does not say sees every value in float, also where products are of bf16") {
+  for (const Site site : {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down, Site::attention, Site::ffn})
+    for (const bool bf16 : {false, true}) {
+      CAPTURE(adapter::to_string(site), bf16);
+      Silent::seen = 0;
+      const auto silent = logits_of(Silent{site}, bf16);
+      CHECK(Silent::seen > 0);
+      CHECK(silent != logits_of(adapter::None{}, bf16));
+      if (!bf16) CHECK(silent == logits_of(Outspoken{{site}}, false));  // the sum with the stream is the same, whoever makes it
+      if (bf16) CHECK_NOTHROW(logits_of(Outspoken{{site}}, true));
+    }
+}

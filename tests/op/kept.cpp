@@ -1,0 +1,103 @@
+// Values kept as bf16 where products are of bf16: which they are, what may read them, and that they mean the same.
+#include "tests/cases/check.hpp"
+#include "tests/cases/message.hpp"
+
+#include "neutra/op/all.hpp"
+
+#include <deque>
+
+using namespace cases;
+
+namespace {
+
+/// Value and gradients of f(vars, table, kept) in double, or with products of bf16 and values between them kept either way.
+template <Scalar S, Backend D, class F> Outcome outcome(const std::vector<Shape>& shapes, Kept kept, const F& f) {
+  std::deque<Parameter<S, D>> inputs;
+  for (const auto& shape : shapes) inputs.emplace_back("input", numbers<S, D>(shape, concat(inputs.size()), inputs.empty() ? 1.0 : 0.3));
+  const RopeTable<S, D> table(70, 8, 1e4);
+  Tape<S, D> tape;
+  tape.start();
+  tape.bf16_products = std::is_same_v<S, float>;
+  std::vector<Var<S, D>> vars;
+  for (auto& input : inputs) vars.push_back(tape.leaf(input));
+  const auto y = f(vars, table, kept);
+  Outcome result{as_doubles(y.value()), {}};
+  const auto weights = numbers<S, D>(y.shape(), "projection");
+  tape.backward(testing::weighted_sum(y, weights));
+  for (const auto& input : inputs) result.gradients.push_back(as_doubles(View<const S>(input.gradient)));
+  return result;
+}
+
+/// Rounded ones err no more than three times as much as those that products alone round, on both CPU backends.
+template <class F> void check_means_the_same(const std::vector<Shape>& shapes, const F& f) {
+  const Outcome meant = outcome<double, Dirty<Cpu>>(shapes, Kept::rounded, f);
+  const Outcome exact = outcome<float, Dirty<Cpu>>(shapes, Kept::exact, f), rounded = outcome<float, Dirty<Cpu>>(shapes, Kept::rounded, f);
+  const Outcome plain = outcome<float, Dirty<ScalarCpu>>(shapes, Kept::rounded, f);
+  const auto check = [](const std::vector<double>& real, const std::vector<double>& by_products, const std::vector<double>& kept,
+                        const std::vector<double>& kept_plainly) {
+    const double allowed = 3 * difference(by_products, real);
+    CHECK(allowed < 0.1);
+    CHECK(difference(kept, real) < allowed);
+    CHECK(difference(kept_plainly, real) < allowed);
+  };
+  check(meant.value, exact.value, rounded.value, plain.value);
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    CAPTURE(i);
+    check(meant.gradients[i], exact.gradients[i], rounded.gradients[i], plain.gradients[i]);
+  }
+  CHECK((rounded.gradients[0] != exact.gradients[0]));
+}
+
+}  // namespace
+
+TEST_CASE("kept: a gated unit") {
+  check_means_the_same({{37, 20}, {45, 20}, {45, 20}, {20, 45}},
+                       [](const auto& v, const auto&, Kept kept) { return linear(gated(linear(v[0], v[1], kept), linear(v[0], v[2], kept)), v[3]); });
+}
+
+TEST_CASE("kept: one value on both sides of a gated unit") {
+  check_means_the_same({{37, 20}, {45, 20}, {20, 45}}, [](const auto& v, const auto&, Kept kept) {
+    const auto a = linear(v[0], v[1], kept);
+    return linear(gated(a, a), v[2]);
+  });
+}
+
+TEST_CASE("kept: attention with four query heads on two key and value heads, over two sequences") {
+  check_means_the_same({{140, 24}, {32, 24}, {16, 24}, {16, 24}, {20, 32}}, [](const auto& v, const auto& table, Kept kept) {
+    const auto q = rope(linear(v[0], v[1]), table, 70, kept), k = rope(linear(v[0], v[2]), table, 70, kept);
+    return linear(attention(q, k, linear(v[0], v[3], kept), {2, 70, 4, 2, 8}), v[4]);
+  });
+}
+
+TEST_CASE("kept: attention of a value with itself") {
+  check_means_the_same({{70, 24}, {16, 24}, {20, 16}}, [](const auto& v, const auto& table, Kept kept) {
+    const auto x = rope(linear(v[0], v[1]), table, 70, kept);
+    return linear(attention(x, x, x, {1, 70, 2, 2, 8}), v[2]);
+  });
+}
+
+TEST_CASE("kept: rounded is what products would round, and only where they do") {
+  const auto x = numbers<float, Cpu>({9, 40}, "x"), w = numbers<float, Cpu>({35, 40}, "w");
+  Tape<float, Cpu> tape;
+  CHECK_FALSE(linear(tape.input(x), tape.input(w), Kept::rounded).rounded());
+  tape.bf16_products = true;
+  const auto exact = linear(tape.input(x), tape.input(w), Kept::exact), rounded = linear(tape.input(x), tape.input(w), Kept::rounded);
+  CHECK_FALSE(exact.rounded());
+  REQUIRE(rounded.rounded());
+  for (Index n = 0; n < 9; ++n)
+    for (Index c = 0; c < 35; ++c) CHECK(rounded.value<bf16>()(n, c) == bf16(exact.value()(n, c)));
+  Tape<double, Cpu> doubles;
+  const auto wide = numbers<double, Cpu>({9, 40}, "x"), weight = numbers<double, Cpu>({35, 40}, "w");
+  CHECK_FALSE(linear(doubles.input(wide), doubles.input(weight), Kept::rounded).rounded());
+}
+
+TEST_CASE("kept: asked for as what it is not, a value says so") {
+  const auto x = numbers<float, Cpu>({9, 40}, "x"), w = numbers<float, Cpu>({35, 40}, "w");
+  Tape<float, Cpu> tape;
+  tape.bf16_products = true;
+  const auto exact = linear(tape.input(x), tape.input(w)), rounded = linear(tape.input(x), tape.input(w), Kept::rounded);
+  CHECK(message([&] { add(rounded, rounded); }) ==
+        "Tape: a value of shape (9,35) is kept as bf16 and was asked for as numbers of the tape's own type; let the op that made it keep it exact");
+  CHECK(message([&] { gated(rounded, exact); }) ==
+        "Tape: a value of shape (9,35) is kept exact and was asked for as bf16; let the op that made it keep it rounded");
+}
