@@ -9,7 +9,10 @@
 #define NEUTRA_VERSION "0.1.0"
 
 /// The vector instructions the compiler may use, from its own macros: they decide the sizes of tiles and what inline functions are made of.
-#if defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) && defined(__AMX_BF16__) && defined(__AMX_TILE__) && defined(__linux__)
+#define NEUTRA_AMX 1
+#define NEUTRA_INSTRUCTION_SET avx512_amx
+#elif defined(__AVX512BF16__)
 #define NEUTRA_INSTRUCTION_SET avx512_bf16
 #elif defined(__AVX512F__)
 #define NEUTRA_INSTRUCTION_SET avx512

@@ -50,8 +50,31 @@ template <class E, Scalar S, class T> Index copy_columns(const View<const T>& a,
   return step;
 }
 
+/// copy[r * copy_row + i] = word k + i of row first + r of a transposed a: squares of words turned in registers. Up to a vector more is written.
+template <class E, Scalar S, class T> void copy_columns_as_rows(const View<const T>& a, Index first, Index rows, Index k, Index depth, S* copy) {
+  constexpr int lanes = Tile<S>::lanes;
+  const Index columns = first + lanes <= a.cols() ? lanes : rows;
+  for (Index i = 0; i < depth; i += lanes) {
+    Square<S, lanes> square;
+    for (Index j = 0; j < lanes; ++j) {
+      S words[lanes] = {};
+      const Index number = (k + i + j) * E::numbers, next = number + E::numbers - 1;
+      if (i + j < depth) E::across(a.row(number) + first, next < a.rows() ? a.row(next) + first : nullptr, columns, words);
+      std::memcpy(&square.row[j], words, sizeof words);
+    }
+    square.template exchange<lanes / 2>();
+    for (Index r = 0; r < rows; ++r) std::memcpy(copy + r * LeftRows<S>::copy_row + i, &square.row[r], sizeof square.row[r]);
+  }
+}
+
 template <class E, Scalar S> LeftRows<S> left_rows(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
   return read<E>(a, [&]<class T>(const View<const T>& x) -> LeftRows<S> {
+    if constexpr (E::rows_of_words) {
+      if (a.transposed) {
+        copy_columns_as_rows<E>(x, first, rows, k, depth, copy);
+        return {copy, LeftRows<S>::copy_row, 1};
+      }
+    }
     if (a.transposed) return {copy, 1, copy_columns<E>(x, first, rows, k, depth, copy)};
     constexpr Index numbers_in_place = sizeof(S) / sizeof(T);  // of a word
     if (!copies<E>(a)) return {reinterpret_cast<const S*>(x.row(first)) + k, x.stride / numbers_in_place, 1};

@@ -17,8 +17,9 @@ namespace neutra::inline NEUTRA_ABI::cpu {
 /// Numbers as they are: a word is a number.
 template <Scalar S> struct Exact {
   using Number = S;
-  static constexpr Index numbers = 1;          // in a word
-  static constexpr bool as_they_stand = true;  // a row of numbers is a row of words
+  static constexpr Index numbers = 1;           // in a word
+  static constexpr bool as_they_stand = true;   // a row of numbers is a row of words
+  static constexpr bool rows_of_words = false;  // whether the kernel wants words of a row beside one another, also where a is transposed
 
   /// sum += a * b, rounded once where the machine can.
   static void multiply_add(xsimd::batch<S>& sum, const xsimd::batch<S>& a, const xsimd::batch<S>& b) {
@@ -47,6 +48,11 @@ struct Bf16 {
   using Number = float;
   static constexpr Index numbers = 2;
   static constexpr bool as_they_stand = false;
+#if defined(NEUTRA_AMX)
+  static constexpr bool rows_of_words = true;
+#else
+  static constexpr bool rows_of_words = false;
+#endif
 
   static void multiply_add(xsimd::batch<float>& sum, const xsimd::batch<float>& a, const xsimd::batch<float>& b) {
     asm("vdpbf16ps %2, %1, %0" : "+v"(sum.data) : "v"(a.data), "v"(b.data));

@@ -1,7 +1,7 @@
 /// The innermost loop of all products: one tile of c, held in registers while k runs over one block of the sum.
 #pragma once
 
-#include "neutra/backend/cpu/tile.hpp"
+#include "neutra/backend/cpu/amx.hpp"
 
 #include <array>
 #include <type_traits>
@@ -13,8 +13,13 @@ namespace detail {
 
 /// The sums of R rows by V vectors over one block of k, each a chain of multiply_add from zero in the order of k.
 template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<S>& t, xsimd::batch<S> (&sum)[R][V]) {
+#if defined(NEUTRA_AMX)
+  if constexpr (std::is_same_v<E, Bf16>) {
+    if (t.a_step == 1 && has_tile_registers()) return sum_in_tiles(t, sum);
+  }
+#endif
   using Vector = xsimd::batch<S>;
-  using Word [[gnu::may_alias]] = S;  // a number, or a pair of bf16
+  using Word [[gnu::may_alias, gnu::aligned(alignof(bf16))]] = S;  // a number, or a pair of bf16
   constexpr int half = (R + 1) / 2;
   const char* low = reinterpret_cast<const char*>(t.a);
   Index stride = t.a_row * Index{sizeof(S)}, stride3 = 3 * stride, stride5 = 5 * stride;
@@ -46,17 +51,29 @@ template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<
   }
 }
 
+/// The rows of c that a tile will write.
+template <int R, Scalar S> void prefetch_result(const TileTask<S>& t) {
+  if (t.c_column != 1) return;
+  const Index number = t.c ? sizeof(S) : sizeof(bf16);
+  const char* c = t.c ? reinterpret_cast<const char*>(t.c) : reinterpret_cast<const char*>(t.rounded);
+  for (int r = 0; r < R; ++r) {
+    __builtin_prefetch(c + r * t.c_row * number, 1);
+    __builtin_prefetch(c + (r * t.c_row + t.columns - 1) * number, 1);
+  }
+}
+
+template <int R, int V> void store_rounded(bf16* c, Index c_row, const xsimd::batch<float> (&sum)[R][V]) {
+#pragma GCC unroll 14
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) Batch<xsimd::batch<float>>::store(c + r * c_row + v * Tile<float>::lanes, sum[r][v]);
+  }
+}
+
 template <class E, int R, int V, Scalar S> void multiply_tile(const TileTask<S>& t) {
   using Vector = xsimd::batch<S>;
   constexpr int lanes = Tile<S>::lanes;
-  if (t.c_column == 1) {
-    const Index number = t.c ? sizeof(S) : sizeof(bf16);
-    const char* c = t.c ? reinterpret_cast<const char*>(t.c) : reinterpret_cast<const char*>(t.rounded);
-    for (int r = 0; r < R; ++r) {
-      __builtin_prefetch(c + r * t.c_row * number, 1);
-      __builtin_prefetch(c + (r * t.c_row + t.columns - 1) * number, 1);
-    }
-  }
+  prefetch_result<R>(t);
   Vector sum[R][V];
 #pragma GCC unroll 14
   for (int r = 0; r < R; ++r) {
@@ -66,14 +83,7 @@ template <class E, int R, int V, Scalar S> void multiply_tile(const TileTask<S>&
   sum_block<E, R, V>(t, sum);
   const bool whole = t.columns == V * lanes && t.c_column == 1, direct = whole && t.c;
   if constexpr (std::is_same_v<E, Bf16>) {
-    if (whole && !t.c && !t.add && !t.addend) {
-#pragma GCC unroll 14
-      for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 2
-        for (int v = 0; v < V; ++v) Batch<Vector>::store(t.rounded + r * t.c_row + v * lanes, sum[r][v]);
-      }
-      return;
-    }
+    if (whole && !t.c && !t.add && !t.addend) return store_rounded(t.rounded, t.c_row, sum);
   }
   alignas(64) S kept[R][V * lanes];
   S* to = direct ? t.c : kept[0];

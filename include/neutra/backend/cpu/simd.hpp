@@ -1,5 +1,6 @@
 /// xsimd's batches as value types of the math functions, and groups of neighbouring elements ("lanes") of a row.
-/// With element.hpp and micro_kernel.hpp the only place that computes with xsimd; names that changed between its versions are absorbed here.
+/// With element.hpp, tile.hpp, amx.hpp and micro_kernel.hpp the only place that computes with xsimd; names that changed between its versions are
+/// absorbed here.
 #pragma once
 
 #include "neutra/core/math.hpp"

@@ -1,0 +1,81 @@
+/// Sums of bf16 products in the tile registers of Intel's AMX: 16 x 16 sums over 32 numbers an instruction.      Intel SDM, TDPBF16PS
+#pragma once
+
+#include "neutra/backend/cpu/tile.hpp"
+
+#if defined(NEUTRA_AMX)
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdint>
+
+namespace neutra::inline NEUTRA_ABI::cpu::detail {
+
+/// Whether the kernel lets this process use tile registers; asked once, as their state is large and saved only for who wants it.
+inline bool has_tile_registers() {
+  constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  static const bool granted = syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+  return granted;
+}
+
+/// What each tile register holds: sums in 0 and 1, `rows` of a in 2 and two panels of b in 3 and 4; what is left of a sum, `rest` words, in 5, 6
+/// and 7.
+inline void configure_tiles(int rows, int rest) {
+  struct alignas(64) Configuration {
+    std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
+    std::uint16_t row_bytes[16] = {};
+    std::uint8_t rows[16] = {};
+  };
+  thread_local int configured = -1;
+  if (configured == 16 * rows + rest) return;
+  configured = 16 * rows + rest;
+  Configuration all;
+  const auto set = [&](int tile, int count, int words) {
+    all.rows[tile] = static_cast<std::uint8_t>(count);
+    all.row_bytes[tile] = static_cast<std::uint16_t>(4 * words);
+  };
+  for (const int tile : {0, 1, 2}) set(tile, rows, 16);
+  for (const int tile : {3, 4}) set(tile, 16, 16);
+  if (rest > 0) set(5, rows, rest), set(6, rest, 16), set(7, rest, 16);
+  asm volatile("" ::: "memory");  // g++'s intrinsics do not say which memory they read
+  _tile_loadconfig(&all);
+}
+
+/// The sums of R rows by V vectors over one block of k; words of a row of a beside one another (a_step = 1).
+template <int R, int V> void sum_in_tiles(const TileTask<float>& t, xsimd::batch<float> (&sum)[R][V]) {
+  constexpr Index step = 16;
+  static_assert(Tile<float>::width == 2 * step && R <= step);
+  configure_tiles(R, static_cast<int>(t.depth % step));
+  const std::size_t a_bytes = static_cast<std::size_t>(t.a_row) * sizeof(float), b_bytes = Tile<float>::width * sizeof(float);
+  const float *a = t.a, *b = t.b;
+  asm volatile("" ::: "memory");
+  _tile_zero(0);
+  if constexpr (V == 2) _tile_zero(1);
+  Index k = 0;
+  for (; k + step <= t.depth; k += step, a += step, b += step * Tile<float>::width) {
+    _tile_loadd(2, a, a_bytes);
+    _tile_loadd(3, b, b_bytes);
+    _tile_dpbf16ps(0, 2, 3);
+    if constexpr (V == 2) {
+      _tile_loadd(4, b + step, b_bytes);
+      _tile_dpbf16ps(1, 2, 4);
+    }
+  }
+  if (k < t.depth) {
+    _tile_loadd(5, a, a_bytes);
+    _tile_loadd(6, b, b_bytes);
+    _tile_dpbf16ps(0, 5, 6);
+    if constexpr (V == 2) {
+      _tile_loadd(7, b + step, b_bytes);
+      _tile_dpbf16ps(1, 5, 7);
+    }
+  }
+  alignas(64) float sums[R][V * step];
+  _tile_stored(0, sums[0], sizeof sums[0]);
+  if constexpr (V == 2) _tile_stored(1, sums[0] + step, sizeof sums[0]);
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < V; ++v) sum[r][v] = xsimd::batch<float>::load_aligned(sums[r] + v * step);
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::cpu::detail
+#endif
