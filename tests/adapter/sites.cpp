@@ -59,14 +59,19 @@ struct Outspoken : Silent {
   };
 };
 
-template <class A> std::vector<float> logits_of(const A& adapter, bool bf16) {
+/// The loss and, with all weights training, their gradients.
+template <class A> std::vector<float> outcome_of(const A& adapter, bool bf16) {
   auto model = tiny_model<float>(adapter);
+  model.thaw();
   model.bf16_products = bf16;
   Tape<float, Cpu> tape;
-  tape.start(false);
+  tape.start();
   const TinyBatch batch;
-  const auto y = model.logits(tape, batch.tokens()).value();
-  return {y.data, y.data + y.size()};
+  const auto loss = model.loss(tape, batch.tokens(), batch.counts()).lm;
+  if (loss.needs_gradient()) tape.backward(loss);
+  std::vector<float> numbers{loss.item()};
+  for (const auto* p : model.parameters()) numbers.insert(numbers.end(), p->gradient.data(), p->gradient.data() + p->gradient.size());
+  return numbers;
 }
 
 }  // namespace
@@ -89,10 +94,10 @@ TEST_CASE("sites: an adapter that does not say sees every value in float, also w
     for (const bool bf16 : {false, true}) {
       CAPTURE(adapter::to_string(site), bf16);
       Silent::seen = 0;
-      const auto silent = logits_of(Silent{site}, bf16);
+      const auto silent = outcome_of(Silent{.at = site}, bf16);
       CHECK(Silent::seen > 0);
-      CHECK(silent != logits_of(adapter::None{}, bf16));
-      if (!bf16) CHECK(silent == logits_of(Outspoken{{site}}, false));  // the sum with the stream is the same, whoever makes it
-      if (bf16) CHECK_NOTHROW(logits_of(Outspoken{{site}}, true));
+      CHECK(silent != outcome_of(adapter::None{}, bf16));
+      if (!bf16) CHECK(silent == outcome_of(Outspoken{{site}}, false));  // the sum with the stream is the same, whoever makes it
+      if (bf16) CHECK_NOTHROW(outcome_of(Outspoken{{site}}, true));
     }
 }

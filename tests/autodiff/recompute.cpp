@@ -182,3 +182,47 @@ TEST_CASE("recompute: a function that makes something else the second time is an
   const auto both = add(testing::weighted_sum(other.y, s.slopes), *other.loss);
   CHECK(message([&] { s.tape.backward(both); }) == "recompute: the function must make a loss at every call, or at none");
 }
+
+TEST_CASE("recompute: the second time as the first, whatever the tape says of products by then") {
+  Parameter<float, Cpu> w("w", testing::random_tensor<float, Cpu>({12, 12}, "w"));
+  const auto x = testing::random_tensor<float, Cpu>({5, 12}, "x"), weights = testing::random_tensor<float, Cpu>({5, 12}, "weights");
+  std::vector<double> gradients[3];
+  for (const int way : {0, 1, 2}) {  // kept; recomputed; recomputed after the tape has changed
+    auto* weight = &w;
+    const auto block = [weight](Var<float, Cpu> in) {
+      const auto a = linear(in, in.tape().leaf(*weight), Kept::rounded);
+      return Made<float, Cpu>{linear(gated(a, a), in.tape().leaf(*weight))};
+    };
+    Tape<float, Cpu> tape;
+    tape.start();
+    tape.bf16_products = true;
+    const auto in = tape.input(x.view());
+    const auto y = way == 0 ? block(in).y : recompute(in, block).y;
+    const auto loss = testing::weighted_sum(y, weights);
+    if (way == 2) tape.bf16_products = false;
+    tape.backward(loss);
+    gradients[way] = as_doubles(View<const float>(w.gradient));
+    w.has_gradient = false;
+  }
+  CHECK((gradients[1] == gradients[0]));
+  CHECK((gradients[2] == gradients[0]));
+}
+
+TEST_CASE("recompute: a block whose output is kept as bf16") {
+  Parameter<float, Cpu> w("w", testing::random_tensor<float, Cpu>({12, 12}, "w"));
+  const auto x = testing::random_tensor<float, Cpu>({5, 12}, "x"), weights = testing::random_tensor<float, Cpu>({5, 12}, "weights");
+  std::vector<double> gradients[2];
+  for (const bool again : {false, true}) {
+    auto* weight = &w;
+    const auto block = [weight](Var<float, Cpu> in) { return Made<float, Cpu>{linear(in, in.tape().leaf(*weight), Kept::rounded)}; };
+    Tape<float, Cpu> tape;
+    tape.start();
+    tape.bf16_products = true;
+    const auto in = tape.input(x.view());
+    const auto y = linear(again ? recompute(in, block).y : block(in).y, tape.leaf(w));
+    tape.backward(testing::weighted_sum(y, weights));
+    gradients[again] = as_doubles(View<const float>(w.gradient));
+    w.has_gradient = false;
+  }
+  CHECK((gradients[1] == gradients[0]));
+}

@@ -118,6 +118,26 @@ TEST_CASE("record: attention, with gradients wanted for all and for some") {
   CHECK(backward_of(attention(tape.leaf(q), tape.input(k.value.view()), tape.input(v.value.view()), z)) == Lines{"attention_backward 2 x 3 q"});
 }
 
+TEST_CASE("record: values kept as bf16") {
+  auto x = weight({6, 16}), wide = weight({16, 16}), narrow = weight({8, 16}), out = weight({5, 16});
+  const RopeTable<float, Record> table(3, 4, 1e4);
+  Tapes tape;
+  tape.start();
+  tape.bf16_products = true;
+  taken();
+  const auto from = tape.leaf(x);
+  const auto q = rope(linear(from, tape.leaf(wide)), table, 3, Kept::rounded);
+  const auto k = rope(linear(from, tape.leaf(narrow)), table, 3, Kept::rounded);
+  const auto v = linear(from, tape.leaf(narrow), Kept::rounded);
+  const auto y = attention(q, k, v, {2, 3, 4, 2, 4});
+  const auto z = linear(gated(y, linear(from, tape.leaf(wide), Kept::rounded)), tape.leaf(out));
+  CHECK(taken() == Lines{"product (6,16) (16,16) bf16", "rows 6", "product (6,16) (16,8) bf16", "rows 6", "product (6,16) (16,8) bf16 rounded",
+                         "attention_forward 2 x 3", "product (6,16) (16,16) bf16 rounded", "rows 6", "product (6,16) (16,5) bf16"});
+  const Lines back = backward_of(z);
+  CHECK(std::count(back.begin(), back.end(), "product (6,5) (5,16) bf16 rounded") == 1);  // the gradient of what the last product reads
+  CHECK(std::count(back.begin(), back.end(), "attention_backward 2 x 3 q k v") == 1);
+}
+
 TEST_CASE("record: cross_entropy, in chunks, with and without a trained head") {
   auto x = weight({300, 7}), w = weight({11, 7});
   const Constant frozen("w", Tensor<float, Record>({2048, 7}));  // two parts

@@ -52,16 +52,18 @@ TEST_CASE("allocation: none after the first step of training with skipping") {
 // The tiny model's loops are too short to be shared out; this one's are not.
 TEST_CASE(
     "allocation: none after the first step of each method, on one thread and on two, with one micro-batch and with two, "
-    "kept and recomputed") {
+    "kept and recomputed, with products of float and of bf16") {
   if (!allocations_counted()) return;
   const std::pair<forking::Chosen, bool> methods[] = {{adapter::Residue<>{}, false}, {adapter::Lora{}, false}, {adapter::None{}, true}};
   const int before = omp_get_max_threads();
   for (std::size_t method = 0; method < 3; ++method)
-    for (const auto& [threads, accumulate, recompute] : {std::tuple(1, 1, false), {1, 2, true}, {2, 1, true}, {2, 2, false}}) {
-      CAPTURE(method, threads, accumulate, recompute);
+    for (const auto& [threads, accumulate, recompute, bf16] :
+         {std::tuple(1, 1, false, false), {1, 2, true, false}, {2, 1, true, false}, {2, 2, false, false}, {1, 1, false, true}, {2, 1, true, true}}) {
+      CAPTURE(method, threads, accumulate, recompute, bf16);
       omp_set_num_threads(threads);
       auto model = forking::model(methods[method].first, methods[method].second);
       model.recompute_layers = recompute;
+      model.bf16_products = bf16;
       optim::AdamW<float, Cpu> adamw(model.parameters(), {});
       Tape<float, Cpu> tape;
       forking::Batch batch;

@@ -56,7 +56,11 @@ void check(const Chosen& adapter, bool thaw, bool bf16 = false) {
 
 TEST_CASE("repeatable: neutral residues give equal bits for 1, 2 and 3 threads, and recomputed") { check(adapter::Residue<>{}, false); }
 
-TEST_CASE("repeatable: so do neutral residues with products of bf16") { check(adapter::Residue<>{}, false, true); }
+TEST_CASE("repeatable: so do neutral residues, LoRA and finetuning with products of bf16") {
+  SECTION("neutral") { check(adapter::Residue<>{}, false, true); }
+  SECTION("lora") { check(adapter::Lora{.sites = {adapter::Site::q, adapter::Site::down}}, false, true); }
+  SECTION("finetune") { check(adapter::None{}, true, true); }
+}
 
 TEST_CASE("repeatable: LoRA gives equal bits for 1, 2 and 3 threads, and recomputed") { check(adapter::Lora{}, false); }
 

@@ -69,6 +69,13 @@ TEST_CASE("kept: attention with four query heads on two key and value heads, ove
   });
 }
 
+TEST_CASE("kept: attention whose keys are its values, with three query heads on each") {
+  check_means_the_same({{70, 24}, {48, 24}, {16, 24}, {20, 48}}, [](const auto& v, const auto& table, Kept kept) {
+    const auto q = rope(linear(v[0], v[1]), table, 70, kept), x = linear(v[0], v[2], kept);
+    return linear(attention(q, x, x, {1, 70, 6, 2, 8}), v[3]);
+  });
+}
+
 TEST_CASE("kept: attention of a value with itself") {
   check_means_the_same({{70, 24}, {16, 24}, {20, 16}}, [](const auto& v, const auto& table, Kept kept) {
     const auto x = rope(linear(v[0], v[1]), table, 70, kept);
@@ -100,4 +107,31 @@ TEST_CASE("kept: asked for as what it is not, a value says so") {
         "Tape: a value of shape (9,35) is kept as bf16 and was asked for as numbers of the tape's own type; let the op that made it keep it exact");
   CHECK(message([&] { gated(rounded, exact); }) ==
         "Tape: a value of shape (9,35) is kept exact and was asked for as bf16; let the op that made it keep it rounded");
+  CHECK(message([&] {
+          attention(rounded, exact, exact, {1, 9, 1, 1, 35});
+        }) == "attention: q, k and v must be kept alike, got bf16, exact and exact; give the ops that make them the same Kept");
+  const auto cut = tape.stop_gradient(rounded);
+  CHECK((cut.rounded() && cut.value<bf16>().data == rounded.value<bf16>().data));
+}
+
+TEST_CASE("kept: a rounded value is multiplied as bf16, whatever the tape says by then") {
+  Parameter<float, Cpu> x("x", numbers<float, Cpu>({9, 40}, "x")), w("w", numbers<float, Cpu>({35, 40}, "w")),
+      v("v", numbers<float, Cpu>({20, 35}, "v"));
+  std::vector<double> gradients[2];
+  for (const bool later : {false, true}) {
+    Tape<float, Cpu> tape;
+    tape.start();
+    tape.bf16_products = true;
+    const auto h = linear(tape.leaf(x), tape.leaf(w), Kept::rounded);
+    if (later) tape.bf16_products = false;
+    const auto y = linear(h, tape.leaf(v));
+    const auto weights = numbers<float, Cpu>(y.shape(), "projection");
+    tape.backward(testing::weighted_sum(y, weights));
+    for (auto* p : {&x, &w, &v}) {
+      const auto more = as_doubles(View<const float>(p->gradient));
+      gradients[later].insert(gradients[later].end(), more.begin(), more.end());
+      p->has_gradient = false;
+    }
+  }
+  CHECK((gradients[0] == gradients[1]));
 }

@@ -4,13 +4,13 @@
 ///   template <Scalar S, Backend D> class Instance with
 ///     Instance(description, const adapter::Sizes&, std::uint64_t seed)
 ///     std::vector<Parameter<S,D>*> parameters()      what it trains, in a fixed order
-///     Var<S,D> add(Site, Index layer, Var<S,D> x, Var<S,D> y, Pass<S,D>&)      called at each site: y, or y plus what the adapter adds to the output
-///     for x. Called again on the way back where layers are recomputed: it must make the same values, and keep nothing of the tape from layer to layer
-///     bool acts_at(Site) const      may be missing: whether add() reads or changes anything at that site
-///
-/// Without acts_at an adapter acts everywhere. Where none acts, sums are the products' own, and values may be kept as bf16 (see Kept).
+///     bool acts_at(Site) const      may be missing: whether it reads or changes anything at that site; without it, it acts everywhere
+///     Var<S,D> add(Site, Index layer, Var<S,D> x, Var<S,D> y, Pass<S,D>&)      called at each site where it acts: y, or y plus what the adapter adds
+///     to the output for x. Called again on the way back where layers are recomputed: it must make the same values, and keep nothing of the tape from
+///     layer to layer
 /// and in the description
 ///   Description describe(const Sizes&) const      what a file or a results row says of it
+/// Where no adapter acts, sums are the products' own and values may be kept as bf16 (see Kept).
 #pragma once
 
 #include "neutra/adapter/probe.hpp"
@@ -54,10 +54,13 @@ struct Description {
 
 /// Whether an adapter acts at a site; one that does not say may act at all of them.
 template <class Instance> bool acts_at(const Instance& instance, Site site) {
-  if constexpr (requires { instance.acts_at(site); })
+  if constexpr (requires { instance.acts_at(site); }) {
     return instance.acts_at(site);
-  else
+  } else {
+    static_assert(
+        !requires(Instance & changeable) { changeable.acts_at(site); }, "neutra: an adapter's acts_at(Site) must be const");
     return true;
+  }
 }
 
 /// Normal values of the given variance, drawn on the host from (seed, name, element).

@@ -25,7 +25,7 @@ template <Scalar S, Backend D> struct Recomputation {
 
   /// Drops the stretch, with all its values but `kept` and single numbers.
   void forget(Var<S, D> kept = {}) {
-    if (kept.tape_) tape.value(kept), tape.node(kept).filling = 0;  // what it was made of goes
+    if (kept.tape_) tape.value_at(kept.index_, tape), tape.node(kept).filling = 0;  // what it was made of goes
     for (std::size_t index = nodes; index < tape.nodes_.size(); ++index)
       if ((kept.tape_ == nullptr || index != kept.index_) && !Tape<S, D>::is_number(tape.nodes_[index])) tape.release(tape.nodes_[index]);
     for (std::size_t at = scratch; at < tape.scratch_.size(); ++at) tape.pool_.release(tape.scratch_[at].memory, tape.scratch_[at].bytes);
@@ -38,7 +38,7 @@ template <Scalar S, Backend D> struct Recomputation {
   /// The gradient of a value becomes that of the same value in this stretch.
   void hand_gradient(Var<S, D> from, Var<S, D> to) {
     auto &first = tape.node(from), &again = tape.node(to);
-    require(made(to) && again.shape == first.shape && again.room == first.room,
+    require(made(to) && again.shape == first.shape && again.room == first.room && again.rounded == first.rounded,
             "recompute: the function must make the same values at every call, got ", again.shape, " after ", first.shape);
     again.gradient = std::exchange(first.gradient, nullptr);
     again.has_gradient = std::exchange(first.has_gradient, false);
@@ -73,7 +73,9 @@ template <Scalar S, Backend D, class F> Made<S, D> recompute(Var<S, D> x, const 
     return made;
   }
   const Var<S, D> last = y.needs_gradient() ? y : loss;
+  const bool bf16 = tape.bf16_products;
   tape.record(last, {last}, {x}, [=](Tape<S, D>& t) {
+    const typename Tape<S, D>::Products as_before(t, bf16);
     detail::Recomputation<S, D> again(t);
     const Made<S, D> more = f(x);
     require(more.loss.has_value() == made.loss.has_value(), "recompute: the function must make a loss at every call, or at none");

@@ -168,7 +168,8 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
 
   /// The same value with nothing going back.
   Var<S, D> stop_gradient(Var<S, D> x) {
-    value(x);
+    node(x);
+    Values::value_at(x.index_, *this);
     node(x).filling = 0;
     node(x).saved = true;  // its memory has a second reader
     Node alias = node(x);
@@ -248,6 +249,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     std::size_t bytes = 0;
   };
   template <class T> static T* numbers(void* memory, const Node& node) {
+    static_assert(std::is_same_v<T, S> || std::is_same_v<T, bf16>, "neutra: numbers on a tape are of its own type, or bf16 where they are rounded");
     require(node.rounded == std::is_same_v<T, bf16>, "Tape: a value of shape ", node.shape,
             node.rounded ? " is kept as bf16 and was asked for as numbers of the tape's own type; let the op that made it keep it exact"
                          : " is kept exact and was asked for as bf16; let the op that made it keep it rounded");

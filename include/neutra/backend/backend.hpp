@@ -73,8 +73,9 @@ struct AnyRow {
 ///   sum<S>(x, scale, into)                 one element: scale * sum of x, in an order that depends on the size only
 ///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, in order (slope may be null); place[n]: where n stands
 ///                                          in index, -1 if it does not; returns how many
-///   product(a, b, into, addend)            into = a b + addend; b may be a Packed<S>; into may be an Into<bf16> where a and b are rounded to bf16
-///   attention_forward, attention_backward  see cpu/attention.hpp
+///   product(a, b, into, addend)            into = a b + addend; b may be a Packed<S>; into is an Into<S>, or an Into<bf16> where a and b are rounded
+///   attention_forward, attention_backward  see cpu/attention.hpp; results and gradients are of S, or of bf16 where q, k and v are rounded
+/// Operands may lie in memory as bf16 (see Operand::read); so may the rows that f reads and writes through its lanes.
 template <class D>
 concept Backend = requires(std::span<const float> host, std::span<float> to, View<const float> x, Into<float> into, Operand<float> a, float* memory,
                            std::int32_t* index, const typename D::template Packed<float>& packed, AttentionSizes sizes) {
@@ -91,9 +92,12 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
   { D::template open_rows<float>(x, x, index, index) } -> std::same_as<Index>;
   D::template product<float>(a, a, into, x);
   D::template product<float>(a, packed, into, x);
+  D::template product<float>(a, a, Into<bf16>{}, x);
   D::template product<float>(a, packed, Into<bf16>{}, x);
   D::template attention_forward<float>(sizes, a, a, a, into.view, memory);
   D::template attention_backward<float>(sizes, a, a, a, a, memory, into, into, into);
+  D::template attention_forward<float>(sizes, a, a, a, View<bf16>{}, memory);
+  D::template attention_backward<float>(sizes, a, a, a, a, memory, Into<bf16>{}, Into<bf16>{}, Into<bf16>{});
 };
 
 }  // namespace neutra::inline NEUTRA_ABI

@@ -34,7 +34,7 @@ template <class A, Scalar S, Backend D> struct Layer {
   bool acts_at(std::initializer_list<adapter::Site> sites) const {
     return std::any_of(sites.begin(), sites.end(), [&](adapter::Site site) { return adapter::acts_at(adapter, site); });
   }
-  Var<S, D> adapt(adapter::Site site, Var<S, D> x, Var<S, D> y) { return adapter.add(site, index, x, y, pass); }
+  Var<S, D> adapt(adapter::Site site, Var<S, D> x, Var<S, D> y) { return acts_at({site}) ? adapter.add(site, index, x, y, pass) : y; }
   /// x W^T, and what the adapter adds at that projection.
   Var<S, D> project(adapter::Site site, Slot slot, Var<S, D> x, Kept kept = Kept::exact) { return adapt(site, x, linear(x, weight(slot), kept)); }
   /// A block's last projection of `inner` joins the stream, with what adapters add at that projection and at the block, which read x. Where none

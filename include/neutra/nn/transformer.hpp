@@ -70,8 +70,8 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   bool recompute_layers = false;
 
   /// Whether products round what they multiply to bf16: those with weights and those of attention, forward and back. What lies between two products
-  /// and is read by no adapter is then kept as bf16: gate and up projections, queries, keys and values, and their gradients. The residual stream, gate
-  /// logits, the weights that train, their gradients and the optimizer's moments stay float.
+  /// and is read by no adapter is then kept as bf16: gated units, queries, keys, values and attention's result, and their gradients. The residual
+  /// stream, gate logits, the weights that train, their gradients and the optimizer's moments stay float.
   bool bf16_products = false;
 
   /// Hidden states after the final norm, (B*T, d).

@@ -11,15 +11,17 @@ namespace neutra::inline NEUTRA_ABI {
 
 /// For each sequence and query head: softmax(q k^T / sqrt(W), causal) v. Query head h reads key/value head h / (H/K).
 /// q, result: (B*T, H*W)   k, v: (B*T, K*W)      saves: q, k, v, lse (B,H,T)
-/// Where q, k and v are rounded so are the result and all gradients, sums over tokens and heads included only when they are whole.
+/// Where q, k and v are rounded so are the result and all gradients; sums over tokens and heads are rounded once, when they are whole.
 template <Scalar S, Backend D> Var<S, D> attention(Var<S, D> q, Var<S, D> k, Var<S, D> v, const AttentionSizes& z) {
   require(z.heads > 0 && z.kv_heads > 0 && z.heads % z.kv_heads == 0, "attention: query heads must be a multiple of key/value heads, got ", z.heads,
           " and ", z.kv_heads);
   const Shape queries{z.sequences * z.length, z.heads * z.width}, keys{z.sequences * z.length, z.kv_heads * z.width};
   require(q.shape() == queries, "attention: q must be (B*T,H*W) = ", queries, ", got ", q.shape());
   require(k.shape() == keys && v.shape() == keys, "attention: k and v must be (B*T,K*W) = ", keys, ", got ", k.shape(), " and ", v.shape());
+  require(k.rounded() == q.rounded() && v.rounded() == q.rounded(), "attention: q, k and v must be kept alike, got ", q.rounded() ? "bf16" : "exact",
+          ", ", k.rounded() ? "bf16" : "exact", " and ", v.rounded() ? "bf16" : "exact", "; give the ops that make them the same Kept");
   auto& tape = q.tape();
-  const bool bf16 = tape.bf16_products;
+  const bool bf16 = tape.bf16_products || q.rounded();
   const auto y = tape.make(queries, 0, q.rounded());
   S* lse = tape.template memory<S>(z.sequences * z.heads * z.length);
   with_storage<S>(y.rounded(), [&]<class T>() {

@@ -15,9 +15,9 @@ template <Scalar S, Backend D> struct Linear {
   /// a times W (or W^T); a frozen weight is packed at its first product of many rows.
   template <class T = S> static void product(Operand<S> a, Var<S, D> w, bool transposed, Into<T> into, View<const S> addend = {}) {
     if (w.frozen() && a.rows() >= packed_from_rows)
-      D::template product<S, T>(a, w.frozen()->packed(transposed, a.bf16), into, addend);
+      D::template product<S>(a, w.frozen()->packed(transposed, a.bf16), into, addend);
     else
-      D::template product<S, T>(a, Operand<S>{w.value(), transposed, a.bf16}, into, addend);
+      D::template product<S>(a, Operand<S>{w.value(), transposed, a.bf16}, into, addend);
   }
   /// The same with one of the Parts of W.
   static void product_part(Operand<S> a, Var<S, D> w, Index part, bool transposed, Into<S> into) {
@@ -33,7 +33,7 @@ template <Scalar S, Backend D> struct Linear {
   /// y = x W^T + addend, and how to go back.
   static void run(Var<S, D> x, Var<S, D> w, Var<S, D> y, std::optional<Var<S, D>> addend) {
     auto& tape = x.tape();
-    const bool bf16 = tape.bf16_products;
+    const bool bf16 = tape.bf16_products || x.rounded();
     with_storage<S>(y.rounded(), [&]<class T>() {
       product<T>(tape.operand(x, bf16), w, true, {tape.template out<T>(y)}, addend ? addend->value() : View<const S>{});
     });
@@ -81,7 +81,7 @@ template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, Var<S, D> w, std::o
   return y;
 }
 
-/// y = x W^T, in memory as `kept` says.
+/// y = x W^T, in memory as `kept` says.      x: (N,I)  W: (O,I)  y: (N,O)
 template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, Var<S, D> w, Kept kept) {
   auto& tape = x.tape();
   const auto y = tape.make({x.shape().rows(), op::Linear<S, D>::outputs(x, w)}, tape.room(x), tape.rounds(kept));

@@ -26,7 +26,7 @@ void attention_forward(const AttentionSizes& z, const Operand<S>& q, const Opera
       with_storage<S>(q.bf16, [&]<class P>() {
         const View<P> p = stored_as<P, Scratch::attention_weights>(scores);
         attention_softmax<D>(scores, p, first, scale, lse + task * z.length);
-        D::template product<S, T>(Operand<S>::of(View<const P>(p)), vh.slice(0, last), Into<T>{oh.slice(first, last - first)});
+        D::template product<S>(Operand<S>::of(View<const P>(p)), vh.slice(0, last), Into<T>{oh.slice(first, last - first)});
       });
     }
   });
@@ -64,7 +64,7 @@ void attention_backward_head(const Operand<S>& q, const Operand<S>& k, const Ope
   }
 }
 
-/// Where a head's gradient is added up: in its place, or, if it is to be rounded, in memory of this thread until it is whole.
+/// Where a head's gradient is added up: in its place, or, if it is kept as bf16, in memory of this thread until it is whole.
 template <Scalar S, Scratch purpose, class T> Into<S> sums_of(const Into<T>& x) {
   if constexpr (std::is_same_v<T, S>)
     return x;
@@ -72,6 +72,7 @@ template <Scalar S, Scratch purpose, class T> Into<S> sums_of(const Into<T>& x) 
     return x ? Into<S>{View<S>(scratch<S, purpose>(x.view.size()), x.view.shape)} : Into<S>{};
 }
 
+/// Rounds what was added up elsewhere, and writes or adds it.
 template <class D, Scalar S, class T> void bring_in(const Into<S>& sums, const Into<T>& x) {
   if constexpr (!std::is_same_v<T, S>) {
     const Row<S, typename D::template Value<S>> row;
@@ -79,7 +80,8 @@ template <class D, Scalar S, class T> void bring_in(const Into<S>& sums, const I
   }
 }
 
-/// Gradients of attention_forward; heads that share keys and values are added up one after another, so the order never changes.
+/// Gradients of attention_forward, of S or all rounded to bf16; heads that share keys and values are added up one after another, so the order never
+/// changes.
 template <class D, Scalar S, class T>
 void attention_backward(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v, const Operand<S>& dout, const S* lse,
                         const Into<T>& dq, const Into<T>& dk, const Into<T>& dv) {
@@ -96,7 +98,10 @@ void attention_backward(const AttentionSizes& z, const Operand<S>& q, const Oper
                                       lse + (b * z.heads + head) * z.length, dq_sums, dk_sums, dv_sums);
       });
       dk_sums.add = dv_sums.add = true;
-      if (head + 1 == (shared + 1) * group) bring_in<D>(dv_sums, dvh), bring_in<D>(dk_sums, dkh);
+      if (head + 1 == (shared + 1) * group) {  // before dQ, which adds to them where all three are one array
+        bring_in<D>(dv_sums, dvh);
+        bring_in<D>(dk_sums, dkh);
+      }
       bring_in<D>(dq_sums, dqh);
     }
   });

@@ -82,20 +82,13 @@ template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b)
           .add = p.add};
 }
 
-/// Whether sums have several blocks, which have to be added up before they are rounded.
-template <Scalar S> bool in_blocks(const Operand<S>& a) {
-  bool several = false;
-  with_element<S>(a.bf16, [&]<class E>() { several = Blocks<S>{words<E>(a.cols())}.count > 1; });
-  return several;
-}
-
-/// Some rows at a time as S, and then rounded.
+/// Sums of several blocks: some rows at a time as S, and then rounded.
 template <Scalar S, class B> void add_up_and_round(const Operand<S>& a, const B& b, const Into<bf16>& c, const View<const S>& addend) {
   constexpr Index most_rows = 512;
   const Index cols = b.cols();
   for (Index first = 0; first < a.rows(); first += most_rows) {
     const Index count = std::min(most_rows, a.rows() - first);
-    const View<S> sums(scratch<S, Scratch::sums>(std::min(most_rows, a.rows()) * cols), Shape{count, cols});
+    const View<S> sums(scratch<S, Scratch::sums>(most_rows * cols), Shape{count, cols});
     product(a.slice(first, count), b, Into<S>{sums}, addend.data ? addend.slice(first, count) : addend);
     rows<S, xsimd::batch<S>>(count, cols,
                              [&](auto row, Index n) { row.each(cols, [&](auto lanes) { lanes.write(c, first + n, lanes.load(sums.row(n))); }); });
@@ -112,7 +105,7 @@ template <Scalar S, class T> void product(Operand<S> a, Operand<S> b, Into<T> c,
   if (p.rows * p.columns == 0) return;
   if (p.depth == 0) return detail::empty_sum(p);
   if constexpr (std::is_same_v<T, bf16>) {
-    if (detail::in_blocks(a)) return detail::add_up_and_round(a, b, c, addend);
+    if (detail::Blocks<S>{detail::words<Bf16>(p.depth)}.count > 1) return detail::add_up_and_round(a, b, c, addend);
   }
   detail::with_element<S>(a.bf16, [&]<class E>() {
     if (b.transposed && p.rows <= Tile<S>::lanes) return detail::multiply_unpacked<E>(detail::flipped(p, b), a.transpose());
@@ -127,7 +120,7 @@ template <Scalar S, class T> void product(Operand<S> a, const Packed<S>& b, Into
   if (p.depth == 0) return detail::empty_sum(p);
   require(!b.empty(), "product: b has been moved from");
   if constexpr (std::is_same_v<T, bf16>) {
-    if (detail::in_blocks(a)) return detail::add_up_and_round(a, b, c, addend);
+    if (detail::Blocks<S>{detail::words<Bf16>(p.depth)}.count > 1) return detail::add_up_and_round(a, b, c, addend);
   }
   detail::with_element<S>(a.bf16, [&]<class E>() { detail::multiply_columns<E>(p, b.panels(), Index{0}); });
 }

@@ -183,6 +183,7 @@ struct Record {
     check_shape(q, Shape{z.sequences * z.length, z.heads * z.width}, "attention");
     check_shape(k, Shape{z.sequences * z.length, z.kv_heads * z.width}, "attention");
     check_shape(v, k.view.shape, "attention");
+    require(k.bf16 == q.bf16 && v.bf16 == q.bf16, "record: attention rounds q, k and v to bf16, or none of them");
     check(lse, z.sequences * z.heads * z.length, "attention");
   }
 };
