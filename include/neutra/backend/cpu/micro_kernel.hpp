@@ -26,7 +26,7 @@ template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<
   const char* high = low + half * stride;
   const Index step = t.a_step * Index{sizeof(S)};
   const S* b = t.b;
-  const S* soon = t.soon;
+  const char* soon = t.soon;
   for (Index k = t.depth; k > 0; --k) {
     // Two bases and three strides reach 14 rows by addressing modes alone; unless they are opaque the compiler keeps 14 pointers and spills them.
     asm("" : "+r"(low), "+r"(high), "+r"(stride), "+r"(stride3), "+r"(stride5));

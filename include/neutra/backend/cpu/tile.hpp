@@ -34,9 +34,9 @@ template <Scalar S> struct TileTask {
   Index c_row, c_column;
   const S* addend = nullptr;  // laid out as c; none where null
   Index addend_row = 0, addend_column = 0;
-  bool add = false;         // c += rather than c =
-  int columns = 0;          // of the tile's width, how many exist in c
-  const S* soon = nullptr;  // prefetched at soon + k * soon_step: what the next tile will read
+  bool add = false;            // c += rather than c =
+  int columns = 0;             // of the tile's width, how many exist in c
+  const char* soon = nullptr;  // prefetched at soon + k * soon_step, in bytes: what the next tile will read
   Index soon_step = 0;
 };
 
