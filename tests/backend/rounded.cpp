@@ -141,7 +141,7 @@ TEMPLATE_TEST_CASE("rounded: products of bf16 in memory have the bits of floats 
   using Tile = cpu::Tile<float>;
   for (const Index m : {1, 2, 13, 15})
     for (const Index n : {1, 16, 17, 33})
-      for (const Index k : {0, 1, 2, 31, 64}) check_orientations<TestType>(m, n, k);
+      for (const Index k : {0, 1, 2, 30, 31, 64}) check_orientations<TestType>(m, n, k);
   for (const Index m : {Tile::rows, 3 * Tile::rows + 2})
     for (const Index n : {Tile::lanes, Tile::width - 1, 3 * Tile::width}) check_orientations<TestType>(m, n, 38);
 }
@@ -178,6 +178,35 @@ TEST_CASE("rounded: equal bits for 1, 2 and 3 threads, and for one row at a time
     CHECK(wrong == 0);
   }
   omp_set_num_threads(before);
+}
+
+TEST_CASE("rounded: columns copied as rows are the same words") {
+  using cpu::detail::LeftRows;
+  const auto numbers = testing::random_tensor<float>({1101, 40}, "a");
+  const Rounded halves(1101, 40, 3, "a");
+  const auto check = [](const auto& a, Index first, Index rows, Index k, Index depth) {
+    CAPTURE(first, rows, k, depth);
+    std::vector<float> columns(LeftRows<float>::copy_size + 16, -7.0f), as_rows = columns;
+    const Index step = cpu::detail::copy_columns<cpu::Bf16>(a, first, rows, k, depth, columns.data());
+    cpu::detail::copy_columns_as_rows<cpu::Bf16>(a, first, rows, k, depth, as_rows.data());
+    std::size_t wrong = 0;
+    for (Index r = 0; r < rows; ++r)
+      for (Index i = 0; i < depth; ++i)
+        wrong += std::bit_cast<std::uint32_t>(columns[static_cast<std::size_t>(i * step + r)]) !=
+                 std::bit_cast<std::uint32_t>(as_rows[static_cast<std::size_t>(r * LeftRows<float>::copy_row + i)]);
+    CHECK(wrong == 0);
+    for (std::size_t i = LeftRows<float>::copy_size; i < as_rows.size(); ++i) CHECK(as_rows[i] == -7.0f);
+  };
+  constexpr Index most = cpu::Tile<float>::rows;
+  for (const Index rows : {Index{1}, most - 1, most})
+    for (const Index depth : {1, 15, 16, 17, 500, 512})
+      for (const Index first : {Index{0}, 40 - rows}) {
+        const Index last = cpu::detail::words<cpu::Bf16>(1101) - depth;  // ends with an odd number
+        for (const Index k : {Index{0}, last}) {
+          check(View<const float>(numbers.view()), first, rows, k, depth);
+          check(halves.view(), first, rows, k, depth);
+        }
+      }
 }
 
 TEST_CASE("rounded: an operand may begin at any number") {

@@ -116,7 +116,9 @@ TEST_CASE("the machine is described") {
   CHECK(machine.threads >= 1);
   CHECK(contains(machine.compiler, __VERSION__));
   CHECK(std::count(machine.xsimd.begin(), machine.xsimd.end(), '.') == 2);
-#if defined(__AVX512BF16__)
+#if defined(NEUTRA_AMX)
+  CHECK(machine.instruction_set == "avx512_amx");
+#elif defined(__AVX512BF16__)
   CHECK(machine.instruction_set == "avx512_bf16");
 #elif defined(__AVX512F__)
   CHECK(machine.instruction_set == "avx512");

@@ -39,7 +39,7 @@ template <class... A> struct List {
       return std::apply([&](const auto&... each) { return (adapter::acts_at(*each, site) || ...); }, instances_);
     }
     Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
-      std::apply([&](auto&... each) { ((y = each->add(site, layer, x, y, pass)), ...); }, instances_);
+      std::apply([&](auto&... each) { ((y = adapter::acts_at(*each, site) ? each->add(site, layer, x, y, pass) : y), ...); }, instances_);
       return y;
     }
 

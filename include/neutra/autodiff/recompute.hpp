@@ -39,7 +39,8 @@ template <Scalar S, Backend D> struct Recomputation {
   void hand_gradient(Var<S, D> from, Var<S, D> to) {
     auto &first = tape.node(from), &again = tape.node(to);
     require(made(to) && again.shape == first.shape && again.room == first.room && again.rounded == first.rounded,
-            "recompute: the function must make the same values at every call, got ", again.shape, " after ", first.shape);
+            "recompute: the function must make the same values at every call, got ", again.shape, again.rounded ? " kept as bf16" : "", " after ",
+            first.shape, first.rounded ? " kept as bf16" : "");
     again.gradient = std::exchange(first.gradient, nullptr);
     again.has_gradient = std::exchange(first.has_gradient, false);
   }

@@ -9,7 +9,8 @@
 #define NEUTRA_VERSION "0.1.0"
 
 /// The vector instructions the compiler may use, from its own macros: they decide the sizes of tiles and what inline functions are made of.
-#if defined(__AVX512BF16__) && defined(__AMX_BF16__) && defined(__AMX_TILE__) && defined(__linux__)
+/// Intel's tile registers serve products of bf16 where they are among them (backend/cpu/amx.hpp), unless NEUTRA_NO_AMX is defined.
+#if defined(__AVX512BF16__) && defined(__AMX_BF16__) && defined(__AMX_TILE__) && defined(__linux__) && !defined(NEUTRA_NO_AMX)
 #define NEUTRA_AMX 1
 #define NEUTRA_INSTRUCTION_SET avx512_amx
 #elif defined(__AVX512BF16__)

@@ -9,7 +9,15 @@
 
 #include <cstdint>
 
+#include <immintrin.h>
+#endif
+
 namespace neutra::inline NEUTRA_ABI::cpu::detail {
+
+/// Registers that products of E need beside the usual ones: held while a block is multiplied, during which no code but ours runs on the thread.
+template <class E> struct MatrixRegisters {};
+
+#if defined(NEUTRA_AMX)
 
 /// Whether the kernel lets this process use tile registers; asked once, as their state is large and saved only for who wants it.
 inline bool has_tile_registers() {
@@ -20,32 +28,47 @@ inline bool has_tile_registers() {
 
 /// What each tile register holds: sums in 0 and 1, `rows` of a in 2 and two panels of b in 3 and 4; what is left of a sum, `rest` words, in 5, 6
 /// and 7.
-inline void configure_tiles(int rows, int rest) {
-  struct alignas(64) Configuration {
-    std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
-    std::uint16_t row_bytes[16] = {};
-    std::uint8_t rows[16] = {};
-  };
-  thread_local int configured = -1;
-  if (configured == 16 * rows + rest) return;
-  configured = 16 * rows + rest;
-  Configuration all;
-  const auto set = [&](int tile, int count, int words) {
-    all.rows[tile] = static_cast<std::uint8_t>(count);
-    all.row_bytes[tile] = static_cast<std::uint16_t>(4 * words);
-  };
-  for (const int tile : {0, 1, 2}) set(tile, rows, 16);
-  for (const int tile : {3, 4}) set(tile, 16, 16);
-  if (rest > 0) set(5, rows, rest), set(6, rest, 16), set(7, rest, 16);
-  asm volatile("" ::: "memory");  // g++'s intrinsics do not say which memory they read
-  _tile_loadconfig(&all);
-}
+template <> struct MatrixRegisters<Bf16> {
+  MatrixRegisters() = default;
+  MatrixRegisters(const MatrixRegisters&) = delete;
+  MatrixRegisters& operator=(const MatrixRegisters&) = delete;
+  ~MatrixRegisters() {
+    if (configured()) _tile_release();
+    configured() = 0;
+  }
+
+  static void configure(int rows, int rest) {
+    if (configured() == 16 * rows + rest) return;
+    configured() = 16 * rows + rest;
+    struct alignas(64) Configuration {
+      std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
+      std::uint16_t row_bytes[16] = {};
+      std::uint8_t rows[16] = {};
+    } all;
+    const auto set = [&](int tile, int count, int words) {
+      all.rows[tile] = static_cast<std::uint8_t>(count);
+      all.row_bytes[tile] = static_cast<std::uint16_t>(4 * words);
+    };
+    for (const int tile : {0, 1, 2}) set(tile, rows, 16);
+    for (const int tile : {3, 4}) set(tile, 16, 16);
+    if (rest > 0) set(5, rows, rest), set(6, rest, 16), set(7, rest, 16);
+    asm volatile("" ::: "memory");  // g++'s intrinsics do not say which memory they read
+    _tile_loadconfig(&all);
+  }
+
+ private:
+  /// By this thread: 16 rows + rest, 0 for not at all.
+  static int& configured() {
+    thread_local int now = 0;
+    return now;
+  }
+};
 
 /// The sums of R rows by V vectors over one block of k; words of a row of a beside one another (a_step = 1).
 template <int R, int V> void sum_in_tiles(const TileTask<float>& t, xsimd::batch<float> (&sum)[R][V]) {
   constexpr Index step = 16;
   static_assert(Tile<float>::width == 2 * step && R <= step);
-  configure_tiles(R, static_cast<int>(t.depth % step));
+  MatrixRegisters<Bf16>::configure(R, static_cast<int>(t.depth % step));
   const std::size_t a_bytes = static_cast<std::size_t>(t.a_row) * sizeof(float), b_bytes = Tile<float>::width * sizeof(float);
   const float *a = t.a, *b = t.b;
   asm volatile("" ::: "memory");
@@ -77,5 +100,6 @@ template <int R, int V> void sum_in_tiles(const TileTask<float>& t, xsimd::batch
     for (int v = 0; v < V; ++v) sum[r][v] = xsimd::batch<float>::load_aligned(sums[r] + v * step);
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::cpu::detail
 #endif
+
+}  // namespace neutra::inline NEUTRA_ABI::cpu::detail

@@ -110,6 +110,7 @@ template <Scalar S> struct RowTiles {
 /// `panels`.
 template <class E, Scalar S>
 void multiply_block(const Product<S>& p, Index block, Index first_tile, Index last_tile, const S* panels, Index first_column, Index columns) {
+  [[maybe_unused]] const MatrixRegisters<E> registers;
   alignas(64) S copy[LeftRows<S>::copy_size];
   const Blocks<S> blocks{words<E>(p.depth)};
   const RowTiles<S> tiles{p.rows};

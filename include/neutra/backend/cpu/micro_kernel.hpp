@@ -11,7 +11,7 @@ namespace neutra::inline NEUTRA_ABI::cpu {
 
 namespace detail {
 
-/// The sums of R rows by V vectors over one block of k, each a chain of multiply_add from zero in the order of k.
+/// The sums of R rows by V vectors over one block of k, each a chain of multiply_add from zero in the order of k; in tile registers, of 16 words.
 template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<S>& t, xsimd::batch<S> (&sum)[R][V]) {
 #if defined(NEUTRA_AMX)
   if constexpr (std::is_same_v<E, Bf16>) {
