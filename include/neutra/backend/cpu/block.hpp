@@ -87,14 +87,15 @@ template <class E, Scalar S> LeftRows<S> left_rows(const Operand<S>& a, Index fi
 
 /// What to prefetch while the tile at `row` meets its panel-th panel: what the next tile is made of, where that has to be copied. Of a transposed a,
 /// a column is a line per step; else a row of the next tile for each panel.
-template <class E, Scalar S> std::pair<const char*, Index> read_next(const Product<S>& p, bool copied, Index row, Index rows, Index k, Index panel) {
+template <class E, Scalar S>
+std::pair<const char*, Index> read_next(const Product<S>& p, bool copied, Index row, Index rows, Index k, Index panel, const S* nothing) {
   const Index next = row + rows;
   return read<E>(p.a, [&]<class T>(const View<const T>& x) -> std::pair<const char*, Index> {
     const auto bytes = [](const T* number, Index step) { return std::pair(reinterpret_cast<const char*>(number), step * Index{sizeof(T)}); };
     if (p.a.transposed && panel < E::numbers && next < p.rows)
       return bytes(x.row(k * E::numbers + panel) + std::min(next + Tile<S>::rows, p.rows) - 1, E::numbers * x.stride);
     if (copied && !E::as_they_stand && panel < Tile<S>::rows && next + panel < p.rows) return bytes(x.row(next + panel) + k * E::numbers, E::numbers);
-    return bytes(x.data, 0);
+    return {reinterpret_cast<const char*>(nothing), 0};
   });
 }
 
@@ -121,7 +122,7 @@ void multiply_block(const Product<S>& p, Index block, Index first_tile, Index la
     const auto left = left_rows<E>(p.a, row, rows, k, depth, copy);
     for (Index n = 0; n * Tile<S>::width < columns; ++n) {
       const Index done = n * Tile<S>::width, column = first_column + done;
-      const auto [soon, soon_step] = read_next<E>(p, left.data == copy, row, rows, k, n);
+      const auto [soon, soon_step] = read_next<E>(p, left.data == copy, row, rows, k, n, left.data);
       const Index place = row * p.c_row + column * p.c_column;
       const TileTask<S> task{.depth = depth,
                              .a = left.data,

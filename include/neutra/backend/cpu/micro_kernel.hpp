@@ -51,8 +51,8 @@ template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<
   }
 }
 
-/// The rows of c that a tile will write.
-template <int R, Scalar S> void prefetch_result(const TileTask<S>& t) {
+/// The rows of c that a tile will write. Inlined by force: g++ takes a function that only prefetches for one without effect and drops its calls.
+template <int R, Scalar S> [[gnu::always_inline]] inline void prefetch_result(const TileTask<S>& t) {
   if (t.c_column != 1) return;
   const Index number = t.c ? sizeof(S) : sizeof(bf16);
   const char* c = t.c ? reinterpret_cast<const char*>(t.c) : reinterpret_cast<const char*>(t.rounded);
