@@ -226,3 +226,17 @@ TEST_CASE("recompute: a block whose output is kept as bf16") {
   }
   CHECK((gradients[1] == gradients[0]));
 }
+
+TEST_CASE("recompute: a function that keeps its output otherwise at the second call is an Error") {
+  Parameter<float, Cpu> w("w", testing::random_tensor<float, Cpu>({12, 12}, "w"));
+  const auto x = testing::random_tensor<float, Cpu>({5, 12}, "x"), weights = testing::random_tensor<float, Cpu>({5, 12}, "weights");
+  Kept kept = Kept::rounded;
+  const auto block = [weight = &w, how = &kept](Var<float, Cpu> in) { return Made<float, Cpu>{linear(in, in.tape().leaf(*weight), *how)}; };
+  Tape<float, Cpu> tape;
+  tape.start();
+  tape.bf16_products = true;
+  const auto loss = testing::weighted_sum(linear(recompute(tape.input(x.view()), block).y, tape.leaf(w)), weights);
+  kept = Kept::exact;
+  CHECK(message([&] { tape.backward(loss); }) ==
+        "recompute: the function must make the same values at every call, got (5,12) after (5,12) kept as bf16");
+}

@@ -138,6 +138,13 @@ TEST_CASE("record: values kept as bf16") {
   CHECK(std::count(back.begin(), back.end(), "attention_backward 2 x 3 q k v") == 1);
 }
 
+TEST_CASE("record: attention of operands that are rounded and others that are not") {
+  const Tensor<float, Record> q({6, 16}), k({6, 8});
+  Tensor<float, Record> out({6, 16}), lse({24});
+  const Operand<float> rounded{q.view(), false, true}, exact{k.view()};
+  CHECK_THROWS_AS(Record::attention_forward<float>({2, 3, 4, 2, 4}, rounded, exact, exact, out.view(), lse.data()), Error);
+}
+
 TEST_CASE("record: cross_entropy, in chunks, with and without a trained head") {
   auto x = weight({300, 7}), w = weight({11, 7});
   const Constant frozen("w", Tensor<float, Record>({2048, 7}));  // two parts

@@ -71,8 +71,8 @@ template <int R, int V> void sum_in_tiles(const TileTask<float>& t, xsimd::batch
   MatrixRegisters<Bf16>::configure(R, static_cast<int>(t.depth % step));
   const std::size_t a_bytes = static_cast<std::size_t>(t.a_row) * sizeof(float), b_bytes = Tile<float>::width * sizeof(float);
   const float *a = t.a, *b = t.b;
-  asm volatile("" ::: "memory");
-  _tile_zero(0);
+  asm volatile("" ::: "memory");  // as above
+  _tile_zero(0);                  // here and below numbers of tiles are part of the instruction's text: no loop, no function of them
   if constexpr (V == 2) _tile_zero(1);
   Index k = 0;
   for (; k + step <= t.depth; k += step, a += step, b += step * Tile<float>::width) {

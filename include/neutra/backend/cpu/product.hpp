@@ -82,6 +82,9 @@ template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b)
           .add = p.add};
 }
 
+/// Whether a rounded result would be added up in bf16, block after block.
+inline bool several_blocks(const Product<float>& p) { return Blocks<float>{words<Bf16>(p.depth)}.count > 1; }
+
 /// Sums of several blocks: some rows at a time as S, and then rounded.
 template <Scalar S, class B> void add_up_and_round(const Operand<S>& a, const B& b, const Into<bf16>& c, const View<const S>& addend) {
   constexpr Index most_rows = 512;
@@ -105,7 +108,7 @@ template <Scalar S, class T> void product(Operand<S> a, Operand<S> b, Into<T> c,
   if (p.rows * p.columns == 0) return;
   if (p.depth == 0) return detail::empty_sum(p);
   if constexpr (std::is_same_v<T, bf16>) {
-    if (detail::Blocks<S>{detail::words<Bf16>(p.depth)}.count > 1) return detail::add_up_and_round(a, b, c, addend);
+    if (detail::several_blocks(p)) return detail::add_up_and_round(a, b, c, addend);
   }
   detail::with_element<S>(a.bf16, [&]<class E>() {
     if (b.transposed && p.rows <= Tile<S>::lanes) return detail::multiply_unpacked<E>(detail::flipped(p, b), a.transpose());
@@ -120,7 +123,7 @@ template <Scalar S, class T> void product(Operand<S> a, const Packed<S>& b, Into
   if (p.depth == 0) return detail::empty_sum(p);
   require(!b.empty(), "product: b has been moved from");
   if constexpr (std::is_same_v<T, bf16>) {
-    if (detail::Blocks<S>{detail::words<Bf16>(p.depth)}.count > 1) return detail::add_up_and_round(a, b, c, addend);
+    if (detail::several_blocks(p)) return detail::add_up_and_round(a, b, c, addend);
   }
   detail::with_element<S>(a.bf16, [&]<class E>() { detail::multiply_columns<E>(p, b.panels(), Index{0}); });
 }
