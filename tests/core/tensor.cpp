@@ -3,7 +3,11 @@
 #include "tests/cases/message.hpp"
 #include "tests/catch.hpp"
 
+#include <unistd.h>
+
 #include <cstdint>
+#include <fstream>
+#include <vector>
 
 using namespace neutra;
 
@@ -46,3 +50,23 @@ TEST_CASE("tensor: more than the machine has is an Error before anything is touc
   CHECK(message([] { Tensor<double>({Index{1} << 58}); }) ==
         "out of memory: asked for 2305843009213693952 bytes; use a smaller batch, model or sequence");
 }
+
+#if defined(__GLIBC__)
+TEST_CASE("tensor: the memory of those that are gone is the system's again, also between others that stay") {
+  const auto resident = [] {
+    std::ifstream statm("/proc/self/statm");
+    Index total = 0, pages = 0;
+    statm >> total >> pages;
+    return pages * sysconf(_SC_PAGESIZE);
+  };
+  { const Tensor<float> large({8 << 20}); }  // once it is freed, glibc takes smaller blocks from its heap
+  for (const Index kib : {400, 1000, 2100, 3000}) {
+    CAPTURE(kib);
+    std::vector<Tensor<float>> all(64);
+    for (auto& one : all) one = Tensor<float>({kib * 256});
+    const Index before = resident();
+    for (std::size_t i = 0; i < all.size(); i += 2) all[i] = {};
+    CHECK(before - resident() > 32 * (kib - 140) * 1024);
+  }
+}
+#endif

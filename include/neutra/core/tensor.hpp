@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <utility>
 
 #if defined(__linux__)
+#include <malloc.h>
 #include <sys/mman.h>
 #endif
 
@@ -19,8 +21,10 @@ namespace neutra::inline NEUTRA_ABI {
 
 /// Plain memory of the host: what a device without memory of its own uses.
 struct Host {
-  static constexpr std::size_t alignment = 64;        // one cache line, one AVX-512 register
-  static constexpr std::size_t huge_page = 2u << 20;  // from here on ask for 2 MiB pages: first touch is about ten times faster
+  static constexpr std::size_t alignment = 64;         // one cache line, one AVX-512 register
+  static constexpr std::size_t huge_page = 2u << 20;   // from here on ask for 2 MiB pages: first touch is about ten times faster
+  static constexpr std::size_t page = 64u << 10;       // the largest that a kernel may have
+  static constexpr std::size_t given_back = 2 * page;  // smaller blocks are the allocator's to keep, as glibc keeps them at first
 
   /// Zeroed memory. Error: none is left.
   static void* allocate(std::size_t bytes) {
@@ -34,7 +38,15 @@ struct Host {
     std::memset(memory, 0, bytes);
     return memory;
   }
-  static void release(void* memory) noexcept { std::free(memory); }
+  static void release(void* memory) noexcept {
+#if defined(__GLIBC__)
+    // Once a large block has been freed, glibc keeps those that follow, in holes that few others fit into: what is freed here is the system's again.
+    const auto begin = reinterpret_cast<std::uintptr_t>(memory), end = begin + malloc_usable_size(memory);
+    const auto first = (begin + page - 1) / page * page, last = end / page * page;
+    if (last >= first + given_back) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+#endif
+    std::free(memory);
+  }
   static void copy(const void* from, void* to, std::size_t bytes) { std::memcpy(to, from, bytes); }
 };
 
