@@ -15,7 +15,7 @@ std::string changed(std::size_t weight, Index element) {
   const auto base = models::random();
   std::size_t place = 0;
   const nn::Backbone<float, Cpu> model(base->config(), [&](nn::Slot slot, Index layer, const std::string&, const Shape&) {
-    auto value = base->weight(slot, layer).value.clone();
+    auto value = base->weight(slot, layer).value().clone();
     if (place++ == weight) value.data()[element] = std::nextafter(value.data()[element], 2.0f);
     return value;
   });
@@ -29,8 +29,8 @@ TEST_CASE("fingerprint: SHA-256 of names, shapes and values in order") {
     const auto model = models::random(models::tiny(tied));
     std::string bytes;
     for (const auto& weight : model->weights()) {
-      bytes += weight.name + '\0' + to_string(weight.value.shape()) + '\0';
-      bytes.append(reinterpret_cast<const char*>(weight.value.data()), static_cast<std::size_t>(weight.value.size()) * 4);
+      bytes += weight.name + '\0' + to_string(weight.shape()) + '\0';
+      bytes.append(reinterpret_cast<const char*>(weight.value().data()), static_cast<std::size_t>(weight.value().size()) * 4);
     }
     CHECK(nn::fingerprint(*model) == io::sha256_hex(bytes));
   }
@@ -43,12 +43,12 @@ TEST_CASE("fingerprint: any weight changes it, the scalar does not") {
   CHECK(base != nn::fingerprint(*models::random(models::tiny(), 8)));
   for (std::size_t weight = 0; weight < model->weights().size(); ++weight) {
     CHECK(changed(weight, 0) != base);
-    CHECK(changed(weight, model->weights()[weight].value.size() - 1) != base);
+    CHECK(changed(weight, model->weights()[weight].value().size() - 1) != base);
   }
   CHECK(changed(1000, 0) == base);
   const nn::Backbone<double, Cpu> wide(model->config(), [&](nn::Slot slot, Index layer, const std::string&, const Shape& shape) {
     Tensor<double, Cpu> value(shape);
-    const auto& narrow = model->weight(slot, layer).value;
+    const auto& narrow = model->weight(slot, layer).value();
     std::copy_n(narrow.data(), narrow.size(), value.data());
     return value;
   });

@@ -46,7 +46,7 @@ static_assert(!TakesTemporaries<Tape<double, Cpu>>);  // the weight has to outli
 
 TEST_CASE("linear: a constant weight gets no gradient and x need not be kept") {
   const Frozen<double, Cpu> v("v", numbers<double, Cpu>({4, 4}, "v")), w("w", numbers<double, Cpu>({3, 4}, "w"));
-  const auto bits = w.value.clone();
+  const auto bits = w.copy();
   Parameter<double, Cpu> x("x", numbers<double, Cpu>({2, 4}, "x"));
   Tape<double, Cpu> tape;
   tape.start();
@@ -59,14 +59,14 @@ TEST_CASE("linear: a constant weight gets no gradient and x need not be kept") {
   CHECK_THROWS_AS(hidden.value(), Error);
   const auto projection = numbers<double, Cpu>({2, 3}, "projection");
   tape.backward(testing::weighted_sum(y, projection));
-  CHECK(as_doubles(View<const double>(w.value)) == as_doubles(View<const double>(bits)));
+  CHECK(as_doubles(View<const double>(w.value())) == as_doubles(View<const double>(bits)));
   // dx = (projection W) V
   std::vector<double> expected;
   for (Index n = 0; n < 2; ++n)
     for (Index i = 0; i < 4; ++i) {
       double sum = 0;
       for (Index o = 0; o < 3; ++o)
-        for (Index h = 0; h < 4; ++h) sum += projection.view()(n, o) * w.value.view()(o, h) * v.value.view()(h, i);
+        for (Index h = 0; h < 4; ++h) sum += projection.view()(n, o) * w.value().view()(o, h) * v.value().view()(h, i);
       expected.push_back(sum);
     }
   CHECK(difference(as_doubles(View<const double>(x.gradient)), expected) < 1e-14);

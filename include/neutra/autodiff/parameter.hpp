@@ -32,33 +32,69 @@ struct Parts {
   template <class S> View<const S> of(View<const S> weight, Index part) const { return weight.slice(begin(part), begin(part + 1) - begin(part)); }
 };
 
-/// A weight that never changes: row-major as loaded, and packed for products when one of many rows first needs it.
-/// Not to be used from two threads at once before its first products are done.
+/// A weight that never changes: row-major as loaded, and packed for products when one of many rows first needs it. Its rows go then, if the packed
+/// form holds the same numbers (bf16 does where it rounds none of them) and nobody has asked for them by value().
+/// Not to be used from two threads at once: its first products pack, and value() may unpack.
 template <Scalar S, Backend D> class Frozen {
  public:
   using Packed = typename D::template Packed<S>;
-  Frozen(std::string called, Tensor<S, D> weight) : name(std::move(called)), value(std::move(weight)) {}
+  Frozen(std::string called, Tensor<S, D> weight) : name(std::move(called)), shape_(weight.shape()), rows_(std::move(weight)) {}
 
   std::string name;
-  Tensor<S, D> value;
+  const Shape& shape() const { return shape_; }
+
+  /// Row-major; the rows stay from now on.
+  const Tensor<S, D>& value() const {
+    if (gone_) rows_ = copy();
+    gone_.reset();
+    stay_ = true;
+    return rows_;
+  }
+  /// The rows, or null where they are gone.
+  const Tensor<S, D>* rows() const { return gone_ ? nullptr : &rows_; }
+  Tensor<S, D> copy() const {
+    if (!gone_) return rows_.clone();
+    Tensor<S, D> again(shape_);
+    slot(*gone_)->unpack(gone_->transposed, again.view());
+    return again;
+  }
 
   /// The weight (or its transpose) as right-hand side of a product, its numbers rounded to bf16 or as they are.
   const Packed& packed(bool transposed, bool bf16) const {
-    auto& slot = packed_[bf16][transposed];
-    if (!slot) slot.emplace(Operand<S>{value.view(), transposed, bf16});
-    return *slot;
+    const Form form{transposed, bf16};
+    auto& made = slot(form);
+    if (made) return *made;
+    if (gone_) return made.emplace(Operand<S>{copy().view(), transposed, bf16});
+    const Operand<S> weight{rows_.view(), transposed, bf16};
+    made.emplace(weight);
+    if (stay_ || !made->holds(weight)) return *made;
+    gone_ = form;
+    rows_ = {};
+    return *made;
   }
-  /// The same of one of its Parts.
+  /// Whether a product of few rows should take the packed form: it is there, or the rows are not.
+  bool is_packed(bool transposed, bool bf16) const { return gone_ || slot({transposed, bf16}); }
+
+  /// The same of one of its Parts; the rows stay.
   const Packed& packed_part(Index part, bool transposed, bool bf16) const {
     auto& parts = packed_parts_[bf16][transposed];
-    const Parts cut{value.shape().rows()};
+    const Parts cut{shape_.rows()};
     parts.resize(static_cast<std::size_t>(cut.count()));
-    auto& slot = parts[static_cast<std::size_t>(part)];
-    if (!slot) slot.emplace(Operand<S>{cut.of<S>(value.view(), part), transposed, bf16});
-    return *slot;
+    auto& made = parts[static_cast<std::size_t>(part)];
+    if (!made) made.emplace(Operand<S>{cut.of<S>(value().view(), part), transposed, bf16});
+    return *made;
   }
 
  private:
+  struct Form {
+    bool transposed, bf16;
+  };
+  std::optional<Packed>& slot(Form form) const { return packed_[form.bf16][form.transposed]; }
+
+  Shape shape_;
+  mutable Tensor<S, D> rows_;
+  mutable std::optional<Form> gone_;  // the rows are gone; this form holds their numbers
+  mutable bool stay_ = false;
   mutable std::optional<Packed> packed_[2][2];
   mutable std::vector<std::optional<Packed>> packed_parts_[2][2];
 };

@@ -76,8 +76,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   /// A weight that never changes. The weight must outlive the step.
   Var<S, D> constant(const Frozen<S, D>& weight) {
     Node node;
-    node.value = const_cast<S*>(weight.value.data());
-    node.shape = weight.value.shape();
+    node.shape = weight.shape();
     node.frozen = &weight;
     return push(node);
   }

@@ -56,6 +56,7 @@ template <Scalar S, Backend D> class Values {
       filling.forward(tape);
     }
     const Node& n = nodes_[index];
+    if (n.frozen) return n.frozen->value().data();
     require(n.value != nullptr || n.shape.size() == 0, "Tape: a value of shape ", n.shape,
             " was read after its scope or the backward pass released it; read it before, or return it through Scope::keep");
     return n.value;

@@ -3,6 +3,7 @@
 
 #include "neutra/core/tensor.hpp"
 
+#include <concepts>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -74,6 +75,8 @@ struct AnyRow {
 ///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, in order (slope may be null); place[n]: where n stands
 ///                                          in index, -1 if it does not; returns how many
 ///   product(a, b, into, addend)            into = a b + addend; b may be a Packed<S>; into is an Into<S>, or an Into<bf16> where a and b are rounded
+///   Packed<S>(operand)                     a right operand made ready for many products; holds(operand): whether its numbers can be had back to the
+///                                          bit, by unpack(transposed, into), in rows: it then stands in for them
 ///   attention_forward, attention_backward  see cpu/attention.hpp; results and gradients are of S, or of bf16 where q, k and v are rounded
 /// Operands may lie in memory as bf16 (see Operand::read); so may the rows that f reads and writes through its lanes.
 template <class D>
@@ -90,6 +93,9 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
   D::template column_sums<float>(Index{}, Index{}, detail::AnyRow{}, into);
   D::template sum<float>(x, 1.0f, into);
   { D::template open_rows<float>(x, x, index, index) } -> std::same_as<Index>;
+  requires std::constructible_from<typename D::template Packed<float>, Operand<float>>;
+  { packed.holds(a) } -> std::same_as<bool>;
+  packed.unpack(true, into.view);
   D::template product<float>(a, a, into, x);
   D::template product<float>(a, packed, into, x);
   D::template product<float>(a, a, Into<bf16>{}, x);

@@ -142,7 +142,7 @@ void save_adapter(const io::Path& path, const std::vector<Parameter<S, D>*>& par
   const std::string text = io::dump(detail::adapter_json({description, sizes, fingerprint}, beside.string()), beside.string());
   std::deque<Tensor<S>> copies;
   std::vector<io::NamedView<S>> views;
-  for (const auto* parameter : parameters) views.push_back({parameter->name, on_host(parameter->value, copies)});
+  for (const auto* parameter : parameters) views.push_back({parameter->name, on_host(*parameter, copies)});
   io::OutputFile json(beside);
   json.write(text);
   io::write_safetensors<S>(path, std::move(views), {{"format", "pt"}, {detail::json_sha256, io::sha256_hex(text)}});

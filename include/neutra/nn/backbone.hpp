@@ -1,4 +1,4 @@
-/// The weights of a model: row-major, never changed, shared by all methods of a run.
+/// The weights of a model: never changed, shared by all methods of a run.
 #pragma once
 
 #include "neutra/autodiff/parameter.hpp"
@@ -53,7 +53,7 @@ template <Scalar S, Backend D> class Backbone {
   /// All weights, embedding and head included.
   Index count() const {
     Index total = 0;
-    for (const auto& weight : weights_) total += weight.value.size();
+    for (const auto& weight : weights_) total += weight.shape().size();
     return total;
   }
 

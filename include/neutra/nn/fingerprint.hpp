@@ -22,7 +22,7 @@ template <Scalar S, Backend D> std::string fingerprint(const Backbone<S, D>& bac
   std::vector<float> block(1 << 14);
   for (const auto& weight : backbone.weights()) {
     std::deque<Tensor<S>> copies;
-    const View<const S> values = on_host(weight.value, copies);
+    const View<const S> values = on_host(weight, copies);
     sum.update(concat(weight.name, "\0"sv, values.shape, "\0"sv));
     for (Index first = 0; first < values.size(); first += static_cast<Index>(block.size())) {
       const Index count = std::min<Index>(values.size() - first, static_cast<Index>(block.size()));

@@ -1,7 +1,7 @@
 /// Weights between host and device, for files.
 #pragma once
 
-#include "neutra/backend/backend.hpp"
+#include "neutra/autodiff/parameter.hpp"
 
 #include <concepts>
 #include <deque>
@@ -30,6 +30,18 @@ template <Scalar S, Backend D> View<const S> on_host(const Tensor<S, D>& values,
     D::template download<S>(values.data(), std::span<S>(copy.data(), static_cast<std::size_t>(copy.size())));
     return copy.view();
   }
+}
+
+/// The same of a weight that never changes.
+template <Scalar S, Backend D> View<const S> on_host(const Frozen<S, D>& weight, std::deque<Tensor<S>>& copies) {
+  if (const Tensor<S, D>* rows = weight.rows()) return on_host(*rows, copies);
+  const Tensor<S, D> again = weight.copy();
+  auto& copy = copies.emplace_back(again.shape());
+  D::template download<S>(again.data(), std::span<S>(copy.data(), static_cast<std::size_t>(copy.size())));
+  return copy.view();
+}
+template <Scalar S, Backend D> View<const S> on_host(const Parameter<S, D>& weight, std::deque<Tensor<S>>& copies) {
+  return on_host(weight.value, copies);
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::nn

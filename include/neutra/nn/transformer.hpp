@@ -50,7 +50,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   /// Makes every weight of the backbone trainable, starting from the frozen values: finetuning and pretraining.
   void thaw() {
     if (!thawed_.empty()) return;
-    for (const auto& weight : backbone_->weights()) thawed_.emplace_back(weight.name, weight.value.clone());
+    for (const auto& weight : backbone_->weights()) thawed_.emplace_back(weight.name, weight.copy());
   }
   bool thawed() const { return !thawed_.empty(); }
   /// The thawed weights in the backbone's order; none before thaw().

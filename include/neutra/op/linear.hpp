@@ -9,15 +9,16 @@ namespace op {
 /// y = x W^T + addend      x: (N,I)  W: (O,I)  y, addend: (N,O)
 /// dx = dy W      dW = dy^T x      daddend = dy      saves: x where W trains, W
 template <Scalar S, Backend D> struct Linear {
-  /// Fewer rows, as when text is generated, take no longer than reading the weight once, where it stands; a packed copy would double its memory.
+  /// Fewer rows do not pay for packing: they read the weight where it stands, unless it is packed already.
   static constexpr Index packed_from_rows = 8;
 
   /// a times W (or W^T); a frozen weight is packed at its first product of many rows.
   template <class T = S> static void product(Operand<S> a, Var<S, D> w, bool transposed, Into<T> into, View<const S> addend = {}) {
-    if (w.frozen() && a.rows() >= packed_from_rows)
-      D::template product<S>(a, w.frozen()->packed(transposed, a.bf16), into, addend);
+    const Frozen<S, D>* frozen = w.frozen();
+    if (frozen && (a.rows() >= packed_from_rows || frozen->is_packed(transposed, a.bf16)))
+      D::template product<S>(a, frozen->packed(transposed, a.bf16), into, addend);
     else
-      D::template product<S>(a, Operand<S>{w.value(), transposed, a.bf16}, into, addend);
+      D::template product<S>(a, Operand<S>{frozen ? frozen->rows()->view() : w.value(), transposed, a.bf16}, into, addend);
   }
   /// The same with one of the Parts of W.
   static void product_part(Operand<S> a, Var<S, D> w, Index part, bool transposed, Into<S> into) {

@@ -1,7 +1,7 @@
 /// One block of a matrix product: tiles of c over a stretch of the sum, a read where it stands or copied a tile at a time.
 #pragma once
 
-#include "neutra/backend/cpu/packed.hpp"
+#include "neutra/backend/cpu/panels.hpp"
 
 namespace neutra::inline NEUTRA_ABI::cpu::detail {
 

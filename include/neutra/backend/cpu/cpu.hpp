@@ -52,7 +52,7 @@ template <class Lanes> struct BasicCpu : Host {
     if constexpr (simd)
       cpu::product(a, b, into, addend);
     else
-      cpu::plain_product(a, b.b, into, addend);
+      cpu::plain_product(a, b.b(), into, addend);
   }
 
   template <Scalar S, class T> static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, View<T> out, S* lse) {

@@ -39,6 +39,8 @@ template <Scalar S> struct Exact {
   static void along(const S* row, Index count, S* words) { std::copy_n(row, count, words); }
   /// words[j] of the row of step k for `count` columns; `next`, the row of step k + 1, is for words of two numbers (null beyond the last)
   static void across(const S* row, const S* /*next*/, Index count, S* words) { std::copy_n(row, count, words); }
+  /// Number i of a word.
+  static S number(S word, Index /*i*/) { return word; }
 };
 
 #if defined(__AVX512BF16__)
@@ -88,6 +90,10 @@ struct Bf16 {
     const __mmask16 left = first(count - j);
     const __m256i high = next ? _mm256_maskz_loadu_epi16(left, next + j) : _mm256_setzero_si256();
     _mm512_mask_storeu_ps(words + j, left, beside(_mm256_maskz_loadu_epi16(left, row + j), high));
+  }
+  static float number(float word, Index i) {
+    const auto bits = std::bit_cast<std::uint32_t>(word);
+    return std::bit_cast<float>(i == 0 ? bits << 16 : bits & 0xffff0000u);
   }
 
  private:

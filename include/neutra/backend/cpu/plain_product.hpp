@@ -26,11 +26,22 @@ template <Scalar S, class T = S> void plain_product(Operand<S> a, Operand<S> b, 
     }
 }
 
-/// A weight ready for plain products: as it stands, without a copy.
-template <Scalar S> struct PlainPacked {
-  Operand<S> b;
+/// A weight ready for plain products: a copy of it.
+template <Scalar S> class PlainPacked {
+ public:
+  explicit PlainPacked(const Operand<S>& weight) : rows_(weight.view.shape), b_{rows_.view(), weight.transposed, weight.bf16} {
+    weight.read([&](const auto& numbers) {
+      for (Index n = 0; n < numbers.rows(); ++n)
+        for (Index c = 0; c < numbers.cols(); ++c) rows_.view()(n, c) = static_cast<S>(numbers(n, c));
+    });
+  }
+  const Operand<S>& b() const { return b_; }
+  bool holds(const Operand<S>& /*b*/) const { return true; }
+  void unpack(bool /*transposed*/, View<S> into) const { std::copy_n(rows_.data(), rows_.size(), into.data); }
 
-  explicit PlainPacked(const Operand<S>& weight) : b(weight) {}
+ private:
+  Tensor<S> rows_;
+  Operand<S> b_;
 };
 
 }  // namespace neutra::inline NEUTRA_ABI::cpu

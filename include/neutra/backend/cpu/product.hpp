@@ -6,6 +6,7 @@
 #pragma once
 
 #include "neutra/backend/cpu/multiply.hpp"
+#include "neutra/backend/cpu/packed.hpp"
 #include "neutra/backend/cpu/rows.hpp"
 
 namespace neutra::inline NEUTRA_ABI::cpu {

@@ -104,6 +104,12 @@ struct Record {
     Index rows() const { return rows_; }
     Index cols() const { return cols_; }
     bool bf16() const { return bf16_; }
+    /// Numbers that do not exist: never.
+    bool holds(const Operand<S>& /*b*/) const { return false; }
+    void unpack(bool transposed, View<S> into) const {
+      check_shape(into, transposed ? Shape{cols_, rows_} : Shape{rows_, cols_}, "unpack");
+      note("unpack (", rows_, ",", cols_, ")");
+    }
 
    private:
     Index rows_, cols_;

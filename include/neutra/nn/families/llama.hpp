@@ -85,7 +85,7 @@ template <Scalar S, Backend D, class Weights>
 void save_weights(const io::Path& folder, const Config& config, const Weights& weights, const io::Json& extra) {
   std::deque<Tensor<S>> copies;
   std::vector<io::NamedView<S>> views;
-  for (const auto& weight : weights) views.push_back({weight.name, on_host(weight.value, copies)});
+  for (const auto& weight : weights) views.push_back({weight.name, on_host(weight, copies)});
   write_llama<S>(folder, config, std::move(views), extra);
 }
 

@@ -1,0 +1,150 @@
+/// How the right operand of a product is laid out in the order in which the micro-kernel reads it.
+#pragma once
+
+#include "neutra/backend/backend.hpp"
+#include "neutra/backend/cpu/micro_kernel.hpp"
+#include "neutra/backend/cpu/threads.hpp"
+
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+namespace neutra::inline NEUTRA_ABI::cpu {
+
+namespace detail {
+
+/// f of a view of an operand's numbers: of bf16 only where that is what is multiplied.
+template <class E, Scalar S, class F> auto read(const Operand<S>& x, const F& f) {
+  if constexpr (std::is_same_v<E, Bf16>)
+    return x.read(f);
+  else
+    return f(x.view);
+}
+
+/// Words that a sum of K numbers has: the steps of the micro-kernel.
+template <class E> Index words(Index numbers) { return (numbers + E::numbers - 1) / E::numbers; }
+
+/// How the steps of a sum are cut into blocks of at most Tile::depth, near equal: a function of their number alone, as every element's bits are.
+template <Scalar S> struct Blocks {
+  Index steps;
+  Index count = (steps + Tile<S>::depth - 1) / Tile<S>::depth;
+
+  Index begin(Index block) const { return steps * block / count; }
+};
+
+/// L vectors of L numbers, swapped with their transpose in log2(L) rounds of L/2 exchanges of halves, quarters, ...
+template <Scalar S, int L> struct Square {
+  using Vector [[gnu::vector_size(L * sizeof(S))]] = S;
+  Vector row[L];
+
+  template <int Half> void exchange() {
+    if constexpr (Half > 0) {
+#pragma GCC unroll 16
+      for (int i = 0; i < L; ++i) {
+        if ((i & Half) == 0) swap_halves<Half>(row[i], row[i + Half], std::make_integer_sequence<int, L>{});
+      }
+      exchange<Half / 2>();
+    }
+  }
+
+ private:
+  template <int Half, int... I> static void swap_halves(Vector& x, Vector& y, std::integer_sequence<int, I...>) {
+    const Vector low = __builtin_shufflevector(x, y, ((I & Half) ? L + I - Half : I)...);
+    y = __builtin_shufflevector(x, y, ((I & Half) ? L + I : I + Half)...);
+    x = low;
+  }
+};
+
+/// out[k * out_step + j] = word k of row j, for j, k < L: one load per row instead of one per number.
+template <class E, int L, Scalar S, class T> void transpose_square(const T* from, Index from_row, S* out, Index out_step) {
+  Square<S, L> square;
+#pragma GCC unroll 16
+  for (int j = 0; j < L; ++j) {
+    S row[L];
+    E::along(from + j * from_row, L * E::numbers, row);
+    std::memcpy(&square.row[j], row, sizeof row);
+  }
+  square.template exchange<L / 2>();
+#pragma GCC unroll 16
+  for (int k = 0; k < L; ++k) std::memcpy(out + k * out_step, &square.row[k], sizeof square.row[k]);
+}
+
+/// out[k * width + j] = word k of row j for j < columns, 0 for the columns up to the panel's width; a row has `numbers` numbers.
+template <class E, Scalar S, class T> void pack_transposed(const T* from, Index from_row, Index numbers, Index columns, S* out) {
+  constexpr Index lanes = Tile<S>::lanes, width = Tile<S>::width;
+  const Index depth = words<E>(numbers);
+  if (columns < width) std::fill_n(out, depth * width, S(0));
+  for (Index j = 0; j < columns; j += lanes) {
+    const Index whole = j + lanes <= columns ? numbers / (lanes * E::numbers) * lanes : 0;
+    for (Index k = 0; k < whole; k += lanes)
+      transpose_square<E, Tile<S>::lanes>(from + j * from_row + k * E::numbers, from_row, out + k * width + j, width);
+    for (Index i = j; i < std::min(j + lanes, columns); ++i) {
+      for (Index k = whole; k < depth; ++k)
+        E::along(from + i * from_row + k * E::numbers, std::min(E::numbers, numbers - k * E::numbers), out + k * width + i);
+    }
+  }
+}
+
+/// The same for a matrix whose rows run along the panels: out[panel * depth * width + k * width + j] = word k of column panel * width + j.
+/// Row after row over several panels, so that each page of the source is visited once.
+template <class E, Scalar S, class T> void pack_rows(const T* from, Index from_row, Index numbers, Index columns, S* out) {
+  constexpr Index width = Tile<S>::width;
+  const Index depth = words<E>(numbers);
+  for (Index k = 0; k < depth; ++k) {
+    const T* row = from + k * E::numbers * from_row;
+    const T* next = (k + 1) * E::numbers <= numbers ? row + (E::numbers - 1) * from_row : nullptr;
+    Index j = 0;
+    for (S* to = out + k * width; j + width <= columns; j += width, to += depth * width) E::across(row + j, next ? next + j : nullptr, width, to);
+    if (j == columns) continue;
+    S* to = out + j * depth + k * width;
+    E::across(row + j, next ? next + j : nullptr, columns - j, to);
+    std::fill(to + (columns - j), to + width, S(0));
+  }
+}
+
+inline constexpr Index parallel_copies = 32768;  // numbers to pack: 128 KiB of float, read and written, are more than a microsecond's work
+
+/// Steps k .. k + depth - 1 of columns first .. first + columns - 1 of an operand (K,N), panel after panel.
+template <class E, Scalar S> void pack_block(const Operand<S>& b, Index k, Index depth, Index first, Index columns, S* out) {
+  constexpr Index width = Tile<S>::width;
+  const Index number = k * E::numbers, numbers = std::min(depth * E::numbers, b.rows() - number);
+  read<E>(b, [&](const auto& x) {
+    if (!b.transposed) return pack_rows<E>(x.row(number) + first, x.stride, numbers, columns, out);
+    for (Index j = 0; j < columns; j += width)
+      pack_transposed<E>(x.row(first + j) + number, x.stride, numbers, std::min(width, columns - j), out + j * depth);
+  });
+}
+
+/// Columns first .. first + columns - 1 of an operand (K,N) into the layout of Panels.
+template <class E, Scalar S> void pack_columns(const Operand<S>& b, Index first, Index columns, S* out) {
+  constexpr Index width = Tile<S>::width, strip = 8 * width;
+  const Blocks<S> blocks{words<E>(b.rows())};
+  const Index strips = (columns + strip - 1) / strip, padded = (columns + width - 1) / width * width;
+  for_each<Schedule::tasks>(threads_for(b.rows() * columns, parallel_copies), blocks.count * strips, [&](Index task) {
+    const Index block = task / strips, from = task % strips * strip;
+    const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
+    pack_block<E>(b, k, depth, first + from, std::min(columns - from, strip), out + k * padded + from * depth);
+  });
+}
+
+/// Packed columns: for each block of k, for each panel of Tile::width columns, for each k, the panel's words (zero beyond the last column).
+template <Scalar S> struct Panels {
+  const S* data = nullptr;
+  Index columns = 0;
+
+  Index count() const { return (columns + Tile<S>::width - 1) / Tile<S>::width; }
+  const S* panel(Index n, Index k, Index depth) const { return data + (k * count() + n * depth) * Tile<S>::width; }
+};
+
+/// f.template operator()<E>() with the kind of element that an operand asks for. Error: bf16 of double.
+template <Scalar S, class F> void with_element(bool as_bf16, const F& f) {
+  if constexpr (std::is_same_v<S, float>) {
+    if (as_bf16) return f.template operator()<Bf16>();
+  }
+  require(!as_bf16, "product: only float numbers are rounded to bf16, got double; compute in float, or leave Operand::bf16 false");
+  f.template operator()<Exact<S>>();
+}
+
+}  // namespace detail
+
+}  // namespace neutra::inline NEUTRA_ABI::cpu

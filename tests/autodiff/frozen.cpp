@@ -1,0 +1,111 @@
+// Weights that never change: when their rows go, and that no number goes with them.
+#include "tests/cases/embedding.hpp"
+#include "tests/cases/linear.hpp"
+
+#include <bit>
+#include <limits>
+
+using namespace cases;
+
+namespace {
+
+using Weight = Frozen<float, Cpu>;
+
+bool same_bits(View<const float> a, View<const float> b) {
+  bool same = a.shape == b.shape;
+  for (Index i = 0; same && i < a.size(); ++i) same = std::bit_cast<std::uint32_t>(a.data[i]) == std::bit_cast<std::uint32_t>(b.data[i]);
+  return same;
+}
+
+/// Numbers that bf16 has, or next to none of which it has.
+Tensor<float, Cpu> weight(const Shape& shape, bool rounded) {
+  auto w = numbers<float, Cpu>(shape, "w");
+  for (Index i = 0; rounded && i < w.size(); ++i) w.data()[i] = static_cast<float>(bf16(w.data()[i]));
+  return w;
+}
+
+}  // namespace
+
+TEST_CASE("frozen: a packed weight holds its numbers in place of its rows, at any size and in either layout") {
+  for (const bool bf16 : {false, true})
+    for (const bool transposed : {false, true})
+      for (const Index out : {1, 16, 31, 33, 64, 70})
+        for (const Index in : {1, 2, 7, 32, 65, 513, 1025}) {
+          CAPTURE(bf16, transposed, out, in);
+          const auto start = weight({out, in}, bf16);
+          const Weight w("w", start.clone());
+          w.packed(transposed, bf16);
+          CHECK(w.rows() == nullptr);
+          CHECK(same_bits(w.copy(), start));
+          w.packed(!transposed, bf16);  // made from the first
+          CHECK(w.rows() == nullptr);
+          CHECK(same_bits(w.copy(), start));
+        }
+}
+
+TEST_CASE("frozen: numbers of every kind come back to the bit") {
+  using Limits = std::numeric_limits<float>;
+  Tensor<float, Cpu> start({2, 40});
+  const float kinds[] = {-0.0f, Limits::infinity(), -Limits::infinity(), Limits::max(), Limits::denorm_min(), Limits::quiet_NaN(), 1.0f / 3};
+  for (Index i = 0; i < start.size(); ++i) start.data()[i] = kinds[i % 7];
+  for (const bool bf16 : {false, true}) {
+    const Weight w("w", start.clone());
+    w.packed(true, bf16);
+    CHECK((w.rows() == nullptr) == !bf16);  // bf16 lacks a third
+    CHECK(same_bits(w.copy(), start));
+  }
+}
+
+TEST_CASE("frozen: one number that bf16 lacks keeps the rows, wherever it stands") {
+  for (const Index at : {0, 1, 64, 999, 70 * 65 - 1}) {
+    CAPTURE(at);
+    auto start = weight({70, 65}, true);
+    start.data()[at] = std::bit_cast<float>(std::bit_cast<std::uint32_t>(start.data()[at]) | 1u);
+    const Weight w("w", start.clone());
+    w.packed(true, true);
+    w.packed(false, true);
+    REQUIRE(w.rows() != nullptr);
+    CHECK(same_bits(*w.rows(), start));
+    w.packed(false, false);
+    CHECK(w.rows() == nullptr);
+    CHECK(same_bits(w.copy(), start));
+  }
+}
+
+TEST_CASE("frozen: who asks for the rows has them from then on, before the first product or after") {
+  const auto start = weight({33, 40}, false);
+  const Weight before("before", start.clone()), after("after", start.clone());
+  const float* rows = before.value().data();
+  before.packed(true, false);
+  CHECK(before.value().data() == rows);
+  after.packed(true, false);
+  CHECK(after.rows() == nullptr);
+  rows = after.value().data();
+  after.packed(false, false);
+  CHECK(after.value().data() == rows);
+  CHECK(same_bits(after.value(), start));
+  const Weight head("head", start.clone());  // its parts are for a loss, its rows for whoever wants some
+  head.packed_part(0, true, false);
+  CHECK(head.rows() != nullptr);
+}
+
+TEST_CASE("frozen: a product of few rows has the same bits where the rows are gone, and reads them by value where an op asks") {
+  const auto start = weight({35, 600}, true);
+  for (const bool bf16 : {false, true})
+    for (const bool gone_as_bf16 : {false, true}) {
+      CAPTURE(bf16, gone_as_bf16);
+      const Weight here("here", start.clone()), gone("gone", start.clone());
+      gone.packed(true, gone_as_bf16);
+      CHECK(gone.rows() == nullptr);
+      Tape<float, Cpu> tape;
+      tape.start(false);
+      tape.bf16_products = bf16;
+      const auto x = numbers<float, Cpu>({3, 600}, "x");
+      const auto y = [&](const Weight& w) { return linear(tape.input(x.view()), tape.constant(w)).value(); };
+      CHECK(same_bits(y(here), y(gone)));
+      CHECK(gone.rows() == nullptr);
+      const std::int32_t tokens[] = {34, 0};
+      CHECK(same_bits(embedding(tape.constant(gone), tokens).value().slice(0, 1), start.view().slice(34, 1)));
+      CHECK(gone.rows() != nullptr);
+    }
+}
