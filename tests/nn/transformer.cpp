@@ -19,9 +19,9 @@ struct Measured : Cpu {
     blocks[memory] = bytes;
     return memory;
   }
-  static void release(void* memory) noexcept {
+  static void release(void* memory, std::size_t bytes) noexcept {
     blocks.erase(memory);
-    Cpu::release(memory);
+    Cpu::release(memory, bytes);
   }
   static std::size_t held() {
     std::size_t total = 0;

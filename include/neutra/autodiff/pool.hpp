@@ -5,7 +5,7 @@
 
 #include <bit>
 #include <cstdint>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 namespace neutra::inline NEUTRA_ABI {
@@ -19,7 +19,7 @@ template <class D> class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
   ~Pool() {
-    for (void* memory : owned_) D::release(memory);
+    for (const auto& [memory, bytes] : owned_) D::release(memory, bytes);
   }
 
   /// Eight classes to a power of two, at least 64 bytes apart: at most an eighth is wasted, and sizes that differ by little share blocks.
@@ -59,7 +59,7 @@ template <class D> class Pool {
   void* add_to(Bucket& bucket) {
     for (Bucket& other : buckets_) give_back_unused(other);
     void* memory = D::allocate(bucket.bytes);
-    owned_.insert(memory);
+    owned_.emplace(memory, bucket.bytes);
     bucket.free.reserve(++bucket.blocks);
     total_ += bucket.bytes;
     return memory;
@@ -68,7 +68,7 @@ template <class D> class Pool {
     auto used = bucket.free.begin();
     for (; used != bucket.free.end() && used->step + kept_steps < step_; ++used) {
       owned_.erase(used->memory);
-      D::release(used->memory);
+      D::release(used->memory, bucket.bytes);
       --bucket.blocks;
       total_ -= bucket.bytes;
     }
@@ -80,8 +80,8 @@ template <class D> class Pool {
     buckets_.push_back({bytes, 0, {}});
     return buckets_.back();
   }
-  std::vector<Bucket> buckets_;  // a model has some tens of sizes: a search from the front is as quick as a map
-  std::unordered_set<void*> owned_;
+  std::vector<Bucket> buckets_;                   // a model has some tens of sizes: a search from the front is as quick as a map
+  std::unordered_map<void*, std::size_t> owned_;  // and its bytes
   std::uint64_t step_ = 0;
   std::size_t total_ = 0;
 };

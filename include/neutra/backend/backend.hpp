@@ -63,7 +63,7 @@ struct AnyRow {
 
 /// A device is a type with static functions; S is float or double.
 ///   name                                   "cpu", ...
-///   allocate(bytes), release(pointer)      zeroed memory; Error when there is none
+///   allocate(bytes), release(memory, bytes)  zeroed memory; Error when there is none. It goes back with as many bytes as were asked for
 ///   copy(from, to, bytes)                  within the device
 ///   read(pointer)                          one element, brought to the host
 ///   upload(span, pointer)                  from host memory
@@ -75,8 +75,9 @@ struct AnyRow {
 ///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, in order (slope may be null); place[n]: where n stands
 ///                                          in index, -1 if it does not; returns how many
 ///   product(a, b, into, addend)            into = a b + addend; b may be a Packed<S>; into is an Into<S>, or an Into<bf16> where a and b are rounded
-///   Packed<S>(operand)                     a right operand made ready for many products; holds(operand): whether its numbers can be had back to the
-///                                          bit, by unpack(transposed, into), in rows: it then stands in for them
+///   Packed<S>(operand)                     a right operand made ready for many products, in memory of its own; holds(operand), of the same operand:
+///                                          whether all its numbers can be had back to the bit. Where it says so, unpack(operand.transposed, into)
+///                                          writes what the operand was a view of
 ///   attention_forward, attention_backward  see cpu/attention.hpp; results and gradients are of S, or of bf16 where q, k and v are rounded
 /// Operands may lie in memory as bf16 (see Operand::read); so may the rows that f reads and writes through its lanes.
 template <class D>
@@ -84,7 +85,7 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
                            std::int32_t* index, const typename D::template Packed<float>& packed, AttentionSizes sizes) {
   { D::name } -> std::convertible_to<std::string_view>;
   { D::allocate(std::size_t{}) } -> std::same_as<void*>;
-  D::release(nullptr);
+  D::release(nullptr, std::size_t{});
   D::copy(memory, memory, std::size_t{});
   { D::template read<float>(memory) } -> std::same_as<float>;
   D::template upload<float>(host, memory);

@@ -13,7 +13,6 @@
 #include <utility>
 
 #if defined(__linux__)
-#include <malloc.h>
 #include <sys/mman.h>
 #endif
 
@@ -21,10 +20,8 @@ namespace neutra::inline NEUTRA_ABI {
 
 /// Plain memory of the host: what a device without memory of its own uses.
 struct Host {
-  static constexpr std::size_t alignment = 64;         // one cache line, one AVX-512 register
-  static constexpr std::size_t huge_page = 2u << 20;   // from here on ask for 2 MiB pages: first touch is about ten times faster
-  static constexpr std::size_t page = 64u << 10;       // the largest that a kernel may have
-  static constexpr std::size_t given_back = 2 * page;  // smaller blocks are the allocator's to keep, as glibc keeps them at first
+  static constexpr std::size_t alignment = 64;        // one cache line, one AVX-512 register
+  static constexpr std::size_t huge_page = 2u << 20;  // from here on ask for 2 MiB pages: first touch is about ten times faster
 
   /// Zeroed memory. Error: none is left.
   static void* allocate(std::size_t bytes) {
@@ -38,16 +35,28 @@ struct Host {
     std::memset(memory, 0, bytes);
     return memory;
   }
-  static void release(void* memory) noexcept {
-#if defined(__GLIBC__)
-    // Once a large block has been freed, glibc keeps those that follow, in holes that few others fit into: what is freed here is the system's again.
-    const auto begin = reinterpret_cast<std::uintptr_t>(memory), end = begin + malloc_usable_size(memory);
-    const auto first = (begin + page - 1) / page * page, last = end / page * page;
-    if (last >= first + given_back) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
-#endif
+  /// bytes: as many as were asked for.
+  static void release(void* memory, std::size_t bytes) noexcept {
+    if (bytes >= given_back) give_back(static_cast<std::byte*>(memory), bytes);
     std::free(memory);
   }
   static void copy(const void* from, void* to, std::size_t bytes) { std::memcpy(to, from, bytes); }
+
+ private:
+  static constexpr std::size_t page = 64u << 10;       // the largest that a kernel may have
+  static constexpr std::size_t given_back = 4 * page;  // smaller blocks are the allocator's to keep
+
+  /// Whole pages of a block that is about to be freed become the system's again: an allocator may keep it, in a hole that few others fit into, as
+  /// glibc does with blocks below 32 MiB once it has seen one freed.
+  static void give_back([[maybe_unused]] std::byte* memory, [[maybe_unused]] std::size_t bytes) noexcept {
+#if defined(__linux__)
+    const auto begin = reinterpret_cast<std::uintptr_t>(memory);
+    std::uintptr_t first = (begin + page - 1) / page * page;
+    if (first % huge_page == 0) first += page;  // explicit huge pages refuse it then; some kernels would round the end up, into another block
+    const std::uintptr_t last = (begin + bytes) / page * page;
+    madvise(memory + (first - begin), last - first, MADV_DONTNEED);
+#endif
+  }
 };
 
 /// Owning array of a Shape, row-major, zeroed, on device D. Moves; copies only where clone() says so.
@@ -56,7 +65,7 @@ template <Storage S, class D = Host> class Tensor {
  public:
   Tensor() = default;
   explicit Tensor(const Shape& shape)
-      : shape_(shape), data_(static_cast<S*>(D::allocate(static_cast<std::size_t>(checked_product(shape.size(), sizeof(S), "Tensor"))))) {}
+      : shape_(shape), data_(allocate(static_cast<std::size_t>(checked_product(shape.size(), sizeof(S), "Tensor")))) {}
 
   const Shape& shape() const { return shape_; }
   Index size() const { return data_ ? shape_.size() : 0; }
@@ -77,10 +86,14 @@ template <Storage S, class D = Host> class Tensor {
 
  private:
   struct Release {
-    void operator()(S* memory) const noexcept { D::release(memory); }
+    std::size_t bytes = 0;
+    void operator()(S* memory) const noexcept { D::release(memory, bytes); }
   };
+  using Memory = std::unique_ptr<S[], Release>;
+  static Memory allocate(std::size_t bytes) { return {static_cast<S*>(D::allocate(bytes)), Release{bytes}}; }
+
   Shape shape_;
-  std::unique_ptr<S[], Release> data_;
+  Memory data_;
 };
 
 }  // namespace neutra::inline NEUTRA_ABI

@@ -27,6 +27,8 @@ template <class S> struct View {
 
   /// Rows first .. first + count - 1 of this view, as (count, cols).
   View slice(Index first, Index count) const { return {row(first), Shape{count, cols()}, stride}; }
+  /// Columns first .. first + count - 1 of this view, as (rows, count).
+  View columns(Index first, Index count) const { return {data + first, Shape{rows(), count}, stride}; }
 };
 
 /// Writes into memory that already holds a value either replace it or add to it; the tape decides which (see Tape).

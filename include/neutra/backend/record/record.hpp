@@ -36,7 +36,7 @@ struct Record {
     blocks()[static_cast<const std::byte*>(memory)] = reserved;
     return memory;
   }
-  static void release(void* memory) noexcept {
+  static void release(void* memory, std::size_t /*bytes*/) noexcept {
     const auto block = blocks().find(static_cast<const std::byte*>(memory));
     if (block == blocks().end()) return;
     munmap(memory, block->second);
