@@ -287,6 +287,33 @@ TEST_CASE("not a number stays one in bf16, and what is too large becomes infinit
   }
 }
 
+// Of few rows, c^T = b^T a^T: the rows of the addend are then columns, also where a tile of them is whole.
+TEMPLATE_TEST_CASE("a bias is an addend whose rows are one", "[product]", Float, Double, cpu::Bf16) {
+  using S = typename TestType::Number;
+  for (const Index m : {1, 3, 8, 16, 17, 32, 40})
+    for (const Index n : {1, 2, 16, 37})
+      for (const Index gap : {0, 3}) {
+        CAPTURE(m, n, gap);
+        Inputs<TestType> in({m, n, 70, false, true, false, true, gap});
+        const auto product = [&](View<const S> addend, bool packed) {
+          Matrix<S> result = in.c;
+          if (packed)
+            cpu::product<S>(in.left(), cpu::Packed<S>(in.right()), {result.view()}, addend);
+          else
+            cpu::product<S>(in.left(), in.right(), {result.view()}, addend);
+          return result;
+        };
+        const View<const S> bias(in.addend.view().data, {m, n}, 0);
+        const auto unpacked = product(bias, false), packed = product(bias, true);
+        for (Index i = 1; i < m; ++i)
+          for (Index j = 0; j < n; ++j) in.addend.at(i, j) = in.addend.at(0, j);
+        const auto expected = product(in.extra(), true);
+        CHECK(worst_error(in, expected) == 0);
+        CHECK(unpacked.same_bits(expected));
+        CHECK(packed.same_bits(expected));
+      }
+}
+
 TEST_CASE("a packed operand knows its sizes, and moves", "[product]") {
   const Matrix<double> w(6, 9, 2, "w");
   cpu::Packed<double> packed(Operand<double>{w.view(), true});

@@ -81,7 +81,7 @@ template <class E, int R, int V, Scalar S> void multiply_tile(const TileTask<S>&
     for (int v = 0; v < V; ++v) sum[r][v] = Vector(S(0));
   }
   sum_block<E, R, V>(t, sum);
-  const bool whole = t.columns == V * lanes && t.c_column == 1, direct = whole && t.c;
+  const bool whole = t.columns == V * lanes && t.c_column == 1 && (!t.addend || t.addend_column == 1), direct = whole && t.c;
   if constexpr (std::is_same_v<E, Bf16>) {
     if (whole && !t.c && !t.add && !t.addend) return store_rounded(t.rounded, t.c_row, sum);
   }
