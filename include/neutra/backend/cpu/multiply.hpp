@@ -28,7 +28,10 @@ template <Scalar S> struct Cut {
     bands = std::max((tiles + most_tiles - 1) / most_tiles, (wanted + groups - 1) / groups);
     own = (bands + threads - 1) / threads;
     bands = own * threads;
-    if (bands > tiles) own = bands = tiles;  // few rows: threads share out the groups
+    if (bands > tiles) {  // few rows: threads share out the groups
+      own = bands = tiles;
+      groups = std::min(panels, std::max(groups, (wanted + bands - 1) / bands));
+    }
   }
   Index band(Index task) const { return task / (groups * own) * own + task % own; }
   Index group(Index task) const { return task % (groups * own) / own; }

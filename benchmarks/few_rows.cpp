@@ -1,0 +1,78 @@
+// What does a product of few rows take, as when text is generated?      ./few_rows [--threads N]
+// x W^T for weights that come from memory: 256 MiB of them take turns. By row, where the weight stands, and packed beforehand: bytes of the weight a
+// second, as a share of what one pass over memory reads, which takes turns too; medians. A number is 4 bytes by row, and 2 packed as pairs of bf16.
+#include "neutra/backend/cpu/product.hpp"
+
+#include "roof.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+using namespace neutra;
+
+namespace {
+
+Tensor<float> filled(const Shape& shape) {
+  Tensor<float> t(shape);
+  for (Index i = 0; i < t.size(); ++i) t.data()[i] = static_cast<float>(i % 13) - 6;
+  return t;
+}
+
+struct Weights {
+  std::vector<Tensor<float>> rows;
+  std::vector<cpu::Packed<float>> packed;
+
+  Weights(Index out, Index in, bool bf16) : rows(static_cast<std::size_t>((Index{256} << 20) / (out * in * Index{sizeof(float)}))) {
+    for (auto& one : rows) {
+      one = filled({out, in});
+      packed.emplace_back(Operand<float>{one.view(), true, bf16});
+    }
+  }
+};
+
+/// Seconds of a product, over all weights once.
+template <class F> double average(std::size_t count, int threads, const F& product) {
+  const double start = roof::seconds(threads);
+  for (std::size_t i = 0; i < count; ++i) product(i);
+  return (roof::seconds(threads) - start) / static_cast<double>(count);
+}
+
+void measure(Index out, Index in, Index rows, bool bf16, int threads) {
+  const Weights w(out, in, bf16);
+  const auto x = filled({rows, in});
+  Tensor<float> y({rows, out});
+  const Operand<float> left{x.view(), false, bf16};
+  std::vector<double> by_row, packed, roofs;
+  for (int round = 0; round < 7; ++round) {
+    roofs.push_back(roof::bandwidth<roof::Pass::read>(Index{64} << 20, threads));
+    by_row.push_back(average(w.rows.size(), threads, [&](std::size_t i) {
+      cpu::product<float>(left, Operand<float>{w.rows[i].view(), true, bf16}, Into<float>{y.view()});
+    }));
+    packed.push_back(average(w.rows.size(), threads, [&](std::size_t i) { cpu::product<float>(left, w.packed[i], Into<float>{y.view()}); }));
+  }
+  const double numbers = static_cast<double>(out * in), roof = roof::quantile(roofs, 0.5), slow = roof::quantile(by_row, 0.5),
+               fast = roof::quantile(packed, 0.5);
+  std::printf("%-6s %3d %6d %6d   by row %8.1f us %4.0f %%   packed %8.1f us %4.0f %%   %4.2f times as fast\n", bf16 ? "bf16" : "float",
+              static_cast<int>(rows), static_cast<int>(out), static_cast<int>(in), 1e6 * slow, 400 * numbers / slow / roof, 1e6 * fast,
+              400 * numbers / (bf16 ? cpu::Bf16::numbers : 1) / fast / roof, slow / fast);
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  int threads = 2;
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]) != "--threads" || i + 1 == argc) return std::fprintf(stderr, "usage: %s [--threads N]\n", argv[0]), 2;
+    threads = std::max(1, std::atoi(argv[++i]));
+  }
+  omp_set_num_threads(threads);
+  std::printf("%d thread(s)\n         M      N      K\n", threads);
+  for (const bool bf16 : {false, true})
+    for (const Index rows : {1, 7})
+      for (const auto [out, in] : {std::pair<Index, Index>{512, 512}, {1376, 512}, {512, 2048}, {8192, 512}, {8192, 2048}})
+        measure(out, in, rows, bf16, threads);
+}
