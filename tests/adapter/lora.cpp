@@ -36,7 +36,7 @@ std::string names(const std::vector<Site>& sites) {
 template <class Model> std::shared_ptr<const nn::Backbone<double, Cpu>> merged(Model& model, const Lora& options) {
   const auto bare = tiny_backbone<double>();
   return std::make_shared<const nn::Backbone<double, Cpu>>(bare->config(), [&](nn::Slot slot, Index layer, const std::string&, const Shape& shape) {
-    auto weight = bare->weight(slot, layer).value().clone();
+    auto weight = bare->weight(slot, layer).copy();
     for (const Site site : options.sites) {
       const auto own = nn::name_of(slot, layer).find(concat(".", adapter::to_string(site), "_proj"));
       if (own == std::string::npos) continue;

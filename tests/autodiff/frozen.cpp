@@ -1,6 +1,7 @@
 // Weights that never change: when their rows go, and that no number goes with them.
 #include "tests/cases/embedding.hpp"
 #include "tests/cases/linear.hpp"
+#include "tests/cases/message.hpp"
 
 #include <bit>
 #include <limits>
@@ -56,6 +57,31 @@ TEST_CASE("frozen: numbers of every kind come back to the bit") {
   }
 }
 
+TEST_CASE("frozen: a weight of double gives its rows up as well") {
+  const auto start = numbers<double, Cpu>({33, 300}, "w");
+  const Frozen<double, Cpu> w("w", start.clone());
+  w.packed(true, false);
+  CHECK(w.rows() == nullptr);
+  CHECK(as_doubles(View<const double>(w.copy())) == as_doubles(View<const double>(start)));
+}
+
+TEST_CASE("frozen: only a matrix is packed") {
+  const Weight w("norm", numbers<float, Cpu>({16}, "w"));
+  CHECK(message([&] { w.packed(true, false); }) == "Frozen: only a matrix is packed for products, got norm of shape (16)");
+}
+
+TEST_CASE("frozen: the first product packs, and stop_gradient does not bring the rows back") {
+  const Weight w("w", weight({35, 600}, true));
+  Tape<float, Cpu> tape;
+  tape.start(false);
+  const auto x = numbers<float, Cpu>({1, 600}, "x");
+  linear(tape.input(x.view()), tape.constant(w));
+  CHECK(w.rows() == nullptr);
+  const auto still = tape.stop_gradient(tape.constant(w));
+  CHECK(w.rows() == nullptr);
+  CHECK(same_bits(still.value(), w.value()));
+}
+
 TEST_CASE("frozen: one number that bf16 lacks keeps the rows, wherever it stands") {
   for (const Index at : {0, 1, 64, 999, 70 * 65 - 1}) {
     CAPTURE(at);
@@ -87,6 +113,31 @@ TEST_CASE("frozen: who asks for the rows has them from then on, before the first
   const Weight head("head", start.clone());  // its parts are for a loss, its rows for whoever wants some
   head.packed_part(0, true, false);
   CHECK(head.rows() != nullptr);
+}
+
+TEST_CASE("frozen: scores of a head whose parts a loss has packed come from these, with the same bits") {
+  const auto start = weight({2500, 40}, false), x = numbers<float, Cpu>({3, 40}, "x"), addend = numbers<float, Cpu>({3, 2500}, "addend");
+  for (const bool bf16 : {false, true}) {
+    CAPTURE(bf16);
+    const Weight whole("whole", start.clone()), head("head", start.clone());
+    for (Index part = 0; part < Parts{2500}.count(); ++part) {
+      CHECK_FALSE(head.in_parts(bf16));
+      head.packed_part(part, true, bf16);
+    }
+    CHECK(head.in_parts(bf16));
+    CHECK_FALSE(head.in_parts(!bf16));
+    Tape<float, Cpu> tape;
+    tape.start(false);
+    tape.bf16_products = bf16;
+    const auto scores = [&](const Weight& w, Kept kept) { return linear(tape.input(x.view()), tape.constant(w), kept); };
+    CHECK(same_bits(scores(whole, Kept::exact).value(), scores(head, Kept::exact).value()));
+    if (bf16) {
+      const auto one = scores(whole, Kept::rounded).value<neutra::bf16>(), other = scores(head, Kept::rounded).value<neutra::bf16>();
+      CHECK(std::equal(one.data, one.data + one.size(), other.data, [](auto a, auto b) { return static_cast<float>(a) == static_cast<float>(b); }));
+    }
+    const auto added = [&](const Weight& w) { return linear(tape.input(x.view()), tape.constant(w), tape.input(addend.view())).value(); };
+    CHECK(same_bits(added(whole), added(head)));
+  }
 }
 
 TEST_CASE("frozen: a product of few rows has the same bits where the rows are gone, and reads them by value where an op asks") {

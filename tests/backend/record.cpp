@@ -84,6 +84,20 @@ TEST_CASE("record: linear with trained and frozen weights, few and many rows") {
   tape.start(false);
   linear(tape.leaf(many), tape.constant(frozen));
   CHECK(taken() == Lines{"packed product (8,7) (7,9)"});
+  linear(tape.leaf(few), tape.constant(frozen));
+  CHECK(taken() == Lines{"packed product (5,7) (7,9)"});
+}
+
+TEST_CASE("record: scores of a head whose parts are packed take these, a gradient of its input does not") {
+  auto x = weight({2, 7});
+  const Constant head("head", Tensor<float, Record>({2050, 7}));
+  for (Index part = 0; part < 3; ++part) head.packed_part(part, true, false);
+  Tapes tape;
+  tape.start();
+  taken();
+  const auto y = linear(tape.leaf(x), tape.constant(head));
+  CHECK(taken() == Lines{"packed product (2,7) (7,683)", "packed product (2,7) (7,683)", "packed product (2,7) (7,684)"});
+  CHECK(backward_of(y) == Lines{"pack (2050,7)", "packed product (2,2050) (2050,7)"});
 }
 
 TEST_CASE("record: rms_norm, embedding, rope") {

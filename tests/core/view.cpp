@@ -27,6 +27,10 @@ TEST_CASE("view: rows, elements and slices respect the stride") {
   CHECK(read.data == part.data);
   CHECK(read.stride == 8);
   CHECK(part.slice(3, 0).size() == 0);
+  const View<int> columns = whole.columns(1, 2);
+  CHECK(columns.shape == Shape{6, 2});
+  CHECK(columns.stride == 4);
+  CHECK(&columns(5, 1) == &whole(5, 2));
   static_assert(!std::is_convertible_v<View<const int>, View<int>>);
 }
 

@@ -15,7 +15,7 @@ std::string changed(std::size_t weight, Index element) {
   const auto base = models::random();
   std::size_t place = 0;
   const nn::Backbone<float, Cpu> model(base->config(), [&](nn::Slot slot, Index layer, const std::string&, const Shape&) {
-    auto value = base->weight(slot, layer).value().clone();
+    auto value = base->weight(slot, layer).copy();
     if (place++ == weight) value.data()[element] = std::nextafter(value.data()[element], 2.0f);
     return value;
   });

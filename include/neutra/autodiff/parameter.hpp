@@ -32,9 +32,9 @@ struct Parts {
   template <class S> View<const S> of(View<const S> weight, Index part) const { return weight.slice(begin(part), begin(part + 1) - begin(part)); }
 };
 
-/// A weight that never changes: row-major as loaded, and packed for products when one of many rows first needs it. Its rows go then, if the packed
-/// form holds the same numbers (bf16 does where it rounds none of them) and nobody has asked for them by value().
-/// Not to be used from two threads at once: its first products pack, and value() may unpack.
+/// A weight that never changes: row-major as loaded, and packed for products when one first needs it. Its rows go then, if the packed form holds the
+/// same numbers (bf16 does where it rounds none of them) and nobody has asked for them by value().
+/// Not to be used from two threads at once before its first products, and the first value() where there is one, are done.
 template <Scalar S, Backend D> class Frozen {
  public:
   using Packed = typename D::template Packed<S>;
@@ -45,13 +45,15 @@ template <Scalar S, Backend D> class Frozen {
 
   /// Row-major; the rows stay from now on.
   const Tensor<S, D>& value() const {
+    if (stay_) return rows_;
     if (gone_) rows_ = copy();
     gone_.reset();
     stay_ = true;
     return rows_;
   }
-  /// The rows, or null where they are gone.
+  /// The rows, until the next product; null where they are gone.
   const Tensor<S, D>* rows() const { return gone_ ? nullptr : &rows_; }
+  /// A copy of the rows, wherever their numbers are held.
   Tensor<S, D> copy() const {
     if (!gone_) return rows_.clone();
     Tensor<S, D> again(shape_);
@@ -59,11 +61,12 @@ template <Scalar S, Backend D> class Frozen {
     return again;
   }
 
-  /// The weight (or its transpose) as right-hand side of a product, its numbers rounded to bf16 or as they are.
+  /// The weight (or its transpose) as right-hand side of a product, its numbers rounded to bf16 or as they are. Error: no matrix.
   const Packed& packed(bool transposed, bool bf16) const {
     const Form form{transposed, bf16};
     auto& made = slot(form);
     if (made) return *made;
+    require(shape_.rank() == 2, "Frozen: only a matrix is packed for products, got ", name, " of shape ", shape_);
     if (gone_) return made.emplace(Operand<S>{copy().view(), transposed, bf16});
     const Operand<S> weight{rows_.view(), transposed, bf16};
     made.emplace(weight);
@@ -72,9 +75,6 @@ template <Scalar S, Backend D> class Frozen {
     rows_ = {};
     return *made;
   }
-  /// Whether a product of few rows should take the packed form: it is there, or the rows are not.
-  bool is_packed(bool transposed, bool bf16) const { return gone_ || slot({transposed, bf16}); }
-
   /// The same of one of its Parts; the rows stay.
   const Packed& packed_part(Index part, bool transposed, bool bf16) const {
     auto& parts = packed_parts_[bf16][transposed];
@@ -83,6 +83,11 @@ template <Scalar S, Backend D> class Frozen {
     auto& made = parts[static_cast<std::size_t>(part)];
     if (!made) made.emplace(Operand<S>{cut.of<S>(value().view(), part), transposed, bf16});
     return *made;
+  }
+  /// Whether all its Parts are packed, for products with its transpose.
+  bool in_parts(bool bf16) const {
+    const auto& parts = packed_parts_[bf16][true];
+    return !parts.empty() && std::all_of(parts.begin(), parts.end(), [](const auto& part) { return part.has_value(); });
   }
 
  private:

@@ -9,24 +9,23 @@ namespace op {
 /// y = x W^T + addend      x: (N,I)  W: (O,I)  y, addend: (N,O)
 /// dx = dy W      dW = dy^T x      daddend = dy      saves: x where W trains, W
 template <Scalar S, Backend D> struct Linear {
-  /// Fewer rows do not pay for packing: they read the weight where it stands, unless it is packed already.
-  static constexpr Index packed_from_rows = 8;
-
-  /// a times W (or W^T); a frozen weight is packed at its first product of many rows.
+  /// a times W (or W^T): a frozen weight's packed form, or that of its parts where a loss has made them.
   template <class T = S> static void product(Operand<S> a, Var<S, D> w, bool transposed, Into<T> into, View<const S> addend = {}) {
     const Frozen<S, D>* frozen = w.frozen();
-    if (frozen && (a.rows() >= packed_from_rows || frozen->is_packed(transposed, a.bf16)))
-      D::template product<S>(a, frozen->packed(transposed, a.bf16), into, addend);
-    else
-      D::template product<S>(a, Operand<S>{frozen ? frozen->rows()->view() : w.value(), transposed, a.bf16}, into, addend);
+    if (!frozen) return D::template product<S>(a, Operand<S>{w.value(), transposed, a.bf16}, into, addend);
+    if (!transposed || !frozen->in_parts(a.bf16)) return D::template product<S>(a, frozen->packed(transposed, a.bf16), into, addend);
+    const Parts cut{w.shape().rows()};
+    for (Index part = 0; part < cut.count(); ++part) {
+      const auto here = [&]<class N>(const View<N>& x) { return x.data ? x.columns(cut.begin(part), cut.begin(part + 1) - cut.begin(part)) : x; };
+      D::template product<S>(a, frozen->packed_part(part, true, a.bf16), Into<T>{here(into.view), into.add}, here(addend));
+    }
   }
   /// The same with one of the Parts of W.
   static void product_part(Operand<S> a, Var<S, D> w, Index part, bool transposed, Into<S> into) {
-    const Parts cut{w.shape().rows()};
-    if (w.frozen() && a.rows() >= packed_from_rows)
+    if (w.frozen())
       D::template product<S>(a, w.frozen()->packed_part(part, transposed, a.bf16), into);
     else
-      D::template product<S>(a, Operand<S>{cut.of<S>(w.value(), part), transposed, a.bf16}, into);
+      D::template product<S>(a, Operand<S>{Parts{w.shape().rows()}.of<S>(w.value(), part), transposed, a.bf16}, into);
   }
   /// The gradient of W: dy^T x.
   static void weight_gradient(Operand<S> dy, Operand<S> x, Into<S> into) { D::template product<S>(dy.transpose(), x, into); }

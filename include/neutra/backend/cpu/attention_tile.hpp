@@ -12,7 +12,7 @@ inline constexpr Index attention_tile = 64;  // 64 x 256 scores of float: 64 KiB
 
 /// Head `head` of sequence b as (T,W), cut out of a (B*T, heads*W) matrix.
 template <class T> View<T> head_view(View<T> x, const AttentionSizes& z, Index b, Index head) {
-  return {x.row(b * z.length) + head * z.width, Shape{z.length, z.width}, x.stride};
+  return x.slice(b * z.length, z.length).columns(head * z.width, z.width);
 }
 template <Scalar S> Operand<S> head_view(const Operand<S>& x, const AttentionSizes& z, Index b, Index head) {
   return x.block(b * z.length, z.length, head * z.width, z.width);

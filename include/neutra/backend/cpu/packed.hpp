@@ -26,8 +26,9 @@ template <Scalar S> class Packed {
   bool empty() const { return panels_.empty(); }
   detail::Panels<S> panels() const { return {panels_.data(), cols_}; }
 
-  /// Whether all numbers of b, which this was made of, can be had back from here, to the bit: not those that were rounded.
+  /// Whether all numbers of b, which this was made of, can be had back from here, to the bit: not those that bf16 has rounded.
   bool holds(const Operand<S>& b) const {
+    if (!bf16_) return true;
     std::atomic<bool> all = true;
     each([&](Index k, Index j, S number) {
       const S there = b.read([&](const auto& x) { return static_cast<S>(b.transposed ? x(j, k) : x(k, j)); });

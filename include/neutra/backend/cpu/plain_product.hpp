@@ -37,7 +37,10 @@ template <Scalar S> class PlainPacked {
   }
   const Operand<S>& b() const { return b_; }
   bool holds(const Operand<S>& /*b*/) const { return true; }
-  void unpack(bool /*transposed*/, View<S> into) const { std::copy_n(rows_.data(), rows_.size(), into.data); }
+  void unpack(bool transposed, View<S> into) const {
+    require(transposed == b_.transposed && into.shape == rows_.shape(), "PlainPacked::unpack: ", rows_.shape(), " does not fit into ", into.shape);
+    std::copy_n(rows_.data(), rows_.size(), into.data);
+  }
 
  private:
   Tensor<S> rows_;
