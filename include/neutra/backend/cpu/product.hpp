@@ -102,8 +102,9 @@ template <Scalar S, class B> void add_up_and_round(const Operand<S>& a, const B&
 }  // namespace detail
 
 /// c = a b, or c += a b where c.add; then + addend where given.      a: (M,K)  b: (K,N)  c, addend: (M,N)
-/// A bias, one row for all, is an addend of stride 0. c overlaps no operand. It is of S, or rounded to bf16 where the operands are. Sizes may be 0; K
-/// = 0 is a sum of no terms. Error: shapes that do not agree, one operand in bf16 and the other not.
+/// c overlaps no operand. It is of S, or rounded to bf16 where the operands are. A bias, one row for all, is an addend of stride 0.
+/// Sizes may be 0; K = 0 is a sum of no terms.
+/// Error: shapes that do not agree, one operand in bf16 and the other not.
 template <Scalar S, class T> void product(Operand<S> a, Operand<S> b, Into<T> c, View<const S> addend) {
   const auto p = detail::checked(a, b.rows(), b.cols(), b.bf16, c, addend);
   if (p.rows * p.columns == 0) return;
