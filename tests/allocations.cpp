@@ -1,6 +1,9 @@
 #include "tests/allocations.hpp"
 
 #include <features.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <atomic>
 #include <cerrno>
 
@@ -44,5 +47,10 @@ int posix_memalign(void** memory, std::size_t align, std::size_t bytes) noexcept
   *memory = __libc_memalign(align, noted(bytes));
   return *memory ? 0 : ENOMEM;
 }
+#if defined(SYS_mmap)
+void* mmap(void* at, std::size_t bytes, int protection, int flags, int file, off_t offset) noexcept {
+  return reinterpret_cast<void*>(syscall(SYS_mmap, at, noted(bytes), protection, flags, file, offset));
+}
+#endif
 }
 #endif

@@ -523,7 +523,8 @@ TEST_CASE("allocations are counted: operator new, malloc, aligned memory and a g
   CHECK(counted([&] { growing.resize(growing.capacity() + 1); }) == 1);
   CHECK(counted([&] { kept = std::malloc(10), std::free(kept); }) == 1);
   CHECK(counted([&] { kept = std::calloc(10, 2), std::free(kept); }) == 1);
-  CHECK(counted([&] { kept = Host::allocate(10), Host::release(kept, 10); }) == 1);
+  for (const std::size_t bytes : {std::size_t{10}, Host::mapped_from, 2 * Host::huge_page})
+    CHECK(counted([&] { kept = Host::allocate(bytes), Host::release(kept, bytes); }) == 1);
   CHECK(counted([&] { kept = ::operator new(10), ::operator delete(kept); }) == 1);
   CHECK(counted([&] { kept = ::operator new(128, std::align_val_t(64)), ::operator delete(kept, std::align_val_t(64)); }) == 1);
 }

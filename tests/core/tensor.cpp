@@ -51,7 +51,7 @@ TEST_CASE("tensor: more than the machine has is an Error before anything is touc
         "out of memory: asked for 2305843009213693952 bytes; use a smaller batch, model or sequence");
 }
 
-#if defined(__linux__)
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
 TEST_CASE("tensor: the memory of those that are gone is the system's again, also between others that stay") {
   const auto resident = [] {
     std::ifstream statm("/proc/self/statm");

@@ -18,45 +18,62 @@
 
 namespace neutra::inline NEUTRA_ABI {
 
-/// Plain memory of the host: what a device without memory of its own uses.
+/// Plain memory of the host: what a device without memory of its own uses. Large blocks are the system's own mappings and go back to it at once: an
+/// allocator keeps many that are freed, in holes that few others fit into.
 struct Host {
-  static constexpr std::size_t alignment = 64;        // one cache line, one AVX-512 register
-  static constexpr std::size_t huge_page = 2u << 20;  // from here on ask for 2 MiB pages: first touch is about ten times faster
+  static constexpr std::size_t alignment = 64;           // one cache line, one AVX-512 register
+  static constexpr std::size_t huge_page = 2u << 20;     // from here on ask for 2 MiB pages: first touch is about ten times faster
+  static constexpr std::size_t mapped_from = 256 << 10;  // where the system's work for a mapping is little beside the block's first use
 
   /// Zeroed memory. Error: none is left.
   static void* allocate(std::size_t bytes) {
-    const bool huge = bytes >= huge_page;
-    void* memory = nullptr;
-    const bool failed = posix_memalign(&memory, huge ? huge_page : alignment, std::max<std::size_t>(bytes, 1)) != 0;
-    require(!failed, "out of memory: asked for ", bytes, " bytes; use a smaller batch, model or sequence");
-#if defined(__linux__)
-    if (huge) madvise(memory, bytes / huge_page * huge_page, MADV_HUGEPAGE);  // not what is left of it: up to 2 MiB for a few bytes
-#endif
-    std::memset(memory, 0, bytes);
+    void* memory = is_mapped(bytes) ? map(bytes) : from_heap(bytes);
+    require(memory != nullptr, "out of memory: asked for ", bytes, " bytes; use a smaller batch, model or sequence");
     return memory;
   }
   /// bytes: as many as were asked for.
   static void release(void* memory, std::size_t bytes) noexcept {
-    if (bytes >= given_back) give_back(static_cast<std::byte*>(memory), bytes);
-    std::free(memory);
+    if (is_mapped(bytes))
+      unmap(memory, whole_pages(bytes));
+    else
+      std::free(memory);
   }
   static void copy(const void* from, void* to, std::size_t bytes) { std::memcpy(to, from, bytes); }
 
  private:
-  static constexpr std::size_t page = 64u << 10;       // the largest that a kernel may have
-  static constexpr std::size_t given_back = 4 * page;  // smaller blocks are the allocator's to keep
-
-  /// Whole pages of a block that is about to be freed become the system's again: an allocator may keep it, in a hole that few others fit into, as
-  /// glibc does with blocks below 32 MiB once it has seen one freed.
-  static void give_back([[maybe_unused]] std::byte* memory, [[maybe_unused]] std::size_t bytes) noexcept {
-#if defined(__linux__)
-    const auto begin = reinterpret_cast<std::uintptr_t>(memory);
-    std::uintptr_t first = (begin + page - 1) / page * page;
-    if (first % huge_page == 0) first += page;  // explicit huge pages refuse it then; some kernels would round the end up, into another block
-    const std::uintptr_t last = (begin + bytes) / page * page;
-    madvise(memory + (first - begin), last - first, MADV_DONTNEED);
-#endif
+  static std::size_t whole_pages(std::size_t bytes) {
+    constexpr std::size_t page = 64 << 10;  // the largest that Linux has
+    return (bytes + page - 1) / page * page;
   }
+  static void* from_heap(std::size_t bytes) noexcept {
+    void* memory = nullptr;
+    if (posix_memalign(&memory, alignment, std::max<std::size_t>(bytes, 1)) != 0) return nullptr;
+    return std::memset(memory, 0, bytes);
+  }
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+  static bool is_mapped(std::size_t bytes) { return bytes >= mapped_from; }
+  /// Null where there is none left.
+  static void* map(std::size_t bytes) noexcept {
+    const std::size_t whole = whole_pages(bytes), more = bytes >= huge_page ? huge_page : 0;
+    if (whole + more < bytes) return nullptr;
+    void* memory = mmap(nullptr, whole + more, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return nullptr;
+    if (more == 0) return memory;
+    auto* const first = static_cast<std::byte*>(memory);
+    const std::size_t before = (huge_page - reinterpret_cast<std::uintptr_t>(first) % huge_page) % huge_page;
+    unmap(first, before);
+    unmap(first + before + whole, more - before);
+    madvise(first + before, bytes / huge_page * huge_page, MADV_HUGEPAGE);  // not what is left of it: up to 2 MiB for a few bytes
+    return first + before;
+  }
+  static void unmap(void* memory, std::size_t bytes) noexcept {
+    if (bytes > 0) munmap(memory, bytes);
+  }
+#else
+  static bool is_mapped(std::size_t) { return false; }
+  static void* map(std::size_t) noexcept { return nullptr; }
+  static void unmap(void*, std::size_t) noexcept {}
+#endif
 };
 
 /// Owning array of a Shape, row-major, zeroed, on device D. Moves; copies only where clone() says so.
