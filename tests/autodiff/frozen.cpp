@@ -111,21 +111,22 @@ TEST_CASE("frozen: who asks for the rows has them from then on, before the first
   CHECK(after.value().data() == rows);
   CHECK(same_bits(after.value(), start));
   const Weight head("head", start.clone());  // its parts are for a loss, its rows for whoever wants some
-  head.packed_part(0, true, false);
+  head.parts(true, false);
   CHECK(head.rows() != nullptr);
 }
 
 TEST_CASE("frozen: scores of a head whose parts a loss has packed come from these, with the same bits") {
-  const auto start = weight({2500, 40}, false), x = numbers<float, Cpu>({3, 40}, "x"), addend = numbers<float, Cpu>({3, 2500}, "addend");
+  const auto start = weight({2500, 1100}, false), x = numbers<float, Cpu>({3, 1100}, "x"), addend = numbers<float, Cpu>({3, 2500}, "addend");
   for (const bool bf16 : {false, true}) {
     CAPTURE(bf16);
     const Weight whole("whole", start.clone()), head("head", start.clone());
-    for (Index part = 0; part < Parts{2500}.count(); ++part) {
-      CHECK_FALSE(head.in_parts(bf16));
-      head.packed_part(part, true, bf16);
-    }
-    CHECK(head.in_parts(bf16));
-    CHECK_FALSE(head.in_parts(!bf16));
+    head.packed(true, bf16);
+    CHECK_FALSE(head.in_parts(true, bf16));
+    head.parts(true, bf16);
+    CHECK(head.in_parts(true, bf16));
+    CHECK_FALSE(head.in_parts(true, !bf16));
+    CHECK_FALSE(head.in_parts(false, bf16));
+    CHECK(same_bits(head.value(), start));
     Tape<float, Cpu> tape;
     tape.start(false);
     tape.bf16_products = bf16;

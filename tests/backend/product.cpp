@@ -186,6 +186,7 @@ TEMPLATE_TEST_CASE("there may be more threads than columns to share out", "[prod
     for (const int threads : {2, 3, 16, 40}) {
       omp_set_num_threads(threads);
       CHECK(alone.same_bits(in.unpacked()));
+      CHECK(alone.same_bits(in.packed()));
     }
   }
   omp_set_num_threads(before);

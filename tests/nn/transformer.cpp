@@ -30,7 +30,8 @@ struct Measured : Cpu {
   }
 };
 
-/// What a fresh model and its tape hold beside the weights after these lengths, one step each.
+/// What a fresh model and its tape hold after these lengths, one step each, beyond what the weights took before (their rows have gone since; packed
+/// ones are no memory of this device).
 std::size_t held_after(Index first, Index last) {
   const nn::Config config{.vocabulary = 19, .dim = 12, .ffn = 10, .layers = 2, .heads = 2, .kv_heads = 1, .head_width = 6, .context = 256};
   const auto backbone = nn::Backbone<float, Measured>::random(config, 1);

@@ -34,7 +34,7 @@ struct Parts {
 
 /// A weight that never changes: row-major as loaded, and packed for products when one first needs it. Its rows go then, if the packed form holds the
 /// same numbers (bf16 does where it rounds none of them) and nobody has asked for them by value().
-/// Not to be used from two threads at once before its first products, and the first value() where there is one, are done.
+/// Not to be used from two threads at once before every form has been used once.
 template <Scalar S, Backend D> class Frozen {
  public:
   using Packed = typename D::template Packed<S>;
@@ -46,62 +46,65 @@ template <Scalar S, Backend D> class Frozen {
   /// Row-major; the rows stay from now on.
   const Tensor<S, D>& value() const {
     if (stay_) return rows_;
-    if (gone_) rows_ = copy();
-    gone_.reset();
+    if (held_in_) rows_ = copy();
+    held_in_.reset();
     stay_ = true;
     return rows_;
   }
   /// The rows, until the next product; null where they are gone.
-  const Tensor<S, D>* rows() const { return gone_ ? nullptr : &rows_; }
+  const Tensor<S, D>* rows() const { return held_in_ ? nullptr : &rows_; }
   /// A copy of the rows, wherever their numbers are held.
   Tensor<S, D> copy() const {
-    if (!gone_) return rows_.clone();
+    if (!held_in_) return rows_.clone();
     Tensor<S, D> again(shape_);
-    slot(*gone_)->unpack(gone_->transposed, again.view());
+    packed_[held_in_->bf16][held_in_->transposed]->unpack(again.view());
     return again;
   }
 
   /// The weight (or its transpose) as right-hand side of a product, its numbers rounded to bf16 or as they are. Error: no matrix.
   const Packed& packed(bool transposed, bool bf16) const {
-    const Form form{transposed, bf16};
-    auto& made = slot(form);
-    if (made) return *made;
-    require(shape_.rank() == 2, "Frozen: only a matrix is packed for products, got ", name, " of shape ", shape_);
-    if (gone_) return made.emplace(Operand<S>{copy().view(), transposed, bf16});
-    const Operand<S> weight{rows_.view(), transposed, bf16};
-    made.emplace(weight);
-    if (stay_ || !made->holds(weight)) return *made;
-    gone_ = form;
-    rows_ = {};
+    auto& made = packed_[bf16][transposed];
+    if (!made) {
+      require(shape_.rank() == 2, "Frozen: only a matrix is packed for products, got ", name, " of shape ", shape_);
+      read([&](View<const S> rows) { made.emplace(Operand<S>{rows, transposed, bf16}); });
+      if (!stay_ && !held_in_ && made->exact()) {
+        held_in_ = {transposed, bf16};
+        rows_ = {};
+      }
+    }
     return *made;
   }
-  /// The same of one of its Parts; the rows stay.
-  const Packed& packed_part(Index part, bool transposed, bool bf16) const {
-    auto& parts = packed_parts_[bf16][transposed];
-    const Parts cut{shape_.rows()};
-    parts.resize(static_cast<std::size_t>(cut.count()));
-    auto& made = parts[static_cast<std::size_t>(part)];
-    if (!made) made.emplace(Operand<S>{cut.of<S>(value().view(), part), transposed, bf16});
-    return *made;
+
+  /// The same of its Parts, in place of the whole; the rows stay.
+  const std::vector<Packed>& parts(bool transposed, bool bf16) const {
+    auto& made = parts_[bf16][transposed];
+    if (made.empty()) {
+      const Parts cut{shape_.rows()};
+      std::vector<Packed> all;
+      for (Index part = 0; part < cut.count(); ++part) all.emplace_back(Operand<S>{cut.of<S>(value().view(), part), transposed, bf16});
+      made = std::move(all);
+      packed_[bf16][transposed].reset();
+    }
+    return made;
   }
-  /// Whether all its Parts are packed, for products with its transpose.
-  bool in_parts(bool bf16) const {
-    const auto& parts = packed_parts_[bf16][true];
-    return !parts.empty() && std::all_of(parts.begin(), parts.end(), [](const auto& part) { return part.has_value(); });
-  }
+  bool in_parts(bool transposed, bool bf16) const { return !parts_[bf16][transposed].empty(); }
 
  private:
   struct Form {
     bool transposed, bf16;
   };
-  std::optional<Packed>& slot(Form form) const { return packed_[form.bf16][form.transposed]; }
+  template <class F> void read(const F& f) const {
+    if (!held_in_) return f(rows_.view());
+    const Tensor<S, D> again = copy();
+    f(again.view());
+  }
 
   Shape shape_;
   mutable Tensor<S, D> rows_;
-  mutable std::optional<Form> gone_;  // the rows are gone; this form holds their numbers
+  mutable std::optional<Form> held_in_;  // the packed form that holds the numbers, where the rows are gone
   mutable bool stay_ = false;
   mutable std::optional<Packed> packed_[2][2];
-  mutable std::vector<std::optional<Packed>> packed_parts_[2][2];
+  mutable std::vector<Packed> parts_[2][2];
 };
 
 }  // namespace neutra::inline NEUTRA_ABI

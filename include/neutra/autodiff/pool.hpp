@@ -81,7 +81,7 @@ template <class D> class Pool {
     return buckets_.back();
   }
   std::vector<Bucket> buckets_;                   // a model has some tens of sizes: a search from the front is as quick as a map
-  std::unordered_map<void*, std::size_t> owned_;  // and its bytes
+  std::unordered_map<void*, std::size_t> owned_;  // blocks and their bytes
   std::uint64_t step_ = 0;
   std::size_t total_ = 0;
 };

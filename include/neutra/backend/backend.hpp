@@ -63,7 +63,8 @@ struct AnyRow {
 
 /// A device is a type with static functions; S is float or double.
 ///   name                                   "cpu", ...
-///   allocate(bytes), release(memory, bytes)  zeroed memory; Error when there is none. It goes back with as many bytes as were asked for
+///   allocate(bytes)                        zeroed memory; Error when there is none
+///   release(memory, bytes)                 as many bytes as were asked for
 ///   copy(from, to, bytes)                  within the device
 ///   read(pointer)                          one element, brought to the host
 ///   upload(span, pointer)                  from host memory
@@ -75,9 +76,8 @@ struct AnyRow {
 ///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, in order (slope may be null); place[n]: where n stands
 ///                                          in index, -1 if it does not; returns how many
 ///   product(a, b, into, addend)            into = a b + addend; b may be a Packed<S>; into is an Into<S>, or an Into<bf16> where a and b are rounded
-///   Packed<S>(operand)                     a right operand made ready for many products, in memory of its own; holds(operand), of the same operand:
-///                                          whether all its numbers can be had back to the bit. Where it says so, unpack(operand.transposed, into)
-///                                          writes what the operand was a view of
+///   Packed<S>(operand)                     a right operand made ready for many products, in memory of its own: rows(), cols(); exact(): its numbers
+///                                          can all be had back to the bit. unpack(into) then writes the matrix that the operand was a view of. Moves
 ///   attention_forward, attention_backward  see cpu/attention.hpp; results and gradients are of S, or of bf16 where q, k and v are rounded
 /// Operands may lie in memory as bf16 (see Operand::read); so may the rows that f reads and writes through its lanes.
 template <class D>
@@ -95,8 +95,11 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
   D::template sum<float>(x, 1.0f, into);
   { D::template open_rows<float>(x, x, index, index) } -> std::same_as<Index>;
   requires std::constructible_from<typename D::template Packed<float>, Operand<float>>;
-  { packed.holds(a) } -> std::same_as<bool>;
-  packed.unpack(true, into.view);
+  requires std::movable<typename D::template Packed<float>>;
+  { packed.rows() } -> std::same_as<Index>;
+  { packed.cols() } -> std::same_as<Index>;
+  { packed.exact() } -> std::same_as<bool>;
+  packed.unpack(into.view);
   D::template product<float>(a, a, into, x);
   D::template product<float>(a, packed, into, x);
   D::template product<float>(a, a, Into<bf16>{}, x);

@@ -13,17 +13,18 @@ template <Scalar S, Backend D> struct Linear {
   template <class T = S> static void product(Operand<S> a, Var<S, D> w, bool transposed, Into<T> into, View<const S> addend = {}) {
     const Frozen<S, D>* frozen = w.frozen();
     if (!frozen) return D::template product<S>(a, Operand<S>{w.value(), transposed, a.bf16}, into, addend);
-    if (!transposed || !frozen->in_parts(a.bf16)) return D::template product<S>(a, frozen->packed(transposed, a.bf16), into, addend);
-    const Parts cut{w.shape().rows()};
-    for (Index part = 0; part < cut.count(); ++part) {
-      const auto here = [&]<class N>(const View<N>& x) { return x.data ? x.columns(cut.begin(part), cut.begin(part + 1) - cut.begin(part)) : x; };
-      D::template product<S>(a, frozen->packed_part(part, true, a.bf16), Into<T>{here(into.view), into.add}, here(addend));
+    if (!transposed || !frozen->in_parts(true, a.bf16)) return D::template product<S>(a, frozen->packed(transposed, a.bf16), into, addend);
+    Index column = 0;
+    for (const auto& part : frozen->parts(true, a.bf16)) {
+      const View<const S> addend_here = addend.data ? addend.columns(column, part.cols()) : addend;
+      D::template product<S>(a, part, Into<T>{into.view.columns(column, part.cols()), into.add}, addend_here);
+      column += part.cols();
     }
   }
   /// The same with one of the Parts of W.
   static void product_part(Operand<S> a, Var<S, D> w, Index part, bool transposed, Into<S> into) {
     if (w.frozen())
-      D::template product<S>(a, w.frozen()->packed_part(part, transposed, a.bf16), into);
+      D::template product<S>(a, w.frozen()->parts(transposed, a.bf16)[static_cast<std::size_t>(part)], into);
     else
       D::template product<S>(a, Operand<S>{Parts{w.shape().rows()}.of<S>(w.value(), part), transposed, a.bf16}, into);
   }

@@ -12,12 +12,13 @@ namespace neutra::inline NEUTRA_ABI::cpu {
 template <Scalar S> class Packed {
  public:
   Packed() = default;
-  explicit Packed(const Operand<S>& b) : rows_(b.rows()), cols_(b.cols()), bf16_(b.bf16) {
+  explicit Packed(const Operand<S>& b) : rows_(b.rows()), cols_(b.cols()), transposed_(b.transposed), bf16_(b.bf16) {
     const Index padded = (cols_ + Tile<S>::width - 1) / Tile<S>::width * Tile<S>::width;
     detail::with_element<S>(bf16_, [&]<class E>() {
       panels_ = Tensor<S>(Shape{detail::words<E>(rows_), padded});
       detail::pack_columns<E>(b, Index{0}, cols_, panels_.data());
     });
+    exact_ = !bf16_ || same_bits(b);
   }
 
   Index rows() const { return rows_; }
@@ -26,25 +27,26 @@ template <Scalar S> class Packed {
   bool empty() const { return panels_.empty(); }
   detail::Panels<S> panels() const { return {panels_.data(), cols_}; }
 
-  /// Whether all numbers of b, which this was made of, can be had back from here, to the bit: not those that bf16 has rounded.
-  bool holds(const Operand<S>& b) const {
-    if (!bf16_) return true;
-    std::atomic<bool> all = true;
-    each([&](Index k, Index j, S number) {
-      const S there = b.read([&](const auto& x) { return static_cast<S>(b.transposed ? x(j, k) : x(k, j)); });
-      if (all && std::memcmp(&number, &there, sizeof there) != 0) all = false;
-    });
-    return all;
-  }
-  /// b in rows again or, where `transposed`, what it is the transpose of.
-  void unpack(bool transposed, View<S> into) const {
-    require(into.shape == (transposed ? Shape{cols_, rows_} : Shape{rows_, cols_}), "Packed::unpack: ", transposed ? "the transpose of " : "", "a (",
-            rows_, ",", cols_, ") does not fit into ", into.shape);
-    each([&](Index k, Index j, S number) { (transposed ? into(j, k) : into(k, j)) = number; });
+  /// Whether all numbers of b can be had back, to the bit: bf16 has rounded none of them.
+  bool exact() const { return exact_; }
+  /// The matrix that b was, or was the transpose of, in rows again.
+  void unpack(View<S> into) const {
+    require(into.shape == (transposed_ ? Shape{cols_, rows_} : Shape{rows_, cols_}), "Packed::unpack: ", transposed_ ? "the transpose of " : "",
+            "a (", rows_, ",", cols_, ") does not fit into ", into.shape);
+    each([&](Index k, Index j, S number) { (transposed_ ? into(j, k) : into(k, j)) = number; });
   }
 
  private:
-  /// f(k, j, number) for every number.
+  bool same_bits(const Operand<S>& b) const {
+    std::atomic<bool> same = true;
+    each([&](Index k, Index j, S number) {
+      if (!same) return;
+      const S there = b.read([&](const auto& x) { return static_cast<S>(transposed_ ? x(j, k) : x(k, j)); });
+      if (std::memcmp(&number, &there, sizeof there) != 0) same = false;
+    });
+    return same;
+  }
+  /// f(k, j, number) for every number, on several threads.
   template <class F> void each(const F& f) const {
     detail::with_element<S>(bf16_, [&]<class E>() {
       const detail::Panels<S> all = panels();
@@ -65,7 +67,7 @@ template <Scalar S> class Packed {
 
   Tensor<S> panels_;
   Index rows_ = 0, cols_ = 0;
-  bool bf16_ = false;
+  bool transposed_ = false, bf16_ = false, exact_ = true;
 };
 
 }  // namespace neutra::inline NEUTRA_ABI::cpu

@@ -36,10 +36,12 @@ template <Scalar S> class PlainPacked {
     });
   }
   const Operand<S>& b() const { return b_; }
-  bool holds(const Operand<S>& /*b*/) const { return true; }
-  void unpack(bool transposed, View<S> into) const {
-    require(transposed == b_.transposed && into.shape == rows_.shape(), "PlainPacked::unpack: ", rows_.shape(), " does not fit into ", into.shape);
-    std::copy_n(rows_.data(), rows_.size(), into.data);
+  Index rows() const { return b_.rows(); }
+  Index cols() const { return b_.cols(); }
+  bool exact() const { return true; }
+  void unpack(View<S> into) const {
+    require(into.shape == rows_.shape(), "PlainPacked::unpack: ", rows_.shape(), " does not fit into ", into.shape);
+    for (Index n = 0; n < into.rows(); ++n) std::copy_n(rows_.view().row(n), into.cols(), into.row(n));
   }
 
  private:

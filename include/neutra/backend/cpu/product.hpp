@@ -67,7 +67,7 @@ Product<S> checked(const Operand<S>& a, Index b_rows, Index b_cols, bool b_bf16,
           .add = c.add};
 }
 
-/// Few rows and b given by its rows, as when text is generated: c^T = b^T a^T reads b once, where it stands, instead of packing it. Same sums.
+/// Few rows and b given by its rows: c^T = b^T a^T reads b once, where it stands, instead of packing it. Same sums.
 template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b) {
   return {.a = b.transpose(),
           .rows = p.columns,

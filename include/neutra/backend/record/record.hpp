@@ -27,6 +27,8 @@ struct Record {
   static inline std::vector<std::string> log;
   /// How many rows open_rows says are open, at most; the gate's numbers do not exist.
   static inline Index open = 1;
+  /// Whether weights that are made ready say that they hold all their numbers.
+  static inline bool exact = false;
 
   /// Address space. Error: none is left.
   static void* allocate(std::size_t bytes) {
@@ -97,22 +99,22 @@ struct Record {
   /// A weight made ready for products.
   template <Scalar S> class Packed {
    public:
-    explicit Packed(const Operand<S>& b) : rows_(b.rows()), cols_(b.cols()), bf16_(b.bf16) {
+    explicit Packed(const Operand<S>& b) : rows_(b.rows()), cols_(b.cols()), shape_(b.view.shape), bf16_(b.bf16) {
       check(b, "pack");
       note("pack (", rows_, ",", cols_, ")");
     }
     Index rows() const { return rows_; }
     Index cols() const { return cols_; }
     bool bf16() const { return bf16_; }
-    /// Numbers that do not exist: never.
-    bool holds(const Operand<S>& /*b*/) const { return false; }
-    void unpack(bool transposed, View<S> into) const {
-      check_shape(into, transposed ? Shape{cols_, rows_} : Shape{rows_, cols_}, "unpack");
-      note("unpack (", rows_, ",", cols_, ")");
+    bool exact() const { return Record::exact; }
+    void unpack(View<S> into) const {
+      check_shape(into, shape_, "unpack");
+      note("unpack ", shape_);
     }
 
    private:
     Index rows_, cols_;
+    Shape shape_;
     bool bf16_;
   };
   template <Scalar S, class T = S> static void product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
