@@ -167,8 +167,8 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
 
   /// The same value with nothing going back.
   Var<S, D> stop_gradient(Var<S, D> x) {
-    node(x);
-    if (!node(x).frozen) Values::value_at(x.index_, *this);
+    if (node(x).frozen) return x;
+    Values::value_at(x.index_, *this);
     node(x).filling = 0;
     node(x).saved = true;  // its memory has a second reader
     Node alias = node(x);
