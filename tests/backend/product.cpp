@@ -320,6 +320,12 @@ TEST_CASE("a packed operand knows its sizes, and moves", "[product]") {
   cpu::Packed<double> packed(Operand<double>{w.view(), true});
   CHECK((packed.rows() == 9 && packed.cols() == 6 && !packed.empty()));
   CHECK(cpu::Packed<double>().empty());
+  Matrix<double> back(6, 9, 3, "back"), small(6, 8, 0, "small");
+  packed.unpack(back.view());
+  for (Index i = 0; i < 6; ++i)
+    for (Index j = 0; j < 9; ++j) CHECK(back.at(i, j) == w.at(i, j));
+  CHECK(back.gaps_untouched());
+  CHECK_THROWS_AS(packed.unpack(small.view()), Error);
   const cpu::Packed<double> moved = std::move(packed);
   const Matrix<double> x(2, 9, 0, "x");
   Matrix<double> y(2, 6, 0, "y"), z(2, 6, 0, "y");

@@ -111,13 +111,17 @@ TEST_CASE("record: a weight whose rows are gone") {
 TEST_CASE("record: scores of a head whose parts are packed take these, a gradient of its input does not") {
   auto x = weight({2, 7});
   const Constant head("head", Tensor<float, Record>({2050, 7}));
+  head.packed(true, false);
   head.parts(true, false);
+  head.packed(false, false);
   Tapes tape;
   tape.start();
   taken();
   const auto y = linear(tape.leaf(x), tape.constant(head));
   CHECK(taken() == Lines{"packed product (2,7) (7,683)", "packed product (2,7) (7,683)", "packed product (2,7) (7,684)"});
-  CHECK(backward_of(y) == Lines{"pack (2050,7)", "packed product (2,2050) (2050,7)"});
+  CHECK(backward_of(y) == Lines{"packed product (2,2050) (2050,7)"});
+  head.packed(true, false);  // had gone when the parts came: the same numbers
+  CHECK(taken() == Lines{"pack (7,2050)"});
 }
 
 TEST_CASE("record: rms_norm, embedding, rope") {
