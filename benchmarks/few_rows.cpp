@@ -1,13 +1,13 @@
-// What does a product of few rows take, as when text is generated?      ./few_rows [--threads N]
+// What does a product of few rows take, as when text is generated?      ./few_rows [--threads N] [--rows N ...]
 // x W^T for weights that come from memory: 256 MiB of them take turns. By row, where the weight stands, and packed beforehand: bytes of the weight a
 // second, as a share of what one pass over memory reads, which takes turns too; medians. A number is 4 bytes by row, and 2 packed as pairs of bf16.
 #include "neutra/backend/cpu/product.hpp"
 
 #include "roof.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include <cstdio>
-#include <cstdlib>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -65,14 +65,15 @@ void measure(Index out, Index in, Index rows, bool bf16, int threads) {
 
 int main(int argc, char** argv) {
   int threads = 2;
-  for (int i = 1; i < argc; ++i) {
-    if (std::string_view(argv[i]) != "--threads" || i + 1 == argc) return std::fprintf(stderr, "usage: %s [--threads N]\n", argv[0]), 2;
-    threads = std::max(1, std::atoi(argv[++i]));
-  }
+  std::vector<Index> counts = {1, 7};
+  CLI::App app("What does a product of few rows take, by row and packed?");
+  app.add_option("--threads", threads)->check(CLI::PositiveNumber);
+  app.add_option("--rows", counts, "rows of x, one or several numbers")->check(CLI::PositiveNumber);
+  CLI11_PARSE(app, argc, argv);
   omp_set_num_threads(threads);
   std::printf("%d thread(s)\n         M      N      K\n", threads);
   for (const bool bf16 : {false, true})
-    for (const Index rows : {1, 7})
-      for (const auto [out, in] : {std::pair<Index, Index>{512, 512}, {1376, 512}, {512, 2048}, {8192, 512}, {8192, 2048}})
+    for (const Index rows : counts)
+      for (const auto& [out, in] : {std::pair<Index, Index>{512, 512}, {1376, 512}, {512, 2048}, {8192, 512}, {8192, 2048}})
         measure(out, in, rows, bf16, threads);
 }

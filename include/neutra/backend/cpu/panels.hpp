@@ -9,9 +9,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace neutra::inline NEUTRA_ABI::cpu {
-
-namespace detail {
+namespace neutra::inline NEUTRA_ABI::cpu::detail {
 
 /// f of a view of an operand's numbers: of bf16 only where that is what is multiplied.
 template <class E, Scalar S, class F> auto read(const Operand<S>& x, const F& f) {
@@ -145,6 +143,4 @@ template <Scalar S, class F> void with_element(bool as_bf16, const F& f) {
   f.template operator()<Exact<S>>();
 }
 
-}  // namespace detail
-
-}  // namespace neutra::inline NEUTRA_ABI::cpu
+}  // namespace neutra::inline NEUTRA_ABI::cpu::detail
