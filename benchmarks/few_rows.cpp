@@ -67,8 +67,8 @@ int main(int argc, char** argv) {
   int threads = 2;
   std::vector<Index> counts = {1, 7};
   CLI::App app("What does a product of few rows take, by row and packed?");
-  app.add_option("--threads", threads)->check(CLI::PositiveNumber);
-  app.add_option("--rows", counts, "rows of x, one or several numbers")->check(CLI::PositiveNumber);
+  app.add_option("--threads", threads)->check(CLI::Range(1, 1024));
+  app.add_option("--rows", counts, "rows of x, one or several numbers")->check(CLI::Range(1, 4096));
   CLI11_PARSE(app, argc, argv);
   omp_set_num_threads(threads);
   std::printf("%d thread(s)\n         M      N      K\n", threads);
