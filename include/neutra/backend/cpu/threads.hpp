@@ -1,6 +1,7 @@
 /// Loops shared out among threads, and memory that stays with a thread.
 #pragma once
 
+#include "neutra/backend/cpu/fork_cost.hpp"
 #include "neutra/core/tensor.hpp"
 
 #include <omp.h>
@@ -13,8 +14,10 @@
 namespace neutra::inline NEUTRA_ABI::cpu {
 
 /// How many threads work of that many elementary steps is worth: below `least` a fork costs more than it saves. Inside a parallel region of the
-/// caller: one.
-inline int threads_for(Index steps, Index least) { return steps < least || omp_in_parallel() ? 1 : omp_get_max_threads(); }
+/// caller, and while forks do not pay: one.
+inline int threads_for(Index steps, Index least) {
+  return steps < least || omp_in_parallel() || !ForkCost::of_this_thread().pays() ? 1 : omp_get_max_threads();
+}
 
 /// An exception that leaves an OpenMP region ends the program: the first one is kept, and thrown when all threads are done.
 class FirstException {
@@ -43,8 +46,15 @@ enum class Schedule { stretches, tasks };
 /// row).
 template <class F> void fork_stretches(int threads, Index count, const F& f) {
   FirstException exception;
-#pragma omp parallel for schedule(static) num_threads(threads)
-  for (Index n = 0; n < count; ++n) exception.keep_from(f, n);
+  {
+    ForkCost::Region region;
+#pragma omp parallel num_threads(threads)
+    {
+      const ForkCost::Region::Part part(region);
+#pragma omp for schedule(static) nowait
+      for (Index n = 0; n < count; ++n) exception.keep_from(f, n);
+    }
+  }
   exception.rethrow();
 }
 
@@ -57,14 +67,18 @@ template <class F> void fork_tasks(int threads, Index count, const F& f) {
   const int stretches = std::min(threads, most);
   for (int s = 0; s < stretches; ++s) next[static_cast<std::size_t>(s)].task = count * s / stretches;
   FirstException exception;
-#pragma omp parallel num_threads(threads)
   {
-    for (int step = 0, own = omp_get_thread_num(); step < stretches; ++step) {
-      const int s = (own + step) % stretches;
-      auto& task = next[static_cast<std::size_t>(s)].task;
-      const Index end = count * (s + 1) / stretches;
-      for (Index n = task.fetch_add(1, std::memory_order_relaxed); n < end; n = task.fetch_add(1, std::memory_order_relaxed))
-        exception.keep_from(f, n);
+    ForkCost::Region region;
+#pragma omp parallel num_threads(threads)
+    {
+      const ForkCost::Region::Part part(region);
+      for (int step = 0, own = omp_get_thread_num(); step < stretches; ++step) {
+        const int s = (own + step) % stretches;
+        auto& task = next[static_cast<std::size_t>(s)].task;
+        const Index end = count * (s + 1) / stretches;
+        for (Index n = task.fetch_add(1, std::memory_order_relaxed); n < end; n = task.fetch_add(1, std::memory_order_relaxed))
+          exception.keep_from(f, n);
+      }
     }
   }
   exception.rethrow();
