@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/train/command_line.hpp"
+#include "neutra/train/cpu_quota.hpp"
 #include "neutra/train/stopped.hpp"
 
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <new>
 #include <stop_token>
 #include <string>
@@ -99,8 +101,13 @@ template <class Body> int run_program(const char* name, Body&& body, const char*
   return 1;
 }
 
+/// Sets the number of threads that loops share: `threads`, or for 0 what OMP_NUM_THREADS says, else as many as the process may use, by its affinity
+/// mask (which OpenMP heeds) and whole processors of its CPU quota.
 inline void set_threads(Index threads) {
-  if (threads > 0) omp_set_num_threads(static_cast<int>(threads));
+  if (threads > 0) return omp_set_num_threads(static_cast<int>(threads));
+  if (std::getenv("OMP_NUM_THREADS")) return;
+  const double quota = std::max(1.0, cpu_quota());
+  if (quota < omp_get_max_threads()) omp_set_num_threads(static_cast<int>(quota));
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::train
