@@ -20,8 +20,8 @@ template <class T> Tensor<T> filled(const Shape& shape, std::string_view purpose
   return t;
 }
 
-template <class Peak> void measure(Index length, int threads) {
-  using T = std::conditional_t<std::is_same_v<Peak, roof::Bf16>, bf16, float>;  // what a model keeps its queries, keys and values as
+/// T: the storage of queries, keys and values, bf16 where a model multiplies that.
+template <class T> void measure(Index length, int threads) {
   constexpr Index tokens = 8192, heads = 8, width = 64;
   const AttentionSizes z{tokens / length, length, heads, heads, width};
   const Shape shape{tokens, heads * width};
@@ -31,7 +31,7 @@ template <class Peak> void measure(Index length, int threads) {
   Tensor<float> lse({tokens, heads});
   std::vector<double> forward, backward, peaks;
   for (int round = 0; round < 7; ++round) {
-    peaks.push_back(roof::multiply_adds<Peak>(threads));
+    peaks.push_back(roof::multiply_adds(std::is_same_v<T, bf16>, threads));
     const double start = roof::seconds(threads);
     Cpu::attention_forward<float>(z, given(q), given(k), given(v), out.view(), lse.data());
     const double middle = roof::seconds(threads);
@@ -51,5 +51,5 @@ int main(int argc, char** argv) {
   const int threads = argc > 1 ? std::max(1, std::atoi(argv[1])) : 2;
   omp_set_num_threads(threads);
   for (const Index length : {256, 512, 1024, 2048, 4096, 8192})
-    argc > 2 && std::string_view(argv[2]) == "bf16" ? measure<roof::Bf16>(length, threads) : measure<roof::Float>(length, threads);
+    argc > 2 && std::string_view(argv[2]) == "bf16" ? measure<bf16>(length, threads) : measure<float>(length, threads);
 }

@@ -48,7 +48,9 @@ int main(int argc, char** argv) {
   std::printf("%d thread(s)\n", threads);
   show("float multiply-adds", 5e8, "GFLOP/s", [&] { return roof::multiply_adds<roof::Float>(threads); });
   show("double multiply-adds", 5e8, "GFLOP/s", [&] { return roof::multiply_adds<roof::Double>(threads); });
-  show("bf16 multiply-adds", 5e8, "GFLOP/s", [&] { return roof::multiply_adds<roof::Bf16>(threads); });
+  if constexpr (!std::is_same_v<neutra::cpu::Bf16, neutra::cpu::WidenedBf16>)
+    show("bf16 dot products", 5e8, "GFLOP/s", [&] { return roof::multiply_adds<neutra::cpu::Bf16>(threads); });
+  std::printf("products of bf16 are computed as: %s\n", std::string(to_string(neutra::cpu::bf16_unit())).c_str());
   if (threads > 1) show("empty parallel region", 1e-6, "us", [&] { return roof::fork_and_join(threads); });
   show_bandwidths(threads);
 }

@@ -53,7 +53,7 @@ template <class E, class F> double share_of_peak(const Options& options, double 
 
 template <class E> void run(const Options& options, const char* title, const std::vector<product_sizes::Sizes>& sizes) {
   using S = typename E::Number;
-  const bool bf16 = std::is_same_v<E, roof::Bf16>;
+  const bool bf16 = E::rounds;
   std::printf("%s: %s, %d thread(s), peak %.0f GFLOP/s; %% of peak\n%6s %6s %6s %8s %8s %8s %8s %8s\n", title,
               bf16             ? "bf16"
               : sizeof(S) == 4 ? "float"
@@ -110,6 +110,9 @@ int main(int argc, char** argv) {
       return std::fprintf(stderr, "usage: %s [--threads N] [--quick] [--double | --bf16]\n", argv[0]), 2;
   }
   omp_set_num_threads(options.threads);
-  if (options.bf16) return run_all<roof::Bf16>(options), 0;
+  if (options.bf16) {
+    cpu::detail::with_element<float>(true, [&]<class E>() { run_all<E>(options); });
+    return 0;
+  }
   options.twice ? run_all<roof::Double>(options) : run_all<roof::Float>(options);
 }

@@ -1,7 +1,7 @@
 // What a machine can do at best, measured in the same run as what is held against it: clocks drift, and machines are shared.
 #pragma once
 
-#include "neutra/backend/cpu/micro_kernel.hpp"
+#include "neutra/backend/cpu/panels.hpp"
 #include "neutra/core/tensor.hpp"
 
 #include <omp.h>
@@ -58,7 +58,13 @@ template <class E> double multiply_adds(int threads) {
 
 using Float = neutra::cpu::Exact<float>;
 using Double = neutra::cpu::Exact<double>;
-using Bf16 = neutra::cpu::Bf16;
+
+/// Of float, rounded to bf16 as this machine multiplies it or as it is.
+inline double multiply_adds(bool bf16, int threads) {
+  double rate = 0;
+  neutra::cpu::detail::with_element<float>(bf16, [&]<class E>() { rate = multiply_adds<E>(threads); });
+  return rate;
+}
 
 /// Bytes a second of one pass over arrays of n floats, each thread its own: their sum, a constant into them, one copied into another, a = b + 3 c.
 /// A store's read of the line it writes to is not counted.

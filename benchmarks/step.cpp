@@ -68,8 +68,7 @@ template <class A> void measure(const Settings& settings, Runner<A>& runner, dou
   for (int i = 0; i < warm_up; ++i) runner.step();
   std::vector<double> seconds, peaks;
   for (int i = 0; i < settings.rounds; ++i) {
-    peaks.push_back(settings.precision == "bf16" ? roof::multiply_adds<roof::Bf16>(settings.threads)
-                                                 : roof::multiply_adds<roof::Float>(settings.threads));
+    peaks.push_back(roof::multiply_adds(settings.precision == "bf16", settings.threads));
     seconds.push_back(runner.timed().first);
   }
   const double floor = runner.multiply_adds() / (0.92 * roof::quantile(peaks, 0.75)), took = roof::quantile(seconds, 0.5);

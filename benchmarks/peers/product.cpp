@@ -85,7 +85,7 @@ Outcome compare(const Settings& settings, double work, const std::vector<std::fu
   std::vector<std::vector<double>> seconds(programs.size());
   double total = 0;
   for (const double enough = settings.quick ? 0.03 : 0.25; total < enough || peaks.size() < 5;) {
-    peaks.push_back(settings.bf16 ? roof::multiply_adds<roof::Bf16>(settings.threads) : roof::multiply_adds<roof::Float>(settings.threads));
+    peaks.push_back(roof::multiply_adds(settings.bf16, settings.threads));
     for (std::size_t i = 0; i < programs.size(); ++i) {
       const double start = roof::seconds(settings.threads);
       programs[i]();

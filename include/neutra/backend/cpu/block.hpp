@@ -108,10 +108,10 @@ template <Scalar S> struct RowTiles {
 };
 
 /// Tiles first_tile .. last_tile - 1 of c, over one block of k, times the `columns` columns from first_column on, whose panels of that block stand at
-/// `panels`.
-template <class E, Scalar S>
+/// `panels`, as the micro-kernel of K reads them.
+template <class E, class K = typename E::Kernel, Scalar S>
 void multiply_block(const Product<S>& p, Index block, Index first_tile, Index last_tile, const S* panels, Index first_column, Index columns) {
-  [[maybe_unused]] const MatrixRegisters<E> registers;
+  [[maybe_unused]] const MatrixRegisters<K> registers;
   alignas(64) S copy[LeftRows<S>::copy_size];
   const Blocks<S> blocks{words<E>(p.depth)};
   const RowTiles<S> tiles{p.rows};
@@ -128,7 +128,7 @@ void multiply_block(const Product<S>& p, Index block, Index first_tile, Index la
                              .a = left.data,
                              .a_row = left.row,
                              .a_step = left.step,
-                             .b = panels + done * depth,
+                             .b = panels + n * Panels<K>::step * depth,
                              .c = p.c ? p.c + place : nullptr,
                              .rounded = p.rounded ? p.rounded + place : nullptr,
                              .c_row = p.c_row,
@@ -140,7 +140,7 @@ void multiply_block(const Product<S>& p, Index block, Index first_tile, Index la
                              .columns = static_cast<int>(std::min<Index>(Tile<S>::width, columns - done)),
                              .soon = soon,
                              .soon_step = soon_step};
-      multiply_tile<E>(static_cast<int>(rows), task);
+      multiply_tile<K>(static_cast<int>(rows), task);
     }
   }
 }

@@ -1,7 +1,8 @@
 /// What a product multiplies: numbers as they are, or rounded to bf16.
 ///
 /// The micro-kernel reads words, of the size of a number: a word is one number, or two neighbours in k. Packing and copying turn rows of numbers
-/// into words; E::multiply_add multiplies them, and sums are of E::Number.
+/// into words; E::multiply_add multiplies them, and sums are of E::Number. E::Kernel is the element whose micro-kernel multiplies these words, and
+/// E::Stored the one whose micro-kernel reads panels as a packed weight holds them.
 #pragma once
 
 #include "neutra/core/scalar.hpp"
@@ -17,10 +18,19 @@ namespace neutra::inline NEUTRA_ABI::cpu {
 /// Numbers as they are: a word is a number.
 template <Scalar S> struct Exact {
   using Number = S;
+  using Kernel = Exact;
+  using Stored = Exact;
+  static constexpr bool rounds = false;         // whether numbers are rounded to bf16
   static constexpr Index numbers = 1;           // in a word
+  static constexpr Index panel_vectors = 2;     // of words that one step of a panel has
   static constexpr bool as_they_stand = true;   // a row of numbers is a row of words
   static constexpr bool rows_of_words = false;  // whether the kernel wants words of a row beside one another, also where a is transposed
 
+  /// One step of a panel, or the first V vectors of it.
+  template <int V> static void load(const S* panel, xsimd::batch<S> (&right)[V]) {
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) right[v] = xsimd::batch<S>::load_unaligned(panel + v * lanes);
+  }
   /// sum += a * b, rounded once where the machine can.
   static void multiply_add(xsimd::batch<S>& sum, const xsimd::batch<S>& a, const xsimd::batch<S>& b) {
 #if defined(__AVX512F__)
@@ -39,8 +49,71 @@ template <Scalar S> struct Exact {
   static void along(const S* row, Index count, S* words) { std::copy_n(row, count, words); }
   /// words[j] of the row of step k for `count` columns; `next`, the row of step k + 1, is for words of two numbers (null beyond the last)
   static void across(const S* row, const S* /*next*/, Index count, S* words) { std::copy_n(row, count, words); }
-  /// Number i of a word.
-  static S number(S word, Index /*i*/) { return word; }
+  /// The number of step k and column j in a panel.
+  static S number(const S* panel, Index k, Index j) { return panel[k * panel_vectors * lanes + j]; }
+
+ protected:
+  static constexpr Index lanes = static_cast<Index>(xsimd::batch<S>::size);
+};
+
+/// The lower (0) or upper (1) of the two bf16 of a word.
+inline float half(float word, Index which) {
+  const auto bits = std::bit_cast<std::uint32_t>(word);
+  return std::bit_cast<float>(which == 0 ? bits << 16 : bits & 0xffff0000u);
+}
+
+/// Panels of numbers rounded to bf16, in half the memory: a word is the numbers of columns j and j + lanes of a panel in one step of k. They are
+/// widened as they are read.
+struct ColumnPairs : Exact<float> {
+  using Kernel = ColumnPairs;
+  using Stored = ColumnPairs;
+  static constexpr Index panel_vectors = 1;
+
+  static void load(const float* panel, xsimd::batch<float> (&right)[2]) {
+    Words words;
+    std::memcpy(&words, panel, sizeof words);
+    right[0] = std::bit_cast<typename xsimd::batch<float>::register_type>(words << 16);
+    right[1] = std::bit_cast<typename xsimd::batch<float>::register_type>(words & 0xffff0000u);
+  }
+  static float number(const float* panel, Index k, Index j) { return half(panel[k * lanes + j % lanes], j / lanes); }
+  /// `steps` steps of a panel of words of one rounded number each into pairs, and back.
+  static void pair(const float* words, Index steps, float* pairs) {
+    for (Index k = 0; k < steps; ++k, words += 2 * lanes, pairs += lanes) {
+      const Words low = bits(words), high = bits(words + lanes), both = low >> 16 | high;
+      std::memcpy(pairs, &both, sizeof both);
+    }
+  }
+  static void widen(const float* pairs, Index steps, float* words) {
+    for (Index k = 0; k < steps; ++k, pairs += lanes, words += 2 * lanes) {
+      const Words both = bits(pairs), low = both << 16, high = both & 0xffff0000u;
+      std::memcpy(words, &low, sizeof low);
+      std::memcpy(words + lanes, &high, sizeof high);
+    }
+  }
+
+ private:
+  using Words [[gnu::vector_size(lanes * sizeof(float))]] = std::uint32_t;
+  static Words bits(const float* from) {
+    Words words;
+    std::memcpy(&words, from, sizeof words);
+    return words;
+  }
+};
+
+/// Numbers rounded to bf16 (nearest even) and multiplied as float, where the processor multiplies pairs of bf16 slower or not at all.
+struct WidenedBf16 : Exact<float> {
+  using Stored = ColumnPairs;
+  static constexpr bool rounds = true;
+  static constexpr bool as_they_stand = false;
+
+  static void along(const float* row, Index count, float* words) {
+    std::transform(row, row + count, words, [](float x) { return static_cast<float>(bf16(x)); });
+  }
+  static void across(const float* row, const float* /*next*/, Index count, float* words) { along(row, count, words); }
+  static void along(const bf16* row, Index count, float* words) {
+    std::transform(row, row + count, words, [](bf16 x) { return static_cast<float>(x); });
+  }
+  static void across(const bf16* row, const bf16* /*next*/, Index count, float* words) { along(row, count, words); }
 };
 
 #if defined(__AVX512BF16__)
@@ -48,7 +121,11 @@ template <Scalar S> struct Exact {
 /// float. The sum of a word's two products has roundings of its own.      Intel SDM, VDPBF16PS
 struct Bf16 {
   using Number = float;
+  using Kernel = Bf16;
+  using Stored = Bf16;
+  static constexpr bool rounds = true;
   static constexpr Index numbers = 2;
+  static constexpr Index panel_vectors = 2;
   static constexpr bool as_they_stand = false;
 #if defined(NEUTRA_AMX)
   static constexpr bool rows_of_words = true;
@@ -56,6 +133,7 @@ struct Bf16 {
   static constexpr bool rows_of_words = false;
 #endif
 
+  template <int V> static void load(const float* panel, xsimd::batch<float> (&right)[V]) { Exact<float>::load(panel, right); }
   static void multiply_add(xsimd::batch<float>& sum, const xsimd::batch<float>& a, const xsimd::batch<float>& b) {
     asm("vdpbf16ps %2, %1, %0" : "+v"(sum.data) : "v"(a.data), "v"(b.data));
   }
@@ -91,10 +169,7 @@ struct Bf16 {
     const __m256i high = next ? _mm256_maskz_loadu_epi16(left, next + j) : _mm256_setzero_si256();
     _mm512_mask_storeu_ps(words + j, left, beside(_mm256_maskz_loadu_epi16(left, row + j), high));
   }
-  static float number(float word, Index i) {
-    const auto bits = std::bit_cast<std::uint32_t>(word);
-    return std::bit_cast<float>(i == 0 ? bits << 16 : bits & 0xffff0000u);
-  }
+  static float number(const float* panel, Index k, Index j) { return half(panel[k / 2 * 32 + j], k % 2); }
 
  private:
   static __mmask16 first(Index count) { return static_cast<__mmask16>((1u << count) - 1u); }
@@ -110,19 +185,7 @@ struct Bf16 {
   static void store(float* words, __m512 pairs) { _mm512_storeu_ps(words, pairs); }
 };
 #else
-/// Numbers rounded to bf16 (nearest even) and widened again: what machines without products of bf16 compute with.
-struct Bf16 : Exact<float> {
-  static constexpr bool as_they_stand = false;
-
-  static void along(const float* row, Index count, float* words) {
-    std::transform(row, row + count, words, [](float x) { return static_cast<float>(bf16(x)); });
-  }
-  static void across(const float* row, const float* /*next*/, Index count, float* words) { along(row, count, words); }
-  static void along(const bf16* row, Index count, float* words) {
-    std::transform(row, row + count, words, [](bf16 x) { return static_cast<float>(x); });
-  }
-  static void across(const bf16* row, const bf16* /*next*/, Index count, float* words) { along(row, count, words); }
-};
+using Bf16 = WidenedBf16;
 #endif
 
 }  // namespace neutra::inline NEUTRA_ABI::cpu

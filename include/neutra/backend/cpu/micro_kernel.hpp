@@ -1,7 +1,7 @@
 /// The innermost loop of all products: one tile of c, held in registers while k runs over one block of the sum.
 #pragma once
 
-#include "neutra/backend/cpu/amx.hpp"
+#include "neutra/backend/cpu/bf16_unit.hpp"
 
 #include <array>
 #include <type_traits>
@@ -15,12 +15,13 @@ namespace detail {
 template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<S>& t, xsimd::batch<S> (&sum)[R][V]) {
 #if defined(NEUTRA_AMX)
   if constexpr (std::is_same_v<E, Bf16>) {
-    if (t.a_step == 1 && has_tile_registers()) return sum_in_tiles(t, sum);
+    if (t.a_step == 1 && bf16_unit() == Bf16Unit::tile_registers) return sum_in_tiles(t, sum);
   }
 #endif
   using Vector = xsimd::batch<S>;
   using Word [[gnu::may_alias, gnu::aligned(alignof(bf16))]] = S;  // a number, or a pair of bf16
   constexpr int half = (R + 1) / 2;
+  constexpr Index step_words = E::panel_vectors * Tile<S>::lanes;
   const char* low = reinterpret_cast<const char*>(t.a);
   Index stride = t.a_row * Index{sizeof(S)}, stride3 = 3 * stride, stride5 = 5 * stride;
   const char* high = low + half * stride;
@@ -32,11 +33,9 @@ template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<
     asm("" : "+r"(low), "+r"(high), "+r"(stride), "+r"(stride3), "+r"(stride5));
     const Index offset[7] = {0, stride, 2 * stride, stride3, 4 * stride, stride5, 2 * stride3};
     Vector right[V];
-#pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) {
-      right[v] = Vector::load_unaligned(b + v * Tile<S>::lanes);
-      __builtin_prefetch(b + 16 * Tile<S>::width + v * Tile<S>::lanes);
-    }
+    E::load(b, right);
+    __builtin_prefetch(b + 16 * step_words);
+    if constexpr (V == 2 && E::panel_vectors == 2) __builtin_prefetch(b + 16 * step_words + Tile<S>::lanes);
     __builtin_prefetch(soon, 0, 2);
 #pragma GCC unroll 14
     for (int r = 0; r < R; ++r) {
@@ -46,7 +45,7 @@ template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<
     }
     low += step;
     high += step;
-    b += Tile<S>::width;
+    b += step_words;
     soon += t.soon_step;
   }
 }
@@ -82,7 +81,7 @@ template <class E, int R, int V, Scalar S> void multiply_tile(const TileTask<S>&
   }
   sum_block<E, R, V>(t, sum);
   const bool whole = t.columns == V * lanes && t.c_column == 1 && (!t.addend || t.addend_column == 1), direct = whole && t.c;
-  if constexpr (std::is_same_v<E, Bf16>) {
+  if constexpr (std::is_same_v<S, float>) {
     if (whole && !t.c && !t.add && !t.addend) return store_rounded(t.rounded, t.c_row, sum);
   }
   alignas(64) S kept[R][V * lanes];
@@ -103,7 +102,7 @@ template <class E, int R, int V, Scalar S> void multiply_tile(const TileTask<S>&
     for (int v = 0; v < V; ++v) sum[r][v].store_unaligned(to + r * to_row + v * lanes);
   }
   if (direct) return;
-  if constexpr (std::is_same_v<E, Bf16>) {
+  if constexpr (std::is_same_v<S, float>) {
     if (!t.c) return finish_tile(t, t.rounded, kept[0], R, V * lanes);
   }
   finish_tile(t, t.c, kept[0], R, V * lanes);
@@ -121,9 +120,13 @@ template <class E, int V, int... R> constexpr auto tiles_of(std::integer_sequenc
 template <class E> void multiply_tile(int rows, const TileTask<typename E::Number>& task) {
   using S = typename E::Number;
   using Counts = std::make_integer_sequence<int, Tile<S>::rows>;
-  static constexpr auto narrow = detail::tiles_of<E, 1>(Counts{}), wide = detail::tiles_of<E, 2>(Counts{});
+  static constexpr auto wide = detail::tiles_of<E, 2>(Counts{});
   NEUTRA_ASSERT(rows >= 1 && rows <= Tile<S>::rows && task.columns >= 1 && task.columns <= Tile<S>::width);
-  (task.columns <= Tile<S>::lanes ? narrow : wide)[static_cast<std::size_t>(rows - 1)](task);
+  if constexpr (E::panel_vectors == 2) {
+    static constexpr auto narrow = detail::tiles_of<E, 1>(Counts{});
+    if (task.columns <= Tile<S>::lanes) return narrow[static_cast<std::size_t>(rows - 1)](task);
+  }
+  wide[static_cast<std::size_t>(rows - 1)](task);
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::cpu

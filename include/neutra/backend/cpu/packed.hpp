@@ -8,15 +8,37 @@
 
 namespace neutra::inline NEUTRA_ABI::cpu {
 
+namespace detail {
+
+/// All columns of b as a packed weight holds them.
+template <class E, Scalar S> void pack_stored(const Operand<S>& b, S* out) {
+  if constexpr (std::is_same_v<typename E::Stored, typename E::Kernel>) return pack_columns<E>(b, Index{0}, b.cols(), out);
+  if constexpr (!std::is_same_v<typename E::Stored, typename E::Kernel>) {
+    constexpr Index width = Tile<S>::width;
+    const Blocks<S> blocks{words<E>(b.rows())};
+    const Panels<typename E::Stored> all{out, b.cols()};
+    for_each<Schedule::tasks>(threads_for(b.rows() * b.cols(), parallel_copies), all.count(), [&](Index n) {
+      S* panel = scratch<S, Scratch::panels>(Tile<S>::depth * width);
+      for (Index block = 0; block < blocks.count; ++block) {
+        const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
+        pack_block<E>(b, k, depth, n * width, std::min(width, b.cols() - n * width), panel);
+        E::Stored::pair(panel, depth, out + (all.panel(n, k, depth) - out));
+      }
+    });
+  }
+}
+
+}  // namespace detail
+
 /// An operand b (K,N) in panels, made once for a matrix that many products share; the bits of a product do not depend on whether b was packed before.
 template <Scalar S> class Packed {
  public:
   Packed() = default;
   explicit Packed(const Operand<S>& b) : rows_(b.rows()), cols_(b.cols()), transposed_(b.transposed), bf16_(b.bf16) {
-    const Index padded = (cols_ + Tile<S>::width - 1) / Tile<S>::width * Tile<S>::width;
     detail::with_element<S>(bf16_, [&]<class E>() {
-      panels_ = Tensor<S>(Shape{detail::words<E>(rows_), padded});
-      detail::pack_columns<E>(b, Index{0}, cols_, panels_.data());
+      using Stored = detail::Panels<typename E::Stored>;
+      panels_ = Tensor<S>(Shape{detail::words<E>(rows_), Stored{nullptr, cols_}.count() * Stored::step});
+      detail::pack_stored<E>(b, panels_.data());
     });
     exact_ = !bf16_ || same_bits(b);
   }
@@ -25,7 +47,8 @@ template <Scalar S> class Packed {
   Index cols() const { return cols_; }
   bool bf16() const { return bf16_; }
   bool empty() const { return panels_.empty(); }
-  detail::Panels<S> panels() const { return {panels_.data(), cols_}; }
+  /// E: what with_element gives for bf16().
+  template <class E> detail::Panels<typename E::Stored> panels() const { return {panels_.data(), cols_}; }
 
   /// Whether all numbers of b can be had back, to the bit: bf16 has rounded none of them.
   bool exact() const { return exact_; }
@@ -49,11 +72,11 @@ template <Scalar S> class Packed {
   /// f(k, j, number) for every number, on several threads.
   template <class F> void each(const F& f) const {
     detail::with_element<S>(bf16_, [&]<class E>() {
-      const detail::Panels<S> all = panels();
+      const auto all = panels<E>();
       for_each<Schedule::tasks>(threads_for(rows_ * cols_, detail::parallel_copies), all.count(), [&](Index n) { each_of_panel<E>(all, n, f); });
     });
   }
-  template <class E, class F> void each_of_panel(const detail::Panels<S>& all, Index n, const F& f) const {
+  template <class E, class F> void each_of_panel(const detail::Panels<typename E::Stored>& all, Index n, const F& f) const {
     constexpr Index width = Tile<S>::width;
     const Index first = n * width, last = std::min(first + width, cols_);
     const detail::Blocks<S> blocks{detail::words<E>(rows_)};
@@ -61,7 +84,7 @@ template <Scalar S> class Packed {
       const Index begin = blocks.begin(block), end = blocks.begin(block + 1);
       const S* words = all.panel(n, begin, end - begin);
       for (Index k = begin * E::numbers; k < std::min(end * E::numbers, rows_); ++k)
-        for (Index j = first; j < last; ++j) f(k, j, E::number(words[(k / E::numbers - begin) * width + j - first], k % E::numbers));
+        for (Index j = first; j < last; ++j) f(k, j, E::Stored::number(words, k - begin * E::numbers, j - first));
     }
   }
 

@@ -13,7 +13,7 @@ namespace neutra::inline NEUTRA_ABI::cpu::detail {
 
 /// f of a view of an operand's numbers: of bf16 only where that is what is multiplied.
 template <class E, Scalar S, class F> auto read(const Operand<S>& x, const F& f) {
-  if constexpr (std::is_same_v<E, Bf16>)
+  if constexpr (E::rounds)
     return x.read(f);
   else
     return f(x.view);
@@ -125,18 +125,22 @@ template <class E, Scalar S> void pack_columns(const Operand<S>& b, Index first,
   });
 }
 
-/// Packed columns: for each block of k, for each panel of Tile::width columns, for each k, the panel's words (zero beyond the last column).
-template <Scalar S> struct Panels {
+/// Packed columns, for the micro-kernel of E: for each block of k, for each panel of Tile::width columns, for each k, the panel's words (zero beyond
+/// the last column).
+template <class E> struct Panels {
+  using S = typename E::Number;
+  static constexpr Index step = E::panel_vectors * Tile<S>::lanes;  // words of a panel for each k
   const S* data = nullptr;
   Index columns = 0;
 
   Index count() const { return (columns + Tile<S>::width - 1) / Tile<S>::width; }
-  const S* panel(Index n, Index k, Index depth) const { return data + (k * count() + n * depth) * Tile<S>::width; }
+  const S* panel(Index n, Index k, Index depth) const { return data + (k * count() + n * depth) * step; }
 };
 
 /// f.template operator()<E>() with the kind of element that an operand asks for. Error: bf16 of double.
 template <Scalar S, class F> void with_element(bool as_bf16, const F& f) {
   if constexpr (std::is_same_v<S, float>) {
+    if (as_bf16 && bf16_unit() == Bf16Unit::widened) return f.template operator()<WidenedBf16>();
     if (as_bf16) return f.template operator()<Bf16>();
   }
   require(!as_bf16, "product: only float numbers are rounded to bf16, got double; compute in float, or leave Operand::bf16 false");

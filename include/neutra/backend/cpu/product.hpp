@@ -84,7 +84,11 @@ template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b)
 }
 
 /// Whether a rounded result would be added up in bf16, block after block.
-inline bool several_blocks(const Product<float>& p) { return Blocks<float>{words<Bf16>(p.depth)}.count > 1; }
+inline bool several_blocks(const Product<float>& p) {
+  bool several = false;
+  with_element<float>(true, [&]<class E>() { several = Blocks<float>{words<E>(p.depth)}.count > 1; });
+  return several;
+}
 
 /// Sums of several blocks: some rows at a time as S, and then rounded.
 template <Scalar S, class B> void add_up_and_round(const Operand<S>& a, const B& b, const Into<bf16>& c, const View<const S>& addend) {
@@ -127,7 +131,7 @@ template <Scalar S, class T> void product(Operand<S> a, const Packed<S>& b, Into
   if constexpr (std::is_same_v<T, bf16>) {
     if (detail::several_blocks(p)) return detail::add_up_and_round(a, b, c, addend);
   }
-  detail::with_element<S>(a.bf16, [&]<class E>() { detail::multiply_columns<E>(p, b.panels(), Index{0}); });
+  detail::with_element<S>(a.bf16, [&]<class E>() { detail::multiply_packed<E>(p, b.template panels<E>()); });
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::cpu
