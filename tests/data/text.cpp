@@ -70,7 +70,7 @@ TEST_CASE("what is no text file is an error that says so") {
   CHECK(fails_with(read(folder.write("empty", "")), "is empty"));
   CHECK(fails_with(read(folder.write("nul", std::string(1000, '\0'))), "all of its 1000 bytes are NUL"));
   CHECK(fails_with(read(folder.write("gz", "\x1f\x8b\x08rest")), "gzip"));
-  CHECK(fails_with(read(folder.write("gguf", "GGUF\x03")), "GGUF"));
+  CHECK(fails_with(read(folder.write("gguf", "GGUF\x03\0\0\0"sv)), "GGUF"));
   for (const char protocol : {2, 3, 4, 5}) CHECK(fails_with(read(folder.write("pickle", std::string("\x80") + protocol + "rest")), "pickle"));
   CHECK(fails_with(read(folder.write("utf16", "\xff\xfeh\0i\0"sv)), "UTF-16"));
 }
@@ -125,4 +125,15 @@ TEST_CASE("a tenth taken throughout a text keeps the order, loses nothing, and s
   CHECK(rest.train.size() + rest.held.size() == line.size() + text.size());
   CHECK(fails_with([&] { data::hold_out_throughout(line, 0.1); }, "has a line end inside"));
   CHECK(fails_with([&] { data::hold_out_throughout("one line\n", 0.1); }, "at least two lines"));
+}
+
+TEST_CASE("text that only begins like another format is text, and what names a file of another kind is not") {
+  const samples::Scratch folder;
+  for (const auto text : {"BZh9 is how bzip2 begins\n"sv, "GGUF files hold weights\n"sv, "%PDF-1.7 is how PDF begins\n"sv, "PAR1 means Parquet\n"sv,
+                          "24karat gold\n"sv, "SQLite format 3 is old\n"sv, "<html>a page</html>\n"sv, "{\n  \"pretty\": 1\n}\n"sv})
+    CHECK(data::read_text(folder.write("text", text)) == text);
+  const auto lfs = folder.write("lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n");
+  CHECK(fails_with([&] { data::read_text(lfs); }, "lfs: must be plain text in UTF-8, got a Git LFS pointer, not the file itself; run git lfs pull"));
+  const auto lines = folder.write("lines.jsonl", "{\"text\": \"one\"}\n{\"text\": \"two\"}\n");
+  CHECK(fails_with([&] { data::read_text(lines); }, "got JSON Lines; take the text out of its field first, as jq -r .text does"));
 }

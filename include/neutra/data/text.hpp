@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/core/error.hpp"
+#include "neutra/core/file_format.hpp"
 #include "neutra/data/utf8.hpp"
 
 #include <algorithm>
@@ -27,37 +28,8 @@ struct Text {
   std::vector<std::string> remarks;  // a sentence for each file that is not UTF-8
 };
 
-/// The name of a format that is not plain text, told by its first bytes; empty where none is recognised.
-inline std::string_view binary_format(std::string_view bytes) {
-  using namespace std::string_view_literals;
-  static constexpr std::pair<std::string_view, std::string_view> known[] = {{"\x1f\x8b"sv, "gzip"},
-                                                                            {"PK\x03\x04"sv, "zip"},
-                                                                            {"\x28\xb5\x2f\xfd"sv, "zstd"},
-                                                                            {"\xfd\x37zXZ"sv, "xz"},
-                                                                            {"BZh"sv, "bzip2"},
-                                                                            {"%PDF-"sv, "PDF"},
-                                                                            {"GGUF"sv, "GGUF"},
-                                                                            {"PAR1"sv, "Parquet"},
-                                                                            {"\x93NUMPY"sv, "npy"},
-                                                                            {"\x7f"
-                                                                             "ELF"sv,
-                                                                             "ELF"},
-                                                                            {"\xff\xfe"sv, "UTF-16"},
-                                                                            {"\xfe\xff"sv, "UTF-16"},
-                                                                            {"\x80\x02"sv, "pickle"},
-                                                                            {"\x80\x03"sv, "pickle"},
-                                                                            {"\x80\x04"sv, "pickle"},
-                                                                            {"\x80\x05"sv, "pickle"},
-                                                                            {"SQLite format 3"sv, "SQLite"}};
-  for (const auto& [start, name] : known) {
-    if (bytes.starts_with(start)) return name;
-  }
-  return {};
-}
-
 /// The bytes of one text file, unchanged: a byte order mark, CRLF and invalid UTF-8 stay.
-/// Errors: the path is missing, a directory, a device or unreadable; the file is empty, holds nothing but NUL bytes, or is another format by its
-/// first bytes.
+/// Errors: the path is missing, a directory, a device or unreadable; the file is empty, holds nothing but NUL bytes, or is of another format.
 inline std::string read_text(const std::filesystem::path& path) {
   const std::string name = path.string();
   std::error_code problem;
@@ -77,8 +49,7 @@ inline std::string read_text(const std::filesystem::path& path) {
   require(!bytes.empty(), "text file ", name, ": is empty; give a file with text");
   require(bytes.find_first_not_of('\0') != std::string::npos, "text file ", name, ": all of its ", bytes.size(),
           " bytes are NUL; the file is damaged");
-  const std::string_view format = binary_format(bytes);
-  require(format.empty(), "text file ", name, ": must be plain text in UTF-8, this is ", format, " by its first bytes; unpack or convert it first");
+  if (const FileFormat* other = other_format(bytes, FileKind::text)) fail("text file ", name, ": must be plain text in UTF-8, got ", *other);
   return bytes;
 }
 
