@@ -2,15 +2,10 @@
 
 #include "tests/data/samples.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <set>
-#include <sstream>
-
 #include <thread>
-
-#include <sys/stat.h>
 
 using namespace neutra;
 using namespace std::string_view_literals;
@@ -39,14 +34,6 @@ TEST_CASE("files that are not UTF-8 are remarked upon by name, with the place in
   REQUIRE(remarks.size() == 2);
   CHECK(remarks[0].find(first.string() + ": is not UTF-8 from byte 3 on") != std::string::npos);
   CHECK(remarks[1].find(second.string() + ": is not UTF-8 from byte 0 on") != std::string::npos);
-}
-
-TEST_CASE("a text whose lines end in CR alone is told so") {
-  std::string text;
-  for (int line = 0; line < 20000; ++line) text += "line\r";
-  CHECK(fails_with([&] { data::hold_out(text, 0.1); }, "its lines end in CR alone"));
-  CHECK(fails_with([&] { data::hold_out_throughout(text, 0.1); }, "its lines end in CR alone"));
-  CHECK(data::hold_out("one\r\ntwo\r\n", 0.5).held == "two\r\n");
 }
 
 TEST_CASE("a pipe is read like a file") {
@@ -81,50 +68,6 @@ TEST_CASE("an unreadable file is an error") {
   std::filesystem::permissions(locked, std::filesystem::perms::none);
   if (geteuid() != 0) CHECK(fails_with([&] { data::read_text(locked); }, "cannot be opened"));
   if (std::filesystem::exists("/proc/self/mem")) CHECK(fails_with([] { data::read_text("/proc/self/mem"); }, "reading stopped after 0 bytes"));
-}
-
-TEST_CASE("the held part begins at the line end nearest to the last tenth") {
-  std::string text;
-  for (int line = 0; line < 100; ++line) text += "line " + std::to_string(line + 100) + "\n";  // 9 bytes each
-  const data::Split split = data::hold_out(text, 0.1);
-  CHECK(split.train.size() == 810);
-  CHECK(split.held == std::string_view(text).substr(810));
-  CHECK(data::hold_out(text, 0.5).train.size() == 450);
-  CHECK(data::hold_out(text, 1e-9).held == "line 199\n");
-  CHECK(data::hold_out(text, 1 - 1e-9).train == "line 100\n");
-  CHECK(data::hold_out("aaaaaaa\nbb\nc", 0.25).train == "aaaaaaa\n");      // wanted 9: 8 is nearer than 11
-  CHECK(data::hold_out("aaaaaaa\nbb\nc", 0.15).train == "aaaaaaa\nbb\n");  // wanted 10: 11 is nearer than 8
-  CHECK(data::hold_out("aaa\nbbb\nc", 0.3333).train == "aaa\n");           // wanted 6: equally near, the earlier
-  CHECK(data::hold_out("a\n\xff\xfe", 0.1).held == "\xff\xfe");
-}
-
-TEST_CASE("what cannot be split is an error") {
-  for (const double fraction : {0.0, 1.0, -0.1, 2.0, std::nan("")})
-    CHECK(fails_with([&] { data::hold_out("a\nb\n", fraction); }, "fraction must lie inside"));
-  for (const auto text : {""sv, "\n"sv, "one line"sv, "one line\n"sv}) CHECK(fails_with([&] { data::hold_out(text, 0.1); }, "at least two lines"));
-}
-
-TEST_CASE("a tenth taken throughout a text keeps the order, loses nothing, and skips stretches of one line") {
-  std::string text;
-  for (int line = 0; line < 40000; ++line) text += "line " + std::to_string(line + 100000) + "\n";  // 12 bytes each: 14 stretches of 32 KiB
-  const auto parts = data::hold_out_throughout(text, 0.1);
-  CHECK(parts.train.size() + parts.held.size() == text.size());
-  CHECK(static_cast<double>(parts.held.size()) == Approx(0.1 * static_cast<double>(text.size())).epsilon(0.01));
-  std::vector<std::string> lines;
-  std::istringstream held(parts.held);
-  for (std::string line; std::getline(held, line);) lines.push_back(line);
-  CHECK(std::is_sorted(lines.begin(), lines.end()));
-  std::set<std::string> thousands;
-  for (const std::string& line : lines) thousands.insert(line.substr(0, 8));
-  CHECK(thousands.size() >= 14);
-  CHECK(parts.train.find(lines.front()) == std::string::npos);
-
-  const std::string line = std::string(200000, 'x') + '\n';
-  const auto rest = data::hold_out_throughout(line + text, 0.1);
-  CHECK(rest.train.starts_with(line));
-  CHECK(rest.train.size() + rest.held.size() == line.size() + text.size());
-  CHECK(fails_with([&] { data::hold_out_throughout(line, 0.1); }, "has a line end inside"));
-  CHECK(fails_with([&] { data::hold_out_throughout("one line\n", 0.1); }, "at least two lines"));
 }
 
 TEST_CASE("text that only begins like another format is text, and what names a file of another kind is not") {
