@@ -21,7 +21,9 @@ TEST_CASE("files are joined with a newline where one is missing, bytes unchanged
   CHECK(text.bytes ==
         "\xef\xbb\xbf"
         "one\r\nno newline \xff\ntwo\nthree\0"sv);
-  CHECK(text.files == std::vector<std::string>{first.string(), second.string(), third.string()});
+  REQUIRE(text.files.size() == 3);
+  CHECK(text.files[1].path == second);
+  CHECK(text.files[1].hash == std::hash<std::string_view>()("two\n"));
   const std::string large = std::string(200000, 'x') + "\n";  // more than one block
   CHECK(data::read_text(folder.write("large", large)) == large);
 }
@@ -79,4 +81,23 @@ TEST_CASE("text that only begins like another format is text, and what names a f
   CHECK(fails_with([&] { data::read_text(lfs); }, "lfs: must be plain text in UTF-8, got a Git LFS pointer, not the file itself; run git lfs pull"));
   const auto lines = folder.write("lines.jsonl", "{\"text\": \"one\"}\n{\"text\": \"two\"}\n");
   CHECK(fails_with([&] { data::read_text(lines); }, "got JSON Lines; take the text out of its field first, as jq -r .text does"));
+}
+
+TEST_CASE("the same text twice is refused, by path, link, or content, before a pipe is read a second time") {
+  const samples::Scratch folder;
+  const auto first = folder.write("first", "one\n"), copy = folder.write("copy", "one\n"), other = folder.write("other", "two\n");
+  std::filesystem::create_symlink(first, folder.path() / "link");
+  std::filesystem::create_hard_link(first, folder.path() / "hard");
+  const auto read = [](const std::filesystem::path& a, const std::filesystem::path& b) { return [=] { data::read_texts({a, b}, "--target"); }; };
+  CHECK(samples::error_of(read(first, other)).empty());
+  const std::string same_file = "--target " + first.string() + ", got the same file again; give each text once";
+  CHECK(fails_with(read(first, first), same_file));
+  CHECK(fails_with(read(first, folder.path() / "link"), same_file));
+  CHECK(fails_with(read(first, folder.path() / "hard"), same_file));
+  CHECK(fails_with(read(first, folder.path() / "." / "first"), same_file));
+  CHECK(
+      fails_with(read(first, copy), "--target " + copy.string() + ": must be another text than --target " + first.string() + ", got the same bytes"));
+  const std::string pipe = (folder.path() / "pipe").string();
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(fails_with(read(pipe, pipe), "got the same file again"));
 }

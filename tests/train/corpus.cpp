@@ -111,6 +111,52 @@ TEST_CASE("corpus: a part of another size than was asked is told, and a text too
   CHECK(Corpus(files.options).target.train == "one line\n");
 }
 
+TEST_CASE("corpus: one text in two roles is refused by both options, told by path, link or content") {
+  Files files;
+  using List = std::vector<train::Path> train::Options::*;
+  const auto refused = [&](List first, List again, const std::string& one, const std::string& other) {
+    bool all = true;
+    for (const char* name : {"a", "./a", "link", "copy"}) {
+      auto options = files.options;
+      options.original = {files.folder / "other"};
+      options.*first = {files.folder / "a"};
+      if (first != again) (options.*again).clear();
+      (options.*again).push_back(files.folder / name);
+      all &= says([&] { Corpus{options}; }, other + " ", ": must be another text than " + one + " ", "again; give each text once");
+    }
+    return all;
+  };
+  scratch::put(files.folder / "copy", scratch::get(files.folder / "a"));
+  scratch::put(files.folder / "other", lines(100, "other"));
+  std::filesystem::create_symlink("a", files.folder / "link");
+  using train::Options;
+  CHECK(refused(&Options::original, &Options::target, "--original", "--target"));
+  CHECK(refused(&Options::original, &Options::eval_original, "--original", "--eval-original"));
+  CHECK(refused(&Options::original, &Options::eval_target, "--original", "--eval-target"));
+  CHECK(refused(&Options::target, &Options::eval_target, "--target", "--eval-target"));
+  CHECK(refused(&Options::eval_original, &Options::eval_target, "--eval-original", "--eval-target"));
+  CHECK(refused(&Options::original, &Options::original, "--original", "--original"));
+}
+
+TEST_CASE("corpus: evaluation lines that either domain trains on are counted, also where evaluation is the end of the text") {
+  Files files;
+  const std::string known = "this line of more than fifty characters is in several texts\n";
+  scratch::put(files.folder / "a", known + lines(200, "first"));
+  scratch::put(files.folder / "b", known + lines(300, "second") + known);
+  scratch::put(files.folder / "va", known + "a line of fifty characters that only the evaluation has\n");
+  files.options.eval_original = {files.folder / "va"};
+  auto overlaps = Corpus(files.options).overlaps();
+  CHECK(overlaps.at("original").lines == 2);
+  CHECK(overlaps.at("original").in_training == 1);
+  CHECK(overlaps.at("target").lines == 1);
+  CHECK(overlaps.at("target").in_training == 1);
+  scratch::put(files.folder / "a", lines(200, "first"));  // still in the text of the other domain
+  overlaps = Corpus(files.options).overlaps();
+  CHECK(overlaps.at("original").in_training == 1);
+  files.options.original.clear(), files.options.eval_original.clear();
+  CHECK_FALSE(Corpus(files.options).overlaps().contains("original"));
+}
+
 TEST_CASE("corpus: the choosing text comes from every file, and is no more than half a megabyte") {
   Files files;
   std::string whole;

@@ -5,11 +5,15 @@
 #include "neutra/core/file_format.hpp"
 #include "neutra/data/utf8.hpp"
 
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -17,10 +21,34 @@
 
 namespace neutra::inline NEUTRA_ABI::data {
 
+/// A file given as text: by which option, and once it was read, a hash of its bytes.
+struct TextFile {
+  std::string option;
+  std::filesystem::path path;
+  std::optional<std::size_t> hash = {};
+};
+
+/// Whether two paths lead to one file. Pipes too, which std::filesystem::equivalent does not compare.
+inline bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
+  struct stat first {
+  }, second{};
+  return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
+/// Error: one file twice, by path or link, or, where both were read, the same bytes.
+inline void check_different(const std::vector<TextFile>& files) {
+  for (auto again = files.begin(); again != files.end(); ++again)
+    for (auto first = files.begin(); first != again; ++first) {
+      const bool read = first->hash && again->hash, same = read ? first->hash == again->hash : same_file(first->path, again->path);
+      require(!same, again->option, ' ', again->path.string(), ": must be another text than ", first->option, ' ', first->path.string(), ", got ",
+              read ? "the same bytes" : "the same file", " again; give each text once: to train on or to evaluate on, and of one domain");
+    }
+}
+
 /// One byte string and the files it came from.
 struct Text {
   std::string bytes;
-  std::vector<std::string> files;
+  std::vector<TextFile> files;
   std::vector<std::string> remarks;  // a sentence for each file that is not UTF-8
 };
 
@@ -49,19 +77,23 @@ inline std::string read_text(const std::filesystem::path& path) {
   return bytes;
 }
 
-/// The files one after another; a newline is put between two where the first does not end in one. Errors: as read_text, and an empty list.
-inline Text read_texts(const std::vector<std::filesystem::path>& paths) {
+/// The files one after another; a newline is put between two where the first does not end in one. `option` is what messages call the list.
+/// Errors: as read_text and check_different, and an empty list.
+inline Text read_texts(const std::vector<std::filesystem::path>& paths, const std::string& option = "--text") {
   require(!paths.empty(), "reading text: at least one file must be named, got none");
   Text text;
-  for (const auto& path : paths) {
+  for (const auto& path : paths) text.files.push_back({option, path});
+  check_different(text.files);  // before reading: a pipe is read only once
+  for (TextFile& file : text.files) {
     if (!text.bytes.empty() && text.bytes.back() != '\n') text.bytes += '\n';
-    const std::string bytes = read_text(path);
+    const std::string bytes = read_text(file.path);
+    file.hash = std::hash<std::string_view>()(bytes);
     if (const auto at = find_invalid_utf8(bytes))
       text.remarks.push_back(
-          concat("note: text file ", path.string(), ": is not UTF-8 from byte ", *at, " on; such bytes are kept and become byte tokens"));
+          concat("note: text file ", file.path.string(), ": is not UTF-8 from byte ", *at, " on; such bytes are kept and become byte tokens"));
     text.bytes += bytes;
-    text.files.push_back(path.string());
   }
+  check_different(text.files);
   return text;
 }
 

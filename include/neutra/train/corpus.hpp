@@ -13,6 +13,7 @@
 #include "neutra/train/evaluation.hpp"
 #include "neutra/train/numbers.hpp"
 #include "neutra/train/options.hpp"
+#include "neutra/train/overlap.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -29,14 +30,15 @@ namespace neutra::inline NEUTRA_ABI::train {
 /// is a tenth of the training text, taken throughout it and at most half a megabyte: the choice looks at it and nothing trains on it.
 struct DomainText {
   std::string train, choosing, valid;
-  std::vector<std::string> remarks;  // about bytes that are not UTF-8 (they are kept as they are), and parts of another size than was asked
+  std::vector<data::TextFile> files;  // all that were read
+  std::vector<std::string> remarks;   // about bytes that are not UTF-8 (they are kept as they are), and parts of another size than was asked
 
   /// `option` is what messages call the files, as in "target".
   static DomainText read(const std::string& option, const std::vector<Path>& files, const std::vector<Path>& evaluation_files, bool chooses) {
     constexpr double most_choosing = 1 << 19;  // bytes: enough to tell rates apart, and evaluated after every run that is chosen from
     DomainText text;
-    if (!files.empty()) text.train = text.read_all(files);
-    if (!evaluation_files.empty()) text.valid = text.read_all(evaluation_files);
+    if (!files.empty()) text.train = text.read_all("--" + option, files);
+    if (!evaluation_files.empty()) text.valid = text.read_all("--eval-" + option, evaluation_files);
     if (files.empty()) return text;  // nothing to train on, but forgetting can still be measured
     if (evaluation_files.empty()) {
       const std::string whole = std::move(text.train), what = concat("holding out the end of --", option, " for evaluation");
@@ -55,8 +57,9 @@ struct DomainText {
   }
 
  private:
-  std::string read_all(const std::vector<Path>& paths) {
-    data::Text whole = data::read_texts(paths);
+  std::string read_all(const std::string& option, const std::vector<Path>& paths) {
+    data::Text whole = data::read_texts(paths, option);
+    files.insert(files.end(), whole.files.begin(), whole.files.end());
     remarks.insert(remarks.end(), whole.remarks.begin(), whole.remarks.end());
     return std::move(whole.bytes);
   }
@@ -76,9 +79,29 @@ struct Corpus {
   data::Windows train_original, train_target;
   EvaluationText choosing_original, choosing_target, valid_original, valid_target;
 
-  explicit Corpus(const Options& options)
-      : original(DomainText::read("original", options.original, options.eval_original, options.chooses())),
-        target(DomainText::read("target", options.target, options.eval_target, options.chooses())) {}
+  /// Error: as data::read_texts and data::hold_out; a text that is given for two roles, by path, link or content.
+  explicit Corpus(const Options& options) {
+    std::vector<data::TextFile> files;
+    for (const auto& [option, paths] : {std::pair{"--original", &options.original},
+                                        {"--target", &options.target},
+                                        {"--eval-original", &options.eval_original},
+                                        {"--eval-target", &options.eval_target}})
+      for (const Path& path : *paths) files.push_back({option, path});
+    data::check_different(files);  // before reading: a pipe is read only once
+    original = DomainText::read("original", options.original, options.eval_original, options.chooses());
+    target = DomainText::read("target", options.target, options.eval_target, options.chooses());
+    files = original.files;
+    files.insert(files.end(), target.files.begin(), target.files.end());
+    data::check_different(files);
+  }
+
+  /// How much of each domain's evaluation text is in the text that trains, of either domain.
+  Overlaps overlaps() const {
+    std::map<std::string, std::string_view> evaluation;
+    for (const auto& [domain, text] : {std::pair{"original", &original.valid}, {"target", &target.valid}})
+      if (!text->empty()) evaluation[domain] = *text;
+    return measure_overlap(evaluation, {original.train, target.train});
+  }
 
   /// By role, for results.json.
   std::map<std::string, std::string> hashes() const {

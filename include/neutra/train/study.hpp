@@ -73,6 +73,9 @@ class Study {
   void tell_of_texts() {
     for (const auto* domain : {&corpus_.original, &corpus_.target})
       for (const std::string& remark : domain->remarks) progress_.message(remark);
+    const Overlaps overlaps = corpus_.overlaps();
+    results_.config["evaluation_overlap"] = to_json(overlaps);
+    if (const std::string remark = overlap_remark(overlaps); !remark.empty()) progress_.message(remark);
   }
 
   void load_backbone(const Path& folder) {
