@@ -47,9 +47,12 @@ TEST_CASE("every shortened model is an error") {
 }
 
 TEST_CASE("other formats are named") {
-  CHECK(fails_with(load("{\"version\": \"1.0\"}"), "this is JSON"));
-  CHECK(fails_with(load("PK\x03\x04rest"), "this is zip"));
-  CHECK(fails_with(load("GGUF\x03rest"), "this is GGUF"));
+  CHECK(fails_with(load("{\"version\": \"1.0\"}"), "got JSON"));
+  CHECK(fails_with(load("{\n  \"version\": \"1.0\"\n}"), "got JSON"));
+  CHECK(fails_with(load("PK\x03\x04rest"), "got a zip archive"));
+  CHECK(fails_with(load(std::string("GGUF\x03\0\0\0", 8)), "got a GGUF file"));
+  CHECK(fails_with(load("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n"),
+                   "got a Git LFS pointer, not the file itself; run git lfs pull"));
   CHECK(fails_with(load("plain text, nothing else"), "tokenizer model: "));
   CHECK(fails_with(load(std::string(64, '\0')), "tokenizer model: "));
 }

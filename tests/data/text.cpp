@@ -2,15 +2,10 @@
 
 #include "tests/data/samples.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <set>
-#include <sstream>
-
 #include <thread>
-
-#include <sys/stat.h>
 
 using namespace neutra;
 using namespace std::string_view_literals;
@@ -26,7 +21,9 @@ TEST_CASE("files are joined with a newline where one is missing, bytes unchanged
   CHECK(text.bytes ==
         "\xef\xbb\xbf"
         "one\r\nno newline \xff\ntwo\nthree\0"sv);
-  CHECK(text.files == std::vector<std::string>{first.string(), second.string(), third.string()});
+  REQUIRE(text.files.size() == 3);
+  CHECK(text.files[1].path == second);
+  CHECK(text.files[1].hash == std::hash<std::string_view>()("two\n"));
   const std::string large = std::string(200000, 'x') + "\n";  // more than one block
   CHECK(data::read_text(folder.write("large", large)) == large);
 }
@@ -39,14 +36,6 @@ TEST_CASE("files that are not UTF-8 are remarked upon by name, with the place in
   REQUIRE(remarks.size() == 2);
   CHECK(remarks[0].find(first.string() + ": is not UTF-8 from byte 3 on") != std::string::npos);
   CHECK(remarks[1].find(second.string() + ": is not UTF-8 from byte 0 on") != std::string::npos);
-}
-
-TEST_CASE("a text whose lines end in CR alone is told so") {
-  std::string text;
-  for (int line = 0; line < 20000; ++line) text += "line\r";
-  CHECK(fails_with([&] { data::hold_out(text, 0.1); }, "its lines end in CR alone"));
-  CHECK(fails_with([&] { data::hold_out_throughout(text, 0.1); }, "its lines end in CR alone"));
-  CHECK(data::hold_out("one\r\ntwo\r\n", 0.5).held == "two\r\n");
 }
 
 TEST_CASE("a pipe is read like a file") {
@@ -70,7 +59,7 @@ TEST_CASE("what is no text file is an error that says so") {
   CHECK(fails_with(read(folder.write("empty", "")), "is empty"));
   CHECK(fails_with(read(folder.write("nul", std::string(1000, '\0'))), "all of its 1000 bytes are NUL"));
   CHECK(fails_with(read(folder.write("gz", "\x1f\x8b\x08rest")), "gzip"));
-  CHECK(fails_with(read(folder.write("gguf", "GGUF\x03")), "GGUF"));
+  CHECK(fails_with(read(folder.write("gguf", "GGUF\x03\0\0\0"sv)), "GGUF"));
   for (const char protocol : {2, 3, 4, 5}) CHECK(fails_with(read(folder.write("pickle", std::string("\x80") + protocol + "rest")), "pickle"));
   CHECK(fails_with(read(folder.write("utf16", "\xff\xfeh\0i\0"sv)), "UTF-16"));
 }
@@ -83,46 +72,32 @@ TEST_CASE("an unreadable file is an error") {
   if (std::filesystem::exists("/proc/self/mem")) CHECK(fails_with([] { data::read_text("/proc/self/mem"); }, "reading stopped after 0 bytes"));
 }
 
-TEST_CASE("the held part begins at the line end nearest to the last tenth") {
-  std::string text;
-  for (int line = 0; line < 100; ++line) text += "line " + std::to_string(line + 100) + "\n";  // 9 bytes each
-  const data::Split split = data::hold_out(text, 0.1);
-  CHECK(split.train.size() == 810);
-  CHECK(split.held == std::string_view(text).substr(810));
-  CHECK(data::hold_out(text, 0.5).train.size() == 450);
-  CHECK(data::hold_out(text, 1e-9).held == "line 199\n");
-  CHECK(data::hold_out(text, 1 - 1e-9).train == "line 100\n");
-  CHECK(data::hold_out("aaaaaaa\nbb\nc", 0.25).train == "aaaaaaa\n");      // wanted 9: 8 is nearer than 11
-  CHECK(data::hold_out("aaaaaaa\nbb\nc", 0.15).train == "aaaaaaa\nbb\n");  // wanted 10: 11 is nearer than 8
-  CHECK(data::hold_out("aaa\nbbb\nc", 0.3333).train == "aaa\n");           // wanted 6: equally near, the earlier
-  CHECK(data::hold_out("a\n\xff\xfe", 0.1).held == "\xff\xfe");
+TEST_CASE("text that only begins like another format is text, and what names a file of another kind is not") {
+  const samples::Scratch folder;
+  for (const auto text : {"BZh9 is how bzip2 begins\n"sv, "GGUF files hold weights\n"sv, "%PDF-1.7 is how PDF begins\n"sv, "PAR1 means Parquet\n"sv,
+                          "24karat gold\n"sv, "SQLite format 3 is old\n"sv, "<html>a page</html>\n"sv, "{\n  \"pretty\": 1\n}\n"sv})
+    CHECK(data::read_text(folder.write("text", text)) == text);
+  const auto lfs = folder.write("lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n");
+  CHECK(fails_with([&] { data::read_text(lfs); }, "lfs: must be plain text in UTF-8, got a Git LFS pointer, not the file itself; run git lfs pull"));
+  const auto lines = folder.write("lines.jsonl", "{\"text\": \"one\"}\n{\"text\": \"two\"}\n");
+  CHECK(fails_with([&] { data::read_text(lines); }, "got JSON Lines; take the text out of its field first, as jq -r .text does"));
 }
 
-TEST_CASE("what cannot be split is an error") {
-  for (const double fraction : {0.0, 1.0, -0.1, 2.0, std::nan("")})
-    CHECK(fails_with([&] { data::hold_out("a\nb\n", fraction); }, "fraction must lie inside"));
-  for (const auto text : {""sv, "\n"sv, "one line"sv, "one line\n"sv}) CHECK(fails_with([&] { data::hold_out(text, 0.1); }, "at least two lines"));
-}
-
-TEST_CASE("a tenth taken throughout a text keeps the order, loses nothing, and skips stretches of one line") {
-  std::string text;
-  for (int line = 0; line < 40000; ++line) text += "line " + std::to_string(line + 100000) + "\n";  // 12 bytes each: 14 stretches of 32 KiB
-  const auto parts = data::hold_out_throughout(text, 0.1);
-  CHECK(parts.train.size() + parts.held.size() == text.size());
-  CHECK(static_cast<double>(parts.held.size()) == Approx(0.1 * static_cast<double>(text.size())).epsilon(0.01));
-  std::vector<std::string> lines;
-  std::istringstream held(parts.held);
-  for (std::string line; std::getline(held, line);) lines.push_back(line);
-  CHECK(std::is_sorted(lines.begin(), lines.end()));
-  std::set<std::string> thousands;
-  for (const std::string& line : lines) thousands.insert(line.substr(0, 8));
-  CHECK(thousands.size() >= 14);
-  CHECK(parts.train.find(lines.front()) == std::string::npos);
-
-  const std::string line = std::string(200000, 'x') + '\n';
-  const auto rest = data::hold_out_throughout(line + text, 0.1);
-  CHECK(rest.train.starts_with(line));
-  CHECK(rest.train.size() + rest.held.size() == line.size() + text.size());
-  CHECK(fails_with([&] { data::hold_out_throughout(line, 0.1); }, "has a line end inside"));
-  CHECK(fails_with([&] { data::hold_out_throughout("one line\n", 0.1); }, "at least two lines"));
+TEST_CASE("the same text twice is refused, by path, link, or content, before a pipe is read a second time") {
+  const samples::Scratch folder;
+  const auto first = folder.write("first", "one\n"), copy = folder.write("copy", "one\n"), other = folder.write("other", "two\n");
+  std::filesystem::create_symlink(first, folder.path() / "link");
+  std::filesystem::create_hard_link(first, folder.path() / "hard");
+  const auto read = [](const std::filesystem::path& a, const std::filesystem::path& b) { return [=] { data::read_texts({a, b}, "--target"); }; };
+  CHECK(samples::error_of(read(first, other)).empty());
+  const std::string same_file = "--target " + first.string() + ", got the same file again; give each text once";
+  CHECK(fails_with(read(first, first), same_file));
+  CHECK(fails_with(read(first, folder.path() / "link"), same_file));
+  CHECK(fails_with(read(first, folder.path() / "hard"), same_file));
+  CHECK(fails_with(read(first, folder.path() / "." / "first"), same_file));
+  CHECK(
+      fails_with(read(first, copy), "--target " + copy.string() + ": must be another text than --target " + first.string() + ", got the same bytes"));
+  const std::string pipe = (folder.path() / "pipe").string();
+  REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(fails_with(read(pipe, pipe), "got the same file again"));
 }

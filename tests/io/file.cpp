@@ -172,16 +172,15 @@ TEST_CASE("writing through a symbolic link replaces the file it names") {
   CHECK(get(folder / "deep" / "data") == "new");
 }
 
-TEST_CASE("other formats are known by their first bytes") {
-  CHECK(io::detect("PK\x03\x04rest").find("zip") != std::string_view::npos);
-  CHECK(io::detect("GGUF\x03").find("GGUF") != std::string_view::npos);
-  CHECK(io::detect("24ka").find("llama2.c") != std::string_view::npos);
-  CHECK(io::detect("ak42").find("llama2.c") != std::string_view::npos);
-  CHECK(io::detect("\x80\x02}q").find("pickle") != std::string_view::npos);
-  CHECK(io::detect("\x89HDF\r\n\x1a\n").find("HDF5") != std::string_view::npos);
-  CHECK(io::detect("\x1f\x8b\x08").find("gzip") != std::string_view::npos);
-  CHECK(io::detect("version https://git-lfs.github.com/spec/v1").find("LFS") != std::string_view::npos);
-  CHECK(io::detect("").empty());
-  CHECK(io::detect("PK").empty());
-  CHECK(io::detect(scratch::safetensors("{}      ")).empty());
+TEST_CASE("a file of another format is named by its first bytes") {
+  const scratch::Folder folder;
+  put(folder / "lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n");
+  put(folder / "weights", scratch::safetensors("{\"a\": 1}"));
+  put(folder / "empty", "");
+  const auto named = [&](const char* name, FileKind wanted) { return io::other_format(io::InputFile(folder / name), wanted); };
+  REQUIRE(named("lfs", FileKind::safetensors) != nullptr);
+  CHECK(named("lfs", FileKind::safetensors)->name.find("Git LFS pointer") != std::string_view::npos);
+  CHECK(named("weights", FileKind::safetensors) == nullptr);
+  CHECK(named("weights", FileKind::other)->name == "a safetensors file");
+  CHECK(named("empty", FileKind::other) == nullptr);
 }

@@ -96,12 +96,14 @@ TEST_CASE("json files are written whole and read back") {
 TEST_CASE("json files that are something else say what") {
   const scratch::Folder folder;
   scratch::put(folder / "empty", " \n");
-  scratch::put(folder / "gguf", "GGUF\x03");
+  scratch::put(folder / "gguf", std::string_view("GGUF\x03\0\0\0", 8));
+  scratch::put(folder / "lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n");
   scratch::put(folder / "bad", "{\"a\": tru}");
   scratch::put(folder / "long", "[1,2,3,4,5]");
   CHECK(says([&] { io::read_json(folder / "none"); }, "none", "No such file"));
   CHECK(says([&] { io::read_json(folder / "empty"); }, "empty: must be JSON, got an empty file"));
   CHECK(says([&] { io::read_json(folder / "gguf"); }, "gguf", "a GGUF file"));
+  CHECK(says([&] { io::read_json(folder / "lfs"); }, "lfs: must be JSON, got a Git LFS pointer, not the file itself; run git lfs pull"));
   CHECK(says([&] { io::read_json(folder / "bad"); }, "bad", "line 1, column 10"));
   CHECK(says([&] { io::read_json(folder / "long", 10); }, "long", "at most 10 bytes"));
 }

@@ -181,10 +181,10 @@ TEST_CASE("files that are short, long or of another format are refused") {
   CHECK(says(open(std::string("\x01\xe1\xf5\x05\0\0\0\0{}", 10)), "at most 100000000 bytes", "got 100000001"));
   CHECK(says(open(std::string("\x00\xe1\xf5\x05\0\0\0\0{}", 10)), "100000000 bytes, got 2", "99999998 are missing"));
   CHECK(says(open("PK\x03\x04 and so on, a zip"), "zip"));
-  CHECK(says(open("GGUF\x03 and so on, for ever"), "GGUF"));
+  CHECK(says(open(std::string("GGUF\x03\0\0\0", 8) + " and so on, for ever"), "GGUF"));
   CHECK(says(open("\x80\x02}q and so on"), "pickle"));
   CHECK(says(open("\x80\x02}q"), "at least 8 bytes", "pickle"));
-  CHECK(says(open("24ka and so on"), "llama2.c"));
+  CHECK(says(open(std::string("24ka\x01\0\0\0", 8) + " and so on"), "llama2.c"));
   CHECK(says(open("{\"weight_map\": {}}"), "JSON text"));
   const std::string header = one("\"F32\"", "[2]", "[0,8]");
   CHECK(says(open(scratch::safetensors(header, "1234567")), "1 are missing"));

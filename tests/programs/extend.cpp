@@ -247,7 +247,7 @@ TEST_CASE("extend: zero is taken where it means something, and the last tenths a
   const std::string text = scratch::get(study.text("second"));
   const auto held = text.size() - text.rfind('\n', text.size() * 9 / 10) - 1;
   CHECK(held > text.size() / 20);
-  CHECK(results.text_sha256.at("target.valid") != results.text_sha256.at("target.choosing"));
+  CHECK(results.text_sha256.size() == 4);  // a training and a validation text of each domain, since there is one rate and one alpha
   CHECK(std::filesystem::exists(study.out() / "backbone" / "tokenizer.model"));
 }
 

@@ -108,12 +108,18 @@ TEST_CASE("extend: texts that are missing, empty, short or no text are refused b
   CHECK(refuses(with_target(study.folder.path().string()), "is a directory"));
   CHECK(refuses(with_target(file("empty", "")), "empty", "is empty"));
   CHECK(refuses(with_target(file("zip", "PK\x03\x04xxxx")), "zip"));
-  CHECK(refuses(with_target(file("line", "only one line\n")), "at least two lines"));
   CHECK(refuses(with_target(file("short", "a b\nc d\n")), "at least one sequence of target text", "length of 16", "give more text (--target)",
                 "--sequence"));
+  const auto lfs = file("lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n");
+  const auto jsonl = file("t.jsonl", "{\"text\": \"one\"}\n{\"text\": \"two\"}\n");
+  CHECK(refuses(with_target(lfs), "lfs", "a Git LFS pointer", "git lfs pull"));
+  CHECK(refuses(with_target(jsonl), "t.jsonl", "JSON Lines", "jq -r .text"));
+  CHECK(refuses(study.command(Study::small({"--tokenizer", lfs})), "lfs", "a Git LFS pointer"));
   Words empty_validation = study.command(Study::small());
   *(std::find(empty_validation.begin(), empty_validation.end(), "--eval-target") + 1) = file("empty", "");
   CHECK(refuses(empty_validation, "empty", "is empty"));
+  *(std::find(empty_validation.begin(), empty_validation.end(), "--eval-target") + 1) = lfs;
+  CHECK(refuses(empty_validation, "lfs", "a Git LFS pointer"));
   CHECK_FALSE(std::filesystem::exists(study.out()));
 
   scratch::put(study.text("second"),
@@ -122,6 +128,35 @@ TEST_CASE("extend: texts that are missing, empty, short or no text are refused b
   INFO(kept.err);
   CHECK(kept.status == 0);
   CHECK(kept.err.find("note: text file " + study.text("second") + ": is not UTF-8 from byte ") != std::string::npos);
+}
+
+TEST_CASE("extend: one text in two roles is refused, lines in two roles are told in every place that shows results", "[programs]") {
+  const Study study;
+  const auto with = [&](const std::string& option, const std::string& path) {
+    Words all = study.command(Study::small({"--methods", "lora"}));
+    *(std::find(all.begin(), all.end(), option) + 1) = path;
+    return all;
+  };
+  std::filesystem::create_symlink("second.txt", study.folder / "link");
+  scratch::put(study.folder / "copy", scratch::get(study.text("first")));
+  CHECK(refuses(with("--eval-target", (study.folder / "link").string()), "--eval-target", "--target " + study.text("second"), "the same file"));
+  CHECK(refuses(with("--target", (study.folder / "copy").string()), "--target", "--original " + study.text("first"), "the same bytes"));
+  CHECK(refuses(with("--eval-target", study.text("first.valid")), "--eval-target", "--eval-original"));
+  CHECK_FALSE(std::filesystem::exists(study.out()));
+
+  const std::string known = "a line of more than fifty characters, and both texts have it\n";
+  scratch::put(study.text("second"), scratch::get(study.text("second")) + known);
+  scratch::put(study.folder / "mixed", known + std::string(60, 'x') + "\n" + std::string(60, 'y') + "\n");
+  const auto ended = programs::run(with("--eval-target", (study.folder / "mixed").string()));
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  CHECK(ended.err.find("note: evaluation lines of 50 and more characters that are in the training text too: original ") != std::string::npos);
+  CHECK(ended.err.find("target 1 of 3 (33 %)") != std::string::npos);
+  CHECK(ended.out.find("target 1 of 3 (33 %)") != std::string::npos);
+  const auto overlap = train::read_results(study.out() / "results.json").config.at("evaluation_overlap").at("target");
+  CHECK(overlap == io::Json({{"lines", 3}, {"in_training", 1}}));
+  const std::string page = scratch::get(study.out() / "report.html");
+  CHECK(page.find("target 1 of 3 (33 %)") != std::string::npos);
 }
 
 TEST_CASE("extend: places that cannot be written are refused", "[programs]") {

@@ -25,6 +25,7 @@ struct Files {
     scratch::put(folder / "b", lines(300, "second"));
     scratch::put(folder / "va", "held\nout\n");
     options.original = {folder / "a"}, options.target = {folder / "b"};
+    options.rates = {{"", {1e-3, 3e-3}}};  // one is chosen
   }
 };
 
@@ -49,6 +50,111 @@ TEST_CASE("corpus: with evaluation files all of the text but the choosing part t
   const Corpus corpus(files.options);
   CHECK(corpus.original.valid == "held\nout\n");
   CHECK(std::string(corpus.original.train) + std::string(corpus.original.choosing) == scratch::get(files.folder / "a"));
+}
+
+TEST_CASE("corpus: where nothing is chosen nothing is held out for it, and the hashes say so") {
+  Files files;
+  files.options.eval_original = {files.folder / "va"};
+  const auto with = Corpus(files.options).hashes();
+  CHECK(with.contains("original.choosing"));
+  files.options.rates = {{"", {1e-3}}};
+  const Corpus corpus(files.options);
+  CHECK(corpus.original.train == scratch::get(files.folder / "a"));
+  CHECK(corpus.original.choosing.empty());
+  CHECK(corpus.target.train + corpus.target.valid == scratch::get(files.folder / "b"));
+  const auto without = corpus.hashes();
+  CHECK(without.size() == 4);
+  for (const char* role : {"original.train", "target.train"}) CHECK(without.at(role) != with.at(role));
+  for (const char* role : {"original.valid", "target.valid"}) CHECK(without.at(role) == with.at(role));
+  files.options.alphas = {0.01, 1};
+  CHECK(Corpus(files.options).hashes() == with);
+}
+
+TEST_CASE("corpus: documents of one line are trained on whole where they may be, and else cut near the share") {
+  Files files;
+  std::string documents, one;
+  for (int i = 0; i < 20; ++i) {
+    for (int n = 0; n < 2000; ++n) documents += concat("Sentence ", n, " of document ", i, ". ");
+    documents.back() = '\n';
+  }
+  for (int n = 0; n < 8000; ++n) one += concat("Sentence ", n, ". ");
+  scratch::put(files.folder / "b", documents), scratch::put(files.folder / "one", "A title\n" + one);
+  const auto check = [&](const train::DomainText& text, const std::string& whole, double valid, double choosing) {
+    const auto share = [&](const std::string& part) { return static_cast<double>(part.size()) / static_cast<double>(whole.size()); };
+    CHECK(share(text.valid) == Approx(valid).margin(0.003));
+    CHECK(share(text.choosing) == Approx(choosing).margin(0.001));
+    CHECK(text.train.size() + text.choosing.size() + text.valid.size() == whole.size());
+    CHECK(text.remarks.empty());
+  };
+  check(Corpus(files.options).target, documents, 0.1, 0.09);
+  files.options.target = {files.folder / "one"};
+  check(Corpus(files.options).target, "A title\n" + one, 0.1, 0.09);
+  scratch::put(files.folder / "vb", "its own evaluation text\n");
+  files.options.eval_target = {files.folder / "vb"}, files.options.rates = {{"", {1e-3}}};
+  CHECK(Corpus(files.options).target.train == "A title\n" + one);
+}
+
+TEST_CASE("corpus: a part of another size than was asked is told, and a text too small to be cut refused by its option") {
+  Files files;
+  std::string text = lines(10, std::string(100, 'x'));
+  scratch::put(files.folder / "b", text.substr(0, 870) + "\n" + std::string(120, 'y') + "\n");
+  const Corpus corpus(files.options);
+  REQUIRE(corpus.target.remarks.size() == 1);
+  CHECK(corpus.target.remarks[0] ==
+        "note: holding out the end of --target for evaluation: asked for 10.0 % of 992 bytes, got 12.2 % (121 bytes), since a line, sentence or word "
+        "ends there");
+  scratch::put(files.folder / "b", "one line\n");
+  CHECK(says([&] { Corpus{files.options}; }, "holding out the end of --target for evaluation: 9 bytes are too few", "give more text"));
+  files.options.eval_target = {files.folder / "va"};
+  CHECK(says([&] { Corpus{files.options}; }, "holding out parts of --target to choose a rate or alpha on: 9 bytes are too few"));
+  files.options.rates = {{"", {1e-3}}};
+  CHECK(Corpus(files.options).target.train == "one line\n");
+}
+
+TEST_CASE("corpus: one text in two roles is refused by both options, told by path, link or content") {
+  Files files;
+  using List = std::vector<train::Path> train::Options::*;
+  const auto refused = [&](List first, List again, const std::string& one, const std::string& other) {
+    bool all = true;
+    for (const char* name : {"a", "./a", "link", "copy"}) {
+      auto options = files.options;
+      options.original = {files.folder / "other"};
+      options.*first = {files.folder / "a"};
+      if (first != again) (options.*again).clear();
+      (options.*again).push_back(files.folder / name);
+      all &= says([&] { Corpus{options}; }, other + " ", ": must be another text than " + one + " ", "again; give each text once");
+    }
+    return all;
+  };
+  scratch::put(files.folder / "copy", scratch::get(files.folder / "a"));
+  scratch::put(files.folder / "other", lines(100, "other"));
+  std::filesystem::create_symlink("a", files.folder / "link");
+  using train::Options;
+  CHECK(refused(&Options::original, &Options::target, "--original", "--target"));
+  CHECK(refused(&Options::original, &Options::eval_original, "--original", "--eval-original"));
+  CHECK(refused(&Options::original, &Options::eval_target, "--original", "--eval-target"));
+  CHECK(refused(&Options::target, &Options::eval_target, "--target", "--eval-target"));
+  CHECK(refused(&Options::eval_original, &Options::eval_target, "--eval-original", "--eval-target"));
+  CHECK(refused(&Options::original, &Options::original, "--original", "--original"));
+}
+
+TEST_CASE("corpus: evaluation lines that either domain trains on are counted, also where evaluation is the end of the text") {
+  Files files;
+  const std::string known = "this line of more than fifty characters is in several texts\n";
+  scratch::put(files.folder / "a", known + lines(200, "first"));
+  scratch::put(files.folder / "b", known + lines(300, "second") + known);
+  scratch::put(files.folder / "va", known + "a line of fifty characters that only the evaluation has\n");
+  files.options.eval_original = {files.folder / "va"};
+  auto overlaps = Corpus(files.options).overlaps();
+  CHECK(overlaps.at("original").lines == 2);
+  CHECK(overlaps.at("original").in_training == 1);
+  CHECK(overlaps.at("target").lines == 1);
+  CHECK(overlaps.at("target").in_training == 1);
+  scratch::put(files.folder / "a", lines(200, "first"));  // still in the text of the other domain
+  overlaps = Corpus(files.options).overlaps();
+  CHECK(overlaps.at("original").in_training == 1);
+  files.options.original.clear(), files.options.eval_original.clear();
+  CHECK_FALSE(Corpus(files.options).overlaps().contains("original"));
 }
 
 TEST_CASE("corpus: the choosing text comes from every file, and is no more than half a megabyte") {
@@ -93,9 +199,10 @@ TEST_CASE("corpus: encoded parts hold the tokens of their own text and no other,
   CHECK(corpus.valid_target.bytes == static_cast<Index>(corpus.target.valid.size()));
   CHECK(corpus.valid_original.windows.tokens() < corpus.valid_original.bytes);  // its own tokenizer has pieces of several bytes
   CHECK(corpus.train_target.length() == 16);
-  corpus.choosing_target = {};
-  corpus.encode(tokenizer, 16, false);
-  CHECK(corpus.choosing_target.bytes == 0);
+  files.options.rates = {{"", {1e-3}}};
+  Corpus all(files.options);
+  all.encode(tokenizer, 16);
+  CHECK(all.choosing_target.bytes == 0);
 }
 
 TEST_CASE("corpus: hashes name each part by its content") {

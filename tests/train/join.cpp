@@ -133,6 +133,10 @@ TEST_CASE("what cannot be compared is not joined") {
   other.text_sha256["another"] = std::string(64, '1');
   CHECK(refusal({sample::results(), other}).find("the texts must be those of the first results, 2 of them, got 3") != std::string::npos);
   other = more();
+  other.text_sha256["target.choosing"] = std::string(64, '1');
+  CHECK(refusal({sample::results(), other}).find("must not have the text target.choosing, as the first results do") != std::string::npos);
+  CHECK(refusal({other, sample::results()}).find("give both several rates, or both one") != std::string::npos);
+  other = more();
   other.rows[1].original.before = 2.5;
   CHECK(refusal({sample::results(), other}).find("extensions of one backbone") != std::string::npos);
   other = more();

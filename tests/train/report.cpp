@@ -207,3 +207,18 @@ TEST_CASE("the picture alone names every line, however crowded its points are") 
   const std::string picture = train::learning_svg(results);
   for (const auto& line : train::summarise(results)) CHECK(picture.find('>' + line.label + "</text>") != std::string::npos);
 }
+
+TEST_CASE("the report says of its validation text what was found out, and no more") {
+  auto results = sample::results();
+  const auto says = [&](const char* text) { return train::report(results).find(text) != std::string::npos; };
+  CHECK(says("both on validation text.</p>"));
+  CHECK_FALSE(says("no method was trained on"));
+  results.config["evaluation_overlap"] = {{"original", {{"lines", 340}, {"in_training", 0}}}, {"target", {{"lines", 500}, {"in_training", 0}}}};
+  CHECK(says("both on validation text, of which the training text has no line of 50 or more characters.</p>"));
+  CHECK(train::table(results).find("in the training text too") == std::string::npos);
+  results.config["evaluation_overlap"]["target"]["in_training"] = 125;
+  CHECK(says("the training text has these too: original 0 of 340 (0 %), target 125 of 500 (25 %).</p>"));
+  CHECK(train::table(results).find("in the training text too: original 0 of 340 (0 %), target 125 of 500 (25 %).") != std::string::npos);
+  results.config["evaluation_overlap"] = {{"target", {{"lines", 0}, {"in_training", 0}}}};  // nothing could be compared
+  CHECK(says("both on validation text.</p>"));
+}

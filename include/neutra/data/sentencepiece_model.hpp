@@ -2,7 +2,7 @@
 #pragma once
 
 #include "neutra/core/error.hpp"
-#include "neutra/data/text.hpp"
+#include "neutra/core/file_format.hpp"
 #include "neutra/data/utf8.hpp"
 #include "neutra/data/words.hpp"
 
@@ -178,9 +178,9 @@ inline void check_lossless(const SentencePieceModel& model) {
 
 /// Reads and checks a whole model. Errors: another format; a truncated or damaged file; as check_lossless.
 inline SentencePieceModel read_sentencepiece_model(std::string_view serialized) {
-  const std::string_view format = serialized.starts_with('{') ? std::string_view("JSON") : binary_format(serialized);
   require(!serialized.empty(), "tokenizer model: is empty; give a tokenizer.model file");
-  require(format.empty(), "tokenizer model: must be a SentencePiece model, this is ", format, " by its first bytes; give a tokenizer.model file");
+  if (const FileFormat* other = other_format(serialized, FileKind::sentencepiece))
+    fail("tokenizer model: must be a SentencePiece model (tokenizer.model), got ", *other);
   SentencePieceModel model, decoding;
   for (ProtoFields field(serialized); field.next();) {
     if (field.is(1, ProtoFields::bytes)) read_piece(field.payload(), model);

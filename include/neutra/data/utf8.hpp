@@ -24,6 +24,14 @@ inline std::size_t utf8_length(std::string_view text, std::size_t at) {
   return 0;
 }
 
+/// The code point of one valid character.
+inline char32_t code_point(std::string_view character) {
+  const auto lead = static_cast<unsigned char>(character[0]);
+  char32_t value = character.size() == 1 ? lead : lead & (0x7fu >> character.size());
+  for (const char byte : character.substr(1)) value = value << 6 | (static_cast<unsigned char>(byte) & 0x3fu);
+  return value;
+}
+
 /// Offset of the first byte that belongs to no valid character; none where the whole text is valid. For reporting: every tokenizer here keeps such
 /// bytes as they are, so decode(encode(x)) == x for them too.
 inline std::optional<std::size_t> find_invalid_utf8(std::string_view text) {

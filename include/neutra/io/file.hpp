@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/core/error.hpp"
+#include "neutra/core/file_format.hpp"
 #include "neutra/core/scalar.hpp"
 
 #include <fcntl.h>
@@ -9,7 +10,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
@@ -23,29 +23,6 @@
 namespace neutra::inline NEUTRA_ABI::io {
 
 using Path = std::filesystem::path;
-
-/// What the first bytes of a file (24 are enough) say it is, for messages about a wrong file: "a GGUF file"; empty if nothing is recognised.
-inline std::string_view detect(std::string_view first) {
-  using namespace std::string_view_literals;
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 12> known{{
-      {"PK\x03\x04"sv, "a zip archive (as torch.save writes it; convert it to safetensors)"},
-      {"PK\x05\x06"sv, "an empty zip archive"},
-      {"GGUF"sv, "a GGUF file (convert it to a Hugging Face folder with safetensors)"},
-      {"24ka"sv, "a llama2.c file (ak42)"},  // 0x616b3432, little-endian
-      {"ak42"sv, "a llama2.c file (ak42) of the other byte order"},
-      {"\x89HDF\r\n\x1a\n"sv, "an HDF5 file"},
-      {"\x1f\x8b"sv, "gzip-compressed (unpack it first)"},
-      {"\x93NUMPY"sv, "a NumPy array file"},
-      {"version https://git-lfs"sv, "a Git LFS pointer, not the file itself (run git lfs pull)"},
-      {"<!DOCTYPE"sv, "a web page (the download went wrong)"},
-      {"<html"sv, "a web page (the download went wrong)"},
-      {"{\""sv, "JSON text"},
-  }};
-  for (const auto& [magic, name] : known)
-    if (first.starts_with(magic)) return name;
-  if (first.size() >= 2 && first[0] == '\x80' && first[1] >= 2 && first[1] <= 5) return "a Python pickle (convert it to safetensors)";
-  return {};
-}
 
 namespace detail {
 
@@ -118,6 +95,12 @@ class InputFile {
   detail::Descriptor file_;
   std::uint64_t size_ = 0;
 };
+
+/// What a file of the wrong format is; null where its first bytes tell nothing, or nothing else than what is wanted.
+inline const FileFormat* other_format(const InputFile& file, FileKind wanted) {
+  char head[format_head];
+  return neutra::other_format({head, file.read_some(0, head, sizeof head)}, wanted);
+}
 
 /// The bytes of a file of at most max_bytes.      Error: see InputFile; larger than max_bytes (found before memory is taken).
 inline std::string read_file(const Path& path, std::uint64_t max_bytes) {

@@ -69,10 +69,8 @@ class WeightSource {
   static constexpr const char* index = "model.safetensors.index.json";
 
   static std::string received(const Path& path) {
-    char first[24] = {};
-    const InputFile file(path);
-    const std::string_view other = detect({first, file.read_some(0, first, sizeof first)});
-    return other.empty() ? "a file" : std::string(other);
+    const FileFormat* other = other_format(InputFile(path), FileKind::other);
+    return other ? to_string(*other) : "a file";
   }
 
   const Safetensors& file(std::string_view name) const {

@@ -89,8 +89,7 @@ inline Json parse(std::string_view text, std::string_view what, std::size_t max_
 inline Json read_json(const Path& path, std::uint64_t max_bytes = 100'000'000) {
   const std::string text = read_file(path, max_bytes), name = path.string();
   require(text.find_first_not_of(" \t\r\n") != text.npos, name, ": must be JSON, got an empty file");
-  const auto other = text.front() == '{' ? std::string_view{} : detect(text);
-  require(other.empty(), name, ": must be JSON, got ", other);
+  if (const FileFormat* other = neutra::other_format(text, FileKind::json)) fail(name, ": must be JSON, got ", *other);
   return parse(text, name);
 }
 

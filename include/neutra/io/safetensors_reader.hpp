@@ -105,11 +105,11 @@ class Safetensors {
   std::string item(const Entry& entry) const { return concat(file_.name(), ": tensor ", shown(entry.name)); }
 
   Json read_header() {
-    char first[24] = {};
+    char first[8] = {};
     const std::size_t have = file_.read_some(0, first, sizeof first);
-    const std::string_view other = detect({first, have});
-    const std::string hint = other.empty() ? std::string() : concat("; it is ", other);
-    require(have >= 8, file_.name(), ": a safetensors file must have at least 8 bytes, got ", have, hint);
+    const FileFormat* other = other_format(file_, FileKind::safetensors);
+    const std::string hint = other ? concat("; it is ", *other) : std::string();
+    require(have == sizeof first, file_.name(), ": a safetensors file must have at least 8 bytes, got ", have, hint);
     std::uint64_t length = 0;
     for (int i = 7; i >= 0; --i) length = length << 8 | static_cast<unsigned char>(first[i]);
     require(length <= max_header, file_.name(), ": a safetensors header must have at most ", max_header, " bytes, got ", length,

@@ -4,46 +4,71 @@
 #include "neutra/data/byte_tokenizer.hpp"
 #include "neutra/data/mix.hpp"
 #include "neutra/data/sentencepiece.hpp"
+#include "neutra/data/split.hpp"
 #include "neutra/data/text.hpp"
 #include "neutra/data/train_sentencepiece.hpp"
 #include "neutra/io/file.hpp"
 #include "neutra/io/json.hpp"
 #include "neutra/io/sha256.hpp"
 #include "neutra/train/evaluation.hpp"
+#include "neutra/train/numbers.hpp"
 #include "neutra/train/options.hpp"
+#include "neutra/train/overlap.hpp"
 
 #include <algorithm>
-#include <functional>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace neutra::inline NEUTRA_ABI::train {
 
-/// One domain's text in its three parts. Without evaluation files the last tenth of all text is `valid`. `choosing` is a tenth of the training text,
-/// taken throughout it and at most half a megabyte: rates and alpha are chosen on it and nothing trains on it.
+/// One domain's text in its three parts. Without evaluation files the last tenth of all text is `valid`. Where a rate or alpha is chosen, `choosing`
+/// is a tenth of the training text, taken throughout it and at most half a megabyte: the choice looks at it and nothing trains on it.
 struct DomainText {
   std::string train, choosing, valid;
-  std::vector<std::string> remarks;  // about bytes that are not UTF-8: they are kept as they are
+  std::vector<data::TextFile> files;  // all that were read
+  std::vector<std::string> remarks;   // about bytes that are not UTF-8 (they are kept as they are), and parts of another size than was asked
 
-  static DomainText read(const std::vector<Path>& files, const std::vector<Path>& evaluation_files) {
+  /// `option` is what messages call the files, as in "target".
+  static DomainText read(const std::string& option, const std::vector<Path>& files, const std::vector<Path>& evaluation_files, bool chooses) {
     constexpr double most_choosing = 1 << 19;  // bytes: enough to tell rates apart, and evaluated after every run that is chosen from
     DomainText text;
-    const auto read_all = [&](const std::vector<Path>& paths) {
-      data::Text whole = data::read_texts(paths);
-      text.remarks.insert(text.remarks.end(), whole.remarks.begin(), whole.remarks.end());
-      return std::move(whole.bytes);
-    };
-    if (!evaluation_files.empty()) text.valid = read_all(evaluation_files);
+    if (!files.empty()) text.train = text.read_all("--" + option, files);
+    if (!evaluation_files.empty()) text.valid = text.read_all("--eval-" + option, evaluation_files);
     if (files.empty()) return text;  // nothing to train on, but forgetting can still be measured
-    const std::string bytes = read_all(files);
-    std::string_view rest = bytes;
     if (evaluation_files.empty()) {
-      const auto last = data::hold_out(bytes, 0.1);
-      rest = last.train;
-      text.valid = last.held;
+      const std::string whole = std::move(text.train), what = concat("holding out the end of --", option, " for evaluation");
+      const auto last = data::hold_out(whole, 0.1, what);
+      text.train = last.train, text.valid = last.held;
+      text.tell(what, text.valid.size(), whole.size(), 0.1);
     }
-    auto parts = data::hold_out_throughout(rest, std::min(0.1, most_choosing / static_cast<double>(rest.size())));
-    text.train = std::move(parts.train);
-    text.choosing = std::move(parts.held);
+    if (chooses) {
+      const std::string whole = std::move(text.train), what = concat("holding out parts of --", option, " to choose a rate or alpha on");
+      const double fraction = std::min(0.1, most_choosing / static_cast<double>(whole.size()));
+      auto parts = data::hold_out_throughout(whole, fraction, what);
+      text.train = std::move(parts.train), text.choosing = std::move(parts.held);
+      text.tell(what, text.choosing.size(), whole.size(), fraction);
+    }
     return text;
+  }
+
+ private:
+  std::string read_all(const std::string& option, const std::vector<Path>& paths) {
+    data::Text whole = data::read_texts(paths, option);
+    files.insert(files.end(), whole.files.begin(), whole.files.end());
+    remarks.insert(remarks.end(), whole.remarks.begin(), whole.remarks.end());
+    return std::move(whole.bytes);
+  }
+  /// A remark where a part is more than a tenth larger or smaller than was asked.
+  void tell(const std::string& what, std::size_t held, std::size_t size, double fraction) {
+    const double share = static_cast<double>(held) / static_cast<double>(size);
+    if (std::abs(share - fraction) > 0.1 * fraction)
+      remarks.push_back(concat("note: ", what, ": asked for ", fixed(100 * fraction, 1), " % of ", size, " bytes, got ", fixed(100 * share, 1),
+                               " % (", held, " bytes), since a line, sentence or word ends there"));
   }
 };
 
@@ -54,8 +79,29 @@ struct Corpus {
   data::Windows train_original, train_target;
   EvaluationText choosing_original, choosing_target, valid_original, valid_target;
 
-  explicit Corpus(const Options& options)
-      : original(DomainText::read(options.original, options.eval_original)), target(DomainText::read(options.target, options.eval_target)) {}
+  /// Error: as data::read_texts and data::hold_out; a text that is given for two roles, by path, link or content.
+  explicit Corpus(const Options& options) {
+    std::vector<data::TextFile> files;
+    for (const auto& [option, paths] : {std::pair{"--original", &options.original},
+                                        {"--target", &options.target},
+                                        {"--eval-original", &options.eval_original},
+                                        {"--eval-target", &options.eval_target}})
+      for (const Path& path : *paths) files.push_back({option, path});
+    data::check_different(files);  // before reading: a pipe is read only once
+    original = DomainText::read("original", options.original, options.eval_original, options.chooses());
+    target = DomainText::read("target", options.target, options.eval_target, options.chooses());
+    files = original.files;
+    files.insert(files.end(), target.files.begin(), target.files.end());
+    data::check_different(files);
+  }
+
+  /// How much of each domain's evaluation text is in the text that trains, of either domain.
+  Overlaps overlaps() const {
+    std::map<std::string, std::string_view> evaluation;
+    for (const auto& [domain, text] : {std::pair{"original", &original.valid}, {"target", &target.valid}})
+      if (!text->empty()) evaluation[domain] = *text;
+    return measure_overlap(evaluation, {original.train, target.train});
+  }
 
   /// By role, for results.json.
   std::map<std::string, std::string> hashes() const {
@@ -68,13 +114,13 @@ struct Corpus {
     return all;
   }
 
-  /// Encodes every part; `length` tokens a window. The choosing texts only where something is chosen on them.
-  void encode(std::shared_ptr<const data::Tokenizer> chosen, Index length, bool with_choosing = true) {
+  /// Encodes every part; `length` tokens a window.
+  void encode(std::shared_ptr<const data::Tokenizer> chosen, Index length) {
     tokenizer = std::move(chosen);
     const auto windows = [&](std::string_view text) { return text.empty() ? data::Windows() : data::Windows(*tokenizer, text, length); };
     const auto evaluation = [&](std::string_view text) { return EvaluationText{windows(text), static_cast<Index>(text.size())}; };
     train_original = windows(original.train), train_target = windows(target.train);
-    if (with_choosing) choosing_original = evaluation(original.choosing), choosing_target = evaluation(target.choosing);
+    choosing_original = evaluation(original.choosing), choosing_target = evaluation(target.choosing);
     valid_original = evaluation(original.valid), valid_target = evaluation(target.valid);
   }
 };

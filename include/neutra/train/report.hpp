@@ -3,6 +3,7 @@
 
 #include "neutra/io/file.hpp"
 #include "neutra/train/numbers.hpp"
+#include "neutra/train/overlap.hpp"
 #include "neutra/train/picture.hpp"
 #include "neutra/train/report_style.hpp"
 #include "neutra/train/results.hpp"
@@ -52,6 +53,14 @@ inline std::string config_facts(const io::Json& config, const std::string& prefi
 
 inline std::string counted(std::size_t n, std::string_view one) { return concat(n, ' ', one, n == 1 ? "" : "s"); }
 
+/// What is known of validation lines that were trained on: nothing in older results.
+inline std::string validation_claim(const Results& results) {
+  const Overlaps overlaps = overlaps_of(results.config);
+  if (any_in_training(overlaps)) return concat(", of whose lines of 50 and more characters the training text has these too: ", to_string(overlaps));
+  const bool compared = std::any_of(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.lines > 0; });
+  return compared ? ", of which the training text has no line of 50 or more characters" : "";
+}
+
 /// The question, and what was run in one sentence.
 inline std::string introduction(const Results& results, const std::vector<Line>& lines) {
   std::set<double> rates;
@@ -61,7 +70,8 @@ inline std::string introduction(const Results& results, const std::vector<Line>&
   std::string out =
       "<h1>Learning and forgetting</h1>\n<p>A language model pretrained on one domain, the <em>original</em>, is extended to another, the "
       "<em>target</em>. How much does each method learn of the target, and how much does it forget of the original? Learning is the fall of the "
-      "target\u2019s bits per byte, forgetting the rise of the original\u2019s, both on validation text that no method was trained on.</p>\n";
+      "target\u2019s bits per byte, forgetting the rise of the original\u2019s, both on validation text" +
+      validation_claim(results) + ".</p>\n";
   if (!lines.empty())
     out += concat("<p>", counted(results.rows.size(), "run"), ": ", counted(methods.size(), "method"), ", ", counted(rates.size(), "learning rate"),
                   ", ", counted(seeds.size(), "seed"), ".</p>\n");

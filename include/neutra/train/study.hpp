@@ -28,8 +28,6 @@ class Study {
     results_.config = config;
     results_.text_sha256 = corpus_.hashes();
     for (const std::string& method : options.methods) adapter_of(method, options, registry);  // unknown names end the program before hours of work
-    for (const auto* domain : {&corpus_.original, &corpus_.target})
-      for (const std::string& remark : domain->remarks) progress_.message(remark);
   }
 
   const Results& run() {
@@ -53,10 +51,11 @@ class Study {
     const bool given = !options_.model.empty(), there = given || std::filesystem::exists(output_.folder() / "pretrain.json");
     const Path folder = given ? options_.model : output_.backbone();
     if (given) load_backbone(folder);
-    corpus_.encode(there ? tokenizer_of(folder) : new_tokenizer(options_, corpus_.original.train), options_.sequence, options_.chooses());
+    corpus_.encode(there ? tokenizer_of(folder) : new_tokenizer(options_, corpus_.original.train), options_.sequence);
     const nn::Config config = given ? backbone_->config() : new_config(options_, *corpus_.tokenizer);
     check_fit(options_, corpus_, registry_, config);
     output_.claim(asked());
+    tell_of_texts();
     if (given) return;
     progress_.begin("pretraining", options_.pretrain_steps, work_.pretraining());
     if (there) {
@@ -68,6 +67,15 @@ class Study {
     }
     results_.config["pretraining"] = read_pretraining(output_.folder() / "pretrain.json", fingerprint_, tokenizer_sha256());
     check_fit(options_, corpus_, registry_, backbone_->config());
+  }
+
+  /// Remarks come only here, so that what is refused is one line.
+  void tell_of_texts() {
+    for (const auto* domain : {&corpus_.original, &corpus_.target})
+      for (const std::string& remark : domain->remarks) progress_.message(remark);
+    const Overlaps overlaps = corpus_.overlaps();
+    results_.config["evaluation_overlap"] = to_json(overlaps);
+    if (const std::string remark = overlap_remark(overlaps); !remark.empty()) progress_.message(remark);
   }
 
   void load_backbone(const Path& folder) {

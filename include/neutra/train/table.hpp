@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/train/numbers.hpp"
+#include "neutra/train/overlap.hpp"
 #include "neutra/train/summary.hpp"
 
 #include <algorithm>
@@ -70,6 +71,8 @@ inline std::vector<std::string> notes(const Results& results, const std::vector<
   if (any(&Line::at_edge)) all.push_back("^ the least or largest of the rates tried: a better one may lie beyond.");
   if (results.config.value("chosen_alpha_learns_as_vanilla", io::Json(true)) == false)
     all.push_back("No alpha learned within 1 % of the vanilla adapter on the choosing text; the one that learned most was chosen.");
+  if (const Overlaps overlaps = overlaps_of(results.config); any_in_training(overlaps))
+    all.push_back("Validation lines of 50 and more characters that are in the training text too: " + to_string(overlaps) + ".");
   return all;
 }
 

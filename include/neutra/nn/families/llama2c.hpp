@@ -54,9 +54,9 @@ class Llama2cFile {
     char first[header_bytes] = {};
     const std::size_t have = file_.read_some(0, first, sizeof first);
     // Bytes of another format are only a hint: a dim of 640 begins like a pickle.
-    const std::string_view other = io::detect({first, have});
-    hint_ = other.empty() ? "; this is no llama2.c model of version 0, or it is damaged" : concat("; it is ", other);
-    require(!other.starts_with("a llama2.c file"), file_.name(),
+    const FileFormat* other = io::other_format(file_, FileKind::other);
+    hint_ = other ? concat("; it is ", *other) : "; this is no llama2.c model of version 0, or it is damaged";
+    require(!other || !other->name.starts_with("a llama2.c file"), file_.name(),
             ": must be of version 0, got a later version (magic ak42); export it with --version 0");
     require(have == sizeof first, file_.name(), ": a llama2.c model must begin with 28 bytes of header, got ", have, " bytes", hint_);
     const auto header = std::bit_cast<std::array<std::int32_t, 7>>(first);

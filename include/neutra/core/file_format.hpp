@@ -1,0 +1,166 @@
+/// What a file is by its bytes, so that a message about a wrong file can say so: one list for all readers.
+#pragma once
+
+#include "neutra/core/config.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace neutra::inline NEUTRA_ABI {
+
+/// What a reader takes, and what a format can be taken as.
+enum class FileKind { text, json, safetensors, sentencepiece, other };
+
+/// A format, as in "must be JSON, got a GGUF file; give ...", and what to do instead.
+struct FileFormat {
+  std::string_view name, advice;
+  FileKind kind = FileKind::other;
+};
+
+/// "a GGUF file; give ..."
+inline std::string to_string(const FileFormat& format) { return std::string(format.name).append("; ").append(format.advice); }
+
+/// So many of a file's first bytes are enough for every format but JSON Lines, which only text is asked about.
+inline constexpr std::size_t format_head = 512;
+
+namespace detail::formats {
+
+/// The bytes that a format begins with: `start`, `gap` bytes of any value, `rest`. Together they are bytes that plain text does not begin with.
+struct Signature {
+  std::string_view start;
+  std::size_t gap;
+  std::string_view rest;
+  FileFormat format;
+
+  bool opens(std::string_view bytes) const {
+    return bytes.starts_with(start) && bytes.size() >= start.size() + gap && bytes.substr(start.size() + gap).starts_with(rest);
+  }
+};
+
+inline constexpr std::string_view unpack = "unpack it first", extract = "take the text out of it first",
+                                  to_utf8 = "convert it to UTF-8, as iconv does",
+                                  to_safetensors = "models are read as a Hugging Face folder with safetensors: convert it",
+                                  download = "the download went wrong: fetch the file again";
+
+// clang-format off
+inline constexpr Signature signatures[] = {
+    {{"\x1f\x8b\x08", 3}, 0, {}, {"a gzip archive", unpack}},                                      // RFC 1952
+    {{"PK\x03\x04", 4}, 0, {}, {"a zip archive", "unpack it; weights that torch.save packed must be saved as safetensors"}},
+    {{"PK\x05\x06", 4}, 0, {}, {"an empty zip archive", unpack}},
+    {{"\x28\xb5\x2f\xfd", 4}, 0, {}, {"a zstd archive", unpack}},                                  // RFC 8878
+    {{"\xfd" "7zXZ\0", 6}, 0, {}, {"an xz archive", unpack}},
+    {"BZh", 1, {"1AY&SY", 6}, {"a bzip2 archive", unpack}},                                        // a block's magic number is pi
+    {"BZh", 1, {"\x17rE8P\x90", 6}, {"an empty bzip2 archive", unpack}},                           // and the end's its root
+    {{"7z\xbc\xaf\x27\x1c", 6}, 0, {}, {"a 7z archive", unpack}},
+    {{"\x04\x22\x4d\x18", 4}, 0, {}, {"an lz4 archive", unpack}},
+    {{"Rar!\x1a\x07", 6}, 0, {}, {"a rar archive", unpack}},
+    {{}, 257, {"ustar\0", 6}, {"a tar archive", unpack}},                                          // POSIX
+    {{}, 257, {"ustar  \0", 8}, {"a tar archive", unpack}},                                        // GNU
+    {{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8}, 0, {}, {"an Office document", extract}},
+    {{"PAR1\x15", 5}, 0, {}, {"a Parquet file", extract}},                                         // a page or footer header: Thrift, field 1 an i32
+    {{"ARROW1\0\0", 8}, 0, {}, {"an Arrow file", extract}},
+    {{"\xff\xff\xff\xff", 4}, 4, {"\x10\0\0\0", 4}, {"an Arrow stream", extract}},
+    {{"SQLite format 3\0", 16}, 0, {}, {"an SQLite database", extract}},
+    {{"\x89HDF\r\n\x1a\n", 8}, 0, {}, {"an HDF5 file", "save text as UTF-8, weights as safetensors"}},
+    {{"\x93NUMPY", 6}, 0, {}, {"a NumPy array", "save text as UTF-8, weights as safetensors"}},
+    {{"\x89PNG\r\n\x1a\n", 8}, 0, {}, {"a PNG picture", extract}},
+    {{"\xff\xd8\xff", 3}, 0, {}, {"a JPEG picture", extract}},
+    {{"\x7f" "ELF", 4}, 0, {}, {"a program or library (ELF)", "name another file"}},
+    {{"\xff\xfe\0\0", 4}, 0, {}, {"text in UTF-32", to_utf8}},
+    {{"\0\0\xfe\xff", 4}, 0, {}, {"text in UTF-32", to_utf8}},
+    {{"\xff\xfe", 2}, 0, {}, {"text in UTF-16", to_utf8}},
+    {{"\xfe\xff", 2}, 0, {}, {"text in UTF-16", to_utf8}},
+    {{"\x80\x02", 2}, 0, {}, {"a Python pickle", "save text as UTF-8, weights as safetensors"}},   // as torch.save wrote before version 1.6
+    {{"\x80\x03", 2}, 0, {}, {"a Python pickle", "save text as UTF-8, weights as safetensors"}},
+    {{"\x80\x04", 2}, 0, {}, {"a Python pickle", "save text as UTF-8, weights as safetensors"}},
+    {{"\x80\x05", 2}, 0, {}, {"a Python pickle", "save text as UTF-8, weights as safetensors"}},
+    {"GGUF", 1, {"\0\0\0", 3}, {"a GGUF file", to_safetensors}},                                   // its version, a small number
+    {{"GGUF\0\0\0", 7}, 0, {}, {"a GGUF file", to_safetensors}},
+    {"24ka", 1, {"\0\0\0", 3}, {"a llama2.c file (ak42)", "export it with --version 0 or as a Hugging Face folder"}},
+    {{"ak42\0\0\0", 7}, 0, {}, {"a llama2.c file (ak42) of the other byte order", "export it with --version 0 or as a Hugging Face folder"}},
+    {{}, 4, {"\0\0\0\0{\"", 6}, {"a safetensors file", "weights are named by the folder they are in", FileKind::safetensors}},  // a length below 2^32
+    {"\n", 1, {"\n\x05<", 3}, {"a SentencePiece model", "name another file", FileKind::sentencepiece}},
+    {"<!DOCTYPE html", 0, {}, {"a web page", download, FileKind::text}},
+    {"<!doctype html", 0, {}, {"a web page", download, FileKind::text}},
+    {"<html", 0, {}, {"a web page", download, FileKind::text}},
+    {"<?xml", 0, {}, {"XML text", download, FileKind::text}},
+};
+// clang-format on
+
+inline constexpr FileFormat pdf{"a PDF document", "take the text out of it first, as pdftotext does"},
+    lfs_pointer{"a Git LFS pointer, not the file itself", "run git lfs pull, or download the file"},
+    utf16{"text in UTF-16 without a byte order mark", to_utf8}, json{"JSON text", "name another file", FileKind::json},
+    json_lines{"JSON Lines", "take the text out of its field first, as jq -r .text does; to train on the JSON itself, put an empty line before it"};
+
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// "%PDF-1.7", a line end, and what a text about PDF has not: a comment of bytes beyond ASCII, or an object.
+inline bool is_pdf(std::string_view bytes) {
+  if (!bytes.starts_with("%PDF-") || bytes.size() < 8 || !is_digit(bytes[5]) || bytes[6] != '.' || !is_digit(bytes[7])) return false;
+  const std::size_t line = bytes.find_first_not_of(" \r\n", 8);
+  if (line == bytes.npos || bytes.substr(8, line - 8).find_first_of("\r\n") == bytes.npos) return false;
+  if (bytes[line] == '%') return line + 1 < bytes.size() && static_cast<unsigned char>(bytes[line + 1]) >= 0x80;
+  return is_digit(bytes[line]) && bytes.substr(line, 24).find(" 0 obj") != bytes.npos;
+}
+
+/// A whole first line and the key that follows it, in a file of less than 1024 bytes.      The Git LFS specification
+inline bool is_lfs_pointer(std::string_view bytes) {
+  constexpr std::string_view first = "version https://git-lfs.github.com/spec/v1";
+  if (!bytes.starts_with(first) || bytes.size() >= 1024) return false;
+  bytes.remove_prefix(first.size());
+  if (bytes.starts_with('\r')) bytes.remove_prefix(1);
+  return bytes.starts_with("\noid ") || bytes.starts_with("\next-");
+}
+
+/// Eight characters of which every second byte is zero, in one order or the other.
+inline bool is_utf16(std::string_view bytes) {
+  if (bytes.size() < 16) return false;
+  std::size_t even = 0, odd = 0;
+  for (std::size_t i = 0; i < 16; ++i) (i % 2 == 0 ? even : odd) += bytes[i] == '\0';
+  return (even == 0 && odd == 8) || (even == 8 && odd == 0);
+}
+
+inline std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view spaces = " \t\r\n";
+  const std::size_t begin = text.find_first_not_of(spaces);
+  return begin == text.npos ? std::string_view() : text.substr(begin, text.find_last_not_of(spaces) + 1 - begin);
+}
+
+/// An object's brace and its first key.
+inline bool opens_object(std::string_view text) { return text.starts_with('{') && trimmed(text.substr(1)).starts_with('"'); }
+
+/// Whether each of the first hundred lines is a JSON object, braces and first key.
+inline bool is_json_lines(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  int lines = 0;
+  for (; lines < 100 && !trimmed(text).empty(); ++lines) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = trimmed(text.substr(0, end));
+    if (!opens_object(line) || !line.ends_with('}')) return false;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines > 0;
+}
+
+}  // namespace detail::formats
+
+/// What a file's bytes say it is, where that is not what the reader wants; null where nothing is recognised. `bytes`: all of a text, else the first
+/// `format_head`. JSON and web pages are text; plain text that begins as some format does ("BZh", "GGUF", "%PDF-") is text.
+inline const FileFormat* other_format(std::string_view bytes, FileKind wanted) {
+  using namespace detail::formats;
+  const auto wrong = [&](const FileFormat& format) {
+    const bool text = format.kind == FileKind::text || format.kind == FileKind::json;
+    return format.kind == FileKind::other || (format.kind != wanted && !(text && wanted == FileKind::text));
+  };
+  for (const Signature& signature : signatures)
+    if (signature.opens(bytes)) return wrong(signature.format) ? &signature.format : nullptr;
+  if (is_pdf(bytes)) return &pdf;
+  if (is_lfs_pointer(bytes)) return &lfs_pointer;
+  if (is_utf16(bytes)) return &utf16;
+  if (wanted == FileKind::text && is_json_lines(bytes)) return &json_lines;
+  return opens_object(bytes) && wrong(json) ? &json : nullptr;
+}
+
+}  // namespace neutra::inline NEUTRA_ABI

@@ -1,0 +1,103 @@
+/// How much of the evaluation text was trained on, told by its lines.
+#pragma once
+
+#include "neutra/io/json.hpp"
+#include "neutra/train/numbers.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+/// Evaluation lines of 50 and more characters, and how many of them are in the training text too. Shorter ones ("Thank you.") come again by chance.
+struct Overlap {
+  std::size_t lines = 0, in_training = 0;
+
+  double share() const { return lines == 0 ? 0 : static_cast<double>(in_training) / static_cast<double>(lines); }
+};
+
+/// By domain, "original" or "target".
+using Overlaps = std::map<std::string, Overlap>;
+
+namespace detail {
+
+/// Calls f with a hash of each line of 50 and more characters, without the white space around it: so CR LF equals LF.
+template <class F> void for_each_long_line(std::string_view text, F f) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find_first_of("\r\n"), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+    line.remove_suffix(line.size() - (line.find_last_not_of(" \t") + 1));
+    const auto characters = std::count_if(line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+    if (characters >= 50) f(std::hash<std::string_view>()(line));
+  }
+}
+
+}  // namespace detail
+
+/// Each evaluation text against all training texts: a line of the one domain may stand in the other's. The sets hold no more than evaluation lines.
+inline Overlaps measure_overlap(const std::map<std::string, std::string_view>& evaluation, std::initializer_list<std::string_view> training) {
+  std::unordered_set<std::size_t> wanted, found;
+  for (const auto& [domain, text] : evaluation) detail::for_each_long_line(text, [&](std::size_t line) { wanted.insert(line); });
+  for (const std::string_view text : training)
+    detail::for_each_long_line(text, [&](std::size_t line) {
+      if (wanted.contains(line)) found.insert(line);
+    });
+  Overlaps overlaps;
+  for (const auto& [domain, text] : evaluation)
+    detail::for_each_long_line(text, [&, &overlap = overlaps[domain]](std::size_t line) {
+      ++overlap.lines;
+      overlap.in_training += found.contains(line);
+    });
+  return overlaps;
+}
+
+/// {"original": {"lines": 340, "in_training": 12}, ...}: the key evaluation_overlap of a results file's config.
+inline io::Json to_json(const Overlaps& overlaps) {
+  io::Json json = io::Json::object();
+  for (const auto& [domain, overlap] : overlaps) json[domain] = {{"lines", overlap.lines}, {"in_training", overlap.in_training}};
+  return json;
+}
+
+/// What a config says; empty where it says nothing, as older results do.
+inline Overlaps overlaps_of(const io::Json& config) {
+  Overlaps overlaps;
+  const io::Json all = config.value("evaluation_overlap", io::Json());
+  for (const char* domain : {"original", "target"}) {
+    const io::Json counts = all.is_object() ? all.value(domain, io::Json()) : io::Json();
+    const auto number = [&](const char* key) { return counts.is_object() ? counts.value(key, io::Json()) : io::Json(); };
+    const io::Json lines = number("lines"), in_training = number("in_training");
+    if (lines.is_number_integer() && in_training.is_number_integer() && in_training >= 0 && lines >= in_training)
+      overlaps[domain] = {lines.get<std::size_t>(), in_training.get<std::size_t>()};
+  }
+  return overlaps;
+}
+
+inline bool any_in_training(const Overlaps& overlaps) {
+  return std::any_of(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.in_training > 0; });
+}
+
+/// "original 12 of 340 (4 %), target 0 of 500 (0 %)"
+inline std::string to_string(const Overlaps& overlaps) {
+  std::string text;
+  for (const auto& [domain, overlap] : overlaps)
+    text += concat(text.empty() ? "" : ", ", domain, ' ', overlap.in_training, " of ", overlap.lines, " (", percent(overlap.share()), " %)");
+  return text;
+}
+
+/// A remark for stderr where evaluation lines were trained on, a warning where it is half of a domain's; else empty. No more than that: lists and
+/// forms repeat lines with good reason.
+inline std::string overlap_remark(const Overlaps& overlaps) {
+  if (!any_in_training(overlaps)) return {};
+  const bool grave = std::any_of(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.share() >= 0.5; });
+  return concat(grave ? "warning" : "note", ": evaluation lines of 50 and more characters that are in the training text too: ", to_string(overlaps),
+                grave ? "; what is measured is memory of that text; give evaluation text that training has not" : "");
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::train
