@@ -207,3 +207,11 @@ TEST_CASE("the picture alone names every line, however crowded its points are") 
   const std::string picture = train::learning_svg(results);
   for (const auto& line : train::summarise(results)) CHECK(picture.find('>' + line.label + "</text>") != std::string::npos);
 }
+
+TEST_CASE("a report of many lines takes time in proportion to their number") {
+  std::vector<train::Row> rows;
+  for (int i = 0; i < 20000; ++i) rows.push_back(sample::row(concat("method", i), 1e-3, 1, 0.1 + 1e-5 * i, 2 + 1e-5 * i));
+  train::Results results = sample::results();
+  results.rows = rows;
+  CHECK(train::report(results).find("method19999") != std::string::npos);
+}
