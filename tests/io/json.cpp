@@ -36,6 +36,31 @@ TEST_CASE("a key that comes twice in one object is named") {
   CHECK(says([] { parse(R"({"x": {"a": 1, "\u0061": 2}})", "t"); }, "\"a\"", "twice"));
 }
 
+TEST_CASE("json of many values takes time in proportion to its size") {
+  // With a time that grows with the square of the number of siblings each of these would take minutes.
+  std::string objects = "[{}", members = "{\"k\": 0";
+  for (int i = 0; i < 1000000; ++i) objects += ",{}";
+  for (int i = 0; i < 300000; ++i) members += concat(",\"key", i, "\":{}");
+  CHECK(parse(objects + "]", "t").size() == 1000001);
+  CHECK(parse(members + "}", "t").size() == 300001);
+}
+
+TEST_CASE("json that would take many times its size in memory is refused") {
+  std::string text = "[0";
+  for (int i = 0; i < 4000000; ++i) text += ",0";
+  CHECK(says([&] { parse(text + "]", "t"); }, "t: must hold at most 4000000 values"));
+  const scratch::Folder folder;
+  scratch::put(folder / "config.json", std::string(4000001, ' '));
+  CHECK(says([&] { io::read_json(folder / "config.json"); }, "config.json", "at most 4000000 bytes", "got 4000001"));
+}
+
+TEST_CASE("json is built as the library builds it") {
+  const std::string text =
+      R"({"a": [1, -2, 2.5, "x", null, true, [], {}, [[3]], {"b": {"c": [{"d": 1}, {"e": 2}]}}], "z": 18446744073709551615, "": "\u00e6"})";
+  CHECK(parse(text, "t") == io::Json::parse(text));
+  for (const char* scalar : {"1", "\"x\"", "null", "[]", "{}"}) CHECK(parse(scalar, "t") == io::Json::parse(scalar));
+}
+
 TEST_CASE("the reader gives values, fallbacks and messages") {
   const io::Json json = parse(R"({"n": 3, "zero": 0, "minus": -2, "half": 0.5, "s": "abc", "yes": true, "nothing": null, "list": [1, 2],
                                   "names": ["x"], "huge": 18446744073709551615, "float": 3.0, "in": {"deep": "x"}})",
@@ -104,6 +129,6 @@ TEST_CASE("json files that are something else say what") {
   CHECK(says([&] { io::read_json(folder / "empty"); }, "empty: must be JSON, got an empty file"));
   CHECK(says([&] { io::read_json(folder / "gguf"); }, "gguf", "a GGUF file"));
   CHECK(says([&] { io::read_json(folder / "lfs"); }, "lfs: must be JSON, got a Git LFS pointer, not the file itself; run git lfs pull"));
-  CHECK(says([&] { io::read_json(folder / "bad"); }, "bad", "line 1, column 10"));
+  CHECK(says([&] { io::read_json(folder / "bad"); }, "bad", "line 1, column 10", "bring back a whole copy"));
   CHECK(says([&] { io::read_json(folder / "long", 10); }, "long", "at most 10 bytes"));
 }

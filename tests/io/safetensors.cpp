@@ -361,3 +361,15 @@ TEST_CASE("whatever happens to a file, it is read or refused with an Error") {
   CHECK(read > 100);
   CHECK(refusals > 1000);
 }
+
+TEST_CASE("a header of many tensors takes time in proportion to their number") {
+  const scratch::Folder folder;
+  std::string header = "{";
+  constexpr int count = 200000;  // a look at all siblings for each would take minutes
+  for (int i = 0; i < count; ++i)
+    header += concat(i == 0 ? "" : ",", "\"layer", i, R"(":{"dtype":"F32","shape":[1],"data_offsets":[)", 4 * i, ",", 4 * (i + 1), "]}");
+  scratch::put(folder / "many.safetensors", scratch::safetensors(header + "}", std::string(std::size_t{4} * count, '\0')));
+  const auto file = io::Safetensors::open(folder / "many.safetensors");
+  CHECK(file.entries().size() == count);
+  CHECK(file.entry("layer199999").begin == 4 * (count - 1));
+}

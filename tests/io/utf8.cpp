@@ -18,3 +18,26 @@ TEST_CASE("utf-8 is told from what only looks like it") {
   CHECK(io::shown("a\n\xff\x7f\xc3\xa6") == "a\\x0a\\xff\\x7f\xc3\xa6");
   CHECK(io::shown(std::string(1000, 'x'), 10) == "xxxxxxxxxx...");
 }
+
+TEST_CASE("what steers a terminal, hides or reorders text is shown by its bytes, and all else as it is") {
+  CHECK(io::shown("\x1b[31m\t\x7f") == "\\x1b[31m\\x09\\x7f");
+  CHECK(io::shown("a\u0085\u009bb") == "a\\xc2\\x85\\xc2\\x9bb");  // C1: next line, and an escape sequence's start
+  for (const char* hidden : {"\u00ad", "\u061c", "\u200b", "\u200d", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a", "\u202e", "\u2060", "\u2066",
+                             "\u2069", "\ufeff", "\ufff9", "\U000e0041"}) {
+    const std::string text = io::shown(hidden);
+    INFO(text);
+    CHECK(text.size() == 4 * std::string(hidden).size());
+    CHECK(text.starts_with("\\x"));
+    CHECK(io::shown(text) == text);  // once is enough
+  }
+  for (const char* plain : {"gr\u00f8n \\ C:\\x", "\u00a0\u2026\u20ac", "\u65e5\u672c", "\U0001f600", "\u2027\u2030"})
+    CHECK(io::shown(plain) == plain);
+  CHECK(io::shown("gr\u00f8n", 80, io::Letters::ascii) == "gr\\xc3\\xb8n");
+  CHECK(io::shown_whole(std::string(100000, 'x')).size() == 100000);
+}
+
+TEST_CASE("any bytes become utf-8 from which they can be had back") {
+  CHECK(io::utf8_text("plain/gr\u00f8n\n") == "plain/gr\u00f8n\n");
+  CHECK(io::utf8_text("ud-\xe5/\xff") == "ud-\\xe5/\\xff");
+  CHECK(io::utf8_text("a\\xe5") == "a\\\\xe5");
+}

@@ -83,6 +83,34 @@ TEST_CASE("extend: Ctrl-C in pretraining and in an extension saves, says how to 
   check_resumed();
 }
 
+TEST_CASE("extend: a lost terminal saves as Ctrl-C does, however often it is told, and nohup goes on", "[programs]") {
+  {
+    Process process(whole().command(longer(), "stopped"));
+    const auto log = whole().out("stopped") / "runs" / "pretrain" / "log.jsonl";
+    REQUIRE(programs::wait_for(process, [&] { return programs::lines_of(log) >= 40; }));
+    for (int times = 0; times < 3; ++times) {
+      process.send(SIGHUP);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));  // else the system makes one of them
+    }
+    const auto ended = process.wait();
+    INFO(ended.err);
+    CHECK(ended.status == 130);
+    CHECK(programs::messages(ended.err, "extend").size() == 1);
+    CHECK(std::filesystem::exists(log.parent_path() / "checkpoint.safetensors"));
+  }
+  Words command = {"/bin/sh", "-c", "trap '' HUP; exec \"$@\"", "sh"};
+  const Words resumed = whole().command(longer({"--resume"}), "stopped");
+  command.insert(command.end(), resumed.begin(), resumed.end());
+  Process process(command);
+  const auto log = whole().out("stopped") / "runs" / neutral / "log.jsonl";
+  REQUIRE(programs::wait_for(process, [&] { return programs::lines_of(log) >= 10; }));
+  process.send(SIGHUP);
+  const auto ended = process.wait();
+  INFO(ended.err);
+  CHECK(ended.status == 0);
+  check_resumed();
+}
+
 TEST_CASE("extend: a second Ctrl-C ends it within the step, and --resume goes on from the last checkpoint", "[programs]") {
   const Study study;  // of few steps that take long
   const auto command = [&](const std::string& out, const Words& more = {}) {

@@ -46,7 +46,11 @@ TEST_CASE("extend: options that mean nothing are refused by name", "[programs]")
   CHECK(refused(study, {"--lr", "finetune=x"}, "--lr", "x"));
   CHECK(refused(study, {"--warmup", "13"}, "--warmup", "12 steps", "got 13"));
   CHECK(refused(study, {"--warmup", "15", "--steps", "30", "--pretrain-steps", "14"}, "--warmup", "pretraining of 14 steps"));
-  CHECK(refused(study, {"--warmup", "-2"}, "--warmup"));
+  CHECK(refused(study, {"--warmup", "-2"}, "--warmup must be a whole number from 0 up and below 2^31, got -2\n"));
+  CHECK(refused(study, {"--eval", "x"}, "unknown option --eval; did you mean '--eval-original' or '--eval-target'?"));
+  CHECK(refused(study, {"--steps", "5", "--steps", "6"}, "--steps was given twice: 5 and 6"));
+  CHECK(refused(study, {"--share", "0,8"}, "--share must be a number", "got 0,8; write 0.8 with a point"));
+  CHECK(refused(study, {"stray"}, "a word too many, 'stray'"));
   CHECK(refused(study, {"--threads", "-1"}, "--threads"));
   CHECK(refused(study, {"--capacity", "1e300"}, "capacity", "1e+300"));
   CHECK(refused(study, {"--capacity", "1e-9"}, "capacity"));
@@ -90,7 +94,7 @@ TEST_CASE("extend: names of policies, methods and places that are not there give
   CHECK(refused(study, {"--init", "hee"}, "'he'"));
   CHECK(refused(study, {"--placement", "before"}, "--placement must be parallel, after or attention, got 'before'"));
   CHECK(refused(study, {"--lora-targets", "q,x"}, "--lora-targets", "'x'"));
-  CHECK(refused(study, {"--gate", "a\nb"}, "no gate called 'a b'"));
+  CHECK(refused(study, {"--gate", "a\nb"}, "no gate called 'a\\x0ab'"));
 }
 
 TEST_CASE("extend: texts that are missing, empty, short or no text are refused by name", "[programs]") {
@@ -169,6 +173,9 @@ TEST_CASE("extend: places that cannot be written are refused", "[programs]") {
   CHECK(refuses(with_out(study.text("first")), "first.txt", "no folder"));
   CHECK(refuses(with_out(study.text("first") + "/below"), "below"));
   CHECK(refuses(with_out("/proc/nowhere/out"), "/proc/nowhere/out"));
+  std::filesystem::create_symlink("nowhere", study.folder / "link");
+  CHECK(refuses(with_out((study.folder / "link").string()), "it is a link to nowhere, which is not there"));
+  CHECK(refuses(with_out(study.folder.path().string()), "holds first.txt, first.valid.txt, link and 2 more but no options.json"));
   if (geteuid() != 0) {
     std::filesystem::create_directory(study.folder / "locked");
     std::filesystem::permissions(study.folder / "locked", std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);

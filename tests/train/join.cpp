@@ -176,3 +176,29 @@ TEST_CASE("joined studies are of one precision, float where it is not said") {
   CHECK(refusal({sample::results(), told("float")}) == "accepted");
   CHECK(refusal({sample::results(), told("bf16")}).find("--precision must be that of the first results") != std::string::npos);
 }
+
+TEST_CASE("studies of many runs are joined in time that is in proportion to their number") {
+  auto first = sample::results(), second = first;
+  first.config["choosing"] = io::Json::array();
+  for (int i = 1; i <= 10000; ++i) {
+    const auto row = sample::neutral(0.002, 1, 0.1, 3.1, 1 + 1e-4 * i);
+    first.rows.push_back(row);
+    first.config["choosing"].push_back(
+        {{"method", "neutral"}, {"alpha", *row.alpha}, {"lr", 0.002}, {"seed", 1u}, {"forgetting", 0.1}, {"learning", 3}});
+    second.rows.push_back(i % 2 ? row : sample::neutral(0.002, 1, 0.1, 3.1, 3 + 1e-4 * i));
+  }
+  const auto all = join({first, second}, {"first", "second"});
+  CHECK(all.rows.size() == first.rows.size() + 5000);
+  CHECK(all.config.at("chosen_lr").at("neutral, alpha 1.5") == 0.002);
+}
+
+TEST_CASE("names from outside are text in Markdown, not markup") {
+  auto results = sample::results();
+  for (auto& row : results.rows)
+    if (row.method == "finetune") row.method = "<script>a|b</script> [x](y) `c` *d* e_f\\ \x1b\n&";
+  const std::string text = train::markdown(results),
+                    name = "&lt;script&gt;a\\|b&lt;/script&gt; \\[x\\](y) \\`c\\` \\*d\\* e_f\\\\ \\\\x1b\\\\x0a&amp;";
+  CHECK(text.find("| " + name + " |") != std::string::npos);
+  CHECK(text.find("- " + name + " forgets") != std::string::npos);
+  CHECK(text.find("<script>") == std::string::npos);
+}

@@ -12,6 +12,10 @@ using train::Options;
 
 namespace {
 
+struct Mine : gate::Relu {
+  static constexpr std::string_view name = "mine";
+};
+
 Options parse(std::vector<std::string> words) {
   words.insert(words.begin(), {"extend", "--original", "a", "--target", "b", "--out", "o"});
   std::vector<const char*> arguments;
@@ -230,6 +234,71 @@ TEST_CASE("options: whether anything is chosen") {
   CHECK(parse({"--lr", "1e-3,2e-3"}).chooses());
   CHECK_FALSE(parse({"--methods", "neutral", "--lr", "1e-3", "--lr", "lora=1e-3,2e-3"}).chooses());
   CHECK(parse({"--alpha", "0.1,1"}).chooses());
+}
+
+TEST_CASE("options: help names what each policy option takes, a user's own among it") {
+  train::Registry registry = train::Registry::with<gate::All>();
+  registry.add<Mine>();
+  const std::vector<const char*> words = {"extend", "--help"};
+  const std::string help = scratch::message([&] { train::parse_options(2, words.data(), registry); });
+  const auto line_of = [&](const std::string& option) {
+    std::istringstream lines(help);
+    for (std::string line; std::getline(lines, line);)
+      if (line.find("  " + option + " ") != std::string::npos) return line;
+    return std::string();
+  };
+  for (const auto& [option, names] :
+       std::vector<std::pair<std::string, std::vector<std::string>>>{{"--gate", {"relu", "jump_relu", "open", "mine"}},
+                                                                     {"--body", {"gated_unit", "bottleneck"}},
+                                                                     {"--penalty", {"l1", "none", "domain_cross_entropy"}},
+                                                                     {"--init", {"he", "low_variance"}},
+                                                                     {"--placement", {"parallel", "after", "attention"}},
+                                                                     {"--lora-targets", {"q", "down"}},
+                                                                     {"--methods", {"neutral", "finetune"}},
+                                                                     {"--precision", {"float", "bf16"}}})
+    for (const std::string& name : names) {
+      INFO(option << ": " << line_of(option));
+      CHECK(line_of(option).find(name) != std::string::npos);
+    }
+}
+
+TEST_CASE("options: one that takes a single value is given once") {
+  CHECK(says([] { parse({"--steps", "5", "--steps", "6"}); }, "--steps was given twice: 5 and 6; give it once"));
+  CHECK(says([] { parse({"--gate", "relu", "--gate", "elu", "--gate", "relu"}); }, "--gate was given 3 times: relu, elu and relu"));
+  CHECK(says([] { parse({"--out", "p"}); }, "--out was given twice: o and p"));
+  CHECK_NOTHROW(parse({"--quick", "--quick"}));
+  CHECK(says([] { parse({"--steps", "5", "6"}); }, "there is a word too many, '6'"));
+}
+
+TEST_CASE("options: a comma where a point is meant is told") {
+  CHECK(says([] { parse({"--share", "0,8"}); }, "--share must be a number such as 0.1 or 1e-3, got 0,8; write 0.8 with a point"));
+  CHECK(says([] { parse({"--lr", "0,001"}); }, "--lr must be a number or a list", "'0,001'; write 0.001 with a point"));
+  CHECK(says([] { parse({"--alpha", "0,01,0,1"}); }, "--alpha must be a number or a list"));
+}
+
+TEST_CASE("options: no bound is printed that nobody could have meant") {
+  for (const char* option : {"--warmup", "--steps", "--threads", "--kv-heads", "--clip", "--share", "--capacity"}) {
+    const std::string told = scratch::message([&] { parse({option, "-2"}); });
+    INFO(told);
+    CHECK(told.find("-2") != std::string::npos);
+    CHECK(told.size() < 120);
+  }
+}
+
+TEST_CASE("options: paths that are not UTF-8 are remembered by their bytes") {
+  const io::Json json = train::to_json(parse({"--eval-target", "dansk-\xe6.txt", "--model", "m\xff"}));
+  CHECK(json.at("eval_target").at(0) == "dansk-\\xe6.txt");
+  CHECK(json.at("model") == "m\\xff");
+  CHECK_NOTHROW(io::dump(json, "t"));
+  CHECK_NOTHROW(io::dump(train::to_json(parse({"--tokenizer", "t\xff"})), "t"));
+}
+
+TEST_CASE("suggestions: a name is suggested where it begins as the word does") {
+  CHECK(train::suggestion("--temp", {"--help", "--temperature"}) == "; did you mean '--temperature'?");
+  CHECK(train::suggestion("--orig", {"--help", "--original", "--eval-original"}) == "; did you mean '--original'?");
+  CHECK(train::suggestion("--eval", {"--eval-original", "--eval-target"}) == "; did you mean '--eval-original' or '--eval-target'?");
+  CHECK(train::suggestion("--", {"--eval-original"}).empty());
+  CHECK(says([] { parse({"-steps", "5"}); }, "did you mean '--steps'?"));
 }
 
 TEST_CASE("suggestions: a name is suggested where it is near, not where nothing is") {

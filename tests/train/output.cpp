@@ -31,12 +31,29 @@ TEST_CASE("output: a folder that holds a run is refused without resume, and with
   CHECK(says([&] { again.claim(asked); }, "options.json"));
 }
 
-TEST_CASE("output: resume in a folder without a run starts one") {
+TEST_CASE("output: resume in an empty folder starts a run") {
   const scratch::Folder folder;
-  scratch::put(folder / "other.txt", "kept");
+  scratch::put(folder / "lock", "");  // a start that ended before there were options
+  scratch::put(folder / "options.json.neutra.tmp-12-0", "half");
   Output(folder.path(), true).claim({{"steps", 1}});
   CHECK(std::filesystem::exists(folder / "options.json"));
-  CHECK(scratch::get(folder / "other.txt") == "kept");
+}
+
+TEST_CASE("output: a folder with files of others is refused, with what is in it, and they are as they were") {
+  for (const bool resume : {false, true}) {
+    const scratch::Folder folder;
+    Output before(folder.path(), resume);
+    const std::vector<std::string> files = {"project/notes.tmp-2024-11-29", ".hidden", "b\x1b.txt", "c.txt", "project/x.neutra.tmp-12-0"};
+    std::filesystem::create_directory(folder / "project");
+    for (const std::string& file : files) scratch::put(folder / file, "kept");
+    CHECK(says([&] { Output(folder.path(), resume); }, "holds .hidden, b\\x1b.txt, c.txt and 1 more but no options.json", "name another folder"));
+    CHECK(says([&] { before.claim({{"steps", 1}}); }, "holds .hidden"));
+    for (const std::string& file : files) CHECK(scratch::get(folder / file) == "kept");
+    CHECK_FALSE(std::filesystem::exists(folder / "options.json"));
+  }
+  const scratch::Folder folder;
+  scratch::put(folder / "lock", "somebody's");
+  CHECK(says([&] { Output(folder.path(), true); }, "holds lock but no options.json"));
 }
 
 TEST_CASE("output: a file in the way, and a place that cannot be made") {
@@ -78,12 +95,17 @@ TEST_CASE("output: parts of a run without its options are neither written over n
 TEST_CASE("output: what a kill in the middle of a write left is removed when the folder is taken, and nothing else") {
   const scratch::Folder folder;
   Output(folder.path(), false).claim({{"steps", 1}});
-  std::filesystem::create_directories(folder / "runs/lora");
-  scratch::put(folder / "options.json.tmp-12-0", "half");
-  scratch::put(folder / "runs/lora/checkpoint.safetensors.tmp-345-17", "half");
-  for (const char* name : {"notes.tmp-old", "x.tmp-12", "runs/lora/log.jsonl"}) scratch::put(folder / name, "kept");
+  std::filesystem::create_directories(folder / "runs/lora/inner");
+  std::filesystem::create_directories(folder / "runs/finetune/model");
+  scratch::put(folder / "options.json.neutra.tmp-12-0", "half");
+  scratch::put(folder / "runs/lora/checkpoint.safetensors.neutra.tmp-345-17", "half");
+  for (const char* name : {"notes.tmp-2024-11", "x.neutra.tmp-12", "runs/lora/log.jsonl", "runs/lora/inner/options.json.neutra.tmp-12-0"})
+    scratch::put(folder / name, "kept");
+  scratch::put(folder / "runs/finetune/model/model.safetensors.neutra.tmp-345-18", "half");
   const Output again(folder.path(), true);
-  CHECK_FALSE(std::filesystem::exists(folder / "options.json.tmp-12-0"));
-  CHECK_FALSE(std::filesystem::exists(folder / "runs/lora/checkpoint.safetensors.tmp-345-17"));
-  for (const char* name : {"notes.tmp-old", "x.tmp-12", "runs/lora/log.jsonl"}) CHECK(scratch::get(folder / name) == "kept");
+  CHECK_FALSE(std::filesystem::exists(folder / "runs/finetune/model/model.safetensors.neutra.tmp-345-18"));
+  CHECK_FALSE(std::filesystem::exists(folder / "options.json.neutra.tmp-12-0"));
+  CHECK_FALSE(std::filesystem::exists(folder / "runs/lora/checkpoint.safetensors.neutra.tmp-345-17"));
+  for (const char* name : {"notes.tmp-2024-11", "x.neutra.tmp-12", "runs/lora/log.jsonl", "runs/lora/inner/options.json.neutra.tmp-12-0"})
+    CHECK(scratch::get(folder / name) == "kept");
 }

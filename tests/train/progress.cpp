@@ -138,16 +138,16 @@ TEST_CASE("without a terminal: plain lines at the start, each tenth or half minu
     }
     now += 31;
     progress.advance(1);
-    progress.message("a warning");
+    progress.message("a warning\x1b[2J");
     progress.advance(1);
   }
   const auto lines = lines_of(out);
   std::fclose(out);
   REQUIRE(lines.size() == 9);  // 0 %, five tenths, after half a minute, the message, the end
-  CHECK(lines[0] == "  0 %  extend?neutral 0/100");
-  CHECK(lines[1] == " 10 %  extend?neutral 10/100  loss 3.250  2.00k tokens/s  0:45 left");
-  CHECK(lines[6].starts_with(" 51 %  extend?neutral 51/100  loss 3.250"));
-  CHECK(lines[7] == "a warning");
+  CHECK(lines[0] == "  0 %  extend\\x0aneutral 0/100");
+  CHECK(lines[1] == " 10 %  extend\\x0aneutral 10/100  loss 3.250  2.00k tokens/s  0:45 left");
+  CHECK(lines[6].starts_with(" 51 %  extend\\x0aneutral 51/100  loss 3.250"));
+  CHECK(lines[7] == "a warning\\x1b[2J");
   CHECK(lines[8].starts_with(" 52 %"));
 }
 

@@ -222,3 +222,11 @@ TEST_CASE("the report says of its validation text what was found out, and no mor
   results.config["evaluation_overlap"] = {{"target", {{"lines", 0}, {"in_training", 0}}}};  // nothing could be compared
   CHECK(says("both on validation text.</p>"));
 }
+
+TEST_CASE("a report of many lines takes time in proportion to their number") {
+  std::vector<train::Row> rows;
+  for (int i = 0; i < 20000; ++i) rows.push_back(sample::row(concat("method", i), 1e-3, 1, 0.1 + 1e-5 * i, 2 + 1e-5 * i));
+  train::Results results = sample::results();
+  results.rows = rows;
+  CHECK(train::report(results).find("method19999") != std::string::npos);
+}

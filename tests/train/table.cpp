@@ -141,15 +141,15 @@ TEST_CASE("the table says which alpha was chosen, whether it learned enough, and
 }
 
 TEST_CASE("a curve that turns back gives the least forgetting of its passes") {
-  std::vector<train::Row> curve{sample::neutral(1, 1, 0.1, 1.0), sample::neutral(2, 1, 0.3, 2.0), sample::neutral(3, 1, 0.9, 1.0)};
+  std::vector<train::CurvePoint> curve{{.forgetting = 0.1, .learning = 1}, {.forgetting = 0.3, .learning = 2}, {.forgetting = 0.9, .learning = 1}};
   CHECK(*train::forgetting_at(curve, 1.5) == Approx(0.2));
   CHECK(*train::forgetting_at(curve, 2.0) == Approx(0.3));
   CHECK(*train::forgetting_at(curve, 1.0) == Approx(0.1));
   CHECK_FALSE(train::forgetting_at(curve, 2.01));
   CHECK_FALSE(train::forgetting_at(curve, 0.99));
-  CHECK_FALSE(train::forgetting_at({curve[0]}, 1.0));
-  curve[1].target.after = curve[0].target.after;  // equal learning: no division by zero
-  CHECK(*train::forgetting_at({curve[0], curve[1]}, 1.0) == Approx(0.1));
+  CHECK_FALSE(train::forgetting_at(std::vector{curve[0]}, 1.0));
+  curve[1].learning = curve[0].learning;  // no division by zero
+  CHECK(*train::forgetting_at(std::vector{curve[0], curve[1]}, 1.0) == Approx(0.1));
 }
 
 TEST_CASE("labels name what differs, and the vanilla adapter of the same share is the yardstick") {
@@ -225,4 +225,32 @@ TEST_CASE("numbers for people") {
   CHECK(train::clock_time(754) == "12:34");
   CHECK(train::clock_time(3723) == "1:02:03");
   CHECK(train::clock_time(-1) == "0:00");
+}
+
+TEST_CASE("results of many rows take time in proportion to their number") {
+  // Of these many, a look at all lines for each line or row would take minutes.
+  auto results = sample::results();
+  for (int i = 1; i <= 10000; ++i) {
+    results.rows.push_back(sample::neutral(0.002, 1, 0.1, 3.1, 1 + 1e-4 * i));
+    results.rows.push_back(sample::neutral(0.002, static_cast<std::uint64_t>(i + 10), 0.1, 3.1, 0.5));
+    auto adapter = sample::adapter(0.002, 1, 0.2, 3.0);
+    adapter.capacity = 1 + 1e-4 * i;
+    results.rows.push_back(adapter);
+  }
+  results.config["chosen_alpha"] = 0.5;
+  const auto lines = train::summarise(results);
+  CHECK(lines.size() == 3 + 10000 + 1 + 10000);
+  CHECK(line(lines, "neutral, alpha 0.5 (chosen)").runs.size() == 10000);
+  CHECK(line(lines, "neutral, alpha 1.5").forgetting_at_vanilla.has_value() == false);  // of one rate: no curve
+  CHECK(line(lines, "neutral, alpha 1.5").forgets_more.has_value());
+  CHECK(line(lines, "adapter, capacity 1.5").forgetting_at_vanilla->value == Approx(0.2));
+}
+
+TEST_CASE("names from outside stand in the table without what a terminal would obey") {
+  auto results = sample::results();
+  for (auto& row : results.rows)
+    if (row.method == "finetune") row.method = "lo\x1b[2Jra\n\u202e\u009b";
+  const std::string text = train::table(results);
+  CHECK(text.find("lo\\x1b[2Jra\\x0a\\xe2\\x80\\xae\\xc2\\x9b") != std::string::npos);
+  CHECK(text.find('\x1b') == std::string::npos);
 }

@@ -1,16 +1,16 @@
-/// Whole files: read under a limit, written so that a reader never sees half of one.
+/// Whole files, read under a limit. Writing them: io/output_file.hpp.
 #pragma once
 
 #include "neutra/core/error.hpp"
 #include "neutra/core/file_format.hpp"
 #include "neutra/core/scalar.hpp"
+#include "neutra/io/utf8.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -27,6 +27,10 @@ using Path = std::filesystem::path;
 namespace detail {
 
 inline std::string reason(int error) { return std::generic_category().message(error); }
+
+/// The error number of a system call that has just ended, 0 if all is well. Taken in a statement of its own, because whatever runs between the call
+/// and the message, and the message's own parts, may set another:   const int error = error_of(::fsync(file) == 0);
+inline int error_of(bool good) { return good ? 0 : errno; }
 
 /// An open file descriptor, closed at the end.
 class Descriptor {
@@ -50,6 +54,13 @@ class Descriptor {
 
 }  // namespace detail
 
+/// ": it is a link to X, which is not there" for a symbolic link that leads nowhere, else nothing. For messages about a file that is not found.
+inline std::string dangling(const Path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(path, error) || std::filesystem::status(path, error).type() != std::filesystem::file_type::not_found) return {};
+  return concat(": it is a link to ", shown(std::filesystem::read_symlink(path, error).native(), 200), ", which is not there");
+}
+
 /// A regular file opened for reading at any position; its size is that of the moment of opening.
 /// Error: missing, a directory or other thing that is no file, unreadable.
 class InputFile {
@@ -57,9 +68,11 @@ class InputFile {
   explicit InputFile(Path path) : path_(std::move(path)) {
     // Without O_NONBLOCK opening a pipe that nobody writes to would wait for ever.
     file_ = detail::Descriptor(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    require(bool(file_), name(), ": cannot be opened: ", detail::reason(errno), "; check the path and its permissions");
+    int error = detail::error_of(bool(file_));
+    if (error != 0) fail(name(), ": cannot be opened: ", detail::reason(error), dangling(path_), "; check the path and its permissions");
     struct stat status {};
-    require(::fstat(file_.get(), &status) == 0, name(), ": cannot be examined: ", detail::reason(errno));
+    error = detail::error_of(::fstat(file_.get(), &status) == 0);
+    require(error == 0, name(), ": cannot be examined: ", detail::reason(error));
     require(!S_ISDIR(status.st_mode), name(), ": must be a file, got a directory; name a file in it");
     require(S_ISREG(status.st_mode), name(), ": must be a regular file, got a pipe, socket or device; copy its content to a file first");
     size_ = static_cast<std::uint64_t>(status.st_size);
@@ -75,8 +88,10 @@ class InputFile {
     while (done < count) {
       const std::size_t step = std::min<std::size_t>(count - done, std::size_t{1} << 30);  // some systems refuse more at once
       const auto got = ::pread(file_.get(), static_cast<char*>(into) + done, step, static_cast<off_t>(offset + done));
-      if (got < 0 && errno == EINTR) continue;
-      require(got >= 0, name(), ": cannot be read at byte ", offset + done, ": ", detail::reason(errno));
+      const int error = detail::error_of(got >= 0);
+      if (error == EINTR) continue;
+      require(error == 0, name(), ": cannot be read at byte ", offset + done, ": ", detail::reason(error),
+              "; check the disk, or copy the file again");
       if (got == 0) break;
       done += static_cast<std::size_t>(got);
     }
@@ -109,100 +124,6 @@ inline std::string read_file(const Path& path, std::uint64_t max_bytes) {
   std::string bytes(static_cast<std::size_t>(file.size()), '\0');
   bytes.resize(file.read_some(0, bytes.data(), bytes.size()));
   return bytes;
-}
-
-/// A file that comes into being whole or not at all: bytes go to a temporary beside it, and commit() flushes this and renames it over the target.
-/// Without commit(), after any Error or an exception of the caller, the temporary is removed and the old file is as it was. A symbolic link is
-/// followed. Error: which file, and why (disk full, file-size limit, no such folder, ...). A process at its file-size limit is killed by SIGXFSZ
-/// before write can report it: programs call std::signal(SIGXFSZ, SIG_IGN) at their start.
-class OutputFile {
- public:
-  explicit OutputFile(const Path& path) : target_(path) {
-    std::error_code error;
-    if (std::filesystem::is_symlink(path, error)) target_ = std::filesystem::canonical(path, error);
-    require(!error || error == std::errc::no_such_file_or_directory, path.string(), ": cannot be written: ", error.message());
-    const auto kind = std::filesystem::status(target_, error).type();
-    require(kind == std::filesystem::file_type::regular || kind == std::filesystem::file_type::not_found, path.string(),
-            ": cannot be written: it is there and is not a regular file; choose another name");
-    open();
-  }
-  OutputFile(const OutputFile&) = delete;
-  OutputFile& operator=(const OutputFile&) = delete;
-  ~OutputFile() {
-    if (!temporary_.empty()) ::unlink(temporary_.c_str());
-  }
-
-  std::string name() const { return target_.string(); }
-
-  /// Appends bytes.
-  void write(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const auto count = ::write(file_.get(), bytes.data(), std::min<std::size_t>(bytes.size(), std::size_t{1} << 30));
-      if (count < 0 && errno == EINTR) continue;
-      check(count > 0, count == 0 ? ENOSPC : errno);
-      bytes.remove_prefix(static_cast<std::size_t>(count));
-    }
-  }
-
-  /// Puts what was written in the place of the target, on the disk and not only in the system's memory.
-  void commit() {
-    check(::fsync(file_.get()) == 0, errno);
-    check(file_.close() == 0, errno);
-    check(::rename(temporary_.c_str(), target_.c_str()) == 0, errno);
-    temporary_.clear();
-    const Path folder = target_.parent_path();
-    const detail::Descriptor handle(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
-    // Folders that cannot be opened or flushed (permissions, some network disks) leave the moment of the rename to the system.
-    const bool lost = handle && ::fsync(handle.get()) != 0 && errno == EIO;
-    require(!lost, name(), ": written, but its folder could not be flushed: ", detail::reason(EIO), "; check the disk");
-  }
-
- private:
-  void open() {
-    static std::atomic<unsigned> counter{0};
-    do {
-      temporary_ = target_;
-      temporary_ += concat(".tmp-", ::getpid(), "-", counter++);
-      file_ = detail::Descriptor(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-    } while (!file_ && errno == EEXIST);
-    if (file_) return;
-    temporary_.clear();  // not ours to remove
-    check(false, errno);
-  }
-  void check(bool good, int error) const {
-    require(good, name(), ": cannot be written: ", detail::reason(error),
-            "; what was there before is unchanged; free space or choose another folder");
-  }
-
-  Path target_, temporary_;
-  detail::Descriptor file_;
-};
-
-/// Removes what OutputFile left beside its targets where its program was killed, in a folder and all below. Only while nobody else writes there.
-inline void remove_temporaries(const Path& folder) {
-  const auto left = [](const std::string& name) {
-    const auto at = name.rfind(".tmp-");
-    if (at == name.npos) return false;
-    const std::string_view digits = std::string_view(name).substr(at + 5);
-    return digits.find('-') != digits.npos && digits.find_first_not_of("0123456789-") == digits.npos;
-  };
-  std::error_code ignored;
-  for (const auto& item : std::filesystem::recursive_directory_iterator(folder, std::filesystem::directory_options::skip_permission_denied, ignored))
-    if (item.is_regular_file(ignored) && left(item.path().filename().string())) std::filesystem::remove(item.path(), ignored);
-}
-
-/// Makes a folder, and those above it, where they are not there; `name` is what the message calls it. Error: it cannot be made.
-inline void make_folder(const Path& folder, std::string_view name) {
-  std::error_code problem;
-  std::filesystem::create_directories(folder, problem);
-  require(!problem, name, ": cannot be made (", problem.message(), "); check the permissions and the room of the folder above, or name another");
-}
-
-/// Replaces a file by bytes, whole or not at all; see OutputFile for the contract and the errors.
-inline void write_file(const Path& path, std::string_view bytes) {
-  OutputFile file(path);
-  file.write(bytes);
-  file.commit();
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::io

@@ -53,12 +53,15 @@ class WeightSource {
   explicit WeightSource(const Path& folder) : folder_(folder) {
     std::error_code error;
     const auto kind = std::filesystem::status(folder, error).type();
-    require(kind != std::filesystem::file_type::not_found, folder.string(), ": there is no such folder; check the path");
+    require(kind != std::filesystem::file_type::not_found, folder.string(), ": there is no such folder", dangling(folder), "; check the path");
     if (kind != std::filesystem::file_type::directory)
       fail(folder.string(), ": must be a folder with model.safetensors in it, got ", received(folder));
-    if (std::filesystem::exists(folder / single, error)) {
+    const auto holds = [&](const char* name) {  // a link that leads nowhere is named when it is opened
+      return std::filesystem::exists(std::filesystem::symlink_status(folder / name, error));
+    };
+    if (holds(single)) {
       add(single);
-    } else if (std::filesystem::exists(folder / index, error)) {
+    } else if (holds(index)) {
       read_index();
     } else {
       refuse();
@@ -86,7 +89,7 @@ class WeightSource {
 
   void read_index() {
     const Path path = folder_ / index;
-    const Json json = read_json(path);
+    const Json json = read_json(path, 32'000'000);  // a hundred bytes a tensor
     const Reader map = Reader(json, path.string()).object("weight_map");
     require(!map.json().empty(), path.string(), ": weight_map must name at least one tensor, got none");
     std::map<std::string, std::string> wanted;  // tensor -> shard
@@ -112,7 +115,7 @@ class WeightSource {
           !shard.empty() && shard != "." && shard != ".." && shard.find_first_of("/\\:") == shard.npos && shard.find('\0') == shard.npos;
       if (!plain) fail(path.string(), ": a shard must be named by a plain file name in the same folder, got \"", shown(shard), "\"");
       std::error_code error;
-      if (!std::filesystem::exists(folder_ / shard, error)) missing += concat(missing.empty() ? "" : ", ", shown(shard));
+      if (!std::filesystem::exists(folder_ / shard, error)) missing += concat(missing.empty() ? "" : ", ", shown(shard), dangling(folder_ / shard));
     }
     require(missing.empty(), path.string(), ": these shards are missing: ", missing, "; copy them into ", folder_.string());
     for (auto& [shard, number] : numbers) {

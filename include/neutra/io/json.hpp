@@ -4,6 +4,7 @@
 #include "neutra/core/error.hpp"
 #include "neutra/core/scalar.hpp"
 #include "neutra/io/file.hpp"
+#include "neutra/io/output_file.hpp"
 #include "neutra/io/utf8.hpp"
 
 #include <nlohmann/json.hpp>
@@ -13,7 +14,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,57 +40,100 @@ inline std::string_view bare(std::string_view message) {
   return message;
 }
 
-/// Watches a parse: stops it at too deep a nesting or at a key that its object already has.
-class Limits {
+/// Builds a value from the events of the parser. The library's parser with a callback would do, but looks at all siblings again at the end of each
+/// object: a time that grows with the square of their number.
+class Builder : public nlohmann::json_sax<Json> {
  public:
-  Limits(std::string_view what, std::size_t depth) : what_(what), depth_(depth) {}
+  Builder(std::string_view text, std::string_view what, std::size_t depth) : text_(text), what_(what), depth_(depth) {}
+  Json take() { return std::move(root_); }
 
-  bool operator()(int, Json::parse_event_t event, Json& parsed) {
-    using Event = Json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start) {
-      require(keys_.size() < depth_, what_, ": must not be nested deeper than ", depth_, " levels; this is not a file of ours or of a known tool");
-      keys_.emplace_back();
-    } else if (event == Event::object_end || event == Event::array_end) {
-      keys_.pop_back();
-    } else if (event == Event::key) {
-      const auto& key = parsed.get_ref<const std::string&>();
-      if (!keys_.back().insert(key).second) fail(what_, ": key \"", shown(key), "\" must not come twice in one object; remove one");
-    }
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(Json::number_integer_t value) override { return add(value); }
+  bool number_unsigned(Json::number_unsigned_t value) override { return add(value); }
+  bool number_float(Json::number_float_t value, const std::string&) override { return add(value); }
+  bool string(std::string& value) override { return add(std::move(value)); }
+  bool binary(Json::binary_t&) override { return false; }  // not in texts
+  bool start_object(std::size_t) override { return open(Json::object()); }
+  bool start_array(std::size_t) override { return open(Json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(std::string& name) override {
+    const auto [member, fresh] = open_.back()->emplace(name, nullptr);
+    if (!fresh) fail(what_, ": key \"", shown(name), "\" must not come twice in one object; remove one");
+    member_ = &*member;
     return true;
+  }
+  bool parse_error(std::size_t byte, const std::string&, const Json::exception& error) override {
+    const std::string message = shown(bare(error.what()), 200);
+    if (dynamic_cast<const Json::parse_error*>(&error) == nullptr) fail(what_, ": must be JSON: ", message);
+    fail(what_, ": must be JSON, got an error at ", position(text_, std::min(byte == 0 ? 0 : byte - 1, text_.size())), ": ", message);
   }
 
  private:
-  std::string_view what_;
-  std::size_t depth_;
-  std::vector<std::set<std::string>> keys_;  // of each open object
+  /// A value takes up to about a hundred bytes of memory beside its text, so a file of a kind that is full of them ({},{},{},...) up to forty times
+  /// its size.
+  static constexpr std::size_t most_values = 4'000'000;
+
+  bool add(Json value) {
+    require(++values_ <= most_values, what_, ": must hold at most ", most_values, " values, got more; is this the right file?");
+    if (open_.empty()) {
+      root_ = std::move(value);
+    } else if (open_.back()->is_array()) {
+      open_.back()->push_back(std::move(value));
+    } else {
+      *member_ = std::move(value);
+    }
+    return true;
+  }
+  bool open(Json value) {
+    require(open_.size() < depth_, what_, ": must not be nested deeper than ", depth_, " levels; this is not a file of ours or of a known tool");
+    add(std::move(value));
+    open_.push_back(open_.empty() ? &root_ : open_.back()->is_array() ? &open_.back()->back() : member_);
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  std::string_view text_, what_;
+  std::size_t depth_, values_ = 0;
+  Json root_;
+  std::vector<Json*> open_;  // from the outermost on; what is inside an open value does not move while that is open
+  Json* member_ = nullptr;   // of the innermost open object: the one that the last key named
 };
 
 }  // namespace detail
 
-/// The value of a JSON text; `what` opens each message, as in "config.json".
-/// Error: not UTF-8 (byte), not JSON (line and column), nested deeper than max_depth, a key twice in one object, a number too large to hold.
+/// The value of a JSON text; `what` opens each message, as in "config.json". Takes time in proportion to the text.
+/// Error: not UTF-8 (byte), not JSON (line and column), nested deeper than max_depth, a key twice in one object, a number too large to hold, more
+/// values than any file of ours has.
 inline Json parse(std::string_view text, std::string_view what, std::size_t max_depth = 64) {
   const std::size_t valid = utf8_prefix(text);
   require(valid == text.size(), what, ": must be UTF-8, got the byte ", valid < text.size() ? hex_byte(text[valid]) : "", " at offset ", valid,
           "; was it saved in another encoding?");
   const std::size_t zero = text.find('\0');  // the parser would take it for the end and drop what follows
   require(zero == text.npos, what, ": must be JSON, got a zero byte at ", detail::position(text, zero));
-  try {
-    return Json::parse(text.begin(), text.end(), detail::Limits(what, max_depth));
-  } catch (const Json::parse_error& error) {
-    const std::size_t offset = std::min(error.byte == 0 ? 0 : error.byte - 1, text.size());
-    fail(what, ": must be JSON, got an error at ", detail::position(text, offset), ": ", shown(detail::bare(error.what()), 200));
-  } catch (const Json::exception& error) {
-    fail(what, ": must be JSON: ", shown(detail::bare(error.what()), 200));
-  }
+  detail::Builder builder(text, what, max_depth);
+  Json::sax_parse(text.begin(), text.end(), &builder);
+  return builder.take();
 }
 
-/// Parses a file of at most max_bytes; messages open with its path.
-inline Json read_json(const Path& path, std::uint64_t max_bytes = 100'000'000) {
+/// What a configuration or a record of ours may have; results and indices of shards may have more, see their readers.
+inline constexpr std::uint64_t max_small_json = 4'000'000;
+
+/// Parses a file of at most max_bytes; messages open with its path. Error: as read_file and parse, with what to do about a damaged file.
+inline Json read_json(const Path& path, std::uint64_t max_bytes = max_small_json) {
   const std::string text = read_file(path, max_bytes), name = path.string();
-  require(text.find_first_not_of(" \t\r\n") != text.npos, name, ": must be JSON, got an empty file");
+  const char* const advice = "; the file is damaged or of another kind: bring back a whole copy";
+  require(text.find_first_not_of(" \t\r\n") != text.npos, name, ": must be JSON, got an empty file", advice);
   if (const FileFormat* other = neutra::other_format(text, FileKind::json)) fail(name, ": must be JSON, got ", *other);
-  return parse(text, name);
+  try {
+    return parse(text, name);
+  } catch (const Error& error) {
+    throw Error(concat(error.what(), advice));
+  }
 }
 
 /// Text of a value: indented by two spaces, keys sorted. Numbers that are not finite become null, since JSON has no others.

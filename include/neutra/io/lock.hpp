@@ -18,11 +18,14 @@ namespace neutra::inline NEUTRA_ABI::io {
 class Lock {
  public:
   Lock() = default;
-  Lock(const Path& path, const std::string& what) : file_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
-    require(bool(file_), what, ": cannot be written (", detail::reason(errno), "); name a folder you may write to");
-    const bool held = ::flock(file_.get(), LOCK_EX | LOCK_NB) == 0;
-    require(held || errno != EWOULDBLOCK, what, ": another process is at work in it; wait until that has ended, or name another folder");
-    require(held, what, ": cannot be locked (", detail::reason(errno), "); name a folder on another disk");
+  Lock(const Path& path, const std::string& what) {
+    const int opened = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);  // a link is not written through
+    int error = detail::error_of(opened >= 0);
+    require(error == 0, what, ": cannot be written (", path.filename().string(), ": ", detail::reason(error), "); name a folder you may write to");
+    file_ = detail::Descriptor(opened);
+    error = detail::error_of(::flock(opened, LOCK_EX | LOCK_NB) == 0);
+    require(error != EWOULDBLOCK, what, ": another process is at work in it; wait until that has ended, or name another folder");
+    require(error == 0, what, ": cannot be locked (", detail::reason(error), "); name a folder on another disk");
   }
   explicit operator bool() const { return bool(file_); }
 

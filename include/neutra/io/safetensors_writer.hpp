@@ -6,9 +6,9 @@
 #include "neutra/core/shape.hpp"
 #include "neutra/core/view.hpp"
 #include "neutra/io/dtype.hpp"
-#include "neutra/io/file.hpp"
 #include "neutra/io/finite.hpp"
 #include "neutra/io/json.hpp"
+#include "neutra/io/output_file.hpp"
 #include "neutra/io/safetensors_reader.hpp"
 #include "neutra/io/utf8.hpp"
 

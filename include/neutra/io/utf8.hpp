@@ -1,9 +1,12 @@
-/// UTF-8 from outside: where it breaks, and how to show any bytes in a message.
+/// UTF-8 from outside: where it breaks, how any bytes are shown in a message, and how JSON holds them.
 #pragma once
 
 #include "neutra/core/config.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -42,19 +45,66 @@ inline std::string hex_byte(char byte) {
   return {'0', 'x', digits[value >> 4], digits[value & 15u]};
 }
 
-/// Text from a file made fit for a message: control characters and bytes that are not UTF-8 as \x1f, cut with "..." near `limit` bytes.
-inline std::string shown(std::string_view text, std::size_t limit = 80) {
+namespace detail {
+
+/// The code point of a well-formed character of `length` bytes.
+inline std::uint32_t code_point(std::string_view text, std::size_t length) {
+  std::uint32_t value = static_cast<unsigned char>(text[0]) & (length == 1 ? 0x7fu : 0xffu >> (length + 1));
+  for (std::size_t i = 1; i < length; ++i) value = value << 6 | (static_cast<unsigned char>(text[i]) & 0x3fu);
+  return value;
+}
+
+/// Whether a code point steers the terminal, breaks the line, reorders what stands around it, or cannot be seen.
+/// Unicode 15: Cc, Zl, Zp, and Default_Ignorable_Code_Point but for the variation selectors, which only choose between shapes of a character.
+inline bool is_control(std::uint32_t point) {
+  static constexpr std::array<std::uint32_t, 38> ranges{
+      0x00,   0x1f,   0x7f,   0x9f,   0xad,    0xad,    0x34f,   0x34f,   0x61c,   0x61c,   0x115f,  0x1160, 0x17b4,
+      0x17b5, 0x180b, 0x180f, 0x200b, 0x200f,  0x2028,  0x202e,  0x2060,  0x206f,  0x3164,  0x3164,  0xfeff, 0xfeff,
+      0xffa0, 0xffa0, 0xfff0, 0xfffb, 0x13430, 0x1343f, 0x1bca0, 0x1bca3, 0x1d173, 0x1d17a, 0xe0000, 0xe0fff};  // first and last of each
+  for (std::size_t i = 0; i < ranges.size(); i += 2)
+    if (point >= ranges[i] && point <= ranges[i + 1]) return true;
+  return false;
+}
+
+}  // namespace detail
+
+/// Bytes of the character that text begins with if it can be printed as it is; 0 for a control character (see detail::is_control), for a byte that is
+/// not UTF-8, and at the end.
+inline std::size_t printable_length(std::string_view text) {
+  const std::size_t length = utf8_length(text);
+  return length == 0 || detail::is_control(detail::code_point(text, length)) ? 0 : length;
+}
+
+/// "\x1f"
+inline std::string escaped_byte(char byte) { return "\\" + hex_byte(byte).substr(1); }
+
+/// Which characters `shown` leaves as they are.
+enum class Letters { all, ascii };
+
+/// Text from outside made fit to be printed: each byte of a control character, or of what is not UTF-8, becomes \x1f; cut with "..." near `limit`
+/// bytes. The one function through which names, paths and values reach a terminal, a table or a page. What it has made it leaves alone.
+inline std::string shown(std::string_view text, std::size_t limit = 80, Letters letters = Letters::all) {
   std::string result;
   while (!text.empty()) {
     if (result.size() >= limit) return result + "...";
-    const std::size_t length = utf8_length(text);
-    const auto first = static_cast<unsigned char>(text[0]);
-    if (length == 0 || first < 0x20 || first == 0x7f) {
-      result += "\\" + hex_byte(text[0]).substr(1);
-    } else {
-      result += text.substr(0, length);
-    }
-    text.remove_prefix(length == 0 ? 1 : length);
+    std::size_t length = printable_length(text);
+    if (letters == Letters::ascii && length > 1) length = 0;
+    result += length == 0 ? escaped_byte(text[0]) : std::string(text.substr(0, length));
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return result;
+}
+/// All of it.
+inline std::string shown_whole(std::string_view text) { return shown(text, std::string_view::npos); }
+
+/// Any bytes, such as a path, as UTF-8 that JSON can hold and from which they can be had back: a byte that is not UTF-8 becomes \xe5, a backslash
+/// two.
+inline std::string utf8_text(std::string_view bytes) {
+  std::string result;
+  while (!bytes.empty()) {
+    const std::size_t length = utf8_length(bytes);
+    result += length == 0 ? escaped_byte(bytes[0]) : bytes[0] == '\\' ? "\\\\" : std::string(bytes.substr(0, length));
+    bytes.remove_prefix(std::max<std::size_t>(length, 1));
   }
   return result;
 }

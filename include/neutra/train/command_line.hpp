@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/io/json.hpp"
+#include "neutra/io/utf8.hpp"
 #include "neutra/train/nearest.hpp"
 #include "neutra/train/options.hpp"
 #include "neutra/train/registry.hpp"
@@ -19,7 +20,18 @@ class HelpAsked : public Error {
   using Error::Error;
 };
 
-/// "1e-3,2e-3" to numbers. Error: an item that is not a whole number text, by name of the option.
+/// "; write 0.8 with a point" where a text would be a number if its comma were one, else nothing.
+inline std::string decimal_comma(std::string text) {
+  const auto comma = text.find(',');
+  if (comma == text.npos) return {};
+  text[comma] = '.';
+  double value = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
+  return end.ec == std::errc{} && end.ptr == text.data() + text.size() ? concat("; write ", text, " with a point") : std::string();
+}
+
+/// "1e-3,2e-3" to numbers. Error: an item that is not a number in plain decimal digits, by name of the option: 0,001 are two, the second of which
+/// nobody writes so.
 inline std::vector<double> numbers_of(std::string_view list, std::string_view option) {
   std::vector<double> numbers;
   for (std::size_t first = 0; first <= list.size();) {
@@ -27,8 +39,9 @@ inline std::vector<double> numbers_of(std::string_view list, std::string_view op
     double value = 0;
     const auto item = list.substr(first, comma - first);
     const auto end = std::from_chars(item.data(), item.data() + item.size(), value);
-    require(end.ec == std::errc{} && end.ptr == item.data() + item.size(), "--", option, " must be a number or a list such as 1e-3,2e-3, got '", list,
-            "'");
+    const bool leading_zero = item.size() > 1 && item[0] == '0' && item[1] >= '0' && item[1] <= '9';
+    require(end.ec == std::errc{} && end.ptr == item.data() + item.size() && !leading_zero, "--", option,
+            " must be a number or a list such as 1e-3,2e-3, got '", list, "'", leading_zero ? decimal_comma(std::string(list)) : "");
     numbers.push_back(value);
     first = comma + 1;
   }
@@ -59,15 +72,28 @@ inline std::vector<std::string> words_of(const std::string& list) {
   return words;
 }
 
+/// Error: an option that takes one value and was given several times.
+inline void check_once(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    const auto& values = option->results();
+    if (values.size() < 2 || option->get_items_expected_max() != 1) continue;
+    std::string given;
+    for (std::size_t i = 0; i < values.size(); ++i) given += concat(i == 0 ? "" : i + 1 < values.size() ? ", " : " and ", values[i]);
+    fail(option->get_name(), " was given ", values.size() == 2 ? "twice" : concat(values.size(), " times"), ": ", given, "; give it once");
+  }
+}
+
 /// CLI11's complaint as an Error of ours; an unknown option gets the nearest known one.
 [[noreturn]] inline void fail_parsing(const CLI::App& app, const CLI::ParseError& error) {
+  check_once(app);
   if (dynamic_cast<const CLI::ExtrasError*>(&error)) {
     std::vector<std::string> known;
     for (const CLI::Option* option : app.get_options())
       for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
     const auto extras = app.remaining();
     const std::string first = extras.empty() ? "" : extras.front().substr(0, extras.front().find('='));
-    fail("unknown option ", first, suggestion(first, known), "; --help lists all");
+    require(first.starts_with('-'), "there is a word too many, '", first, "': options begin with --, and a value with spaces stands in quotes");
+    fail("unknown option ", first, suggestion(first.starts_with("--") ? first : "-" + first, known), "; --help lists all");
   }
   fail(error.what(), "; --help lists all options");
 }
@@ -90,7 +116,8 @@ inline void check_values(const CLI::App& app, std::string_view may_be_empty) {
       require(!integer || reads_as<Index>(value), name, " must be a whole number in plain decimal digits, within 64 bits, got ", value);
       require(!natural || reads_as<std::uint64_t>(value), name, " must be a whole number from 0 up in plain decimal digits, within 64 bits, got ",
               value);
-      require(!type.starts_with("FLOAT") || reads_as<double>(value), name, " must be a number such as 0.1 or 1e-3, got ", value);
+      require(!type.starts_with("FLOAT") || reads_as<double>(value), name, " must be a number such as 0.1 or 1e-3, got ", value,
+              decimal_comma(value));
     }
 }
 
@@ -110,9 +137,10 @@ inline void parse_command_line(CLI::App& app, int argc, const char* const* argv,
   detail::check_values(app, may_be_empty);
 }
 
-/// The options of `extend`. Errors: see parse_command_line and Options::check.
-inline Options parse_options(int argc, const char* const* argv) {
+/// The options of `extend`; the registry's policies are those that --help names. Errors: see parse_command_line and Options::check.
+inline Options parse_options(int argc, const char* const* argv, const Registry& registry = Registry::with<gate::All>()) {
   Options o;
+  const auto one_of = [](std::string_view of, const std::vector<std::string>& names) { return concat(of, ": ", listed(names)); };
   std::vector<std::string> rates;
   std::string methods, alphas, sites;
   CLI::App app("Extend a language model to a new language or domain without losing the old one, and compare the ways to do it.", "extend");
@@ -131,7 +159,7 @@ inline Options parse_options(int argc, const char* const* argv) {
   app.add_option("--pretrain-lr", o.pretrain_lr, "learning rate of pretraining")->capture_default_str();
   app.add_option("--tokenizer", o.tokenizer, "sentencepiece (trained on the original text), byte, or a tokenizer.model")->capture_default_str();
   app.add_flag("--tied", o.tied, "share embedding and head");
-  const auto* given_methods = app.add_option("--methods", methods, "of neutral,adapter,lora,finetune; default all");
+  const auto* given_methods = app.add_option("--methods", methods, one_of("what is compared, default all", known_methods));
   const auto* steps = app.add_option("--steps", o.steps, "steps of each extension")->capture_default_str();
   app.add_option("--seeds", o.seeds, "extension seeds")->capture_default_str();
   app.add_option("--share", o.share, "share p of original sequences")->capture_default_str();
@@ -144,20 +172,21 @@ inline Options parse_options(int argc, const char* const* argv) {
   app.add_option("--accumulate", o.accumulate, "micro-batches a step is cut into")->capture_default_str();
   app.add_option("--precision", o.precision, "float, or bf16: what products round to before they multiply")->capture_default_str();
   app.add_flag("--recompute", o.recompute, "less memory for more time: layers are computed once more on the way back; no number changes");
-  app.add_option("--warmup", o.warmup, "steps of warm-up; default a twentieth of the run")->check(CLI::NonNegativeNumber);
+  const auto* given_warmup = app.add_option("--warmup", o.warmup, "steps of warm-up; default a twentieth of the run");
   app.add_option("--weight-decay", o.weight_decay, "of matrices")->capture_default_str();
   app.add_option("--clip", o.clip, "largest gradient norm; 0: no limit")->capture_default_str();
-  const auto* given_sites = app.add_option("--lora-targets", sites, "of q,k,v,o,gate,up,down; default all");
-  app.add_option("--gate", o.gate, "of the method neutral")->capture_default_str();
-  app.add_option("--body", o.body, "of neutral and adapter")->capture_default_str();
-  app.add_option("--penalty", o.penalty, "of the method neutral")->capture_default_str();
-  app.add_option("--init", o.init, "of the method neutral")->capture_default_str();
-  app.add_option("--placement", o.placement, "parallel, after or attention")->capture_default_str();
+  const auto* given_sites = app.add_option("--lora-targets", sites, one_of("projections of lora, default all", Registry::site_names()));
+  app.add_option("--gate", o.gate, one_of("of neutral", registry.gates.names()))->capture_default_str();
+  app.add_option("--body", o.body, one_of("of neutral and adapter", registry.bodies.names()))->capture_default_str();
+  app.add_option("--penalty", o.penalty, one_of("of neutral", registry.penalties.names()))->capture_default_str();
+  app.add_option("--init", o.init, one_of("of neutral", registry.inits.names()))->capture_default_str();
+  app.add_option("--placement", o.placement, one_of("of neutral and adapter", Registry::placement_names()))->capture_default_str();
   app.add_option("--threads", o.threads, "0: all of the machine; results do not depend on it")->capture_default_str();
   app.add_flag("--quick", o.quick, "a run of seconds that shows that all works");
   app.add_option("--out", o.out, "folder for results, models and checkpoints");
   app.add_flag("--resume", o.resume, "continue the run in --out");
   parse_command_line(app, argc, argv);
+  if (given_warmup->count() > 0) detail::check_from_zero(o.warmup, "warmup");
   if (given_methods->count() > 0) o.methods = detail::words_of(methods);
   if (given_alphas->count() > 0) o.alphas = numbers_of(alphas, "alpha");
   if (given_sites->count() > 0) o.lora_sites = Registry::sites(sites);
@@ -195,7 +224,7 @@ inline Options parse_options(int argc, const char* const* argv) {
 inline io::Json to_json(const Options& o) {
   const auto names = [](const std::vector<Path>& paths) {
     io::Json list = io::Json::array();
-    for (const Path& path : paths) list.push_back(path.string());
+    for (const Path& path : paths) list.push_back(io::utf8_text(path.native()));
     return list;
   };
   std::string sites;
@@ -228,7 +257,7 @@ inline io::Json to_json(const Options& o) {
                    {"init", o.init},
                    {"placement", o.placement}};
   if (!o.model.empty())
-    json["model"] = o.model.string();
+    json["model"] = io::utf8_text(o.model.native());
   else
     json.update({{"pretrain_steps", o.pretrain_steps},
                  {"dim", o.dim},
@@ -238,7 +267,7 @@ inline io::Json to_json(const Options& o) {
                  {"ffn", o.ffn_width()},
                  {"vocab", o.vocabulary},
                  {"pretrain_lr", o.pretrain_lr},
-                 {"tokenizer", o.tokenizer},
+                 {"tokenizer", io::utf8_text(o.tokenizer)},
                  {"tied", o.tied}});
   return json;
 }

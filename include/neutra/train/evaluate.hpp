@@ -21,10 +21,13 @@ struct ModelOptions {
   void add_to(CLI::App& app) {
     app.add_option("--model", model, "a Hugging Face llama folder")->required();
     app.add_option("--adapter", adapter, "an adapter made for it: NAME.safetensors");
-    app.add_option("--precision", precision, "float, or bf16: what products round to before they multiply")
-        ->check(CLI::IsMember({"float", "bf16"}))
-        ->capture_default_str();
-    app.add_option("--threads", threads, "0: all of the machine")->check(CLI::Range(Index{0}, Index{4096}));
+    app.add_option("--precision", precision, "float, or bf16: what products round to before they multiply")->capture_default_str();
+    app.add_option("--threads", threads, "0: all of the machine")->capture_default_str();
+  }
+  /// What holds for the values. Error: one that means nothing.
+  void check() const {
+    check_precision(precision);
+    check_threads(threads);
   }
 };
 
@@ -32,8 +35,7 @@ struct ModelOptions {
 
 /// main() of evaluate; a user's own policies are named as in extend_main.
 template <class Gates = gate::All, class... Own> int evaluate_main(int argc, const char* const* argv) {
-  StopOnSignal signals;
-  return run_program("evaluate", [&] {
+  return run_program("evaluate", [&](std::stop_token stop) {
     CLI::App app("Bits per byte of a text under a model, with or without an adapter.", "evaluate");
     detail::ModelOptions options;
     options.add_to(app);
@@ -41,10 +43,13 @@ template <class Gates = gate::All, class... Own> int evaluate_main(int argc, con
     Index sequence = 0, batch = 16;
     bool json = false;
     app.add_option("--text", files, "text to predict; one file or several")->required();
-    app.add_option("--sequence", sequence, "tokens of a window; 0: the model's context")->check(CLI::NonNegativeNumber);
-    app.add_option("--batch", batch, "windows at a time")->check(CLI::PositiveNumber)->capture_default_str();
+    app.add_option("--sequence", sequence, "tokens of a window; 0: the model's context");
+    app.add_option("--batch", batch, "windows at a time")->capture_default_str();
     app.add_flag("--json", json, "one JSON object instead of a line");
     parse_command_line(app, argc, argv);
+    options.check();
+    detail::check_from_zero(sequence, "sequence");
+    detail::check_count(batch, "batch");
     set_threads(options.threads);
     const data::Text text = data::read_texts(files);
     for (const std::string& remark : text.remarks) print_line(remark);
@@ -53,7 +58,7 @@ template <class Gates = gate::All, class... Own> int evaluate_main(int argc, con
     require(length <= context, "--sequence must not exceed the model's context of ", context, ", got ", length);
     Tape<float, Cpu> tape;
     const EvaluationText parts{data::Windows(*loaded.tokenizer, text.bytes, length), static_cast<Index>(text.bytes.size())};
-    const Evaluation result = evaluate(*loaded.model, tape, parts, data::Domain::target, batch, nullptr, {}, signals.token());
+    const Evaluation result = evaluate(*loaded.model, tape, parts, data::Domain::target, batch, nullptr, {}, stop);
     if (json)
       std::printf("%s\n",
                   io::Json({{"tokens", result.tokens}, {"nats_per_token", result.nats_per_token()}, {"bits_per_byte", result.bits_per_byte()}})

@@ -20,8 +20,7 @@ inline std::int32_t sample(View<const float> logits, double temperature, double 
 
 /// main() of generate. Each token reads the last tokens anew, as many as the model's context holds: plain, and quadratic in the context.
 template <class Gates = gate::All, class... Own> int generate_main(int argc, const char* const* argv) {
-  StopOnSignal signals;
-  return run_program("generate", [&] {
+  return run_program("generate", [&](std::stop_token stop) {
     CLI::App app("Text that continues a prompt.", "generate");
     detail::ModelOptions options;
     options.add_to(app);
@@ -30,18 +29,20 @@ template <class Gates = gate::All, class... Own> int generate_main(int argc, con
     double temperature = 0;
     std::uint64_t seed = 1;
     app.add_option("--prompt", prompt, "text to continue; empty starts a new one");
-    app.add_option("--tokens", tokens, "tokens to add")->check(CLI::PositiveNumber)->capture_default_str();
-    app.add_option("--temperature", temperature, "0: always the likeliest token")->check(CLI::NonNegativeNumber)->capture_default_str();
-    app.add_option("--seed", seed, "of the draws")->check(CLI::NonNegativeNumber)->capture_default_str();
+    app.add_option("--tokens", tokens, "tokens to add")->capture_default_str();
+    app.add_option("--temperature", temperature, "0: always the likeliest token")->capture_default_str();
+    app.add_option("--seed", seed, "of the draws")->capture_default_str();
     parse_command_line(app, argc, argv, "--prompt");
-    require(std::isfinite(temperature), "--temperature must be a number from 0 up, got ", temperature);
+    options.check();
+    detail::check_count(tokens, "tokens");
+    require(std::isfinite(temperature) && temperature >= 0, "--temperature must be a number from 0 up, got ", temperature);
     set_threads(options.threads);
     const LoadedModel loaded = options.load(Registry::with<Gates, Own...>());
     std::vector<std::int32_t> text = loaded.tokenizer->encode(prompt), window;
     const auto room = static_cast<std::size_t>(loaded.model->config().context);
     const Philox random(seed, "sample");
     Tape<float, Cpu> tape;
-    for (Index t = 0; t < tokens && !signals.token().stop_requested(); ++t) {
+    for (Index t = 0; t < tokens && !stop.stop_requested(); ++t) {
       window.assign(1, loaded.tokenizer->bos());
       window.insert(window.end(), text.size() < room ? text.begin() : text.end() - static_cast<std::ptrdiff_t>(room - 1), text.end());
       tape.start(false);
@@ -49,7 +50,7 @@ template <class Gates = gate::All, class... Own> int generate_main(int argc, con
       if (text.back() == loaded.model->config().eos) break;
     }
     std::printf("%s\n", loaded.tokenizer->decode(text).c_str());
-    if (signals.token().stop_requested()) throw Stopped("stopped before all tokens were made");
+    if (stop.stop_requested()) throw Stopped("stopped before all tokens were made");
   });
 }
 

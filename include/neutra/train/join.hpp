@@ -7,16 +7,22 @@
 #include "neutra/train/summary.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace neutra::inline NEUTRA_ABI::train {
 
 namespace detail {
 
-inline bool same_run(const Row& a, const Row& b) { return same_line(a, b) && a.lr == b.lr && a.seed == b.seed; }
+/// What makes a run: its line, rate and seed.
+using RunKey = std::tuple<LineKey, double, std::uint64_t>;
+inline RunKey run_key(const Row& row) { return {line_key(row), row.lr, row.seed}; }
 
 inline std::string told(const Row& row) {
   return concat(row.method, row.alpha ? concat(", alpha ", *row.alpha) : "", ", rate ", row.lr, ", seed ", row.seed);
@@ -56,17 +62,19 @@ inline void check_alike(const Results& first, const Results& more, const std::st
   }
 }
 
-inline void join_rows(Results& all, const Results& more, const std::string& where) {
+/// places: where each run stands among all.rows.
+inline void join_rows(Results& all, const Results& more, const std::string& where, std::map<RunKey, std::size_t>& places) {
   for (const Row& row : more.rows) {
     const Row& first = all.rows.empty() ? row : all.rows.front();
     require(row.original.before == first.original.before && row.target.before == first.target.before, where,
             ": the backbone must be that of the first results, whose bits per byte are ", first.original.before, " and ", first.target.before,
             ", got ", row.original.before, " and ", row.target.before, "; join only extensions of one backbone, scored by one build of the program");
-    const auto own = std::find_if(all.rows.begin(), all.rows.end(), [&](const Row& other) { return same_run(other, row); });
-    if (own == all.rows.end())
+    const auto [own, fresh] = places.emplace(run_key(row), all.rows.size());
+    if (fresh)
       all.rows.push_back(row);
     else
-      require(outcome_of(*own) == outcome_of(row), where, ": ", told(row), " is in two results, with different outcomes; join only one of them");
+      require(outcome_of(all.rows[own->second]) == outcome_of(row), where, ": ", told(row),
+              " is in two results, with different outcomes; join only one of them");
   }
 }
 
@@ -75,16 +83,21 @@ inline void join_text(std::string& all, const std::string& more) {
   if (concat("; ", all, "; ").find(concat("; ", more, "; ")) == std::string::npos) all += "; " + more;
 }
 
-/// A run, and what the choosing text said of it.
+/// What the choosing text said of a run.
 struct Scored {
-  Row row;
+  double lr = 0;
+  std::optional<double> alpha;
   Scores scores;
 };
+using ScoredRuns = std::map<RunKey, Scored>;
 
-inline std::vector<Scored> scored_runs(const Results& study, const std::string& where) {
-  std::vector<Scored> all;
+/// Adds what a study's choosing text said of its runs; the first study to score a run is believed.
+inline void add_scores(ScoredRuns& all, const Results& study, const std::string& where) {
   const auto choosing = study.config.find("choosing");
-  if (choosing == study.config.end() || !choosing->is_array()) return all;
+  if (choosing == study.config.end() || !choosing->is_array()) return;
+  const auto key = [](const Row& row) { return std::tuple(row.method, row.alpha, row.lr, row.seed); };
+  std::map<decltype(key(Row())), std::vector<const Row*>> rows;
+  for (const Row& row : study.rows) rows[key(row)].push_back(&row);
   for (const io::Json& entry : *choosing) {
     const io::Reader read(entry, where + ": choosing");
     FieldReader fields(read);
@@ -93,21 +106,19 @@ inline std::vector<Scored> scored_runs(const Results& study, const std::string& 
     fields("method", run.method), fields("alpha", run.alpha), fields("lr", run.lr), fields("seed", run.seed);
     fields("forgetting", forgetting), fields("learning", learning);
     fields.finish();
-    for (const Row& row : study.rows)
-      if (row.method == run.method && row.alpha == run.alpha && row.lr == run.lr && row.seed == run.seed)
-        all.push_back({row, {.original = {0, forgetting}, .target = {learning, 0}}});
+    for (const Row* row : rows[key(run)])
+      all.try_emplace(run_key(*row), Scored{row->lr, row->alpha, {.original = {0, forgetting}, .target = {learning, 0}}});
   }
-  return all;
 }
 
-inline const Scored* find(const std::vector<Scored>& scored, const Row& row) {
-  const auto own = std::find_if(scored.begin(), scored.end(), [&](const Scored& s) { return same_run(s.row, row); });
-  return own == scored.end() ? nullptr : &*own;
+inline const Scored* find(const ScoredRuns& scored, const Row& row) {
+  const auto own = scored.find(run_key(row));
+  return own == scored.end() ? nullptr : &own->second;
 }
 
 /// The rate of a line: by the scores of all studies, where every run of the first seed has one; else the one that they agree on.
-/// apart: the lines of each study by itself.
-inline std::optional<double> joined_rate(const Line& line, const std::vector<Scored>& scored, const std::vector<Line>& apart) {
+/// apart: the rates of the lines of each study by itself.
+inline std::optional<double> joined_rate(const Line& line, const ScoredRuns& scored, const std::map<LineKey, std::set<double>>& apart) {
   const Scored* best = nullptr;
   bool complete = true;
   for (const Row& row : line.curve) {
@@ -115,25 +126,20 @@ inline std::optional<double> joined_rate(const Line& line, const std::vector<Sco
     complete &= own || row.seed != 1;
     if (own && (!best || own->scores.learning() > best->scores.learning())) best = own;
   }
-  if (complete && best) return best->row.lr;
-  std::optional<double> agreed;
-  for (const Line& other : apart) {
-    if (other.chosen_here || !same_line(other.curve.front(), line.curve.front())) continue;
-    if (agreed && *agreed != other.lr) return std::nullopt;
-    agreed = other.lr;
-  }
-  return agreed;
+  if (complete && best) return best->lr;
+  const auto rates = apart.find(line_key(line.curve.front()));
+  return rates == apart.end() || rates->second.size() != 1 ? std::nullopt : std::optional(*rates->second.begin());
 }
 
 /// Chooses alpha as `extend` does: among the scores at the rate of the paper's alpha, by what the vanilla adapter learns at its own rate.
-inline void choose_alpha_again(io::Json& config, const std::vector<Line>& lines, const std::vector<Scored>& scored) {
+inline void choose_alpha_again(io::Json& config, const std::vector<Line>& lines, const ScoredRuns& scored) {
   const auto rate_of = [&](const Line& line) { return config["chosen_lr"].value(line.label, 0.0); };
   const auto score_of = [&](const Line& line, double lr) {
     const auto row = std::find_if(line.curve.begin(), line.curve.end(), [&](const Row& r) { return r.lr == lr && r.seed == 1; });
     return row == line.curve.end() ? nullptr : find(scored, *row);
   };
   const auto paper = std::find_if(lines.begin(), lines.end(), [](const Line& line) { return line.curve.front().alpha == paper_alpha; });
-  const Line* vanilla = paper == lines.end() ? nullptr : vanilla_for(*paper, lines);
+  const Line* vanilla = paper == lines.end() ? nullptr : Vanillas(lines).of(*paper);
   const Scored* yardstick = vanilla ? score_of(*vanilla, rate_of(*vanilla)) : nullptr;
   std::vector<const Scored*> tried;
   std::vector<Scores> scores;
@@ -142,7 +148,7 @@ inline void choose_alpha_again(io::Json& config, const std::vector<Line>& lines,
       if (const Scored* own = score_of(line, rate_of(*paper))) tried.push_back(own), scores.push_back(own->scores);
   if (scores.size() < 2) return;
   const std::size_t chosen = choose_alpha(scores, yardstick->scores.learning());
-  config["chosen_alpha"] = *tried[chosen]->row.alpha;
+  config["chosen_alpha"] = *tried[chosen]->alpha;
   config["chosen_alpha_learns_as_vanilla"] = learns_enough(scores[chosen], yardstick->scores.learning());
 }
 
@@ -158,17 +164,18 @@ inline Results join(const std::vector<Results>& studies, const std::vector<std::
   Results all = studies.front();
   if (studies.size() == 1) return all;
   io::Json joined = io::Json::array();
-  std::vector<detail::Scored> scored;
-  std::vector<Line> apart;
+  detail::ScoredRuns scored;
+  std::map<detail::LineKey, std::set<double>> apart;
+  std::map<detail::RunKey, std::size_t> places;
+  for (std::size_t i = 0; i < all.rows.size(); ++i) places.emplace(detail::run_key(all.rows[i]), i);
   for (std::size_t i = 0; i < studies.size(); ++i) {
     const Results& study = studies[i];
-    const auto scores = detail::scored_runs(study, names[i]);
-    const auto lines = summarise(study);
-    scored.insert(scored.end(), scores.begin(), scores.end());
-    apart.insert(apart.end(), lines.begin(), lines.end());
+    detail::add_scores(scored, study, names[i]);
+    for (const Line& line : summarise(study))
+      if (!line.chosen_here) apart[detail::line_key(line.curve.front())].insert(line.lr);
     if (i == 0) continue;
     detail::check_alike(studies.front(), study, names[i]);
-    detail::join_rows(all, study, names[i]);
+    detail::join_rows(all, study, names[i], places);
     joined.push_back(study.config);
     detail::join_text(all.commit, study.commit);
     for (const auto part : {&Machine::processor, &Machine::instruction_set, &Machine::compiler, &Machine::flags, &Machine::xsimd})

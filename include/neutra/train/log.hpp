@@ -5,6 +5,7 @@
 #include "neutra/core/scalar.hpp"
 #include "neutra/io/file.hpp"
 #include "neutra/io/json.hpp"
+#include "neutra/io/output_file.hpp"
 
 #include <unistd.h>
 
@@ -51,21 +52,22 @@ class Log {
     }
     io::write_file(path, kept);
     file_.reset(std::fopen(path.c_str(), "abe"));
-    require(file_ != nullptr, path.string(), ": cannot be opened for the log; check the permissions of its folder");
+    const int error = io::detail::error_of(file_ != nullptr);
+    require(error == 0, path.string(), ": cannot be opened for the log (", io::detail::reason(error), "); check the permissions of its folder");
   }
   /// Error: a line that could not be written, as on a full disk.
   void write(const io::Json& line) {
     const std::string text = line.dump() + "\n";
-    check(std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size() && std::fflush(file_.get()) == 0);
+    check(io::detail::error_of(std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size() && std::fflush(file_.get()) == 0));
   }
   /// Puts what was written on the disk and not only in the system's memory. Before a checkpoint is saved, so that a power cut leaves no checkpoint
   /// that is ahead of its log.
-  void flush() const { check(::fsync(fileno(file_.get())) == 0); }
+  void flush() const { check(io::detail::error_of(::fsync(fileno(file_.get())) == 0)); }
 
  private:
-  void check(bool good) const {
-    require(good, path_.string(),
-            ": the log cannot be written; is the disk full? The last checkpoint is whole: free some space and continue with --resume");
+  void check(int error) const {
+    require(error == 0, path_.string(), ": the log cannot be written: ", io::detail::reason(error),
+            "; the last checkpoint is whole: mend that, and continue with --resume");
   }
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }

@@ -4,6 +4,7 @@
 #include "neutra/backend/cpu/instruction_set.hpp"
 #include "neutra/core/error.hpp"
 #include "neutra/core/scalar.hpp"
+#include "neutra/io/utf8.hpp"
 
 #include <omp.h>
 
@@ -55,7 +56,7 @@ inline std::string compiler() {
 /// This machine and this build.
 inline Machine machine() {
   std::ifstream cpuinfo("/proc/cpuinfo");
-  return {detail::processor_name(cpuinfo),
+  return {io::utf8_text(detail::processor_name(cpuinfo)),  // JSON must hold whatever a virtual machine is called
           std::string(cpu::instruction_set()),
           detail::compiler(),
           NEUTRA_FLAGS,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/train/numbers.hpp"
+#include "neutra/train/svg.hpp"
 #include "neutra/train/table.hpp"
 
 #include <map>
@@ -14,12 +15,19 @@ namespace neutra::inline NEUTRA_ABI::train {
 
 namespace detail {
 
+/// Text from outside as Markdown: what HTML or Markdown would read as markup, or as the end of a cell, is escaped. Underscores inside words are none.
+inline std::string markdown_text(std::string_view text) {
+  std::string out;
+  for (const char c : escape(text)) {
+    if (std::string_view("\\`*[]|~").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 inline std::string markdown_row(const std::vector<std::string>& cells) {
   std::string row = "|";
-  for (std::string cell : cells) {
-    for (std::size_t at = 0; (at = cell.find('|', at)) != cell.npos; at += 2) cell.insert(at, 1, '\\');
-    row += concat(' ', cell, " |");
-  }
+  for (const std::string& cell : cells) row += concat(' ', cell, " |");
   return row + "\n";
 }
 inline std::string markdown_heading(const std::vector<std::string>& cells) {
@@ -32,8 +40,9 @@ inline std::string markdown_line(const Line& line) {
   const auto& vanilla = line.vanilla_forgetting_here;
   const std::string none = line.method == "adapter" ? "" : "\u2013";
   const char* mark = line.chosen_here ? "*" : line.at_edge ? "^" : "";
-  return markdown_row({line.label, rate(line.lr) + mark, concat(line.runs.size()), plus_minus(line.forgetting), plus_minus(line.learning),
-                       vanilla ? plus_minus(*vanilla) : none, vanilla && vanilla->value > 0 ? fixed(line.forgetting.value / vanilla->value, 2) : none,
+  return markdown_row({markdown_text(line.label), rate(line.lr) + mark, concat(line.runs.size()), plus_minus(line.forgetting),
+                       plus_minus(line.learning), vanilla ? plus_minus(*vanilla) : none,
+                       vanilla && vanilla->value > 0 ? fixed(line.forgetting.value / vanilla->value, 2) : none,
                        line.gate_open ? concat(percent(line.gate_open->original.value), " / ", percent(line.gate_open->target.value)) : ""});
 }
 
@@ -43,7 +52,8 @@ inline std::string markdown_curve(const Line& line) {
   for (const Row& row : line.curve) by_rate[row.lr].push_back(row);
   std::string rows;
   for (const auto& [lr, runs] : by_rate)
-    rows += markdown_row({line.label, rate(lr), concat(runs.size()), plus_minus(mean_of(runs, [](const Row& r) { return r.forgetting(); })),
+    rows += markdown_row({markdown_text(line.label), rate(lr), concat(runs.size()),
+                          plus_minus(mean_of(runs, [](const Row& r) { return r.forgetting(); })),
                           plus_minus(mean_of(runs, [](const Row& r) { return r.learning(); }))});
   return rows;
 }
@@ -65,7 +75,8 @@ inline std::string markdown(const Results& results) {
   for (const std::string& note : notes(results, lines)) text += concat("\n", note.front() == '*' ? "\\" : "", note, "\n");
   std::string sentences;
   for (const Line& line : lines)
-    if (const std::string sentence = against_vanilla(line); !sentence.empty()) sentences += concat("- ", line.label, ' ', sentence, '\n');
+    if (const std::string sentence = against_vanilla(line); !sentence.empty())
+      sentences += concat("- ", detail::markdown_text(line.label), ' ', sentence, '\n');
   if (!sentences.empty())
     text +=
         "\nAgainst the vanilla adapter, seed by seed; an order is claimed only where a difference exceeds twice its standard error:\n\n" + sentences;

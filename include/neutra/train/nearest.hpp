@@ -24,8 +24,13 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-/// "; did you mean 'relu'?" where one of the names is near, else nothing.
+/// "; did you mean 'relu'?" where the name is the beginning of some, or where one is near; else nothing. Dashes in front are no letters.
 inline std::string suggestion(std::string_view name, const std::vector<std::string>& names) {
+  std::string longer;
+  if (name.find_first_not_of('-') != name.npos)
+    for (const auto& known : names)
+      if (known.starts_with(name)) longer += concat(longer.empty() ? "" : " or ", "'", known, "'");
+  if (!longer.empty()) return concat("; did you mean ", longer, "?");
   const auto nearest =
       std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) { return edit_distance(name, a) < edit_distance(name, b); });
   if (nearest == names.end() || edit_distance(name, *nearest) > std::max<std::size_t>(2, name.size() / 3)) return {};

@@ -20,6 +20,9 @@ using Path = std::filesystem::path;
 /// The weight of the local loss in the paper's runs.
 inline constexpr double paper_alpha = 0.01;
 
+/// What is compared.
+inline const std::vector<std::string> known_methods = {"neutral", "adapter", "lora", "finetune"};
+
 /// What `extend` is told. check() throws for everything that means nothing, before any work is done.
 struct Options {
   // Texts. Without evaluation files the last tenth of each domain is held out.
@@ -35,7 +38,7 @@ struct Options {
   bool tied = false;
 
   // What is compared.
-  std::vector<std::string> methods = {"neutral", "adapter", "lora", "finetune"};
+  std::vector<std::string> methods = known_methods;
   Index steps = 1000;
   Index seeds = 1;
   double share = 0.1;                          // p of the paper
@@ -113,10 +116,18 @@ inline void check_count(Index value, std::string_view name) {
 inline void check_derivable(Index value, std::string_view name) {
   require(value >= 0 && value < (Index{1} << 31), "--", name, " must be a whole number below 2^31 (0: it follows from other sizes), got ", value);
 }
+inline void check_from_zero(Index value, std::string_view name) {
+  require(value >= 0 && value < (Index{1} << 31), "--", name, " must be a whole number from 0 up and below 2^31, got ", value);
+}
 inline void check_method(const std::string& method, std::string_view option) {
-  static const std::vector<std::string> known = {"neutral", "adapter", "lora", "finetune"};
-  require(std::find(known.begin(), known.end(), method) != known.end(), "--", option, ": there is no method '", method, "'",
-          suggestion(method, known), "; known: ", listed(known));
+  require(std::find(known_methods.begin(), known_methods.end(), method) != known_methods.end(), "--", option, ": there is no method '", method, "'",
+          suggestion(method, known_methods), "; known: ", listed(known_methods));
+}
+inline void check_precision(const std::string& precision) {
+  require(precision == "float" || precision == "bf16", "--precision must be float or bf16, got '", precision, "'");
+}
+inline void check_threads(Index threads) {
+  require(threads >= 0 && threads <= 4096, "--threads must be between 1 and 4096 (0: all of the machine), got ", threads);
 }
 /// A value given twice would be one run counted as two.
 template <class T> void check_different(std::vector<T> values, std::string_view option) {
@@ -165,11 +176,11 @@ inline void Options::check() const {
   require(!methods.empty(), "--methods needs at least one of neutral, adapter, lora, finetune");
   for (const std::string& method : methods) check_method(method, "methods");
   check_different(methods, "methods");
-  require(precision == "float" || precision == "bf16", "--precision must be float or bf16, got '", precision, "'");
+  check_precision(precision);
   const auto compared = [&](const char* method) { return std::find(methods.begin(), methods.end(), method) != methods.end(); };
   require(alphas.size() < 2 || !compared("neutral") || compared("adapter"),
           "--alpha with several values needs --methods adapter beside neutral: the choice looks at what the vanilla adapter learns");
-  require(threads >= 0 && threads <= 4096, "--threads must be between 1 and 4096 (0: all of the machine), got ", threads);
+  check_threads(threads);
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::train

@@ -1,13 +1,17 @@
 /// The folder a run writes to, and what lies where.
 #pragma once
 
-#include "neutra/io/file.hpp"
 #include "neutra/io/json.hpp"
 #include "neutra/io/lock.hpp"
+#include "neutra/io/output_file.hpp"
+#include "neutra/train/nearest.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace neutra::inline NEUTRA_ABI::train {
 
@@ -15,15 +19,16 @@ namespace neutra::inline NEUTRA_ABI::train {
 /// (adapter or model, checkpoint, log, outcome); lock, held by the process that writes.
 class Output {
  public:
-  /// A new folder, in which nothing is written yet, or with `resume` an earlier run's, which is locked. Error: a folder that holds a run, without
-  /// resume, or that another process holds; parts of a run that cannot be continued; a place that is no folder.
+  /// A new or empty folder, in which nothing is written yet, or with `resume` an earlier run's, which is locked. Error: a folder that holds a run,
+  /// without resume, or that another process holds; one that holds anything else, be it somebody's files or parts of a run that cannot be continued;
+  /// a place that is no folder.
   Output(std::filesystem::path folder, bool resume) : folder_(std::move(folder)) {
     std::error_code problem;
     holds_run_ = std::filesystem::exists(folder_ / "options.json", problem);
     require(!problem, where(), ": cannot be used (", problem.message(), "); name a folder you may write to");
     require(!std::filesystem::exists(folder_) || std::filesystem::is_directory(folder_), where(), ": is there and is no folder; name another place");
     require(resume || !holds_run_, where(), ": holds a run already; add --resume to continue it, or name another folder");
-    check_parts();
+    check_contents();
     if (holds_run_) lock_ = take();
   }
 
@@ -35,7 +40,7 @@ class Output {
     if (!lock_) {
       io::Lock lock = take();
       require(!std::filesystem::exists(path), where(), ": another process has just started a run in it; name another folder");
-      check_parts();
+      check_contents();
       lock_ = std::move(lock);
     }
     if (!holds_run_) {
@@ -64,13 +69,31 @@ class Output {
   io::Lock take() const {
     io::Lock lock(folder_ / "lock", where());
     io::remove_temporaries(folder_);
+    io::remove_temporaries(backbone());
+    std::error_code none;
+    for (const auto& run : std::filesystem::directory_iterator(folder_ / "runs", none)) {
+      io::remove_temporaries(run.path());
+      io::remove_temporaries(run.path() / "model");
+    }
     return lock;
   }
-  /// Nothing is written before options.json, so parts without it are of something else, or of a run whose options are lost.
-  void check_parts() const {
-    for (const char* part : {"results.json", "report.html", "pretrain.json", "backbone", "runs"})
-      require(holds_run_ || !std::filesystem::exists(folder_ / part), where(), ": holds ", part,
-              " but no options.json, and so no run that could be continued; name another folder, or move that away");
+  /// Nothing but the lock is written before options.json, so whatever lies in a folder without one is somebody else's, or of a run whose options are
+  /// lost.
+  void check_contents() const {
+    std::error_code problem, ignored;
+    if (holds_run_ || !std::filesystem::is_directory(folder_, ignored)) return;
+    std::vector<std::string> found;
+    for (const auto& item : std::filesystem::directory_iterator(folder_, problem)) {
+      const std::string name = item.path().filename().string();
+      const bool lock = name == "lock" && item.is_regular_file(ignored) && item.file_size(ignored) == 0;
+      if (!lock && !io::is_temporary(name)) found.push_back(io::shown(name));
+    }
+    require(!problem, where(), ": cannot be looked into (", problem.message(), "); name a folder you may write to");
+    std::sort(found.begin(), found.end());
+    const std::size_t more = found.size() > 3 ? found.size() - 3 : 0;
+    found.resize(found.size() - more);
+    require(found.empty(), where(), ": holds ", listed(found), more > 0 ? concat(" and ", more, " more") : "",
+            " but no options.json, and so no run that could be continued; name another folder, one that is new or empty, or move that away");
   }
 
   std::filesystem::path folder_;

@@ -83,8 +83,10 @@ inline std::vector<std::array<double, 2>> path_over_rates(const Line& line, cons
   return points;
 }
 
-/// The words beside each line's reported mean, where there is room; the legend names those that find none.
+/// The words beside each line's reported mean, where there is room; the legend names those that find none. Nobody could read more than some dozens.
 inline std::string direct_labels(const std::vector<Line>& lines, const Axis& x, const Axis& y, std::vector<Box> taken) {
+  constexpr std::size_t most = 64;
+  if (lines.size() > most) return {};
   const Box frame{x.first, y.last, x.last, y.first};
   std::string out;
   for (const Line& line : lines) {

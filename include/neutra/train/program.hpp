@@ -1,23 +1,24 @@
-/// What the main functions of programs share: errors as one message, Ctrl-C as a stop request.
+/// What the main functions of programs share: errors as one message, Ctrl-C and a lost terminal as a stop request.
 #pragma once
 
+#include "neutra/io/utf8.hpp"
 #include "neutra/train/command_line.hpp"
-#include "neutra/train/cpu_quota.hpp"
+#include "neutra/train/environment.hpp"
 #include "neutra/train/stopped.hpp"
 
 #include <fcntl.h>
-#include <omp.h>
 #include <pthread.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
+#include <concepts>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <new>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <thread>
 
 namespace neutra::inline NEUTRA_ABI::train {
@@ -30,9 +31,10 @@ inline void open_streams() {
   if (file >= 0) ::close(file);
 }
 
-/// Turns SIGINT and SIGTERM into a stop request while it lives, and says so; a second signal ends the program at once. Made before any other thread,
-/// so that no other thread is interrupted, and before any file is opened. SIGXFSZ and SIGPIPE are ignored: a file-size limit shows as an error of the
-/// write, like a full disk, and a reader of the messages that has ended must not end hours of training.
+/// Turns SIGINT, SIGTERM and SIGHUP into a stop request while it lives, and says so; a second SIGINT or SIGTERM ends the program at once, a SIGHUP
+/// does not: a terminal that goes away sends several. Under nohup SIGHUP stays ignored. Made before any other thread, so that no other thread is
+/// interrupted, and before any file is opened. SIGXFSZ and SIGPIPE are ignored: a file-size limit shows as an error of the write, like a full disk,
+/// and a reader of the messages that has ended must not end hours of training. Error: the thread that waits for signals cannot be made.
 class StopOnSignal {
  public:
   StopOnSignal() {
@@ -40,15 +42,14 @@ class StopOnSignal {
     for (const int signal : {SIGXFSZ, SIGPIPE}) std::signal(signal, SIG_IGN);
     sigemptyset(&set_);
     for (const int signal : {SIGINT, SIGTERM, SIGUSR2}) sigaddset(&set_, signal);
+    struct sigaction hang_up {};
+    if (sigaction(SIGHUP, nullptr, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN) sigaddset(&set_, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-    waiter_ = std::thread([this] {
-      for (int signal = 0; sigwait(&set_, &signal) == 0 && !ended_;) {
-        if (signal == SIGUSR2) continue;  // somebody else's; the destructor's comes with ended_
-        if (source_.stop_requested()) _exit(128 + signal);
-        source_.request_stop();  // then, below a progress line that may stand on the terminal:
-        std::fprintf(stderr, "%sstopping after this step; again ends at once\n", isatty(STDERR_FILENO) ? "\n" : "");
-      }
-    });
+    try {
+      waiter_ = std::thread([this] { wait(); });
+    } catch (const std::system_error& error) {
+      fail("no thread can be made (", error.code().message(), "); raise the limit of processes (ulimit -u, or that of the container)");
+    }
   }
   StopOnSignal(const StopOnSignal&) = delete;
   StopOnSignal& operator=(const StopOnSignal&) = delete;
@@ -60,6 +61,16 @@ class StopOnSignal {
   std::stop_token token() const { return source_.get_token(); }
 
  private:
+  void wait() {
+    for (int signal = 0; sigwait(&set_, &signal) == 0 && !ended_;) {
+      const bool again = source_.stop_requested();
+      if (signal == SIGUSR2 || (again && signal == SIGHUP)) continue;  // the destructor's SIGUSR2 comes with ended_
+      if (again) _exit(128 + signal);
+      source_.request_stop();  // then, below a progress line that may stand on the terminal:
+      std::fprintf(stderr, "%sstopping after this step; again ends at once\n", isatty(STDERR_FILENO) ? "\n" : "");
+    }
+  }
+
   sigset_t set_;
   std::stop_source source_;
   std::atomic<bool> ended_ = false;
@@ -67,11 +78,7 @@ class StopOnSignal {
 };
 
 /// Prints on one line, whatever the names and values in the text hold.
-inline void print_line(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return (c >= 0 && c < ' ') || c == 127; }, ' ');
-  std::fprintf(stderr, "%s\n", text.c_str());
-}
+inline void print_line(std::string_view text) { std::fprintf(stderr, "%s\n", io::shown_whole(text).c_str()); }
 inline void print_message(const char* name, const std::string& text) { print_line(concat(name, ": ", text)); }
 
 /// The exit status of a program that has done its work: 1, with a message, where what it printed did not get out.
@@ -82,10 +89,16 @@ inline int end_output(const char* name) {
   return 1;
 }
 
-/// Runs a program's body. Exit status: 0 done, 1 an error, told in one line, 130 stopped; `stopped_hint` is what to do then.
+/// Runs a program's body; one that takes a std::stop_token stops on signals (see StopOnSignal).
+/// Exit status: 0 done, 1 an error, told in one line, 130 stopped; `stopped_hint` is what to do then.
 template <class Body> int run_program(const char* name, Body&& body, const char* stopped_hint = "") {
   try {
-    body();
+    if constexpr (std::invocable<Body&, std::stop_token>) {
+      const StopOnSignal signals;
+      body(signals.token());
+    } else {
+      body();
+    }
     return end_output(name);
   } catch (const HelpAsked& help) {
     std::fputs(help.what(), stdout);
@@ -101,13 +114,11 @@ template <class Body> int run_program(const char* name, Body&& body, const char*
   return 1;
 }
 
-/// Sets the number of threads that loops share: `threads`, or for 0 what OMP_NUM_THREADS says, else as many as the process may use, by its affinity
-/// mask (which OpenMP heeds) and whole processors of its CPU quota.
+/// Sets how many threads work, 0: default_threads(); fewer, with a note, where so many cannot be made.
+/// Error: stacks that are too small (see check_stacks).
 inline void set_threads(Index threads) {
-  if (threads > 0) return omp_set_num_threads(static_cast<int>(threads));
-  if (std::getenv("OMP_NUM_THREADS")) return;
-  const double quota = std::max(1.0, cpu_quota());
-  if (quota < omp_get_max_threads()) omp_set_num_threads(static_cast<int>(quota));
+  const std::string note = start_threads(threads, check_stacks());
+  if (!note.empty()) print_line(note);
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::train

@@ -3,6 +3,7 @@
 
 #include "neutra/core/error.hpp"
 #include "neutra/core/scalar.hpp"
+#include "neutra/io/utf8.hpp"
 #include "neutra/train/numbers.hpp"
 
 #include <sys/ioctl.h>
@@ -81,7 +82,7 @@ class Progress {
   /// Prints a line of its own, above the progress line.
   void message(std::string_view text) {
     if (terminal_) wipe();
-    std::fprintf(out_, "%.*s\n", static_cast<int>(text.size()), text.data());
+    std::fprintf(out_, "%s\n", io::shown_whole(text).c_str());
     std::fflush(out_);
     if (terminal_) show(true);
   }
@@ -105,9 +106,7 @@ class Progress {
 
   /// "pretrain 120/2000  loss 3.214  12.3k tokens/s  1:23 left"
   std::string words() const {
-    std::string text = phase_;
-    for (char& c : text)
-      if (c < ' ' || c > '~') c = '?';  // a phase is named after a user's policy; the line must stay one line
+    std::string text = io::shown(phase_, 200, io::Letters::ascii);  // named after a user's policy; a byte must be a column
     if (steps_ > 0) text += concat(' ', step_, '/', steps_);
     if (loss_) text += "  loss " + fixed(*loss_, 3);
     const double spent = clock_() - phase_start_;

@@ -40,10 +40,14 @@ template <class Any> class Family {
   const Any& find(std::string_view name, const std::string& file = "") const {
     const auto found = members_.find(std::string(name));
     if (found != members_.end()) return found->second;
-    std::vector<std::string> names;
-    for (const auto& member : members_) names.push_back(member.first);
-    fail(file.empty() ? concat("--", what_) : file, ": there is no ", what_, " called '", name, "'", suggestion(name, names),
-         "; known: ", listed(names));
+    fail(file.empty() ? concat("--", what_) : file, ": there is no ", what_, " called '", name, "'", suggestion(name, names()),
+         "; known: ", listed(names()));
+  }
+  /// All names, sorted.
+  std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    for (const auto& member : members_) all.push_back(member.first);
+    return all;
   }
 
  private:
@@ -115,14 +119,17 @@ struct Registry {
     for (std::size_t first = 0; first <= list.size();) {
       const std::size_t comma = std::min(list.find(',', first), list.size());
       const auto name = list.substr(first, comma - first);
-      const auto end = adapter::site_names.begin() + 7;
-      const auto found = std::find(adapter::site_names.begin(), end, name);
-      require(found != end, file.empty() ? "--lora-targets" : file + ": sites", " must be among q k v o gate up down, got '", name, "'");
-      chosen.push_back(static_cast<adapter::Site>(found - adapter::site_names.begin()));
+      const auto names = site_names();
+      const auto found = std::find(names.begin(), names.end(), name);
+      require(found != names.end(), file.empty() ? "--lora-targets" : file + ": sites", " must be among q k v o gate up down, got '", name, "'");
+      chosen.push_back(static_cast<adapter::Site>(found - names.begin()));
       first = comma + 1;
     }
     return chosen;
   }
+  /// What may be chosen: the projections, which stand first among the sites.
+  static std::vector<std::string> site_names() { return {adapter::site_names.begin(), adapter::site_names.begin() + 7}; }
+  static std::vector<std::string> placement_names() { return {adapter::placement_names.begin(), adapter::placement_names.end()}; }
 };
 
 }  // namespace neutra::inline NEUTRA_ABI::train

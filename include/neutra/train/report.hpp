@@ -1,7 +1,7 @@
 /// report.html and learning.svg: what shows a study, made from its results alone and readable without a network.
 #pragma once
 
-#include "neutra/io/file.hpp"
+#include "neutra/io/output_file.hpp"
 #include "neutra/train/numbers.hpp"
 #include "neutra/train/overlap.hpp"
 #include "neutra/train/picture.hpp"

@@ -6,6 +6,7 @@
 #include "neutra/train/machine.hpp"
 #include "neutra/train/row.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -17,6 +18,9 @@ namespace neutra::inline NEUTRA_ABI::train {
 
 /// The format's name and version, the first thing a reader checks.
 inline constexpr std::string_view results_schema = "neutra.results/1";
+
+/// The largest results.json that is read: about a hundred thousand rows.
+inline constexpr std::uint64_t max_results = 100'000'000;
 
 /// A results file, by default with the commit and machine of this program.
 /// config: the options of the run, any JSON object. Tables and reports read two of its keys where they are there:
@@ -92,6 +96,6 @@ inline Results results_from_json(const io::Json& json, const std::string& where 
 inline void write_results(const std::filesystem::path& path, const Results& results) { io::write_json(path, to_json(results, path.string())); }
 
 /// Reads a results.json. Error: see io::read_json and results_from_json.
-inline Results read_results(const std::filesystem::path& path) { return results_from_json(io::read_json(path), path.string()); }
+inline Results read_results(const std::filesystem::path& path) { return results_from_json(io::read_json(path, max_results), path.string()); }
 
 }  // namespace neutra::inline NEUTRA_ABI::train

@@ -1,6 +1,7 @@
 /// Results to the lines that tables and reports print: runs grouped, rates chosen, means over seeds, and each against the vanilla adapter.
 #pragma once
 
+#include "neutra/io/utf8.hpp"
 #include "neutra/train/comparison.hpp"
 
 #include <algorithm>
@@ -32,18 +33,30 @@ inline std::array<std::pair<std::string_view, std::string>, 9> settings(const Ro
            {"capacity", text(row.capacity)}}};
 }
 
-inline bool same_line(const Row& a, const Row& b) { return a.method == b.method && settings(a) == settings(b); }
+/// What two rows of one line have in common: the method and all settings. To compare, and to find in a map.
+using LineKey = std::array<std::string, 10>;
+inline LineKey line_key(const Row& row) {
+  LineKey key{row.method};
+  const auto own = settings(row);
+  for (std::size_t i = 0; i < own.size(); ++i) key[i + 1] = own[i].second;
+  return key;
+}
 
+inline bool same_line(const Row& a, const Row& b) { return line_key(a) == line_key(b); }
+
+/// Labels are shown to people, so that whatever names the results hold is made fit for that here.
 inline void name_lines(std::vector<Line>& lines) {
+  std::map<std::string, std::array<std::set<std::string>, 9>> values;  // of each setting, by method
+  for (const Line& line : lines) {
+    const auto own = settings(line.curve.front());
+    for (std::size_t i = 0; i < own.size(); ++i) values[line.curve.front().method][i].insert(own[i].second);
+  }
   for (Line& line : lines) {
     const auto own = settings(line.curve.front());
-    line.label = line.method = line.curve.front().method;
-    for (std::size_t i = 0; i < own.size(); ++i) {
-      const bool differs = std::any_of(lines.begin(), lines.end(), [&](const Line& other) {
-        return other.curve.front().method == line.method && settings(other.curve.front())[i].second != own[i].second;
-      });
-      if (differs) line.label += concat(", ", own[i].first, ' ', own[i].second);
-    }
+    std::string label = line.method = line.curve.front().method;
+    for (std::size_t i = 0; i < own.size(); ++i)
+      if (values[line.method][i].size() > 1) label += concat(", ", own[i].first, ' ', own[i].second);
+    line.label = io::shown(label, 300);
   }
 }
 
@@ -53,24 +66,29 @@ template <class F> Mean mean_of(const std::vector<Row>& rows, F&& f) {
   return mean(values);
 }
 
+/// The key of a line whatever its alpha: lines that differ in that alone share it.
+inline LineKey key_but_alpha(Row row) {
+  row.alpha.reset();
+  return line_key(row);
+}
+
 /// Whether the rows differ in alpha and in nothing else that makes a line.
-inline bool differ_in_alpha_alone(const Row& a, Row b) {
-  if (a.alpha == b.alpha) return false;
-  b.alpha = a.alpha;
-  return same_line(a, b);
-}
+inline bool differ_in_alpha_alone(const Row& a, const Row& b) { return a.alpha != b.alpha && key_but_alpha(a) == key_but_alpha(b); }
 
-/// Says of the line at the chosen alpha that it is that, among those it was chosen from.
-inline void mark_chosen_alpha(Line& line, const std::vector<Line>& lines, const io::Json& config) {
+/// Says of each line at the chosen alpha that it is that, among those it was chosen from.
+inline void mark_chosen_alpha(std::vector<Line>& lines, const io::Json& config) {
   const auto chosen = config.find("chosen_alpha");
-  const Row& own = line.curve.front();
-  if (!own.alpha || chosen == config.end() || !chosen->is_number() || *own.alpha != chosen->get<double>()) return;
-  const auto rival = [&](const Line& other) { return differ_in_alpha_alone(own, other.curve.front()); };
-  if (std::any_of(lines.begin(), lines.end(), rival)) line.label += " (chosen)";
+  if (chosen == config.end() || !chosen->is_number()) return;
+  std::map<LineKey, std::size_t> alternatives;
+  for (const Line& line : lines) ++alternatives[key_but_alpha(line.curve.front())];
+  for (Line& line : lines) {
+    const Row& own = line.curve.front();
+    if (own.alpha == chosen->get<double>() && alternatives[key_but_alpha(own)] > 1) line.label += " (chosen)";
+  }
 }
 
-/// The recorded choice, for this line by its label, for its alpha, or for its method; else the only rate with the most seeds; else, marked, that of the
-/// lowest target loss.
+/// The recorded choice, for this line by its label, for its alpha, or for its method; else the only rate with the most seeds; else, marked, that of
+/// the lowest target loss.
 inline void choose_rate(Line& line, const io::Json& config) {
   std::map<double, std::vector<Row>> by_rate;
   for (const Row& row : line.curve) by_rate[row.lr].push_back(row);
@@ -144,10 +162,11 @@ inline void average(Line& line) {
 inline std::vector<Line> summarise(const Results& results) {
   to_json(results);  // for its checks
   std::vector<Line> lines;
+  std::map<detail::LineKey, std::size_t> place;
   for (const Row& row : results.rows) {
-    auto line = std::find_if(lines.begin(), lines.end(), [&](const Line& l) { return detail::same_line(l.curve.front(), row); });
-    if (line == lines.end()) line = lines.emplace(lines.end());
-    line->curve.push_back(row);
+    const auto [at, fresh] = place.emplace(detail::line_key(row), lines.size());
+    if (fresh) lines.emplace_back();
+    lines[at->second].curve.push_back(row);
   }
   detail::name_lines(lines);
   for (Line& line : lines) {
@@ -155,9 +174,9 @@ inline std::vector<Line> summarise(const Results& results) {
                      [](const Row& a, const Row& b) { return std::pair(a.lr, a.seed) < std::pair(b.lr, b.seed); });
     detail::choose_rate(line, results.config);
     line.at_edge = line.curve.front().lr < line.curve.back().lr && (line.lr == line.curve.front().lr || line.lr == line.curve.back().lr);
-    detail::mark_chosen_alpha(line, lines, results.config);
     detail::average(line);
   }
+  detail::mark_chosen_alpha(lines, results.config);  // last: rates are chosen by the label without the mark
   compare_with_vanilla(lines);
   return lines;
 }
