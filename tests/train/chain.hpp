@@ -16,7 +16,7 @@ using Next = std::map<std::int32_t, std::int32_t>;
 inline std::shared_ptr<const nn::Backbone<float, Cpu>> model(Index vocabulary, const Next& next, Index loud, Index context = 64) {
   const nn::Config config{.vocabulary = vocabulary, .dim = vocabulary, .ffn = 2, .layers = 1, .heads = 1, .head_width = 2, .context = context};
   return std::make_shared<const nn::Backbone<float, Cpu>>(config, [&](nn::Slot slot, Index, const std::string&, const Shape& shape) {
-    Tensor<float> weight(shape);
+    Tensor<float, Cpu> weight(shape);
     std::fill_n(weight.data(), shape.size(), shape.rank() == 1 ? 1.0f : 0.0f);
     for (Index token = 0; token < vocabulary; ++token) {
       if (slot == nn::Slot::embedding) weight.data()[token * vocabulary + token] = 1;

@@ -52,7 +52,7 @@ inline std::string describe_weights(const Path& path) {
     return "a llama2.c model, which the programs do not read; export its checkpoint with llama2.c's export.py --version -1, or convert it in C++ "
            "with "
            "nn::load_llama2c and nn::save_llama, and put its tokenizer.model beside it";
-  if (first.starts_with("PK") || kind.starts_with("a Python pickle"))
+  if (kind.starts_with("a zip archive") || kind.starts_with("a Python pickle"))
     return "a PyTorch file, which can run code when it is loaded and is not read; convert it with save_pretrained(..., safe_serialization=True)";
   if (kind.starts_with("a GGUF")) return "a GGUF file; GGUF files are not read, take the model's safetensors folder";
   if (first.size() > 8 && first[8] == '{') return "a safetensors file";

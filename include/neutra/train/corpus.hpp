@@ -95,9 +95,11 @@ inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const Path& file, d
 /// neither; no folder of a model.
 inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const Path& folder) {
   if (const Path file = folder / "tokenizer.model"; io::is_there(file)) return read_tokenizer(file, read_added_tokens(folder));
+  if (const Path file = folder / "config.json"; io::is_there(file)) {
+    const io::Json config = io::read_json(file);
+    if (config.is_object() && config.value("neutra_tokenizer", io::Json()) == "byte") return std::make_shared<data::ByteTokenizer>();
+  }
   io::WeightSource::open(folder);  // names what the folder is if it is none of ours
-  const io::Json config = io::read_json(folder / "config.json");
-  if (config.is_object() && config.value("neutra_tokenizer", io::Json()) == "byte") return std::make_shared<data::ByteTokenizer>();
   fail(folder.string(), ": must hold a tokenizer.model (SentencePiece)",
        io::is_there(folder / "tokenizer.json") ? ", got a tokenizer.json, which is not read yet" : ", and does not",
        "; take a model that has one, or put the model's SentencePiece file there");
