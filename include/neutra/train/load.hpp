@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <system_error>
 
 namespace neutra::inline NEUTRA_ABI::train {
 
@@ -19,7 +20,8 @@ struct LoadedModel {
 
 /// Error: a folder, or an adapter of PEFT or mlx-lm, where a file of this library is asked for.
 inline void refuse_other_adapters(const Path& path) {
-  const bool folder = std::filesystem::is_directory(path);
+  std::error_code error;
+  const bool folder = std::filesystem::is_directory(path, error);
   const Path home = folder ? path : path.parent_path();
   const bool ours = !folder && io::is_there(Path(path).replace_extension(".json"));
   require(ours || !io::is_there(home / "adapter_config.json"), path.string(),
@@ -29,8 +31,8 @@ inline void refuse_other_adapters(const Path& path) {
           io::is_there(path / "adapter.safetensors") ? "adapter.safetensors" : "the file", " in it");
 }
 
-/// Error: a width or rank that no tensor of the weights has; more weights, with what the model at hand has to say of them, than the file holds. Found
-/// before memory is taken for them.
+/// Error: a width or rank that no tensor of the weights has; an adapter that has more weights in the model at hand than the file holds. Found before
+/// memory is taken for them.
 inline void check_units(const Path& path, const nn::AdapterFile& file, const Adapter& adapter, const adapter::Sizes& sizes) {
   const auto weights = io::Safetensors::open(path);
   for (const Index units : {file.description.width, file.description.rank}) {
