@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::int32_t bos = 256;  // of the byte tokenizer
 
-/// A folder with a chain of bytes, begun by bos and closed to a circle; 63 rows more than the tokenizer has tokens are likelier than any of them.
+/// A folder with a chain of bytes, each there once, begun by bos and closed to a circle; 63 rows more than the tokenizer has tokens are likelier than
+/// any of them.
 struct Circle {
   scratch::Folder folder;
 
@@ -60,16 +61,16 @@ struct Pieces {
 }  // namespace
 
 TEST_CASE("generate: rows beyond the tokenizer are never said, at any temperature", "[programs]") {
-  const Circle circle("river ");
-  CHECK(circle.says({"--tokens", "9"}) == "river riv\n");
-  CHECK(circle.says({"--tokens", "9", "--temperature", "1", "--seed", "3"}) == "river riv\n");
+  const Circle circle("brine ");
+  CHECK(circle.says({"--tokens", "9"}) == "brine bri\n");
+  CHECK(circle.says({"--tokens", "9", "--temperature", "1", "--seed", "3"}) == "brine bri\n");
   for (const char* seed : {"1", "2", "3"}) CHECK(circle.says({"--tokens", "300", "--temperature", "1e9", "--seed", seed}).size() > 200);
 }
 
 TEST_CASE("generate: bytes come out as they are, zeros and halves of characters too", "[programs]") {
   CHECK(Circle("a\0b"s).says({"--tokens", "5"}) == "a\0ba\0\n"s);
   CHECK(Circle("\xe2\x82\xac").says({"--tokens", "4"}) == "\xe2\x82\xac\xe2\n");
-  CHECK(Circle("\xff\xfe").says({"--tokens", "3", "--prompt", "\xc3"}) == "\xc3\xff\xfe\xff\n");
+  CHECK(Circle("\xc3\xff\xfe").says({"--tokens", "3", "--prompt", "\xc3"}) == "\xc3\xff\xfe\xc3\n");
 }
 
 TEST_CASE("generate: every end of text counts, and is shown if it is text", "[programs]") {
@@ -95,7 +96,7 @@ TEST_CASE("generate: added tokens end a text, and show their own where they are 
 
 TEST_CASE("generate: text is shown while it is made, whole characters at a time, and stays when it is interrupted", "[programs]") {
   const Circle circle("\xe2\x82\xacx\xc3\xa9");
-  programs::Process process(circle.command({"--tokens", "100000000", "--prompt", "now: "}));
+  programs::Process process(circle.command({"--tokens", "100000000", "--prompt", "now x"}));
   std::size_t unfinished = 0;
   REQUIRE(programs::wait_for(process, [&] {
     unfinished += data::utf8_unfinished(process.output());
@@ -105,17 +106,17 @@ TEST_CASE("generate: text is shown while it is made, whole characters at a time,
   process.send(SIGINT);
   const auto ended = process.wait();
   CHECK(ended.status == 130);
-  CHECK(ended.out.starts_with("now: \xe2\x82\xacx\xc3\xa9\xe2\x82\xacx\xc3\xa9"));
+  CHECK(ended.out.starts_with("now x\xc3\xa9\xe2\x82\xacx\xc3\xa9\xe2\x82\xacx\xc3\xa9"));
   CHECK(ended.out.ends_with("\n"));
   CHECK(programs::messages(ended.err, "generate").size() == 1);
 }
 
 TEST_CASE("generate: a reader that has seen enough ends it", "[programs]") {
-  const Circle circle("river ");
+  const Circle circle("brine ");
   Words all = {"/bin/sh", "-c", "\"$@\" | head -c 8", "sh"};
   const auto command = circle.command({"--tokens", "100000000"});
   all.insert(all.end(), command.begin(), command.end());
   const auto ended = run(all);
-  CHECK(ended.out == "river ri");
+  CHECK(ended.out == "brine br");
   CHECK(programs::messages(ended.err, "generate").size() == 1);
 }

@@ -23,7 +23,7 @@ inline std::shared_ptr<const nn::Backbone<float, Cpu>> model(Index vocabulary, c
       if (slot == nn::Slot::head) weight.data()[loud * vocabulary + token] = 2;
     }
     if (slot == nn::Slot::head)
-      for (const auto [from, to] : next) weight.data()[to * vocabulary + from] = 1;
+      for (const auto& [from, to] : next) weight.data()[to * vocabulary + from] = 1;
     return weight;
   });
 }
