@@ -128,6 +128,21 @@ TEST_CASE("an id outside the vocabulary is an error with its position") {
   CHECK(fails_with([&] { tokenizer.piece(-1); }, "got -1"));
 }
 
+TEST_CASE("added tokens have their text, or none where they are special, and encode yields none of them") {
+  const data::SentencePiece tokenizer(ModelBytes{.dummy_prefix = true}.serialize(),
+                                      {{1, {"<s>", true}}, {265, {"<|im_end|>", true}}, {270, {"<mine>", false}}});
+  REQUIRE(tokenizer.vocab() == 265);
+  for (const std::int32_t id : {0, 264, 265, 270}) CHECK(tokenizer.knows(id));
+  for (const std::int32_t id : {-1, 266, 269, 271}) CHECK_FALSE(tokenizer.knows(id));
+  CHECK(tokenizer.decode(Ids{260, 265, 260, 270, 260}) == "the the<mine> the");
+  CHECK(tokenizer.decode(Ids{270, 260}) == "<mine> the");
+  CHECK(tokenizer.piece(265) == "<|im_end|>");
+  CHECK(fails_with([&] { tokenizer.decode(Ids{260, 266}); }, "got 266 at position 1"));
+  CHECK(fails_with([&] { tokenizer.piece(300); }, "got 300"));
+  for (const std::int32_t id : tokenizer.encode("the <|im_end|> <mine>")) CHECK(id < tokenizer.vocab());
+  CHECK(tokenizer.decode(tokenizer.encode("the <|im_end|> <mine>")) == "the <|im_end|> <mine>");
+}
+
 TEST_CASE("a model without bos is an error") {
   CHECK(fails_with([] { data::SentencePiece(ModelBytes{.bos = false}.serialize()); }, "begin of text"));
 }

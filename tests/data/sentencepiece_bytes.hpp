@@ -37,6 +37,7 @@ struct ModelBytes {
   bool bos = true, byte_fallback = true, trainer = true, normalizer = true;
   bool dummy_prefix = false, removes_spaces = false, escapes_spaces = true, space_as_suffix = false;
   std::string charsmap = {}, decoding_charsmap = {};
+  std::string more_trainer = {}, more_normalizer = {};  // further fields of the two sections
 
   std::string serialize() const {
     std::string model = piece_field("<unk>", 0, 2);
@@ -48,10 +49,10 @@ struct ModelBytes {
     }
     float score = 0;
     for (const std::string& piece : pieces) model += piece_field(piece, score -= 1, 1);
-    if (trainer) model += bytes_field(2, number_field(3, kind) + number_field(24, space_as_suffix) + number_field(35, byte_fallback));
+    if (trainer) model += bytes_field(2, number_field(3, kind) + number_field(24, space_as_suffix) + number_field(35, byte_fallback) + more_trainer);
     if (normalizer) {
       model += bytes_field(3, bytes_field(1, "identity") + bytes_field(2, charsmap) + number_field(3, dummy_prefix) +
-                                  number_field(4, removes_spaces) + number_field(5, escapes_spaces));
+                                  number_field(4, removes_spaces) + number_field(5, escapes_spaces) + more_normalizer);
     }
     if (!decoding_charsmap.empty()) model += bytes_field(5, bytes_field(2, decoding_charsmap));
     return model;

@@ -36,6 +36,20 @@ TEST_CASE("overlong forms and stray bytes are invalid") {
   }
 }
 
+TEST_CASE("the beginning of every character is told from what can never become one") {
+  int wrong = 0;
+  for (unsigned point = 0; point <= 0x10ffff; ++point) {
+    if (point >= 0xd800 && point < 0xe000) continue;
+    const std::string text = spell(point);
+    for (std::size_t size = 1; size <= text.size(); ++size)
+      wrong += data::utf8_unfinished("x\xc3\xa9\xff" + text.substr(0, size)) != (size < text.size() ? size : 0);
+  }
+  CHECK(wrong == 0);
+  for (const auto text : {""sv, "\x80"sv, "\xbf\xbf\xbf"sv, "\xc0"sv, "\xc1"sv, "\xe0\x9f"sv, "\xed\xa0"sv, "\xf0\x8f"sv, "\xf4\x90"sv, "\xf5"sv,
+                          "\xff"sv, "\xe2\x28"sv, "\xc3\xa9\xa9"sv})
+    CHECK(data::utf8_unfinished(text) == 0);
+}
+
 TEST_CASE("the first invalid byte is found wherever it stands") {
   CHECK_FALSE(data::find_invalid_utf8(""));
   CHECK_FALSE(data::find_invalid_utf8(samples::five_languages));

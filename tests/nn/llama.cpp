@@ -91,17 +91,20 @@ TEST_CASE("llama: config.json is what transformers reads") {
       "tie_word_embeddings": false, "attention_bias": false, "mlp_bias": false, "bos_token_id": 1, "eos_token_id": 2})",
                                 "expected"));
   nn::Config config = models::tiny(true);
-  config.bos = config.eos = -1;
+  config.bos = -1, config.eos.clear();
   const auto json = nn::llama_json(config, "float64");
   CHECK((json["bos_token_id"].is_null() && json["eos_token_id"].is_null()));
   CHECK(json["torch_dtype"] == "float64");
+  config.eos = {2, 7};
+  CHECK(nn::llama_json(config, "float32")["eos_token_id"] == io::Json{2, 7});
+  config.eos.clear();
   CHECK(nn::llama_config(json, "x") == config);
 }
 
 TEST_CASE("llama: keys that may be absent have the family's values") {
   nn::Config config = models::tiny();
   config.heads = config.kv_heads = 3, config.head_width = 4;
-  config.norm_epsilon = 1e-6, config.rope_theta = 10000, config.context = 2048, config.bos = config.eos = -1;
+  config.norm_epsilon = 1e-6, config.rope_theta = 10000, config.context = 2048, config.bos = -1, config.eos.clear();
   const io::Json json = io::parse(R"({"model_type": "llama", "vocab_size": 11, "hidden_size": 12, "intermediate_size": 10, "num_hidden_layers": 2,
       "num_attention_heads": 3})",
                                   "test");
@@ -197,6 +200,8 @@ TEST_CASE("llama: what is not supported is refused by name") {
   CHECK(says(saved.with({{"mlp_bias", 1}}), name, "mlp_bias must be true or false, got 1"));
   CHECK(says(saved.with({{"quantization_config", {{"quant_method", "gptq"}}}}), name, "quantization_config", "\"gptq\""));
   CHECK(says(saved.with({{"quantization_config", io::Json::object()}}), name, "quantization_config", "\"unnamed\""));
+  CHECK(says(saved.with({{"quantization", {{"group_size", 64}, {"bits", 4}}}, {"quantization_config", {{"group_size", 64}, {"bits", 4}}}}), name,
+             "MLX weights of 4 bits", "--dequantize"));
   CHECK(message(saved.with({{"hidden_act", "swish"}, {"quantization_config", nullptr}, {"architectures", nullptr}})).empty());
 }
 
@@ -246,11 +251,85 @@ TEST_CASE("llama: sizes that are no sizes are refused with their key") {
 
 TEST_CASE("llama: token ids") {
   const Saved saved;
-  CHECK(saved.with({{"eos_token_id", {5, 7}}})()->config().eos == 5);
-  CHECK(saved.with({{"eos_token_id", io::Json::array()}})()->config().eos == -1);
+  CHECK(saved.with({{"eos_token_id", {5, 7}}})()->config().eos == std::vector<Index>{5, 7});
+  CHECK(saved.with({{"eos_token_id", 5}})()->config().eos == std::vector<Index>{5});
+  CHECK(saved.with({{"eos_token_id", io::Json::array()}})()->config().eos.empty());
+  CHECK(saved.with({{"eos_token_id", nullptr}})()->config().eos.empty());
   CHECK(saved.with({{"bos_token_id", nullptr}})()->config().bos == -1);
   CHECK(says(saved.with({{"bos_token_id", 11}}), "bos_token_id must be an integer in 0 .. 10, got 11"));
   CHECK(says(saved.with({{"eos_token_id", {3, -1}}}), "eos_token_id must be an array of integers in 0 .. 10, got -1"));
+}
+
+TEST_CASE("llama: every end of text counts, from both files") {
+  const Saved saved;
+  const auto ends = [&](const io::Json& changes) { return nn::ends_of_text(*saved.with(changes)()); };
+  CHECK(ends({{"eos_token_id", {5, 7}}}) == std::set<Index>{5, 7});
+  io::write_json(saved.folder / "generation_config.json", {{"eos_token_id", {2, 9}}, {"temperature", 0.6}});
+  CHECK(ends({{"eos_token_id", {5, 2}}}) == std::set<Index>{2, 5, 9});
+  io::write_json(saved.folder / "generation_config.json", {{"eos_token_id", 10}});
+  CHECK(ends({{"eos_token_id", nullptr}}) == std::set<Index>{10});
+  io::write_json(saved.folder / "generation_config.json", {{"eos_token_id", nullptr}});
+  CHECK(ends({{"eos_token_id", nullptr}}).empty());
+  io::write_json(saved.folder / "generation_config.json", {{"eos_token_id", 11}});
+  CHECK(says([&] { ends(io::Json::object()); }, "generation_config.json: eos_token_id must be an integer in 0 .. 10, got 11"));
+}
+
+TEST_CASE("llama: a saved model keeps what its files said beside this library's own keys") {
+  const Saved saved;
+  const scratch::Folder again;
+  const io::Json others = {{"dtype", "bfloat16"},
+                           {"torch_dtype", "bfloat16"},
+                           {"rope_scaling", nullptr},
+                           {"pad_token_id", 3},
+                           {"my_key", {{"a", {1, 2}}}},
+                           {"transformers_version", "4.40"},
+                           {"quantization_config", nullptr},
+                           {"eos_token_id", {2, 9}},
+                           {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 5000.0}}}};
+  const std::map<std::string, std::string> files = {{"generation_config.json", "{\"eos_token_id\": [2, 8],\n \"top_p\": 0.9}"},
+                                                    {"tokenizer_config.json", "{}"},
+                                                    {"special_tokens_map.json", "{ }"},
+                                                    {"added_tokens.json", "{\"x\": 10}"},
+                                                    {"tokenizer.json", "{\"version\": \"1.0\"}"},
+                                                    {"chat_template.jinja", "{{ bos }}\n"}};
+  for (const auto& [name, text] : files) scratch::put(saved.folder / name, text);
+  scratch::put(saved.folder / "README.md", "not of the model");
+  const auto backbone = saved.with(others, "mlp_bias")();
+  io::Json expected = saved.json;
+  expected.update(others);
+  for (const char* key : {"torch_dtype", "dtype"}) expected[key] = "float32";
+  nn::Transformer<> model(backbone);
+  for (const bool thaw : {false, true}) {
+    if (thaw) model.thaw();
+    nn::save_llama(again.path(), model, {{"neutra_tokenizer", "byte"}});
+    expected["neutra_tokenizer"] = "byte";
+    CHECK(io::read_json(again / "config.json") == expected);
+    for (const auto& [name, text] : files) CHECK(scratch::get(again / name) == text);
+    CHECK(again.count() == static_cast<int>(files.size()) + 2);
+    const auto loaded = load(again);
+    CHECK(models::same(*loaded, *backbone));
+    CHECK(nn::ends_of_text(*loaded) == std::set<Index>{2, 8, 9});
+    const scratch::Folder third;  // what was written once can be written again
+    nn::save_llama(third.path(), *loaded, {{"neutra_tokenizer", "byte"}});
+    CHECK(io::read_json(third / "config.json") == expected);
+  }
+}
+
+TEST_CASE("llama: claims beyond what the files hold are refused by the files") {
+  const Saved saved;
+  CHECK(says(saved.with({{"num_hidden_layers", 65536}}), "missing: model.layers.2.input_layernorm.weight, model.layers.2.self_attn.q_proj.weight",
+             " and 589786 more"));
+  CHECK(says(saved.with({{"vocab_size", 2000000000}}), "model.embed_tokens.weight must be (2000000000,12), got (11,12)"));
+  CHECK(says(saved.with({{"hidden_size", 1048576}, {"head_dim", 4}}), "must be (1048576), got (12)"));
+  CHECK(saved.with({{"max_position_embeddings", 1 << 24}})()->config().context == 1 << 24);
+  CHECK(says(saved.with({{"num_hidden_layers", 1}}), "not of a llama: model.layers.1.input_layernorm.weight"));
+  Tensors tensors(saved.folder);
+  for (const char* name : {"model.layers.00.input_layernorm.weight", "model.layers.-1.input_layernorm.weight", "model.layers.", "model.layers.x.y"})
+    tensors.all[name] = Tensor<float>({12});
+  tensors.write(saved.folder);
+  CHECK(says([&] { load(saved.folder); },
+             "not of a llama: model.layers., model.layers.-1.input_layernorm.weight, model.layers.00.input_layernorm.weight"));
+  CHECK_FALSE(says([&] { load(saved.folder); }, "missing"));
 }
 
 TEST_CASE("llama: tensors that do not fit are listed at once") {
@@ -273,7 +352,7 @@ TEST_CASE("llama: tensors that do not fit are listed at once") {
   Tensors many(saved.folder);
   for (int i = 0; i < 150; ++i) many.all[concat("x", 100 + i)] = Tensor<float>({1});
   many.write(saved.folder);
-  CHECK(says([&] { load(saved.folder); }, "x100, x101", " and 52 more"));
+  CHECK(says([&] { load(saved.folder); }, "x100, x101", " and 132 more"));
 }
 
 TEST_CASE("llama: heads, tied and not") {

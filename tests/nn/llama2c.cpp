@@ -105,7 +105,7 @@ TEST_CASE("llama2c: every weight lands where it belongs") {
                         .rope_theta = 10000,
                         .tied = header[5] > 0,
                         .bos = 1,
-                        .eos = 2};
+                        .eos = {2}};
     CHECK(config == expected);
     for (std::size_t part = 0; part < parts.size(); ++part)
       for (Index layer = 0; layer < parts[part].layers; ++layer) {

@@ -24,7 +24,7 @@ inline nn::Config tiny(bool tied = false) {
                     .rope_theta = 5000,
                     .tied = tied,
                     .bos = 1,
-                    .eos = 2};
+                    .eos = {2}};
   config.complete();
   return config;
 }

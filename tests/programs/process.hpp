@@ -70,7 +70,8 @@ class Process {
       if (key == "SigBlk:") status >> std::hex >> blocked;
     return (blocked >> (SIGINT - 1)) & 1;
   }
-  /// What is on stderr so far.
+  /// What is on stdout, or stderr, so far.
+  std::string output() const { return scratch::get(folder_ / "out"); }
   std::string errors() const { return scratch::get(folder_ / "err"); }
   Ended wait() {
     if (child_ > 0) waitpid(child_, &status_, 0), child_ = 0;

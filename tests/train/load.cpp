@@ -5,6 +5,8 @@
 #include "tests/io/scratch.hpp"
 #include "tests/train/small.hpp"
 
+#include <limits>
+
 using namespace neutra;
 
 TEST_CASE("an adapter whose gate has other options here is refused, for it would be another function", "[train]") {
@@ -24,4 +26,84 @@ TEST_CASE("an adapter whose gate has other options here is refused, for it would
   CHECK_NOTHROW(train::load_model(folder / "model", folder / "same.safetensors", small::registry()));
   CHECK(scratch::says([&] { train::load_model(folder / "model", folder / "other.safetensors", small::registry()); }, "other.safetensors",
                       "jump_relu was saved with threshold = 0.25", "this program has it with threshold = 0.1"));
+}
+
+namespace {
+
+/// A saved model, and an adapter of two tensors beside it whose JSON can say anything.
+struct Claims {
+  scratch::Folder folder;
+  std::string path;
+
+  Claims() : path((folder / "a.safetensors").string()) {
+    train::Model model(small::Trained::backbone(), adapter::None{});
+    train::save_model(folder / "model", model, data::ByteTokenizer());
+  }
+  auto with(const std::string& tensors, std::size_t bytes, const io::Json& changes) const {
+    io::Json json = {{"schema", "neutra.adapter/1"},
+                     {"method", "residue"},
+                     {"gate", "relu"},
+                     {"body", "gated"},
+                     {"penalty", "l1"},
+                     {"init", "low_variance"},
+                     {"placement", "parallel"},
+                     {"sites", nullptr},
+                     {"scale", 1.0},
+                     {"width", nullptr},
+                     {"rank", nullptr},
+                     {"weights", 5},
+                     {"gate_options", io::Json::object()},
+                     {"fingerprint", std::string(64, '0')},
+                     {"model", {{"dim", 16}, {"layers", 2}, {"query_width", 16}, {"kv_width", 8}, {"ffn", 24}}}};
+    json.update(changes);
+    json["body"] = std::string(body::GatedUnit::name), json["init"] = std::string(init::LowVariance::name);
+    scratch::put(path, scratch::safetensors(tensors, std::string(bytes, '\0')));
+    scratch::put(folder / "a.json", json.dump());
+    return [this] { train::load_model(folder / "model", path, small::registry()); };
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an adapter that claims more than its file holds is refused before memory is taken", "[train]") {
+  const Claims claims;
+  const std::string empty = R"({"w":{"dtype":"F32","shape":[1000000,0],"data_offsets":[0,0]}})";
+  const std::string column = R"({"w":{"dtype":"F32","shape":[4096,1],"data_offsets":[0,16384]}})";
+  const io::Json lora = {{"method", "lora"}, {"sites", "q,v"}, {"gate", nullptr}, {"penalty", nullptr}, {"placement", nullptr}};
+  CHECK(scratch::says(claims.with(empty, 0, {{"width", 1000000}}), "a.safetensors: no tensor has the width or rank of 1000000"));
+  CHECK(scratch::says(claims.with(column, 16384, {{"width", 4096}}), "the adapter has 393248 weights in this model (dim 16, 2 layers)",
+                      "the file holds only 4096", "bring JSON and weights from one saving"));
+  io::Json ranked = lora;
+  ranked["rank"] = 1000000;
+  CHECK(scratch::says(claims.with(empty, 0, ranked), "no tensor has the width or rank of 1000000"));
+  ranked["rank"] = 4096;
+  CHECK(scratch::says(claims.with(column, 16384, ranked), "the adapter has 458752 weights in this model", "the file holds only 4096"));
+}
+
+TEST_CASE("a tokenizer that is missing is told before the weights are read", "[train]") {
+  const scratch::Folder folder;
+  train::Model model(small::Trained::backbone(), adapter::None{});
+  train::save_model(folder.path(), model, data::ByteTokenizer());
+  io::Json config = io::read_json(folder / "config.json");
+  config.erase("neutra_tokenizer");
+  io::write_json(folder / "config.json", config);
+  std::string bytes = scratch::get(folder / "model.safetensors");
+  const float infinity = std::numeric_limits<float>::infinity();
+  bytes.replace(bytes.size() - 4, 4, reinterpret_cast<const char*>(&infinity), 4);  // what reading the weights would tell
+  scratch::put(folder / "model.safetensors", bytes);
+  const auto load = [&](const io::Path& adapter = {}) { return [&, adapter] { train::load_model(folder.path(), adapter, small::registry()); }; };
+  CHECK(scratch::says(load(), "must hold a tokenizer.model (SentencePiece), and does not", "take a model that has one"));
+  scratch::put(folder / "tokenizer.json", "{}");
+  CHECK(scratch::says(load(), "got a tokenizer.json, which is not read yet"));
+  std::filesystem::create_symlink("../blobs/x", folder / "tokenizer.model");
+  CHECK(scratch::says(load(), "tokenizer.model: must be a file or folder: it is a link to ../blobs/x"));
+  CHECK(scratch::says([&] { train::tokenizer_of("meta-llama/Llama-3.2-1B"); }, "huggingface-cli download meta-llama/Llama-3.2-1B"));
+
+  std::filesystem::create_directories(folder / "peft");
+  scratch::put(folder / "peft" / "adapter_config.json", "{}");
+  for (const char* name : {"peft", "peft/adapter_model.safetensors"})
+    CHECK(scratch::says(load(folder / name), "must be an adapter written by neutra, got one of PEFT or mlx-lm", "merge_and_unload()"));
+  std::filesystem::create_directories(folder / "ours");
+  scratch::put(folder / "ours" / "adapter.safetensors", "");
+  CHECK(scratch::says(load(folder / "ours"), "got a folder; name adapter.safetensors in it"));
 }

@@ -27,11 +27,13 @@ namespace neutra::inline NEUTRA_ABI::data {
 /// The library itself would lose text: an invalid byte becomes U+FFFD and U+2581 comes back as a space. Both, U+2585 and NUL, are emitted here as
 /// byte pieces directly. All other text is encoded a word at a time (for_each_word), a repeated word once; where a piece of the model reaches over a
 /// word's start, a line at a time. A cut word gives the same tokens as the whole line, except at a newline a piece would reach over and at
-/// longest_stretch. A model that puts a space in front of every text (Llama 2) keeps doing so: encode adds one, decode takes one away.
+/// longest_stretch. Text that spells a control piece or an added token stays text: encode yields neither. A model that puts a space in front of every
+/// text (Llama 2) keeps doing so: encode adds one, decode takes one away.
 class SentencePiece final : public Tokenizer {
  public:
-  /// From the bytes of a tokenizer.model file. Errors: truncated, damaged or another format; no bos; no byte fallback; a model that rewrites text.
-  explicit SentencePiece(std::string serialized) : serialized_(std::move(serialized)) {
+  /// From the bytes of a tokenizer.model file, and the tokens that were added beside it; those with an id of the model's are the model's. Errors:
+  /// truncated, damaged or another format; no bos; no byte fallback; a model that rewrites text.
+  explicit SentencePiece(std::string serialized, AddedTokens added = {}) : serialized_(std::move(serialized)), added_(std::move(added)) {
     const detail::SentencePieceModel model = detail::read_sentencepiece_model(serialized_);
     for (const auto& piece : model.pieces) {
       pieces_.push_back(piece.text);
@@ -52,6 +54,7 @@ class SentencePiece final : public Tokenizer {
 
   Index vocab() const override { return static_cast<Index>(pieces_.size()); }
   std::int32_t bos() const override { return bos_; }
+  bool knows(std::int32_t id) const override { return Tokenizer::knows(id) || added_.contains(id); }
 
   std::vector<std::int32_t> encode(std::string_view text) const override {
     std::string prefixed;
@@ -71,7 +74,11 @@ class SentencePiece final : public Tokenizer {
     std::string text;
     for (std::size_t k = 0; k < ids.size(); ++k) {
       check_id(ids[k], static_cast<Index>(k));
-      text += surfaces_[static_cast<std::size_t>(ids[k])];
+      if (ids[k] < vocab()) {
+        text += surfaces_[static_cast<std::size_t>(ids[k])];
+      } else if (const AddedToken& token = added_.at(ids[k]); !token.special) {
+        text += token.content;
+      }
     }
     if (dummy_prefix_ && text.starts_with(' ')) text.erase(0, 1);
     return text;
@@ -80,7 +87,7 @@ class SentencePiece final : public Tokenizer {
   /// As the model spells it: U+2581 for a space, <0xNN> for a byte.
   std::string piece(std::int32_t id) const override {
     check_id(id, 0);
-    return pieces_[static_cast<std::size_t>(id)];
+    return id >= vocab() ? added_.at(id).content : pieces_[static_cast<std::size_t>(id)];
   }
 
   std::string_view serialized() const override { return serialized_; }
@@ -132,6 +139,7 @@ class SentencePiece final : public Tokenizer {
   }
 
   std::string serialized_;
+  AddedTokens added_;
   std::vector<std::string> pieces_, surfaces_;
   std::array<std::int32_t, 256> byte_ids_{};
   std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;

@@ -3,6 +3,7 @@
 
 #include "neutra/core/error.hpp"
 #include "neutra/core/file_format.hpp"
+#include "neutra/data/proto_fields.hpp"
 #include "neutra/data/utf8.hpp"
 #include "neutra/data/words.hpp"
 
@@ -20,62 +21,22 @@
 
 namespace neutra::inline NEUTRA_ABI::data::detail {
 
-/// Walks the fields of one protocol-buffer message. Errors: a field that goes past the end, a wire type the format does not have.
-class ProtoFields {
- public:
-  enum Wire { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
-
-  explicit ProtoFields(std::string_view message) : rest_(message) {}
-
-  /// Moves to the next field; false at the end.
-  bool next() {
-    if (rest_.empty()) return false;
-    const std::uint64_t tag = read_varint();
-    number_ = tag >> 3;
-    wire_ = static_cast<int>(tag & 7);
-    value_ = 0;
-    bytes_ = {};
-    if (wire_ == varint) {
-      value_ = read_varint();
-    } else if (wire_ == fixed32 || wire_ == fixed64) {
-      bytes_ = take(wire_ == fixed32 ? 4 : 8);
-    } else {
-      require(wire_ == bytes && number_ != 0, "tokenizer model: is no SentencePiece model (a field of kind ", wire_,
-              "); give a tokenizer.model file");
-      bytes_ = take(read_varint());
-    }
-    return true;
-  }
-
-  bool is(std::uint64_t number, Wire wire) const {
-    require(number_ != number || wire_ == wire, "tokenizer model: field ", number, " must be of kind ", static_cast<int>(wire), ", got ", wire_,
-            "; the file is damaged or no SentencePiece model");
-    return number_ == number;
-  }
-  std::uint64_t value() const { return value_; }
-  std::string_view payload() const { return bytes_; }
-
- private:
-  std::string_view take(std::uint64_t count) {
-    require(count <= rest_.size(), "tokenizer model: a field of ", count, " bytes goes ", count - rest_.size(),
-            " past the end; the file is truncated or damaged");
-    const std::string_view taken = rest_.substr(0, count);
-    rest_.remove_prefix(count);
-    return taken;
-  }
-  std::uint64_t read_varint() {
-    std::uint64_t value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-      const auto byte = static_cast<unsigned char>(take(1)[0]);
-      value |= std::uint64_t{byte & 0x7fu} << shift;
-      if (byte < 0x80) return value;
-    }
-    fail("tokenizer model: a number of more than 64 bits; the file is damaged or no SentencePiece model");
-  }
-  std::string_view rest_, bytes_;
-  std::uint64_t number_ = 0, value_ = 0;
-  int wire_ = 0;
-};
+/// The fields of each message, up to SentencePiece 0.2.1.      SentencePiece, sentencepiece_model.proto
+namespace fields {
+inline constexpr ProtoField model[] = {{1, Wire::bytes, true}, {2, Wire::bytes}, {3, Wire::bytes}, {4, Wire::bytes}, {5, Wire::bytes}};
+inline constexpr ProtoField piece[] = {{1, Wire::bytes}, {2, Wire::fixed32}, {3, Wire::varint}};
+inline constexpr ProtoField normalizer[] = {{1, Wire::bytes},  {2, Wire::bytes},  {3, Wire::varint},
+                                            {4, Wire::varint}, {5, Wire::varint}, {6, Wire::bytes}};
+inline constexpr ProtoField trainer[] = {
+    {1, Wire::bytes, true},  {2, Wire::bytes},        {3, Wire::varint},  {4, Wire::varint},  {5, Wire::bytes, true}, {6, Wire::varint},
+    {7, Wire::bytes},        {10, Wire::fixed32},     {11, Wire::varint}, {12, Wire::varint}, {13, Wire::varint},     {14, Wire::varint},
+    {15, Wire::fixed32},     {16, Wire::varint},      {17, Wire::varint}, {18, Wire::varint}, {19, Wire::varint},     {20, Wire::varint},
+    {21, Wire::varint},      {22, Wire::varint},      {23, Wire::varint}, {24, Wire::varint}, {25, Wire::varint},     {26, Wire::varint},
+    {30, Wire::bytes, true}, {31, Wire::bytes, true}, {32, Wire::varint}, {33, Wire::varint}, {34, Wire::varint},     {35, Wire::varint},
+    {36, Wire::bytes},       {40, Wire::varint},      {41, Wire::varint}, {42, Wire::varint}, {43, Wire::varint},     {44, Wire::bytes},
+    {45, Wire::bytes},       {46, Wire::bytes},       {47, Wire::bytes},  {48, Wire::bytes},  {49, Wire::varint},     {50, Wire::varint},
+    {51, Wire::fixed32},     {52, Wire::varint},      {53, Wire::bytes},  {54, Wire::bytes}};
+}  // namespace fields
 
 /// What is needed of a model: its pieces and the options that decide whether it loses nothing.      SentencePiece, sentencepiece_model.proto
 struct SentencePieceModel {
@@ -97,14 +58,14 @@ struct SentencePieceModel {
 
 inline void read_piece(std::string_view message, SentencePieceModel& model) {
   SentencePieceModel::Piece piece;
-  for (ProtoFields field(message); field.next();) {
-    if (field.is(1, ProtoFields::bytes)) piece.text = field.payload();
-    if (field.is(2, ProtoFields::fixed32)) {
+  for (ProtoFields field(message, fields::piece); field.next();) {
+    if (field.is(1)) piece.text = field.payload();
+    if (field.is(2)) {
       std::uint32_t word = 0;
       for (int k = 3; k >= 0; --k) word = word << 8 | static_cast<unsigned char>(field.payload()[static_cast<std::size_t>(k)]);
       piece.score = std::bit_cast<float>(word);
     }
-    if (field.is(3, ProtoFields::varint)) piece.type = field.value();
+    if (field.is(3)) piece.type = field.value();
   }
   const std::size_t id = model.pieces.size();
   require(!piece.text.empty() && !find_invalid_utf8(piece.text) && piece.text.find('\0') == std::string::npos, "tokenizer model: piece ", id,
@@ -117,20 +78,20 @@ inline void read_piece(std::string_view message, SentencePieceModel& model) {
 
 inline void read_trainer(std::string_view message, SentencePieceModel& model) {
   model.trainer = true;
-  for (ProtoFields field(message); field.next();) {
-    if (field.is(3, ProtoFields::varint)) model.kind = field.value();
-    if (field.is(24, ProtoFields::varint)) model.space_as_suffix = field.value() != 0;
-    if (field.is(35, ProtoFields::varint)) model.byte_fallback = field.value() != 0;
+  for (ProtoFields field(message, fields::trainer); field.next();) {
+    if (field.is(3)) model.kind = field.value();
+    if (field.is(24)) model.space_as_suffix = field.flag();
+    if (field.is(35)) model.byte_fallback = field.flag();
   }
 }
 
 inline void read_normalizer(std::string_view message, SentencePieceModel& model) {
   model.normalizer = true;
-  for (ProtoFields field(message); field.next();) {
-    if (field.is(2, ProtoFields::bytes)) model.rewrites = !field.payload().empty();
-    if (field.is(3, ProtoFields::varint)) model.dummy_prefix = field.value() != 0;
-    if (field.is(4, ProtoFields::varint)) model.removes_spaces = field.value() != 0;
-    if (field.is(5, ProtoFields::varint)) model.escapes_spaces = field.value() != 0;
+  for (ProtoFields field(message, fields::normalizer); field.next();) {
+    if (field.is(2)) model.rewrites = !field.payload().empty();
+    if (field.is(3)) model.dummy_prefix = field.flag();
+    if (field.is(4)) model.removes_spaces = field.flag();
+    if (field.is(5)) model.escapes_spaces = field.flag();
   }
 }
 
@@ -182,11 +143,11 @@ inline SentencePieceModel read_sentencepiece_model(std::string_view serialized) 
   if (const FileFormat* other = other_format(serialized, FileKind::sentencepiece))
     fail("tokenizer model: must be a SentencePiece model (tokenizer.model), got ", *other);
   SentencePieceModel model, decoding;
-  for (ProtoFields field(serialized); field.next();) {
-    if (field.is(1, ProtoFields::bytes)) read_piece(field.payload(), model);
-    if (field.is(2, ProtoFields::bytes)) read_trainer(field.payload(), model);
-    if (field.is(3, ProtoFields::bytes)) read_normalizer(field.payload(), model);
-    if (field.is(5, ProtoFields::bytes)) read_normalizer(field.payload(), decoding);
+  for (ProtoFields field(serialized, fields::model); field.next();) {
+    if (field.is(1)) read_piece(field.payload(), model);
+    if (field.is(2)) read_trainer(field.payload(), model);
+    if (field.is(3)) read_normalizer(field.payload(), model);
+    if (field.is(5)) read_normalizer(field.payload(), decoding);
   }
   model.rewrites |= decoding.rewrites;
   index_pieces(model);

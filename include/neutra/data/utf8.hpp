@@ -32,6 +32,17 @@ inline char32_t code_point(std::string_view character) {
   return value;
 }
 
+/// Bytes at the end of the text that begin a character whose rest may still come: 0 to 3.
+inline std::size_t utf8_unfinished(std::string_view text) {
+  for (std::size_t count = 1; count <= 3 && count <= text.size(); ++count)
+    for (const char next : {'\x80', '\xbf'}) {  // of the bytes that may follow a lead byte, at least one of the two is always among them
+      char begun[6] = {next, next, next, next, next, next};
+      text.copy(begun, count, text.size() - count);
+      if (utf8_length({begun, sizeof begun}, 0) > count) return count;
+    }
+  return 0;
+}
+
 /// Offset of the first byte that belongs to no valid character; none where the whole text is valid. For reporting: every tokenizer here keeps such
 /// bytes as they are, so decode(encode(x)) == x for them too.
 inline std::optional<std::size_t> find_invalid_utf8(std::string_view text) {

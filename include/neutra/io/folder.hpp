@@ -7,6 +7,7 @@
 #include "neutra/core/tensor.hpp"
 #include "neutra/core/view.hpp"
 #include "neutra/io/file.hpp"
+#include "neutra/io/folder_kind.hpp"
 #include "neutra/io/json.hpp"
 #include "neutra/io/safetensors_reader.hpp"
 #include "neutra/io/utf8.hpp"
@@ -26,8 +27,8 @@ namespace neutra::inline NEUTRA_ABI::io {
 /// Tensors of a shard that the index does not mention are there too, so that whoever asked for other names can report them.
 class WeightSource {
  public:
-  /// Error: not a folder; neither file in it (pytorch_model.bin, GGUF and others are named with a hint); everything Safetensors::open refuses;
-  /// an index that is not of its form, a shard that is missing or named with a path in it, a tensor that its shard lacks (all at once).
+  /// Error: not a folder; neither file in it (what it holds instead is named, with the way out); a link to nothing; everything Safetensors::open
+  /// refuses; an index that is not of its form, a shard that is missing or named with a path in it, a tensor that its shard lacks (all at once).
   static WeightSource open(const Path& folder) { return WeightSource(folder); }
 
   /// All names, sorted.
@@ -52,16 +53,14 @@ class WeightSource {
  private:
   explicit WeightSource(const Path& folder) : folder_(folder) {
     std::error_code error;
-    const auto kind = std::filesystem::status(folder, error).type();
-    require(kind != std::filesystem::file_type::not_found, folder.string(), ": there is no such folder", dangling(folder), "; check the path");
-    if (kind != std::filesystem::file_type::directory)
-      fail(folder.string(), ": must be a folder with model.safetensors in it, got ", received(folder));
-    const auto holds = [&](const char* name) {  // a link that leads nowhere is named when it is opened
-      return std::filesystem::exists(std::filesystem::symlink_status(folder / name, error));
-    };
-    if (holds(single)) {
+    if (!is_there(folder)) fail(folder.string(), ": there is no such folder; ", detail::describe_missing(folder));
+    if (!std::filesystem::is_directory(folder, error)) {
+      const std::string received = detail::describe_weights(folder);
+      fail(folder.string(), ": must be a folder with model.safetensors in it, got ", received.empty() ? "a file" : received);
+    }
+    if (is_there(folder / single)) {
       add(single);
-    } else if (holds(index)) {
+    } else if (is_there(folder / index)) {
       read_index();
     } else {
       refuse();
@@ -70,11 +69,6 @@ class WeightSource {
 
   static constexpr const char* single = "model.safetensors";
   static constexpr const char* index = "model.safetensors.index.json";
-
-  static std::string received(const Path& path) {
-    const FileFormat* other = other_format(InputFile(path), FileKind::other);
-    return other ? to_string(*other) : "a file";
-  }
 
   const Safetensors& file(std::string_view name) const {
     const auto found = files_.find(name);
@@ -114,8 +108,7 @@ class WeightSource {
       const bool plain =
           !shard.empty() && shard != "." && shard != ".." && shard.find_first_of("/\\:") == shard.npos && shard.find('\0') == shard.npos;
       if (!plain) fail(path.string(), ": a shard must be named by a plain file name in the same folder, got \"", shown(shard), "\"");
-      std::error_code error;
-      if (!std::filesystem::exists(folder_ / shard, error)) missing += concat(missing.empty() ? "" : ", ", shown(shard), dangling(folder_ / shard));
+      if (!is_there(folder_ / shard)) missing += concat(missing.empty() ? "" : ", ", shown(shard));
     }
     require(missing.empty(), path.string(), ": these shards are missing: ", missing, "; copy them into ", folder_.string());
     for (auto& [shard, number] : numbers) {
@@ -126,16 +119,8 @@ class WeightSource {
   }
 
   [[noreturn]] void refuse() const {
-    std::error_code error;
-    for (const auto& item : std::filesystem::directory_iterator(folder_, error)) {
-      const std::string name = item.path().filename().string(), ending = item.path().extension().string();
-      if (ending == ".bin" || ending == ".pt" || ending == ".pth")
-        fail(folder_.string(), ": must hold model.safetensors, got ", shown(name),
-             ": a PyTorch file can run code when it is loaded and is not read; ", "convert it with save_pretrained(..., safe_serialization=True)");
-      if (ending == ".gguf")
-        fail(folder_.string(), ": must hold model.safetensors, got ", shown(name), ": GGUF files are not read; take the model's safetensors folder");
-    }
-    fail(folder_.string(), ": must hold ", single, " or ", index, ", got neither; is it the folder of a model?");
+    const std::string kind = detail::describe_folder(folder_);
+    fail(folder_.string(), ": must hold ", single, " or ", index, ", got ", kind.empty() ? "neither; is it the folder of a model?" : kind);
   }
 
   Path folder_;

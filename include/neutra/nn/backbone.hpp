@@ -7,7 +7,9 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 
 namespace neutra::inline NEUTRA_ABI::nn {
 
@@ -17,7 +19,10 @@ template <Scalar S, Backend D> class Backbone {
   /// Each weight is asked for once, by slot, layer and name, and must come in the shape that the configuration says.
   using Source = std::function<Tensor<S, D>(Slot, Index layer, const std::string& name, const Shape&)>;
 
-  Backbone(Config config, const Source& source) : config_(config) {
+  /// Small files that lay beside the weights, by name: what they say goes with a saved model (see save_llama).
+  using Documents = std::map<std::string, std::string>;
+
+  Backbone(Config config, const Source& source, Documents documents = {}) : config_(std::move(config)), documents_(std::move(documents)) {
     config_.complete();
     for (Index layer = 0; layer < config_.layers; ++layer)
       for (Index slot = 0; slot < layer_slots; ++slot) load(static_cast<Slot>(slot), layer, source);
@@ -42,6 +47,7 @@ template <Scalar S, Backend D> class Backbone {
   }
 
   const Config& config() const { return config_; }
+  const Documents& documents() const { return documents_; }
   /// In a fixed order: layer by layer, then embedding, final norm, head (unless tied).
   const std::deque<Frozen<S, D>>& weights() const { return weights_; }
   std::size_t index(Slot slot, Index layer) const {
@@ -66,6 +72,7 @@ template <Scalar S, Backend D> class Backbone {
     weights_.emplace_back(name, std::move(value));
   }
   Config config_;
+  Documents documents_;
   std::deque<Frozen<S, D>> weights_;
 };
 

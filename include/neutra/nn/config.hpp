@@ -5,6 +5,7 @@
 #include "neutra/core/shape.hpp"
 
 #include <cmath>
+#include <vector>
 
 namespace neutra::inline NEUTRA_ABI::nn {
 
@@ -20,8 +21,9 @@ struct Config {
   Index context = 0;     // tokens the model was trained with at a time
   double norm_epsilon = 1e-6;
   double rope_theta = 10000;
-  bool tied = false;  // the head is the embedding
-  Index bos = -1, eos = -1;
+  bool tied = false;         // the head is the embedding
+  Index bos = -1;            // -1: none
+  std::vector<Index> eos{};  // every token that ends a text
 
   /// Fills the derived sizes. Error: a size that is not positive or does not divide, all said at once.
   void complete() {

@@ -13,16 +13,19 @@ namespace neutra::inline NEUTRA_ABI::nn::detail {
 class Items {
  public:
   explicit Items(std::string_view heading) : heading_(heading) {}
+  static constexpr Index most = 20;  // named; the others are counted
+
   void add(const std::string& item) {
     if (++count_ <= most) text_ += concat(count_ == 1 ? "" : ", ", item);
   }
+  void add_unnamed(Index count) { count_ += count; }
+  Index count() const { return count_; }
   std::string text() const {
     if (count_ == 0) return {};
     return concat("; ", heading_, ": ", text_, count_ > most ? concat(" and ", count_ - most, " more") : "");
   }
 
  private:
-  static constexpr Index most = 100;
   std::string_view heading_;
   std::string text_;
   Index count_ = 0;

@@ -8,8 +8,10 @@
 #include "neutra/data/text.hpp"
 #include "neutra/data/train_sentencepiece.hpp"
 #include "neutra/io/file.hpp"
+#include "neutra/io/folder.hpp"
 #include "neutra/io/json.hpp"
 #include "neutra/io/sha256.hpp"
+#include "neutra/train/added_tokens.hpp"
 #include "neutra/train/evaluation.hpp"
 #include "neutra/train/numbers.hpp"
 #include "neutra/train/options.hpp"
@@ -125,24 +127,28 @@ struct Corpus {
   }
 };
 
-/// A tokenizer.model file. Error: those of the file and of its content, by its name.
-inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const Path& file) {
+/// A tokenizer.model file, and the tokens that were added beside it. Error: those of the file and of its content, by its name.
+inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const Path& file, data::AddedTokens added = {}) {
   try {
-    return std::make_shared<data::SentencePiece>(io::read_file(file, std::uint64_t{1} << 30));
+    return std::make_shared<data::SentencePiece>(io::read_file(file, std::uint64_t{1} << 30), std::move(added));
   } catch (const Error& error) {
     const std::string message = error.what();
     throw Error(message.find(file.string()) == message.npos ? concat(file.string(), ": ", message) : message);
   }
 }
 
-/// The tokenizer a folder holds: its tokenizer.model, or bytes where its config.json says so. Error: neither.
+/// The tokenizer a folder holds: its tokenizer.model with the added tokens, or bytes where its config.json says so. The weights are not read. Error:
+/// neither; no folder of a model.
 inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const Path& folder) {
-  if (const Path file = folder / "tokenizer.model"; std::filesystem::exists(file)) return read_tokenizer(file);
-  const io::Json config = io::read_json(folder / "config.json");
-  require(
-      config.is_object() && config.value("neutra_tokenizer", io::Json()) == "byte", folder.string(),
-      ": holds no tokenizer.model, and its config.json does not say \"neutra_tokenizer\": \"byte\"; put the model's SentencePiece file beside it");
-  return std::make_shared<data::ByteTokenizer>();
+  if (const Path file = folder / "tokenizer.model"; io::is_there(file)) return read_tokenizer(file, read_added_tokens(folder));
+  if (const Path file = folder / "config.json"; io::is_there(file)) {
+    const io::Json config = io::read_json(file);
+    if (config.is_object() && config.value("neutra_tokenizer", io::Json()) == "byte") return std::make_shared<data::ByteTokenizer>();
+  }
+  io::WeightSource::open(folder);  // names what the folder is if it is none of ours
+  fail(folder.string(), ": must hold a tokenizer.model (SentencePiece)",
+       io::is_there(folder / "tokenizer.json") ? ", got a tokenizer.json, which is not read yet" : ", and does not",
+       "; take a model that has one, or put the model's SentencePiece file there");
 }
 
 /// The tokenizer of a backbone that is pretrained here: bytes, a given file, or one trained on the pretraining text alone (and never again).

@@ -43,7 +43,7 @@ template <class Gates = gate::All, class... Own> int evaluate_main(int argc, con
     Index sequence = 0, batch = 16;
     bool json = false;
     app.add_option("--text", files, "text to predict; one file or several")->required();
-    app.add_option("--sequence", sequence, "tokens of a window; 0: the model's context");
+    app.add_option("--sequence", sequence, "tokens of a window; 0: the model's context, at most 4096");
     app.add_option("--batch", batch, "windows at a time")->capture_default_str();
     app.add_flag("--json", json, "one JSON object instead of a line");
     parse_command_line(app, argc, argv);
@@ -54,7 +54,10 @@ template <class Gates = gate::All, class... Own> int evaluate_main(int argc, con
     const data::Text text = data::read_texts(files);
     for (const std::string& remark : text.remarks) print_line(remark);
     const LoadedModel loaded = options.load(Registry::with<Gates, Own...>());
-    const Index context = loaded.model->config().context, length = sequence > 0 ? sequence : context;
+    constexpr Index most = 4096;  // by itself: attention over the millions that a config.json may claim takes memory and days
+    const Index context = loaded.model->config().context, length = sequence > 0 ? sequence : std::min(context, most);
+    if (sequence == 0 && context > most)
+      print_line(concat("note: windows of ", most, " tokens, the model's context is ", context, "; --sequence sets them"));
     require(length <= context, "--sequence must not exceed the model's context of ", context, ", got ", length);
     Tape<float, Cpu> tape;
     const EvaluationText parts{data::Windows(*loaded.tokenizer, text.bytes, length), static_cast<Index>(text.bytes.size())};

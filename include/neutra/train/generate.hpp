@@ -3,20 +3,58 @@
 
 #include "neutra/train/evaluate.hpp"
 
+#include <set>
+
 namespace neutra::inline NEUTRA_ABI::train {
 
-/// A token from softmax(logits / temperature); the likeliest at temperature 0. `uniform` lies in [0, 1).
-inline std::int32_t sample(View<const float> logits, double temperature, double uniform) {
-  const auto best = std::max_element(logits.data, logits.data + logits.size());
-  if (temperature == 0) return static_cast<std::int32_t>(best - logits.data);
+/// A token of `among` from softmax(logits / temperature) over these; the likeliest at temperature 0. `uniform` lies in [0, 1).
+inline std::int32_t sample(View<const float> logits, std::span<const std::int32_t> among, double temperature, double uniform) {
+  const auto logit = [&](std::int32_t id) { return static_cast<double>(logits.data[id]); };
+  const std::int32_t best = *std::max_element(among.begin(), among.end(), [&](std::int32_t a, std::int32_t b) { return logit(a) < logit(b); });
+  if (temperature == 0) return best;
   double total = 0;
-  const auto weight = [&](Index i) { return std::exp((static_cast<double>(logits.data[i]) - static_cast<double>(*best)) / temperature); };
-  for (Index i = 0; i < logits.size(); ++i) total += weight(i);
+  const auto weight = [&](std::int32_t id) { return std::exp((logit(id) - logit(best)) / temperature); };
+  for (const std::int32_t id : among) total += weight(id);
   double left = uniform * total;
-  for (Index i = 0; i < logits.size(); ++i)
-    if ((left -= weight(i)) < 0) return static_cast<std::int32_t>(i);
-  return static_cast<std::int32_t>(best - logits.data);  // rounding used up the last share
+  for (const std::int32_t id : among)
+    if ((left -= weight(id)) < 0) return id;
+  return best;  // rounding used up the last share
 }
+
+/// The tokens that a model may say: those that can be shown, and those that end a text. Its vocabulary may have rows for more, as padding.
+inline std::vector<std::int32_t> sayable(const data::Tokenizer& tokenizer, Index vocabulary, const std::set<Index>& ends) {
+  std::vector<std::int32_t> ids;
+  for (Index id = 0; id < vocabulary; ++id)
+    if (tokenizer.knows(static_cast<std::int32_t>(id)) || ends.contains(id)) ids.push_back(static_cast<std::int32_t>(id));
+  return ids;
+}
+
+/// A text on standard output while it is made. A character whose bytes are not all there waits for them; whatever ends the text, an error too, what
+/// was made of it stands there, and a newline.
+class TextStream {
+ public:
+  TextStream() = default;
+  TextStream(const TextStream&) = delete;
+  ~TextStream() {
+    write(text_.size());
+    std::fputc('\n', stdout);
+    std::fflush(stdout);
+  }
+
+  /// Shows what the text, all of it up to now, has more than before. False: nobody can read it any more.
+  bool show(std::string text) {
+    text_ = std::move(text);
+    return write(text_.size() - data::utf8_unfinished(text_));
+  }
+
+ private:
+  bool write(std::size_t end) {
+    written_ += std::fwrite(text_.data() + written_, 1, end - written_, stdout);
+    return std::fflush(stdout) == 0 && written_ == end;
+  }
+  std::string text_;
+  std::size_t written_ = 0;
+};
 
 /// main() of generate. Each token reads the last tokens anew, as many as the model's context holds: plain, and quadratic in the context.
 template <class Gates = gate::All, class... Own> int generate_main(int argc, const char* const* argv) {
@@ -38,18 +76,26 @@ template <class Gates = gate::All, class... Own> int generate_main(int argc, con
     require(std::isfinite(temperature) && temperature >= 0, "--temperature must be a number from 0 up, got ", temperature);
     set_threads(options.threads);
     const LoadedModel loaded = options.load(Registry::with<Gates, Own...>());
-    std::vector<std::int32_t> text = loaded.tokenizer->encode(prompt), window;
-    const auto room = static_cast<std::size_t>(loaded.model->config().context);
+    const data::Tokenizer& tokenizer = *loaded.tokenizer;
+    const nn::Config& config = loaded.model->config();
+    const std::set<Index> ends = nn::ends_of_text(*loaded.model->backbone());
+    const std::vector<std::int32_t> among = sayable(tokenizer, config.vocabulary, ends);
+    std::vector<std::int32_t> text = tokenizer.encode(prompt), window;
+    const auto room = static_cast<std::size_t>(config.context);
     const Philox random(seed, "sample");
     Tape<float, Cpu> tape;
-    for (Index t = 0; t < tokens && !stop.stop_requested(); ++t) {
-      window.assign(1, loaded.tokenizer->bos());
+    TextStream stream;
+    bool open = stream.show(prompt);
+    for (Index t = 0; t < tokens && open && !stop.stop_requested(); ++t) {
+      window.assign(1, tokenizer.bos());
       window.insert(window.end(), text.size() < room ? text.begin() : text.end() - static_cast<std::ptrdiff_t>(room - 1), text.end());
       tape.start(false);
-      text.push_back(sample(loaded.model->next_logits(tape, window).value(), temperature, random.uniform(static_cast<std::uint64_t>(t), 0)));
-      if (text.back() == loaded.model->config().eos) break;
+      const View<const float> logits = loaded.model->next_logits(tape, window).value();
+      text.push_back(sample(logits, among, temperature, random.uniform(static_cast<std::uint64_t>(t), 0)));
+      if (!tokenizer.knows(text.back())) break;  // an end that has no text
+      open = stream.show(tokenizer.decode(text));
+      if (ends.contains(text.back())) break;
     }
-    std::printf("%s\n", loaded.tokenizer->decode(text).c_str());
     if (stop.stop_requested()) throw Stopped("stopped before all tokens were made");
   });
 }

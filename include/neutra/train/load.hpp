@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <system_error>
 
 namespace neutra::inline NEUTRA_ABI::train {
 
@@ -17,14 +18,36 @@ struct LoadedModel {
   std::shared_ptr<const data::Tokenizer> tokenizer;
 };
 
-/// Error: a width or rank that no tensor of the weights has; found before memory is taken for it.
-inline void check_units(const Path& adapter_path, const adapter::Description& description) {
-  const auto weights = io::Safetensors::open(adapter_path);
-  for (const Index units : {description.width, description.rank}) {
-    const auto has = [&](const auto& entry) { return entry.shape.rank() == 2 && (entry.shape[0] == units || entry.shape[1] == units); };
-    require(units == 0 || std::any_of(weights.entries().begin(), weights.entries().end(), has), adapter_path.string(),
+/// Error: a folder, or an adapter of PEFT or mlx-lm, where a file of this library is asked for.
+inline void refuse_other_adapters(const Path& path) {
+  std::error_code error;
+  const bool folder = std::filesystem::is_directory(path, error);
+  const Path home = folder ? path : path.parent_path();
+  const bool ours = !folder && io::is_there(Path(path).replace_extension(".json"));
+  require(ours || !io::is_there(home / "adapter_config.json"), path.string(),
+          ": must be an adapter written by neutra, got one of PEFT or mlx-lm; merge it into its model (merge_and_unload() or mlx_lm.fuse) and give "
+          "that as --model");
+  require(!folder, path.string(), ": must be a file NAME.safetensors, got a folder; name ",
+          io::is_there(path / "adapter.safetensors") ? "adapter.safetensors" : "the file", " in it");
+}
+
+/// Error: a width or rank that no tensor of the weights has; an adapter that has more weights in the model at hand than the file holds. Found before
+/// memory is taken for them.
+inline void check_units(const Path& path, const nn::AdapterFile& file, const Adapter& adapter, const adapter::Sizes& sizes) {
+  const auto weights = io::Safetensors::open(path);
+  for (const Index units : {file.description.width, file.description.rank}) {
+    const auto has = [&](const auto& entry) {
+      return entry.shape.rank() == 2 && entry.shape.size() > 0 && (entry.shape[0] == units || entry.shape[1] == units);
+    };
+    require(units == 0 || std::any_of(weights.entries().begin(), weights.entries().end(), has), path.string(),
             ": no tensor has the width or rank of ", units, " that the JSON beside it names; bring both from one saving");
   }
+  Index held = 0;
+  for (const auto& entry : weights.entries()) held += entry.shape.size();
+  const Index wanted = adapter.describe(sizes).weights;
+  require(wanted <= held, path.string(), ": the adapter has ", wanted, " weights in this model (dim ", sizes.dim, ", ", sizes.layers,
+          " layers), the file holds only ", held, "; it was made for dim ", file.sizes.dim, ", ", file.sizes.layers,
+          " layers: load that model, or bring JSON and weights from one saving");
 }
 
 /// Error: a gate that this program has with other options than the adapter was trained with; it would be another function.
@@ -41,8 +64,9 @@ inline void check_gate_options(const Path& adapter_path, const std::map<std::str
 /// A llama folder and, unless empty, an adapter made for it. Errors: those of the files; an adapter for another base; a tokenizer larger than the
 /// model.
 inline LoadedModel load_model(const Path& folder, const Path& adapter_path, const Registry& registry) {
+  if (!adapter_path.empty()) refuse_other_adapters(adapter_path);
+  LoadedModel loaded{nullptr, tokenizer_of(folder)};  // before the weights, which take long
   const auto backbone = nn::load_llama<float, Cpu>(folder);
-  LoadedModel loaded{nullptr, tokenizer_of(folder)};
   require(backbone->config().vocabulary >= loaded.tokenizer->vocab(), folder.string(), ": the tokenizer has ", loaded.tokenizer->vocab(),
           " tokens, the model only ", backbone->config().vocabulary, "; use the tokenizer it was trained with");
   if (adapter_path.empty()) {
@@ -50,11 +74,12 @@ inline LoadedModel load_model(const Path& folder, const Path& adapter_path, cons
     return loaded;
   }
   const auto file = nn::read_adapter_json(adapter_path);
-  check_units(adapter_path, file.description);
   const Adapter adapter = registry.make(file.description, adapter_path.string());
-  check_gate_options(adapter_path, file.description.gate_options, adapter.describe(backbone->config().sizes()));
+  const auto sizes = backbone->config().sizes();
+  check_units(adapter_path, file, adapter, sizes);
+  check_gate_options(adapter_path, file.description.gate_options, adapter.describe(sizes));
   loaded.model = std::make_unique<Model>(backbone, adapter);
-  nn::load_adapter_weights(adapter_path, loaded.model->parameters(), backbone->config().sizes(), nn::fingerprint(*backbone));
+  nn::load_adapter_weights(adapter_path, loaded.model->parameters(), sizes, nn::fingerprint(*backbone));
   return loaded;
 }
 

@@ -50,8 +50,9 @@ class Study {
   void prepare_backbone() {
     const bool given = !options_.model.empty(), there = given || std::filesystem::exists(output_.folder() / "pretrain.json");
     const Path folder = given ? options_.model : output_.backbone();
+    const auto tokenizer = there ? tokenizer_of(folder) : new_tokenizer(options_, corpus_.original.train);
     if (given) load_backbone(folder);
-    corpus_.encode(there ? tokenizer_of(folder) : new_tokenizer(options_, corpus_.original.train), options_.sequence);
+    corpus_.encode(tokenizer, options_.sequence);
     const nn::Config config = given ? backbone_->config() : new_config(options_, *corpus_.tokenizer);
     check_fit(options_, corpus_, registry_, config);
     output_.claim(asked());

@@ -75,7 +75,7 @@ class Llama2cFile {
                .rope_theta = 10000,
                .tied = header[5] > 0,
                .bos = 1,
-               .eos = 2};
+               .eos = {2}};
     config_.vocabulary = std::abs(Index{header[5]});
     require(config_.vocabulary > 0 && config_.vocabulary <= Limits::vocabulary, file_.name(), ": header: vocab_size must not be zero, or below -",
             Limits::vocabulary, ", got ", header[5], hint_);
@@ -86,7 +86,7 @@ class Llama2cFile {
     divides(config_.heads, config_.kv_heads, "n_heads must be a multiple of n_kv_heads");
     config_.head_width = config_.dim / config_.heads;
     require(config_.head_width % 2 == 0, file_.name(), ": header: the head size dim / n_heads must be even for RoPE, got ", config_.head_width);
-    if (config_.vocabulary <= 2) config_.bos = config_.eos = -1;
+    if (config_.vocabulary <= 2) config_.bos = -1, config_.eos.clear();
     config_.complete();
   }
 

@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace neutra::inline NEUTRA_ABI::nn {
 
@@ -30,6 +31,9 @@ inline void refuse_unsupported(const io::Reader& file) {
     require(all.size() == 1 && all[0] == "LlamaForCausalLM", name, ": architectures must be [\"LlamaForCausalLM\"], got ",
             io::shown(file.value("architectures").dump()), "; save the language model itself");
   }
+  if (file.has("quantization"))
+    fail(name, ": quantization must be absent, got MLX weights of ", file.object("quantization").integer("bits", 0),
+         " bits; quantised weights are not supported, take the model's float or bf16 weights (mlx_lm.convert --dequantize, or the original model)");
   if (file.has("quantization_config"))
     fail(name, ": quantization_config must be absent, got the method \"",
          io::shown(file.object("quantization_config").text("quant_method", "unnamed")),
@@ -71,17 +75,19 @@ inline double read_rope_theta(const io::Reader& file) {
   return theta;
 }
 
-/// A token's id, the first of a list, -1 where there is none.
-inline Index read_id(const io::Reader& file, const char* key, Index vocabulary) {
-  if (!file.has(key)) return -1;
-  if (!file.value(key).is_array()) return file.integer(key, {}, 0, vocabulary - 1);
-  const auto ids = file.integers(key, 0, vocabulary - 1);
-  return ids.empty() ? -1 : ids.front();
+/// Token ids: one, a list, or none.
+inline std::vector<Index> read_ids(const io::Reader& file, const char* key, Index vocabulary) {
+  if (!file.has(key)) return {};
+  if (file.value(key).is_array()) return file.integers(key, 0, vocabulary - 1);
+  return {file.integer(key, {}, 0, vocabulary - 1)};
 }
+
+/// The same as JSON.
+inline io::Json ids_json(const std::vector<Index>& ids) { return ids.empty() ? io::Json() : ids.size() == 1 ? io::Json(ids[0]) : io::Json(ids); }
 
 }  // namespace detail
 
-/// Sizes from the object of a config.json; `what`, as in its path, opens each message. Of several eos ids the first is kept.
+/// Sizes from the object of a config.json; `what`, as in its path, opens each message.
 /// Absent keys: num_key_value_heads is num_attention_heads, head_dim is hidden_size / num_attention_heads, rms_norm_eps 1e-6, rope_theta 10000,
 /// max_position_embeddings 2048, tie_word_embeddings false, no bos and eos; the five sizes must be there.
 /// Error: a family, RoPE scaling, activation, quantisation or bias that is not supported, by name; a key that is missing, of another type, zero,
@@ -108,15 +114,14 @@ inline Config llama_config(const io::Json& json, const std::string& what) {
   require(config.norm_epsilon > 0, what, ": rms_norm_eps must be positive, got ", config.norm_epsilon);
   config.rope_theta = detail::read_rope_theta(file);
   config.tied = file.flag("tie_word_embeddings", false);
-  config.bos = detail::read_id(file, "bos_token_id", config.vocabulary);
-  config.eos = detail::read_id(file, "eos_token_id", config.vocabulary);
+  if (const auto begins = detail::read_ids(file, "bos_token_id", config.vocabulary); !begins.empty()) config.bos = begins.front();
+  config.eos = detail::read_ids(file, "eos_token_id", config.vocabulary);
   config.complete();
   return config;
 }
 
 /// The config.json of a model; dtype: how its weights are saved ("float32", "float64").
 inline io::Json llama_json(const Config& config, std::string_view dtype) {
-  const auto id = [](Index token) { return token < 0 ? io::Json() : io::Json(token); };
   return {{"architectures", {"LlamaForCausalLM"}},
           {"model_type", "llama"},
           {"torch_dtype", dtype},
@@ -135,8 +140,8 @@ inline io::Json llama_json(const Config& config, std::string_view dtype) {
           {"tie_word_embeddings", config.tied},
           {"attention_bias", false},
           {"mlp_bias", false},
-          {"bos_token_id", id(config.bos)},
-          {"eos_token_id", id(config.eos)}};
+          {"bos_token_id", config.bos < 0 ? io::Json() : io::Json(config.bos)},
+          {"eos_token_id", detail::ids_json(config.eos)}};
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::nn

@@ -1,0 +1,69 @@
+/// The tokens that a model's folder adds to those of its tokenizer.model.
+#pragma once
+
+#include "neutra/data/tokenizer.hpp"
+#include "neutra/io/folder_kind.hpp"
+#include "neutra/io/json.hpp"
+
+#include <charconv>
+#include <cstdint>
+#include <set>
+#include <string>
+
+namespace neutra::inline NEUTRA_ABI::train {
+
+namespace detail {
+
+/// A token as these files name it: its text, or an object with its text under "content".
+inline std::string token_text(const io::Json& token) {
+  if (token.is_object() && token.contains("content")) return token_text(token["content"]);
+  return token.is_string() ? token.get<std::string>() : std::string();
+}
+
+/// Collects what special_tokens_map.json or tokenizer_config.json names as special: eos_token, pad_token, ..., additional_special_tokens.
+inline void add_special(const io::Json& file, std::set<std::string>& special) {
+  for (const auto& [key, value] : file.items()) {
+    if (key.ends_with("_token")) special.insert(token_text(value));
+    if (key == "additional_special_tokens" && value.is_array())
+      for (const io::Json& token : value) special.insert(token_text(token));
+  }
+}
+
+}  // namespace detail
+
+/// From added_tokens.json (text to id) and tokenizer_config.json ("added_tokens_decoder": id to text); which are special, from the latter and from
+/// special_tokens_map.json. None where there are no such files. Error: a file that is not of its form.
+inline data::AddedTokens read_added_tokens(const io::Path& folder) {
+  constexpr std::uint64_t most = 16'000'000;  // bytes
+  constexpr Index last = (Index{1} << 31) - 1;
+  data::AddedTokens added;
+  std::set<std::string> special;
+  const auto with = [&](const char* name, const auto& read) {
+    const io::Path path = folder / name;
+    if (!io::is_there(path)) return;
+    const io::Json json = io::read_json(path, most);
+    read(io::Reader(json, path.string()));
+  };
+  with("special_tokens_map.json", [&](const io::Reader& file) { detail::add_special(file.json(), special); });
+  with("added_tokens.json", [&](const io::Reader& file) {
+    for (const auto& item : file.json().items()) added[static_cast<std::int32_t>(file.integer(item.key(), {}, 0, last))] = {item.key()};
+  });
+  with("tokenizer_config.json", [&](const io::Reader& file) {
+    detail::add_special(file.json(), special);
+    if (!file.has("added_tokens_decoder")) return;
+    const io::Reader decoder = file.object("added_tokens_decoder");
+    for (const auto& item : decoder.json().items()) {
+      const std::string& digits = item.key();
+      std::int32_t id = -1;
+      const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), id);
+      require(id >= 0 && end.ptr == digits.data() + digits.size(), file.what(), ": a key of added_tokens_decoder must be a token's id, got \"",
+              io::shown(digits), '"');
+      const io::Reader token = decoder.object(digits);
+      added[id] = {token.text("content"), token.flag("special", false)};
+    }
+  });
+  for (auto& [id, token] : added) token.special |= special.contains(token.content);
+  return added;
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::train
