@@ -164,7 +164,7 @@ TEST_CASE("evaluate and generate: numbers out of range and links that lead nowhe
   std::filesystem::copy(model, folder / "m");
   std::filesystem::remove(folder / "m/model.safetensors");
   std::filesystem::create_symlink("../blobs/nowhere", folder / "m/model.safetensors");
-  CHECK(refuses({path_of("evaluate"), "--model", (folder / "m").string(), "--text", study().text("second")}, "m/model.safetensors: cannot be opened",
+  CHECK(refuses({path_of("evaluate"), "--model", (folder / "m").string(), "--text", study().text("second")}, "m/model.safetensors: must be a file or folder",
                 "it is a link to ../blobs/nowhere, which is not there"));
 }
 
