@@ -3,7 +3,6 @@
 
 #include "neutra/nn/adapter_file.hpp"
 #include "neutra/nn/families/llama.hpp"
-#include "neutra/nn/fingerprint.hpp"
 #include "neutra/train/corpus.hpp"
 #include "neutra/train/program.hpp"
 
@@ -54,7 +53,7 @@ inline LoadedModel load_model(const Path& folder, const Path& adapter_path, cons
   const Adapter adapter = registry.make(file.description, adapter_path.string());
   check_gate_options(adapter_path, file.description.gate_options, adapter.describe(backbone->config().sizes()));
   loaded.model = std::make_unique<Model>(backbone, adapter);
-  nn::load_adapter_weights(adapter_path, loaded.model->parameters(), backbone->config().sizes(), nn::fingerprint(*backbone));
+  nn::load_adapter_weights(adapter_path, loaded.model->parameters(), nn::base_of(*backbone, tokenizer_sha256(*loaded.tokenizer)));
   return loaded;
 }
 

@@ -237,7 +237,7 @@ class Study {
     if (model.thawed())
       save_model(folder / "model", model, *corpus_.tokenizer);
     else
-      nn::save_adapter(folder / "adapter.safetensors", model.parameters(), description, backbone_->config().sizes(), fingerprint_);
+      nn::save_adapter(folder / "adapter.safetensors", model.parameters(), description, nn::base_of(*backbone_, tokenizer_sha256()));
   }
 
   /// Adds a row.
