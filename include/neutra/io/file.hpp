@@ -47,6 +47,12 @@ inline std::string_view detect(std::string_view first) {
   return {};
 }
 
+/// Thrown where a file or folder cannot be written, as on a full disk.
+class WriteError : public Error {
+ public:
+  using Error::Error;
+};
+
 namespace detail {
 
 inline std::string reason(int error) { return std::generic_category().message(error); }
@@ -187,8 +193,9 @@ class OutputFile {
     check(false, errno);
   }
   void check(bool good, int error) const {
-    require(good, name(), ": cannot be written: ", detail::reason(error),
-            "; what was there before is unchanged; free space or choose another folder");
+    if (!good)
+      throw WriteError(concat(name(), ": cannot be written: ", detail::reason(error),
+                              "; what was there before is unchanged; free space or choose another folder"));
   }
 
   Path target_, temporary_;
@@ -212,7 +219,9 @@ inline void remove_temporaries(const Path& folder) {
 inline void make_folder(const Path& folder, std::string_view name) {
   std::error_code problem;
   std::filesystem::create_directories(folder, problem);
-  require(!problem, name, ": cannot be made (", problem.message(), "); check the permissions and the room of the folder above, or name another");
+  if (problem)
+    throw WriteError(
+        concat(name, ": cannot be made (", problem.message(), "); check the permissions and the room of the folder above, or name another"));
 }
 
 /// Replaces a file by bytes, whole or not at all; see OutputFile for the contract and the errors.
