@@ -207,3 +207,15 @@ TEST_CASE("the picture alone names every line, however crowded its points are") 
   const std::string picture = train::learning_svg(results);
   for (const auto& line : train::summarise(results)) CHECK(picture.find('>' + line.label + "</text>") != std::string::npos);
 }
+
+TEST_CASE("the page lists the runs that have no row, escaped") {
+  auto results = sample::with_failures();
+  const std::string item = "<li>finetune, rate 5e-1, seed 1: diverged at step 3, gradient largest in layers.0.&lt;q&gt; (2.5e+20)</li>";
+  for (const bool rows : {true, false}) {
+    if (!rows) results.rows.clear();
+    const std::string html = train::report(results);
+    check_page(html);
+    CHECK(html.find("Runs without a result") != html.npos);
+    CHECK(html.find(item) != html.npos);
+  }
+}

@@ -34,6 +34,15 @@ inline std::array<std::pair<std::string_view, std::string>, 9> settings(const Ro
 
 inline bool same_line(const Row& a, const Row& b) { return a.method == b.method && settings(a) == settings(b); }
 
+/// Whether a line's rate is the least or largest of those tried, of which several may have diverged.
+inline bool at_edge(const Line& line, const std::vector<Failure>& failed) {
+  double least = line.curve.front().lr, largest = line.curve.back().lr;
+  for (const Failure& failure : failed)
+    if (failure.state == FailureState::diverged && same_line(failure.run, line.curve.front()))
+      least = std::min(least, failure.run.lr), largest = std::max(largest, failure.run.lr);
+  return least < largest && (line.lr == least || line.lr == largest);
+}
+
 inline void name_lines(std::vector<Line>& lines) {
   for (Line& line : lines) {
     const auto own = settings(line.curve.front());
@@ -69,8 +78,8 @@ inline void mark_chosen_alpha(Line& line, const std::vector<Line>& lines, const 
   if (std::any_of(lines.begin(), lines.end(), rival)) line.label += " (chosen)";
 }
 
-/// The recorded choice, for this line by its label, for its alpha, or for its method; else the only rate with the most seeds; else, marked, that of the
-/// lowest target loss.
+/// The recorded choice, for this line by its label, for its alpha, or for its method; else the only rate with the most seeds; else, marked, that of
+/// the lowest target loss.
 inline void choose_rate(Line& line, const io::Json& config) {
   std::map<double, std::vector<Row>> by_rate;
   for (const Row& row : line.curve) by_rate[row.lr].push_back(row);
@@ -154,7 +163,7 @@ inline std::vector<Line> summarise(const Results& results) {
     std::stable_sort(line.curve.begin(), line.curve.end(),
                      [](const Row& a, const Row& b) { return std::pair(a.lr, a.seed) < std::pair(b.lr, b.seed); });
     detail::choose_rate(line, results.config);
-    line.at_edge = line.curve.front().lr < line.curve.back().lr && (line.lr == line.curve.front().lr || line.lr == line.curve.back().lr);
+    line.at_edge = detail::at_edge(line, results.failed);
     detail::mark_chosen_alpha(line, lines, results.config);
     detail::average(line);
   }
