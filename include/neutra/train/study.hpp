@@ -195,9 +195,10 @@ class Study {
       return;
     }
     const Failure& failure = results_.failed.emplace_back(std::get<Failure>(ending));
-    shared_.progress.message(concat(
-        "note: ", failure.reason, "; the run is left out: ",
-        failure.state == FailureState::diverged ? concat("to have it made again delete ", folder.string()) : std::string("--resume tries it again")));
+    const std::string further = failure.state == FailureState::diverged
+                                    ? concat("diverged and is left out; to have it made again delete ", folder.string())
+                                    : std::string("is left out; --resume tries it again");
+    shared_.progress.message(concat("note: ", failure.reason, "; the run ", further));
   }
 
   /// Results and report as they stand; not for a row that is only read again, lest a resumed run take rows away for a while.
