@@ -16,6 +16,7 @@
 
 namespace neutra::inline NEUTRA_ABI::train {
 
+/// One job of a study, with the folder it is at home in.
 class Extension {
  public:
   /// `shared` must outlive it.

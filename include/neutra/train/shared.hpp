@@ -1,7 +1,9 @@
 /// What all runs of a study share: options, texts, the backbone with its scores, and the folder.
 #pragma once
 
+#include "neutra/io/sealed.hpp"
 #include "neutra/nn/fingerprint.hpp"
+#include "neutra/train/choice.hpp"
 #include "neutra/train/corpus.hpp"
 #include "neutra/train/evaluation.hpp"
 #include "neutra/train/job.hpp"
@@ -14,12 +16,14 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 namespace neutra::inline NEUTRA_ABI::train {
 
 /// Options that say which runs a study has and change nothing in any of them: --resume may be given others.
 inline const std::set<std::string> options_of_choice = {"methods", "lr", "alpha", "seeds", "whole_curve"};
 
+/// Made once a study; the backbone and what is known of it come later, in this order: backbone, corpus.encode(), describe_base(), the scores.
 struct Shared {
   Shared(const Options& asked_options, const io::Json& config, const Registry& policies, std::stop_token stop_token)
       : options(asked_options),
