@@ -34,7 +34,7 @@ class Contest {
     for (const bool skip : {true, false}) {
       auto& model = skip ? skipping_ : dense_;
       model = std::make_unique<train::Model>(backbone_, adapter::Residue<>{.width = d.width, .skip = skip});
-      nn::load_adapter_weights(settings.adapter, model->parameters(), backbone_->config().sizes(), nn::fingerprint(*backbone_));
+      nn::load_adapter_weights(settings.adapter, model->parameters(), nn::base_of(*backbone_));
     }
   }
 

@@ -23,7 +23,7 @@ using scratch::says;
 namespace {
 
 const adapter::Sizes sizes = models::tiny().sizes();
-const std::string base(64, 'a');
+const nn::Base base{models::tiny(), std::string(64, 'a'), std::string(64, 'c')};
 
 adapter::Lora lora(Index rank = 3) {
   adapter::Lora lora;
@@ -43,9 +43,9 @@ template <class A, Scalar S = float> struct Attached {
         parameter->value.data()[i] += static_cast<S>(0.01 * static_cast<double>(i + 1) + static_cast<double>(seed));
   }
   std::vector<Parameter<S, Cpu>*> parameters() { return instance.parameters(); }
-  void save(const io::Path& path) { nn::save_adapter(path, parameters(), adapter.describe(sizes), sizes, base); }
-  auto load(const io::Path& path, const adapter::Sizes& of = sizes, const std::string& fingerprint = base) {
-    return [=, this] { nn::load_adapter_weights(path, parameters(), of, fingerprint); };
+  void save(const io::Path& path) { nn::save_adapter(path, parameters(), adapter.describe(sizes), base); }
+  auto load(const io::Path& path, const nn::Base& of = base) {
+    return [=, this] { nn::load_adapter_weights(path, parameters(), of); };
   }
 };
 
@@ -102,7 +102,7 @@ TEST_CASE("adapter file: the JSON says what the adapter is") {
   Attached attached(residue);
   attached.save(folder / "x.safetensors");
   const Index weights = sizes.layers * (12 + 3 * 5 * 12);
-  CHECK(io::read_json(folder / "x.json") == io::Json{{"schema", "neutra.adapter/1"},
+  CHECK(io::read_json(folder / "x.json") == io::Json{{"schema", "neutra.adapter/2"},
                                                      {"method", "residue"},
                                                      {"gate", "jump_relu"},
                                                      {"gate_options", {{"threshold", double{0.3f}}}},
@@ -115,14 +115,30 @@ TEST_CASE("adapter file: the JSON says what the adapter is") {
                                                      {"rank", nullptr},
                                                      {"weights", weights},
                                                      {"scale", 1.0},
-                                                     {"fingerprint", base},
-                                                     {"model", {{"dim", 12}, {"layers", 2}, {"query_width", 16}, {"kv_width", 8}, {"ffn", 10}}}});
+                                                     {"fingerprint", base.fingerprint},
+                                                     {"tokenizer", base.tokenizer},
+                                                     {"model",
+                                                      {{"vocabulary", 11},
+                                                       {"dim", 12},
+                                                       {"ffn", 10},
+                                                       {"layers", 2},
+                                                       {"heads", 4},
+                                                       {"kv_heads", 2},
+                                                       {"head_width", 4},
+                                                       {"context", 16},
+                                                       {"norm_epsilon", 2e-5},
+                                                       {"rope_theta", 5000.0},
+                                                       {"tied", false},
+                                                       {"bos", 1}}}});
   const auto file = nn::read_adapter_json(folder / "x.safetensors");
   const auto& d = file.description;
   CHECK((d.method == "residue" && d.gate == "jump_relu" && d.body == "gated_unit" && d.penalty == "l1" && d.init == "low_variance"));
   CHECK((d.placement == "after" && d.sites.empty() && d.width == 5 && d.rank == 0 && d.weights == weights && d.scale == 1));
-  CHECK((file.sizes.dim == 12 && file.sizes.layers == 2 && file.sizes.query_width == 16 && file.sizes.kv_width == 8 && file.sizes.ffn == 10));
-  CHECK((file.fingerprint == base && d.gate_options == std::map<std::string, double>{{"threshold", double{0.3f}}}));
+  nn::Config expected = base.config;
+  expected.eos = -1;  // decides no number
+  CHECK(file.base.config == expected);
+  CHECK((file.base.fingerprint == base.fingerprint && file.base.tokenizer == base.tokenizer &&
+         d.gate_options == std::map<std::string, double>{{"threshold", double{0.3f}}}));
 
   const Saved saved;
   const auto other = nn::read_adapter_json(saved.path);
@@ -137,20 +153,28 @@ TEST_CASE("adapter file: what cannot be saved") {
   const auto description = lora().describe(sizes);
   for (const char* name : {"a", "a.json", "a.bin", ".safetensors"})
     CHECK(says([&] { attached.save(folder / name); }, "must be named NAME.safetensors"));
-  CHECK(says([&] { nn::save_adapter<float, Cpu>(path, {}, description, sizes, base); }, "no parameters to save", "save_llama"));
-  CHECK(says([&] { nn::save_adapter(path, attached.parameters(), description, sizes, "abc"); },
-             "a.json: fingerprint must be 64 hexadecimal digits, got \"abc\""));
-  CHECK(says([&] { nn::save_adapter(path, attached.parameters(), {}, sizes, base); }, "must name the method"));
+  CHECK(says([&] { nn::save_adapter<float, Cpu>(path, {}, description, base); }, "no parameters to save", "save_llama"));
+  CHECK(says(
+      [&] {
+        nn::save_adapter(path, attached.parameters(), description, {base.config, "abc", ""});
+      },
+      "a.json: fingerprint must be 64 hexadecimal digits, got \"abc\""));
+  CHECK(says(
+      [&] {
+        nn::save_adapter(path, attached.parameters(), description, {base.config, base.fingerprint, "abc"});
+      },
+      "a.json: tokenizer must be 64 hexadecimal digits, got \"abc\""));
+  CHECK(says([&] { nn::save_adapter(path, attached.parameters(), {}, base); }, "must name the method"));
   const double infinity = std::numeric_limits<double>::infinity();
   CHECK(says(
       [&] {
-        nn::save_adapter(path, attached.parameters(), {.method = "residue", .gate_options = {{"threshold", infinity}}}, sizes, base);
+        nn::save_adapter(path, attached.parameters(), {.method = "residue", .gate_options = {{"threshold", infinity}}}, base);
       },
       "gate_options.threshold must be finite, got inf"));
-  CHECK(says([&] { nn::save_adapter(path, attached.parameters(), {.method = "lora", .scale = infinity}, sizes, base); }, "scale must be finite"));
+  CHECK(says([&] { nn::save_adapter(path, attached.parameters(), {.method = "lora", .scale = infinity}, base); }, "scale must be finite"));
   auto twice = attached.parameters();
   twice.push_back(twice[0]);
-  CHECK(says([&] { nn::save_adapter(path, twice, description, sizes, base); }, "must not be given twice"));
+  CHECK(says([&] { nn::save_adapter(path, twice, description, base); }, "must not be given twice"));
   CHECK(folder.count() == 0);
 }
 
@@ -171,9 +195,9 @@ TEST_CASE("adapter file: a saving that fails leaves the old adapter whole") {
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
-  for (const rlim_t bytes : {rlim_t{100}, rlim_t{1000}}) {
-    REQUIRE(std::filesystem::file_size(saved.beside) < 1000);
-    REQUIRE(std::filesystem::file_size(saved.path) > 1000);
+  for (const rlim_t bytes : {rlim_t{100}, rlim_t{1200}}) {
+    REQUIRE(std::filesystem::file_size(saved.beside) < 1200);
+    REQUIRE(std::filesystem::file_size(saved.path) > 1200);
     const rlimit limit{bytes, before.rlim_max};
     setrlimit(RLIMIT_FSIZE, &limit);
     const std::string told = message([&] { other.save(saved.path); });
@@ -210,23 +234,33 @@ TEST_CASE("adapter file: half a saving is noticed") {
 
 TEST_CASE("adapter file: every mismatch with the model at once") {
   Saved saved;
-  const adapter::Sizes other{.dim = 14, .layers = 3, .query_width = 18, .kv_width = 6, .ffn = 22};
+  nn::Config config{.vocabulary = 13, .dim = 14, .ffn = 22, .layers = 3, .heads = 3, .kv_heads = 1, .head_width = 6, .context = 20, .tied = true};
+  config.complete();
+  const adapter::Sizes other = config.sizes();
+  const nn::Base other_base{config, std::string(64, 'b'), std::string(64, 'd')};
   adapter::Lora different = lora(2);
   different.sites = {adapter::Site::q, adapter::Site::v};
   Attached attached(different, 1, other), untouched(different, 1, other);
-  CHECK(says(attached.load(saved.path, other, std::string(64, 'b')), saved.path.string() + ": the adapter must fit the model",
-             "; dim: made for 12, the model has 14", "; layers: made for 2, the model has 3", "; query_width: made for 16, the model has 18",
-             "; kv_width: made for 8, the model has 6", "; ffn: made for 10, the model has 22",
-             "; fingerprint: made for the weights aaaaaaaaaaaa..., the model's are bbbbbbbbbbbb...",
-             "; missing: adapter.2.q.lora_a, adapter.2.q.lora_b, adapter.0.v.lora_a",
-             "; of the wrong shape: adapter.0.q.lora_a must be (2,14), got (3,12)",
-             "; not of this adapter: adapter.0.down.lora_a, adapter.0.down.lora_b, adapter.1.down.lora_a"));
+  CHECK(says(
+      attached.load(saved.path, other_base), saved.path.string() + ": the adapter must fit the model", "; vocabulary: made for 11, the model has 13",
+      "; dim: made for 12, the model has 14", "; layers: made for 2, the model has 3", "; heads: made for 4, the model has 3",
+      "; kv_heads: made for 2, the model has 1", "; head_width: made for 4, the model has 6", "; ffn: made for 10, the model has 22",
+      "; context: made for 16, the model has 20", "; norm_epsilon: made for 2e-05, the model has 1e-06",
+      "; rope_theta: made for 5000, the model has 10000", "; tied: made for false, the model has true", "; bos: made for 1, the model has -1",
+      "; fingerprint of configuration and weights: made for aaaaaaaaaaaa..., the model's is bbbbbbbbbbbb...",
+      "; SHA-256 of the tokenizer: made for cccccccccccc..., the model's is dddddddddddd...",
+      "; missing: adapter.2.q.lora_a, adapter.2.q.lora_b, adapter.0.v.lora_a", "; of the wrong shape: adapter.0.q.lora_a must be (2,14), got (3,12)",
+      "; not of this adapter: adapter.0.down.lora_a, adapter.0.down.lora_b, adapter.1.down.lora_a"));
   CHECK(same(attached, untouched));
   Attached fits(lora(), 2);
-  const std::string alone = message(fits.load(saved.path, sizes, std::string(64, 'b')));
+  const std::string alone = message(fits.load(saved.path, {base.config, std::string(64, 'b'), base.tokenizer}));
   CHECK(alone.find("fingerprint") != alone.npos);
   CHECK(alone.find("made for 1") == alone.npos);
   CHECK(alone.find("missing") == alone.npos);
+  const std::string tokenizer = message(fits.load(saved.path, {base.config, base.fingerprint, std::string(64, 'd')}));
+  CHECK(tokenizer.find("SHA-256 of the tokenizer") != tokenizer.npos);
+  CHECK(tokenizer.find("fingerprint") == tokenizer.npos);
+  CHECK(message(fits.load(saved.path, {base.config, base.fingerprint, ""})).empty());  // a base whose tokenizer nobody knows
   CHECK(message(fits.load(saved.path)).empty());
 }
 
@@ -234,9 +268,9 @@ TEST_CASE("adapter file: the fingerprint is the base's own") {
   const scratch::Folder folder;
   const auto model = models::random(), other = models::random(models::tiny(), 8);
   Attached attached(lora());
-  nn::save_adapter(folder / "a.safetensors", attached.parameters(), lora().describe(sizes), model->config().sizes(), nn::fingerprint(*model));
-  CHECK(message(attached.load(folder / "a.safetensors", sizes, nn::fingerprint(*model))).empty());
-  CHECK(says(attached.load(folder / "a.safetensors", sizes, nn::fingerprint(*other)), "fingerprint: made for the weights"));
+  nn::save_adapter(folder / "a.safetensors", attached.parameters(), lora().describe(sizes), nn::base_of(*model));
+  CHECK(message(attached.load(folder / "a.safetensors", nn::base_of(*model))).empty());
+  CHECK(says(attached.load(folder / "a.safetensors", nn::base_of(*other)), "fingerprint of configuration and weights: made for"));
 }
 
 TEST_CASE("adapter file: damaged weights leave the parameters as they were") {
@@ -256,8 +290,9 @@ TEST_CASE("adapter file: a JSON that is not one of ours") {
   const Saved saved;
   const std::string name = saved.beside.string() + ": ";
   CHECK(message(saved.with(io::Json::object())).empty());
-  CHECK(says(saved.with({{"schema", "neutra.adapter/2"}}), name, "schema must be \"neutra.adapter/1\", got \"neutra.adapter/2\"",
+  CHECK(says(saved.with({{"schema", "neutra.adapter/3"}}), name, "schema must be \"neutra.adapter/2\", got \"neutra.adapter/3\"",
              "the version of neutra"));
+  CHECK(says(saved.with({{"schema", "neutra.adapter/1"}}), name, "was saved by an older version (neutra.adapter/1)", "train it again"));
   CHECK(says(saved.with({{"alpha", 1}}), name, "alpha is not a known key"));
   CHECK(says(saved.with({{"method", ""}}), name, "method must not be empty"));
   CHECK(says(saved.with({{"gate", 3}}), name, "gate must be a string, got 3"));
@@ -267,14 +302,15 @@ TEST_CASE("adapter file: a JSON that is not one of ours") {
   CHECK(says(saved.with({{"fingerprint", std::string(64, 'G')}}), name, "fingerprint must be 64 hexadecimal digits"));
   CHECK(says(saved.with({{"gate_options", {{"threshold", "low"}}}}), name, "gate_options.threshold must be a number, got \"low\""));
   CHECK(says(saved.with({{"model", 1}}), name, "model must be an object"));
-  CHECK(says(saved.with({{"model", io::Json::object()}}), name, "model.dim is missing"));
-  for (const char* key : {"dim", "layers", "query_width", "kv_width", "ffn"}) {
+  CHECK(says(saved.with({{"model", io::Json::object()}}), name, "model.vocabulary is missing"));
+  for (const char* key : {"vocabulary", "dim", "ffn", "layers", "heads", "kv_heads", "head_width", "context"}) {
     io::Json model = saved.json["model"];
     model[key] = 0;
     CHECK(says(saved.with({{"model", model}}), name, concat("model.", key, " must be a positive integer, got 0")));
-    model["heads"] = 1;
-    CHECK(says(saved.with({{"model", model}}), name, "model.heads is not a known key"));
   }
+  io::Json model = saved.json["model"];
+  model["eos"] = 1;
+  CHECK(says(saved.with({{"model", model}}), name, "model.eos is not a known key"));
   for (const char* key : {"schema", "method", "scale", "fingerprint", "model", "gate_options"})
     CHECK(says(saved.with(io::Json::object(), key), name, concat(key, " is missing")));
   for (const char* text : {"", "[]", "{", "\xff"}) {

@@ -24,10 +24,12 @@ std::string changed(std::size_t weight, Index element) {
 
 }  // namespace
 
-TEST_CASE("fingerprint: SHA-256 of names, shapes and values in order") {
+TEST_CASE("fingerprint: SHA-256 of the configuration, then of names, shapes and values in order") {
   for (const bool tied : {false, true}) {
     const auto model = models::random(models::tiny(tied));
-    std::string bytes;
+    std::string bytes =
+        "vocabulary=11\ndim=12\nffn=10\nlayers=2\nheads=4\nkv_heads=2\nhead_width=4\ncontext=16\nnorm_epsilon=2e-05\nrope_theta=5000\n";
+    bytes += tied ? "tied=true\nbos=1\n" : "tied=false\nbos=1\n";
     for (const auto& weight : model->weights()) {
       bytes += weight.name + '\0' + to_string(weight.shape()) + '\0';
       bytes.append(reinterpret_cast<const char*>(weight.value().data()), static_cast<std::size_t>(weight.value().size()) * 4);
@@ -53,6 +55,24 @@ TEST_CASE("fingerprint: any weight changes it, the scalar does not") {
     return value;
   });
   CHECK(nn::fingerprint(wide) == base);
+}
+
+TEST_CASE("fingerprint: whatever decides the function beside the weights changes it, where a text ends does not") {
+  const auto model = models::random();
+  const auto with = [&](const auto& change) {
+    nn::Config config = model->config();
+    change(config);
+    return nn::fingerprint(nn::Backbone<float, Cpu>(
+        config, [&](nn::Slot slot, Index layer, const std::string&, const Shape&) { return model->weight(slot, layer).copy(); }));
+  };
+  const std::string base = nn::fingerprint(*model);
+  CHECK(with([](nn::Config& c) { c.norm_epsilon = 0.1; }) != base);
+  CHECK(with([](nn::Config& c) { c.norm_epsilon = std::nextafter(c.norm_epsilon, 1.0); }) != base);
+  CHECK(with([](nn::Config& c) { c.rope_theta = 10000; }) != base);
+  CHECK(with([](nn::Config& c) { c.heads = 8, c.kv_heads = 4, c.head_width = 2; }) != base);  // another split of the same weights
+  CHECK(with([](nn::Config& c) { c.context = 32; }) != base);
+  CHECK(with([](nn::Config& c) { c.bos = 3; }) != base);
+  CHECK(with([](nn::Config& c) { c.eos = 3; }) == base);
 }
 
 TEST_CASE("fingerprint: weights longer than a block are seen to their end") {

@@ -90,11 +90,10 @@ TEST_CASE("extend: --resume with other options, texts or models names what diffe
   REQUIRE(run(study.command(Study::small({"--methods", "neutral"}))).status == 0);
   const auto before = programs::files_of(study.out());
   CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume", "--share", "0.2"})), "share = 0.1", "now it is 0.2"));
-  CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral,lora", "--resume"})), "methods = [\"neutral\"]"));
   CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume", "--gate", "tanh"})), "gate = \"relu\"", "\"tanh\""));
   scratch::put(study.text("second"), programs::salad(programs::second_words, 20000, 5));
   CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume"})), "text target.",
-                          "use the same options, texts and program"));
+                          "use the same options, texts, model and program"));
   CHECK(programs::files_of(study.out()) == before);
 
   const std::string model = (study.out() / "backbone").string();
@@ -105,7 +104,74 @@ TEST_CASE("extend: --resume with other options, texts or models names what diffe
   std::string weights = scratch::get(study.out() / "backbone" / "model.safetensors");
   weights[weights.size() - 1] = static_cast<char>(weights[weights.size() - 1] ^ 1);  // the last sign or exponent
   scratch::put(study.out() / "backbone" / "model.safetensors", weights);
-  CHECK(programs::refuses(study.command(resumed, "second"), "base = "));
+  CHECK(programs::refuses(study.command(resumed, "second"), "model weights = "));
+  weights[weights.size() - 1] = static_cast<char>(weights[weights.size() - 1] ^ 1);
+  scratch::put(study.out() / "backbone" / "model.safetensors", weights);
+  const std::string config = scratch::get(study.out() / "backbone" / "config.json");
+  std::string changed = config;
+  scratch::put(study.out() / "backbone" / "config.json", changed.replace(changed.find("1e-05"), 5, "0.1"));
+  CHECK(programs::refuses(study.command(resumed, "second"), "model norm_epsilon = 1e-05, now it is 0.1"));
+  const std::string adapter = (study.out("second") / "runs/neutral-lr0.002-alpha0.01-seed1/adapter.safetensors").string();
+  const Words evaluate = {programs::path_of("evaluate"), "--model", model, "--adapter", adapter, "--text", study.text("second.valid")};
+  CHECK(programs::refuses(evaluate, "norm_epsilon: made for 1e-05, the model has 0.1"));
+  scratch::put(study.out() / "backbone" / "config.json", config);
+  CHECK(run(study.command(resumed, "second")).status == 0);
+  CHECK(run(evaluate).status == 0);
+}
+
+TEST_CASE("extend: --resume with another tokenizer beside the model, or another tokenizer file, is refused", "[programs]") {
+  const Study study;
+  const auto tokenizer = [&](std::uint64_t seed) {
+    return std::string(data::train_sentencepiece(programs::salad(programs::second_words, 20000, seed), {.vocab = 300}));
+  };
+  const Path file = study.folder / "own.model";
+  scratch::put(file, tokenizer(1));
+  const Words sizes = {"--quick", "--dim", "16", "--pretrain-steps", "5", "--steps", "4", "--batch", "4", "--sequence", "16", "--methods", "lora"};
+  auto pretrained = sizes;
+  pretrained.insert(pretrained.end(), {"--tokenizer", file.string()});
+  REQUIRE(run(study.command(pretrained)).status == 0);
+  const Path model = study.folder / "model";
+  std::filesystem::copy(study.out() / "backbone", model);
+  auto given = Words{"--quick", "--steps", "4", "--batch", "4", "--sequence", "16", "--methods", "lora", "--model", model.string()};
+  REQUIRE(run(study.command(given, "given")).status == 0);
+  const std::string adapter = (study.out("given") / "runs/lora-lr0.002-seed1/adapter.safetensors").string();
+
+  scratch::put(file, tokenizer(9));
+  scratch::put(model / "tokenizer.model", tokenizer(9));
+  pretrained.push_back("--resume"), given.push_back("--resume");
+  CHECK(programs::refuses(study.command(pretrained), "tokenizer sha256 = "));
+  CHECK(programs::refuses(study.command(given, "given"), "tokenizer sha256 = "));
+  CHECK(programs::refuses({programs::path_of("evaluate"), "--model", model.string(), "--adapter", adapter, "--text", study.text("second.valid")},
+                          "SHA-256 of the tokenizer: made for "));
+}
+
+TEST_CASE("extend: of several rates one diverges, and the others come to their table; the rate may be dropped", "[programs]") {
+  const Study study;
+  const auto command = [&](const char* rates, const Words& more = {}) {
+    Words all = {"--methods", "adapter,finetune", "--lr", rates};
+    all.insert(all.end(), more.begin(), more.end());
+    return study.command(Study::small(all));
+  };
+  for (const Words& more : {Words{}, Words{"--resume"}}) {
+    const auto ended = run(command("1e-3,1e30", more));
+    INFO(ended.err);
+    CHECK(ended.status == 0);
+    CHECK(programs::messages(ended.err, "extend").empty());
+    CHECK(ended.err.find("note: adapter-lr1e+30-seed1: training: step ") != std::string::npos);
+    CHECK(ended.err.find("delete " + (study.out() / "runs" / "finetune-lr1e+30-seed1").string()) != std::string::npos);
+    CHECK(ended.out.find("\n  finetune, rate 1e30, seed 1: diverged at step ") != std::string::npos);
+    CHECK(train::read_results(study.out() / "results.json").failed.size() == 2);
+  }
+  const std::string file = (study.out() / "results.json").string();
+  const Words drawn = {programs::path_of("report"), file, "--markdown", "--out", (study.folder / "again").string()};
+  CHECK(run(drawn).out.find("- adapter, rate 1e30, seed 1: diverged at step ") != std::string::npos);
+  const auto dropped = run(command("1e-3", {"--resume"}));
+  CHECK(dropped.status == 0);
+  CHECK(dropped.out.find("diverged") == std::string::npos);
+  CHECK(train::read_results(study.out() / "results.json").failed.empty());
+  const auto added = run(command("1e-3,2e-3", {"--resume"}));
+  CHECK(added.status == 0);
+  CHECK(train::read_results(study.out() / "results.json").rows.size() == 4);
 }
 
 TEST_CASE("extend: --resume with a pretrained model, tokenizer or record that was changed is refused by its name", "[programs]") {
@@ -128,21 +194,19 @@ TEST_CASE("extend: --resume with a pretrained model, tokenizer or record that wa
   };
   std::string weights = scratch::get(study.out() / "backbone" / "model.safetensors");
   weights[weights.size() - 4] = static_cast<char>(weights[weights.size() - 4] ^ 1);
-  CHECK(refused("backbone/model.safetensors", weights, "pretrain.json: the weights in backbone/", "bring them back"));
+  CHECK(refused("backbone/model.safetensors", weights, "backbone/model.safetensors: must be what was saved", "bring back what was there"));
   const auto other = data::train_sentencepiece(programs::salad(programs::second_words, 20000, 9), {.vocab = 300});
-  CHECK(refused("backbone/tokenizer.model", std::string(other), "pretrain.json: the tokenizer in backbone/"));
-  const auto record = io::read_json(study.out() / "pretrain.json");
-  for (const auto& item : record.items()) {
-    auto changed = record;
-    changed[item.key()] = io::Json::array();
-    INFO(item.key());
-    CHECK(refused("pretrain.json", changed.dump(), "pretrain.json: " + item.key() + " must be"));
-    changed.erase(item.key());
-    CHECK(refused("pretrain.json", changed.dump(), "pretrain.json: " + item.key() + " is missing"));
-  }
-  CHECK(refused("pretrain.json", record.dump().substr(1), "pretrain.json"));
+  CHECK(refused("backbone/tokenizer.model", std::string(other), "backbone/tokenizer.model: must be what was saved"));
+  std::string record = scratch::get(study.out() / "pretrain.json");
+  const auto digit = record.find_first_of("0123456789", record.find("\"final_nats_per_token\""));
+  record[digit] = record[digit] == '9' ? '8' : '9';
+  CHECK(refused("pretrain.json", record, "pretrain.json: must hold what was written to it", "start a run in another --out"));
+  CHECK(refused("pretrain.json", record.substr(1), "pretrain.json"));
   CHECK(refused("options.json", "{", "options.json"));
-  CHECK(refused("runs/neutral-lr0.002-alpha0.01-seed1/outcome.json", "{}", "outcome.json"));
+  const std::string run_name = "runs/neutral-lr0.002-alpha0.01-seed1/";
+  for (const char* name : {"outcome.json", "adapter.json", "adapter.safetensors"})
+    CHECK(refused(run_name + name, "{}", name,
+                  "or delete " + (study.out() / run_name).string().substr(0, (study.out() / run_name).string().size() - 1)));
   scratch::put(study.out() / "runs" / "pretrain" / "checkpoint.safetensors", "left by a kill");
   CHECK(run(study.command(resumed)).status == 0);
   CHECK_FALSE(std::filesystem::exists(study.out() / "runs" / "pretrain" / "checkpoint.safetensors"));

@@ -219,8 +219,8 @@ TEST_CASE("extend: a checkpoint that is cut, changed or of a newer program is re
   changed[saved.size() - 5] = static_cast<char>(changed[saved.size() - 5] ^ 1);
   CHECK(refused(changed, "damaged"));
   std::string newer = saved;
-  newer.replace(newer.find("neutra.checkpoint/2"), 19, "neutra.checkpoint/3");
-  CHECK(refused(newer, "neutra.checkpoint/3"));
+  newer.replace(newer.find("neutra.checkpoint/3"), 19, "neutra.checkpoint/4");
+  CHECK(refused(newer, "neutra.checkpoint/4"));
   scratch::put(path, saved);
   check_resumed();
 }

@@ -225,6 +225,8 @@ TEST_CASE("extend: a loss that is not finite stops with the step and the largest
   CHECK(messages[0].find("extend: finetune-lr1e+38-seed1: training: step ") != std::string::npos);
   CHECK(messages[0].find("largest in ") != std::string::npos);
   CHECK(messages[0].find("lower the learning rate") != std::string::npos);
+  CHECK(messages[0].find("of 1 run none came to a result") != std::string::npos);
+  CHECK(train::read_results(study.out() / "results.json").failed.size() == 1);
   CHECK(std::filesystem::exists(study.out() / "backbone" / "model.safetensors"));
   CHECK(programs::messages(programs::run(command({"--resume"})).err, "extend") == messages);
 }

@@ -56,19 +56,20 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 TEST_CASE("checkpoint: values, moments and steps come back bit for bit, in any order of parameters") {
   const scratch::Folder folder;
   Parameters saved(1), read(2);
-  train::save_checkpoint(folder / "c", saved.pointers(), 41, identity);
+  train::save_checkpoint(folder / "c", saved.pointers(), {41, 12.5, "log"}, identity);
   CHECK(saved.bits() != read.bits());
-  CHECK(train::load_checkpoint(folder / "c", read.pointers(), identity) == 41);
+  const auto reached = train::load_checkpoint(folder / "c", read.pointers(), identity);
+  CHECK((reached.steps == 41 && reached.seconds == 12.5 && reached.log == "log"));
   CHECK(saved.bits() == read.bits());
-  train::save_checkpoint(folder / "c", read.pointers(), 42, identity);
-  CHECK(train::load_checkpoint(folder / "c", saved.pointers(), identity) == 42);
+  train::save_checkpoint(folder / "c", read.pointers(), {42, 12.5, "log"}, identity);
+  CHECK(train::load_checkpoint(folder / "c", saved.pointers(), identity).steps == 42);
   CHECK(folder.count() == 1);
 }
 
 TEST_CASE("checkpoint: another run is refused by the first key that differs, and nothing is changed") {
   const scratch::Folder folder;
   Parameters saved(1), read(2);
-  train::save_checkpoint(folder / "c", saved.pointers(), 3, identity);
+  train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
   const std::string before = read.bits();
   const auto refused = [&](const std::string& key, const io::Json& value) {
     io::Json other = identity;
@@ -86,7 +87,7 @@ TEST_CASE("checkpoint: another run is refused by the first key that differs, and
 TEST_CASE("checkpoint: every length it may be cut to is refused, and nothing is changed") {
   const scratch::Folder folder;
   Parameters saved(1), read(2);
-  train::save_checkpoint(folder / "c", saved.pointers(), 3, identity);
+  train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
   const std::string bytes = scratch::get(folder / "c"), before = read.bits();
   for (std::size_t length = 0; length < bytes.size(); length += 1 + length % 7) {
     scratch::put(folder / "cut", bytes.substr(0, length));
@@ -101,7 +102,7 @@ TEST_CASE("checkpoint: every length it may be cut to is refused, and nothing is 
 TEST_CASE("checkpoint: one changed bit of a value is noticed, wherever it is") {
   const scratch::Folder folder;
   Parameters saved(1), read(2);
-  train::save_checkpoint(folder / "c", saved.pointers(), 3, identity);
+  train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
   const std::string bytes = scratch::get(folder / "c"), before = read.bits();
   const std::size_t data = before.size();
   for (std::size_t i = 0; i < data; i += 13) {
@@ -116,7 +117,7 @@ TEST_CASE("checkpoint: one changed bit of a value is noticed, wherever it is") {
 TEST_CASE("checkpoint: one changed bit of the header is noticed, or changes nothing that is read") {
   const scratch::Folder folder;
   Parameters saved(1);
-  train::save_checkpoint(folder / "c", saved.pointers(), 3, identity);
+  train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
   const std::string bytes = scratch::get(folder / "c");
   const std::size_t header = bytes.size() - saved.bits().size();
   REQUIRE(header > 500);
@@ -127,9 +128,9 @@ TEST_CASE("checkpoint: one changed bit of the header is noticed, or changes noth
     scratch::put(folder / "changed", changed);
     Parameters read(2);
     const std::string before = read.bits();
-    Index steps = 0;
-    const std::string told = scratch::message([&] { steps = train::load_checkpoint(folder / "changed", read.pointers(), identity); });
-    const bool same = told.empty() && steps == 3 && read.bits() == saved.bits();
+    train::Reached reached;
+    const std::string told = scratch::message([&] { reached = train::load_checkpoint(folder / "changed", read.pointers(), identity); });
+    const bool same = told.empty() && reached.steps == 3 && reached.seconds == 12.5 && reached.log == "log" && read.bits() == saved.bits();
     const bool refused = told.find("changed") != std::string::npos && read.bits() == before;
     if (!same && !refused) FAIL_CHECK("bit " << bit % 8 << " of byte " << bit / 8 << ": " << told);
   }
@@ -138,15 +139,19 @@ TEST_CASE("checkpoint: one changed bit of the header is noticed, or changes noth
 TEST_CASE("checkpoint: another version, other tensors, other shapes and other files are told apart") {
   const scratch::Folder folder;
   Parameters saved(1), read(2), wider(3, 6);
-  train::save_checkpoint(folder / "c", saved.pointers(), 3, identity);
+  train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
   const std::string bytes = scratch::get(folder / "c"), before = read.bits();
   const auto load = [&](auto& parameters) { return [&] { train::load_checkpoint(folder / "c", parameters.pointers(), identity); }; };
   CHECK(says(load(wider), "layers.0.w", "must be (3,6), got (3,5)"));
-  scratch::put(folder / "c", replaced(bytes, "neutra.checkpoint/2", "neutra.checkpoint/9"));
-  CHECK(says(load(read), "must be a neutra.checkpoint/2, got neutra.checkpoint/9", "another version"));
+  scratch::put(folder / "c", replaced(bytes, "neutra.checkpoint/3", "neutra.checkpoint/9"));
+  CHECK(says(load(read), "must be a neutra.checkpoint/3, got neutra.checkpoint/9", "another version"));
   scratch::put(folder / "c", replaced(bytes, "\"steps\":\"3\"", "\"steps\":\"x\""));
   CHECK(says(load(read), "the file is damaged"));
   scratch::put(folder / "c", replaced(bytes, "\"steps\":\"3\"", "\"steps\":\"2\""));
+  CHECK(says(load(read), "the file is damaged"));
+  scratch::put(folder / "c", replaced(bytes, "\"seconds\":\"12.5\"", "\"seconds\":\"92.5\""));
+  CHECK(says(load(read), "the file is damaged"));
+  scratch::put(folder / "c", replaced(bytes, "\"log\":\"log\"", "\"log\":\"lag\""));
   CHECK(says(load(read), "the file is damaged"));
   scratch::put(folder / "c", replaced(bytes, "\"schema\"", "\"schemx\""));
   CHECK(says(load(read), "is no checkpoint (schema is missing)"));
@@ -157,7 +162,7 @@ TEST_CASE("checkpoint: another version, other tensors, other shapes and other fi
   CHECK(says([&] { train::load_checkpoint(folder / "none", read.pointers(), identity); }, "none", "cannot be opened"));
   auto fewer = saved.pointers();
   fewer.pop_back();
-  train::save_checkpoint(folder / "c", fewer, 3, identity);
+  train::save_checkpoint(folder / "c", fewer, {3, 12.5, "log"}, identity);
   CHECK(says(load(read), "must hold 9 tensors, got 6"));
   CHECK(read.bits() == before);
 }
@@ -165,10 +170,10 @@ TEST_CASE("checkpoint: another version, other tensors, other shapes and other fi
 TEST_CASE("checkpoint: values that are not finite are never saved over a good one") {
   const scratch::Folder folder;
   Parameters saved(1);
-  train::save_checkpoint(folder / "c", saved.pointers(), 3, identity);
+  train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
   const std::string bytes = scratch::get(folder / "c");
   saved.all[1].mean.data()[2] = std::numeric_limits<float>::quiet_NaN();
-  CHECK(says([&] { train::save_checkpoint(folder / "c", saved.pointers(), 4, identity); }, "layers.1.w.mean"));
+  CHECK(says([&] { train::save_checkpoint(folder / "c", saved.pointers(), {4, 12.5, "log"}, identity); }, "layers.1.w.mean"));
   CHECK(scratch::get(folder / "c") == bytes);
   CHECK(folder.count() == 1);
 }

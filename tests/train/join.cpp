@@ -138,6 +138,8 @@ TEST_CASE("what cannot be compared is not joined") {
   CHECK(refusal({other, sample::results()}).find("give both several rates, or both one") != std::string::npos);
   other = more();
   other.rows[1].original.before = 2.5;
+  CHECK(refusal({sample::results(), other}).find("some.json: rows[1] must be of the backbone of the first row") != std::string::npos);
+  other.rows[0].original.before = 2.5;
   CHECK(refusal({sample::results(), other}).find("extensions of one backbone") != std::string::npos);
   other = more();
   other.config["options"]["batch"] = 16;
@@ -146,6 +148,32 @@ TEST_CASE("what cannot be compared is not joined") {
   other.rows[0].target.after = 1.5;
   CHECK(refusal({sample::results(), other}).find("neutral, alpha 0.1, rate 0.002, seed 1 is in two results, with different outcomes") !=
         std::string::npos);
+}
+
+TEST_CASE("joined studies keep the runs that failed in both, and those that have a row in one count by it") {
+  auto first = sample::with_failures(), other = more();
+  other.failed = first.failed;
+  CHECK(join({first, other}, {"a", "b"}).failed.size() == 2);
+  other.failed.clear();
+  other.rows.push_back(sample::row("lora", 0.001, 2, 0.1, 2.0));  // there was memory enough
+  const auto all = join({first, other}, {"a", "b"});
+  REQUIRE(all.failed.size() == 1);
+  CHECK(all.failed[0].run.method == "finetune");
+  CHECK(join({other, first}, {"a", "b"}).failed.size() == 1);
+  other.rows.push_back(sample::row("finetune", 0.5, 1, 0.1, 2.0));
+  CHECK(refusal({first, other}).find("finetune, rate 0.5, seed 1 diverged in one of the results and has a row in another") != std::string::npos);
+}
+
+TEST_CASE("joined studies are of one backbone and tokenizer, where they say which") {
+  auto first = sample::results(), other = more();
+  first.config["base"] = {{"fingerprint", "aa"}, {"tokenizer", "bb"}};
+  CHECK(refusal({first, other}) == "accepted");
+  other.config["base"] = first.config["base"];
+  CHECK(refusal({first, other}) == "accepted");
+  other.config["base"]["fingerprint"] = "ab";
+  CHECK(refusal({first, other}).find("some.json: the backbone must be that of the first results") != std::string::npos);
+  other.config["base"] = {{"fingerprint", "aa"}, {"tokenizer", "bc"}};
+  CHECK(refusal({first, other}).find("the tokenizer must be that of the first results") != std::string::npos);
 }
 
 TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's forgetting, and every rate") {
@@ -165,6 +193,11 @@ TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's fo
   CHECK(train::markdown(results).find("neutral, gate a\\|b") != std::string::npos);
   results.rows.clear();
   CHECK(train::markdown(results).find("No runs yet") != std::string::npos);
+  const std::string told = "\nRuns without a result, left out of every mean and choice:\n\n- finetune, rate 5e-1, seed 1: diverged at step 3, ";
+  auto failing = sample::with_failures();
+  CHECK(train::markdown(failing).find(told) != std::string::npos);
+  failing.rows.clear();
+  CHECK(train::markdown(failing).find(told) != std::string::npos);
 }
 
 TEST_CASE("joined studies are of one precision, float where it is not said") {

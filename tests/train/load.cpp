@@ -19,7 +19,7 @@ TEST_CASE("an adapter whose gate has other options here is refused, for it would
   const auto save = [&](const std::string& name, float threshold) {
     const adapter::Residue<gate::JumpRelu> residue{.gate = {.threshold = threshold}};
     nn::Transformer<adapter::Residue<gate::JumpRelu>> extended(backbone, residue);
-    nn::save_adapter(folder / (name + ".safetensors"), extended.parameters(), residue.describe(sizes), sizes, nn::fingerprint(*backbone));
+    nn::save_adapter(folder / (name + ".safetensors"), extended.parameters(), residue.describe(sizes), nn::base_of(*backbone));
   };
   save("same", gate::JumpRelu{}.threshold);
   save("other", 0.25f);
@@ -106,4 +106,38 @@ TEST_CASE("a tokenizer that is missing is told before the weights are read", "[t
   std::filesystem::create_directories(folder / "ours");
   scratch::put(folder / "ours" / "adapter.safetensors", "");
   CHECK(scratch::says(load(folder / "ours"), "got a folder; name adapter.safetensors in it"));
+}
+
+TEST_CASE("an adapter is refused by a base of the same weights with another configuration or tokenizer", "[train]") {
+  const scratch::Folder folder;
+  train::Model model(small::Trained::backbone(), adapter::None{});
+  model.thaw();
+  train::save_model(folder / "model", model, data::ByteTokenizer());
+  const auto backbone = nn::load_llama<float, Cpu>(folder / "model");
+  const adapter::Residue<> residue{.width = 4};
+  nn::Transformer<adapter::Residue<>> extended(backbone, residue);
+  const auto save = [&](const std::string& tokenizer) {
+    nn::save_adapter(folder / "a.safetensors", extended.parameters(), residue.describe(backbone->config().sizes()),
+                     nn::base_of(*backbone, tokenizer));
+  };
+  const auto load = [&] { train::load_model(folder / "model", folder / "a.safetensors", small::registry()); };
+  save(train::tokenizer_sha256(data::ByteTokenizer()));
+  CHECK(scratch::message(load).empty());
+  const io::Json config = io::read_json(folder / "model/config.json");
+  const auto with = [&](const char* key, const io::Json& value) {
+    io::Json changed = config;
+    changed[key] = value;
+    io::write_json(folder / "model/config.json", changed);
+  };
+  with("rms_norm_eps", 0.1);
+  CHECK(scratch::says(load, "a.safetensors: the adapter must fit the model", "norm_epsilon: made for 1e-06, the model has 0.1", "fingerprint"));
+  with("rope_theta", 500.0);
+  CHECK(scratch::says(load, "rope_theta: made for 10000, the model has 500"));
+  with("rm3_norm_eps", 1e-5);  // what one flipped bit makes of a key says nothing, and the default was what the model has
+  CHECK(scratch::message(load).empty());
+  with("eos_token_id", 7);
+  CHECK(scratch::message(load).empty());
+  io::write_json(folder / "model/config.json", config);
+  save(io::sha256_hex("a tokenizer.model"));
+  CHECK(scratch::says(load, "SHA-256 of the tokenizer: made for "));
 }

@@ -49,6 +49,21 @@ TEST_CASE("log: a line that the checkpoint needs and that is missing, cut, damag
   CHECK(refused("{\"stop\":0}\n{\"step\":1}\n", "line 1", "step is missing"));
 }
 
+TEST_CASE("log: it knows the hash of its lines, kept and new, and refuses lines of another") {
+  const scratch::Folder folder;
+  const auto path = folder / "log.jsonl";
+  scratch::put(path, "{\"step\":0}\n{\"step\":1}\n{\"step\":2}\n");
+  const std::string two = io::sha256_hex("{\"step\":0}\n{\"step\":1}\n");
+  {
+    Log log(path, 2, two);
+    CHECK(log.sha256() == two);
+    log.write({{"step", 2}});
+    CHECK(log.sha256() == io::sha256_hex(scratch::get(path)));
+  }
+  scratch::put(path, "{\"step\":0}\n{\"step\":1} \n");
+  CHECK(says([&] { Log(path, 2, two); }, "log.jsonl", "its first 2 lines must be those that were written", "delete the checkpoint beside it"));
+}
+
 TEST_CASE("log: a line is on the disk when write returns, and a full disk is told") {
   const scratch::Folder folder;
   const auto path = folder / "log.jsonl";

@@ -13,7 +13,7 @@ TEST_CASE("output: looking at a place writes nothing, claiming it writes what wa
   Output output(folder / "a/b", false);
   CHECK(folder.count() == 0);
   output.claim({{"steps", 3}});
-  CHECK(io::read_json(folder / "a/b/options.json") == io::Json{{"steps", 3}});
+  CHECK(io::read_sealed(folder / "a/b/options.json") == io::Json{{"steps", 3}});
   CHECK(std::filesystem::is_directory(output.run("neutral-lr1")));
 }
 
@@ -26,9 +26,23 @@ TEST_CASE("output: a folder that holds a run is refused without resume, and with
   CHECK_NOTHROW(again.claim(asked));
   CHECK(says([&] { again.claim({{"steps", 4}, {"share", 0.1}}); }, "steps = 3", "now it is 4"));
   CHECK(says([&] { again.claim({{"steps", 3}, {"share", 0.1}, {"model", "m"}}); }, "model = (nothing)", "\"m\""));
-  CHECK(io::read_json(folder / "o/options.json") == asked);
-  scratch::put(folder / "o/options.json", "{");
-  CHECK(says([&] { again.claim(asked); }, "options.json"));
+  CHECK(io::read_sealed(folder / "o/options.json") == asked);
+  const std::string text = scratch::get(folder / "o/options.json");
+  for (const std::string& bad : {std::string("{"), std::string(text).replace(text.find("0.1"), 3, "0.2")}) {
+    scratch::put(folder / "o/options.json", bad);
+    CHECK(says([&] { again.claim(asked); }, "options.json", "bring it back"));
+  }
+}
+
+TEST_CASE("output: what may be asked otherwise is remembered as it was asked last") {
+  const scratch::Folder folder;
+  Output(folder / "o", false).claim({{"steps", 3}, {"lr", {1, 2}}});
+  Output again(folder / "o", true);
+  CHECK(says([&] { again.claim({{"steps", 3}, {"lr", {1}}}); }, "lr = [1,2]"));
+  CHECK(says([&] { again.claim({{"steps", 4}, {"lr", {1}}}, {"lr"}); }, "steps = 3"));
+  CHECK(io::read_sealed(folder / "o/options.json").at("lr") == io::Json{1, 2});
+  again.claim({{"steps", 3}, {"lr", {1}}}, {"lr"});
+  CHECK(io::read_sealed(folder / "o/options.json") == io::Json{{"steps", 3}, {"lr", {1}}});
 }
 
 TEST_CASE("output: resume in an empty folder starts a run") {
@@ -75,7 +89,7 @@ TEST_CASE("output: a folder is one process's alone from the claim on, and free a
     const Output ended = std::move(early);
   }
   CHECK(says([&] { late.claim({{"steps", 2}}); }, "another process has just started a run in it"));
-  CHECK(io::read_json(folder / "o/options.json") == io::Json{{"steps", 1}});
+  CHECK(io::read_sealed(folder / "o/options.json") == io::Json{{"steps", 1}});
   CHECK_NOTHROW(Output(folder / "o", true).claim({{"steps", 1}}));
 }
 

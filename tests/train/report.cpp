@@ -230,3 +230,15 @@ TEST_CASE("a report of many lines takes time in proportion to their number") {
   results.rows = rows;
   CHECK(train::report(results).find("method19999") != std::string::npos);
 }
+
+TEST_CASE("the page lists the runs that have no row, escaped") {
+  auto results = sample::with_failures();
+  const std::string item = "<li>finetune, rate 5e-1, seed 1: diverged at step 3, gradient largest in layers.0.&lt;q&gt; (2.5e+20)</li>";
+  for (const bool rows : {true, false}) {
+    if (!rows) results.rows.clear();
+    const std::string html = train::report(results);
+    check_page(html);
+    CHECK(html.find("Runs without a result") != html.npos);
+    CHECK(html.find(item) != html.npos);
+  }
+}

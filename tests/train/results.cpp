@@ -98,6 +98,59 @@ TEST_CASE("each fault of a results file is named") {
   CHECK(contains(message(io::Json::array()), "must be a JSON object"));
 }
 
+TEST_CASE("runs without a row survive the file, and files without any need not say so") {
+  CHECK_FALSE(train::to_json(sample::results()).contains("failed"));
+  const io::Json json = train::to_json(sample::with_failures());
+  CHECK(train::to_json(train::results_from_json(json)) == json);
+  const io::Json& diverged = json["failed"][0];
+  CHECK((diverged["method"] == "finetune" && diverged["lr"] == 0.5 && diverged["seed"] == 1 && diverged["alpha"].is_null()));
+  CHECK((diverged["state"] == "diverged" && diverged["step"] == 3 && diverged["reason"] == "training: step 3 gave a loss of nan"));
+  CHECK(diverged["largest_gradient"] == io::Json{{"parameter", "layers.0.<q>"}, {"value", 2.5e20}});
+  CHECK((json["failed"][1]["state"] == "out_of_memory" && json["failed"][1]["step"].is_null() && json["failed"][1]["largest_gradient"].is_null()));
+  const auto with = [&](const char* pointer, const io::Json& value) {
+    io::Json bad = json;
+    bad[io::Json::json_pointer(pointer)] = value;
+    return message(bad);
+  };
+  CHECK(contains(with("/failed/1/state", "tired"), "failed[1]: state must be diverged, out_of_memory or not_saved, got tired"));
+  CHECK(contains(with("/failed/0/step", -1), "failed[0]: step must be an integer, zero or more"));
+  CHECK(contains(with("/failed/0/largest_gradient/sign", -1), "largest_gradient.sign is not a known key"));
+  CHECK(contains(with("/failed/0/colour", 1), "failed[0]: colour is not a known key"));
+  CHECK(contains(with("/failed", 1), "failed must be an array"));
+  io::Json bad = json;
+  bad["failed"][0].erase("reason");
+  CHECK(contains(message(bad), "failed[0]: reason is missing"));
+}
+
+TEST_CASE("a number that no run can have is refused by its place") {
+  const io::Json good = train::to_json(sample::results());
+  const auto with = [&](const char* pointer, const io::Json& value) {
+    io::Json bad = good;
+    bad[io::Json::json_pointer(pointer)] = value;
+    return message(bad);
+  };
+  CHECK(contains(with("/rows/0/gate_open/target", 8.5), "results.json: rows[0]: gate_open: target must be a share in [0, 1], got 8.5"));
+  CHECK(contains(with("/rows/0/gate_open_by_layer/original/1", -0.1), "gate_open_by_layer: original must be a share in [0, 1], got -0.1"));
+  CHECK(contains(with("/rows/0/residue_ratio_by_layer/target/0", -1), "residue_ratio_by_layer: target must be zero or more, got -1"));
+  CHECK(contains(with("/rows/0/share", 1.5), "share must be a share in [0, 1], got 1.5"));
+  for (const char* key : {"lr", "alpha", "capacity", "extra_share", "train_seconds", "tokens_per_second"})
+    CHECK(contains(with(concat("/rows/0/", key).c_str(), -0.5), concat("rows[0]: ", key, " must be zero or more, got -0.5")));
+  CHECK(contains(with("/rows/0/extra_weights", 600001), "extra_weights must be at most the trainable_weights, 600000, got 600001"));
+  io::Json bad = good;  // with the difference that belongs to it
+  bad["rows"][2]["target"]["after"] = -1.0, bad["rows"][2]["learning"] = 6.0;
+  CHECK(contains(message(bad), "rows[2]: target: after must be zero or more, got -1"));
+}
+
+TEST_CASE("rows of two backbones are no results, read or written") {
+  Results results = sample::results();
+  results.rows[3].target.before = 4.9;
+  const std::string words = "rows[3] must be of the backbone of the first row, which has 2 and 5 bits per byte, got 2 and 4.9";
+  CHECK(contains(message_of([&] { train::to_json(results, "out/results.json"); }), "out/results.json: " + words));
+  io::Json json = train::to_json(sample::results());
+  json["rows"][3]["original"]["before"] = 2.01, json["rows"][3]["forgetting"] = json["rows"][3]["original"]["after"].get<double>() - 2.01;
+  CHECK(contains(message(json), "results.json: rows[3] must be of the backbone of the first row"));
+}
+
 TEST_CASE("a number that is not finite is refused by its place, not written as null") {
   Results results = sample::results();
   results.rows[1].target.after = std::numeric_limits<double>::quiet_NaN();

@@ -53,4 +53,13 @@ inline neutra::train::Results results() {
   return r;
 }
 
+/// The same with two runs that came to nothing: a rate of finetuning that diverged, and one that lacked memory.
+inline neutra::train::Results with_failures() {
+  using neutra::train::FailureState;
+  auto r = results();
+  r.failed.push_back({row("finetune", 0.5, 1, 0, 0), FailureState::diverged, "training: step 3 gave a loss of nan", {3, "layers.0.<q>", 2.5e20}});
+  r.failed.push_back({row("lora", 0.001, 2, 0, 0), FailureState::out_of_memory, "lora-lr0.001-seed2: out of memory", {}});
+  return r;
+}
+
 }  // namespace sample

@@ -254,3 +254,32 @@ TEST_CASE("names from outside stand in the table without what a terminal would o
   CHECK(text.find("lo\\x1b[2Jra\\x0a\\xe2\\x80\\xae\\xc2\\x9b") != std::string::npos);
   CHECK(text.find('\x1b') == std::string::npos);
 }
+
+TEST_CASE("the table names the runs that have no row, with what ended them") {
+  auto results = sample::with_failures();
+  const std::string told =
+      "\nRuns without a result, left out of every mean and choice:\n"
+      "  finetune, rate 5e-1, seed 1: diverged at step 3, gradient largest in layers.0.<q> (2.5e+20)\n"
+      "  lora, rate 1e-3, seed 2: ran out of memory\n";
+  CHECK(train::table(results).find(told) != std::string::npos);
+  CHECK(train::table(sample::results()).find("without a result") == std::string::npos);
+  results.failed.push_back({sample::neutral(0.01, 1, 0, 0, 3), train::FailureState::not_saved, "a disk", {}});  // of an alpha that has no line
+  CHECK(train::table(results).find("  neutral, alpha 3, rate 1e-2, seed 1: could not be saved\n") != std::string::npos);
+  results.rows.clear();
+  CHECK(train::table(results).starts_with("No runs yet: the results have no rows.\n\nRuns without a result"));
+}
+
+TEST_CASE("a rate beyond which another diverged is not at the edge of those tried") {
+  auto results = sample::results();
+  CHECK(line(train::summarise(results), "neutral").at_edge);
+  results.failed.push_back({sample::neutral(0.004, 1, 0, 0), train::FailureState::out_of_memory, "", {}});
+  CHECK(line(train::summarise(results), "neutral").at_edge);
+  results.failed.push_back({sample::neutral(0.004, 1, 0, 0), train::FailureState::diverged, "", {}});
+  CHECK_FALSE(line(train::summarise(results), "neutral").at_edge);
+}
+
+TEST_CASE("the table says that alpha was chosen without a vanilla adapter") {
+  auto results = sample::results();
+  results.config["chosen_alpha_learns_as_vanilla"] = nullptr;
+  CHECK(train::table(results).find("No run of the vanilla adapter was left to choose alpha by") != std::string::npos);
+}

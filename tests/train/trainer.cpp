@@ -111,6 +111,14 @@ TEST_CASE("trainer: a loss that is not finite stops with the step and the larges
                       "lower the learning rate"));
   CHECK(trained.bits() == before);
   CHECK(trainer.steps_done() == 2);
+  try {
+    trainer.advance();
+    FAIL("it must not go on");
+  } catch (const train::Diverged& error) {
+    CHECK(error.where().step == 2);
+    CHECK_FALSE(error.where().parameter.empty());
+  }
+  CHECK_THROWS_AS(trainer.check_finite(), train::Diverged);
 }
 
 TEST_CASE("trainer: once the cause of an Error is gone, training goes on as if it had never been", "[train]") {

@@ -21,6 +21,12 @@
 
 namespace neutra::inline NEUTRA_ABI::io {
 
+/// Thrown where a file or folder cannot be written, as on a full disk.
+class WriteError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// A file that comes into being whole or not at all: bytes go to a temporary beside it, and commit() flushes this and renames it over the target.
 /// Without commit(), after any Error or an exception of the caller, the temporary is removed and the old file is as it was.
 /// A symbolic link is never written through: the new file takes the link's place, and the file that it led to is as it was. Whoever can read the old
@@ -97,8 +103,9 @@ class OutputFile {
     return ::fstat(file_.get(), &status) != 0 || status.st_nlink > 0;
   }
   void check(int error) const {
-    require(error == 0, name(), ": cannot be written: ", detail::reason(error),
-            "; what was there before is unchanged; free space or choose another folder");
+    if (error != 0)
+      throw WriteError(concat(name(), ": cannot be written: ", detail::reason(error),
+                              "; what was there before is unchanged; free space or choose another folder"));
   }
 
   Path target_, temporary_;
@@ -143,7 +150,8 @@ inline void make_folder(const Path& folder, std::string_view name) {
     require(!std::filesystem::exists(part, ignored), name, ": cannot be made, because ", part == folder ? "it" : part.native(),
             " is there and is a file, not a folder; name another folder");
   }
-  fail(name, ": cannot be made (", problem.message(), "); check the permissions and the room of the folder above, or name another");
+  throw WriteError(
+      concat(name, ": cannot be made (", problem.message(), "); check the permissions and the room of the folder above, or name another"));
 }
 
 /// Replaces a file by bytes, whole or not at all; see OutputFile for the contract and the errors.

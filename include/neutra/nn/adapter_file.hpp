@@ -6,10 +6,12 @@
 #include "neutra/io/json.hpp"
 #include "neutra/io/safetensors.hpp"
 #include "neutra/io/sha256.hpp"
+#include "neutra/nn/fingerprint.hpp"
 #include "neutra/nn/host.hpp"
 #include "neutra/nn/items.hpp"
 
 #include <cmath>
+#include <concepts>
 #include <deque>
 #include <functional>
 #include <map>
@@ -22,13 +24,12 @@
 namespace neutra::inline NEUTRA_ABI::nn {
 
 /// The format's name and version, the first thing a reader checks.
-inline constexpr std::string_view adapter_schema = "neutra.adapter/1";
+inline constexpr std::string_view adapter_schema = "neutra.adapter/2";
 
 /// What the JSON beside an adapter's weights says.
 struct AdapterFile {
   adapter::Description description;
-  adapter::Sizes sizes;     // of the model it was made for
-  std::string fingerprint;  // of that model's weights, see fingerprint()
+  Base base;  // the model it was made for; of its configuration only what visit_function shows
 };
 
 namespace detail {
@@ -43,9 +44,13 @@ inline io::Path json_beside(io::Path path) {
   return path.replace_extension(".json");
 }
 
-inline void check_fingerprint(const std::string& where, const std::string& digits) {
-  require(digits.size() == 64 && digits.find_first_not_of("0123456789abcdef") == digits.npos, where,
-          ": fingerprint must be 64 hexadecimal digits, got \"", io::shown(digits), '"');
+inline void check_digits(const std::string& where, const char* key, const std::string& digits) {
+  require(digits.size() == 64 && digits.find_first_not_of("0123456789abcdef") == digits.npos, where, ": ", key,
+          " must be 64 hexadecimal digits, got \"", io::shown(digits), '"');
+}
+inline void check_base(const std::string& where, const Base& base) {
+  check_digits(where, "fingerprint", base.fingerprint);
+  if (!base.tokenizer.empty()) check_digits(where, "tokenizer", base.tokenizer);
 }
 
 /// visit(key, member) for every text, or every whole number, of a description; empty and 0 are null in the file.
@@ -56,19 +61,43 @@ template <class D, class Visit> void visit_texts(D& d, const Visit& visit) {
 template <class D, class Visit> void visit_numbers(D& d, const Visit& visit) {
   visit("width", d.width), visit("rank", d.rank), visit("weights", d.weights);
 }
-template <class Z, class Visit> void visit_sizes(Z& z, const Visit& visit) {
-  visit("dim", z.dim), visit("layers", z.layers), visit("query_width", z.query_width), visit("kv_width", z.kv_width), visit("ffn", z.ffn);
+
+/// The configuration of a base as the object "model", there and back. An id that may be absent is negative in memory and null in the file.
+inline io::Json model_json(const Config& config) {
+  io::Json json;
+  visit_function(config, [&](const char* key, const auto& value) { json[key] = value; });
+  if (config.bos < 0) json["bos"] = nullptr;
+  return json;
+}
+inline Config read_model(const io::Reader& model) {
+  Config config;
+  std::set<std::string> known;
+  visit_function(config, [&]<class T>(const char* key, T& member) {
+    known.insert(key);
+    if constexpr (std::same_as<T, bool>)
+      member = model.flag(key);
+    else if constexpr (std::same_as<T, double>)
+      member = model.number(key);
+    else
+      member = member < 0 ? model.integer(key, member, 0) : model.positive(key);
+  });
+  for (const auto& item : model.json().items())
+    require(known.contains(item.key()), model.what(), ": model.", io::shown(item.key()), " is not a known key; is the file newer than this program?");
+  return config;
 }
 
 inline io::Json adapter_json(const AdapterFile& file, const std::string& where) {
   require(!file.description.method.empty(), where, ": the description must name the method, got none");
   require(std::isfinite(file.description.scale), where, ": scale must be finite, got ", file.description.scale);
-  check_fingerprint(where, file.fingerprint);
-  io::Json json = {
-      {"schema", adapter_schema}, {"method", file.description.method}, {"scale", file.description.scale}, {"fingerprint", file.fingerprint}};
+  check_base(where, file.base);
+  io::Json json = {{"schema", adapter_schema},
+                   {"method", file.description.method},
+                   {"scale", file.description.scale},
+                   {"fingerprint", file.base.fingerprint},
+                   {"tokenizer", file.base.tokenizer.empty() ? io::Json() : io::Json(file.base.tokenizer)},
+                   {"model", model_json(file.base.config)}};
   visit_texts(file.description, [&](const char* key, const std::string& text) { json[key] = text.empty() ? io::Json() : io::Json(text); });
   visit_numbers(file.description, [&](const char* key, Index number) { json[key] = number == 0 ? io::Json() : io::Json(number); });
-  visit_sizes(file.sizes, [&](const char* key, Index size) { json["model"][key] = size; });
   json["gate_options"] = io::Json::object();
   for (const auto& [name, value] : file.description.gate_options) {
     require(std::isfinite(value), where, ": gate_options.", io::shown(name), " must be finite, got ", value);
@@ -81,19 +110,20 @@ inline AdapterFile read_adapter_text(std::string_view text, const std::string& w
   const io::Json json = io::parse(text, where);
   const io::Reader read(json, where);
   const std::string schema = read.text("schema");
+  require(schema != "neutra.adapter/1", where,
+          ": was saved by an older version (neutra.adapter/1), which did not record the configuration and tokenizer",
+          " of the model it was made for; use it with that version, or train it again with this one");
   require(schema == adapter_schema, where, ": schema must be \"", adapter_schema, "\", got \"", io::shown(schema),
           "\"; read it with the version of neutra that wrote it");
   read.only({"schema", "method", "gate", "gate_options", "body", "penalty", "init", "placement", "sites", "width", "rank", "weights", "scale",
-             "model", "fingerprint"});
-  AdapterFile file{
-      .description = {.method = read.text("method"), .scale = read.number("scale")}, .sizes = {}, .fingerprint = read.text("fingerprint")};
+             "model", "fingerprint", "tokenizer"});
+  AdapterFile file{.description = {.method = read.text("method"), .scale = read.number("scale")},
+                   .base = {read_model(read.object("model")), read.text("fingerprint"), read.text("tokenizer", "")}};
   require(!file.description.method.empty(), where, ": method must not be empty");
-  check_fingerprint(where, file.fingerprint);
+  check_base(where, file.base);
   visit_texts(file.description, [&](const char* key, std::string& member) { member = read.text(key, ""); });
   visit_numbers(file.description, [&](const char* key, Index& member) { member = read.integer(key, 0, 0); });
-  const io::Reader model = read.object("model"), options = read.object("gate_options");
-  model.only({"dim", "layers", "query_width", "kv_width", "ffn"});
-  visit_sizes(file.sizes, [&](const char* key, Index& member) { member = model.positive(key); });
+  const io::Reader options = read.object("gate_options");
   for (const auto& item : options.json().items()) file.description.gate_options[item.key()] = options.number(item.key());
   return file;
 }
@@ -103,16 +133,18 @@ inline std::string adapter_text(const io::Path& json) { return io::read_file(jso
 /// Collects all that keeps an adapter's weights from being those of a model.
 template <Scalar S, Backend D>
 std::string adapter_mismatches(const AdapterFile& file, const io::Safetensors& weights, const std::vector<Parameter<S, D>*>& parameters,
-                               const adapter::Sizes& sizes, const std::string& fingerprint) {
+                               const Base& base) {
   std::string faults;
-  std::map<std::string, Index> made_for;
-  visit_sizes(file.sizes, [&](const char* key, Index size) { made_for[key] = size; });
-  visit_sizes(sizes, [&](const char* key, Index size) {
-    if (made_for[key] != size) faults += concat("; ", key, ": made for ", made_for[key], ", the model has ", size);
+  std::map<std::string, std::string> made_for;
+  visit_function(file.base.config, [&](const char* key, const auto& value) { made_for[key] = concat(value); });
+  visit_function(base.config, [&](const char* key, const auto& value) {
+    if (made_for[key] != concat(value)) faults += concat("; ", key, ": made for ", made_for[key], ", the model has ", value);
   });
-  if (file.fingerprint != fingerprint)
-    faults +=
-        concat("; fingerprint: made for the weights ", file.fingerprint.substr(0, 12), "..., the model's are ", fingerprint.substr(0, 12), "...");
+  const auto compare = [&](const char* what, const std::string& own, const std::string& other) {
+    if (own != other) faults += concat("; ", what, ": made for ", own.substr(0, 12), "..., the model's is ", other.substr(0, 12), "...");
+  };
+  compare("fingerprint of configuration and weights", file.base.fingerprint, base.fingerprint);
+  if (!file.base.tokenizer.empty() && !base.tokenizer.empty()) compare("SHA-256 of the tokenizer", file.base.tokenizer, base.tokenizer);
   Items missing("missing"), wrong("of the wrong shape"), extra("not of this adapter");
   std::set<std::string, std::less<>> known;
   for (const auto* parameter : parameters) {
@@ -130,16 +162,15 @@ std::string adapter_mismatches(const AdapterFile& file, const io::Safetensors& w
 
 }  // namespace detail
 
-/// Writes an adapter: `path` must be NAME.safetensors and gets the parameters by name; NAME.json beside it gets the description, the sizes and the
-/// fingerprint of the model it belongs to. Each is replaced whole or not at all; the weights carry the JSON's SHA-256, so that a crash between the
+/// Writes an adapter: `path` must be NAME.safetensors and gets the parameters by name; NAME.json beside it gets the description and the model it
+/// belongs to (see base_of). Each is replaced whole or not at all; the weights carry the JSON's SHA-256, so that a crash between the
 /// two replacements shows when they are read. A disk that is full is found before either is replaced.
 /// Error: no parameters (the model itself trained: see save_llama), a name twice, NaN or infinity, the disk.
 template <Scalar S, Backend D>
-void save_adapter(const io::Path& path, const std::vector<Parameter<S, D>*>& parameters, const adapter::Description& description,
-                  const adapter::Sizes& sizes, const std::string& fingerprint) {
+void save_adapter(const io::Path& path, const std::vector<Parameter<S, D>*>& parameters, const adapter::Description& description, const Base& base) {
   const io::Path beside = detail::json_beside(path);
   require(!parameters.empty(), path.string(), ": there are no parameters to save; an adapter is needed (a finetuned model is saved with save_llama)");
-  const std::string text = io::dump(detail::adapter_json({description, sizes, fingerprint}, beside.string()), beside.string());
+  const std::string text = io::dump(detail::adapter_json({description, base}, beside.string()), beside.string());
   std::deque<Tensor<S>> copies;
   std::vector<io::NamedView<S>> views;
   for (const auto* parameter : parameters) views.push_back({parameter->name, on_host(*parameter, copies)});
@@ -156,13 +187,11 @@ inline AdapterFile read_adapter_json(const io::Path& path) {
   return detail::read_adapter_text(detail::adapter_text(beside), beside.string());
 }
 
-/// Fills the parameters of an adapter from its file; sizes and fingerprint are those of the model it is attached to now. On any Error the parameters
-/// are as they were. Gradients and the optimizer's moments are not touched.
-/// Error: weights and JSON that were not saved together; then every mismatch at once: sizes, fingerprint, parameters missing, extra or of another
-/// shape; NaN and infinity; and what read_adapter_json and io::Safetensors refuse.
-template <Scalar S, Backend D>
-void load_adapter_weights(const io::Path& path, const std::vector<Parameter<S, D>*>& parameters, const adapter::Sizes& sizes,
-                          const std::string& fingerprint) {
+/// Fills the parameters of an adapter from its file; `base` is the model it is attached to now. On any Error the parameters are as they were.
+/// Gradients and the optimizer's moments are not touched.
+/// Error: weights and JSON that were not saved together; then every mismatch at once: configuration, fingerprint, tokenizer (where both sides know
+/// one), parameters missing, extra or of another shape; NaN and infinity; and what read_adapter_json and io::Safetensors refuse.
+template <Scalar S, Backend D> void load_adapter_weights(const io::Path& path, const std::vector<Parameter<S, D>*>& parameters, const Base& base) {
   const io::Path beside = detail::json_beside(path);
   const std::string text = detail::adapter_text(beside);
   const AdapterFile file = detail::read_adapter_text(text, beside.string());
@@ -172,7 +201,7 @@ void load_adapter_weights(const io::Path& path, const std::vector<Parameter<S, D
           "), but does not; it was not written by save_adapter");
   require(sum->second == io::sha256_hex(text), path.string(), ": must have been saved together with ", beside.filename().string(),
           ", but that is another version: saving was interrupted, or one of them was changed; save the adapter again, or bring both from one saving");
-  const std::string faults = detail::adapter_mismatches(file, weights, parameters, sizes, fingerprint);
+  const std::string faults = detail::adapter_mismatches(file, weights, parameters, base);
   require(faults.empty(), path.string(), ": the adapter must fit the model", faults, "; load the model that it was made for");
   std::vector<Tensor<S>> values;
   for (const auto* parameter : parameters) values.push_back(weights.read<S>(parameter->name));

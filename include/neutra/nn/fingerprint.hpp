@@ -10,15 +10,18 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace neutra::inline NEUTRA_ABI::nn {
 
-/// 64 hexadecimal digits: SHA-256 over the weights in the backbone's order, each as its name, a zero byte, its shape as in "(8,64)", a zero byte, and
-/// its values as little-endian float32. A model loaded in double has the fingerprint of the same model loaded in float.
+/// 64 hexadecimal digits: SHA-256 over the configuration (see visit_function), each value as "name=value" and a line feed, then over the weights in
+/// the backbone's order, each as its name, a zero byte, its shape as in "(8,64)", a zero byte, and its values as little-endian float32. A model
+/// loaded in double has the fingerprint of the same model loaded in float.
 template <Scalar S, Backend D> std::string fingerprint(const Backbone<S, D>& backbone) {
   using namespace std::string_view_literals;
   io::Sha256 sum;
+  visit_function(backbone.config(), [&](const char* name, const auto& value) { sum.update(concat(name, '=', value, '\n')); });
   std::vector<float> block(1 << 14);
   for (const auto& weight : backbone.weights()) {
     std::deque<Tensor<S>> copies;
@@ -31,6 +34,17 @@ template <Scalar S, Backend D> std::string fingerprint(const Backbone<S, D>& bac
     }
   }
   return sum.hex();
+}
+
+/// A base model as its adapters and runs know it.
+struct Base {
+  Config config;
+  std::string fingerprint;  // of configuration and weights
+  std::string tokenizer;    // SHA-256 of its tokenizer.model, of no bytes where tokens are bytes; empty where no tokenizer is known
+};
+
+template <Scalar S, Backend D> Base base_of(const Backbone<S, D>& backbone, std::string tokenizer = {}) {
+  return {backbone.config(), fingerprint(backbone), std::move(tokenizer)};
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::nn

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 namespace neutra::inline NEUTRA_ABI::train {
@@ -26,14 +27,14 @@ inline std::size_t choose_rate(const std::vector<Scores>& tried) {
   return static_cast<std::size_t>(best - tried.begin());
 }
 
-/// Within 1 % of what the vanilla adapter learns, or more.
-inline bool learns_enough(const Scores& scores, double vanilla_learning) {
-  return scores.learning() >= vanilla_learning - 0.01 * std::abs(vanilla_learning);
+/// Within 1 % of what the vanilla adapter learns, or more; never where there is none.
+inline bool learns_enough(const Scores& scores, std::optional<double> vanilla_learning) {
+  return vanilla_learning && scores.learning() >= *vanilla_learning - 0.01 * std::abs(*vanilla_learning);
 }
 
-/// The position of the alpha that forgets least among those that learn within 1 % of the vanilla adapter; where none does, of the one that learns
-/// most. Of equal ones the first. Error: none tried.
-inline std::size_t choose_alpha(const std::vector<Scores>& tried, double vanilla_learning) {
+/// The position of the alpha that forgets least among those that learn within 1 % of the vanilla adapter; where none does, or there is none,
+/// of the one that learns most. Of equal ones the first. Error: none tried.
+inline std::size_t choose_alpha(const std::vector<Scores>& tried, std::optional<double> vanilla_learning) {
   require(!tried.empty(), "choosing alpha: at least one must have been tried");
   std::size_t chosen = tried.size();
   for (std::size_t i = 0; i < tried.size(); ++i)

@@ -127,6 +127,9 @@ struct Corpus {
   }
 };
 
+/// What tells one tokenizer from another: the SHA-256 of its tokenizer.model, of no bytes where tokens are bytes.
+inline std::string tokenizer_sha256(const data::Tokenizer& tokenizer) { return io::sha256_hex(tokenizer.serialized()); }
+
 /// A tokenizer.model file, and the tokens that were added beside it. Error: those of the file and of its content, by its name.
 inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const Path& file, data::AddedTokens added = {}) {
   try {

@@ -26,7 +26,8 @@ struct Evaluation {
 };
 
 /// Predicts every token of the text exactly once, with context only from inside its window, the last short window included.
-/// `seen(tokens)` is called after each batch; `probe` counts gates where one is given. Error: Stopped before the end.
+/// `seen(tokens)` is called after each batch; `probe` counts gates where one is given. Error: Stopped before the end; Diverged
+/// where the loss is not finite.
 inline Evaluation evaluate(Model& model, Tape<float, Cpu>& tape, const EvaluationText& text, data::Domain domain, Index batch,
                            adapter::Probe<float, Cpu>* probe = nullptr, const std::function<void(Index)>& seen = {}, std::stop_token stop = {}) {
   Evaluation result{.bytes = text.bytes};
@@ -39,8 +40,9 @@ inline Evaluation evaluate(Model& model, Tape<float, Cpu>& tape, const Evaluatio
     text.windows.read(window, count, domain, part);
     tape.start(false);
     const double mean = static_cast<double>(model.loss(tape, tokens_of(part), {part.tokens(), 0}, probe).lm.item());
-    require(std::isfinite(mean), "evaluation: the loss is ", mean, " in window ", window,
-            "; the weights are not usable: lower the learning rate that made them");
+    if (!std::isfinite(mean))
+      throw Diverged(
+          concat("evaluation: the loss is ", mean, " in window ", window, "; the weights are not usable: lower the learning rate that made them"));
     result.nats += mean * static_cast<double>(part.tokens());
     result.tokens += part.tokens();
     window += count;

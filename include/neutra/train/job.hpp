@@ -1,7 +1,6 @@
-/// One extension run of a study: what it is, and what came out.
+/// One extension run of a study: what it is, and what its row tells of it.
 #pragma once
 
-#include "neutra/train/choice.hpp"
 #include "neutra/train/corpus.hpp"
 #include "neutra/train/numbers.hpp"
 #include "neutra/train/row.hpp"
@@ -19,56 +18,6 @@ struct Job {
   /// The name of its folder: "neutral-lr0.002-alpha0.1-seed1".
   std::string name() const { return concat(method, "-lr", lr, alpha > 0 || method == "neutral" ? concat("-alpha", alpha) : "", "-seed", seed); }
 };
-
-/// A finished job: the row of the results (validation text), and, for the first seed, the scores on the choosing text, by which rates and alpha are
-/// chosen.
-struct Outcome {
-  Row row;
-  std::optional<Scores> choosing;
-};
-
-/// What results.json keeps of the scores by which rates and alpha are chosen.
-inline io::Json choosing_json(const Outcome& outcome) {
-  return {{"method", outcome.row.method},
-          {"lr", outcome.row.lr},
-          {"alpha", outcome.row.alpha ? io::Json(*outcome.row.alpha) : io::Json()},
-          {"seed", outcome.row.seed},
-          {"forgetting", outcome.choosing->forgetting()},
-          {"learning", outcome.choosing->learning()}};
-}
-
-inline io::Json to_json(const Outcome& outcome) {
-  detail::FieldWriter row("outcome");
-  detail::visit_row(row, outcome.row);
-  if (!outcome.choosing) return {{"row", row.take()}, {"choosing", nullptr}};
-  detail::FieldWriter choosing("outcome: choosing");
-  choosing("original", outcome.choosing->original);
-  choosing("target", outcome.choosing->target);
-  return {{"row", row.take()}, {"choosing", choosing.take()}};
-}
-
-/// Error: damage, by the file's name; the outcome of another job.
-inline Outcome read_outcome(const Path& path, const Job& job, Index steps) {
-  const io::Json json = io::read_json(path);
-  const io::Reader whole(json, path.string());
-  Outcome outcome;
-  const io::Reader row(whole.value("row"), path.string() + ": row");
-  detail::FieldReader fields(row);
-  detail::visit_row(fields, outcome.row);
-  fields.finish();
-  const Row& r = outcome.row;
-  const bool same_alpha = job.method == "neutral" ? r.alpha == job.alpha : !r.alpha;
-  require(r.method == job.method && r.lr == job.lr && same_alpha && r.seed == job.seed && r.steps == steps, path.string(), ": must be of ",
-          job.name(), " after ", steps, " steps, got that of ", Job{r.method, r.lr, r.alpha.value_or(0), r.seed}.name(), " after ", r.steps,
-          "; bring its own back, or delete it to run the job anew");
-  if (!whole.has("choosing")) return outcome;
-  const io::Reader choosing(whole.value("choosing"), path.string() + ": choosing");
-  detail::FieldReader scores(choosing);
-  scores("original", outcome.choosing.emplace().original);
-  scores("target", outcome.choosing->target);
-  scores.finish();
-  return outcome;
-}
 
 /// The adapter of a method: neutral takes its policies from the options; the vanilla adapter is the same body without gate and local loss, with He
 /// initialisation; finetuning has none. Error: an unknown method, policy or placement; policies that exclude each other.

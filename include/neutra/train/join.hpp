@@ -36,6 +36,25 @@ inline io::Json outcome_of(Row row) {
   return write.take();
 }
 
+/// A run that failed in one study and has a row in another counts by its row, unless it diverged: it would do so again. places: see join_rows.
+inline void join_failed(Results& all, const Results& more, const std::string& where, const std::map<RunKey, std::size_t>& places) {
+  std::map<RunKey, std::size_t> known;
+  for (std::size_t i = 0; i < all.failed.size(); ++i) known.emplace(run_key(all.failed[i].run), i);
+  for (const Failure& failure : more.failed) {
+    const auto [own, fresh] = known.emplace(run_key(failure.run), all.failed.size());
+    if (fresh)
+      all.failed.push_back(failure);
+    else if (failure.state == FailureState::diverged)
+      all.failed[own->second] = failure;
+  }
+  std::erase_if(all.failed, [&](const Failure& failure) {
+    const bool finished = places.contains(run_key(failure.run));
+    require(!finished || failure.state != FailureState::diverged, where, ": ", told(failure.run),
+            " diverged in one of the results and has a row in another; join only one of them");
+    return finished;
+  });
+}
+
 inline io::Json option(const Results& results, const char* key) {
   const io::Json options = results.config.value("options", io::Json::object());
   const io::Json absent = std::string_view(key) == "precision" ? io::Json("float") : io::Json();  // older results were of float and did not say so
@@ -53,6 +72,11 @@ inline void check_alike(const Results& first, const Results& more, const std::st
             " must be that of the first results (text_sha256); results on other texts cannot be compared");
   require(more.text_sha256.size() == first.text_sha256.size(), where, ": the texts must be those of the first results, ", first.text_sha256.size(),
           " of them, got ", more.text_sha256.size(), "; results on other texts cannot be compared");
+  for (const auto& [key, what] : {std::pair{"/base/fingerprint", "backbone"}, {"/base/tokenizer", "tokenizer"}}) {
+    const io::Json::json_pointer place(key);  // older results do not say
+    require(!first.config.contains(place) || !more.config.contains(place) || first.config[place] == more.config[place], where, ": the ", what,
+            " must be that of the first results (config", key, "); join only extensions of one backbone");
+  }
   const auto shown = [](const io::Json& value) { return value.is_null() ? std::string("(nothing)") : io::shown(value.dump()); };
   for (const char* key : {"batch", "sequence", "clip", "weight_decay", "lora_targets", "warmup", "precision"}) {
     const io::Json own = option(first, key), other = option(more, key);
@@ -170,12 +194,14 @@ inline Results join(const std::vector<Results>& studies, const std::vector<std::
   for (std::size_t i = 0; i < all.rows.size(); ++i) places.emplace(detail::run_key(all.rows[i]), i);
   for (std::size_t i = 0; i < studies.size(); ++i) {
     const Results& study = studies[i];
+    detail::check_one_backbone(study.rows, names[i]);
     detail::add_scores(scored, study, names[i]);
     for (const Line& line : summarise(study))
       if (!line.chosen_here) apart[detail::line_key(line.curve.front())].insert(line.lr);
     if (i == 0) continue;
     detail::check_alike(studies.front(), study, names[i]);
     detail::join_rows(all, study, names[i], places);
+    detail::join_failed(all, study, names[i], places);
     joined.push_back(study.config);
     detail::join_text(all.commit, study.commit);
     for (const auto part : {&Machine::processor, &Machine::instruction_set, &Machine::compiler, &Machine::flags, &Machine::xsimd})

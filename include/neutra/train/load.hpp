@@ -3,7 +3,6 @@
 
 #include "neutra/nn/adapter_file.hpp"
 #include "neutra/nn/families/llama.hpp"
-#include "neutra/nn/fingerprint.hpp"
 #include "neutra/train/corpus.hpp"
 #include "neutra/train/program.hpp"
 
@@ -46,7 +45,7 @@ inline void check_units(const Path& path, const nn::AdapterFile& file, const Ada
   for (const auto& entry : weights.entries()) held += entry.shape.size();
   const Index wanted = adapter.describe(sizes).weights;
   require(wanted <= held, path.string(), ": the adapter has ", wanted, " weights in this model (dim ", sizes.dim, ", ", sizes.layers,
-          " layers), the file holds only ", held, "; it was made for dim ", file.sizes.dim, ", ", file.sizes.layers,
+          " layers), the file holds only ", held, "; it was made for dim ", file.base.config.dim, ", ", file.base.config.layers,
           " layers: load that model, or bring JSON and weights from one saving");
 }
 
@@ -79,7 +78,7 @@ inline LoadedModel load_model(const Path& folder, const Path& adapter_path, cons
   check_units(adapter_path, file, adapter, sizes);
   check_gate_options(adapter_path, file.description.gate_options, adapter.describe(sizes));
   loaded.model = std::make_unique<Model>(backbone, adapter);
-  nn::load_adapter_weights(adapter_path, loaded.model->parameters(), sizes, nn::fingerprint(*backbone));
+  nn::load_adapter_weights(adapter_path, loaded.model->parameters(), nn::base_of(*backbone, tokenizer_sha256(*loaded.tokenizer)));
   return loaded;
 }
 

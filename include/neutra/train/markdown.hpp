@@ -64,7 +64,10 @@ inline std::string markdown_curve(const Line& line) {
 /// Error: a number that is not finite.
 inline std::string markdown(const Results& results) {
   const auto lines = summarise(results);
-  if (lines.empty()) return "No runs yet: the results have no rows.\n";
+  std::string without_result;
+  for (const std::string& failure : failures(results, lines))
+    without_result += concat(without_result.empty() ? concat("\n", failures_heading, ":\n\n- ") : "- ", failure, "\n");
+  if (lines.empty()) return "No runs yet: the results have no rows.\n" + without_result;
   const Row& first = results.rows.front();
   std::string text = concat("Bits per byte of the backbone: original ", fixed(first.original.before, 3), ", target ", fixed(first.target.before, 3),
                             ". Means over seeds \u00b1 the standard error.\n\n");
@@ -73,6 +76,7 @@ inline std::string markdown(const Results& results) {
   for (const Line& line : lines) text += detail::markdown_line(line);
   text += "\n\u2013: the vanilla adapter's curve over rates does not reach that learning.\n";
   for (const std::string& note : notes(results, lines)) text += concat("\n", note.front() == '*' ? "\\" : "", note, "\n");
+  text += without_result;
   std::string sentences;
   for (const Line& line : lines)
     if (const std::string sentence = against_vanilla(line); !sentence.empty())

@@ -69,6 +69,7 @@ struct Options {
   Index threads = 0;  // 0: all of the machine
   bool quick = false;
   bool resume = false;
+  bool holds_out_choice = false;  // of a run that is continued: what it held out at first stays held out
   Path out;
 
   /// The rates tried for a method.
@@ -85,8 +86,9 @@ struct Options {
     }
     return all;
   }
-  /// Whether anything is chosen on the choosing text: a rate among several, or alpha.
+  /// Whether anything is chosen on the choosing text: a rate among several, or alpha; or was, in a run that is continued.
   bool chooses() const {
+    if (holds_out_choice) return true;
     for (const std::string& method : methods)
       if (rates_of(method).size() > 1) return true;
     return alphas.size() > 1;

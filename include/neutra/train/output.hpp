@@ -4,10 +4,13 @@
 #include "neutra/io/json.hpp"
 #include "neutra/io/lock.hpp"
 #include "neutra/io/output_file.hpp"
+#include "neutra/io/sealed.hpp"
 #include "neutra/train/nearest.hpp"
+#include "neutra/train/stopped.hpp"
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -33,8 +36,9 @@ class Output {
   }
 
   /// From now on the folder, made if it is not there, holds the run that was asked and is this object's alone; called when nothing can be wrong with
-  /// it any more. Error: an earlier run was asked otherwise, by the first key that differs; another process; a place that cannot be written.
-  void claim(const io::Json& asked) {
+  /// it any more. What is asked under the keys in `free` may differ from before and is remembered as it is now. Error: an earlier run was asked
+  /// otherwise, by the first key that differs; another process; a place that cannot be written.
+  void claim(const io::Json& asked, const std::set<std::string>& free = {}) {
     const auto path = folder_ / "options.json";
     io::make_folder(folder_, where());
     if (!lock_) {
@@ -44,22 +48,32 @@ class Output {
       lock_ = std::move(lock);
     }
     if (!holds_run_) {
-      io::write_json(path, asked);
+      io::write_sealed(path, asked);
       holds_run_ = true;
       return;
     }
-    const io::Json before = io::read_json(path);
+    const io::Json before = asked_before();
     for (const auto& [key, value] : asked.items())
-      require(before.contains(key) && before[key] == value, "--resume: the run in ", folder_.string(), " was started with ", key, " = ",
-              before.contains(key) ? before[key].dump() : "(nothing)", ", now it is ", value.dump(),
-              "; use the same options, texts and program, or another --out");
+      require(free.contains(key) || (before.contains(key) && before[key] == value), "--resume: the run in ", folder_.string(), " was started with ",
+              key, " = ", before.contains(key) ? before[key].dump() : "(nothing)", ", now it is ", value.dump(),
+              "; use the same options, texts, model and program, or another --out");
+    if (before != asked) io::write_sealed(path, asked);
+  }
+
+  /// What the run in the folder was asked when it was last claimed; an empty object where there is none.      Error: damage.
+  io::Json asked_before() const {
+    if (!holds_run_) return io::Json::object();
+    return advised("bring it back, continue with the version that began the run, or name another --out",
+                   [&] { return io::read_sealed(folder_ / "options.json"); });
   }
 
   const std::filesystem::path& folder() const { return folder_; }
   std::filesystem::path backbone() const { return folder_ / "backbone"; }
-  /// The folder of one training run, made if it is not there.
+  /// Where one training run is at home.
+  std::filesystem::path run_folder(const std::string& name) const { return folder_ / "runs" / name; }
+  /// The same, made if it is not there.
   std::filesystem::path run(const std::string& name) const {
-    const auto path = folder_ / "runs" / name;
+    const auto path = run_folder(name);
     io::make_folder(path, path.string());
     return path;
   }

@@ -1,13 +1,16 @@
 /// What pretraining here needs beside a run: sizes, a folder for the model, and a record of how flat its loss became.
 #pragma once
 
+#include "neutra/io/sealed.hpp"
 #include "neutra/nn/families/llama.hpp"
 #include "neutra/train/corpus.hpp"
 #include "neutra/train/log.hpp"
 #include "neutra/train/options.hpp"
 #include "neutra/train/registry.hpp"
+#include "neutra/train/stopped.hpp"
 
-#include <tuple>
+#include <array>
+#include <utility>
 
 namespace neutra::inline NEUTRA_ABI::train {
 
@@ -26,6 +29,9 @@ inline nn::Config new_config(const Options& options, const data::Tokenizer& toke
   config.complete();
   return config;
 }
+
+/// What may be in a folder that save_model wrote.
+inline constexpr std::array<const char*, 3> model_files = {"config.json", "model.safetensors", "tokenizer.model"};
 
 /// The model's own weights as a llama folder with its tokenizer.
 inline void save_model(const Path& folder, Model& model, const data::Tokenizer& tokenizer) {
@@ -49,16 +55,20 @@ inline io::Json pretraining_record(const Path& log, Index steps, double seconds,
   return {{"seconds", seconds}, {"tokens", tokens}, {"final_nats_per_token", after}, {"fall_over_last_tenth", 1 - after / before}};
 }
 
-/// A pretrain.json: the record, and by what the backbone and its tokenizer are known. Error: damage; a backbone or tokenizer that is another now.
-inline io::Json read_pretraining(const Path& file, const std::string& fingerprint, const std::string& tokenizer) {
-  io::Json json = io::read_json(file);
-  const io::Reader read(json, file.string());
-  read.only({"seconds", "tokens", "final_nats_per_token", "fall_over_last_tenth", "fingerprint", "tokenizer"});
-  for (const char* key : {"seconds", "tokens", "final_nats_per_token", "fall_over_last_tenth"}) read.number(key);
-  for (const auto& [key, now, what] : {std::tuple{"fingerprint", &fingerprint, "weights"}, {"tokenizer", &tokenizer, "tokenizer"}})
-    require(read.text(key) == *now, file.string(), ": the ", what, " in backbone/ must be those that were pretrained here, ", key, ' ',
-            io::shown(read.text(key)), ", got ", *now, "; bring them back, or start a run in another --out");
-  return json;
+/// Writes a pretrain.json: the record, and the hashes of the files of the model's folder.
+inline void write_pretraining(const Path& file, io::Json record, const Path& model) {
+  record["files"] = io::hashes_of(model, {model_files.begin(), model_files.end()});
+  io::write_sealed(file, std::move(record));
+}
+
+/// The record of a pretrain.json. Error: damage to it or to the model that it recorded.
+inline io::Json read_pretraining(const Path& file, const Path& model) {
+  return advised("bring back what was there, or start a run in another --out", [&] {
+    io::Json record = io::read_sealed(file);
+    io::check_hashes(model, io::Reader(record, file.string()).object("files").json());
+    record.erase("files");
+    return record;
+  });
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::train

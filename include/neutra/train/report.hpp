@@ -115,6 +115,13 @@ inline std::string summary_table(const Results& results, const std::vector<Line>
   return out;
 }
 
+/// A line for each run that has no row; nothing where none failed.
+inline std::string failure_list(const Results& results, const std::vector<Line>& lines) {
+  std::string items;
+  for (const std::string& failure : failures(results, lines)) items += concat("<li>", escape(failure), "</li>\n");
+  return items.empty() ? items : concat("<p><strong>", failures_heading, ":</strong></p>\n<ul>\n", items, "</ul>\n");
+}
+
 /// A sentence for each method that can be held against a vanilla adapter; nothing where there is none.
 inline std::string comparison_list(const std::vector<Line>& lines) {
   std::string items;
@@ -217,10 +224,10 @@ inline std::string report(const Results& results) {
       detail::report_style, "</style></head>\n<body>\n");
   out += detail::introduction(results, lines);
   if (lines.empty()) {
-    out += "<p><strong>No runs yet:</strong> the results have no rows.</p>\n";
+    out += "<p><strong>No runs yet:</strong> the results have no rows.</p>\n" + detail::failure_list(results, lines);
   } else {
-    out += detail::summary_table(results, lines) + detail::comparison_list(lines) + detail::learning_figure(lines) + detail::layer_figures(lines) +
-           detail::all_runs(lines);
+    out += detail::summary_table(results, lines) + detail::failure_list(results, lines) + detail::comparison_list(lines) +
+           detail::learning_figure(lines) + detail::layer_figures(lines) + detail::all_runs(lines);
   }
   return out + detail::origin(results) + "</body></html>\n";
 }

@@ -3,6 +3,7 @@
 
 #include "neutra/core/error.hpp"
 #include "neutra/io/json.hpp"
+#include "neutra/train/failure.hpp"
 #include "neutra/train/machine.hpp"
 #include "neutra/train/row.hpp"
 
@@ -33,6 +34,7 @@ struct Results {
   io::Json config = io::Json::object();
   std::map<std::string, std::string> text_sha256;
   std::vector<Row> rows;
+  std::vector<Failure> failed;  // runs that were asked for and have no row
 };
 
 namespace detail {
@@ -40,6 +42,16 @@ namespace detail {
 template <class Visitor, class M> void visit_machine(Visitor& visit, M& machine) {
   visit("processor", machine.processor), visit("threads", machine.threads), visit("instruction_set", machine.instruction_set);
   visit("compiler", machine.compiler), visit("flags", machine.flags), visit("xsimd", machine.xsimd);
+}
+
+/// Error: rows of two backbones, whose differences would be claimed as those of methods.
+inline void check_one_backbone(const std::vector<Row>& rows, const std::string& where) {
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    const Row &first = rows[0], &row = rows[i];
+    require(row.original.before == first.original.before && row.target.before == first.target.before, where, ": rows[", i,
+            "] must be of the backbone of the first row, which has ", first.original.before, " and ", first.target.before, " bits per byte, got ",
+            row.original.before, " and ", row.target.before, "; make results of two models in two folders");
+  }
 }
 
 inline void check_sha256(std::string_view where, const std::string& name, const std::string& digits) {
@@ -50,9 +62,11 @@ inline void check_sha256(std::string_view where, const std::string& name, const 
 }  // namespace detail
 
 /// The results as the JSON of results.json; `where` opens each message.
-/// Error: a number that is not finite, which JSON cannot hold, by row and key; a hash that is none; a config that is no object.
+/// Error: a number that is not finite, which JSON cannot hold, by row and key; rows of two backbones; a hash that is none; a config that is no
+/// object.
 inline io::Json to_json(const Results& results, const std::string& where = "results") {
   require(results.config.is_object(), where, ": config must be an object");
+  detail::check_one_backbone(results.rows, where);
   for (const auto& [name, digits] : results.text_sha256) detail::check_sha256(where, name, digits);
   detail::FieldWriter machine(where + ": machine");
   detail::visit_machine(machine, results.machine);
@@ -62,18 +76,21 @@ inline io::Json to_json(const Results& results, const std::string& where = "resu
     detail::visit_row(write, row);
     rows.push_back(write.take());
   }
-  return {{"schema", results_schema}, {"commit", results.commit},           {"machine", machine.take()},
-          {"config", results.config}, {"text_sha256", results.text_sha256}, {"rows", std::move(rows)}};
+  io::Json json = {{"schema", results_schema}, {"commit", results.commit},           {"machine", machine.take()},
+                   {"config", results.config}, {"text_sha256", results.text_sha256}, {"rows", std::move(rows)}};
+  for (const Failure& failure : results.failed) json["failed"].push_back(to_json(failure, where + ": failed"));  // absent where none did
+  return json;
 }
 
 /// Results from the JSON of a results.json, strictly; `where`, as in its path, opens each message.
-/// Error: another schema; a key that is missing, unknown or of the wrong type, by its place, as in "results.json: rows[2]: seed ...".
+/// Error: another schema; a key that is missing, unknown or of the wrong type, by its place, as in "results.json: rows[2]: seed ..."; a number that
+/// no run can have; rows of two backbones.
 inline Results results_from_json(const io::Json& json, const std::string& where = "results") {
   const io::Reader read(json, where);
   const auto schema = read.text("schema");
   require(schema == results_schema, where, ": schema must be \"", results_schema, "\", got \"", io::shown(schema),
           "\"; read it with the version of neutra that wrote it");
-  read.only({"schema", "commit", "machine", "config", "text_sha256", "rows"});
+  read.only({"schema", "commit", "machine", "config", "text_sha256", "rows", "failed"});
   Results results;
   results.commit = read.text("commit");
   const io::Reader machine(read.value("machine"), where + ": machine");
@@ -83,12 +100,11 @@ inline Results results_from_json(const io::Json& json, const std::string& where 
   results.config = read.object("config").json();
   const io::Reader hashes = read.object("text_sha256");
   for (const auto& [name, ignored] : hashes.json().items()) detail::check_sha256(where, name, results.text_sha256[name] = hashes.text(name));
-  for (const io::Json& json_row : read.array("rows")) {
-    const io::Reader row(json_row, concat(where, ": rows[", results.rows.size(), "]"));
-    detail::FieldReader row_fields(row);
-    detail::visit_row(row_fields, results.rows.emplace_back());
-    row_fields.finish();
-  }
+  for (const io::Json& row : read.array("rows")) results.rows.push_back(detail::read_row(row, concat(where, ": rows[", results.rows.size(), "]")));
+  if (read.has("failed"))
+    for (const io::Json& failure : read.array("failed"))
+      results.failed.push_back(failure_from_json(failure, concat(where, ": failed[", results.failed.size(), "]")));
+  detail::check_one_backbone(results.rows, where);
   return results;
 }
 

@@ -4,9 +4,11 @@
 #include "neutra/core/error.hpp"
 #include "neutra/core/scalar.hpp"
 #include "neutra/io/json.hpp"
+#include "neutra/train/stopped.hpp"
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <set>
 #include <string>
@@ -52,11 +54,17 @@ struct Row {
 
 namespace detail {
 
-/// The keys of a row in one list, read and written by the same text.
-template <class Visitor, class R> void visit_row(Visitor& visit, R& row) {
+/// The keys of a row that say what was run, in one list, read and written by the same text.
+template <class Visitor, class R> void visit_settings(Visitor& visit, R& row) {
   visit("method", row.method), visit("gate", row.gate), visit("body", row.body), visit("penalty", row.penalty), visit("init", row.init);
   visit("placement", row.placement), visit("seed", row.seed), visit("steps", row.steps), visit("lr", row.lr), visit("alpha", row.alpha);
-  visit("share", row.share), visit("capacity", row.capacity), visit("extra_weights", row.extra_weights), visit("extra_share", row.extra_share);
+  visit("share", row.share), visit("capacity", row.capacity);
+}
+
+/// All keys of a row.
+template <class Visitor, class R> void visit_row(Visitor& visit, R& row) {
+  visit_settings(visit, row);
+  visit("extra_weights", row.extra_weights), visit("extra_share", row.extra_share);
   visit("trainable_weights", row.trainable_weights), visit("original", row.original), visit("target", row.target);
   visit.derived("forgetting", row.forgetting()), visit.derived("learning", row.learning());
   visit("gate_open", row.gate_open), visit("gate_open_by_layer", row.gate_open_by_layer);
@@ -64,7 +72,7 @@ template <class Visitor, class R> void visit_row(Visitor& visit, R& row) {
   visit("train_seconds", row.train_seconds), visit("tokens_per_second", row.tokens_per_second);
 }
 
-/// Puts values into a JSON object. Error: a number that is not finite, which JSON cannot hold.
+/// Puts values into a JSON object. Error: Diverged where a number is not finite, which JSON cannot hold.
 class FieldWriter {
  public:
   explicit FieldWriter(std::string where) : where_(std::move(where)) {}
@@ -76,7 +84,7 @@ class FieldWriter {
  private:
   template <class T> io::Json convert(const T& value, const std::string&) const { return value; }
   io::Json convert(double value, const std::string& key) const {
-    require(std::isfinite(value), where_, ": ", key, " must be a finite number, got ", value, "; the run behind it has diverged");
+    if (!std::isfinite(value)) throw Diverged(concat(where_, ": ", key, " must be a finite number, got ", value, "; the run behind it has diverged"));
     return value;
   }
   io::Json convert(const BeforeAfter& v, const std::string& key) const {
@@ -104,7 +112,7 @@ class FieldReader {
   explicit FieldReader(const io::Reader& json) : json_(json) {}
 
   template <class T> void operator()(const std::string& key, T& value) {
-    known_.insert(key);
+    this->known(key);
     require(json_.json().contains(key), json_.what(), ": ", key, " is missing; the file is not complete, or of another kind");
     convert(key, value);
   }
@@ -115,6 +123,8 @@ class FieldReader {
     require(std::abs(value - expected) <= 1e-6, json_.what(), ": ", key, " must be the difference of before and after, ", expected, ", got ", value,
             "; the file was changed by hand");
   }
+  /// A key that is read elsewhere.
+  void known(const std::string& key) { known_.insert(key); }
   void finish() const {
     for (const auto& [key, ignored] : json_.json().items())
       require(known_.contains(key), json_.what(), ": ", io::shown(key), " is not a known key; is the file newer than this program?");
@@ -153,6 +163,40 @@ class FieldReader {
   const io::Reader& json_;
   std::set<std::string> known_;
 };
+
+/// Error: a number that no run can have.
+inline void check_ranges(const Row& row, const std::string& where) {
+  const auto within = [&](const std::string& key, double value, double most, std::string_view rule) {
+    require(value >= 0 && value <= most, where, ": ", key, " must be ", rule, ", got ", value, "; the file was changed by hand, or is damaged");
+  };
+  const auto share = [&](const std::string& key, double value) { within(key, value, 1, "a share in [0, 1]"); };
+  const auto size = [&](const std::string& key, double value) { within(key, value, std::numeric_limits<double>::max(), "zero or more"); };
+  const auto both = [](const auto& check, const std::string& key, const auto& values) {
+    for (const double value : values.original) check(key + ": original", value);
+    for (const double value : values.target) check(key + ": target", value);
+  };
+  share("share", row.share);
+  size("lr", row.lr), size("alpha", row.alpha.value_or(0)), size("capacity", row.capacity.value_or(0)), size("extra_share", row.extra_share);
+  size("original: before", row.original.before), size("original: after", row.original.after);
+  size("target: before", row.target.before), size("target: after", row.target.after);
+  size("train_seconds", row.train_seconds), size("tokens_per_second", row.tokens_per_second);
+  if (row.gate_open) share("gate_open: original", row.gate_open->original), share("gate_open: target", row.gate_open->target);
+  if (row.gate_open_by_layer) both(share, "gate_open_by_layer", *row.gate_open_by_layer);
+  if (row.residue_ratio_by_layer) both(size, "residue_ratio_by_layer", *row.residue_ratio_by_layer);
+  require(row.extra_weights <= row.trainable_weights, where, ": extra_weights must be at most the trainable_weights, ", row.trainable_weights,
+          ", got ", row.extra_weights, "; the file was changed by hand, or is damaged");
+}
+
+/// Error: a key that is missing, unknown or of the wrong type; a number that no run can have.
+inline Row read_row(const io::Json& json, const std::string& where) {
+  const io::Reader read(json, where);
+  FieldReader fields(read);
+  Row row;
+  visit_row(fields, row);
+  fields.finish();
+  check_ranges(row, where);
+  return row;
+}
 
 }  // namespace detail
 

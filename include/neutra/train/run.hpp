@@ -21,36 +21,29 @@ struct RunPlace {
   double checkpoint_seconds = 60;
 };
 
-/// The time that a file {"seconds": 12.5} holds. Error: anything else.
-inline double seconds_in(const std::filesystem::path& file) {
-  const io::Json json = io::read_json(file);
-  const double seconds = io::Reader(json, file.string()).number("seconds");
-  require(seconds >= 0, file.string(), ": seconds must not be negative, got ", seconds, "; put the time the run has taken so far there");
-  return seconds;
-}
-
 /// Steps until the schedule's end; a checkpoint about every minute, when stopped, and at the end. Returns the seconds spent, those of earlier
-/// sessions included. `step_done` sees each report. Errors: Stopped after a stop request; a loss that is not finite, with the last checkpoint left
-/// whole.
+/// sessions included. `step_done` sees each report. Errors: Stopped after a stop request; Diverged, with the last checkpoint left whole;
+/// io::WriteError.
 inline double run_training(Trainer& trainer, const RunPlace& place, const std::function<void(const StepReport&)>& step_done = {}) {
-  const auto checkpoint = place.folder / "checkpoint.safetensors", clock = place.folder / "seconds.json";
+  const auto checkpoint = place.folder / "checkpoint.safetensors";
   const auto& parameters = trainer.optimizer().parameters();
-  double earlier = 0;
+  Reached before;
   if (std::filesystem::exists(checkpoint)) {
-    trainer.optimizer().steps = load_checkpoint(checkpoint, parameters, place.identity);
+    before = load_checkpoint(checkpoint, parameters, place.identity);
+    trainer.optimizer().steps = before.steps;
     require(trainer.steps_done() <= trainer.steps(), checkpoint.string(), ": is of a run after ", trainer.steps_done(), " steps, this one has only ",
             trainer.steps(), "; use as many steps as it was written with, or delete it to start this run anew");
-    earlier = seconds_in(clock);
     if (place.progress) place.progress->skip(trainer.steps_done());
   }
   const Index first = trainer.steps_done();
-  Log log(place.folder / "log.jsonl", first);
+  Log log(place.folder / "log.jsonl", first, before.log);
   const auto start = std::chrono::steady_clock::now();
-  const auto seconds = [&] { return earlier + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
-  const auto save = [&] {  // log and time first: a kill in between must not leave steps without lines, or that took no time
-    log.flush();
-    io::write_json(clock, {{"seconds", seconds()}});
-    save_checkpoint(checkpoint, parameters, trainer.steps_done(), place.identity);
+  const auto seconds = [&] { return before.seconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  const auto in_run = [&](auto&& f) { return named(place.folder.filename().string(), f); };
+  const auto save = [&] {
+    in_run([&] { trainer.check_finite(); });
+    log.flush();  // first: a kill in between must not leave steps without lines
+    save_checkpoint(checkpoint, parameters, {trainer.steps_done(), seconds(), log.sha256()}, place.identity);
   };
   double saved = seconds();
   while (!trainer.done()) {
@@ -58,7 +51,7 @@ inline double run_training(Trainer& trainer, const RunPlace& place, const std::f
       save();
       throw Stopped(concat("stopped at step ", trainer.steps_done(), "; everything is saved"));
     }
-    const StepReport report = named(place.folder.filename().string(), [&] { return trainer.advance(); });
+    const StepReport report = in_run([&] { return trainer.advance(); });
     log.write({{"step", report.step},
                {"lm", report.lm},
                {"local", report.local},

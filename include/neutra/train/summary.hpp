@@ -44,6 +44,13 @@ inline LineKey line_key(const Row& row) {
 
 inline bool same_line(const Row& a, const Row& b) { return line_key(a) == line_key(b); }
 
+/// Whether a line's rate is the least or largest of those tried, of which several may have diverged. diverged: their rates, by line.
+inline bool at_edge(const Line& line, const std::map<LineKey, std::set<double>>& diverged) {
+  std::set<double> tried = {line.curve.front().lr, line.curve.back().lr};
+  if (const auto own = diverged.find(line_key(line.curve.front())); own != diverged.end()) tried.insert(own->second.begin(), own->second.end());
+  return tried.size() > 1 && (line.lr == *tried.begin() || line.lr == *tried.rbegin());
+}
+
 /// Labels are shown to people, so that whatever names the results hold is made fit for that here.
 inline void name_lines(std::vector<Line>& lines) {
   std::map<std::string, std::array<std::set<std::string>, 9>> values;  // of each setting, by method
@@ -168,12 +175,15 @@ inline std::vector<Line> summarise(const Results& results) {
     if (fresh) lines.emplace_back();
     lines[at->second].curve.push_back(row);
   }
+  std::map<detail::LineKey, std::set<double>> diverged;
+  for (const Failure& failure : results.failed)
+    if (failure.state == FailureState::diverged) diverged[detail::line_key(failure.run)].insert(failure.run.lr);
   detail::name_lines(lines);
   for (Line& line : lines) {
     std::stable_sort(line.curve.begin(), line.curve.end(),
                      [](const Row& a, const Row& b) { return std::pair(a.lr, a.seed) < std::pair(b.lr, b.seed); });
     detail::choose_rate(line, results.config);
-    line.at_edge = line.curve.front().lr < line.curve.back().lr && (line.lr == line.curve.front().lr || line.lr == line.curve.back().lr);
+    line.at_edge = detail::at_edge(line, diverged);
     detail::average(line);
   }
   detail::mark_chosen_alpha(lines, results.config);  // last: rates are chosen by the label without the mark

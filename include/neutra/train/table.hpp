@@ -48,6 +48,18 @@ inline Cells cells(const Line& line) {
           short_count(line.tokens_per_second.value)};
 }
 
+/// The line that a run would be of, or its method with what tells it from the lines of that.
+inline std::string label_of(const Row& run, const std::vector<Line>& lines) {
+  const auto own = settings(run);
+  std::string label = run.method;
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    const auto differs = [&](const Line& line) { return line.method == run.method && settings(line.curve.front())[i].second != own[i].second; };
+    if (std::any_of(lines.begin(), lines.end(), differs)) label += concat(", ", own[i].first, ' ', own[i].second);
+  }
+  const auto line = std::find_if(lines.begin(), lines.end(), [&](const Line& l) { return same_line(l.curve.front(), run); });
+  return line == lines.end() ? io::shown(label, 300) : line->label;
+}
+
 /// A sentence for each method that can be held against a vanilla adapter, broken where it would leave 120 columns.
 inline std::string comparisons(const std::vector<Line>& lines) {
   std::string text;
@@ -69,18 +81,33 @@ inline std::vector<std::string> notes(const Results& results, const std::vector<
   if (any(&Line::chosen_here))
     all.push_back("* the best of several rates on the text reported here, because the results record no choice made on another text.");
   if (any(&Line::at_edge)) all.push_back("^ the least or largest of the rates tried: a better one may lie beyond.");
-  if (results.config.value("chosen_alpha_learns_as_vanilla", io::Json(true)) == false)
-    all.push_back("No alpha learned within 1 % of the vanilla adapter on the choosing text; the one that learned most was chosen.");
+  const io::Json met = results.config.value("chosen_alpha_learns_as_vanilla", io::Json(true));
+  if (met.is_null()) all.push_back("No run of the vanilla adapter was left to choose alpha by; the one that learned most was chosen.");
+  if (met == false) all.push_back("No alpha learned within 1 % of the vanilla adapter on the choosing text; the one that learned most was chosen.");
   if (const Overlaps overlaps = overlaps_of(results.config); any_in_training(overlaps))
     all.push_back("Validation lines of 50 and more characters that are in the training text too: " + to_string(overlaps) + ".");
   return all;
 }
 
-/// One line per method (see summarise), a heading of two lines and notes. All but a label that is longer than its column fits 120 columns;
-/// such a label stands on a line of its own. Without rows: a sentence that says so.
+/// What stands above the runs that have no row.
+inline constexpr std::string_view failures_heading = "Runs without a result, left out of every mean and choice";
+
+/// "adapter, rate 1e4, seed 1: diverged at step 3, gradient largest in layers.0.w (not finite)", for each run that has no row.
+inline std::vector<std::string> failures(const Results& results, const std::vector<Line>& lines) {
+  std::vector<std::string> all;
+  for (const Failure& failure : results.failed)
+    all.push_back(concat(detail::label_of(failure.run, lines), ", rate ", rate(failure.run.lr), ", seed ", failure.run.seed, ": ", told(failure)));
+  return all;
+}
+
+/// One line per method (see summarise), a heading of two lines and notes. All but a label that is longer than its column and runs without a result
+/// fits 120 columns; such a label stands on a line of its own. Without rows: a sentence that says so.
 inline std::string table(const Results& results) {
   const auto lines = summarise(results);
-  if (lines.empty()) return "No runs yet: the results have no rows.\n";
+  std::string without_result;
+  for (const std::string& failure : failures(results, lines))
+    without_result += concat(without_result.empty() ? concat("\n", failures_heading, ":\n  ") : "  ", failure, "\n");
+  if (lines.empty()) return "No runs yet: the results have no rows.\n" + without_result;
   const detail::Cells above{"", "", "original", "target", "forgetting", "learning", "forgetting", "open %", "extra", "tokens"};
   const detail::Cells below{"rate ", "n", "before after", "before after", "mean  s.e.", "mean  s.e.", "at adapter's", "orig/targ", "weights", "/s"};
   std::vector<detail::Cells> body{above, below};
@@ -109,7 +136,7 @@ inline std::string table(const Results& results) {
       "Bits per byte; means over n seeds, s.e. the standard error. \"At adapter's\": forgetting where a method's curve over rates\n"
       "reaches the vanilla adapter's learning. An order is claimed only where a difference exceeds twice its standard error.\n";
   for (const std::string& note : notes(results, lines)) text += note + "\n";
-  return text + detail::comparisons(lines);
+  return text + without_result + detail::comparisons(lines);
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::train

@@ -2,9 +2,14 @@
 #pragma once
 
 #include "neutra/data/mix.hpp"
+#include "neutra/io/finite.hpp"
 #include "neutra/optim/adamw.hpp"
 #include "neutra/optim/schedule.hpp"
 #include "neutra/train/registry.hpp"
+#include "neutra/train/stopped.hpp"
+
+#include <cmath>
+#include <limits>
 
 namespace neutra::inline NEUTRA_ABI::train {
 
@@ -50,8 +55,8 @@ class Trainer {
   optim::AdamW<float, Cpu>& optimizer() { return adamw_; }
   Index tokens_per_step() const { return options_.batch * mix_.length(); }
 
-  /// Forward, loss, backward and update. Error: a loss or gradient that is not finite, with the step and the largest gradient; nothing has been
-  /// changed then.
+  /// Forward, loss, backward and update. Error: Diverged where a loss or gradient is not finite, with the step and the largest gradient; nothing has
+  /// been changed then.
   StepReport advance() {
     for (auto* parameter : adamw_.parameters()) parameter->has_gradient = false;  // a step that ended in an Error has left its own
     StepReport report{.step = steps_done(), .rate = options_.schedule(steps_done())};
@@ -66,24 +71,40 @@ class Trainer {
       if (losses.local) report.local += static_cast<double>(losses.local->item());
     }
     report.gradient_norm = adamw_.gradient_norm();
-    require(std::isfinite(report.lm) && std::isfinite(report.local) && std::isfinite(report.gradient_norm), "training: step ", report.step,
-            " gave a loss of ", report.lm, " (local ", report.local, ") and a gradient norm of ", report.gradient_norm, ", largest in ",
-            largest_gradient(), "; lower the learning rate (now ", report.rate, ")");
+    if (!std::isfinite(report.lm) || !std::isfinite(report.local) || !std::isfinite(report.gradient_norm)) fail_diverged(report);
     adamw_.step(report.rate, report.gradient_norm);
     return report;
   }
 
+  /// Error: Diverged where a weight or moment is not finite, as the last update may have left it; no loss has been computed with it yet.
+  void check_finite() const {
+    for (const auto* parameter : adamw_.parameters())
+      for (const auto* tensor : {&parameter->value, &parameter->mean, &parameter->variance})
+        if (io::first_not_finite(tensor->data(), tensor->size()) < tensor->size())
+          throw Diverged(concat("training: the update of step ", steps_done() - 1, " left ", parameter->name,
+                                " with values or moments that are not finite; lower the learning rate (at most ", options_.schedule.rate, ")"),
+                         {.step = steps_done() - 1});
+  }
+
  private:
-  std::string largest_gradient() const {
-    std::string name;
-    double largest = -1;
+  [[noreturn]] void fail_diverged(const StepReport& report) const {
+    const Divergence where = largest_gradient(report.step);
+    throw Diverged(concat("training: step ", report.step, " gave a loss of ", report.lm, " (local ", report.local, ") and a gradient norm of ",
+                          report.gradient_norm, ", largest in ", where.parameter, " (",
+                          std::isnan(where.gradient) ? std::string("not a number") : concat(where.gradient), "); lower the learning rate (now ",
+                          report.rate, ")"),
+                   where);
+  }
+  /// The first gradient that is not a number, or the largest.
+  Divergence largest_gradient(Index step) const {
+    Divergence where{.step = step, .gradient = -1};
     for (const auto* parameter : adamw_.parameters())
       for (Index i = 0; i < parameter->gradient.size(); ++i) {
         const double size = std::abs(static_cast<double>(parameter->gradient.data()[i]));
-        if (std::isnan(size)) return concat(parameter->name, " (not a number)");
-        if (size > largest) largest = size, name = parameter->name;
+        if (std::isnan(size)) return {step, parameter->name, size};
+        if (size > where.gradient) where.gradient = size, where.parameter = parameter->name;
       }
-    return concat(name, " (", largest, ")");
+    return where;
   }
   Model& model_;
   const data::Mix& mix_;

@@ -1,0 +1,91 @@
+/// Files that are known again: JSON that carries the SHA-256 of its own text, and the SHA-256 of other files.
+#pragma once
+
+#include "neutra/io/file.hpp"
+#include "neutra/io/json.hpp"
+#include "neutra/io/output_file.hpp"
+#include "neutra/io/sha256.hpp"
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace neutra::inline NEUTRA_ABI::io {
+
+namespace detail {
+
+inline constexpr const char* seal_key = "content_sha256";
+inline constexpr std::size_t digest_size = 64;
+
+/// Where the digest of a sealed text begins; npos where it has none. At this indentation the key can only be the outermost object's.
+inline std::size_t digest_at(std::string_view text) {
+  const std::string before = concat("\n  \"", seal_key, "\": \"");
+  const auto at = text.find(before);
+  return at == text.npos || text.size() - at < before.size() + digest_size ? text.npos : at + before.size();
+}
+
+}  // namespace detail
+
+/// Replaces a JSON file by an object with one more key, content_sha256: the SHA-256 of the file's text with zeros in the place of these digits.
+/// Error: see write_json.
+inline void write_sealed(const Path& path, Json object) {
+  object[detail::seal_key] = std::string(detail::digest_size, '0');
+  std::string text = dump(object, path.string());
+  text.replace(detail::digest_at(text), detail::digest_size, sha256_hex(text));
+  write_file(path, text);
+}
+
+/// The object of a file that write_sealed wrote, without its seal.
+/// Error: a file of which any bit is another now; one that has no seal; see read_file.
+inline Json read_sealed(const Path& path) {
+  std::string text = read_file(path, 100'000'000);
+  const std::size_t at = detail::digest_at(text);
+  require(at != text.npos, path.string(), ": must hold the hash of its own content (", detail::seal_key,
+          "), but does not; the file is damaged, or of another version");
+  const std::string digest = text.substr(at, detail::digest_size);
+  text.replace(at, detail::digest_size, detail::digest_size, '0');
+  require(sha256_hex(text) == digest, path.string(), ": must hold what was written to it, but its content is not that of its hash (",
+          detail::seal_key, "); the file is damaged, or was changed by hand");
+  Json object = parse(text, path.string());
+  object.erase(detail::seal_key);
+  return object;
+}
+
+/// SHA-256 of a file's bytes.
+inline std::string file_sha256(const Path& path) {
+  const InputFile file(path);
+  Sha256 sum;
+  std::string block(std::size_t{1} << 20, '\0');
+  std::uint64_t offset = 0;
+  while (const std::size_t count = file.read_some(offset, block.data(), block.size())) {
+    sum.update({block.data(), count});
+    offset += count;
+  }
+  return sum.hex();
+}
+
+/// {"a.json": "0123...", "b.json": null}: the SHA-256 of files by their names in a folder, null for one that is not there.
+inline Json hashes_of(const Path& folder, const std::vector<std::string>& names) {
+  Json hashes = Json::object();
+  for (const std::string& name : names) hashes[name] = std::filesystem::exists(folder / name) ? Json(file_sha256(folder / name)) : Json();
+  return hashes;
+}
+
+/// Compares files with what hashes_of said of them.      Error: the first that is missing, has come beside them, or holds something else.
+inline void check_hashes(const Path& folder, const Json& hashes) {
+  for (const auto& [name, expected] : hashes.items()) {
+    const std::string file = (folder / name).string();
+    std::error_code ignored;
+    const bool there = std::filesystem::exists(file, ignored);
+    require(there || expected.is_null(), file, ": must be there as it was saved, but is missing");
+    require(!there || !expected.is_null(), file, ": must not be there: no such file was saved; move it away");
+    const std::string found = there ? file_sha256(file) : std::string();
+    require(!there || found == expected, file, ": must be what was saved, of SHA-256 ", expected.dump(), ", got ", found,
+            "; it was damaged or replaced");
+  }
+}
+
+}  // namespace neutra::inline NEUTRA_ABI::io
