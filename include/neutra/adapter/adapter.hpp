@@ -13,6 +13,9 @@
 /// Where no adapter acts, sums are the products' own and values may be kept as bf16 (see Kept).
 #pragma once
 
+// First, as in neutra/neutra.hpp.
+#include "neutra/core/strict.hpp"
+
 #include "neutra/adapter/probe.hpp"
 #include "neutra/adapter/sizes.hpp"
 #include "neutra/core/random.hpp"

@@ -1,6 +1,9 @@
 /// The program `generate`: text that continues a prompt.
 #pragma once
 
+// First, as in neutra/neutra.hpp.
+#include "neutra/core/strict.hpp"
+
 #include "neutra/train/evaluate.hpp"
 
 namespace neutra::inline NEUTRA_ABI::train {
@@ -20,6 +23,7 @@ inline std::int32_t sample(View<const float> logits, double temperature, double 
 
 /// main() of generate. Each token reads the last tokens anew, as many as the model's context holds: plain, and quadratic in the context.
 template <class Gates = gate::All, class... Own> int generate_main(int argc, const char* const* argv) {
+  static_assert((Registry::check<Own>() && ...));
   StopOnSignal signals;
   return run_program("generate", [&] {
     CLI::App app("Text that continues a prompt.", "generate");
