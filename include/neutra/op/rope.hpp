@@ -59,7 +59,8 @@ template <Scalar S, class From, class To> struct Rope {
 
 /// Turns every head of x (B*T, H*W) by its position; row n stands at position n mod T, T = rows of the table. The table must outlive the step.
 /// The result lies in memory as `kept` says.
-template <Scalar S, Backend D> Var<S, D> rope(Var<S, D> x, const RopeTable<S, D>& table, Index length, Kept kept = Kept::exact) {
+template <Scalar S, Backend D>
+Var<S, D> rope(Var<S, D> x, const std::type_identity_t<RopeTable<S, D>>& table, Index length, Kept kept = Kept::exact) {
   const Index width = 2 * table.cosine.shape().cols(), rows = x.shape().rows();
   require(x.shape().cols() % width == 0, "rope: the width of x must be a multiple of the head width ", width, ", got ", x.shape());
   require(length > 0 && length <= table.cosine.shape().rows() && rows % length == 0, "rope: rows must be whole sequences of at most ",
