@@ -37,6 +37,8 @@ template <Scalar S, Backend D> struct Losses {
 
 /// The model: a shared frozen backbone and an adapter of its own. After thaw() the backbone's weights train too, as a copy of this model's own.
 template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Transformer {
+  static_assert(adapter::check_adapter<A, S, D>());
+
  public:
   using Instance = typename A::template Instance<S, D>;
 
