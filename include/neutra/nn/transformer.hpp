@@ -44,6 +44,15 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
 
   Transformer(std::shared_ptr<const Backbone<S, D>> backbone, const A& adapter = A{}, std::uint64_t seed = 0)
       : backbone_(std::move(backbone)), adapter_(adapter, backbone_->config().sizes(), seed) {}
+  /// A backbone of another scalar or device is refused.
+  template <class Other>
+  requires(!std::convertible_to<Other*, const Backbone<S, D>*>)
+      Transformer(const std::shared_ptr<Other>&, const A& adapter = A{}, std::uint64_t seed = 0)
+      : Transformer(std::shared_ptr<const Backbone<S, D>>(), adapter, seed) {
+    static_assert(std::same_as<Other, void>,
+                  "neutra: a model and its backbone must be of one scalar and one device; write nn::Transformer<Adapter, double> for a backbone of "
+                  "double, or make the backbone in float");
+  }
 
   const Config& config() const { return backbone_->config(); }
   const std::shared_ptr<const Backbone<S, D>>& backbone() const { return backbone_; }
