@@ -119,6 +119,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     if (recording_) Values::can_fill_again(y.index_, {inputs.begin()->index_, (inputs.end() - 1)->index_}, {closures_, forward});
   }
 
+  template <class E> Var<S, D> input(const Tensor<S, E>&&, S* = nullptr) { return detail::view_of_temporary<Var<S, D>>(); }
   /// Device memory that lives until the next start(): row statistics, index lists.
   template <class T> T* memory(Index count) {
     const auto size = static_cast<std::size_t>(checked_product(count, sizeof(T), "Tape"));
