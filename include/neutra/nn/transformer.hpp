@@ -90,6 +90,8 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     const Index rows = tokens.sequences * tokens.length;
     const typename Tape<S, D>::Products precision(pass.tape, bf16_products);
     require(rows == static_cast<Index>(tokens.inputs.size()), "transformer: inputs must hold B*T = ", rows, " tokens, got ", tokens.inputs.size());
+    require(!pass.probe || pass.probe->layers() == config().layers, "transformer: the probe was made for ", pass.probe ? pass.probe->layers() : 0,
+            " layers, the model has ", config().layers, "; make it with model.config().layers");
     require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context, " tokens (the model's context), got ",
             tokens.length);
     const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
