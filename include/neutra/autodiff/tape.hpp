@@ -12,6 +12,8 @@
 #include "neutra/autodiff/values.hpp"
 #include "neutra/autodiff/var.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <initializer_list>
 
 namespace neutra::inline NEUTRA_ABI {
@@ -36,7 +38,8 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     closures_.clear();
     pool_.next_step();
     recording_ = recording;
-    walked_ = false;
+    passes_.clear();
+    walked_ = over_ = false;
     ++step_;
   }
 
@@ -61,6 +64,18 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   };
 
   // ---- leaves
+  /// A forward pass of the model at this address begins. What it makes lives until start(), so one without recording may run once in a step, and one
+  /// with recording as often as several losses could want that are added up before backward(). Error: more often.
+  void begin_pass(const void* model) {
+    require(step_ > 0, "Tape: a model ran before the first start(); call start() for every step, start(false) where nothing is walked back");
+    const auto before = std::count(passes_.begin(), passes_.end(), model);
+    require(recording_ || before == 0,
+            "Tape: this model has run in this step already, and what it made stays until start(); call start(false) before each forward pass");
+    require(before < most_passes, "Tape: this model has run ", before,
+            " times in this step, and all that it made stays until start(); call start() for every step, start(false) where nothing is walked back");
+    passes_.push_back(model);
+  }
+
 
   /// A trainable weight; its gradient goes to the parameter.
   Var<S, D> leaf(Parameter<S, D>& parameter) {
@@ -202,6 +217,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
     /// The value that outlives the scope.
+    over_ = true;
     Var<S, D> keep(Var<S, D> x) { return kept_ = x; }
     ~Scope() {
       for (std::size_t index = tape_.nodes_.size(); index-- > first_;)  // from the end: what fills a value again is saved before its turn
@@ -273,7 +289,10 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   std::vector<Record> records_;
   std::vector<Scratch> scratch_;
   std::uint32_t step_ = 0;
-  bool recording_ = true, walked_ = false;
+  bool recording_ = true, walked_ = false, over_ = false;
+    require(!over_, "Tape: an op came after backward(), which ends the step; start() the next one first");
 };
 
 }  // namespace neutra::inline NEUTRA_ABI
+  std::vector<const void*> passes_;  // the models that ran in this step
+  static constexpr std::ptrdiff_t most_passes = 64;

@@ -94,6 +94,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
             " layers, the model has ", config().layers, "; make it with model.config().layers");
     require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context, " tokens (the model's context), got ",
             tokens.length);
+    pass.tape.begin_pass(this);
     const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
     const RopeTable<S, D>& rope = rope_for(tokens.length);
     auto x = embedding(weights_in_use().on(pass.tape, Slot::embedding, 0), tokens.inputs);  // (N,d)
