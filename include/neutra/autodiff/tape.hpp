@@ -15,12 +15,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <initializer_list>
+#include <vector>
 
 namespace neutra::inline NEUTRA_ABI {
 
 template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   using Values = detail::Values<S, D>;
-  using Values::bytes, Values::end_of_scope, Values::is_number, Values::nodes_, Values::pool_, Values::release;
+  using Values::bytes, Values::end_of_scope, Values::is_number, Values::nodes_, Values::pool_, Values::release, Values::require_alive;
 
  public:
   using Node = typename Values::Node;
@@ -63,7 +64,6 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     bool before_;
   };
 
-  // ---- leaves
   /// A forward pass of the model at this address begins. What it makes lives until start(), so one without recording may run once in a step, and one
   /// with recording as often as several losses could want that are added up before backward(). Error: more often.
   void begin_pass(const void* model) {
@@ -76,6 +76,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     passes_.push_back(model);
   }
 
+  // ---- leaves
 
   /// A trainable weight; its gradient goes to the parameter.
   Var<S, D> leaf(Parameter<S, D>& parameter) {
@@ -84,6 +85,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     node.gradient = parameter.gradient.data();
     node.shape = parameter.value.shape();
     node.parameter = &parameter;
+    node.alive = parameter.life.token();
     node.needs_gradient = recording_;
     return push(node);
   }
@@ -93,9 +95,18 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     Node node;
     node.shape = weight.shape();
     node.frozen = &weight;
+    node.alive = weight.life.token();
     return push(node);
   }
   Var<S, D> constant(const Frozen<S, D>&&) = delete;  // a temporary would be gone before its product
+
+  /// For closures that point to something: require_alive(watch(x.life)) is an Error once x is gone.
+  Var<S, D> watch(const Life& life) {
+    Node node;
+    node.alive = life.token();
+    return push(node);
+  }
+  void require_alive(Var<S, D> watched) const { require_alive(node(watched)); }
 
   /// Numbers from outside, on the device, that outlive the step; `gradient` (same shape) receives theirs if it is given.
   Var<S, D> input(View<const S> numbers, S* gradient = nullptr) {
@@ -108,6 +119,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     node.needs_gradient = recording_ && gradient != nullptr;
     return push(node);
   }
+  template <class E> Var<S, D> input(const Tensor<S, E>&&, S* = nullptr) { return detail::view_of_temporary<Var<S, D>>(); }
 
   // ---- for ops
 
@@ -134,7 +146,6 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     if (recording_) Values::can_fill_again(y.index_, {inputs.begin()->index_, (inputs.end() - 1)->index_}, {closures_, forward});
   }
 
-  template <class E> Var<S, D> input(const Tensor<S, E>&&, S* = nullptr) { return detail::view_of_temporary<Var<S, D>>(); }
   /// Device memory that lives until the next start(): row statistics, index lists.
   template <class T> T* memory(Index count) {
     const auto size = static_cast<std::size_t>(checked_product(count, sizeof(T), "Tape"));
@@ -166,6 +177,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   template <class T = S> Into<T> into(Var<S, D> x) {
     Node& n = node(x);
     if (!n.needs_gradient) return {};
+    require_alive(n);
     if (!n.gradient) n.gradient = pool_.acquire(bytes(n));
     bool& has = n.parameter ? n.parameter->has_gradient : n.has_gradient;
     return {{numbers<T>(n.gradient, n), n.shape}, std::exchange(has, true)};
@@ -205,6 +217,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     require(!std::exchange(walked_, true), "backward: this step was walked back already; add the losses up before, or start() a new step");
     D::template upload<S>(std::span<const S>(&seed, 1), into(loss).view.data);
     walk_back(0);
+    over_ = true;
   }
 
   // ---- scopes
@@ -217,7 +230,6 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
     /// The value that outlives the scope.
-    over_ = true;
     Var<S, D> keep(Var<S, D> x) { return kept_ = x; }
     ~Scope() {
       for (std::size_t index = tape_.nodes_.size(); index-- > first_;)  // from the end: what fills a value again is saved before its turn
@@ -250,6 +262,12 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     return nodes_[x.index_];
   }
   Node& node(Var<S, D> x) { return const_cast<Node&>(std::as_const(*this).node(x)); }
+  /// The weight behind a constant, else null.
+  const Frozen<S, D>* frozen(Var<S, D> x) const {
+    const Node& n = node(x);
+    if (n.frozen) require_alive(n);
+    return n.frozen;
+  }
   bool recording() const { return recording_; }
   /// Bytes of the pool, in use or kept for the next step.
   std::size_t memory_held() const { return pool_.total(); }
@@ -272,6 +290,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     return static_cast<T*>(memory);
   }
   Var<S, D> push(const Node& node) {
+    require(!over_, "Tape: an op came after backward(), which ends the step; start() the next one first");
     nodes_.push_back(node);
     nodes_.back().room = std::max(node.room, node.shape.rows());
     return Var<S, D>(this, static_cast<std::uint32_t>(nodes_.size() - 1), step_);
@@ -288,11 +307,10 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   Arena closures_;
   std::vector<Record> records_;
   std::vector<Scratch> scratch_;
+  std::vector<const void*> passes_;  // the models that ran in this step
+  static constexpr std::ptrdiff_t most_passes = 64;
   std::uint32_t step_ = 0;
   bool recording_ = true, walked_ = false, over_ = false;
-    require(!over_, "Tape: an op came after backward(), which ends the step; start() the next one first");
 };
 
 }  // namespace neutra::inline NEUTRA_ABI
-  std::vector<const void*> passes_;  // the models that ran in this step
-  static constexpr std::ptrdiff_t most_passes = 64;

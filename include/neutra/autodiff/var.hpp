@@ -37,7 +37,7 @@ template <Scalar S, Backend D> class Var {
   bool rounded() const { return tape().node(*this).rounded; }
   bool needs_gradient() const { return tape().node(*this).needs_gradient; }
   /// The weight behind a constant that was made from one, else null; products then use its packed form.
-  const Frozen<S, D>* frozen() const { return tape().node(*this).frozen; }
+  const Frozen<S, D>* frozen() const { return tape().frozen(*this); }
   /// The number itself, of a value with one element.
   S item() const {
     require(shape().size() == 1, "item: the value must have one element, its shape is ", shape());

@@ -145,6 +145,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     pass.local.reset();
     const typename Tape<S, D>::Products precision(pass.tape, bf16_products);  // also when it runs once more on the way back
     typename Tape<S, D>::Scope scope(pass.tape);
+    pass.tape.watch(life_);  // backward() may call this once more
     Layer<Instance, S, D> here{weights, adapter_, index, pass};
     const auto h = attended(here, x, rope, sizes);
     return {scope.keep(ffn_block(here, h, rms_norm(h, here.weight(Slot::ffn_norm), norm_epsilon()))), pass.local};
@@ -192,6 +193,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     pass.scale_both = S(1) / (layers * static_cast<S>(counts.predicted));
   }
 
+  Life life_;
   std::shared_ptr<const Backbone<S, D>> backbone_;
   Instance adapter_;
   std::deque<Parameter<S, D>> thawed_;

@@ -10,6 +10,7 @@ namespace neutra::inline NEUTRA_ABI {
 /// Cosine and sine of position t times frequency theta^(-2p/W), for pairs p = 0 .. W/2-1 of a head of width W.      cosine, sine: (T, W/2)
 template <Scalar S, Backend D> struct RopeTable {
   Tensor<S, D> cosine, sine;
+  Life life{};
 
   /// `first`: the position of row 0. Error: an odd width.
   RopeTable(Index length, Index width, double theta, Index first = 0) : cosine({length, width / 2}), sine({length, width / 2}) {
@@ -68,9 +69,11 @@ Var<S, D> rope(Var<S, D> x, const std::type_identity_t<RopeTable<S, D>>& table, 
   auto& tape = x.tape();
   const auto y = tape.make(x.shape(), 0, tape.rounds(kept));
   const View<const S> cosine = table.cosine, sine = table.sine;
+  const auto there = tape.watch(table.life);
   with_storage<S>(y.rounded(), [&]<class T>() {
     D::template rows<S>(rows, x.shape().cols(), op::Rope<S, S, T>{x.value(), cosine, sine, {tape.template out<T>(y)}, length, width, S(1)});
     tape.record(y, {x}, {}, [=](Tape<S, D>& t) {
+      t.require_alive(there);
       D::template rows<S>(rows, x.shape().cols(), op::Rope<S, T, S>{t.template gradient<T>(y), cosine, sine, t.into(x), length, width, S(-1)});
     });
   });
