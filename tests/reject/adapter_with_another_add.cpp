@@ -1,19 +1,8 @@
 // expect: neutra: this adapter's Instance cannot be asked what it adds; write  neutra::Var<S, D> add(neutra::adapter::Site site, neutra::Index layer,
 // neutra::Var<S, D> x, neutra::Var<S, D> y, neutra::Pass<S, D>& pass);
-#include "neutra/neutra.hpp"
+#include "tests/reject/right_adapter.hpp"
 
 using namespace neutra;
-
-struct Right {
-  adapter::Description describe(const adapter::Sizes&) const { return {.method = "right"}; }
-  template <Scalar S, Backend D> struct Instance {
-    Instance(const Right&, const adapter::Sizes&, std::uint64_t) {}
-    std::vector<Parameter<S, D>*> parameters() { return {}; }
-    bool acts_at(adapter::Site) const { return true; }
-    Var<S, D> add(adapter::Site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) { return y; }
-  };
-};
-Var<float, Cpu> right(nn::Transformer<Right>& model, Tape<float, Cpu>& tape) { return model.logits(tape, {}); }
 
 #ifdef NEUTRA_REJECT
 struct Wrong {
@@ -23,5 +12,5 @@ struct Wrong {
     Var<S, D> add(adapter::Site, Var<S, D>, Var<S, D> y, Pass<S, D>&) { return y; }
   };
 };
-Var<float, Cpu> wrong(nn::Transformer<Wrong>& model, Tape<float, Cpu>& tape) { return model.logits(tape, {}); }
+Var<float, Cpu> wrong(ModelOf<Wrong>& model, Tapes& tape) { return model.logits(tape, {}); }
 #endif

@@ -1,18 +1,9 @@
 // expect: neutra: this adapter does not describe itself; add  neutra::adapter::Description describe(const neutra::adapter::Sizes& sizes) const;
-#include "neutra/neutra.hpp"
+#include "tests/reject/right_adapter.hpp"
 
 using namespace neutra;
 
-struct Right {
-  adapter::Description describe(const adapter::Sizes&) const { return {.method = "right"}; }
-  template <Scalar S, Backend D> struct Instance {
-    Instance(const Right&, const adapter::Sizes&, std::uint64_t) {}
-    std::vector<Parameter<S, D>*> parameters() { return {}; }
-    bool acts_at(adapter::Site) const { return true; }
-    Var<S, D> add(adapter::Site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) { return y; }
-  };
-};
-adapter::Any<float, Cpu> right{Right{}};
+adapter::Any<float, Cpu> right_any{Right{}};
 
 #ifdef NEUTRA_REJECT
 struct Wrong {

@@ -1,20 +1,9 @@
 // expect: neutra: this adapter has no Instance; add  template <neutra::Scalar S, neutra::Backend D> class Instance;
-#include "neutra/neutra.hpp"
+#include "tests/reject/right_adapter.hpp"
 
 using namespace neutra;
 
-struct Right {
-  adapter::Description describe(const adapter::Sizes&) const { return {.method = "right"}; }
-  template <Scalar S, Backend D> struct Instance {
-    Instance(const Right&, const adapter::Sizes&, std::uint64_t) {}
-    std::vector<Parameter<S, D>*> parameters() { return {}; }
-    bool acts_at(adapter::Site) const { return true; }
-    Var<S, D> add(adapter::Site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) { return y; }
-  };
-};
-Var<float, Cpu> right(nn::Transformer<Right>& model, Tape<float, Cpu>& tape) { return model.logits(tape, {}); }
-
 #ifdef NEUTRA_REJECT
 struct Wrong {};
-Var<float, Cpu> wrong(nn::Transformer<Wrong>& model, Tape<float, Cpu>& tape) { return model.logits(tape, {}); }
+Var<float, Cpu> wrong(ModelOf<Wrong>& model, Tapes& tape) { return model.logits(tape, {}); }
 #endif

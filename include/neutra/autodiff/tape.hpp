@@ -9,13 +9,11 @@
 /// An op of one pass over its inputs may leave the filling to fill(): its output then dies with the Scope too, and is made again when it is read.
 #pragma once
 
+#include "neutra/autodiff/passes.hpp"
 #include "neutra/autodiff/values.hpp"
 #include "neutra/autodiff/var.hpp"
 
-#include <algorithm>
-#include <cstddef>
 #include <initializer_list>
-#include <vector>
 
 namespace neutra::inline NEUTRA_ABI {
 
@@ -64,17 +62,8 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     bool before_;
   };
 
-  /// A forward pass of the model at this address begins. What it makes lives until start(), so one without recording may run once in a step, and one
-  /// with recording as often as several losses could want that are added up before backward(). Error: more often.
-  void begin_pass(const void* model) {
-    require(step_ > 0, "Tape: a model ran before the first start(); call start() for every step, start(false) where nothing is walked back");
-    const auto before = std::count(passes_.begin(), passes_.end(), model);
-    require(recording_ || before == 0,
-            "Tape: this model has run in this step already, and what it made stays until start(); call start(false) before each forward pass");
-    require(before < most_passes, "Tape: this model has run ", before,
-            " times in this step, and all that it made stays until start(); call start() for every step, start(false) where nothing is walked back");
-    passes_.push_back(model);
-  }
+  /// For models: the one at this address begins a forward pass. Error: the loop around it forgot start() (see detail::Passes).
+  void begin_pass(const void* model) { passes_.begin(model, step_ > 0, recording_); }
 
   // ---- leaves
 
@@ -101,11 +90,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   Var<S, D> constant(const Frozen<S, D>&&) = delete;  // a temporary would be gone before its product
 
   /// For closures that point to something: require_alive(watch(x.life)) is an Error once x is gone.
-  Var<S, D> watch(const Life& life) {
-    Node node;
-    node.alive = life.token();
-    return push(node);
-  }
+  Var<S, D> watch(const Life& life) { return push({.alive = life.token()}); }
   void require_alive(Var<S, D> watched) const { require_alive(node(watched)); }
 
   /// Numbers from outside, on the device, that outlive the step; `gradient` (same shape) receives theirs if it is given.
@@ -307,8 +292,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   Arena closures_;
   std::vector<Record> records_;
   std::vector<Scratch> scratch_;
-  std::vector<const void*> passes_;  // the models that ran in this step
-  static constexpr std::ptrdiff_t most_passes = 64;
+  detail::Passes passes_;
   std::uint32_t step_ = 0;
   bool recording_ = true, walked_ = false, over_ = false;
 };

@@ -22,7 +22,7 @@ template <Scalar S, Backend D> class Values {
   struct Node {
     void* value = nullptr;  // numbers of S, or of bf16 where `rounded`; so is the gradient
     void* gradient = nullptr;
-    Shape shape;
+    Shape shape{};
     Index room = 0;  // rows there is memory for; more than shape.rows() where the number of rows varies from step to step
     Parameter<S, D>* parameter = nullptr;
     const Frozen<S, D>* frozen = nullptr;
