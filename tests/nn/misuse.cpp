@@ -88,12 +88,13 @@ TEST_CASE("misuse: a forward pass on a tape that was never started, or walked ba
   const testing::TinyBatch batch;
   Model<adapter::Residue<>> model(testing::tiny_backbone<float>(), {.width = 4}, 1);
   Tapes tape;
-  CHECK(message([&] { model.loss(tape, batch.tokens(), batch.counts()); }) ==
-        "Tape: a model ran before the first start(); call start() for every step, start(false) where nothing is walked back");
+  const std::string closed =
+      "Tape: a model ran before the first start(), or after the backward() of its step; call start() for every step, start(false) where nothing is "
+      "walked back";
+  CHECK(message([&] { model.loss(tape, batch.tokens(), batch.counts()); }) == closed);
   tape.start();
   tape.backward(model.loss(tape, batch.tokens(), batch.counts()).lm);
-  CHECK(message([&] { model.loss(tape, batch.tokens(), batch.counts()); }) ==
-        "Tape: an op came after backward(), which ends the step; start() the next one first");
+  CHECK(message([&] { model.loss(tape, batch.tokens(), batch.counts()); }) == closed);
 }
 
 TEST_CASE("misuse: a probe for another number of layers, or of a domain that is none, is an Error") {

@@ -15,9 +15,11 @@ class Passes {
  public:
   void clear() { models_.clear(); }
 
-  /// Error: the model at this address ran too often in this step, or no step has begun.
-  void begin(const void* model, bool started, bool recording) {
-    require(started, "Tape: a model ran before the first start(); call start() for every step, start(false) where nothing is walked back");
+  /// Error: no step is open, or the model at this address ran too often in it.
+  void begin(const void* model, bool open, bool recording) {
+    require(open,
+            "Tape: a model ran before the first start(), or after the backward() of its step; call start() for every step, start(false) where "
+            "nothing is walked back");
     const auto before = std::count(models_.begin(), models_.end(), model);
     require(recording || before == 0,
             "Tape: this model has run in this step already, and what it made stays until start(); call start(false) before each forward pass");

@@ -38,7 +38,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     pool_.next_step();
     recording_ = recording;
     passes_.clear();
-    walked_ = over_ = false;
+    walked_ = false;
     ++step_;
   }
 
@@ -63,7 +63,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   };
 
   /// For models: the one at this address begins a forward pass. Error: the loop around it forgot start() (see detail::Passes).
-  void begin_pass(const void* model) { passes_.begin(model, step_ > 0, recording_); }
+  void begin_pass(const void* model) { passes_.begin(model, step_ > 0 && !walked_, recording_); }
 
   // ---- leaves
 
@@ -202,7 +202,6 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     require(!std::exchange(walked_, true), "backward: this step was walked back already; add the losses up before, or start() a new step");
     D::template upload<S>(std::span<const S>(&seed, 1), into(loss).view.data);
     walk_back(0);
-    over_ = true;
   }
 
   // ---- scopes
@@ -275,7 +274,6 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     return static_cast<T*>(memory);
   }
   Var<S, D> push(const Node& node) {
-    require(!over_, "Tape: an op came after backward(), which ends the step; start() the next one first");
     nodes_.push_back(node);
     nodes_.back().room = std::max(node.room, node.shape.rows());
     return Var<S, D>(this, static_cast<std::uint32_t>(nodes_.size() - 1), step_);
@@ -294,7 +292,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   std::vector<Scratch> scratch_;
   detail::Passes passes_;
   std::uint32_t step_ = 0;
-  bool recording_ = true, walked_ = false, over_ = false;
+  bool recording_ = true, walked_ = false;
 };
 
 }  // namespace neutra::inline NEUTRA_ABI
