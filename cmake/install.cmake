@@ -18,4 +18,5 @@ configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/neutraConfig.cmake.in
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/neutraConfigVersion.cmake" COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES "${PROJECT_BINARY_DIR}/neutraConfig.cmake" "${PROJECT_BINARY_DIR}/neutraConfigVersion.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/FindSentencePiece.cmake" "${PROJECT_SOURCE_DIR}/cmake/NeutraSimd.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/NeutraBuildType.cmake"
         DESTINATION "${NEUTRA_PACKAGE_FOLDER}")

@@ -6,6 +6,7 @@ set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
 find_package(xsimd REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 include(NeutraSimd)
+include(NeutraBuildType)
 
 add_library(neutra INTERFACE)
 add_library(neutra::neutra ALIAS neutra)

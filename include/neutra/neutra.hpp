@@ -1,6 +1,10 @@
 /// The core a prototype needs: tensors, tape, ops, policies, adapters, the transformer and its optimizer. Needs xsimd and OpenMP.
 #pragma once
 
+// First: a compiler says the path of includes to what refuses a mistake, and that is to be short.
+#include "neutra/autodiff/var.hpp"
+#include "neutra/core/strict.hpp"
+
 // IWYU pragma: begin_exports
 #include "neutra/adapter/any.hpp"
 #include "neutra/adapter/list.hpp"

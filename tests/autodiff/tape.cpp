@@ -366,6 +366,45 @@ TEST_CASE("tape: a second backward pass in one step is an Error, not silence") {
   }
 }
 
+TEST_CASE("tape: a weight or table that died or moved before the walk back reached it is an Error, one that nothing reads is not") {
+  const std::string gone = "was destroyed or moved before the step was over; keep the model where it is until backward() has ended";
+  auto p = parameter({2, 2}, 1);
+  const auto said = [&](const auto& use) {
+    Tapes tape;
+    tape.start();
+    const Value y = use(tape);
+    return message([&] { tape.backward(testing::weighted_sum(y, p.value)); });
+  };
+  CHECK(said([&](Tapes& tape) {
+          const auto dead = std::make_unique<Parameter<float, Device>>(parameter({2, 2}, 1));
+          return linear(tape.leaf(p), tape.leaf(*dead));
+        }) == "Tape: a weight or table of shape (2,2) " + gone);
+  CHECK(said([&](Tapes& tape) {
+          const auto dead = std::make_unique<Frozen<float, Device>>("w", p.value.clone());
+          return linear(tape.leaf(p), tape.constant(*dead));
+        }) == "Tape: a weight or table of shape (2,2) " + gone);
+  CHECK(said([&](Tapes& tape) { return rope(tape.leaf(p), RopeTable<float, Device>(2, 2, 1e4), 2); }).ends_with(gone));
+  std::vector<Parameter<float, Device>> elsewhere;
+  CHECK(said([&](Tapes& tape) {
+          auto moved = parameter({2, 2}, 1);
+          const auto y = add(tape.leaf(p), tape.leaf(moved));
+          elsewhere.push_back(std::move(moved));
+          return y;
+        }).ends_with(gone));
+  Value read;
+  Tapes tape;
+  tape.start(false);
+  {
+    auto dead = parameter({2, 2}, 1);
+    read = tape.leaf(dead);
+  }
+  CHECK(message([&] { read.value(); }).ends_with(gone));
+  CHECK(said([&](Tapes& t) {
+          auto unread = parameter({2, 2}, 1);
+          return add(pointwise(t.leaf(p), Square{}), t.stop_gradient(pointwise(t.leaf(unread), Square{})));
+        }) == "no Error");
+}
+
 TEST_CASE("tape: input hands its gradient to the caller, written first and added to after") {
   auto p = parameter({1}, 3);
   float dx = 77;

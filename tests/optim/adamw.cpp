@@ -137,6 +137,32 @@ TEST_CASE("adamw: a gradient that is missing or not finite is an Error, and noth
   CHECK(a.has_gradient);
 }
 
+TEST_CASE("adamw: a step with a parameter that got no gradient is an Error, whatever norm it is given, and nothing has changed") {
+  auto a = parameter<float, Cpu>("a", {3}), b = parameter<float, Cpu>("b", {3});
+  optim::AdamW<float, Cpu> adamw({&a, &b}, {});
+  set_gradient(a, 1), set_gradient(b, 1);
+  adamw.step(0.1, 0);
+  const float before[] = {a.value.data()[0], b.value.data()[0]};
+  set_gradient(a, 2);
+  CHECK(message([&] { adamw.step(0.1, 0); }) == "optimizer: b got no gradient in this step; it is not part of the loss, or backward was not called");
+  CHECK(a.value.data()[0] == before[0]);
+  CHECK(b.value.data()[0] == before[1]);
+  CHECK(adamw.steps == 1);
+  CHECK(a.has_gradient);
+}
+
+TEST_CASE("adamw: parameters that died or moved are an Error") {
+  std::vector<Parameter<float, Cpu>> parameters;
+  parameters.push_back(parameter<float, Cpu>("a", {3}));
+  optim::AdamW<float, Cpu> adamw({&parameters[0]}, {});
+  set_gradient(parameters[0], 1);
+  adamw.step(0.1, adamw.gradient_norm());
+  parameters.reserve(parameters.capacity() + 1);
+  const std::string gone = "adamw: parameters were destroyed or moved; keep the model where it is while its optimizer is in use";
+  CHECK(message([&] { adamw.gradient_norm(); }) == gone);
+  CHECK(message([&] { adamw.step(0.1, 0); }) == gone);
+}
+
 TEST_CASE("adamw: options that mean nothing are Errors") {
   auto p = parameter<float, Cpu>("p", {3});
   const auto said = [&](const optim::AdamWOptions& options) { return message([&] { optim::AdamW<float, Cpu>({&p}, options); }); };

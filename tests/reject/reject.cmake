@@ -1,4 +1,4 @@
-# SOURCE must compile as it is, and with NEUTRA_REJECT defined fail with the sentence of its first line.
+# SOURCE must compile as it is, and with NEUTRA_REJECT defined fail with the sentence of its first line, within ten lines.
 # cmake -D COMPILER=.. -D SOURCE=.. -D FOLDERS=a|b -D OPTIONS=a|b -P reject.cmake
 cmake_minimum_required(VERSION 3.25)
 
@@ -22,10 +22,11 @@ execute_process(COMMAND ${compile} -DNEUTRA_REJECT "${SOURCE}" RESULT_VARIABLE s
 if(status EQUAL 0)
   message(FATAL_ERROR "${SOURCE} compiled with NEUTRA_REJECT, but must not")
 endif()
-# A match inside a quoted source line would prove nothing: the sentence must stand in an error.
-string(REGEX MATCHALL "[^\n]*error: [^\n]*" errors "${output}")
+# A match inside a quoted source line would prove nothing: the sentence must stand in an error, and where a reader looks first.
+string(REGEX MATCH "^([^\n]*\n?[^\n]*\n?[^\n]*\n?[^\n]*\n?[^\n]*\n?[^\n]*\n?[^\n]*\n?[^\n]*\n?[^\n]*\n?[^\n]*)" first_lines "${output}")
+string(REGEX MATCHALL "[^\n]*error: [^\n]*" errors "${first_lines}")
 string(REPLACE "\;" ";" errors "${errors}")
 string(FIND "${errors}" "${sentence}" position)
 if(position EQUAL -1)
-  message(FATAL_ERROR "${SOURCE}: expected an error with\n  ${sentence}\nbut the compiler said\n${output}")
+  message(FATAL_ERROR "${SOURCE}: expected among the first ten lines an error with\n  ${sentence}\nbut the compiler said\n${output}")
 endif()

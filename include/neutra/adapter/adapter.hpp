@@ -13,10 +13,14 @@
 /// Where no adapter acts, sums are the products' own and values may be kept as bf16 (see Kept).
 #pragma once
 
+// First, as in neutra/neutra.hpp.
+#include "neutra/core/strict.hpp"
+
 #include "neutra/adapter/probe.hpp"
 #include "neutra/adapter/sizes.hpp"
 #include "neutra/core/random.hpp"
 
+#include <concepts>
 #include <deque>
 #include <map>
 #include <optional>
@@ -54,13 +58,63 @@ struct Description {
 
 /// Whether an adapter acts at a site; one that does not say may act at all of them.
 template <class Instance> bool acts_at(const Instance& instance, Site site) {
-  if constexpr (requires { instance.acts_at(site); }) {
+  if constexpr (requires { instance.acts_at(site); })
     return instance.acts_at(site);
-  } else {
-    static_assert(
-        !requires(Instance & changeable) { changeable.acts_at(site); }, "neutra: an adapter's acts_at(Site) must be const");
+  else
     return true;
+}
+
+namespace detail {
+template <class A, class S, class D>
+concept HasInstance = requires {
+  typename A::template Instance<S, D>;
+};
+template <class Instance, class S, class D>
+concept HasParameters = requires(Instance& instance) {
+  { instance.parameters() } -> std::convertible_to<std::vector<Parameter<S, D>*>>;
+};
+template <class Instance, class S, class D>
+concept HasAdd = requires(Instance& instance, Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+  { instance.add(site, layer, x, y, pass) } -> std::same_as<Var<S, D>>;
+};
+/// It says where it acts, or it has nothing of that name.
+template <class Instance>
+concept ActsWhereSaid = requires(const Instance& instance, Site site) {
+  { instance.acts_at(site) } -> std::convertible_to<bool>;
+}
+|| !requires { &Instance::acts_at; };
+}  // namespace detail
+
+/// One sentence for each thing an adapter lacks to be attached to a model of scalar S on device D.
+template <class A, Scalar S, Backend D> consteval bool check_adapter() {
+  static_assert(detail::HasInstance<A, S, D>,
+                "neutra: this adapter has no Instance; add  template <neutra::Scalar S, neutra::Backend D> class Instance;");
+  if constexpr (detail::HasInstance<A, S, D>) {
+    using Instance = typename A::template Instance<S, D>;
+    static_assert(
+        std::constructible_from<Instance, const A&, const Sizes&, std::uint64_t>,
+        "neutra: this adapter's Instance cannot be made; add  Instance(const Mine& described, const neutra::adapter::Sizes& sizes, std::uint64_t "
+        "seed);  with the adapter's own name for Mine");
+    static_assert(detail::HasParameters<Instance, S, D>,
+                  "neutra: this adapter's Instance does not say what it trains; add  std::vector<neutra::Parameter<S, D>*> parameters();");
+    static_assert(
+        detail::HasAdd<Instance, S, D>,
+        "neutra: this adapter's Instance cannot be asked what it adds; write  neutra::Var<S, D> add(neutra::adapter::Site site, neutra::Index "
+        "layer, neutra::Var<S, D> x, neutra::Var<S, D> y, neutra::Pass<S, D>& pass);");
+    static_assert(detail::ActsWhereSaid<Instance>,
+                  "neutra: this adapter's acts_at would never be asked; write  bool acts_at(neutra::adapter::Site site) const;");
   }
+  return true;
+}
+
+/// The same of the description, where an adapter is saved or named in results.
+template <class A> consteval bool check_described() {
+  static_assert(
+      requires(const A& adapter, const Sizes& sizes) {
+        { adapter.describe(sizes) } -> std::same_as<Description>;
+      },
+      "neutra: this adapter does not describe itself; add  neutra::adapter::Description describe(const neutra::adapter::Sizes& sizes) const;");
+  return true;
 }
 
 /// Normal values of the given variance, drawn on the host from (seed, name, element).

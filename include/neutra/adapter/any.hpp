@@ -28,7 +28,10 @@ template <Scalar S, Backend D> class Any {
  public:
   template <class A>
   requires(!std::same_as<A, Any>) Any(const A& adapter)
-      : describe_([adapter](const Sizes& sizes) { return adapter.describe(sizes); }),
+      : describe_([adapter](const Sizes& sizes) {
+          static_assert(check_adapter<A, S, D>() && check_described<A>());  // here, before anything else of it is compiled
+          return adapter.describe(sizes);
+        }),
         make_([adapter](const Sizes& sizes, std::uint64_t seed) -> std::unique_ptr<Base> {
           return std::make_unique<Holder<A>>(adapter, sizes, seed);
         }) {}

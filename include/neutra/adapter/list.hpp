@@ -16,12 +16,15 @@ template <class... A> struct List {
   explicit List(A... each) : adapters(std::move(each)...) {}
 
   Description describe(const Sizes& sizes) const {
+    static_assert((check_described<A>() && ...));
     Description all{.method = "list"};
     std::apply([&](const A&... each) { (join(all, each.describe(sizes)), ...); }, adapters);
     return all;
   }
 
   template <Scalar S, Backend D> class Instance {
+    static_assert((check_adapter<A, S, D>() && ...));
+
    public:
     Instance(const List& list, const Sizes& sizes, std::uint64_t seed) : instances_(attach(list, sizes, seed, std::index_sequence_for<A...>{})) {
       int position = 0;

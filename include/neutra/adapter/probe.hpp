@@ -43,10 +43,17 @@ template <Scalar S, Backend D> class Probe {
 
   std::size_t domain = 0;  // 0 original, 1 target
 
-  const std::vector<LayerCounts>& counts(std::size_t of_domain) const { return counts_[of_domain]; }
+  Index layers() const { return static_cast<Index>(counts_[0].size()); }
+  const std::vector<LayerCounts>& counts(std::size_t of_domain) const {
+    require(of_domain < counts_.size(), "probe: the domain must be 0 (original) or 1 (target), got ", of_domain);
+    return counts_[of_domain];
+  }
 
   /// One layer of one pass. g: (N,1) or (N,C), looked at if the gate has an exact zero; r: (M,C), its row i is of token index[i] (null: i)   y: (N,C)
   void see(Index layer, const Var<S, D>* g, Var<S, D> r, const std::int32_t* index, Var<S, D> y) {
+    require(layer >= 0 && layer < layers(), "probe: layer ", layer, " was seen, but the probe was made for ", layers(),
+            " layers; make it with model.config().layers");
+    require(domain < counts_.size(), "probe: the domain must be 0 (original) or 1 (target), got ", domain);
     LayerCounts& layer_counts = counts_[domain][static_cast<std::size_t>(layer)];
     layer_counts.tokens += static_cast<double>(y.shape().rows());
     if (g) {

@@ -1,6 +1,7 @@
 /// Weights: those that train, and those that never change.
 #pragma once
 
+#include "neutra/autodiff/life.hpp"
 #include "neutra/backend/backend.hpp"
 
 #include <algorithm>
@@ -16,6 +17,7 @@ template <Scalar S, Backend D> struct Parameter {
   std::string name;
   Tensor<S, D> value, gradient, mean, variance;
   bool has_gradient = false;
+  Life life{};
 
   Parameter(std::string called, Tensor<S, D> start)
       : name(std::move(called)), value(std::move(start)), gradient(value.shape()), mean(value.shape()), variance(value.shape()) {}
@@ -41,6 +43,7 @@ template <Scalar S, Backend D> class Frozen {
   Frozen(std::string called, Tensor<S, D> weight) : name(std::move(called)), shape_(weight.shape()), rows_(std::move(weight)) {}
 
   std::string name;
+  Life life{};
   const Shape& shape() const { return shape_; }
 
   /// Row-major; the rows stay from now on.

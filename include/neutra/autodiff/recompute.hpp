@@ -21,6 +21,12 @@ namespace detail {
 template <Scalar S, Backend D> struct Recomputation {
   explicit Recomputation(Tape<S, D>& on) : tape(on), nodes(on.nodes_.size()), records(on.records_.size()), scratch(on.scratch_.size()) {}
 
+  /// Error: a weight that f used before is gone, or what else its values stand for.
+  static void require_alive(const Tape<S, D>& tape, std::size_t from, std::size_t to) {
+    for (; from < to; ++from) tape.require_alive(tape.nodes_[from]);
+  }
+  std::size_t end() const { return tape.nodes_.size(); }
+
   bool made(Var<S, D> x) const { return tape.node(x).owned && x.index_ >= nodes; }
 
   /// Drops the stretch, with all its values but `kept` and single numbers.
@@ -75,8 +81,10 @@ template <Scalar S, Backend D, class F> Made<S, D> recompute(Var<S, D> x, const 
   }
   const Var<S, D> last = y.needs_gradient() ? y : loss;
   const bool bf16 = tape.bf16_products;
+  const std::size_t from = first.nodes, to = first.end();
   tape.record(last, {last}, {x}, [=](Tape<S, D>& t) {
     const typename Tape<S, D>::Products as_before(t, bf16);
+    detail::Recomputation<S, D>::require_alive(t, from, to);
     detail::Recomputation<S, D> again(t);
     const Made<S, D> more = f(x);
     require(more.loss.has_value() == made.loss.has_value(), "recompute: the function must make a loss at every call, or at none");

@@ -9,6 +9,7 @@
 /// An op of one pass over its inputs may leave the filling to fill(): its output then dies with the Scope too, and is made again when it is read.
 #pragma once
 
+#include "neutra/autodiff/passes.hpp"
 #include "neutra/autodiff/values.hpp"
 #include "neutra/autodiff/var.hpp"
 
@@ -18,7 +19,7 @@ namespace neutra::inline NEUTRA_ABI {
 
 template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   using Values = detail::Values<S, D>;
-  using Values::bytes, Values::end_of_scope, Values::is_number, Values::nodes_, Values::pool_, Values::release;
+  using Values::bytes, Values::end_of_scope, Values::is_number, Values::nodes_, Values::pool_, Values::release, Values::require_alive;
 
  public:
   using Node = typename Values::Node;
@@ -36,6 +37,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     closures_.clear();
     pool_.next_step();
     recording_ = recording;
+    passes_.clear();
     walked_ = false;
     ++step_;
   }
@@ -60,6 +62,9 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     bool before_;
   };
 
+  /// For models: the one at this address begins a forward pass. Error: the loop around it forgot start() (see detail::Passes).
+  void begin_pass(const void* model) { passes_.begin(model, step_ > 0 && !walked_, recording_); }
+
   // ---- leaves
 
   /// A trainable weight; its gradient goes to the parameter.
@@ -69,6 +74,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     node.gradient = parameter.gradient.data();
     node.shape = parameter.value.shape();
     node.parameter = &parameter;
+    node.alive = parameter.life.token();
     node.needs_gradient = recording_;
     return push(node);
   }
@@ -78,9 +84,14 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     Node node;
     node.shape = weight.shape();
     node.frozen = &weight;
+    node.alive = weight.life.token();
     return push(node);
   }
   Var<S, D> constant(const Frozen<S, D>&&) = delete;  // a temporary would be gone before its product
+
+  /// For closures that point to something: require_alive(watch(x.life)) is an Error once x is gone.
+  Var<S, D> watch(const Life& life) { return push({.alive = life.token()}); }
+  void require_alive(Var<S, D> watched) const { require_alive(node(watched)); }
 
   /// Numbers from outside, on the device, that outlive the step; `gradient` (same shape) receives theirs if it is given.
   Var<S, D> input(View<const S> numbers, S* gradient = nullptr) {
@@ -93,6 +104,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     node.needs_gradient = recording_ && gradient != nullptr;
     return push(node);
   }
+  template <class E> Var<S, D> input(const Tensor<S, E>&&, S* = nullptr) { return detail::view_of_temporary<Var<S, D>>(); }
 
   // ---- for ops
 
@@ -150,6 +162,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   template <class T = S> Into<T> into(Var<S, D> x) {
     Node& n = node(x);
     if (!n.needs_gradient) return {};
+    require_alive(n);
     if (!n.gradient) n.gradient = pool_.acquire(bytes(n));
     bool& has = n.parameter ? n.parameter->has_gradient : n.has_gradient;
     return {{numbers<T>(n.gradient, n), n.shape}, std::exchange(has, true)};
@@ -233,6 +246,12 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     return nodes_[x.index_];
   }
   Node& node(Var<S, D> x) { return const_cast<Node&>(std::as_const(*this).node(x)); }
+  /// The weight behind a constant, else null.
+  const Frozen<S, D>* frozen(Var<S, D> x) const {
+    const Node& n = node(x);
+    if (n.frozen) require_alive(n);
+    return n.frozen;
+  }
   bool recording() const { return recording_; }
   /// Bytes of the pool, in use or kept for the next step.
   std::size_t memory_held() const { return pool_.total(); }
@@ -271,6 +290,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   Arena closures_;
   std::vector<Record> records_;
   std::vector<Scratch> scratch_;
+  detail::Passes passes_;
   std::uint32_t step_ = 0;
   bool recording_ = true, walked_ = false;
 };

@@ -22,10 +22,11 @@ template <Scalar S, Backend D> class Values {
   struct Node {
     void* value = nullptr;  // numbers of S, or of bf16 where `rounded`; so is the gradient
     void* gradient = nullptr;
-    Shape shape;
+    Shape shape{};
     Index room = 0;  // rows there is memory for; more than shape.rows() where the number of rows varies from step to step
     Parameter<S, D>* parameter = nullptr;
     const Frozen<S, D>* frozen = nullptr;
+    Life::Token alive{};        // of the weight, or whatever else this stands for; null where the tape owns the memory or a caller does
     std::uint32_t filling = 0;  // 1 + its place among fillings, 0 where it cannot be filled again
     bool needs_gradient = false, has_gradient = false, owned = false, saved = false, rounded = false;
   };
@@ -56,6 +57,7 @@ template <Scalar S, Backend D> class Values {
       filling.forward(tape);
     }
     const Node& n = nodes_[index];
+    require_alive(n);
     if (n.frozen) return n.frozen->value().data();
     require(n.value != nullptr || n.shape.size() == 0, "Tape: a value of shape ", n.shape,
             " was read after its scope or the backward pass released it; read it before, or return it through Scope::keep");
@@ -77,6 +79,12 @@ template <Scalar S, Backend D> class Values {
   void release(Node& node) {
     release_value(node);
     if (node.owned && node.gradient) pool_.release(std::exchange(node.gradient, nullptr), bytes(node));
+  }
+
+  /// Error: what the node stands for is gone.
+  static void require_alive(const Node& node) {
+    require(!node.alive || *node.alive, "Tape: a weight or table of shape ", node.shape,
+            " was destroyed or moved before the step was over; keep the model where it is until backward() has ended");
   }
 
   static std::size_t bytes(const Node& node) {

@@ -4,6 +4,7 @@
 #include "neutra/autodiff/parameter.hpp"
 
 #include <cstdint>
+#include <type_traits>
 
 namespace neutra::inline NEUTRA_ABI {
 
@@ -20,6 +21,12 @@ enum class Kept { exact, rounded };
 template <Scalar S, Backend D> class Var {
  public:
   Var() = default;
+  /// Refused, in one sentence. Ops take the scalar and device from their first Var, and the others as std::type_identity_t<Var<S, D>>: one of another
+  /// type comes here.
+  template <class T, class E> Var(const Var<T, E>&) {
+    static_assert(std::is_same_v<Var<T, E>, Var>,
+                  "neutra: the Vars of an op must be of one scalar and one device; make their tape, parameters and inputs all float or all double");
+  }
   Tape<S, D>& tape() const {
     require(tape_ != nullptr, "Var: this handle was never given a value; assign it the result of an op");
     return *tape_;
@@ -30,7 +37,7 @@ template <Scalar S, Backend D> class Var {
   bool rounded() const { return tape().node(*this).rounded; }
   bool needs_gradient() const { return tape().node(*this).needs_gradient; }
   /// The weight behind a constant that was made from one, else null; products then use its packed form.
-  const Frozen<S, D>* frozen() const { return tape().node(*this).frozen; }
+  const Frozen<S, D>* frozen() const { return tape().frozen(*this); }
   /// The number itself, of a value with one element.
   S item() const {
     require(shape().size() == 1, "item: the value must have one element, its shape is ", shape());

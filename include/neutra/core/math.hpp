@@ -24,6 +24,13 @@ template <class V> struct Functions {
   NEUTRA_HD static V select(bool condition, V yes, V no) { return condition ? yes : no; }
 };
 
+namespace detail {
+template <class V, class W> NEUTRA_HD V one_type() {
+  static_assert(std::same_as<V, W>, "neutra: math::min, max and select take values of one type; write V(0) instead of 0");
+  return V{};
+}
+}  // namespace detail
+
 template <class V> NEUTRA_HD V exp(V x) { return Functions<V>::exp(x); }
 template <class V> NEUTRA_HD V log(V x) { return Functions<V>::log(x); }
 template <class V> NEUTRA_HD V log1p(V x) { return Functions<V>::log1p(x); }
@@ -35,6 +42,11 @@ template <class V> NEUTRA_HD V max(V x, V y) { return Functions<V>::max(x, y); }
 
 /// condition ? yes : no, element by element; the condition is what a comparison of two V gives.
 template <class M, class V> NEUTRA_HD V select(M condition, V yes, V no) { return Functions<V>::select(condition, yes, no); }
+
+/// A number beside a value.
+template <class V, class W> NEUTRA_HD V min(V, W) { return detail::one_type<V, W>(); }
+template <class V, class W> NEUTRA_HD V max(V, W) { return detail::one_type<V, W>(); }
+template <class M, class V, class W> NEUTRA_HD V select(M, V, W) { return detail::one_type<V, W>(); }
 
 /// max(0, x); what is not a number stays so, on every backend.
 template <class V> NEUTRA_HD V relu(V x) { return select(x < V(0), V(0), x); }

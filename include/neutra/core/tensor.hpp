@@ -76,6 +76,15 @@ struct Host {
 #endif
 };
 
+namespace detail {
+/// Temporaries die before the view.
+template <class Result> Result view_of_temporary() {
+  static_assert(sizeof(Result) == 0,
+                "neutra: a view of a temporary Tensor would outlive it; give the Tensor a name first, and keep it until the step is over");
+  return {};
+}
+}  // namespace detail
+
 /// Owning array of a Shape, row-major, zeroed, on device D. Moves; copies only where clone() says so.
 /// Shapes beyond the machine's memory are an Error before anything is touched.
 template <Storage S, class D = Host> class Tensor {
@@ -89,10 +98,13 @@ template <Storage S, class D = Host> class Tensor {
   bool empty() const { return size() == 0; }
   S* data() { return data_.get(); }
   const S* data() const { return data_.get(); }
-  View<S> view() { return {data_.get(), shape_}; }
-  View<const S> view() const { return {data_.get(), shape_}; }
-  operator View<S>() { return view(); }
-  operator View<const S>() const { return view(); }
+  View<S> view() & { return {data_.get(), shape_}; }
+  View<const S> view() const& { return {data_.get(), shape_}; }
+  View<S> view() && { return detail::view_of_temporary<View<S>>(); }
+  View<const S> view() const&& { return detail::view_of_temporary<View<const S>>(); }
+  /// Of a temporary too: it lives as long as the call that it is an argument of.
+  operator View<S>() { return {data_.get(), shape_}; }
+  operator View<const S>() const { return {data_.get(), shape_}; }
 
   Tensor clone() const {
     if (!data_) return {};

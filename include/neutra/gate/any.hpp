@@ -26,7 +26,9 @@ template <Scalar S, Backend D> class Any {
   Any(const G& chosen)
       : traits_(gate::traits(chosen)),
         apply_([chosen](Var<S, D> s) { return gate::apply(chosen, s); }),
-        slopes_([chosen](Var<S, D> s, Var<S, D> g) { return gate::slopes(chosen, s, g); }) {}
+        slopes_([chosen](Var<S, D> s, Var<S, D> g) { return gate::slopes(chosen, s, g); }) {
+    static_assert(check_gate<G>());
+  }
 
   friend Traits traits(const Any& any) { return any.traits_; }
   friend Var<S, D> apply(const Any& any, Var<S, D> s) { return any.apply_(s); }

@@ -25,8 +25,8 @@
 
 #include "neutra/core/error.hpp"
 #include "neutra/core/math.hpp"
-#include "neutra/core/pointwise.hpp"
 #include "neutra/core/scalar.hpp"
+#include "neutra/core/strict.hpp"
 
 #include <map>
 #include <string>
@@ -58,6 +58,7 @@ template <class G> consteval bool check_gate() {
   static_assert(gate::detail::HasValue<G>, "neutra: this Gate has no value; add  template <class V> V f(V s) const;");
   static_assert(gate::detail::HasSlope<G>, "neutra: this Gate has no derivative; add  template <class V> V df(V s, V g) const;");
   static_assert(std::copyable<G>, "neutra: this Gate cannot be copied; keep only plain values in it, kernels take it by value");
+  if constexpr (Gate<G>) return check_pointwise<G>();
   return true;
 }
 

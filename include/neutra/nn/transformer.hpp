@@ -37,11 +37,22 @@ template <Scalar S, Backend D> struct Losses {
 
 /// The model: a shared frozen backbone and an adapter of its own. After thaw() the backbone's weights train too, as a copy of this model's own.
 template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Transformer {
+  static_assert(adapter::check_adapter<A, S, D>());
+
  public:
   using Instance = typename A::template Instance<S, D>;
 
   Transformer(std::shared_ptr<const Backbone<S, D>> backbone, const A& adapter = A{}, std::uint64_t seed = 0)
       : backbone_(std::move(backbone)), adapter_(adapter, backbone_->config().sizes(), seed) {}
+  /// A backbone of another scalar or device is refused.
+  template <class Other>
+  requires(!std::convertible_to<Other*, const Backbone<S, D>*>)
+      Transformer(const std::shared_ptr<Other>&, const A& adapter = A{}, std::uint64_t seed = 0)
+      : Transformer(std::shared_ptr<const Backbone<S, D>>(), adapter, seed) {
+    static_assert(std::same_as<Other, void>,
+                  "neutra: a model and its backbone must be of one scalar and one device; write nn::Transformer<Adapter, double> for a backbone of "
+                  "double, or make the backbone in float");
+  }
 
   const Config& config() const { return backbone_->config(); }
   const std::shared_ptr<const Backbone<S, D>>& backbone() const { return backbone_; }
@@ -79,8 +90,11 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     const Index rows = tokens.sequences * tokens.length;
     const typename Tape<S, D>::Products precision(pass.tape, bf16_products);
     require(rows == static_cast<Index>(tokens.inputs.size()), "transformer: inputs must hold B*T = ", rows, " tokens, got ", tokens.inputs.size());
+    require(!pass.probe || pass.probe->layers() == config().layers, "transformer: the probe was made for ", pass.probe ? pass.probe->layers() : 0,
+            " layers, the model has ", config().layers, "; make it with model.config().layers");
     require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context, " tokens (the model's context), got ",
             tokens.length);
+    pass.tape.begin_pass(this);
     const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
     const RopeTable<S, D>& rope = rope_for(tokens.length);
     auto x = embedding(weights_in_use().on(pass.tape, Slot::embedding, 0), tokens.inputs);  // (N,d)
@@ -131,6 +145,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     pass.local.reset();
     const typename Tape<S, D>::Products precision(pass.tape, bf16_products);  // also when it runs once more on the way back
     typename Tape<S, D>::Scope scope(pass.tape);
+    pass.tape.watch(life_);  // backward() may call this once more
     Layer<Instance, S, D> here{weights, adapter_, index, pass};
     const auto h = attended(here, x, rope, sizes);
     return {scope.keep(ffn_block(here, h, rms_norm(h, here.weight(Slot::ffn_norm), norm_epsilon()))), pass.local};
@@ -178,6 +193,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     pass.scale_both = S(1) / (layers * static_cast<S>(counts.predicted));
   }
 
+  Life life_;
   std::shared_ptr<const Backbone<S, D>> backbone_;
   Instance adapter_;
   std::deque<Parameter<S, D>> thawed_;

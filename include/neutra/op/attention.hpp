@@ -12,7 +12,8 @@ namespace neutra::inline NEUTRA_ABI {
 /// For each sequence and query head: softmax(q k^T / sqrt(W), causal) v. Query head h reads key/value head h / (H/K).
 /// q, result: (B*T, H*W)   k, v: (B*T, K*W)      saves: q, k, v, lse (B,H,T)
 /// Where q, k and v are rounded so are the result and all gradients; sums over tokens and heads are rounded once, when they are whole.
-template <Scalar S, Backend D> Var<S, D> attention(Var<S, D> q, Var<S, D> k, Var<S, D> v, const AttentionSizes& z) {
+template <Scalar S, Backend D>
+Var<S, D> attention(Var<S, D> q, std::type_identity_t<Var<S, D>> k, std::type_identity_t<Var<S, D>> v, const AttentionSizes& z) {
   require(z.heads > 0 && z.kv_heads > 0 && z.heads % z.kv_heads == 0, "attention: query heads must be a multiple of key/value heads, got ", z.heads,
           " and ", z.kv_heads);
   const Shape queries{z.sequences * z.length, z.heads * z.width}, keys{z.sequences * z.length, z.kv_heads * z.width};

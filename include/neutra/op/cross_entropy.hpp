@@ -133,7 +133,7 @@ void loss_by_rows(View<const S> x, Var<S, D> w, const std::int32_t* targets, S s
 /// The gradients are taken while scores are there, and scaled in the backward pass. Where W trains its gradient needs the whole softmax of a row: 256
 /// rows of scores exist at a time; otherwise see op::loss_by_parts.
 template <Scalar S, Backend D>
-Var<S, D> cross_entropy(Var<S, D> x, Var<S, D> w, std::span<const std::int32_t> targets, std::type_identity_t<S> scale) {
+Var<S, D> cross_entropy(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::span<const std::int32_t> targets, std::type_identity_t<S> scale) {
   const Index rows = x.shape().rows(), cols = x.shape().cols(), vocabulary = w.shape().rows();
   require(static_cast<Index>(targets.size()) == rows, "cross_entropy: one target per row is needed, got ", targets.size(), " for ", rows, " rows");
   require(w.shape().rank() == 2 && w.shape().cols() == cols, "cross_entropy: W must be (V,C) with C = ", cols, ", got ", w.shape());

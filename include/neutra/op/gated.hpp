@@ -44,7 +44,8 @@ template <Scalar S, class T, Pointwise F> struct GatedBackward {
 }  // namespace op
 
 /// y = function(a) * b, element by element; shapes must be equal. Where a and b are rounded so are y and all gradients.
-template <Scalar S, Backend D, Pointwise F = op::Silu> Var<S, D> gated(Var<S, D> a, Var<S, D> b, const F& function = {}) {
+template <Scalar S, Backend D, Pointwise F = op::Silu> Var<S, D> gated(Var<S, D> a, std::type_identity_t<Var<S, D>> b, const F& function = {}) {
+  static_assert(check_pointwise<F>());
   require(a.shape() == b.shape(), "gated: shapes must be equal, got ", a.shape(), " and ", b.shape());
   const Index rows = a.shape().rows(), cost = op::transcendental_cost * a.shape().cols();
   auto& tape = a.tape();

@@ -73,7 +73,8 @@ template <Scalar S, Backend D> struct Linear {
 
 /// y = x W^T, plus `addend` where one is given (a residual stream: the sum costs no pass of its own).
 /// x: (N,I)  W: (O,I)  y, addend: (N,O)
-template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, Var<S, D> w, std::optional<std::type_identity_t<Var<S, D>>> addend = {}) {
+template <Scalar S, Backend D>
+Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::optional<std::type_identity_t<Var<S, D>>> addend = {}) {
   const Index rows = x.shape().rows(), out = op::Linear<S, D>::outputs(x, w);
   require(!addend || (addend->shape().rows() == rows && addend->shape().cols() == out), "linear: addend must be (", rows, ",", out, "), got ",
           addend ? addend->shape() : Shape{});
@@ -83,7 +84,7 @@ template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, Var<S, D> w, std::o
 }
 
 /// y = x W^T, in memory as `kept` says.      x: (N,I)  W: (O,I)  y: (N,O)
-template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, Var<S, D> w, Kept kept) {
+template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w, Kept kept) {
   auto& tape = x.tape();
   const auto y = tape.make({x.shape().rows(), op::Linear<S, D>::outputs(x, w)}, tape.room(x), tape.rounds(kept));
   op::Linear<S, D>::run(x, w, y, {});

@@ -3,7 +3,7 @@
 
 #include "neutra/autodiff/tape.hpp"
 #include "neutra/core/math.hpp"
-#include "neutra/core/pointwise.hpp"
+#include "neutra/core/strict.hpp"
 #include "neutra/op/pointwise.hpp"
 
 namespace neutra::inline NEUTRA_ABI {
@@ -116,7 +116,9 @@ template <Scalar S, GateFunction P> struct GatePenaltyBackward {
 /// scale * sum over counted rows of penalty(r, y); y, the output the residue joins, is held constant.
 /// r: (M,C)   y: (N,C)   result: one number
 template <RowFunction P, Scalar S, Backend D>
-Var<S, D> residue_penalty(const P& penalty, Var<S, D> r, Var<S, D> y, const Counted<S>& counted, std::type_identity_t<S> scale) {
+Var<S, D> residue_penalty(const P& penalty, Var<S, D> r, std::type_identity_t<Var<S, D>> y, const Counted<S>& counted,
+                          std::type_identity_t<S> scale) {
+  static_assert(check_row_function<P>());
   const Index rows = r.shape().rows(), cols = r.shape().cols();
   require(y.shape().cols() == cols, "residue_penalty: r and y must have equal widths, got ", r.shape(), " and ", y.shape());
   auto& tape = r.tape();
@@ -134,7 +136,8 @@ Var<S, D> residue_penalty(const P& penalty, Var<S, D> r, Var<S, D> y, const Coun
 /// scale * sum over counted tokens of the mean over gate channels of penalty(g, s, label).
 /// g, s: (N,1) or (N,C)   result: one number
 template <GateFunction P, Scalar S, Backend D>
-Var<S, D> gate_penalty(const P& penalty, Var<S, D> g, Var<S, D> s, const Counted<S>& counted, std::type_identity_t<S> scale) {
+Var<S, D> gate_penalty(const P& penalty, Var<S, D> g, std::type_identity_t<Var<S, D>> s, const Counted<S>& counted, std::type_identity_t<S> scale) {
+  static_assert(check_gate_function<P>());
   require(g.shape() == s.shape(), "gate_penalty: a gate and its logits must have one shape, got ", g.shape(), " and ", s.shape());
   const Index rows = g.shape().rows(), cost = op::transcendental_cost * g.shape().cols();
   auto& tape = g.tape();

@@ -3,7 +3,7 @@
 
 #include "neutra/autodiff/tape.hpp"
 #include "neutra/core/math.hpp"
-#include "neutra/core/pointwise.hpp"
+#include "neutra/core/strict.hpp"
 
 namespace neutra::inline NEUTRA_ABI {
 namespace op {
@@ -50,6 +50,7 @@ template <class S> View<S> lengthwise(View<S> x) { return x.cols() == 1 && x.str
 
 /// y = function.f(x), element by element.
 template <Pointwise F, Scalar S, Backend D> Var<S, D> pointwise(Var<S, D> x, const F& function) {
+  static_assert(check_pointwise<F>());
   auto& tape = x.tape();
   const auto y = tape.make(x.shape(), tape.room(x));
   const View<const S> from = op::lengthwise(x.value());

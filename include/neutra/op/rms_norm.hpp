@@ -58,7 +58,7 @@ template <Scalar S> struct RmsNormWeightBackward {
 }  // namespace op
 
 /// y = w x / sqrt(mean(x^2) + eps), the mean over the last axis      x, y: (N,C)  w: (C)
-template <Scalar S, Backend D> Var<S, D> rms_norm(Var<S, D> x, Var<S, D> w, std::type_identity_t<S> eps = S(1e-5)) {
+template <Scalar S, Backend D> Var<S, D> rms_norm(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::type_identity_t<S> eps = S(1e-5)) {
   const Index rows = x.shape().rows(), cols = x.shape().cols();
   require(w.shape().rank() == 1 && w.shape().cols() == cols, "rms_norm: w must be (C) with C = ", cols, ", got ", w.shape(), "; x is ", x.shape());
   auto& tape = x.tape();

@@ -10,6 +10,7 @@ namespace neutra::inline NEUTRA_ABI {
 /// Cosine and sine of position t times frequency theta^(-2p/W), for pairs p = 0 .. W/2-1 of a head of width W.      cosine, sine: (T, W/2)
 template <Scalar S, Backend D> struct RopeTable {
   Tensor<S, D> cosine, sine;
+  Life life{};
 
   /// `first`: the position of row 0. Error: an odd width.
   RopeTable(Index length, Index width, double theta, Index first = 0) : cosine({length, width / 2}), sine({length, width / 2}) {
@@ -59,7 +60,8 @@ template <Scalar S, class From, class To> struct Rope {
 
 /// Turns every head of x (B*T, H*W) by its position; row n stands at position n mod T, T = rows of the table. The table must outlive the step.
 /// The result lies in memory as `kept` says.
-template <Scalar S, Backend D> Var<S, D> rope(Var<S, D> x, const RopeTable<S, D>& table, Index length, Kept kept = Kept::exact) {
+template <Scalar S, Backend D>
+Var<S, D> rope(Var<S, D> x, const std::type_identity_t<RopeTable<S, D>>& table, Index length, Kept kept = Kept::exact) {
   const Index width = 2 * table.cosine.shape().cols(), rows = x.shape().rows();
   require(x.shape().cols() % width == 0, "rope: the width of x must be a multiple of the head width ", width, ", got ", x.shape());
   require(length > 0 && length <= table.cosine.shape().rows() && rows % length == 0, "rope: rows must be whole sequences of at most ",
@@ -67,9 +69,11 @@ template <Scalar S, Backend D> Var<S, D> rope(Var<S, D> x, const RopeTable<S, D>
   auto& tape = x.tape();
   const auto y = tape.make(x.shape(), 0, tape.rounds(kept));
   const View<const S> cosine = table.cosine, sine = table.sine;
+  const auto there = tape.watch(table.life);
   with_storage<S>(y.rounded(), [&]<class T>() {
     D::template rows<S>(rows, x.shape().cols(), op::Rope<S, S, T>{x.value(), cosine, sine, {tape.template out<T>(y)}, length, width, S(1)});
     tape.record(y, {x}, {}, [=](Tape<S, D>& t) {
+      t.require_alive(there);
       D::template rows<S>(rows, x.shape().cols(), op::Rope<S, T, S>{t.template gradient<T>(y), cosine, sine, t.into(x), length, width, S(-1)});
     });
   });

@@ -42,7 +42,7 @@ template <Scalar S> struct ScaleRowsBackward {
 }  // namespace op
 
 /// y = g * a: g one factor per row (N,1), or one per element (N,C).      a, y: (N,C)
-template <Scalar S, Backend D> Var<S, D> scale_rows(Var<S, D> a, Var<S, D> g) {
+template <Scalar S, Backend D> Var<S, D> scale_rows(Var<S, D> a, std::type_identity_t<Var<S, D>> g) {
   const Index rows = a.shape().rows(), cols = a.shape().cols();
   require(g.shape().rows() == rows && (g.shape().cols() == 1 || g.shape().cols() == cols), "scale_rows: g must be (", rows, ",1) or (", rows, ",",
           cols, "), got ", g.shape());

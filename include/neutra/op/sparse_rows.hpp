@@ -74,7 +74,7 @@ template <Scalar S, Backend D> Var<S, D> gather_rows(Var<S, D> x, const RowSet& 
 }
 
 /// base (N,C) plus r (M,C) on the rows of the set; the other rows are base unchanged.
-template <Scalar S, Backend D> Var<S, D> scatter_add(Var<S, D> base, Var<S, D> r, const RowSet& set) {
+template <Scalar S, Backend D> Var<S, D> scatter_add(Var<S, D> base, std::type_identity_t<Var<S, D>> r, const RowSet& set) {
   const Index rows = base.shape().rows(), cols = base.shape().cols();
   require(rows == set.total && r.shape() == Shape({set.count, cols}), "scatter_add: r must be (", set.count, ",", cols, ") and base have ", set.total,
           " rows, got ", r.shape(), " and ", base.shape());

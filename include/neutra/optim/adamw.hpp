@@ -4,6 +4,7 @@
 #include "neutra/core/math.hpp"
 #include "neutra/optim/clipping.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -52,6 +53,7 @@ template <Scalar S, Backend D> class AdamW {
       : parameters_(std::move(parameters)), options_(options), norm_(parameters_) {
     options.check();
     require(!parameters_.empty(), "adamw: there is nothing to train; thaw the model or give it an adapter");
+    for (const auto* parameter : parameters_) alive_.push_back(parameter->life.token());
   }
 
   /// Steps done; with the moments in the parameters all the state there is.
@@ -60,12 +62,18 @@ template <Scalar S, Backend D> class AdamW {
   const std::vector<Parameter<S, D>*>& parameters() const { return parameters_; }
 
   /// Norm of the gradients now, before clipping.
-  double gradient_norm() { return norm_(parameters_); }
+  double gradient_norm() {
+    require_alive();
+    return norm_(parameters_);
+  }
 
-  /// One update with gradients of the given norm; forgets them. Error: a norm that is not finite (nothing has been changed then).
+  /// One update with gradients of the given norm; forgets them. Error, with nothing changed: a norm that is not finite, a parameter without a
+  /// gradient of this step.
   void step(double rate, double norm) {
     require(rate >= 0 && std::isfinite(rate), "adamw: the learning rate must not be negative, got ", rate);
     require(std::isfinite(norm), "adamw: the gradient is not finite at step ", steps, "; lower the learning rate");
+    require_alive();
+    require_gradients<S, D>(parameters_);
     ++steps;
     const double k = options_.clip > 0 && norm > options_.clip ? options_.clip / norm : 1.0;
     const double c1 = 1 - std::pow(options_.beta1, static_cast<double>(steps)), c2 = 1 - std::pow(options_.beta2, static_cast<double>(steps));
@@ -80,7 +88,12 @@ template <Scalar S, Backend D> class AdamW {
   }
 
  private:
+  void require_alive() const {
+    require(std::all_of(alive_.begin(), alive_.end(), [](const auto& alive) { return *alive; }),
+            "adamw: parameters were destroyed or moved; keep the model where it is while its optimizer is in use");
+  }
   std::vector<Parameter<S, D>*> parameters_;
+  std::vector<Life::Token> alive_;  // of each parameter
   AdamWOptions options_;
   GradientNorm<S, D> norm_;
 };

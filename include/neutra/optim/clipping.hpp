@@ -10,6 +10,13 @@
 
 namespace neutra::inline NEUTRA_ABI::optim {
 
+/// Error: a parameter that got no gradient in this step, by name: it is not part of the loss.
+template <Scalar S, Backend D> void require_gradients(std::span<Parameter<S, D>* const> parameters) {
+  for (const auto* parameter : parameters)
+    require(parameter->has_gradient, "optimizer: ", parameter->name,
+            " got no gradient in this step; it is not part of the loss, or backward was not called");
+}
+
 /// squares[b] = sum of x^2 over block b of 4096 elements
 template <Scalar S> struct BlockSquares {
   static constexpr Index block = 4096;
@@ -25,7 +32,7 @@ template <Scalar S> struct BlockSquares {
 };
 
 /// Square root of the sum of all squared gradient elements, blocks added in a fixed order in double.
-/// Error: a parameter that got no gradient in this step, by name: it is not part of the loss.
+/// Error: as require_gradients.
 template <Scalar S, Backend D> class GradientNorm {
  public:
   explicit GradientNorm(std::span<Parameter<S, D>* const> parameters) {
@@ -36,10 +43,9 @@ template <Scalar S, Backend D> class GradientNorm {
   }
 
   double operator()(std::span<Parameter<S, D>* const> parameters) {
+    require_gradients<S, D>(parameters);
     double total = 0;
     for (const auto* parameter : parameters) {
-      require(parameter->has_gradient, "optimizer: ", parameter->name,
-              " got no gradient in this step; it is not part of the loss, or backward was not called");
       const Index size = parameter->gradient.size(), count = blocks(size);
       D::template rows<S>(count, BlockSquares<S>::block, BlockSquares<S>{parameter->gradient.data(), size, device_.data()});
       D::template download<S>(device_.data(), std::span<S>(host_).first(static_cast<std::size_t>(count)));

@@ -11,7 +11,9 @@ namespace neutra::inline NEUTRA_ABI::penalty {
 template <Scalar S, Backend D> class Any {
  public:
   template <Penalty P>
-  Any(const P& chosen) : traits_(penalty::traits(chosen)), apply_([chosen](const Evidence<S, D>& e) { return penalty::apply(chosen, e); }) {}
+  Any(const P& chosen) : traits_(penalty::traits(chosen)), apply_([chosen](const Evidence<S, D>& e) { return penalty::apply(chosen, e); }) {
+    static_assert(check_penalty<P>());
+  }
 
   friend Traits traits(const Any& any) { return any.traits_; }
   friend Var<S, D> apply(const Any& any, const Evidence<S, D>& e) { return any.apply_(e); }

@@ -20,7 +20,7 @@
 #pragma once
 
 #include "neutra/core/math.hpp"
-#include "neutra/core/pointwise.hpp"
+#include "neutra/core/strict.hpp"
 #include "neutra/op/penalty.hpp"
 
 #include <cmath>
@@ -63,6 +63,8 @@ template <class P> consteval bool check_penalty() {
   static_assert(penalty::detail::HasFunction<P>,
                 "neutra: this Penalty has no function; add f and df of RowSums (for a penalty on the residue), or f, dg and ds of (g, s, label) (for "
                 "one on the gate)");
+  if constexpr (RowFunction<P>) return check_row_function<P>();
+  if constexpr (GateFunction<P>) return check_gate_function<P>();
   return true;
 }
 

@@ -1,6 +1,9 @@
 /// The program `evaluate`: bits per byte of a text under a model.
 #pragma once
 
+// First, as in neutra/neutra.hpp.
+#include "neutra/core/strict.hpp"
+
 #include "neutra/train/load.hpp"
 
 namespace neutra::inline NEUTRA_ABI::train {
@@ -35,6 +38,7 @@ struct ModelOptions {
 
 /// main() of evaluate; a user's own policies are named as in extend_main.
 template <class Gates = gate::All, class... Own> int evaluate_main(int argc, const char* const* argv) {
+  static_assert((Registry::check<Own>() && ...));
   return run_program("evaluate", [&](std::stop_token stop) {
     CLI::App app("Bits per byte of a text under a model, with or without an adapter.", "evaluate");
     detail::ModelOptions options;

@@ -1,6 +1,9 @@
 /// The program `extend`, for the library's policies and a user's own.
 #pragma once
 
+// First, as in neutra/neutra.hpp.
+#include "neutra/core/strict.hpp"
+
 #include "neutra/train/program.hpp"
 #include "neutra/train/shell.hpp"
 #include "neutra/train/study.hpp"
@@ -10,6 +13,7 @@ namespace neutra::inline NEUTRA_ABI::train {
 /// main() of extend. Gates: the list of gates to choose from; Own: a user's policies of any family, chosen by their names like ours:
 ///     int main(int argc, char** argv) { return neutra::train::extend_main<neutra::gate::All, Mine>(argc, argv); }
 template <class Gates = gate::All, class... Own> int extend_main(int argc, const char* const* argv) {
+  static_assert((Registry::check<Own>() && ...));
   return run_program(
       "extend",
       [&](std::stop_token stop) {

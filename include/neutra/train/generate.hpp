@@ -1,6 +1,9 @@
 /// The program `generate`: text that continues a prompt.
 #pragma once
 
+// First, as in neutra/neutra.hpp.
+#include "neutra/core/strict.hpp"
+
 #include "neutra/train/evaluate.hpp"
 
 #include <set>
@@ -58,6 +61,7 @@ class TextStream {
 
 /// main() of generate. Each token reads the last tokens anew, as many as the model's context holds: plain, and quadratic in the context.
 template <class Gates = gate::All, class... Own> int generate_main(int argc, const char* const* argv) {
+  static_assert((Registry::check<Own>() && ...));
   return run_program("generate", [&](std::stop_token stop) {
     CLI::App app("Text that continues a prompt.", "generate");
     detail::ModelOptions options;

@@ -62,8 +62,20 @@ struct Registry {
   Family<penalty::Any<float, Cpu>> penalties{"penalty"};
   Family<init::Any> inits{"init"};
 
+  /// One sentence for what is wrong with a policy of whatever family.
+  template <class Policy> static consteval bool check() {
+    static_assert(
+        Gate<Policy> || Penalty<Policy> || Init<Policy> || Body<Policy>,
+        "neutra: this type is no gate, penalty, initialisation or body; static_assert(neutra::check_gate<P>()), or check_penalty, check_init, "
+        "check_body, says what it lacks");
+    if constexpr (Gate<Policy>) return check_gate<Policy>();
+    if constexpr (Penalty<Policy>) return check_penalty<Policy>();
+    return true;
+  }
+
   /// Puts a policy into the family it belongs to.
   template <class Policy> void add() {
+    static_assert(check<Policy>());
     if constexpr (Gate<Policy>)
       gates.add(Policy::name, Policy{});
     else if constexpr (Penalty<Policy>)
@@ -72,9 +84,6 @@ struct Registry {
       inits.add(Policy::name, Policy{});
     else if constexpr (Body<Policy>)
       bodies.add(Policy::name, Policy{});
-    else
-      static_assert(check_gate<Policy>(),
-                    "neutra: this type is no gate, penalty, initialisation or body; see the family.hpp of the one it should be");
   }
 
   /// The library's bodies, penalties and initialisations, the gates of the list, and the user's own policies of any family.

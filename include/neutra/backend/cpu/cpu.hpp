@@ -65,9 +65,10 @@ template <class Lanes> struct BasicCpu : Host {
   }
 };
 
-using Cpu = BasicCpu<cpu::Simd>;
+/// Structs of their own, so that compilers name them by one word.
+struct Cpu : BasicCpu<cpu::Simd> {};
 
 /// The same loops without SIMD: what tests compare Cpu with.
-using ScalarCpu = BasicCpu<cpu::NoSimd>;
+struct ScalarCpu : BasicCpu<cpu::NoSimd> {};
 
 }  // namespace neutra::inline NEUTRA_ABI

@@ -1,0 +1,33 @@
+/// Whether an object that is pointed to is still there.
+#pragma once
+
+#include "neutra/core/config.hpp"
+
+#include <memory>
+
+namespace neutra::inline NEUTRA_ABI {
+
+/// A member of what tapes and optimizers point to. They keep its token, which is false once the object has been destroyed, moved or assigned to.
+class Life {
+ public:
+  using Token = std::shared_ptr<const bool>;
+
+  Life() = default;
+  Life(const Life&) {}
+  Life(Life&& from) { *from.alive_ = false; }
+  Life& operator=(const Life&) { return *this; }
+  Life& operator=(Life&& from) {
+    *from.alive_ = false;
+    *alive_ = false;
+    alive_ = std::make_shared<bool>(true);
+    return *this;
+  }
+  ~Life() { *alive_ = false; }
+
+  Token token() const { return alive_; }
+
+ private:
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace neutra::inline NEUTRA_ABI

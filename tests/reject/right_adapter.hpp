@@ -1,0 +1,18 @@
+// An adapter that has all it needs: the tests of what one may lack compile it beside a wrong one.
+#pragma once
+
+#include "neutra/neutra.hpp"
+
+struct Right {
+  neutra::adapter::Description describe(const neutra::adapter::Sizes&) const { return {.method = "right"}; }
+  template <neutra::Scalar S, neutra::Backend D> struct Instance {
+    Instance(const Right&, const neutra::adapter::Sizes&, std::uint64_t) {}
+    std::vector<neutra::Parameter<S, D>*> parameters() { return {}; }
+    bool acts_at(neutra::adapter::Site) const { return true; }
+    neutra::Var<S, D> add(neutra::adapter::Site, neutra::Index, neutra::Var<S, D>, neutra::Var<S, D> y, neutra::Pass<S, D>&) { return y; }
+  };
+};
+
+template <class A> using ModelOf = neutra::nn::Transformer<A>;
+using Tapes = neutra::Tape<float, neutra::Cpu>;
+inline neutra::Var<float, neutra::Cpu> right(ModelOf<Right>& model, Tapes& tape) { return model.logits(tape, {}); }
