@@ -145,7 +145,7 @@ TEST_CASE("extend: --resume with another tokenizer beside the model, or another 
                           "SHA-256 of the tokenizer: made for "));
 }
 
-TEST_CASE("extend: of several rates one diverges, and the others come to their table; the rate may be dropped", "[programs]") {
+TEST_CASE("extend: of several rates one diverges, and the others come to their table, the rate may be dropped", "[programs]") {
   const Study study;
   const auto command = [&](const char* rates, const Words& more = {}) {
     Words all = {"--methods", "adapter,finetune", "--lr", rates};

@@ -34,6 +34,7 @@ struct Shared {
         work(options, corpus),
         progress(work.total()) {
     results.config = config;
+    results.config.update(bf16_unit());
     results.text_sha256 = corpus.hashes();
     for (const std::string& method : options.methods) adapter_of(method, options, registry);  // unknown names end the program before hours of work
   }
@@ -70,6 +71,7 @@ struct Shared {
     for (const auto& [key, value] : {std::pair{"commit", &results.commit}, {"compiler", &machine.compiler}, {"flags", &machine.flags}})
       json[concat("program ", key)] = *value;
     json["program instruction_set"] = machine.instruction_set;
+    json.update(bf16_unit());
     return json;
   }
 
@@ -83,7 +85,12 @@ struct Shared {
             {"base", base.fingerprint},
             {"tokenizer", tokenizer_sha256(*corpus.tokenizer)},
             {"instruction_set", results.machine.instruction_set},
+            {"bf16_unit", bf16_unit()},
             {"compiler", results.machine.compiler}};
+  }
+  /// What multiplies bf16 on this machine, where it does: each unit has bits of its own.
+  io::Json bf16_unit() const {
+    return options.precision == "bf16" ? io::Json{{"bf16_unit", to_string(cpu::bf16_unit())}} : io::Json::object();
   }
 
   void set_up(Model& model) const {
