@@ -72,7 +72,7 @@ TEST_CASE("fingerprint: whatever decides the function beside the weights changes
   CHECK(with([](nn::Config& c) { c.heads = 8, c.kv_heads = 4, c.head_width = 2; }) != base);  // another split of the same weights
   CHECK(with([](nn::Config& c) { c.context = 32; }) != base);
   CHECK(with([](nn::Config& c) { c.bos = 3; }) != base);
-  CHECK(with([](nn::Config& c) { c.eos = 3; }) == base);
+  CHECK(with([](nn::Config& c) { c.eos = {3}; }) == base);
 }
 
 TEST_CASE("fingerprint: weights longer than a block are seen to their end") {
