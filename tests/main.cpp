@@ -3,3 +3,8 @@
 #define CATCH_CONFIG_MAIN
 #include <catch2/catch.hpp>
 #endif
+
+#include "neutra/backend/cpu/fork_cost.hpp"
+
+// Tests that compare numbers of threads must have these threads, on a machine that is busy too.
+[[maybe_unused]] static const bool always_fork = (neutra::cpu::ForkCost::enabled = false, true);

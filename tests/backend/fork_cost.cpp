@@ -8,70 +8,88 @@ using namespace std::chrono_literals;
 namespace {
 
 const cpu::ForkCost::Clock::time_point start{};
-constexpr auto region = 2ms, shared_out = 4ms, waited_for = 1ms;  // the work of two threads, and of threads that waited
+
+/// The test program switches the judgement off, see tests/main.cpp.
+struct Judging {
+  Judging() { cpu::ForkCost::enabled = true; }
+  ~Judging() { cpu::ForkCost::enabled = false; }
+};
+
+void add_shared(cpu::ForkCost& cost) { cost.add(1ms, 1900us, start); }
+void add_stalled(cpu::ForkCost& cost, cpu::ForkCost::Clock::time_point now = start) { cost.add(4100us, 400us, now); }
 
 }  // namespace
 
-TEST_CASE("fork cost: regions that take less than their work go on forking") {
+TEST_CASE("fork cost: regions that take less than one thread would go on forking") {
+  const Judging on;
   cpu::ForkCost cost;
-  for (int i = 0; i < 100; ++i) cost.add(region, shared_out, start);
+  for (int i = 0; i < 1000; ++i) add_shared(cost);
   CHECK(cost.pays(start));
 }
 
-TEST_CASE("fork cost: one slow region is an interruption, two are a busy machine") {
+TEST_CASE("fork cost: one stall is an interruption, two are a busy machine") {
+  const Judging on;
   cpu::ForkCost cost;
-  cost.add(region, waited_for, start);
+  add_stalled(cost);
   CHECK(cost.pays(start));
-  cost.add(region, shared_out, start);
-  cost.add(region, waited_for, start);
+  for (int i = 0; i < 10; ++i) add_shared(cost);
+  add_stalled(cost);
   CHECK(cost.pays(start));
-  cost.add(region, waited_for, start);
+  add_stalled(cost);
   CHECK_FALSE(cost.pays(start));
 }
 
-TEST_CASE("fork cost: rests grow while forks are slow, and end with the first that pays") {
+TEST_CASE("fork cost: stalls are not made good by a few regions that pay between them") {
+  const Judging on;
+  cpu::ForkCost cost;
+  for (int i = 0; i < 3; ++i) {
+    add_stalled(cost);
+    add_shared(cost);
+  }
+  CHECK_FALSE(cost.pays(start));
+}
+
+TEST_CASE("fork cost: rests grow while attempts stall, and end when what was lost is saved again") {
+  const Judging on;
   cpu::ForkCost cost;
   auto now = start;
-  cost.add(region, waited_for, now);
+  add_stalled(cost, now);
   for (const auto rest : {50ms, 200ms, 800ms, 800ms}) {
-    cost.add(region, waited_for, now);
+    add_stalled(cost, now);
     CHECK_FALSE(cost.pays(now + rest - 1ms));
     CHECK(cost.pays(now += rest));
   }
-  cost.add(region, shared_out, now);
-  cost.add(region, waited_for, now);
+  for (int i = 0; i < 10; ++i) cost.add(1ms, 1900us, now);
+  add_stalled(cost, now);
   CHECK(cost.pays(now));
+  add_stalled(cost, now);
+  CHECK_FALSE(cost.pays(now + 49ms));
+  CHECK(cost.pays(now + 50ms));
 }
 
-TEST_CASE("fork cost: short regions are judged together") {
+TEST_CASE("fork cost: the cost of forking short loops is not a stall") {
+  const Judging on;
   cpu::ForkCost cost;
-  for (int i = 0; i < 1000; ++i) {
-    cost.add(10us, 16us, start);
-    if (i % 100 == 0) cost.add(100us, 10us, start);  // some are waited for
-  }
+  for (int i = 0; i < 100000; ++i) cost.add(20us, 5us, start);
   CHECK(cost.pays(start));
-  for (int i = 0; i < 1000; ++i) cost.add(10us, 10us, start);
+}
+
+TEST_CASE("fork cost: what one thread would have taken follows the fastest part") {
+  cpu::ForkCost::Region region(30);
+  region.add(2e-3);  // interrupted
+  CHECK(region.alone() == 60ms);
+  region.add(1e-4);
+  CHECK(region.alone() == 3ms);
+  region.add(5e-3);
+  CHECK(region.alone() == 3ms);
+  { const cpu::ForkCost::Region::Part too_late(region); }
+  CHECK(region.alone() == 3ms);
+}
+
+TEST_CASE("fork cost: switched off, loops always fork, also while they rested") {
+  cpu::ForkCost cost;
+  for (int i = 0; i < 10; ++i) add_stalled(cost);
+  CHECK(cost.pays(start));
+  const Judging on;
   CHECK_FALSE(cost.pays(start));
-}
-
-TEST_CASE("fork cost: a region counts the work of all its threads") {
-  cpu::ForkCost::Clock::duration work{};
-  {
-    cpu::ForkCost::Region timed;
-    for (int thread = 0; thread < 2; ++thread) {
-      const auto before = cpu::ForkCost::Clock::now();
-      const cpu::ForkCost::Region::Part part(timed);
-      while (cpu::ForkCost::Clock::now() - before < 1ms) continue;
-    }
-    work = timed.work();
-  }
-  CHECK(work >= 2ms);
-}
-
-TEST_CASE("fork cost: switched off, loops always fork") {
-  cpu::ForkCost::enabled = false;
-  cpu::ForkCost cost;
-  for (int i = 0; i < 10; ++i) cost.add(region, waited_for, start);
-  CHECK(cost.pays(start));
-  cpu::ForkCost::enabled = true;
 }

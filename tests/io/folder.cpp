@@ -112,7 +112,7 @@ TEST_CASE("what a folder holds instead of a model is named, with the way out") {
   CHECK(says(with({{"backbone/model.safetensors", ""}}), "the folder of a run", "backbone/"));
   CHECK(says(with({{"tokenizer.model", "x"}}), "a tokenizer (tokenizer.model) without", "model.safetensors"));
   CHECK(says(with({{"tokenizer.json", "{}"}, {"config.json", "{}"}}), "a tokenizer (tokenizer.json) without"));
-  put(folder / "whole.safetensors", scratch::safetensors("{}"));
+  put(folder / "whole.safetensors", scratch::safetensors(R"({"__metadata__":{"format":"pt"}})"));
   CHECK(says([&] { WeightSource::open(folder / "whole.safetensors"); }, "must be a folder", "a safetensors file"));
 }
 

@@ -56,7 +56,6 @@ TEST_CASE(
   if (!allocations_counted()) return;
   const std::pair<forking::Chosen, bool> methods[] = {{adapter::Residue<>{}, false}, {adapter::Lora{}, false}, {adapter::None{}, true}};
   const int before = omp_get_max_threads();
-  cpu::ForkCost::enabled = false;  // a thread that joins in a later step would take its memory then
   for (std::size_t method = 0; method < 3; ++method)
     for (const auto& [threads, accumulate, recompute, bf16] :
          {std::tuple(1, 1, false, false), {1, 2, true, false}, {2, 1, true, false}, {2, 2, false, false}, {1, 1, false, true}, {2, 1, true, true}}) {
@@ -82,7 +81,6 @@ TEST_CASE(
       CHECK(asked == 0);
     }
   omp_set_num_threads(before);
-  cpu::ForkCost::enabled = true;
 }
 
 // Panels of a product over the open tokens grow with their number, and a layer with all tokens open might take a path with fewer values.

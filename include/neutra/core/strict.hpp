@@ -111,6 +111,14 @@ template <class F>
 concept OneTypeDf = requires {
   requires one_type<decltype(&F::df)>;
 };
+template <class F>
+concept OneTypeDg = requires {
+  requires one_type<decltype(&F::dg)>;
+};
+template <class F>
+concept OneTypeDs = requires {
+  requires one_type<decltype(&F::ds)>;
+};
 
 #undef NEUTRA_REFUSE
 
@@ -146,8 +154,9 @@ template <Pointwise F> consteval bool check_pointwise() {
 
 /// The same of a GateFunction.
 template <GateFunction F> consteval bool check_gate_function() {
-  constexpr bool generic = !strict::OneTypeF<F>;
-  static_assert(generic, "neutra: this policy's f serves one type; write  template <class V> V f(V g, V s, V label) const, and dg and ds likewise");
+  constexpr bool generic = !strict::OneTypeF<F> && !strict::OneTypeDg<F> && !strict::OneTypeDs<F>;
+  static_assert(generic,
+                "neutra: this policy's f, dg or ds serves one type; write  template <class V> V f(V g, V s, V label) const, and dg and ds likewise");
   if constexpr (generic) {
     using V = strict::Value<F>;
     static_cast<void>([](const F& function, V x) -> V { return function.f(x, x, x) + function.dg(x, x, x) + function.ds(x, x, x); });

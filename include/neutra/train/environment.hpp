@@ -116,7 +116,9 @@ inline std::pair<Index, int> try_threads(Index wanted, std::optional<std::uint64
 /// heeds) and whole processors of its CPU quota; at most 4096.
 inline Index default_threads() {
   const Index most = std::min<Index>(omp_get_max_threads(), 4096);
-  return std::getenv("OMP_NUM_THREADS") ? most : static_cast<Index>(std::clamp(cpu_quota(), 1.0, static_cast<double>(most)));
+  const char* asked = std::getenv("OMP_NUM_THREADS");
+  if (asked && std::string_view(asked).find_first_of("123456789") != std::string_view::npos) return most;  // the runtime leaves others aside
+  return static_cast<Index>(std::clamp(cpu_quota(), 1.0, static_cast<double>(most)));
 }
 
 /// Starts the threads that parallel regions work with: `threads` of them, 0: default_threads(); `stack`: see check_stacks. libgomp ends

@@ -30,6 +30,7 @@ struct ModelOptions {
   /// What holds for the values. Error: one that means nothing.
   void check() const {
     check_precision(precision);
+    if (precision == "bf16") cpu::bf16_unit();  // what it refuses is told before weights are read
     check_threads(threads);
   }
 };
@@ -66,11 +67,10 @@ template <class Gates = gate::All, class... Own> int evaluate_main(int argc, con
     Tape<float, Cpu> tape;
     const EvaluationText parts{data::Windows(*loaded.tokenizer, text.bytes, length), static_cast<Index>(text.bytes.size())};
     const Evaluation result = evaluate(*loaded.model, tape, parts, data::Domain::target, batch, nullptr, {}, stop);
+    io::Json told = {{"tokens", result.tokens}, {"nats_per_token", result.nats_per_token()}, {"bits_per_byte", result.bits_per_byte()}};
+    if (options.precision == "bf16") told["bf16_unit"] = to_string(cpu::bf16_unit());
     if (json)
-      std::printf("%s\n",
-                  io::Json({{"tokens", result.tokens}, {"nats_per_token", result.nats_per_token()}, {"bits_per_byte", result.bits_per_byte()}})
-                      .dump()
-                      .c_str());
+      std::printf("%s\n", told.dump().c_str());
     else
       std::printf("%lld tokens, %.4f nats per token, %.4f bits per byte\n", static_cast<long long>(result.tokens), result.nats_per_token(),
                   result.bits_per_byte());

@@ -17,7 +17,9 @@ namespace neutra::inline NEUTRA_ABI::cpu::detail {
 /// Registers that products of E need beside the usual ones: held while a block is multiplied, during which no code but ours runs on the thread.
 template <class E> struct MatrixRegisters {};
 
-#if defined(NEUTRA_AMX)
+#if !defined(NEUTRA_AMX)
+inline bool has_tile_registers() { return false; }
+#else
 
 /// Whether the kernel lets this process use tile registers; asked once, as their state is large and saved only for who wants it.
 inline bool has_tile_registers() {

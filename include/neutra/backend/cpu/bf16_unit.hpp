@@ -1,17 +1,19 @@
-/// Which instructions multiply numbers rounded to bf16: chosen once for a process, as not every processor that has them gains by them.
+/// Which instructions multiply numbers rounded to bf16. Chosen once for a process: some processors have dot products that are slower than float.
 #pragma once
 
 #include "neutra/backend/cpu/amx.hpp"
+#include "neutra/backend/cpu/element.hpp"
 #include "neutra/core/error.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <string_view>
+#include <type_traits>
 
 namespace neutra::inline NEUTRA_ABI::cpu {
 
-/// widened: as float, after widening; dot_product: AVX-512's pairs; tile_registers: Intel's AMX. Each sums in float and rounds in its own places, so
+/// widened: as float, after widening; dot_product: AVX-512's pairs; tile_registers: Intel's AMX. All sum in float, but in different orders, so that
 /// results differ in their last bits.
 enum class Bf16Unit { widened, dot_product, tile_registers };
 
@@ -25,7 +27,7 @@ namespace detail {
 /// Seconds of a burst of E's multiply-adds, in enough chains to fill the units.
 template <class E> double burst() {
   using Clock = std::chrono::steady_clock;
-  constexpr int chains = 12, rounds = 50;
+  constexpr int chains = 12, rounds = 1000;  // 2 us and more, beside which a slow clock is short
   const xsimd::batch<float> x(0.0f);
   xsimd::batch<float> sum[chains];
   // Between two of these the sums are computed: without them the compiler moves the multiply-adds past the clock.
@@ -53,7 +55,7 @@ template <class E> double burst() {
 inline bool dot_product_pays() {
 #if defined(__AVX512BF16__)
   double dot = 1, multiply = 1;
-  for (int turn = 0; turn < 40; ++turn) {
+  for (int turn = 0; turn < 10; ++turn) {
     multiply = std::min(multiply, burst<Exact<float>>());
     dot = std::min(dot, burst<Bf16>());
   }
@@ -66,24 +68,26 @@ inline bool dot_product_pays() {
 inline Bf16Unit choose_bf16_unit() {
   if (const char* asked = std::getenv("NEUTRA_BF16_UNIT"); asked && *asked) {
     const std::string_view name = asked;
-    require(name == "widened" || name == "dot_product", "NEUTRA_BF16_UNIT must be widened or dot_product, got ", name,
-            "; leave it out to have the faster one");
+    require(name == "widened" || name == "dot_product" || name == "tile_registers",
+            "NEUTRA_BF16_UNIT must be widened, dot_product or tile_registers, got ", name, "; leave it out to have the fastest one");
     if (name == "widened") return Bf16Unit::widened;
+    if (name == "tile_registers") {
+      require(has_tile_registers(), "NEUTRA_BF16_UNIT: tile_registers need a program compiled for AMX, and a machine that has it; leave it out");
+      return Bf16Unit::tile_registers;
+    }
     require(!std::is_same_v<Bf16, WidenedBf16>,
             "NEUTRA_BF16_UNIT: dot_product needs a program compiled for AVX-512 with bf16 (-march=native on such a ",
             "machine); leave it out, or compile for it");
     return Bf16Unit::dot_product;
   }
-#if defined(NEUTRA_AMX)
   if (has_tile_registers()) return Bf16Unit::tile_registers;
-#endif
   return dot_product_pays() ? Bf16Unit::dot_product : Bf16Unit::widened;
 }
 
 }  // namespace detail
 
-/// The unit of this process: NEUTRA_BF16_UNIT (widened or dot_product) where that is set, so that the bits of another machine can be had again; else
-/// tile registers, or the faster of the other two. Error: NEUTRA_BF16_UNIT is no unit of this program.
+/// The unit of this process: NEUTRA_BF16_UNIT (widened, dot_product or tile_registers) where that is set, so that the bits of another machine can be
+/// had again; else tile registers, or the faster of the other two. Error: NEUTRA_BF16_UNIT is no unit of this program.
 inline Bf16Unit bf16_unit() {
   static const Bf16Unit unit = detail::choose_bf16_unit();
   return unit;

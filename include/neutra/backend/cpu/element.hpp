@@ -1,8 +1,8 @@
 /// What a product multiplies: numbers as they are, or rounded to bf16.
 ///
 /// The micro-kernel reads words, of the size of a number: a word is one number, or two neighbours in k. Packing and copying turn rows of numbers
-/// into words; E::multiply_add multiplies them, and sums are of E::Number. E::Kernel is the element whose micro-kernel multiplies these words, and
-/// E::Stored the one whose micro-kernel reads panels as a packed weight holds them.
+/// into words; E::multiply_add multiplies them, and sums are of E::Number. E::Kernel names the element whose micro-kernel multiplies these words,
+/// E::Stored the layout of weights that were packed beforehand.
 #pragma once
 
 #include "neutra/core/scalar.hpp"

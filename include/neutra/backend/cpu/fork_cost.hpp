@@ -5,7 +5,7 @@
 /// of threads, so the loops go on with one thread for a while, and then try again.
 #pragma once
 
-#include "neutra/core/config.hpp"
+#include "neutra/core/scalar.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -13,7 +13,7 @@
 
 namespace neutra::inline NEUTRA_ABI::cpu {
 
-/// What parallel regions cost the thread that forks them, as the time they take against the work done in them. One object per forking thread.
+/// What stalled parallel regions have cost the thread that forks them, against what the others have saved. One object per forking thread.
 class ForkCost {
  public:
   using Clock = std::chrono::steady_clock;
@@ -24,69 +24,78 @@ class ForkCost {
     return cost;
   }
 
-  /// Off: loops always fork. For tests that need the team in every step.
+  /// Off: loops always fork. For tests and measurements that need the team in every step.
   static inline std::atomic<bool> enabled = true;
 
   /// Whether to fork now.
-  bool pays(Clock::time_point now) const { return rest_ == Duration::zero() || now >= resume_; }
+  bool pays(Clock::time_point now) const { return rest_ == Duration::zero() || now >= resume_ || !enabled.load(std::memory_order_relaxed); }
   bool pays() const { return rest_ == Duration::zero() || pays(Clock::now()); }
 
-  /// Adds a region that ends now: its duration, and the sum of what its threads spent on their own parts, about what one thread would have taken.
-  void add(Duration region, Duration work, Clock::time_point now) {
-    region_ += region;
-    work_ += work;
-    if (region_ < window) return;
-    const bool paid = !enabled || region_ < work_ * 9 / 10;
-    region_ = work_ = Duration::zero();
-    if (paid) {
-      slow_windows_ = 0;
+  /// Adds a region that ends now; `alone`: what one thread would have taken. A loss below `stall` is the cost of forking itself, which the loops' own
+  /// limits are for.
+  void add(Duration region, Duration alone, Clock::time_point now) {
+    const Duration loss = region - alone * 9 / 10;
+    if (loss < Duration::zero() || loss > stall) lost_ = std::max(lost_ + loss, Duration::zero());
+    if (lost_ == Duration::zero()) {
       rest_ = Duration::zero();
-    } else if (++slow_windows_ > 1) {  // one alone may be a single interruption of a few milliseconds
+    } else if (lost_ > most_lost) {
       rest_ = std::clamp(4 * rest_, first_rest, longest_rest);
       resume_ = now + rest_;
+      lost_ = most_lost;  // so that the next stall ends the next attempt
     }
   }
 
-  /// Times one region.
+  /// Times one region of `count` iterations, all alike.
   class Region {
    public:
-    /// One thread's own part, from construction to destruction.
+    /// One thread's own iterations, from construction to destruction.
     class Part {
      public:
       explicit Part(Region& region) : region_(region) {}
       Part(const Part&) = delete;
       Part& operator=(const Part&) = delete;
-      ~Part() { region_.work_.fetch_add((Clock::now() - start_).count(), std::memory_order_relaxed); }
+      ~Part() {
+        if (iterations > 0) region_.add(std::chrono::duration<double>(Clock::now() - start_).count() / static_cast<double>(iterations));
+      }
+      Index iterations = 0;
 
      private:
       Region& region_;
       Clock::time_point start_ = Clock::now();
     };
 
-    Region() = default;
+    explicit Region(Index count) : count_(count) {}
     Region(const Region&) = delete;
     Region& operator=(const Region&) = delete;
     ~Region() {
       const Clock::time_point end = Clock::now();
-      of_this_thread().add(end - start_, work(), end);
+      of_this_thread().add(end - start_, alone(), end);
     }
-    /// Of the parts that have ended.
-    Duration work() const { return Duration(work_.load(std::memory_order_relaxed)); }
+    /// What one thread would have taken: all iterations at the pace of the fastest part, since a part that was interrupted says nothing of its work.
+    Duration alone() const {
+      return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(pace_.load(std::memory_order_relaxed) * static_cast<double>(count_)));
+    }
+
+    /// The pace of one part, in seconds an iteration.
+    void add(double pace) {
+      double least = pace_.load(std::memory_order_relaxed);
+      while (pace < least && !pace_.compare_exchange_weak(least, pace, std::memory_order_relaxed)) continue;
+    }
 
    private:
+    Index count_;
     Clock::time_point start_ = Clock::now();
-    std::atomic<Duration::rep> work_ = 0;
+    alignas(64) std::atomic<double> pace_ = 1e6;  // seconds an iteration; apart from what the forking thread reads
   };
 
  private:
-  // A stall lasts a scheduler's time slice of 3 to 4 ms, so a window of 1 ms ends with the first one. Two slow windows and a rest of 50 ms, then 200,
-  // then 800: a command of 0.1 s beside a busy process on each core takes 1.0 to 1.4 times what one thread takes, and a longer one loses 1 %.
-  static constexpr Duration window = std::chrono::milliseconds(1);
+  // A stall lasts a scheduler's time slice of some 4 ms. One may be a single interruption; two begin a rest of 50 ms, then 200, then 800, while each
+  // further attempt ends with its first stall.
+  static constexpr Duration stall = std::chrono::microseconds(200), most_lost = std::chrono::milliseconds(5);
   static constexpr Duration first_rest = std::chrono::milliseconds(50), longest_rest = std::chrono::milliseconds(800);
 
-  Duration region_{}, work_{}, rest_{};
+  Duration lost_{}, rest_{};
   Clock::time_point resume_{};
-  int slow_windows_ = 0;  // in a row
 };
 
 }  // namespace neutra::inline NEUTRA_ABI::cpu

@@ -135,10 +135,10 @@ inline void widen_panels(const Panels<ColumnPairs>& b, const Blocks<float>& bloc
   });
 }
 
-/// With b as a packed weight holds it.
+/// The product with a b that was packed beforehand.
 template <class E, Scalar S> void multiply_packed(const Product<S>& p, const Panels<typename E::Stored>& b) {
   if constexpr (!std::is_same_v<typename E::Stored, typename E::Kernel>) {
-    // Widening a panel costs 0.57 of a tile's product with it; widening as the tile reads it costs 0.07 of the product (2 of 28 operations more).
+    // Widening once costs 0.57 of one tile's product, widening in the kernel 0.07 of every tile's (2 of 28 operations more).
     constexpr Index most_tiles = 8;
     if (RowTiles<S>{p.rows}.count > most_tiles) {
       const Blocks<S> blocks{words<E>(p.depth)};

@@ -10,7 +10,7 @@ namespace neutra::inline NEUTRA_ABI::cpu {
 
 namespace detail {
 
-/// All columns of b as a packed weight holds them.
+/// Packs all columns of b in the layout of E::Stored.
 template <class E, Scalar S> void pack_stored(const Operand<S>& b, S* out) {
   if constexpr (std::is_same_v<typename E::Stored, typename E::Kernel>) return pack_columns<E>(b, Index{0}, b.cols(), out);
   if constexpr (!std::is_same_v<typename E::Stored, typename E::Kernel>) {

@@ -47,12 +47,15 @@ enum class Schedule { stretches, tasks };
 template <class F> void fork_stretches(int threads, Index count, const F& f) {
   FirstException exception;
   {
-    ForkCost::Region region;
+    ForkCost::Region region(count);
 #pragma omp parallel num_threads(threads)
     {
-      const ForkCost::Region::Part part(region);
+      ForkCost::Region::Part part(region);
 #pragma omp for schedule(static) nowait
-      for (Index n = 0; n < count; ++n) exception.keep_from(f, n);
+      for (Index n = 0; n < count; ++n) {
+        exception.keep_from(f, n);
+        ++part.iterations;
+      }
     }
   }
   exception.rethrow();
@@ -68,16 +71,18 @@ template <class F> void fork_tasks(int threads, Index count, const F& f) {
   for (int s = 0; s < stretches; ++s) next[static_cast<std::size_t>(s)].task = count * s / stretches;
   FirstException exception;
   {
-    ForkCost::Region region;
+    ForkCost::Region region(count);
 #pragma omp parallel num_threads(threads)
     {
-      const ForkCost::Region::Part part(region);
+      ForkCost::Region::Part part(region);
       for (int step = 0, own = omp_get_thread_num(); step < stretches; ++step) {
         const int s = (own + step) % stretches;
         auto& task = next[static_cast<std::size_t>(s)].task;
         const Index end = count * (s + 1) / stretches;
-        for (Index n = task.fetch_add(1, std::memory_order_relaxed); n < end; n = task.fetch_add(1, std::memory_order_relaxed))
+        for (Index n = task.fetch_add(1, std::memory_order_relaxed); n < end; n = task.fetch_add(1, std::memory_order_relaxed)) {
           exception.keep_from(f, n);
+          ++part.iterations;
+        }
       }
     }
   }

@@ -28,7 +28,7 @@ template <Scalar S> struct TileTask {
   Index depth;  // steps of k
   const S* a;   // element (i, k) at a[i * a_row + k * a_step]
   Index a_row, a_step;
-  const S* b;     // element (k, j) at b[k * width + j]
+  const S* b;     // steps of a panel, as E::load reads them
   S* c;           // element (i, j) at c[i * c_row + j * c_column]
   bf16* rounded;  // the same rounded to bf16, where c is null
   Index c_row, c_column;
