@@ -40,7 +40,7 @@ struct Claims {
     train::save_model(folder / "model", model, data::ByteTokenizer());
   }
   auto with(const std::string& tensors, std::size_t bytes, const io::Json& changes) const {
-    io::Json json = {{"schema", "neutra.adapter/1"},
+    io::Json json = {{"schema", "neutra.adapter/2"},
                      {"method", "residue"},
                      {"gate", "relu"},
                      {"body", "gated"},
@@ -54,7 +54,20 @@ struct Claims {
                      {"weights", 5},
                      {"gate_options", io::Json::object()},
                      {"fingerprint", std::string(64, '0')},
-                     {"model", {{"dim", 16}, {"layers", 2}, {"query_width", 16}, {"kv_width", 8}, {"ffn", 24}}}};
+                     {"tokenizer", nullptr},
+                     {"model",
+                      {{"vocabulary", 259},
+                       {"dim", 16},
+                       {"ffn", 24},
+                       {"layers", 2},
+                       {"heads", 2},
+                       {"kv_heads", 1},
+                       {"head_width", 8},
+                       {"context", 12},
+                       {"norm_epsilon", 1e-5},
+                       {"rope_theta", 10000.0},
+                       {"tied", false},
+                       {"bos", 256}}}};
     json.update(changes);
     json["body"] = std::string(body::GatedUnit::name), json["init"] = std::string(init::LowVariance::name);
     scratch::put(path, scratch::safetensors(tensors, std::string(bytes, '\0')));
