@@ -35,7 +35,7 @@ TEST_CASE("fork cost: one stall is an interruption, two are a busy machine") {
   for (int i = 0; i < 10; ++i) add_shared(cost);
   add_stalled(cost);
   CHECK(cost.pays(start));
-  add_stalled(cost);
+  for (int i = 0; i < 2; ++i) add_stalled(cost);
   CHECK_FALSE(cost.pays(start));
 }
 
@@ -60,11 +60,30 @@ TEST_CASE("fork cost: rests grow while attempts stall, and end when what was los
     CHECK(cost.pays(now += rest));
   }
   for (int i = 0; i < 10; ++i) cost.add(1ms, 1900us, now);
-  add_stalled(cost, now);
-  CHECK(cost.pays(now));
+  for (int i = 0; i < 2; ++i) {
+    add_stalled(cost, now);
+    CHECK(cost.pays(now));
+  }
   add_stalled(cost, now);
   CHECK_FALSE(cost.pays(now + 49ms));
   CHECK(cost.pays(now + 50ms));
+}
+
+TEST_CASE("fork cost: short interruptions of loops that pay do not begin a rest, nor prolong one") {
+  const Judging on;
+  cpu::ForkCost cost;
+  const auto interrupted_often = [&](cpu::ForkCost::Clock::time_point now) {
+    for (int i = 0; i < 200; ++i) {
+      cost.add(1500us, 1ms, now);
+      add_shared(cost);
+    }
+  };
+  interrupted_often(start);
+  CHECK(cost.pays(start));
+  for (int i = 0; i < 3; ++i) add_stalled(cost);
+  CHECK_FALSE(cost.pays(start));
+  interrupted_often(start + 50ms);
+  CHECK(cost.pays(start + 50ms));
 }
 
 TEST_CASE("fork cost: the cost of forking short loops is not a stall") {

@@ -35,14 +35,12 @@ class ForkCost {
   /// limits are for.
   void add(Duration region, Duration alone, Clock::time_point now) {
     const Duration loss = region - alone * 9 / 10;
-    if (loss < Duration::zero() || loss > stall) lost_ = std::max(lost_ + loss, Duration::zero());
-    if (lost_ == Duration::zero()) {
-      rest_ = Duration::zero();
-    } else if (lost_ > most_lost) {
-      rest_ = std::clamp(4 * rest_, first_rest, longest_rest);
-      resume_ = now + rest_;
-      lost_ = most_lost;  // so that the next stall ends the next attempt
-    }
+    if (loss < Duration::zero() || loss > stall) lost_ = std::max(lost_ + loss, -enough);
+    if (lost_ == -enough) rest_ = Duration::zero();
+    if (lost_ <= (rest_ == Duration::zero() ? enough : one_stall)) return;
+    rest_ = std::clamp(4 * rest_, first_rest, longest_rest);
+    resume_ = now + rest_;
+    lost_ = Duration::zero();
   }
 
   /// Times one region of `count` iterations, all alike.
@@ -89,12 +87,12 @@ class ForkCost {
   };
 
  private:
-  // A stall lasts a scheduler's time slice of some 4 ms. One may be a single interruption; two begin a rest of 50 ms, then 200, then 800, while each
-  // further attempt ends with its first stall.
-  static constexpr Duration stall = std::chrono::microseconds(200), most_lost = std::chrono::milliseconds(5);
+  // A stall lasts a scheduler's time slice of some 4 ms. One may be a single interruption; two that forking does not make good begin a rest of 50 ms,
+  // then 200, then 800, as long as each attempt loses a stall before it has saved as much as ends the matter.
+  static constexpr Duration stall = std::chrono::microseconds(200), one_stall = std::chrono::milliseconds(2), enough = std::chrono::milliseconds(5);
   static constexpr Duration first_rest = std::chrono::milliseconds(50), longest_rest = std::chrono::milliseconds(800);
 
-  Duration lost_{}, rest_{};
+  Duration lost_{}, rest_{};  // lost: less than zero where forking has saved more
   Clock::time_point resume_{};
 };
 
