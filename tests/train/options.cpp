@@ -236,6 +236,17 @@ TEST_CASE("options: whether anything is chosen") {
   CHECK(parse({"--alpha", "0.1,1"}).chooses());
 }
 
+TEST_CASE("options: on resume a method may be left out whose options stay as they were") {
+  for (const auto& [option, value] :
+       {std::pair{"--gate", "elu"}, {"--penalty", "none"}, {"--init", "he"}, {"--alpha", "0.1"}, {"--body", "bottleneck"}}) {
+    INFO(option);
+    CHECK_NOTHROW(parse({"--methods", "lora", option, value, "--resume"}));
+    CHECK(says([&] { parse({"--methods", "lora", option, value}); }, option, "has no effect without neutral"));
+  }
+  CHECK_NOTHROW(parse({"--methods", "neutral", "--lora-targets", "q", "--resume"}));
+  CHECK(says([] { parse({"--tokenizer", "byte", "--vocab", "300", "--resume"}); }, "--vocab has no effect"));
+}
+
 TEST_CASE("options: help names what each policy option takes, a user's own among it") {
   train::Registry registry = train::Registry::with<gate::All>();
   registry.add<Mine>();
