@@ -125,6 +125,17 @@ TEST_CASE("runs without a row survive the file, and files without any need not s
 TEST_CASE("a number that no run can have is refused by its place") {
   const io::Json good = train::to_json(sample::results());
   const auto with = [&](const char* pointer, const io::Json& value) {
+TEST_CASE("what ended a run can be written whatever bytes its message holds") {
+  Results results = sample::with_failures();
+  results.failed[0].reason = "o\\x/\xe6/checkpoint.safetensors: cannot be written\x1b";
+  results.failed[0].where.parameter = "layers.\xff";
+  const io::Json json = train::to_json(results);
+  CHECK_NOTHROW(io::dump(json, "results.json"));
+  CHECK(json["failed"][0]["reason"] == "o\\x/\\xe6/checkpoint.safetensors: cannot be written\\x1b");
+  CHECK(json["failed"][0]["largest_gradient"]["parameter"] == "layers.\\xff");
+  CHECK(train::to_json(train::results_from_json(json)) == json);
+}
+
     io::Json bad = good;
     bad[io::Json::json_pointer(pointer)] = value;
     return message(bad);

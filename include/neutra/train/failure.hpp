@@ -1,6 +1,7 @@
 /// A run that came to no row: what it was and what ended it.
 #pragma once
 
+#include "neutra/io/utf8.hpp"
 #include "neutra/train/row.hpp"
 #include "neutra/train/stopped.hpp"
 
@@ -34,16 +35,18 @@ inline std::string told(const Failure& failure) {
                 parameter.empty() ? std::string() : concat(", gradient largest in ", parameter, " (", size, ")"));
 }
 
+/// With its texts as they are shown, so that JSON can hold them.
 inline io::Json to_json(const Failure& failure, const std::string& where) {
   detail::FieldWriter run(where);
   detail::visit_settings(run, failure.run);
   io::Json json = run.take();
   const auto& [step, parameter, gradient] = failure.where;
   json["state"] = failure_states[static_cast<std::size_t>(failure.state)];
-  json["reason"] = failure.reason;
+  json["reason"] = io::shown_whole(failure.reason);  // may name a path, which may be any bytes
   json["step"] = step ? io::Json(*step) : io::Json();
   json["largest_gradient"] = nullptr;
-  if (!parameter.empty()) json["largest_gradient"] = {{"parameter", parameter}, {"value", std::isfinite(gradient) ? io::Json(gradient) : io::Json()}};
+  if (!parameter.empty())
+    json["largest_gradient"] = {{"parameter", io::shown_whole(parameter)}, {"value", std::isfinite(gradient) ? io::Json(gradient) : io::Json()}};
   return json;
 }
 
