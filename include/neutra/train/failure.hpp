@@ -32,7 +32,7 @@ inline std::string told(const Failure& failure) {
   const auto& [step, parameter, gradient] = failure.where;
   const std::string size = std::isfinite(gradient) ? concat(gradient) : std::string("not finite");
   return concat("diverged ", step ? concat("at step ", *step) : std::string("in its evaluation"),
-                parameter.empty() ? std::string() : concat(", gradient largest in ", parameter, " (", size, ")"));
+                parameter.empty() ? std::string() : concat(", gradient largest in ", io::shown(parameter), " (", size, ")"));
 }
 
 /// With its texts as they are shown, so that JSON can hold them.
