@@ -50,7 +50,7 @@ inline io::Json to_json(const Failure& failure, const std::string& where) {
   return json;
 }
 
-/// Error: a key that is missing, unknown or of the wrong type; another state.
+/// Error: a key that is missing, unknown or of the wrong type; a number that no run can have; another state.
 inline Failure failure_from_json(const io::Json& json, const std::string& where) {
   const io::Reader read(json, where);
   detail::FieldReader fields(read);
@@ -69,6 +69,7 @@ inline Failure failure_from_json(const io::Json& json, const std::string& where)
     failure.where.gradient = gradient.number("value", std::numeric_limits<double>::quiet_NaN());
   }
   fields.finish();
+  detail::check_ranges(failure.run, where);
   return failure;
 }
 
