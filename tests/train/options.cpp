@@ -234,6 +234,11 @@ TEST_CASE("options: whether anything is chosen") {
   CHECK(parse({"--lr", "1e-3,2e-3"}).chooses());
   CHECK_FALSE(parse({"--methods", "neutral", "--lr", "1e-3", "--lr", "lora=1e-3,2e-3"}).chooses());
   CHECK(parse({"--alpha", "0.1,1"}).chooses());
+  CHECK(parse({}).holds_out());
+  Options one = parse({"--lr", "1e-3"});
+  CHECK_FALSE(one.holds_out());
+  one.held_out_before = true;
+  CHECK((one.holds_out() && !one.chooses()));
 }
 
 TEST_CASE("options: on resume a method may be left out whose options stay as they were") {

@@ -125,7 +125,7 @@ class Extension {
     scores.original.after = shared_.score(model, shared_.corpus.choosing_original, data::Domain::original);
     scores.target.after = shared_.score(model, shared_.corpus.choosing_target, data::Domain::target);
   }
-  bool chosen_from() const { return job_.seed == 1 && shared_.options.chooses(); }
+  bool chosen_from() const { return job_.seed == 1 && shared_.options.holds_out(); }
 
   bool finetunes() const { return job_.method == "finetune"; }
   std::vector<std::string> files() const {
