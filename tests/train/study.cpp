@@ -299,6 +299,19 @@ TEST_CASE("study: a run that holds no text out to choose on is not continued wit
   CHECK(fewer.text_sha256 == results.text_sha256);
 }
 
+TEST_CASE("study: a method is left out on resume while the options that only it reads stay as they were", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"lora", "neutral"}, o.gate = "elu";
+  const auto both = texts.run(o);
+  o.methods = {"lora"}, o.resume = true;
+  const auto one = texts.run(o);
+  REQUIRE(one.rows.size() == 1);
+  CHECK(one.rows[0].target.after == both.rows[0].target.after);
+  o.gate = "relu";
+  CHECK(scratch::says([&] { texts.run(o); }, "gate = \"elu\", now it is \"relu\""));
+}
+
 TEST_CASE("study: a run that was interrupted goes on where other rates are asked for", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
