@@ -10,8 +10,8 @@
 #include <filesystem>
 #include <memory>
 #include <new>
-#include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace neutra::inline NEUTRA_ABI::train {
