@@ -433,6 +433,30 @@ TEST_CASE("study: a finished run's files are what they were, or it is told which
   CHECK(without_times(texts.run(o)) == without_times(results));
 }
 
+TEST_CASE("study: what a finetuned model keeps of the model it came from is what was written, to the bit", "[train]") {
+  const Texts texts;
+  auto o = texts.options("first");
+  o.methods = {"lora"};
+  texts.run(o);
+  auto given = texts.options("given");
+  given.methods = {"finetune"}, given.model = texts.folder / "model";
+  std::filesystem::copy(o.out / "backbone", given.model);
+  for (const char* name : {"generation_config.json", "tokenizer_config.json"}) scratch::put(given.model / name, "{\"eos_token_id\": 1}");
+  const auto results = texts.run(given);
+  given.resume = true;
+  const io::Path kept = given.out / "runs/finetune-lr5e-04-seed1/model";
+  for (const char* name : {"generation_config.json", "tokenizer_config.json"}) {
+    CHECK(notices(texts, given, kept / name, 3, "must be what was saved", "or delete "));
+    std::filesystem::remove(kept / name);
+    CHECK(scratch::says([&] { texts.run(given); }, (kept / name).string(), "is missing"));
+    scratch::put(kept / name, "{\"eos_token_id\": 1}");
+  }
+  scratch::put(kept / "added_tokens.json", "{}");
+  CHECK(scratch::says([&] { texts.run(given); }, "added_tokens.json: must not be there"));
+  std::filesystem::remove(kept / "added_tokens.json");
+  CHECK(without_times(texts.run(given)) == without_times(results));
+}
+
 TEST_CASE("study: a run's own backbone, record and options are what was written, to the bit", "[train]") {
   const Texts texts;
   auto o = texts.options("out");

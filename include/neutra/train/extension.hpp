@@ -122,7 +122,7 @@ class Extension {
   std::vector<std::string> files() const {
     if (!finetunes()) return {"adapter.json", "adapter.safetensors"};
     std::vector<std::string> names;
-    for (const char* name : model_files) names.push_back(concat("model/", name));
+    for (const std::string& name : model_files()) names.push_back(concat("model/", name));
     return names;
   }
   void save(Model& model) const {
