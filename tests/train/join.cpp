@@ -196,6 +196,8 @@ TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's fo
   const std::string told = "\nRuns without a result, left out of every mean and choice:\n\n- finetune, rate 5e-1, seed 1: diverged at step 3, ";
   auto failing = sample::with_failures();
   CHECK(train::markdown(failing).find(told) != std::string::npos);
+  failing.failed[0].where.parameter = "<q>`x`";
+  CHECK(train::markdown(failing).find("gradient largest in &lt;q&gt;\\`x\\` (") != std::string::npos);
   failing.rows.clear();
   CHECK(train::markdown(failing).find(told) != std::string::npos);
 }

@@ -234,6 +234,22 @@ TEST_CASE("options: whether anything is chosen") {
   CHECK(parse({"--lr", "1e-3,2e-3"}).chooses());
   CHECK_FALSE(parse({"--methods", "neutral", "--lr", "1e-3", "--lr", "lora=1e-3,2e-3"}).chooses());
   CHECK(parse({"--alpha", "0.1,1"}).chooses());
+  CHECK(parse({}).holds_out());
+  Options one = parse({"--lr", "1e-3"});
+  CHECK_FALSE(one.holds_out());
+  one.held_out_before = true;
+  CHECK((one.holds_out() && !one.chooses()));
+}
+
+TEST_CASE("options: on resume a method may be left out whose options stay as they were") {
+  for (const auto& [option, value] :
+       {std::pair{"--gate", "elu"}, {"--penalty", "none"}, {"--init", "he"}, {"--alpha", "0.1"}, {"--body", "bottleneck"}}) {
+    INFO(option);
+    CHECK_NOTHROW(parse({"--methods", "lora", option, value, "--resume"}));
+    CHECK(says([&] { parse({"--methods", "lora", option, value}); }, option, "has no effect without neutral"));
+  }
+  CHECK_NOTHROW(parse({"--methods", "neutral", "--lora-targets", "q", "--resume"}));
+  CHECK(says([] { parse({"--tokenizer", "byte", "--vocab", "300", "--resume"}); }, "--vocab has no effect"));
 }
 
 TEST_CASE("options: help names what each policy option takes, a user's own among it") {

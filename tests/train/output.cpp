@@ -70,6 +70,18 @@ TEST_CASE("output: a folder with files of others is refused, with what is in it,
   CHECK(says([&] { Output(folder.path(), true); }, "holds lock but no options.json"));
 }
 
+TEST_CASE("output: a folder with an options.json that no run wrote is left as it was") {
+  for (const std::string content : {"{}", "{\n  \"colour\": true\n}\n", "", "notes"})
+    for (const bool resume : {false, true}) {
+      const scratch::Folder folder;
+      for (const char* file : {"options.json", "page.css", "x.neutra.tmp-12-0"}) scratch::put(folder / file, content);
+      const char* told = resume ? "options.json: must hold the hash of its own content" : "holds options.json, page.css but no options.json of a run";
+      CHECK(says([&] { Output(folder.path(), resume); }, told, "name another"));
+      CHECK(folder.count() == 3);
+      for (const char* file : {"options.json", "page.css", "x.neutra.tmp-12-0"}) CHECK(scratch::get(folder / file) == content);
+    }
+}
+
 TEST_CASE("output: a file in the way, and a place that cannot be made") {
   const scratch::Folder folder;
   scratch::put(folder / "file", "x");

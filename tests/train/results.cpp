@@ -117,9 +117,23 @@ TEST_CASE("runs without a row survive the file, and files without any need not s
   CHECK(contains(with("/failed/0/largest_gradient/sign", -1), "largest_gradient.sign is not a known key"));
   CHECK(contains(with("/failed/0/colour", 1), "failed[0]: colour is not a known key"));
   CHECK(contains(with("/failed", 1), "failed must be an array"));
+  CHECK(contains(with("/failed/0/share", 1.5), "failed[0]: share must be a share in [0, 1], got 1.5"));
+  for (const char* key : {"lr", "alpha", "capacity"})
+    CHECK(contains(with(concat("/failed/0/", key).c_str(), -0.5), concat("failed[0]: ", key, " must be zero or more, got -0.5")));
   io::Json bad = json;
   bad["failed"][0].erase("reason");
   CHECK(contains(message(bad), "failed[0]: reason is missing"));
+}
+
+TEST_CASE("what ended a run can be written whatever bytes its message holds") {
+  Results results = sample::with_failures();
+  results.failed[0].reason = "o\\x/\xe6/checkpoint.safetensors: cannot be written\x1b";
+  results.failed[0].where.parameter = "layers.\xff";
+  const io::Json json = train::to_json(results);
+  CHECK_NOTHROW(io::dump(json, "results.json"));
+  CHECK(json["failed"][0]["reason"] == "o\\x/\\xe6/checkpoint.safetensors: cannot be written\\x1b");
+  CHECK(json["failed"][0]["largest_gradient"]["parameter"] == "layers.\\xff");
+  CHECK(train::to_json(train::results_from_json(json)) == json);
 }
 
 TEST_CASE("a number that no run can have is refused by its place") {

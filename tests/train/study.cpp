@@ -250,7 +250,7 @@ TEST_CASE("study: a rate that diverges is told, left out, remembered, and may be
 TEST_CASE("study: methods, rates, alphas and seeds may be others on resume, and end as if they had been asked from the start", "[train]") {
   const Texts texts;
   auto o = texts.options("out"), all = texts.options("all");
-  o.methods = {"neutral", "finetune"};
+  o.methods = {"neutral", "finetune"}, o.rates = {{"", {2e-3, 3e-3}}, {"finetune", {5e-4}}};
   texts.run(o);
   all.methods = {"neutral", "adapter", "finetune"}, all.rates = {{"", {1e-3, 2e-3}}, {"finetune", {5e-4, 1e-3}}}, all.alphas = {0.01, 1},
   all.seeds = 2;
@@ -264,19 +264,63 @@ TEST_CASE("study: methods, rates, alphas and seeds may be others on resume, and 
   REQUIRE(fewer.rows.size() == 1);
   CHECK((fewer.rows[0].method == "finetune" && fewer.rows[0].lr == 1e-3));
   CHECK_FALSE(fewer.config.contains("choosing"));
+  CHECK(fewer.text_sha256 == expected.text_sha256);
+  o.rates = {{"", {3e-3}}};
+  texts.run(o);  // a rate that nothing is chosen from yet
+  o.rates = all.rates = {{"", {1e-3, 3e-3}}}, all.methods = o.methods, all.alphas = o.alphas, all.seeds = o.seeds, all.out = texts.folder / "two";
+  const auto again = texts.run(o), two = texts.run(all);
+  CHECK(without_times(again) == without_times(two));
+  CHECK(again.config.at("choosing") == two.config.at("choosing"));
   o.share = 0.5;
   CHECK(scratch::says([&] { texts.run(o); }, "share = 0.1, now it is 0.5"));
+}
+
+TEST_CASE("study: a run that holds no text out to choose on is not continued with a choice", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"adapter"};
+  const auto results = texts.run(o);
+  CHECK_FALSE(results.text_sha256.contains("target.choosing"));
+  o.resume = true;
+  const auto before = files_below(o.out);
+  const auto refused = [&] {
+    return scratch::says([&] { texts.run(o); }, "--resume: the run in ", o.out.string(), "holds no text out to choose on", "another --out");
+  };
+  o.rates = {{"", {2e-3, 1e-3}}};
+  CHECK(refused());
+  o.rates = {{"", {2e-3}}}, o.methods = {"adapter", "neutral"}, o.alphas = {0.01, 1};
+  CHECK(refused());
+  CHECK(files_below(o.out) == before);
+  o.alphas = {1}, o.seeds = 2;
+  CHECK(texts.run(o).rows.size() == 4);
+  o.methods = {"adapter"}, o.alphas = {0.01}, o.seeds = 1;
+  const auto fewer = texts.run(o);
+  CHECK(without_times(fewer) == without_times(results));
+  CHECK(fewer.text_sha256 == results.text_sha256);
+}
+
+TEST_CASE("study: a method is left out on resume while the options that only it reads stay as they were", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"lora", "neutral"}, o.gate = "elu";
+  const auto both = texts.run(o);
+  o.methods = {"lora"}, o.resume = true;
+  const auto one = texts.run(o);
+  REQUIRE(one.rows.size() == 1);
+  CHECK(one.rows[0].target.after == both.rows[0].target.after);
+  o.gate = "relu";
+  CHECK(scratch::says([&] { texts.run(o); }, "gate = \"elu\", now it is \"relu\""));
 }
 
 TEST_CASE("study: a run that was interrupted goes on where other rates are asked for", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"lora"};
+  o.methods = {"lora"}, o.rates = {{"", {2e-3, 3e-3}}};
   std::stop_source stop;
   stop.request_stop();
   CHECK_THROWS_AS(texts.run(o, stop.get_token()), train::Stopped);  // a checkpoint of pretraining
-  o.resume = true, o.rates = {{"", {2e-3, 1e-3}}};
-  CHECK(texts.run(o).rows.size() == 2);
+  o.resume = true, o.rates = {{"", {2e-3, 1e-3, 4e-3}}};
+  CHECK(texts.run(o).rows.size() == 3);
 }
 
 TEST_CASE("study: alpha is chosen among those that are left, also without a vanilla adapter", "[train]") {
@@ -387,6 +431,30 @@ TEST_CASE("study: a finished run's files are what they were, or it is told which
   CHECK(scratch::says([&] { texts.run(o); }, "outcome.json: must be of this study's backbone", "bits per byte, got 1 and "));
   std::filesystem::remove_all(lora);
   CHECK(without_times(texts.run(o)) == without_times(results));
+}
+
+TEST_CASE("study: what a finetuned model keeps of the model it came from is what was written, to the bit", "[train]") {
+  const Texts texts;
+  auto o = texts.options("first");
+  o.methods = {"lora"};
+  texts.run(o);
+  auto given = texts.options("given");
+  given.methods = {"finetune"}, given.model = texts.folder / "model";
+  std::filesystem::copy(o.out / "backbone", given.model);
+  for (const char* name : {"generation_config.json", "tokenizer_config.json"}) scratch::put(given.model / name, "{\"eos_token_id\": 1}");
+  const auto results = texts.run(given);
+  given.resume = true;
+  const io::Path kept = given.out / "runs/finetune-lr5e-04-seed1/model";
+  for (const char* name : {"generation_config.json", "tokenizer_config.json"}) {
+    CHECK(notices(texts, given, kept / name, 3, "must be what was saved", "or delete "));
+    std::filesystem::remove(kept / name);
+    CHECK(scratch::says([&] { texts.run(given); }, (kept / name).string(), "is missing"));
+    scratch::put(kept / name, "{\"eos_token_id\": 1}");
+  }
+  scratch::put(kept / "added_tokens.json", "{}");
+  CHECK(scratch::says([&] { texts.run(given); }, "added_tokens.json: must not be there"));
+  std::filesystem::remove(kept / "added_tokens.json");
+  CHECK(without_times(texts.run(given)) == without_times(results));
 }
 
 TEST_CASE("study: a run's own backbone, record and options are what was written, to the bit", "[train]") {

@@ -253,6 +253,9 @@ TEST_CASE("names from outside stand in the table without what a terminal would o
   const std::string text = train::table(results);
   CHECK(text.find("lo\\x1b[2Jra\\x0a\\xe2\\x80\\xae\\xc2\\x9b") != std::string::npos);
   CHECK(text.find('\x1b') == std::string::npos);
+  results = sample::with_failures();
+  results.failed[0].where.parameter = "w\x1b[2J";
+  CHECK(train::table(results).find("gradient largest in w\\x1b[2J (") != std::string::npos);
 }
 
 TEST_CASE("the table names the runs that have no row, with what ended them") {

@@ -195,7 +195,9 @@ inline Options parse_options(int argc, const char* const* argv, const Registry& 
     for (const char* option :
          {"--pretrain-steps", "--dim", "--layers", "--heads", "--kv-heads", "--ffn", "--vocab", "--pretrain-lr", "--tokenizer", "--tied"})
       require(app.get_option(option)->count() == 0, option, " is for a model that is pretrained here and contradicts --model; leave one of them out");
-  const auto compared = [&](const char* method) { return std::find(o.methods.begin(), o.methods.end(), method) != o.methods.end(); };
+  const auto compared = [&](const char* method) {  // a method that --resume leaves out was compared before, and its options must be given again
+    return o.resume || std::find(o.methods.begin(), o.methods.end(), method) != o.methods.end();
+  };
   const auto needs = [&](bool met, std::string_view condition, std::initializer_list<const char*> options) {
     for (const char* option : options)
       require(met || app.get_option(option)->count() == 0, option, " has no effect without ", condition, "; add that, or leave it out");

@@ -36,7 +36,7 @@ struct DomainText {
   std::vector<std::string> remarks;   // about bytes that are not UTF-8 (they are kept as they are), and parts of another size than was asked
 
   /// `option` is what messages call the files, as in "target".
-  static DomainText read(const std::string& option, const std::vector<Path>& files, const std::vector<Path>& evaluation_files, bool chooses) {
+  static DomainText read(const std::string& option, const std::vector<Path>& files, const std::vector<Path>& evaluation_files, bool holds_out) {
     constexpr double most_choosing = 1 << 19;  // bytes: enough to tell rates apart, and evaluated after every run that is chosen from
     DomainText text;
     if (!files.empty()) text.train = text.read_all("--" + option, files);
@@ -48,7 +48,7 @@ struct DomainText {
       text.train = last.train, text.valid = last.held;
       text.tell(what, text.valid.size(), whole.size(), 0.1);
     }
-    if (chooses) {
+    if (holds_out) {
       const std::string whole = std::move(text.train), what = concat("holding out parts of --", option, " to choose a rate or alpha on");
       const double fraction = std::min(0.1, most_choosing / static_cast<double>(whole.size()));
       auto parts = data::hold_out_throughout(whole, fraction, what);
@@ -90,8 +90,8 @@ struct Corpus {
                                         {"--eval-target", &options.eval_target}})
       for (const Path& path : *paths) files.push_back({option, path});
     data::check_different(files);  // before reading: a pipe is read only once
-    original = DomainText::read("original", options.original, options.eval_original, options.chooses());
-    target = DomainText::read("target", options.target, options.eval_target, options.chooses());
+    original = DomainText::read("original", options.original, options.eval_original, options.holds_out());
+    target = DomainText::read("target", options.target, options.eval_target, options.holds_out());
     files = original.files;
     files.insert(files.end(), target.files.begin(), target.files.end());
     data::check_different(files);

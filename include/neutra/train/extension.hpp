@@ -10,8 +10,8 @@
 #include <filesystem>
 #include <memory>
 #include <new>
-#include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace neutra::inline NEUTRA_ABI::train {
@@ -83,15 +83,8 @@ class Extension {
     shared_.progress.skip(shared_.options.steps);
     shared_.progress.begin("evaluating", 1, shared_.work.evaluation());
     shared_.progress.skip(1);
-    auto* outcome = std::get_if<Outcome>(&ending);
-    if (!outcome) return ending;
-    std::filesystem::remove(folder_ / "checkpoint.safetensors");  // where a kill came between the outcome and this
-    if (chosen_from() && !outcome->choosing) {                    // there was nothing to choose when it was made
-      const auto model = make_model();
-      load(*model);
-      measure_choosing(*model, *outcome);
-      write_outcome(folder_, to_json(*outcome), files());
-    }
+    if (std::holds_alternative<Outcome>(ending))
+      std::filesystem::remove(folder_ / "checkpoint.safetensors");  // where a kill came between the outcome and this
     return ending;
   }
 
@@ -112,7 +105,11 @@ class Extension {
 
   void measure(Model& model, Outcome& outcome) {
     shared_.progress.begin("evaluating", shared_.evaluation_steps(), shared_.work.evaluation());
-    if (chosen_from()) measure_choosing(model, outcome);
+    if (job_.seed == 1 && shared_.options.holds_out()) {  // rates and alpha are chosen by the first seed
+      Scores& scores = outcome.choosing.emplace(shared_.choosing);
+      scores.original.after = shared_.score(model, shared_.corpus.choosing_original, data::Domain::original);
+      scores.target.after = shared_.score(model, shared_.corpus.choosing_target, data::Domain::target);
+    }
     adapter::Probe<float, Cpu> probe(shared_.backbone->config().layers);
     outcome.row.original = shared_.valid.original;
     outcome.row.target = shared_.valid.target;
@@ -120,18 +117,12 @@ class Extension {
     outcome.row.target.after = shared_.score(model, shared_.corpus.valid_target, data::Domain::target, &probe);
     add_gates(outcome.row, probe);
   }
-  void measure_choosing(Model& model, Outcome& outcome) {
-    Scores& scores = outcome.choosing.emplace(shared_.choosing);
-    scores.original.after = shared_.score(model, shared_.corpus.choosing_original, data::Domain::original);
-    scores.target.after = shared_.score(model, shared_.corpus.choosing_target, data::Domain::target);
-  }
-  bool chosen_from() const { return job_.seed == 1 && shared_.options.chooses(); }
 
   bool finetunes() const { return job_.method == "finetune"; }
   std::vector<std::string> files() const {
     if (!finetunes()) return {"adapter.json", "adapter.safetensors"};
     std::vector<std::string> names;
-    for (const char* name : model_files) names.push_back(concat("model/", name));
+    for (const std::string& name : model_files()) names.push_back(concat("model/", name));
     return names;
   }
   void save(Model& model) const {
@@ -139,12 +130,6 @@ class Extension {
       save_model(folder_ / "model", model, *shared_.corpus.tokenizer);
     else
       nn::save_adapter(folder_ / "adapter.safetensors", model.parameters(), description_, shared_.base);
-  }
-  /// What save() wrote.
-  void load(Model& model) const {
-    if (!finetunes()) return nn::load_adapter_weights(folder_ / "adapter.safetensors", model.parameters(), shared_.base);
-    const auto weights = io::Safetensors::open(folder_ / "model" / "model.safetensors");
-    for (auto* parameter : model.parameters()) weights.read<float>(parameter->name, parameter->value.view());
   }
 
   Shared& shared_;

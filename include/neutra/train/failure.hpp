@@ -1,6 +1,7 @@
 /// A run that came to no row: what it was and what ended it.
 #pragma once
 
+#include "neutra/io/utf8.hpp"
 #include "neutra/train/row.hpp"
 #include "neutra/train/stopped.hpp"
 
@@ -31,23 +32,25 @@ inline std::string told(const Failure& failure) {
   const auto& [step, parameter, gradient] = failure.where;
   const std::string size = std::isfinite(gradient) ? concat(gradient) : std::string("not finite");
   return concat("diverged ", step ? concat("at step ", *step) : std::string("in its evaluation"),
-                parameter.empty() ? std::string() : concat(", gradient largest in ", parameter, " (", size, ")"));
+                parameter.empty() ? std::string() : concat(", gradient largest in ", io::shown(parameter), " (", size, ")"));
 }
 
+/// With its texts as they are shown, so that JSON can hold them.
 inline io::Json to_json(const Failure& failure, const std::string& where) {
   detail::FieldWriter run(where);
   detail::visit_settings(run, failure.run);
   io::Json json = run.take();
   const auto& [step, parameter, gradient] = failure.where;
   json["state"] = failure_states[static_cast<std::size_t>(failure.state)];
-  json["reason"] = failure.reason;
+  json["reason"] = io::shown_whole(failure.reason);  // may name a path, which may be any bytes
   json["step"] = step ? io::Json(*step) : io::Json();
   json["largest_gradient"] = nullptr;
-  if (!parameter.empty()) json["largest_gradient"] = {{"parameter", parameter}, {"value", std::isfinite(gradient) ? io::Json(gradient) : io::Json()}};
+  if (!parameter.empty())
+    json["largest_gradient"] = {{"parameter", io::shown_whole(parameter)}, {"value", std::isfinite(gradient) ? io::Json(gradient) : io::Json()}};
   return json;
 }
 
-/// Error: a key that is missing, unknown or of the wrong type; another state.
+/// Error: a key that is missing, unknown or of the wrong type; a number that no run can have; another state.
 inline Failure failure_from_json(const io::Json& json, const std::string& where) {
   const io::Reader read(json, where);
   detail::FieldReader fields(read);
@@ -66,6 +69,7 @@ inline Failure failure_from_json(const io::Json& json, const std::string& where)
     failure.where.gradient = gradient.number("value", std::numeric_limits<double>::quiet_NaN());
   }
   fields.finish();
+  detail::check_ranges(failure.run, where);
   return failure;
 }
 

@@ -66,7 +66,7 @@ inline std::string markdown(const Results& results) {
   const auto lines = summarise(results);
   std::string without_result;
   for (const std::string& failure : failures(results, lines))
-    without_result += concat(without_result.empty() ? concat("\n", failures_heading, ":\n\n- ") : "- ", failure, "\n");
+    without_result += concat(without_result.empty() ? concat("\n", failures_heading, ":\n\n- ") : "- ", detail::markdown_text(failure), "\n");
   if (lines.empty()) return "No runs yet: the results have no rows.\n" + without_result;
   const Row& first = results.rows.front();
   std::string text = concat("Bits per byte of the backbone: original ", fixed(first.original.before, 3), ", target ", fixed(first.target.before, 3),

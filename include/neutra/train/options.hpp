@@ -69,7 +69,7 @@ struct Options {
   Index threads = 0;  // 0: all of the machine
   bool quick = false;
   bool resume = false;
-  bool holds_out_choice = false;  // of a run that is continued: what it held out at first stays held out
+  bool held_out_before = false;  // whether the run that is continued holds a choosing text out
   Path out;
 
   /// The rates tried for a method.
@@ -86,13 +86,14 @@ struct Options {
     }
     return all;
   }
-  /// Whether anything is chosen on the choosing text: a rate among several, or alpha; or was, in a run that is continued.
+  /// Whether a rate is chosen among several, or alpha.
   bool chooses() const {
-    if (holds_out_choice) return true;
     for (const std::string& method : methods)
       if (rates_of(method).size() > 1) return true;
     return alphas.size() > 1;
   }
+  /// Whether a choosing text is held out. A run that is continued keeps the texts it began with, also where nothing is left to choose.
+  bool holds_out() const { return held_out_before || chooses(); }
   Index warmup_of(Index run_steps) const { return warmup >= 0 ? warmup : run_steps / 20; }
   Index ffn_width() const { return ffn > 0 ? ffn : (8 * dim / 3 + 31) / 32 * 32; }
 

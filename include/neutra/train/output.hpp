@@ -30,9 +30,12 @@ class Output {
     holds_run_ = std::filesystem::exists(folder_ / "options.json", problem);
     require(!problem, where(), ": cannot be used (", problem.message(), "); name a folder you may write to");
     require(!std::filesystem::exists(folder_) || std::filesystem::is_directory(folder_), where(), ": is there and is no folder; name another place");
+    if (holds_run_ && !resume) holds_run_ = wrote_options();
     require(resume || !holds_run_, where(), ": holds a run already; add --resume to continue it, or name another folder");
     check_contents();
-    if (holds_run_) lock_ = take();
+    if (!holds_run_) return;
+    asked_before();  // for its checks, before take() writes: an options.json without a seal may be somebody's
+    lock_ = take();
   }
 
   /// From now on the folder, made if it is not there, holds the run that was asked and is this object's alone; called when nothing can be wrong with
@@ -91,6 +94,15 @@ class Output {
     }
     return lock;
   }
+  /// Whether it was a run that wrote the options.json that is there.
+  bool wrote_options() const {
+    try {
+      asked_before();
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+  }
   /// Nothing but the lock is written before options.json, so whatever lies in a folder without one is somebody else's, or of a run whose options are
   /// lost.
   void check_contents() const {
@@ -107,7 +119,7 @@ class Output {
     const std::size_t more = found.size() > 3 ? found.size() - 3 : 0;
     found.resize(found.size() - more);
     require(found.empty(), where(), ": holds ", listed(found), more > 0 ? concat(" and ", more, " more") : "",
-            " but no options.json, and so no run that could be continued; name another folder, one that is new or empty, or move that away");
+            " but no options.json of a run, and so no run that could be continued; name another folder, one that is new or empty, or move that away");
   }
 
   std::filesystem::path folder_;

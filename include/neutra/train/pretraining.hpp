@@ -9,8 +9,10 @@
 #include "neutra/train/registry.hpp"
 #include "neutra/train/stopped.hpp"
 
-#include <array>
+#include <algorithm>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace neutra::inline NEUTRA_ABI::train {
 
@@ -30,8 +32,12 @@ inline nn::Config new_config(const Options& options, const data::Tokenizer& toke
   return config;
 }
 
-/// What may be in a folder that save_model wrote.
-inline constexpr std::array<const char*, 3> model_files = {"config.json", "model.safetensors", "tokenizer.model"};
+/// Every file that save_model may write: the model, its tokenizer, and what is kept of the folder that the model came from.
+inline std::vector<std::string> model_files() {
+  std::vector<std::string> names = {"config.json", "model.safetensors", "tokenizer.model"};
+  names.insert(names.end(), nn::detail::kept_files.begin(), nn::detail::kept_files.end());
+  return names;
+}
 
 /// The model's own weights as a llama folder with its tokenizer.
 inline void save_model(const Path& folder, Model& model, const data::Tokenizer& tokenizer) {
@@ -57,7 +63,7 @@ inline io::Json pretraining_record(const Path& log, Index steps, double seconds,
 
 /// Writes a pretrain.json: the record, and the hashes of the files of the model's folder.
 inline void write_pretraining(const Path& file, io::Json record, const Path& model) {
-  record["files"] = io::hashes_of(model, {model_files.begin(), model_files.end()});
+  record["files"] = io::hashes_of(model, model_files());
   io::write_sealed(file, std::move(record));
 }
 

@@ -89,9 +89,7 @@ struct Shared {
             {"compiler", results.machine.compiler}};
   }
   /// What multiplies bf16 on this machine, where it does: each unit has bits of its own.
-  io::Json bf16_unit() const {
-    return options.precision == "bf16" ? io::Json{{"bf16_unit", to_string(cpu::bf16_unit())}} : io::Json::object();
-  }
+  io::Json bf16_unit() const { return options.precision == "bf16" ? io::Json{{"bf16_unit", to_string(cpu::bf16_unit())}} : io::Json::object(); }
 
   void set_up(Model& model) const {
     model.recompute_layers = options.recompute;
@@ -133,10 +131,12 @@ struct Shared {
   Tape<float, Cpu> evaluation_tape;
 
  private:
-  /// A run that is continued has the texts it began with, however many rates and alphas are left to choose from.
+  /// Error: a choice in a run that is continued and trains on all of its text.
   Corpus read_corpus() {
     const io::Json before = output.asked_before();
-    options.holds_out_choice = before.contains("text original.choosing") || before.contains("text target.choosing");
+    options.held_out_before = before.contains("text original.choosing") || before.contains("text target.choosing");
+    require(before.empty() || options.held_out_before || !options.chooses(), "--resume: the run in ", output.folder().string(),
+            " tries one rate a method and one alpha, and holds no text out to choose on; give those again, or name another --out");
     return Corpus(options);
   }
 };

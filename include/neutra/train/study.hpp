@@ -169,7 +169,7 @@ class Study {
       for (const double rate : rates) extend({method, rate, alpha, static_cast<std::uint64_t>(seed)});
   }
 
-  /// What the choosing text says of a job of the first seed; empty where it failed. Where nothing is chosen there is no such text.
+  /// What the choosing text says of a job of the first seed; empty where it failed, zero where nothing is chosen.
   std::optional<Scores> scores_of(const Job& job) {
     const Outcome* outcome = extend(job);
     if (!outcome) return std::nullopt;
