@@ -183,8 +183,8 @@ TEST_CASE("llama: saving that fails leaves the old model") {
   CHECK(models::same(*load(folder), *model));
   CHECK(folder.count() == 2);
   scratch::put(folder / "file", "x");
-  CHECK(says([&] { nn::save_llama(folder / "file", *model); }, "file: must be a folder"));
-  CHECK(says([&] { nn::save_llama(folder / "file/below", *model); }, "below: must be a folder"));
+  CHECK(says([&] { nn::save_llama(folder / "file", *model); }, "file: cannot be made, because it is there and is a file"));
+  CHECK_THROWS_AS(nn::save_llama(folder / "file/below", *model), io::WriteError);
 }
 
 TEST_CASE("llama: what is not supported is refused by name") {

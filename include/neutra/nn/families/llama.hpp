@@ -3,6 +3,7 @@
 
 #include "neutra/core/error.hpp"
 #include "neutra/io/folder.hpp"
+#include "neutra/io/output_file.hpp"
 #include "neutra/io/safetensors_writer.hpp"
 #include "neutra/nn/backbone.hpp"
 #include "neutra/nn/families/llama_config.hpp"
@@ -15,14 +16,12 @@
 #include <charconv>
 #include <cstdint>
 #include <deque>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -118,11 +117,7 @@ void write_llama(const io::Path& folder, const Config& config, const std::map<st
   const std::string where = folder.string();
   const io::Json json = merged_config(config, sizeof(S) == sizeof(float) ? "float32" : "float64", documents, extra, where);
   const std::string text = io::dump(json, (folder / "config.json").string());
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  require(std::filesystem::is_directory(folder), where,
-          ": must be a folder to save a model in, but none can be made: ", error ? error.message() : "a file of that name is there",
-          "; choose another path");
+  io::make_folder(folder, where);
   io::write_safetensors<S>(folder / "model.safetensors", std::move(weights), {{"format", "pt"}});
   for (const auto& [name, content] : documents)
     if (name != "config.json") io::write_file(folder / name, content);
