@@ -134,7 +134,9 @@ TEST_CASE("what cannot be compared is not joined") {
   CHECK(refusal({sample::results(), other}).find("the texts must be those of the first results, 2 of them, got 3") != std::string::npos);
   other = more();
   other.text_sha256["target.choosing"] = std::string(64, '1');
-  CHECK(refusal({sample::results(), other}).find("must not have the text target.choosing, as the first results do") != std::string::npos);
+  CHECK(refusal({sample::results(), other}).find("must not have the text target.choosing, which the first results have not; a study") !=
+        std::string::npos);
+  CHECK(refusal({other, sample::results()}).find("must have the text target.choosing, as the first results have; a study") != std::string::npos);
   CHECK(refusal({other, sample::results()}).find("give both several rates, or both one") != std::string::npos);
   other = more();
   other.rows[1].original.before = 2.5;

@@ -63,10 +63,12 @@ inline io::Json option(const Results& results, const char* key) {
 
 /// Runs that differ in what no row tells would stand on one line as if they were alike.
 inline void check_alike(const Results& first, const Results& more, const std::string& where) {
-  for (const char* role : {"original.choosing", "target.choosing"})
-    require(first.text_sha256.contains(role) == more.text_sha256.contains(role), where, ": must ", first.text_sha256.contains(role) ? "" : "not ",
-            "have the text ", role, ", as the first results do; a study that chooses no rate and no alpha holds none out and trains on more text: ",
-            "give both several rates, or both one");
+  for (const char* role : {"original.choosing", "target.choosing"}) {
+    const bool has = first.text_sha256.contains(role);
+    require(more.text_sha256.contains(role) == has, where, has ? ": must have the text " : ": must not have the text ", role,
+            has ? ", as the first results have" : ", which the first results have not",
+            "; a study that chooses no rate and no alpha holds none out and trains on more text: give both several rates, or both one");
+  }
   for (const auto& [role, digits] : first.text_sha256)
     require(more.text_sha256.contains(role) && more.text_sha256.at(role) == digits, where, ": the text ", role,
             " must be that of the first results (text_sha256); results on other texts cannot be compared");
