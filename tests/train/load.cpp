@@ -40,7 +40,7 @@ struct Claims {
     train::save_model(folder / "model", model, data::ByteTokenizer());
   }
   auto with(const std::string& tensors, std::size_t bytes, const io::Json& changes) const {
-    io::Json json = {{"schema", "neutra.adapter/1"},
+    io::Json json = {{"schema", nn::adapter_schema},
                      {"method", "residue"},
                      {"gate", "relu"},
                      {"body", "gated"},
@@ -54,7 +54,7 @@ struct Claims {
                      {"weights", 5},
                      {"gate_options", io::Json::object()},
                      {"fingerprint", std::string(64, '0')},
-                     {"model", {{"dim", 16}, {"layers", 2}, {"query_width", 16}, {"kv_width", 8}, {"ffn", 24}}}};
+                     {"model", nn::detail::model_json(small::config())}};
     json.update(changes);
     json["body"] = std::string(body::GatedUnit::name), json["init"] = std::string(init::LowVariance::name);
     scratch::put(path, scratch::safetensors(tensors, std::string(bytes, '\0')));
