@@ -114,6 +114,7 @@ TEST_CASE("targets that cannot be written are named with the reason") {
   CHECK(says([&] { io::write_file(folder / "file" / "data", "x"); }, "file/data", "Not a directory"));
   CHECK(says([&] { io::write_file(folder / "taken", "x"); }, "taken", "not a regular file"));
   CHECK(says([&] { io::write_file("/dev/null", "x"); }, "/dev/null", "not a regular file"));
+  CHECK_THROWS_AS(io::write_file(folder / "taken", "x"), io::WriteError);
   CHECK(says([&] { io::write_file(folder / std::string(300, 'n'), "x"); }, "name too long"));
   CHECK(get(folder / "file") == "x");
   CHECK(folder.count() == 2);
@@ -238,4 +239,5 @@ TEST_CASE("a folder that cannot be made is told with what stands in its way") {
   CHECK(says([&] { io::make_folder(folder / "file/below", "--out x"); }, "--out x", (folder / "file").string() + " is there and is a file"));
   CHECK(says([&] { io::make_folder(folder / "link", "--out x"); }, "--out x", "it is a link to nowhere, which is not there"));
   CHECK(says([&] { io::make_folder(folder / "link/below", "--out x"); }, (folder / "link").string() + ": it is a link to nowhere"));
+  for (const char* name : {"file", "file/below", "link", "link/below"}) CHECK_THROWS_AS(io::make_folder(folder / name, name), io::WriteError);
 }

@@ -183,8 +183,8 @@ TEST_CASE("llama: saving that fails leaves the old model") {
   CHECK(models::same(*load(folder), *model));
   CHECK(folder.count() == 2);
   scratch::put(folder / "file", "x");
-  CHECK(says([&] { nn::save_llama(folder / "file", *model); }, "file: must be a folder"));
-  CHECK(says([&] { nn::save_llama(folder / "file/below", *model); }, "below: must be a folder"));
+  CHECK(says([&] { nn::save_llama(folder / "file", *model); }, "file: cannot be made, because it is there and is a file"));
+  CHECK_THROWS_AS(nn::save_llama(folder / "file/below", *model), io::WriteError);
 }
 
 TEST_CASE("llama: what is not supported is refused by name") {
@@ -271,7 +271,12 @@ TEST_CASE("llama: every end of text counts, from both files") {
   io::write_json(saved.folder / "generation_config.json", {{"eos_token_id", nullptr}});
   CHECK(ends({{"eos_token_id", nullptr}}).empty());
   io::write_json(saved.folder / "generation_config.json", {{"eos_token_id", 11}});
-  CHECK(says([&] { ends(io::Json::object()); }, "generation_config.json: eos_token_id must be an integer in 0 .. 10, got 11"));
+  const std::string path = (saved.folder / "generation_config.json").string();
+  CHECK(says(saved.with(io::Json::object()), path, ": eos_token_id must be an integer in 0 .. 10, got 11"));
+  scratch::put(path, "{\n\"eos_token_id\" 2}");
+  std::string weights = scratch::get(saved.folder / "model.safetensors");
+  scratch::put(saved.folder / "model.safetensors", weights.replace(weights.size() - 4, 4, "\xff\xff\xff\xff"));  // NaN; it is told before that
+  CHECK(says(saved.with(io::Json::object()), path, "must be JSON, got an error at line 2", "bring back a whole copy"));
 }
 
 TEST_CASE("llama: a saved model keeps what its files said beside this library's own keys") {

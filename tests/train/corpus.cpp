@@ -233,10 +233,15 @@ TEST_CASE("corpus: bytes that are not UTF-8 are remarked upon, with their place,
 TEST_CASE("tokenizers: found in a folder, trained on the pretraining text alone, or refused by the name of the file") {
   Files files;
   const scratch::Folder model;
-  scratch::put(model / "config.json", "{}");
-  CHECK(says([&] { train::tokenizer_of(model.path()); }, "must hold model.safetensors"));
-  scratch::put(model / "config.json", "{\"neutra_tokenizer\": \"byte\"}");
-  CHECK(train::tokenizer_of(model.path())->vocab() == 257);
+  io::Json config = {{"model_type", "llama"},   {"vocab_size", 280},      {"hidden_size", 8},
+                     {"intermediate_size", 16}, {"num_hidden_layers", 1}, {"num_attention_heads", 2}};
+  const auto with = [&](const char* key, const io::Json& value) {
+    config[key] = value;
+    io::write_json(model / "config.json", config);
+    return [&] { return train::tokenizer_of(model.path()); };
+  };
+  CHECK(says(with("hidden_act", "silu"), "must hold model.safetensors"));
+  CHECK(with("neutra_tokenizer", "byte")()->vocab() == 257);
   const Corpus corpus(files.options);
   files.options.vocabulary = 280;
   const auto trained = train::new_tokenizer(files.options, corpus.original.train);
@@ -249,6 +254,11 @@ TEST_CASE("tokenizers: found in a folder, trained on the pretraining text alone,
   CHECK(train::new_tokenizer(files.options, "unread")->serialized() == trained->serialized());
   scratch::put(model / "tokenizer.model", trained->serialized().substr(0, 100));
   CHECK(says([&] { train::tokenizer_of(model.path()); }, "tokenizer.model"));
+  CHECK(says(with("model_type", "qwen2"), "config.json: model_type must be \"llama\", got \"qwen2\""));  // told before its tokenizer
+  std::filesystem::remove(model / "tokenizer.model");
+  CHECK(says(with("model_type", "qwen2"), "got \"qwen2\""));
+  with("model_type", "llama");
+  CHECK(says(with("quantization", {{"bits", 4}}), "quantization must be absent, got MLX weights of 4 bits"));
   files.options.tokenizer = (model / "none").string();
   CHECK(says([&] { train::new_tokenizer(files.options, "unread"); }, "none"));
 }

@@ -2,6 +2,7 @@
 #include "neutra/train/generate.hpp"
 
 #include "tests/catch.hpp"
+#include "tests/data/sentencepiece_bytes.hpp"
 #include "tests/io/scratch.hpp"
 
 #include <fcntl.h>
@@ -50,18 +51,39 @@ TEST_CASE("sayable: what the tokenizer knows and what ends a text, within the mo
   CHECK(train::sayable(bytes, 100, {}).size() == 100);
 }
 
+TEST_CASE("last decoded: tokens shown one by one give the text of them all", "[train]") {
+  const data::SentencePiece plain(samples::ModelBytes{}.serialize()), prefixed(samples::ModelBytes{.dummy_prefix = true}.serialize());
+  const std::int32_t bos = plain.bos(), the = 260, space = 261, byte = 2 + 0xc3;  // the: with a space in front
+  REQUIRE(prefixed.decode(std::vector{the, the, space, byte}) == "the the \xc3");
+  for (const data::SentencePiece* tokenizer : {&plain, &prefixed})
+    for (const std::vector<std::int32_t>& ids : {std::vector{the, the, space, byte, bos, the},
+                                                 {bos, bos, the, space, space, byte},
+                                                 {space, the, bos, space, the},
+                                                 {space, space, space, the},
+                                                 {byte, space, the}}) {
+      std::string text;
+      for (std::size_t count = 1; count <= ids.size(); ++count) {
+        const std::span<const std::int32_t> first(ids.data(), count);
+        text += train::last_decoded(*tokenizer, first, !text.empty());
+        CHECK(text == tokenizer->decode(first));
+      }
+    }
+}
+
 TEST_CASE("text stream: whole characters at once, the rest at the end, and after an error", "[train]") {
   CHECK(written([] { train::TextStream stream; }) == "\n");
   CHECK(written([&] {
           train::TextStream stream;
-          CHECK(stream.show("a\xe2\x82"));
-          CHECK(stream.show("a\xe2\x82\xac"));
-          CHECK(stream.show("a\xe2\x82\xac\xff\xc3"));
+          CHECK(stream.empty());
+          CHECK(stream.append("a\xe2\x82"));
+          CHECK(stream.append("\xac"));
+          CHECK(stream.append("\xff\xc3"));
+          CHECK_FALSE(stream.empty());
         }) == "a\xe2\x82\xac\xff\xc3\n");
   CHECK(written([&] {
           try {
             train::TextStream stream;
-            stream.show("made \xc3");
+            stream.append("made \xc3");
             fail("an error");
           } catch (const Error&) {
           }

@@ -101,6 +101,14 @@ TEST_CASE("a study joined with itself chooses what it chose") {
   for (const char* key : {"chosen_lr", "chosen_alpha", "chosen_alpha_learns_as_vanilla"}) CHECK(twice[key] == study.config[key]);
 }
 
+TEST_CASE("joined studies without a vanilla adapter choose the alpha that learns most, as extend does") {
+  const Scored first_scores[] = {{sample::neutral(0.001, 1, 0.1, 2.8, 0.01), 0.1, 2.8}, {sample::neutral(0.001, 1, 0.2, 2.9, 0.1), 0.2, 2.9}};
+  const Scored other_scores[] = {{sample::neutral(0.001, 1, 0.05, 2.7, 1), 0.05, 2.7}};
+  const auto all = join({scored(first_scores), scored(other_scores)}, {"a", "b"}).config;
+  CHECK(all.at("chosen_alpha") == 0.1);
+  CHECK(all.at("chosen_alpha_learns_as_vanilla").is_null());
+}
+
 TEST_CASE("a rate that one study chose is not another's") {
   auto first = sample::results(), other = sample::results();
   for (auto& row : other.rows) row.gate = "tanh";
@@ -134,7 +142,9 @@ TEST_CASE("what cannot be compared is not joined") {
   CHECK(refusal({sample::results(), other}).find("the texts must be those of the first results, 2 of them, got 3") != std::string::npos);
   other = more();
   other.text_sha256["target.choosing"] = std::string(64, '1');
-  CHECK(refusal({sample::results(), other}).find("must not have the text target.choosing, as the first results do") != std::string::npos);
+  CHECK(refusal({sample::results(), other}).find("must not have the text target.choosing, which the first results have not; a study") !=
+        std::string::npos);
+  CHECK(refusal({other, sample::results()}).find("must have the text target.choosing, as the first results have; a study") != std::string::npos);
   CHECK(refusal({other, sample::results()}).find("give both several rates, or both one") != std::string::npos);
   other = more();
   other.rows[1].original.before = 2.5;

@@ -7,6 +7,8 @@
 #include "tests/io/scratch.hpp"
 
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 
@@ -81,6 +83,30 @@ TEST_CASE("log: a line is on the disk when write returns, and a full disk is tol
   std::signal(SIGXFSZ, old);
   CHECK(told.find("log.jsonl: the log cannot be written") != std::string::npos);
   CHECK(told.find("--resume") != std::string::npos);
+}
+
+TEST_CASE("log: a file that cannot be appended to is told as one that cannot be written") {
+  const scratch::Folder folder;
+  const auto path = folder / "log.jsonl";
+  scratch::put(path, "");
+  std::filesystem::permissions(path, std::filesystem::perms::owner_read);
+  constexpr uid_t plain = 61234;  // root could append all the same
+  REQUIRE((geteuid() != 0 || chown(folder.path().c_str(), plain, plain) == 0));
+  const pid_t child = fork();
+  if (child == 0) {
+    if (geteuid() == 0 && setuid(plain) != 0) _exit(1);
+    try {
+      Log log(path, 0);
+    } catch (const io::WriteError& error) {
+      _exit(std::string_view(error.what()).find("log.jsonl: the log cannot be written: Permission denied") != std::string_view::npos ? 0 : 2);
+    } catch (...) {
+      _exit(3);
+    }
+    _exit(4);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("pretraining: the record needs a loss for each step") {

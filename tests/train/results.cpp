@@ -31,6 +31,21 @@ bool contains(const std::string& text, std::string_view part) { return text.find
 
 }  // namespace
 
+TEST_CASE("results of fifty thousand rows of six layers are within the limits of reading") {
+  auto row = sample::neutral(1.0 / 700, 1, 1.0 / 7, 17.0 / 7);
+  const train::PerDomain<std::vector<double>> layers{std::vector<double>(6, 1.0 / 3), std::vector<double>(6, 1.0 / 7)};
+  row.gate_open = {1.0 / 3, 1.0 / 7}, row.gate_open_by_layer = layers, row.residue_ratio_by_layer = layers;
+  row.train_seconds = 100.0 / 3, row.tokens_per_second = 1e6 / 7;
+  Results results;
+  const auto rows = [&](std::size_t count) {
+    results.rows.assign(count, row);
+    return train::to_json(results);
+  };
+  const std::size_t bytes = rows(2).dump(2).size() - rows(1).dump(2).size(), values = rows(2).flatten().size() - rows(1).flatten().size();
+  CHECK(50000 * bytes < train::max_results);
+  CHECK(values * (train::max_results / bytes) < 4000000);  // the bytes end first
+}
+
 TEST_CASE("results survive the file with every key, null and 64-bit seed") {
   char folder[] = "/tmp/neutra_results_XXXXXX";
   REQUIRE(mkdtemp(folder) != nullptr);

@@ -41,8 +41,8 @@ class OutputFile {
     const int error = detail::error_of(::lstat(path.c_str(), &status) == 0);
     check(error == ENOENT ? 0 : error);
     const bool there = error == 0, link = there && S_ISLNK(status.st_mode);
-    require(!there || link || S_ISREG(status.st_mode), path.string(),
-            ": cannot be written: it is there and is not a regular file; choose another name");
+    if (there && !link && !S_ISREG(status.st_mode))
+      throw WriteError(concat(path.string(), ": cannot be written: it is there and is not a regular file; choose another name"));
     if (there && (!link || ::stat(path.c_str(), &status) == 0) && S_ISREG(status.st_mode)) mode_ = status.st_mode & 0777;
     open();
   }
@@ -76,8 +76,9 @@ class OutputFile {
     // Folders that cannot be opened or flushed (permissions, some network disks) leave the moment of the rename to the system.
     const int flushing = handle ? detail::error_of(::fsync(handle.get()) == 0) : 0;
     const int lost = closing != 0 ? closing : flushing == EIO ? EIO : 0;
-    require(lost == 0, name(), ": written, but ", closing != 0 ? "closing it" : "flushing its folder", " failed: ", detail::reason(lost),
-            "; check the disk");
+    if (lost != 0)
+      throw WriteError(concat(name(), ": written, but ", closing != 0 ? "closing it" : "flushing its folder", " failed: ", detail::reason(lost),
+                              "; check the disk"));
   }
 
  private:
@@ -145,10 +146,13 @@ inline void make_folder(const Path& folder, std::string_view name) {
   if (!problem) return;
   for (Path part = folder; !part.empty() && part != part.root_path(); part = part.parent_path()) {
     const std::string link = dangling(part);
-    require(link.empty(), name, ": cannot be made", part == folder ? "" : concat(", ", part.native()), link, "; make that, or name another folder");
+    if (!link.empty())
+      throw WriteError(
+          concat(name, ": cannot be made", part == folder ? "" : concat(", ", part.native()), link, "; make that, or name another folder"));
     if (std::filesystem::is_directory(part, ignored)) break;
-    require(!std::filesystem::exists(part, ignored), name, ": cannot be made, because ", part == folder ? "it" : part.native(),
-            " is there and is a file, not a folder; name another folder");
+    if (std::filesystem::exists(part, ignored))
+      throw WriteError(concat(name, ": cannot be made, because ", part == folder ? "it" : part.native(),
+                              " is there and is a file, not a folder; name another folder"));
   }
   throw WriteError(
       concat(name, ": cannot be made (", problem.message(), "); check the permissions and the room of the folder above, or name another"));

@@ -11,6 +11,7 @@
 #include "neutra/io/folder.hpp"
 #include "neutra/io/json.hpp"
 #include "neutra/io/sha256.hpp"
+#include "neutra/nn/families/llama_config.hpp"
 #include "neutra/train/added_tokens.hpp"
 #include "neutra/train/evaluation.hpp"
 #include "neutra/train/numbers.hpp"
@@ -141,13 +142,16 @@ inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const Path& file, d
 }
 
 /// The tokenizer a folder holds: its tokenizer.model with the added tokens, or bytes where its config.json says so. The weights are not read. Error:
-/// neither; no folder of a model.
+/// a model that is not supported, whatever its tokenizer is; neither; no folder of a model.
 inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const Path& folder) {
-  if (const Path file = folder / "tokenizer.model"; io::is_there(file)) return read_tokenizer(file, read_added_tokens(folder));
+  bool bytes = false;
   if (const Path file = folder / "config.json"; io::is_there(file)) {
     const io::Json config = io::read_json(file);
-    if (config.is_object() && config.value("neutra_tokenizer", io::Json()) == "byte") return std::make_shared<data::ByteTokenizer>();
+    nn::llama_config(config, file.string());  // for its checks: nobody should look for the tokenizer of a model that cannot be used
+    bytes = config.value("neutra_tokenizer", io::Json()) == "byte";
   }
+  if (const Path file = folder / "tokenizer.model"; io::is_there(file)) return read_tokenizer(file, read_added_tokens(folder));
+  if (bytes) return std::make_shared<data::ByteTokenizer>();
   io::WeightSource::open(folder);  // names what the folder is if it is none of ours
   fail(folder.string(), ": must hold a tokenizer.model (SentencePiece)",
        io::is_there(folder / "tokenizer.json") ? ", got a tokenizer.json, which is not read yet" : ", and does not",

@@ -32,6 +32,15 @@ inline std::vector<std::int32_t> sayable(const data::Tokenizer& tokenizer, Index
   return ids;
 }
 
+/// What the last token adds to the text of those before it. begun: whether that text has any bytes. Then the last token alone is decoded, behind a
+/// letter, since a tokenizer may drop the space that a text begins with.
+inline std::string last_decoded(const data::Tokenizer& tokenizer, std::span<const std::int32_t> ids, bool begun) {
+  if (!begun) return tokenizer.decode(ids);
+  std::vector<std::int32_t> behind_letter = tokenizer.encode("a");
+  behind_letter.push_back(ids.back());
+  return tokenizer.decode(behind_letter).substr(1);
+}
+
 /// A text on standard output while it is made. A character whose bytes are not all there waits for them; whatever ends the text, an error too, what
 /// was made of it stands there, and a newline.
 class TextStream {
@@ -44,9 +53,10 @@ class TextStream {
     std::fflush(stdout);
   }
 
-  /// Shows what the text, all of it up to now, has more than before. False: nobody can read it any more.
-  bool show(std::string text) {
-    text_ = std::move(text);
+  bool empty() const { return text_.empty(); }
+  /// Appends to the text. False: nobody can read it any more.
+  bool append(std::string_view more) {
+    text_ += more;
     return write(text_.size() - data::utf8_unfinished(text_));
   }
 
@@ -89,7 +99,7 @@ template <class Gates = gate::All, class... Own> int generate_main(int argc, con
     const Philox random(seed, "sample");
     Tape<float, Cpu> tape;
     TextStream stream;
-    bool open = stream.show(prompt);
+    bool open = stream.append(prompt);
     for (Index t = 0; t < tokens && open && !stop.stop_requested(); ++t) {
       window.assign(1, tokenizer.bos());
       window.insert(window.end(), text.size() < room ? text.begin() : text.end() - static_cast<std::ptrdiff_t>(room - 1), text.end());
@@ -97,7 +107,7 @@ template <class Gates = gate::All, class... Own> int generate_main(int argc, con
       const View<const float> logits = loaded.model->next_logits(tape, window).value();
       text.push_back(sample(logits, among, temperature, random.uniform(static_cast<std::uint64_t>(t), 0)));
       if (!tokenizer.knows(text.back())) break;  // an end that has no text
-      open = stream.show(tokenizer.decode(text));
+      open = stream.append(last_decoded(tokenizer, text, !stream.empty()));
       if (ends.contains(text.back())) break;
     }
     if (stop.stop_requested()) throw Stopped("stopped before all tokens were made");

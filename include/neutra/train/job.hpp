@@ -45,10 +45,6 @@ inline Adapter adapter_of(const std::string& method, const Options& options, con
                            .capacity = options.capacity};
   require(!(residue.gate_traits().open && residue.penalty_traits().reads_gate), "--penalty ", options.penalty, " reads the gate, but --gate ",
           options.gate, " has none; choose a gate or another penalty");
-  require(
-      options.share > 0 || options.alphas.size() < 2 || residue.penalty_traits().counts != penalty::Counts::original,
-      "--alpha must be one value with --share 0, got ", options.alphas.size(), " of them: --penalty ", options.penalty,
-      " counts original text alone, of which there is none in training, and every alpha would give the same run; choose one, or a --share above 0");
   return residue;
 }
 

@@ -63,10 +63,12 @@ inline io::Json option(const Results& results, const char* key) {
 
 /// Runs that differ in what no row tells would stand on one line as if they were alike.
 inline void check_alike(const Results& first, const Results& more, const std::string& where) {
-  for (const char* role : {"original.choosing", "target.choosing"})
-    require(first.text_sha256.contains(role) == more.text_sha256.contains(role), where, ": must ", first.text_sha256.contains(role) ? "" : "not ",
-            "have the text ", role, ", as the first results do; a study that chooses no rate and no alpha holds none out and trains on more text: ",
-            "give both several rates, or both one");
+  for (const char* role : {"original.choosing", "target.choosing"}) {
+    const bool has = first.text_sha256.contains(role);
+    require(more.text_sha256.contains(role) == has, where, has ? ": must have the text " : ": must not have the text ", role,
+            has ? ", as the first results have" : ", which the first results have not",
+            "; a study that chooses no rate and no alpha holds none out and trains on more text: give both several rates, or both one");
+  }
   for (const auto& [role, digits] : first.text_sha256)
     require(more.text_sha256.contains(role) && more.text_sha256.at(role) == digits, where, ": the text ", role,
             " must be that of the first results (text_sha256); results on other texts cannot be compared");
@@ -155,7 +157,8 @@ inline std::optional<double> joined_rate(const Line& line, const ScoredRuns& sco
   return rates == apart.end() || rates->second.size() != 1 ? std::nullopt : std::optional(*rates->second.begin());
 }
 
-/// Chooses alpha as `extend` does: among the scores at the rate of the paper's alpha, by what the vanilla adapter learns at its own rate.
+/// Chooses alpha as `extend` does: among the scores at the rate of the paper's alpha, by what the vanilla adapter learns at its own rate; where no
+/// run of that is left, the alpha that learns most. Chooses none where scores are missing, those of the paper's alpha among them.
 inline void choose_alpha_again(io::Json& config, const std::vector<Line>& lines, const ScoredRuns& scored) {
   const auto rate_of = [&](const Line& line) { return config["chosen_lr"].value(line.label, 0.0); };
   const auto score_of = [&](const Line& line, double lr) {
@@ -163,17 +166,20 @@ inline void choose_alpha_again(io::Json& config, const std::vector<Line>& lines,
     return row == line.curve.end() ? nullptr : find(scored, *row);
   };
   const auto paper = std::find_if(lines.begin(), lines.end(), [](const Line& line) { return line.curve.front().alpha == paper_alpha; });
-  const Line* vanilla = paper == lines.end() ? nullptr : Vanillas(lines).of(*paper);
+  if (paper == lines.end()) return;
+  const Line* vanilla = Vanillas(lines).of(*paper);
   const Scored* yardstick = vanilla ? score_of(*vanilla, rate_of(*vanilla)) : nullptr;
+  if (vanilla && !yardstick) return;
+  const auto learning = yardstick ? std::optional(yardstick->scores.learning()) : std::nullopt;
   std::vector<const Scored*> tried;
   std::vector<Scores> scores;
   for (const Line& line : lines)
-    if (yardstick && (&line == &*paper || differ_in_alpha_alone(paper->curve.front(), line.curve.front())))
+    if (&line == &*paper || differ_in_alpha_alone(paper->curve.front(), line.curve.front()))
       if (const Scored* own = score_of(line, rate_of(*paper))) tried.push_back(own), scores.push_back(own->scores);
   if (scores.size() < 2) return;
-  const std::size_t chosen = choose_alpha(scores, yardstick->scores.learning());
+  const std::size_t chosen = choose_alpha(scores, learning);
   config["chosen_alpha"] = *tried[chosen]->alpha;
-  config["chosen_alpha_learns_as_vanilla"] = learns_enough(scores[chosen], yardstick->scores.learning());
+  config["chosen_alpha_learns_as_vanilla"] = learning ? io::Json(learns_enough(scores[chosen], learning)) : io::Json();
 }
 
 }  // namespace detail

@@ -57,8 +57,7 @@ class Log {
     sum_.update(kept);
     io::write_file(path, kept);
     file_.reset(std::fopen(path.c_str(), "abe"));
-    const int error = io::detail::error_of(file_ != nullptr);
-    require(error == 0, path.string(), ": cannot be opened for the log (", io::detail::reason(error), "); check the permissions of its folder");
+    check(io::detail::error_of(file_ != nullptr));
   }
   /// Error: a line that could not be written, as on a full disk.
   void write(const io::Json& line) {

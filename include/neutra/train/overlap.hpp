@@ -1,12 +1,14 @@
 /// How much of the evaluation text was trained on, told by its lines.
 #pragma once
 
+#include "neutra/core/error.hpp"
 #include "neutra/io/json.hpp"
 #include "neutra/train/numbers.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <string_view>

@@ -34,7 +34,7 @@ class Diverged : public Error {
   Divergence where_;
 };
 
-/// What f gives; its errors begin with the name of the run that they are of.
+/// Returns what f returns; an Error that f throws is thrown again with the name of the run before its message.
 template <class F> decltype(auto) named(const std::string& run, F&& f) {
   try {
     return f();
@@ -47,7 +47,7 @@ template <class F> decltype(auto) named(const std::string& run, F&& f) {
   }
 }
 
-/// What f gives; its errors end in what to do.
+/// Returns what f returns; an Error that f throws is thrown again as an Error with the advice after its message.
 template <class F> decltype(auto) advised(std::string_view advice, F&& f) {
   try {
     return f();

@@ -113,9 +113,11 @@ class Study {
     Scores scores;
   };
 
-  /// Every rate with the first seed, the best on the choosing text; for neutral, where alpha is chosen too, that at the paper's alpha, then every
-  /// alpha at that rate and every rate at that alpha; then the other seeds at what was chosen, and at the first alpha beside it. The chosen alpha;
-  /// empty where no run is left. Where all rates of the first alpha failed the next alpha takes its place.
+  /// Tunes a method with the first seed, then runs the other seeds. Returns the chosen alpha, empty where every run failed.
+  /// 1. Tries every rate and takes the best on the choosing text. Where alpha is chosen too, the rates are tried at the paper's alpha; if all of them
+  ///    fail there, at the next alpha, and so on.
+  /// 2. Where alpha is chosen: tries the alphas left at that rate, chooses one, and tries every rate at the chosen alpha.
+  /// 3. Runs the other seeds at the chosen alpha and rate; where that alpha is not the one of step 1, also at that one and its rate.
   std::optional<double> extend_with(const std::string& method) {
     const auto alphas = method == "neutral" ? options_.tried_alphas() : std::vector<double>{0};
     std::size_t tried = 0;

@@ -9,7 +9,6 @@
 #include "neutra/train/stopped.hpp"
 
 #include <cmath>
-#include <limits>
 
 namespace neutra::inline NEUTRA_ABI::train {
 

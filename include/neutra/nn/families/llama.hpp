@@ -3,6 +3,7 @@
 
 #include "neutra/core/error.hpp"
 #include "neutra/io/folder.hpp"
+#include "neutra/io/output_file.hpp"
 #include "neutra/io/safetensors_writer.hpp"
 #include "neutra/nn/backbone.hpp"
 #include "neutra/nn/families/llama_config.hpp"
@@ -15,14 +16,12 @@
 #include <charconv>
 #include <cstdint>
 #include <deque>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -41,6 +40,11 @@ inline std::map<std::string, std::string> read_documents(const io::Path& folder)
   for (const char* name : kept_files)
     if (io::is_there(folder / name)) documents[name] = io::read_file(folder / name, most);
   return documents;
+}
+
+/// The ends of text of a generation_config.json. Error: ids that the model does not have.
+inline std::vector<Index> read_ends(const io::Json& json, const std::string& what, Index vocabulary) {
+  return read_ids(io::Reader(json, what), "eos_token_id", vocabulary);
 }
 
 /// Which weight of the model has the name; none where it has no such.
@@ -118,11 +122,7 @@ void write_llama(const io::Path& folder, const Config& config, const std::map<st
   const std::string where = folder.string();
   const io::Json json = merged_config(config, sizeof(S) == sizeof(float) ? "float32" : "float64", documents, extra, where);
   const std::string text = io::dump(json, (folder / "config.json").string());
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  require(std::filesystem::is_directory(folder), where,
-          ": must be a folder to save a model in, but none can be made: ", error ? error.message() : "a file of that name is there",
-          "; choose another path");
+  io::make_folder(folder, where);
   io::write_safetensors<S>(folder / "model.safetensors", std::move(weights), {{"format", "pt"}});
   for (const auto& [name, content] : documents)
     if (name != "config.json") io::write_file(folder / name, content);
@@ -142,13 +142,16 @@ void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const 
 
 /// The model of a Hugging Face llama folder (config.json, model.safetensors or its shards), converted to S from float, double, bf16 or half
 /// precision. Tied heads; rotary_emb.inv_freq is ignored, and so is a head that config.json says is tied, as transformers does. Error: everything
-/// llama_config and io::WeightSource refuse; tensors that are missing, extra or of another shape, all at once; NaN and infinity.
+/// llama_config and io::WeightSource refuse; tensors that are missing, extra or of another shape, all at once; a generation_config.json whose ends of
+/// text cannot be read; NaN and infinity.
 template <Scalar S, Backend D> std::shared_ptr<const Backbone<S, D>> load_llama(const io::Path& folder) {
   const auto source = io::WeightSource::open(folder);  // first, since it knows what the folder is if it is none of ours
   const io::Path path = folder / "config.json";
   const io::Json json = io::read_json(path);
   const Config config = llama_config(json, path.string());
   detail::check_tensors(folder.string(), source, config);
+  if (const io::Path generation = folder / "generation_config.json"; io::is_there(generation))  // before the weights, which take long
+    detail::read_ends(io::read_json(generation), generation.string(), config.vocabulary);
   auto documents = detail::read_documents(folder);
   documents["config.json"] = json.dump();
   return std::make_shared<const Backbone<S, D>>(
@@ -160,8 +163,7 @@ template <Scalar S, Backend D> std::set<Index> ends_of_text(const Backbone<S, D>
   std::set<Index> ends(backbone.config().eos.begin(), backbone.config().eos.end());
   const std::string name = "generation_config.json";
   if (const auto found = backbone.documents().find(name); found != backbone.documents().end()) {
-    const io::Json json = io::parse(found->second, name);
-    const auto more = detail::read_ids(io::Reader(json, name), "eos_token_id", backbone.config().vocabulary);
+    const auto more = detail::read_ends(io::parse(found->second, name), name, backbone.config().vocabulary);
     ends.insert(more.begin(), more.end());
   }
   return ends;
