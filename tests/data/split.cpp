@@ -34,7 +34,7 @@ std::string documents(std::size_t count, std::size_t bytes) {
 /// Whether no valid character of the text lies across the place.
 bool between_characters(std::string_view text, std::size_t at) {
   for (std::size_t back = 1; back <= 3 && back <= at; ++back)
-    if (data::utf8_length(text, at - back) > back) return false;
+    if (utf8_length(text, at - back) > back) return false;
   return true;
 }
 
