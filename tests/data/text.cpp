@@ -53,6 +53,8 @@ TEST_CASE("what is no text file is an error that says so") {
   CHECK(fails_with([] { data::read_texts({}); }, "at least one file"));
   CHECK(fails_with(read(folder.path() / "absent"), "absent: there is no such file"));
   CHECK(fails_with(read(folder.write("file", "x") / "below"), "no such file"));
+  std::filesystem::create_symlink("../blobs/nowhere", folder.path() / "link");
+  CHECK(fails_with(read(folder.path() / "link"), "link: it is a link to ../blobs/nowhere, which is not there; name the file itself"));
   CHECK(fails_with(read(folder.path() / std::string(5000, 'x')), "cannot be looked at"));
   CHECK(fails_with(read(folder.path()), "is a directory"));
   CHECK(fails_with(read("/dev/zero"), "is a device"));

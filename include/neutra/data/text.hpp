@@ -1,6 +1,7 @@
 /// Text as it enters: files read whole and joined.
 #pragma once
 
+#include "neutra/core/dangling.hpp"
 #include "neutra/core/error.hpp"
 #include "neutra/core/file_format.hpp"
 #include "neutra/data/utf8.hpp"
@@ -58,7 +59,10 @@ inline std::string read_text(const std::filesystem::path& path) {
   const std::string name = path.string();
   std::error_code problem;
   const auto status = std::filesystem::status(path, problem);
-  require(status.type() != std::filesystem::file_type::not_found, "text file ", name, ": there is no such file; check the path");
+  if (status.type() == std::filesystem::file_type::not_found) {
+    const std::string link = dangling(path);
+    fail("text file ", name, link.empty() ? ": there is no such file; check the path" : link + "; name the file itself, or mend the link");
+  }
   require(!problem, "text file ", name, ": cannot be looked at (", problem.message(), "); check the path and its permissions");
   require(status.type() != std::filesystem::file_type::directory, "text file ", name, ": is a directory; name the files in it");
   require(std::filesystem::is_regular_file(status) || std::filesystem::is_fifo(status), "text file ", name,
