@@ -122,7 +122,7 @@ TEST_CASE("corpus: one text in two roles is refused by both options, told by pat
       options.*first = {files.folder / "a"};
       if (first != again) (options.*again).clear();
       (options.*again).push_back(files.folder / name);
-      all &= says([&] { Corpus{options}; }, other + " ", ": must be another text than " + one + " ", "again; give each text once");
+      all &= says([&] { Corpus{options}; }, other + " ", ": each text may be given only once, got the same ", " as " + one + " ");
     }
     return all;
   };

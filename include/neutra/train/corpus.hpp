@@ -35,7 +35,7 @@ struct DomainText {
   std::vector<data::TextFile> files;  // all that were read
   std::vector<std::string> remarks;   // about bytes that are not UTF-8 (they are kept as they are), and parts of another size than was asked
 
-  /// `option` is what messages call the files, as in "target".
+  /// `option` is what messages call the files, as in "target". The caller checks that the files differ.
   static DomainText read(const std::string& option, const std::vector<Path>& files, const std::vector<Path>& evaluation_files, bool chooses) {
     constexpr double most_choosing = 1 << 19;  // bytes: enough to tell rates apart, and evaluated after every run that is chosen from
     DomainText text;
@@ -60,7 +60,7 @@ struct DomainText {
 
  private:
   std::string read_all(const std::string& option, const std::vector<Path>& paths) {
-    data::Text whole = data::read_texts(paths, option);
+    data::Text whole = data::join_texts(paths, option);
     files.insert(files.end(), whole.files.begin(), whole.files.end());
     remarks.insert(remarks.end(), whole.remarks.begin(), whole.remarks.end());
     return std::move(whole.bytes);
@@ -81,7 +81,7 @@ struct Corpus {
   data::Windows train_original, train_target;
   EvaluationText choosing_original, choosing_target, valid_original, valid_target;
 
-  /// Error: as data::read_texts and data::hold_out; a text that is given for two roles, by path, link or content.
+  /// Error: as data::read_text and data::hold_out; a text that is given for two roles, by path, link or content.
   explicit Corpus(const Options& options) {
     std::vector<data::TextFile> files;
     for (const auto& [option, paths] : {std::pair{"--original", &options.original},
