@@ -95,6 +95,7 @@ TEST_CASE("texts of every form are cut near the share, and nothing of them is lo
   const std::vector<std::string> texts = {documents(20, 60000),
                                           documents(200, 40000),
                                           documents(1, 500000),
+                                          repeated(std::string(999, 'x') + "\n", 6000),
                                           documents(700, 3000),
                                           documents(300, 5000),
                                           documents(400, 12000),

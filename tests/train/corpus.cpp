@@ -157,7 +157,7 @@ TEST_CASE("corpus: evaluation lines that either domain trains on are counted, al
   CHECK_FALSE(Corpus(files.options).overlaps().contains("original"));
 }
 
-TEST_CASE("corpus: the choosing text comes from every file, and is no more than half a megabyte") {
+TEST_CASE("corpus: the choosing text comes from every file, and is never more than half a megabyte and 4 KiB") {
   Files files;
   std::string whole;
   for (const char* name : {"one", "two", "three"}) {
@@ -171,6 +171,12 @@ TEST_CASE("corpus: the choosing text comes from every file, and is no more than 
   CHECK(corpus.original.choosing.find("three") == std::string::npos);  // the last tenth, for validation, has all of it
   CHECK(static_cast<double>(corpus.original.choosing.size()) == Approx(std::min(0.09 * static_cast<double>(whole.size()), 524288.0)).epsilon(0.01));
   CHECK(whole.size() * 9 / 100 > 524288);
+  for (const std::size_t width : {70, 300, 1000, 1600, 3000}) {  // line ends that meet the share ever worse
+    scratch::put(files.folder / "long", lines(static_cast<int>(6500000 / width), std::string(width, 'x')));
+    auto options = files.options;
+    options.original = {files.folder / "long"};
+    CHECK(Corpus(options).original.choosing.size() <= 524288 + 4096);
+  }
   CHECK(corpus.original.train.size() + corpus.original.choosing.size() + corpus.original.valid.size() == whole.size());
 }
 

@@ -29,7 +29,7 @@
 namespace neutra::inline NEUTRA_ABI::train {
 
 /// One domain's text in its three parts. Without evaluation files the last tenth of all text is `valid`. Where a rate or alpha is chosen, `choosing`
-/// is a tenth of the training text, taken throughout it and at most half a megabyte: the choice looks at it and nothing trains on it.
+/// is about a tenth of the training text, taken throughout it and never more than 516 KiB: the choice looks at it and nothing trains on it.
 struct DomainText {
   std::string train, choosing, valid;
   std::vector<data::TextFile> files;  // all that were read
@@ -37,7 +37,7 @@ struct DomainText {
 
   /// `option` is what messages call the files, as in "target". The caller checks that the files differ.
   static DomainText read(const std::string& option, const std::vector<Path>& files, const std::vector<Path>& evaluation_files, bool chooses) {
-    constexpr double most_choosing = 1 << 19;  // bytes: enough to tell rates apart, and evaluated after every run that is chosen from
+    constexpr double most_choosing = 1 << 19;  // bytes, and up to 4 KiB to a line end: enough to tell rates apart, evaluated after every run
     DomainText text;
     if (!files.empty()) text.train = text.read_all("--" + option, files);
     if (!evaluation_files.empty()) text.valid = text.read_all("--eval-" + option, evaluation_files);
