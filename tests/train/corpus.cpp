@@ -138,6 +138,24 @@ TEST_CASE("corpus: one text in two roles is refused by both options, told by pat
   CHECK(refused(&Options::original, &Options::original, "--original", "--original"));
 }
 
+TEST_CASE("corpus: training texts that are alike but for some lines are remarked upon") {
+  Files files;
+  const auto remarks = [&] { return Corpus(files.options).target.remarks; };
+  const std::string word = "a sentence of the original domain, longer than fifty characters, with the number";
+  scratch::put(files.folder / "a", lines(200, word));
+  scratch::put(files.folder / "b", lines(200, word) + "\n");
+  REQUIRE(remarks().size() == 1);
+  CHECK(remarks()[0].starts_with("warning: training lines of 50 and more characters that are in the training text of --original too: target 16"));
+  CHECK(remarks()[0].find("give a target text of another domain") != std::string::npos);
+  scratch::put(files.folder / "b", lines(100, word) + lines(300, "a sentence of the target domain, longer than fifty characters, with the number"));
+  CHECK(remarks().empty());
+  scratch::put(files.folder / "a", lines(200, "short")), scratch::put(files.folder / "b", lines(200, "short") + "\n");
+  REQUIRE(remarks().size() == 1);
+  CHECK(remarks()[0].find("all of them shorter") != std::string::npos);
+  files.options.original.clear(), files.options.eval_original = {files.folder / "a"};
+  CHECK(remarks().empty());
+}
+
 TEST_CASE("corpus: evaluation lines that either domain trains on are counted, also where evaluation is the end of the text") {
   Files files;
   const std::string known = "this line of more than fifty characters is in several texts\n";

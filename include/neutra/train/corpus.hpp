@@ -33,7 +33,7 @@ namespace neutra::inline NEUTRA_ABI::train {
 struct DomainText {
   std::string train, choosing, valid;
   std::vector<data::TextFile> files;  // all that were read
-  std::vector<std::string> remarks;   // about bytes that are not UTF-8 (they are kept as they are), and parts of another size than was asked
+  std::vector<std::string> remarks;   // on bytes that are not UTF-8 (they are kept as they are), parts of another size than was asked, texts alike
 
   /// `option` is what messages call the files, as in "target". The caller checks that the files differ.
   static DomainText read(const std::string& option, const std::vector<Path>& files, const std::vector<Path>& evaluation_files, bool chooses) {
@@ -95,6 +95,7 @@ struct Corpus {
     files = original.files;
     files.insert(files.end(), target.files.begin(), target.files.end());
     data::check_different(files);
+    if (const std::string remark = alike_remark(original.train, target.train); !remark.empty()) target.remarks.push_back(remark);
   }
 
   /// How much of each domain's evaluation text is in the text that trains, of either domain.

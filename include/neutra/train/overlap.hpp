@@ -116,4 +116,13 @@ inline std::string overlap_remark(const Overlaps& overlaps) {
                 grave ? "; what is measured is memory of that text; give evaluation text that training has not" : "");
 }
 
+/// A warning where half or more of the target's training lines are in the original's training text too, as where one text is given for both with a
+/// byte changed; else empty.
+inline std::string alike_remark(std::string_view original, std::string_view target) {
+  const Overlaps overlaps = measure_overlap({{"target", target}}, {original});
+  if (overlaps.at("target").share() < 0.5) return {};
+  return concat("warning: training lines of 50 and more characters that are in the training text of --original too: ", to_string(overlaps),
+                "; an extension to what the model was trained on shows nothing; give a target text of another domain");
+}
+
 }  // namespace neutra::inline NEUTRA_ABI::train
