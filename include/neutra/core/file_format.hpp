@@ -72,8 +72,6 @@ inline constexpr Signature signatures[] = {
     {{"\x93NUMPY", 6}, 0, {}, {"a NumPy array", "save text as UTF-8, weights as safetensors"}},
     {{"\x89PNG\r\n\x1a\n", 8}, 0, {}, {"a PNG picture", extract}},
     {{"\xff\xd8\xff", 3}, 0, {}, {"a JPEG picture", extract}},
-    {"GIF87a", 6, {"\0", 1}, {"a GIF picture", extract}},                                          // an aspect ratio, which none gives
-    {"GIF89a", 6, {"\0", 1}, {"a GIF picture", extract}},
     {"RIFF", 4, "WEBPVP8", {"a WebP picture", extract}},
     {"RIFF", 4, "WAVEfmt ", {"a WAVE sound", extract}},
     {"RIFF", 3, {"\0WAVE", 5}, {"a WAVE sound", extract}},                                         // below 16 MiB, whatever comes first in it
@@ -108,6 +106,7 @@ inline constexpr Signature signatures[] = {
 inline constexpr FileFormat pdf{"a PDF document", "take the text out of it first, as pdftotext does"},
     lfs_pointer{"a Git LFS pointer, not the file itself", "run git lfs pull, or download the file"},
     utf16{"text in UTF-16 without a byte order mark", to_utf8}, json{"JSON text", "name another file", FileKind::json}, orc{"an ORC file", extract},
+    gif{"a GIF picture", extract},
     json_array{"a JSON array", "take the text out of it first, as jq -r '.[].text' does; to train on the JSON itself, put an empty line before it"},
     json_lines{"JSON Lines", "take the text out of its field first, as jq -r .text does; to train on the JSON itself, put an empty line before it"};
 
@@ -120,6 +119,13 @@ inline bool is_pdf(std::string_view bytes) {
   if (line == bytes.npos || bytes.substr(8, line - 8).find_first_of("\r\n") == bytes.npos) return false;
   if (bytes[line] == '%') return line + 1 < bytes.size() && static_cast<unsigned char>(bytes[line + 1]) >= 0x80;
   return is_digit(bytes[line]) && bytes.substr(line, 24).find(" 0 obj") != bytes.npos;
+}
+
+/// Seven bytes behind the magic, among them the high bytes of width and height: below 0x20 in a picture of less than 8192 pixels, and text has none.
+inline bool is_gif(std::string_view bytes) {
+  if (!bytes.starts_with("GIF87a") && !bytes.starts_with("GIF89a")) return false;
+  const std::string_view sizes = bytes.substr(6, 7);
+  return std::any_of(sizes.begin(), sizes.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 && (c < '\t' || c > '\r'); });
 }
 
 /// "ORC" and its last bytes, "ORC" again and a small number, which is the length of what stands before.
@@ -207,6 +213,7 @@ inline const FileFormat* other_format(std::string_view bytes, FileKind wanted) {
   for (const Signature& signature : signatures)
     if (signature.opens(bytes)) return wrong(signature.format) ? &signature.format : nullptr;
   if (is_pdf(bytes)) return &pdf;
+  if (is_gif(bytes)) return &gif;
   if (is_orc(bytes)) return &orc;
   if (is_lfs_pointer(bytes)) return &lfs_pointer;
   if (is_utf16(bytes)) return &utf16;
