@@ -27,6 +27,10 @@ TEST_CASE("formats are known by their first bytes, by every reader") {
       {"PK\x03\x04rest", "a zip archive"},
       {"PK\x05\x06", "an empty zip archive"},
       {"\x28\xb5\x2f\xfdrest", "a zstd archive"},
+      {std::string("\x50*M\x18\x04\0\0\0rest", 12), "a zstd or lz4 archive"},
+      {"\x1f\x9d\x90rest", "a file of compress (.Z)"},
+      {"LZIP\x01\x0crest", "an lzip archive"},
+      {std::string("\x5d\0\0\x80\0\xff\xff\xff\xff", 9), "an lzma archive"},
       {std::string("\xfd"
                    "7zXZ\0",
                    6),
@@ -46,6 +50,26 @@ TEST_CASE("formats are known by their first bytes, by every reader") {
       {std::string("SQLite format 3\0", 16), "an SQLite database"},
       {"\x89HDF\r\n\x1a\n", "an HDF5 file"},
       {"\x93NUMPY", "a NumPy array"},
+      {std::string("GIF89a\x01\0\x01\0\x80\0\0\xff", 14), "a GIF picture"},
+      {"GIF89a\x80\x02\xa5\x01\xf7\x02\x31", "a GIF picture"},  // with an aspect ratio
+      {std::string("GIF87a\x20\x03\x58\x02\xf7\xff\0\0", 14), "a GIF picture"},
+      {std::string("RIFF\x24\x08\0\0WEBPVP8 ", 16), "a WebP picture"},
+      {std::string("RIFF\x24\x08\0\x7fWAVEfmt \x10\0\0\0", 20), "a WAVE sound"},
+      {std::string("RIFF\x24\x08\0\0WAVEJUNK", 16), "a WAVE sound"},
+      {std::string("OggS\0\x02", 6), "an Ogg sound or film"},
+      {std::string("\0\0\0\x20"
+                   "ftypisom",
+                   12),
+       "an MP4 sound or film"},
+      {std::string("Obj\x01\x04\x16"
+                   "avro.schema",
+                   17),
+       "an Avro file"},
+      {std::string("ORC\x08\x03\x10\x18\x22\x03ORC\x17", 13), "an ORC file"},
+      {std::string("lmgg\0\x7d\0\0\0\x10\0\0", 12), "a GGML file"},
+      {std::string("fmgg\x01\0\0\0", 8), "a GGML file"},
+      {std::string("tjgg\x03\0\0\0", 8), "a GGML file"},
+      {std::string("algg\x01\0\0\0", 8), "a GGML file"},
       {"\x7f"
        "ELF",
        "a program or library (ELF)"},
@@ -104,6 +128,31 @@ TEST_CASE("text that begins as another format does is text") {
                                           "{\"a\": 1}\nand text\n",
                                           "\n{\"a\": 1}\n",
                                           "[1, 2]\n",
+                                          "[1, 2]\n[3, 4]\n",
+                                          "[Music]\n[Applause]\n",
+                                          "[[Link]]\n[[Another]]\n",
+                                          "[\"a\", \"b\"] is a list\n[\"c\"]\nand text\n",
+                                          "[{\"a\": 1}] is JSON",
+                                          "\n[{\"a\": 1}]\n",
+                                          "[{a set}]\n",
+                                          "\"Nobody asked.\"\n",
+                                          "\"Nobody asked,\" she said.\n\"Who?\"\n",
+                                          "\"Who\", \"me?\"\n\"You.\"\n",
+                                          "\"\\\"\n\"\\\"\n",
+                                          "GIF89a is how a GIF begins",
+                                          "GIF89a",
+                                          "GIF89a\nGIF87a\n",
+                                          "RIFF",
+                                          "RIFF or WAVE files hold sound",
+                                          "ORC begins and ends with ORC\n",
+                                          "ORC",
+                                          "Object\n",
+                                          "OggS is how Ogg begins",
+                                          "LZIP1 and LZIP",
+                                          "P*M is a product",
+                                          "]\n[",
+                                          "an ftyp box",
+                                          "lmgg, fmgg, tjgg and algg",
                                           "<html><body>text</body></html>",
                                           "<!DOCTYPE html>\n",
                                           "<?xml version=\"1.0\"?>",
@@ -131,5 +180,19 @@ TEST_CASE("JSON Lines are named where text is wanted, with the way out") {
   CHECK(named("{\"text\": \"one\"}\n{\"text\": \"two\"}\n", FileKind::text) == "JSON Lines");
   CHECK(named("{ \"text\": \"one\" }\r\n{ \"text\": \"two\" }", FileKind::text) == "JSON Lines");
   CHECK(named("\xef\xbb\xbf{\"text\": \"one\"}\n\n", FileKind::text) == "JSON Lines");
+  CHECK(named("\"one\"\n\"a \\\"second\\\" one\\n\"\n", FileKind::text) == "JSON Lines");
+  CHECK(named("[\"one\", 1]\r\n[\"two\", 2]\r\n", FileKind::text) == "JSON Lines");
+  CHECK(named("[{\"text\": \"one\"}]\n[{\"text\": \"two\"}]", FileKind::text) == "JSON Lines");
   CHECK(to_string(*other_format("{\"text\": \"one\"}\n", FileKind::text)).find("jq -r .text") != std::string::npos);
+}
+
+TEST_CASE("a JSON array of documents is named where text is wanted, with the way out, and to every reader but that of JSON") {
+  for (const std::string_view array : {"[{\"text\": \"one\"},\n{\"text\": \"two\"}]\n"sv, "[{\"text\": \"one\"}, {\"text\": \"two\"}]"sv,
+                                       "\xef\xbb\xbf[\n  {\n    \"text\": \"one\"\n  }\n]\n"sv, "[\"one\",\n\"two\"]\n\n"sv, "[ \"one\" ]"sv}) {
+    INFO(array);
+    CHECK(named(array, FileKind::text) == "a JSON array");
+    CHECK(named(array, FileKind::json).empty());
+  }
+  CHECK(named("[{\"a\": 1}]", FileKind::safetensors) == "JSON text");
+  CHECK(to_string(*other_format("[{\"text\": \"one\"}]", FileKind::text)).find("jq -r '.[].text'") != std::string::npos);
 }

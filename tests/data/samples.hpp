@@ -18,6 +18,15 @@ namespace samples {
 
 using namespace std::string_view_literals;
 
+// Every code point spelled out by hand, so that the table in utf8_length is checked against another way of writing it.
+inline std::string spell(unsigned point) {
+  const auto tail = [&](int shift) { return static_cast<char>(0x80 | ((point >> shift) & 0x3f)); };
+  if (point < 0x80) return {static_cast<char>(point)};
+  if (point < 0x800) return {static_cast<char>(0xc0 | point >> 6), tail(0)};
+  if (point < 0x10000) return {static_cast<char>(0xe0 | point >> 12), tail(6), tail(0)};
+  return {static_cast<char>(0xf0 | point >> 18), tail(12), tail(6), tail(0)};
+}
+
 // Everyday sentences in English, Danish, Hungarian, Slovak and French: enough for a small vocabulary of real merges.
 inline constexpr std::string_view five_languages =
     "The harbour was quiet when the last boat came in, and the men who stood on the quay said nothing.\n"

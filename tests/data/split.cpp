@@ -34,7 +34,7 @@ std::string documents(std::size_t count, std::size_t bytes) {
 /// Whether no valid character of the text lies across the place.
 bool between_characters(std::string_view text, std::size_t at) {
   for (std::size_t back = 1; back <= 3 && back <= at; ++back)
-    if (data::utf8_length(text, at - back) > back) return false;
+    if (utf8_length(text, at - back) > back) return false;
   return true;
 }
 
@@ -95,6 +95,7 @@ TEST_CASE("texts of every form are cut near the share, and nothing of them is lo
   const std::vector<std::string> texts = {documents(20, 60000),
                                           documents(200, 40000),
                                           documents(1, 500000),
+                                          repeated(std::string(999, 'x') + "\n", 6000),
                                           documents(700, 3000),
                                           documents(300, 5000),
                                           documents(400, 12000),

@@ -53,6 +53,8 @@ TEST_CASE("what is no text file is an error that says so") {
   CHECK(fails_with([] { data::read_texts({}); }, "at least one file"));
   CHECK(fails_with(read(folder.path() / "absent"), "absent: there is no such file"));
   CHECK(fails_with(read(folder.write("file", "x") / "below"), "no such file"));
+  std::filesystem::create_symlink("../blobs/nowhere", folder.path() / "link");
+  CHECK(fails_with(read(folder.path() / "link"), "link: it is a link to ../blobs/nowhere, which is not there; name the file itself"));
   CHECK(fails_with(read(folder.path() / std::string(5000, 'x')), "cannot be looked at"));
   CHECK(fails_with(read(folder.path()), "is a directory"));
   CHECK(fails_with(read("/dev/zero"), "is a device"));
@@ -90,14 +92,14 @@ TEST_CASE("the same text twice is refused, by path, link, or content, before a p
   std::filesystem::create_hard_link(first, folder.path() / "hard");
   const auto read = [](const std::filesystem::path& a, const std::filesystem::path& b) { return [=] { data::read_texts({a, b}, "--target"); }; };
   CHECK(samples::error_of(read(first, other)).empty());
-  const std::string same_file = "--target " + first.string() + ", got the same file again; give each text once";
+  const std::string same_file = ": each text may be given only once, got the same file as --target " + first.string() + "; give another text";
   CHECK(fails_with(read(first, first), same_file));
   CHECK(fails_with(read(first, folder.path() / "link"), same_file));
   CHECK(fails_with(read(first, folder.path() / "hard"), same_file));
   CHECK(fails_with(read(first, folder.path() / "." / "first"), same_file));
-  CHECK(
-      fails_with(read(first, copy), "--target " + copy.string() + ": must be another text than --target " + first.string() + ", got the same bytes"));
+  CHECK(fails_with(read(first, copy), "--target " + copy.string() + ": each text may be given only once, got the same bytes as --target " +
+                                          first.string() + "; give another text"));
   const std::string pipe = (folder.path() / "pipe").string();
   REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
-  CHECK(fails_with(read(pipe, pipe), "got the same file again"));
+  CHECK(fails_with(read(pipe, pipe), "got the same file as --target " + pipe));
 }

@@ -158,7 +158,7 @@ TEST_CASE("extend: one text in two roles is refused, lines in two roles are told
   CHECK(ended.err.find("target 1 of 3 (33 %)") != std::string::npos);
   CHECK(ended.out.find("target 1 of 3 (33 %)") != std::string::npos);
   const auto overlap = train::read_results(study.out() / "results.json").config.at("evaluation_overlap").at("target");
-  CHECK(overlap == io::Json({{"lines", 3}, {"in_training", 1}}));
+  CHECK(overlap == io::Json({{"lines", 3}, {"in_training", 1}, {"shorter", false}}));
   const std::string page = scratch::get(study.out() / "report.html");
   CHECK(page.find("target 1 of 3 (33 %)") != std::string::npos);
 }

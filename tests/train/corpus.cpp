@@ -122,7 +122,7 @@ TEST_CASE("corpus: one text in two roles is refused by both options, told by pat
       options.*first = {files.folder / "a"};
       if (first != again) (options.*again).clear();
       (options.*again).push_back(files.folder / name);
-      all &= says([&] { Corpus{options}; }, other + " ", ": must be another text than " + one + " ", "again; give each text once");
+      all &= says([&] { Corpus{options}; }, other + " ", ": each text may be given only once, got the same ", " as " + one + " ");
     }
     return all;
   };
@@ -136,6 +136,24 @@ TEST_CASE("corpus: one text in two roles is refused by both options, told by pat
   CHECK(refused(&Options::target, &Options::eval_target, "--target", "--eval-target"));
   CHECK(refused(&Options::eval_original, &Options::eval_target, "--eval-original", "--eval-target"));
   CHECK(refused(&Options::original, &Options::original, "--original", "--original"));
+}
+
+TEST_CASE("corpus: training texts that are alike but for some lines are remarked upon") {
+  Files files;
+  const auto remarks = [&] { return Corpus(files.options).target.remarks; };
+  const std::string word = "a sentence of the original domain, longer than fifty characters, with the number";
+  scratch::put(files.folder / "a", lines(200, word));
+  scratch::put(files.folder / "b", lines(200, word) + "\n");
+  REQUIRE(remarks().size() == 1);
+  CHECK(remarks()[0].starts_with("warning: training lines of 50 and more characters that are in the training text of --original too: target 16"));
+  CHECK(remarks()[0].find("give a target text of another domain") != std::string::npos);
+  scratch::put(files.folder / "b", lines(100, word) + lines(300, "a sentence of the target domain, longer than fifty characters, with the number"));
+  CHECK(remarks().empty());
+  scratch::put(files.folder / "a", lines(200, "short")), scratch::put(files.folder / "b", lines(200, "short") + "\n");
+  REQUIRE(remarks().size() == 1);
+  CHECK(remarks()[0].find("all of them shorter") != std::string::npos);
+  files.options.original.clear(), files.options.eval_original = {files.folder / "a"};
+  CHECK(remarks().empty());
 }
 
 TEST_CASE("corpus: evaluation lines that either domain trains on are counted, also where evaluation is the end of the text") {
@@ -157,7 +175,7 @@ TEST_CASE("corpus: evaluation lines that either domain trains on are counted, al
   CHECK_FALSE(Corpus(files.options).overlaps().contains("original"));
 }
 
-TEST_CASE("corpus: the choosing text comes from every file, and is no more than half a megabyte") {
+TEST_CASE("corpus: the choosing text comes from every file, and is never more than half a megabyte and 4 KiB") {
   Files files;
   std::string whole;
   for (const char* name : {"one", "two", "three"}) {
@@ -171,6 +189,12 @@ TEST_CASE("corpus: the choosing text comes from every file, and is no more than 
   CHECK(corpus.original.choosing.find("three") == std::string::npos);  // the last tenth, for validation, has all of it
   CHECK(static_cast<double>(corpus.original.choosing.size()) == Approx(std::min(0.09 * static_cast<double>(whole.size()), 524288.0)).epsilon(0.01));
   CHECK(whole.size() * 9 / 100 > 524288);
+  for (const std::size_t width : {70, 300, 1000, 1600, 3000}) {  // line ends that meet the share ever worse
+    scratch::put(files.folder / "long", lines(static_cast<int>(6500000 / width), std::string(width, 'x')));
+    auto options = files.options;
+    options.original = {files.folder / "long"};
+    CHECK(Corpus(options).original.choosing.size() <= 524288 + 4096);
+  }
   CHECK(corpus.original.train.size() + corpus.original.choosing.size() + corpus.original.valid.size() == whole.size());
 }
 

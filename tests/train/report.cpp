@@ -219,6 +219,12 @@ TEST_CASE("the report says of its validation text what was found out, and no mor
   results.config["evaluation_overlap"]["target"]["in_training"] = 125;
   CHECK(says("the training text has these too: original 0 of 340 (0 %), target 125 of 500 (25 %).</p>"));
   CHECK(train::table(results).find("in the training text too: original 0 of 340 (0 %), target 125 of 500 (25 %).") != std::string::npos);
+  results.config["evaluation_overlap"] = {{"original", {{"lines", 340}, {"in_training", 0}}}, {"target", {{"lines", 0}, {"in_training", 0}}}};
+  CHECK(says("has these too: original 0 of 340 (0 %), target has none to compare.</p>"));
+  results.config["evaluation_overlap"] = {{"original", {{"lines", 340}, {"in_training", 0}}}};
+  CHECK(says("has these too: original 0 of 340 (0 %).</p>"));
+  results.config["evaluation_overlap"]["target"] = {{"lines", 5}, {"in_training", 0}, {"shorter", true}};
+  CHECK(says("has these too: original 0 of 340 (0 %), target 0 of 5 (0 %, all of them shorter).</p>"));
   results.config["evaluation_overlap"] = {{"target", {{"lines", 0}, {"in_training", 0}}}};  // nothing could be compared
   CHECK(says("both on validation text.</p>"));
 }

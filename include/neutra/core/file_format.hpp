@@ -22,7 +22,7 @@ struct FileFormat {
 /// "a GGUF file; give ..."
 inline std::string to_string(const FileFormat& format) { return std::string(format.name).append("; ").append(format.advice); }
 
-/// So many of a file's first bytes are enough for every format but JSON Lines, which only text is asked about.
+/// So many of a file's first bytes are enough for every format but JSON Lines, arrays and ORC, for which a text is read whole.
 inline constexpr std::size_t format_head = 512;
 
 namespace detail::formats {
@@ -50,6 +50,10 @@ inline constexpr Signature signatures[] = {
     {{"PK\x03\x04", 4}, 0, {}, {"a zip archive", "unpack it; weights that torch.save packed must be saved as safetensors"}},
     {{"PK\x05\x06", 4}, 0, {}, {"an empty zip archive", unpack}},
     {{"\x28\xb5\x2f\xfd", 4}, 0, {}, {"a zstd archive", unpack}},                                  // RFC 8878
+    {{}, 1, {"*M\x18", 3}, {"a zstd or lz4 archive", unpack}},                                     // their skippable frames, "P" to "_"
+    {{"\x1f\x9d", 2}, 0, {}, {"a file of compress (.Z)", unpack}},
+    {{"LZIP\x01", 5}, 0, {}, {"an lzip archive", unpack}},
+    {{"\x5d\0\0", 3}, 0, {}, {"an lzma archive", unpack}},                                        // usual properties, a dictionary of whole 64 KiB
     {{"\xfd" "7zXZ\0", 6}, 0, {}, {"an xz archive", unpack}},
     {"BZh", 1, {"1AY&SY", 6}, {"a bzip2 archive", unpack}},                                        // a block's magic number is pi
     {"BZh", 1, {"\x17rE8P\x90", 6}, {"an empty bzip2 archive", unpack}},                           // and the end's its root
@@ -62,11 +66,17 @@ inline constexpr Signature signatures[] = {
     {{"PAR1\x15", 5}, 0, {}, {"a Parquet file", extract}},                                         // a page or footer header: Thrift, field 1 an i32
     {{"ARROW1\0\0", 8}, 0, {}, {"an Arrow file", extract}},
     {{"\xff\xff\xff\xff", 4}, 4, {"\x10\0\0\0", 4}, {"an Arrow stream", extract}},
+    {{"Obj\x01", 4}, 0, {}, {"an Avro file", extract}},
     {{"SQLite format 3\0", 16}, 0, {}, {"an SQLite database", extract}},
     {{"\x89HDF\r\n\x1a\n", 8}, 0, {}, {"an HDF5 file", "save text as UTF-8, weights as safetensors"}},
     {{"\x93NUMPY", 6}, 0, {}, {"a NumPy array", "save text as UTF-8, weights as safetensors"}},
     {{"\x89PNG\r\n\x1a\n", 8}, 0, {}, {"a PNG picture", extract}},
     {{"\xff\xd8\xff", 3}, 0, {}, {"a JPEG picture", extract}},
+    {"RIFF", 4, "WEBPVP8", {"a WebP picture", extract}},
+    {"RIFF", 4, "WAVEfmt ", {"a WAVE sound", extract}},
+    {"RIFF", 3, {"\0WAVE", 5}, {"a WAVE sound", extract}},                                         // below 16 MiB, whatever comes first in it
+    {{"OggS\0", 5}, 0, {}, {"an Ogg sound or film", extract}},
+    {{"\0\0\0", 3}, 1, "ftyp", {"an MP4 sound or film", extract}},
     {{"\x7f" "ELF", 4}, 0, {}, {"a program or library (ELF)", "name another file"}},
     {{"\xff\xfe\0\0", 4}, 0, {}, {"text in UTF-32", to_utf8}},
     {{"\0\0\xfe\xff", 4}, 0, {}, {"text in UTF-32", to_utf8}},
@@ -78,6 +88,10 @@ inline constexpr Signature signatures[] = {
     {{"\x80\x05", 2}, 0, {}, {"a Python pickle", "save text as UTF-8, weights as safetensors"}},
     {"GGUF", 1, {"\0\0\0", 3}, {"a GGUF file", to_safetensors}},                                   // its version, a small number
     {{"GGUF\0\0\0", 7}, 0, {}, {"a GGUF file", to_safetensors}},
+    {"lmgg", 2, {"\0\0", 2}, {"a GGML file", to_safetensors}},                                     // a vocabulary below 65536
+    {"fmgg", 1, {"\0\0\0", 3}, {"a GGML file", to_safetensors}},                                   // a version, as in GGUF
+    {"tjgg", 1, {"\0\0\0", 3}, {"a GGML file", to_safetensors}},
+    {"algg", 1, {"\0\0\0", 3}, {"a GGML file", to_safetensors}},
     {"24ka", 1, {"\0\0\0", 3}, {"a llama2.c file (ak42)", "export it with --version 0 or as a Hugging Face folder"}},
     {{"ak42\0\0\0", 7}, 0, {}, {"a llama2.c file (ak42) of the other byte order", "export it with --version 0 or as a Hugging Face folder"}},
     {{}, 4, {"\0\0\0\0{\"", 6}, {"a safetensors file", "weights are named by the folder they are in", FileKind::safetensors}},  // a length below 2^32
@@ -91,7 +105,9 @@ inline constexpr Signature signatures[] = {
 
 inline constexpr FileFormat pdf{"a PDF document", "take the text out of it first, as pdftotext does"},
     lfs_pointer{"a Git LFS pointer, not the file itself", "run git lfs pull, or download the file"},
-    utf16{"text in UTF-16 without a byte order mark", to_utf8}, json{"JSON text", "name another file", FileKind::json},
+    utf16{"text in UTF-16 without a byte order mark", to_utf8}, json{"JSON text", "name another file", FileKind::json}, orc{"an ORC file", extract},
+    gif{"a GIF picture", extract},
+    json_array{"a JSON array", "take the text out of it first, as jq -r '.[].text' does; to train on the JSON itself, put an empty line before it"},
     json_lines{"JSON Lines", "take the text out of its field first, as jq -r .text does; to train on the JSON itself, put an empty line before it"};
 
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -103,6 +119,20 @@ inline bool is_pdf(std::string_view bytes) {
   if (line == bytes.npos || bytes.substr(8, line - 8).find_first_of("\r\n") == bytes.npos) return false;
   if (bytes[line] == '%') return line + 1 < bytes.size() && static_cast<unsigned char>(bytes[line + 1]) >= 0x80;
   return is_digit(bytes[line]) && bytes.substr(line, 24).find(" 0 obj") != bytes.npos;
+}
+
+/// Seven bytes behind the magic, among them the high bytes of width and height: below 0x20 in a picture of less than 8192 pixels, and text has none.
+inline bool is_gif(std::string_view bytes) {
+  if (!bytes.starts_with("GIF87a") && !bytes.starts_with("GIF89a")) return false;
+  const std::string_view sizes = bytes.substr(6, 7);
+  return std::any_of(sizes.begin(), sizes.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 && (c < '\t' || c > '\r'); });
+}
+
+/// "ORC" and its last bytes, "ORC" again and a small number, which is the length of what stands before.
+inline bool is_orc(std::string_view bytes) {
+  constexpr std::string_view magic = "ORC", line_ends = "\r\n";
+  return bytes.size() >= 7 && bytes.starts_with(magic) && bytes.substr(bytes.size() - 4, 3) == magic &&
+         static_cast<unsigned char>(bytes.back()) < ' ' && line_ends.find(bytes.back()) == line_ends.npos;
 }
 
 /// A whole first line and the key that follows it, in a file of less than 1024 bytes.      The Git LFS specification
@@ -131,17 +161,43 @@ inline std::string_view trimmed(std::string_view text) {
 /// An object's brace and its first key.
 inline bool opens_object(std::string_view text) { return text.starts_with('{') && trimmed(text.substr(1)).starts_with('"'); }
 
-/// Whether each of the first hundred lines is a JSON object, braces and first key.
+/// An array's bracket, and a string or an object in it: documents, where "[1]" and "[Music]" are text.
+inline bool opens_array(std::string_view text) {
+  if (!text.starts_with('[')) return false;
+  const std::string_view inside = trimmed(text.substr(1));
+  return inside.starts_with('"') || opens_object(inside);
+}
+
+inline std::string_view without_byte_order_mark(std::string_view text) { return text.starts_with("\xef\xbb\xbf") ? text.substr(3) : text; }
+
+inline bool is_json_array(std::string_view text) {
+  text = without_byte_order_mark(text);
+  return opens_array(text) && trimmed(text).ends_with(']');
+}
+
+/// One string in quotes, with no quote inside but those behind a backslash.
+inline bool is_json_string(std::string_view text) {
+  if (!text.starts_with('"')) return false;
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    if (text[i] == '"') return i + 1 == text.size();
+    i += text[i] == '\\';
+  }
+  return false;
+}
+
+/// Whether each of the first hundred lines is JSON: an object or an array, by its ends, or a string. One line alone must be an object: an array is
+/// told by is_json_array, and one line in quotes is text.
 inline bool is_json_lines(std::string_view text) {
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  text = without_byte_order_mark(text);
+  const bool object = opens_object(text);
   int lines = 0;
   for (; lines < 100 && !trimmed(text).empty(); ++lines) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = trimmed(text.substr(0, end));
-    if (!opens_object(line) || !line.ends_with('}')) return false;
+    if (!(opens_object(line) && line.ends_with('}')) && !is_json_array(line) && !is_json_string(line)) return false;
     text.remove_prefix(std::min(end + 1, text.size()));
   }
-  return lines > 0;
+  return lines > 1 || (lines == 1 && object);
 }
 
 }  // namespace detail::formats
@@ -157,10 +213,13 @@ inline const FileFormat* other_format(std::string_view bytes, FileKind wanted) {
   for (const Signature& signature : signatures)
     if (signature.opens(bytes)) return wrong(signature.format) ? &signature.format : nullptr;
   if (is_pdf(bytes)) return &pdf;
+  if (is_gif(bytes)) return &gif;
+  if (is_orc(bytes)) return &orc;
   if (is_lfs_pointer(bytes)) return &lfs_pointer;
   if (is_utf16(bytes)) return &utf16;
   if (wanted == FileKind::text && is_json_lines(bytes)) return &json_lines;
-  return opens_object(bytes) && wrong(json) ? &json : nullptr;
+  if (wanted == FileKind::text && is_json_array(bytes)) return &json_array;
+  return (opens_object(bytes) || opens_array(bytes)) && wrong(json) ? &json : nullptr;
 }
 
 }  // namespace neutra::inline NEUTRA_ABI

@@ -128,8 +128,8 @@ struct SpreadSplit {
 };
 
 /// Cuts the end of each of up to 50 stretches of the text off, of equal size and at least 32 KiB, so that what is held comes from every file and
-/// genre of a text that joins several. As hold_out, except that all in all no more is held than `fraction`: a line end before the wanted point is
-/// taken while the excess is below a twelfth of that and 4 KiB, which line ends of prose keep to, and later stretches make up for it. Errors: as
+/// genre of a text that joins several. As hold_out, except that the whole is bounded: a line end before the wanted point is taken only while no more
+/// than a twelfth and no more than 4 KiB is held beyond `fraction`, which line ends of prose keep to. Later stretches make up for it. Errors: as
 /// hold_out.
 inline SpreadSplit hold_out_throughout(std::string_view text, double fraction, std::string_view what = "holding out text") {
   detail::check_share(text.size(), fraction, what);

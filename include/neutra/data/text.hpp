@@ -1,6 +1,7 @@
 /// Text as it enters: files read whole and joined.
 #pragma once
 
+#include "neutra/core/dangling.hpp"
 #include "neutra/core/error.hpp"
 #include "neutra/core/file_format.hpp"
 #include "neutra/data/utf8.hpp"
@@ -13,10 +14,13 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace neutra::inline NEUTRA_ABI::data {
@@ -28,21 +32,21 @@ struct TextFile {
   std::optional<std::size_t> hash = {};
 };
 
-/// Whether two paths lead to one file. Pipes too, which std::filesystem::equivalent does not compare.
-inline bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
-  struct stat first {
-  }, second{};
-  return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
-}
-
-/// Error: one file twice, by path or link, or, where both were read, the same bytes.
+/// Error: one text given twice: the same file by path or link, or, among files that were read, the same bytes.
 inline void check_different(const std::vector<TextFile>& files) {
-  for (auto again = files.begin(); again != files.end(); ++again)
-    for (auto first = files.begin(); first != again; ++first) {
-      const bool read = first->hash && again->hash, same = read ? first->hash == again->hash : same_file(first->path, again->path);
-      require(!same, again->option, ' ', again->path.string(), ": must be another text than ", first->option, ' ', first->path.string(), ", got ",
-              read ? "the same bytes" : "the same file", " again; give each text once: to train on or to evaluate on, and of one domain");
+  std::map<std::pair<dev_t, ino_t>, const TextFile*> by_file;  // pipes too, which std::filesystem::equivalent does not compare
+  std::unordered_map<std::size_t, const TextFile*> by_content;
+  for (const TextFile& file : files) {
+    struct stat status {};
+    const TextFile* first = &file;
+    if (file.hash) {
+      first = by_content.try_emplace(*file.hash, &file).first->second;
+    } else if (::stat(file.path.c_str(), &status) == 0) {
+      first = by_file.try_emplace({status.st_dev, status.st_ino}, &file).first->second;
     }
+    require(first == &file, file.option, ' ', file.path.string(), ": each text may be given only once, got ",
+            file.hash ? "the same bytes as " : "the same file as ", first->option, ' ', first->path.string(), "; give another text");
+  }
 }
 
 /// One byte string and the files it came from.
@@ -58,7 +62,10 @@ inline std::string read_text(const std::filesystem::path& path) {
   const std::string name = path.string();
   std::error_code problem;
   const auto status = std::filesystem::status(path, problem);
-  require(status.type() != std::filesystem::file_type::not_found, "text file ", name, ": there is no such file; check the path");
+  if (status.type() == std::filesystem::file_type::not_found) {
+    const std::string link = dangling(path);
+    fail("text file ", name, link.empty() ? ": there is no such file; check the path" : link + "; name the file itself, or mend the link");
+  }
   require(!problem, "text file ", name, ": cannot be looked at (", problem.message(), "); check the path and its permissions");
   require(status.type() != std::filesystem::file_type::directory, "text file ", name, ": is a directory; name the files in it");
   require(std::filesystem::is_regular_file(status) || std::filesystem::is_fifo(status), "text file ", name,
@@ -77,22 +84,29 @@ inline std::string read_text(const std::filesystem::path& path) {
   return bytes;
 }
 
-/// The files one after another; a newline is put between two where the first does not end in one. `option` is what messages call the list.
-/// Errors: as read_text and check_different, and an empty list.
-inline Text read_texts(const std::vector<std::filesystem::path>& paths, const std::string& option = "--text") {
-  require(!paths.empty(), "reading text: at least one file must be named, got none");
+/// The files one after another; a newline is put between two where the first does not end in one. `option` is what messages call the list. The
+/// caller checks that the files differ.      Errors: as read_text.
+inline Text join_texts(const std::vector<std::filesystem::path>& paths, const std::string& option) {
   Text text;
-  for (const auto& path : paths) text.files.push_back({option, path});
-  check_different(text.files);  // before reading: a pipe is read only once
-  for (TextFile& file : text.files) {
+  for (const auto& path : paths) {
     if (!text.bytes.empty() && text.bytes.back() != '\n') text.bytes += '\n';
-    const std::string bytes = read_text(file.path);
-    file.hash = std::hash<std::string_view>()(bytes);
+    const std::string bytes = read_text(path);
+    text.files.push_back({option, path, std::hash<std::string_view>()(bytes)});
     if (const auto at = find_invalid_utf8(bytes))
       text.remarks.push_back(
-          concat("note: text file ", file.path.string(), ": is not UTF-8 from byte ", *at, " on; such bytes are kept and become byte tokens"));
+          concat("note: text file ", path.string(), ": is not UTF-8 from byte ", *at, " on; such bytes are kept and become byte tokens"));
     text.bytes += bytes;
   }
+  return text;
+}
+
+/// As join_texts, checked.      Errors: as read_text and check_different, and an empty list.
+inline Text read_texts(const std::vector<std::filesystem::path>& paths, const std::string& option = "--text") {
+  require(!paths.empty(), "reading text: at least one file must be named, got none");
+  std::vector<TextFile> files;
+  for (const auto& path : paths) files.push_back({option, path});
+  check_different(files);  // before reading: a pipe is read only once
+  Text text = join_texts(paths, option);
   check_different(text.files);
   return text;
 }

@@ -1,10 +1,10 @@
 /// Whole files, read under a limit. Writing them: io/output_file.hpp.
 #pragma once
 
+#include "neutra/core/dangling.hpp"
 #include "neutra/core/error.hpp"
 #include "neutra/core/file_format.hpp"
 #include "neutra/core/scalar.hpp"
-#include "neutra/io/utf8.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -53,13 +53,6 @@ class Descriptor {
 };
 
 }  // namespace detail
-
-/// ": it is a link to X, which is not there" for a symbolic link that leads nowhere, else nothing. For messages about a file that is not found.
-inline std::string dangling(const Path& path) {
-  std::error_code error;
-  if (!std::filesystem::is_symlink(path, error) || std::filesystem::status(path, error).type() != std::filesystem::file_type::not_found) return {};
-  return concat(": it is a link to ", shown(std::filesystem::read_symlink(path, error).native(), 200), ", which is not there");
-}
 
 /// A regular file opened for reading at any position; its size is that of the moment of opening.
 /// Error: missing, a directory or other thing that is no file, unreadable.

@@ -1,35 +1,15 @@
 /// UTF-8 from outside: where it breaks, how any bytes are shown in a message, and how JSON holds them.
 #pragma once
 
-#include "neutra/core/config.hpp"
+#include "neutra/core/utf8.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace neutra::inline NEUTRA_ABI::io {
-
-/// Bytes of the well-formed UTF-8 character that text begins with; 0 if there is none.      Unicode 15, table 3-7
-inline std::size_t utf8_length(std::string_view text) {
-  if (text.empty()) return 0;
-  const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  const auto follows = [&](std::size_t i) { return (at(i) & 0xc0u) == 0x80u; };
-  const unsigned first = at(0), second = at(1);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first < 0xe0) return follows(1) ? 2 : 0;
-  if (first >= 0xe0 && first < 0xf0) {
-    const bool overlong = first == 0xe0 && second < 0xa0, surrogate = first == 0xed && second >= 0xa0;
-    return follows(1) && follows(2) && !overlong && !surrogate ? 3 : 0;
-  }
-  if (first >= 0xf0 && first < 0xf5) {
-    const bool overlong = first == 0xf0 && second < 0x90, beyond = first == 0xf4 && second >= 0x90;
-    return follows(1) && follows(2) && follows(3) && !overlong && !beyond ? 4 : 0;
-  }
-  return 0;
-}
 
 /// Offset of the first byte that is not UTF-8; text.size() if all of it is.
 inline std::size_t utf8_prefix(std::string_view text) {
@@ -47,20 +27,13 @@ inline std::string hex_byte(char byte) {
 
 namespace detail {
 
-/// The code point of a well-formed character of `length` bytes.
-inline std::uint32_t code_point(std::string_view text, std::size_t length) {
-  std::uint32_t value = static_cast<unsigned char>(text[0]) & (length == 1 ? 0x7fu : 0xffu >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) value = value << 6 | (static_cast<unsigned char>(text[i]) & 0x3fu);
-  return value;
-}
-
 /// Whether a code point steers the terminal, breaks the line, reorders what stands around it, or cannot be seen.
 /// Unicode 15: Cc, Zl, Zp, and Default_Ignorable_Code_Point but for the variation selectors, which only choose between shapes of a character.
-inline bool is_control(std::uint32_t point) {
-  static constexpr std::array<std::uint32_t, 38> ranges{
-      0x00,   0x1f,   0x7f,   0x9f,   0xad,    0xad,    0x34f,   0x34f,   0x61c,   0x61c,   0x115f,  0x1160, 0x17b4,
-      0x17b5, 0x180b, 0x180f, 0x200b, 0x200f,  0x2028,  0x202e,  0x2060,  0x206f,  0x3164,  0x3164,  0xfeff, 0xfeff,
-      0xffa0, 0xffa0, 0xfff0, 0xfffb, 0x13430, 0x1343f, 0x1bca0, 0x1bca3, 0x1d173, 0x1d17a, 0xe0000, 0xe0fff};  // first and last of each
+inline bool is_control(char32_t point) {
+  static constexpr std::array<char32_t, 38> ranges{0x00,    0x1f,    0x7f,    0x9f,    0xad,    0xad,    0x34f,   0x34f,  0x61c,  0x61c,
+                                                   0x115f,  0x1160,  0x17b4,  0x17b5,  0x180b,  0x180f,  0x200b,  0x200f, 0x2028, 0x202e,
+                                                   0x2060,  0x206f,  0x3164,  0x3164,  0xfeff,  0xfeff,  0xffa0,  0xffa0, 0xfff0, 0xfffb,
+                                                   0x13430, 0x1343f, 0x1bca0, 0x1bca3, 0x1d173, 0x1d17a, 0xe0000, 0xe0fff};  // first and last of each
   for (std::size_t i = 0; i < ranges.size(); i += 2)
     if (point >= ranges[i] && point <= ranges[i + 1]) return true;
   return false;
@@ -72,7 +45,7 @@ inline bool is_control(std::uint32_t point) {
 /// not UTF-8, and at the end.
 inline std::size_t printable_length(std::string_view text) {
   const std::size_t length = utf8_length(text);
-  return length == 0 || detail::is_control(detail::code_point(text, length)) ? 0 : length;
+  return length == 0 || detail::is_control(code_point(text.substr(0, length))) ? 0 : length;
 }
 
 /// "\x1f"
@@ -82,7 +55,8 @@ inline std::string escaped_byte(char byte) { return "\\" + hex_byte(byte).substr
 enum class Letters { all, ascii };
 
 /// Text from outside made fit to be printed: each byte of a control character, or of what is not UTF-8, becomes \x1f; cut with "..." near `limit`
-/// bytes. The one function through which names, paths and values reach a terminal, a table or a page. What it has made it leaves alone.
+/// bytes. The one function through which names, paths and values reach a terminal, a table or a page. Shown again, the result stays
+/// as it is.
 inline std::string shown(std::string_view text, std::size_t limit = 80, Letters letters = Letters::all) {
   std::string result;
   while (!text.empty()) {

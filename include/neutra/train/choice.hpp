@@ -20,7 +20,7 @@ struct Scores {
   double learning() const { return target.before - target.after; }
 };
 
-/// The position of the rate with the lowest target bits per byte; of equal ones the first. Error: none tried.
+/// The position of the rate with the lowest target bits per byte; ties go to the first. Error: none tried.
 inline std::size_t choose_rate(const std::vector<Scores>& tried) {
   require(!tried.empty(), "choosing a rate: at least one must have been tried");
   const auto best = std::min_element(tried.begin(), tried.end(), [](const Scores& a, const Scores& b) { return a.target.after < b.target.after; });
@@ -33,7 +33,7 @@ inline bool learns_enough(const Scores& scores, std::optional<double> vanilla_le
 }
 
 /// The position of the alpha that forgets least among those that learn within 1 % of the vanilla adapter; where none does, or there is none,
-/// of the one that learns most. Of equal ones the first. Error: none tried.
+/// of the one that learns most. Ties go to the first. Error: none tried.
 inline std::size_t choose_alpha(const std::vector<Scores>& tried, std::optional<double> vanilla_learning) {
   require(!tried.empty(), "choosing alpha: at least one must have been tried");
   std::size_t chosen = tried.size();

@@ -30,15 +30,15 @@
 namespace neutra::inline NEUTRA_ABI::train {
 
 /// One domain's text in its three parts. Without evaluation files the last tenth of all text is `valid`. Where a rate or alpha is chosen, `choosing`
-/// is a tenth of the training text, taken throughout it and at most half a megabyte: the choice looks at it and nothing trains on it.
+/// is about a tenth of the training text, taken throughout it and never more than 516 KiB: the choice looks at it and nothing trains on it.
 struct DomainText {
   std::string train, choosing, valid;
   std::vector<data::TextFile> files;  // all that were read
-  std::vector<std::string> remarks;   // about bytes that are not UTF-8 (they are kept as they are), and parts of another size than was asked
+  std::vector<std::string> remarks;   // on bytes that are not UTF-8 (they are kept as they are), parts of another size than was asked, texts alike
 
-  /// `option` is what messages call the files, as in "target".
+  /// `option` is what messages call the files, as in "target". The caller checks that the files differ.
   static DomainText read(const std::string& option, const std::vector<Path>& files, const std::vector<Path>& evaluation_files, bool holds_out) {
-    constexpr double most_choosing = 1 << 19;  // bytes: enough to tell rates apart, and evaluated after every run that is chosen from
+    constexpr double most_choosing = 1 << 19;  // bytes, and up to 4 KiB to a line end: enough to tell rates apart, evaluated after every run
     DomainText text;
     if (!files.empty()) text.train = text.read_all("--" + option, files);
     if (!evaluation_files.empty()) text.valid = text.read_all("--eval-" + option, evaluation_files);
@@ -61,7 +61,7 @@ struct DomainText {
 
  private:
   std::string read_all(const std::string& option, const std::vector<Path>& paths) {
-    data::Text whole = data::read_texts(paths, option);
+    data::Text whole = data::join_texts(paths, option);
     files.insert(files.end(), whole.files.begin(), whole.files.end());
     remarks.insert(remarks.end(), whole.remarks.begin(), whole.remarks.end());
     return std::move(whole.bytes);
@@ -82,7 +82,7 @@ struct Corpus {
   data::Windows train_original, train_target;
   EvaluationText choosing_original, choosing_target, valid_original, valid_target;
 
-  /// Error: as data::read_texts and data::hold_out; a text that is given for two roles, by path, link or content.
+  /// Error: as data::read_text and data::hold_out; a text that is given for two roles, by path, link or content.
   explicit Corpus(const Options& options) {
     std::vector<data::TextFile> files;
     for (const auto& [option, paths] : {std::pair{"--original", &options.original},
@@ -96,6 +96,7 @@ struct Corpus {
     files = original.files;
     files.insert(files.end(), target.files.begin(), target.files.end());
     data::check_different(files);
+    if (const std::string remark = alike_remark(original.train, target.train); !remark.empty()) target.remarks.push_back(remark);
   }
 
   /// How much of each domain's evaluation text is in the text that trains, of either domain.

@@ -16,9 +16,11 @@
 
 namespace neutra::inline NEUTRA_ABI::train {
 
-/// Evaluation lines of 50 and more characters, and how many of them are in the training text too. Shorter ones ("Thank you.") come again by chance.
+/// Evaluation lines that were compared, and how many of them are in the training text too. Lines of 50 and more characters are compared, because
+/// shorter ones ("Thank you.") come again by chance; where a text has none so long, such as one of verse, all its lines are.
 struct Overlap {
   std::size_t lines = 0, in_training = 0;
+  bool shorter = false;  // no line of 50 characters: all were compared
 
   double share() const { return lines == 0 ? 0 : static_cast<double>(in_training) / static_cast<double>(lines); }
 };
@@ -28,16 +30,17 @@ using Overlaps = std::map<std::string, Overlap>;
 
 namespace detail {
 
-/// Calls f with a hash of each line of 50 and more characters, without the white space around it: so CR LF equals LF.
-template <class F> void for_each_long_line(std::string_view text, F f) {
+/// Calls f with a hash of each line of at least so many characters, without the white space around it: so CR LF equals LF.
+template <class F> void for_each_line(std::string_view text, std::size_t least, F f) {
   while (!text.empty()) {
     const std::size_t end = std::min(text.find_first_of("\r\n"), text.size());
     std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
     line.remove_suffix(line.size() - (line.find_last_not_of(" \t") + 1));
+    if (line.size() < least) continue;
     const auto characters = std::count_if(line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
-    if (characters >= 50) f(std::hash<std::string_view>()(line));
+    if (static_cast<std::size_t>(characters) >= least) f(std::hash<std::string_view>()(line));
   }
 }
 
@@ -45,25 +48,34 @@ template <class F> void for_each_long_line(std::string_view text, F f) {
 
 /// Each evaluation text against all training texts: a line of the one domain may stand in the other's. The sets hold no more than evaluation lines.
 inline Overlaps measure_overlap(const std::map<std::string, std::string_view>& evaluation, std::initializer_list<std::string_view> training) {
+  constexpr std::size_t any = 1, long_line = 50;
   std::unordered_set<std::size_t> wanted, found;
-  for (const auto& [domain, text] : evaluation) detail::for_each_long_line(text, [&](std::size_t line) { wanted.insert(line); });
+  std::map<std::string, std::size_t> least;  // by domain
+  std::size_t least_of_all = long_line;
+  for (const auto& [domain, text] : evaluation) {
+    std::size_t& shortest = least[domain] = any;
+    detail::for_each_line(text, long_line, [&](std::size_t line) { wanted.insert(line), shortest = long_line; });
+    if (shortest == any) detail::for_each_line(text, any, [&](std::size_t line) { wanted.insert(line); });
+    least_of_all = std::min(least_of_all, shortest);
+  }
   for (const std::string_view text : training)
-    detail::for_each_long_line(text, [&](std::size_t line) {
+    detail::for_each_line(text, least_of_all, [&](std::size_t line) {
       if (wanted.contains(line)) found.insert(line);
     });
   Overlaps overlaps;
-  for (const auto& [domain, text] : evaluation)
-    detail::for_each_long_line(text, [&, &overlap = overlaps[domain]](std::size_t line) {
-      ++overlap.lines;
-      overlap.in_training += found.contains(line);
-    });
+  for (const auto& [domain, text] : evaluation) {
+    Overlap& overlap = overlaps[domain];
+    detail::for_each_line(text, least[domain], [&](std::size_t line) { ++overlap.lines, overlap.in_training += found.contains(line); });
+    overlap.shorter = least[domain] == any && overlap.lines > 0;
+  }
   return overlaps;
 }
 
-/// {"original": {"lines": 340, "in_training": 12}, ...}: the key evaluation_overlap of a results file's config.
+/// {"original": {"lines": 340, "in_training": 12, "shorter": false}, ...}: the key evaluation_overlap of a results file's config.
 inline io::Json to_json(const Overlaps& overlaps) {
   io::Json json = io::Json::object();
-  for (const auto& [domain, overlap] : overlaps) json[domain] = {{"lines", overlap.lines}, {"in_training", overlap.in_training}};
+  for (const auto& [domain, overlap] : overlaps)
+    json[domain] = {{"lines", overlap.lines}, {"in_training", overlap.in_training}, {"shorter", overlap.shorter}};
   return json;
 }
 
@@ -73,10 +85,10 @@ inline Overlaps overlaps_of(const io::Json& config) {
   const io::Json all = config.value("evaluation_overlap", io::Json());
   for (const char* domain : {"original", "target"}) {
     const io::Json counts = all.is_object() ? all.value(domain, io::Json()) : io::Json();
-    const auto number = [&](const char* key) { return counts.is_object() ? counts.value(key, io::Json()) : io::Json(); };
-    const io::Json lines = number("lines"), in_training = number("in_training");
+    const auto of = [&](const char* key) { return counts.is_object() ? counts.value(key, io::Json()) : io::Json(); };
+    const io::Json lines = of("lines"), in_training = of("in_training");
     if (lines.is_number_integer() && in_training.is_number_integer() && in_training >= 0 && lines >= in_training)
-      overlaps[domain] = {lines.get<std::size_t>(), in_training.get<std::size_t>()};
+      overlaps[domain] = {lines.get<std::size_t>(), in_training.get<std::size_t>(), of("shorter") == true};
   }
   return overlaps;
 }
@@ -85,11 +97,15 @@ inline bool any_in_training(const Overlaps& overlaps) {
   return std::any_of(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.in_training > 0; });
 }
 
-/// "original 12 of 340 (4 %), target 0 of 500 (0 %)"
+/// "original 12 of 340 (4 %), target 3 of 8 (38 %, all of them shorter)", or of a domain without lines, "target has none to compare"
 inline std::string to_string(const Overlaps& overlaps) {
   std::string text;
-  for (const auto& [domain, overlap] : overlaps)
-    text += concat(text.empty() ? "" : ", ", domain, ' ', overlap.in_training, " of ", overlap.lines, " (", percent(overlap.share()), " %)");
+  for (const auto& [domain, overlap] : overlaps) {
+    text += concat(text.empty() ? "" : ", ", domain, ' ');
+    text += overlap.lines == 0 ? "has none to compare"
+                               : concat(overlap.in_training, " of ", overlap.lines, " (", percent(overlap.share()), " %",
+                                        overlap.shorter ? ", all of them shorter)" : ")");
+  }
   return text;
 }
 
@@ -100,6 +116,15 @@ inline std::string overlap_remark(const Overlaps& overlaps) {
   const bool grave = std::any_of(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.share() >= 0.5; });
   return concat(grave ? "warning" : "note", ": evaluation lines of 50 and more characters that are in the training text too: ", to_string(overlaps),
                 grave ? "; what is measured is memory of that text; give evaluation text that training has not" : "");
+}
+
+/// A warning where half or more of the target's training lines are in the original's training text too, as where one text is given for both with a
+/// byte changed; else empty.
+inline std::string alike_remark(std::string_view original, std::string_view target) {
+  const Overlaps overlaps = measure_overlap({{"target", target}}, {original});
+  if (overlaps.at("target").share() < 0.5) return {};
+  return concat("warning: training lines of 50 and more characters that are in the training text of --original too: ", to_string(overlaps),
+                "; an extension to what the model was trained on shows nothing; give a target text of another domain");
 }
 
 }  // namespace neutra::inline NEUTRA_ABI::train

@@ -53,12 +53,14 @@ inline std::string config_facts(const io::Json& config, const std::string& prefi
 
 inline std::string counted(std::size_t n, std::string_view one) { return concat(n, ' ', one, n == 1 ? "" : "s"); }
 
-/// What is known of validation lines that were trained on: nothing in older results.
+/// What is known of validation lines that were trained on: nothing in older results, and where neither domain had a line to compare.
 inline std::string validation_claim(const Results& results) {
   const Overlaps overlaps = overlaps_of(results.config);
-  if (any_in_training(overlaps)) return concat(", of whose lines of 50 and more characters the training text has these too: ", to_string(overlaps));
-  const bool compared = std::any_of(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.lines > 0; });
-  return compared ? ", of which the training text has no line of 50 or more characters" : "";
+  const auto compared = std::count_if(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.lines > 0; });
+  if (compared == 0) return "";
+  const bool any_shorter = std::any_of(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.shorter; });
+  if (compared == 2 && !any_shorter && !any_in_training(overlaps)) return ", of which the training text has no line of 50 or more characters";
+  return concat(", of whose lines of 50 and more characters the training text has these too: ", to_string(overlaps));
 }
 
 /// The question, and what was run in one sentence.
