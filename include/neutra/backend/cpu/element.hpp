@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <cstring>
 
 namespace neutra::inline NEUTRA_ABI::cpu {
@@ -106,14 +107,20 @@ struct WidenedBf16 : Exact<float> {
   static constexpr bool rounds = true;
   static constexpr bool as_they_stand = false;
 
-  static void along(const float* row, Index count, float* words) {
-    std::transform(row, row + count, words, [](float x) { return static_cast<float>(bf16(x)); });
-  }
+  static void along(const float* row, Index count, float* words) { std::transform(row, row + count, words, rounded); }
   static void across(const float* row, const float* /*next*/, Index count, float* words) { along(row, count, words); }
   static void along(const bf16* row, Index count, float* words) {
     std::transform(row, row + count, words, [](bf16 x) { return static_cast<float>(x); });
   }
   static void across(const bf16* row, const bf16* /*next*/, Index count, float* words) { along(row, count, words); }
+
+ private:
+  /// As float(bf16(x)), in words of 32 bits throughout: loops of it become vectors without packing to 16.
+  static float rounded(float x) {
+    const auto word = std::bit_cast<std::uint32_t>(x);
+    const bool nan = (word & 0x7fffffffu) > 0x7f800000u;
+    return std::bit_cast<float>((nan ? word | 0x00400000u : word + 0x7fffu + ((word >> 16) & 1u)) & 0xffff0000u);
+  }
 };
 
 #if defined(__AVX512BF16__)
