@@ -2,6 +2,8 @@
 
 #include "tests/catch.hpp"
 
+#include <thread>
+
 using namespace neutra;
 using namespace std::chrono_literals;
 
@@ -103,6 +105,26 @@ TEST_CASE("fork cost: what one thread would have taken follows the fastest part"
   CHECK(region.alone() == 3ms);
   { const cpu::ForkCost::Region::Part too_late(region); }
   CHECK(region.alone() == 3ms);
+}
+
+TEST_CASE("fork cost: loops take one thread while the thread that forks them rests") {
+  const Judging on;
+  const int before = omp_get_max_threads();
+  int first = 0, resting = 0, off = 0;
+  std::thread([&] {  // has no past, and leaves none to other tests
+    omp_set_num_threads(2);
+    first = cpu::threads_for(1000, 10);
+    const auto later = cpu::ForkCost::Clock::now() + std::chrono::hours(1);
+    for (int i = 0; i < 2; ++i) add_stalled(cpu::ForkCost::of_this_thread(), later);
+    resting = cpu::threads_for(1000, 10);
+    cpu::ForkCost::enabled = false;
+    off = cpu::threads_for(1000, 10);
+  })
+      .join();
+  CHECK(first == 2);
+  CHECK(resting == 1);
+  CHECK(off == 2);
+  CHECK(omp_get_max_threads() == before);
 }
 
 TEST_CASE("fork cost: switched off, loops always fork, also while they rested") {
