@@ -1,6 +1,7 @@
 // What does a product of few rows take, as when text is generated?      ./few_rows [--threads N] [--rows N ...]
-// x W^T for weights that come from memory: 256 MiB of them take turns. By row, where the weight stands, and packed beforehand: bytes of the weight a
-// second, as a share of what one pass over memory reads, which takes turns too; medians. A number is 4 bytes by row, and 2 packed as pairs of bf16.
+// x W^T for weights that come from memory: 256 MiB of them take turns. By row, where the weight stands, and packed
+// beforehand: bytes of the weight a second, as a share of what one pass over memory reads, which takes turns too;
+// medians. A number is 4 bytes by row, and 2 packed as pairs of bf16.
 #include "neutra/backend/cpu/product.hpp"
 
 #include "roof.hpp"
@@ -25,7 +26,8 @@ struct Weights {
   std::vector<Tensor<float>> rows;
   std::vector<cpu::Packed<float>> packed;
 
-  Weights(Index out, Index in, bool bf16) : rows(static_cast<std::size_t>((Index{256} << 20) / (out * in * Index{sizeof(float)}))) {
+  Weights(Index out, Index in, bool bf16)
+      : rows(static_cast<std::size_t>((Index{256} << 20) / (out * in * Index{sizeof(float)}))) {
     for (auto& one : rows) {
       one = filled({out, in});
       packed.emplace_back(Operand<float>{one.view(), true, bf16});
@@ -51,13 +53,14 @@ void measure(Index out, Index in, Index rows, bool bf16, int threads) {
     by_row.push_back(average(w.rows.size(), threads, [&](std::size_t i) {
       cpu::product<float>(left, Operand<float>{w.rows[i].view(), true, bf16}, Into<float>{y.view()});
     }));
-    packed.push_back(average(w.rows.size(), threads, [&](std::size_t i) { cpu::product<float>(left, w.packed[i], Into<float>{y.view()}); }));
+    packed.push_back(average(w.rows.size(), threads,
+                             [&](std::size_t i) { cpu::product<float>(left, w.packed[i], Into<float>{y.view()}); }));
   }
-  const double numbers = static_cast<double>(out * in), roof = roof::quantile(roofs, 0.5), slow = roof::quantile(by_row, 0.5),
-               fast = roof::quantile(packed, 0.5);
-  std::printf("%-6s %3d %6d %6d   by row %8.1f us %4.0f %%   packed %8.1f us %4.0f %%   %4.2f times as fast\n", bf16 ? "bf16" : "float",
-              static_cast<int>(rows), static_cast<int>(out), static_cast<int>(in), 1e6 * slow, 400 * numbers / slow / roof, 1e6 * fast,
-              400 * numbers / (bf16 ? 2 : 1) / fast / roof, slow / fast);
+  const double numbers = static_cast<double>(out * in), roof = roof::quantile(roofs, 0.5),
+               slow = roof::quantile(by_row, 0.5), fast = roof::quantile(packed, 0.5);
+  std::printf("%-6s %3d %6d %6d   by row %8.1f us %4.0f %%   packed %8.1f us %4.0f %%   %4.2f times as fast\n",
+              bf16 ? "bf16" : "float", static_cast<int>(rows), static_cast<int>(out), static_cast<int>(in), 1e6 * slow,
+              400 * numbers / slow / roof, 1e6 * fast, 400 * numbers / (bf16 ? 2 : 1) / fast / roof, slow / fast);
   std::fflush(stdout);
 }
 
@@ -74,6 +77,7 @@ int main(int argc, char** argv) {
   std::printf("%d thread(s)\n         M      N      K\n", threads);
   for (const bool bf16 : {false, true})
     for (const Index rows : counts)
-      for (const auto& [out, in] : {std::pair<Index, Index>{512, 512}, {1376, 512}, {512, 2048}, {8192, 512}, {8192, 2048}})
+      for (const auto& [out, in] :
+           {std::pair<Index, Index>{512, 512}, {1376, 512}, {512, 2048}, {8192, 512}, {8192, 2048}})
         measure(out, in, rows, bf16, threads);
 }

@@ -1,12 +1,15 @@
-// What does a gate cost?      ./gates [--benchmark_filter=relu] [other options of Google Benchmark]; threads as OMP_NUM_THREADS says
+// What does a gate cost?      ./gates [--benchmark_filter=relu] [other options of Google Benchmark]; threads as
+// OMP_NUM_THREADS says
 //
-//   gate/NAME/forward, backward               the function and its slope alone, on the logits of 65536 tokens (per channel: 128 tokens)
-//   residue/NAME/dense/forward, backward      the residue behind it, every token computed; residue/open is the body without a gate
-//   residue/NAME/open:Q/forward, backward     closed tokens skipped, which gates without an exact zero cannot do; the gate lets Q percent pass
+//   gate/NAME/forward, backward               the function and its slope alone, on the logits of 65536 tokens (per
+//   channel: 128 tokens) residue/NAME/dense/forward, backward      the residue behind it, every token computed;
+//   residue/open is the body without a gate residue/NAME/open:Q/forward, backward     closed tokens skipped, which
+//   gates without an exact zero cannot do; the gate lets Q percent pass
 //
-// forward is that of inference; backward is the walk back alone, weights' gradients included. per_token is the time per token. bytes_per_second
-// counts what has to be moved: the logits, gates and their gradients; for a residue, its input and the output it joins, read, and their sum, written;
-// on the way back their gradients. A residue stands in the model that extend pretrains by default, on one batch, with 20 % of its weights.
+// forward is that of inference; backward is the walk back alone, weights' gradients included. per_token is the time per
+// token. bytes_per_second counts what has to be moved: the logits, gates and their gradients; for a residue, its input
+// and the output it joins, read, and their sum, written; on the way back their gradients. A residue stands in the model
+// that extend pretrains by default, on one batch, with 20 % of its weights.
 #include "neutra/adapter/residue.hpp"
 #include "neutra/backend/cpu/cpu.hpp"
 #include "neutra/gate/all.hpp"
@@ -34,7 +37,9 @@ using Clock = std::chrono::steady_clock;
 
 const adapter::Sizes sizes = default_model::sizes();
 
-Tensor<float, Cpu> normal(const Shape& shape, std::string_view name) { return adapter::normal_tensor<float, Cpu>(shape, 1, 1, name); }
+Tensor<float, Cpu> normal(const Shape& shape, std::string_view name) {
+  return adapter::normal_tensor<float, Cpu>(shape, 1, 1, name);
+}
 
 /// A number whose gradient with respect to y is dy; `start` is the time when that is in place.
 Var ending(Var y, View<const float> dy, Clock::time_point* start) {
@@ -49,7 +54,8 @@ Var ending(Var y, View<const float> dy, Clock::time_point* start) {
 
 void report(benchmark::State& state, Index tokens, Index bytes_per_token) {
   using benchmark::Counter;
-  state.counters["per_token"] = Counter(static_cast<double>(tokens), Counter::kIsIterationInvariantRate | Counter::kInvert);
+  state.counters["per_token"] =
+      Counter(static_cast<double>(tokens), Counter::kIsIterationInvariantRate | Counter::kInvert);
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * tokens * bytes_per_token);
 }
 
@@ -73,7 +79,8 @@ void gate_alone(benchmark::State& state, const Gate& chosen, bool backward) {
   const Shape shape{tokens, values};
   const auto logits = normal(shape, "logits"), dy = normal(shape, "dy");
   Tensor<float, Cpu> gradient(shape);
-  measure(state, backward, dy.view(), [&](Tape& tape) { return apply(chosen, tape.input(logits.view(), gradient.data())); });
+  measure(state, backward, dy.view(),
+          [&](Tape& tape) { return apply(chosen, tape.input(logits.view(), gradient.data())); });
   report(state, tokens, values * (backward ? 16 : 8));  // backward reads logit, gate and dy and writes a gradient
 }
 
@@ -95,12 +102,14 @@ struct Setting {
     if (tape.recording())
       for (auto* parameter : residue.parameters()) parameter->has_gradient = false;
     Pass<float, Cpu> pass{.tape = tape};
-    return residue.add(adapter::Site::ffn, 0, tape.input(x.view(), dx.data()), tape.input(y.view(), dresult.data()), pass);
+    return residue.add(adapter::Site::ffn, 0, tape.input(x.view(), dx.data()), tape.input(y.view(), dresult.data()),
+                       pass);
   }
 
   const Index tokens = default_model::tokens();
   Residue::Instance<float, Cpu> residue;
-  Tensor<float, Cpu> x = normal({tokens, sizes.dim}, "x"), y = normal({tokens, sizes.dim}, "y"), dy = normal({tokens, sizes.dim}, "dy");
+  Tensor<float, Cpu> x = normal({tokens, sizes.dim}, "x"), y = normal({tokens, sizes.dim}, "y"),
+                     dy = normal({tokens, sizes.dim}, "dy");
   Tensor<float, Cpu> dx{Shape{tokens, sizes.dim}}, dresult{Shape{tokens, sizes.dim}};
 };
 
@@ -110,18 +119,23 @@ void residue_behind(benchmark::State& state, const Gate& chosen, Index open_perc
   report(state, setting.tokens, sizes.dim * (backward ? 16 : 12));  // x, y and the sum; dy, x and two gradients
 }
 
-template <class F> void add(const std::string& name, const F& body) { benchmark::RegisterBenchmark(name.c_str(), body)->UseManualTime(); }
+template <class F> void add(const std::string& name, const F& body) {
+  benchmark::RegisterBenchmark(name.c_str(), body)->UseManualTime();
+}
 
 template <class G> void add_gate() {
   const Gate chosen = G{};
   const gate::Traits known = traits(chosen);
   for (const bool backward : {false, true}) {
     const std::string way = backward ? "/backward" : "/forward";
-    if (!known.open && known.hidden == 0) add(concat("gate/", G::name, way), [=](benchmark::State& state) { gate_alone(state, chosen, backward); });
-    add(concat("residue/", G::name, "/dense", way), [=](benchmark::State& state) { residue_behind(state, chosen, 100, false, backward); });
+    if (!known.open && known.hidden == 0)
+      add(concat("gate/", G::name, way), [=](benchmark::State& state) { gate_alone(state, chosen, backward); });
+    add(concat("residue/", G::name, "/dense", way),
+        [=](benchmark::State& state) { residue_behind(state, chosen, 100, false, backward); });
     if (!gate::may_skip<G>) continue;
     for (const Index open : {0, 10, 50, 100})
-      add(concat("residue/", G::name, "/open:", open, way), [=](benchmark::State& state) { residue_behind(state, chosen, open, true, backward); });
+      add(concat("residue/", G::name, "/open:", open, way),
+          [=](benchmark::State& state) { residue_behind(state, chosen, open, true, backward); });
   }
 }
 

@@ -1,6 +1,7 @@
 // What can this machine do at best?      ./peaks [--threads N]
-// Multiply-adds a second in registers, bytes a second by the size of what each thread works on, and the time of an empty parallel region: the roofs
-// that other benchmarks are held against. Medians, with the least and the largest of the rounds; with one thread times are of the thread.
+// Multiply-adds a second in registers, bytes a second by the size of what each thread works on, and the time of an
+// empty parallel region: the roofs that other benchmarks are held against. Medians, with the least and the largest of
+// the rounds; with one thread times are of the thread.
 #include "roof.hpp"
 
 #include <cstdio>
@@ -14,13 +15,15 @@ using neutra::Index;
 template <class F> void show(const char* name, double unit, const char* unit_name, const F& measure) {
   std::vector<double> values;
   for (int round = 0; round < 9; ++round) values.push_back(measure() / unit);
-  std::printf("%-28s %8.1f %s (%.1f..%.1f)\n", name, roof::quantile(values, 0.5), unit_name, roof::quantile(values, 0), roof::quantile(values, 1));
+  std::printf("%-28s %8.1f %s (%.1f..%.1f)\n", name, roof::quantile(values, 0.5), unit_name, roof::quantile(values, 0),
+              roof::quantile(values, 1));
   std::fflush(stdout);
 }
 
 template <roof::Pass pass> void show_bandwidth(Index bytes, int threads) {
   std::vector<double> values;
-  for (int round = 0; round < 5; ++round) values.push_back(1e-9 * roof::bandwidth<pass>(bytes / Index{sizeof(float)}, threads));
+  for (int round = 0; round < 5; ++round)
+    values.push_back(1e-9 * roof::bandwidth<pass>(bytes / Index{sizeof(float)}, threads));
   std::printf(" %12.1f", roof::quantile(values, 0.5));
   std::fflush(stdout);
 }
@@ -42,7 +45,8 @@ void show_bandwidths(int threads) {
 int main(int argc, char** argv) {
   int threads = 1;
   for (int i = 1; i < argc; ++i) {
-    if (std::string_view(argv[i]) != "--threads" || i + 1 == argc) return std::fprintf(stderr, "usage: %s [--threads N]\n", argv[0]), 2;
+    if (std::string_view(argv[i]) != "--threads" || i + 1 == argc)
+      return std::fprintf(stderr, "usage: %s [--threads N]\n", argv[0]), 2;
     threads = std::max(1, std::atoi(argv[++i]));
   }
   std::printf("%d thread(s)\n", threads);

@@ -1,8 +1,10 @@
-// How much of the machine's multiply-add peak do products reach?      ./product [--threads N] [--quick] [--double | --bf16]
-// Two tables: the products of the model that extend pretrains by default, its residues and its LoRA; and those of larger models.
+// How much of the machine's multiply-add peak do products reach?      ./product [--threads N] [--quick] [--double |
+// --bf16] Two tables: the products of the model that extend pretrains by default, its residues and its LoRA; and those
+// of larger models.
 //
-// The peak is a burst of fused multiply-adds in registers, timed in alternation with the product itself, because clocks drift and machines are
-// shared. nt: y = x W^T      nn: dx = dy W      tn: dW = dy^T x      "packed": b in panels beforehand; otherwise making them is part of the time.
+// The peak is a burst of fused multiply-adds in registers, timed in alternation with the product itself, because clocks
+// drift and machines are shared. nt: y = x W^T      nn: dx = dy W      tn: dW = dy^T x      "packed": b in panels
+// beforehand; otherwise making them is part of the time.
 #include "neutra/backend/cpu/product.hpp"
 #include "neutra/core/random.hpp"
 
@@ -29,12 +31,13 @@ struct Options {
 template <class S> Tensor<S> filled(Index rows, Index cols) {
   Tensor<S> t(Shape{rows, cols});
   const Philox random(1, "benchmark");
-  for (Index i = 0; i < t.size(); ++i) t.data()[i] = static_cast<S>(random.uniform(0, static_cast<std::uint64_t>(i % 4099)) - 0.5);
+  for (Index i = 0; i < t.size(); ++i)
+    t.data()[i] = static_cast<S>(random.uniform(0, static_cast<std::uint64_t>(i % 4099)) - 0.5);
   return t;
 }
 
-/// Share of the peak over rounds in which burst and product take turns: the median product by the upper quartile of bursts, for a burst is short and
-/// may meet a clock that other programs have slowed down.
+/// Share of the peak over rounds in which burst and product take turns: the median product by the upper quartile of
+/// bursts, for a burst is short and may meet a clock that other programs have slowed down.
 template <class E, class F> double share_of_peak(const Options& options, double work, const F& multiply) {
   multiply();
   std::vector<double> peaks, rates;
@@ -58,12 +61,14 @@ template <class E> void run(const Options& options, const char* title, const std
               bf16             ? "bf16"
               : sizeof(S) == 4 ? "float"
                                : "double",
-              options.threads, 2e-9 * roof::multiply_adds<E>(options.threads), "M", "N", "K", "nt", "nt pack", "nn", "nn pack", "tn pack");
+              options.threads, 2e-9 * roof::multiply_adds<E>(options.threads), "M", "N", "K", "nt", "nt pack", "nn",
+              "nn pack", "tn pack");
   std::vector<double> columns[5];
   for (const auto [m, n, k] : sizes) {
     const auto x = filled<S>(m, k), w = filled<S>(n, k), dy = filled<S>(m, n);
     Tensor<S> y(Shape{m, n}), dx(Shape{m, k}), dw(Shape{n, k});
-    const Operand<S> xs{x, false, bf16}, wt{w, true, bf16}, ws{w, false, bf16}, dys{dy, false, bf16}, dyt{dy, true, bf16};
+    const Operand<S> xs{x, false, bf16}, wt{w, true, bf16}, ws{w, false, bf16}, dys{dy, false, bf16},
+        dyt{dy, true, bf16};
     const cpu::Packed<S> forward(wt), backward(ws);
     const double work = double(m) * double(n) * double(k);
     const double row[5] = {share_of_peak<E>(options, work, [&] { cpu::product<S>(xs, forward, {y}); }),
@@ -87,9 +92,11 @@ template <class E> void run(const Options& options, const char* title, const std
 }
 
 template <class E> void run_all(const Options& options) {
-  run<E>(options, "the default model", product_sizes::with_rows({1024, 2048}, product_sizes::of_default_model(), options.quick));
+  run<E>(options, "the default model",
+         product_sizes::with_rows({1024, 2048}, product_sizes::of_default_model(), options.quick));
   std::printf("\n");
-  run<E>(options, "larger models", product_sizes::with_rows({256, 1024, 4096}, product_sizes::of_larger_models, options.quick));
+  run<E>(options, "larger models",
+         product_sizes::with_rows({256, 1024, 4096}, product_sizes::of_larger_models, options.quick));
 }
 
 }  // namespace

@@ -20,12 +20,13 @@ struct Sizes {
 
 using Widths = std::vector<std::pair<Index, Index>>;  // outputs, inputs
 
-/// What extend's default model multiplies, its residue and its LoRA included. The gate's logit is left out: with one output it is no product but a
-/// pass over memory.
+/// What extend's default model multiplies, its residue and its LoRA included. The gate's logit is left out: with one
+/// output it is no product but a pass over memory.
 inline Widths of_default_model() {
   const train::Options o;
   const adapter::Sizes model = default_model::sizes();
-  const Index d = model.dim, f = model.ffn, r = adapter::Residue<>{}.width_for(model), rank = adapter::Lora{}.rank_for(model);
+  const Index d = model.dim, f = model.ffn, r = adapter::Residue<>{}.width_for(model),
+              rank = adapter::Lora{}.rank_for(model);
   return {{d, d}, {f, d}, {d, f}, {o.vocabulary, d}, {r, d}, {d, r}, {rank, d}, {d, rank}, {rank, f}, {f, rank}};
 }
 

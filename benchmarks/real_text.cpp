@@ -1,6 +1,8 @@
-// What does skipping save on real text?      ./real_text --model FOLDER --adapter NAME.safetensors --text FILE... [--windows N] [--threads N]
-// [--rounds N] A forward pass with its loss over windows of each text: the backbone alone, its neutral residues with closed tokens skipped, and with
-// every token computed ("dense"); all take turns. The adapter must be of the paper's gate, body and placement, as extend trains it by default.
+// What does skipping save on real text?      ./real_text --model FOLDER --adapter NAME.safetensors --text FILE...
+// [--windows N] [--threads N]
+// [--rounds N] A forward pass with its loss over windows of each text: the backbone alone, its neutral residues with
+// closed tokens skipped, and with every token computed ("dense"); all take turns. The adapter must be of the paper's
+// gate, body and placement, as extend trains it by default.
 #include "turns.hpp"
 
 #include "neutra/data/text.hpp"
@@ -25,11 +27,13 @@ struct Settings {
 
 class Contest {
  public:
-  explicit Contest(const Settings& settings) : settings_(settings), backbone_(nn::load_llama<float, Cpu>(settings.model)) {
+  explicit Contest(const Settings& settings)
+      : settings_(settings), backbone_(nn::load_llama<float, Cpu>(settings.model)) {
     const auto file = nn::read_adapter_json(settings.adapter);
     const auto& d = file.description;
     require(d.gate == "relu" && d.body == "gated_unit" && d.placement == "parallel", settings.adapter,
-            ": this benchmark runs the paper's gate, body and placement, got ", d.method, " ", d.gate, " ", d.body, " ", d.placement);
+            ": this benchmark runs the paper's gate, body and placement, got ", d.method, " ", d.gate, " ", d.body, " ",
+            d.placement);
     alone_ = std::make_unique<train::Model>(backbone_, adapter::None{});
     for (const bool skip : {true, false}) {
       auto& model = skip ? skipping_ : dense_;
@@ -41,7 +45,8 @@ class Contest {
   void run(const std::string& path) {
     const data::Text text = data::read_texts({path});
     const data::Windows all(*train::tokenizer_of(settings_.model), text.bytes, backbone_->config().context);
-    const Index first = std::max<Index>(0, (all.whole() - settings_.windows) / 2), count = std::min(settings_.windows, all.whole());
+    const Index first = std::max<Index>(0, (all.whole() - settings_.windows) / 2),
+                count = std::min(settings_.windows, all.whole());
     std::vector<data::Batch> batches;
     for (Index w = first; w < first + count; w += settings_.batch)
       all.read(w, std::min(settings_.batch, first + count - w), data::Domain::target, batches.emplace_back());
@@ -64,7 +69,8 @@ class Contest {
     std::printf("%s, %d windows; open in layers", path.c_str(), int(count));
     for (const auto& layer : probe.counts(0)) std::printf(" %.1f", 100 * layer.open_share());
     std::printf(" %%\n");
-    turns::show("a forward pass", {contender("the backbone", *alone_), contender("skipping", *skipping_), contender("dense", *dense_)},
+    turns::show("a forward pass",
+                {contender("the backbone", *alone_), contender("skipping", *skipping_), contender("dense", *dense_)},
                 settings_.rounds);
   }
 
@@ -82,7 +88,8 @@ int main(int argc, char** argv) try {
   app.add_option("--model", settings.model, "a Hugging Face llama folder")->required();
   app.add_option("--adapter", settings.adapter, "neutral residues made for it: NAME.safetensors")->required();
   app.add_option("--text", settings.texts, "text files, one after another")->required();
-  app.add_option("--windows", settings.windows, "windows of the model's context, from the middle of a text")->check(CLI::Range(1, 1000000));
+  app.add_option("--windows", settings.windows, "windows of the model's context, from the middle of a text")
+      ->check(CLI::Range(1, 1000000));
   app.add_option("--threads", settings.threads, "threads")->check(CLI::Range(1, 4096))->capture_default_str();
   app.add_option("--rounds", settings.rounds, "rounds to time")->check(CLI::Range(1, 1000000))->capture_default_str();
   CLI11_PARSE(app, argc, argv);

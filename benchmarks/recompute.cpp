@@ -1,5 +1,6 @@
 // What does it save to compute layers once more on the way back, and what does it cost?      ./recompute; one thread
-// Bytes that the tape of a training step holds, and the best time of three steps, for neutral residues and finetuning on one batch.
+// Bytes that the tape of a training step holds, and the best time of three steps, for neutral residues and finetuning
+// on one batch.
 #include "neutra/neutra.hpp"
 
 #include "default_model.hpp"
@@ -17,13 +18,20 @@ using namespace neutra;
 namespace {
 
 nn::Config config(Index vocabulary, Index dim, Index ffn, Index layers, Index heads, Index context) {
-  nn::Config made{
-      .vocabulary = vocabulary, .dim = dim, .ffn = ffn, .layers = layers, .heads = heads, .kv_heads = heads, .context = context, .tied = true};
+  nn::Config made{.vocabulary = vocabulary,
+                  .dim = dim,
+                  .ffn = ffn,
+                  .layers = layers,
+                  .heads = heads,
+                  .kv_heads = heads,
+                  .context = context,
+                  .tied = true};
   made.complete();
   return made;
 }
 
-template <class A> void measure(const char* method, const A& adapter, bool thaw, const nn::Config& config, Index sequences) {
+template <class A>
+void measure(const char* method, const A& adapter, bool thaw, const nn::Config& config, Index sequences) {
   const auto backbone = nn::Backbone<float, Cpu>::random(config, 1);
   const Index tokens = sequences * config.context;
   std::vector<std::int32_t> text(static_cast<std::size_t>(tokens));
@@ -43,8 +51,8 @@ template <class A> void measure(const char* method, const A& adapter, bool thaw,
       tape.backward(model.loss(tape, {sequences, config.context, text, text, domains}, {tokens, tokens}).total(0.1f));
       best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }
-    std::printf("%-9s %2d x %4d, %5d tokens, %-10s %7.1f MB %8.3f s\n", method, int(config.layers), int(config.dim), int(tokens),
-                recompute ? "recomputed" : "kept", 1e-6 * static_cast<double>(tape.memory_held()), best);
+    std::printf("%-9s %2d x %4d, %5d tokens, %-10s %7.1f MB %8.3f s\n", method, int(config.layers), int(config.dim),
+                int(tokens), recompute ? "recomputed" : "kept", 1e-6 * static_cast<double>(tape.memory_held()), best);
   }
 }
 

@@ -1,4 +1,5 @@
-// What a machine can do at best, measured in the same run as what is held against it: clocks drift, and machines are shared.
+// What a machine can do at best, measured in the same run as what is held against it: clocks drift, and machines are
+// shared.
 #pragma once
 
 #include "neutra/backend/cpu/panels.hpp"
@@ -14,7 +15,8 @@ namespace roof {
 
 using neutra::Index;
 
-/// With one thread the time it ran, which leaves out what the machine gave to other programs; with several the time that passed.
+/// With one thread the time it ran, which leaves out what the machine gave to other programs; with several the time
+/// that passed.
 inline double seconds(int threads) {
   timespec now;
   clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
@@ -27,8 +29,8 @@ inline double quantile(std::vector<double> values, double q) {
   return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1) + 0.5)];
 }
 
-/// Multiply-adds a second of all threads, of the kind E that products are made of (see element.hpp): 28 or 12 independent chains, well more than the
-/// units' latency times their number.
+/// Multiply-adds a second of all threads, of the kind E that products are made of (see element.hpp): 28 or 12
+/// independent chains, well more than the units' latency times their number.
 template <class E> double multiply_adds(int threads) {
   using S = typename E::Number;
   constexpr int chains = neutra::cpu::Tile<S>::rows == 14 ? 28 : 12, rounds = 10000;
@@ -66,13 +68,16 @@ inline double multiply_adds(bool bf16, int threads) {
   return rate;
 }
 
-/// Bytes a second of one pass over arrays of n floats, each thread its own: their sum, a constant into them, one copied into another, a = b + 3 c.
-/// A store's read of the line it writes to is not counted.
+/// Bytes a second of one pass over arrays of n floats, each thread its own: their sum, a constant into them, one copied
+/// into another, a = b + 3 c. A store's read of the line it writes to is not counted.
 enum class Pass { read, write, copy, triad };
 
 template <Pass pass> double bandwidth(Index n, int threads) {
   using V = xsimd::batch<float>;
-  constexpr Index lanes = static_cast<Index>(V::size), stretch = 4 * lanes, arrays = pass == Pass::triad ? 3 : pass == Pass::copy ? 2 : 1;
+  constexpr Index lanes = static_cast<Index>(V::size), stretch = 4 * lanes,
+                  arrays = pass == Pass::triad  ? 3
+                           : pass == Pass::copy ? 2
+                                                : 1;
   const Index rounds = std::max<Index>(1, (Index{1} << 25) / (n * arrays));
   n = n / stretch * stretch;
   std::vector<double> took(static_cast<std::size_t>(threads));
@@ -92,7 +97,8 @@ template <Pass pass> double bandwidth(Index n, int threads) {
           if constexpr (pass == Pass::read) sums[k] += V::load_aligned(a + at);
           if constexpr (pass == Pass::write) V(2.f).store_aligned(a + at);
           if constexpr (pass == Pass::copy) V::load_aligned(b + at).store_aligned(a + at);
-          if constexpr (pass == Pass::triad) xsimd::fma(V(3.f), V::load_aligned(c + at), V::load_aligned(b + at)).store_aligned(a + at);
+          if constexpr (pass == Pass::triad)
+            xsimd::fma(V(3.f), V::load_aligned(c + at), V::load_aligned(b + at)).store_aligned(a + at);
         }
       float kept[lanes];
       (sums[0] + sums[1] + sums[2] + sums[3]).store_unaligned(kept);

@@ -1,5 +1,5 @@
-// A model of small_models.hpp in one mode, ready to step, on 8 sequences of 256 random tokens, the first of the original domain. The first channel of
-// every token says whether its gates are open.
+// A model of small_models.hpp in one mode, ready to step, on 8 sequences of 256 random tokens, the first of the
+// original domain. The first channel of every token says whether its gates are open.
 #pragma once
 
 #include "small_models.hpp"
@@ -17,17 +17,19 @@ using namespace neutra;
 inline constexpr Index sequences = 8, length = 256, tokens = sequences * length;
 inline constexpr double alpha = 0.01, rate = 1e-3;
 
-/// Random weights, but for the first channel of the embedding, by which gates tell tokens apart: positive for the first words.
-/// `rounded`: numbers of bf16, as checkpoints that were saved so have.
+/// Random weights, but for the first channel of the embedding, by which gates tell tokens apart: positive for the first
+/// words. `rounded`: numbers of bf16, as checkpoints that were saved so have.
 inline std::shared_ptr<const nn::Backbone<float, Cpu>> backbone_for(const nn::Config& config, bool rounded = false) {
   const auto random = nn::Backbone<float, Cpu>::random(config, 1);
-  return std::make_shared<const nn::Backbone<float, Cpu>>(config, [&](nn::Slot slot, Index layer, const std::string&, const Shape&) {
-    Tensor<float, Cpu> w = random->weight(slot, layer).copy();
-    if (slot == nn::Slot::embedding)
-      for (Index word = 0; word < config.vocabulary; ++word) w.data()[word * config.dim] = 2 * word < config.vocabulary ? 0.4f : -0.4f;
-    for (Index i = 0; rounded && i < w.size(); ++i) w.data()[i] = static_cast<float>(bf16(w.data()[i]));
-    return w;
-  });
+  return std::make_shared<const nn::Backbone<float, Cpu>>(
+      config, [&](nn::Slot slot, Index layer, const std::string&, const Shape&) {
+        Tensor<float, Cpu> w = random->weight(slot, layer).copy();
+        if (slot == nn::Slot::embedding)
+          for (Index word = 0; word < config.vocabulary; ++word)
+            w.data()[word * config.dim] = 2 * word < config.vocabulary ? 0.4f : -0.4f;
+        for (Index i = 0; rounded && i < w.size(); ++i) w.data()[i] = static_cast<float>(bf16(w.data()[i]));
+        return w;
+      });
 }
 
 struct Batch {
@@ -63,7 +65,8 @@ template <class A> class Runner {
     if (mode != Mode::forward) adamw_.emplace(model_.parameters(), optim::AdamWOptions{});
     if constexpr (!std::is_same_v<A, adapter::None>) {
       const auto d = adapter.describe(model_.config().sizes());
-      extra_ = static_cast<double>(d.weights) - (d.method == "residue" ? static_cast<double>(model_.config().layers * model_.config().dim) : 0.0);
+      extra_ = static_cast<double>(d.weights) -
+               (d.method == "residue" ? static_cast<double>(model_.config().layers * model_.config().dim) : 0.0);
     }
   }
 
@@ -84,7 +87,9 @@ template <class A> class Runner {
     return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), loss};
   }
   /// Multiply-adds of the products that a step cannot do without.
-  double multiply_adds() const { return static_cast<double>(tokens) * small_models::multiply_adds(model_.config(), mode_, extra_); }
+  double multiply_adds() const {
+    return static_cast<double>(tokens) * small_models::multiply_adds(model_.config(), mode_, extra_);
+  }
 
   nn::Transformer<A>& model() { return model_; }
   const Batch& batch() const { return batch_; }

@@ -1,7 +1,8 @@
 // Does a closed token cost nothing?      ./skipping [--model tiny|stories15M|small] [--bf16] [--threads N] [--rounds N]
-// A forward pass and a training step with 0, 10, 50 and 100 percent of the tokens open, closed ones skipped, beside every token computed ("dense")
-// and, forward, beside the backbone alone; all take turns. Each is shown as its time over that of the first line, as medians over rounds with their
-// quartiles, and as the share of the dense adapter's extra that it costs.
+// A forward pass and a training step with 0, 10, 50 and 100 percent of the tokens open, closed ones skipped, beside
+// every token computed ("dense") and, forward, beside the backbone alone; all take turns. Each is shown as its time
+// over that of the first line, as medians over rounds with their quartiles, and as the share of the dense adapter's
+// extra that it costs.
 #include "runner.hpp"
 #include "turns.hpp"
 
@@ -15,7 +16,8 @@ using small_models::Runner;
 
 namespace {
 
-template <class A> turns::Contender contender(const char* name, const auto& backbone, Mode mode, const A& adapter, int open, bool bf16) {
+template <class A>
+turns::Contender contender(const char* name, const auto& backbone, Mode mode, const A& adapter, int open, bool bf16) {
   const auto runner = std::make_shared<Runner<A>>(backbone, mode, adapter, open, bf16);
   return {name, [runner] { return runner->timed().first; }};
 }
@@ -35,13 +37,15 @@ int main(int argc, char** argv) {
   app.add_option("--rounds", rounds, "rounds to time")->check(CLI::Range(1, 1000000))->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   omp_set_num_threads(threads);
-  const auto& named = *std::find_if(small_models::all.begin(), small_models::all.end(), [&](const auto& m) { return m.name == model; });
+  const auto& named =
+      *std::find_if(small_models::all.begin(), small_models::all.end(), [&](const auto& m) { return m.name == model; });
   const auto backbone = small_models::backbone_for(named.config(small_models::length));
   std::printf("%s, %s, %d thread(s), %d rounds\n", model.c_str(), bf16 ? "bf16" : "float", threads, rounds);
   for (const Mode mode : {Mode::forward, Mode::adapter}) {
     std::vector<turns::Contender> all;
     if (mode == Mode::forward) all.push_back(contender("the backbone", backbone, mode, adapter::None{}, 100, bf16));
-    for (const auto& [name, open] : {std::pair{"0 % open", 0}, {"10 % open", 10}, {"50 % open", 50}, {"100 % open", 100}})
+    for (const auto& [name, open] :
+         {std::pair{"0 % open", 0}, {"10 % open", 10}, {"50 % open", 50}, {"100 % open", 100}})
       all.push_back(contender(name, backbone, mode, adapter::Residue<>{}, open, bf16));
     all.push_back(contender("dense", backbone, mode, adapter::Residue<>{.skip = false}, 100, bf16));
     turns::show(mode == Mode::forward ? "a forward pass" : "a training step", all, rounds);

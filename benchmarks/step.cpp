@@ -1,11 +1,14 @@
 // How near is a training step to the products that it cannot do without?
-//   ./step [--model tiny|stories15M|small] [--mode adapter|lora|full|forward] [--precision float|bf16] [--open PERCENT] [--dense] [--threads N]
+//   ./step [--model tiny|stories15M|small] [--mode adapter|lora|full|forward] [--precision float|bf16] [--open PERCENT]
+//   [--dense] [--threads N]
 //   [--recompute] [--rounds N]
-//   ./step ... --peer FOLDER      writes the model and the batch there, then runs a step for every line it reads, and answers with a JSON line
+//   ./step ... --peer FOLDER      writes the model and the batch there, then runs a step for every line it reads, and
+//   answers with a JSON line
 //
-// A step is forward, loss, backward and update over 8 sequences of 256 tokens, the first of the original domain; `forward` is a pass with its loss.
-// The residue is the paper's, 20 % of the block weights; the first channel of every token says whether its gates are open. LoRA has as many weights.
-// The floor: those products at 92 % of the multiply-add peak, a burst of which takes turns with the steps.
+// A step is forward, loss, backward and update over 8 sequences of 256 tokens, the first of the original domain;
+// `forward` is a pass with its loss. The residue is the paper's, 20 % of the block weights; the first channel of every
+// token says whether its gates are open. LoRA has as many weights. The floor: those products at 92 % of the
+// multiply-add peak, a burst of which takes turns with the steps.
 #include "roof.hpp"
 #include "runner.hpp"
 
@@ -43,7 +46,8 @@ double resident_mb(const std::string& what) {
 template <class A> void write(const io::Path& folder, Runner<A>& runner) {
   nn::save_llama(folder, *runner.model().backbone());
   std::vector<io::NamedView<float>> weights;
-  for (const auto* parameter : runner.model().adapter().parameters()) weights.push_back({parameter->name, parameter->value.view()});
+  for (const auto* parameter : runner.model().adapter().parameters())
+    weights.push_back({parameter->name, parameter->value.view()});
   if (!weights.empty()) io::write_safetensors<float>(folder / "adapter.safetensors", std::move(weights));
   const auto& [inputs, targets, domains] = runner.batch();
   const io::Json batch = {{"sequences", small_models::sequences},
@@ -59,7 +63,8 @@ template <class A> void write(const io::Path& folder, Runner<A>& runner) {
 template <class A> void serve(Runner<A>& runner, double at_start_mb) {
   for (std::string line; std::getline(std::cin, line);) {
     const auto [seconds, loss] = runner.timed();
-    std::cout << io::Json{{"seconds", seconds}, {"loss", loss}, {"peak_mb", resident_mb("VmHWM") - at_start_mb}}.dump() << std::endl;
+    std::cout << io::Json{{"seconds", seconds}, {"loss", loss}, {"peak_mb", resident_mb("VmHWM") - at_start_mb}}.dump()
+              << std::endl;
   }
 }
 
@@ -71,11 +76,14 @@ template <class A> void measure(const Settings& settings, Runner<A>& runner, dou
     peaks.push_back(roof::multiply_adds(settings.precision == "bf16", settings.threads));
     seconds.push_back(runner.timed().first);
   }
-  const double floor = runner.multiply_adds() / (0.92 * roof::quantile(peaks, 0.75)), took = roof::quantile(seconds, 0.5);
+  const double floor = runner.multiply_adds() / (0.92 * roof::quantile(peaks, 0.75)),
+               took = roof::quantile(seconds, 0.5);
   std::printf(
-      "%-10s %-8s %-5s %3d %% open%s, %d thread(s): %7.1f ms (%.1f..%.1f), floor %7.1f ms at %3.0f GFLOP/s: %.2f of it; %.0f tokens/s, %.0f MB\n",
-      settings.model.c_str(), settings.mode.c_str(), settings.precision.c_str(), settings.open, settings.dense ? ", dense" : "", settings.threads,
-      1e3 * took, 1e3 * roof::quantile(seconds, 0), 1e3 * roof::quantile(seconds, 1), 1e3 * floor, 2e-9 * roof::quantile(peaks, 0.75), took / floor,
+      "%-10s %-8s %-5s %3d %% open%s, %d thread(s): %7.1f ms (%.1f..%.1f), floor %7.1f ms at %3.0f GFLOP/s: %.2f of "
+      "it; %.0f tokens/s, %.0f MB\n",
+      settings.model.c_str(), settings.mode.c_str(), settings.precision.c_str(), settings.open,
+      settings.dense ? ", dense" : "", settings.threads, 1e3 * took, 1e3 * roof::quantile(seconds, 0),
+      1e3 * roof::quantile(seconds, 1), 1e3 * floor, 2e-9 * roof::quantile(peaks, 0.75), took / floor,
       static_cast<double>(small_models::tokens) / took, resident_mb("VmHWM") - at_start_mb);
 }
 
@@ -89,7 +97,8 @@ template <class A> void run(const Settings& settings, Mode mode, const nn::Confi
 }
 
 template <std::size_t N, class Name> std::size_t place_of(const std::array<Name, N>& names, const std::string& name) {
-  return static_cast<std::size_t>(std::find_if(names.begin(), names.end(), [&](const auto& n) { return n == name; }) - names.begin());
+  return static_cast<std::size_t>(std::find_if(names.begin(), names.end(), [&](const auto& n) { return n == name; }) -
+                                  names.begin());
 }
 
 }  // namespace
@@ -99,15 +108,22 @@ int main(int argc, char** argv) try {
   std::vector<std::string> models, modes(small_models::mode_names.begin(), small_models::mode_names.end());
   for (const auto& known : small_models::all) models.emplace_back(known.name);
   CLI::App app("How near is a training step to the products that it cannot do without?");
-  app.add_option("--model", settings.model, "which of the three models")->check(CLI::IsMember(models))->capture_default_str();
+  app.add_option("--model", settings.model, "which of the three models")
+      ->check(CLI::IsMember(models))
+      ->capture_default_str();
   app.add_option("--mode", settings.mode, "what trains")->check(CLI::IsMember(modes))->capture_default_str();
-  app.add_option("--precision", settings.precision, "what products round to")->check(CLI::IsMember({"float", "bf16"}))->capture_default_str();
-  app.add_option("--open", settings.open, "percent of the tokens whose gates are open")->check(CLI::Range(0, 100))->capture_default_str();
+  app.add_option("--precision", settings.precision, "what products round to")
+      ->check(CLI::IsMember({"float", "bf16"}))
+      ->capture_default_str();
+  app.add_option("--open", settings.open, "percent of the tokens whose gates are open")
+      ->check(CLI::Range(0, 100))
+      ->capture_default_str();
   app.add_flag("--dense", settings.dense, "compute closed tokens too");
   app.add_option("--threads", settings.threads, "threads")->check(CLI::Range(1, 4096))->capture_default_str();
   app.add_flag("--recompute", settings.recompute, "compute layers once more on the way back, for memory");
   app.add_option("--rounds", settings.rounds, "steps to time")->check(CLI::Range(1, 1000000))->capture_default_str();
-  app.add_option("--peer", settings.peer, "a folder for another program that is to do the same; then a step for every line of input");
+  app.add_option("--peer", settings.peer,
+                 "a folder for another program that is to do the same; then a step for every line of input");
   CLI11_PARSE(app, argc, argv);
   omp_set_num_threads(settings.threads);
   const auto mode = static_cast<Mode>(place_of(small_models::mode_names, settings.mode));
@@ -116,7 +132,8 @@ int main(int argc, char** argv) try {
                             })->config(small_models::length);
   if (mode == Mode::full) run(settings, mode, config, adapter::None{});
   if (mode == Mode::lora) run(settings, mode, config, adapter::Lora{});
-  if (mode == Mode::adapter || mode == Mode::forward) run(settings, mode, config, adapter::Residue<>{.skip = !settings.dense});
+  if (mode == Mode::adapter || mode == Mode::forward)
+    run(settings, mode, config, adapter::Residue<>{.skip = !settings.dense});
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return 1;

@@ -14,7 +14,8 @@ struct Contender {
   std::function<double()> seconds;
 };
 
-/// Times over that of the first, as medians over rounds with their quartiles, and how much of the last one's extra each costs.
+/// Times over that of the first, as medians over rounds with their quartiles, and how much of the last one's extra each
+/// costs.
 inline void show(const char* title, const std::vector<Contender>& all, int rounds) {
   for (const auto& c : all) c.seconds(), c.seconds();
   std::vector<std::vector<double>> ratios(all.size());
@@ -29,8 +30,9 @@ inline void show(const char* title, const std::vector<Contender>& all, int round
   std::printf("%s; %s takes %.1f ms\n", title, all.front().name, 1e3 * roof::quantile(first, 0.5));
   for (std::size_t i = 1; i < all.size(); ++i) {
     const double ratio = roof::quantile(ratios[i], 0.5);
-    std::printf("  %-14s %.3f (%.3f..%.3f) of that, %3.0f %% of the extra of %s\n", all[i].name, ratio, roof::quantile(ratios[i], 0.25),
-                roof::quantile(ratios[i], 0.75), 100 * (ratio - 1) / last, all.back().name);
+    std::printf("  %-14s %.3f (%.3f..%.3f) of that, %3.0f %% of the extra of %s\n", all[i].name, ratio,
+                roof::quantile(ratios[i], 0.25), roof::quantile(ratios[i], 0.75), 100 * (ratio - 1) / last,
+                all.back().name);
   }
 }
 

@@ -1,8 +1,9 @@
 // How does a gradient come about, and is it right?      ./01_gradient      under a second
 //
-// Ops run when they are called and leave a record on a tape; backward() walks the record from its end. A gated unit is fitted to random numbers
-// by hand: loss, gradient, a step down, forty times. Before that every slope is held against the difference quotient.
-// Prints the gradient by tape and by differences for four weights, the largest difference of all, then the loss every ten steps.
+// Ops run when they are called and leave a record on a tape; backward() walks the record from its end. A gated unit is
+// fitted to random numbers by hand: loss, gradient, a step down, forty times. Before that every slope is held against
+// the difference quotient. Prints the gradient by tape and by differences for four weights, the largest difference of
+// all, then the loss every ten steps.
 #include "neutra/backend/cpu/cpu.hpp"
 #include "neutra/core/random.hpp"
 #include "neutra/op/add.hpp"
@@ -35,14 +36,16 @@ Var<double, Cpu> sum_of_squares(Var<double, Cpu> x) {
   tape.record(sum, {x}, {x}, [=](Tape<double, Cpu>& t) {
     const double up = *t.gradient(sum).data;
     if (const auto dx = t.into(x))  // the tape knows whether this is the first contribution or is added to others
-      for (Index i = 0; i < x.shape().size(); ++i) dx.view.data[i] = 2 * x.value().data[i] * up + (dx.add ? dx.view.data[i] : 0);
+      for (Index i = 0; i < x.shape().size(); ++i)
+        dx.view.data[i] = 2 * x.value().data[i] * up + (dx.add ? dx.view.data[i] : 0);
   });
   return sum;
 }
 
 /// y = W_o (silu(W_g x) * (W_i x)) against the numbers wanted.
 struct Fit {
-  Parameter<double, Cpu> gate{"gate", drawn({6, 3}, "gate", 0.5)}, in{"in", drawn({6, 3}, "in", 0.5)}, out{"out", drawn({2, 6}, "out", 0.5)};
+  Parameter<double, Cpu> gate{"gate", drawn({6, 3}, "gate", 0.5)}, in{"in", drawn({6, 3}, "in", 0.5)},
+      out{"out", drawn({2, 6}, "out", 0.5)};
   Tensor<double, Cpu> x = drawn({8, 3}, "x", 1), wanted = drawn({8, 2}, "wanted", 1);
   Tape<double, Cpu> tape;
 
@@ -82,7 +85,8 @@ int main() {
     for (Index i = 0; i < p->value.size(); ++i) {
       const double slope = p->gradient.data()[i], expected = quotient(fit, p->value.data()[i]);
       worst = std::max(worst, std::abs(slope - expected) / std::max(1.0, std::abs(expected)));
-      if (p == &fit.out && i < 4) std::printf("out[%td]   %14.9f %14.9f\n", static_cast<std::ptrdiff_t>(i), slope, expected);
+      if (p == &fit.out && i < 4)
+        std::printf("out[%td]   %14.9f %14.9f\n", static_cast<std::ptrdiff_t>(i), slope, expected);
     }
   std::printf("largest difference of all %.1e\n\n", worst);
 

@@ -1,9 +1,10 @@
 // What does it take to write a gate of one's own?      ./02_gate      a few seconds
 //
-// One struct: a name, a value, a slope, and whether it has an exact zero. The library makes SIMD loops, the backward pass and the skipping of
-// closed tokens from it. Saturating has an exact zero as the paper's gate has, but never grows beyond 1.
-// Prints value and slope of the new gate beside the paper's and a sigmoid's; what the check of policies finds (nothing); and, for each, the loss
-// of a small random model before and after sixty training steps with the share of tokens whose gate is open.
+// One struct: a name, a value, a slope, and whether it has an exact zero. The library makes SIMD loops, the backward
+// pass and the skipping of closed tokens from it. Saturating has an exact zero as the paper's gate has, but never grows
+// beyond 1. Prints value and slope of the new gate beside the paper's and a sigmoid's; what the check of policies finds
+// (nothing); and, for each, the loss of a small random model before and after sixty training steps with the share of
+// tokens whose gate is open.
 #include "neutra/neutra.hpp"
 #include "neutra/testing/check_policy.hpp"
 

@@ -1,9 +1,10 @@
 // What does an adapter add to a model, and when does it start to matter?      ./03_adapter      under ten seconds
 //
-// Adapters are attached to a frozen backbone that they share. Each is given a tenth and a fifth of the weights of the backbone's blocks; each
-// starts without changing a single bit of what the model says; then each trains for thirty steps on one batch of two domains.
-// Prints for each: width or rank, extra weights and their share, whether the logits at the start are the backbone's bit by bit, the loss before
-// and after, and the share of tokens with an open gate (all of them where there is no gate with an exact zero).
+// Adapters are attached to a frozen backbone that they share. Each is given a tenth and a fifth of the weights of the
+// backbone's blocks; each starts without changing a single bit of what the model says; then each trains for thirty
+// steps on one batch of two domains. Prints for each: width or rank, extra weights and their share, whether the logits
+// at the start are the backbone's bit by bit, the loss before and after, and the share of tokens with an open gate (all
+// of them where there is no gate with an exact zero).
 #include "neutra/neutra.hpp"
 
 #include <cstdio>
@@ -46,7 +47,8 @@ std::pair<float, float> train(Model& model, const Batch& batch) {
   std::pair<float, float> losses;
   for (int step = 0; step < 30; ++step) {
     tape.start();
-    const auto loss = model.loss(tape, batch.tokens(), {sequences * length, length});  // of which one sequence is original
+    const auto loss =
+        model.loss(tape, batch.tokens(), {sequences * length, length});  // of which one sequence is original
     (step == 0 ? losses.first : losses.second) = loss.lm.item();
     tape.backward(loss.total(0.01f));
     adamw.step(5e-3, adamw.gradient_norm());
@@ -78,13 +80,15 @@ int main() {
   const auto expected = logits(bare, batch);
 
   using Vanilla = adapter::Residue<gate::Open, body::GatedUnit, penalty::None, init::He>;
-  std::printf("%-9s %8s %6s %8s %7s %10s %8s %8s %6s\n", "adapter", "capacity", "size", "weights", "share", "start", "loss", "after", "open");
+  std::printf("%-9s %8s %6s %8s %7s %10s %8s %8s %6s\n", "adapter", "capacity", "size", "weights", "share", "start",
+              "loss", "after", "open");
   bool equal = true;
   for (const double capacity : {0.1, 0.2}) {
     adapter::Lora lora;
     lora.capacity = capacity;
-    const std::pair<const char*, Chosen> adapters[] = {
-        {"neutral", adapter::Residue<>{.capacity = capacity}}, {"vanilla", Vanilla{.capacity = capacity}}, {"lora", lora}};
+    const std::pair<const char*, Chosen> adapters[] = {{"neutral", adapter::Residue<>{.capacity = capacity}},
+                                                       {"vanilla", Vanilla{.capacity = capacity}},
+                                                       {"lora", lora}};
     for (const auto& [name, adapter] : adapters) {
       Model model(backbone, adapter, 1);
       const auto said = adapter.describe(sizes);
@@ -92,8 +96,9 @@ int main() {
       const bool same = std::memcmp(start.data(), expected.data(), start.size() * sizeof(float)) == 0;
       equal = equal && same;
       const auto [before, after] = train(model, batch);
-      std::printf("%-9s %8.2f %6d %8d %6.1f%% %10s %8.4f %8.4f %5.0f%%\n", name, capacity, static_cast<int>(said.width + said.rank),
-                  static_cast<int>(said.weights), 100.0 * static_cast<double>(said.weights) / static_cast<double>(sizes.block_weights()),
+      std::printf("%-9s %8.2f %6d %8d %6.1f%% %10s %8.4f %8.4f %5.0f%%\n", name, capacity,
+                  static_cast<int>(said.width + said.rank), static_cast<int>(said.weights),
+                  100.0 * static_cast<double>(said.weights) / static_cast<double>(sizes.block_weights()),
                   same ? "same bits" : "differs", before, after, 100 * open_share(model, batch));
     }
   }

@@ -1,8 +1,9 @@
 // How is a model extended, step by step?      ./04_train      a few seconds on two cores
 //
-// A loop of your own: forward, loss, backward, update. A tiny llama is pretrained on sentences of one made-up language, then extended to a second
-// with neutral residues while its weights stay frozen, and with a vanilla adapter for comparison. Printed: loss of both languages (nats per letter)
-// and the share of tokens whose gates are open. Both forget some of the first language, the residues less:
+// A loop of your own: forward, loss, backward, update. A tiny llama is pretrained on sentences of one made-up language,
+// then extended to a second with neutral residues while its weights stay frozen, and with a vanilla adapter for
+// comparison. Printed: loss of both languages (nats per letter) and the share of tokens whose gates are open. Both
+// forget some of the first language, the residues less:
 //     pretrained on the first       first 0.286  second 8.351
 //     with residues, untrained      first 0.286 (open  47 %)  second 8.351 (open  49 %)
 //     extended to the second        first 0.576 (open  66 %)  second 0.418 (open  76 %)
@@ -19,12 +20,14 @@ namespace {
 
 constexpr Index batch = 16, length = 32;
 
-/// Sequences of one language: its words in random order, one letter a token. Both languages share their letters, not their words.
+/// Sequences of one language: its words in random order, one letter a token. Both languages share their letters, not
+/// their words.
 struct Language {
   std::vector<std::string_view> words;
   std::uint8_t domain;
 };
-const Language first{{"rain ", "river ", "stone ", "winter ", "garden "}, 0}, second{{"anri ", "vreri ", "neots ", "tenwir ", "redang "}, 1};
+const Language first{{"rain ", "river ", "stone ", "winter ", "garden "}, 0},
+    second{{"anri ", "vreri ", "neots ", "tenwir ", "redang "}, 1};
 
 struct Sequences {
   std::vector<std::int32_t> inputs, targets;
@@ -40,7 +43,8 @@ Sequences draw(Index step, bool mixed, const Language& main) {
     const Language& language = mixed && (step * batch + i) % 10 == 0 ? first : main;
     std::string text(1, '^');  // begin of text
     for (std::uint64_t word = 0; static_cast<Index>(text.size()) <= length; ++word)
-      text += language.words[random.bits(static_cast<std::uint64_t>(step), static_cast<std::uint64_t>(i) << 32 | word) % language.words.size()];
+      text += language.words[random.bits(static_cast<std::uint64_t>(step), static_cast<std::uint64_t>(i) << 32 | word) %
+                             language.words.size()];
     out.inputs.insert(out.inputs.end(), text.begin(), text.begin() + length);
     out.targets.insert(out.targets.end(), text.begin() + 1, text.begin() + length + 1);
     out.domains.push_back(language.domain);
@@ -49,7 +53,8 @@ Sequences draw(Index step, bool mixed, const Language& main) {
 }
 
 /// The loop. The same calls, with files and checkpoints around them, are the library's own run.
-template <class Model> void train(Model& model, Index steps, double rate, float alpha, bool mixed, const Language& language) {
+template <class Model>
+void train(Model& model, Index steps, double rate, float alpha, bool mixed, const Language& language) {
   Tape<float, Cpu> tape;
   optim::AdamW<float, Cpu> adamw(model.parameters(), {});
   const optim::Schedule schedule{.rate = rate, .steps = steps, .warmup = steps / 20};
@@ -83,15 +88,24 @@ template <class Model> void show(const char* when, Model& model) {
 }  // namespace
 
 int main() {
-  const nn::Config config{.vocabulary = 128, .dim = 32, .ffn = 64, .layers = 2, .heads = 2, .head_width = 16, .context = length, .bos = '^'};
+  const nn::Config config{.vocabulary = 128,
+                          .dim = 32,
+                          .ffn = 64,
+                          .layers = 2,
+                          .heads = 2,
+                          .head_width = 16,
+                          .context = length,
+                          .bos = '^'};
   nn::Transformer<> pretrained(nn::Backbone<float, Cpu>::random(config, 1));
   pretrained.thaw();  // pretraining: every weight trains
   train(pretrained, 400, 3e-3, 0, false, first);
   show("pretrained on the first", pretrained);
 
   std::size_t next = 0;  // what was trained becomes a backbone, frozen from here on
-  const auto backbone = std::make_shared<const nn::Backbone<float, Cpu>>(
-      config, [&](nn::Slot, Index, const std::string&, const Shape&) { return pretrained.parameters()[next++]->value.clone(); });
+  const auto backbone =
+      std::make_shared<const nn::Backbone<float, Cpu>>(config, [&](nn::Slot, Index, const std::string&, const Shape&) {
+        return pretrained.parameters()[next++]->value.clone();
+      });
   nn::Transformer<adapter::Residue<>> extended(backbone, {}, 1);
   show("with residues, untrained", extended);
   train(extended, 400, 3e-3, 1, true, second);

@@ -1,4 +1,5 @@
-// The main job: extend a language model with neutral residues, beside finetuning, LoRA and vanilla adapters, on your own text.
+// The main job: extend a language model with neutral residues, beside finetuning, LoRA and vanilla adapters, on your
+// own text.
 //   extend --original english.txt --target danish.txt --out results
 // A gate of your own takes part by naming it:   extend_main<neutra::gate::All, Mine>(argc, argv)
 #include "neutra/train/extend.hpp"

@@ -31,7 +31,8 @@ void forget_largest_allocation() { largest = 0; }
 bool allocations_counted() { return COUNTED; }
 
 #if COUNTED
-// A program's own definitions come before those of the C library, for every library it loads; glibc keeps its own under these names.
+// A program's own definitions come before those of the C library, for every library it loads; glibc keeps its own under
+// these names.
 extern "C" {
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);
@@ -39,7 +40,9 @@ void* __libc_realloc(void*, std::size_t);
 void* __libc_memalign(std::size_t, std::size_t);
 
 void* malloc(std::size_t bytes) noexcept { return __libc_malloc(noted(bytes)); }
-void* calloc(std::size_t number, std::size_t bytes) noexcept { return noted(number * bytes), __libc_calloc(number, bytes); }
+void* calloc(std::size_t number, std::size_t bytes) noexcept {
+  return noted(number * bytes), __libc_calloc(number, bytes);
+}
 void* realloc(void* memory, std::size_t bytes) noexcept { return __libc_realloc(memory, noted(bytes)); }
 void* memalign(std::size_t align, std::size_t bytes) noexcept { return __libc_memalign(align, noted(bytes)); }
 void* aligned_alloc(std::size_t align, std::size_t bytes) noexcept { return __libc_memalign(align, noted(bytes)); }

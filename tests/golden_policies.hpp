@@ -8,7 +8,8 @@
 
 /// One tensor of the golden file, in double.
 inline std::vector<double> golden(const std::string& name) {
-  static const auto file = neutra::io::Safetensors::open(std::string(NEUTRA_SOURCE_DIR) + "/tests/golden/golden.safetensors");
+  static const auto file =
+      neutra::io::Safetensors::open(std::string(NEUTRA_SOURCE_DIR) + "/tests/golden/golden.safetensors");
   const auto tensor = file.read<double>(name);
   return {tensor.data(), tensor.data() + tensor.size()};
 }

@@ -1,4 +1,5 @@
-// A second file that includes everything: a function that misses its inline is defined twice, and the tests do not link.
+// A second file that includes everything: a function that misses its inline is defined twice, and the tests do not
+// link.
 #if __has_include("neutra/all.hpp")
 #include "neutra/all.hpp"
 #else
@@ -9,4 +10,6 @@
 
 #include "tests/catch.hpp"
 
-TEST_CASE("a second file that includes everything links, and works alike") { CHECK(neutra::Philox::block({0, 0, 0, 0}, 0)[0] == 0x6627e8d5); }
+TEST_CASE("a second file that includes everything links, and works alike") {
+  CHECK(neutra::Philox::block({0, 0, 0, 0}, 0)[0] == 0x6627e8d5);
+}

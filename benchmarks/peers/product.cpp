@@ -1,7 +1,9 @@
 // Are products as fast as those of OpenBLAS and oneDNN?      ./peer_product [--threads N] [--bf16] [--quick]
-// The thirty sizes of larger models, as benchmarks/product has them. For each way a product is needed: the share of the multiply-add peak that ours
-// reaches, and its speed over that of the fastest other, all timed in alternation with a burst at the peak.
-//   nt: y = x W^T      nn: dx = dy W      tn: dW = dy^T x      "packed": the weight laid out beforehand, as oneDNN does with format_tag::any
+// The thirty sizes of larger models, as benchmarks/product has them. For each way a product is needed: the share of the
+// multiply-add peak that ours reaches, and its speed over that of the fastest other, all timed in alternation with a
+// burst at the peak.
+//   nt: y = x W^T      nn: dx = dy W      tn: dW = dy^T x      "packed": the weight laid out beforehand, as oneDNN does
+//   with format_tag::any
 // In bf16 oneDNN reads numbers that were rounded before the clock started; ours rounds them itself.
 #include "../product_sizes.hpp"
 #include "../roof.hpp"
@@ -31,7 +33,8 @@ dnnl::stream stream(engine);
 Tensor<float> filled(Index rows, Index cols) {
   Tensor<float> t(Shape{rows, cols});
   const Philox random(1, "benchmark");
-  for (Index i = 0; i < t.size(); ++i) t.data()[i] = static_cast<float>(random.uniform(0, static_cast<std::uint64_t>(i % 4099)) - 0.5);
+  for (Index i = 0; i < t.size(); ++i)
+    t.data()[i] = static_cast<float>(random.uniform(0, static_cast<std::uint64_t>(i % 4099)) - 0.5);
   return t;
 }
 
@@ -39,7 +42,8 @@ Tensor<float> filled(Index rows, Index cols) {
 std::function<void()> onednn(const Operand<float>& a, const Operand<float>& b, View<float> c, Type type, bool packed) {
   const auto described = [](const Operand<float>& x, Type as) {
     const dnnl::memory::dims sizes{x.rows(), x.cols()};
-    return dnnl::memory::desc(sizes, as, x.transposed ? dnnl::memory::dims{1, x.view.stride} : dnnl::memory::dims{x.view.stride, 1});
+    return dnnl::memory::desc(
+        sizes, as, x.transposed ? dnnl::memory::dims{1, x.view.stride} : dnnl::memory::dims{x.view.stride, 1});
   };
   const auto in_memory = [&](const Operand<float>& x, const dnnl::memory::desc& wanted) {
     dnnl::memory plain(described(x, Type::f32), engine, const_cast<float*>(x.view.data));
@@ -51,7 +55,8 @@ std::function<void()> onednn(const Operand<float>& a, const Operand<float>& b, V
   };
   const auto b_any = dnnl::memory::desc({b.rows(), b.cols()}, type, Tag::any);
   const dnnl::memory::desc out({c.rows(), c.cols()}, Type::f32, Tag::ab);
-  const dnnl::matmul::primitive_desc made(dnnl::matmul::desc(described(a, type), packed ? b_any : described(b, type), out), engine);
+  const dnnl::matmul::primitive_desc made(
+      dnnl::matmul::desc(described(a, type), packed ? b_any : described(b, type), out), engine);
   const std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_SRC, in_memory(a, made.src_desc())},
                                                         {DNNL_ARG_WEIGHTS, in_memory(b, made.weights_desc())},
                                                         {DNNL_ARG_DST, dnnl::memory(out, engine, c.data)}};
@@ -63,9 +68,10 @@ std::function<void()> onednn(const Operand<float>& a, const Operand<float>& b, V
 
 std::function<void()> openblas(const Operand<float>& a, const Operand<float>& b, View<float> c) {
   return [=] {
-    cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans, b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(c.rows()),
-                static_cast<int>(c.cols()), static_cast<int>(a.cols()), 1.0f, a.view.data, static_cast<int>(a.view.stride), b.view.data,
-                static_cast<int>(b.view.stride), 0.0f, c.data, static_cast<int>(c.stride));
+    cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans, b.transposed ? CblasTrans : CblasNoTrans,
+                static_cast<int>(c.rows()), static_cast<int>(c.cols()), static_cast<int>(a.cols()), 1.0f, a.view.data,
+                static_cast<int>(a.view.stride), b.view.data, static_cast<int>(b.view.stride), 0.0f, c.data,
+                static_cast<int>(c.stride));
   };
 }
 
@@ -127,15 +133,17 @@ int main(int argc, char** argv) try {
   CLI11_PARSE(app, argc, argv);
   omp_set_num_threads(settings.threads);
   openblas_set_num_threads(settings.threads);
-  std::printf("%s, %d thread(s); OpenBLAS %s, oneDNN %d.%d.%d\n%% of peak, and speed over the fastest other\n", settings.bf16 ? "bf16" : "float",
-              settings.threads, openblas_get_corename(), dnnl::version()->major, dnnl::version()->minor, dnnl::version()->patch);
+  std::printf("%s, %d thread(s); OpenBLAS %s, oneDNN %d.%d.%d\n%% of peak, and speed over the fastest other\n",
+              settings.bf16 ? "bf16" : "float", settings.threads, openblas_get_corename(), dnnl::version()->major,
+              dnnl::version()->minor, dnnl::version()->patch);
   std::printf("%6s %6s %6s  %12s %12s %12s %12s %12s\n", "M", "N", "K", "nt packed", "nt", "nn packed", "nn", "tn");
   std::vector<Outcome> columns[5];
   for (const auto [m, n, k] : product_sizes::with_rows({256, 1024, 4096}, product_sizes::of_larger_models)) {
     const auto x = filled(m, k), w = filled(n, k), dy = filled(m, n);
     Tensor<float> y(Shape{m, n}), dx(Shape{m, k}), dw(Shape{n, k});
-    const Outcome row[5] = {way(settings, {x}, {w, true}, y, true), way(settings, {x}, {w, true}, y, false), way(settings, {dy}, {w}, dx, true),
-                            way(settings, {dy}, {w}, dx, false), way(settings, {dy, true}, {x}, dw, false)};
+    const Outcome row[5] = {way(settings, {x}, {w, true}, y, true), way(settings, {x}, {w, true}, y, false),
+                            way(settings, {dy}, {w}, dx, true), way(settings, {dy}, {w}, dx, false),
+                            way(settings, {dy, true}, {x}, dw, false)};
     std::printf("%6d %6d %6d ", int(m), int(n), int(k));
     for (int i = 0; i < 5; ++i) {
       std::printf("    %3.0f %5.2f", row[i].share, row[i].ratio);

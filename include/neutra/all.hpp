@@ -1,4 +1,5 @@
-/// Everything: the core, the bridges to xtensor and Eigen, files, data, training and the programs. Needs all packages of neutra::train.
+/// Everything: the core, the bridges to xtensor and Eigen, files, data, training and the programs. Needs all packages
+/// of neutra::train.
 #pragma once
 
 // IWYU pragma: begin_exports

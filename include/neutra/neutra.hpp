@@ -1,4 +1,5 @@
-/// The core a prototype needs: tensors, tape, ops, policies, adapters, the transformer and its optimizer. Needs xsimd and OpenMP.
+/// The core a prototype needs: tensors, tape, ops, policies, adapters, the transformer and its optimizer. Needs xsimd
+/// and OpenMP.
 #pragma once
 
 // First: a compiler says the path of includes to what refuses a mistake, and that is to be short.

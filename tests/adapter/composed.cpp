@@ -1,4 +1,5 @@
-// Adapters chosen at run time, policies chosen at run time, several adapters on one model: the same bits as the composition they stand for.
+// Adapters chosen at run time, policies chosen at run time, several adapters on one model: the same bits as the
+// composition they stand for.
 #include "neutra/adapter/any.hpp"
 #include "neutra/adapter/list.hpp"
 #include "neutra/adapter/lora.hpp"
@@ -42,9 +43,12 @@ Lora small_lora() {
 }  // namespace
 
 TEST_CASE("run-time policies: the bits of the static composition") {
-  check_same(
-      history(AnyResidue<float>{.gate = gate::Relu{}, .body = body::GatedUnit{}, .penalty = penalty::L1{}, .init = init::LowVariance{}, .width = 3}),
-      history(Residue<>{.width = 3}));
+  check_same(history(AnyResidue<float>{.gate = gate::Relu{},
+                                       .body = body::GatedUnit{},
+                                       .penalty = penalty::L1{},
+                                       .init = init::LowVariance{},
+                                       .width = 3}),
+             history(Residue<>{.width = 3}));
   check_same(history(AnyResidue<float>{.gate = gate::JumpRelu{.threshold = 0.3f},
                                        .body = body::Bottleneck{},
                                        .penalty = penalty::DomainCrossEntropy{},
@@ -67,10 +71,14 @@ TEST_CASE("run-time policies: what is said of them is what is said of the static
   const auto sizes = testing::tiny_config().sizes();
   const auto said = [&](const auto& residue) {
     const auto d = residue.describe(sizes);
-    return concat(d.method, " ", d.gate, " ", d.body, " ", d.penalty, " ", d.init, " ", d.placement, " ", d.width, " ", d.weights);
+    return concat(d.method, " ", d.gate, " ", d.body, " ", d.penalty, " ", d.init, " ", d.placement, " ", d.width, " ",
+                  d.weights);
   };
-  CHECK(said(AnyResidue<float>{.gate = gate::Relu{}, .body = body::GatedUnit{}, .penalty = penalty::L1{}, .init = init::LowVariance{}, .width = 3}) ==
-        said(Residue<>{.width = 3}));
+  CHECK(said(AnyResidue<float>{.gate = gate::Relu{},
+                               .body = body::GatedUnit{},
+                               .penalty = penalty::L1{},
+                               .init = init::LowVariance{},
+                               .width = 3}) == said(Residue<>{.width = 3}));
   CHECK(said(Residue<>{.width = 3}) == "residue relu gated_unit l1 low_variance parallel 3 240");
 }
 
@@ -87,8 +95,8 @@ TEST_CASE("adapter::Any: the bits of what it holds") {
 TEST_CASE("adapter::List: a list of one is that one, and of two the gradient of the whole model is right") {
   check_same(history(adapter::List(small_lora())), history(small_lora()));
   check_same(history(adapter::List(Residue<>{.width = 3})), history(Residue<>{.width = 3}));
-  auto model =
-      tiny_model<double>(adapter::List(small_lora(), Residue<>{.width = 2}, Residue<gate::Sigmoid>{.placement = Placement::attention, .width = 2}));
+  auto model = tiny_model<double>(adapter::List(small_lora(), Residue<>{.width = 2},
+                                                Residue<gate::Sigmoid>{.placement = Placement::attention, .width = 2}));
   testing::fill_zero_parameters(model.parameters());
   CHECK(model_gradient_error(model, TinyBatch({0, 1, 0}, 3, 4)) < 1e-7);
 }
@@ -123,14 +131,16 @@ TEST_CASE("adapter::List: the local losses of all members add up") {
     auto model = tiny_model<double>(adapter);
     testing::fill_zero_parameters(model.parameters());
     for (auto* parameter : model.parameters())  // the same weights, whatever the list calls them
-      for (Index i = 0; i < parameter->value.size(); ++i) parameter->value.data()[i] = 0.2 * std::sin(static_cast<double>(i + 1));
+      for (Index i = 0; i < parameter->value.size(); ++i)
+        parameter->value.data()[i] = 0.2 * std::sin(static_cast<double>(i + 1));
     return testing::numbers_of(model, batch, 0.0).losses[1];
   };
   const Residue<> one{.width = 3};
   const Residue<gate::Relu, body::GatedUnit, penalty::L2> two{.placement = Placement::attention, .width = 3};
   const Residue<gate::Relu, body::GatedUnit, penalty::None> silent{.width = 3};
   const double both = local(adapter::List(one, two)),
-               first = local(adapter::List(one, Residue<gate::Relu, body::GatedUnit, penalty::None>{.placement = Placement::attention, .width = 3}));
+               first = local(adapter::List(one, Residue<gate::Relu, body::GatedUnit, penalty::None>{
+                                                    .placement = Placement::attention, .width = 3}));
   const double second = local(adapter::List(silent, two));
   CHECK(first > 0);
   CHECK(second > 0);

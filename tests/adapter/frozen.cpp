@@ -19,21 +19,25 @@ struct Watching : Cpu {
     blocks.push_back(bytes);
     return Cpu::allocate(bytes);
   }
-  template <Scalar S, class T = S> static void product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
+  template <Scalar S, class T = S>
+  static void product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
     products.push_back(into.view.shape);
     Cpu::product(a, b, into, addend);
   }
-  template <Scalar S, class T = S> static void product(Operand<S> a, const Packed<S>& b, Into<T> into, View<const S> addend = {}) {
+  template <Scalar S, class T = S>
+  static void product(Operand<S> a, const Packed<S>& b, Into<T> into, View<const S> addend = {}) {
     products.push_back(into.view.shape);
     Cpu::product(a, b, into, addend);
   }
-  template <Scalar S, class T> static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, View<T> out, S* lse) {
+  template <Scalar S, class T>
+  static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, View<T> out,
+                                S* lse) {
     ++attention_passes;
     Cpu::attention_forward<S>(z, q, k, v, out, lse);
   }
   template <Scalar S, class T>
-  static void attention_backward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, Operand<S> dout, const S* lse, Into<T> dq,
-                                 Into<T> dk, Into<T> dv) {
+  static void attention_backward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, Operand<S> dout,
+                                 const S* lse, Into<T> dq, Into<T> dk, Into<T> dv) {
     ++attention_walks;
     Cpu::attention_backward<S>(z, q, k, v, dout, lse, dq, dk, dv);
   }
@@ -46,7 +50,8 @@ template <class A> struct LastLayer {
 
   template <Scalar S, Backend D> class Instance {
    public:
-    Instance(const LastLayer& last, const adapter::Sizes& sizes, std::uint64_t seed) : layers_(sizes.layers), held_(last.adapter, sizes, seed) {}
+    Instance(const LastLayer& last, const adapter::Sizes& sizes, std::uint64_t seed)
+        : layers_(sizes.layers), held_(last.adapter, sizes, seed) {}
     std::vector<Parameter<S, D>*> parameters() {
       auto all = held_.parameters();
       std::erase_if(all, [&](const auto* p) { return !p->name.starts_with(concat("adapter.", layers_ - 1, ".")); });
@@ -132,13 +137,15 @@ TEST_CASE("frozen: no product ends in the shape of a frozen weight, and no block
     Watching::forget();
     tape.backward(model.loss(tape, batch.tokens(), batch.counts()).total(0.1f));
     Index products = 0;
-    for (const Shape& shape : weights) products += std::count(Watching::products.begin(), Watching::products.end(), shape);
+    for (const Shape& shape : weights)
+      products += std::count(Watching::products.begin(), Watching::products.end(), shape);
     const std::size_t gradient = Pool<Watching>::size_class(1019 * 12 * sizeof(float));  // of the embedding or the head
     const Index blocks = std::count(Watching::blocks.begin(), Watching::blocks.end(), gradient);
     return std::pair(products, blocks);
   };
   CHECK(seen(adapter::Residue<>{.width = 3}, false) == std::pair(Index{0}, Index{0}));
-  CHECK(seen(adapter::Residue<gate::Open, body::Bottleneck, penalty::None>{.width = 3}, false) == std::pair(Index{0}, Index{0}));
+  CHECK(seen(adapter::Residue<gate::Open, body::Bottleneck, penalty::None>{.width = 3}, false) ==
+        std::pair(Index{0}, Index{0}));
   adapter::Lora lora;
   lora.rank = 2;
   CHECK(seen(lora, false) == std::pair(Index{0}, Index{0}));
@@ -147,7 +154,9 @@ TEST_CASE("frozen: no product ends in the shape of a frozen weight, and no block
   CHECK(blocks > 0);
 }
 
-TEST_CASE("finetuning: every weight gets a finite gradient, not zero, the backbone stays as it was, and the start is its copy") {
+TEST_CASE(
+    "finetuning: every weight gets a finite gradient, not zero, the backbone stays as it was, and the start is its "
+    "copy") {
   const auto backbone = tiny_backbone<float>();
   nn::Transformer<adapter::None, float, Cpu> model(backbone), bare(backbone);
   model.thaw();

@@ -1,4 +1,5 @@
-// The local loss: which tokens it counts, how it is divided, that micro-batches add up; and what is never computed or kept.
+// The local loss: which tokens it counts, how it is divided, that micro-batches add up; and what is never computed or
+// kept.
 #include "neutra/adapter/lora.hpp"
 
 #include "tests/adapter/model.hpp"
@@ -6,7 +7,8 @@
 namespace {
 
 /// Losses and gradients of one step whose batch is cut into parts, all divided by the counts of the whole.
-testing::Numbers step_of(nn::Transformer<AnyResidue<double>, double, Cpu>& model, const std::vector<TinyBatch>& parts, nn::StepCounts counts) {
+testing::Numbers step_of(nn::Transformer<AnyResidue<double>, double, Cpu>& model, const std::vector<TinyBatch>& parts,
+                         nn::StepCounts counts) {
   testing::Numbers numbers{{}, {0, 0}, {}};
   for (auto* parameter : model.parameters()) parameter->has_gradient = false;
   Tape<double, Cpu> tape;
@@ -17,7 +19,8 @@ testing::Numbers step_of(nn::Transformer<AnyResidue<double>, double, Cpu>& model
     numbers.losses[1] += losses.local ? losses.local->item() : 0;
     tape.backward(losses.total(0.7));
   }
-  for (auto* p : model.parameters()) numbers.gradients.insert(numbers.gradients.end(), p->gradient.data(), p->gradient.data() + p->gradient.size());
+  for (auto* p : model.parameters())
+    numbers.gradients.insert(numbers.gradients.end(), p->gradient.data(), p->gradient.data() + p->gradient.size());
   return numbers;
 }
 
@@ -62,7 +65,8 @@ TEST_CASE("local loss: L1 by hand, from what the residue adds to a model of one 
   const TinyBatch batch({0, 1, 0});
   const auto config = testing::tiny_config(1);
   const auto backbone = tiny_backbone<double>(config);
-  nn::Transformer<AnyResidue<double>, double, Cpu> model(backbone, residue_of<double>(gate::Relu{}, penalty::L1{}, Placement::attention), 1);
+  nn::Transformer<AnyResidue<double>, double, Cpu> model(
+      backbone, residue_of<double>(gate::Relu{}, penalty::L1{}, Placement::attention), 1);
   testing::fill_zero_parameters(model.parameters());
   balance_gates(model, batch);
   // attention_norm of the embeddings is all that a residue beside the attention of layer 0 reads
@@ -74,7 +78,8 @@ TEST_CASE("local loss: L1 by hand, from what the residue adds to a model of one 
     if (batch.domains[n / 5] != 0) continue;
     double x[12], square = 0, s = 0, inner[3];
     for (Index c = 0; c < 12; ++c) square += std::pow(table.data()[batch.inputs[n] * 12 + c], 2);
-    for (Index c = 0; c < 12; ++c) x[c] = norm.data()[c] * table.data()[batch.inputs[n] * 12 + c] / std::sqrt(square / 12 + config.norm_epsilon);
+    for (Index c = 0; c < 12; ++c)
+      x[c] = norm.data()[c] * table.data()[batch.inputs[n] * 12 + c] / std::sqrt(square / 12 + config.norm_epsilon);
     for (Index c = 0; c < 12; ++c) s += parameters[0]->value.data()[c] * x[c];
     for (Index j = 0; j < 3; ++j) {
       double a = 0, b = 0;
@@ -134,9 +139,11 @@ TEST_CASE("local loss: labels of another number or value are refused, in trainin
   };
   for (const bool recording : {false, true}) {
     CHECK(told({0, 1, 1, 0}, recording).empty());
-    CHECK(told({0, 1, 1}, recording).find("one domain label per sequence is needed, got 3 for 4 sequences") != std::string::npos);
+    CHECK(told({0, 1, 1}, recording).find("one domain label per sequence is needed, got 3 for 4 sequences") !=
+          std::string::npos);
     CHECK(told({0, 1, 1, 0, 1}, recording).find("got 5 for 4 sequences") != std::string::npos);
-    CHECK(told({0, 1, 2, 0}, recording).find("must be 0 (original) or 1 (target), got 2 for sequence 2") != std::string::npos);
+    CHECK(told({0, 1, 2, 0}, recording).find("must be 0 (original) or 1 (target), got 2 for sequence 2") !=
+          std::string::npos);
     CHECK(told({0, 1, 1, 255}, recording).find("got 255 for sequence 3") != std::string::npos);
   }
 }
@@ -152,10 +159,12 @@ TEST_CASE("local loss: the domain classifier counts both domains, by their label
   TinyBatch flipped = batch;
   for (auto& domain : flipped.domains) domain = static_cast<std::uint8_t>(1 - domain);
   // softplus(s) - label s: both labellings together are softplus(s) + softplus(-s), never below 2 log 2
-  const double both = step_of(model, {batch}, batch.counts()).losses[1] + step_of(model, {flipped}, batch.counts()).losses[1];
+  const double both =
+      step_of(model, {batch}, batch.counts()).losses[1] + step_of(model, {flipped}, batch.counts()).losses[1];
   CHECK(both >= 2 * std::log(2.0));
   const auto losses = testing::train_on(model, batch, 60, 2e-2, 1.0);
-  CHECK(step_of(model, {batch}, batch.counts()).losses[1] < 0.9 * std::log(2.0));  // no constant answer does better than log 2
+  CHECK(step_of(model, {batch}, batch.counts()).losses[1] <
+        0.9 * std::log(2.0));  // no constant answer does better than log 2
   CHECK(losses.back() < losses.front());
 }
 
@@ -166,7 +175,9 @@ TEST_CASE("local loss: accumulating micro-batches gives the gradient of the whol
     auto model = filled_model(residue_of<double>(gate::Relu{}, P{}));
     const auto whole = step_of(model, {batch}, batch.counts());
     const auto two = step_of(model, {part_of(batch, 0, 1), part_of(batch, 1, 3)}, batch.counts());
-    const auto four = step_of(model, {part_of(batch, 0, 1), part_of(batch, 1, 1), part_of(batch, 2, 1), part_of(batch, 3, 1)}, batch.counts());
+    const auto four =
+        step_of(model, {part_of(batch, 0, 1), part_of(batch, 1, 1), part_of(batch, 2, 1), part_of(batch, 3, 1)},
+                batch.counts());
     CHECK(relative_difference(two.gradients, whole.gradients) < 1e-13);
     CHECK(relative_difference(four.gradients, whole.gradients) < 1e-13);
     CHECK(relative_difference(two.losses, whole.losses) < 1e-14);

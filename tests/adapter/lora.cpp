@@ -35,24 +35,26 @@ std::string names(const std::vector<Site>& sites) {
 /// The tiny backbone with scale B A added to the projections that `model` adapts.
 template <class Model> std::shared_ptr<const nn::Backbone<double, Cpu>> merged(Model& model, const Lora& options) {
   const auto bare = tiny_backbone<double>();
-  return std::make_shared<const nn::Backbone<double, Cpu>>(bare->config(), [&](nn::Slot slot, Index layer, const std::string&, const Shape& shape) {
-    auto weight = bare->weight(slot, layer).copy();
-    for (const Site site : options.sites) {
-      const auto own = nn::name_of(slot, layer).find(concat(".", adapter::to_string(site), "_proj"));
-      if (own == std::string::npos) continue;
-      const auto find = [&](std::string_view part) -> const Tensor<double, Cpu>& {
-        for (auto* p : model.parameters())
-          if (p->name == concat("adapter.", layer, ".", adapter::to_string(site), ".lora_", part)) return p->value;
-        throw Error("no such parameter");
-      };
-      const auto &a = find("a"), &b = find("b");
-      for (Index o = 0; o < shape.rows(); ++o)
-        for (Index i = 0; i < shape.cols(); ++i)
-          for (Index r = 0; r < options.rank; ++r)
-            weight.data()[o * shape.cols() + i] += options.scale * b.data()[o * options.rank + r] * a.data()[r * shape.cols() + i];
-    }
-    return weight;
-  });
+  return std::make_shared<const nn::Backbone<double, Cpu>>(
+      bare->config(), [&](nn::Slot slot, Index layer, const std::string&, const Shape& shape) {
+        auto weight = bare->weight(slot, layer).copy();
+        for (const Site site : options.sites) {
+          const auto own = nn::name_of(slot, layer).find(concat(".", adapter::to_string(site), "_proj"));
+          if (own == std::string::npos) continue;
+          const auto find = [&](std::string_view part) -> const Tensor<double, Cpu>& {
+            for (auto* p : model.parameters())
+              if (p->name == concat("adapter.", layer, ".", adapter::to_string(site), ".lora_", part)) return p->value;
+            throw Error("no such parameter");
+          };
+          const auto &a = find("a"), &b = find("b");
+          for (Index o = 0; o < shape.rows(); ++o)
+            for (Index i = 0; i < shape.cols(); ++i)
+              for (Index r = 0; r < options.rank; ++r)
+                weight.data()[o * shape.cols() + i] +=
+                    options.scale * b.data()[o * options.rank + r] * a.data()[r * shape.cols() + i];
+        }
+        return weight;
+      });
 }
 
 }  // namespace
@@ -110,8 +112,10 @@ TEST_CASE("lora: at the start the logits are the backbone's, bit by bit, and eve
 }
 
 TEST_CASE("lora: A is uniform with variance 1/(3 in), B is zero, and draws differ by name and seed") {
-  const nn::Config config{.vocabulary = 5, .dim = 64, .ffn = 90, .layers = 2, .heads = 2, .head_width = 32, .context = 4};
-  Lora::Instance<float, Cpu> one(lora({Site::down}, 1, 16), config.sizes(), 1), two(lora({Site::down}, 1, 16), config.sizes(), 2);
+  const nn::Config config{
+      .vocabulary = 5, .dim = 64, .ffn = 90, .layers = 2, .heads = 2, .head_width = 32, .context = 4};
+  Lora::Instance<float, Cpu> one(lora({Site::down}, 1, 16), config.sizes(), 1),
+      two(lora({Site::down}, 1, 16), config.sizes(), 2);
   REQUIRE(one.parameters().size() == 4);
   const auto* a = one.parameters()[0];
   CHECK(a->name == "adapter.0.down.lora_a");
@@ -131,7 +135,8 @@ TEST_CASE("lora: A is uniform with variance 1/(3 in), B is zero, and draws diffe
 }
 
 TEST_CASE("lora: the capacity is met within 2 % or half a rank, and what is said is what is there") {
-  const nn::Config config{.vocabulary = 9, .dim = 48, .ffn = 100, .layers = 3, .heads = 4, .kv_heads = 2, .head_width = 12, .context = 4};
+  const nn::Config config{
+      .vocabulary = 9, .dim = 48, .ffn = 100, .layers = 3, .heads = 4, .kv_heads = 2, .head_width = 12, .context = 4};
   const adapter::Sizes sizes = config.sizes();
   const double block = static_cast<double>(sizes.block_weights());
   CHECK(block == 3 * (2 * 48 + 2 * 48 * 48 + 2 * 24 * 48 + 3 * 100 * 48));
@@ -142,7 +147,8 @@ TEST_CASE("lora: the capacity is met within 2 % or half a rank, and what is said
       options.capacity = capacity;
       const auto described = options.describe(sizes);
       double unit = 0;
-      for (const Site site : sites) unit += static_cast<double>(sizes.layers * (sizes.inputs(site) + sizes.outputs(site)));
+      for (const Site site : sites)
+        unit += static_cast<double>(sizes.layers * (sizes.inputs(site) + sizes.outputs(site)));
       const double off = std::abs(static_cast<double>(described.weights) - capacity * block);
       CHECK((off <= 0.02 * capacity * block || off <= unit / 2));
       Lora::Instance<float, Cpu> instance(options, sizes, 1);
@@ -156,8 +162,10 @@ TEST_CASE("lora: what cannot be is an Error that says what to do") {
   const adapter::Sizes sizes = tiny_backbone<float>()->config().sizes();
   const auto said = [&](const Lora& options) { return message([&] { options.describe(sizes); }); };
   CHECK(said(lora({}, 1)) == "lora: no projection was chosen; name at least one of q k v o gate up down");
-  CHECK(said(lora({Site::q, Site::ffn}, 1)) == "lora: 'ffn' is a block, not a projection; choose among q k v o gate up down");
-  CHECK(said(lora({Site::attention}, 1)) == "lora: 'attention' is a block, not a projection; choose among q k v o gate up down");
+  CHECK(said(lora({Site::q, Site::ffn}, 1)) ==
+        "lora: 'ffn' is a block, not a projection; choose among q k v o gate up down");
+  CHECK(said(lora({Site::attention}, 1)) ==
+        "lora: 'attention' is a block, not a projection; choose among q k v o gate up down");
   CHECK(said(lora({Site::q, Site::up, Site::q}, 1)) == "lora: the projection 'q' was named twice");
   CHECK(said(lora({Site::q}, 1, -2)) == "lora: the rank must be positive (or 0, to follow from the capacity), got -2");
   Lora none = lora({Site::q}, 1, 0);

@@ -1,4 +1,5 @@
-// What the tests of adapters share: compositions of policies, gates that are forced open or closed, and the gradient of a whole model.
+// What the tests of adapters share: compositions of policies, gates that are forced open or closed, and the gradient of
+// a whole model.
 #pragma once
 
 #include "neutra/adapter/none.hpp"
@@ -19,7 +20,8 @@ using testing::TinyBatch;
 
 /// A residue of the given policies, width 3, on the tiny model.
 template <Scalar S, Gate G, Penalty P, Body B = body::GatedUnit>
-AnyResidue<S> residue_of(const G& gate, const P& penalty, Placement placement = Placement::parallel, const B& body = {}) {
+AnyResidue<S> residue_of(const G& gate, const P& penalty, Placement placement = Placement::parallel,
+                         const B& body = {}) {
   return {.gate = gate, .body = body, .penalty = penalty, .init = init::He{}, .placement = placement, .width = 3};
 }
 
@@ -45,7 +47,8 @@ template <Scalar S> void force_gates(const std::vector<Parameter<S, Cpu>*>& para
 }
 
 /// Share of the tokens (of both domains) whose gate is not zero, by layer; empty for gates without an exact zero.
-template <Scalar S, class A> std::vector<double> open_shares(nn::Transformer<A, S, Cpu>& model, const TinyBatch& batch) {
+template <Scalar S, class A>
+std::vector<double> open_shares(nn::Transformer<A, S, Cpu>& model, const TinyBatch& batch) {
   adapter::Probe<S, Cpu> probe(model.config().layers);
   Tape<S, Cpu> tape;
   tape.start(false);
@@ -67,7 +70,8 @@ template <Scalar S, class A> void balance_gates(nn::Transformer<A, S, Cpu>& mode
       S& bias = parameter->value.data()[0];
       std::pair<double, S> best{1, bias};
       S low = -16, high = 16;
-      for (int halving = 0; halving < 30; ++halving) {  // the channel is positive, so that the share grows with the weight
+      for (int halving = 0; halving < 30;
+           ++halving) {  // the channel is positive, so that the share grows with the weight
         bias = (low + high) / 2;
         const double share = open_shares(model, batch)[layer];
         best = std::min(best, {std::abs(share - 0.5), bias});
@@ -80,17 +84,21 @@ template <Scalar S, class A> void balance_gates(nn::Transformer<A, S, Cpu>& mode
 }
 
 /// Loss of a pass that records, with alpha times the local loss.
-template <class A> double loss_of(nn::Transformer<A, double, Cpu>& model, Tape<double, Cpu>& tape, const TinyBatch& batch, double alpha) {
+template <class A>
+double loss_of(nn::Transformer<A, double, Cpu>& model, Tape<double, Cpu>& tape, const TinyBatch& batch, double alpha) {
   tape.start();
   return model.loss(tape, batch.tokens(), batch.counts()).total(alpha).item();
 }
 
-/// How slopes are measured: across kinks of |r| or of a gate a difference is wrong at one step and right at a smaller one, while a wrong gradient
-/// is wrong at both. Without kinks, four points far apart leave less rounding: small gradients behind a softmax need that.
+/// How slopes are measured: across kinks of |r| or of a gate a difference is wrong at one step and right at a smaller
+/// one, while a wrong gradient is wrong at both. Without kinks, four points far apart leave less rounding: small
+/// gradients behind a softmax need that.
 enum class Slopes { kinked, smooth };
 
 /// Largest over the parameters of ||analytic - numeric|| / (||numeric|| + 1e-2 ||all||).
-template <class A> double model_gradient_error(nn::Transformer<A, double, Cpu>& model, const TinyBatch& batch, Slopes slopes = Slopes::kinked) {
+template <class A>
+double model_gradient_error(nn::Transformer<A, double, Cpu>& model, const TinyBatch& batch,
+                            Slopes slopes = Slopes::kinked) {
   constexpr double alpha = 1;
   Tape<double, Cpu> tape;
   tape.start();
@@ -113,7 +121,8 @@ template <class A> double model_gradient_error(nn::Transformer<A, double, Cpu>& 
       double& x = parameter->value.data()[i];
       const double analytic = parameter->gradient.data()[i];
       const double apart = slopes == Slopes::smooth ? 1e-3 : 1e-4;
-      const double numeric = (4 * central(x, apart) - central(x, 2 * apart)) / 3;  // error of the fourth order in `apart`
+      const double numeric =
+          (4 * central(x, apart) - central(x, 2 * apart)) / 3;  // error of the fourth order in `apart`
       double error = std::abs(numeric - analytic);
       for (const double step : {5e-6, 5e-7})
         if (error > 1e-9 && slopes == Slopes::kinked) error = std::min(error, std::abs(central(x, step) - analytic));
@@ -125,6 +134,7 @@ template <class A> double model_gradient_error(nn::Transformer<A, double, Cpu>& 
   }
   double worst = everything > 0 ? 0 : std::numeric_limits<double>::infinity();
   for (const auto& [error, size] : sums)
-    worst = std::isfinite(error) ? std::max(worst, error / (size + 1e-2 * std::sqrt(everything))) : std::numeric_limits<double>::infinity();
+    worst = std::isfinite(error) ? std::max(worst, error / (size + 1e-2 * std::sqrt(everything)))
+                                 : std::numeric_limits<double>::infinity();
   return worst;
 }

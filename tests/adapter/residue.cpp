@@ -1,4 +1,5 @@
-// Residues of every composition of policies: gradients of a whole model, its start, its capacity, its trainable parameters.
+// Residues of every composition of policies: gradients of a whole model, its start, its capacity, its trainable
+// parameters.
 #include "neutra/init/all.hpp"
 
 #include "tests/adapter/model.hpp"
@@ -11,20 +12,23 @@ constexpr Placement placements[] = {Placement::parallel, Placement::after, Place
 template <class F> void for_each_composition(const F& f) {
   for_each_type(gate::All{}, [&]<class G>() {
     for (const Placement placement : placements)
-      for_each_type(Types<penalty::None, penalty::L1, penalty::Relative, penalty::GateL1, penalty::DomainCrossEntropy>{}, [&]<class P>() {
-        if constexpr (GateFunction<P> && std::same_as<G, gate::Open>)
-          return;
-        else
-          f(G{}, P{}, placement);
-      });
+      for_each_type(
+          Types<penalty::None, penalty::L1, penalty::Relative, penalty::GateL1, penalty::DomainCrossEntropy>{},
+          [&]<class P>() {
+            if constexpr (GateFunction<P> && std::same_as<G, gate::Open>)
+              return;
+            else
+              f(G{}, P{}, placement);
+          });
   });
 }
 
-/// A model whose residues speak and whose gates are open for some tokens. Relative holds the output it joins constant, which differences do not:
-/// one layer then, where that output depends on nothing that trains.
+/// A model whose residues speak and whose gates are open for some tokens. Relative holds the output it joins constant,
+/// which differences do not: one layer then, where that output depends on nothing that trains.
 nn::Transformer<AnyResidue<double>, double, Cpu> checked_model(const AnyResidue<double>& residue) {
   const Index layers = residue.penalty_traits().name == penalty::Relative::name ? 1 : 2;
-  nn::Transformer<AnyResidue<double>, double, Cpu> model(tiny_backbone<double>(testing::tiny_config(layers)), residue, 1);
+  nn::Transformer<AnyResidue<double>, double, Cpu> model(tiny_backbone<double>(testing::tiny_config(layers)), residue,
+                                                         1);
   testing::fill_zero_parameters(model.parameters());
   balance_gates(model, TinyBatch({0, 1}, 3, 3));
   return model;
@@ -34,7 +38,8 @@ nn::Transformer<AnyResidue<double>, double, Cpu> checked_model(const AnyResidue<
 struct Seventeen {
   static constexpr std::string_view name = "seventeen";
   std::vector<body::Weight> weights(Index d, Index r) const {
-    static constexpr std::array<std::string_view, 16> names{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"};
+    static constexpr std::array<std::string_view, 16> names{"a", "b", "c", "d", "e", "f", "g", "h",
+                                                            "i", "j", "k", "l", "m", "n", "o", "p"};
     std::vector<body::Weight> all;
     for (const auto down : names) all.push_back({down, {r, d}});
     all.push_back({"up", {d, r}, true});
@@ -115,7 +120,8 @@ TEST_CASE("residue: every trainable parameter gets a finite gradient, not zero, 
 
 TEST_CASE("residue: the capacity is met within 2 % or half a width, and what is said is what is there") {
   for (const nn::Config& config :
-       {testing::tiny_config(), nn::Config{.vocabulary = 9, .dim = 48, .ffn = 100, .layers = 3, .heads = 4, .kv_heads = 2, .context = 4},
+       {testing::tiny_config(),
+        nn::Config{.vocabulary = 9, .dim = 48, .ffn = 100, .layers = 3, .heads = 4, .kv_heads = 2, .context = 4},
         nn::Config{.vocabulary = 9, .dim = 192, .ffn = 512, .layers = 2, .heads = 6, .context = 4}}) {
     nn::Config complete = config;
     complete.complete();
@@ -123,12 +129,16 @@ TEST_CASE("residue: the capacity is met within 2 % or half a width, and what is 
     CAPTURE(sizes.dim);
     const auto check = [&](const auto& gate, const auto& body) {
       for (const double capacity : {0.05, 0.2, 0.5, 1.3}) {
-        AnyResidue<float> residue{.gate = gate, .body = body, .penalty = penalty::None{}, .init = init::He{}, .capacity = capacity};
-        const double block = static_cast<double>(sizes.block_weights()), fixed = static_cast<double>(residue.gate_weights(sizes) * sizes.layers);
+        AnyResidue<float> residue{
+            .gate = gate, .body = body, .penalty = penalty::None{}, .init = init::He{}, .capacity = capacity};
+        const double block = static_cast<double>(sizes.block_weights()),
+                     fixed = static_cast<double>(residue.gate_weights(sizes) * sizes.layers);
         const double unit = static_cast<double>(residue.body_weights(sizes, 1) * sizes.layers);
         CAPTURE(gate.name, body.name, capacity);
         if (fixed + unit / 2 > capacity * block) {
-          CHECK(message([&] { residue.describe(sizes); }).starts_with(concat("residue: a capacity of ", capacity, " leaves no room beside ")));
+          CHECK(message([&] {
+                  residue.describe(sizes);
+                }).starts_with(concat("residue: a capacity of ", capacity, " leaves no room beside ")));
           continue;
         }
         const auto description = residue.describe(sizes);
@@ -152,11 +162,16 @@ TEST_CASE("residue: what cannot be is an Error that says what to do") {
   using Paper = adapter::Residue<>;
   CHECK(message([&] { Paper{.capacity = 0}.describe(sizes); }) == "residue: capacity must be positive, got 0");
   CHECK(message([&] { Paper{.capacity = -0.5}.describe(sizes); }) == "residue: capacity must be positive, got -0.5");
-  CHECK(message([&] { Paper{.capacity = std::nan("")}.describe(sizes); }) == "residue: capacity must be positive, got nan");
-  CHECK(message([&] { Paper{.capacity = 1e300}.describe(sizes); }) == "residue: a capacity of 1e+300 is beyond any machine");
-  CHECK(message([&] { Paper{.width = -1}.describe(sizes); }) == "residue: the width must be positive (or 0, to follow from the capacity), got -1");
+  CHECK(message([&] { Paper{.capacity = std::nan("")}.describe(sizes); }) ==
+        "residue: capacity must be positive, got nan");
+  CHECK(message([&] { Paper{.capacity = 1e300}.describe(sizes); }) ==
+        "residue: a capacity of 1e+300 is beyond any machine");
+  CHECK(message([&] { Paper{.width = -1}.describe(sizes); }) ==
+        "residue: the width must be positive (or 0, to follow from the capacity), got -1");
   const std::string tight = message([&] { Paper{.capacity = 0.001}.describe(sizes); });
-  CHECK(tight.starts_with("residue: a capacity of 0.001 leaves no room beside 12 gate weights in a layer; raise the capacity to at least "));
+  CHECK(
+      tight.starts_with("residue: a capacity of 0.001 leaves no room beside 12 gate weights in a layer; raise the "
+                        "capacity to at least "));
   const double least = std::stod(tight.substr(tight.rfind(' ')));
   CHECK(Paper{.capacity = least}.describe(sizes).width == 1);
 }

@@ -76,7 +76,8 @@ template <class A> std::vector<float> outcome_of(const A& adapter, bool bf16) {
   const auto loss = model.loss(tape, batch.tokens(), batch.counts()).lm;
   if (loss.needs_gradient()) tape.backward(loss);
   std::vector<float> numbers{loss.item()};
-  for (const auto* p : model.parameters()) numbers.insert(numbers.end(), p->gradient.data(), p->gradient.data() + p->gradient.size());
+  for (const auto* p : model.parameters())
+    numbers.insert(numbers.end(), p->gradient.data(), p->gradient.data() + p->gradient.size());
   return numbers;
 }
 
@@ -96,7 +97,8 @@ TEST_CASE("sites: each adapter says where it acts") {
 }
 
 TEST_CASE("sites: an adapter that does not say sees every value in float, also where products are of bf16") {
-  for (const Site site : {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down, Site::attention, Site::ffn})
+  for (const Site site :
+       {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down, Site::attention, Site::ffn})
     for (const bool bf16 : {false, true}) {
       CAPTURE(adapter::to_string(site), bf16);
       Silent::seen = 0;

@@ -12,7 +12,8 @@ struct StraightThrough {
 };
 
 template <Scalar S>
-testing::Numbers run(AnyResidue<S> residue, bool skip, double share, const TinyBatch& batch, std::vector<double>* open = nullptr) {
+testing::Numbers run(AnyResidue<S> residue, bool skip, double share, const TinyBatch& batch,
+                     std::vector<double>* open = nullptr) {
   residue.skip = skip;
   auto model = tiny_model<S>(residue);
   testing::fill_zero_parameters(model.parameters());
@@ -51,7 +52,8 @@ double norm(const std::vector<double>& x) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("skipping: rows and gradients are those of computing every token, with no token open, some and all", "", float, double) {
+TEMPLATE_TEST_CASE("skipping: rows and gradients are those of computing every token, with no token open, some and all",
+                   "", float, double) {
   for_each_type(Skipping{}, []<class G>() {
     for_each_type(Penalties{}, []<class P>() {
       CAPTURE(G::name, P::name);
@@ -79,7 +81,8 @@ TEST_CASE("skipping: a model whose every token is closed is the backbone, and tr
   Tape<float, Cpu> tape;
   tape.start(false);
   const auto logits = backbone.logits(tape, batch.tokens()).value();
-  CHECK(run(residue_of<float>(gate::Relu{}, penalty::L1{}), true, 0, batch).logits == std::vector<double>(logits.data, logits.data + logits.size()));
+  CHECK(run(residue_of<float>(gate::Relu{}, penalty::L1{}), true, 0, batch).logits ==
+        std::vector<double>(logits.data, logits.data + logits.size()));
   auto model = tiny_model<float>(residue_of<float>(gate::Relu{}, penalty::DomainCrossEntropy{}));
   testing::fill_zero_parameters(model.parameters());
   force_gates(model.parameters(), false);
@@ -92,11 +95,13 @@ namespace {
 /// Rows that products were asked for, to see what skipping saves.
 struct Counting : Cpu {
   inline static Index product_rows = 0;
-  template <Scalar S, class T = S> static void product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
+  template <Scalar S, class T = S>
+  static void product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
     product_rows += a.rows();
     Cpu::product(a, b, into, addend);
   }
-  template <Scalar S, class T = S> static void product(Operand<S> a, const Packed<S>& b, Into<T> into, View<const S> addend = {}) {
+  template <Scalar S, class T = S>
+  static void product(Operand<S> a, const Packed<S>& b, Into<T> into, View<const S> addend = {}) {
     Cpu::product(a, b, into, addend);
   }
 };
@@ -106,8 +111,12 @@ struct Counting : Cpu {
 TEST_CASE("skipping: the body's products see the open tokens alone") {
   const TinyBatch batch({1, 0}, 5, 8);
   const auto rows_at = [&](bool skip, double share) {
-    AnyResidue<float, Counting> residue{
-        .gate = gate::Relu{}, .body = body::GatedUnit{}, .penalty = penalty::None{}, .init = init::He{}, .width = 3, .skip = skip};
+    AnyResidue<float, Counting> residue{.gate = gate::Relu{},
+                                        .body = body::GatedUnit{},
+                                        .penalty = penalty::None{},
+                                        .init = init::He{},
+                                        .width = 3,
+                                        .skip = skip};
     nn::Transformer<AnyResidue<float, Counting>, float, Counting> model(tiny_backbone<float, Counting>(), residue, 1);
     auto twin = tiny_model<float>(residue_of<float>(gate::Relu{}, penalty::None{}));
     if (share == 0.5)
@@ -116,7 +125,8 @@ TEST_CASE("skipping: the body's products see the open tokens alone") {
       force_gates(twin.parameters(), share == 1);
     const auto from = twin.parameters();
     const auto to = model.parameters();
-    for (std::size_t i = 0; i < to.size(); ++i) std::copy_n(from[i]->value.data(), from[i]->value.size(), to[i]->value.data());
+    for (std::size_t i = 0; i < to.size(); ++i)
+      std::copy_n(from[i]->value.data(), from[i]->value.size(), to[i]->value.data());
     Tape<float, Counting> tape;
     tape.start(false);
     Counting::product_rows = 0;

@@ -14,7 +14,8 @@ using Weight = Frozen<float, Cpu>;
 
 bool same_bits(View<const float> a, View<const float> b) {
   bool same = a.shape == b.shape;
-  for (Index i = 0; same && i < a.size(); ++i) same = std::bit_cast<std::uint32_t>(a.data[i]) == std::bit_cast<std::uint32_t>(b.data[i]);
+  for (Index i = 0; same && i < a.size(); ++i)
+    same = std::bit_cast<std::uint32_t>(a.data[i]) == std::bit_cast<std::uint32_t>(b.data[i]);
   return same;
 }
 
@@ -47,7 +48,9 @@ TEST_CASE("frozen: a packed weight holds its numbers in place of its rows, at an
 TEST_CASE("frozen: numbers of every kind come back to the bit") {
   using Limits = std::numeric_limits<float>;
   Tensor<float, Cpu> start({2, 40});
-  const float kinds[] = {-0.0f, Limits::infinity(), -Limits::infinity(), Limits::max(), Limits::denorm_min(), Limits::quiet_NaN(), 1.0f / 3};
+  const float kinds[] = {-0.0f,         Limits::infinity(),   -Limits::infinity(),
+                         Limits::max(), Limits::denorm_min(), Limits::quiet_NaN(),
+                         1.0f / 3};
   for (Index i = 0; i < start.size(); ++i) start.data()[i] = kinds[i % 7];
   for (const bool bf16 : {false, true}) {
     const Weight w("w", start.clone());
@@ -67,7 +70,8 @@ TEST_CASE("frozen: a weight of double gives its rows up as well") {
 
 TEST_CASE("frozen: only a matrix is packed") {
   const Weight w("norm", numbers<float, Cpu>({16}, "w"));
-  CHECK(message([&] { w.packed(true, false); }) == "Frozen: only a matrix is packed for products, got norm of shape (16)");
+  CHECK(message([&] { w.packed(true, false); }) ==
+        "Frozen: only a matrix is packed for products, got norm of shape (16)");
 }
 
 TEST_CASE("frozen: the first product packs, and stop_gradient does not bring the rows back") {
@@ -116,7 +120,8 @@ TEST_CASE("frozen: who asks for the rows has them from then on, before the first
 }
 
 TEST_CASE("frozen: scores of a head whose parts a loss has packed come from these, with the same bits") {
-  const auto start = weight({2500, 1100}, false), x = numbers<float, Cpu>({3, 1100}, "x"), addend = numbers<float, Cpu>({3, 2500}, "addend");
+  const auto start = weight({2500, 1100}, false), x = numbers<float, Cpu>({3, 1100}, "x"),
+             addend = numbers<float, Cpu>({3, 2500}, "addend");
   for (const bool bf16 : {false, true}) {
     CAPTURE(bf16);
     const Weight whole("whole", start.clone()), head("head", start.clone());
@@ -130,18 +135,26 @@ TEST_CASE("frozen: scores of a head whose parts a loss has packed come from thes
     Tape<float, Cpu> tape;
     tape.start(false);
     tape.bf16_products = bf16;
-    const auto scores = [&](const Weight& w, Kept kept) { return linear(tape.input(x.view()), tape.constant(w), kept); };
+    const auto scores = [&](const Weight& w, Kept kept) {
+      return linear(tape.input(x.view()), tape.constant(w), kept);
+    };
     CHECK(same_bits(scores(whole, Kept::exact).value(), scores(head, Kept::exact).value()));
     if (bf16) {
-      const auto one = scores(whole, Kept::rounded).value<neutra::bf16>(), other = scores(head, Kept::rounded).value<neutra::bf16>();
-      CHECK(std::equal(one.data, one.data + one.size(), other.data, [](auto a, auto b) { return static_cast<float>(a) == static_cast<float>(b); }));
+      const auto one = scores(whole, Kept::rounded).value<neutra::bf16>(),
+                 other = scores(head, Kept::rounded).value<neutra::bf16>();
+      CHECK(std::equal(one.data, one.data + one.size(), other.data,
+                       [](auto a, auto b) { return static_cast<float>(a) == static_cast<float>(b); }));
     }
-    const auto added = [&](const Weight& w) { return linear(tape.input(x.view()), tape.constant(w), tape.input(addend.view())).value(); };
+    const auto added = [&](const Weight& w) {
+      return linear(tape.input(x.view()), tape.constant(w), tape.input(addend.view())).value();
+    };
     CHECK(same_bits(added(whole), added(head)));
   }
 }
 
-TEST_CASE("frozen: a product of few rows has the same bits where the rows are gone, and reads them by value where an op asks") {
+TEST_CASE(
+    "frozen: a product of few rows has the same bits where the rows are gone, and reads them by value where an op "
+    "asks") {
   const auto start = weight({35, 600}, true);
   for (const bool bf16 : {false, true})
     for (const bool gone_as_bf16 : {false, true}) {

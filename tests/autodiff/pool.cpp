@@ -21,7 +21,8 @@ void step(Tape<float, Cpu>& tape, Index length) {
 TEST_CASE("pool: size classes hold what is asked for, waste an eighth at most, and are their own class") {
   for (std::size_t bytes = 0; bytes < 100000; bytes += 7) {
     const std::size_t size = Memory::size_class(bytes);
-    if (size < bytes || size > std::max<std::size_t>(bytes + bytes / 8 + 64, 64) || size % 64 != 0 || Memory::size_class(size) != size)
+    if (size < bytes || size > std::max<std::size_t>(bytes + bytes / 8 + 64, 64) || size % 64 != 0 ||
+        Memory::size_class(size) != size)
       FAIL("a block of " << bytes << " bytes is made as " << size);
   }
   CHECK(Memory::size_class(0) == 64);

@@ -172,20 +172,25 @@ TEST_CASE("recompute: a function that makes something else the second time is an
   static int calls;
   calls = 0;
   s.tape.start();
-  const auto made = recompute(s.tape.leaf(s.input), [](Value in) { return Pair{++calls == 1 ? pointwise(in, Square{}) : linear(in, in)}; });
+  const auto made = recompute(s.tape.leaf(s.input),
+                              [](Value in) { return Pair{++calls == 1 ? pointwise(in, Square{}) : linear(in, in)}; });
   const auto loss = testing::weighted_sum(made.y, s.slopes);
-  CHECK(message([&] { s.tape.backward(loss); }) == "recompute: the function must make the same values at every call, got (7,7) after (7,5)");
+  CHECK(message([&] { s.tape.backward(loss); }) ==
+        "recompute: the function must make the same values at every call, got (7,7) after (7,5)");
   calls = 0;
   s.tape.start();
   const Block block = s.block(s.v, true);
-  const auto other = recompute(s.tape.leaf(s.input), [=](Value in) { return ++calls == 1 ? block(in) : Pair{pointwise(in, Square{})}; });
+  const auto other = recompute(s.tape.leaf(s.input),
+                               [=](Value in) { return ++calls == 1 ? block(in) : Pair{pointwise(in, Square{})}; });
   const auto both = add(testing::weighted_sum(other.y, s.slopes), *other.loss);
-  CHECK(message([&] { s.tape.backward(both); }) == "recompute: the function must make a loss at every call, or at none");
+  CHECK(message([&] { s.tape.backward(both); }) ==
+        "recompute: the function must make a loss at every call, or at none");
 }
 
 TEST_CASE("recompute: the second time as the first, whatever the tape says of products by then") {
   Parameter<float, Cpu> w("w", testing::random_tensor<float, Cpu>({12, 12}, "w"));
-  const auto x = testing::random_tensor<float, Cpu>({5, 12}, "x"), weights = testing::random_tensor<float, Cpu>({5, 12}, "weights");
+  const auto x = testing::random_tensor<float, Cpu>({5, 12}, "x"),
+             weights = testing::random_tensor<float, Cpu>({5, 12}, "weights");
   std::vector<double> gradients[3];
   for (const int way : {0, 1, 2}) {  // kept; recomputed; recomputed after the tape has changed
     auto* weight = &w;
@@ -210,11 +215,14 @@ TEST_CASE("recompute: the second time as the first, whatever the tape says of pr
 
 TEST_CASE("recompute: a block whose output is kept as bf16") {
   Parameter<float, Cpu> w("w", testing::random_tensor<float, Cpu>({12, 12}, "w"));
-  const auto x = testing::random_tensor<float, Cpu>({5, 12}, "x"), weights = testing::random_tensor<float, Cpu>({5, 12}, "weights");
+  const auto x = testing::random_tensor<float, Cpu>({5, 12}, "x"),
+             weights = testing::random_tensor<float, Cpu>({5, 12}, "weights");
   std::vector<double> gradients[2];
   for (const bool again : {false, true}) {
     auto* weight = &w;
-    const auto block = [weight](Var<float, Cpu> in) { return Made<float, Cpu>{linear(in, in.tape().leaf(*weight), Kept::rounded)}; };
+    const auto block = [weight](Var<float, Cpu> in) {
+      return Made<float, Cpu>{linear(in, in.tape().leaf(*weight), Kept::rounded)};
+    };
     Tape<float, Cpu> tape;
     tape.start();
     tape.bf16_products = true;
@@ -229,9 +237,12 @@ TEST_CASE("recompute: a block whose output is kept as bf16") {
 
 TEST_CASE("recompute: a function that keeps its output otherwise at the second call is an Error") {
   Parameter<float, Cpu> w("w", testing::random_tensor<float, Cpu>({12, 12}, "w"));
-  const auto x = testing::random_tensor<float, Cpu>({5, 12}, "x"), weights = testing::random_tensor<float, Cpu>({5, 12}, "weights");
+  const auto x = testing::random_tensor<float, Cpu>({5, 12}, "x"),
+             weights = testing::random_tensor<float, Cpu>({5, 12}, "weights");
   Kept kept = Kept::rounded;
-  const auto block = [weight = &w, how = &kept](Var<float, Cpu> in) { return Made<float, Cpu>{linear(in, in.tape().leaf(*weight), *how)}; };
+  const auto block = [weight = &w, how = &kept](Var<float, Cpu> in) {
+    return Made<float, Cpu>{linear(in, in.tape().leaf(*weight), *how)};
+  };
   Tape<float, Cpu> tape;
   tape.start();
   tape.bf16_products = true;

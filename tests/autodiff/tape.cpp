@@ -99,7 +99,8 @@ TEST_CASE("tape: a Var of an earlier step, of another tape, or of none is an Err
   CHECK(message([&] { tape.backward(x); }) == stale);
   other.start(), other.start();
   const auto foreign = other.leaf(p);
-  CHECK(message([&] { add(tape.leaf(p), foreign); }) == "Tape: a Var of another tape was used; the inputs of an op must lie on one tape");
+  CHECK(message([&] { add(tape.leaf(p), foreign); }) ==
+        "Tape: a Var of another tape was used; the inputs of an op must lie on one tape");
   CHECK(message([&] { Value().value(); }) == "Var: this handle was never given a value; assign it the result of an op");
 }
 
@@ -115,7 +116,8 @@ TEST_CASE("tape: a value is an Error once its scope, or the backward pass, relea
   }
   CHECK(kept.value()(1, 2) == 1);
   CHECK(message([&] { inside.value(); }) ==
-        "Tape: a value of shape (2,3) was read after its scope or the backward pass released it; read it before, or return it through Scope::keep");
+        "Tape: a value of shape (2,3) was read after its scope or the backward pass released it; read it before, or "
+        "return it through Scope::keep");
   tape.start();
   const auto middle = pointwise(tape.leaf(p), Square{}), loss = testing::weighted_sum(middle, p.value);
   tape.backward(loss);
@@ -195,10 +197,12 @@ Value refillable_square(Value x) {
   const auto y = tape.make(x.shape());
   tape.fill(y, {x}, [=](Tapes& t) {
     ++filled;
-    Device::rows<float>(x.shape().rows(), x.shape().cols(), op::PointwiseForward<float, Square>{x.value(), t.out(y), {}});
+    Device::rows<float>(x.shape().rows(), x.shape().cols(),
+                        op::PointwiseForward<float, Square>{x.value(), t.out(y), {}});
   });
   tape.record(y, {x}, {x}, [=](Tapes& t) {
-    Device::rows<float>(x.shape().rows(), x.shape().cols(), op::PointwiseBackward<float, Square>{x.value(), x.value(), t.gradient(y), t.into(x), {}});
+    Device::rows<float>(x.shape().rows(), x.shape().cols(),
+                        op::PointwiseBackward<float, Square>{x.value(), x.value(), t.gradient(y), t.into(x), {}});
   });
   return y;
 }
@@ -209,7 +213,9 @@ Value refillable_double(Value x) {
   const auto y = tape.make(x.shape());
   float* factor = tape.memory<float>(1);
   *factor = 2;
-  const auto scaled = [](View<const float> from, Into<float> to, float by) { op::Accumulate<float, Device>::run(from, to, by); };
+  const auto scaled = [](View<const float> from, Into<float> to, float by) {
+    op::Accumulate<float, Device>::run(from, to, by);
+  };
   tape.fill(y, {x}, [=](Tapes& t) { scaled(x.value(), {t.out(y)}, *factor); });
   tape.record(y, {x}, {}, [=](Tapes& t) { scaled(t.gradient(y), t.into(x), 2); });
   return y;
@@ -219,7 +225,8 @@ const Shape wide{3, 40};
 
 /// Writes over what the pool has free, as ops to come would.
 void spoil(Tapes& tape) {
-  for (int i = 0; i < 8; ++i) std::fill_n(tape.out(tape.make(wide)).data, wide.size(), -7.0f), *tape.memory<float>(1) = -7;
+  for (int i = 0; i < 8; ++i)
+    std::fill_n(tape.out(tape.make(wide)).data, wide.size(), -7.0f), *tape.memory<float>(1) = -7;
 }
 
 /// The gradient of the sum of f(x^2) by x = 1.25, f run in a scope that ends before other values are made, or in none.
@@ -243,7 +250,9 @@ template <class F> Numbers gradient_through(bool scoped, const F& f) {
 }  // namespace
 
 TEST_CASE("tape: a value that can be filled again dies with its scope, and is there when it is read") {
-  const auto f = [](Value x) { return pointwise(refillable_square(refillable_square(x)), Square{}); };  // (x^2)^8 and by x: 16 x^15
+  const auto f = [](Value x) {
+    return pointwise(refillable_square(refillable_square(x)), Square{});
+  };  // (x^2)^8 and by x: 16 x^15
   const auto plain = gradient_through(false, f);
   CHECK(plain[0] == Approx(16 * std::pow(1.25, 15)).epsilon(1e-5));
   filled = 0;
@@ -270,7 +279,9 @@ TEST_CASE("tape: what cannot be filled again is kept: inputs that go, and values
     return gated(y, y.tape().stop_gradient(y));
   };
   CHECK(gradient_through(true, cut) == gradient_through(false, cut));
-  const auto of_a_sum = [](Value x) { return pointwise(refillable_double(refillable_double(add(x, x))), Square{}); };  // nobody saves the sum
+  const auto of_a_sum = [](Value x) {
+    return pointwise(refillable_double(refillable_double(add(x, x))), Square{});
+  };  // nobody saves the sum
   CHECK(gradient_through(true, of_a_sum) == gradient_through(false, of_a_sum));
   const auto nested = [](Value x) {  // the inner one goes with its own scope
     Tapes::Scope inner(x.tape());
@@ -338,17 +349,21 @@ TEST_CASE("tape: a gradient that passes a sum unchanged is handed over, once") {
   const auto before = tape.memory_held();
   tape.backward(testing::weighted_sum(sum, ones.value));
   CHECK(gradient(p) == Numbers(120, 2 * 4 + 4));
-  CHECK(tape.memory_held() - before <= 2 * Pool<Device>::size_class(120 * sizeof(float)) + 128);  // dx, and dsum, which becomes that of a part
+  CHECK(tape.memory_held() - before <=
+        2 * Pool<Device>::size_class(120 * sizeof(float)) + 128);  // dx, and dsum, which becomes that of a part
 }
 
 TEST_CASE("tape: a loss that depends on nothing that trains, or is not one number, is an Error") {
   auto p = parameter({1}, 3), wide = parameter({2, 3}, 1);
   Tapes tape;
   tape.start();
-  const std::string nothing = "backward: the loss depends on nothing that trains; was the tape started with recording, and is a Parameter in use?";
+  const std::string nothing =
+      "backward: the loss depends on nothing that trains; was the tape started with recording, and is a Parameter in "
+      "use?";
   CHECK(message([&] { tape.backward(pointwise(tape.input(p.value.view()), Square{})); }) == nothing);
   CHECK(message([&] { tape.backward(tape.stop_gradient(tape.leaf(p))); }) == nothing);
-  CHECK(message([&] { tape.backward(tape.leaf(wide)); }) == "backward: the loss must have one element, its shape is (2,3)");
+  CHECK(message([&] { tape.backward(tape.leaf(wide)); }) ==
+        "backward: the loss must have one element, its shape is (2,3)");
   CHECK(message([&] { tape.leaf(wide).item(); }) == "item: the value must have one element, its shape is (2,3)");
   tape.start(false);
   CHECK(message([&] { tape.backward(pointwise(tape.leaf(p), Square{})); }) == nothing);
@@ -362,12 +377,16 @@ TEST_CASE("tape: a second backward pass in one step is an Error, not silence") {
     tape.start();
     const auto x = tape.leaf(p), first = pointwise(x, Square{}), second = pointwise(x, Square{});
     tape.backward(first);
-    CHECK(message([&] { tape.backward(second); }) == "backward: this step was walked back already; add the losses up before, or start() a new step");
+    CHECK(message([&] { tape.backward(second); }) ==
+          "backward: this step was walked back already; add the losses up before, or start() a new step");
   }
 }
 
-TEST_CASE("tape: a weight or table that died or moved before the walk back reached it is an Error, one that nothing reads is not") {
-  const std::string gone = "was destroyed or moved before the step was over; keep the model where it is until backward() has ended";
+TEST_CASE(
+    "tape: a weight or table that died or moved before the walk back reached it is an Error, one that nothing reads is "
+    "not") {
+  const std::string gone =
+      "was destroyed or moved before the step was over; keep the model where it is until backward() has ended";
   auto p = parameter({2, 2}, 1);
   const auto said = [&](const auto& use) {
     Tapes tape;
@@ -518,8 +537,9 @@ namespace {
 /// One block of a model and its loss; `rows` large enough that some loops use several threads and some do not.
 struct Composite {
   static constexpr Index rows = 96, cols = 64, vocabulary = 50;
-  Parameter<float, Cpu> table{"table", numbers<float, Cpu>({vocabulary, cols}, "table")}, norm{"norm", numbers<float, Cpu>({cols}, "norm")},
-      w{"w", numbers<float, Cpu>({cols, cols}, "w", 0.1)}, gate{"gate", numbers<float, Cpu>({1, cols}, "gate")};
+  Parameter<float, Cpu> table{"table", numbers<float, Cpu>({vocabulary, cols}, "table")},
+      norm{"norm", numbers<float, Cpu>({cols}, "norm")}, w{"w", numbers<float, Cpu>({cols, cols}, "w", 0.1)},
+      gate{"gate", numbers<float, Cpu>({1, cols}, "gate")};
   Frozen<float, Cpu> frozen{"frozen", numbers<float, Cpu>({cols, cols}, "frozen", 0.1)};
   RopeTable<float, Cpu> rope_table{32, 16, 1e4};
   std::vector<std::int32_t> tokens = std::vector<std::int32_t>(rows, 7);
@@ -532,7 +552,8 @@ struct Composite {
     {
       Tape<float, Cpu>::Scope scope(tape);
       const auto x = rms_norm(embedded, tape.leaf(norm));
-      const auto q = rope(linear(x, tape.leaf(w)), rope_table, 32), k = rope(linear(x, tape.constant(frozen)), rope_table, 32);
+      const auto q = rope(linear(x, tape.leaf(w)), rope_table, 32),
+                 k = rope(linear(x, tape.constant(frozen)), rope_table, 32);
       const auto mixed = attention(q, k, x, {3, 32, 4, 4, 16});
       const auto logit = linear(mixed, tape.leaf(gate));
       const RowSet set = open_rows(logit);
@@ -565,7 +586,9 @@ TEST_CASE("allocations are counted: operator new, malloc, aligned memory and a g
   for (const std::size_t bytes : {std::size_t{10}, Host::mapped_from, 2 * Host::huge_page})
     CHECK(counted([&] { kept = Host::allocate(bytes), Host::release(kept, bytes); }) == 1);
   CHECK(counted([&] { kept = ::operator new(10), ::operator delete(kept); }) == 1);
-  CHECK(counted([&] { kept = ::operator new(128, std::align_val_t(64)), ::operator delete(kept, std::align_val_t(64)); }) == 1);
+  CHECK(counted([&] {
+          kept = ::operator new(128, std::align_val_t(64)), ::operator delete(kept, std::align_val_t(64));
+        }) == 1);
 }
 
 TEST_CASE("tape: after the first step forward and backward allocate nothing, on one thread and on two") {

@@ -25,8 +25,8 @@ Result run(const AttentionSizes& z, bool add) {
   for (auto* gradient : {&dq, &dk, &dv}) std::fill_n(gradient->data(), gradient->size(), 1.0f);
   const auto operand = [](const Tensor<float>& x) { return Operand<float>::of(x.view()); };
   Cpu::attention_forward<float>(z, operand(q), operand(k), operand(v), y.view(), lse.data());
-  Cpu::attention_backward<float>(z, operand(q), operand(k), operand(v), operand(dy), lse.data(), Into<float>{dq, add}, Into<float>{dk, add},
-                                 Into<float>{dv, add});
+  Cpu::attention_backward<float>(z, operand(q), operand(k), operand(v), operand(dy), lse.data(), Into<float>{dq, add},
+                                 Into<float>{dk, add}, Into<float>{dv, add});
   return {numbers(y), numbers(lse), numbers(dq), numbers(dk), numbers(dv)};
 }
 

@@ -1,5 +1,5 @@
-// How a packed weight holds numbers rounded to bf16 where they are multiplied as float. That products are right with each unit is tested by running
-// the tests of products once more with NEUTRA_BF16_UNIT (tests/CMakeLists.txt).
+// How a packed weight holds numbers rounded to bf16 where they are multiplied as float. That products are right with
+// each unit is tested by running the tests of products once more with NEUTRA_BF16_UNIT (tests/CMakeLists.txt).
 #include "neutra/backend/cpu/cpu.hpp"
 #include "neutra/testing/check_gradient.hpp"
 
@@ -19,12 +19,14 @@ constexpr Index width = cpu::Tile<float>::width, lanes = cpu::Tile<float>::lanes
 TEST_CASE("bf16 unit: a panel held as pairs of columns has half the words and the same numbers") {
   constexpr Index steps = 5;
   std::vector<float> words(static_cast<std::size_t>(steps * width)), again(words.size()), pairs(words.size() / 2);
-  for (std::size_t i = 0; i < words.size(); ++i) words[i] = static_cast<float>(bf16(0.37f * static_cast<float>(i) - 11));
+  for (std::size_t i = 0; i < words.size(); ++i)
+    words[i] = static_cast<float>(bf16(0.37f * static_cast<float>(i) - 11));
   cpu::ColumnPairs::pair(words.data(), steps, pairs.data());
   cpu::ColumnPairs::widen(pairs.data(), steps, again.data());
   CHECK(again == words);
   for (Index k = 0; k < steps; ++k)
-    for (Index j = 0; j < width; ++j) CHECK(cpu::ColumnPairs::number(pairs.data(), k, j) == words[static_cast<std::size_t>(k * width + j)]);
+    for (Index j = 0; j < width; ++j)
+      CHECK(cpu::ColumnPairs::number(pairs.data(), k, j) == words[static_cast<std::size_t>(k * width + j)]);
 }
 
 TEST_CASE("bf16 unit: panels are widened where they stand among others, block by block") {
@@ -32,7 +34,8 @@ TEST_CASE("bf16 unit: panels are widened where they stand among others, block by
   const auto b = testing::random_tensor<float>({rows, columns}, "b");
   const Operand<float> operand{b.view(), false, true};
   const cpu::detail::Blocks<float> blocks{rows};
-  std::vector<float> stored(static_cast<std::size_t>(rows * columns / 2)), widened(static_cast<std::size_t>(rows * 2 * width));
+  std::vector<float> stored(static_cast<std::size_t>(rows * columns / 2)),
+      widened(static_cast<std::size_t>(rows * 2 * width));
   cpu::detail::pack_stored<cpu::WidenedBf16>(operand, stored.data());
   cpu::detail::widen_panels({stored.data(), columns}, blocks, 1, 2, widened.data());
   std::size_t wrong = 0;

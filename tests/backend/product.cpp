@@ -1,5 +1,5 @@
-// Products against three loops in double, over sizes around every block and vector width; and that an element's bits depend on nothing but its sum.
-// Each for float, double, and float rounded to bf16.
+// Products against three loops in double, over sizes around every block and vector width; and that an element's bits
+// depend on nothing but its sum. Each for float, double, and float rounded to bf16.
 #include "neutra/backend/cpu/product.hpp"
 #include "neutra/core/random.hpp"
 
@@ -16,16 +16,21 @@ using namespace neutra;
 
 namespace {
 
-/// Rows with a gap after each, filled with random numbers; the gap holds NaN in operands, so that reading it shows, and is checked in results.
+/// Rows with a gap after each, filled with random numbers; the gap holds NaN in operands, so that reading it shows, and
+/// is checked in results.
 template <class S> struct Matrix {
   Index rows, cols, stride;
   std::vector<S> values;
 
   Matrix(Index row_count, Index col_count, Index gap, std::string_view purpose)
-      : rows(row_count), cols(col_count), stride(col_count + gap), values(static_cast<std::size_t>(rows * stride), outside()) {
+      : rows(row_count),
+        cols(col_count),
+        stride(col_count + gap),
+        values(static_cast<std::size_t>(rows * stride), outside()) {
     const Philox random(5, purpose);
     for (Index i = 0; i < rows; ++i)
-      for (Index j = 0; j < cols; ++j) at(i, j) = static_cast<S>(random.uniform(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(j)) - 0.5);
+      for (Index j = 0; j < cols; ++j)
+        at(i, j) = static_cast<S>(random.uniform(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(j)) - 0.5);
   }
   static S outside() { return std::numeric_limits<S>::quiet_NaN(); }
   S& at(Index i, Index j) { return values[static_cast<std::size_t>(i * stride + j)]; }
@@ -79,7 +84,9 @@ template <class E> struct Inputs {
 
 /// Largest error over the bound (K + 2) eps (sum |a b| + |c| + |addend|) that any order of summation keeps.
 template <class E, class S> double worst_error(const Inputs<E>& in, const Matrix<S>& result) {
-  const auto read = [](S x) { return Inputs<E>::bf16 ? double(static_cast<float>(bf16(static_cast<float>(x)))) : double(x); };
+  const auto read = [](S x) {
+    return Inputs<E>::bf16 ? double(static_cast<float>(bf16(static_cast<float>(x)))) : double(x);
+  };
   const Case& s = in.spec;
   double worst = 0;
   for (Index i = 0; i < s.m; ++i) {
@@ -108,7 +115,8 @@ template <class E> void check(const Case& s) {
   CHECK(result.same_bits(in.packed()));
 }
 
-/// All four orientations, each with another mix of accumulation, addend and gap, so that a grid of sizes meets every mix.
+/// All four orientations, each with another mix of accumulation, addend and gap, so that a grid of sizes meets every
+/// mix.
 template <class E> void check_orientations(Index m, Index n, Index k) {
   Index mix = m + 3 * n + 5 * k;
   for (const bool ta : {false, true})
@@ -132,7 +140,8 @@ TEMPLATE_TEST_CASE("products agree with three loops", "[product]", Float, Double
   SECTION("around the tile") {
     using Tile = cpu::Tile<typename TestType::Number>;
     for (const Index m : {Tile::rows - 1, Tile::rows, Tile::rows + 1, 2 * Tile::rows, 3 * Tile::rows + 2})
-      for (const Index n : {Tile::lanes - 1, Tile::lanes, Tile::lanes + 1, Tile::width - 1, Tile::width, Tile::width + 1, 9 * Tile::width + 5})
+      for (const Index n : {Tile::lanes - 1, Tile::lanes, Tile::lanes + 1, Tile::width - 1, Tile::width,
+                            Tile::width + 1, 9 * Tile::width + 5})
         check_orientations<TestType>(m, n, 37);
   }
   SECTION("around the blocks of the sum") {
@@ -144,8 +153,8 @@ TEMPLATE_TEST_CASE("products agree with three loops", "[product]", Float, Double
   }
   SECTION("every mix of accumulation, addend and gaps") {
     for (int mix = 0; mix < 32; ++mix)
-      check<TestType>({19, 45, cpu::Tile<typename TestType::Number>::depth + 9, (mix & 1) != 0, (mix & 2) != 0, (mix & 4) != 0, (mix & 8) != 0,
-                       (mix & 16) != 0 ? Index{5} : Index{0}});
+      check<TestType>({19, 45, cpu::Tile<typename TestType::Number>::depth + 9, (mix & 1) != 0, (mix & 2) != 0,
+                       (mix & 4) != 0, (mix & 8) != 0, (mix & 16) != 0 ? Index{5} : Index{0}});
   }
   SECTION("rows that lie a multiple of 4 KiB apart") {
     check<TestType>({31, 40, 1024, false, true, true, false, 0});
@@ -159,9 +168,9 @@ TEMPLATE_TEST_CASE("products agree with three loops", "[product]", Float, Double
 
 TEMPLATE_TEST_CASE("an element has the same bits on 1, 2 and 3 threads", "[product]", Float, Double, cpu::Bf16) {
   const int before = omp_get_max_threads();
-  for (const Case& s :
-       {Case{200, 150, 700, false, true, true, true, 1}, Case{97, 530, 64, true, false}, Case{200, 700, 1100}, Case{3, 900, 300, false, true},
-        Case{64, 33, 1100, false, false}, Case{1500, 70, 90, true, false, true}, Case{1500, 40, 530, false, true}}) {
+  for (const Case& s : {Case{200, 150, 700, false, true, true, true, 1}, Case{97, 530, 64, true, false},
+                        Case{200, 700, 1100}, Case{3, 900, 300, false, true}, Case{64, 33, 1100, false, false},
+                        Case{1500, 70, 90, true, false, true}, Case{1500, 40, 530, false, true}}) {
     CAPTURE(s.m, s.n, s.k);
     const Inputs<TestType> in(s);
     omp_set_num_threads(1);
@@ -177,8 +186,9 @@ TEMPLATE_TEST_CASE("an element has the same bits on 1, 2 and 3 threads", "[produ
 
 TEMPLATE_TEST_CASE("there may be more threads than columns to share out", "[product]", Float, Double, cpu::Bf16) {
   const int before = omp_get_max_threads();
-  for (const Case& s : {Case{1, 192, 2048, true, false}, Case{16, 1, 7000, true, false}, Case{20, 16, 400, true, false},
-                        Case{29, 70, 520, true, false}, Case{12, 16, 1024, false, true}, Case{40, 35, 600, false, true}}) {
+  for (const Case& s :
+       {Case{1, 192, 2048, true, false}, Case{16, 1, 7000, true, false}, Case{20, 16, 400, true, false},
+        Case{29, 70, 520, true, false}, Case{12, 16, 1024, false, true}, Case{40, 35, 600, false, true}}) {
     CAPTURE(s.m, s.n, s.k);
     const Inputs<TestType> in(s);
     omp_set_num_threads(1);
@@ -201,23 +211,27 @@ TEMPLATE_TEST_CASE("a row has the same bits whichever rows stand around it", "[p
       for (Index first = 0; first + count <= s.m; first += 11) {
         Matrix<typename TestType::Number> part = in.c;
         cpu::product<typename TestType::Number>({in.a.view().slice(first, count), false, in.bf16}, in.right(),
-                                                {part.view().slice(first, count), true}, in.addend.view().slice(first, count));
+                                                {part.view().slice(first, count), true},
+                                                in.addend.view().slice(first, count));
         CAPTURE(tb, first, count);
-        CHECK(std::memcmp(&part.values[static_cast<std::size_t>(first * part.stride)], &whole.values[static_cast<std::size_t>(first * part.stride)],
+        CHECK(std::memcmp(&part.values[static_cast<std::size_t>(first * part.stride)],
+                          &whole.values[static_cast<std::size_t>(first * part.stride)],
                           static_cast<std::size_t>(count * part.stride) * sizeof(typename TestType::Number)) == 0);
       }
     }
   }
 }
 
-TEMPLATE_TEST_CASE("a column has the same bits whichever columns stand beside it", "[product]", Float, Double, cpu::Bf16) {
+TEMPLATE_TEST_CASE("a column has the same bits whichever columns stand beside it", "[product]", Float, Double,
+                   cpu::Bf16) {
   const Case s{30, 83, 300, true, true};
   const Inputs<TestType> in(s);
   const auto whole = in.unpacked();
   for (const Index count : {1, 9, 16, 33}) {
     for (Index first = 0; first + count <= s.n; first += 13) {
       Matrix<typename TestType::Number> part(s.m, count, 0, "c");
-      cpu::product<typename TestType::Number>(in.left(), {in.b.view().slice(first, count), true, in.bf16}, {part.view()});
+      cpu::product<typename TestType::Number>(in.left(), {in.b.view().slice(first, count), true, in.bf16},
+                                              {part.view()});
       bool same = true;
       for (Index i = 0; i < s.m; ++i)
         for (Index j = 0; j < count; ++j) same = same && part.at(i, j) == whole.at(i, first + j);
@@ -263,20 +277,28 @@ TEST_CASE("shapes that do not agree are named", "[product]") {
   CHECK((has(packed, "(4,5)") && has(packed, "(6,7)")));
   const auto outer = text([&] { cpu::product<float>({a.view()}, Operand<float>{right.view()}, {narrow.view()}); });
   CHECK((has(outer, "(4,7)") && has(outer, "(4,6)")));
-  const auto extra = text([&] { cpu::product<float>({a.view()}, Operand<float>{right.view()}, {c.view()}, addend.view()); });
+  const auto extra =
+      text([&] { cpu::product<float>({a.view()}, Operand<float>{right.view()}, {c.view()}, addend.view()); });
   CHECK((has(extra, "(4,7)") && has(extra, "(4,6)")));
-  const auto mixed = text([&] { cpu::product<float>({a.view(), false, true}, Operand<float>{right.view()}, {c.view()}); });
+  const auto mixed = text([&] {
+    cpu::product<float>({a.view(), false, true}, Operand<float>{right.view()}, {c.view()});
+  });
   CHECK(has(mixed, "a alone"));
-  const auto mixed_packed = text([&] { cpu::product<float>({a.view()}, cpu::Packed<float>({right.view(), false, true}), {c.view()}); });
+  const auto mixed_packed = text([&] {
+    cpu::product<float>({a.view()}, cpu::Packed<float>({right.view(), false, true}), {c.view()});
+  });
   CHECK(has(mixed_packed, "b alone"));
   const Matrix<double> wide(3, 3, 0, "wide");
   Matrix<double> out(3, 3, 0, "out");
-  const auto doubles = text([&] { cpu::product<double>({wide.view(), false, true}, Operand<double>{wide.view(), false, true}, {out.view()}); });
+  const auto doubles = text([&] {
+    cpu::product<double>({wide.view(), false, true}, Operand<double>{wide.view(), false, true}, {out.view()});
+  });
   CHECK(has(doubles, "got double"));
 }
 
 TEST_CASE("not a number stays one in bf16, and what is too large becomes infinite", "[product]") {
-  const float nan = std::bit_cast<float>(0x7fffffffu), large = std::numeric_limits<float>::max();  // both would wrap if rounded as integers are
+  const float nan = std::bit_cast<float>(0x7fffffffu),
+              large = std::numeric_limits<float>::max();  // both would wrap if rounded as integers are
   Matrix<float> a(3, 40, 0, "a"), b(40, 33, 0, "b"), c(3, 33, 0, "c");
   a.at(0, 17) = nan;
   a.at(1, 39) = large;

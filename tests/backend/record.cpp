@@ -118,7 +118,8 @@ TEST_CASE("record: scores of a head whose parts are packed take these, a gradien
   tape.start();
   taken();
   const auto y = linear(tape.leaf(x), tape.constant(head));
-  CHECK(taken() == Lines{"packed product (2,7) (7,683)", "packed product (2,7) (7,683)", "packed product (2,7) (7,684)"});
+  CHECK(taken() ==
+        Lines{"packed product (2,7) (7,683)", "packed product (2,7) (7,683)", "packed product (2,7) (7,684)"});
   CHECK(backward_of(y) == Lines{"packed product (2,2050) (2050,7)"});
   head.packed(true, false);  // had gone when the parts came: the same numbers
   CHECK(taken() == Lines{"pack (7,2050)"});
@@ -134,7 +135,8 @@ TEST_CASE("record: rms_norm, embedding, rope") {
   CHECK(taken() == Lines{"upload 6", "upload 6"});
   CHECK(backward_of(rms_norm(tape.leaf(x), tape.leaf(w))) == Lines{"rows 6", "column_sums 6 x 8"});
   tape.start();
-  CHECK(backward_of(embedding(tape.leaf(table), std::span<const std::int32_t>(tokens))) == Lines{"rows 3"});  // 40 columns: three parts
+  CHECK(backward_of(embedding(tape.leaf(table), std::span<const std::int32_t>(tokens))) ==
+        Lines{"rows 3"});  // 40 columns: three parts
   tape.start();
   taken();
   embedding(tape.leaf(table), std::span<const std::int32_t>(tokens));
@@ -153,7 +155,8 @@ TEST_CASE("record: attention, with gradients wanted for all and for some") {
   CHECK(taken() == Lines{"attention_forward 2 x 3"});
   CHECK(backward_of(y) == Lines{"attention_backward 2 x 3 q k v"});
   tape.start();
-  CHECK(backward_of(attention(tape.leaf(q), tape.input(k.value.view()), tape.input(v.value.view()), z)) == Lines{"attention_backward 2 x 3 q"});
+  CHECK(backward_of(attention(tape.leaf(q), tape.input(k.value.view()), tape.input(v.value.view()), z)) ==
+        Lines{"attention_backward 2 x 3 q"});
 }
 
 TEST_CASE("record: values kept as bf16") {
@@ -169,10 +172,12 @@ TEST_CASE("record: values kept as bf16") {
   const auto v = linear(from, tape.leaf(narrow), Kept::rounded);
   const auto y = attention(q, k, v, {2, 3, 4, 2, 4});
   const auto z = linear(gated(y, linear(from, tape.leaf(wide), Kept::rounded)), tape.leaf(out));
-  CHECK(taken() == Lines{"product (6,16) (16,16) bf16", "rows 6", "product (6,16) (16,8) bf16", "rows 6", "product (6,16) (16,8) bf16 rounded",
-                         "attention_forward 2 x 3", "product (6,16) (16,16) bf16 rounded", "rows 6", "product (6,16) (16,5) bf16"});
+  CHECK(taken() == Lines{"product (6,16) (16,16) bf16", "rows 6", "product (6,16) (16,8) bf16", "rows 6",
+                         "product (6,16) (16,8) bf16 rounded", "attention_forward 2 x 3",
+                         "product (6,16) (16,16) bf16 rounded", "rows 6", "product (6,16) (16,5) bf16"});
   const Lines back = backward_of(z);
-  CHECK(std::count(back.begin(), back.end(), "product (6,5) (5,16) bf16 rounded") == 1);  // the gradient of what the last product reads
+  CHECK(std::count(back.begin(), back.end(), "product (6,5) (5,16) bf16 rounded") ==
+        1);  // the gradient of what the last product reads
   CHECK(std::count(back.begin(), back.end(), "attention_backward 2 x 3 q k v") == 1);
 }
 
@@ -180,7 +185,8 @@ TEST_CASE("record: attention of operands that are rounded and others that are no
   const Tensor<float, Record> q({6, 16}), k({6, 8});
   Tensor<float, Record> out({6, 16}), lse({24});
   const Operand<float> rounded{q.view(), false, true}, exact{k.view()};
-  CHECK_THROWS_AS(Record::attention_forward<float>({2, 3, 4, 2, 4}, rounded, exact, exact, out.view(), lse.data()), Error);
+  CHECK_THROWS_AS(Record::attention_forward<float>({2, 3, 4, 2, 4}, rounded, exact, exact, out.view(), lse.data()),
+                  Error);
 }
 
 TEST_CASE("record: cross_entropy, in chunks, with and without a trained head") {
@@ -191,8 +197,9 @@ TEST_CASE("record: cross_entropy, in chunks, with and without a trained head") {
   tape.start();
   taken();
   auto loss = cross_entropy(tape.leaf(x), tape.leaf(w), targets, 1);
-  CHECK(taken() == Lines{"upload 300", "product (256,7) (7,11)", "rows 256", "product (256,11) (11,7)", "product (11,256) (256,7)",
-                         "product (44,7) (7,11)", "rows 44", "product (44,11) (11,7)", "product (11,44) (44,7) adds", "sum 300"});
+  CHECK(taken() == Lines{"upload 300", "product (256,7) (7,11)", "rows 256", "product (256,11) (11,7)",
+                         "product (11,256) (256,7)", "product (44,7) (7,11)", "rows 44", "product (44,11) (11,7)",
+                         "product (11,44) (44,7) adds", "sum 300"});
   tape.backward(loss);
   CHECK(taken() == Lines{"upload 1", "read", "rows 300", "rows 11"});
   tape.start();
@@ -251,7 +258,8 @@ namespace {
 
 /// One training step of a whole model on the device.
 template <class A> void train(const A& adapter, bool thaw) {
-  const nn::Config config{.vocabulary = 19, .dim = 12, .ffn = 10, .layers = 2, .heads = 2, .kv_heads = 1, .head_width = 6, .context = 8};
+  const nn::Config config{
+      .vocabulary = 19, .dim = 12, .ffn = 10, .layers = 2, .heads = 2, .kv_heads = 1, .head_width = 6, .context = 8};
   nn::Transformer<A, float, Record> model(nn::Backbone<float, Record>::random(config, 1), adapter);
   if (thaw) model.thaw();
   optim::AdamW<float, Record> adamw(model.parameters(), {});
@@ -267,7 +275,8 @@ template <class A> void train(const A& adapter, bool thaw) {
 
 }  // namespace
 
-TEST_CASE("record: models with residues and with LoRA, and a thawed one, train without a touch of the device's memory") {
+TEST_CASE(
+    "record: models with residues and with LoRA, and a thawed one, train without a touch of the device's memory") {
   train(adapter::Residue<>{}, false);
   train(adapter::Residue<>{}, true);
   train(adapter::Lora{}, false);
@@ -283,7 +292,8 @@ TEST_CASE("record: shapes that do not fit and memory of the host are refused") {
     return message([&] { Record::product<float>(Operand<float>{left}, Operand<float>{right}, Into<float>{c.view()}); });
   };
   CHECK(product(a, b) == "record: product of (2,3) and (4,5) into (2,5)");
-  CHECK(product(a, host) == "record: product was given 15 elements that do not lie in one block of the device's memory");
+  CHECK(product(a, host) ==
+        "record: product was given 15 elements that do not lie in one block of the device's memory");
   CHECK(product(a, View<const float>(b.data() + 6, Shape{3, 5})) ==  // begins inside, ends outside
         "record: product was given 15 elements that do not lie in one block of the device's memory");
   CHECK(product(a, View<const float>(b.data() + 5, Shape{3, 5})) == "no Error");

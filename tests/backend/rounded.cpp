@@ -20,7 +20,10 @@ struct Rounded {
   std::vector<bf16> values;
 
   Rounded(Index row_count, Index col_count, Index gap, std::string_view name)
-      : rows(row_count), cols(col_count), stride(col_count + gap), values(static_cast<std::size_t>(rows * stride), outside()) {
+      : rows(row_count),
+        cols(col_count),
+        stride(col_count + gap),
+        values(static_cast<std::size_t>(rows * stride), outside()) {
     const auto numbers = testing::random_tensor<float>({rows, cols}, std::string(name));
     for (Index i = 0; i < rows; ++i)
       for (Index j = 0; j < cols; ++j) values[static_cast<std::size_t>(i * stride + j)] = bf16(numbers.view()(i, j));
@@ -78,7 +81,8 @@ template <class D> void check(const Case& s) {
   CHECK(same_bits(into(operand(a, s.ta), typename D::template Packed<float>(operand(b, s.tb))), sums));
   // the result rounded once, at the end; what it is added to, and the blocks of a long sum, may come in another order
   D::template product<float>(operand(a, s.ta), operand(b, s.tb), Into<bf16>{c.view(), s.add}, extra);
-  D::template product<float>(operand(a, s.ta), typename D::template Packed<float>(operand(b, s.tb)), Into<bf16>{packed_c.view(), s.add}, extra);
+  D::template product<float>(operand(a, s.ta), typename D::template Packed<float>(operand(b, s.tb)),
+                             Into<bf16>{packed_c.view(), s.add}, extra);
   CHECK(c.values == packed_c.values);
   CHECK(c.gaps_untouched());
   double worst = 0;
@@ -111,7 +115,8 @@ template <class Row> void check_row(const Row& row) {
   std::size_t wrong = 0;
   for (const std::uint32_t low : {0u, 1u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu}) {
     std::vector<bf16> back(every.size());
-    for (std::size_t i = 0; i < every.size(); ++i) numbers[i] = std::bit_cast<float>(static_cast<std::uint32_t>(i) << 16 | low);
+    for (std::size_t i = 0; i < every.size(); ++i)
+      numbers[i] = std::bit_cast<float>(static_cast<std::uint32_t>(i) << 16 | low);
     row.each(static_cast<Index>(every.size()), [&](auto c) { c.store(back.data(), c.load(numbers.data())); });
     for (std::size_t i = 0; i < every.size(); ++i) {
       if (std::abs(numbers[i]) < std::numeric_limits<float>::min()) continue;  // subnormal: zero on some machines
@@ -122,11 +127,15 @@ template <class Row> void check_row(const Row& row) {
   for (const Index n : {1, 7, 16, 17, 31, 40}) {  // tails
     std::vector<bf16> part(static_cast<std::size_t>(n) + 1, bf16(-7));
     row.each(n, [&](auto c) { c.store(part.data(), c.load(every.data() + 0x3f80)); });
-    for (Index i = 0; i < n; ++i) CHECK(part[static_cast<std::size_t>(i)] == every[static_cast<std::size_t>(0x3f80 + i)]);
-    CHECK(part.back() == bf16(-7));
-    row.each(n, [&](auto c) { c.write(Into<bf16>{View<bf16>(part.data(), {1, n}), true}, 0, c.load(every.data() + 0x3f80)); });
     for (Index i = 0; i < n; ++i)
-      CHECK(static_cast<float>(part[static_cast<std::size_t>(i)]) == 2 * static_cast<float>(every[static_cast<std::size_t>(0x3f80 + i)]));
+      CHECK(part[static_cast<std::size_t>(i)] == every[static_cast<std::size_t>(0x3f80 + i)]);
+    CHECK(part.back() == bf16(-7));
+    row.each(n, [&](auto c) {
+      c.write(Into<bf16>{View<bf16>(part.data(), {1, n}), true}, 0, c.load(every.data() + 0x3f80));
+    });
+    for (Index i = 0; i < n; ++i)
+      CHECK(static_cast<float>(part[static_cast<std::size_t>(i)]) ==
+            2 * static_cast<float>(every[static_cast<std::size_t>(0x3f80 + i)]));
   }
 }
 
@@ -137,7 +146,9 @@ TEST_CASE("rounded: rows load bf16 exactly and store the nearest") {
   check_row(cpu::Row<float, float>());
 }
 
-TEMPLATE_TEST_CASE("rounded: products of bf16 in memory have the bits of floats that are rounded, and round their results once", "", Cpu, ScalarCpu) {
+TEMPLATE_TEST_CASE(
+    "rounded: products of bf16 in memory have the bits of floats that are rounded, and round their results once", "",
+    Cpu, ScalarCpu) {
   using Tile = cpu::Tile<float>;
   for (const Index m : {1, 2, 13, 15})
     for (const Index n : {1, 16, 17, 33})
@@ -154,7 +165,9 @@ TEST_CASE("rounded: sums of several blocks are added up before they are rounded"
   }
 }
 
-TEST_CASE("rounded: rows that collide in the first-level cache") { check<Cpu>({31, 40, 2048, false, true, false, false, 0}); }
+TEST_CASE("rounded: rows that collide in the first-level cache") {
+  check<Cpu>({31, 40, 2048, false, true, false, false, 0});
+}
 
 TEST_CASE("rounded: equal bits for 1, 2 and 3 threads, and for one row at a time") {
   const int before = omp_get_max_threads();

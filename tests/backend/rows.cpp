@@ -34,7 +34,8 @@ template <class Row, class S> void check_row(const Row& row, S) {
       if (row.max(n, [&](auto c) { return c.load(z.data()); }) != S(-2)) FAIL("the largest is missed at " << at);
     }
   }
-  CHECK(row.max(0, [](auto c) { return c.load(static_cast<const S*>(nullptr)); }) == -std::numeric_limits<S>::infinity());
+  CHECK(row.max(0, [](auto c) { return c.load(static_cast<const S*>(nullptr)); }) ==
+        -std::numeric_limits<S>::infinity());
   int calls = 0;
   row.once([&] { ++calls; });
   CHECK(calls == 1);
@@ -60,7 +61,8 @@ TEST_CASE("row: the order of a sum is fixed: four running batches, a tree, then 
     for (Index k = 0; k < width; ++k) parts[static_cast<std::size_t>(k)] += x.data()[i + k];
   const auto part = [&](Index k, Index lane) { return parts[static_cast<std::size_t>(k * width + lane)]; };
   std::vector<float> lanes;
-  for (Index lane = 0; lane < width; ++lane) lanes.push_back((part(0, lane) + part(1, lane)) + (part(2, lane) + part(3, lane)));
+  for (Index lane = 0; lane < width; ++lane)
+    lanes.push_back((part(0, lane) + part(1, lane)) + (part(2, lane) + part(3, lane)));
   for (std::size_t half = lanes.size() / 2; half > 0; half /= 2)
     for (std::size_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
   float tail = i < n ? x.data()[i] : 0;
@@ -144,7 +146,8 @@ TEST_CASE("sum: scaled, written or added") {
 namespace {
 
 /// Largest |batch - std| / (|std| + least) over points; every lane holds another point.
-template <Scalar S, class F, class G> double worst(const std::vector<double>& points, F batch_function, G exact, double least = 0) {
+template <Scalar S, class F, class G>
+double worst(const std::vector<double>& points, F batch_function, G exact, double least = 0) {
   using V = xsimd::batch<S>;
   constexpr std::size_t width = V::size;
   double most = 0;
@@ -178,10 +181,11 @@ template <Scalar S> void check_functions(double tolerance) {
   CHECK(worst<S>(
             positive, [](auto x) { return math::sqrt(x); }, [](double x) { return std::sqrt(x); }) < tolerance);
   CHECK(worst<S>(
-            wide, [](auto x) { return math::sigmoid(x); }, [](double x) { return 1 / (1 + std::exp(-x)); }, tiny) < tolerance);
-  CHECK(worst<S>(
-            wide, [](auto x) { return math::softplus(x); }, [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }, tiny) <
+            wide, [](auto x) { return math::sigmoid(x); }, [](double x) { return 1 / (1 + std::exp(-x)); }, tiny) <
         tolerance);
+  CHECK(worst<S>(
+            wide, [](auto x) { return math::softplus(x); },
+            [](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }, tiny) < tolerance);
   CHECK(worst<S>(
             wide, [](auto x) { return math::abs(x); }, [](double x) { return std::abs(x); }) == 0);
   CHECK(worst<S>(
@@ -189,9 +193,11 @@ template <Scalar S> void check_functions(double tolerance) {
   CHECK(worst<S>(
             wide, [](auto x) { return math::sign(x); }, [](double x) { return x > 0   ? 1.0
                                                                               : x < 0 ? -1.0
-                                                                                      : 0.0; }) == 0);
+                                                                                      : 0.0; }) ==
+        0);
   CHECK(worst<S>(
-            wide, [](auto x) { return math::min(x, decltype(x)(S(1))); }, [](double x) { return std::min(x, 1.0); }) == 0);
+            wide, [](auto x) { return math::min(x, decltype(x)(S(1))); }, [](double x) { return std::min(x, 1.0); }) ==
+        0);
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ TEST_CASE("threads: every task is done once, by one thread or several") {
     for (const Index count : {0, 1, 2, 7, 100}) {
       CAPTURE(threads, count);
       std::vector<int> stretches(static_cast<std::size_t>(count)), tasks(static_cast<std::size_t>(count));
-      cpu::for_each<cpu::Schedule::stretches>(threads, count, [&](Index n) { ++stretches[static_cast<std::size_t>(n)]; });
+      cpu::for_each<cpu::Schedule::stretches>(threads, count,
+                                              [&](Index n) { ++stretches[static_cast<std::size_t>(n)]; });
       cpu::for_each<cpu::Schedule::tasks>(threads, count, [&](Index n) { ++tasks[static_cast<std::size_t>(n)]; });
       CHECK(stretches == std::vector<int>(static_cast<std::size_t>(count), 1));
       CHECK(tasks == stretches);
@@ -32,16 +33,20 @@ TEST_CASE("threads: an Error in a loop reaches the caller, whichever thread met 
   for (const int threads : {1, 2})
     for (const Index place : {0, 99}) {
       CAPTURE(threads, place);
-      CHECK(message([&] { cpu::for_each<cpu::Schedule::stretches>(threads, 100, fails_at(place)); }) == concat("row ", place, " is bad"));
-      CHECK(message([&] { cpu::for_each<cpu::Schedule::tasks>(threads, 100, fails_at(place)); }) == concat("row ", place, " is bad"));
+      CHECK(message([&] { cpu::for_each<cpu::Schedule::stretches>(threads, 100, fails_at(place)); }) ==
+            concat("row ", place, " is bad"));
+      CHECK(message([&] { cpu::for_each<cpu::Schedule::tasks>(threads, 100, fails_at(place)); }) ==
+            concat("row ", place, " is bad"));
       std::atomic<int> done = 0;
       cpu::for_each<cpu::Schedule::stretches>(threads, 100, [&](Index) { ++done; });
       CHECK(done == 100);
     }
-  CHECK(message([] { cpu::for_each<cpu::Schedule::tasks>(2, 100, [](Index n) { require(false, n); }); }).size() < 3);  // all fail: one is told
+  CHECK(message([] { cpu::for_each<cpu::Schedule::tasks>(2, 100, [](Index n) { require(false, n); }); }).size() <
+        3);  // all fail: one is told
 }
 
-TEST_CASE("threads: scratch memory that cannot be had is an Error, in a loop too, and what is asked for next is there") {
+TEST_CASE(
+    "threads: scratch memory that cannot be had is an Error, in a loop too, and what is asked for next is there") {
   const Index beyond = Index{1} << 45;  // 128 TiB of float
   const auto ask = [](Index size) { return cpu::scratch<float, cpu::Scratch::column_sums>(size); };
   CHECK_THROWS_AS(ask(beyond), Error);

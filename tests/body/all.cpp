@@ -21,7 +21,8 @@ double dot(const Tensor<double>& w, Index o, const double* x) {
   return sum;
 }
 
-/// Largest difference of the body's rows from those of inner(w, j, x), which is what unit j of a token carries into the last weight.
+/// Largest difference of the body's rows from those of inner(w, j, x), which is what unit j of a token carries into the
+/// last weight.
 template <class B, class F> double difference(const B& body, const F& inner) {
   constexpr Index rows = 5, d = 7, r = 3;
   const auto x = random_tensor<double>({rows, d}, "x");
@@ -47,7 +48,9 @@ struct NotZeroAtStart : body::Bottleneck {
   std::vector<body::Weight> weights(Index d, Index r) const { return {{"down_proj", {r, d}}, {"up_proj", {d, r}}}; }
 };
 struct NotLinear : body::Bottleneck {
-  std::vector<body::Weight> weights(Index d, Index r) const { return {{"down_proj", {r + 1, d}}, {"up_proj", {d, r + 1}, true}}; }
+  std::vector<body::Weight> weights(Index d, Index r) const {
+    return {{"down_proj", {r + 1, d}}, {"up_proj", {d, r + 1}, true}};
+  }
 };
 struct SameNames : body::Bottleneck {
   std::vector<body::Weight> weights(Index d, Index r) const { return {{"gate", {r, d}}, {"gate", {d, r}, true}}; }
@@ -61,7 +64,8 @@ struct LooksAside : body::Bottleneck {
 };
 
 bool has(const Faults& faults, std::string_view part) {
-  return std::any_of(faults.begin(), faults.end(), [&](const std::string& text) { return text.find(part) != std::string::npos; });
+  return std::any_of(faults.begin(), faults.end(),
+                     [&](const std::string& text) { return text.find(part) != std::string::npos; });
 }
 
 }  // namespace
@@ -74,8 +78,11 @@ TEST_CASE("bodies: every one of the list is right as a function, keeps its promi
 }
 
 TEST_CASE("bodies: the formula, element by element") {
-  CHECK(difference(body::GatedUnit{}, [](const auto& w, Index j, const double* x) { return silu(dot(w[0], j, x)) * dot(w[1], j, x); }) < 1e-12);
-  CHECK(difference(body::Bottleneck{}, [](const auto& w, Index j, const double* x) { return silu(dot(w[0], j, x)); }) < 1e-12);
+  CHECK(difference(body::GatedUnit{}, [](const auto& w, Index j, const double* x) {
+          return silu(dot(w[0], j, x)) * dot(w[1], j, x);
+        }) < 1e-12);
+  CHECK(difference(body::Bottleneck{}, [](const auto& w, Index j, const double* x) { return silu(dot(w[0], j, x)); }) <
+        1e-12);
 }
 
 TEST_CASE("bodies: only the matrix that writes the output starts at zero") {

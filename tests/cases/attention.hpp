@@ -16,10 +16,14 @@ struct Attention {
 
   /// Lengths around the tile of 64 rows; one, two and three query heads to a key/value head.
   static std::vector<Attention> all() {
-    return {{{0, 3, 2, 1, 4}},  {{2, 0, 2, 1, 4}},   {{1, 1, 1, 1, 1}}, {{2, 1, 4, 2, 3}},   {{1, 63, 2, 1, 3}},   {{1, 64, 1, 1, 4}},
-            {{1, 65, 2, 1, 2}}, {{1, 130, 1, 1, 2}}, {{3, 5, 6, 2, 5}}, {{2, 65, 4, 2, 17}}, {{1, 9, 2, 1, 4}, 30}};
+    return {{{0, 3, 2, 1, 4}},  {{2, 0, 2, 1, 4}},   {{1, 1, 1, 1, 1}},    {{2, 1, 4, 2, 3}},
+            {{1, 63, 2, 1, 3}}, {{1, 64, 1, 1, 4}},  {{1, 65, 2, 1, 2}},   {{1, 130, 1, 1, 2}},
+            {{3, 5, 6, 2, 5}},  {{2, 65, 4, 2, 17}}, {{1, 9, 2, 1, 4}, 30}};
   }
-  std::string label() const { return concat(z.sequences, "x", z.length, " heads ", z.heads, "/", z.kv_heads, " width ", z.width, " scale ", scale); }
+  std::string label() const {
+    return concat(z.sequences, "x", z.length, " heads ", z.heads, "/", z.kv_heads, " width ", z.width, " scale ",
+                  scale);
+  }
   /// Central differences need a softmax that is not a step.
   bool smooth() const { return scale <= 10; }
   template <Scalar S, class D> auto inputs() const {
@@ -27,15 +31,20 @@ struct Attention {
     return list(numbers<S, D>({rows, z.heads * z.width}, "q", scale), numbers<S, D>({rows, z.kv_heads * z.width}, "k"),
                 numbers<S, D>({rows, z.kv_heads * z.width}, "v"));
   }
-  template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const { return attention(v[0], v[1], v[2], z); }
+  template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const {
+    return attention(v[0], v[1], v[2], z);
+  }
   std::vector<double> reference(const std::vector<Tensor<double>>& in) const {
     Tensor<double> y(in[0].shape());
     op::attention_reference<double>(in[0], in[1], in[2], y, z);
     return as_doubles(View<const double>(y));
   }
-  double flops() const { return 2.0 * static_cast<double>(z.sequences * z.heads * z.length * (z.length + 1) * z.width); }
+  double flops() const {
+    return 2.0 * static_cast<double>(z.sequences * z.heads * z.length * (z.length + 1) * z.width);
+  }
   double bytes(std::size_t size) const {
-    return 2.0 * static_cast<double>(z.sequences * z.length * z.width * (z.heads + z.kv_heads)) * static_cast<double>(size);
+    return 2.0 * static_cast<double>(z.sequences * z.length * z.width * (z.heads + z.kv_heads)) *
+           static_cast<double>(size);
   }
 };
 

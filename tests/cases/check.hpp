@@ -71,7 +71,8 @@ struct Outcome {
 
 /// The first `trained` tensors as trainable leaves (their Vars are given), the others as inputs.
 template <Scalar S, Backend D, class Case>
-Var<S, D> run_case(const Case& c, Tape<S, D>& tape, std::vector<Var<S, D>> vars, const std::vector<Tensor<S, D>>& inputs) {
+Var<S, D> run_case(const Case& c, Tape<S, D>& tape, std::vector<Var<S, D>> vars,
+                   const std::vector<Tensor<S, D>>& inputs) {
   for (std::size_t i = vars.size(); i < inputs.size(); ++i) vars.push_back(tape.input(inputs[i].view()));
   return c.run(tape, vars);
 }
@@ -97,8 +98,9 @@ template <Backend D, class Case> double gradient_error(const Case& c) {
   const auto inputs = c.template inputs<double, D>();
   std::vector<Tensor<double, D>> trained;
   for (std::size_t i = 0; i < Case::trained; ++i) trained.push_back(inputs[i].clone());
-  return testing::gradient_error<D>(trained,
-                                    [&](Tape<double, D>& tape, std::vector<Var<double, D>>& vars) { return run_case(c, tape, vars, inputs); });
+  return testing::gradient_error<D>(trained, [&](Tape<double, D>& tape, std::vector<Var<double, D>>& vars) {
+    return run_case(c, tape, vars, inputs);
+  });
 }
 
 /// Value and gradients of `a` are those of `b` up to `tolerance`.
@@ -116,7 +118,8 @@ template <class Case> void check_case(const Case& c) {
   const auto inputs = c.template inputs<double, Host>();
   Index elements = 0;
   for (std::size_t i = 0; i < Case::trained; ++i) elements += inputs[i].shape().size();
-  constexpr double fine = Case::tolerance * std::numeric_limits<double>::epsilon(), coarse = Case::tolerance * std::numeric_limits<float>::epsilon();
+  constexpr double fine = Case::tolerance * std::numeric_limits<double>::epsilon(),
+                   coarse = Case::tolerance * std::numeric_limits<float>::epsilon();
   const Outcome simd = evaluate<double, Dirty<Cpu>>(c);
   CHECK(difference(simd.value, c.reference(inputs)) <= fine);
   check_equal(evaluate<double, Dirty<ScalarCpu>>(c), simd, fine);

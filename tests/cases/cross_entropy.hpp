@@ -19,8 +19,9 @@ template <bool HeadTrains> struct CrossEntropy {
 
   /// Rows around the chunk of 256; logits of some hundreds.
   static std::vector<CrossEntropy> all() {
-    std::vector<CrossEntropy> all{{0, 3, 5},         {1, 1, 1},         {1, 5, 2},         {5, 7, 33, 0.2},  {255, 2, 3, 0.01},
-                                  {256, 1, 3, 0.01}, {257, 2, 3, 0.01}, {513, 1, 3, 0.01}, {3, 5, 21, 1, 30}};
+    std::vector<CrossEntropy> all{{0, 3, 5},         {1, 1, 1},         {1, 5, 2},
+                                  {5, 7, 33, 0.2},   {255, 2, 3, 0.01}, {256, 1, 3, 0.01},
+                                  {257, 2, 3, 0.01}, {513, 1, 3, 0.01}, {3, 5, 21, 1, 30}};
     if constexpr (!HeadTrains) all.push_back({5, 7, 2500, 0.2});  // three parts of a vocabulary
     for (CrossEntropy& c : all)
       for (Index n = 0; n < c.rows; ++n) c.targets.push_back(static_cast<std::int32_t>((n * 7 + 3) % c.vocabulary));
@@ -28,8 +29,12 @@ template <bool HeadTrains> struct CrossEntropy {
   }
   /// Central differences need a softmax that is not a step.
   bool smooth() const { return size <= 10; }
-  std::string label() const { return concat(rows, "x", cols, " vocabulary ", vocabulary, HeadTrains ? " trained" : " constant", " head"); }
-  template <Scalar S, class D> auto inputs() const { return list(numbers<S, D>({rows, cols}, "x", size), numbers<S, D>({vocabulary, cols}, "w")); }
+  std::string label() const {
+    return concat(rows, "x", cols, " vocabulary ", vocabulary, HeadTrains ? " trained" : " constant", " head");
+  }
+  template <Scalar S, class D> auto inputs() const {
+    return list(numbers<S, D>({rows, cols}, "x", size), numbers<S, D>({vocabulary, cols}, "w"));
+  }
   template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const {
     return cross_entropy(v[0], v[1], std::span<const std::int32_t>(targets), static_cast<S>(scale));
   }
@@ -38,7 +43,8 @@ template <bool HeadTrains> struct CrossEntropy {
     for (Index n = 0; n < rows; ++n) {
       std::vector<double> logits(static_cast<std::size_t>(vocabulary));
       for (Index v = 0; v < vocabulary; ++v)
-        for (Index c = 0; c < cols; ++c) logits[static_cast<std::size_t>(v)] += in[0].data()[n * cols + c] * in[1].data()[v * cols + c];
+        for (Index c = 0; c < cols; ++c)
+          logits[static_cast<std::size_t>(v)] += in[0].data()[n * cols + c] * in[1].data()[v * cols + c];
       const double own = logits[static_cast<std::size_t>(targets[static_cast<std::size_t>(n)])];
       double others = 0;  // p = 1 / (1 + sum over the others of exp(logit - own))
       for (const double logit : logits) others += std::exp(logit - own);

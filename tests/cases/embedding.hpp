@@ -15,7 +15,8 @@ struct Embedding {
   std::vector<std::int32_t> tokens;
 
   static std::vector<Embedding> all() {
-    return {{3, 4, {}}, {1, 1, {0}}, {6, 21, {1, 5, 1, 0}}, {4, 16, {3, 3, 3, 3, 3}}, {9, 33, {8, 0, 8, 2, 7}}, {5, 0, {1, 2}}};
+    return {{3, 4, {}},    {1, 1, {0}}, {6, 21, {1, 5, 1, 0}}, {4, 16, {3, 3, 3, 3, 3}}, {9, 33, {8, 0, 8, 2, 7}},
+            {5, 0, {1, 2}}};
   }
   std::string label() const { return concat(vocabulary, "x", cols, " tokens ", tokens.size()); }
   template <Scalar S, class D> auto inputs() const { return list(numbers<S, D>({vocabulary, cols}, "table")); }
@@ -29,7 +30,9 @@ struct Embedding {
     return y;
   }
   double flops() const { return 0; }
-  double bytes(std::size_t size) const { return 2.0 * static_cast<double>(tokens.size()) * static_cast<double>(cols) * static_cast<double>(size); }
+  double bytes(std::size_t size) const {
+    return 2.0 * static_cast<double>(tokens.size()) * static_cast<double>(cols) * static_cast<double>(size);
+  }
 };
 
 }  // namespace cases

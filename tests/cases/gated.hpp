@@ -16,11 +16,16 @@ struct Gated {
 
   static std::vector<Gated> all() { return {{0, 3}, {2, 0}, {1, 1}, {5, 7}, {3, 16}, {4, 33}, {3, 21, 300}}; }
   std::string label() const { return concat(rows, "x", cols, " scale ", scale); }
-  template <Scalar S, class D> auto inputs() const { return list(numbers<S, D>({rows, cols}, "a", scale), numbers<S, D>({rows, cols}, "b")); }
-  template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const { return gated(v[0], v[1]); }
+  template <Scalar S, class D> auto inputs() const {
+    return list(numbers<S, D>({rows, cols}, "a", scale), numbers<S, D>({rows, cols}, "b"));
+  }
+  template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const {
+    return gated(v[0], v[1]);
+  }
   std::vector<double> reference(const std::vector<Tensor<double>>& in) const {
     std::vector<double> y;
-    for (Index i = 0; i < rows * cols; ++i) y.push_back(in[0].data()[i] / (1 + std::exp(-in[0].data()[i])) * in[1].data()[i]);
+    for (Index i = 0; i < rows * cols; ++i)
+      y.push_back(in[0].data()[i] / (1 + std::exp(-in[0].data()[i])) * in[1].data()[i]);
     return y;
   }
   double flops() const { return 12.0 * static_cast<double>(rows * cols); }

@@ -14,7 +14,8 @@ template <bool WithAddend> struct Linear {
   Index rows, in, out;
 
   static std::vector<Linear> all() {
-    return {{0, 3, 2}, {3, 0, 4}, {4, 3, 0}, {1, 1, 1}, {5, 7, 9}, {7, 16, 33}, {17, 33, 31}, {19, 1100, 35}};  // 1100: more than one block of a sum
+    return {{0, 3, 2}, {3, 0, 4},   {4, 3, 0},    {1, 1, 1},
+            {5, 7, 9}, {7, 16, 33}, {17, 33, 31}, {19, 1100, 35}};  // 1100: more than one block of a sum
   }
   std::string label() const { return concat(rows, "x", in, "->", out, WithAddend ? " addend" : ""); }
   template <Scalar S, class D> auto inputs() const {
@@ -30,7 +31,8 @@ template <bool WithAddend> struct Linear {
   }
   std::vector<double> reference(const std::vector<Tensor<double>>& given) const {
     Tensor<double> y({rows, out});
-    op::Linear<double, Cpu>::reference(given[0], given[1], WithAddend ? View<const double>(given.back()) : View<const double>(), y);
+    op::Linear<double, Cpu>::reference(given[0], given[1],
+                                       WithAddend ? View<const double>(given.back()) : View<const double>(), y);
     return as_doubles(View<const double>(y));
   }
   double flops() const { return 2.0 * static_cast<double>(rows * in * out); }

@@ -50,10 +50,14 @@ struct ResiduePenalty {
   double scale = 1;
   mutable std::shared_ptr<void> held = {};  // the last run's weights: they must outlive the step
 
-  static std::vector<ResiduePenalty> all() { return {{0, 3}, {1, 1}, {5, 7, false, 0.25}, {5, 7, true}, {4, 16, true}, {9, 65}}; }
+  static std::vector<ResiduePenalty> all() {
+    return {{0, 3}, {1, 1}, {5, 7, false, 0.25}, {5, 7, true}, {4, 16, true}, {9, 65}};
+  }
   Index tokens() const { return sparse ? 2 * rows + 1 : rows; }
   std::string label() const { return concat(rows, "x", cols, sparse ? " sparse" : ""); }
-  template <Scalar S, class D> auto inputs() const { return list(numbers<S, D>({rows, cols}, "r"), numbers<S, D>({tokens(), cols}, "y")); }
+  template <Scalar S, class D> auto inputs() const {
+    return list(numbers<S, D>({rows, cols}, "r"), numbers<S, D>({tokens(), cols}, "y"));
+  }
   template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const {
     auto made = std::make_shared<Tokens<S>>(rows, sparse);
     held = made;
@@ -69,7 +73,8 @@ struct ResiduePenalty {
         const double r = in[0].data()[i * cols + c], y = in[1].data()[n * cols + c];
         absolute += std::abs(r), square += r * r, joined += y * y;
       }
-      loss += t.weight[static_cast<std::size_t>(n)] * ((absolute + square) / static_cast<double>(cols) + std::sqrt((1 + square) / (1 + joined)));
+      loss += t.weight[static_cast<std::size_t>(n)] *
+              ((absolute + square) / static_cast<double>(cols) + std::sqrt((1 + square) / (1 + joined)));
     }
     return {scale * loss};
   }
@@ -87,7 +92,9 @@ struct GatePenalty {
 
   static std::vector<GatePenalty> all() { return {{0, 3}, {1, 1}, {5, 1, 0.25}, {5, 7}, {4, 16}, {9, 33}}; }
   std::string label() const { return concat(rows, "x", channels); }
-  template <Scalar S, class D> auto inputs() const { return list(numbers<S, D>({rows, channels}, "g"), numbers<S, D>({rows, channels}, "s", 3)); }
+  template <Scalar S, class D> auto inputs() const {
+    return list(numbers<S, D>({rows, channels}, "g"), numbers<S, D>({rows, channels}, "s", 3));
+  }
   template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const {
     auto made = std::make_shared<Tokens<S>>(rows, false);
     held = made;
@@ -99,12 +106,15 @@ struct GatePenalty {
     for (Index i = 0; i < rows * channels; ++i) {
       const auto n = static_cast<std::size_t>(i / channels);
       const double s = in[1].data()[i];
-      loss += t.weight[n] / static_cast<double>(channels) * (std::abs(in[0].data()[i]) + std::log(1 + std::exp(s)) - t.label[n] * s);
+      loss += t.weight[n] / static_cast<double>(channels) *
+              (std::abs(in[0].data()[i]) + std::log(1 + std::exp(s)) - t.label[n] * s);
     }
     return {scale * loss};
   }
   double flops() const { return 16.0 * static_cast<double>(rows * channels); }
-  double bytes(std::size_t size) const { return 2.0 * static_cast<double>(rows * channels) * static_cast<double>(size); }
+  double bytes(std::size_t size) const {
+    return 2.0 * static_cast<double>(rows * channels) * static_cast<double>(size);
+  }
 };
 
 }  // namespace cases

@@ -44,7 +44,9 @@ template <class F> struct Pointwise {
   static std::vector<Pointwise> all() { return {{0, 3}, {2, 0}, {1, 1}, {5, 7}, {3, 16}, {4, 33}, {3, 21, 1e3}}; }
   std::string label() const { return concat(rows, "x", cols, " scale ", scale); }
   template <Scalar S, class D> auto inputs() const { return list(numbers<S, D>({rows, cols}, "x", scale)); }
-  template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const { return pointwise(v[0], F{}); }
+  template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const {
+    return pointwise(v[0], F{});
+  }
   std::vector<double> reference(const std::vector<Tensor<double>>& in) const {
     std::vector<double> y;
     for (Index i = 0; i < rows * cols; ++i) y.push_back(F::plain(in[0].data()[i]));

@@ -21,7 +21,9 @@ struct RmsNorm {
   /// Slopes of 1e-4 drown in the rounding of central differences.
   bool smooth() const { return scale <= 10; }
   std::string label() const { return concat(rows, "x", cols, " scale ", scale); }
-  template <Scalar S, class D> auto inputs() const { return list(numbers<S, D>({rows, cols}, "x", scale), numbers<S, D>({cols}, "w")); }
+  template <Scalar S, class D> auto inputs() const {
+    return list(numbers<S, D>({rows, cols}, "x", scale), numbers<S, D>({cols}, "w"));
+  }
   template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const {
     return rms_norm(v[0], v[1], static_cast<S>(eps));
   }

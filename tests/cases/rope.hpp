@@ -17,9 +17,15 @@ struct Rope {
   Index sequences, length, heads, width, first = 0;
   mutable std::shared_ptr<void> table = {};  // of the last run: it must outlive the step
 
-  static std::vector<Rope> all() { return {{0, 4, 1, 2}, {1, 1, 1, 2}, {2, 3, 3, 8}, {3, 5, 2, 6}, {1, 9, 1, 34}, {2, 3, 1, 32, 100}}; }
-  std::string label() const { return concat(sequences, "x", length, " heads ", heads, " width ", width, " from ", first); }
-  template <Scalar S, class D> auto inputs() const { return list(numbers<S, D>({sequences * length, heads * width}, "x")); }
+  static std::vector<Rope> all() {
+    return {{0, 4, 1, 2}, {1, 1, 1, 2}, {2, 3, 3, 8}, {3, 5, 2, 6}, {1, 9, 1, 34}, {2, 3, 1, 32, 100}};
+  }
+  std::string label() const {
+    return concat(sequences, "x", length, " heads ", heads, " width ", width, " from ", first);
+  }
+  template <Scalar S, class D> auto inputs() const {
+    return list(numbers<S, D>({sequences * length, heads * width}, "x"));
+  }
   template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const {
     auto made = std::make_shared<RopeTable<S, D>>(length + 2, width, 10000.0, first);
     table = made;
@@ -32,7 +38,8 @@ struct Rope {
       for (Index p = 0; p < heads * width; ++p) {
         const Index pair = p % width, half = width / 2, at = n * heads * width + p;
         if (pair >= half) continue;
-        const double angle = static_cast<double>(first + n % length) / std::pow(10000.0, static_cast<double>(2 * pair) / static_cast<double>(width));
+        const double angle = static_cast<double>(first + n % length) /
+                             std::pow(10000.0, static_cast<double>(2 * pair) / static_cast<double>(width));
         const auto turned = std::complex<double>(x[at], x[at + half]) * std::polar(1.0, angle);
         y[static_cast<std::size_t>(at)] = turned.real();
         y[static_cast<std::size_t>(at + half)] = turned.imag();
@@ -40,7 +47,9 @@ struct Rope {
     return y;
   }
   double flops() const { return 3.0 * static_cast<double>(sequences * length * heads * width); }
-  double bytes(std::size_t size) const { return 2.0 * static_cast<double>(sequences * length * heads * width) * static_cast<double>(size); }
+  double bytes(std::size_t size) const {
+    return 2.0 * static_cast<double>(sequences * length * heads * width) * static_cast<double>(size);
+  }
 };
 
 }  // namespace cases

@@ -25,7 +25,8 @@ struct SparseRows {
     auto g = numbers<S, D>({rows(), 1}, "g");
     for (Index n = 0; n < rows(); ++n)
       if (open[static_cast<std::size_t>(n)] == '.') g.data()[n] = 0;
-    return list(numbers<S, D>({rows(), cols}, "x"), numbers<S, D>({rows(), cols}, "a"), numbers<S, D>({rows(), cols}, "b"), std::move(g));
+    return list(numbers<S, D>({rows(), cols}, "x"), numbers<S, D>({rows(), cols}, "a"),
+                numbers<S, D>({rows(), cols}, "b"), std::move(g));
   }
   template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const {
     const RowSet set = open_rows(v[3]);

@@ -80,5 +80,6 @@ TEST_CASE("eigen: matrices, vectors, maps and blocks are seen as views without a
 TEST_CASE("eigen: elements that do not stand side by side are an Error") {
   RowMajor m = RowMajor::Zero(3, 5);
   auto column = m.col(1);
-  CHECK(message([&] { as_view(column); }) == "as_view: elements of a row must stand side by side, got an inner stride of 5");
+  CHECK(message([&] { as_view(column); }) ==
+        "as_view: elements of a row must stand side by side, got an inner stride of 5");
 }

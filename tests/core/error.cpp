@@ -11,7 +11,8 @@ using namespace neutra;
 
 TEST_CASE("concat: strings, characters, numbers that read back equal, and types with a to_string") {
   const std::string name = "w";
-  CHECK(concat("op: ", name, ' ', std::string_view("is "), 3, ", ", -4L, ", ", true, ", ", Shape{2, 3}) == "op: w is 3, -4, true, (2,3)");
+  CHECK(concat("op: ", name, ' ', std::string_view("is "), 3, ", ", -4L, ", ", true, ", ", Shape{2, 3}) ==
+        "op: w is 3, -4, true, (2,3)");
   CHECK(concat() == "");
   CHECK(concat(0.1) == "0.1");
   CHECK(concat(0.1f) == "0.1");

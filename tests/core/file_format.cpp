@@ -17,7 +17,9 @@ std::string_view named(std::string_view bytes, FileKind wanted = FileKind::other
   return format ? format->name : "";
 }
 
-std::string tar(std::string_view magic) { return "name" + std::string(253, '\0') + std::string(magic) + std::string(247, '\0'); }
+std::string tar(std::string_view magic) {
+  return "name" + std::string(253, '\0') + std::string(magic) + std::string(247, '\0');
+}
 
 }  // namespace
 
@@ -87,10 +89,13 @@ TEST_CASE("formats are known by their first bytes, by every reader") {
       {std::string("ak42\0\0\0\x01", 8), "a llama2.c file (ak42) of the other byte order"},
       {"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "a PDF document"},
       {"%PDF-1.4\r\n1 0 obj", "a PDF document"},
-      {"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "a Git LFS pointer, not the file itself"},
-      {"version https://git-lfs.github.com/spec/v1\next-0-x sha256:4d7a\noid sha256:4d7a\nsize 12345\n", "a Git LFS pointer, not the file itself"}};
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+       "a Git LFS pointer, not the file itself"},
+      {"version https://git-lfs.github.com/spec/v1\next-0-x sha256:4d7a\noid sha256:4d7a\nsize 12345\n",
+       "a Git LFS pointer, not the file itself"}};
   for (const auto& [bytes, name] : files)
-    for (const FileKind wanted : {FileKind::text, FileKind::json, FileKind::safetensors, FileKind::sentencepiece, FileKind::other}) {
+    for (const FileKind wanted :
+         {FileKind::text, FileKind::json, FileKind::safetensors, FileKind::sentencepiece, FileKind::other}) {
       INFO(name);
       CHECK(named(bytes, wanted) == name);
       CHECK(other_format(bytes, wanted)->advice.size() > 5);
@@ -99,64 +104,65 @@ TEST_CASE("formats are known by their first bytes, by every reader") {
 
 TEST_CASE("text that begins as another format does is text") {
   const std::string spaces(300, ' ');
-  const std::vector<std::string> texts = {"",
-                                          "PK",
-                                          "BZh",
-                                          "BZh91 is the start of a bzip2 file",
-                                          "GGUF",
-                                          "GGUF is a format",
-                                          "GGUF\nis a format",
-                                          "%PDF-",
-                                          "%PDF-1.7 is the first line of a PDF document",
-                                          "%PDF-1.7\nis the first line of a PDF document",
-                                          "%PDF-1.7\n% is a comment of PostScript",
-                                          "PAR1 is how Parquet begins",
-                                          "PAR1",
-                                          "24karat",
-                                          "ak42 is a magic number",
-                                          "SQLite format 3\nis a format",
-                                          "ARROW1 and ARROW2",
-                                          "7z and 7zXZ",
-                                          "Rar! is rare",
-                                          "version https://git-lfs.github.com/spec/v1 is what a pointer begins with",
-                                          "version https://git-lfs.github.com/spec/v1\n\nis what a pointer begins with",
-                                          "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n" + std::string(1024, 'x'),
-                                          spaces.substr(0, 257) + "ustar is a format",
-                                          "{\n  \"a\": 1\n}\n",
-                                          "{a set}\n{another}\n",
-                                          "{\"a\": 1} is JSON\n{\"b\": 2}\n",
-                                          "{\"a\": 1}\nand text\n",
-                                          "\n{\"a\": 1}\n",
-                                          "[1, 2]\n",
-                                          "[1, 2]\n[3, 4]\n",
-                                          "[Music]\n[Applause]\n",
-                                          "[[Link]]\n[[Another]]\n",
-                                          "[\"a\", \"b\"] is a list\n[\"c\"]\nand text\n",
-                                          "[{\"a\": 1}] is JSON",
-                                          "\n[{\"a\": 1}]\n",
-                                          "[{a set}]\n",
-                                          "\"Nobody asked.\"\n",
-                                          "\"Nobody asked,\" she said.\n\"Who?\"\n",
-                                          "\"Who\", \"me?\"\n\"You.\"\n",
-                                          "\"\\\"\n\"\\\"\n",
-                                          "GIF89a is how a GIF begins",
-                                          "GIF89a",
-                                          "GIF89a\nGIF87a\n",
-                                          "RIFF",
-                                          "RIFF or WAVE files hold sound",
-                                          "ORC begins and ends with ORC\n",
-                                          "ORC",
-                                          "Object\n",
-                                          "OggS is how Ogg begins",
-                                          "LZIP1 and LZIP",
-                                          "P*M is a product",
-                                          "]\n[",
-                                          "an ftyp box",
-                                          "lmgg, fmgg, tjgg and algg",
-                                          "<html><body>text</body></html>",
-                                          "<!DOCTYPE html>\n",
-                                          "<?xml version=\"1.0\"?>",
-                                          "\xef\xbb\xbftext with a byte order mark"};
+  const std::vector<std::string> texts = {
+      "",
+      "PK",
+      "BZh",
+      "BZh91 is the start of a bzip2 file",
+      "GGUF",
+      "GGUF is a format",
+      "GGUF\nis a format",
+      "%PDF-",
+      "%PDF-1.7 is the first line of a PDF document",
+      "%PDF-1.7\nis the first line of a PDF document",
+      "%PDF-1.7\n% is a comment of PostScript",
+      "PAR1 is how Parquet begins",
+      "PAR1",
+      "24karat",
+      "ak42 is a magic number",
+      "SQLite format 3\nis a format",
+      "ARROW1 and ARROW2",
+      "7z and 7zXZ",
+      "Rar! is rare",
+      "version https://git-lfs.github.com/spec/v1 is what a pointer begins with",
+      "version https://git-lfs.github.com/spec/v1\n\nis what a pointer begins with",
+      "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n" + std::string(1024, 'x'),
+      spaces.substr(0, 257) + "ustar is a format",
+      "{\n  \"a\": 1\n}\n",
+      "{a set}\n{another}\n",
+      "{\"a\": 1} is JSON\n{\"b\": 2}\n",
+      "{\"a\": 1}\nand text\n",
+      "\n{\"a\": 1}\n",
+      "[1, 2]\n",
+      "[1, 2]\n[3, 4]\n",
+      "[Music]\n[Applause]\n",
+      "[[Link]]\n[[Another]]\n",
+      "[\"a\", \"b\"] is a list\n[\"c\"]\nand text\n",
+      "[{\"a\": 1}] is JSON",
+      "\n[{\"a\": 1}]\n",
+      "[{a set}]\n",
+      "\"Nobody asked.\"\n",
+      "\"Nobody asked,\" she said.\n\"Who?\"\n",
+      "\"Who\", \"me?\"\n\"You.\"\n",
+      "\"\\\"\n\"\\\"\n",
+      "GIF89a is how a GIF begins",
+      "GIF89a",
+      "GIF89a\nGIF87a\n",
+      "RIFF",
+      "RIFF or WAVE files hold sound",
+      "ORC begins and ends with ORC\n",
+      "ORC",
+      "Object\n",
+      "OggS is how Ogg begins",
+      "LZIP1 and LZIP",
+      "P*M is a product",
+      "]\n[",
+      "an ftyp box",
+      "lmgg, fmgg, tjgg and algg",
+      "<html><body>text</body></html>",
+      "<!DOCTYPE html>\n",
+      "<?xml version=\"1.0\"?>",
+      "\xef\xbb\xbftext with a byte order mark"};
   for (const std::string& text : texts) {
     INFO(text);
     CHECK(named(text, FileKind::text).empty());
@@ -186,13 +192,16 @@ TEST_CASE("JSON Lines are named where text is wanted, with the way out") {
   CHECK(to_string(*other_format("{\"text\": \"one\"}\n", FileKind::text)).find("jq -r .text") != std::string::npos);
 }
 
-TEST_CASE("a JSON array of documents is named where text is wanted, with the way out, and to every reader but that of JSON") {
-  for (const std::string_view array : {"[{\"text\": \"one\"},\n{\"text\": \"two\"}]\n"sv, "[{\"text\": \"one\"}, {\"text\": \"two\"}]"sv,
-                                       "\xef\xbb\xbf[\n  {\n    \"text\": \"one\"\n  }\n]\n"sv, "[\"one\",\n\"two\"]\n\n"sv, "[ \"one\" ]"sv}) {
+TEST_CASE(
+    "a JSON array of documents is named where text is wanted, with the way out, and to every reader but that of JSON") {
+  for (const std::string_view array :
+       {"[{\"text\": \"one\"},\n{\"text\": \"two\"}]\n"sv, "[{\"text\": \"one\"}, {\"text\": \"two\"}]"sv,
+        "\xef\xbb\xbf[\n  {\n    \"text\": \"one\"\n  }\n]\n"sv, "[\"one\",\n\"two\"]\n\n"sv, "[ \"one\" ]"sv}) {
     INFO(array);
     CHECK(named(array, FileKind::text) == "a JSON array");
     CHECK(named(array, FileKind::json).empty());
   }
   CHECK(named("[{\"a\": 1}]", FileKind::safetensors) == "JSON text");
-  CHECK(to_string(*other_format("[{\"text\": \"one\"}]", FileKind::text)).find("jq -r '.[].text'") != std::string::npos);
+  CHECK(to_string(*other_format("[{\"text\": \"one\"}]", FileKind::text)).find("jq -r '.[].text'") !=
+        std::string::npos);
 }

@@ -17,7 +17,8 @@ std::uint16_t nearest(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   const auto below = static_cast<std::uint16_t>(bits >> 16), above = static_cast<std::uint16_t>(below + 1);
   const double low = float(bf16{below == 0 ? 0.0f : from_bits(std::uint32_t{below} << 16)}), at = x;
-  const double high = (above & 0x7fff) == 0x7f80 ? std::copysign(0x1p128, low) : double(from_bits(std::uint32_t{above} << 16));
+  const double high =
+      (above & 0x7fff) == 0x7f80 ? std::copysign(0x1p128, low) : double(from_bits(std::uint32_t{above} << 16));
   const double down = std::abs(at - low), up = std::abs(high - at);
   return down < up ? below : up < down ? above : below & 1 ? above : below;
 }
@@ -40,7 +41,8 @@ TEST_CASE("bf16: to the nearest, ties to even, up to infinity") {
   std::uint32_t wrong = 0;
   for (std::uint64_t bits = 0; bits < 0x7f800000u; bits += 40503) {
     wrong += rounded(static_cast<std::uint32_t>(bits)) != nearest(from_bits(static_cast<std::uint32_t>(bits)));
-    wrong += rounded(static_cast<std::uint32_t>(bits) | 0x80000000u) != (nearest(from_bits(static_cast<std::uint32_t>(bits))) | 0x8000u);
+    wrong += rounded(static_cast<std::uint32_t>(bits) | 0x80000000u) !=
+             (nearest(from_bits(static_cast<std::uint32_t>(bits))) | 0x8000u);
   }
   CHECK(wrong == 0);
 }

@@ -22,7 +22,8 @@ struct Allowed {
     y += V(power), y -= V(0.5), y *= V(2.0f), y /= V(3);
     if (soft) return math::log1p(math::sqrt(math::abs(y)));
     const auto inside = (x > V(-1)) & (x <= V(1)), outside = !inside || x == V(2);
-    return math::select(inside && (x >= V(0)), math::min(y, math::tanh(x)), math::select(outside | (x != y), math::max(y, V(0)), math::log(x)));
+    return math::select(inside && (x >= V(0)), math::min(y, math::tanh(x)),
+                        math::select(outside | (x != y), math::max(y, V(0)), math::log(x)));
   }
   template <class V> auto df(V x, V) const { return math::select(x < V(0), V(slope), V(1)); }
 };

@@ -46,7 +46,9 @@ TEST_CASE("tensor: moves keep the memory, clones have their own, copies do not e
 }
 
 TEST_CASE("tensor: more than the machine has is an Error before anything is touched") {
-  CHECK(message([] { Tensor<double>({Index{1} << 61, 2}); }) == "Tensor: 4611686018427387904 x 8 elements are more than a machine can address");
+  CHECK(message([] {
+          Tensor<double>({Index{1} << 61, 2});
+        }) == "Tensor: 4611686018427387904 x 8 elements are more than a machine can address");
   CHECK(message([] { Tensor<double>({Index{1} << 58}); }) ==
         "out of memory: asked for 2305843009213693952 bytes; use a smaller batch, model or sequence");
 }
@@ -67,7 +69,8 @@ TEST_CASE("tensor: the memory of those that are gone is the system's again, also
     const Index before = resident();
     for (std::size_t i = 0; i < all.size(); i += 2) all[i] = {};
     CHECK(before - resident() > 32 * (kib - 200) * 1024);
-    for (std::size_t i = 1; i < all.size(); i += 2) CHECK(std::all_of(all[i].data(), all[i].data() + all[i].size(), [](float x) { return x == 7; }));
+    for (std::size_t i = 1; i < all.size(); i += 2)
+      CHECK(std::all_of(all[i].data(), all[i].data() + all[i].size(), [](float x) { return x == 7; }));
   }
 }
 #endif

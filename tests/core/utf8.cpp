@@ -19,8 +19,9 @@ TEST_CASE("every code point is valid and every surrogate is not") {
 }
 
 TEST_CASE("overlong forms and stray bytes are invalid") {
-  for (const auto text : {"\x80"sv, "\xbf"sv, "\xc0\x80"sv, "\xc1\xbf"sv, "\xe0\x80\x80"sv, "\xe0\x9f\xbf"sv, "\xf0\x80\x80\x80"sv,
-                          "\xf0\x8f\xbf\xbf"sv, "\xf5\x80\x80\x80"sv, "\xff"sv, "\xe2\x28\xa1"sv, "\xf0\x9f\x28\x80"sv}) {
+  for (const auto text :
+       {"\x80"sv, "\xbf"sv, "\xc0\x80"sv, "\xc1\xbf"sv, "\xe0\x80\x80"sv, "\xe0\x9f\xbf"sv, "\xf0\x80\x80\x80"sv,
+        "\xf0\x8f\xbf\xbf"sv, "\xf5\x80\x80\x80"sv, "\xff"sv, "\xe2\x28\xa1"sv, "\xf0\x9f\x28\x80"sv}) {
     CHECK(utf8_length(text, 0) == 0);
   }
 }

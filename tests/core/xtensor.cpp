@@ -88,7 +88,8 @@ TEST_CASE("xtensor: an array is seen as a view without a copy, and written throu
 TEST_CASE("xtensor: other orders and too many axes are an Error") {
   xt::xarray<float, xt::layout_type::column_major> columns = xt::ones<float>({3, 4});
   CHECK(message([&] { as_view(columns); }) ==
-        "as_view: needs row-major order with contiguous rows, got a (3,4) that lies otherwise; copy it to a row-major array first");
+        "as_view: needs row-major order with contiguous rows, got a (3,4) that lies otherwise; copy it to a row-major "
+        "array first");
   xt::xtensor<float, 3> cube = xt::ones<float>({4, 4, 4});
   auto gaps = xt::view(cube, xt::all(), xt::range(0, 2), xt::all());  // rows of 4, but a gap after every second
   CHECK_THROWS_AS(as_view(gaps), Error);
@@ -109,6 +110,7 @@ TEST_CASE("xtensor: an expression fills a view in place, shapes that differ are 
   CHECK(t.data()[4] == 4);
   CHECK(t.data()[23] == 23);
   const xt::xtensor<float, 1> row = xt::ones<float>({4});
-  CHECK(message([&] { assign(part, row * 5.0f); }) == "assign: the view is (3,4), the expression (4); shapes must be equal");
+  CHECK(message([&] { assign(part, row * 5.0f); }) ==
+        "assign: the view is (3,4), the expression (4); shapes must be equal");
   CHECK(part(2, 3) == 3);
 }

@@ -3,8 +3,7 @@
 
 #include "neutra/core/pointwise.hpp"
 
-template <class S, neutra::Pointwise F>
-__global__ void apply_pointwise(F function, const S* x, S* y, S* slope) {
+template <class S, neutra::Pointwise F> __global__ void apply_pointwise(F function, const S* x, S* y, S* slope) {
   const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
   y[i] = function.f(x[i]);
   slope[i] = function.df(x[i], y[i]);
@@ -26,15 +25,14 @@ __global__ void apply_gate(F function, const S* g, const S* s, const S* label, S
 }
 
 // Launches of F's kernels for one scalar; F is one of the three kinds, or none of them and has no kernel.
-template <class S, class F>
-void compile_for(const F& function) {
+template <class S, class F> void compile_for(const F& function) {
   if constexpr (neutra::Pointwise<F>) apply_pointwise<S, F><<<1, 32>>>(function, nullptr, nullptr, nullptr);
   if constexpr (neutra::RowFunction<F>) apply_row<S, F><<<1, 32>>>(function, nullptr, nullptr, nullptr);
-  if constexpr (neutra::GateFunction<F>) apply_gate<S, F><<<1, 32>>>(function, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
+  if constexpr (neutra::GateFunction<F>)
+    apply_gate<S, F><<<1, 32>>>(function, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
 }
 
-template <class F>
-void compile(const F& function) {
+template <class F> void compile(const F& function) {
   compile_for<float>(function);
   compile_for<double>(function);
 }

@@ -17,8 +17,8 @@ using samples::fails_with;
 
 namespace {
 
-// Window w of length 3 holds base + 3 w, base + 3 w + 1, ..., so that a sequence tells which window it is; `extra` tokens make a short one at the
-// end.
+// Window w of length 3 holds base + 3 w, base + 3 w + 1, ..., so that a sequence tells which window it is; `extra`
+// tokens make a short one at the end.
 Windows numbered(Index windows, std::int32_t base, Index extra = 0) {
   std::vector<std::int32_t> tokens;
   for (Index k = 0; k < 3 * windows + extra; ++k) tokens.push_back(base + static_cast<std::int32_t>(k));
@@ -31,7 +31,8 @@ Mix mix_of(Index original, Index target, double share, std::uint64_t seed = 1) {
 }
 
 bool same(const Batch& a, const Batch& b) {
-  return a.sequences == b.sequences && a.length == b.length && a.inputs == b.inputs && a.targets == b.targets && a.domains == b.domains;
+  return a.sequences == b.sequences && a.length == b.length && a.inputs == b.inputs && a.targets == b.targets &&
+         a.domains == b.domains;
 }
 
 Index originals(const Batch& batch) { return std::count(batch.domains.begin(), batch.domains.end(), Domain::original); }
@@ -97,14 +98,16 @@ TEST_CASE("domain and window of a slot are the stated function of seed, step and
       const auto rate = static_cast<std::uint64_t>(std::round(share * 4294967296.0));
       const std::uint32_t offset = Philox(seed, "mix").words(0, 0)[0];
       const auto before = [&](Index slot) { return static_cast<Index>((Wide(slot) * rate + offset) >> 32); };
-      for (const Index step : {Index{0}, Index{1}, Index{99}, Index{858993459}, Index{1} << 40, Index{1} << 59}) {  // 858993459 x 5 is next to 2^32
+      for (const Index step : {Index{0}, Index{1}, Index{99}, Index{858993459}, Index{1} << 40,
+                               Index{1} << 59}) {  // 858993459 x 5 is next to 2^32
         const Batch batch = mix.batch(step, 5);
         for (Index i = 0; i < 5; ++i) {
           const Index slot = 5 * step + i;
           const bool is_original = before(slot + 1) > before(slot);
           const Index ordinal = is_original ? before(slot) : slot - before(slot), windows = is_original ? 9 : 14;
           const Philox order(seed, is_original ? "epoch/original" : "epoch/target");
-          const Index window = Permutation(windows, order, static_cast<std::uint64_t>(ordinal / windows))(ordinal % windows);
+          const Index window =
+              Permutation(windows, order, static_cast<std::uint64_t>(ordinal / windows))(ordinal % windows);
           CHECK((batch.domains[static_cast<std::size_t>(i)] == Domain::original) == is_original);
           CHECK(batch.targets[static_cast<std::size_t>(3 * i)] == (is_original ? 1 : target_base) + 3 * window);
         }
@@ -120,12 +123,14 @@ TEST_CASE("each epoch visits each window once, in an order of its own") {
     const Batch batch = mix.batch(step, 5);
     for (std::size_t i = 0; i < 5; ++i) order[batch.domains[i]].push_back(batch.targets[3 * i]);
   }
-  for (const auto& [domain, windows, base] : {std::tuple{Domain::original, 9, 1}, std::tuple{Domain::target, 14, target_base}}) {
+  for (const auto& [domain, windows, base] :
+       {std::tuple{Domain::original, 9, 1}, std::tuple{Domain::target, 14, target_base}}) {
     const auto& drawn = order[domain];
     const auto size = static_cast<std::size_t>(windows);
     REQUIRE(drawn.size() >= 3 * size);
     std::vector<std::vector<std::int32_t>> epochs;
-    for (std::size_t first = 0; first + size <= drawn.size(); first += size) epochs.emplace_back(drawn.begin() + first, drawn.begin() + first + size);
+    for (std::size_t first = 0; first + size <= drawn.size(); first += size)
+      epochs.emplace_back(drawn.begin() + first, drawn.begin() + first + size);
     CHECK(epochs[0] != epochs[1]);
     for (auto epoch : epochs) {
       std::sort(epoch.begin(), epoch.end());
@@ -156,7 +161,9 @@ TEST_CASE("a resumed run and a run in micro-batches see what the whole run sees"
   }
 }
 
-TEST_CASE("seeds draw different orders") { CHECK_FALSE(same(mix_of(50, 50, 0.3, 1).batch(0, 16), mix_of(50, 50, 0.3, 2).batch(0, 16))); }
+TEST_CASE("seeds draw different orders") {
+  CHECK_FALSE(same(mix_of(50, 50, 0.3, 1).batch(0, 16), mix_of(50, 50, 0.3, 2).batch(0, 16)));
+}
 
 TEST_CASE("a batch that was large enough once is filled in place") {
   const Mix mix = mix_of(9, 14, 0.3);
@@ -186,9 +193,18 @@ TEST_CASE("a mix that cannot be is an error") {
   CHECK(fails_with([] { Mix(Windows(), numbered(4, 1), 0.1, 1); },
                    "original text, got none; give a file of it (--original), or a share without it (--share)"));
   CHECK(fails_with([] { Mix(numbered(4, 1), Windows(), 0.1, 1); }, "target text, got none"));
-  CHECK(fails_with([] { Mix(numbered(4, 1), numbered(0, 1, 2), 0.1, 1); }, "target text, got 2 tokens for a length of 3"));
-  CHECK(fails_with([] { Mix(numbered(4, 1), Windows({1, 2, 3, 4}, 4, 9, 0), 0.1, 1); }, "one sequence length, got 3 for original and 4 for target"));
-  CHECK(fails_with([] { Mix(numbered(4, 1), Windows({1, 2, 3}, 3, 9, 7), 0.1, 1); }, "one bos, got 0 for original and 7 for target"));
+  CHECK(fails_with([] { Mix(numbered(4, 1), numbered(0, 1, 2), 0.1, 1); },
+                   "target text, got 2 tokens for a length of 3"));
+  CHECK(fails_with(
+      [] {
+        Mix(numbered(4, 1), Windows({1, 2, 3, 4}, 4, 9, 0), 0.1, 1);
+      },
+      "one sequence length, got 3 for original and 4 for target"));
+  CHECK(fails_with(
+      [] {
+        Mix(numbered(4, 1), Windows({1, 2, 3}, 3, 9, 7), 0.1, 1);
+      },
+      "one bos, got 0 for original and 7 for target"));
   const Mix mix = mix_of(4, 4, 0.5);
   Batch batch;
   CHECK(fails_with([&] { mix.batch(-1, 4); }, "step must not be negative"));

@@ -47,34 +47,17 @@ inline constexpr std::string_view five_languages =
 
 // What tokenizers stumble over; each comes back byte by byte.
 inline const std::vector<std::string_view> awkward = {
-    ""sv,
-    " "sv,
-    "\n"sv,
-    "\t"sv,
-    "\r\n"sv,
-    "\0"sv,
-    "a"sv,
-    "        "sv,
-    "a  b   c    d"sv,
-    "  leading and trailing  "sv,
-    "\n\n\n"sv,
-    "if (x) {\r\n\treturn\t\t1;\r\n}\r\n"sv,
-    "\x01\x02\x1b[0m\x7f"sv,
-    "a\0b\0\0c"sv,
+    ""sv, " "sv, "\n"sv, "\t"sv, "\r\n"sv, "\0"sv, "a"sv, "        "sv, "a  b   c    d"sv, "  leading and trailing  "sv,
+    "\n\n\n"sv, "if (x) {\r\n\treturn\t\t1;\r\n}\r\n"sv, "\x01\x02\x1b[0m\x7f"sv, "a\0b\0\0c"sv,
     "tab\tand  spaces \t \n \n"sv,
-    "\xf0\x9f\x98\x80 smile \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x94\xac\xef\xb8\x8f"sv,  // emoji, one of them joined of several
+    "\xf0\x9f\x98\x80 smile \xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x94\xac\xef\xb8\x8f"sv,  // emoji, one of them joined
+                                                                                          // of several
     "e\xcc\x81 is not \xc3\xa9"sv,                                                        // combining accent
     "\xef\xac\x81ligature \xef\xbc\xa1\xe2\x84\xab \xe2\x91\xa0"sv,                       // what NFKC would rewrite
-    "\xc2\xa0no-break\xe3\x80\x80ideographic\xe2\x80\xa8line\xef\xbb\xbf"sv,
-    "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e"sv,
-    "\xe2\x96\x81"sv,
-    "a\xe2\x96\x81\xe2\x96\x81 b\xe2\x96\x81"sv,
+    "\xc2\xa0no-break\xe3\x80\x80ideographic\xe2\x80\xa8line\xef\xbb\xbf"sv, "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e"sv,
+    "\xe2\x96\x81"sv, "a\xe2\x96\x81\xe2\x96\x81 b\xe2\x96\x81"sv,
     "\xe2\x96\x85 and \xe2\x96\x85"sv,  // SentencePiece's own signs
-    "<s></s><unk><pad><0x41><0x0A>"sv,
-    "\xff"sv,
-    "\x80 \xc3"sv,
-    "good \xc3\x28 bad"sv,
-    "\xe2\x96 \xf0\x9f\x98"sv,
+    "<s></s><unk><pad><0x41><0x0A>"sv, "\xff"sv, "\x80 \xc3"sv, "good \xc3\x28 bad"sv, "\xe2\x96 \xf0\x9f\x98"sv,
     "\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80\xfe"sv,  // overlong, surrogate, beyond U+10FFFF
     "\xef\xbf\xbd kept apart from \xef\xbf"sv};
 

@@ -29,15 +29,18 @@ int lost(const data::Tokenizer& tokenizer, std::string_view text) {
 }  // namespace
 
 TEST_CASE("every byte string comes back as it was") {
-  for (const std::string& model : {trained(), ModelBytes{}.serialize(), ModelBytes{.dummy_prefix = true}.serialize(),
-                                   ModelBytes{.pieces = {"n\xe2\x96\x81t", "\xe2\x96\x81"}}.serialize(), ModelBytes{.kind = 1}.serialize()}) {
+  for (const std::string& model :
+       {trained(), ModelBytes{}.serialize(), ModelBytes{.dummy_prefix = true}.serialize(),
+        ModelBytes{.pieces = {"n\xe2\x96\x81t", "\xe2\x96\x81"}}.serialize(), ModelBytes{.kind = 1}.serialize()}) {
     const data::SentencePiece tokenizer(model);
     for (const auto text : samples::awkward) CHECK(lost(tokenizer, text) == 0);
     CHECK(lost(tokenizer, samples::five_languages) == 0);
     std::mt19937 random(11);
     int all_lost = 0;
-    for (int k = 0; k < 400; ++k) all_lost += lost(tokenizer, samples::random_bytes(random, random() % 200, k % 2 == 0));
-    for (int byte = 0; byte < 256; ++byte) all_lost += lost(tokenizer, "x" + std::string(1, static_cast<char>(byte)) + " y");
+    for (int k = 0; k < 400; ++k)
+      all_lost += lost(tokenizer, samples::random_bytes(random, random() % 200, k % 2 == 0));
+    for (int byte = 0; byte < 256; ++byte)
+      all_lost += lost(tokenizer, "x" + std::string(1, static_cast<char>(byte)) + " y");
     CHECK(all_lost == 0);
     CHECK(lost(tokenizer, std::string(300000, 'e') + std::string(50000, ' ') + std::string(50000, '\n')) == 0);
   }

@@ -16,7 +16,9 @@ inline std::string varint(std::uint64_t value) {
   for (; value >= 0x80; value >>= 7) bytes += static_cast<char>(value | 0x80);
   return bytes + static_cast<char>(value);
 }
-inline std::string number_field(std::uint64_t number, std::uint64_t value) { return varint(number << 3) + varint(value); }
+inline std::string number_field(std::uint64_t number, std::uint64_t value) {
+  return varint(number << 3) + varint(value);
+}
 inline std::string bytes_field(std::uint64_t number, std::string_view value) {
   return varint(number << 3 | 2) + varint(value.size()) + std::string(value);
 }
@@ -49,7 +51,9 @@ struct ModelBytes {
     }
     float score = 0;
     for (const std::string& piece : pieces) model += piece_field(piece, score -= 1, 1);
-    if (trainer) model += bytes_field(2, number_field(3, kind) + number_field(24, space_as_suffix) + number_field(35, byte_fallback) + more_trainer);
+    if (trainer)
+      model += bytes_field(2, number_field(3, kind) + number_field(24, space_as_suffix) +
+                                  number_field(35, byte_fallback) + more_trainer);
     if (normalizer) {
       model += bytes_field(3, bytes_field(1, "identity") + bytes_field(2, charsmap) + number_field(3, dummy_prefix) +
                                   number_field(4, removes_spaces) + number_field(5, escapes_spaces) + more_normalizer);

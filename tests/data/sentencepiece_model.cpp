@@ -34,14 +34,17 @@ std::string hostile_normalizer() {
   return bytes_field(2, std::string("\0\x10\0\0", 4) + units + "x");
 }
 
-// What a hostile file may do to a field: other encodings of its tag, a second one, a third party's number, a section inside another.
+// What a hostile file may do to a field: other encodings of its tag, a second one, a third party's number, a section
+// inside another.
 std::string mutation(std::mt19937& random) {
   static const std::uint64_t numbers[] = {1, 2, 3, 4, 5, 6, 7, 24, 35, 44, 46, 54, 55, 199, 200, 536870911};
   static const std::uint64_t upper[] = {0, 0, 0, 1ull << 32, 1ull << 35, 1ull << 62};
   const std::uint64_t number = numbers[random() % std::size(numbers)], kind = random() % 4 == 0 ? random() % 8 : 2;
-  const std::string content = random() % 2 ? hostile_normalizer() : number_field(numbers[random() % std::size(numbers)], random() % 3);
+  const std::string content =
+      random() % 2 ? hostile_normalizer() : number_field(numbers[random() % std::size(numbers)], random() % 3);
   const std::string length = padded(content.size(), random() % 4 == 0);
-  return padded((number << 3 | kind) + upper[random() % std::size(upper)], random() % 4 == 0) + (kind == 2 ? length + content : varint(random() % 3));
+  return padded((number << 3 | kind) + upper[random() % std::size(upper)], random() % 4 == 0) +
+         (kind == 2 ? length + content : varint(random() % 3));
 }
 
 // Whether a model is accepted. One that is must lose nothing of a text; what refuses it must be ours.
@@ -99,9 +102,11 @@ TEST_CASE("other formats are named") {
 }
 
 TEST_CASE("a model that would lose text is an error that says what to do") {
-  CHECK(fails_with(load(ModelBytes{.byte_pieces = 0, .byte_fallback = false}.serialize()), "no byte fallback (256 of 256 byte pieces missing)"));
+  CHECK(fails_with(load(ModelBytes{.byte_pieces = 0, .byte_fallback = false}.serialize()),
+                   "no byte fallback (256 of 256 byte pieces missing)"));
   CHECK(fails_with(load(ModelBytes{.byte_pieces = 255}.serialize()), "no byte fallback (1 of 256"));
-  CHECK(fails_with(load(ModelBytes{.byte_fallback = false}.serialize()), "train it with byte_fallback, or use the byte tokenizer"));
+  CHECK(fails_with(load(ModelBytes{.byte_fallback = false}.serialize()),
+                   "train it with byte_fallback, or use the byte tokenizer"));
   CHECK(fails_with(load(ModelBytes{.removes_spaces = true}.serialize()), "removes spaces"));
   CHECK(fails_with(load(ModelBytes{.charsmap = std::string(40, '\x7f')}.serialize()), "rewrites characters"));
   CHECK(fails_with(load(ModelBytes{.decoding_charsmap = std::string(40, '\x7f')}.serialize()), "rewrites characters"));
@@ -117,7 +122,8 @@ TEST_CASE("damaged pieces and fields are errors") {
   CHECK(fails_with(load(sound + piece_field("", 0, 1)), "must be text in UTF-8"));
   CHECK(fails_with(load(sound + piece_field("\xff", 0, 1)), "must be text in UTF-8"));
   CHECK(fails_with(load(sound + piece_field(std::string("a\0b", 3), 0, 4)), "without NUL"));
-  CHECK(fails_with(load(sound + piece_field("new", std::numeric_limits<float>::quiet_NaN(), 1)), "score of piece 265 must be finite"));
+  CHECK(fails_with(load(sound + piece_field("new", std::numeric_limits<float>::quiet_NaN(), 1)),
+                   "score of piece 265 must be finite"));
   CHECK(fails_with(load(sound + piece_field("new", 0, 7)), "type in 1 .. 6, got 7"));
   CHECK(fails_with(load(sound + piece_field("<0xZZ>", 0, 6)), "<0x00> .. <0xFF>, got <0xZZ>"));
   CHECK(fails_with(load(sound + number_field(1, 5)), "field 1 must be of kind 2, got 0"));
@@ -127,20 +133,25 @@ TEST_CASE("damaged pieces and fields are errors") {
 }
 
 TEST_CASE("what SentencePiece would read otherwise than the check is an error") {
-  const std::string sound = ModelBytes{}.serialize(), hostile = hostile_normalizer(), body = varint(hostile.size()) + hostile;
+  const std::string sound = ModelBytes{}.serialize(), hostile = hostile_normalizer(),
+                    body = varint(hostile.size()) + hostile;
   CHECK(fails_with(load(sound + "\x9a\x80\x80\x80\x10" + body), "tag of a field must fit 32 bits, got 4294967322"));
   CHECK(fails_with(load(sound + varint(3 << 3 | 2 | 1ull << 35) + body), "tag of a field must fit 32 bits"));
-  CHECK(fails_with(load(sound + padded(3 << 3 | 2, 1) + body), "the number 26 must be in its shortest encoding, got 2 bytes"));
+  CHECK(fails_with(load(sound + padded(3 << 3 | 2, 1) + body),
+                   "the number 26 must be in its shortest encoding, got 2 bytes"));
   CHECK(fails_with(load(sound + padded(3 << 3 | 2, 4) + body), "shortest encoding, got 5 bytes"));
-  CHECK(fails_with(load(sound + varint(1 << 3 | 2) + padded(3, 1) + "abc"), "the number 3 must be in its shortest encoding"));
+  CHECK(fails_with(load(sound + varint(1 << 3 | 2) + padded(3, 1) + "abc"),
+                   "the number 3 must be in its shortest encoding"));
   CHECK(fails_with(load(sound + std::string(9, '\xff') + '\x02'), "more than 64 bits"));
-  for (const std::uint64_t section : {2, 3}) CHECK(fails_with(load(sound + bytes_field(section, "")), "must come once in its section"));
+  for (const std::uint64_t section : {2, 3})
+    CHECK(fails_with(load(sound + bytes_field(section, "")), "must come once in its section"));
   CHECK(fails_with(load(sound + bytes_field(5, "") + bytes_field(5, "")), "field 5 must come once"));
   CHECK(fails_with(load(sound + bytes_field(0, "")), "field 0"));
   CHECK(fails_with(load(sound + bytes_field(6, "")), "field 6 is not known"));
   CHECK(fails_with(load(ModelBytes{.more_trainer = number_field(3, 2)}.serialize()), "field 3 must come once"));
   CHECK(fails_with(load(ModelBytes{.more_trainer = number_field(55, 2)}.serialize()), "field 55 is not known"));
-  CHECK(fails_with(load(ModelBytes{.more_trainer = bytes_field(40, "")}.serialize()), "field 40 must be of kind 0, got 2"));
+  CHECK(fails_with(load(ModelBytes{.more_trainer = bytes_field(40, "")}.serialize()),
+                   "field 40 must be of kind 0, got 2"));
   CHECK(fails_with(load(ModelBytes{.more_normalizer = bytes_field(2, hostile)}.serialize()), "field 2 must come once"));
   CHECK(fails_with(load(ModelBytes{.more_normalizer = number_field(7, 1)}.serialize()), "field 7 is not known"));
   CHECK(fails_with(load(sound + bytes_field(5, number_field(3, 2))), "field 3 must be 0 or 1, got 2"));
@@ -151,11 +162,14 @@ TEST_CASE("what SentencePiece would read otherwise than the check is an error") 
 TEST_CASE("every field of the format and those of third parties are read") {
   const std::string minus_one = number_field(43, ~0ull);  // pad_id = -1 takes ten bytes
   std::string trainer = minus_one + bytes_field(200, "mine") + number_field(536870911, 1) + float_field(10, 0.9995f);
-  for (const char* text : {"a", "b"}) trainer += bytes_field(1, text) + bytes_field(5, text) + bytes_field(30, text) + bytes_field(31, text);
+  for (const char* text : {"a", "b"})
+    trainer += bytes_field(1, text) + bytes_field(5, text) + bytes_field(30, text) + bytes_field(31, text);
   for (const std::uint64_t number : {2, 7, 36, 44, 45, 53, 54}) trainer += bytes_field(number, "x");
-  for (const std::uint64_t number : {4, 6, 11, 14, 16, 18, 19, 25, 26, 32, 34, 40, 49, 52}) trainer += number_field(number, 1);
-  CHECK_NOTHROW(load(ModelBytes{.more_trainer = trainer, .more_normalizer = bytes_field(6, "") + bytes_field(201, "x")}.serialize() +
-                     bytes_field(4, "") + bytes_field(1000, ""))());
+  for (const std::uint64_t number : {4, 6, 11, 14, 16, 18, 19, 25, 26, 32, 34, 40, 49, 52})
+    trainer += number_field(number, 1);
+  CHECK_NOTHROW(load(
+      ModelBytes{.more_trainer = trainer, .more_normalizer = bytes_field(6, "") + bytes_field(201, "x")}.serialize() +
+      bytes_field(4, "") + bytes_field(1000, ""))());
 }
 
 TEST_CASE("a model with any field put into it is refused or still loses nothing") {
@@ -175,11 +189,13 @@ TEST_CASE("a model with any field put into it is refused or still loses nothing"
 
 TEST_CASE("a model with any byte changed is refused or still loses nothing") {
   std::mt19937 random(3);
-  const std::string sound = ModelBytes{.pieces = {"th", "the", "\xe2\x96\x81", "t", "h", "e"}, .dummy_prefix = true}.serialize();
+  const std::string sound =
+      ModelBytes{.pieces = {"th", "the", "\xe2\x96\x81", "t", "h", "e"}, .dummy_prefix = true}.serialize();
   int count = 0;
   for (int k = 0; k < 3000; ++k) {
     std::string model = sound;
-    for (unsigned change = 0; change <= random() % 3; ++change) {  // half of the changes near the end, where the options are
+    for (unsigned change = 0; change <= random() % 3;
+         ++change) {  // half of the changes near the end, where the options are
       const std::size_t at = random() % 2 ? model.size() - 1 - random() % 150 : random() % model.size();
       model[at] = static_cast<char>(random());
     }

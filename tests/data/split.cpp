@@ -1,4 +1,5 @@
-// What is held out of a text: near the share that was asked for, at the best place to cut, with nothing lost and no character broken.
+// What is held out of a text: near the share that was asked for, at the best place to cut, with nothing lost and no
+// character broken.
 #include "neutra/data/split.hpp"
 
 #include "tests/data/samples.hpp"
@@ -25,7 +26,8 @@ std::string documents(std::size_t count, std::size_t bytes) {
   std::string text;
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t begin = text.size();
-    for (std::size_t n = 0; text.size() - begin < bytes; ++n) text += concat("Sentence ", n, " of document ", i, " is here. ");
+    for (std::size_t n = 0; text.size() - begin < bytes; ++n)
+      text += concat("Sentence ", n, " of document ", i, " is here. ");
     text.back() = '\n';
   }
   return text;
@@ -48,7 +50,8 @@ TEST_CASE("the held part begins at the line end nearest to the last tenth") {
   CHECK(split.held == std::string_view(text).substr(810));
   CHECK(data::hold_out(text, 0.5).train.size() == 450);
   const auto lines = [](std::size_t first, std::size_t second) {
-    return std::string(first - 1, 'a') + '\n' + std::string(second - first - 1, 'b') + '\n' + std::string(100 - second, 'c');
+    return std::string(first - 1, 'a') + '\n' + std::string(second - first - 1, 'b') + '\n' +
+           std::string(100 - second, 'c');
   };
   CHECK(data::hold_out(lines(78, 83), 0.2).train.size() == 78);  // wanted 80: 78 is nearer than 83
   CHECK(data::hold_out(lines(77, 82), 0.2).train.size() == 82);
@@ -59,14 +62,16 @@ TEST_CASE("the held part begins at the line end nearest to the last tenth") {
   CHECK(data::hold_out(lines(10, 86), 0.2).train.size() == 80);
 }
 
-TEST_CASE("without a line end near a text is cut behind a sentence, else a word, else a character, and never inside one") {
-  const auto cut = [](std::string_view piece) {  // where its second half of 100 characters is cut, in characters of the piece
-    const std::string text = repeated("x", 700) + std::string(piece);
-    const auto split = data::hold_out(text, static_cast<double>(piece.size()) / static_cast<double>(text.size()));
-    CHECK(std::string(split.train).append(split.held) == text);
-    CHECK(between_characters(text, split.train.size()));
-    return split.train.size() - 700;
-  };
+TEST_CASE(
+    "without a line end near a text is cut behind a sentence, else a word, else a character, and never inside one") {
+  const auto cut =
+      [](std::string_view piece) {  // where its second half of 100 characters is cut, in characters of the piece
+        const std::string text = repeated("x", 700) + std::string(piece);
+        const auto split = data::hold_out(text, static_cast<double>(piece.size()) / static_cast<double>(text.size()));
+        CHECK(std::string(split.train).append(split.held) == text);
+        CHECK(between_characters(text, split.train.size()));
+        return split.train.size() - 700;
+      };
   const std::string rest = repeated("y", 200);
   CHECK(cut("aa bb. Cc" + rest) == 7);  // the sentence, not the word before it
   CHECK(cut("aa bb! Cc" + rest) == 7);
@@ -147,7 +152,8 @@ TEST_CASE("documents of one line are cut at sentence ends, from all over the tex
   CHECK(parts.held.size() <= 524288);
   CHECK(parts.held.size() > 524288 * 99 / 100);
   std::set<std::string> seen;
-  for (std::size_t at = 0; (at = parts.held.find("document ", at)) != std::string::npos; ++at) seen.insert(parts.held.substr(at + 9, 3));
+  for (std::size_t at = 0; (at = parts.held.find("document ", at)) != std::string::npos; ++at)
+    seen.insert(parts.held.substr(at + 9, 3));
   CHECK(seen.size() >= 50);
   CHECK(parts.held.starts_with("Sentence "));
   for (std::size_t at = parts.held.find('\n'); at + 1 < parts.held.size(); at = parts.held.find('\n', at + 1))
@@ -158,10 +164,12 @@ TEST_CASE("what cannot be split is an error") {
   const std::string text = repeated("line\n", 100);
   for (const double fraction : {0.0, 1.0, -0.1, 2.0, std::nan("")}) {
     CHECK(fails_with([&] { data::hold_out(text, fraction); }, "fraction to hold out must lie inside (0, 1)"));
-    CHECK(fails_with([&] { data::hold_out_throughout(text, fraction); }, "fraction to hold out must lie inside (0, 1)"));
+    CHECK(
+        fails_with([&] { data::hold_out_throughout(text, fraction); }, "fraction to hold out must lie inside (0, 1)"));
   }
   for (const auto few : {""sv, "\n"sv, "one line"sv, "one line\n"sv, "a\nb\n"sv}) {
-    CHECK(fails_with([&] { data::hold_out(few, 0.1, "this text"); }, concat("this text: ", few.size(), " bytes are too few to take 0.1 of them")));
+    CHECK(fails_with([&] { data::hold_out(few, 0.1, "this text"); },
+                     concat("this text: ", few.size(), " bytes are too few to take 0.1 of them")));
     CHECK(fails_with([&] { data::hold_out_throughout(few, 0.1); }, "too few to take 0.1"));
   }
   CHECK(fails_with([&] { data::hold_out(text, 1e-9); }, "too few"));
@@ -171,7 +179,8 @@ TEST_CASE("what cannot be split is an error") {
 
 TEST_CASE("a tenth taken throughout a text of short lines keeps the order and loses nothing") {
   std::string text;
-  for (int line = 0; line < 40000; ++line) text += "line " + std::to_string(line + 100000) + "\n";  // 12 bytes each: 14 stretches of 32 KiB
+  for (int line = 0; line < 40000; ++line)
+    text += "line " + std::to_string(line + 100000) + "\n";  // 12 bytes each: 14 stretches of 32 KiB
   const auto parts = data::hold_out_throughout(text, 0.1);
   CHECK(parts.train.size() + parts.held.size() == text.size());
   CHECK(static_cast<double>(parts.held.size()) == Approx(0.1 * static_cast<double>(text.size())).epsilon(0.01));

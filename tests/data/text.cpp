@@ -30,7 +30,8 @@ TEST_CASE("files are joined with a newline where one is missing, bytes unchanged
 
 TEST_CASE("files that are not UTF-8 are remarked upon by name, with the place in each") {
   const samples::Scratch folder;
-  const auto good = folder.write("good", "fine \xc3\xa9\n"), first = folder.write("first", "abc\xff\n"), second = folder.write("second", "\xc3");
+  const auto good = folder.write("good", "fine \xc3\xa9\n"), first = folder.write("first", "abc\xff\n"),
+             second = folder.write("second", "\xc3");
   CHECK(data::read_texts({good}).remarks.empty());
   const auto remarks = data::read_texts({good, first, second}).remarks;
   REQUIRE(remarks.size() == 2);
@@ -54,7 +55,8 @@ TEST_CASE("what is no text file is an error that says so") {
   CHECK(fails_with(read(folder.path() / "absent"), "absent: there is no such file"));
   CHECK(fails_with(read(folder.write("file", "x") / "below"), "no such file"));
   std::filesystem::create_symlink("../blobs/nowhere", folder.path() / "link");
-  CHECK(fails_with(read(folder.path() / "link"), "link: it is a link to ../blobs/nowhere, which is not there; name the file itself"));
+  CHECK(fails_with(read(folder.path() / "link"),
+                   "link: it is a link to ../blobs/nowhere, which is not there; name the file itself"));
   CHECK(fails_with(read(folder.path() / std::string(5000, 'x')), "cannot be looked at"));
   CHECK(fails_with(read(folder.path()), "is a directory"));
   CHECK(fails_with(read("/dev/zero"), "is a device"));
@@ -62,7 +64,8 @@ TEST_CASE("what is no text file is an error that says so") {
   CHECK(fails_with(read(folder.write("nul", std::string(1000, '\0'))), "all of its 1000 bytes are NUL"));
   CHECK(fails_with(read(folder.write("gz", "\x1f\x8b\x08rest")), "gzip"));
   CHECK(fails_with(read(folder.write("gguf", "GGUF\x03\0\0\0"sv)), "GGUF"));
-  for (const char protocol : {2, 3, 4, 5}) CHECK(fails_with(read(folder.write("pickle", std::string("\x80") + protocol + "rest")), "pickle"));
+  for (const char protocol : {2, 3, 4, 5})
+    CHECK(fails_with(read(folder.write("pickle", std::string("\x80") + protocol + "rest")), "pickle"));
   CHECK(fails_with(read(folder.write("utf16", "\xff\xfeh\0i\0"sv)), "UTF-16"));
 }
 
@@ -71,33 +74,42 @@ TEST_CASE("an unreadable file is an error") {
   const auto locked = folder.write("locked", "text");
   std::filesystem::permissions(locked, std::filesystem::perms::none);
   if (geteuid() != 0) CHECK(fails_with([&] { data::read_text(locked); }, "cannot be opened"));
-  if (std::filesystem::exists("/proc/self/mem")) CHECK(fails_with([] { data::read_text("/proc/self/mem"); }, "reading stopped after 0 bytes"));
+  if (std::filesystem::exists("/proc/self/mem"))
+    CHECK(fails_with([] { data::read_text("/proc/self/mem"); }, "reading stopped after 0 bytes"));
 }
 
 TEST_CASE("text that only begins like another format is text, and what names a file of another kind is not") {
   const samples::Scratch folder;
-  for (const auto text : {"BZh9 is how bzip2 begins\n"sv, "GGUF files hold weights\n"sv, "%PDF-1.7 is how PDF begins\n"sv, "PAR1 means Parquet\n"sv,
-                          "24karat gold\n"sv, "SQLite format 3 is old\n"sv, "<html>a page</html>\n"sv, "{\n  \"pretty\": 1\n}\n"sv})
+  for (const auto text : {"BZh9 is how bzip2 begins\n"sv, "GGUF files hold weights\n"sv,
+                          "%PDF-1.7 is how PDF begins\n"sv, "PAR1 means Parquet\n"sv, "24karat gold\n"sv,
+                          "SQLite format 3 is old\n"sv, "<html>a page</html>\n"sv, "{\n  \"pretty\": 1\n}\n"sv})
     CHECK(data::read_text(folder.write("text", text)) == text);
   const auto lfs = folder.write("lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n");
-  CHECK(fails_with([&] { data::read_text(lfs); }, "lfs: must be plain text in UTF-8, got a Git LFS pointer, not the file itself; run git lfs pull"));
+  CHECK(fails_with([&] { data::read_text(lfs); },
+                   "lfs: must be plain text in UTF-8, got a Git LFS pointer, not the file itself; run git lfs pull"));
   const auto lines = folder.write("lines.jsonl", "{\"text\": \"one\"}\n{\"text\": \"two\"}\n");
-  CHECK(fails_with([&] { data::read_text(lines); }, "got JSON Lines; take the text out of its field first, as jq -r .text does"));
+  CHECK(fails_with([&] { data::read_text(lines); },
+                   "got JSON Lines; take the text out of its field first, as jq -r .text does"));
 }
 
 TEST_CASE("the same text twice is refused, by path, link, or content, before a pipe is read a second time") {
   const samples::Scratch folder;
-  const auto first = folder.write("first", "one\n"), copy = folder.write("copy", "one\n"), other = folder.write("other", "two\n");
+  const auto first = folder.write("first", "one\n"), copy = folder.write("copy", "one\n"),
+             other = folder.write("other", "two\n");
   std::filesystem::create_symlink(first, folder.path() / "link");
   std::filesystem::create_hard_link(first, folder.path() / "hard");
-  const auto read = [](const std::filesystem::path& a, const std::filesystem::path& b) { return [=] { data::read_texts({a, b}, "--target"); }; };
+  const auto read = [](const std::filesystem::path& a, const std::filesystem::path& b) {
+    return [=] { data::read_texts({a, b}, "--target"); };
+  };
   CHECK(samples::error_of(read(first, other)).empty());
-  const std::string same_file = ": each text may be given only once, got the same file as --target " + first.string() + "; give another text";
+  const std::string same_file =
+      ": each text may be given only once, got the same file as --target " + first.string() + "; give another text";
   CHECK(fails_with(read(first, first), same_file));
   CHECK(fails_with(read(first, folder.path() / "link"), same_file));
   CHECK(fails_with(read(first, folder.path() / "hard"), same_file));
   CHECK(fails_with(read(first, folder.path() / "." / "first"), same_file));
-  CHECK(fails_with(read(first, copy), "--target " + copy.string() + ": each text may be given only once, got the same bytes as --target " +
+  CHECK(fails_with(read(first, copy), "--target " + copy.string() +
+                                          ": each text may be given only once, got the same bytes as --target " +
                                           first.string() + "; give another text"));
   const std::string pipe = (folder.path() / "pipe").string();
   REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);

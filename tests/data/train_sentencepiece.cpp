@@ -9,29 +9,34 @@ using samples::fails_with;
 
 namespace {
 
-std::size_t tokens_of(const std::string& model, std::string_view text) { return data::SentencePiece(model).encode(text).size(); }
+std::size_t tokens_of(const std::string& model, std::string_view text) {
+  return data::SentencePiece(model).encode(text).size();
+}
 
 }  // namespace
 
 TEST_CASE("training is repeatable and gives the size asked for") {
   const std::string model = data::train_sentencepiece(samples::five_languages, {.vocab = 500});
   CHECK(model == data::train_sentencepiece(samples::five_languages, {.vocab = 500}));
-  CHECK(model == data::train_sentencepiece(std::string(samples::five_languages), {.vocab = 500, .seed = 9}));  // nothing to draw: all of it is used
+  CHECK(model == data::train_sentencepiece(std::string(samples::five_languages),
+                                           {.vocab = 500, .seed = 9}));  // nothing to draw: all of it is used
   CHECK(model != data::train_sentencepiece(samples::five_languages, {.vocab = 501}));
   CHECK(data::SentencePiece(model).vocab() == 500);
 }
 
 TEST_CASE("no text is dropped, however long its lines and whatever stands in them") {
-  // The trainer by itself drops lines that are long or have U+2585 in them, and ends the process at 65,536 characters without a space.
+  // The trainer by itself drops lines that are long or have U+2585 in them, and ends the process at 65,536 characters
+  // without a space.
   std::string line;
   while (line.size() < 100000) line += "zymurgy ";
-  for (const std::string& text :
-       {line + "\n", "\xe2\x96\x85" + line.substr(0, 800), "\xff" + line.substr(0, 800) + "\xe2\x96\x81", "<s>" + line.substr(0, 800)}) {
+  for (const std::string& text : {line + "\n", "\xe2\x96\x85" + line.substr(0, 800),
+                                  "\xff" + line.substr(0, 800) + "\xe2\x96\x81", "<s>" + line.substr(0, 800)}) {
     const std::string model = data::train_sentencepiece(std::string(samples::five_languages) + text, {.vocab = 500});
     CHECK(tokens_of(model, " zymurgy") == 1);
   }
   const std::string solid(200000, 'q');
-  CHECK(tokens_of(data::train_sentencepiece(std::string(samples::five_languages) + solid, {.vocab = 500}), "qqqqqqqq") == 1);
+  CHECK(tokens_of(data::train_sentencepiece(std::string(samples::five_languages) + solid, {.vocab = 500}),
+                  "qqqqqqqq") == 1);
 }
 
 TEST_CASE("runs of spaces merge, digits do not, newlines join what stands before them") {
@@ -45,7 +50,8 @@ TEST_CASE("runs of spaces merge, digits do not, newlines join what stands before
 
 TEST_CASE("beyond the sample size, lines are drawn by the seed") {
   std::string text;
-  for (int k = 0; k < 2000; ++k) text += samples::five_languages.substr(static_cast<std::size_t>(k * 7 % 1000), 100), text += "\n";
+  for (int k = 0; k < 2000; ++k)
+    text += samples::five_languages.substr(static_cast<std::size_t>(k * 7 % 1000), 100), text += "\n";
   const auto train = [&](std::uint64_t seed, Index sample) {
     return data::train_sentencepiece(text, {.vocab = 400, .seed = seed, .sample_bytes = sample});
   };
@@ -67,11 +73,15 @@ TEST_CASE("odd little texts train or say why not") {
 
 TEST_CASE("training that cannot be is an error") {
   for (const Index vocab : {-1, 0, 259, 2000000})
-    CHECK(fails_with([&] { data::train_sentencepiece(samples::five_languages, {.vocab = vocab}); }, "260 .. 1048576 pieces"));
-  CHECK(fails_with([] { data::train_sentencepiece(samples::five_languages, {.sample_bytes = 0}); }, "sample_bytes must be positive"));
+    CHECK(fails_with([&] { data::train_sentencepiece(samples::five_languages, {.vocab = vocab}); },
+                     "260 .. 1048576 pieces"));
+  CHECK(fails_with([] { data::train_sentencepiece(samples::five_languages, {.sample_bytes = 0}); },
+                   "sample_bytes must be positive"));
   for (const auto text : {""sv, "\xff\xfe\x80"sv, "\0\0"sv, "\xe2\x96\x85"sv}) {
     CHECK(fails_with([&] { data::train_sentencepiece(text, {.vocab = 300}); }, "needs text in UTF-8"));
   }
-  CHECK(fails_with([] { data::train_sentencepiece("too little text for this", {.vocab = 4000}); }, "Please set it to a value <="));
-  CHECK(fails_with([] { data::train_sentencepiece(samples::five_languages, {.vocab = 270}); }, "smaller than required_chars. 270 vs 3"));
+  CHECK(fails_with([] { data::train_sentencepiece("too little text for this", {.vocab = 4000}); },
+                   "Please set it to a value <="));
+  CHECK(fails_with([] { data::train_sentencepiece(samples::five_languages, {.vocab = 270}); },
+                   "smaller than required_chars. 270 vs 3"));
 }

@@ -30,14 +30,20 @@ std::string joined(const Parts& parts) {
 }  // namespace
 
 TEST_CASE("words begin before spaces and after newlines") {
-  CHECK(words_of("a  bc\n\nd \ne") == Parts{{"a", false}, {"  bc\n\n", false}, {"d", false}, {" \n", false}, {"e", false}});
+  CHECK(words_of("a  bc\n\nd \ne") ==
+        Parts{{"a", false}, {"  bc\n\n", false}, {"d", false}, {" \n", false}, {"e", false}});
   CHECK(lines_of("a  bc\n\nd \ne") == Parts{{"a  bc\n\n", false}, {"d \n", false}, {"e", false}});
 }
 
 TEST_CASE("invalid bytes and reserved characters stand alone, one at a time") {
   CHECK(words_of("a\xff\xfe"
-                 "b\xe2\x96\x81\0c"sv) ==
-        Parts{{"a", false}, {"\xff", true}, {"\xfe", true}, {"b", false}, {"\xe2\x96\x81", true}, {std::string(1, '\0'), true}, {"c", false}});
+                 "b\xe2\x96\x81\0c"sv) == Parts{{"a", false},
+                                                {"\xff", true},
+                                                {"\xfe", true},
+                                                {"b", false},
+                                                {"\xe2\x96\x81", true},
+                                                {std::string(1, '\0'), true},
+                                                {"c", false}});
   CHECK(lines_of("a b\xff c\n") == Parts{{"a b", false}, {"\xff", true}, {" c\n", false}});
 }
 

@@ -14,7 +14,8 @@ namespace {
 
 template <class G> void check_golden(const G& gate, std::string_view name) {
   CAPTURE(name);
-  const auto s = golden("policy.s"), value = golden(concat("policy.gate.", name, ".value")), slope = golden(concat("policy.gate.", name, ".slope"));
+  const auto s = golden("policy.s"), value = golden(concat("policy.gate.", name, ".value")),
+             slope = golden(concat("policy.gate.", name, ".slope"));
   REQUIRE(s.size() == 6);
   for (std::size_t i = 0; i < s.size(); ++i) {
     CAPTURE(s[i]);
@@ -47,7 +48,9 @@ struct Overflowing {
 };
 struct UnlikeBySimd : gate::Relu {
   template <class V> V f(V s) const { return math::relu(s) * V(std::is_floating_point_v<V> ? 1.0 : 1.01); }
-  template <class V> V df(V s, V) const { return math::select(s > V(0), V(std::is_floating_point_v<V> ? 1.0 : 1.01), V(0)); }
+  template <class V> V df(V s, V) const {
+    return math::select(s > V(0), V(std::is_floating_point_v<V> ? 1.0 : 1.01), V(0));
+  }
 };
 struct Named : gate::Relu {
   static constexpr std::string_view name = "Named Badly";
@@ -104,7 +107,8 @@ TEST_CASE("gates: a user's own is checked by one line, and each broken promise i
   CHECK(check_policy(gate::JumpRelu{.threshold = 0.7f}) == Faults{});
   const auto fault = [](const Faults& faults, std::string_view part) {
     CAPTURE(faults);
-    return std::any_of(faults.begin(), faults.end(), [&](const std::string& text) { return text.find(part) != std::string::npos; });
+    return std::any_of(faults.begin(), faults.end(),
+                       [&](const std::string& text) { return text.find(part) != std::string::npos; });
   };
   CHECK(fault(check_policy<WrongSlope>(), "differs from central differences"));
   CHECK(fault(check_policy<NeverZero>(), "says exact_zero, but at no logit"));
@@ -130,6 +134,8 @@ TEST_CASE("gates name their options, and wrappers those of the gate they wrap") 
   using Options = std::map<std::string, double>;
   CHECK(gate::traits(gate::Relu{}).options.empty());
   CHECK(gate::traits(gate::JumpRelu{.threshold = 0.5f}).options == Options{{"threshold", 0.5}});
-  CHECK(gate::traits(gate::PerChannel<gate::JumpRelu>{.gate = {.threshold = 0.5f}}).options == Options{{"threshold", 0.5}});
-  CHECK(gate::traits(gate::TwoLayer<gate::JumpRelu>{.gate = {.threshold = 0.5f}, .hidden = 3}).options == Options{{"hidden", 3}, {"threshold", 0.5}});
+  CHECK(gate::traits(gate::PerChannel<gate::JumpRelu>{.gate = {.threshold = 0.5f}}).options ==
+        Options{{"threshold", 0.5}});
+  CHECK(gate::traits(gate::TwoLayer<gate::JumpRelu>{.gate = {.threshold = 0.5f}, .hidden = 3}).options ==
+        Options{{"hidden", 3}, {"threshold", 0.5}});
 }

@@ -76,7 +76,8 @@ TEST_CASE("initialisations: a residue draws each matrix with the variance its si
     const auto& value = parameter->value;
     double square = 0;
     for (Index i = 0; i < value.size(); ++i) square += static_cast<double>(value.data()[i]) * value.data()[i];
-    const double n = static_cast<double>(value.size()), expected = 2.0 / static_cast<double>(value.shape().rows() + value.shape().cols());
+    const double n = static_cast<double>(value.size()),
+                 expected = 2.0 / static_cast<double>(value.shape().rows() + value.shape().cols());
     if (parameter->name.ends_with("down_proj"))
       CHECK(square == 0);
     else
@@ -86,7 +87,8 @@ TEST_CASE("initialisations: a residue draws each matrix with the variance its si
 
 TEST_CASE("initialisations: what cannot be drawn is an Error") {
   CHECK(message([] { drawn(-1, 1, "w"); }) == "w: the initial variance must be positive and finite, got -1");
-  CHECK(message([] { drawn(std::numeric_limits<double>::infinity(), 1, "w"); }) == "w: the initial variance must be positive and finite, got inf");
+  CHECK(message([] { drawn(std::numeric_limits<double>::infinity(), 1, "w"); }) ==
+        "w: the initial variance must be positive and finite, got inf");
   CHECK_FALSE(check_policy<Zero>().empty());
   CHECK_FALSE(check_policy<Undefined>().empty());
 }

@@ -47,7 +47,8 @@ TEST_CASE("paths that cannot be read are named with the reason") {
 TEST_CASE("a link that leads nowhere is told with what it names") {
   const scratch::Folder folder;
   std::filesystem::create_symlink("../blobs/nowhere", folder / "link");
-  CHECK(says([&] { io::read_file(folder / "link", 10); }, "link: cannot be opened", "it is a link to ../blobs/nowhere, which is not there"));
+  CHECK(says([&] { io::read_file(folder / "link", 10); }, "link: cannot be opened",
+             "it is a link to ../blobs/nowhere, which is not there"));
 }
 
 TEST_CASE("the error of a system call is that of the call, whatever ran before") {
@@ -80,7 +81,9 @@ TEST_CASE("a file of another format is named by its first bytes") {
   put(folder / "lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n");
   put(folder / "weights", scratch::safetensors("{\"a\": 1}"));
   put(folder / "empty", "");
-  const auto named = [&](const char* name, FileKind wanted) { return io::other_format(io::InputFile(folder / name), wanted); };
+  const auto named = [&](const char* name, FileKind wanted) {
+    return io::other_format(io::InputFile(folder / name), wanted);
+  };
   REQUIRE(named("lfs", FileKind::safetensors) != nullptr);
   CHECK(named("lfs", FileKind::safetensors)->name.find("Git LFS pointer") != std::string_view::npos);
   CHECK(named("weights", FileKind::safetensors) == nullptr);

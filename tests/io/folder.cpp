@@ -73,7 +73,8 @@ TEST_CASE("an index that does not fit its shards is refused") {
              "missing: y.safetensors, z.safetensors"));
   CHECK(says(with(R"({"weight_map": {"a": "x.safetensors", "b": "x.safetensors", "c": "x.safetensors"}})"), index_name,
              "2 are not: b (x.safetensors), c"));
-  for (const char* name : {"../x.safetensors", "/etc/x", "sub/x.safetensors", "..", ".", "", "a\\\\x", "C:x", "x.safetensors\\u0000"})
+  for (const char* name :
+       {"../x.safetensors", "/etc/x", "sub/x.safetensors", "..", ".", "", "a\\\\x", "C:x", "x.safetensors\\u0000"})
     CHECK(says(with(concat(R"({"weight_map": {"a": ")", name, R"("}})")), index_name, "plain file name"));
   CHECK(says(with(R"({"weight_map": {"a": 1}})"), "weight_map.a must be a string, got 1"));
   CHECK(says(with(R"({"weight_map": []})"), "weight_map must be an object"));
@@ -101,11 +102,12 @@ TEST_CASE("what a folder holds instead of a model is named, with the way out") {
     return std::string(reinterpret_cast<const char*>(sizes.begin()), 4 * sizes.size()) + std::string(40, '\0');
   };
   for (const int dim : {64, 640, 896, 1152, 1408, 288})  // 640 = 0x280 and its like begin as pickles do
-    CHECK(says(with({{"stories260K.bin", header({dim, 172, 5, 8, 4, dim == 64 ? 512 : -512, 512})}}), "stories260K.bin: a llama2.c model",
-               "export.py --version -1", "nn::load_llama2c"));
+    CHECK(says(with({{"stories260K.bin", header({dim, 172, 5, 8, 4, dim == 64 ? 512 : -512, 512})}}),
+               "stories260K.bin: a llama2.c model", "export.py --version -1", "nn::load_llama2c"));
   CHECK(says(with({{"x.bin", "24ka" + std::string(60, '\0')}}), "x.bin: a llama2.c model"));
   CHECK(says(with({{"y.bin", header({64, 172, 5, 7, 4, 512, 512})}}), "neither"));
-  CHECK(says(with({{"adapter_config.json", "{}"}, {"adapter_model.safetensors", ""}}), "a PEFT adapter", "merge_and_unload()"));
+  CHECK(says(with({{"adapter_config.json", "{}"}, {"adapter_model.safetensors", ""}}), "a PEFT adapter",
+             "merge_and_unload()"));
   CHECK(says(with({{"adapter_config.json", "{}"}, {"adapter_model.bin", "PK\x03\x04"}}), "a PEFT adapter"));
   CHECK(says(with({{"adapter_config.json", "{}"}, {"adapters.safetensors", ""}}), "mlx-lm", "mlx_lm.fuse"));
   CHECK(says(with({{"adapter.json", "{}"}, {"adapter.safetensors", ""}}), "made by neutra", "--adapter"));
@@ -120,12 +122,14 @@ TEST_CASE("names of the hub and links to nothing are told from wrong paths") {
   const auto open = [](const io::Path& path) { return [path] { WeightSource::open(path); }; };
   CHECK(says(open("TinyLlama/TinyLlama-1.1B-Chat-v1.0"),
              "huggingface-cli download TinyLlama/TinyLlama-1.1B-Chat-v1.0 --local-dir TinyLlama-1.1B-Chat-v1.0"));
-  for (const char* path : {"/no/where", "./no-where/at-all", "../no-where/x", "none", "a/b/c", "TheBloke/model.Q4_0.gguf", "no where/x"})
+  for (const char* path :
+       {"/no/where", "./no-where/at-all", "../no-where/x", "none", "a/b/c", "TheBloke/model.Q4_0.gguf", "no where/x"})
     CHECK(says(open(path), "no such folder; check the path"));
   CHECK(says(open("https://huggingface.co/a/b"), "models are not downloaded"));
   const scratch::Folder folder;
   std::filesystem::create_symlink("../blobs/nowhere", folder / "model.safetensors");
-  CHECK(says(open(folder.path()), "model.safetensors: must be a file", "it is a link to ../blobs/nowhere, which is not there", "cp -rL"));
+  CHECK(says(open(folder.path()), "model.safetensors: must be a file",
+             "it is a link to ../blobs/nowhere, which is not there", "cp -rL"));
   std::filesystem::remove(folder / "model.safetensors");
   put(folder / index_name, R"({"weight_map": {"a": "x.safetensors"}})");
   std::filesystem::create_symlink("gone", folder / "x.safetensors");
@@ -145,7 +149,8 @@ TEST_CASE("folders of other formats are refused by name") {
   std::filesystem::remove(folder / "model-q4.gguf");
   put(folder / "pytorch_model.bin", "PK\x03\x04");
   CHECK(says(open, "pytorch_model.bin", "safe_serialization"));
-  put(folder / "pytorch_model.bin", std::string("\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}q\x01(X", 32));
+  put(folder / "pytorch_model.bin",
+      std::string("\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}q\x01(X", 32));
   CHECK(says(open, "pytorch_model.bin", "a PyTorch file"));
   make(folder / "model.safetensors", {{"a", 1}});  // beside it, all is well
   CHECK(WeightSource::open(folder.path()).names().size() == 1);

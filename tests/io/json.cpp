@@ -13,7 +13,8 @@ using scratch::says;
 TEST_CASE("json is parsed, and what is not json is placed") {
   CHECK(parse(R"({"a": [1, 2.5, "x", null, true]})", "t")["a"][1] == 2.5);
   CHECK(says([] { parse("", "config.json"); }, "config.json", "line 1, column 1"));
-  CHECK(says([] { parse("{\n  \"a\": 1,\n  oops\n}", "config.json"); }, "config.json", "line 3, column 3", "object key"));
+  CHECK(
+      says([] { parse("{\n  \"a\": 1,\n  oops\n}", "config.json"); }, "config.json", "line 3, column 3", "object key"));
   CHECK(says([] { parse("{} {}", "t"); }, "t: must be JSON", "line 1, column 4"));
   CHECK(says([] { parse("[1e999]", "t"); }, "t: must be JSON", "1e999"));
   CHECK(says([] { parse("{\"a\": \"\xff\"}", "t"); }, "UTF-8", "0xff", "offset 7"));
@@ -56,15 +57,17 @@ TEST_CASE("json that would take many times its size in memory is refused") {
 
 TEST_CASE("json is built as the library builds it") {
   const std::string text =
-      R"({"a": [1, -2, 2.5, "x", null, true, [], {}, [[3]], {"b": {"c": [{"d": 1}, {"e": 2}]}}], "z": 18446744073709551615, "": "\u00e6"})";
+      R"({"a": [1, -2, 2.5, "x", null, true, [], {}, [[3]], {"b": {"c": [{"d": 1}, {"e": 2}]}}],)"
+      R"( "z": 18446744073709551615, "": "\u00e6"})";
   CHECK(parse(text, "t") == io::Json::parse(text));
   for (const char* scalar : {"1", "\"x\"", "null", "[]", "{}"}) CHECK(parse(scalar, "t") == io::Json::parse(scalar));
 }
 
 TEST_CASE("the reader gives values, fallbacks and messages") {
-  const io::Json json = parse(R"({"n": 3, "zero": 0, "minus": -2, "half": 0.5, "s": "abc", "yes": true, "nothing": null, "list": [1, 2],
+  const io::Json json =
+      parse(R"({"n": 3, "zero": 0, "minus": -2, "half": 0.5, "s": "abc", "yes": true, "nothing": null, "list": [1, 2],
                                   "names": ["x"], "huge": 18446744073709551615, "float": 3.0, "in": {"deep": "x"}})",
-                              "config.json");
+            "config.json");
   const io::Reader config(json, "config.json");
   CHECK(config.positive("n") == 3);
   CHECK(config.integer("minus") == -2);
@@ -84,7 +87,8 @@ TEST_CASE("the reader gives values, fallbacks and messages") {
   CHECK(config.number("absent", 1e-6) == 1e-6);
 
   CHECK(scratch::message([&] { config.positive("s"); }) == "config.json: s must be a positive integer, got \"abc\"");
-  CHECK(says([&] { config.positive("s", 7); }, "s must be a positive integer, got \"abc\""));  // a fallback hides nothing
+  CHECK(
+      says([&] { config.positive("s", 7); }, "s must be a positive integer, got \"abc\""));  // a fallback hides nothing
   CHECK(says([&] { config.positive("absent"); }, "config.json: absent is missing"));
   CHECK(says([&] { config.positive("nothing"); }, "config.json: nothing is missing"));
   CHECK(says([&] { config.positive("zero"); }, "positive integer, got 0"));
@@ -128,7 +132,8 @@ TEST_CASE("json files that are something else say what") {
   CHECK(says([&] { io::read_json(folder / "none"); }, "none", "No such file"));
   CHECK(says([&] { io::read_json(folder / "empty"); }, "empty: must be JSON, got an empty file"));
   CHECK(says([&] { io::read_json(folder / "gguf"); }, "gguf", "a GGUF file"));
-  CHECK(says([&] { io::read_json(folder / "lfs"); }, "lfs: must be JSON, got a Git LFS pointer, not the file itself; run git lfs pull"));
+  CHECK(says([&] { io::read_json(folder / "lfs"); },
+             "lfs: must be JSON, got a Git LFS pointer, not the file itself; run git lfs pull"));
   CHECK(says([&] { io::read_json(folder / "bad"); }, "bad", "line 1, column 10", "bring back a whole copy"));
   CHECK(says([&] { io::read_json(folder / "long", 10); }, "long", "at most 10 bytes"));
 }

@@ -141,7 +141,9 @@ TEST_CASE("a symbolic link is replaced, never written through") {
 
 TEST_CASE("a file keeps its mode when it is replaced, also where a link led to it") {
   const scratch::Folder folder;
-  const auto mode = [&](const char* name) { return static_cast<unsigned>(std::filesystem::status(folder / name).permissions()); };
+  const auto mode = [&](const char* name) {
+    return static_cast<unsigned>(std::filesystem::status(folder / name).permissions());
+  };
   const auto before = umask(022);
   io::write_file(folder / "fresh", "x");
   CHECK(mode("fresh") == 0644);
@@ -160,8 +162,10 @@ TEST_CASE("a file keeps its mode when it is replaced, also where a link led to i
   {
     io::OutputFile file(folder / "link");
     file.write("new");
-    for (const auto& item : std::filesystem::directory_iterator(folder.path()))  // the temporary is no easier to read either
-      if (io::is_temporary(item.path().filename().string())) CHECK((static_cast<unsigned>(item.status().permissions()) & 077) == 0);
+    for (const auto& item :
+         std::filesystem::directory_iterator(folder.path()))  // the temporary is no easier to read either
+      if (io::is_temporary(item.path().filename().string()))
+        CHECK((static_cast<unsigned>(item.status().permissions()) & 077) == 0);
     file.commit();
   }
   CHECK(mode("link") == 0600);
@@ -194,8 +198,9 @@ TEST_CASE("temporaries are removed only where their process is gone, and nothing
   const scratch::Folder folder;
   std::filesystem::create_directory(folder / "below");
   const std::string mark = ".neutra.tmp-";
-  const std::vector<std::string> kept = {"notes.tmp-2024-11-29", "notes.tmp-2024-11", "x" + mark + "12",       "x" + mark + "12-3-4",
-                                         "x" + mark + "12-",     "x" + mark + "a-1",  mark.substr(1) + "12-3", "below/x" + mark + "12-3"};
+  const std::vector<std::string> kept = {"notes.tmp-2024-11-29",  "notes.tmp-2024-11",      "x" + mark + "12",
+                                         "x" + mark + "12-3-4",   "x" + mark + "12-",       "x" + mark + "a-1",
+                                         mark.substr(1) + "12-3", "below/x" + mark + "12-3"};
   for (const std::string& name : kept) put(folder / name, "kept");
   put(folder / ("results.json" + mark + "12-0"), "half");
   put(folder / ("x" + mark + std::to_string(getpid()) + "-0"), "of a process that had this one's number");
@@ -215,7 +220,8 @@ TEST_CASE("temporaries are removed only where their process is gone, and nothing
   REQUIRE(read(ready[0], &byte, 1) == 1);
   const auto temporaries = [&] {
     int count = 0;
-    for (const auto& item : std::filesystem::directory_iterator(folder.path())) count += io::is_temporary(item.path().filename().string());
+    for (const auto& item : std::filesystem::directory_iterator(folder.path()))
+      count += io::is_temporary(item.path().filename().string());
     return count;
   };
   io::remove_temporaries(folder.path());
@@ -235,9 +241,14 @@ TEST_CASE("a folder that cannot be made is told with what stands in its way") {
   io::make_folder(folder / "a/b", "a/b");
   CHECK(std::filesystem::is_directory(folder / "a/b"));
   CHECK_NOTHROW(io::make_folder(folder / "a/b", "a/b"));
-  CHECK(says([&] { io::make_folder(folder / "file", "--out file"); }, "--out file: cannot be made, because it is there and is a file, not a folder"));
-  CHECK(says([&] { io::make_folder(folder / "file/below", "--out x"); }, "--out x", (folder / "file").string() + " is there and is a file"));
-  CHECK(says([&] { io::make_folder(folder / "link", "--out x"); }, "--out x", "it is a link to nowhere, which is not there"));
-  CHECK(says([&] { io::make_folder(folder / "link/below", "--out x"); }, (folder / "link").string() + ": it is a link to nowhere"));
-  for (const char* name : {"file", "file/below", "link", "link/below"}) CHECK_THROWS_AS(io::make_folder(folder / name, name), io::WriteError);
+  CHECK(says([&] { io::make_folder(folder / "file", "--out file"); },
+             "--out file: cannot be made, because it is there and is a file, not a folder"));
+  CHECK(says([&] { io::make_folder(folder / "file/below", "--out x"); }, "--out x",
+             (folder / "file").string() + " is there and is a file"));
+  CHECK(says([&] { io::make_folder(folder / "link", "--out x"); }, "--out x",
+             "it is a link to nowhere, which is not there"));
+  CHECK(says([&] { io::make_folder(folder / "link/below", "--out x"); },
+             (folder / "link").string() + ": it is a link to nowhere"));
+  for (const char* name : {"file", "file/below", "link", "link/below"})
+    CHECK_THROWS_AS(io::make_folder(folder / name, name), io::WriteError);
 }

@@ -75,10 +75,14 @@ TEST_CASE("the two smallest files are written byte for byte as by the reference"
 
 TEST_CASE("each of the four float types is read into both scalars") {
   const scratch::Folder folder;
-  const std::string header = R"({"d":{"dtype":"F64","shape":[3],"data_offsets":[0,24]},"f":{"dtype":"F32","shape":[3],"data_offsets":[24,36]},)"
-                             R"("b":{"dtype":"BF16","shape":[3],"data_offsets":[36,42]},"h":{"dtype":"F16","shape":[3],"data_offsets":[42,48]}})";
+  const std::string header =
+      R"({"d":{"dtype":"F64","shape":[3],"data_offsets":[0,24]},)"
+      R"("f":{"dtype":"F32","shape":[3],"data_offsets":[24,36]},)"
+      R"("b":{"dtype":"BF16","shape":[3],"data_offsets":[36,42]},)"
+      R"("h":{"dtype":"F16","shape":[3],"data_offsets":[42,48]}})";
   put(folder / "m", scratch::safetensors(header, raw<double>({1.5, -0.1, 1e30}) + raw<float>({1.5f, -0.1f, 1e30f}) +
-                                                     raw<std::uint16_t>({0x3fc0, 0xbf80, 0x0001}) + raw<std::uint16_t>({0x3e00, 0x0001, 0xfbff})));
+                                                     raw<std::uint16_t>({0x3fc0, 0xbf80, 0x0001}) +
+                                                     raw<std::uint16_t>({0x3e00, 0x0001, 0xfbff})));
   const auto file = Safetensors::open(folder / "m");
   const auto check = [&](std::string_view name, double a, double b, double c) {
     const auto x = file.read<double>(name);
@@ -103,13 +107,15 @@ TEST_CASE("tensors come back as they were written") {
     for (Index i = 0; i < tensor->size(); ++i) tensor->data()[i] = static_cast<float>(random.normal(0, i));
   const View<const float> part(a.data() + 7, {3, 100}, 70000);  // columns 7 .. 106
   const io::Metadata metadata{{"format", "pt"}, {"quote \" \\ \n \x01", "\xc3\xa6"}};
-  io::write_safetensors<float>(folder / "m", {{"z", a}, {"scalar", s}, {"none", none}, {"cube", cube}, {"four", four}, {"a \"part\"\n", part}},
-                               metadata);
+  io::write_safetensors<float>(
+      folder / "m", {{"z", a}, {"scalar", s}, {"none", none}, {"cube", cube}, {"four", four}, {"a \"part\"\n", part}},
+      metadata);
 
   const auto file = Safetensors::open(folder / "m");
   CHECK(file.metadata() == metadata);
   REQUIRE(file.entries().size() == 6);
-  CHECK(std::is_sorted(file.entries().begin(), file.entries().end(), [](auto& x, auto& y) { return x.begin < y.begin; }));
+  CHECK(
+      std::is_sorted(file.entries().begin(), file.entries().end(), [](auto& x, auto& y) { return x.begin < y.begin; }));
   const auto same = [&](std::string_view name, View<const float> wanted) {
     const auto got = file.read<float>(name);
     REQUIRE(got.shape() == wanted.shape);
@@ -145,7 +151,8 @@ TEST_CASE("double and bf16 are written as they are") {
   io::write_safetensors<double>(folder / "d", {{"w", d}});
   io::write_safetensors<bf16>(folder / "b", {{"w", b}});
   CHECK(Safetensors::open(folder / "d").read<double>("w").data()[1] == 1e300);
-  CHECK(says([&] { Safetensors::open(folder / "d").read<float>("w"); }, "tensor w", "finite as F32", "1e+300", "index 1"));
+  CHECK(says([&] { Safetensors::open(folder / "d").read<float>("w"); }, "tensor w", "finite as F32", "1e+300",
+             "index 1"));
   const auto file = Safetensors::open(folder / "b");
   CHECK(file.entry("w").dtype.name == "BF16");
   CHECK(file.read<float>("w").data()[0] == float(bf16(0.1f)));
@@ -160,10 +167,13 @@ TEST_CASE("what the format allows is accepted") {
   CHECK(opens(one("\"F32\"", "[0,5]", "[0,0]")));
   CHECK(opens(one("\"F4\"", "[4]", "[0,2]"), 2));
   CHECK(opens(one("\"F6_E3M2\"", "[4]", "[0,3]"), 3));
-  CHECK(opens(R"({"":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},"é\n":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 2));
-  CHECK(opens(R"({"b":{"dtype":"F32","shape":[0],"data_offsets":[4,4]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},)"
-              R"("c":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
-              4));
+  CHECK(opens(
+      R"({"":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},"é\n":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})",
+      2));
+  CHECK(opens(
+      R"({"b":{"dtype":"F32","shape":[0],"data_offsets":[4,4]},"a":{"dtype":"F32","shape":[0],"data_offsets":[0,0]},)"
+      R"("c":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+      4));
 }
 
 TEST_CASE("files that are short, long or of another format are refused") {
@@ -200,7 +210,9 @@ TEST_CASE("headers that are not the right JSON are refused") {
   CHECK(refuses("3", 0, "must be a JSON object, got number"));
   CHECK(refuses(std::string(100000, '['), 0, "nested deeper"));
   CHECK(refuses(std::string("{}\0\0", 4), 0, "zero byte"));
-  CHECK(refuses(R"({"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", 2, "\"w\"", "twice"));
+  CHECK(refuses(
+      R"({"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"w":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", 2,
+      "\"w\"", "twice"));
   CHECK(refuses(R"({"__metadata__":{"a":"x","a":"y"}})", 0, "\"a\"", "twice"));
   CHECK(refuses(R"({"__metadata__":{"a":1}})", 0, "__metadata__", "a must be a string, got 1"));
   CHECK(refuses(R"({"__metadata__":{"a":null}})", 0, "__metadata__", "a is missing"));
@@ -212,13 +224,16 @@ TEST_CASE("entries with missing or wrong members are refused") {
   CHECK(refuses(R"({"w":{"shape":[1],"data_offsets":[0,1]}})", 1, "tensor w", "dtype is missing"));
   CHECK(refuses(R"({"w":{"dtype":"U8","data_offsets":[0,1]}})", 1, "tensor w", "shape is missing"));
   CHECK(refuses(R"({"w":{"dtype":"U8","shape":[1]}})", 1, "tensor w", "data_offsets is missing"));
-  CHECK(refuses(R"({"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"strides":[1]}})", 1, "tensor w", "strides is not a known key"));
+  CHECK(refuses(R"({"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"strides":[1]}})", 1, "tensor w",
+                "strides is not a known key"));
   CHECK(refuses(one("\"F33\"", "[2]", "[0,8]"), 8, "tensor w", "dtype", "\"F33\""));
   CHECK(refuses(one("7", "[2]", "[0,8]"), 8, "tensor w", "dtype must be a string, got 7"));
-  for (const char* size :
-       {"-1", "0.5", "2.0", "\"2\"", "null", "[2]", "true", "281474976710656", "18446744073709551615", "18446744073709551616", "1e3"}) {
-    CHECK(refuses(one("\"F32\"", concat("[", size, "]"), "[0,8]"), 8, "tensor w", "shape must be an array of integers"));
-    CHECK(refuses(one("\"F32\"", "[2]", concat("[0,", size, "]")), 8, "tensor w", "data_offsets must be an array of integers"));
+  for (const char* size : {"-1", "0.5", "2.0", "\"2\"", "null", "[2]", "true", "281474976710656",
+                           "18446744073709551615", "18446744073709551616", "1e3"}) {
+    CHECK(
+        refuses(one("\"F32\"", concat("[", size, "]"), "[0,8]"), 8, "tensor w", "shape must be an array of integers"));
+    CHECK(refuses(one("\"F32\"", "[2]", concat("[0,", size, "]")), 8, "tensor w",
+                  "data_offsets must be an array of integers"));
   }
   CHECK(refuses(one("\"F32\"", "2", "[0,8]"), 8, "shape must be an array, got 2"));
   CHECK(refuses(one("\"F32\"", "[2]", "[8]"), 8, "data_offsets must be two numbers, got 1"));
@@ -228,7 +243,8 @@ TEST_CASE("entries with missing or wrong members are refused") {
 
 TEST_CASE("shapes and offsets that do not fit are refused") {
   const auto two = [](std::string_view a, std::string_view b) {
-    return concat(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":)", a, R"(},"b":{"dtype":"U8","shape":[4],"data_offsets":)", b, "}}");
+    return concat(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":)", a,
+                  R"(},"b":{"dtype":"U8","shape":[4],"data_offsets":)", b, "}}");
   };
   CHECK(opens(two("[0,4]", "[4,8]"), 8));
   CHECK(refuses(two("[0,4]", "[5,9]"), 9, "tensor b", "begin at 4", "got 5", "hole of 1"));
@@ -236,16 +252,20 @@ TEST_CASE("shapes and offsets that do not fit are refused") {
   CHECK(refuses(two("[0,4]", "[0,4]"), 4, "tensor b", "overlap of 4"));
   CHECK(refuses(two("[1,5]", "[5,9]"), 9, "tensor a", "begin at 0", "hole of 1"));
   CHECK(refuses(one("\"F32\"", "[2]", "[8,0]"), 8, "tensor w", "begin at 0, "));
-  CHECK(refuses(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}})", 4, "tensor b",
-                "end before it begins"));
+  CHECK(refuses(
+      R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}})", 4,
+      "tensor b", "end before it begins"));
   CHECK(refuses(one("\"F32\"", "[2]", "[0,7]"), 7, "tensor w", "must have 8 bytes, got data_offsets of 7"));
   CHECK(refuses(one("\"F32\"", "[2]", "[0,9]"), 9, "tensor w", "(2) of F32", "8 bytes"));
   CHECK(refuses(one("\"F32\"", "[]", "[0,0]"), 0, "tensor w", "4 bytes"));
   CHECK(refuses(one("\"F4\"", "[3]", "[0,2]"), 2, "tensor w", "whole bytes, got 12 bits"));
   CHECK(refuses(one("\"U8\"", "[4294967296,4294967296]", "[0,0]"), 0, "tensor w", "more than a machine can address"));
-  CHECK(refuses(one("\"F32\"", "[2147483648,2147483648]", "[0,0]"), 0, "tensor w", "more than a machine can address"));  // only with the bits
-  CHECK(refuses(one("\"F32\"", "[281474976710655,281474976710655,0]", "[0,0]"), 0, "tensor w", "more than a machine can address"));
-  CHECK(refuses(one("\"F32\"", "[1000000,1000000]", "[0,4000000000000]"), 8, "3999999999992 are missing"));  // before memory is taken
+  CHECK(refuses(one("\"F32\"", "[2147483648,2147483648]", "[0,0]"), 0, "tensor w",
+                "more than a machine can address"));  // only with the bits
+  CHECK(refuses(one("\"F32\"", "[281474976710655,281474976710655,0]", "[0,0]"), 0, "tensor w",
+                "more than a machine can address"));
+  CHECK(refuses(one("\"F32\"", "[1000000,1000000]", "[0,4000000000000]"), 8,
+                "3999999999992 are missing"));  // before memory is taken
 }
 
 TEST_CASE("reading names the tensor and what is wrong with it") {
@@ -264,7 +284,8 @@ TEST_CASE("reading names the tensor and what is wrong with it") {
 TEST_CASE("NaN and infinity are found at their first index in every type") {
   const scratch::Folder folder;
   const auto found = [&](const char* dtype, std::string data, const char* value) {
-    const std::string header = concat(R"({"w":{"dtype":")", dtype, R"(","shape":[2,2],"data_offsets":[0,)", data.size(), "]}}");
+    const std::string header =
+        concat(R"({"w":{"dtype":")", dtype, R"(","shape":[2,2],"data_offsets":[0,)", data.size(), "]}}");
     put(folder / "m", scratch::safetensors(header, data));
     const auto file = Safetensors::open(folder / "m");
     return says([&] { file.read<float>("w"); }, "tensor w", "finite", value, "index 2 of (2,2)") &&
@@ -286,7 +307,11 @@ TEST_CASE("NaN and infinity are found at their first index in every type") {
   Tensor<double> target({3, 50001});
   const auto file = Safetensors::open(folder / "m");
   CHECK(says([&] { file.read<float>("w"); }, "index 140001 of (3,50000)"));
-  CHECK(says([&] { file.read<double>("w", View<double>(target.data(), {3, 50000}, 50001)); }, "index 140001 of (3,50000)"));
+  CHECK(says(
+      [&] {
+        file.read<double>("w", View<double>(target.data(), {3, 50000}, 50001));
+      },
+      "index 140001 of (3,50000)"));
 }
 
 TEST_CASE("what cannot be written leaves the old file") {
@@ -331,7 +356,9 @@ TEST_CASE("whatever happens to a file, it is read or refused with an Error") {
     std::string bytes = good;
     for (std::uint32_t change = 0; change <= w[0] % 3; ++change) {
       const auto v = random.words(round, 1 + change);
-      const std::size_t at = v[0] % (v[3] % 8 == 0 ? bytes.size() : std::min(header, bytes.size()));  // the header is where the danger lies
+      const std::size_t at =
+          v[0] %
+          (v[3] % 8 == 0 ? bytes.size() : std::min(header, bytes.size()));  // the header is where the danger lies
       switch (v[1] % 5) {
         case 0:
           bytes[at] = static_cast<char>(bytes[at] ^ 1 << v[2] % 8);
@@ -367,8 +394,10 @@ TEST_CASE("a header of many tensors takes time in proportion to their number") {
   std::string header = "{";
   constexpr int count = 200000;  // a look at all siblings for each would take minutes
   for (int i = 0; i < count; ++i)
-    header += concat(i == 0 ? "" : ",", "\"layer", i, R"(":{"dtype":"F32","shape":[1],"data_offsets":[)", 4 * i, ",", 4 * (i + 1), "]}");
-  scratch::put(folder / "many.safetensors", scratch::safetensors(header + "}", std::string(std::size_t{4} * count, '\0')));
+    header += concat(i == 0 ? "" : ",", "\"layer", i, R"(":{"dtype":"F32","shape":[1],"data_offsets":[)", 4 * i, ",",
+                     4 * (i + 1), "]}");
+  scratch::put(folder / "many.safetensors",
+               scratch::safetensors(header + "}", std::string(std::size_t{4} * count, '\0')));
   const auto file = io::Safetensors::open(folder / "many.safetensors");
   CHECK(file.entries().size() == count);
   CHECK(file.entry("layer199999").begin == 4 * (count - 1));

@@ -43,7 +43,9 @@ class Folder {
 };
 
 // Independent of the code under test.
-inline void put(const std::filesystem::path& path, std::string_view bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+inline void put(const std::filesystem::path& path, std::string_view bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
 inline std::string get(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
@@ -70,7 +72,8 @@ template <class F, class... Parts> bool says(F&& f, const Parts&... parts) {
 // 8 bytes of length, the header, the data: a safetensors file of any content.
 inline std::string safetensors(std::string_view header, std::string_view data = {}) {
   std::string bytes;
-  for (int shift = 0; shift < 64; shift += 8) bytes += static_cast<char>(static_cast<std::uint64_t>(header.size()) >> shift);
+  for (int shift = 0; shift < 64; shift += 8)
+    bytes += static_cast<char>(static_cast<std::uint64_t>(header.size()) >> shift);
   return bytes.append(header).append(data);
 }
 

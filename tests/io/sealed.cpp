@@ -9,10 +9,11 @@ using scratch::says;
 
 TEST_CASE("sealed: an object comes back as it was, whatever keys and digits it holds") {
   const scratch::Folder folder;
-  const io::Json object = {{"a", 0.1},
-                           {"content", std::string(64, '0')},
-                           {"inner", {{"content_sha256", std::string(64, '0')}, {"list", {1, -0.0, 1e300, "\n  \"content_sha256\": \""}}}},
-                           {"z", nullptr}};
+  const io::Json object = {
+      {"a", 0.1},
+      {"content", std::string(64, '0')},
+      {"inner", {{"content_sha256", std::string(64, '0')}, {"list", {1, -0.0, 1e300, "\n  \"content_sha256\": \""}}}},
+      {"z", nullptr}};
   io::write_sealed(folder / "x.json", object);
   CHECK(io::read_sealed(folder / "x.json") == object);
   const io::Json raw = io::read_json(folder / "x.json");
@@ -31,14 +32,16 @@ TEST_CASE("sealed: every bit of the file counts") {
     changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << bit % 8));
     std::filesystem::remove(folder / "y.json");
     scratch::put(folder / "y.json", changed);
-    if (scratch::message([&] { io::read_sealed(folder / "y.json"); }).find("y.json: must hold ") == std::string::npos) FAIL_CHECK("bit " << bit);
+    if (scratch::message([&] { io::read_sealed(folder / "y.json"); }).find("y.json: must hold ") == std::string::npos)
+      FAIL_CHECK("bit " << bit);
   }
 }
 
 TEST_CASE("sealed: a file without a seal, or none at all, is told apart") {
   const scratch::Folder folder;
   scratch::put(folder / "x.json", "{\"a\": 1}");
-  CHECK(says([&] { io::read_sealed(folder / "x.json"); }, "x.json: must hold the hash of its own content", "of another version"));
+  CHECK(says([&] { io::read_sealed(folder / "x.json"); }, "x.json: must hold the hash of its own content",
+             "of another version"));
   scratch::put(folder / "x.json", "{\n  \"content_sha256\": \"00\"}");
   CHECK(says([&] { io::read_sealed(folder / "x.json"); }, "must hold the hash of its own content"));
   CHECK(says([&] { io::read_sealed(folder / "none.json"); }, "none.json: cannot be opened"));

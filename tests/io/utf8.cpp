@@ -22,8 +22,8 @@ TEST_CASE("utf-8 is told from what only looks like it") {
 TEST_CASE("what steers a terminal, hides or reorders text is shown by its bytes, and all else as it is") {
   CHECK(io::shown("\x1b[31m\t\x7f") == "\\x1b[31m\\x09\\x7f");
   CHECK(io::shown("a\u0085\u009bb") == "a\\xc2\\x85\\xc2\\x9bb");  // C1: next line, and an escape sequence's start
-  for (const char* hidden : {"\u00ad", "\u061c", "\u200b", "\u200d", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a", "\u202e", "\u2060", "\u2066",
-                             "\u2069", "\ufeff", "\ufff9", "\U000e0041"}) {
+  for (const char* hidden : {"\u00ad", "\u061c", "\u200b", "\u200d", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a",
+                             "\u202e", "\u2060", "\u2066", "\u2069", "\ufeff", "\ufff9", "\U000e0041"}) {
     const std::string text = io::shown(hidden);
     INFO(text);
     CHECK(text.size() == 4 * std::string(hidden).size());

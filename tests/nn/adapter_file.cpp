@@ -1,4 +1,5 @@
-// Adapters as files: bit for bit, with what they are; another base, half a saving and damaged files are told in one message.
+// Adapters as files: bit for bit, with what they are; another base, half a saving and damaged files are told in one
+// message.
 #include "neutra/nn/adapter_file.hpp"
 
 #include "neutra/adapter/list.hpp"
@@ -37,7 +38,8 @@ template <class A, Scalar S = float> struct Attached {
   A adapter;
   typename A::template Instance<S, Cpu> instance;
 
-  explicit Attached(const A& a, std::uint64_t seed = 1, const adapter::Sizes& of = sizes) : adapter(a), instance(a, of, seed) {
+  explicit Attached(const A& a, std::uint64_t seed = 1, const adapter::Sizes& of = sizes)
+      : adapter(a), instance(a, of, seed) {
     for (auto* parameter : instance.parameters())
       for (Index i = 0; i < parameter->value.size(); ++i)
         parameter->value.data()[i] += static_cast<S>(0.01 * static_cast<double>(i + 1) + static_cast<double>(seed));
@@ -52,7 +54,8 @@ template <class A, Scalar S = float> struct Attached {
 template <class A, Scalar S> bool same(Attached<A, S>& a, Attached<A, S>& b) {
   const auto x = a.parameters(), y = b.parameters();
   bool equal = x.size() == y.size();
-  for (std::size_t i = 0; equal && i < x.size(); ++i) equal = x[i]->name == y[i]->name && models::same_bits<S>(x[i]->value, y[i]->value);
+  for (std::size_t i = 0; equal && i < x.size(); ++i)
+    equal = x[i]->name == y[i]->name && models::same_bits<S>(x[i]->value, y[i]->value);
   return equal;
 }
 
@@ -98,7 +101,8 @@ TEMPLATE_TEST_CASE("adapter file: weights come back bit for bit", "", float, dou
 
 TEST_CASE("adapter file: the JSON says what the adapter is") {
   const scratch::Folder folder;
-  const adapter::Residue<gate::JumpRelu> residue{.gate = {.threshold = 0.3f}, .placement = adapter::Placement::after, .width = 5};
+  const adapter::Residue<gate::JumpRelu> residue{
+      .gate = {.threshold = 0.3f}, .placement = adapter::Placement::after, .width = 5};
   Attached attached(residue);
   attached.save(folder / "x.safetensors");
   const Index weights = sizes.layers * (12 + 3 * 5 * 12);
@@ -132,8 +136,10 @@ TEST_CASE("adapter file: the JSON says what the adapter is") {
                                                        {"bos", 1}}}});
   const auto file = nn::read_adapter_json(folder / "x.safetensors");
   const auto& d = file.description;
-  CHECK((d.method == "residue" && d.gate == "jump_relu" && d.body == "gated_unit" && d.penalty == "l1" && d.init == "low_variance"));
-  CHECK((d.placement == "after" && d.sites.empty() && d.width == 5 && d.rank == 0 && d.weights == weights && d.scale == 1));
+  CHECK((d.method == "residue" && d.gate == "jump_relu" && d.body == "gated_unit" && d.penalty == "l1" &&
+         d.init == "low_variance"));
+  CHECK((d.placement == "after" && d.sites.empty() && d.width == 5 && d.rank == 0 && d.weights == weights &&
+         d.scale == 1));
   nn::Config expected = base.config;
   expected.eos.clear();  // decides no number
   CHECK(file.base.config == expected);
@@ -142,7 +148,8 @@ TEST_CASE("adapter file: the JSON says what the adapter is") {
 
   const Saved saved;
   const auto other = nn::read_adapter_json(saved.path);
-  CHECK((other.description.method == "lora" && other.description.sites == "q,down" && other.description.rank == 3 && other.description.scale == 0.1));
+  CHECK((other.description.method == "lora" && other.description.sites == "q,down" && other.description.rank == 3 &&
+         other.description.scale == 0.1));
   CHECK((other.description.gate.empty() && other.description.width == 0 && other.description.gate_options.empty()));
 }
 
@@ -153,7 +160,8 @@ TEST_CASE("adapter file: what cannot be saved") {
   const auto description = lora().describe(sizes);
   for (const char* name : {"a", "a.json", "a.bin", ".safetensors"})
     CHECK(says([&] { attached.save(folder / name); }, "must be named NAME.safetensors"));
-  CHECK(says([&] { nn::save_adapter<float, Cpu>(path, {}, description, base); }, "no parameters to save", "save_llama"));
+  CHECK(
+      says([&] { nn::save_adapter<float, Cpu>(path, {}, description, base); }, "no parameters to save", "save_llama"));
   CHECK(says(
       [&] {
         nn::save_adapter(path, attached.parameters(), description, {base.config, "abc", ""});
@@ -168,10 +176,12 @@ TEST_CASE("adapter file: what cannot be saved") {
   const double infinity = std::numeric_limits<double>::infinity();
   CHECK(says(
       [&] {
-        nn::save_adapter(path, attached.parameters(), {.method = "residue", .gate_options = {{"threshold", infinity}}}, base);
+        nn::save_adapter(path, attached.parameters(), {.method = "residue", .gate_options = {{"threshold", infinity}}},
+                         base);
       },
       "gate_options.threshold must be finite, got inf"));
-  CHECK(says([&] { nn::save_adapter(path, attached.parameters(), {.method = "lora", .scale = infinity}, base); }, "scale must be finite"));
+  CHECK(says([&] { nn::save_adapter(path, attached.parameters(), {.method = "lora", .scale = infinity}, base); },
+             "scale must be finite"));
   auto twice = attached.parameters();
   twice.push_back(twice[0]);
   CHECK(says([&] { nn::save_adapter(path, twice, description, base); }, "must not be given twice"));
@@ -234,23 +244,33 @@ TEST_CASE("adapter file: half a saving is noticed") {
 
 TEST_CASE("adapter file: every mismatch with the model at once") {
   Saved saved;
-  nn::Config config{.vocabulary = 13, .dim = 14, .ffn = 22, .layers = 3, .heads = 3, .kv_heads = 1, .head_width = 6, .context = 20, .tied = true};
+  nn::Config config{.vocabulary = 13,
+                    .dim = 14,
+                    .ffn = 22,
+                    .layers = 3,
+                    .heads = 3,
+                    .kv_heads = 1,
+                    .head_width = 6,
+                    .context = 20,
+                    .tied = true};
   config.complete();
   const adapter::Sizes other = config.sizes();
   const nn::Base other_base{config, std::string(64, 'b'), std::string(64, 'd')};
   adapter::Lora different = lora(2);
   different.sites = {adapter::Site::q, adapter::Site::v};
   Attached attached(different, 1, other), untouched(different, 1, other);
-  CHECK(says(
-      attached.load(saved.path, other_base), saved.path.string() + ": the adapter must fit the model", "; vocabulary: made for 11, the model has 13",
-      "; dim: made for 12, the model has 14", "; layers: made for 2, the model has 3", "; heads: made for 4, the model has 3",
-      "; kv_heads: made for 2, the model has 1", "; head_width: made for 4, the model has 6", "; ffn: made for 10, the model has 22",
-      "; context: made for 16, the model has 20", "; norm_epsilon: made for 2e-05, the model has 1e-06",
-      "; rope_theta: made for 5000, the model has 10000", "; tied: made for false, the model has true", "; bos: made for 1, the model has -1",
-      "; fingerprint of configuration and weights: made for aaaaaaaaaaaa..., the model's is bbbbbbbbbbbb...",
-      "; SHA-256 of the tokenizer: made for cccccccccccc..., the model's is dddddddddddd...",
-      "; missing: adapter.2.q.lora_a, adapter.2.q.lora_b, adapter.0.v.lora_a", "; of the wrong shape: adapter.0.q.lora_a must be (2,14), got (3,12)",
-      "; not of this adapter: adapter.0.down.lora_a, adapter.0.down.lora_b, adapter.1.down.lora_a"));
+  CHECK(says(attached.load(saved.path, other_base), saved.path.string() + ": the adapter must fit the model",
+             "; vocabulary: made for 11, the model has 13", "; dim: made for 12, the model has 14",
+             "; layers: made for 2, the model has 3", "; heads: made for 4, the model has 3",
+             "; kv_heads: made for 2, the model has 1", "; head_width: made for 4, the model has 6",
+             "; ffn: made for 10, the model has 22", "; context: made for 16, the model has 20",
+             "; norm_epsilon: made for 2e-05, the model has 1e-06", "; rope_theta: made for 5000, the model has 10000",
+             "; tied: made for false, the model has true", "; bos: made for 1, the model has -1",
+             "; fingerprint of configuration and weights: made for aaaaaaaaaaaa..., the model's is bbbbbbbbbbbb...",
+             "; SHA-256 of the tokenizer: made for cccccccccccc..., the model's is dddddddddddd...",
+             "; missing: adapter.2.q.lora_a, adapter.2.q.lora_b, adapter.0.v.lora_a",
+             "; of the wrong shape: adapter.0.q.lora_a must be (2,14), got (3,12)",
+             "; not of this adapter: adapter.0.down.lora_a, adapter.0.down.lora_b, adapter.1.down.lora_a"));
   CHECK(same(attached, untouched));
   Attached fits(lora(), 2);
   const std::string alone = message(fits.load(saved.path, {base.config, std::string(64, 'b'), base.tokenizer}));
@@ -260,7 +280,8 @@ TEST_CASE("adapter file: every mismatch with the model at once") {
   const std::string tokenizer = message(fits.load(saved.path, {base.config, base.fingerprint, std::string(64, 'd')}));
   CHECK(tokenizer.find("SHA-256 of the tokenizer") != tokenizer.npos);
   CHECK(tokenizer.find("fingerprint") == tokenizer.npos);
-  CHECK(message(fits.load(saved.path, {base.config, base.fingerprint, ""})).empty());  // a base whose tokenizer nobody knows
+  CHECK(message(fits.load(saved.path, {base.config, base.fingerprint, ""}))
+            .empty());  // a base whose tokenizer nobody knows
   CHECK(message(fits.load(saved.path)).empty());
 }
 
@@ -270,7 +291,8 @@ TEST_CASE("adapter file: the fingerprint is the base's own") {
   Attached attached(lora());
   nn::save_adapter(folder / "a.safetensors", attached.parameters(), lora().describe(sizes), nn::base_of(*model));
   CHECK(message(attached.load(folder / "a.safetensors", nn::base_of(*model))).empty());
-  CHECK(says(attached.load(folder / "a.safetensors", nn::base_of(*other)), "fingerprint of configuration and weights: made for"));
+  CHECK(says(attached.load(folder / "a.safetensors", nn::base_of(*other)),
+             "fingerprint of configuration and weights: made for"));
 }
 
 TEST_CASE("adapter file: damaged weights leave the parameters as they were") {
@@ -290,9 +312,10 @@ TEST_CASE("adapter file: a JSON that is not one of ours") {
   const Saved saved;
   const std::string name = saved.beside.string() + ": ";
   CHECK(message(saved.with(io::Json::object())).empty());
-  CHECK(says(saved.with({{"schema", "neutra.adapter/3"}}), name, "schema must be \"neutra.adapter/2\", got \"neutra.adapter/3\"",
-             "the version of neutra"));
-  CHECK(says(saved.with({{"schema", "neutra.adapter/1"}}), name, "was saved by an older version (neutra.adapter/1)", "train it again"));
+  CHECK(says(saved.with({{"schema", "neutra.adapter/3"}}), name,
+             "schema must be \"neutra.adapter/2\", got \"neutra.adapter/3\"", "the version of neutra"));
+  CHECK(says(saved.with({{"schema", "neutra.adapter/1"}}), name, "was saved by an older version (neutra.adapter/1)",
+             "train it again"));
   CHECK(says(saved.with({{"alpha", 1}}), name, "alpha is not a known key"));
   CHECK(says(saved.with({{"method", ""}}), name, "method must not be empty"));
   CHECK(says(saved.with({{"gate", 3}}), name, "gate must be a string, got 3"));
@@ -300,7 +323,8 @@ TEST_CASE("adapter file: a JSON that is not one of ours") {
   CHECK(says(saved.with({{"rank", 1.5}}), name, "rank must be an integer, zero or more, got 1.5"));
   CHECK(says(saved.with({{"scale", "1"}}), name, "scale must be a number"));
   CHECK(says(saved.with({{"fingerprint", std::string(64, 'G')}}), name, "fingerprint must be 64 hexadecimal digits"));
-  CHECK(says(saved.with({{"gate_options", {{"threshold", "low"}}}}), name, "gate_options.threshold must be a number, got \"low\""));
+  CHECK(says(saved.with({{"gate_options", {{"threshold", "low"}}}}), name,
+             "gate_options.threshold must be a number, got \"low\""));
   CHECK(says(saved.with({{"model", 1}}), name, "model must be an object"));
   CHECK(says(saved.with({{"model", io::Json::object()}}), name, "model.vocabulary is missing"));
   for (const char* key : {"vocabulary", "dim", "ffn", "layers", "heads", "kv_heads", "head_width", "context"}) {

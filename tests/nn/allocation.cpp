@@ -1,4 +1,5 @@
-// After the first step a training step (forward, backward, update) asks the system for no memory, however many tokens are open.
+// After the first step a training step (forward, backward, update) asks the system for no memory, however many tokens
+// are open.
 #include "tests/adapter/model.hpp"
 #include "tests/allocations.hpp"
 #include "tests/nn/forking.hpp"
@@ -7,7 +8,9 @@ namespace {
 
 /// Training steps of a model with skipping, on one batch a step; its gates can be forced open or closed between steps.
 struct Training {
-  explicit Training(const AnyResidue<float>& residue) : model(tiny_model<float>(residue)) { testing::fill_zero_parameters(model.parameters()); }
+  explicit Training(const AnyResidue<float>& residue) : model(tiny_model<float>(residue)) {
+    testing::fill_zero_parameters(model.parameters());
+  }
   void step(const TinyBatch& batch, double rate = 1e-2) {
     tape.start();
     tape.backward(model.loss(tape, batch.tokens(), batch.counts()).total(0.1f));
@@ -45,20 +48,27 @@ TEST_CASE("allocation: none after the first step of training with skipping") {
     const auto shares = open_shares(training.model, batch);
     for (const double share : shares) CHECK((share > 0 && share < 1));
     training.step(batch, 1e-6);
-    for (int step = 0; step < 5; ++step) CHECK(training.asked(batch, 1e-6) == 0);  // so slowly that no gate opens or closes
+    for (int step = 0; step < 5; ++step)
+      CHECK(training.asked(batch, 1e-6) == 0);  // so slowly that no gate opens or closes
   });
 }
 
 // The tiny model's loops are too short to be shared out; this one's are not.
 TEST_CASE(
-    "allocation: none after the first step of each method, on one thread and on two, with one micro-batch and with two, "
+    "allocation: none after the first step of each method, on one thread and on two, with one micro-batch and with "
+    "two, "
     "kept and recomputed, with products of float and of bf16") {
   if (!allocations_counted()) return;
-  const std::pair<forking::Chosen, bool> methods[] = {{adapter::Residue<>{}, false}, {adapter::Lora{}, false}, {adapter::None{}, true}};
+  const std::pair<forking::Chosen, bool> methods[] = {
+      {adapter::Residue<>{}, false}, {adapter::Lora{}, false}, {adapter::None{}, true}};
   const int before = omp_get_max_threads();
   for (std::size_t method = 0; method < 3; ++method)
-    for (const auto& [threads, accumulate, recompute, bf16] :
-         {std::tuple(1, 1, false, false), {1, 2, true, false}, {2, 1, true, false}, {2, 2, false, false}, {1, 1, false, true}, {2, 1, true, true}}) {
+    for (const auto& [threads, accumulate, recompute, bf16] : {std::tuple(1, 1, false, false),
+                                                               {1, 2, true, false},
+                                                               {2, 1, true, false},
+                                                               {2, 2, false, false},
+                                                               {1, 1, false, true},
+                                                               {2, 1, true, true}}) {
       CAPTURE(method, threads, accumulate, recompute, bf16);
       omp_set_num_threads(threads);
       auto model = forking::model(methods[method].first, methods[method].second);
@@ -83,7 +93,8 @@ TEST_CASE(
   omp_set_num_threads(before);
 }
 
-// Panels of a product over the open tokens grow with their number, and a layer with all tokens open might take a path with fewer values.
+// Panels of a product over the open tokens grow with their number, and a layer with all tokens open might take a path
+// with fewer values.
 TEST_CASE("allocation: none when text changes, and with it how many tokens are open") {
   if (!allocations_counted()) return;
   const TinyBatch batch = batch_of(1);
@@ -98,13 +109,15 @@ TEST_CASE("allocation: none when text changes, and with it how many tokens are o
     CAPTURE(share);
     Training training(residue_of<float>(gate::Relu{}, penalty::L1{}));
     std::vector<std::vector<float>> weights;
-    for (const auto* p : training.model.parameters()) weights.emplace_back(p->value.data(), p->value.data() + p->value.size());
+    for (const auto* p : training.model.parameters())
+      weights.emplace_back(p->value.data(), p->value.data() + p->value.size());
     force(training.model, share, batch);
     training.step(batch);
     for (const double later : {0.5, 1.0, 0.0}) {
       CAPTURE(later);
       std::size_t at = 0;
-      for (auto* p : training.model.parameters()) std::copy(weights[at].begin(), weights[at].end(), p->value.data()), ++at;
+      for (auto* p : training.model.parameters())
+        std::copy(weights[at].begin(), weights[at].end(), p->value.data()), ++at;
       force(training.model, later, batch);
       CHECK(training.asked(batch) == 0);
     }
@@ -124,9 +137,17 @@ TEST_CASE("allocation: none when the first step had no original-domain sequence,
 TEST_CASE("allocation: a layer's tape keeps what no single pass makes again, and nothing else") {
   const Index tokens = 128, dim = 64, ffn = 128, width = 64;  // of sizes that are their own size class
   const auto held = [&](Index layers, bool bf16) {
-    nn::Config config{.vocabulary = 50, .dim = dim, .ffn = ffn, .layers = layers, .heads = 2, .kv_heads = 2, .context = tokens, .tied = true};
+    nn::Config config{.vocabulary = 50,
+                      .dim = dim,
+                      .ffn = ffn,
+                      .layers = layers,
+                      .heads = 2,
+                      .kv_heads = 2,
+                      .context = tokens,
+                      .tied = true};
     config.complete();
-    nn::Transformer<adapter::Residue<>> model(nn::Backbone<float, Cpu>::random(config, 1), adapter::Residue<>{.width = width});
+    nn::Transformer<adapter::Residue<>> model(nn::Backbone<float, Cpu>::random(config, 1),
+                                              adapter::Residue<>{.width = width});
     model.bf16_products = bf16;
     const std::vector<std::int32_t> text(static_cast<std::size_t>(tokens), 7);
     const std::vector<std::uint8_t> original{0};
@@ -140,10 +161,11 @@ TEST_CASE("allocation: a layer's tape keeps what no single pass makes again, and
                         + 2 * ffn     // gate and up
                         + 2 * width;  // the same of the residue's body
   const Index residue = dim;          // the body's output, for the gradient of the gate
-  const Index numbers = 24;           // of a token: statistics of norms and attention, gates, row sets, sums of the penalty
+  const Index numbers = 24;  // of a token: statistics of norms and attention, gates, row sets, sums of the penalty
   for (const bool bf16 : {false, true}) {
     CAPTURE(bf16);
-    const Index bytes = tokens * ((streams + residue) * Index{sizeof(float)} + between * (bf16 ? Index{sizeof(neutra::bf16)} : Index{sizeof(float)}));
+    const Index bytes = tokens * ((streams + residue) * Index{sizeof(float)} +
+                                  between * (bf16 ? Index{sizeof(neutra::bf16)} : Index{sizeof(float)}));
     const auto layer = static_cast<Index>(held(6, bf16) - held(2, bf16)) / 4;
     CHECK(layer >= bytes);
     CHECK(layer <= bytes + tokens * numbers * Index{sizeof(float)});

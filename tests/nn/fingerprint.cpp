@@ -14,11 +14,13 @@ namespace {
 std::string changed(std::size_t weight, Index element) {
   const auto base = models::random();
   std::size_t place = 0;
-  const nn::Backbone<float, Cpu> model(base->config(), [&](nn::Slot slot, Index layer, const std::string&, const Shape&) {
-    auto value = base->weight(slot, layer).copy();
-    if (place++ == weight) value.data()[element] = std::nextafter(value.data()[element], 2.0f);
-    return value;
-  });
+  const nn::Backbone<float, Cpu> model(base->config(),
+                                       [&](nn::Slot slot, Index layer, const std::string&, const Shape&) {
+                                         auto value = base->weight(slot, layer).copy();
+                                         if (place++ == weight)
+                                           value.data()[element] = std::nextafter(value.data()[element], 2.0f);
+                                         return value;
+                                       });
   return nn::fingerprint(model);
 }
 
@@ -28,11 +30,13 @@ TEST_CASE("fingerprint: SHA-256 of the configuration, then of names, shapes and 
   for (const bool tied : {false, true}) {
     const auto model = models::random(models::tiny(tied));
     std::string bytes =
-        "vocabulary=11\ndim=12\nffn=10\nlayers=2\nheads=4\nkv_heads=2\nhead_width=4\ncontext=16\nnorm_epsilon=2e-05\nrope_theta=5000\n";
+        "vocabulary=11\ndim=12\nffn=10\nlayers=2\nheads=4\nkv_heads=2\nhead_width=4\ncontext=16\nnorm_epsilon=2e-"
+        "05\nrope_theta=5000\n";
     bytes += tied ? "tied=true\nbos=1\n" : "tied=false\nbos=1\n";
     for (const auto& weight : model->weights()) {
       bytes += weight.name + '\0' + to_string(weight.shape()) + '\0';
-      bytes.append(reinterpret_cast<const char*>(weight.value().data()), static_cast<std::size_t>(weight.value().size()) * 4);
+      bytes.append(reinterpret_cast<const char*>(weight.value().data()),
+                   static_cast<std::size_t>(weight.value().size()) * 4);
     }
     CHECK(nn::fingerprint(*model) == io::sha256_hex(bytes));
   }
@@ -48,12 +52,13 @@ TEST_CASE("fingerprint: any weight changes it, the scalar does not") {
     CHECK(changed(weight, model->weights()[weight].value().size() - 1) != base);
   }
   CHECK(changed(1000, 0) == base);
-  const nn::Backbone<double, Cpu> wide(model->config(), [&](nn::Slot slot, Index layer, const std::string&, const Shape& shape) {
-    Tensor<double, Cpu> value(shape);
-    const auto& narrow = model->weight(slot, layer).value();
-    std::copy_n(narrow.data(), narrow.size(), value.data());
-    return value;
-  });
+  const nn::Backbone<double, Cpu> wide(model->config(),
+                                       [&](nn::Slot slot, Index layer, const std::string&, const Shape& shape) {
+                                         Tensor<double, Cpu> value(shape);
+                                         const auto& narrow = model->weight(slot, layer).value();
+                                         std::copy_n(narrow.data(), narrow.size(), value.data());
+                                         return value;
+                                       });
   CHECK(nn::fingerprint(wide) == base);
 }
 
@@ -62,14 +67,17 @@ TEST_CASE("fingerprint: whatever decides the function beside the weights changes
   const auto with = [&](const auto& change) {
     nn::Config config = model->config();
     change(config);
-    return nn::fingerprint(nn::Backbone<float, Cpu>(
-        config, [&](nn::Slot slot, Index layer, const std::string&, const Shape&) { return model->weight(slot, layer).copy(); }));
+    return nn::fingerprint(
+        nn::Backbone<float, Cpu>(config, [&](nn::Slot slot, Index layer, const std::string&, const Shape&) {
+          return model->weight(slot, layer).copy();
+        }));
   };
   const std::string base = nn::fingerprint(*model);
   CHECK(with([](nn::Config& c) { c.norm_epsilon = 0.1; }) != base);
   CHECK(with([](nn::Config& c) { c.norm_epsilon = std::nextafter(c.norm_epsilon, 1.0); }) != base);
   CHECK(with([](nn::Config& c) { c.rope_theta = 10000; }) != base);
-  CHECK(with([](nn::Config& c) { c.heads = 8, c.kv_heads = 4, c.head_width = 2; }) != base);  // another split of the same weights
+  CHECK(with([](nn::Config& c) { c.heads = 8, c.kv_heads = 4, c.head_width = 2; }) !=
+        base);  // another split of the same weights
   CHECK(with([](nn::Config& c) { c.context = 32; }) != base);
   CHECK(with([](nn::Config& c) { c.bos = 3; }) != base);
   CHECK(with([](nn::Config& c) { c.eos = {3}; }) == base);

@@ -36,7 +36,14 @@ struct Batch {
 };
 
 inline nn::Transformer<Chosen, float, Cpu> model(const Chosen& adapter, bool thaw) {
-  const nn::Config config{.vocabulary = 300, .dim = 64, .ffn = 160, .layers = 2, .heads = 4, .kv_heads = 2, .head_width = 16, .context = 96};
+  const nn::Config config{.vocabulary = 300,
+                          .dim = 64,
+                          .ffn = 160,
+                          .layers = 2,
+                          .heads = 4,
+                          .kv_heads = 2,
+                          .head_width = 16,
+                          .context = 96};
   nn::Transformer<Chosen, float, Cpu> made(nn::Backbone<float, Cpu>::random(config, 1), adapter, 2);
   if (thaw) made.thaw();
   return made;

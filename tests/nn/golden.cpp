@@ -1,5 +1,5 @@
-// A tiny llama and its four extensions against numbers from an independent PyTorch script (tests/golden): logits, losses, every gradient, ten
-// training losses.
+// A tiny llama and its four extensions against numbers from an independent PyTorch script (tests/golden): logits,
+// losses, every gradient, ten training losses.
 #include "neutra/adapter/lora.hpp"
 #include "neutra/adapter/none.hpp"
 #include "neutra/adapter/residue.hpp"
@@ -76,8 +76,12 @@ template <Scalar S, class A> void check_method(const std::string& method, const 
                                                   .epsilon = train["eps"],
                                                   .weight_decay = train["weight_decay"],
                                                   .clip = train["clip"]});
-  const optim::Schedule schedule{.rate = expected["rate"], .steps = golden.json["data"]["steps"], .warmup = train["warmup"], .floor = train["floor"]};
-  const auto inputs = golden.template integers<std::int32_t>("data.inputs"), targets = golden.template integers<std::int32_t>("data.targets");
+  const optim::Schedule schedule{.rate = expected["rate"],
+                                 .steps = golden.json["data"]["steps"],
+                                 .warmup = train["warmup"],
+                                 .floor = train["floor"]};
+  const auto inputs = golden.template integers<std::int32_t>("data.inputs"),
+             targets = golden.template integers<std::int32_t>("data.targets");
   const auto domains = golden.template integers<std::uint8_t>("data.domains");
   const Index batch = golden.json["data"]["batch"], length = golden.json["data"]["sequence"], tokens = batch * length;
   const S alpha = expected.value("alpha", 0.0);
@@ -92,7 +96,8 @@ template <Scalar S, class A> void check_method(const std::string& method, const 
                           {targets.data() + t * tokens, static_cast<std::size_t>(tokens)},
                           labels};
     tape.start();
-    const auto losses = model.loss(tape, step, {tokens, static_cast<Index>(std::count(labels.begin(), labels.end(), 0)) * length});
+    const auto losses =
+        model.loss(tape, step, {tokens, static_cast<Index>(std::count(labels.begin(), labels.end(), 0)) * length});
     const auto loss = losses.total(alpha);
     tape.backward(loss);
     CHECK(losses.lm.item() == Approx(expected["lm"][at].template get<double>()).epsilon(tolerance<S>));
@@ -111,7 +116,8 @@ template <Scalar S, class A> void check_method(const std::string& method, const 
     adamw.step(schedule(t), norm);
   }
   if (method == "neutral")
-    for (auto* parameter : model.parameters()) CHECK(difference<S>(parameter->value, golden.tensor("neutral.end." + parameter->name)) < tolerance<S>);
+    for (auto* parameter : model.parameters())
+      CHECK(difference<S>(parameter->value, golden.tensor("neutral.end." + parameter->name)) < tolerance<S>);
 }
 
 }  // namespace
@@ -127,7 +133,9 @@ TEMPLATE_TEST_CASE("golden: the backbone's logits", "", float, double) {
   CHECK(difference<S>(logits.value(), golden.tensor("backbone.logits")) < tolerance<S>);
 }
 
-TEMPLATE_TEST_CASE("golden: neutral residues", "", float, double) { check_method<TestType>("neutral", adapter::Residue<>{.width = 5}, false); }
+TEMPLATE_TEST_CASE("golden: neutral residues", "", float, double) {
+  check_method<TestType>("neutral", adapter::Residue<>{.width = 5}, false);
+}
 
 TEMPLATE_TEST_CASE("golden: neutral residues, every token computed", "", float, double) {
   check_method<TestType>("neutral", adapter::Residue<>{.width = 5, .skip = false}, false);
@@ -143,4 +151,6 @@ TEMPLATE_TEST_CASE("golden: LoRA", "", float, double) {
   check_method<TestType>("lora", lora, false);
 }
 
-TEMPLATE_TEST_CASE("golden: finetuning", "", float, double) { check_method<TestType>("finetune", adapter::None{}, true); }
+TEMPLATE_TEST_CASE("golden: finetuning", "", float, double) {
+  check_method<TestType>("finetune", adapter::None{}, true);
+}

@@ -59,11 +59,14 @@ struct Tensors {
 
 TEST_CASE("config: sizes of 2^31 and models of more than 2^40 weights are refused, whatever their products are") {
   const auto complete = [](Index dim, Index layers, Index ffn = 64) {
-    return message([&] { nn::Config{.vocabulary = 300, .dim = dim, .ffn = ffn, .layers = layers, .heads = 1, .context = 8}.complete(); });
+    return message([&] {
+      nn::Config{.vocabulary = 300, .dim = dim, .ffn = ffn, .layers = layers, .heads = 1, .context = 8}.complete();
+    });
   };
   CHECK(complete(64, 4).empty());
   CHECK(complete(Index{1} << 31, 1).find("dim must be positive and below 2^31, got 2147483648") != std::string::npos);
-  CHECK(complete(64, Index{1} << 31).find("layers must be positive and below 2^31, got 2147483648") != std::string::npos);
+  CHECK(complete(64, Index{1} << 31).find("layers must be positive and below 2^31, got 2147483648") !=
+        std::string::npos);
   constexpr Index most = (Index{1} << 31) - 2;
   for (const auto& told : {complete(most, 1), complete(64, most), complete(most, most, most)})
     CHECK(told.find("at most 2^40 weights, got about ") != std::string::npos);
@@ -85,11 +88,15 @@ TEMPLATE_TEST_CASE("llama: a saved model comes back bit for bit", "", float, dou
 
 TEST_CASE("llama: config.json is what transformers reads") {
   const Saved saved;
-  CHECK(saved.json == io::parse(R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "torch_dtype": "float32", "vocab_size": 11,
-      "hidden_size": 12, "intermediate_size": 10, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 4,
-      "max_position_embeddings": 16, "rms_norm_eps": 2e-5, "hidden_act": "silu", "rope_theta": 5000.0, "rope_scaling": null,
+  CHECK(
+      saved.json ==
+      io::parse(
+          R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "torch_dtype": "float32", "vocab_size": 11,
+      "hidden_size": 12, "intermediate_size": 10, "num_hidden_layers": 2, "num_attention_heads": 4,
+      "num_key_value_heads": 2, "head_dim": 4, "max_position_embeddings": 16, "rms_norm_eps": 2e-5,
+      "hidden_act": "silu", "rope_theta": 5000.0, "rope_scaling": null,
       "tie_word_embeddings": false, "attention_bias": false, "mlp_bias": false, "bos_token_id": 1, "eos_token_id": 2})",
-                                "expected"));
+          "expected"));
   nn::Config config = models::tiny(true);
   config.bos = -1, config.eos.clear();
   const auto json = nn::llama_json(config, "float64");
@@ -105,11 +112,13 @@ TEST_CASE("llama: keys that may be absent have the family's values") {
   nn::Config config = models::tiny();
   config.heads = config.kv_heads = 3, config.head_width = 4;
   config.norm_epsilon = 1e-6, config.rope_theta = 10000, config.context = 2048, config.bos = -1, config.eos.clear();
-  const io::Json json = io::parse(R"({"model_type": "llama", "vocab_size": 11, "hidden_size": 12, "intermediate_size": 10, "num_hidden_layers": 2,
+  const io::Json json = io::parse(
+      R"({"model_type": "llama", "vocab_size": 11, "hidden_size": 12, "intermediate_size": 10, "num_hidden_layers": 2,
       "num_attention_heads": 3})",
-                                  "test");
+      "test");
   CHECK(nn::llama_config(json, "config.json") == config);
-  for (const char* key : {"model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"}) {
+  for (const char* key :
+       {"model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"}) {
     io::Json lacking = json;
     lacking.erase(key);
     CHECK(says([&] { nn::llama_config(lacking, "config.json"); }, concat("config.json: ", key, " is missing")));
@@ -145,7 +154,8 @@ TEST_CASE("llama: a model whose rows have gone is told from others, saved and th
   const std::vector<std::int32_t> text = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
   model.logits(tape, {1, 10, text});
   const auto here = [&] {
-    return std::count_if(backbone->weights().begin(), backbone->weights().end(), [](const auto& weight) { return weight.rows() != nullptr; });
+    return std::count_if(backbone->weights().begin(), backbone->weights().end(),
+                         [](const auto& weight) { return weight.rows() != nullptr; });
   };
   const auto kept = here();
   CHECK(kept == 2 * 2 + 2);  // norms and the embedding
@@ -179,11 +189,13 @@ TEST_CASE("llama: saving that fails leaves the old model") {
   nn::Transformer<> broken(models::random(models::tiny(), 8));
   broken.thaw();
   broken.parameters()[3]->value.data()[2] = std::numeric_limits<float>::quiet_NaN();
-  CHECK(says([&] { nn::save_llama(folder.path(), broken); }, "model.layers.0.self_attn.v_proj.weight", "finite", "index 2"));
+  CHECK(says([&] { nn::save_llama(folder.path(), broken); }, "model.layers.0.self_attn.v_proj.weight", "finite",
+             "index 2"));
   CHECK(models::same(*load(folder), *model));
   CHECK(folder.count() == 2);
   scratch::put(folder / "file", "x");
-  CHECK(says([&] { nn::save_llama(folder / "file", *model); }, "file: cannot be made, because it is there and is a file"));
+  CHECK(says([&] { nn::save_llama(folder / "file", *model); },
+             "file: cannot be made, because it is there and is a file"));
   CHECK_THROWS_AS(nn::save_llama(folder / "file/below", *model), io::WriteError);
 }
 
@@ -192,54 +204,64 @@ TEST_CASE("llama: what is not supported is refused by name") {
   CHECK(models::same(*saved.with(io::Json::object())(), *models::random()));
   const std::string name = (saved.folder / "config.json").string() + ": ";
   CHECK(says(saved.with({{"model_type", "mistral"}}), name, "model_type must be \"llama\", got \"mistral\""));
-  CHECK(says(saved.with({{"architectures", {"LlamaForSequenceClassification"}}}), name, "architectures", "LlamaForSequenceClassification"));
+  CHECK(says(saved.with({{"architectures", {"LlamaForSequenceClassification"}}}), name, "architectures",
+             "LlamaForSequenceClassification"));
   CHECK(says(saved.with({{"architectures", "LlamaForCausalLM"}}), name, "architectures must be an array"));
   CHECK(says(saved.with({{"hidden_act", "gelu_new"}}), name, "hidden_act must be \"silu\", got \"gelu_new\""));
   CHECK(says(saved.with({{"attention_bias", true}}), name, "attention_bias must be false"));
   CHECK(says(saved.with({{"mlp_bias", true}}), name, "mlp_bias must be false"));
   CHECK(says(saved.with({{"mlp_bias", 1}}), name, "mlp_bias must be true or false, got 1"));
-  CHECK(says(saved.with({{"quantization_config", {{"quant_method", "gptq"}}}}), name, "quantization_config", "\"gptq\""));
+  CHECK(
+      says(saved.with({{"quantization_config", {{"quant_method", "gptq"}}}}), name, "quantization_config", "\"gptq\""));
   CHECK(says(saved.with({{"quantization_config", io::Json::object()}}), name, "quantization_config", "\"unnamed\""));
-  CHECK(says(saved.with({{"quantization", {{"group_size", 64}, {"bits", 4}}}, {"quantization_config", {{"group_size", 64}, {"bits", 4}}}}), name,
-             "MLX weights of 4 bits", "--dequantize"));
-  CHECK(message(saved.with({{"hidden_act", "swish"}, {"quantization_config", nullptr}, {"architectures", nullptr}})).empty());
+  CHECK(says(saved.with({{"quantization", {{"group_size", 64}, {"bits", 4}}},
+                         {"quantization_config", {{"group_size", 64}, {"bits", 4}}}}),
+             name, "MLX weights of 4 bits", "--dequantize"));
+  CHECK(message(saved.with({{"hidden_act", "swish"}, {"quantization_config", nullptr}, {"architectures", nullptr}}))
+            .empty());
 }
 
 TEST_CASE("llama: RoPE in both forms") {
   const Saved saved;
-  const auto theta = [&](const io::Json& changes, const char* without = "") { return saved.with(changes, without)()->config().rope_theta; };
+  const auto theta = [&](const io::Json& changes, const char* without = "") {
+    return saved.with(changes, without)()->config().rope_theta;
+  };
   const io::Json plain = {{"rope_theta", 700.0}, {"rope_type", "default"}};
   CHECK(theta({{"rope_parameters", plain}}, "rope_theta") == 700);
   CHECK(theta({{"rope_parameters", {{"rope_type", "default"}}}}) == 5000);
   CHECK(theta({{"rope_parameters", {{"rope_theta", 5000}}}}) == 5000);
   CHECK(theta(io::Json::object(), "rope_theta") == 10000);
   CHECK(theta({{"rope_scaling", {{"type", "default"}}}}) == 5000);
-  CHECK(says(saved.with({{"rope_parameters", plain}}), "rope_theta (5000) and rope_parameters.rope_theta (700) must agree"));
+  CHECK(says(saved.with({{"rope_parameters", plain}}),
+             "rope_theta (5000) and rope_parameters.rope_theta (700) must agree"));
   for (const char* kind : {"linear", "dynamic", "llama3", "yarn", "longrope"}) {
     const std::string got = concat("must be \"default\", got \"", kind, "\"; RoPE scaling is not supported");
     CHECK(says(saved.with({{"rope_scaling", {{"rope_type", kind}, {"factor", 2.0}}}}), "rope_scaling.rope_type", got));
     CHECK(says(saved.with({{"rope_scaling", {{"type", kind}, {"factor", 2.0}}}}), "rope_scaling.type", got));
     CHECK(says(saved.with({{"rope_parameters", {{"rope_type", kind}}}}), "rope_parameters.rope_type", got));
   }
-  CHECK(says(saved.with({{"rope_scaling", {{"rope_type", "default"}, {"type", "linear"}}}}), "rope_scaling.type", "linear"));
+  CHECK(says(saved.with({{"rope_scaling", {{"rope_type", "default"}, {"type", "linear"}}}}), "rope_scaling.type",
+             "linear"));
   CHECK(says(saved.with({{"rope_scaling", {{"factor", 2.0}}}}), "rope_scaling.rope_type is missing"));
   CHECK(says(saved.with({{"rope_scaling", 2}}), "rope_scaling must be an object"));
   CHECK(says(saved.with({{"partial_rotary_factor", 0.5}}), "partial_rotary_factor must be 1, got 0.5"));
-  CHECK(says(saved.with({{"rope_parameters", {{"partial_rotary_factor", 0.25}}}}), "partial_rotary_factor must be 1, got 0.25"));
+  CHECK(says(saved.with({{"rope_parameters", {{"partial_rotary_factor", 0.25}}}}),
+             "partial_rotary_factor must be 1, got 0.25"));
   CHECK(says(saved.with({{"rope_theta", 0}}), "rope_theta must be positive, got 0"));
   CHECK(says(saved.with({{"rope_theta", "10000"}}), "rope_theta must be a number"));
 }
 
 TEST_CASE("llama: sizes that are no sizes are refused with their key") {
   const Saved saved;
-  for (const char* key : {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
-                          "head_dim", "max_position_embeddings"}) {
-    for (const io::Json& value :
-         {io::Json(0), io::Json(-4), io::Json(2.5), io::Json("12"), io::Json(std::uint64_t{1} << 40), io::Json(io::Json::value_t::array)})
-      CHECK(says(saved.with({{key, value}}), (saved.folder / "config.json").string(), concat(key, " must be an integer in 1 .. "), "got ",
-                 value.dump()));
+  for (const char* key : {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+                          "num_key_value_heads", "head_dim", "max_position_embeddings"}) {
+    for (const io::Json& value : {io::Json(0), io::Json(-4), io::Json(2.5), io::Json("12"),
+                                  io::Json(std::uint64_t{1} << 40), io::Json(io::Json::value_t::array)})
+      CHECK(says(saved.with({{key, value}}), (saved.folder / "config.json").string(),
+                 concat(key, " must be an integer in 1 .. "), "got ", value.dump()));
   }
-  CHECK(says(saved.with({{"num_key_value_heads", 3}}), "num_attention_heads must be a multiple of num_key_value_heads, got 4 and 3"));
+  CHECK(says(saved.with({{"num_key_value_heads", 3}}),
+             "num_attention_heads must be a multiple of num_key_value_heads, got 4 and 3"));
   CHECK(says(saved.with({{"num_attention_heads", 5}, {"num_key_value_heads", 5}}, "head_dim"),
              "hidden_size must be a multiple of num_attention_heads"));
   CHECK(says(saved.with(io::Json::object(), "head_dim"), "head size", "must be even", "got 3"));
@@ -275,7 +297,8 @@ TEST_CASE("llama: every end of text counts, from both files") {
   CHECK(says(saved.with(io::Json::object()), path, ": eos_token_id must be an integer in 0 .. 10, got 11"));
   scratch::put(path, "{\n\"eos_token_id\" 2}");
   std::string weights = scratch::get(saved.folder / "model.safetensors");
-  scratch::put(saved.folder / "model.safetensors", weights.replace(weights.size() - 4, 4, "\xff\xff\xff\xff"));  // NaN; it is told before that
+  scratch::put(saved.folder / "model.safetensors",
+               weights.replace(weights.size() - 4, 4, "\xff\xff\xff\xff"));  // NaN; it is told before that
   CHECK(says(saved.with(io::Json::object()), path, "must be JSON, got an error at line 2", "bring back a whole copy"));
 }
 
@@ -291,12 +314,13 @@ TEST_CASE("llama: a saved model keeps what its files said beside this library's 
                            {"quantization_config", nullptr},
                            {"eos_token_id", {2, 9}},
                            {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 5000.0}}}};
-  const std::map<std::string, std::string> files = {{"generation_config.json", "{\"eos_token_id\": [2, 8],\n \"top_p\": 0.9}"},
-                                                    {"tokenizer_config.json", "{}"},
-                                                    {"special_tokens_map.json", "{ }"},
-                                                    {"added_tokens.json", "{\"x\": 10}"},
-                                                    {"tokenizer.json", "{\"version\": \"1.0\"}"},
-                                                    {"chat_template.jinja", "{{ bos }}\n"}};
+  const std::map<std::string, std::string> files = {
+      {"generation_config.json", "{\"eos_token_id\": [2, 8],\n \"top_p\": 0.9}"},
+      {"tokenizer_config.json", "{}"},
+      {"special_tokens_map.json", "{ }"},
+      {"added_tokens.json", "{\"x\": 10}"},
+      {"tokenizer.json", "{\"version\": \"1.0\"}"},
+      {"chat_template.jinja", "{{ bos }}\n"}};
   for (const auto& [name, text] : files) scratch::put(saved.folder / name, text);
   scratch::put(saved.folder / "README.md", "not of the model");
   const auto backbone = saved.with(others, "mlp_bias")();
@@ -322,18 +346,22 @@ TEST_CASE("llama: a saved model keeps what its files said beside this library's 
 
 TEST_CASE("llama: claims beyond what the files hold are refused by the files") {
   const Saved saved;
-  CHECK(says(saved.with({{"num_hidden_layers", 65536}}), "missing: model.layers.2.input_layernorm.weight, model.layers.2.self_attn.q_proj.weight",
+  CHECK(says(saved.with({{"num_hidden_layers", 65536}}),
+             "missing: model.layers.2.input_layernorm.weight, model.layers.2.self_attn.q_proj.weight",
              " and 589786 more"));
-  CHECK(says(saved.with({{"vocab_size", 2000000000}}), "model.embed_tokens.weight must be (2000000000,12), got (11,12)"));
+  CHECK(
+      says(saved.with({{"vocab_size", 2000000000}}), "model.embed_tokens.weight must be (2000000000,12), got (11,12)"));
   CHECK(says(saved.with({{"hidden_size", 1048576}, {"head_dim", 4}}), "must be (1048576), got (12)"));
   CHECK(saved.with({{"max_position_embeddings", 1 << 24}})()->config().context == 1 << 24);
   CHECK(says(saved.with({{"num_hidden_layers", 1}}), "not of a llama: model.layers.1.input_layernorm.weight"));
   Tensors tensors(saved.folder);
-  for (const char* name : {"model.layers.00.input_layernorm.weight", "model.layers.-1.input_layernorm.weight", "model.layers.", "model.layers.x.y"})
+  for (const char* name : {"model.layers.00.input_layernorm.weight", "model.layers.-1.input_layernorm.weight",
+                           "model.layers.", "model.layers.x.y"})
     tensors.all[name] = Tensor<float>({12});
   tensors.write(saved.folder);
-  CHECK(says([&] { load(saved.folder); },
-             "not of a llama: model.layers., model.layers.-1.input_layernorm.weight, model.layers.00.input_layernorm.weight"));
+  CHECK(says(
+      [&] { load(saved.folder); },
+      "not of a llama: model.layers., model.layers.-1.input_layernorm.weight, model.layers.00.input_layernorm.weight"));
   CHECK_FALSE(says([&] { load(saved.folder); }, "missing"));
 }
 
@@ -347,9 +375,11 @@ TEST_CASE("llama: tensors that do not fit are listed at once") {
   tensors.all["model.layers.0.self_attn.q_proj.bias"] = Tensor<float>({16});
   tensors.all["model.layers.2.self_attn.q_proj.weight"] = Tensor<float>({16, 12});
   tensors.write(saved.folder);
-  CHECK(says([&] { load(saved.folder); }, saved.folder.path().string() + ": the weights must be those that config.json describes",
+  CHECK(says([&] { load(saved.folder); },
+             saved.folder.path().string() + ": the weights must be those that config.json describes",
              "; missing: model.layers.1.mlp.up_proj.weight, model.norm.weight;",
-             "; of the wrong shape: model.layers.0.mlp.down_proj.weight must be (12,10), got (10,12) (transposed: files hold weights as (out, in)), "
+             "; of the wrong shape: model.layers.0.mlp.down_proj.weight must be (12,10), got (10,12) (transposed: "
+             "files hold weights as (out, in)), "
              "model.layers.1.input_layernorm.weight must be (12), got (13);",
              "; not of a llama: model.layers.0.self_attn.q_proj.bias, model.layers.2.self_attn.q_proj.weight"));
   CHECK_FALSE(says([&] { load(saved.folder); }, "tie_word_embeddings"));
@@ -385,7 +415,8 @@ TEST_CASE("llama: weights that are not finite are named") {
   const float infinity = std::numeric_limits<float>::infinity();
   std::memcpy(bytes.data() + data + entry.begin + 5 * 4, &infinity, 4);
   scratch::put(saved.folder / "model.safetensors", bytes);
-  CHECK(says([&] { load(saved.folder); }, "model.safetensors", "model.layers.1.mlp.gate_proj.weight", "finite", "index 5"));
+  CHECK(says([&] { load(saved.folder); }, "model.safetensors", "model.layers.1.mlp.gate_proj.weight", "finite",
+             "index 5"));
 }
 
 TEST_CASE("llama: bfloat16 folders are read, integers are not") {
@@ -403,7 +434,8 @@ TEST_CASE("llama: bfloat16 folders are read, integers are not") {
   const auto model = load(saved.folder), original = models::random();
   for (std::size_t i = 0; i < model->weights().size(); ++i)
     for (Index k = 0; k < model->weights()[i].value().size(); ++k)
-      CHECK(model->weights()[i].value().data()[k] == static_cast<float>(bf16(original->weights()[i].value().data()[k])));
+      CHECK(model->weights()[i].value().data()[k] ==
+            static_cast<float>(bf16(original->weights()[i].value().data()[k])));
 
   std::vector<io::NamedView<std::int32_t>> integers;
   std::vector<std::vector<std::int32_t>> zeros;

@@ -1,4 +1,5 @@
-// llama2.c files made byte by byte here: every weight lands where it belongs, RoPE's pairs turn as in llama2.c, and wrong files are refused.
+// llama2.c files made byte by byte here: every weight lands where it belongs, RoPE's pairs turn as in llama2.c, and
+// wrong files are refused.
 #include "neutra/nn/families/llama2c.hpp"
 
 #include "tests/catch.hpp"
@@ -39,7 +40,8 @@ std::string bytes_of(const void* data, std::size_t size) { return {static_cast<c
 
 /// A number that says which it is: part, layer and element.
 float number(std::size_t part, Index layer, Index element) {
-  return static_cast<float>(std::sin(static_cast<double>(1 + element + 1000 * layer + 100000 * static_cast<Index>(part))));
+  return static_cast<float>(
+      std::sin(static_cast<double>(1 + element + 1000 * layer + 100000 * static_cast<Index>(part))));
 }
 
 std::string file(const Header& header) {
@@ -68,15 +70,19 @@ std::string with(Header header, std::size_t at, std::int32_t value) {
   return file(tied_header).replace(0, sizeof header, bytes_of(header.data(), sizeof header));
 }
 
-/// y = W x for the rows of one head, as pairs (first, second) that turn together by `angle(p)`; the sum of products of two such is a score.
-template <class F, class S> std::vector<std::complex<double>> turned(const F& weight, Index head, const S& pair, Index position) {
+/// y = W x for the rows of one head, as pairs (first, second) that turn together by `angle(p)`; the sum of products of
+/// two such is a score.
+template <class F, class S>
+std::vector<std::complex<double>> turned(const F& weight, Index head, const S& pair, Index position) {
   std::vector<std::complex<double>> result;
   for (Index p = 0; p < width / 2; ++p) {
     const auto [first, second] = pair(p);
     std::complex<double> y = 0;
     for (Index c = 0; c < dim; ++c)
-      y += std::cos(0.3 * static_cast<double>(c)) * std::complex<double>(weight(head * width + first, c), weight(head * width + second, c));
-    result.push_back(y * std::polar(1.0, static_cast<double>(position) * std::pow(10000.0, -2.0 * static_cast<double>(p) / width)));
+      y += std::cos(0.3 * static_cast<double>(c)) *
+           std::complex<double>(weight(head * width + first, c), weight(head * width + second, c));
+    result.push_back(
+        y * std::polar(1.0, static_cast<double>(position) * std::pow(10000.0, -2.0 * static_cast<double>(p) / width)));
   }
   return result;
 }
@@ -127,13 +133,16 @@ TEST_CASE("llama2c: every weight lands where it belongs") {
     if (!config.tied) CHECK(model->weight(nn::Slot::head, 0).value().data()[3] == number(parts.size(), 0, 3));
   }
   const Written written(file(untied_header));
-  CHECK(nn::load_llama2c<double, Cpu>(written.path)->weight(nn::Slot::up, 1).value().data()[7] == static_cast<double>(number(9, 1, 7)));
+  CHECK(nn::load_llama2c<double, Cpu>(written.path)->weight(nn::Slot::up, 1).value().data()[7] ==
+        static_cast<double>(number(9, 1, 7)));
 }
 
 TEST_CASE("llama2c: scores of half-split rows are those of the file's interleaved rows") {
   const Written written(file(tied_header));
   const auto model = written.load()();
-  const auto in_file = [&](std::size_t part) { return [=](Index row, Index c) { return static_cast<double>(number(part, 1, row * dim + c)); }; };
+  const auto in_file = [&](std::size_t part) {
+    return [=](Index row, Index c) { return static_cast<double>(number(part, 1, row * dim + c)); };
+  };
   const auto loaded = [&](nn::Slot slot) {
     return [&, slot](Index row, Index c) { return static_cast<double>(model->weight(slot, 1).value().view()(row, c)); };
   };
@@ -141,15 +150,19 @@ TEST_CASE("llama2c: scores of half-split rows are those of the file's interleave
   const auto half_split = [](Index p) { return std::pair(p, p + width / 2); };
   for (Index head = 0; head < heads; ++head) {
     const double expected = score(turned(in_file(2), head, interleaved, 4), turned(in_file(3), 0, interleaved, 1));
-    CHECK(score(turned(loaded(nn::Slot::q), head, half_split, 4), turned(loaded(nn::Slot::k), 0, half_split, 1)) == Approx(expected));
+    CHECK(score(turned(loaded(nn::Slot::q), head, half_split, 4), turned(loaded(nn::Slot::k), 0, half_split, 1)) ==
+          Approx(expected));
   }
 }
 
 TEST_CASE("llama2c: header values that are no sizes") {
-  const std::array<const char*, 7> keys{"dim", "hidden_dim", "n_layers", "n_heads", "n_kv_heads", "vocab_size", "seq_len"};
+  const std::array<const char*, 7> keys{"dim",        "hidden_dim", "n_layers", "n_heads",
+                                        "n_kv_heads", "vocab_size", "seq_len"};
   for (std::size_t at = 0; at < keys.size(); ++at)
-    for (const std::int32_t value : {0, -3, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()}) {
-      if (at == 5 && value != 0 && value != std::numeric_limits<std::int32_t>::min()) continue;  // negative: the head is separate
+    for (const std::int32_t value :
+         {0, -3, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()}) {
+      if (at == 5 && value != 0 && value != std::numeric_limits<std::int32_t>::min())
+        continue;  // negative: the head is separate
       const Written written(with(tied_header, at, value));
       CHECK(says(written.load(), written.path.string() + ": header: " + keys[at] + " must ", concat("got ", value)));
     }
@@ -160,9 +173,11 @@ TEST_CASE("llama2c: header values that are no sizes") {
 
 TEST_CASE("llama2c: the size must match to the byte") {
   const std::string good = file(tied_header);
-  CHECK(says(Written(good.substr(0, good.size() - 3)).load(), concat("must have ", good.size(), " bytes, got ", good.size() - 3, ": 3 are missing")));
+  CHECK(says(Written(good.substr(0, good.size() - 3)).load(),
+             concat("must have ", good.size(), " bytes, got ", good.size() - 3, ": 3 are missing")));
   CHECK(says(Written(good + "abcd").load(), concat("got ", good.size() + 4, ": 4 too many")));
-  CHECK(says(Written(with(tied_header, 5, -vocabulary)).load(), "with a head", concat(vocabulary * dim * 4, " are missing")));
+  CHECK(says(Written(with(tied_header, 5, -vocabulary)).load(), "with a head",
+             concat(vocabulary * dim * 4, " are missing")));
   CHECK(says(Written(with(tied_header, 2, 65536)).load(), "n_layers 65536", "are missing"));
   CHECK(says(Written(good.substr(0, 27)).load(), "28 bytes of header, got 27"));
   CHECK(says(Written("").load(), "28 bytes of header, got 0"));
@@ -175,7 +190,8 @@ TEST_CASE("llama2c: other formats are named, a dim that looks like one is not") 
   CHECK(says(Written("{\"a\"}").load(), "JSON"));
   // 640 is the bytes 0x80 0x02, as a pickle begins.
   const Header wide{640, 2, 1, 1, 1, 1, 1};
-  const std::string bytes = bytes_of(wide.data(), sizeof wide) + std::string(4 * (640 + 2 * 640 + 4 * 640 * 640 + 3 * 2 * 640 + 640 + 640), '\0');
+  const std::string bytes = bytes_of(wide.data(), sizeof wide) +
+                            std::string(4 * (640 + 2 * 640 + 4 * 640 * 640 + 3 * 2 * 640 + 640 + 640), '\0');
   const Written written(bytes);
   const auto model = written.load()();
   CHECK(model->config().dim == 640);
@@ -190,5 +206,6 @@ TEST_CASE("llama2c: weights that are not finite are named") {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const std::size_t q1 = 28 + 4 * (vocabulary * dim + layers * dim + dim * dim);  // layer 1's q
   std::memcpy(bytes.data() + q1 + 4 * 17, &nan, 4);
-  CHECK(says(Written(bytes).load(), "model.layers.1.self_attn.q_proj.weight", "finite, got nan at index 17 of (16,16)"));
+  CHECK(
+      says(Written(bytes).load(), "model.layers.1.self_attn.q_proj.weight", "finite, got nan at index 17 of (16,16)"));
 }

@@ -33,7 +33,8 @@ template <class A> std::string after_death(const A& adapter, bool thawed, bool r
 }  // namespace
 
 TEST_CASE("misuse: the loss of a model that is gone cannot be walked back") {
-  const std::string gone = "was destroyed or moved before the step was over; keep the model where it is until backward() has ended";
+  const std::string gone =
+      "was destroyed or moved before the step was over; keep the model where it is until backward() has ended";
   adapter::Lora queries;
   queries.sites = {adapter::Site::q};  // its weights come after the rotation on the way back
   for (const bool recomputed : {false, true}) {
@@ -56,19 +57,22 @@ TEST_CASE("misuse: a model that was moved after its forward pass cannot be walke
     const auto moved = std::make_unique<Model<adapter::Residue<>>>(std::move(model));
     const std::string said = message([&] { tape.backward(loss); });
     CHECK((said == "no Error" || said.ends_with("until backward() has ended")));
-    CHECK((said != "no Error") == recomputed);  // a deque's weights stay where they are; what runs again asks for the model
+    CHECK((said != "no Error") ==
+          recomputed);  // a deque's weights stay where they are; what runs again asks for the model
   }
 }
 
 TEST_CASE("misuse: a forward pass without recording is one a step, with recording it has a limit") {
   const testing::TinyBatch batch;
-  Model<adapter::Residue<>> model(testing::tiny_backbone<float>(), {.width = 4}, 1), other(testing::tiny_backbone<float>(), {.width = 4}, 2);
+  Model<adapter::Residue<>> model(testing::tiny_backbone<float>(), {.width = 4}, 1),
+      other(testing::tiny_backbone<float>(), {.width = 4}, 2);
   Tapes tape;
   tape.start(false);
   model.loss(tape, batch.tokens(), batch.counts());
   other.logits(tape, batch.tokens());  // two models side by side
   const std::string again =
-      "Tape: this model has run in this step already, and what it made stays until start(); call start(false) before each forward pass";
+      "Tape: this model has run in this step already, and what it made stays until start(); call start(false) before "
+      "each forward pass";
   CHECK(message([&] { model.loss(tape, batch.tokens(), batch.counts()); }) == again);
   CHECK(message([&] { other.next_logits(tape, batch.tokens().inputs.first(3)); }) == again);
   tape.start(false);
@@ -78,7 +82,8 @@ TEST_CASE("misuse: a forward pass without recording is one a step, with recordin
   auto total = model.loss(tape, batch.tokens(), batch.counts()).lm;
   for (int pass = 1; pass < 64; ++pass) total = add(total, model.loss(tape, batch.tokens(), batch.counts()).lm);
   CHECK(message([&] { model.loss(tape, batch.tokens(), batch.counts()); }) ==
-        "Tape: this model has run 64 times in this step, and all that it made stays until start(); call start() for every step, start(false) where "
+        "Tape: this model has run 64 times in this step, and all that it made stays until start(); call start() for "
+        "every step, start(false) where "
         "nothing is walked back");
   tape.backward(total);
   for (const auto* p : model.parameters()) CHECK(p->has_gradient);
@@ -89,7 +94,8 @@ TEST_CASE("misuse: a forward pass on a tape that was never started, or walked ba
   Model<adapter::Residue<>> model(testing::tiny_backbone<float>(), {.width = 4}, 1);
   Tapes tape;
   const std::string closed =
-      "Tape: a model ran before the first start(), or after the backward() of its step; call start() for every step, start(false) where nothing is "
+      "Tape: a model ran before the first start(), or after the backward() of its step; call start() for every step, "
+      "start(false) where nothing is "
       "walked back";
   CHECK(message([&] { model.loss(tape, batch.tokens(), batch.counts()); }) == closed);
   tape.start();
@@ -106,8 +112,10 @@ TEST_CASE("misuse: a probe for another number of layers, or of a domain that is 
     return message([&] { model.loss(tape, batch.tokens(), batch.counts(), &probe); });
   };
   CHECK(said(adapter::Probe<float, Cpu>(2)) == "no Error");
-  CHECK(said(adapter::Probe<float, Cpu>(1)) == "transformer: the probe was made for 1 layers, the model has 2; make it with model.config().layers");
-  CHECK(said(adapter::Probe<float, Cpu>(3)) == "transformer: the probe was made for 3 layers, the model has 2; make it with model.config().layers");
+  CHECK(said(adapter::Probe<float, Cpu>(1)) ==
+        "transformer: the probe was made for 1 layers, the model has 2; make it with model.config().layers");
+  CHECK(said(adapter::Probe<float, Cpu>(3)) ==
+        "transformer: the probe was made for 3 layers, the model has 2; make it with model.config().layers");
   adapter::Probe<float, Cpu> third(2);
   third.domain = 2;
   CHECK(said(third) == "probe: the domain must be 0 (original) or 1 (target), got 2");

@@ -29,7 +29,8 @@ inline nn::Config tiny(bool tied = false) {
   return config;
 }
 
-template <Scalar S = float> std::shared_ptr<const nn::Backbone<S, Cpu>> random(const nn::Config& config = tiny(), std::uint64_t seed = 7) {
+template <Scalar S = float>
+std::shared_ptr<const nn::Backbone<S, Cpu>> random(const nn::Config& config = tiny(), std::uint64_t seed = 7) {
   return nn::Backbone<S, Cpu>::random(config, seed);
 }
 

@@ -38,9 +38,10 @@ Backbone pretrained() {
   Model model = forking::model(adapter::None{}, true);
   train(model, 20, 0, 3e-3);
   const auto& random = *model.backbone();
-  return std::make_shared<const nn::Backbone<float, Cpu>>(random.config(), [&](nn::Slot slot, Index layer, const std::string&, const Shape&) {
-    return model.thawed_weights()[random.index(slot, layer)].value.clone();
-  });
+  return std::make_shared<const nn::Backbone<float, Cpu>>(
+      random.config(), [&](nn::Slot slot, Index layer, const std::string&, const Shape&) {
+        return model.thawed_weights()[random.index(slot, layer)].value.clone();
+      });
 }
 
 /// Extended to other words with products in float and in bf16.
@@ -62,7 +63,8 @@ void check_ends_as_float(const Chosen& adapter, bool thaw, double rate) {
 
 /// The gradients of one batch with the model's device.
 template <Backend D> std::vector<float> gradients_of(bool bf16) {
-  const nn::Config config{.vocabulary = 300, .dim = 64, .ffn = 96, .layers = 2, .heads = 4, .kv_heads = 2, .head_width = 16, .context = 96};
+  const nn::Config config{
+      .vocabulary = 300, .dim = 64, .ffn = 96, .layers = 2, .heads = 4, .kv_heads = 2, .head_width = 16, .context = 96};
   nn::Transformer<adapter::Lora, float, D> model(nn::Backbone<float, D>::random(config, 1), {}, 2);
   model.bf16_products = bf16;
   forking::Batch batch;
@@ -71,7 +73,8 @@ template <Backend D> std::vector<float> gradients_of(bool bf16) {
   tape.start();
   tape.backward(model.loss(tape, batch.tokens(), batch.counts()).total(0));
   std::vector<float> all;
-  for (const auto* p : model.parameters()) all.insert(all.end(), p->gradient.data(), p->gradient.data() + p->gradient.size());
+  for (const auto* p : model.parameters())
+    all.insert(all.end(), p->gradient.data(), p->gradient.data() + p->gradient.size());
   return all;
 }
 
@@ -96,12 +99,14 @@ TEST_CASE("precision: training with products of bf16 ends within 0.5 % of the lo
 TEST_CASE("precision: gradients through products of bf16 are those of rounded numbers") {
   const auto exact = gradients_of<Cpu>(false), rounded = gradients_of<Cpu>(true), plain = gradients_of<ScalarCpu>(true);
   const double moved = relative_difference(rounded, exact);
-  CHECK((moved > 1e-4 && moved < 2e-2));                      // bf16 keeps 8 bits: 2^-9 a number
-  CHECK(relative_difference(rounded, plain) < 0.25 * moved);  // a sum's last bit may round another way at the next product
+  CHECK((moved > 1e-4 && moved < 2e-2));  // bf16 keeps 8 bits: 2^-9 a number
+  CHECK(relative_difference(rounded, plain) <
+        0.25 * moved);  // a sum's last bit may round another way at the next product
 }
 
 TEST_CASE("precision: a model in double has no products of bf16") {
-  const nn::Config config{.vocabulary = 30, .dim = 16, .ffn = 24, .layers = 1, .heads = 2, .kv_heads = 2, .head_width = 8, .context = 8};
+  const nn::Config config{
+      .vocabulary = 30, .dim = 16, .ffn = 24, .layers = 1, .heads = 2, .kv_heads = 2, .head_width = 8, .context = 8};
   nn::Transformer<adapter::None, double, Cpu> model(nn::Backbone<double, Cpu>::random(config, 1));
   model.bf16_products = true;
   Tape<double, Cpu> tape;
@@ -121,7 +126,8 @@ TEST_CASE("precision: gate logits are never of bf16, and the tape is left as it 
     Tape<float, Cpu> tape;
     tape.start();
     tape.bf16_products = bf16;
-    Pass<float, Cpu> pass{.tape = tape, .original = marks.data(), .label = marks.data(), .scale_original = 1, .scale_both = 1};
+    Pass<float, Cpu> pass{
+        .tape = tape, .original = marks.data(), .label = marks.data(), .scale_original = 1, .scale_both = 1};
     residue.add(adapter::Site::ffn, 0, tape.input(x.view()), tape.input(x.view()), pass);
     penalty[bf16] = pass.local->item();
     CHECK(tape.bf16_products == bf16);
@@ -141,8 +147,10 @@ TEST_CASE("precision: an op goes back as it went forward, whatever the tape says
     const auto y = linear(tape.leaf(x), tape.leaf(w));
     tape.bf16_products = !changed;
     const std::vector<float> marks(20, 1.0f);
-    tape.backward(residue_penalty(penalty::L2{}, y, y, Counted<float>{marks.data(), marks.data(), nullptr}, 1));  // a loss without products
-    for (const auto* p : {&x, &w}) gradients[changed].insert(gradients[changed].end(), p->gradient.data(), p->gradient.data() + p->gradient.size());
+    tape.backward(residue_penalty(penalty::L2{}, y, y, Counted<float>{marks.data(), marks.data(), nullptr},
+                                  1));  // a loss without products
+    for (const auto* p : {&x, &w})
+      gradients[changed].insert(gradients[changed].end(), p->gradient.data(), p->gradient.data() + p->gradient.size());
   }
   CHECK(gradients[0] == gradients[1]);
 }

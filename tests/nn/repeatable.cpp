@@ -1,5 +1,5 @@
-// The same bits for any number of threads, and whether inner values are kept or recomputed, over twenty training steps of a model large enough that
-// every kind of loop is shared out.
+// The same bits for any number of threads, and whether inner values are kept or recomputed, over twenty training steps
+// of a model large enough that every kind of loop is shared out.
 #include "tests/catch.hpp"
 #include "tests/nn/forking.hpp"
 
@@ -35,7 +35,8 @@ std::vector<float> run(const Chosen& adapter, bool thaw, int threads, bool recom
     adamw.step(3e-3, norm);
   }
   for (const auto* p : model.parameters())
-    for (const auto* tensor : {&p->value, &p->mean, &p->variance}) numbers.insert(numbers.end(), tensor->data(), tensor->data() + tensor->size());
+    for (const auto* tensor : {&p->value, &p->mean, &p->variance})
+      numbers.insert(numbers.end(), tensor->data(), tensor->data() + tensor->size());
   omp_set_num_threads(before);
   return numbers;
 }
@@ -54,7 +55,9 @@ void check(const Chosen& adapter, bool thaw, bool bf16 = false) {
 
 }  // namespace
 
-TEST_CASE("repeatable: neutral residues give equal bits for 1, 2 and 3 threads, and recomputed") { check(adapter::Residue<>{}, false); }
+TEST_CASE("repeatable: neutral residues give equal bits for 1, 2 and 3 threads, and recomputed") {
+  check(adapter::Residue<>{}, false);
+}
 
 TEST_CASE("repeatable: so do neutral residues, LoRA and finetuning with products of bf16") {
   SECTION("neutral") { check(adapter::Residue<>{}, false, true); }
@@ -64,4 +67,6 @@ TEST_CASE("repeatable: so do neutral residues, LoRA and finetuning with products
 
 TEST_CASE("repeatable: LoRA gives equal bits for 1, 2 and 3 threads, and recomputed") { check(adapter::Lora{}, false); }
 
-TEST_CASE("repeatable: finetuning gives equal bits for 1, 2 and 3 threads, and recomputed") { check(adapter::None{}, true); }
+TEST_CASE("repeatable: finetuning gives equal bits for 1, 2 and 3 threads, and recomputed") {
+  check(adapter::None{}, true);
+}

@@ -32,10 +32,11 @@ struct Measured : Cpu {
   }
 };
 
-/// What a fresh model and its tape hold after these lengths, one step each, beyond what the weights took before (their rows have gone since; packed
-/// ones are no memory of this device).
+/// What a fresh model and its tape hold after these lengths, one step each, beyond what the weights took before (their
+/// rows have gone since; packed ones are no memory of this device).
 std::size_t held_after(Index first, Index last) {
-  const nn::Config config{.vocabulary = 19, .dim = 12, .ffn = 10, .layers = 2, .heads = 2, .kv_heads = 1, .head_width = 6, .context = 256};
+  const nn::Config config{
+      .vocabulary = 19, .dim = 12, .ffn = 10, .layers = 2, .heads = 2, .kv_heads = 1, .head_width = 6, .context = 256};
   const auto backbone = nn::Backbone<float, Measured>::random(config, 1);
   const std::size_t weights = Measured::held();
   nn::Transformer<adapter::None, float, Measured> model(backbone);
@@ -48,14 +49,16 @@ std::size_t held_after(Index first, Index last) {
   return Measured::held() - weights;
 }
 
-/// Bytes that the tape of a training step holds, in a model of eight layers with an adapter in each, or in the last alone.
+/// Bytes that the tape of a training step holds, in a model of eight layers with an adapter in each, or in the last
+/// alone.
 struct Lonely {
   adapter::Description describe(const adapter::Sizes&) const { return {}; }
   Index first = 0;
 
   template <Scalar S, Backend D> class Instance {
    public:
-    Instance(const Lonely& lonely, const adapter::Sizes& sizes, std::uint64_t seed) : first_(lonely.first), held_({.width = 4}, sizes, seed) {}
+    Instance(const Lonely& lonely, const adapter::Sizes& sizes, std::uint64_t seed)
+        : first_(lonely.first), held_({.width = 4}, sizes, seed) {}
     std::vector<Parameter<S, D>*> parameters() { return held_.parameters(); }
     Var<S, D> add(adapter::Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
       return layer < first_ ? y : held_.add(site, layer, x, y, pass);
@@ -68,7 +71,8 @@ struct Lonely {
 };
 
 double tape_of_step(Index first_adapted, bool recompute, adapter::Probe<float, Cpu>* probe = nullptr) {
-  const nn::Config config{.vocabulary = 19, .dim = 32, .ffn = 64, .layers = 8, .heads = 2, .kv_heads = 2, .head_width = 16, .context = 64};
+  const nn::Config config{
+      .vocabulary = 19, .dim = 32, .ffn = 64, .layers = 8, .heads = 2, .kv_heads = 2, .head_width = 16, .context = 64};
   nn::Transformer<Lonely, float, Cpu> model(nn::Backbone<float, Cpu>::random(config, 1), Lonely{first_adapted}, 1);
   model.recompute_layers = recompute;
   const std::vector<std::int32_t> tokens(128, 3);
@@ -82,7 +86,9 @@ double tape_of_step(Index first_adapted, bool recompute, adapter::Probe<float, C
 
 }  // namespace
 
-TEST_CASE("transformer: a step that recomputes its layers holds less than half of the memory, and keeps nothing below the lowest adapter") {
+TEST_CASE(
+    "transformer: a step that recomputes its layers holds less than half of the memory, and keeps nothing below the "
+    "lowest adapter") {
   CHECK(tape_of_step(0, true) < 0.5 * tape_of_step(0, false));
   CHECK(tape_of_step(7, true) < 1.2 * tape_of_step(7, false));  // the inputs of seven layers would be another 0.3
 }
@@ -95,7 +101,8 @@ TEST_CASE("transformer: a probe sees each layer once, recomputed or not") {
   }
 }
 
-TEST_CASE("transformer: a text that grows by a token a step holds less than three times the memory of its whole length") {
+TEST_CASE(
+    "transformer: a text that grows by a token a step holds less than three times the memory of its whole length") {
   const std::size_t grown = held_after(1, 200), whole = held_after(200, 200);
   CHECK(Measured::sizes_agree);
   CAPTURE(grown, whole);

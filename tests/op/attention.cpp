@@ -19,7 +19,9 @@ TEST_CASE("attention: gradients for the query alone, for keys or values alone, w
     std::vector<Tensor<double, Dirty<Cpu>>> trained;
     trained.push_back(inputs[static_cast<std::size_t>(wanted)].clone());
     const auto f = [&](Tape<double, Dirty<Cpu>>& tape, std::vector<Var<double, Dirty<Cpu>>>& v) {
-      const auto part = [&](int which) { return which == wanted ? v[0] : tape.input(inputs[static_cast<std::size_t>(which)].view()); };
+      const auto part = [&](int which) {
+        return which == wanted ? v[0] : tape.input(inputs[static_cast<std::size_t>(which)].view());
+      };
       return attention(part(0), part(1), part(2), z);
     };
     CHECK(testing::gradient_error<Dirty<Cpu>>(trained, f) < 1e-7);
@@ -31,8 +33,10 @@ TEST_CASE("attention: one value in several places gets every contribution") {
   using Vars = std::vector<Var<double, Dirty<Cpu>>>;
   using Tapes = Tape<double, Dirty<Cpu>>;
   const std::function<Var<double, Dirty<Cpu>>(Tapes&, Vars&)> shared[] = {
-      [&](Tapes&, Vars& v) { return attention(v[0], v[0], v[0], z); }, [&](Tapes&, Vars& v) { return attention(v[0], v[0], v[1], z); },
-      [&](Tapes&, Vars& v) { return attention(v[0], v[1], v[0], z); }, [&](Tapes&, Vars& v) { return attention(v[0], v[1], v[1], z); }};
+      [&](Tapes&, Vars& v) { return attention(v[0], v[0], v[0], z); },
+      [&](Tapes&, Vars& v) { return attention(v[0], v[0], v[1], z); },
+      [&](Tapes&, Vars& v) { return attention(v[0], v[1], v[0], z); },
+      [&](Tapes&, Vars& v) { return attention(v[0], v[1], v[1], z); }};
   for (std::size_t which = 0; which < 4; ++which) {
     CAPTURE(which);
     std::vector<Tensor<double, Dirty<Cpu>>> inputs;
@@ -56,7 +60,8 @@ TEST_CASE("attention: no token sees a later one, no sequence another, not by one
   auto inputs = cases::Attention{z}.inputs<float, Cpu>();
   const auto forward = [&] {
     Tape<float, Cpu> tape;
-    return as_doubles(attention(tape.input(inputs[0].view()), tape.input(inputs[1].view()), tape.input(inputs[2].view()), z).value());
+    return as_doubles(
+        attention(tape.input(inputs[0].view()), tape.input(inputs[1].view()), tape.input(inputs[2].view()), z).value());
   };
   const auto before = forward();
   const Index changed = 70 + 66;  // of the second sequence
@@ -64,7 +69,8 @@ TEST_CASE("attention: no token sees a later one, no sequence another, not by one
   const auto after = forward();
   const Index cols = 8;
   CHECK(std::equal(before.begin(), before.begin() + changed * cols, after.begin()));
-  for (Index n = changed; n < 140; ++n) CHECK(before[static_cast<std::size_t>(n * cols)] != after[static_cast<std::size_t>(n * cols)]);
+  for (Index n = changed; n < 140; ++n)
+    CHECK(before[static_cast<std::size_t>(n * cols)] != after[static_cast<std::size_t>(n * cols)]);
 }
 
 TEST_CASE("attention: scores of all tokens with all tokens never exist at once, not of one head") {
@@ -79,7 +85,8 @@ TEST_CASE("attention: scores of all tokens with all tokens never exist at once, 
     Tape<float, Cpu> tape;
     forget_largest_allocation();
     tape.start();
-    tape.backward(testing::weighted_sum(attention(tape.leaf(inputs[0]), tape.leaf(inputs[1]), tape.leaf(inputs[2]), z), weights));
+    tape.backward(
+        testing::weighted_sum(attention(tape.leaf(inputs[0]), tape.leaf(inputs[1]), tape.leaf(inputs[2]), z), weights));
     largest = largest_allocation();
   })
       .join();

@@ -28,7 +28,8 @@ template <Scalar S, class Head> std::vector<double> loss_and_gradient(Index rows
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("cross_entropy: part by part, a frozen head gives loss and gradient of one that trains", "[cross_entropy]", float, double) {
+TEMPLATE_TEST_CASE("cross_entropy: part by part, a frozen head gives loss and gradient of one that trains",
+                   "[cross_entropy]", float, double) {
   using S = TestType;
   Parameter<S, Cpu> trained("w", numbers<S, Cpu>({2500, 9}, "w"));
   const Frozen<S, Cpu> frozen("w", numbers<S, Cpu>({2500, 9}, "w"));
@@ -51,7 +52,8 @@ TEMPLATE_TEST_CASE("cross_entropy: part by part, a frozen head gives loss and gr
 }
 
 TEST_CASE("cross_entropy: in bf16 the gradient of a token that is all but certain is as near as of any other") {
-  // x stands out along the target's weight: p = 0.99 or more. Its own weight unrounded beside a rounded sum left a third of the gradient wrong.
+  // x stands out along the target's weight: p = 0.99 or more. Its own weight unrounded beside a rounded sum left a
+  // third of the gradient wrong.
   const Index rows = 20, cols = 64;
   const auto w = numbers<float, Cpu>({1500, cols}, "w");
   std::vector<std::int32_t> targets;
@@ -60,7 +62,8 @@ TEST_CASE("cross_entropy: in bf16 the gradient of a token that is all but certai
     targets.push_back(static_cast<std::int32_t>(n * 71));
     double square = 0;
     for (Index c = 0; c < cols; ++c) square += std::pow(static_cast<double>(w.data()[targets.back() * cols + c]), 2);
-    for (Index c = 0; c < cols; ++c) x.value.data()[n * cols + c] = w.data()[targets.back() * cols + c] * static_cast<float>(14 / square);
+    for (Index c = 0; c < cols; ++c)
+      x.value.data()[n * cols + c] = w.data()[targets.back() * cols + c] * static_cast<float>(14 / square);
   }
   std::vector<double> dx[2];
   double loss[2];
@@ -102,7 +105,9 @@ TEST_CASE("cross_entropy: the head trains while x is constant") {
   const auto x = numbers<double, Dirty<Cpu>>({300, 3}, "x");
   std::vector<Tensor<double, Dirty<Cpu>>> inputs;
   inputs.push_back(numbers<double, Dirty<Cpu>>({5, 3}, "w"));
-  const auto f = [&](auto& tape, auto& v) { return cross_entropy(tape.input(x.view()), v[0], std::span<const std::int32_t>(targets), 0.1); };
+  const auto f = [&](auto& tape, auto& v) {
+    return cross_entropy(tape.input(x.view()), v[0], std::span<const std::int32_t>(targets), 0.1);
+  };
   CHECK(testing::gradient_error<Dirty<Cpu>>(inputs, f) < 1e-7);
 }
 
@@ -141,7 +146,8 @@ TEST_CASE("cross_entropy: while x and head train, neither the logits of a batch 
   Tape<float, Cpu> tape;
   tape.start();
   tape.backward(cross_entropy(tape.leaf(x), tape.leaf(w), targets, 1));
-  CHECK(tape.memory_held() < 256 * 1000 * sizeof(float) + (128 << 10));  // one chunk, dx and dW; a second chunk would be 1 MB more
+  CHECK(tape.memory_held() <
+        256 * 1000 * sizeof(float) + (128 << 10));  // one chunk, dx and dW; a second chunk would be 1 MB more
 }
 
 TEST_CASE("cross_entropy: targets and heads that do not fit are an Error") {

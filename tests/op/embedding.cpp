@@ -38,7 +38,8 @@ TEST_CASE("embedding: one table as embedding and head gets both contributions") 
   std::vector<Tensor<double, Dirty<Cpu>>> inputs;
   inputs.push_back(numbers<double, Dirty<Cpu>>({5, 7}, "table"));
   const auto tied = [](auto&, auto& v) {
-    return cross_entropy(embedding(v[0], std::span<const std::int32_t>(tokens)), v[0], std::span<const std::int32_t>(next), 0.25);
+    return cross_entropy(embedding(v[0], std::span<const std::int32_t>(tokens)), v[0],
+                         std::span<const std::int32_t>(next), 0.25);
   };
   CHECK(testing::gradient_error<Dirty<Cpu>>(inputs, tied) < 1e-7);
 }
@@ -47,8 +48,10 @@ TEST_CASE("embedding: a token outside the table is an Error with its position") 
   Tape<float, Cpu> tape;
   const Tensor<float> table({3, 2});
   const std::vector<std::int32_t> beyond{0, 1, 3}, negative{-1};
-  CHECK(message([&] { embedding(tape.input(table), beyond); }) ==
-        "embedding: token 3 at position 2 is outside the vocabulary of 3; use the tokenizer that belongs to this model");
-  CHECK(message([&] { embedding(tape.input(table), negative); }) ==
-        "embedding: token -1 at position 0 is outside the vocabulary of 3; use the tokenizer that belongs to this model");
+  CHECK(
+      message([&] { embedding(tape.input(table), beyond); }) ==
+      "embedding: token 3 at position 2 is outside the vocabulary of 3; use the tokenizer that belongs to this model");
+  CHECK(
+      message([&] { embedding(tape.input(table), negative); }) ==
+      "embedding: token -1 at position 0 is outside the vocabulary of 3; use the tokenizer that belongs to this model");
 }

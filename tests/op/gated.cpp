@@ -11,8 +11,10 @@ TEST_CASE("gated: one value on both sides, and only one side trained") {
   inputs.push_back(numbers<double, Dirty<Cpu>>({3, 21}, "x"));
   const auto constant = numbers<double, Dirty<Cpu>>({3, 21}, "c");
   CHECK(testing::gradient_error<Dirty<Cpu>>(inputs, [](auto&, auto& v) { return gated(v[0], v[0]); }) < 1e-7);
-  CHECK(testing::gradient_error<Dirty<Cpu>>(inputs, [&](auto& tape, auto& v) { return gated(v[0], tape.input(constant.view())); }) < 1e-7);
-  CHECK(testing::gradient_error<Dirty<Cpu>>(inputs, [&](auto& tape, auto& v) { return gated(tape.input(constant.view()), v[0]); }) < 1e-7);
+  CHECK(testing::gradient_error<Dirty<Cpu>>(
+            inputs, [&](auto& tape, auto& v) { return gated(v[0], tape.input(constant.view())); }) < 1e-7);
+  CHECK(testing::gradient_error<Dirty<Cpu>>(
+            inputs, [&](auto& tape, auto& v) { return gated(tape.input(constant.view()), v[0]); }) < 1e-7);
 }
 
 TEST_CASE("gated: silu of +-1e3 neither overflows nor is lost") {

@@ -10,10 +10,12 @@ using namespace cases;
 
 namespace {
 
-/// Value and gradients of f(vars, table, kept) in double, or with products of bf16 and values between them kept either way.
+/// Value and gradients of f(vars, table, kept) in double, or with products of bf16 and values between them kept either
+/// way.
 template <Scalar S, Backend D, class F> Outcome outcome(const std::vector<Shape>& shapes, Kept kept, const F& f) {
   std::deque<Parameter<S, D>> inputs;
-  for (const auto& shape : shapes) inputs.emplace_back("input", numbers<S, D>(shape, concat(inputs.size()), inputs.empty() ? 1.0 : 0.3));
+  for (const auto& shape : shapes)
+    inputs.emplace_back("input", numbers<S, D>(shape, concat(inputs.size()), inputs.empty() ? 1.0 : 0.3));
   const RopeTable<S, D> table(70, 8, 1e4);
   Tape<S, D> tape;
   tape.start();
@@ -31,10 +33,11 @@ template <Scalar S, Backend D, class F> Outcome outcome(const std::vector<Shape>
 /// Rounded ones err no more than three times as much as those that products alone round, on both CPU backends.
 template <class F> void check_means_the_same(const std::vector<Shape>& shapes, const F& f) {
   const Outcome meant = outcome<double, Dirty<Cpu>>(shapes, Kept::rounded, f);
-  const Outcome exact = outcome<float, Dirty<Cpu>>(shapes, Kept::exact, f), rounded = outcome<float, Dirty<Cpu>>(shapes, Kept::rounded, f);
+  const Outcome exact = outcome<float, Dirty<Cpu>>(shapes, Kept::exact, f),
+                rounded = outcome<float, Dirty<Cpu>>(shapes, Kept::rounded, f);
   const Outcome plain = outcome<float, Dirty<ScalarCpu>>(shapes, Kept::rounded, f);
-  const auto check = [](const std::vector<double>& real, const std::vector<double>& by_products, const std::vector<double>& kept,
-                        const std::vector<double>& kept_plainly) {
+  const auto check = [](const std::vector<double>& real, const std::vector<double>& by_products,
+                        const std::vector<double>& kept, const std::vector<double>& kept_plainly) {
     const double allowed = 3 * difference(by_products, real);
     CHECK(allowed < 0.1);
     CHECK(difference(kept, real) < allowed);
@@ -51,8 +54,9 @@ template <class F> void check_means_the_same(const std::vector<Shape>& shapes, c
 }  // namespace
 
 TEST_CASE("kept: a gated unit") {
-  check_means_the_same({{37, 20}, {45, 20}, {45, 20}, {20, 45}},
-                       [](const auto& v, const auto&, Kept kept) { return linear(gated(linear(v[0], v[1], kept), linear(v[0], v[2], kept)), v[3]); });
+  check_means_the_same({{37, 20}, {45, 20}, {45, 20}, {20, 45}}, [](const auto& v, const auto&, Kept kept) {
+    return linear(gated(linear(v[0], v[1], kept), linear(v[0], v[2], kept)), v[3]);
+  });
 }
 
 TEST_CASE("kept: one value on both sides of a gated unit") {
@@ -63,10 +67,11 @@ TEST_CASE("kept: one value on both sides of a gated unit") {
 }
 
 TEST_CASE("kept: attention with four query heads on two key and value heads, over two sequences") {
-  check_means_the_same({{140, 24}, {32, 24}, {16, 24}, {16, 24}, {20, 32}}, [](const auto& v, const auto& table, Kept kept) {
-    const auto q = rope(linear(v[0], v[1]), table, 70, kept), k = rope(linear(v[0], v[2]), table, 70, kept);
-    return linear(attention(q, k, linear(v[0], v[3], kept), {2, 70, 4, 2, 8}), v[4]);
-  });
+  check_means_the_same(
+      {{140, 24}, {32, 24}, {16, 24}, {16, 24}, {20, 32}}, [](const auto& v, const auto& table, Kept kept) {
+        const auto q = rope(linear(v[0], v[1]), table, 70, kept), k = rope(linear(v[0], v[2]), table, 70, kept);
+        return linear(attention(q, k, linear(v[0], v[3], kept), {2, 70, 4, 2, 8}), v[4]);
+      });
 }
 
 TEST_CASE("kept: attention whose keys are its values, with three query heads on each") {
@@ -88,7 +93,8 @@ TEST_CASE("kept: rounded is what products would round, and only where they do") 
   Tape<float, Cpu> tape;
   CHECK_FALSE(linear(tape.input(x), tape.input(w), Kept::rounded).rounded());
   tape.bf16_products = true;
-  const auto exact = linear(tape.input(x), tape.input(w), Kept::exact), rounded = linear(tape.input(x), tape.input(w), Kept::rounded);
+  const auto exact = linear(tape.input(x), tape.input(w), Kept::exact),
+             rounded = linear(tape.input(x), tape.input(w), Kept::rounded);
   CHECK_FALSE(exact.rounded());
   REQUIRE(rounded.rounded());
   for (Index n = 0; n < 9; ++n)
@@ -102,14 +108,19 @@ TEST_CASE("kept: asked for as what it is not, a value says so") {
   const auto x = numbers<float, Cpu>({9, 40}, "x"), w = numbers<float, Cpu>({35, 40}, "w");
   Tape<float, Cpu> tape;
   tape.bf16_products = true;
-  const auto exact = linear(tape.input(x), tape.input(w)), rounded = linear(tape.input(x), tape.input(w), Kept::rounded);
+  const auto exact = linear(tape.input(x), tape.input(w)),
+             rounded = linear(tape.input(x), tape.input(w), Kept::rounded);
   CHECK(message([&] { add(rounded, rounded); }) ==
-        "Tape: a value of shape (9,35) is kept as bf16 and was asked for as numbers of the tape's own type; let the op that made it keep it exact");
-  CHECK(message([&] { gated(rounded, exact); }) ==
-        "Tape: a value of shape (9,35) is kept exact and was asked for as bf16; let the op that made it keep it rounded");
-  CHECK(message([&] {
-          attention(rounded, exact, exact, {1, 9, 1, 1, 35});
-        }) == "attention: q, k and v must be kept alike, got bf16, exact and exact; give the ops that make them the same Kept");
+        "Tape: a value of shape (9,35) is kept as bf16 and was asked for as numbers of the tape's own type; let the op "
+        "that made it keep it exact");
+  CHECK(
+      message([&] { gated(rounded, exact); }) ==
+      "Tape: a value of shape (9,35) is kept exact and was asked for as bf16; let the op that made it keep it rounded");
+  CHECK(
+      message([&] {
+        attention(rounded, exact, exact, {1, 9, 1, 1, 35});
+      }) ==
+      "attention: q, k and v must be kept alike, got bf16, exact and exact; give the ops that make them the same Kept");
   const auto cut = tape.stop_gradient(rounded);
   CHECK((cut.rounded() && cut.value<bf16>().data == rounded.value<bf16>().data));
 }

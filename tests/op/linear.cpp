@@ -9,8 +9,10 @@ TEST_CASE("linear: value, gradients, SIMD and scalar") {
   check_all<cases::Linear<true>>();
 }
 
-// 600 steps of a sum: two blocks for SIMD, one chain for the scalar backend, so that neither can stand in for the other.
-TEMPLATE_TEST_CASE("linear: a frozen weight, packed or not, gives the bits of a trained one, forward and backward", "", Cpu, ScalarCpu) {
+// 600 steps of a sum: two blocks for SIMD, one chain for the scalar backend, so that neither can stand in for the
+// other.
+TEMPLATE_TEST_CASE("linear: a frozen weight, packed or not, gives the bits of a trained one, forward and backward", "",
+                   Cpu, ScalarCpu) {
   using D = TestType;
   const Index in = 600, out = 35;
   Parameter<float, D> trained("w", numbers<float, D>({out, in}, "w"));
@@ -75,7 +77,10 @@ TEST_CASE("linear: a constant weight gets no gradient and x need not be kept") {
 TEST_CASE("linear: shapes that do not fit are an Error with both shapes") {
   Tape<float, Cpu> tape;
   const Tensor<float> x({2, 3}), w({4, 5}), flat({3}), square({4, 3}), wrong({2, 3});
-  CHECK(message([&] { linear(tape.input(x), tape.input(w)); }) == "linear: W must be (O,I) with I = 3, got (4,5); x is (2,3)");
-  CHECK(message([&] { linear(tape.input(x), tape.input(flat)); }) == "linear: W must be (O,I) with I = 3, got (3); x is (2,3)");
-  CHECK(message([&] { linear(tape.input(x), tape.input(square), tape.input(wrong)); }) == "linear: addend must be (2,4), got (2,3)");
+  CHECK(message([&] { linear(tape.input(x), tape.input(w)); }) ==
+        "linear: W must be (O,I) with I = 3, got (4,5); x is (2,3)");
+  CHECK(message([&] { linear(tape.input(x), tape.input(flat)); }) ==
+        "linear: W must be (O,I) with I = 3, got (3); x is (2,3)");
+  CHECK(message([&] { linear(tape.input(x), tape.input(square), tape.input(wrong)); }) ==
+        "linear: addend must be (2,4), got (2,3)");
 }

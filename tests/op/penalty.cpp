@@ -15,7 +15,8 @@ TEST_CASE("residue_penalty: what is not counted adds nothing, be it infinite") {
   std::fill_n(r.value.data() + 17, 17, std::numeric_limits<float>::infinity());
   Tape<float, Cpu> tape;
   tape.start();
-  const auto loss = residue_penalty(RowPenalty{}, tape.leaf(r), tape.input(y.view()), Counted<float>{first_only.data(), nullptr, nullptr}, 1);
+  const auto loss = residue_penalty(RowPenalty{}, tape.leaf(r), tape.input(y.view()),
+                                    Counted<float>{first_only.data(), nullptr, nullptr}, 1);
   CHECK(std::isfinite(loss.item()));
   tape.backward(loss);
   for (Index i = 0; i < 51; ++i) CHECK((r.gradient.data()[i] != 0) == (i < 17));

@@ -34,7 +34,8 @@ TEST_CASE("rope: widths, thetas and lengths that mean nothing are an Error") {
   Tape<float, Cpu> tape;
   const RopeTable<float, Cpu> table(4, 6, 1e4);
   const Tensor<float> narrow({4, 8}), x({8, 6});
-  CHECK(message([&] { rope(tape.input(narrow), table, 4); }) == "rope: the width of x must be a multiple of the head width 6, got (4,8)");
+  CHECK(message([&] { rope(tape.input(narrow), table, 4); }) ==
+        "rope: the width of x must be a multiple of the head width 6, got (4,8)");
   for (const Index length : {0, 3, 5})
     CHECK(message([&] { rope(tape.input(x), table, length); }) ==
           concat("rope: rows must be whole sequences of at most 4 positions, got 8 rows for length ", length));

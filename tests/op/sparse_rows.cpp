@@ -18,7 +18,8 @@ TEST_CASE("open_rows: a row is open where its gate or its slope is not zero") {
   std::copy_n(slopes, 6, slope.data());
   const auto members = [](const RowSet& set) { return std::vector<std::int32_t>(set.index, set.index + set.count); };
   const auto places = [](const RowSet& set) { return std::vector<std::int32_t>(set.place, set.place + set.total); };
-  const RowSet at_inference = open_rows(tape.input(g)), in_training = open_rows(tape.input(g), View<const float>(slope));
+  const RowSet at_inference = open_rows(tape.input(g)),
+               in_training = open_rows(tape.input(g), View<const float>(slope));
   CHECK(members(at_inference) == std::vector<std::int32_t>{1, 4});
   CHECK(places(at_inference) == std::vector<std::int32_t>{-1, 0, -1, -1, 1, -1});
   CHECK(members(in_training) == std::vector<std::int32_t>{1, 3, 4});
@@ -53,13 +54,15 @@ template <Scalar S> Outcome unit(const std::string& open, bool skip) {
 }  // namespace
 
 TEST_CASE("sparse_rows: forward rows are bit-equal to the dense computation, gradients of weights agree") {
-  for (const std::string open : {"......", "oooooooooooo", "o..o.oo...o.ooo....o....o.", ".o", "ooooooooooooooooooooooooooo.o"}) {
+  for (const std::string open :
+       {"......", "oooooooooooo", "o..o.oo...o.ooo....o....o.", ".o", "ooooooooooooooooooooooooooo.o"}) {
     CAPTURE(open);
     const Outcome dense = unit<float>(open, false), sparse = unit<float>(open, true);
     CHECK(dense.value == sparse.value);
     const Outcome exact = unit<double>(open, false), skipped = unit<double>(open, true);
     CHECK(exact.value == skipped.value);
-    for (const std::size_t part : {0u, 2u, 3u}) {  // a closed token's gate gets no gradient when it is skipped: that is what the slope is for
+    for (const std::size_t part :
+         {0u, 2u, 3u}) {  // a closed token's gate gets no gradient when it is skipped: that is what the slope is for
       CHECK(difference(sparse.gradients[part], dense.gradients[part]) < 1e-6);
       CHECK(difference(skipped.gradients[part], exact.gradients[part]) < 1e-13);
     }
@@ -71,8 +74,8 @@ TEST_CASE("sparse_rows: memory is reserved for all rows, whatever is open") {
   const auto held = [&](const std::string& open) {
     const auto inputs = cases::SparseRows{16, open}.inputs<float, Cpu>();
     tape.start(false);
-    cases::SparseRows{16, open}.run(
-        tape, {tape.input(inputs[0].view()), tape.input(inputs[1].view()), tape.input(inputs[2].view()), tape.input(inputs[3].view())});
+    cases::SparseRows{16, open}.run(tape, {tape.input(inputs[0].view()), tape.input(inputs[1].view()),
+                                           tape.input(inputs[2].view()), tape.input(inputs[3].view())});
     return tape.memory_held();
   };
   const auto first = held("........");

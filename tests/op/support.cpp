@@ -1,5 +1,5 @@
-// docs/support.md lists every header of include/neutra/op, each with functions that exist, and claims of tests that exist: a case in tests/cases for
-// the CPU, a call in tests/backend/record.cpp for the recording device.
+// docs/support.md lists every header of include/neutra/op, each with functions that exist, and claims of tests that
+// exist: a case in tests/cases for the CPU, a call in tests/backend/record.cpp for the recording device.
 #include "tests/catch.hpp"
 
 #include <algorithm>
@@ -19,7 +19,9 @@ std::string text(const std::filesystem::path& path) {
 }
 
 /// Whether a function is called, and not one whose name ends like its own.
-bool calls(const std::string& code, const std::string& function) { return std::regex_search(code, std::regex("\\b" + function + R"(\()")); }
+bool calls(const std::string& code, const std::string& function) {
+  return std::regex_search(code, std::regex("\\b" + function + R"(\()"));
+}
 
 }  // namespace
 
@@ -32,10 +34,13 @@ TEST_CASE("docs/support.md lists every op, and no other") {
   const std::filesystem::path source = NEUTRA_SOURCE_DIR, folder = source / "include/neutra/op";
   std::set<std::string> headers, listed;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    if (entry.path().extension() == ".hpp" && entry.path().filename() != "all.hpp") headers.insert(entry.path().filename().string());
+    if (entry.path().extension() == ".hpp" && entry.path().filename() != "all.hpp")
+      headers.insert(entry.path().filename().string());
   }
-  const std::string table = text(source / "docs/support.md"), all = text(folder / "all.hpp"), record = text(source / "tests/backend/record.cpp");
-  const std::regex row(R"(\| `([a-z_]+\.hpp)` \| ([^|]*) \| (yes|not yet) \| (yes|not yet) \| (yes|not yet) \|)"), name("`([a-z_]+)`");
+  const std::string table = text(source / "docs/support.md"), all = text(folder / "all.hpp"),
+                    record = text(source / "tests/backend/record.cpp");
+  const std::regex row(R"(\| `([a-z_]+\.hpp)` \| ([^|]*) \| (yes|not yet) \| (yes|not yet) \| (yes|not yet) \|)"),
+      name("`([a-z_]+)`");
   for (std::sregex_iterator line(table.begin(), table.end(), row), end; line != end; ++line) {
     const std::string header = (*line)[1], functions = (*line)[2];
     CAPTURE(header);

@@ -19,7 +19,8 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 struct Plain {
   std::vector<double> w, m, v;
   double decay;
-  Plain(std::vector<double> start, double weight_decay) : w(std::move(start)), m(w.size()), v(w.size()), decay(weight_decay) {}
+  Plain(std::vector<double> start, double weight_decay)
+      : w(std::move(start)), m(w.size()), v(w.size()), decay(weight_decay) {}
   void step(const std::vector<double>& g, const optim::AdamWOptions& o, double rate, double factor, int t) {
     for (std::size_t i = 0; i < w.size(); ++i) {
       m[i] = o.beta1 * m[i] + (1 - o.beta1) * factor * g[i];
@@ -33,7 +34,8 @@ struct Plain {
 template <Scalar S, Backend D> Parameter<S, D> parameter(const std::string& name, const Shape& shape) {
   Parameter<S, D> made(name, Tensor<S, D>(shape));
   const Philox random(3, name);
-  for (Index i = 0; i < shape.size(); ++i) made.value.data()[i] = static_cast<S>(random.normal(0, static_cast<std::uint64_t>(i)));
+  for (Index i = 0; i < shape.size(); ++i)
+    made.value.data()[i] = static_cast<S>(random.normal(0, static_cast<std::uint64_t>(i)));
   return made;
 }
 
@@ -98,7 +100,8 @@ TEST_CASE("adamw: fifty steps are those of a plain loop, clipped or not, with de
   for (const double clip : {0.0, 1.0})
     for (const double decay : {0.0, 0.1}) {
       CAPTURE(clip, decay);
-      const optim::AdamWOptions options{.beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = decay, .clip = clip};
+      const optim::AdamWOptions options{
+          .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = decay, .clip = clip};
       CHECK(fifty_steps<double, Cpu>(options) < 1e-13);
       CHECK(fifty_steps<double, ScalarCpu>(options) < 1e-13);
       CHECK(fifty_steps<float, Cpu>(options) < 1e-5);
@@ -123,13 +126,15 @@ TEST_CASE("adamw: a gradient that is missing or not finite is an Error, and noth
   auto a = parameter<float, Cpu>("a", {3}), b = parameter<float, Cpu>("adapter.0.gate", {3});
   optim::AdamW<float, Cpu> adamw({&a, &b}, {});
   set_gradient(a, 1);
-  CHECK(message([&] { adamw.gradient_norm(); }) ==
-        "optimizer: adapter.0.gate got no gradient in this step; it is not part of the loss, or backward was not called");
+  CHECK(
+      message([&] { adamw.gradient_norm(); }) ==
+      "optimizer: adapter.0.gate got no gradient in this step; it is not part of the loss, or backward was not called");
   set_gradient(b, 1);
   b.gradient.data()[2] = std::numeric_limits<float>::quiet_NaN();
   const float before = a.value.data()[0];
   const double norm = adamw.gradient_norm();
-  CHECK(message([&] { adamw.step(0.1, norm); }) == "adamw: the gradient is not finite at step 0; lower the learning rate");
+  CHECK(message([&] { adamw.step(0.1, norm); }) ==
+        "adamw: the gradient is not finite at step 0; lower the learning rate");
   b.gradient.data()[2] = -std::numeric_limits<float>::infinity();
   CHECK_THROWS_AS(adamw.step(0.1, adamw.gradient_norm()), Error);
   CHECK(a.value.data()[0] == before);
@@ -137,14 +142,17 @@ TEST_CASE("adamw: a gradient that is missing or not finite is an Error, and noth
   CHECK(a.has_gradient);
 }
 
-TEST_CASE("adamw: a step with a parameter that got no gradient is an Error, whatever norm it is given, and nothing has changed") {
+TEST_CASE(
+    "adamw: a step with a parameter that got no gradient is an Error, whatever norm it is given, and nothing has "
+    "changed") {
   auto a = parameter<float, Cpu>("a", {3}), b = parameter<float, Cpu>("b", {3});
   optim::AdamW<float, Cpu> adamw({&a, &b}, {});
   set_gradient(a, 1), set_gradient(b, 1);
   adamw.step(0.1, 0);
   const float before[] = {a.value.data()[0], b.value.data()[0]};
   set_gradient(a, 2);
-  CHECK(message([&] { adamw.step(0.1, 0); }) == "optimizer: b got no gradient in this step; it is not part of the loss, or backward was not called");
+  CHECK(message([&] { adamw.step(0.1, 0); }) ==
+        "optimizer: b got no gradient in this step; it is not part of the loss, or backward was not called");
   CHECK(a.value.data()[0] == before[0]);
   CHECK(b.value.data()[0] == before[1]);
   CHECK(adamw.steps == 1);
@@ -158,14 +166,17 @@ TEST_CASE("adamw: parameters that died or moved are an Error") {
   set_gradient(parameters[0], 1);
   adamw.step(0.1, adamw.gradient_norm());
   parameters.reserve(parameters.capacity() + 1);
-  const std::string gone = "adamw: parameters were destroyed or moved; keep the model where it is while its optimizer is in use";
+  const std::string gone =
+      "adamw: parameters were destroyed or moved; keep the model where it is while its optimizer is in use";
   CHECK(message([&] { adamw.gradient_norm(); }) == gone);
   CHECK(message([&] { adamw.step(0.1, 0); }) == gone);
 }
 
 TEST_CASE("adamw: options that mean nothing are Errors") {
   auto p = parameter<float, Cpu>("p", {3});
-  const auto said = [&](const optim::AdamWOptions& options) { return message([&] { optim::AdamW<float, Cpu>({&p}, options); }); };
+  const auto said = [&](const optim::AdamWOptions& options) {
+    return message([&] { optim::AdamW<float, Cpu>({&p}, options); });
+  };
   CHECK(said({}) == "no Error");
   CHECK(said({.beta1 = 0, .weight_decay = 0, .clip = 0}) == "no Error");
   CHECK(said({.beta1 = 1}) == "adamw: betas must lie in [0, 1), got 1 and 0.95");
@@ -177,7 +188,8 @@ TEST_CASE("adamw: options that mean nothing are Errors") {
   CHECK(said({.weight_decay = infinity}) == "adamw: weight decay must not be negative, got inf");
   CHECK(said({.clip = -1}) == "adamw: the clipping norm must not be negative (0: no clipping), got -1");
   CHECK(said({.clip = std::nan("")}) == "adamw: the clipping norm must not be negative (0: no clipping), got nan");
-  CHECK(message([&] { optim::AdamW<float, Cpu>({}, {}); }) == "adamw: there is nothing to train; thaw the model or give it an adapter");
+  CHECK(message([&] { optim::AdamW<float, Cpu>({}, {}); }) ==
+        "adamw: there is nothing to train; thaw the model or give it an adapter");
 }
 
 TEST_CASE("adamw: a rate that is not finite is refused before it reaches the weights") {

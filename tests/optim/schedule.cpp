@@ -19,7 +19,9 @@ TEST_CASE("schedule: up in a line, down half a cosine, to the floor at the end")
   for (Index t = 10; t < 110; ++t) CHECK(s(t + 1) < s(t));
 }
 
-TEST_CASE("schedule: without a warm-up the first step has the full rate, a run of warm-up alone ends at it, a floor of 1 is constant") {
+TEST_CASE(
+    "schedule: without a warm-up the first step has the full rate, a run of warm-up alone ends at it, a floor of 1 is "
+    "constant") {
   CHECK(Schedule{.rate = 3, .steps = 5}(0) == 3);
   CHECK(Schedule{.rate = 3, .steps = 1, .floor = 0}(0) == 3);
   CHECK(Schedule{.rate = 3, .steps = 4, .warmup = 4}(3) == 3);
@@ -36,8 +38,12 @@ TEST_CASE("schedule: what means nothing is an Error") {
   CHECK(said({.rate = 0, .steps = 1}) == "schedule: the learning rate must be positive and finite, got 0");
   CHECK(said({.rate = std::nan(""), .steps = 1}) == "schedule: the learning rate must be positive and finite, got nan");
   CHECK(said({.rate = 1, .steps = 0}) == "schedule: steps must be positive, got 0");
-  CHECK(said({.rate = 1, .steps = 5, .warmup = 6}) == "schedule: the warm-up must lie between 0 and the 5 steps of the run, got 6");
-  CHECK(said({.rate = 1, .steps = 5, .warmup = -1}) == "schedule: the warm-up must lie between 0 and the 5 steps of the run, got -1");
-  CHECK(said({.rate = 1, .steps = 5, .floor = 1.5}) == "schedule: the floor is a share of the rate, between 0 and 1, got 1.5");
-  CHECK(said({.rate = 1, .steps = 5, .floor = -0.1}) == "schedule: the floor is a share of the rate, between 0 and 1, got -0.1");
+  CHECK(said({.rate = 1, .steps = 5, .warmup = 6}) ==
+        "schedule: the warm-up must lie between 0 and the 5 steps of the run, got 6");
+  CHECK(said({.rate = 1, .steps = 5, .warmup = -1}) ==
+        "schedule: the warm-up must lie between 0 and the 5 steps of the run, got -1");
+  CHECK(said({.rate = 1, .steps = 5, .floor = 1.5}) ==
+        "schedule: the floor is a share of the rate, between 0 and 1, got 1.5");
+  CHECK(said({.rate = 1, .steps = 5, .floor = -0.1}) ==
+        "schedule: the floor is a share of the rate, between 0 and 1, got -0.1");
 }

@@ -1,4 +1,5 @@
-// Every penalty: what each policy must pass, values and gradients against PyTorch, slopes where nothing is left of the residue.
+// Every penalty: what each policy must pass, values and gradients against PyTorch, slopes where nothing is left of the
+// residue.
 #include "neutra/penalty/all.hpp"
 
 #include "neutra/gate/open.hpp"
@@ -21,12 +22,14 @@ constexpr double unset = std::numeric_limits<double>::quiet_NaN();
 template <Backend D, RowFunction P> void check_golden(const P& penalty, const std::string& name) {
   CAPTURE(name);
   const auto r = golden("policy.r"), y = golden("policy.y");
-  const auto value = golden("policy.penalty." + name + ".value"), gradient = golden("policy.penalty." + name + ".gradient");
+  const auto value = golden("policy.penalty." + name + ".value"),
+             gradient = golden("policy.penalty." + name + ".gradient");
   REQUIRE(r.size() == 48);
   std::vector<double> dr(48, unset);
   Tape<double, D> tape;
   tape.start();
-  const auto loss = residue_penalty(penalty, tape.input({r.data(), {6, 8}}, dr.data()), tape.input({y.data(), {6, 8}}), Counted<double>{}, 1.0);
+  const auto loss = residue_penalty(penalty, tape.input({r.data(), {6, 8}}, dr.data()), tape.input({y.data(), {6, 8}}),
+                                    Counted<double>{}, 1.0);
   CHECK(loss.item() == Approx(value[0]).epsilon(1e-14));
   tape.backward(loss);
   CHECK(testing::relative_difference(dr, gradient) < 1e-14);
@@ -51,7 +54,8 @@ struct Offset : penalty::L1 {
 };
 
 bool has(const Faults& faults, std::string_view part) {
-  return std::any_of(faults.begin(), faults.end(), [&](const std::string& text) { return text.find(part) != std::string::npos; });
+  return std::any_of(faults.begin(), faults.end(),
+                     [&](const std::string& text) { return text.find(part) != std::string::npos; });
 }
 
 }  // namespace
@@ -70,12 +74,14 @@ TEMPLATE_TEST_CASE("penalties: values and gradients are PyTorch's", "", Cpu, Sca
   check_golden<TestType>(penalty::Hoyer{}, "hoyer");
   check_golden<TestType>(penalty::Relative{}, "relative");
   const auto s = golden("policy.s"), label = golden("policy.label");
-  const auto value = golden("policy.penalty.domain_cross_entropy.value"), gradient = golden("policy.penalty.domain_cross_entropy.gradient");
+  const auto value = golden("policy.penalty.domain_cross_entropy.value"),
+             gradient = golden("policy.penalty.domain_cross_entropy.gradient");
   std::vector<double> ds(6, unset);
   Tape<double, TestType> tape;
   tape.start();
   const auto logits = tape.input({s.data(), {6, 1}}, ds.data());
-  const auto loss = gate_penalty(penalty::DomainCrossEntropy{}, logits, logits, Counted<double>{nullptr, label.data(), nullptr}, 1.0);
+  const auto loss =
+      gate_penalty(penalty::DomainCrossEntropy{}, logits, logits, Counted<double>{nullptr, label.data(), nullptr}, 1.0);
   CHECK(loss.item() == Approx(value[0]).epsilon(1e-14));
   tape.backward(loss);
   CHECK(testing::relative_difference(ds, gradient) < 1e-14);
@@ -101,7 +107,8 @@ TEST_CASE("penalties: the slope at r = 0 is 0") {
       std::vector<float> dr(16, 7);
       Tape<float, Cpu> tape;
       tape.start();
-      const auto loss = residue_penalty(P{}, tape.input({zero.data(), {2, 8}}, dr.data()), tape.input({y.data(), {2, 8}}), Counted<float>{}, 1.0f);
+      const auto loss = residue_penalty(P{}, tape.input({zero.data(), {2, 8}}, dr.data()),
+                                        tape.input({y.data(), {2, 8}}), Counted<float>{}, 1.0f);
       CHECK(loss.item() == 0);
       tape.backward(loss);
       CHECK(dr == zero);
@@ -115,9 +122,12 @@ TEST_CASE("penalties: only the domain classifier counts both domains, those that
     const bool reads_gate = std::same_as<P, penalty::GateL1> || std::same_as<P, penalty::DomainCrossEntropy>;
     CHECK((P::counts == penalty::Counts::both) == std::same_as<P, penalty::DomainCrossEntropy>);
     CHECK(penalty::traits(P{}).reads_gate == reads_gate);
-    testing::AnyResidue<float> residue{.gate = gate::Open{}, .body = body::GatedUnit{}, .penalty = P{}, .init = init::He{}, .width = 2};
-    const std::string said = message([&] { nn::Transformer<testing::AnyResidue<float>, float, Cpu>(testing::tiny_backbone<float>(), residue, 1); });
-    CHECK(said == (reads_gate ? concat("residue: the penalty ", P::name, " reads the gate, but the gate is open; choose a gate or another penalty")
+    testing::AnyResidue<float> residue{
+        .gate = gate::Open{}, .body = body::GatedUnit{}, .penalty = P{}, .init = init::He{}, .width = 2};
+    const std::string said = message(
+        [&] { nn::Transformer<testing::AnyResidue<float>, float, Cpu>(testing::tiny_backbone<float>(), residue, 1); });
+    CHECK(said == (reads_gate ? concat("residue: the penalty ", P::name,
+                                       " reads the gate, but the gate is open; choose a gate or another penalty")
                               : "no Error"));
   });
 }
@@ -130,7 +140,8 @@ TEST_CASE("penalties: each broken promise is named") {
   CHECK(has(check_policy<Offset>(), "a penalty must be 0 where the residue is 0"));
 }
 
-// Both norms are below 1e-19 only where the FFN writes next to nothing; the product of their roots then leaves the range of float.
+// Both norms are below 1e-19 only where the FFN writes next to nothing; the product of their roots then leaves the
+// range of float.
 TEST_CASE("penalties: a tiny residue beside a tiny output has a finite slope") {
   for_each_type(penalty::All{}, []<class P>() {
     if constexpr (RowFunction<P>) {

@@ -1,4 +1,5 @@
-// Programs in surroundings that give less than usual: no threads, small stacks, paths that are not UTF-8, links in the way.
+// Programs in surroundings that give less than usual: no threads, small stacks, paths that are not UTF-8, links in the
+// way.
 #include "tests/programs/study.hpp"
 
 #include <sys/stat.h>
@@ -30,7 +31,8 @@ const Study& study() {
   return made;
 }
 Words evaluate(const Words& more = {}) {
-  Words all = {path_of("evaluate"), "--model", (study().out() / "backbone").string(), "--text", study().text("second.valid")};
+  Words all = {path_of("evaluate"), "--model", (study().out() / "backbone").string(), "--text",
+               study().text("second.valid")};
   all.insert(all.end(), more.begin(), more.end());
   return all;
 }
@@ -45,7 +47,8 @@ programs::Ended with_processes(rlim_t processes, const Words& command, const std
   const pid_t child = fork();
   if (child == 0) {
     setenv("OMP_NUM_THREADS", threads.c_str(), 1);
-    dup2(open(out.c_str(), O_WRONLY | O_CREAT, 0600), STDOUT_FILENO), dup2(open(err.c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
+    dup2(open(out.c_str(), O_WRONLY | O_CREAT, 0600), STDOUT_FILENO),
+        dup2(open(err.c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
     const rlimit limit{processes, processes}, no_core{0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
     if (setrlimit(RLIMIT_NPROC, &limit) == 0 && setuid(61235) == 0) execv(arguments[0], arguments.data());
@@ -58,18 +61,21 @@ programs::Ended with_processes(rlim_t processes, const Words& command, const std
 
 }  // namespace
 
-TEST_CASE("programs: without a thread to be had they end with one line, with fewer than asked they work with a note", "[programs]") {
+TEST_CASE("programs: without a thread to be had they end with one line, with fewer than asked they work with a note",
+          "[programs]") {
   const Words command = evaluate({"--json"});
   const auto usual = run(command);
   REQUIRE(usual.status == 0);
-  if (geteuid() != 0) return;                                                        // only root can become a user without other processes
+  if (geteuid() != 0) return;  // only root can become a user without other processes
   std::filesystem::permissions(study().folder.path(), std::filesystem::perms::all);  // mkdtemp keeps others out
   for (const char* program : {"extend", "evaluate", "generate"}) {
     INFO(program);
     const auto none = with_processes(1, {path_of(program), "--help"}, "2");
     if (none.status == 127) return;  // that user may not run programs here
     CHECK(none.status == 1);
-    CHECK(none.err.starts_with(std::string(program) + ": no thread can be made (Resource temporarily unavailable); raise the limit of processes"));
+    CHECK(none.err.starts_with(
+        std::string(program) +
+        ": no thread can be made (Resource temporarily unavailable); raise the limit of processes"));
     CHECK(std::count(none.err.begin(), none.err.end(), '\n') == 1);
   }
   for (const auto& [processes, threads] : {std::pair<rlim_t, std::string>{2, "1"}, {3, "2"}, {4, "3"}}) {
@@ -84,8 +90,11 @@ TEST_CASE("programs: without a thread to be had they end with one line, with few
   CHECK(enough.err.empty());
 }
 
-TEST_CASE("programs: stacks that are too small for the kernels are refused, the least that is told is enough", "[programs]") {
-  const auto with = [](const std::string& setting, const Words& command) { return run(after("export " + setting, command), 0, "2"); };
+TEST_CASE("programs: stacks that are too small for the kernels are refused, the least that is told is enough",
+          "[programs]") {
+  const auto with = [](const std::string& setting, const Words& command) {
+    return run(after("export " + setting, command), 0, "2");
+  };
   for (const char* setting : {"OMP_STACKSIZE=32k", "GOMP_STACKSIZE=100", "OMP_STACKSIZE=' 65536 B '"}) {
     const auto ended = with(setting, evaluate());
     INFO(ended.err);
@@ -137,10 +146,12 @@ TEST_CASE("report: a link in the way is replaced, the file behind it and the mod
   CHECK(scratch::get(study.folder / "precious") == "kept");
   CHECK_FALSE(std::filesystem::is_symlink(study.out() / "report.html"));
   CHECK_FALSE(std::filesystem::exists(study.folder / "nowhere"));
-  std::filesystem::permissions(study.out() / "report.html", std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  std::filesystem::permissions(study.out() / "report.html",
+                               std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   CHECK(run(command).status == 0);
   CHECK((static_cast<unsigned>(std::filesystem::status(study.out() / "report.html").permissions()) & 0777) == 0600);
-  CHECK(refuses({path_of("report"), (study.folder / "results.json").string(), "--out", study.text("first")}, "is there and is a file, not a folder"));
+  CHECK(refuses({path_of("report"), (study.folder / "results.json").string(), "--out", study.text("first")},
+                "is there and is a file, not a folder"));
 }
 
 TEST_CASE("evaluate and generate: numbers out of range and links that lead nowhere are told plainly", "[programs]") {
@@ -152,7 +163,8 @@ TEST_CASE("evaluate and generate: numbers out of range and links that lead nowhe
   };
   CHECK(refuses(generate({"--tokens", "0"}), "--tokens must be a whole number from 1 up and below 2^31, got 0\n"));
   CHECK(refuses(generate({"--temperature", "-1"}), "--temperature must be a number from 0 up, got -1\n"));
-  CHECK(refuses(generate({"--temperature", "0,8"}), "--temperature must be a number", "got 0,8; write 0.8 with a point"));
+  CHECK(
+      refuses(generate({"--temperature", "0,8"}), "--temperature must be a number", "got 0,8; write 0.8 with a point"));
   CHECK(refuses(generate({"--temp", "1"}), "unknown option --temp; did you mean '--temperature'?"));
   CHECK(refuses(generate({"--tokens", "5", "--tokens", "6"}), "--tokens was given twice: 5 and 6"));
   CHECK(refuses(generate({"--seed", "-1"}), "--seed must be a whole number from 0 up"));
@@ -164,7 +176,8 @@ TEST_CASE("evaluate and generate: numbers out of range and links that lead nowhe
   std::filesystem::copy(model, folder / "m");
   std::filesystem::remove(folder / "m/model.safetensors");
   std::filesystem::create_symlink("../blobs/nowhere", folder / "m/model.safetensors");
-  CHECK(refuses({path_of("evaluate"), "--model", (folder / "m").string(), "--text", study().text("second")}, "m/model.safetensors: must be a file or folder",
+  CHECK(refuses({path_of("evaluate"), "--model", (folder / "m").string(), "--text", study().text("second")},
+                "m/model.safetensors: must be a file or folder",
                 "it is a link to ../blobs/nowhere, which is not there"));
 }
 

@@ -26,7 +26,8 @@ const Study& study() {
 std::string backbone() { return (study().out() / "backbone").string(); }
 std::string adapter_of(const std::string& method) {
   for (const auto& item : std::filesystem::directory_iterator(study().out() / "runs"))
-    if (item.path().filename().string().starts_with(method + "-")) return (item.path() / "adapter.safetensors").string();
+    if (item.path().filename().string().starts_with(method + "-"))
+      return (item.path() / "adapter.safetensors").string();
   return {};
 }
 
@@ -56,21 +57,26 @@ TEST_CASE("evaluate: backbone, adapters and the finetuned model have the bits pe
   REQUIRE(results.rows.size() == 4);
   for (const auto& row : results.rows) {
     INFO(row.method);
-    const Words model = row.method == "finetune" ? Words{"--model", (study().out() / "runs" / "finetune-lr5e-04-seed1" / "model").string()}
-                                                 : Words{"--model", backbone(), "--adapter", adapter_of(row.method)};
-    CHECK(evaluated(model, "first.valid").at("bits_per_byte").get<double>() == Approx(row.original.after).epsilon(1e-6));
+    const Words model = row.method == "finetune"
+                            ? Words{"--model", (study().out() / "runs" / "finetune-lr5e-04-seed1" / "model").string()}
+                            : Words{"--model", backbone(), "--adapter", adapter_of(row.method)};
+    CHECK(evaluated(model, "first.valid").at("bits_per_byte").get<double>() ==
+          Approx(row.original.after).epsilon(1e-6));
     CHECK(evaluated(model, "second.valid").at("bits_per_byte").get<double>() == Approx(row.target.after).epsilon(1e-6));
     CHECK(row.target.after < row.target.before);
   }
-  CHECK(evaluated({"--model", backbone()}, "first.valid").at("bits_per_byte").get<double>() == Approx(results.rows[0].original.before).epsilon(1e-6));
-  CHECK(evaluated({"--model", backbone()}, "second.valid").at("bits_per_byte").get<double>() == Approx(results.rows[0].target.before).epsilon(1e-6));
+  CHECK(evaluated({"--model", backbone()}, "first.valid").at("bits_per_byte").get<double>() ==
+        Approx(results.rows[0].original.before).epsilon(1e-6));
+  CHECK(evaluated({"--model", backbone()}, "second.valid").at("bits_per_byte").get<double>() ==
+        Approx(results.rows[0].target.before).epsilon(1e-6));
 }
 
 TEST_CASE("evaluate: tokens, nats and bits agree, and batches and threads change nothing", "[programs]") {
   const auto plain = evaluated({"--model", backbone()}, "first.valid");
   const auto bytes = std::filesystem::file_size(study().text("first.valid"));
   CHECK(plain.at("tokens") == bytes);  // one token a byte, the first and the last included
-  CHECK(plain.at("nats_per_token").get<double>() / std::numbers::ln2 == Approx(plain.at("bits_per_byte").get<double>()).epsilon(1e-12));
+  CHECK(plain.at("nats_per_token").get<double>() / std::numbers::ln2 ==
+        Approx(plain.at("bits_per_byte").get<double>()).epsilon(1e-12));
   CHECK(evaluated({"--model", backbone(), "--batch", "1"}, "first.valid").at("bits_per_byte").get<double>() ==
         Approx(plain.at("bits_per_byte").get<double>()).epsilon(1e-6));
   CHECK(evaluated({"--model", backbone(), "--threads", "2"}, "first.valid") == plain);
@@ -78,7 +84,8 @@ TEST_CASE("evaluate: tokens, nats and bits agree, and batches and threads change
         plain.at("bits_per_byte").get<double>());
   const auto line = run({path_of("evaluate"), "--model", backbone(), "--text", study().text("first.valid")});
   CHECK(line.out.starts_with(concat(bytes, " tokens, ")));
-  const auto two = run({path_of("evaluate"), "--model", backbone(), "--text", study().text("first.valid"), study().text("second.valid"), "--json"});
+  const auto two = run({path_of("evaluate"), "--model", backbone(), "--text", study().text("first.valid"),
+                        study().text("second.valid"), "--json"});
   CHECK(io::parse(two.out, "two").at("tokens") == bytes + std::filesystem::file_size(study().text("second.valid")));
 }
 
@@ -98,8 +105,8 @@ TEST_CASE("evaluate: what it refuses", "[programs]") {
   CHECK(refuses(with({"--adapter", "none.safetensors"}), "none"));
   CHECK(refuses(with({"--adapter", (study().out() / "backbone" / "model.safetensors").string()}), "model.json"));
   CHECK(refuses({path_of("evaluate"), "--model", backbone(), "--text", "none.txt"}, "none.txt"));
-  CHECK(
-      refuses({path_of("evaluate"), "--model", (study().out() / "runs").string(), "--text", study().text("first")}, "is it the folder of a model?"));
+  CHECK(refuses({path_of("evaluate"), "--model", (study().out() / "runs").string(), "--text", study().text("first")},
+                "is it the folder of a model?"));
 }
 
 TEST_CASE("evaluate: text that is not UTF-8 is evaluated, and remarked upon", "[programs]") {
@@ -107,12 +114,14 @@ TEST_CASE("evaluate: text that is not UTF-8 is evaluated, and remarked upon", "[
   const auto ended = run({path_of("evaluate"), "--model", backbone(), "--text", study().text("bytes")});
   CHECK(ended.status == 0);
   CHECK(ended.out.starts_with("12 tokens, "));
-  CHECK(ended.err == "note: text file " + study().text("bytes") + ": is not UTF-8 from byte 10 on; such bytes are kept and become byte tokens\n");
+  CHECK(ended.err == "note: text file " + study().text("bytes") +
+                         ": is not UTF-8 from byte 10 on; such bytes are kept and become byte tokens\n");
 }
 
 TEST_CASE("evaluate: Ctrl-C ends it with one line and no number", "[programs]") {
   scratch::put(study().folder / "long.txt", programs::salad(programs::first_words, 3000000, 1));
-  programs::Process process({path_of("evaluate"), "--model", backbone(), "--text", study().text("long"), "--sequence", "2", "--batch", "1"});
+  programs::Process process(
+      {path_of("evaluate"), "--model", backbone(), "--text", study().text("long"), "--sequence", "2", "--batch", "1"});
   REQUIRE(programs::wait_for(process, [&] { return process.holds_interrupts(); }));
   process.send(SIGINT);
   const auto ended = process.wait();
@@ -126,7 +135,9 @@ TEST_CASE("evaluate: an adapter of another base, half a saving and a damaged one
   const Study other;
   REQUIRE(run(other.command(Study::small({"--methods", "neutral", "--pretrain-steps", "21"}))).status == 0);
   const auto check = [&](const std::string& adapter, const auto&... parts) {
-    return refuses({path_of("evaluate"), "--model", backbone(), "--text", study().text("first.valid"), "--adapter", adapter}, parts...);
+    return refuses(
+        {path_of("evaluate"), "--model", backbone(), "--text", study().text("first.valid"), "--adapter", adapter},
+        parts...);
   };
   const auto run_folder = other.out() / "runs" / "neutral-lr0.002-alpha0.01-seed1";
   const std::string path = (run_folder / "adapter.safetensors").string();
@@ -150,12 +161,15 @@ TEST_CASE("evaluate: an adapter of another base, half a saving and a damaged one
 TEST_CASE("evaluate and generate: a tokenizer larger than the model is refused", "[programs]") {
   const auto model = study().folder / "larger";
   std::filesystem::copy(backbone(), model);
-  io::write_file(model / "tokenizer.model", data::train_sentencepiece(programs::salad(programs::first_words, 5000, 1), {.vocab = 280}));
-  CHECK(
-      refuses({path_of("evaluate"), "--model", model.string(), "--text", study().text("first")}, "the tokenizer has 280 tokens, the model only 257"));
+  io::write_file(model / "tokenizer.model",
+                 data::train_sentencepiece(programs::salad(programs::first_words, 5000, 1), {.vocab = 280}));
+  CHECK(refuses({path_of("evaluate"), "--model", model.string(), "--text", study().text("first")},
+                "the tokenizer has 280 tokens, the model only 257"));
   CHECK(refuses({path_of("generate"), "--model", model.string()}, "the tokenizer has 280 tokens, the model only 257"));
-  CHECK(refuses(study().command({"--quick", "--steps", "3", "--batch", "4", "--sequence", "16", "--model", model.string()}, "never"),
-                "--model: the tokenizer has 280 tokens, the model only 257"));
+  CHECK(
+      refuses(study().command(
+                  {"--quick", "--steps", "3", "--batch", "4", "--sequence", "16", "--model", model.string()}, "never"),
+              "--model: the tokenizer has 280 tokens, the model only 257"));
   CHECK_FALSE(std::filesystem::exists(study().out("never")));
 }
 
@@ -218,7 +232,8 @@ TEST_CASE("generate: empty prompts, prompts longer than the context and bytes th
   CHECK(generated({"--tokens", "5", "--prompt", ""}).size() == 6);
   const std::string prompt = programs::salad(programs::first_words, 200, 9);
   const std::string tail = prompt.substr(prompt.size() - 15);  // the context of 16 less its bos
-  const std::string from_long = generated({"--prompt", prompt, "--tokens", "20"}), from_tail = generated({"--prompt", tail, "--tokens", "20"});
+  const std::string from_long = generated({"--prompt", prompt, "--tokens", "20"}),
+                    from_tail = generated({"--prompt", tail, "--tokens", "20"});
   CHECK(from_long.substr(prompt.size()) == from_tail.substr(tail.size()));
   CHECK(generated({"--prompt", "\xff\xfe", "--tokens", "3"}).starts_with("\xff\xfe"));
 }
@@ -239,13 +254,16 @@ TEST_CASE("generate: what it refuses", "[programs]") {
 }
 
 TEST_CASE("evaluate: equal bits for 1, 2 and 3 threads in a program built as users build it", "[programs]") {
-  // Wide enough that loops are shared out. Optimised code is what differed: a * b + c was fused in one copy of a loop and not in another.
+  // Wide enough that loops are shared out. Optimised code is what differed: a * b + c was fused in one copy of a loop
+  // and not in another.
   const Study wide;
-  const Words sizes = {"--dim", "96",      "--heads", "2",         "--sequence", "64", "--batch", "16", "--pretrain-steps",
-                       "3",     "--steps", "1",       "--methods", "lora"};
+  const Words sizes = {"--dim",     "96",  "--heads",          "2", "--sequence", "64",
+                       "--batch",   "16",  "--pretrain-steps", "3", "--steps",    "1",
+                       "--methods", "lora"};
   REQUIRE(run(wide.command(Study::small(sizes))).status == 0);
   const auto told = [&](const char* threads) {
-    return run({path_of("evaluate"), "--json", "--model", (wide.out() / "backbone").string(), "--text", wide.text("first"), "--threads", threads})
+    return run({path_of("evaluate"), "--json", "--model", (wide.out() / "backbone").string(), "--text",
+                wide.text("first"), "--threads", threads})
         .out;
   };
   const std::string one = told("1");

@@ -1,4 +1,5 @@
-// extend from end to end: what it leaves behind, that a finished run is not touched again, and the options that change what is run.
+// extend from end to end: what it leaves behind, that a finished run is not touched again, and the options that change
+// what is run.
 #include "neutra/data/train_sentencepiece.hpp"
 #include "neutra/io/sha256.hpp"
 
@@ -30,7 +31,8 @@ TEST_CASE("extend: all methods leave results, a report, models, adapters and log
     CHECK(row.original.before > 0);
     CHECK(row.target.after < row.target.before);
     const auto folder =
-        study.out() / "runs" / neutra::concat(row.method, "-lr", row.lr, row.alpha ? neutra::concat("-alpha", *row.alpha) : "", "-seed1");
+        study.out() / "runs" /
+        neutra::concat(row.method, "-lr", row.lr, row.alpha ? neutra::concat("-alpha", *row.alpha) : "", "-seed1");
     CHECK(programs::lines_of(folder / "log.jsonl") == 12);
     CHECK_FALSE(std::filesystem::exists(folder / "checkpoint.safetensors"));
     if (row.method == "finetune")
@@ -46,17 +48,19 @@ TEST_CASE("extend: all methods leave results, a report, models, adapters and log
   CHECK(scratch::get(study.out() / "report.html").find("<svg") != std::string::npos);
   for (const auto& [name, bytes] : programs::files_of(study.out())) CHECK(name.find(".tmp-") == std::string::npos);
 
-  const auto drawn = run({programs::path_of("report"), (study.out() / "results.json").string(), "--out", (study.folder / "again").string()});
+  const auto drawn = run({programs::path_of("report"), (study.out() / "results.json").string(), "--out",
+                          (study.folder / "again").string()});
   CHECK(drawn.status == 0);
   CHECK(ended.out.starts_with(drawn.out));
-  for (const auto* name : {"report.html", "learning.svg"}) CHECK(scratch::get(study.folder / "again" / name) == scratch::get(study.out() / name));
+  for (const auto* name : {"report.html", "learning.svg"})
+    CHECK(scratch::get(study.folder / "again" / name) == scratch::get(study.out() / name));
   CHECK(programs::refuses({programs::path_of("report"), study.text("first")}, study.text("first"), "JSON"));
 
   const std::string file = (study.out() / "results.json").string();  // a study joined with itself has no run twice
   const auto joined = run({programs::path_of("report"), file, file, "--out", (study.folder / "again").string()});
   CHECK(joined.out == drawn.out);
-  CHECK(run({programs::path_of("report"), file, "--markdown", "--out", (study.folder / "again").string()}).out.find("| neutral |") !=
-        std::string::npos);
+  CHECK(run({programs::path_of("report"), file, "--markdown", "--out", (study.folder / "again").string()})
+            .out.find("| neutral |") != std::string::npos);
   CHECK(programs::refuses({programs::path_of("report"), file, file}, "--out is missing", "2 results"));
   CHECK(programs::refuses({programs::path_of("report"), file, "--out", file}, "--out " + file, "cannot be made"));
 }
@@ -65,7 +69,8 @@ TEST_CASE("extend: --recompute changes no number", "[programs]") {
   const Study kept, recomputed;
   REQUIRE(run(kept.command(Study::small({"--methods", "neutral,finetune"}))).status == 0);
   REQUIRE(run(recomputed.command(Study::small({"--methods", "neutral,finetune", "--recompute"}))).status == 0);
-  for (const char* run_of : {"neutral-lr0.002-alpha0.01-seed1/adapter.safetensors", "finetune-lr5e-04-seed1/model/model.safetensors"}) {
+  for (const char* run_of :
+       {"neutral-lr0.002-alpha0.01-seed1/adapter.safetensors", "finetune-lr5e-04-seed1/model/model.safetensors"}) {
     const std::string weights = scratch::get(kept.out() / "runs" / run_of);
     CHECK_FALSE(weights.empty());
     CHECK(scratch::get(recomputed.out() / "runs" / run_of) == weights);
@@ -81,7 +86,8 @@ TEST_CASE("extend: --resume after the end changes no file, and without it the fo
   CHECK(again.status == 0);
   CHECK(again.out.find("lora") != std::string::npos);
   CHECK(programs::files_of(study.out()) == before);
-  CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral,lora"})), "holds a run already", "--resume"));
+  CHECK(
+      programs::refuses(study.command(Study::small({"--methods", "neutral,lora"})), "holds a run already", "--resume"));
   CHECK(programs::files_of(study.out()) == before);
 }
 
@@ -89,15 +95,18 @@ TEST_CASE("extend: --resume with other options, texts or models names what diffe
   const Study study;
   REQUIRE(run(study.command(Study::small({"--methods", "neutral"}))).status == 0);
   const auto before = programs::files_of(study.out());
-  CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume", "--share", "0.2"})), "share = 0.1", "now it is 0.2"));
-  CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume", "--gate", "tanh"})), "gate = \"relu\"", "\"tanh\""));
+  CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume", "--share", "0.2"})),
+                          "share = 0.1", "now it is 0.2"));
+  CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume", "--gate", "tanh"})),
+                          "gate = \"relu\"", "\"tanh\""));
   scratch::put(study.text("second"), programs::salad(programs::second_words, 20000, 5));
   CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume"})), "text target.",
                           "use the same options, texts, model and program"));
   CHECK(programs::files_of(study.out()) == before);
 
   const std::string model = (study.out() / "backbone").string();
-  const Words with_model = {"--quick", "--steps", "3", "--batch", "4", "--sequence", "16", "--methods", "neutral", "--model", model};
+  const Words with_model = {"--quick", "--steps",   "3",       "--batch", "4",  "--sequence",
+                            "16",      "--methods", "neutral", "--model", model};
   REQUIRE(run(study.command(with_model, "second")).status == 0);
   auto resumed = with_model;
   resumed.push_back("--resume");
@@ -111,28 +120,33 @@ TEST_CASE("extend: --resume with other options, texts or models names what diffe
   std::string changed = config;
   scratch::put(study.out() / "backbone" / "config.json", changed.replace(changed.find("1e-05"), 5, "0.1"));
   CHECK(programs::refuses(study.command(resumed, "second"), "model norm_epsilon = 1e-05, now it is 0.1"));
-  const std::string adapter = (study.out("second") / "runs/neutral-lr0.002-alpha0.01-seed1/adapter.safetensors").string();
-  const Words evaluate = {programs::path_of("evaluate"), "--model", model, "--adapter", adapter, "--text", study.text("second.valid")};
+  const std::string adapter =
+      (study.out("second") / "runs/neutral-lr0.002-alpha0.01-seed1/adapter.safetensors").string();
+  const Words evaluate = {programs::path_of("evaluate"), "--model", model, "--adapter", adapter, "--text",
+                          study.text("second.valid")};
   CHECK(programs::refuses(evaluate, "norm_epsilon: made for 1e-05, the model has 0.1"));
   scratch::put(study.out() / "backbone" / "config.json", config);
   CHECK(run(study.command(resumed, "second")).status == 0);
   CHECK(run(evaluate).status == 0);
 }
 
-TEST_CASE("extend: --resume with another tokenizer beside the model, or another tokenizer file, is refused", "[programs]") {
+TEST_CASE("extend: --resume with another tokenizer beside the model, or another tokenizer file, is refused",
+          "[programs]") {
   const Study study;
   const auto tokenizer = [&](std::uint64_t seed) {
     return std::string(data::train_sentencepiece(programs::salad(programs::second_words, 20000, seed), {.vocab = 300}));
   };
   const Path file = study.folder / "own.model";
   scratch::put(file, tokenizer(1));
-  const Words sizes = {"--quick", "--dim", "16", "--pretrain-steps", "5", "--steps", "4", "--batch", "4", "--sequence", "16", "--methods", "lora"};
+  const Words sizes = {"--quick", "--dim",      "16", "--pretrain-steps", "5",   "--steps", "4", "--batch",
+                       "4",       "--sequence", "16", "--methods",        "lora"};
   auto pretrained = sizes;
   pretrained.insert(pretrained.end(), {"--tokenizer", file.string()});
   REQUIRE(run(study.command(pretrained)).status == 0);
   const Path model = study.folder / "model";
   std::filesystem::copy(study.out() / "backbone", model);
-  auto given = Words{"--quick", "--steps", "4", "--batch", "4", "--sequence", "16", "--methods", "lora", "--model", model.string()};
+  auto given = Words{"--quick", "--steps",   "4",    "--batch", "4",           "--sequence",
+                     "16",      "--methods", "lora", "--model", model.string()};
   REQUIRE(run(study.command(given, "given")).status == 0);
   const std::string adapter = (study.out("given") / "runs/lora-lr0.002-seed1/adapter.safetensors").string();
 
@@ -141,11 +155,13 @@ TEST_CASE("extend: --resume with another tokenizer beside the model, or another 
   pretrained.push_back("--resume"), given.push_back("--resume");
   CHECK(programs::refuses(study.command(pretrained), "tokenizer sha256 = "));
   CHECK(programs::refuses(study.command(given, "given"), "tokenizer sha256 = "));
-  CHECK(programs::refuses({programs::path_of("evaluate"), "--model", model.string(), "--adapter", adapter, "--text", study.text("second.valid")},
+  CHECK(programs::refuses({programs::path_of("evaluate"), "--model", model.string(), "--adapter", adapter, "--text",
+                           study.text("second.valid")},
                           "SHA-256 of the tokenizer: made for "));
 }
 
-TEST_CASE("extend: of several rates one diverges, and the others come to their table, the rate may be dropped", "[programs]") {
+TEST_CASE("extend: of several rates one diverges, and the others come to their table, the rate may be dropped",
+          "[programs]") {
   const Study study;
   const auto command = [&](const char* rates, const Words& more = {}) {
     Words all = {"--methods", "adapter,finetune", "--lr", rates};
@@ -174,7 +190,8 @@ TEST_CASE("extend: of several rates one diverges, and the others come to their t
   CHECK(train::read_results(study.out() / "results.json").rows.size() == 4);
 }
 
-TEST_CASE("extend: --resume with a pretrained model, tokenizer or record that was changed is refused by its name", "[programs]") {
+TEST_CASE("extend: --resume with a pretrained model, tokenizer or record that was changed is refused by its name",
+          "[programs]") {
   const Study study;
   const Words sizes = {"--quick", "--vocab", "300", "--dim",      "16", "--pretrain-steps", "20",     "--steps",
                        "12",      "--batch", "4",   "--sequence", "16", "--methods",        "neutral"};
@@ -188,25 +205,29 @@ TEST_CASE("extend: --resume with a pretrained model, tokenizer or record that wa
     const bool kept = scratch::get(study.out() / file) == bytes;
     scratch::put(study.out() / file, before);
     const auto messages = programs::messages(ended.err, "extend");
-    const bool told = ended.status == 1 && messages.size() == 1 && ((messages.at(0).find(parts) != std::string::npos) && ...);
+    const bool told =
+        ended.status == 1 && messages.size() == 1 && ((messages.at(0).find(parts) != std::string::npos) && ...);
     if (!told) UNSCOPED_INFO(ended.err);
     return told && kept;
   };
   std::string weights = scratch::get(study.out() / "backbone" / "model.safetensors");
   weights[weights.size() - 4] = static_cast<char>(weights[weights.size() - 4] ^ 1);
-  CHECK(refused("backbone/model.safetensors", weights, "backbone/model.safetensors: must be what was saved", "bring back what was there"));
+  CHECK(refused("backbone/model.safetensors", weights, "backbone/model.safetensors: must be what was saved",
+                "bring back what was there"));
   const auto other = data::train_sentencepiece(programs::salad(programs::second_words, 20000, 9), {.vocab = 300});
   CHECK(refused("backbone/tokenizer.model", std::string(other), "backbone/tokenizer.model: must be what was saved"));
   std::string record = scratch::get(study.out() / "pretrain.json");
   const auto digit = record.find_first_of("0123456789", record.find("\"final_nats_per_token\""));
   record[digit] = record[digit] == '9' ? '8' : '9';
-  CHECK(refused("pretrain.json", record, "pretrain.json: must hold what was written to it", "start a run in another --out"));
+  CHECK(refused("pretrain.json", record, "pretrain.json: must hold what was written to it",
+                "start a run in another --out"));
   CHECK(refused("pretrain.json", record.substr(1), "pretrain.json"));
   CHECK(refused("options.json", "{", "options.json"));
   const std::string run_name = "runs/neutral-lr0.002-alpha0.01-seed1/";
   for (const char* name : {"outcome.json", "adapter.json", "adapter.safetensors"})
-    CHECK(refused(run_name + name, "{}", name,
-                  "or delete " + (study.out() / run_name).string().substr(0, (study.out() / run_name).string().size() - 1)));
+    CHECK(refused(
+        run_name + name, "{}", name,
+        "or delete " + (study.out() / run_name).string().substr(0, (study.out() / run_name).string().size() - 1)));
   scratch::put(study.out() / "runs" / "pretrain" / "checkpoint.safetensors", "left by a kill");
   CHECK(run(study.command(resumed)).status == 0);
   CHECK_FALSE(std::filesystem::exists(study.out() / "runs" / "pretrain" / "checkpoint.safetensors"));
@@ -270,7 +291,8 @@ TEST_CASE("extend: p = 0 needs no original text to train on, but some to measure
   }
 }
 
-TEST_CASE("extend: zero is taken where it means something, and the last tenths are held out without evaluation files", "[programs]") {
+TEST_CASE("extend: zero is taken where it means something, and the last tenths are held out without evaluation files",
+          "[programs]") {
   const Study study;
   const auto ended = run({programs::path_of("extend"),
                           "--original",
@@ -311,13 +333,15 @@ TEST_CASE("extend: zero is taken where it means something, and the last tenths a
   const std::string text = scratch::get(study.text("second"));
   const auto held = text.size() - text.rfind('\n', text.size() * 9 / 10) - 1;
   CHECK(held > text.size() / 20);
-  CHECK(results.text_sha256.size() == 4);  // a training and a validation text of each domain, since there is one rate and one alpha
+  CHECK(results.text_sha256.size() ==
+        4);  // a training and a validation text of each domain, since there is one rate and one alpha
   CHECK(std::filesystem::exists(study.out() / "backbone" / "tokenizer.model"));
 }
 
 TEST_CASE("extend: rates, alphas and seeds are tried and chosen as documented", "[programs]") {
   const Study study;
-  const auto ended = run(study.command(Study::small({"--methods", "neutral,adapter", "--lr", "1e-4,1e-2", "--alpha", "0.01,1", "--seeds", "2"})));
+  const auto ended = run(study.command(
+      Study::small({"--methods", "neutral,adapter", "--lr", "1e-4,1e-2", "--alpha", "0.01,1", "--seeds", "2"})));
   INFO(ended.err);
   REQUIRE(ended.status == 0);
   const auto results = train::read_results(study.out() / "results.json");
@@ -328,7 +352,8 @@ TEST_CASE("extend: rates, alphas and seeds are tried and chosen as documented", 
   };
   for (const double lr : {1e-4, 1e-2})
     for (const std::uint64_t seed : {1, 2}) CHECK(count("adapter", seed, lr) == 1);
-  CHECK(results.config.at("chosen_lr").at("adapter") == 1e-2);  // a hundred times the other: it learns more in twelve steps
+  CHECK(results.config.at("chosen_lr").at("adapter") ==
+        1e-2);  // a hundred times the other: it learns more in twelve steps
   CHECK(results.config.at("chosen_lr").at("neutral") == 1e-2);
   CHECK(count("neutral", 1, 1e-2) == 2);  // both alphas
   CHECK(count("neutral", 1, 1e-4) == 1);

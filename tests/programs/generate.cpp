@@ -1,4 +1,5 @@
-// generate on models that are made to say a certain text: what they may say, where they end, and that nothing they said is lost.
+// generate on models that are made to say a certain text: what they may say, where they end, and that nothing they said
+// is lost.
 #include "neutra/data/utf8.hpp"
 #include "neutra/io/json.hpp"
 
@@ -16,14 +17,15 @@ namespace {
 
 constexpr std::int32_t bos = 256;  // of the byte tokenizer
 
-/// A folder with a chain of bytes, each there once, begun by bos and closed to a circle; 63 rows more than the tokenizer has tokens are likelier than
-/// any of them.
+/// A folder with a chain of bytes, each there once, begun by bos and closed to a circle; 63 rows more than the
+/// tokenizer has tokens are likelier than any of them.
 struct Circle {
   scratch::Folder folder;
 
   explicit Circle(const std::string& text, const io::Json& more = {}) {
     chain::Next next;
-    for (std::size_t i = 0; i < text.size(); ++i) next[static_cast<unsigned char>(text[i])] = static_cast<unsigned char>(text[(i + 1) % text.size()]);
+    for (std::size_t i = 0; i < text.size(); ++i)
+      next[static_cast<unsigned char>(text[i])] = static_cast<unsigned char>(text[(i + 1) % text.size()]);
     next[bos] = static_cast<unsigned char>(text[0]);
     io::Json keys = {{"neutra_tokenizer", "byte"}};
     keys.update(more.is_null() ? io::Json::object() : more);
@@ -64,7 +66,8 @@ TEST_CASE("generate: rows beyond the tokenizer are never said, at any temperatur
   const Circle circle("brine ");
   CHECK(circle.says({"--tokens", "9"}) == "brine bri\n");
   CHECK(circle.says({"--tokens", "9", "--temperature", "1", "--seed", "3"}) == "brine bri\n");
-  for (const char* seed : {"1", "2", "3"}) CHECK(circle.says({"--tokens", "300", "--temperature", "1e9", "--seed", seed}).size() > 200);
+  for (const char* seed : {"1", "2", "3"})
+    CHECK(circle.says({"--tokens", "300", "--temperature", "1e9", "--seed", seed}).size() > 200);
 }
 
 TEST_CASE("generate: bytes come out as they are, zeros and halves of characters too", "[programs]") {
@@ -91,10 +94,12 @@ TEST_CASE("generate: added tokens end a text, and show their own where they are 
   CHECK(chat.says("6") == " the<mine> the<mine>\n");
   io::write_json(chat.folder / "generation_config.json", {{"eos_token_id", {2, 265}}});
   CHECK(chat.says() == " the<mine>\n");
-  CHECK(Pieces({{1, 260}, {260, 270}}, {{"eos_token_id", {2, 270}}}).says() == " the\n");  // an end that has a row and no text
+  CHECK(Pieces({{1, 260}, {260, 270}}, {{"eos_token_id", {2, 270}}}).says() ==
+        " the\n");  // an end that has a row and no text
 }
 
-TEST_CASE("generate: text is shown while it is made, whole characters at a time, and stays when it is interrupted", "[programs]") {
+TEST_CASE("generate: text is shown while it is made, whole characters at a time, and stays when it is interrupted",
+          "[programs]") {
   const Circle circle("\xe2\x82\xacx\xc3\xa9");
   programs::Process process(circle.command({"--tokens", "100000000", "--prompt", "now x"}));
   std::size_t unfinished = 0;

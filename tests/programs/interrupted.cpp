@@ -13,8 +13,9 @@ namespace {
 
 /// Enough steps to be caught in the middle of.
 Words longer(const Words& more = {}) {
-  Words all = {"--quick", "--tokenizer", "byte",       "--dim", "16",        "--pretrain-steps",     "800", "--steps", "600",
-               "--batch", "4",           "--sequence", "16",    "--methods", "neutral,lora,finetune"};
+  Words all = {
+      "--quick", "--tokenizer", "byte",       "--dim", "16",        "--pretrain-steps",     "800", "--steps", "600",
+      "--batch", "4",           "--sequence", "16",    "--methods", "neutral,lora,finetune"};
   all.insert(all.end(), more.begin(), more.end());
   return all;
 }
@@ -53,7 +54,8 @@ TEST_CASE("extend: the comparison of two runs notices one bit and one number", "
   const auto& study = whole();
   std::filesystem::copy(study.out(), study.out("other"), std::filesystem::copy_options::recursive);
   CHECK(programs::differences(study.out(), study.out("other")) == Words{});
-  const auto weights = study.out("other") / "runs" / neutral / "adapter.safetensors", log = study.out("other") / "runs" / finetune / "log.jsonl";
+  const auto weights = study.out("other") / "runs" / neutral / "adapter.safetensors",
+             log = study.out("other") / "runs" / finetune / "log.jsonl";
   std::string bytes = scratch::get(weights), lines = scratch::get(log);
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   scratch::put(weights, bytes);
@@ -63,7 +65,8 @@ TEST_CASE("extend: the comparison of two runs notices one bit and one number", "
   std::filesystem::remove_all(study.out("other"));
 }
 
-TEST_CASE("extend: Ctrl-C in pretraining and in an extension saves, says how to go on, and costs nothing", "[programs]") {
+TEST_CASE("extend: Ctrl-C in pretraining and in an extension saves, says how to go on, and costs nothing",
+          "[programs]") {
   const auto expect_stop = [](const programs::Ended& ended) {
     INFO(ended.err);
     CHECK(ended.status == 130);
@@ -111,7 +114,8 @@ TEST_CASE("extend: a lost terminal saves as Ctrl-C does, however often it is tol
   check_resumed();
 }
 
-TEST_CASE("extend: a second Ctrl-C ends it within the step, and --resume goes on from the last checkpoint", "[programs]") {
+TEST_CASE("extend: a second Ctrl-C ends it within the step, and --resume goes on from the last checkpoint",
+          "[programs]") {
   const Study study;  // of few steps that take long
   const auto command = [&](const std::string& out, const Words& more = {}) {
     Words all = {"--quick", "--tokenizer", "byte", "--dim",      "16", "--pretrain-steps", "4",   "--steps",
@@ -131,7 +135,8 @@ TEST_CASE("extend: a second Ctrl-C ends it within the step, and --resume goes on
     const auto lines = programs::lines_of(log);
     REQUIRE(programs::wait_for(process, [&] { return programs::lines_of(log) > lines; }));
     process.send(SIGINT);
-    REQUIRE(programs::wait_for(process, [&] { return process.errors().find("again ends at once") != std::string::npos; }));
+    REQUIRE(
+        programs::wait_for(process, [&] { return process.errors().find("again ends at once") != std::string::npos; }));
     process.send(SIGINT);
     const auto ended = process.wait();
     INFO(ended.err);
@@ -160,10 +165,14 @@ TEST_CASE("extend: killed at any moment, again and again, it ends the same", "[p
   int kills = 0;
   for (std::uint64_t round = 0; round < 40; ++round) {  // later rounds wait longer, so that one gets to the end
     Process process(whole().command(
-        longer(round > 0 && std::filesystem::exists(whole().out("stopped") / "options.json") ? Words{"--resume"} : Words{}), "stopped"));
-    const auto wait = std::chrono::microseconds(static_cast<long>(1000 * (20 + 15 * static_cast<double>(round) + 60 * random.uniform(0, round))));
+        longer(round > 0 && std::filesystem::exists(whole().out("stopped") / "options.json") ? Words{"--resume"}
+                                                                                             : Words{}),
+        "stopped"));
+    const auto wait = std::chrono::microseconds(
+        static_cast<long>(1000 * (20 + 15 * static_cast<double>(round) + 60 * random.uniform(0, round))));
     const auto end = std::chrono::steady_clock::now() + wait;
-    while (process.running() && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    while (process.running() && std::chrono::steady_clock::now() < end)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
     if (!process.running()) {
       const auto ended = process.wait();
       INFO(ended.err);
@@ -178,13 +187,15 @@ TEST_CASE("extend: killed at any moment, again and again, it ends the same", "[p
   check_resumed();
 }
 
-TEST_CASE("extend: a disk that fills while saving gives one message, old files stay whole, and resuming works", "[programs]") {
+TEST_CASE("extend: a disk that fills while saving gives one message, old files stay whole, and resuming works",
+          "[programs]") {
   const auto stop = stopped_at("pretrain", 40, SIGINT);
   REQUIRE(stop.status == 130);
   const auto folder = whole().out("stopped") / "runs" / "pretrain";
   const std::string saved = scratch::get(folder / "checkpoint.safetensors");
   REQUIRE(saved.size() > 180000);
-  const auto full = run(whole().command(longer({"--resume"}), "stopped"), 150000);  // the log fits, the next checkpoint does not
+  const auto full =
+      run(whole().command(longer({"--resume"}), "stopped"), 150000);  // the log fits, the next checkpoint does not
   INFO(full.err);
   CHECK(full.status == 1);
   CHECK(full.out.empty());
@@ -193,9 +204,11 @@ TEST_CASE("extend: a disk that fills while saving gives one message, old files s
   CHECK(messages[0].find("cannot be written") != std::string::npos);
   CHECK(messages[0].find("checkpoint.safetensors") != std::string::npos);
   CHECK(scratch::get(folder / "checkpoint.safetensors") == saved);
-  for (const auto& [name, bytes] : programs::files_of(whole().out("stopped"))) CHECK(name.find(".tmp-") == std::string::npos);
+  for (const auto& [name, bytes] : programs::files_of(whole().out("stopped")))
+    CHECK(name.find(".tmp-") == std::string::npos);
 
-  const auto in_log = run(whole().command(longer({"--resume"}), "stopped"), programs::lines_of(folder / "log.jsonl") * 40);
+  const auto in_log =
+      run(whole().command(longer({"--resume"}), "stopped"), programs::lines_of(folder / "log.jsonl") * 40);
   CHECK(in_log.status == 1);
   CHECK(programs::messages(in_log.err, "extend").size() == 1);
   CHECK(scratch::get(folder / "checkpoint.safetensors") == saved);
@@ -211,7 +224,8 @@ TEST_CASE("extend: a checkpoint that is cut, changed or of a newer program is re
     const auto ended = run(whole().command(longer({"--resume"}), "stopped"));
     INFO(ended.err);
     const auto messages = programs::messages(ended.err, "extend");
-    return ended.status == 1 && messages.size() == 1 && messages[0].find(words) != std::string::npos && scratch::get(path) == bytes;
+    return ended.status == 1 && messages.size() == 1 && messages[0].find(words) != std::string::npos &&
+           scratch::get(path) == bytes;
   };
   CHECK(refused(saved.substr(0, saved.size() / 2), "checkpoint.safetensors"));
   CHECK(refused("", "checkpoint.safetensors"));

@@ -11,7 +11,9 @@ struct Saturating {
     const V r = neutra::math::relu(s);
     return r / (V(1) + r);
   }
-  template <class V> NEUTRA_HD V df(V s, V g) const { return neutra::math::select(s > V(0), (V(1) - g) * (V(1) - g), V(0)); }
+  template <class V> NEUTRA_HD V df(V s, V g) const {
+    return neutra::math::select(s > V(0), (V(1) - g) * (V(1) - g), V(0));
+  }
 };
 
 }  // namespace

@@ -35,7 +35,8 @@ struct Ended {
   std::string out, err;
 };
 
-/// A running program. One thread unless told otherwise: two on a busy machine wait for each other, and results do not depend on them.
+/// A running program. One thread unless told otherwise: two on a busy machine wait for each other, and results do not
+/// depend on them.
 class Process {
  public:
   /// `file_limit`: the largest file it may write, in bytes; 0: any.
@@ -58,12 +59,13 @@ class Process {
     if (child_ > 0 && waitpid(child_, &status_, WNOHANG) == child_) child_ = 0;
     return child_ > 0;
   }
-  /// Whether it has taken SIGINT into its own hands; before that, one ends it without a word. While it is still a copy of this program, fork()
-  /// blocks signals for a moment, which does not count.
+  /// Whether it has taken SIGINT into its own hands; before that, one ends it without a word. While it is still a copy
+  /// of this program, fork() blocks signals for a moment, which does not count.
   bool holds_interrupts() const {
     const Path process = "/proc/" + std::to_string(child_);
     std::error_code gone;
-    if (std::filesystem::read_symlink(process / "exe", gone) == std::filesystem::read_symlink("/proc/self/exe")) return false;
+    if (std::filesystem::read_symlink(process / "exe", gone) == std::filesystem::read_symlink("/proc/self/exe"))
+      return false;
     std::istringstream status(scratch::get(process / "status"));
     std::uint64_t blocked = 0;
     for (std::string key; status >> key;)
@@ -75,13 +77,16 @@ class Process {
   std::string errors() const { return scratch::get(folder_ / "err"); }
   Ended wait() {
     if (child_ > 0) waitpid(child_, &status_, 0), child_ = 0;
-    return {WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_), scratch::get(folder_ / "out"), scratch::get(folder_ / "err")};
+    return {WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_), scratch::get(folder_ / "out"),
+            scratch::get(folder_ / "err")};
   }
 
  private:
-  [[noreturn]] static void start(std::vector<char*>& arguments, const Path& out, const Path& err, std::uint64_t file_limit, const char* threads) {
+  [[noreturn]] static void start(std::vector<char*>& arguments, const Path& out, const Path& err,
+                                 std::uint64_t file_limit, const char* threads) {
     setenv("OMP_NUM_THREADS", threads, 1);
-    const int output = open(out.c_str(), O_WRONLY | O_CREAT, 0600), errors = open(err.c_str(), O_WRONLY | O_CREAT, 0600);
+    const int output = open(out.c_str(), O_WRONLY | O_CREAT, 0600),
+              errors = open(err.c_str(), O_WRONLY | O_CREAT, 0600);
     dup2(output, STDOUT_FILENO), dup2(errors, STDERR_FILENO);
     if (file_limit > 0) {
       const rlimit limit{file_limit, file_limit};
@@ -117,7 +122,8 @@ inline Words messages(const std::string& text, const std::string& program) {
   return found;
 }
 
-/// Whether a command fails with exit status 1, nothing on stdout, and one line on stderr that begins with its name and says all of the parts.
+/// Whether a command fails with exit status 1, nothing on stdout, and one line on stderr that begins with its name and
+/// says all of the parts.
 template <class... Parts> bool refuses(const Words& command, const Parts&... parts) {
   const Ended ended = run(command);
   const std::string name = Path(command.at(0)).filename();
@@ -132,7 +138,8 @@ template <class... Parts> bool refuses(const Words& command, const Parts&... par
 inline std::map<std::string, std::string> files_of(const Path& folder) {
   std::map<std::string, std::string> files;
   for (const auto& item : std::filesystem::recursive_directory_iterator(folder))
-    if (item.is_regular_file()) files[std::filesystem::relative(item.path(), folder).string()] = scratch::get(item.path());
+    if (item.is_regular_file())
+      files[std::filesystem::relative(item.path(), folder).string()] = scratch::get(item.path());
   return files;
 }
 

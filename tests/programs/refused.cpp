@@ -30,22 +30,26 @@ TEST_CASE("extend: options that mean nothing are refused by name", "[programs]")
   CHECK(refused(study, {"--steps", "1.5"}, "--steps", "1.5"));
   CHECK(refused(study, {"--share", "half"}, "--share", "half"));
   for (const char* count : {"0", "-1", "99999999999999999999"})
-    for (const char* option : {"--steps", "--seeds", "--batch", "--sequence", "--accumulate", "--dim", "--layers", "--heads", "--pretrain-steps"}) {
+    for (const char* option : {"--steps", "--seeds", "--batch", "--sequence", "--accumulate", "--dim", "--layers",
+                               "--heads", "--pretrain-steps"}) {
       INFO(option << ' ' << count);
       CHECK(refused(study, {option, count}, option));
     }
   for (const char* value : {"nan", "inf", "-1"})
-    for (const char* option : {"--alpha", "--weight-decay", "--clip", "--capacity", "--share", "--lr", "--pretrain-lr"}) {
+    for (const char* option :
+         {"--alpha", "--weight-decay", "--clip", "--capacity", "--share", "--lr", "--pretrain-lr"}) {
       INFO(option << ' ' << value);
       CHECK(refused(study, {option, value}, option, value));
     }
-  for (const char* option : {"--capacity", "--lr", "--pretrain-lr"}) CHECK(refused(study, {option, "0"}, option, "must be a positive number, got 0"));
+  for (const char* option : {"--capacity", "--lr", "--pretrain-lr"})
+    CHECK(refused(study, {option, "0"}, option, "must be a positive number, got 0"));
   CHECK(refused(study, {"--share", "1.01"}, "--share must lie in [0, 1], got 1.01"));
   CHECK(refused(study, {"--alpha", "1e999"}, "--alpha", "1e999"));
   CHECK(refused(study, {"--alpha", "0.1,,1"}, "--alpha", "0.1,,1"));
   CHECK(refused(study, {"--lr", "finetune=x"}, "--lr", "x"));
   CHECK(refused(study, {"--warmup", "13"}, "--warmup", "12 steps", "got 13"));
-  CHECK(refused(study, {"--warmup", "15", "--steps", "30", "--pretrain-steps", "14"}, "--warmup", "pretraining of 14 steps"));
+  CHECK(refused(study, {"--warmup", "15", "--steps", "30", "--pretrain-steps", "14"}, "--warmup",
+                "pretraining of 14 steps"));
   CHECK(refused(study, {"--warmup", "-2"}, "--warmup must be a whole number from 0 up and below 2^31, got -2\n"));
   CHECK(refused(study, {"--eval", "x"}, "unknown option --eval; did you mean '--eval-original' or '--eval-target'?"));
   CHECK(refused(study, {"--steps", "5", "--steps", "6"}, "--steps was given twice: 5 and 6"));
@@ -78,15 +82,19 @@ TEST_CASE("extend: options that contradict each other are refused", "[programs]"
   CHECK(refused(study, {"--gate", "open", "--penalty", "domain_cross_entropy"}, "domain_cross_entropy", "gate"));
   CHECK(refused(study, {"--gate", "open", "--penalty", "gate_l1"}, "gate_l1", "gate"));
   CHECK(refused(study, {"--model", study.folder.path().string(), "--layers", "3"}, "contradicts --model"));
-  CHECK(refuses({path_of("extend"), "--target", study.text("second"), "--out", study.out().string()}, "--original is missing"));
-  CHECK(refuses({path_of("extend"), "--original", study.text("first"), "--out", study.out().string()}, "--target is missing"));
-  CHECK(refuses({path_of("extend"), "--original", study.text("first"), "--target", study.text("second")}, "--out is missing"));
+  CHECK(refuses({path_of("extend"), "--target", study.text("second"), "--out", study.out().string()},
+                "--original is missing"));
+  CHECK(refuses({path_of("extend"), "--original", study.text("first"), "--out", study.out().string()},
+                "--target is missing"));
+  CHECK(refuses({path_of("extend"), "--original", study.text("first"), "--target", study.text("second")},
+                "--out is missing"));
 }
 
 TEST_CASE("extend: names of policies, methods and places that are not there give the nearest", "[programs]") {
   const Study study;
   CHECK(refused(study, {"--methods", "nuetral"}, "no method 'nuetral'", "did you mean 'neutral'?"));
-  for (const char* option : {"--methods", "--alpha", "--lora-targets", "--lr", "--gate"}) CHECK(refused(study, {option, ""}, option));
+  for (const char* option : {"--methods", "--alpha", "--lora-targets", "--lr", "--gate"})
+    CHECK(refused(study, {option, ""}, option));
   CHECK(refused(study, {"--lr", "finetun=1e-3"}, "no method 'finetun'", "'finetune'"));
   CHECK(refused(study, {"--gate", "relo"}, "no gate called 'relo'", "'relu'"));
   CHECK(refused(study, {"--body", "gated_unt"}, "'gated_unit'"));
@@ -112,8 +120,8 @@ TEST_CASE("extend: texts that are missing, empty, short or no text are refused b
   CHECK(refuses(with_target(study.folder.path().string()), "is a directory"));
   CHECK(refuses(with_target(file("empty", "")), "empty", "is empty"));
   CHECK(refuses(with_target(file("zip", "PK\x03\x04xxxx")), "zip"));
-  CHECK(refuses(with_target(file("short", "a b\nc d\n")), "at least one sequence of target text", "length of 16", "give more text (--target)",
-                "--sequence"));
+  CHECK(refuses(with_target(file("short", "a b\nc d\n")), "at least one sequence of target text", "length of 16",
+                "give more text (--target)", "--sequence"));
   const auto lfs = file("lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n");
   const auto jsonl = file("t.jsonl", "{\"text\": \"one\"}\n{\"text\": \"two\"}\n");
   CHECK(refuses(with_target(lfs), "lfs", "a Git LFS pointer", "git lfs pull"));
@@ -126,15 +134,16 @@ TEST_CASE("extend: texts that are missing, empty, short or no text are refused b
   CHECK(refuses(empty_validation, "lfs", "a Git LFS pointer"));
   CHECK_FALSE(std::filesystem::exists(study.out()));
 
-  scratch::put(study.text("second"),
-               programs::salad(programs::second_words, 5000, 1) + "\xff\xfe not UTF-8\n" + programs::salad(programs::second_words, 5000, 2));
+  scratch::put(study.text("second"), programs::salad(programs::second_words, 5000, 1) + "\xff\xfe not UTF-8\n" +
+                                         programs::salad(programs::second_words, 5000, 2));
   const auto kept = programs::run(study.command(Study::small({"--methods", "lora"})));
   INFO(kept.err);
   CHECK(kept.status == 0);
   CHECK(kept.err.find("note: text file " + study.text("second") + ": is not UTF-8 from byte ") != std::string::npos);
 }
 
-TEST_CASE("extend: one text in two roles is refused, lines in two roles are told in every place that shows results", "[programs]") {
+TEST_CASE("extend: one text in two roles is refused, lines in two roles are told in every place that shows results",
+          "[programs]") {
   const Study study;
   const auto with = [&](const std::string& option, const std::string& path) {
     Words all = study.command(Study::small({"--methods", "lora"}));
@@ -143,8 +152,10 @@ TEST_CASE("extend: one text in two roles is refused, lines in two roles are told
   };
   std::filesystem::create_symlink("second.txt", study.folder / "link");
   scratch::put(study.folder / "copy", scratch::get(study.text("first")));
-  CHECK(refuses(with("--eval-target", (study.folder / "link").string()), "--eval-target", "--target " + study.text("second"), "the same file"));
-  CHECK(refuses(with("--target", (study.folder / "copy").string()), "--target", "--original " + study.text("first"), "the same bytes"));
+  CHECK(refuses(with("--eval-target", (study.folder / "link").string()), "--eval-target",
+                "--target " + study.text("second"), "the same file"));
+  CHECK(refuses(with("--target", (study.folder / "copy").string()), "--target", "--original " + study.text("first"),
+                "the same bytes"));
   CHECK(refuses(with("--eval-target", study.text("first.valid")), "--eval-target", "--eval-original"));
   CHECK_FALSE(std::filesystem::exists(study.out()));
 
@@ -154,7 +165,9 @@ TEST_CASE("extend: one text in two roles is refused, lines in two roles are told
   const auto ended = programs::run(with("--eval-target", (study.folder / "mixed").string()));
   INFO(ended.err);
   REQUIRE(ended.status == 0);
-  CHECK(ended.err.find("note: evaluation lines of 50 and more characters that are in the training text too: original ") != std::string::npos);
+  CHECK(
+      ended.err.find("note: evaluation lines of 50 and more characters that are in the training text too: original ") !=
+      std::string::npos);
   CHECK(ended.err.find("target 1 of 3 (33 %)") != std::string::npos);
   CHECK(ended.out.find("target 1 of 3 (33 %)") != std::string::npos);
   const auto overlap = train::read_results(study.out() / "results.json").config.at("evaluation_overlap").at("target");
@@ -175,10 +188,12 @@ TEST_CASE("extend: places that cannot be written are refused", "[programs]") {
   CHECK(refuses(with_out("/proc/nowhere/out"), "/proc/nowhere/out"));
   std::filesystem::create_symlink("nowhere", study.folder / "link");
   CHECK(refuses(with_out((study.folder / "link").string()), "it is a link to nowhere, which is not there"));
-  CHECK(refuses(with_out(study.folder.path().string()), "holds first.txt, first.valid.txt, link and 2 more but no options.json"));
+  CHECK(refuses(with_out(study.folder.path().string()),
+                "holds first.txt, first.valid.txt, link and 2 more but no options.json"));
   if (geteuid() != 0) {
     std::filesystem::create_directory(study.folder / "locked");
-    std::filesystem::permissions(study.folder / "locked", std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
+    std::filesystem::permissions(study.folder / "locked",
+                                 std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
     CHECK(refuses(with_out((study.folder / "locked" / "out").string()), "locked"));
   }
 }
@@ -202,7 +217,8 @@ TEST_CASE("extend: models and tokenizers that do not fit are refused before the 
   const auto backbone = study.out("model") / "backbone";
   CHECK(refuses(with_model({backbone.string(), "--sequence", "17"}), "--sequence", "context of 16", "got 17"));
   const std::string weights = scratch::get(backbone / "model.safetensors");
-  std::filesystem::resize_file(backbone / "model.safetensors", std::filesystem::file_size(backbone / "model.safetensors") - 3);
+  std::filesystem::resize_file(backbone / "model.safetensors",
+                               std::filesystem::file_size(backbone / "model.safetensors") - 3);
   CHECK(refuses(with_model({backbone.string(), "--sequence", "16"}), "model.safetensors", "3"));
   scratch::put(backbone / "model.safetensors", weights);
   scratch::put(backbone / "config.json", "{\"model_type\": \"gpt2\"}");
@@ -210,7 +226,8 @@ TEST_CASE("extend: models and tokenizers that do not fit are refused before the 
   CHECK_FALSE(std::filesystem::exists(study.out()));
 }
 
-TEST_CASE("extend: a loss that is not finite stops with the step and the largest gradient, and --resume tells the same", "[programs]") {
+TEST_CASE("extend: a loss that is not finite stops with the step and the largest gradient, and --resume tells the same",
+          "[programs]") {
   const Study study;
   const auto command = [&](const Words& more) {
     Words all = {"--methods", "finetune", "--lr", "1e38", "--clip", "0"};
@@ -236,10 +253,12 @@ TEST_CASE("extend: weights that came out unusable are told with the run they are
   REQUIRE(programs::run(study.command(Study::small({"--methods", "lora"}), "model")).status == 0);
   const auto weights = study.out("model") / "backbone" / "model.safetensors";
   std::string bytes = scratch::get(weights);
-  for (std::size_t i = bytes.size() - 400; i + 4 <= bytes.size(); i += 4) bytes.replace(i, 4, "\xff\xff\x7f\x7f");  // the largest float
+  for (std::size_t i = bytes.size() - 400; i + 4 <= bytes.size(); i += 4)
+    bytes.replace(i, 4, "\xff\xff\x7f\x7f");  // the largest float
   scratch::put(weights, bytes);
-  const auto ended = programs::run(study.command(
-      {"--quick", "--steps", "3", "--batch", "2", "--sequence", "16", "--methods", "lora", "--model", (study.out("model") / "backbone").string()}));
+  const auto ended =
+      programs::run(study.command({"--quick", "--steps", "3", "--batch", "2", "--sequence", "16", "--methods", "lora",
+                                   "--model", (study.out("model") / "backbone").string()}));
   CHECK(ended.status == 1);
   const auto messages = programs::messages(ended.err, "extend");
   REQUIRE(messages.size() == 1);

@@ -1,4 +1,5 @@
-// A study of a second: two made-up languages, a backbone of some thousand weights, and what must be equal between two runs of it.
+// A study of a second: two made-up languages, a backbone of some thousand weights, and what must be equal between two
+// runs of it.
 #pragma once
 
 #include "neutra/core/random.hpp"
@@ -25,7 +26,8 @@ inline std::string salad(const Words& words, std::size_t bytes, std::uint64_t se
 
 inline const Words first_words = {"the",   "river", "stone",  "winter", "garden", "house", "walks",
                                   "under", "light", "slowly", "green",  "water",  "bridge"};
-inline const Words second_words = {"floden", "sten", "vinter", "have", "huset", "gaar", "under", "lys", "langsomt", "groent", "vand", "broen", "og"};
+inline const Words second_words = {"floden", "sten",     "vinter", "have", "huset", "gaar", "under",
+                                   "lys",    "langsomt", "groent", "vand", "broen", "og"};
 
 /// A folder with the texts of both languages, and the command of a study of them.
 struct Study {
@@ -41,7 +43,8 @@ struct Study {
   Path out(const std::string& name = "out") const { return folder / name; }
 
   /// extend on these texts, as small as it can be; `more` comes last.
-  Words command(const Words& more = {}, const std::string& out_name = "out", const std::string& program = path_of("extend")) const {
+  Words command(const Words& more = {}, const std::string& out_name = "out",
+                const std::string& program = path_of("extend")) const {
     Words all = {program,
                  "--original",
                  text("first"),
@@ -59,8 +62,12 @@ struct Study {
   /// The sizes of a pretrained backbone and of the runs, but for those that `more` names itself.
   static Words small(const Words& more = {}) {
     Words all = {"--quick"};
-    for (const auto& [option, value] :
-         {std::pair{"--tokenizer", "byte"}, {"--dim", "16"}, {"--pretrain-steps", "20"}, {"--steps", "12"}, {"--batch", "4"}, {"--sequence", "16"}})
+    for (const auto& [option, value] : {std::pair{"--tokenizer", "byte"},
+                                        {"--dim", "16"},
+                                        {"--pretrain-steps", "20"},
+                                        {"--steps", "12"},
+                                        {"--batch", "4"},
+                                        {"--sequence", "16"}})
       if (std::find(more.begin(), more.end(), option) == more.end()) all.insert(all.end(), {option, value});
     all.insert(all.end(), more.begin(), more.end());
     return all;
@@ -99,9 +106,11 @@ inline Words differences(const Path& a, const Path& b) {
   if (config(a) != config(b)) found.push_back("the config of results.json");
   const auto left = files_of(a), right = files_of(b);
   for (const auto& [name, bytes] : left) {
-    const bool weights = name.ends_with(".safetensors") || name.ends_with("adapter.json") || name.ends_with("tokenizer.model");
+    const bool weights =
+        name.ends_with(".safetensors") || name.ends_with("adapter.json") || name.ends_with("tokenizer.model");
     if (weights && (!right.contains(name) || right.at(name) != bytes)) found.push_back(name);
-    if (name.ends_with("log.jsonl") && (!right.contains(name) || log_without_times(right.at(name)) != log_without_times(bytes)))
+    if (name.ends_with("log.jsonl") &&
+        (!right.contains(name) || log_without_times(right.at(name)) != log_without_times(bytes)))
       found.push_back(name);
   }
   for (const auto& [name, bytes] : right)

@@ -42,9 +42,11 @@ Shown on_terminal(const programs::Words& command, std::string interrupt_at = "")
 
 }  // namespace
 
-TEST_CASE("extend: on a terminal one line is rewritten, tells the time left, and is gone before the table", "[programs]") {
+TEST_CASE("extend: on a terminal one line is rewritten, tells the time left, and is gone before the table",
+          "[programs]") {
   const Study study;
-  const auto shown = on_terminal(study.command(Study::small({"--methods", "neutral,adapter", "--steps", "600", "--pretrain-steps", "600"})));
+  const auto shown = on_terminal(
+      study.command(Study::small({"--methods", "neutral,adapter", "--steps", "600", "--pretrain-steps", "600"})));
   INFO(shown.text);
   REQUIRE(shown.status == 0);
   CHECK(shown.text.find("\r[#") != std::string::npos);
@@ -63,7 +65,8 @@ TEST_CASE("extend: on a terminal one line is rewritten, tells the time left, and
 
 TEST_CASE("extend: on a terminal Ctrl-C is answered on a line of its own", "[programs]") {
   const Study study;
-  const auto shown = on_terminal(study.command(Study::small({"--methods", "neutral", "--pretrain-steps", "100000"})), " left");
+  const auto shown =
+      on_terminal(study.command(Study::small({"--methods", "neutral", "--pretrain-steps", "100000"})), " left");
   INFO(shown.text);
   REQUIRE(WIFEXITED(shown.status));
   CHECK(WEXITSTATUS(shown.status) == 130);

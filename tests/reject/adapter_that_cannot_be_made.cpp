@@ -1,5 +1,5 @@
-// expect: neutra: this adapter's Instance cannot be made; add  Instance(const Mine& described, const neutra::adapter::Sizes& sizes, std::uint64_t
-// seed);  with the adapter's own name for Mine
+// expect: neutra: this adapter's Instance cannot be made; add  Instance(const Mine& described, const
+// neutra::adapter::Sizes& sizes, std::uint64_t seed);  with the adapter's own name for Mine
 #include "tests/reject/right_adapter.hpp"
 
 using namespace neutra;

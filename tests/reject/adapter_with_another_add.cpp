@@ -1,5 +1,6 @@
-// expect: neutra: this adapter's Instance cannot be asked what it adds; write  neutra::Var<S, D> add(neutra::adapter::Site site, neutra::Index layer,
-// neutra::Var<S, D> x, neutra::Var<S, D> y, neutra::Pass<S, D>& pass);
+// expect: neutra: this adapter's Instance cannot be asked what it adds; write  neutra::Var<S, D>
+// add(neutra::adapter::Site site, neutra::Index layer, neutra::Var<S, D> x, neutra::Var<S, D> y, neutra::Pass<S, D>&
+// pass);
 #include "tests/reject/right_adapter.hpp"
 
 using namespace neutra;

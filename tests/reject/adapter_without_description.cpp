@@ -1,4 +1,5 @@
-// expect: neutra: this adapter does not describe itself; add  neutra::adapter::Description describe(const neutra::adapter::Sizes& sizes) const;
+// expect: neutra: this adapter does not describe itself; add  neutra::adapter::Description describe(const
+// neutra::adapter::Sizes& sizes) const;
 #include "tests/reject/right_adapter.hpp"
 
 using namespace neutra;

@@ -1,4 +1,5 @@
-// expect: neutra: this adapter's Instance does not say what it trains; add  std::vector<neutra::Parameter<S, D>*> parameters();
+// expect: neutra: this adapter's Instance does not say what it trains; add  std::vector<neutra::Parameter<S, D>*>
+// parameters();
 #include "tests/reject/right_adapter.hpp"
 
 using namespace neutra;

@@ -1,5 +1,5 @@
-// expect: neutra: a model and its backbone must be of one scalar and one device; write nn::Transformer<Adapter, double> for a backbone of double, or
-// make the backbone in float
+// expect: neutra: a model and its backbone must be of one scalar and one device; write nn::Transformer<Adapter, double>
+// for a backbone of double, or make the backbone in float
 #include "neutra/neutra.hpp"
 
 using namespace neutra;

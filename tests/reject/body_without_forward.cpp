@@ -1,4 +1,5 @@
-// expect: neutra: this Body has no forward; add  template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const;
+// expect: neutra: this Body has no forward; add  template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x,
+// std::span<const Var<S, D>> w) const;
 #include "neutra/adapter/residue.hpp"
 #include "neutra/backend/cpu/cpu.hpp"
 
@@ -6,8 +7,12 @@ using namespace neutra;
 
 struct Right {
   static constexpr std::string_view name = "right";
-  std::vector<body::Weight> weights(Index d, Index r) const { return {{"down_proj", {r, d}}, {"up_proj", {d, r}, true}}; }
-  template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const { return linear(linear(x, w[0]), w[1]); }
+  std::vector<body::Weight> weights(Index d, Index r) const {
+    return {{"down_proj", {r, d}}, {"up_proj", {d, r}, true}};
+  }
+  template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const {
+    return linear(linear(x, w[0]), w[1]);
+  }
 };
 adapter::Residue<gate::Relu, Right>::Instance<float, Cpu>* right(adapter::Residue<gate::Relu, Right> residue) {
   return new adapter::Residue<gate::Relu, Right>::Instance<float, Cpu>(residue, adapter::Sizes{}, 1);
@@ -16,7 +21,9 @@ adapter::Residue<gate::Relu, Right>::Instance<float, Cpu>* right(adapter::Residu
 #ifdef NEUTRA_REJECT
 struct Wrong {
   static constexpr std::string_view name = "wrong";
-  std::vector<body::Weight> weights(Index d, Index r) const { return {{"down_proj", {r, d}}, {"up_proj", {d, r}, true}}; }
+  std::vector<body::Weight> weights(Index d, Index r) const {
+    return {{"down_proj", {r, d}}, {"up_proj", {d, r}, true}};
+  }
 };
 adapter::Residue<gate::Relu, Wrong>::Instance<float, Cpu>* wrong(adapter::Residue<gate::Relu, Wrong> residue) {
   return new adapter::Residue<gate::Relu, Wrong>::Instance<float, Cpu>(residue, adapter::Sizes{}, 1);

@@ -1,4 +1,5 @@
-// expect: neutra: this policy's f and df serve one type; write  template <class V> V f(V s) const  and  template <class V> V df(V s, V g) const
+// expect: neutra: this policy's f and df serve one type; write  template <class V> V f(V s) const  and  template <class
+// V> V df(V s, V g) const
 #include "neutra/neutra.hpp"
 
 struct Right {

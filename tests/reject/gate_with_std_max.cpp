@@ -1,5 +1,5 @@
-// expect: neutra: this policy's function must compile for SIMD values; write math::select instead of if and ?:, math::exp instead of std::exp, V(2)
-// instead of 2
+// expect: neutra: this policy's function must compile for SIMD values; write math::select instead of if and ?:,
+// math::exp instead of std::exp, V(2) instead of 2
 #include "neutra/adapter/residue.hpp"
 
 struct Right {

@@ -1,4 +1,5 @@
-// expect: neutra: math::Functions<V> is specialised for float and double, and by each backend for its SIMD batches; include the backend
+// expect: neutra: math::Functions<V> is specialised for float and double, and by each backend for its SIMD batches;
+// include the backend
 #include "neutra/core/math.hpp"
 
 float right(float x) { return neutra::math::relu(x); }

@@ -1,5 +1,5 @@
-// expect: neutra: this policy's f and df serve one type; write  template <class S> S f(RowSums<S> sums) const  and  template <class S> RowSlopes<S>
-// df(RowSums<S> sums) const
+// expect: neutra: this policy's f and df serve one type; write  template <class S> S f(RowSums<S> sums) const  and
+// template <class S> RowSlopes<S> df(RowSums<S> sums) const
 #include "neutra/adapter/residue.hpp"
 
 using namespace neutra;

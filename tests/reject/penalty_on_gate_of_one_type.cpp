@@ -1,4 +1,5 @@
-// expect: neutra: this policy's f, dg or ds serves one type; write  template <class V> V f(V g, V s, V label) const, and dg and ds likewise
+// expect: neutra: this policy's f, dg or ds serves one type; write  template <class V> V f(V g, V s, V label) const,
+// and dg and ds likewise
 #include "neutra/adapter/residue.hpp"
 
 using namespace neutra;

@@ -1,4 +1,5 @@
-// expect: neutra: this Penalty does not say which tokens it counts; add  static constexpr auto counts = neutra::penalty::Counts::original;
+// expect: neutra: this Penalty does not say which tokens it counts; add  static constexpr auto counts =
+// neutra::penalty::Counts::original;
 #include "neutra/adapter/residue.hpp"
 
 using namespace neutra;

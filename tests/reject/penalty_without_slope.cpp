@@ -1,5 +1,5 @@
-// expect: neutra: this Penalty has no function; add f and df of RowSums (for a penalty on the residue), or f, dg and ds of (g, s, label) (for one on
-// the gate)
+// expect: neutra: this Penalty has no function; add f and df of RowSums (for a penalty on the residue), or f, dg and ds
+// of (g, s, label) (for one on the gate)
 #include "neutra/adapter/residue.hpp"
 
 using namespace neutra;

@@ -1,4 +1,5 @@
-// expect: neutra: the Vars of an op must be of one scalar and one device; make their tape, parameters and inputs all float or all double
+// expect: neutra: the Vars of an op must be of one scalar and one device; make their tape, parameters and inputs all
+// float or all double
 #include "neutra/neutra.hpp"
 
 using namespace neutra;
@@ -6,5 +7,7 @@ using namespace neutra;
 Var<float, Cpu> right(Var<float, Cpu> x, Var<float, Cpu> w) { return add(gated(x, x), linear(x, w, x)); }
 
 #ifdef NEUTRA_REJECT
-Var<float, Cpu> wrong(Var<float, Cpu> x, Var<float, Cpu> w, Var<double, Cpu> y) { return add(gated(x, y), linear(x, w, y)); }
+Var<float, Cpu> wrong(Var<float, Cpu> x, Var<float, Cpu> w, Var<double, Cpu> y) {
+  return add(gated(x, y), linear(x, w, y));
+}
 #endif

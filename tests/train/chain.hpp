@@ -11,21 +11,29 @@ namespace chain {
 using namespace neutra;
 using Next = std::map<std::int32_t, std::int32_t>;
 
-/// Blocks add nothing and the embedding is the identity, so that the logits are the head's column of the last token: 1 for what comes next, and 2 for
-/// the row `loud`, which only a program that does not mask it would choose.
-inline std::shared_ptr<const nn::Backbone<float, Cpu>> model(Index vocabulary, const Next& next, Index loud, Index context = 64) {
-  const nn::Config config{.vocabulary = vocabulary, .dim = vocabulary, .ffn = 2, .layers = 1, .heads = 1, .head_width = 2, .context = context};
-  return std::make_shared<const nn::Backbone<float, Cpu>>(config, [&](nn::Slot slot, Index, const std::string&, const Shape& shape) {
-    Tensor<float, Cpu> weight(shape);
-    std::fill_n(weight.data(), shape.size(), shape.rank() == 1 ? 1.0f : 0.0f);
-    for (Index token = 0; token < vocabulary; ++token) {
-      if (slot == nn::Slot::embedding) weight.data()[token * vocabulary + token] = 1;
-      if (slot == nn::Slot::head) weight.data()[loud * vocabulary + token] = 2;
-    }
-    if (slot == nn::Slot::head)
-      for (const auto& [from, to] : next) weight.data()[to * vocabulary + from] = 1;
-    return weight;
-  });
+/// Blocks add nothing and the embedding is the identity, so that the logits are the head's column of the last token: 1
+/// for what comes next, and 2 for the row `loud`, which only a program that does not mask it would choose.
+inline std::shared_ptr<const nn::Backbone<float, Cpu>> model(Index vocabulary, const Next& next, Index loud,
+                                                             Index context = 64) {
+  const nn::Config config{.vocabulary = vocabulary,
+                          .dim = vocabulary,
+                          .ffn = 2,
+                          .layers = 1,
+                          .heads = 1,
+                          .head_width = 2,
+                          .context = context};
+  return std::make_shared<const nn::Backbone<float, Cpu>>(
+      config, [&](nn::Slot slot, Index, const std::string&, const Shape& shape) {
+        Tensor<float, Cpu> weight(shape);
+        std::fill_n(weight.data(), shape.size(), shape.rank() == 1 ? 1.0f : 0.0f);
+        for (Index token = 0; token < vocabulary; ++token) {
+          if (slot == nn::Slot::embedding) weight.data()[token * vocabulary + token] = 1;
+          if (slot == nn::Slot::head) weight.data()[loud * vocabulary + token] = 2;
+        }
+        if (slot == nn::Slot::head)
+          for (const auto& [from, to] : next) weight.data()[to * vocabulary + from] = 1;
+        return weight;
+      });
 }
 
 /// The model as a folder, with further keys of its config.json.

@@ -15,14 +15,18 @@ using scratch::says;
 
 namespace {
 
-const io::Json identity = {{"options", {{"steps", 3}, {"share", 0.1}}}, {"texts", {{"target.train", "abc"}}}, {"base", "f00"}, {"run", "lora"}};
+const io::Json identity = {{"options", {{"steps", 3}, {"share", 0.1}}},
+                           {"texts", {{"target.train", "abc"}}},
+                           {"base", "f00"},
+                           {"run", "lora"}};
 
 /// Three parameters with values and moments that follow from a seed; awkward ones among them.
 struct Parameters {
   std::deque<Parameter<float, Cpu>> all;
 
   explicit Parameters(std::uint64_t seed, Index width = 5) {
-    for (const auto& [name, shape] : {std::pair{"layers.0.w", Shape{3, width}}, {"layers.1.w", Shape{width, 2}}, {"norm", Shape{4}}}) {
+    for (const auto& [name, shape] :
+         {std::pair{"layers.0.w", Shape{3, width}}, {"layers.1.w", Shape{width, 2}}, {"norm", Shape{4}}}) {
       auto& p = all.emplace_back(name, Tensor<float, Cpu>(shape));
       const Philox random(seed, name);
       for (Index i = 0; i < p.value.size(); ++i) {
@@ -44,12 +48,15 @@ struct Parameters {
     std::string bytes;
     for (const auto& p : all)
       for (const auto* tensor : {&p.value, &p.mean, &p.variance})
-        bytes.append(reinterpret_cast<const char*>(tensor->data()), static_cast<std::size_t>(tensor->size()) * sizeof(float));
+        bytes.append(reinterpret_cast<const char*>(tensor->data()),
+                     static_cast<std::size_t>(tensor->size()) * sizeof(float));
     return bytes;
   }
 };
 
-std::string replaced(std::string text, const std::string& from, const std::string& to) { return text.replace(text.find(from), from.size(), to); }
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  return text.replace(text.find(from), from.size(), to);
+}
 
 }  // namespace
 
@@ -74,7 +81,8 @@ TEST_CASE("checkpoint: another run is refused by the first key that differs, and
   const auto refused = [&](const std::string& key, const io::Json& value) {
     io::Json other = identity;
     other[key] = value;
-    return says([&] { train::load_checkpoint(folder / "c", read.pointers(), other); }, "with " + key + " = ", value.dump(), "use the same options") &&
+    return says([&] { train::load_checkpoint(folder / "c", read.pointers(), other); }, "with " + key + " = ",
+                value.dump(), "use the same options") &&
            read.bits() == before;
   };
   CHECK(refused("options", {{"steps", 4}, {"share", 0.1}}));
@@ -129,8 +137,10 @@ TEST_CASE("checkpoint: one changed bit of the header is noticed, or changes noth
     Parameters read(2);
     const std::string before = read.bits();
     train::Reached reached;
-    const std::string told = scratch::message([&] { reached = train::load_checkpoint(folder / "changed", read.pointers(), identity); });
-    const bool same = told.empty() && reached.steps == 3 && reached.seconds == 12.5 && reached.log == "log" && read.bits() == saved.bits();
+    const std::string told =
+        scratch::message([&] { reached = train::load_checkpoint(folder / "changed", read.pointers(), identity); });
+    const bool same = told.empty() && reached.steps == 3 && reached.seconds == 12.5 && reached.log == "log" &&
+                      read.bits() == saved.bits();
     const bool refused = told.find("changed") != std::string::npos && read.bits() == before;
     if (!same && !refused) FAIL_CHECK("bit " << bit % 8 << " of byte " << bit / 8 << ": " << told);
   }
@@ -141,7 +151,9 @@ TEST_CASE("checkpoint: another version, other tensors, other shapes and other fi
   Parameters saved(1), read(2), wider(3, 6);
   train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
   const std::string bytes = scratch::get(folder / "c"), before = read.bits();
-  const auto load = [&](auto& parameters) { return [&] { train::load_checkpoint(folder / "c", parameters.pointers(), identity); }; };
+  const auto load = [&](auto& parameters) {
+    return [&] { train::load_checkpoint(folder / "c", parameters.pointers(), identity); };
+  };
   CHECK(says(load(wider), "layers.0.w", "must be (3,6), got (3,5)"));
   scratch::put(folder / "c", replaced(bytes, "neutra.checkpoint/3", "neutra.checkpoint/9"));
   CHECK(says(load(read), "must be a neutra.checkpoint/3, got neutra.checkpoint/9", "another version"));
@@ -173,7 +185,11 @@ TEST_CASE("checkpoint: values that are not finite are never saved over a good on
   train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
   const std::string bytes = scratch::get(folder / "c");
   saved.all[1].mean.data()[2] = std::numeric_limits<float>::quiet_NaN();
-  CHECK(says([&] { train::save_checkpoint(folder / "c", saved.pointers(), {4, 12.5, "log"}, identity); }, "layers.1.w.mean"));
+  CHECK(says(
+      [&] {
+        train::save_checkpoint(folder / "c", saved.pointers(), {4, 12.5, "log"}, identity);
+      },
+      "layers.1.w.mean"));
   CHECK(scratch::get(folder / "c") == bytes);
   CHECK(folder.count() == 1);
 }

@@ -24,11 +24,14 @@ TEST_CASE("choice: the rate with the lowest target bits per byte, whatever it fo
 
 TEST_CASE("choice: the alpha that forgets least among those that learn within 1 % of the vanilla adapter") {
   const double vanilla = 2.0;
-  CHECK(train::choose_alpha({scores(0.1, 1.9), scores(0.9, 2.5), scores(0.2, 2.0)}, std::nullopt) == 1);  // nothing to hold them against
-  CHECK(train::choose_alpha({scores(0.5, 2.1), scores(0.3, 1.99), scores(0.1, 1.97)}, vanilla) == 1);     // 1.97 is below 1.98
-  CHECK(train::choose_alpha({scores(0.5, 2.1), scores(0.3, 1.99), scores(0.1, 1.981)}, vanilla) == 2);    // 1.981 is not
-  CHECK(train::choose_alpha({scores(0.3, 3.0), scores(0.3, 2.0)}, vanilla) == 0);                         // of equal ones the first
-  CHECK(train::choose_alpha({scores(0.2, 2.0), scores(-0.1, 2.5), scores(0.0, 2.2)}, vanilla) == 1);      // forgetting may be negative
+  CHECK(train::choose_alpha({scores(0.1, 1.9), scores(0.9, 2.5), scores(0.2, 2.0)}, std::nullopt) ==
+        1);  // nothing to hold them against
+  CHECK(train::choose_alpha({scores(0.5, 2.1), scores(0.3, 1.99), scores(0.1, 1.97)}, vanilla) ==
+        1);  // 1.97 is below 1.98
+  CHECK(train::choose_alpha({scores(0.5, 2.1), scores(0.3, 1.99), scores(0.1, 1.981)}, vanilla) == 2);  // 1.981 is not
+  CHECK(train::choose_alpha({scores(0.3, 3.0), scores(0.3, 2.0)}, vanilla) == 0);  // of equal ones the first
+  CHECK(train::choose_alpha({scores(0.2, 2.0), scores(-0.1, 2.5), scores(0.0, 2.2)}, vanilla) ==
+        1);  // forgetting may be negative
 }
 
 TEST_CASE("choice: where no alpha learns as much as the vanilla adapter, the one that learns most") {

@@ -37,7 +37,9 @@ TEST_CASE("corpus: the last tenth is held out, a tenth of the rest is for choosi
   for (const auto* domain : {&corpus.original, &corpus.target}) {
     const std::string whole = scratch::get(domain == &corpus.original ? files.folder / "a" : files.folder / "b");
     CHECK(std::string(domain->train) + std::string(domain->choosing) + std::string(domain->valid) == whole);
-    const auto share = [&](std::string_view part) { return static_cast<double>(part.size()) / static_cast<double>(whole.size()); };
+    const auto share = [&](std::string_view part) {
+      return static_cast<double>(part.size()) / static_cast<double>(whole.size());
+    };
     CHECK(share(domain->valid) == Approx(0.1).margin(0.005));
     CHECK(share(domain->choosing) == Approx(0.09).margin(0.005));
     for (const auto& part : {domain->train, domain->choosing, domain->valid}) CHECK(part.back() == '\n');
@@ -80,7 +82,9 @@ TEST_CASE("corpus: documents of one line are trained on whole where they may be,
   for (int n = 0; n < 8000; ++n) one += concat("Sentence ", n, ". ");
   scratch::put(files.folder / "b", documents), scratch::put(files.folder / "one", "A title\n" + one);
   const auto check = [&](const train::DomainText& text, const std::string& whole, double valid, double choosing) {
-    const auto share = [&](const std::string& part) { return static_cast<double>(part.size()) / static_cast<double>(whole.size()); };
+    const auto share = [&](const std::string& part) {
+      return static_cast<double>(part.size()) / static_cast<double>(whole.size());
+    };
     CHECK(share(text.valid) == Approx(valid).margin(0.003));
     CHECK(share(text.choosing) == Approx(choosing).margin(0.001));
     CHECK(text.train.size() + text.choosing.size() + text.valid.size() == whole.size());
@@ -94,19 +98,23 @@ TEST_CASE("corpus: documents of one line are trained on whole where they may be,
   CHECK(Corpus(files.options).target.train == "A title\n" + one);
 }
 
-TEST_CASE("corpus: a part of another size than was asked is told, and a text too small to be cut refused by its option") {
+TEST_CASE(
+    "corpus: a part of another size than was asked is told, and a text too small to be cut refused by its option") {
   Files files;
   std::string text = lines(10, std::string(100, 'x'));
   scratch::put(files.folder / "b", text.substr(0, 870) + "\n" + std::string(120, 'y') + "\n");
   const Corpus corpus(files.options);
   REQUIRE(corpus.target.remarks.size() == 1);
   CHECK(corpus.target.remarks[0] ==
-        "note: holding out the end of --target for evaluation: asked for 10.0 % of 992 bytes, got 12.2 % (121 bytes), since a line, sentence or word "
+        "note: holding out the end of --target for evaluation: asked for 10.0 % of 992 bytes, got 12.2 % (121 bytes), "
+        "since a line, sentence or word "
         "ends there");
   scratch::put(files.folder / "b", "one line\n");
-  CHECK(says([&] { Corpus{files.options}; }, "holding out the end of --target for evaluation: 9 bytes are too few", "give more text"));
+  CHECK(says([&] { Corpus{files.options}; }, "holding out the end of --target for evaluation: 9 bytes are too few",
+             "give more text"));
   files.options.eval_target = {files.folder / "va"};
-  CHECK(says([&] { Corpus{files.options}; }, "holding out parts of --target to choose a rate or alpha on: 9 bytes are too few"));
+  CHECK(says([&] { Corpus{files.options}; },
+             "holding out parts of --target to choose a rate or alpha on: 9 bytes are too few"));
   files.options.rates = {{"", {1e-3}}};
   CHECK(Corpus(files.options).target.train == "one line\n");
 }
@@ -122,7 +130,8 @@ TEST_CASE("corpus: one text in two roles is refused by both options, told by pat
       options.*first = {files.folder / "a"};
       if (first != again) (options.*again).clear();
       (options.*again).push_back(files.folder / name);
-      all &= says([&] { Corpus{options}; }, other + " ", ": each text may be given only once, got the same ", " as " + one + " ");
+      all &= says([&] { Corpus{options}; }, other + " ", ": each text may be given only once, got the same ",
+                  " as " + one + " ");
     }
     return all;
   };
@@ -145,9 +154,12 @@ TEST_CASE("corpus: training texts that are alike but for some lines are remarked
   scratch::put(files.folder / "a", lines(200, word));
   scratch::put(files.folder / "b", lines(200, word) + "\n");
   REQUIRE(remarks().size() == 1);
-  CHECK(remarks()[0].starts_with("warning: training lines of 50 and more characters that are in the training text of --original too: target 16"));
+  CHECK(remarks()[0].starts_with(
+      "warning: training lines of 50 and more characters that are in the training text of --original too: target 16"));
   CHECK(remarks()[0].find("give a target text of another domain") != std::string::npos);
-  scratch::put(files.folder / "b", lines(100, word) + lines(300, "a sentence of the target domain, longer than fifty characters, with the number"));
+  scratch::put(
+      files.folder / "b",
+      lines(100, word) + lines(300, "a sentence of the target domain, longer than fifty characters, with the number"));
   CHECK(remarks().empty());
   scratch::put(files.folder / "a", lines(200, "short")), scratch::put(files.folder / "b", lines(200, "short") + "\n");
   REQUIRE(remarks().size() == 1);
@@ -156,7 +168,8 @@ TEST_CASE("corpus: training texts that are alike but for some lines are remarked
   CHECK(remarks().empty());
 }
 
-TEST_CASE("corpus: evaluation lines that either domain trains on are counted, also where evaluation is the end of the text") {
+TEST_CASE(
+    "corpus: evaluation lines that either domain trains on are counted, also where evaluation is the end of the text") {
   Files files;
   const std::string known = "this line of more than fifty characters is in several texts\n";
   scratch::put(files.folder / "a", known + lines(200, "first"));
@@ -187,7 +200,8 @@ TEST_CASE("corpus: the choosing text comes from every file, and is never more th
   const Corpus corpus(files.options);
   for (const char* name : {"one", "two"}) CHECK(corpus.original.choosing.find(name) != std::string::npos);
   CHECK(corpus.original.choosing.find("three") == std::string::npos);  // the last tenth, for validation, has all of it
-  CHECK(static_cast<double>(corpus.original.choosing.size()) == Approx(std::min(0.09 * static_cast<double>(whole.size()), 524288.0)).epsilon(0.01));
+  CHECK(static_cast<double>(corpus.original.choosing.size()) ==
+        Approx(std::min(0.09 * static_cast<double>(whole.size()), 524288.0)).epsilon(0.01));
   CHECK(whole.size() * 9 / 100 > 524288);
   for (const std::size_t width : {70, 300, 1000, 1600, 3000}) {  // line ends that meet the share ever worse
     scratch::put(files.folder / "long", lines(static_cast<int>(6500000 / width), std::string(width, 'x')));
@@ -216,12 +230,15 @@ TEST_CASE("corpus: evaluation text of a domain without training text is kept") {
 TEST_CASE("corpus: encoded parts hold the tokens of their own text and no other, and bytes are those of the raw text") {
   Files files;
   Corpus corpus(files.options);
-  const auto tokenizer = std::make_shared<data::SentencePiece>(data::train_sentencepiece(corpus.original.train, {.vocab = 280}));
+  const auto tokenizer =
+      std::make_shared<data::SentencePiece>(data::train_sentencepiece(corpus.original.train, {.vocab = 280}));
   corpus.encode(tokenizer, 16);
   CHECK(corpus.train_target.tokens() == static_cast<Index>(tokenizer->encode(corpus.target.train).size()));
-  CHECK(corpus.choosing_target.windows.tokens() == static_cast<Index>(tokenizer->encode(corpus.target.choosing).size()));
+  CHECK(corpus.choosing_target.windows.tokens() ==
+        static_cast<Index>(tokenizer->encode(corpus.target.choosing).size()));
   CHECK(corpus.valid_target.bytes == static_cast<Index>(corpus.target.valid.size()));
-  CHECK(corpus.valid_original.windows.tokens() < corpus.valid_original.bytes);  // its own tokenizer has pieces of several bytes
+  CHECK(corpus.valid_original.windows.tokens() <
+        corpus.valid_original.bytes);  // its own tokenizer has pieces of several bytes
   CHECK(corpus.train_target.length() == 16);
   files.options.rates = {{"", {1e-3}}};
   Corpus all(files.options);
@@ -278,7 +295,8 @@ TEST_CASE("tokenizers: found in a folder, trained on the pretraining text alone,
   CHECK(train::new_tokenizer(files.options, "unread")->serialized() == trained->serialized());
   scratch::put(model / "tokenizer.model", trained->serialized().substr(0, 100));
   CHECK(says([&] { train::tokenizer_of(model.path()); }, "tokenizer.model"));
-  CHECK(says(with("model_type", "qwen2"), "config.json: model_type must be \"llama\", got \"qwen2\""));  // told before its tokenizer
+  CHECK(says(with("model_type", "qwen2"),
+             "config.json: model_type must be \"llama\", got \"qwen2\""));  // told before its tokenizer
   std::filesystem::remove(model / "tokenizer.model");
   CHECK(says(with("model_type", "qwen2"), "got \"qwen2\""));
   with("model_type", "llama");

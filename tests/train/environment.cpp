@@ -24,7 +24,8 @@ TEST_CASE("environment: a stack size is read with its unit and white space aroun
     CHECK(train::stack_bytes(text) == bytes);
   }
   CHECK(train::stack_bytes("512", 1) == 512u);
-  for (const char* text : {"", " ", "k", "x32", "32q", "32kb", "32 k x", "1.5M", "99999999999999999999", "18446744073709551615G"}) {
+  for (const char* text :
+       {"", " ", "k", "x32", "32q", "32kb", "32 k x", "1.5M", "99999999999999999999", "18446744073709551615G"}) {
     INFO(text);
     CHECK_FALSE(train::stack_bytes(text));
   }
@@ -35,7 +36,8 @@ TEST_CASE("environment: a stack in which the kernels would not find room is refu
   unsetenv("OMP_STACKSIZE");
   CHECK_FALSE(train::check_stacks());
   setenv("OMP_STACKSIZE", "32k", 1);
-  CHECK(says([] { train::check_stacks(); }, "OMP_STACKSIZE=32k: a thread's stack must have at least 256k, got 32768 bytes", "take it away"));
+  CHECK(says([] { train::check_stacks(); },
+             "OMP_STACKSIZE=32k: a thread's stack must have at least 256k, got 32768 bytes", "take it away"));
   setenv("OMP_STACKSIZE", "4M", 1);
   setenv("GOMP_STACKSIZE", "16", 1);
   CHECK(train::check_stacks() == std::uint64_t{4} << 20);  // the first counts

@@ -44,7 +44,8 @@ Trained& learnt() {
   return trained;
 }
 
-train::Evaluation evaluated(train::Model& model, const std::string& text, Index bytes, Index batch, adapter::Probe<float, Cpu>* probe = nullptr) {
+train::Evaluation evaluated(train::Model& model, const std::string& text, Index bytes, Index batch,
+                            adapter::Probe<float, Cpu>* probe = nullptr) {
   Tape<float, Cpu> tape;
   return train::evaluate(model, tape, {small::windows(text), bytes}, data::Domain::target, batch, probe);
 }
@@ -62,22 +63,26 @@ TEST_CASE("evaluation: every token is predicted once, with context from inside i
     CHECK(result.tokens == static_cast<Index>(size));
     CHECK(result.nats == Approx(sum).epsilon(1e-5));
     CHECK(result.nats_per_token() == Approx(sum / static_cast<double>(size)).epsilon(1e-5));
-    CHECK(result.bits_per_byte() ==
-          Approx(sum / (std::log(2.0) * 2 * static_cast<double>(size))).epsilon(1e-5));  // bytes of the raw text, not tokens
+    CHECK(result.bits_per_byte() == Approx(sum / (std::log(2.0) * 2 * static_cast<double>(size)))
+                                        .epsilon(1e-5));  // bytes of the raw text, not tokens
   }
 }
 
 TEST_CASE("evaluation: a token depends on its own window alone", "[train]") {
-  const std::string a = small::letters('n', 5, 12, 1), b = small::letters('n', 5, 12, 2), c = small::letters('a', 5, 12, 3);
+  const std::string a = small::letters('n', 5, 12, 1), b = small::letters('n', 5, 12, 2),
+                    c = small::letters('a', 5, 12, 3);
   const double alone = evaluated(learnt().model, b, 12, 4).nats;
-  CHECK(evaluated(learnt().model, a + b, 24, 4).nats - evaluated(learnt().model, a, 12, 4).nats == Approx(alone).epsilon(1e-5));
-  CHECK(evaluated(learnt().model, c + b, 24, 4).nats - evaluated(learnt().model, c, 12, 4).nats == Approx(alone).epsilon(1e-5));
+  CHECK(evaluated(learnt().model, a + b, 24, 4).nats - evaluated(learnt().model, a, 12, 4).nats ==
+        Approx(alone).epsilon(1e-5));
+  CHECK(evaluated(learnt().model, c + b, 24, 4).nats - evaluated(learnt().model, c, 12, 4).nats ==
+        Approx(alone).epsilon(1e-5));
 }
 
 TEST_CASE("evaluation: batches change rounding only, and threads, probes and repetition not a bit", "[train]") {
   const std::string text = small::letters('n', 5, 251, 9);
   const double nats = evaluated(learnt().model, text, 251, 5).nats;
-  for (const Index batch : {1, 2, 16, 1000}) CHECK(evaluated(learnt().model, text, 251, batch).nats == Approx(nats).epsilon(1e-6));
+  for (const Index batch : {1, 2, 16, 1000})
+    CHECK(evaluated(learnt().model, text, 251, batch).nats == Approx(nats).epsilon(1e-6));
   adapter::Probe<float, Cpu> probe(2);
   CHECK(evaluated(learnt().model, text, 251, 5, &probe).nats == nats);
   for (const int threads : {1, 2, 3}) {
@@ -107,10 +112,13 @@ TEST_CASE("evaluation: gate shares are counted on the same tokens", "[train]") {
 TEST_CASE("evaluation: gates that are closed or open for all show as 0 and 1, and are warned of", "[train]") {
   const std::string text = small::letters('a', 5, 60, 9);
   Trained trained("neutral");
-  const auto force = [&](int layer, float sign) {  // the norm's output has a mean square of one: every logit gets its first channel's square
-    for (auto* p : trained.model.parameters())
-      if (p->name.ends_with(".gate") && p->name.find(concat(layer)) != p->name.npos) std::fill_n(p->value.data(), p->value.size(), 0.0f * sign);
-  };
+  const auto force =
+      [&](int layer,
+          float sign) {  // the norm's output has a mean square of one: every logit gets its first channel's square
+        for (auto* p : trained.model.parameters())
+          if (p->name.ends_with(".gate") && p->name.find(concat(layer)) != p->name.npos)
+            std::fill_n(p->value.data(), p->value.size(), 0.0f * sign);
+      };
   force(0, 0);
   adapter::Probe<float, Cpu> probe(2);
   Tape<float, Cpu> tape;
@@ -153,5 +161,6 @@ TEST_CASE("evaluation: stops when asked to, and says where weights are not usabl
   CHECK(seen == 48);
   Trained broken("finetune");
   broken.model.parameters()[0]->value.data()[0] = std::numeric_limits<float>::quiet_NaN();
-  CHECK(scratch::says([&] { evaluated(broken.model, text, 100, 2); }, "evaluation: the loss is", "window 0", "not usable"));
+  CHECK(scratch::says([&] { evaluated(broken.model, text, 100, 2); }, "evaluation: the loss is", "window 0",
+                      "not usable"));
 }

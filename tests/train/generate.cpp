@@ -52,7 +52,8 @@ TEST_CASE("sayable: what the tokenizer knows and what ends a text, within the mo
 }
 
 TEST_CASE("last decoded: tokens shown one by one give the text of them all", "[train]") {
-  const data::SentencePiece plain(samples::ModelBytes{}.serialize()), prefixed(samples::ModelBytes{.dummy_prefix = true}.serialize());
+  const data::SentencePiece plain(samples::ModelBytes{}.serialize()),
+      prefixed(samples::ModelBytes{.dummy_prefix = true}.serialize());
   const std::int32_t bos = plain.bos(), the = 260, space = 261, byte = 2 + 0xc3;  // the: with a space in front
   REQUIRE(prefixed.decode(std::vector{the, the, space, byte}) == "the the \xc3");
   for (const data::SentencePiece* tokenizer : {&plain, &prefixed})

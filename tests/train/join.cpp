@@ -76,7 +76,8 @@ TEST_CASE("joined studies choose rates and alpha by the scores of all") {
   auto first = scored(first_scores), other = scored(other_scores);
   first.config["chosen_alpha"] = 0.01;
   const auto all = join({first, other}, {"a", "b"}).config;
-  CHECK(all["chosen_lr"] == io::Json{{"adapter", 0.001}, {"neutral, alpha 0.01", 0.004}, {"neutral, alpha 0.1", 0.004}});
+  CHECK(all["chosen_lr"] ==
+        io::Json{{"adapter", 0.001}, {"neutral, alpha 0.01", 0.004}, {"neutral, alpha 0.1", 0.004}});
   CHECK(all["chosen_alpha"] == 0.1);  // within 1 % of 3.0, and forgets less than the other that is
   CHECK(all["chosen_alpha_learns_as_vanilla"] == true);
 
@@ -90,19 +91,23 @@ TEST_CASE("joined studies choose rates and alpha by the scores of all") {
 }
 
 TEST_CASE("a study joined with itself chooses what it chose") {
-  const Scored scores[] = {{sample::adapter(0.001, 1, 0.2, 2.9), 0.2, 2.9},         {sample::adapter(0.004, 1, 0.2, 3.0), 0.2, 3.0},
-                           {sample::neutral(0.001, 1, 0.1, 2.9, 0.01), 0.1, 2.8},   {sample::neutral(0.004, 1, 0.1, 2.8, 0.01), 0.1, 2.9},
-                           {sample::neutral(0.004, 1, 0.05, 2.8, 0.1), 0.05, 2.85}, {sample::neutral(0.001, 1, 0.05, 2.8, 0.1), 0.05, 2.98}};
+  const Scored scores[] = {
+      {sample::adapter(0.001, 1, 0.2, 2.9), 0.2, 2.9},         {sample::adapter(0.004, 1, 0.2, 3.0), 0.2, 3.0},
+      {sample::neutral(0.001, 1, 0.1, 2.9, 0.01), 0.1, 2.8},   {sample::neutral(0.004, 1, 0.1, 2.8, 0.01), 0.1, 2.9},
+      {sample::neutral(0.004, 1, 0.05, 2.8, 0.1), 0.05, 2.85}, {sample::neutral(0.001, 1, 0.05, 2.8, 0.1), 0.05, 2.98}};
   auto study = scored(scores);
   study.config["chosen_lr"] = {{"adapter", 0.004}, {"neutral, alpha 0.01", 0.004}, {"neutral, alpha 0.1", 0.001}};
-  study.config["chosen_alpha"] = 0.01;  // at the rate of 0.01 none is within 1 % of 3.0: the one that learns most there, whatever 0.1 does elsewhere
+  study.config["chosen_alpha"] = 0.01;  // at the rate of 0.01 none is within 1 % of 3.0: the one that learns most
+                                        // there, whatever 0.1 does elsewhere
   study.config["chosen_alpha_learns_as_vanilla"] = false;
   const auto twice = join({study, study}, {"a", "b"}).config;
-  for (const char* key : {"chosen_lr", "chosen_alpha", "chosen_alpha_learns_as_vanilla"}) CHECK(twice[key] == study.config[key]);
+  for (const char* key : {"chosen_lr", "chosen_alpha", "chosen_alpha_learns_as_vanilla"})
+    CHECK(twice[key] == study.config[key]);
 }
 
 TEST_CASE("joined studies without a vanilla adapter choose the alpha that learns most, as extend does") {
-  const Scored first_scores[] = {{sample::neutral(0.001, 1, 0.1, 2.8, 0.01), 0.1, 2.8}, {sample::neutral(0.001, 1, 0.2, 2.9, 0.1), 0.2, 2.9}};
+  const Scored first_scores[] = {{sample::neutral(0.001, 1, 0.1, 2.8, 0.01), 0.1, 2.8},
+                                 {sample::neutral(0.001, 1, 0.2, 2.9, 0.1), 0.2, 2.9}};
   const Scored other_scores[] = {{sample::neutral(0.001, 1, 0.05, 2.7, 1), 0.05, 2.7}};
   const auto all = join({scored(first_scores), scored(other_scores)}, {"a", "b"}).config;
   CHECK(all.at("chosen_alpha") == 0.1);
@@ -129,34 +134,42 @@ TEST_CASE("joined studies name every commit once") {
   other.commit = "0123";
   CHECK(join({sample::results(), other}, {"a", "b"}).commit == "0123abc; 0123");
   other.machine.processor = "another";
-  CHECK(join({sample::results(), other}, {"a", "b"}).machine.processor == sample::results().machine.processor + "; another");
+  CHECK(join({sample::results(), other}, {"a", "b"}).machine.processor ==
+        sample::results().machine.processor + "; another");
 }
 
 TEST_CASE("what cannot be compared is not joined") {
   CHECK(refusal({}).find("at least one study") != std::string::npos);
   auto other = more();
   other.text_sha256["target"] = std::string(64, '1');
-  CHECK(refusal({sample::results(), other}).find("some.json: the text target must be that of the first results") != std::string::npos);
+  CHECK(refusal({sample::results(), other}).find("some.json: the text target must be that of the first results") !=
+        std::string::npos);
   other = more();
   other.text_sha256["another"] = std::string(64, '1');
-  CHECK(refusal({sample::results(), other}).find("the texts must be those of the first results, 2 of them, got 3") != std::string::npos);
+  CHECK(refusal({sample::results(), other}).find("the texts must be those of the first results, 2 of them, got 3") !=
+        std::string::npos);
   other = more();
   other.text_sha256["target.choosing"] = std::string(64, '1');
-  CHECK(refusal({sample::results(), other}).find("must not have the text target.choosing, which the first results have not; a study") !=
+  CHECK(refusal({sample::results(), other})
+            .find("must not have the text target.choosing, which the first results have not; a study") !=
         std::string::npos);
-  CHECK(refusal({other, sample::results()}).find("must have the text target.choosing, as the first results have; a study") != std::string::npos);
+  CHECK(refusal({other, sample::results()})
+            .find("must have the text target.choosing, as the first results have; a study") != std::string::npos);
   CHECK(refusal({other, sample::results()}).find("give both several rates, or both one") != std::string::npos);
   other = more();
   other.rows[1].original.before = 2.5;
-  CHECK(refusal({sample::results(), other}).find("some.json: rows[1] must be of the backbone of the first row") != std::string::npos);
+  CHECK(refusal({sample::results(), other}).find("some.json: rows[1] must be of the backbone of the first row") !=
+        std::string::npos);
   other.rows[0].original.before = 2.5;
   CHECK(refusal({sample::results(), other}).find("extensions of one backbone") != std::string::npos);
   other = more();
   other.config["options"]["batch"] = 16;
-  CHECK(refusal({sample::results(), other}).find("some.json: --batch must be that of the first results, (nothing), got 16") != std::string::npos);
+  CHECK(refusal({sample::results(), other})
+            .find("some.json: --batch must be that of the first results, (nothing), got 16") != std::string::npos);
   other = more();
   other.rows[0].target.after = 1.5;
-  CHECK(refusal({sample::results(), other}).find("neutral, alpha 0.1, rate 0.002, seed 1 is in two results, with different outcomes") !=
+  CHECK(refusal({sample::results(), other})
+            .find("neutral, alpha 0.1, rate 0.002, seed 1 is in two results, with different outcomes") !=
         std::string::npos);
 }
 
@@ -171,7 +184,9 @@ TEST_CASE("joined studies keep the runs that failed in both, and those that have
   CHECK(all.failed[0].run.method == "finetune");
   CHECK(join({other, first}, {"a", "b"}).failed.size() == 1);
   other.rows.push_back(sample::row("finetune", 0.5, 1, 0.1, 2.0));
-  CHECK(refusal({first, other}).find("finetune, rate 0.5, seed 1 diverged in one of the results and has a row in another") != std::string::npos);
+  CHECK(refusal({first, other})
+            .find("finetune, rate 0.5, seed 1 diverged in one of the results and has a row in another") !=
+        std::string::npos);
 }
 
 TEST_CASE("joined studies are of one backbone and tokenizer, where they say which") {
@@ -192,7 +207,8 @@ TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's fo
   results.config["chosen_lr"]["adapter"] = 0.002;
   const std::string text = train::markdown(results);
   CHECK(text.find("original 2.000, target 5.000") != std::string::npos);
-  CHECK(text.find("| neutral | 2e-3^ | 2 | 0.070 \u00b1 0.010 | 3.000 \u00b1 0.000 | 0.125 | 0.56 | 50 / 90 |\n") != std::string::npos);
+  CHECK(text.find("| neutral | 2e-3^ | 2 | 0.070 \u00b1 0.010 | 3.000 \u00b1 0.000 | 0.125 | 0.56 | 50 / 90 |\n") !=
+        std::string::npos);
   CHECK(text.find("| neutral | 1e-3 | 2 | 0.030 \u00b1 0.010 | 2.600 \u00b1 0.000 |\n") != std::string::npos);
   CHECK(text.find("^ the least or largest of the rates tried") != std::string::npos);
   auto improved = results;  // an adapter that forgets nothing has no share to be held against
@@ -203,7 +219,9 @@ TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's fo
   CHECK(train::markdown(results).find("neutral, gate a\\|b") != std::string::npos);
   results.rows.clear();
   CHECK(train::markdown(results).find("No runs yet") != std::string::npos);
-  const std::string told = "\nRuns without a result, left out of every mean and choice:\n\n- finetune, rate 5e-1, seed 1: diverged at step 3, ";
+  const std::string told =
+      "\nRuns without a result, left out of every mean and choice:\n\n- finetune, rate 5e-1, seed 1: diverged at step "
+      "3, ";
   auto failing = sample::with_failures();
   CHECK(train::markdown(failing).find(told) != std::string::npos);
   failing.failed[0].where.parameter = "<q>`x`";
@@ -219,7 +237,8 @@ TEST_CASE("joined studies are of one precision, float where it is not said") {
     return results;
   };
   CHECK(refusal({sample::results(), told("float")}) == "accepted");
-  CHECK(refusal({sample::results(), told("bf16")}).find("--precision must be that of the first results") != std::string::npos);
+  CHECK(refusal({sample::results(), told("bf16")}).find("--precision must be that of the first results") !=
+        std::string::npos);
 }
 
 TEST_CASE("studies of many runs are joined in time that is in proportion to their number") {
@@ -228,8 +247,12 @@ TEST_CASE("studies of many runs are joined in time that is in proportion to thei
   for (int i = 1; i <= 10000; ++i) {
     const auto row = sample::neutral(0.002, 1, 0.1, 3.1, 1 + 1e-4 * i);
     first.rows.push_back(row);
-    first.config["choosing"].push_back(
-        {{"method", "neutral"}, {"alpha", *row.alpha}, {"lr", 0.002}, {"seed", 1u}, {"forgetting", 0.1}, {"learning", 3}});
+    first.config["choosing"].push_back({{"method", "neutral"},
+                                        {"alpha", *row.alpha},
+                                        {"lr", 0.002},
+                                        {"seed", 1u},
+                                        {"forgetting", 0.1},
+                                        {"learning", 3}});
     second.rows.push_back(i % 2 ? row : sample::neutral(0.002, 1, 0.1, 3.1, 3 + 1e-4 * i));
   }
   const auto all = join({first, second}, {"first", "second"});

@@ -19,13 +19,15 @@ TEST_CASE("an adapter whose gate has other options here is refused, for it would
   const auto save = [&](const std::string& name, float threshold) {
     const adapter::Residue<gate::JumpRelu> residue{.gate = {.threshold = threshold}};
     nn::Transformer<adapter::Residue<gate::JumpRelu>> extended(backbone, residue);
-    nn::save_adapter(folder / (name + ".safetensors"), extended.parameters(), residue.describe(sizes), nn::base_of(*backbone));
+    nn::save_adapter(folder / (name + ".safetensors"), extended.parameters(), residue.describe(sizes),
+                     nn::base_of(*backbone));
   };
   save("same", gate::JumpRelu{}.threshold);
   save("other", 0.25f);
   CHECK_NOTHROW(train::load_model(folder / "model", folder / "same.safetensors", small::registry()));
-  CHECK(scratch::says([&] { train::load_model(folder / "model", folder / "other.safetensors", small::registry()); }, "other.safetensors",
-                      "jump_relu was saved with threshold = 0.25", "this program has it with threshold = 0.1"));
+  CHECK(scratch::says([&] { train::load_model(folder / "model", folder / "other.safetensors", small::registry()); },
+                      "other.safetensors", "jump_relu was saved with threshold = 0.25",
+                      "this program has it with threshold = 0.1"));
 }
 
 namespace {
@@ -82,15 +84,19 @@ TEST_CASE("an adapter that claims more than its file holds is refused before mem
   const Claims claims;
   const std::string empty = R"({"w":{"dtype":"F32","shape":[1000000,0],"data_offsets":[0,0]}})";
   const std::string column = R"({"w":{"dtype":"F32","shape":[4096,1],"data_offsets":[0,16384]}})";
-  const io::Json lora = {{"method", "lora"}, {"sites", "q,v"}, {"gate", nullptr}, {"penalty", nullptr}, {"placement", nullptr}};
-  CHECK(scratch::says(claims.with(empty, 0, {{"width", 1000000}}), "a.safetensors: no tensor has the width or rank of 1000000"));
-  CHECK(scratch::says(claims.with(column, 16384, {{"width", 4096}}), "the adapter has 393248 weights in this model (dim 16, 2 layers)",
-                      "the file holds only 4096", "bring JSON and weights from one saving"));
+  const io::Json lora = {
+      {"method", "lora"}, {"sites", "q,v"}, {"gate", nullptr}, {"penalty", nullptr}, {"placement", nullptr}};
+  CHECK(scratch::says(claims.with(empty, 0, {{"width", 1000000}}),
+                      "a.safetensors: no tensor has the width or rank of 1000000"));
+  CHECK(scratch::says(claims.with(column, 16384, {{"width", 4096}}),
+                      "the adapter has 393248 weights in this model (dim 16, 2 layers)", "the file holds only 4096",
+                      "bring JSON and weights from one saving"));
   io::Json ranked = lora;
   ranked["rank"] = 1000000;
   CHECK(scratch::says(claims.with(empty, 0, ranked), "no tensor has the width or rank of 1000000"));
   ranked["rank"] = 4096;
-  CHECK(scratch::says(claims.with(column, 16384, ranked), "the adapter has 458752 weights in this model", "the file holds only 4096"));
+  CHECK(scratch::says(claims.with(column, 16384, ranked), "the adapter has 458752 weights in this model",
+                      "the file holds only 4096"));
 }
 
 TEST_CASE("a tokenizer that is missing is told before the weights are read", "[train]") {
@@ -102,20 +108,26 @@ TEST_CASE("a tokenizer that is missing is told before the weights are read", "[t
   io::write_json(folder / "config.json", config);
   std::string bytes = scratch::get(folder / "model.safetensors");
   const float infinity = std::numeric_limits<float>::infinity();
-  bytes.replace(bytes.size() - 4, 4, reinterpret_cast<const char*>(&infinity), 4);  // what reading the weights would tell
+  bytes.replace(bytes.size() - 4, 4, reinterpret_cast<const char*>(&infinity),
+                4);  // what reading the weights would tell
   scratch::put(folder / "model.safetensors", bytes);
-  const auto load = [&](const io::Path& adapter = {}) { return [&, adapter] { train::load_model(folder.path(), adapter, small::registry()); }; };
-  CHECK(scratch::says(load(), "must hold a tokenizer.model (SentencePiece), and does not", "take a model that has one"));
+  const auto load = [&](const io::Path& adapter = {}) {
+    return [&, adapter] { train::load_model(folder.path(), adapter, small::registry()); };
+  };
+  CHECK(
+      scratch::says(load(), "must hold a tokenizer.model (SentencePiece), and does not", "take a model that has one"));
   scratch::put(folder / "tokenizer.json", "{}");
   CHECK(scratch::says(load(), "got a tokenizer.json, which is not read yet"));
   std::filesystem::create_symlink("../blobs/x", folder / "tokenizer.model");
   CHECK(scratch::says(load(), "tokenizer.model: must be a file or folder: it is a link to ../blobs/x"));
-  CHECK(scratch::says([&] { train::tokenizer_of("meta-llama/Llama-3.2-1B"); }, "huggingface-cli download meta-llama/Llama-3.2-1B"));
+  CHECK(scratch::says([&] { train::tokenizer_of("meta-llama/Llama-3.2-1B"); },
+                      "huggingface-cli download meta-llama/Llama-3.2-1B"));
 
   std::filesystem::create_directories(folder / "peft");
   scratch::put(folder / "peft" / "adapter_config.json", "{}");
   for (const char* name : {"peft", "peft/adapter_model.safetensors"})
-    CHECK(scratch::says(load(folder / name), "must be an adapter written by neutra, got one of PEFT or mlx-lm", "merge_and_unload()"));
+    CHECK(scratch::says(load(folder / name), "must be an adapter written by neutra, got one of PEFT or mlx-lm",
+                        "merge_and_unload()"));
   std::filesystem::create_directories(folder / "ours");
   scratch::put(folder / "ours" / "adapter.safetensors", "");
   CHECK(scratch::says(load(folder / "ours"), "got a folder; name adapter.safetensors in it"));
@@ -143,10 +155,12 @@ TEST_CASE("an adapter is refused by a base of the same weights with another conf
     io::write_json(folder / "model/config.json", changed);
   };
   with("rms_norm_eps", 0.1);
-  CHECK(scratch::says(load, "a.safetensors: the adapter must fit the model", "norm_epsilon: made for 1e-06, the model has 0.1", "fingerprint"));
+  CHECK(scratch::says(load, "a.safetensors: the adapter must fit the model",
+                      "norm_epsilon: made for 1e-06, the model has 0.1", "fingerprint"));
   with("rope_theta", 500.0);
   CHECK(scratch::says(load, "rope_theta: made for 10000, the model has 500"));
-  with("rm3_norm_eps", 1e-5);  // what one flipped bit makes of a key says nothing, and the default was what the model has
+  with("rm3_norm_eps",
+       1e-5);  // what one flipped bit makes of a key says nothing, and the default was what the model has
   CHECK(scratch::message(load).empty());
   with("eos_token_id", 7);
   CHECK(scratch::message(load).empty());

@@ -33,12 +33,15 @@ TEST_CASE("log: opened for step n it keeps the n lines before, and drops those a
   CHECK(scratch::get(path).empty());
 }
 
-TEST_CASE("log: a line that the checkpoint needs and that is missing, cut, damaged or twice is told, and nothing is changed") {
+TEST_CASE(
+    "log: a line that the checkpoint needs and that is missing, cut, damaged or twice is told, and nothing is "
+    "changed") {
   const scratch::Folder folder;
   const auto path = folder / "log.jsonl";
   const auto refused = [&](const std::string& text, const auto&... parts) {
     scratch::put(path, text);
-    return says([&] { Log(path, 2); }, "log.jsonl", "delete the checkpoint beside it", parts...) && scratch::get(path) == text;
+    return says([&] { Log(path, 2); }, "log.jsonl", "delete the checkpoint beside it", parts...) &&
+           scratch::get(path) == text;
   };
   CHECK(says([&] { Log(path, 2); }, "log.jsonl", "that of step 0 is missing"));
   CHECK(refused("", "that of step 0 is missing"));
@@ -63,7 +66,8 @@ TEST_CASE("log: it knows the hash of its lines, kept and new, and refuses lines 
     CHECK(log.sha256() == io::sha256_hex(scratch::get(path)));
   }
   scratch::put(path, "{\"step\":0}\n{\"step\":1} \n");
-  CHECK(says([&] { Log(path, 2, two); }, "log.jsonl", "its first 2 lines must be those that were written", "delete the checkpoint beside it"));
+  CHECK(says([&] { Log(path, 2, two); }, "log.jsonl", "its first 2 lines must be those that were written",
+             "delete the checkpoint beside it"));
 }
 
 TEST_CASE("log: a line is on the disk when write returns, and a full disk is told") {
@@ -98,7 +102,10 @@ TEST_CASE("log: a file that cannot be appended to is told as one that cannot be 
     try {
       Log log(path, 0);
     } catch (const io::WriteError& error) {
-      _exit(std::string_view(error.what()).find("log.jsonl: the log cannot be written: Permission denied") != std::string_view::npos ? 0 : 2);
+      _exit(std::string_view(error.what()).find("log.jsonl: the log cannot be written: Permission denied") !=
+                    std::string_view::npos
+                ? 0
+                : 2);
     } catch (...) {
       _exit(3);
     }

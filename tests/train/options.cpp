@@ -1,4 +1,5 @@
-// The command line of extend: every option reaches the run, defaults stay where nothing is said, and what means nothing is refused.
+// The command line of extend: every option reaches the run, defaults stay where nothing is said, and what means nothing
+// is refused.
 #include "neutra/train/command_line.hpp"
 
 #include "tests/catch.hpp"
@@ -42,7 +43,8 @@ TEST_CASE("options: without further words the defaults of the page hold") {
   CHECK(o.warmup_of(1000) == 50);
 }
 
-TEST_CASE("options: every option is read, and all but the place, the threads and what changes no number is remembered") {
+TEST_CASE(
+    "options: every option is read, and all but the place, the threads and what changes no number is remembered") {
   const std::vector<std::vector<std::string>> remembered = {{"--original", "c"},
                                                             {"--target", "c"},
                                                             {"--eval-original", "c"},
@@ -83,7 +85,8 @@ TEST_CASE("options: every option is read, and all but the place, the threads and
   for (const auto& words : remembered) {
     INFO(words[0]);
     auto given = words;
-    if (words[0] == "--original" || words[0] == "--target") given.insert(given.begin() + 1, words[0] == "--original" ? "a" : "b");
+    if (words[0] == "--original" || words[0] == "--target")
+      given.insert(given.begin() + 1, words[0] == "--original" ? "a" : "b");
     std::vector<std::string> line = {"extend"};
     for (const auto& [option, value] : {std::pair{"--original", "a"}, {"--target", "b"}, {"--out", "o"}})
       if (words[0] != option) line.insert(line.end(), {option, value});
@@ -134,11 +137,12 @@ TEST_CASE("options: lists of numbers are read whole or refused by name") {
 }
 
 TEST_CASE("options: zero is refused only where it means nothing") {
-  const Options o = parse({"--alpha", "0", "--warmup", "0", "--weight-decay", "0", "--clip", "0", "--share", "0", "--threads", "0"});
+  const Options o =
+      parse({"--alpha", "0", "--warmup", "0", "--weight-decay", "0", "--clip", "0", "--share", "0", "--threads", "0"});
   CHECK(o.alphas == std::vector<double>{0});
   CHECK(o.warmup_of(1000) == 0);
-  for (const char* option : {"--steps", "--seeds", "--batch", "--sequence", "--accumulate", "--capacity", "--lr", "--pretrain-lr", "--dim",
-                             "--layers", "--heads", "--vocab"}) {
+  for (const char* option : {"--steps", "--seeds", "--batch", "--sequence", "--accumulate", "--capacity", "--lr",
+                             "--pretrain-lr", "--dim", "--layers", "--heads", "--vocab"}) {
     INFO(option);
     CHECK(says([&] { parse({option, "0"}); }, option, "got 0"));
   }
@@ -178,7 +182,8 @@ TEST_CASE("options: an empty value of any option, and a number in another form t
 }
 
 TEST_CASE("options: shares outside 0 .. 1 and numbers that are none are refused") {
-  for (const char* share : {"1.0001", "-0.0001", "nan", "inf"}) CHECK(says([&] { parse({"--share", share}); }, "--share must lie in [0, 1]"));
+  for (const char* share : {"1.0001", "-0.0001", "nan", "inf"})
+    CHECK(says([&] { parse({"--share", share}); }, "--share must lie in [0, 1]"));
   CHECK(parse({"--share", "1"}).share == 1);
   for (const char* option : {"--alpha", "--weight-decay", "--clip", "--capacity", "--lr", "--pretrain-lr"})
     for (const char* value : {"nan", "inf", "-1"}) {
@@ -214,7 +219,11 @@ TEST_CASE("options: rates given in several words are all tried") {
 
 TEST_CASE("options: one that has no effect beside the others is refused") {
   for (const char* option : {"--alpha", "--gate", "--penalty", "--init"})
-    CHECK(says([&] { parse({"--methods", "adapter,lora", option, "0.1"}); }, option, "no effect without neutral among --methods"));
+    CHECK(says(
+        [&] {
+          parse({"--methods", "adapter,lora", option, "0.1"});
+        },
+        option, "no effect without neutral among --methods"));
   CHECK(says([] { parse({"--methods", "lora", "--placement", "after"}); }, "--placement", "neutral or adapter"));
   CHECK(says([] { parse({"--methods", "neutral", "--lora-targets", "q"}); }, "--lora-targets", "lora among --methods"));
   CHECK(says([] { parse({"--tokenizer", "byte", "--vocab", "512"}); }, "--vocab", "--tokenizer sentencepiece"));
@@ -242,8 +251,11 @@ TEST_CASE("options: whether anything is chosen") {
 }
 
 TEST_CASE("options: on resume a method may be left out whose options stay as they were") {
-  for (const auto& [option, value] :
-       {std::pair{"--gate", "elu"}, {"--penalty", "none"}, {"--init", "he"}, {"--alpha", "0.1"}, {"--body", "bottleneck"}}) {
+  for (const auto& [option, value] : {std::pair{"--gate", "elu"},
+                                      {"--penalty", "none"},
+                                      {"--init", "he"},
+                                      {"--alpha", "0.1"},
+                                      {"--body", "bottleneck"}}) {
     INFO(option);
     CHECK_NOTHROW(parse({"--methods", "lora", option, value, "--resume"}));
     CHECK(says([&] { parse({"--methods", "lora", option, value}); }, option, "has no effect without neutral"));
@@ -263,15 +275,15 @@ TEST_CASE("options: help names what each policy option takes, a user's own among
       if (line.find("  " + option + " ") != std::string::npos) return line;
     return std::string();
   };
-  for (const auto& [option, names] :
-       std::vector<std::pair<std::string, std::vector<std::string>>>{{"--gate", {"relu", "jump_relu", "open", "mine"}},
-                                                                     {"--body", {"gated_unit", "bottleneck"}},
-                                                                     {"--penalty", {"l1", "none", "domain_cross_entropy"}},
-                                                                     {"--init", {"he", "low_variance"}},
-                                                                     {"--placement", {"parallel", "after", "attention"}},
-                                                                     {"--lora-targets", {"q", "down"}},
-                                                                     {"--methods", {"neutral", "finetune"}},
-                                                                     {"--precision", {"float", "bf16"}}})
+  for (const auto& [option, names] : std::vector<std::pair<std::string, std::vector<std::string>>>{
+           {"--gate", {"relu", "jump_relu", "open", "mine"}},
+           {"--body", {"gated_unit", "bottleneck"}},
+           {"--penalty", {"l1", "none", "domain_cross_entropy"}},
+           {"--init", {"he", "low_variance"}},
+           {"--placement", {"parallel", "after", "attention"}},
+           {"--lora-targets", {"q", "down"}},
+           {"--methods", {"neutral", "finetune"}},
+           {"--precision", {"float", "bf16"}}})
     for (const std::string& name : names) {
       INFO(option << ": " << line_of(option));
       CHECK(line_of(option).find(name) != std::string::npos);
@@ -280,14 +292,22 @@ TEST_CASE("options: help names what each policy option takes, a user's own among
 
 TEST_CASE("options: one that takes a single value is given once") {
   CHECK(says([] { parse({"--steps", "5", "--steps", "6"}); }, "--steps was given twice: 5 and 6; give it once"));
-  CHECK(says([] { parse({"--gate", "relu", "--gate", "elu", "--gate", "relu"}); }, "--gate was given 3 times: relu, elu and relu"));
+  CHECK(says(
+      [] {
+        parse({"--gate", "relu", "--gate", "elu", "--gate", "relu"});
+      },
+      "--gate was given 3 times: relu, elu and relu"));
   CHECK(says([] { parse({"--out", "p"}); }, "--out was given twice: o and p"));
   CHECK_NOTHROW(parse({"--quick", "--quick"}));
   CHECK(says([] { parse({"--steps", "5", "6"}); }, "there is a word too many, '6'"));
 }
 
 TEST_CASE("options: a comma where a point is meant is told") {
-  CHECK(says([] { parse({"--share", "0,8"}); }, "--share must be a number such as 0.1 or 1e-3, got 0,8; write 0.8 with a point"));
+  CHECK(says(
+      [] {
+        parse({"--share", "0,8"});
+      },
+      "--share must be a number such as 0.1 or 1e-3, got 0,8; write 0.8 with a point"));
   CHECK(says([] { parse({"--lr", "0,001"}); }, "--lr must be a number or a list", "'0,001'; write 0.001 with a point"));
   CHECK(says([] { parse({"--alpha", "0,01,0,1"}); }, "--alpha must be a number or a list"));
 }
@@ -312,7 +332,8 @@ TEST_CASE("options: paths that are not UTF-8 are remembered by their bytes") {
 TEST_CASE("suggestions: a name is suggested where it begins as the word does") {
   CHECK(train::suggestion("--temp", {"--help", "--temperature"}) == "; did you mean '--temperature'?");
   CHECK(train::suggestion("--orig", {"--help", "--original", "--eval-original"}) == "; did you mean '--original'?");
-  CHECK(train::suggestion("--eval", {"--eval-original", "--eval-target"}) == "; did you mean '--eval-original' or '--eval-target'?");
+  CHECK(train::suggestion("--eval", {"--eval-original", "--eval-target"}) ==
+        "; did you mean '--eval-original' or '--eval-target'?");
   CHECK(train::suggestion("--", {"--eval-original"}).empty());
   CHECK(says([] { parse({"-steps", "5"}); }, "did you mean '--steps'?"));
 }

@@ -59,9 +59,11 @@ TEST_CASE("outcome: any changed bit and any changed digit of it is noticed") {
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (!noticed(i, static_cast<char>(text[i] ^ (1 << i % 8)))) FAIL_CHECK("bit " << i % 8 << " of byte " << i);
-    if (text[i] >= '0' && text[i] <= '9' && !noticed(i, text[i] == '9' ? '0' : static_cast<char>(text[i] + 1))) FAIL_CHECK("the digit at " << i);
+    if (text[i] >= '0' && text[i] <= '9' && !noticed(i, text[i] == '9' ? '0' : static_cast<char>(text[i] + 1)))
+      FAIL_CHECK("the digit at " << i);
   }
-  for (const std::string& bad : {std::string(), std::string("[]"), std::string("{}"), text.substr(0, text.size() / 2), text + " "}) {
+  for (const std::string& bad :
+       {std::string(), std::string("[]"), std::string("{}"), text.substr(0, text.size() / 2), text + " "}) {
     scratch::put(path, bad);
     CHECK(says(left.read(), path.string()));
   }
@@ -75,14 +77,17 @@ TEST_CASE("outcome: a file that it recorded and that is missing, cut or changed 
     changed[1] = static_cast<char>(changed[1] ^ 1);
     for (const std::string& bad : {changed, bytes.substr(0, 1), bytes + "x", std::string()}) {
       scratch::put(left.folder / name, bad);
-      CHECK(says(left.read(), (left.folder / name).string(), "must be what was saved, of SHA-256", io::sha256_hex(bad)));
+      CHECK(
+          says(left.read(), (left.folder / name).string(), "must be what was saved, of SHA-256", io::sha256_hex(bad)));
     }
     std::filesystem::remove(left.folder / name);
     CHECK(says(left.read(), (left.folder / name).string(), "is missing"));
   }
 }
 
-TEST_CASE("outcome: a key that is missing or of another type, and a number that no run can have, are refused under a seal too") {
+TEST_CASE(
+    "outcome: a key that is missing or of another type, and a number that no run can have, are refused under a seal "
+    "too") {
   const Left left;
   const io::Json whole = io::read_sealed(left.folder / "outcome.json");
   const auto with = [&](const io::Json& json) {
@@ -105,12 +110,20 @@ TEST_CASE("outcome: a key that is missing or of another type, and a number that 
 TEST_CASE("outcome: a run that diverged comes back with its step and gradient, also where that is no number") {
   for (const double gradient : {2.5e20, std::numeric_limits<double>::quiet_NaN()}) {
     const scratch::Folder folder;
-    const train::Failure saved{sample::neutral(0.002, 3, 0, 0), train::FailureState::diverged, "training: step 7", {7, "layers.0.w", gradient}};
+    const train::Failure saved{sample::neutral(0.002, 3, 0, 0),
+                               train::FailureState::diverged,
+                               "training: step 7",
+                               {7, "layers.0.w", gradient}};
     train::write_failure(folder.path(), saved);
     const auto back = std::get<train::Failure>(train::read_ending(folder.path(), job, 100));
     CHECK(to_json(back, "x") == to_json(saved, "x"));
-    CHECK(told(back) == concat("diverged at step 7, gradient largest in layers.0.w (", gradient == 2.5e20 ? "2.5e+20" : "not finite", ")"));
-    CHECK(says([&] { train::read_ending(folder.path(), {"lora", 0.002, 0, 3}, 100); }, "must be of lora-lr0.002-seed3"));
+    CHECK(told(back) == concat("diverged at step 7, gradient largest in layers.0.w (",
+                               gradient == 2.5e20 ? "2.5e+20" : "not finite", ")"));
+    CHECK(says(
+        [&] {
+          train::read_ending(folder.path(), {"lora", 0.002, 0, 3}, 100);
+        },
+        "must be of lora-lr0.002-seed3"));
   }
 }
 

@@ -57,10 +57,12 @@ TEST_CASE("output: a folder with files of others is refused, with what is in it,
   for (const bool resume : {false, true}) {
     const scratch::Folder folder;
     Output before(folder.path(), resume);
-    const std::vector<std::string> files = {"project/notes.tmp-2024-11-29", ".hidden", "b\x1b.txt", "c.txt", "project/x.neutra.tmp-12-0"};
+    const std::vector<std::string> files = {"project/notes.tmp-2024-11-29", ".hidden", "b\x1b.txt", "c.txt",
+                                            "project/x.neutra.tmp-12-0"};
     std::filesystem::create_directory(folder / "project");
     for (const std::string& file : files) scratch::put(folder / file, "kept");
-    CHECK(says([&] { Output(folder.path(), resume); }, "holds .hidden, b\\x1b.txt, c.txt and 1 more but no options.json", "name another folder"));
+    CHECK(says([&] { Output(folder.path(), resume); },
+               "holds .hidden, b\\x1b.txt, c.txt and 1 more but no options.json", "name another folder"));
     CHECK(says([&] { before.claim({{"steps", 1}}); }, "holds .hidden"));
     for (const std::string& file : files) CHECK(scratch::get(folder / file) == "kept");
     CHECK_FALSE(std::filesystem::exists(folder / "options.json"));
@@ -75,10 +77,12 @@ TEST_CASE("output: a folder with an options.json that no run wrote is left as it
     for (const bool resume : {false, true}) {
       const scratch::Folder folder;
       for (const char* file : {"options.json", "page.css", "x.neutra.tmp-12-0"}) scratch::put(folder / file, content);
-      const char* told = resume ? "options.json: must hold the hash of its own content" : "holds options.json, page.css but no options.json of a run";
+      const char* told = resume ? "options.json: must hold the hash of its own content"
+                                : "holds options.json, page.css but no options.json of a run";
       CHECK(says([&] { Output(folder.path(), resume); }, told, "name another"));
       CHECK(folder.count() == 3);
-      for (const char* file : {"options.json", "page.css", "x.neutra.tmp-12-0"}) CHECK(scratch::get(folder / file) == content);
+      for (const char* file : {"options.json", "page.css", "x.neutra.tmp-12-0"})
+        CHECK(scratch::get(folder / file) == content);
     }
 }
 
@@ -111,7 +115,8 @@ TEST_CASE("output: parts of a run without its options are neither written over n
       const scratch::Folder folder;
       Output before(folder.path(), resume);
       scratch::put(folder / part, "kept");
-      CHECK(says([&] { Output(folder.path(), resume); }, concat("holds ", part, " but no options.json"), "name another folder"));
+      CHECK(says([&] { Output(folder.path(), resume); }, concat("holds ", part, " but no options.json"),
+                 "name another folder"));
       CHECK(says([&] { before.claim({{"steps", 1}}); }, concat("holds ", part, " but no options.json")));
       CHECK_FALSE(std::filesystem::exists(folder / "options.json"));
       CHECK(scratch::get(folder / part) == "kept");
@@ -125,13 +130,15 @@ TEST_CASE("output: what a kill in the middle of a write left is removed when the
   std::filesystem::create_directories(folder / "runs/finetune/model");
   scratch::put(folder / "options.json.neutra.tmp-12-0", "half");
   scratch::put(folder / "runs/lora/checkpoint.safetensors.neutra.tmp-345-17", "half");
-  for (const char* name : {"notes.tmp-2024-11", "x.neutra.tmp-12", "runs/lora/log.jsonl", "runs/lora/inner/options.json.neutra.tmp-12-0"})
+  for (const char* name :
+       {"notes.tmp-2024-11", "x.neutra.tmp-12", "runs/lora/log.jsonl", "runs/lora/inner/options.json.neutra.tmp-12-0"})
     scratch::put(folder / name, "kept");
   scratch::put(folder / "runs/finetune/model/model.safetensors.neutra.tmp-345-18", "half");
   const Output again(folder.path(), true);
   CHECK_FALSE(std::filesystem::exists(folder / "runs/finetune/model/model.safetensors.neutra.tmp-345-18"));
   CHECK_FALSE(std::filesystem::exists(folder / "options.json.neutra.tmp-12-0"));
   CHECK_FALSE(std::filesystem::exists(folder / "runs/lora/checkpoint.safetensors.neutra.tmp-345-17"));
-  for (const char* name : {"notes.tmp-2024-11", "x.neutra.tmp-12", "runs/lora/log.jsonl", "runs/lora/inner/options.json.neutra.tmp-12-0"})
+  for (const char* name :
+       {"notes.tmp-2024-11", "x.neutra.tmp-12", "runs/lora/log.jsonl", "runs/lora/inner/options.json.neutra.tmp-12-0"})
     CHECK(scratch::get(folder / name) == "kept");
 }

@@ -182,13 +182,15 @@ TEST_CASE("on a terminal: one line, at most five times a second, wiped at the en
     CHECK(screen(terminal.take()) == "[############............] extend 50/100  loss 2.500  250 tokens/s  0:02 left");
     now += 1;
     progress.begin("b", 1, 0);
-    CHECK(
-        screen(terminal.take()).starts_with("[########################] b 0/1  0:00 left                  "));  // nothing of the longer line is left
+    CHECK(screen(terminal.take())
+              .starts_with("[########################] b 0/1  0:00 left                  "));  // nothing of the longer
+                                                                                               // line is left
     now += 1;
     progress.message("a warning");
     const std::string text = terminal.take();
     CHECK(text.find("\ra warning\n\r[####") != std::string::npos);
-    CHECK(std::all_of(text.begin(), text.end(), [](char c) { return c == '\r' || c == '\n' || (c >= ' ' && c <= '~'); }));
+    CHECK(
+        std::all_of(text.begin(), text.end(), [](char c) { return c == '\r' || c == '\n' || (c >= ' ' && c <= '~'); }));
   }
   const std::string end = terminal.take();
   CHECK(end.find_first_not_of("\r ") == end.npos);

@@ -1,4 +1,5 @@
-// Policies by name: all of the library's and the user's own are found, near misses are suggested, and descriptions make what they describe.
+// Policies by name: all of the library's and the user's own are found, near misses are suggested, and descriptions make
+// what they describe.
 #include "neutra/train/registry.hpp"
 
 #include "neutra/train/job.hpp"
@@ -53,7 +54,8 @@ TEST_CASE("registry: a user's own policies go to their families, once") {
   const Registry registry = Registry::with<Types<gate::Relu>, Halving, Narrow>();
   CHECK_NOTHROW(registry.gates.find("halving"));
   CHECK_NOTHROW(registry.inits.find("narrow"));
-  CHECK(says([&] { registry.gates.find("tanh"); }, "no gate called 'tanh'", "known: halving, relu"));  // the list given is the list there is
+  CHECK(says([&] { registry.gates.find("tanh"); }, "no gate called 'tanh'",
+             "known: halving, relu"));  // the list given is the list there is
   CHECK(says([&] { registry.gates.find("halvin"); }, "did you mean 'halving'?"));
   CHECK(says([] { Registry::with<gate::All, Halving, Halving>(); }, "the gate 'halving' is there twice"));
   CHECK(says([] { Registry::with<gate::All, gate::Relu>(); }, "'relu' is there twice"));
@@ -66,11 +68,13 @@ TEST_CASE("registry: what a method's adapter says of itself makes the same adapt
   options.lora_sites = {adapter::Site::q, adapter::Site::down};
   for (const std::string method : {"neutral", "adapter", "lora"}) {
     INFO(method);
-    const auto first = train::adapter_of(method, options, registry).describe(sizes), second = registry.make(first).describe(sizes);
+    const auto first = train::adapter_of(method, options, registry).describe(sizes),
+               second = registry.make(first).describe(sizes);
     CHECK(first.weights > 0);
-    CHECK(std::tie(first.method, first.gate, first.body, first.penalty, first.init, first.placement, first.sites, first.width, first.rank,
-                   first.weights) == std::tie(second.method, second.gate, second.body, second.penalty, second.init, second.placement, second.sites,
-                                              second.width, second.rank, second.weights));
+    CHECK(std::tie(first.method, first.gate, first.body, first.penalty, first.init, first.placement, first.sites,
+                   first.width, first.rank, first.weights) ==
+          std::tie(second.method, second.gate, second.body, second.penalty, second.init, second.placement, second.sites,
+                   second.width, second.rank, second.weights));
   }
   const auto neutral = train::adapter_of("neutral", options, registry).describe(sizes),
              vanilla = train::adapter_of("adapter", options, registry).describe(sizes);
@@ -95,13 +99,15 @@ TEST_CASE("registry: unknown methods, places and projections are refused by name
     INFO(list);
     CHECK(says([&] { Registry::sites(list); }, "--lora-targets must be among q k v o gate up down"));
   }
-  const adapter::Description good = {.method = "residue", .gate = "relu", .body = "bottleneck", .penalty = "l1", .init = "he", .placement = "after"};
+  const adapter::Description good = {
+      .method = "residue", .gate = "relu", .body = "bottleneck", .penalty = "l1", .init = "he", .placement = "after"};
   CHECK_NOTHROW(registry.make(good, "a.safetensors"));
   const auto refused = [&](std::string adapter::Description::*member, const std::string& words) {
     auto description = good;
     description.*member = "relo";
     const std::string told = scratch::message([&] { registry.make(description, "a.safetensors"); });
-    return told.starts_with("a.safetensors: ") && told.find(words) != std::string::npos && told.find("--") == std::string::npos;
+    return told.starts_with("a.safetensors: ") && told.find(words) != std::string::npos &&
+           told.find("--") == std::string::npos;
   };
   CHECK(refused(&adapter::Description::method, "the method must be none, lora or residue, got 'relo'"));
   CHECK(refused(&adapter::Description::gate, "there is no gate called 'relo'; did you mean 'relu'?"));
@@ -111,5 +117,6 @@ TEST_CASE("registry: unknown methods, places and projections are refused by name
   CHECK(refused(&adapter::Description::placement, "placement must be parallel, after or attention, got 'relo'"));
   train::Options misfit;
   misfit.gate = "open", misfit.penalty = "gate_l1";
-  CHECK(says([&] { train::adapter_of("neutral", misfit, registry); }, "--penalty gate_l1 reads the gate", "--gate open"));
+  CHECK(
+      says([&] { train::adapter_of("neutral", misfit, registry); }, "--penalty gate_l1 reads the gate", "--gate open"));
 }

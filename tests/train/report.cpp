@@ -25,12 +25,14 @@ std::string unbalanced(const std::string& html) {
   std::vector<std::string> open;
   for (auto at = html.find('<'); at != html.npos; at = html.find('<', at + 1)) {
     const std::string tag = html.substr(at + 1, html.find('>', at) - at - 1);
-    if (tag.find('<') != tag.npos || count(tag, "\"") % 2 != 0 || count(tag, "\"") != 2 * count(tag, "=\"")) return "a broken tag: " + tag;
+    if (tag.find('<') != tag.npos || count(tag, "\"") % 2 != 0 || count(tag, "\"") != 2 * count(tag, "=\""))
+      return "a broken tag: " + tag;
     if (tag == "!DOCTYPE html" || tag.starts_with("meta ") || tag.ends_with('/')) continue;
     if (!tag.starts_with('/')) {
       open.push_back(tag.substr(0, tag.find(' ')));
     } else {
-      if (open.empty() || open.back() != tag.substr(1)) return "<" + tag + "> closes " + (open.empty() ? "nothing" : open.back());
+      if (open.empty() || open.back() != tag.substr(1))
+        return "<" + tag + "> closes " + (open.empty() ? "nothing" : open.back());
       open.pop_back();
     }
   }
@@ -41,7 +43,8 @@ std::string unbalanced(const std::string& html) {
 void check_page(const std::string& html) {
   CHECK(html.starts_with("<!DOCTYPE html>"));
   CHECK(unbalanced(html) == "");
-  for (const char* outside : {"http:", "https:", "<script", "<link", "@import", "url(", "src="}) CHECK(html.find(outside) == html.npos);
+  for (const char* outside : {"http:", "https:", "<script", "<link", "@import", "url(", "src="})
+    CHECK(html.find(outside) == html.npos);
   for (const char* before : {"\"", ">", ",", "M", "L", "\"-", ">-", ",-", "M-", "L-"})
     for (const char* broken : {"nan", "inf"}) CHECK(html.find(std::string(before) + broken) == html.npos);
 }
@@ -78,7 +81,8 @@ TEST_CASE("a report shows each run as a point where it belongs") {
   const auto html = train::report(results);
   check_page(html);
   for (const auto& row : results.rows) {
-    const auto title = concat(row.method, ", rate ", train::rate(row.lr), ", seed ", row.seed, ": forgetting ", train::fixed(row.forgetting(), 3));
+    const auto title = concat(row.method, ", rate ", train::rate(row.lr), ", seed ", row.seed, ": forgetting ",
+                              train::fixed(row.forgetting(), 3));
     CHECK(count(html, "<title>" + title) == 2);  // in the wide and in the narrow picture
   }
   // finetuning forgets most, 0.4, and learns most, 3.4; the axes have a margin of 7 % around 0 .. 0.4 and 2.6 .. 3.4
@@ -114,7 +118,8 @@ TEST_CASE("a report tells what was run and how gates opened") {
 }
 
 TEST_CASE("colours and shapes stay apart for many methods, and the paper's methods keep theirs") {
-  std::vector<train::Row> rows{sample::row("lora", 1, 1, 0, 0), sample::row("mine", 1, 1, 0, 0), sample::row("neutral", 1, 1, 0, 0)};
+  std::vector<train::Row> rows{sample::row("lora", 1, 1, 0, 0), sample::row("mine", 1, 1, 0, 0),
+                               sample::row("neutral", 1, 1, 0, 0)};
   CHECK(train::styles(train::summarise(only(rows))) == std::vector<std::size_t>{2, 4, 0});
   std::set<std::string> looks;
   for (std::size_t style = 0; style < 56; ++style) looks.insert(train::svg::marker(style, style, 10, 10, 5, "mark"));
@@ -123,7 +128,8 @@ TEST_CASE("colours and shapes stay apart for many methods, and the paper's metho
 
 TEST_CASE("labels overlap neither each other nor points") {
   std::vector<train::Row> rows;
-  for (int i = 0; i < 12; ++i) rows.push_back(sample::row("method " + std::to_string(i), 1, 1, 0.1 + 0.003 * (i % 4), 2 + 0.004 * (i / 4)));
+  for (int i = 0; i < 12; ++i)
+    rows.push_back(sample::row("method " + std::to_string(i), 1, 1, 0.1 + 0.003 * (i % 4), 2 + 0.004 * (i / 4)));
   const auto picture = train::learning_picture(train::summarise(only(rows)), 760, 440, "wide");
   const std::string label = "<text class=\"label\" ";
   std::vector<train::detail::Box> boxes;
@@ -162,7 +168,8 @@ TEST_CASE("a report of little or of odd results is still a report") {
   const auto one = train::report(only({sample::row("lora", 1e-3, 1, 0.1, 2)}));
   check_page(one);
   CHECK(one.find("No method here has a gate that closes to exactly zero") != one.npos);
-  check_page(train::report(only({sample::neutral(1, 1, 0, 0), sample::neutral(1, 2, 0, 0), sample::neutral(2, 1, 0, 0)})));
+  check_page(
+      train::report(only({sample::neutral(1, 1, 0, 0), sample::neutral(1, 2, 0, 0), sample::neutral(2, 1, 0, 0)})));
   check_page(train::report(only({sample::row("a", 1, 1, -3e6, 1e9), sample::row("b", 1, 1, 2e-12, -1e-12)})));
   auto ragged = sample::neutral(1, 2, 0.1, 2);
   ragged.gate_open_by_layer = {{}, {0.5}};
@@ -205,7 +212,8 @@ TEST_CASE("the picture alone names every line, however crowded its points are") 
   auto results = sample::results();
   for (int i = 0; i < 9; ++i) results.rows.push_back(sample::neutral(0.002, 1, 0.06, 3.0, 0.2 + i));
   const std::string picture = train::learning_svg(results);
-  for (const auto& line : train::summarise(results)) CHECK(picture.find('>' + line.label + "</text>") != std::string::npos);
+  for (const auto& line : train::summarise(results))
+    CHECK(picture.find('>' + line.label + "</text>") != std::string::npos);
 }
 
 TEST_CASE("the report says of its validation text what was found out, and no more") {
@@ -213,13 +221,16 @@ TEST_CASE("the report says of its validation text what was found out, and no mor
   const auto says = [&](const char* text) { return train::report(results).find(text) != std::string::npos; };
   CHECK(says("both on validation text.</p>"));
   CHECK_FALSE(says("no method was trained on"));
-  results.config["evaluation_overlap"] = {{"original", {{"lines", 340}, {"in_training", 0}}}, {"target", {{"lines", 500}, {"in_training", 0}}}};
+  results.config["evaluation_overlap"] = {{"original", {{"lines", 340}, {"in_training", 0}}},
+                                          {"target", {{"lines", 500}, {"in_training", 0}}}};
   CHECK(says("both on validation text, of which the training text has no line of 50 or more characters.</p>"));
   CHECK(train::table(results).find("in the training text too") == std::string::npos);
   results.config["evaluation_overlap"]["target"]["in_training"] = 125;
   CHECK(says("the training text has these too: original 0 of 340 (0 %), target 125 of 500 (25 %).</p>"));
-  CHECK(train::table(results).find("in the training text too: original 0 of 340 (0 %), target 125 of 500 (25 %).") != std::string::npos);
-  results.config["evaluation_overlap"] = {{"original", {{"lines", 340}, {"in_training", 0}}}, {"target", {{"lines", 0}, {"in_training", 0}}}};
+  CHECK(train::table(results).find("in the training text too: original 0 of 340 (0 %), target 125 of 500 (25 %).") !=
+        std::string::npos);
+  results.config["evaluation_overlap"] = {{"original", {{"lines", 340}, {"in_training", 0}}},
+                                          {"target", {{"lines", 0}, {"in_training", 0}}}};
   CHECK(says("has these too: original 0 of 340 (0 %), target has none to compare.</p>"));
   results.config["evaluation_overlap"] = {{"original", {{"lines", 340}, {"in_training", 0}}}};
   CHECK(says("has these too: original 0 of 340 (0 %).</p>"));
@@ -231,7 +242,8 @@ TEST_CASE("the report says of its validation text what was found out, and no mor
 
 TEST_CASE("a report of many lines takes time in proportion to their number") {
   std::vector<train::Row> rows;
-  for (int i = 0; i < 20000; ++i) rows.push_back(sample::row(concat("method", i), 1e-3, 1, 0.1 + 1e-5 * i, 2 + 1e-5 * i));
+  for (int i = 0; i < 20000; ++i)
+    rows.push_back(sample::row(concat("method", i), 1e-3, 1, 0.1 + 1e-5 * i, 2 + 1e-5 * i));
   train::Results results = sample::results();
   results.rows = rows;
   CHECK(train::report(results).find("method19999") != std::string::npos);
@@ -239,7 +251,8 @@ TEST_CASE("a report of many lines takes time in proportion to their number") {
 
 TEST_CASE("the page lists the runs that have no row, escaped") {
   auto results = sample::with_failures();
-  const std::string item = "<li>finetune, rate 5e-1, seed 1: diverged at step 3, gradient largest in layers.0.&lt;q&gt; (2.5e+20)</li>";
+  const std::string item =
+      "<li>finetune, rate 5e-1, seed 1: diverged at step 3, gradient largest in layers.0.&lt;q&gt; (2.5e+20)</li>";
   for (const bool rows : {true, false}) {
     if (!rows) results.rows.clear();
     const std::string html = train::report(results);

@@ -41,7 +41,8 @@ TEST_CASE("results of fifty thousand rows of six layers are within the limits of
     results.rows.assign(count, row);
     return train::to_json(results);
   };
-  const std::size_t bytes = rows(2).dump(2).size() - rows(1).dump(2).size(), values = rows(2).flatten().size() - rows(1).flatten().size();
+  const std::size_t bytes = rows(2).dump(2).size() - rows(1).dump(2).size(),
+                    values = rows(2).flatten().size() - rows(1).flatten().size();
   CHECK(50000 * bytes < train::max_results);
   CHECK(values * (train::max_results / bytes) < 4000000);  // the bytes end first
 }
@@ -68,10 +69,14 @@ TEST_CASE("a row has exactly the keys of the format") {
   std::string keys;
   for (const auto& [key, ignored] : row.items()) keys += key + " ";
   CHECK(keys ==
-        "alpha body capacity extra_share extra_weights forgetting gate gate_open gate_open_by_layer init learning lr method original penalty "
-        "placement residue_ratio_by_layer seed share steps target tokens_per_second train_seconds train_tokens trainable_weights ");
-  CHECK(row["forgetting"].get<double>() == Approx(row["original"]["after"].get<double>() - row["original"]["before"].get<double>()));
-  CHECK(row["learning"].get<double>() == Approx(row["target"]["before"].get<double>() - row["target"]["after"].get<double>()));
+        "alpha body capacity extra_share extra_weights forgetting gate gate_open gate_open_by_layer init learning lr "
+        "method original penalty "
+        "placement residue_ratio_by_layer seed share steps target tokens_per_second train_seconds train_tokens "
+        "trainable_weights ");
+  CHECK(row["forgetting"].get<double>() ==
+        Approx(row["original"]["after"].get<double>() - row["original"]["before"].get<double>()));
+  CHECK(row["learning"].get<double>() ==
+        Approx(row["target"]["before"].get<double>() - row["target"]["after"].get<double>()));
 }
 
 TEST_CASE("each fault of a results file is named") {
@@ -103,7 +108,8 @@ TEST_CASE("each fault of a results file is named") {
   CHECK(contains(with("/rows/0/seed", -1), "rows[0]: seed must be an integer, zero or more, got -1"));
   CHECK(contains(with("/rows/0/steps", 1.5), "rows[0]: steps must be an integer, zero or more, got 1.5"));
   CHECK(contains(with("/rows/0/gate_open/target", "x"), "rows[0]: gate_open: target must be a number"));
-  CHECK(contains(with("/rows/0/gate_open_by_layer/target/0", "x"), "gate_open_by_layer: target must be an array of numbers"));
+  CHECK(contains(with("/rows/0/gate_open_by_layer/target/0", "x"),
+                 "gate_open_by_layer: target must be an array of numbers"));
   CHECK(contains(with("/rows/0/forgetting", 5), "forgetting must be the difference of before and after"));
   CHECK(contains(with("/rows", 5), "rows must be an array"));
   CHECK(contains(with("/machine/threads", "two"), "machine: threads must be an integer"));
@@ -118,23 +124,28 @@ TEST_CASE("runs without a row survive the file, and files without any need not s
   const io::Json json = train::to_json(sample::with_failures());
   CHECK(train::to_json(train::results_from_json(json)) == json);
   const io::Json& diverged = json["failed"][0];
-  CHECK((diverged["method"] == "finetune" && diverged["lr"] == 0.5 && diverged["seed"] == 1 && diverged["alpha"].is_null()));
-  CHECK((diverged["state"] == "diverged" && diverged["step"] == 3 && diverged["reason"] == "training: step 3 gave a loss of nan"));
+  CHECK((diverged["method"] == "finetune" && diverged["lr"] == 0.5 && diverged["seed"] == 1 &&
+         diverged["alpha"].is_null()));
+  CHECK((diverged["state"] == "diverged" && diverged["step"] == 3 &&
+         diverged["reason"] == "training: step 3 gave a loss of nan"));
   CHECK(diverged["largest_gradient"] == io::Json{{"parameter", "layers.0.<q>"}, {"value", 2.5e20}});
-  CHECK((json["failed"][1]["state"] == "out_of_memory" && json["failed"][1]["step"].is_null() && json["failed"][1]["largest_gradient"].is_null()));
+  CHECK((json["failed"][1]["state"] == "out_of_memory" && json["failed"][1]["step"].is_null() &&
+         json["failed"][1]["largest_gradient"].is_null()));
   const auto with = [&](const char* pointer, const io::Json& value) {
     io::Json bad = json;
     bad[io::Json::json_pointer(pointer)] = value;
     return message(bad);
   };
-  CHECK(contains(with("/failed/1/state", "tired"), "failed[1]: state must be diverged, out_of_memory or not_saved, got tired"));
+  CHECK(contains(with("/failed/1/state", "tired"),
+                 "failed[1]: state must be diverged, out_of_memory or not_saved, got tired"));
   CHECK(contains(with("/failed/0/step", -1), "failed[0]: step must be an integer, zero or more"));
   CHECK(contains(with("/failed/0/largest_gradient/sign", -1), "largest_gradient.sign is not a known key"));
   CHECK(contains(with("/failed/0/colour", 1), "failed[0]: colour is not a known key"));
   CHECK(contains(with("/failed", 1), "failed must be an array"));
   CHECK(contains(with("/failed/0/share", 1.5), "failed[0]: share must be a share in [0, 1], got 1.5"));
   for (const char* key : {"lr", "alpha", "capacity"})
-    CHECK(contains(with(concat("/failed/0/", key).c_str(), -0.5), concat("failed[0]: ", key, " must be zero or more, got -0.5")));
+    CHECK(contains(with(concat("/failed/0/", key).c_str(), -0.5),
+                   concat("failed[0]: ", key, " must be zero or more, got -0.5")));
   io::Json bad = json;
   bad["failed"][0].erase("reason");
   CHECK(contains(message(bad), "failed[0]: reason is missing"));
@@ -158,13 +169,18 @@ TEST_CASE("a number that no run can have is refused by its place") {
     bad[io::Json::json_pointer(pointer)] = value;
     return message(bad);
   };
-  CHECK(contains(with("/rows/0/gate_open/target", 8.5), "results.json: rows[0]: gate_open: target must be a share in [0, 1], got 8.5"));
-  CHECK(contains(with("/rows/0/gate_open_by_layer/original/1", -0.1), "gate_open_by_layer: original must be a share in [0, 1], got -0.1"));
-  CHECK(contains(with("/rows/0/residue_ratio_by_layer/target/0", -1), "residue_ratio_by_layer: target must be zero or more, got -1"));
+  CHECK(contains(with("/rows/0/gate_open/target", 8.5),
+                 "results.json: rows[0]: gate_open: target must be a share in [0, 1], got 8.5"));
+  CHECK(contains(with("/rows/0/gate_open_by_layer/original/1", -0.1),
+                 "gate_open_by_layer: original must be a share in [0, 1], got -0.1"));
+  CHECK(contains(with("/rows/0/residue_ratio_by_layer/target/0", -1),
+                 "residue_ratio_by_layer: target must be zero or more, got -1"));
   CHECK(contains(with("/rows/0/share", 1.5), "share must be a share in [0, 1], got 1.5"));
   for (const char* key : {"lr", "alpha", "capacity", "extra_share", "train_seconds", "tokens_per_second"})
-    CHECK(contains(with(concat("/rows/0/", key).c_str(), -0.5), concat("rows[0]: ", key, " must be zero or more, got -0.5")));
-  CHECK(contains(with("/rows/0/extra_weights", 600001), "extra_weights must be at most the trainable_weights, 600000, got 600001"));
+    CHECK(contains(with(concat("/rows/0/", key).c_str(), -0.5),
+                   concat("rows[0]: ", key, " must be zero or more, got -0.5")));
+  CHECK(contains(with("/rows/0/extra_weights", 600001),
+                 "extra_weights must be at most the trainable_weights, 600000, got 600001"));
   io::Json bad = good;  // with the difference that belongs to it
   bad["rows"][2]["target"]["after"] = -1.0, bad["rows"][2]["learning"] = 6.0;
   CHECK(contains(message(bad), "rows[2]: target: after must be zero or more, got -1"));
@@ -173,10 +189,12 @@ TEST_CASE("a number that no run can have is refused by its place") {
 TEST_CASE("rows of two backbones are no results, read or written") {
   Results results = sample::results();
   results.rows[3].target.before = 4.9;
-  const std::string words = "rows[3] must be of the backbone of the first row, which has 2 and 5 bits per byte, got 2 and 4.9";
+  const std::string words =
+      "rows[3] must be of the backbone of the first row, which has 2 and 5 bits per byte, got 2 and 4.9";
   CHECK(contains(message_of([&] { train::to_json(results, "out/results.json"); }), "out/results.json: " + words));
   io::Json json = train::to_json(sample::results());
-  json["rows"][3]["original"]["before"] = 2.01, json["rows"][3]["forgetting"] = json["rows"][3]["original"]["after"].get<double>() - 2.01;
+  json["rows"][3]["original"]["before"] = 2.01,
+  json["rows"][3]["forgetting"] = json["rows"][3]["original"]["after"].get<double>() - 2.01;
   CHECK(contains(message(json), "results.json: rows[3] must be of the backbone of the first row"));
 }
 
@@ -187,11 +205,13 @@ TEST_CASE("a number that is not finite is refused by its place, not written as n
                  "out/results.json: rows[1]: target.after must be a finite number, got nan"));
   results = sample::results();
   results.rows[0].residue_ratio_by_layer->original[1] = std::numeric_limits<double>::infinity();
-  CHECK(contains(message_of([&] { train::to_json(results); }), "rows[0]: residue_ratio_by_layer.original[1] must be a finite number, got inf"));
+  CHECK(contains(message_of([&] { train::to_json(results); }),
+                 "rows[0]: residue_ratio_by_layer.original[1] must be a finite number, got inf"));
 }
 
 TEST_CASE("the machine is described") {
-  std::istringstream arm("CPU implementer : 0x41\n"), intel("processor : 0\nmodel name\t: Some CPU @ 2 GHz\nmodel name\t: Other\n");
+  std::istringstream arm("CPU implementer : 0x41\n"),
+      intel("processor : 0\nmodel name\t: Some CPU @ 2 GHz\nmodel name\t: Other\n");
   CHECK(train::detail::processor_name(arm) == "unknown");
   CHECK(train::detail::processor_name(intel) == "Some CPU @ 2 GHz");
   const auto machine = train::machine();

@@ -1,4 +1,5 @@
-// A run that is stopped at any step, or killed, or out of disk, and resumed, equals the run that never was: bit for bit.
+// A run that is stopped at any step, or killed, or out of disk, and resumed, equals the run that never was: bit for
+// bit.
 #include "neutra/train/run.hpp"
 
 #include "tests/io/scratch.hpp"
@@ -29,23 +30,25 @@ std::string log_of(const io::Path& folder) {
 
 struct Killed {};
 
-/// One session of a run in a folder: a fresh model, resumed if there is something, stopped after `stop_after` steps or killed after `kill_after`.
+/// One session of a run in a folder: a fresh model, resumed if there is something, stopped after `stop_after` steps or
+/// killed after `kill_after`.
 struct Session {
   Trained trained;
   bool stopped = false, killed = false;
 
-  Session(const std::string& method, const io::Path& folder, Index stop_after = -1, Index kill_after = -1, double checkpoint_seconds = 1e9,
-          train::TrainingOptions options = small::training(steps))
+  Session(const std::string& method, const io::Path& folder, Index stop_after = -1, Index kill_after = -1,
+          double checkpoint_seconds = 1e9, train::TrainingOptions options = small::training(steps))
       : trained(method) {
     const auto mix = small::mix();
     train::Trainer trainer(trained.model, mix, options);
     std::stop_source stop;
     if (stop_after == 0) stop.request_stop();
     try {
-      train::run_training(trainer, {folder, {{"run", method}}, nullptr, stop.get_token(), checkpoint_seconds}, [&](const train::StepReport& report) {
-        if (report.step + 1 == stop_after) stop.request_stop();
-        if (report.step + 1 == kill_after) throw Killed();
-      });
+      train::run_training(trainer, {folder, {{"run", method}}, nullptr, stop.get_token(), checkpoint_seconds},
+                          [&](const train::StepReport& report) {
+                            if (report.step + 1 == stop_after) stop.request_stop();
+                            if (report.step + 1 == kill_after) throw Killed();
+                          });
     } catch (const train::Stopped&) {
       stopped = true;
     } catch (const Killed&) {
@@ -54,7 +57,9 @@ struct Session {
   }
   double nats() {
     Tape<float, Cpu> tape;
-    return train::evaluate(trained.model, tape, {small::windows(small::letters('n', 5, 100, 9)), 100}, data::Domain::target, 4).nats;
+    return train::evaluate(trained.model, tape, {small::windows(small::letters('n', 5, 100, 9)), 100},
+                           data::Domain::target, 4)
+        .nats;
   }
 };
 
@@ -123,12 +128,15 @@ TEST_CASE("run: a finished run is saved, so that a kill in its evaluation costs 
   CHECK(scratch::get(folder / "log.jsonl") == log);
 }
 
-TEST_CASE("run: a log that is damaged, or behind the checkpoint, is told by its name, and the run goes on when it is mended", "[train]") {
+TEST_CASE(
+    "run: a log that is damaged, or behind the checkpoint, is told by its name, and the run goes on when it is mended",
+    "[train]") {
   const scratch::Folder never, folder;
   Session whole("lora", never.path());
   REQUIRE(Session("lora", folder.path(), 4).stopped);
   const auto refused = [&](const char* name, const std::string& text, const auto&... parts) {
-    const std::string before = scratch::get(folder / name), checkpoint = scratch::get(folder / "checkpoint.safetensors");
+    const std::string before = scratch::get(folder / name),
+                      checkpoint = scratch::get(folder / "checkpoint.safetensors");
     scratch::put(folder / name, text);
     const bool told = scratch::says([&] { Session("lora", folder.path()); }, name, parts...);
     const bool kept = scratch::get(folder / "checkpoint.safetensors") == checkpoint;
@@ -155,15 +163,16 @@ TEST_CASE("run: a log that is damaged, or behind the checkpoint, is told by its 
 TEST_CASE("run: a checkpoint of more steps than the run has is refused", "[train]") {
   const scratch::Folder folder;
   REQUIRE(Session("lora", folder.path(), 5).stopped);
-  CHECK(scratch::says([&] { Session("lora", folder.path(), -1, -1, 1e9, small::training(4)); }, "checkpoint.safetensors", "after 5 steps",
-                      "has only 4"));
+  CHECK(scratch::says([&] { Session("lora", folder.path(), -1, -1, 1e9, small::training(4)); },
+                      "checkpoint.safetensors", "after 5 steps", "has only 4"));
 }
 
 TEST_CASE("run: seconds of earlier sessions count", "[train]") {
   const scratch::Folder folder;
   const Session first("lora", folder.path(), 3);
   Trained trained("lora");
-  auto reached = train::load_checkpoint(folder / "checkpoint.safetensors", trained.model.parameters(), {{"run", "lora"}});
+  auto reached =
+      train::load_checkpoint(folder / "checkpoint.safetensors", trained.model.parameters(), {{"run", "lora"}});
   CHECK(reached.seconds < 100);
   reached.seconds = 1000;
   train::save_checkpoint(folder / "checkpoint.safetensors", trained.model.parameters(), reached, {{"run", "lora"}});
@@ -179,12 +188,14 @@ TEST_CASE("run: a loss that is not finite leaves the last checkpoint whole", "[t
   auto wild = small::training(steps);
   wild.schedule.rate = 1e30;  // weights stay finite, what they multiply does not
   wild.adamw.weight_decay = 0;
-  std::string told = scratch::message([&] { Session("finetune", folder.path(), -1, -1, -1, wild); });  // a checkpoint each step
+  std::string told =
+      scratch::message([&] { Session("finetune", folder.path(), -1, -1, -1, wild); });  // a checkpoint each step
   CHECK(told.find("training: step ") != std::string::npos);
   CHECK(told.find("largest in ") != std::string::npos);
   const std::string saved = scratch::get(folder / "checkpoint.safetensors");
   REQUIRE(!saved.empty());
-  CHECK(scratch::message([&] { Session("finetune", folder.path(), -1, -1, -1, wild); }) == told);  // the same step, from the checkpoint
+  CHECK(scratch::message([&] { Session("finetune", folder.path(), -1, -1, -1, wild); }) ==
+        told);  // the same step, from the checkpoint
   CHECK(scratch::get(folder / "checkpoint.safetensors") == saved);
 }
 
@@ -192,12 +203,13 @@ TEST_CASE("run: an update that leaves values that are not finite is no state to 
   const scratch::Folder folder;
   auto wild = small::training(3);
   wild.schedule.rate = 1e38, wild.schedule.warmup = 0;
-  wild.adamw.weight_decay = 1e10;                                                          // the product is beyond the largest float
+  wild.adamw.weight_decay = 1e10;  // the product is beyond the largest float
   CHECK_THROWS_AS(Session("finetune", folder.path(), -1, -1, -1, wild), train::Diverged);  // a checkpoint each step
   CHECK_FALSE(std::filesystem::exists(folder / "checkpoint.safetensors"));
 }
 
-TEST_CASE("run: a disk that fills leaves the last checkpoint whole, and the run goes on when there is room", "[train]") {
+TEST_CASE("run: a disk that fills leaves the last checkpoint whole, and the run goes on when there is room",
+          "[train]") {
   const scratch::Folder never, folder;
   Session whole("finetune", never.path());
   REQUIRE(Session("finetune", folder.path(), 3).stopped);

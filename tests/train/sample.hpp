@@ -25,7 +25,8 @@ inline neutra::train::Row row(std::string method, double lr, std::uint64_t seed,
   return row;
 }
 
-inline neutra::train::Row neutral(double lr, std::uint64_t seed, double forgetting, double learning, double alpha = 0.1) {
+inline neutra::train::Row neutral(double lr, std::uint64_t seed, double forgetting, double learning,
+                                  double alpha = 0.1) {
   auto r = row("neutral", lr, seed, forgetting, learning);
   r.gate = "relu", r.body = "gated_unit", r.penalty = "l1", r.init = "low_variance", r.placement = "parallel";
   r.alpha = alpha, r.capacity = 0.2, r.extra_share = 0.2, r.extra_weights = 600000, r.trainable_weights = 600000;
@@ -48,8 +49,9 @@ inline neutra::train::Results results() {
   r.commit = "0123abc";
   r.config = {{"command", "extend --methods neutral,adapter"}, {"steps", 100}, {"chosen_lr", {{"neutral", 0.002}}}};
   r.text_sha256 = {{"original", std::string(64, 'a')}, {"target", std::string(64, '0')}};
-  r.rows = {neutral(0.001, 1, 0.02, 2.6), neutral(0.002, 1, 0.06, 3.0), neutral(0.001, 2, 0.04, 2.6),        neutral(0.002, 2, 0.08, 3.0),
-            adapter(0.002, 1, 0.20, 2.7), adapter(0.002, 2, 0.24, 2.9), row("finetune", 0.0005, 1, 0.4, 3.4)};
+  r.rows = {neutral(0.001, 1, 0.02, 2.6),        neutral(0.002, 1, 0.06, 3.0), neutral(0.001, 2, 0.04, 2.6),
+            neutral(0.002, 2, 0.08, 3.0),        adapter(0.002, 1, 0.20, 2.7), adapter(0.002, 2, 0.24, 2.9),
+            row("finetune", 0.0005, 1, 0.4, 3.4)};
   return r;
 }
 
@@ -57,8 +59,12 @@ inline neutra::train::Results results() {
 inline neutra::train::Results with_failures() {
   using neutra::train::FailureState;
   auto r = results();
-  r.failed.push_back({row("finetune", 0.5, 1, 0, 0), FailureState::diverged, "training: step 3 gave a loss of nan", {3, "layers.0.<q>", 2.5e20}});
-  r.failed.push_back({row("lora", 0.001, 2, 0, 0), FailureState::out_of_memory, "lora-lr0.001-seed2: out of memory", {}});
+  r.failed.push_back({row("finetune", 0.5, 1, 0, 0),
+                      FailureState::diverged,
+                      "training: step 3 gave a loss of nan",
+                      {3, "layers.0.<q>", 2.5e20}});
+  r.failed.push_back(
+      {row("lora", 0.001, 2, 0, 0), FailureState::out_of_memory, "lora-lr0.001-seed2: out of memory", {}});
   return r;
 }
 

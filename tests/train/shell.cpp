@@ -11,7 +11,8 @@ using namespace neutra;
 using train::shell_word;
 
 TEST_CASE("shell: words that mean nothing to a shell stay as they are, others are quoted") {
-  for (const char* plain : {"--share=0.1", "a/b-c_d.txt", "1e-3,2e-3", "--out", "50%"}) CHECK(shell_word(plain) == plain);
+  for (const char* plain : {"--share=0.1", "a/b-c_d.txt", "1e-3,2e-3", "--out", "50%"})
+    CHECK(shell_word(plain) == plain);
   CHECK(shell_word("") == "''");
   CHECK(shell_word("a b/c d.txt") == "'a b/c d.txt'");
   CHECK(shell_word("it's") == "'it'\\''s'");

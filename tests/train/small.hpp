@@ -14,7 +14,8 @@ namespace small {
 using namespace neutra;
 
 inline nn::Config config() {
-  nn::Config config{.vocabulary = 257, .dim = 16, .ffn = 24, .layers = 2, .heads = 2, .kv_heads = 1, .context = 12, .bos = 256};
+  nn::Config config{
+      .vocabulary = 257, .dim = 16, .ffn = 24, .layers = 2, .heads = 2, .kv_heads = 1, .context = 12, .bos = 256};
   config.complete();
   return config;
 }
@@ -23,13 +24,18 @@ inline nn::Config config() {
 inline std::string letters(char first, int count, std::size_t bytes, std::uint64_t seed) {
   const Philox random(seed, "letters");
   std::string text;
-  for (std::uint64_t n = 0; text.size() < bytes; ++n) text += static_cast<char>(first + static_cast<int>(random.uniform(0, n) * count));
+  for (std::uint64_t n = 0; text.size() < bytes; ++n)
+    text += static_cast<char>(first + static_cast<int>(random.uniform(0, n) * count));
   return text;
 }
 
-inline data::Windows windows(const std::string& text, Index length = 12) { return {data::ByteTokenizer(), text, length}; }
+inline data::Windows windows(const std::string& text, Index length = 12) {
+  return {data::ByteTokenizer(), text, length};
+}
 
-inline data::Mix mix(double share = 0.3) { return {windows(letters('a', 5, 900, 1)), windows(letters('n', 5, 1100, 2)), share, 3}; }
+inline data::Mix mix(double share = 0.3) {
+  return {windows(letters('a', 5, 900, 1)), windows(letters('n', 5, 1100, 2)), share, 3};
+}
 
 inline const train::Registry& registry() {
   static const train::Registry all = train::Registry::with<gate::All>();
@@ -53,13 +59,18 @@ struct Trained {
     std::string bytes;
     for (const auto* p : model.parameters())
       for (const auto* tensor : {&p->value, &p->mean, &p->variance})
-        bytes.append(reinterpret_cast<const char*>(tensor->data()), static_cast<std::size_t>(tensor->size()) * sizeof(float));
+        bytes.append(reinterpret_cast<const char*>(tensor->data()),
+                     static_cast<std::size_t>(tensor->size()) * sizeof(float));
     return bytes;
   }
 };
 
 inline train::TrainingOptions training(Index steps, Index batch = 8, Index accumulate = 1, double alpha = 1) {
-  return {.batch = batch, .accumulate = accumulate, .alpha = alpha, .schedule = {.rate = 1e-2, .steps = steps, .warmup = 2}, .adamw = {}};
+  return {.batch = batch,
+          .accumulate = accumulate,
+          .alpha = alpha,
+          .schedule = {.rate = 1e-2, .steps = steps, .warmup = 2},
+          .adamw = {}};
 }
 
 /// Sets the number of threads while it lives.

@@ -1,4 +1,5 @@
-// A whole small study in one process: the same rows for any number of threads, and the order in which things are tried and chosen.
+// A whole small study in one process: the same rows for any number of threads, and the order in which things are tried
+// and chosen.
 #include "neutra/train/study.hpp"
 
 #include "neutra/train/command_line.hpp"
@@ -36,7 +37,8 @@ struct Texts {
   }
   train::Results run(const train::Options& o, std::stop_token stop = {}) const {
     o.check();
-    return train::Study(o, {{"command", "test"}, {"options", train::to_json(o)}}, small::registry(), std::move(stop)).run();
+    return train::Study(o, {{"command", "test"}, {"options", train::to_json(o)}}, small::registry(), std::move(stop))
+        .run();
   }
 };
 
@@ -61,7 +63,8 @@ std::map<std::string, std::string> files_below(const io::Path& folder) {
 }
 
 /// One more bit of a file, put back afterwards; whether the study then says all of the parts.
-template <class... Parts> bool notices(const Texts& texts, const train::Options& o, const io::Path& file, std::size_t at, const Parts&... parts) {
+template <class... Parts>
+bool notices(const Texts& texts, const train::Options& o, const io::Path& file, std::size_t at, const Parts&... parts) {
   const std::string before = scratch::get(file);
   std::string changed = before;
   changed[at] = static_cast<char>(changed[at] ^ (1 << at % 8));
@@ -87,8 +90,9 @@ TEST_CASE("study: the same rows and weights with 1, 2 and 3 threads", "[train]")
     const auto name = concat("out", threads);
     rows.push_back(without_times(texts.run(texts.options(name))));
     std::string all;
-    for (const auto* file : {"backbone/model.safetensors", "runs/finetune-lr5e-04-seed1/model/model.safetensors",
-                             "runs/neutral-lr0.002-alpha0.01-seed1/adapter.safetensors", "runs/lora-lr0.002-seed1/adapter.safetensors"}) {
+    for (const auto* file :
+         {"backbone/model.safetensors", "runs/finetune-lr5e-04-seed1/model/model.safetensors",
+          "runs/neutral-lr0.002-alpha0.01-seed1/adapter.safetensors", "runs/lora-lr0.002-seed1/adapter.safetensors"}) {
       const std::string bytes = scratch::get(texts.folder / name / file);
       REQUIRE(!bytes.empty());
       all += bytes;
@@ -132,7 +136,8 @@ TEST_CASE("study: rows say what was trained, within the capacity asked for", "[t
       CHECK(row.trainable_weights == backbone->count());
     } else {
       CHECK(row.extra_weights == row.trainable_weights);
-      CHECK(row.extra_share == Approx(static_cast<double>(row.extra_weights) / static_cast<double>(backbone->config().sizes().block_weights())));
+      CHECK(row.extra_share == Approx(static_cast<double>(row.extra_weights) /
+                                      static_cast<double>(backbone->config().sizes().block_weights())));
       CHECK(row.extra_share == Approx(0.2).margin(0.05));  // half a width or rank of so small a model
     }
   }
@@ -154,7 +159,8 @@ TEST_CASE("study: what was chosen is what scored best on the choosing text", "[t
         learning = item.at("learning"), lr = item.at("lr");
     return lr;
   };
-  for (const std::string method : {"neutral", "adapter"}) CHECK(results.config.at("chosen_lr").at(method) == best(method));
+  for (const std::string method : {"neutral", "adapter"})
+    CHECK(results.config.at("chosen_lr").at(method) == best(method));
   CHECK(results.rows.size() == 3 + 3 + 1);
   CHECK(results.rows.back().alpha == 10);
   CHECK(results.rows.back().lr == best("neutral"));
@@ -222,7 +228,8 @@ TEST_CASE("study: a rate that diverges is told, left out, remembered, and may be
   REQUIRE(results.failed.size() == 2);
   for (const auto& row : results.rows) CHECK(row.lr == 2e-3);
   for (const auto& failure : results.failed) {
-    CHECK((failure.state == train::FailureState::diverged && failure.run.lr == 1e30 && failure.run.capacity == 0.2 && failure.run.steps == 4));
+    CHECK((failure.state == train::FailureState::diverged && failure.run.lr == 1e30 && failure.run.capacity == 0.2 &&
+           failure.run.steps == 4));
     CHECK(failure.where.step > 0);
     CHECK(failure.where.parameter.starts_with("adapter."));
     CHECK(failure.reason.find(failure.run.method + "-lr1e+30-seed1: training: step ") == 0);
@@ -235,7 +242,8 @@ TEST_CASE("study: a rate that diverges is told, left out, remembered, and may be
   const auto before = files_below(o.out / "runs");
   CHECK(train::to_json(texts.run(o)) == train::to_json(results));
   CHECK(files_below(o.out / "runs") == before);  // nothing ran again
-  CHECK(notices(texts, o, o.out / "runs/lora-lr1e+30-seed1/outcome.json", 100, "delete ", "to have the run made again"));
+  CHECK(
+      notices(texts, o, o.out / "runs/lora-lr1e+30-seed1/outcome.json", 100, "delete ", "to have the run made again"));
 
   std::filesystem::remove_all(o.out / "runs/lora-lr1e+30-seed1");  // as the note says
   CHECK(train::to_json(texts.run(o)) == train::to_json(results));
@@ -247,18 +255,21 @@ TEST_CASE("study: a rate that diverges is told, left out, remembered, and may be
   CHECK(io::read_json(o.out / "results.json").at("config").at("options").at("lr").at("any") == io::Json{2e-3});
 }
 
-TEST_CASE("study: methods, rates, alphas and seeds may be others on resume, and end as if they had been asked from the start", "[train]") {
+TEST_CASE(
+    "study: methods, rates, alphas and seeds may be others on resume, and end as if they had been asked from the start",
+    "[train]") {
   const Texts texts;
   auto o = texts.options("out"), all = texts.options("all");
   o.methods = {"neutral", "finetune"}, o.rates = {{"", {2e-3, 3e-3}}, {"finetune", {5e-4}}};
   texts.run(o);
-  all.methods = {"neutral", "adapter", "finetune"}, all.rates = {{"", {1e-3, 2e-3}}, {"finetune", {5e-4, 1e-3}}}, all.alphas = {0.01, 1},
-  all.seeds = 2;
+  all.methods = {"neutral", "adapter", "finetune"}, all.rates = {{"", {1e-3, 2e-3}}, {"finetune", {5e-4, 1e-3}}},
+  all.alphas = {0.01, 1}, all.seeds = 2;
   const auto expected = texts.run(all);
   o.methods = all.methods, o.rates = all.rates, o.alphas = all.alphas, o.seeds = all.seeds, o.resume = true;
   const auto extended = texts.run(o);
   CHECK(without_times(extended) == without_times(expected));
-  for (const char* key : {"choosing", "chosen_lr", "chosen_alpha"}) CHECK(extended.config.at(key) == expected.config.at(key));
+  for (const char* key : {"choosing", "chosen_lr", "chosen_alpha"})
+    CHECK(extended.config.at(key) == expected.config.at(key));
   o.methods = {"finetune"}, o.rates = {{"", {1e-3}}}, o.alphas = {0.01}, o.seeds = 1;
   const auto fewer = texts.run(o);
   REQUIRE(fewer.rows.size() == 1);
@@ -267,7 +278,8 @@ TEST_CASE("study: methods, rates, alphas and seeds may be others on resume, and 
   CHECK(fewer.text_sha256 == expected.text_sha256);
   o.rates = {{"", {3e-3}}};
   texts.run(o);  // a rate that nothing is chosen from yet
-  o.rates = all.rates = {{"", {1e-3, 3e-3}}}, all.methods = o.methods, all.alphas = o.alphas, all.seeds = o.seeds, all.out = texts.folder / "two";
+  o.rates = all.rates = {{"", {1e-3, 3e-3}}}, all.methods = o.methods, all.alphas = o.alphas, all.seeds = o.seeds,
+  all.out = texts.folder / "two";
   const auto again = texts.run(o), two = texts.run(all);
   CHECK(without_times(again) == without_times(two));
   CHECK(again.config.at("choosing") == two.config.at("choosing"));
@@ -284,7 +296,8 @@ TEST_CASE("study: a run that holds no text out to choose on is not continued wit
   o.resume = true;
   const auto before = files_below(o.out);
   const auto refused = [&] {
-    return scratch::says([&] { texts.run(o); }, "--resume: the run in ", o.out.string(), "holds no text out to choose on", "another --out");
+    return scratch::says([&] { texts.run(o); }, "--resume: the run in ", o.out.string(),
+                         "holds no text out to choose on", "another --out");
   };
   o.rates = {{"", {2e-3, 1e-3}}};
   CHECK(refused());
@@ -386,7 +399,8 @@ TEST_CASE("study: a run whose files find no room is told, the others go on, and 
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
   const auto old = std::signal(SIGXFSZ, SIG_IGN);
-  const auto largest = std::filesystem::file_size(o.out / "backbone/model.safetensors");  // a checkpoint of all weights has three times as much
+  const auto largest = std::filesystem::file_size(
+      o.out / "backbone/model.safetensors");  // a checkpoint of all weights has three times as much
   const rlimit limit{largest, before.rlim_max};
   setrlimit(RLIMIT_FSIZE, &limit);
   train::Results results;
@@ -410,8 +424,9 @@ TEST_CASE("study: a finished run's files are what they were, or it is told which
   const auto results = texts.run(o);
   o.resume = true;
   const io::Path lora = o.out / "runs/lora-lr0.002-seed1", finetune = o.out / "runs/finetune-lr5e-04-seed1";
-  for (const io::Path& file : {lora / "adapter.json", lora / "adapter.safetensors", lora / "outcome.json", finetune / "outcome.json",
-                               finetune / "model/config.json", finetune / "model/model.safetensors"}) {
+  for (const io::Path& file :
+       {lora / "adapter.json", lora / "adapter.safetensors", lora / "outcome.json", finetune / "outcome.json",
+        finetune / "model/config.json", finetune / "model/model.safetensors"}) {
     INFO(file);
     const std::string advice = concat("bring back what was there, or delete ", (o.out / "runs").string());
     const std::string bytes = scratch::get(file);
@@ -426,9 +441,11 @@ TEST_CASE("study: a finished run's files are what they were, or it is told which
   }
   CHECK(without_times(texts.run(o)) == without_times(results));
   io::Json outcome = io::read_sealed(lora / "outcome.json");  // of another backbone
-  outcome["row"]["original"]["before"] = 1.0, outcome["row"]["forgetting"] = outcome["row"]["original"]["after"].get<double>() - 1;
+  outcome["row"]["original"]["before"] = 1.0,
+  outcome["row"]["forgetting"] = outcome["row"]["original"]["after"].get<double>() - 1;
   io::write_sealed(lora / "outcome.json", outcome);
-  CHECK(scratch::says([&] { texts.run(o); }, "outcome.json: must be of this study's backbone", "bits per byte, got 1 and "));
+  CHECK(scratch::says([&] { texts.run(o); }, "outcome.json: must be of this study's backbone",
+                      "bits per byte, got 1 and "));
   std::filesystem::remove_all(lora);
   CHECK(without_times(texts.run(o)) == without_times(results));
 }
@@ -441,7 +458,8 @@ TEST_CASE("study: what a finetuned model keeps of the model it came from is what
   auto given = texts.options("given");
   given.methods = {"finetune"}, given.model = texts.folder / "model";
   std::filesystem::copy(o.out / "backbone", given.model);
-  for (const char* name : {"generation_config.json", "tokenizer_config.json"}) scratch::put(given.model / name, "{\"eos_token_id\": 1}");
+  for (const char* name : {"generation_config.json", "tokenizer_config.json"})
+    scratch::put(given.model / name, "{\"eos_token_id\": 1}");
   const auto results = texts.run(given);
   given.resume = true;
   const io::Path kept = given.out / "runs/finetune-lr5e-04-seed1/model";
@@ -465,10 +483,12 @@ TEST_CASE("study: a run's own backbone, record and options are what was written,
   o.resume = true;
   for (const char* name : {"backbone/config.json", "backbone/model.safetensors", "pretrain.json"}) {
     const std::size_t size = scratch::get(o.out / name).size();
-    for (std::size_t at = 1; at < size; at += size / 20) CHECK(notices(texts, o, o.out / name, at, "start a run in another --out"));
+    for (std::size_t at = 1; at < size; at += size / 20)
+      CHECK(notices(texts, o, o.out / name, at, "start a run in another --out"));
   }
   const std::string config = scratch::get(o.out / "backbone/config.json");
-  scratch::put(o.out / "backbone/config.json", std::string(config).replace(config.find("rms_norm_eps"), 12, "rm3_norm_eps"));
+  scratch::put(o.out / "backbone/config.json",
+               std::string(config).replace(config.find("rms_norm_eps"), 12, "rm3_norm_eps"));
   CHECK(scratch::says([&] { texts.run(o); }, "backbone/config.json: must be what was saved"));
   scratch::put(o.out / "backbone/config.json", config);
   scratch::put(o.out / "backbone/tokenizer.model", "another");
@@ -496,7 +516,8 @@ TEST_CASE("study: the model that is given is the same on resume, by its configur
     io::write_json(model / "config.json", changed);
     return [&] { texts.run(given); };
   };
-  CHECK(scratch::says(with("rms_norm_eps", 0.1), "model norm_epsilon = 1e-05, now it is 0.1", "use the same options, texts, model and program"));
+  CHECK(scratch::says(with("rms_norm_eps", 0.1), "model norm_epsilon = 1e-05, now it is 0.1",
+                      "use the same options, texts, model and program"));
   CHECK(scratch::says(with("rope_theta", 500.0), "model rope_theta = 10000.0, now it is 500.0"));
   CHECK(scratch::says(with("max_position_embeddings", 24), "model context = 12, now it is 24"));
   CHECK(scratch::says(with("eos_token_id", nullptr), "") == false);

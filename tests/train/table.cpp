@@ -86,8 +86,9 @@ TEST_CASE("methods are held against the vanilla adapter seed by seed, and an ord
   const auto& neutral = line(lines, "neutral");
   CHECK(neutral.forgets_more->value == Approx(-0.15));  // 0.06 - 0.20 and 0.08 - 0.24
   CHECK(*neutral.forgets_more->error == Approx(0.01));
-  CHECK(neutral.learns_more->value == Approx(0.2));               // 3.0 - 2.7 and 3.0 - 2.9
-  CHECK(neutral.vanilla_forgetting_here->value == Approx(0.32));  // at 3.0: 0.20 + 0.3 / 0.4 * 0.20 and 0.24 + 0.1 / 0.4 * 0.20
+  CHECK(neutral.learns_more->value == Approx(0.2));  // 3.0 - 2.7 and 3.0 - 2.9
+  CHECK(neutral.vanilla_forgetting_here->value ==
+        Approx(0.32));  // at 3.0: 0.20 + 0.3 / 0.4 * 0.20 and 0.24 + 0.1 / 0.4 * 0.20
   CHECK(train::against_vanilla(line(lines, "adapter")).empty());
   const std::string text = train::table(results);
   CHECK(text.find("neutral forgets 0.150 less (s.e. 0.010), learns 0.200 more (s.e. 0.100") != std::string::npos);
@@ -121,7 +122,9 @@ TEST_CASE("seeds that ran fewer rates than others have no whole curve") {
   CHECK_FALSE(at->error);
 }
 
-TEST_CASE("the table says which alpha was chosen, whether it learned enough, and that a rate lies at the end of those tried") {
+TEST_CASE(
+    "the table says which alpha was chosen, whether it learned enough, and that a rate lies at the end of those "
+    "tried") {
   auto results = sample::results();
   results.rows.push_back(sample::neutral(0.002, 1, 0.1, 3.1, 0.01));
   CHECK(train::table(results).find("chosen)") == std::string::npos);
@@ -141,7 +144,8 @@ TEST_CASE("the table says which alpha was chosen, whether it learned enough, and
 }
 
 TEST_CASE("a curve that turns back gives the least forgetting of its passes") {
-  std::vector<train::CurvePoint> curve{{.forgetting = 0.1, .learning = 1}, {.forgetting = 0.3, .learning = 2}, {.forgetting = 0.9, .learning = 1}};
+  std::vector<train::CurvePoint> curve{
+      {.forgetting = 0.1, .learning = 1}, {.forgetting = 0.3, .learning = 2}, {.forgetting = 0.9, .learning = 1}};
   CHECK(*train::forgetting_at(curve, 1.5) == Approx(0.2));
   CHECK(*train::forgetting_at(curve, 2.0) == Approx(0.3));
   CHECK(*train::forgetting_at(curve, 1.0) == Approx(0.1));
@@ -182,16 +186,20 @@ TEST_CASE("without a recorded choice the rate with the most seeds is reported, o
 
 TEST_CASE("the table is aligned, complete and fits 120 columns") {
   auto results = sample::results();
-  results.rows.push_back(sample::row("a method with an unusually long name that fits no column at all", 1.25e-05, 1, 123.456, -45.678));
+  results.rows.push_back(
+      sample::row("a method with an unusually long name that fits no column at all", 1.25e-05, 1, 123.456, -45.678));
   results.rows.push_back(sample::adapter(0.004, 1, 0.40, 3.1));
   const std::string text = train::table(results);
   const auto lines = split(text);
   for (const auto& l : lines) CHECK(l.size() <= 120);
   CHECK(text.find("\nneutral") < text.find("\nadapter"));
-  const auto neutral = *std::find_if(lines.begin(), lines.end(), [](const auto& l) { return l.starts_with("neutral"); });
-  for (const char* part : {" 2e-3^ ", " 2 ", "2.000 2.070", "5.000 2.000", "0.070 0.010", "3.000 0.000", "0.050 0.010", "50/90", "600k", "12.5k"})
+  const auto neutral =
+      *std::find_if(lines.begin(), lines.end(), [](const auto& l) { return l.starts_with("neutral"); });
+  for (const char* part : {" 2e-3^ ", " 2 ", "2.000 2.070", "5.000 2.000", "0.070 0.010", "3.000 0.000", "0.050 0.010",
+                           "50/90", "600k", "12.5k"})
     CHECK(neutral.find(part) != std::string::npos);
-  const auto adapter = *std::find_if(lines.begin(), lines.end(), [](const auto& l) { return l.starts_with("adapter"); });
+  const auto adapter =
+      *std::find_if(lines.begin(), lines.end(), [](const auto& l) { return l.starts_with("adapter"); });
   CHECK(adapter.find("2.000 2.220") == neutral.find("2.000 2.070"));  // one under the other
   CHECK(adapter.size() == neutral.size());
   CHECK(text.find("no column at all\n") != std::string::npos);  // on a line of its own
@@ -266,7 +274,10 @@ TEST_CASE("the table names the runs that have no row, with what ended them") {
       "  lora, rate 1e-3, seed 2: ran out of memory\n";
   CHECK(train::table(results).find(told) != std::string::npos);
   CHECK(train::table(sample::results()).find("without a result") == std::string::npos);
-  results.failed.push_back({sample::neutral(0.01, 1, 0, 0, 3), train::FailureState::not_saved, "a disk", {}});  // of an alpha that has no line
+  results.failed.push_back({sample::neutral(0.01, 1, 0, 0, 3),
+                            train::FailureState::not_saved,
+                            "a disk",
+                            {}});  // of an alpha that has no line
   CHECK(train::table(results).find("  neutral, alpha 3, rate 1e-2, seed 1: could not be saved\n") != std::string::npos);
   results.rows.clear();
   CHECK(train::table(results).starts_with("No runs yet: the results have no rows.\n\nRuns without a result"));

@@ -1,4 +1,5 @@
-// One training step: what it reports, that micro-batches change rounding only, and that it stops before a step that is not finite.
+// One training step: what it reports, that micro-batches change rounding only, and that it stops before a step that is
+// not finite.
 #include "neutra/train/trainer.hpp"
 
 #include "tests/io/scratch.hpp"
@@ -99,7 +100,8 @@ TEST_CASE("trainer: the same bits with 1, 2 and 3 threads", "[train]") {
   }
 }
 
-TEST_CASE("trainer: a loss that is not finite stops with the step and the largest gradient, and nothing is changed", "[train]") {
+TEST_CASE("trainer: a loss that is not finite stops with the step and the largest gradient, and nothing is changed",
+          "[train]") {
   const auto mix = small::mix();
   Trained trained("finetune");
   train::Trainer trainer(trained.model, mix, small::training(5));
@@ -107,8 +109,8 @@ TEST_CASE("trainer: a loss that is not finite stops with the step and the larges
   trainer.advance();
   trained.model.parameters()[2]->value.data()[0] = std::numeric_limits<float>::infinity();
   const std::string before = trained.bits();
-  CHECK(scratch::says([&] { trainer.advance(); }, "training: step 2 gave a loss of", "largest in ", trained.model.parameters()[0]->name.substr(0, 12),
-                      "lower the learning rate"));
+  CHECK(scratch::says([&] { trainer.advance(); }, "training: step 2 gave a loss of", "largest in ",
+                      trained.model.parameters()[0]->name.substr(0, 12), "lower the learning rate"));
   CHECK(trained.bits() == before);
   CHECK(trainer.steps_done() == 2);
   try {

@@ -1,13 +1,14 @@
 /// What an adapter is, and what it is told.
 ///
-/// An adapter is described by a small struct (its policies and options, no weights) and lives, attached to a model, as its Instance:
+/// An adapter is described by a small struct (its policies and options, no weights) and lives, attached to a model, as
+/// its Instance:
 ///   template <Scalar S, Backend D> class Instance with
 ///     Instance(description, const adapter::Sizes&, std::uint64_t seed)
 ///     std::vector<Parameter<S,D>*> parameters()      what it trains, in a fixed order
-///     bool acts_at(Site) const      may be missing: whether it reads or changes anything at that site; without it, it acts everywhere
-///     Var<S,D> add(Site, Index layer, Var<S,D> x, Var<S,D> y, Pass<S,D>&)      called at each site where it acts: y, or y plus what the adapter adds
-///     to the output for x. Called again on the way back where layers are recomputed: it must make the same values, and keep nothing of the tape from
-///     layer to layer
+///     bool acts_at(Site) const      may be missing: whether it reads or changes anything at that site; without it, it
+///     acts everywhere Var<S,D> add(Site, Index layer, Var<S,D> x, Var<S,D> y, Pass<S,D>&)      called at each site
+///     where it acts: y, or y plus what the adapter adds to the output for x. Called again on the way back where layers
+///     are recomputed: it must make the same values, and keep nothing of the tape from layer to layer
 /// and in the description
 ///   Description describe(const Sizes&) const      what a file or a results row says of it
 /// Where no adapter acts, sums are the products' own and values may be kept as bf16 (see Kept).
@@ -26,15 +27,17 @@
 #include <optional>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 /// What a forward pass knows besides tokens. The model hands each layer a copy; adapters read it and add to `local`.
 template <Scalar S, Backend D> struct Pass {
   Tape<S, D>& tape;
-  /// (N) 1 for tokens of original-domain sequences, else 0; and the domain's label, 0 or 1. Device memory; null when the domains are unknown.
+  /// (N) 1 for tokens of original-domain sequences, else 0; and the domain's label, 0 or 1. Device memory; null when
+  /// the domains are unknown.
   const S* original = nullptr;
   const S* label = nullptr;
-  /// 1 / (layers * counted tokens of the whole step), 0 where none is counted; for penalties on original tokens and on both domains.
+  /// 1 / (layers * counted tokens of the whole step), 0 where none is counted; for penalties on original tokens and on
+  /// both domains.
   S scale_original = 0, scale_both = 0;
   /// Sum of the local losses so far: in add(), of this layer.
   std::optional<Var<S, D>> local{};
@@ -87,22 +90,25 @@ concept ActsWhereSaid = requires(const Instance& instance, Site site) {
 
 /// One sentence for each thing an adapter lacks to be attached to a model of scalar S on device D.
 template <class A, Scalar S, Backend D> consteval bool check_adapter() {
-  static_assert(detail::HasInstance<A, S, D>,
-                "neutra: this adapter has no Instance; add  template <neutra::Scalar S, neutra::Backend D> class Instance;");
+  static_assert(
+      detail::HasInstance<A, S, D>,
+      "neutra: this adapter has no Instance; add  template <neutra::Scalar S, neutra::Backend D> class Instance;");
   if constexpr (detail::HasInstance<A, S, D>) {
     using Instance = typename A::template Instance<S, D>;
-    static_assert(
-        std::constructible_from<Instance, const A&, const Sizes&, std::uint64_t>,
-        "neutra: this adapter's Instance cannot be made; add  Instance(const Mine& described, const neutra::adapter::Sizes& sizes, std::uint64_t "
-        "seed);  with the adapter's own name for Mine");
+    static_assert(std::constructible_from<Instance, const A&, const Sizes&, std::uint64_t>,
+                  "neutra: this adapter's Instance cannot be made; add  Instance(const Mine& described, const "
+                  "neutra::adapter::Sizes& sizes, std::uint64_t "
+                  "seed);  with the adapter's own name for Mine");
     static_assert(detail::HasParameters<Instance, S, D>,
-                  "neutra: this adapter's Instance does not say what it trains; add  std::vector<neutra::Parameter<S, D>*> parameters();");
+                  "neutra: this adapter's Instance does not say what it trains; add  std::vector<neutra::Parameter<S, "
+                  "D>*> parameters();");
+    static_assert(detail::HasAdd<Instance, S, D>,
+                  "neutra: this adapter's Instance cannot be asked what it adds; write  neutra::Var<S, D> "
+                  "add(neutra::adapter::Site site, neutra::Index "
+                  "layer, neutra::Var<S, D> x, neutra::Var<S, D> y, neutra::Pass<S, D>& pass);");
     static_assert(
-        detail::HasAdd<Instance, S, D>,
-        "neutra: this adapter's Instance cannot be asked what it adds; write  neutra::Var<S, D> add(neutra::adapter::Site site, neutra::Index "
-        "layer, neutra::Var<S, D> x, neutra::Var<S, D> y, neutra::Pass<S, D>& pass);");
-    static_assert(detail::ActsWhereSaid<Instance>,
-                  "neutra: this adapter's acts_at would never be asked; write  bool acts_at(neutra::adapter::Site site) const;");
+        detail::ActsWhereSaid<Instance>,
+        "neutra: this adapter's acts_at would never be asked; write  bool acts_at(neutra::adapter::Site site) const;");
   }
   return true;
 }
@@ -113,15 +119,18 @@ template <class A> consteval bool check_described() {
       requires(const A& adapter, const Sizes& sizes) {
         { adapter.describe(sizes) } -> std::same_as<Description>;
       },
-      "neutra: this adapter does not describe itself; add  neutra::adapter::Description describe(const neutra::adapter::Sizes& sizes) const;");
+      "neutra: this adapter does not describe itself; add  neutra::adapter::Description describe(const "
+      "neutra::adapter::Sizes& sizes) const;");
   return true;
 }
 
 /// Normal values of the given variance, drawn on the host from (seed, name, element).
-template <Scalar S, Backend D> Tensor<S, D> normal_tensor(const Shape& shape, double variance, std::uint64_t seed, std::string_view name) {
+template <Scalar S, Backend D>
+Tensor<S, D> normal_tensor(const Shape& shape, double variance, std::uint64_t seed, std::string_view name) {
   Tensor<S, D> tensor(shape);
   if (variance == 0) return tensor;
-  require(variance > 0 && std::isfinite(variance), name, ": the initial variance must be positive and finite, got ", variance);
+  require(variance > 0 && std::isfinite(variance), name, ": the initial variance must be positive and finite, got ",
+          variance);
   const Philox random(seed, name);
   std::vector<S> values(static_cast<std::size_t>(shape.size()));
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<S>(std::sqrt(variance) * random.normal(0, i));
@@ -129,17 +138,19 @@ template <Scalar S, Backend D> Tensor<S, D> normal_tensor(const Shape& shape, do
   return tensor;
 }
 
-/// The rank or width whose weights come nearest to `share` of the block weights: weights = layers * (fixed + per_unit * units), at least one unit.
+/// The rank or width whose weights come nearest to `share` of the block weights: weights = layers * (fixed + per_unit *
+/// units), at least one unit.
 inline Index units_for(double share, Index fixed, Index per_unit, const Sizes& sizes, std::string_view what) {
   require(share > 0 && std::isfinite(share), what, ": capacity must be positive, got ", share);
   const double budget = share * static_cast<double>(sizes.block_weights()) / static_cast<double>(sizes.layers);
   const double units = (budget - static_cast<double>(fixed)) / static_cast<double>(per_unit);
   require(units >= 0.5, what, ": a capacity of ", share, " leaves no room beside ", fixed,
           " gate weights in a layer; raise the capacity to at least ",
-          (static_cast<double>(fixed + per_unit)) * static_cast<double>(sizes.layers) / static_cast<double>(sizes.block_weights()));
+          (static_cast<double>(fixed + per_unit)) * static_cast<double>(sizes.layers) /
+              static_cast<double>(sizes.block_weights()));
   require(units < 1e9, what, ": a capacity of ", share, " is beyond any machine");
   return static_cast<Index>(units + 0.5);
 }
 
 }  // namespace adapter
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

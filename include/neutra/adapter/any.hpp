@@ -6,7 +6,7 @@
 #include <functional>
 #include <memory>
 
-namespace neutra::inline NEUTRA_ABI::adapter {
+namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
 /// Any adapter of one scalar and device, so that programs choose by name:
 ///     Any<float, Cpu> chosen = finetune ? Any<float, Cpu>(None{}) : Any<float, Cpu>(Residue<>{});
@@ -22,14 +22,17 @@ template <Scalar S, Backend D> class Any {
     Holder(const A& adapter, const Sizes& sizes, std::uint64_t seed) : instance(adapter, sizes, seed) {}
     std::vector<Parameter<S, D>*> parameters() override { return instance.parameters(); }
     bool acts_at(Site site) const override { return adapter::acts_at(instance, site); }
-    Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) override { return instance.add(site, layer, x, y, pass); }
+    Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) override {
+      return instance.add(site, layer, x, y, pass);
+    }
   };
 
  public:
   template <class A>
   requires(!std::same_as<A, Any>) Any(const A& adapter)
       : describe_([adapter](const Sizes& sizes) {
-          static_assert(check_adapter<A, S, D>() && check_described<A>());  // here, before anything else of it is compiled
+          static_assert(check_adapter<A, S, D>() &&
+                        check_described<A>());  // here, before anything else of it is compiled
           return adapter.describe(sizes);
         }),
         make_([adapter](const Sizes& sizes, std::uint64_t seed) -> std::unique_ptr<Base> {
@@ -39,14 +42,17 @@ template <Scalar S, Backend D> class Any {
   Description describe(const Sizes& sizes) const { return describe_(sizes); }
 
   template <Scalar T, Backend E> class Instance {
-    static_assert(std::same_as<S, T> && std::same_as<D, E>,
-                  "neutra: adapter::Any<S, D> serves models of the same scalar and device; write the model's own into it");
+    static_assert(
+        std::same_as<S, T> && std::same_as<D, E>,
+        "neutra: adapter::Any<S, D> serves models of the same scalar and device; write the model's own into it");
 
    public:
     Instance(const Any& any, const Sizes& sizes, std::uint64_t seed) : held_(any.make_(sizes, seed)) {}
     std::vector<Parameter<S, D>*> parameters() { return held_->parameters(); }
     bool acts_at(Site site) const { return held_->acts_at(site); }
-    Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) { return held_->add(site, layer, x, y, pass); }
+    Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+      return held_->add(site, layer, x, y, pass);
+    }
 
    private:
     std::unique_ptr<Base> held_;
@@ -57,4 +63,4 @@ template <Scalar S, Backend D> class Any {
   std::function<std::unique_ptr<Base>(const Sizes&, std::uint64_t)> make_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::adapter
+}}}  // namespace neutra::NEUTRA_ABI::adapter

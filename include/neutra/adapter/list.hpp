@@ -7,9 +7,10 @@
 #include <tuple>
 #include <utility>
 
-namespace neutra::inline NEUTRA_ABI::adapter {
+namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-/// Each adapter in turn adds to what the ones before it gave. Parameters are called "0.adapter...", "1.adapter..." in the order of the list.
+/// Each adapter in turn adds to what the ones before it gave. Parameters are called "0.adapter...", "1.adapter..." in
+/// the order of the list.
 template <class... A> struct List {
   std::tuple<A...> adapters;
 
@@ -26,7 +27,8 @@ template <class... A> struct List {
     static_assert((check_adapter<A, S, D>() && ...));
 
    public:
-    Instance(const List& list, const Sizes& sizes, std::uint64_t seed) : instances_(attach(list, sizes, seed, std::index_sequence_for<A...>{})) {
+    Instance(const List& list, const Sizes& sizes, std::uint64_t seed)
+        : instances_(attach(list, sizes, seed, std::index_sequence_for<A...>{})) {
       int position = 0;
       std::apply([&](auto&... each) { (rename(each->parameters(), position++), ...); }, instances_);
     }
@@ -42,16 +44,20 @@ template <class... A> struct List {
       return std::apply([&](const auto&... each) { return (adapter::acts_at(*each, site) || ...); }, instances_);
     }
     Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
-      std::apply([&](auto&... each) { ((y = adapter::acts_at(*each, site) ? each->add(site, layer, x, y, pass) : y), ...); }, instances_);
+      std::apply(
+          [&](auto&... each) { ((y = adapter::acts_at(*each, site) ? each->add(site, layer, x, y, pass) : y), ...); },
+          instances_);
       return y;
     }
 
    private:
     using Instances = std::tuple<std::unique_ptr<typename A::template Instance<S, D>>...>;
 
-    /// The first keeps the list's seed, the others get one of their own: equal members that started with equal weights would stay equal.
+    /// The first keeps the list's seed, the others get one of their own: equal members that started with equal weights
+    /// would stay equal.
     template <std::size_t... Position>
-    static Instances attach(const List& list, const Sizes& sizes, std::uint64_t seed, std::index_sequence<Position...>) {
+    static Instances attach(const List& list, const Sizes& sizes, std::uint64_t seed,
+                            std::index_sequence<Position...>) {
       const Philox seeds(seed, "list");
       return {std::make_unique<typename A::template Instance<S, D>>(std::get<Position>(list.adapters), sizes,
                                                                     Position == 0 ? seed : seeds.bits(0, Position))...};
@@ -69,4 +75,4 @@ template <class... A> struct List {
   }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::adapter
+}}}  // namespace neutra::NEUTRA_ABI::adapter

@@ -7,10 +7,10 @@
 
 #include <algorithm>
 
-namespace neutra::inline NEUTRA_ABI::adapter {
+namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-/// y = W x + scale B (A x) at the chosen projections      A: (r,in), uniform with variance 1/(3 in) as in PEFT   B: (out,r), zero
-/// A rank of 0 is chosen so that the extra weights are `capacity` of the block weights.
+/// y = W x + scale B (A x) at the chosen projections      A: (r,in), uniform with variance 1/(3 in) as in PEFT   B:
+/// (out,r), zero A rank of 0 is chosen so that the extra weights are `capacity` of the block weights.
 struct Lora {
   std::vector<Site> sites = {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down};
   double scale = 1;
@@ -24,7 +24,8 @@ struct Lora {
     for (const Site site : sites) {
       require(site != Site::attention && site != Site::ffn, "lora: '", to_string(site),
               "' is a block, not a projection; choose among q k v o gate up down");
-      require(std::count(sites.begin(), sites.end(), site) == 1, "lora: the projection '", to_string(site), "' was named twice");
+      require(std::count(sites.begin(), sites.end(), site) == 1, "lora: the projection '", to_string(site),
+              "' was named twice");
       per_rank += sizes.inputs(site) + sizes.outputs(site);
     }
     require(rank >= 0, "lora: the rank must be positive (or 0, to follow from the capacity), got ", rank);
@@ -42,7 +43,8 @@ struct Lora {
 
   template <Scalar S, Backend D> class Instance {
    public:
-    Instance(const Lora& lora, const Sizes& sizes, std::uint64_t seed) : scale_(static_cast<S>(lora.scale)), first_(site_names.size(), -1) {
+    Instance(const Lora& lora, const Sizes& sizes, std::uint64_t seed)
+        : scale_(static_cast<S>(lora.scale)), first_(site_names.size(), -1) {
       const Index rank = lora.rank_for(sizes);
       for (const Site site : lora.sites) {
         first_[static_cast<std::size_t>(site)] = static_cast<Index>(parameters_.size());
@@ -77,7 +79,8 @@ struct Lora {
       const Philox random(seed, name);
       const double bound = 1 / std::sqrt(static_cast<double>(shape.cols()));  // variance bound^2 / 3
       std::vector<S> values(static_cast<std::size_t>(shape.size()));
-      for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<S>(bound * (2 * random.uniform(0, i) - 1));
+      for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = static_cast<S>(bound * (2 * random.uniform(0, i) - 1));
       Tensor<S, D> tensor(shape);
       D::template upload<S>(std::span<const S>(values), tensor.data());
       return tensor;
@@ -89,4 +92,4 @@ struct Lora {
   };
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::adapter
+}}}  // namespace neutra::NEUTRA_ABI::adapter

@@ -3,7 +3,7 @@
 
 #include "neutra/adapter/adapter.hpp"
 
-namespace neutra::inline NEUTRA_ABI::adapter {
+namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
 /// Adds nothing, trains nothing.
 struct None {
@@ -18,4 +18,4 @@ struct None {
   };
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::adapter
+}}}  // namespace neutra::NEUTRA_ABI::adapter

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::adapter {
+namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
 /// Counts of one layer in one domain.
 struct LayerCounts {
@@ -39,7 +39,8 @@ template <Scalar S> struct ResidueRatio {
 template <Scalar S, Backend D> class Probe {
  public:
   explicit Probe(Index layers)
-      : counts_{std::vector<LayerCounts>(static_cast<std::size_t>(layers)), std::vector<LayerCounts>(static_cast<std::size_t>(layers))} {}
+      : counts_{std::vector<LayerCounts>(static_cast<std::size_t>(layers)),
+                std::vector<LayerCounts>(static_cast<std::size_t>(layers))} {}
 
   std::size_t domain = 0;  // 0 original, 1 target
 
@@ -49,7 +50,8 @@ template <Scalar S, Backend D> class Probe {
     return counts_[of_domain];
   }
 
-  /// One layer of one pass. g: (N,1) or (N,C), looked at if the gate has an exact zero; r: (M,C), its row i is of token index[i] (null: i)   y: (N,C)
+  /// One layer of one pass. g: (N,1) or (N,C), looked at if the gate has an exact zero; r: (M,C), its row i is of token
+  /// index[i] (null: i)   y: (N,C)
   void see(Index layer, const Var<S, D>* g, Var<S, D> r, const std::int32_t* index, Var<S, D> y) {
     require(layer >= 0 && layer < layers(), "probe: layer ", layer, " was seen, but the probe was made for ", layers(),
             " layers; make it with model.config().layers");
@@ -77,4 +79,4 @@ template <Scalar S, Backend D> class Probe {
   std::vector<S> host_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::adapter
+}}}  // namespace neutra::NEUTRA_ABI::adapter

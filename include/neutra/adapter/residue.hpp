@@ -1,4 +1,5 @@
-/// Neutral residues: a gated body beside a block of the frozen model.      Signe Talla, Grave, Jegou 2025, arXiv 2410.02744
+/// Neutral residues: a gated body beside a block of the frozen model.      Signe Talla, Grave, Jegou 2025, arXiv
+/// 2410.02744
 #pragma once
 
 #include "neutra/adapter/adapter.hpp"
@@ -19,9 +20,10 @@
 
 #include <array>
 
-namespace neutra::inline NEUTRA_ABI::adapter {
+namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-/// Where the residue stands: beside the FFN (reads what the FFN reads), after it (reads what the FFN wrote), or beside attention.
+/// Where the residue stands: beside the FFN (reads what the FFN reads), after it (reads what the FFN wrote), or beside
+/// attention.
 enum class Placement { parallel, after, attention };
 
 inline constexpr std::array<std::string_view, 3> placement_names = {"parallel", "after", "attention"};
@@ -52,10 +54,12 @@ template <class P> consteval bool check_penalty_or_any() {
 }  // namespace detail
 
 /// y + g(x) A(x), g the gate of the logit w_b . x, A the body; local loss: the penalty on g(x) A(x).
-/// Each policy defaults to the paper's choice and carries its options:   Residue<gate::JumpRelu>{.gate = {.threshold = 0.2f}}
-/// A width of 0 is chosen so that the extra weights, gate included, are `capacity` of the block weights.
-/// With a gate that has an exact zero, closed tokens are skipped: forward where g == 0, in training where the slope is zero too.
-template <class G = gate::Relu, class B = body::GatedUnit, class P = penalty::L1, class I = init::LowVariance> struct Residue {
+/// Each policy defaults to the paper's choice and carries its options:   Residue<gate::JumpRelu>{.gate = {.threshold =
+/// 0.2f}} A width of 0 is chosen so that the extra weights, gate included, are `capacity` of the block weights. With a
+/// gate that has an exact zero, closed tokens are skipped: forward where g == 0, in training where the slope is zero
+/// too.
+template <class G = gate::Relu, class B = body::GatedUnit, class P = penalty::L1, class I = init::LowVariance>
+struct Residue {
   static_assert(detail::check_gate_or_any<G>());
   static_assert(check_body<B>());
   static_assert(detail::check_penalty_or_any<P>());
@@ -86,8 +90,8 @@ template <class G = gate::Relu, class B = body::GatedUnit, class P = penalty::L1
     require(width >= 0, "residue: the width must be positive (or 0, to follow from the capacity), got ", width);
     return width > 0 ? width : units_for(capacity, gate_weights(sizes), body_weights(sizes, 1), sizes, "residue");
   }
-  /// What the residue asks of its gate and penalty. A user's policies live in a namespace of their own: the library's functions are named, those of
-  /// Any found beside it.
+  /// What the residue asks of its gate and penalty. A user's policies live in a namespace of their own: the library's
+  /// functions are named, those of Any found beside it.
   gate::Traits gate_traits() const {
     using gate::traits;
     return traits(gate);
@@ -117,7 +121,8 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
       requires(const B& body, Var<S, D> x, std::span<const Var<S, D>> w) {
         { body.forward(x, w) } -> std::same_as<Var<S, D>>;
       },
-      "neutra: this Body has no forward; add  template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const;");
+      "neutra: this Body has no forward; add  template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, "
+      "std::span<const Var<S, D>> w) const;");
 
  public:
   Instance(const Residue& residue, const Sizes& sizes, std::uint64_t seed)
@@ -128,12 +133,14 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
     for (Index layer = 0; layer < sizes.layers; ++layer) {
       const auto make = [&](std::string_view name, const Shape& shape, bool zero) {
         const std::string full = concat("adapter.", layer, ".", name);
-        const double variance = zero ? 0 : residue.init.variance(init::Matrix{shape.cols(), shape.rows(), sizes.dim, sizes.layers});
+        const double variance =
+            zero ? 0 : residue.init.variance(init::Matrix{shape.cols(), shape.rows(), sizes.dim, sizes.layers});
         parameters_.emplace_back(full, normal_tensor<S, D>(shape, variance, seed, full));
       };
       if (!gate_.open && gate_.hidden > 0) make("gate_hidden", {gate_.hidden, sizes.dim}, false);
       if (!gate_.open) make("gate", {outputs, gate_.hidden > 0 ? gate_.hidden : sizes.dim}, false);
-      for (const body::Weight& weight : residue.body.weights(sizes.dim, r)) make(weight.name, weight.shape, weight.zero);
+      for (const body::Weight& weight : residue.body.weights(sizes.dim, r))
+        make(weight.name, weight.shape, weight.zero);
     }
     leaves_.resize(parameters_.size() / static_cast<std::size_t>(sizes.layers));
   }
@@ -144,12 +151,15 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
     return all;
   }
 
-  bool acts_at(Site site) const { return site == (residue_.placement == Placement::attention ? Site::attention : Site::ffn); }
+  bool acts_at(Site site) const {
+    return site == (residue_.placement == Placement::attention ? Site::attention : Site::ffn);
+  }
 
   Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
     if (!acts_at(site)) return y;
     if (residue_.placement == Placement::after) x = y;
-    for (std::size_t i = 0; i < leaves_.size(); ++i) leaves_[i] = pass.tape.leaf(parameters_[static_cast<std::size_t>(layer) * leaves_.size() + i]);
+    for (std::size_t i = 0; i < leaves_.size(); ++i)
+      leaves_[i] = pass.tape.leaf(parameters_[static_cast<std::size_t>(layer) * leaves_.size() + i]);
     const std::span<const Var<S, D>> all = leaves_;
     if (gate_.open) {
       const auto r = residue_.body.forward(x, all);
@@ -175,7 +185,8 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
   }
 
   /// The residue of the open tokens alone. In training a closed token whose gate has a slope still counts as open.
-  Var<S, D> add_open(Index layer, Var<S, D> x, Var<S, D> y, Var<S, D> s, Var<S, D> g, std::span<const Var<S, D>> body, Pass<S, D>& pass) {
+  Var<S, D> add_open(Index layer, Var<S, D> x, Var<S, D> y, Var<S, D> s, Var<S, D> g, std::span<const Var<S, D>> body,
+                     Pass<S, D>& pass) {
     using gate::slopes;
     RowSet open = open_rows(g, pass.tape.recording() ? slopes(residue_.gate, s, g) : View<const S>{});
     if (open.all() && !pass.tape.recording())
@@ -187,7 +198,8 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
   }
 
   void conclude(Index layer, const penalty::Evidence<S, D>& evidence, const RowSet& open, Pass<S, D>& pass) {
-    if (pass.probe) pass.probe->see(layer, gate_.exact_zero ? &evidence.g : nullptr, evidence.r, open.index, evidence.y);
+    if (pass.probe)
+      pass.probe->see(layer, gate_.exact_zero ? &evidence.g : nullptr, evidence.r, open.index, evidence.y);
     using penalty::apply;
     require(penalty_.none || !pass.tape.recording() || pass.label, "residue: the penalty ", penalty_.name,
             " needs the domain of every sequence in training; give Tokens::domains, or use penalty::None");
@@ -197,13 +209,15 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
   Counted<S> counted(const Pass<S, D>& pass, const RowSet& open) const {
     return {penalty_.counts == penalty::Counts::original ? pass.original : nullptr, pass.label, open.index};
   }
-  S scale(const Pass<S, D>& pass) const { return penalty_.counts == penalty::Counts::original ? pass.scale_original : pass.scale_both; }
+  S scale(const Pass<S, D>& pass) const {
+    return penalty_.counts == penalty::Counts::original ? pass.scale_original : pass.scale_both;
+  }
 
   Residue residue_;
   gate::Traits gate_;
   penalty::Traits penalty_;
   std::deque<Parameter<S, D>> parameters_;  // layer by layer
-  std::vector<Var<S, D>> leaves_;           // those of the layer at work, on the tape; kept, so that a step asks for no memory
+  std::vector<Var<S, D>> leaves_;  // those of the layer at work, on the tape; kept, so that a step asks for no memory
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::adapter
+}}}  // namespace neutra::NEUTRA_ABI::adapter

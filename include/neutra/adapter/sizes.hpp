@@ -7,12 +7,13 @@
 #include <array>
 #include <string_view>
 
-namespace neutra::inline NEUTRA_ABI::adapter {
+namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
 /// The seven projections of a layer, and its two blocks (read after the norm, before the residual sum).
 enum class Site { q, k, v, o, gate, up, down, attention, ffn };
 
-inline constexpr std::array<std::string_view, 9> site_names = {"q", "k", "v", "o", "gate", "up", "down", "attention", "ffn"};
+inline constexpr std::array<std::string_view, 9> site_names = {"q",  "k",    "v",         "o",  "gate",
+                                                               "up", "down", "attention", "ffn"};
 
 inline std::string_view to_string(Site site) { return site_names[static_cast<std::size_t>(site)]; }
 
@@ -51,9 +52,10 @@ struct Sizes {
   /// Weights of all blocks, their norms included, embedding, head and final norm not: what capacity is a share of.
   Index block_weights() const {
     Index weights = 2 * dim;
-    for (const Site site : {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down}) weights += inputs(site) * outputs(site);
+    for (const Site site : {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down})
+      weights += inputs(site) * outputs(site);
     return layers * weights;
   }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::adapter
+}}}  // namespace neutra::NEUTRA_ABI::adapter

@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 /// Trivially copyable things one after another in blocks that are kept from step to step.
 class Arena {
@@ -21,7 +21,8 @@ class Arena {
   void* place(std::size_t bytes, std::size_t align) {
     offset_ = (offset_ + align - 1) / align * align;
     if (block_ == blocks_.size() || offset_ + bytes > block_bytes) {
-      require(bytes <= block_bytes, "Arena: a closure of ", bytes, " bytes is larger than ", block_bytes, "; keep its data on the tape");
+      require(bytes <= block_bytes, "Arena: a closure of ", bytes, " bytes is larger than ", block_bytes,
+              "; keep its data on the tape");
       if (block_ < blocks_.size()) ++block_;
       if (block_ == blocks_.size()) blocks_.push_back(std::make_unique<std::byte[]>(block_bytes));
       offset_ = 0;
@@ -42,9 +43,11 @@ template <class Tape> class Closure {
   Closure() = default;
   template <class F>
   Closure(Arena& arena, const F& f)
-      : captured_(arena.keep(f)), call_([](const void* captured, Tape& tape) { (*static_cast<const F*>(captured))(tape); }) {
+      : captured_(arena.keep(f)),
+        call_([](const void* captured, Tape& tape) { (*static_cast<const F*>(captured))(tape); }) {
     static_assert(std::is_trivially_copyable_v<F>,
-                  "neutra: a closure on the tape must be trivially copyable; keep handles and numbers in it, nothing that owns memory");
+                  "neutra: a closure on the tape must be trivially copyable; keep handles and numbers in it, nothing "
+                  "that owns memory");
   }
   void operator()(Tape& tape) const { call_(captured_, tape); }
 
@@ -53,4 +56,4 @@ template <class Tape> class Closure {
   void (*call_)(const void*, Tape&) = nullptr;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

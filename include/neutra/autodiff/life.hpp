@@ -5,9 +5,10 @@
 
 #include <memory>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
-/// A member of what tapes and optimizers point to. They keep its token, which is false once the object has been destroyed, moved or assigned to.
+/// A member of what tapes and optimizers point to. They keep its token, which is false once the object has been
+/// destroyed, moved or assigned to.
 class Life {
  public:
   using Token = std::shared_ptr<const bool>;
@@ -30,4 +31,4 @@ class Life {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

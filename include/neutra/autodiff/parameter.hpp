@@ -9,10 +9,11 @@
 #include <string>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 /// A trainable tensor with its gradient and the two moments of the optimizer.
-/// `has_gradient` says whether `gradient` holds anything yet: the first contribution of a step overwrites, later ones (micro-batches included) add.
+/// `has_gradient` says whether `gradient` holds anything yet: the first contribution of a step overwrites, later ones
+/// (micro-batches included) add.
 template <Scalar S, Backend D> struct Parameter {
   std::string name;
   Tensor<S, D> value, gradient, mean, variance;
@@ -20,27 +21,34 @@ template <Scalar S, Backend D> struct Parameter {
   Life life{};
 
   Parameter(std::string called, Tensor<S, D> start)
-      : name(std::move(called)), value(std::move(start)), gradient(value.shape()), mean(value.shape()), variance(value.shape()) {}
+      : name(std::move(called)),
+        value(std::move(start)),
+        gradient(value.shape()),
+        mean(value.shape()),
+        variance(value.shape()) {}
 };
 
-/// The rows of a long weight, such as a head, in parts of at most 1024, near equal: what is computed with one part is still in a cache for the next
-/// product.
+/// The rows of a long weight, such as a head, in parts of at most 1024, near equal: what is computed with one part is
+/// still in a cache for the next product.
 struct Parts {
   Index rows;
 
   Index count() const { return std::max<Index>(1, (rows + 1023) / 1024); }
   Index begin(Index part) const { return rows * part / count(); }
   Index largest() const { return (rows + count() - 1) / count(); }
-  template <class S> View<const S> of(View<const S> weight, Index part) const { return weight.slice(begin(part), begin(part + 1) - begin(part)); }
+  template <class S> View<const S> of(View<const S> weight, Index part) const {
+    return weight.slice(begin(part), begin(part + 1) - begin(part));
+  }
 };
 
-/// A weight that never changes: row-major as loaded, and packed for products when one first needs it. Its rows go then, if the packed form holds the
-/// same numbers (bf16 does where it rounds none of them) and nobody has asked for them by value().
-/// Not to be used from two threads at once before every form has been used once.
+/// A weight that never changes: row-major as loaded, and packed for products when one first needs it. Its rows go then,
+/// if the packed form holds the same numbers (bf16 does where it rounds none of them) and nobody has asked for them by
+/// value(). Not to be used from two threads at once before every form has been used once.
 template <Scalar S, Backend D> class Frozen {
  public:
   using Packed = typename D::template Packed<S>;
-  Frozen(std::string called, Tensor<S, D> weight) : name(std::move(called)), shape_(weight.shape()), rows_(std::move(weight)) {}
+  Frozen(std::string called, Tensor<S, D> weight)
+      : name(std::move(called)), shape_(weight.shape()), rows_(std::move(weight)) {}
 
   std::string name;
   Life life{};
@@ -64,7 +72,8 @@ template <Scalar S, Backend D> class Frozen {
     return again;
   }
 
-  /// The weight (or its transpose) as right-hand side of a product, its numbers rounded to bf16 or as they are. Error: no matrix.
+  /// The weight (or its transpose) as right-hand side of a product, its numbers rounded to bf16 or as they are. Error:
+  /// no matrix.
   const Packed& packed(bool transposed, bool bf16) const {
     auto& made = packed_[bf16][transposed];
     if (!made) {
@@ -84,7 +93,8 @@ template <Scalar S, Backend D> class Frozen {
     if (made.empty()) {
       const Parts cut{shape_.rows()};
       std::vector<Packed> all;
-      for (Index part = 0; part < cut.count(); ++part) all.emplace_back(Operand<S>{cut.of<S>(value().view(), part), transposed, bf16});
+      for (Index part = 0; part < cut.count(); ++part)
+        all.emplace_back(Operand<S>{cut.of<S>(value().view(), part), transposed, bf16});
       made = std::move(all);
       packed_[bf16][transposed].reset();
     }
@@ -110,4 +120,4 @@ template <Scalar S, Backend D> class Frozen {
   mutable std::vector<Packed> parts_[2][2];
 };
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

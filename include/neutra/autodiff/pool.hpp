@@ -1,4 +1,5 @@
-/// Memory of a training step: blocks come back when a value is dead, and every step finds the blocks of the step before.
+/// Memory of a training step: blocks come back when a value is dead, and every step finds the blocks of the step
+/// before.
 #pragma once
 
 #include "neutra/core/tensor.hpp"
@@ -8,11 +9,11 @@
 #include <unordered_map>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Free lists by size class. A training step asks for the same sizes each time, so after the first nothing is allocated.
-/// Blocks that several steps did not use are given back when another size is wanted: a text that grows by a token a step leaves its smaller blocks
-/// behind, of every size it had.
+/// Free lists by size class. A training step asks for the same sizes each time, so after the first nothing is
+/// allocated. Blocks that several steps did not use are given back when another size is wanted: a text that grows by a
+/// token a step leaves its smaller blocks behind, of every size it had.
 template <class D> class Pool {
  public:
   Pool() = default;
@@ -22,7 +23,8 @@ template <class D> class Pool {
     for (const auto& [memory, bytes] : owned_) D::release(memory, bytes);
   }
 
-  /// Eight classes to a power of two, at least 64 bytes apart: at most an eighth is wasted, and sizes that differ by little share blocks.
+  /// Eight classes to a power of two, at least 64 bytes apart: at most an eighth is wasted, and sizes that differ by
+  /// little share blocks.
   static std::size_t size_class(std::size_t bytes) {
     const std::size_t step = std::max<std::size_t>(std::bit_floor(bytes) / 8, 64);
     return std::max((bytes + step - 1) / step * step, step);
@@ -45,7 +47,8 @@ template <class D> class Pool {
   std::size_t total() const { return total_; }
 
  private:
-  static constexpr std::uint64_t kept_steps = 8;  // batches of a few shapes that take turns, and evaluations between them, find their blocks again
+  static constexpr std::uint64_t kept_steps =
+      8;  // batches of a few shapes that take turns, and evaluations between them, find their blocks again
   struct Free {
     void* memory;
     std::uint64_t step;  // when it was released
@@ -80,10 +83,10 @@ template <class D> class Pool {
     buckets_.push_back({bytes, 0, {}});
     return buckets_.back();
   }
-  std::vector<Bucket> buckets_;                   // a model has some tens of sizes: a search from the front is as quick as a map
+  std::vector<Bucket> buckets_;  // a model has some tens of sizes: a search from the front is as quick as a map
   std::unordered_map<void*, std::size_t> owned_;  // blocks and their bytes
   std::uint64_t step_ = 0;
   std::size_t total_ = 0;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -1,12 +1,17 @@
 /// Reverse-mode automatic differentiation on a flat record.
 ///
-/// Ops run when they are called, put their result on the tape and record how to go back; backward() walks the record from its end, in a loop.
-/// Three rules, and an op needs no others:
-///   1. An op makes its output with make(), fills it, and calls record() with its inputs, what its backward reads, and a trivially copyable closure.
-///   2. In the closure, gradient(output) is there to read, and into(input) says where a contribution goes and whether it overwrites or adds
-///      (it is false where no gradient is wanted). Nothing is zeroed beforehand. Values are asked for there, x.value(): an earlier View may be stale.
-///   3. Values that no backward reads die with their Scope; everything else dies as the walk passes it. Single numbers (losses) live until start().
-/// An op of one pass over its inputs may leave the filling to fill(): its output then dies with the Scope too, and is made again when it is read.
+/// Ops run when they are called, put their result on the tape and record how to go back; backward() walks the record
+/// from its end, in a loop. Three rules, and an op needs no others:
+///   1. An op makes its output with make(), fills it, and calls record() with its inputs, what its backward reads, and
+///   a trivially copyable closure.
+///   2. In the closure, gradient(output) is there to read, and into(input) says where a contribution goes and whether
+///   it overwrites or adds
+///      (it is false where no gradient is wanted). Nothing is zeroed beforehand. Values are asked for there, x.value():
+///      an earlier View may be stale.
+///   3. Values that no backward reads die with their Scope; everything else dies as the walk passes it. Single numbers
+///   (losses) live until start().
+/// An op of one pass over its inputs may leave the filling to fill(): its output then dies with the Scope too, and is
+/// made again when it is read.
 #pragma once
 
 #include "neutra/autodiff/passes.hpp"
@@ -15,11 +20,12 @@
 
 #include <initializer_list>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   using Values = detail::Values<S, D>;
-  using Values::bytes, Values::end_of_scope, Values::is_number, Values::nodes_, Values::pool_, Values::release, Values::require_alive;
+  using Values::bytes, Values::end_of_scope, Values::is_number, Values::nodes_, Values::pool_, Values::release,
+      Values::require_alive;
 
  public:
   using Node = typename Values::Node;
@@ -42,8 +48,8 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     ++step_;
   }
 
-  /// Whether products round what they multiply to bf16 (nearest even): with weights, in attention, forward and back. Sums are of S.
-  /// float only. An op goes back as it went forward. nn::Transformer sets it for its own ops.
+  /// Whether products round what they multiply to bf16 (nearest even): with weights, in attention, forward and back.
+  /// Sums are of S. float only. An op goes back as it went forward. nn::Transformer sets it for its own ops.
   bool bf16_products = false;
 
   /// Whether an output that is kept so lies in memory as bf16.
@@ -62,7 +68,8 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     bool before_;
   };
 
-  /// For models: the one at this address begins a forward pass. Error: the loop around it forgot start() (see detail::Passes).
+  /// For models: the one at this address begins a forward pass. Error: the loop around it forgot start() (see
+  /// detail::Passes).
   void begin_pass(const void* model) { passes_.begin(model, step_ > 0 && !walked_, recording_); }
 
   // ---- leaves
@@ -93,10 +100,11 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   Var<S, D> watch(const Life& life) { return push({.alive = life.token()}); }
   void require_alive(Var<S, D> watched) const { require_alive(node(watched)); }
 
-  /// Numbers from outside, on the device, that outlive the step; `gradient` (same shape) receives theirs if it is given.
+  /// Numbers from outside, on the device, that outlive the step; `gradient` (same shape) receives theirs if it is
+  /// given.
   Var<S, D> input(View<const S> numbers, S* gradient = nullptr) {
-    require(numbers.stride == numbers.cols() || numbers.rows() <= 1, "Tape::input: rows must be contiguous, got stride ", numbers.stride, " for ",
-            numbers.shape);
+    require(numbers.stride == numbers.cols() || numbers.rows() <= 1,
+            "Tape::input: rows must be contiguous, got stride ", numbers.stride, " for ", numbers.shape);
     Node node;
     node.value = const_cast<S*>(numbers.data);
     node.shape = numbers.shape;
@@ -104,7 +112,9 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     node.needs_gradient = recording_ && gradient != nullptr;
     return push(node);
   }
-  template <class E> Var<S, D> input(const Tensor<S, E>&&, S* = nullptr) { return detail::view_of_temporary<Var<S, D>>(); }
+  template <class E> Var<S, D> input(const Tensor<S, E>&&, S* = nullptr) {
+    return detail::view_of_temporary<Var<S, D>>();
+  }
 
   // ---- for ops
 
@@ -122,13 +132,15 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   Index room(Var<S, D> x) const { return node(x).room; }
   template <class T = S> View<T> out(Var<S, D> y) { return {numbers<T>(node(y).value, node(y)), node(y).shape}; }
 
-  /// Fills y by forward(tape), one pass over `inputs`: all that it reads, two at most. Where a backward reads y and its inputs are kept anyway, y is
-  /// not: its memory goes with its scope, and it is made once more when it is read. Leaves and inputs of the tape must not change before. `forward`
-  /// asks for values itself, as a backward closure does, and is trivially copyable.
+  /// Fills y by forward(tape), one pass over `inputs`: all that it reads, two at most. Where a backward reads y and its
+  /// inputs are kept anyway, y is not: its memory goes with its scope, and it is made once more when it is read. Leaves
+  /// and inputs of the tape must not change before. `forward` asks for values itself, as a backward closure does, and
+  /// is trivially copyable.
   template <class Forward> void fill(Var<S, D> y, std::initializer_list<Var<S, D>> inputs, const Forward& forward) {
     require(inputs.size() == 1 || inputs.size() == 2, "Tape::fill: one input or two, got ", inputs.size());
     forward(*this);
-    if (recording_) Values::can_fill_again(y.index_, {inputs.begin()->index_, (inputs.end() - 1)->index_}, {closures_, forward});
+    if (recording_)
+      Values::can_fill_again(y.index_, {inputs.begin()->index_, (inputs.end() - 1)->index_}, {closures_, forward});
   }
 
   /// Device memory that lives until the next start(): row statistics, index lists.
@@ -142,13 +154,16 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   /// Whether a backward pass over an op with these inputs will be wanted.
   bool wanted(std::initializer_list<Var<S, D>> inputs) const {
     bool any = false;
-    for (const auto& input : inputs) any |= node(input).needs_gradient;  // all of them: each has to be of this tape and step
+    for (const auto& input : inputs)
+      any |= node(input).needs_gradient;  // all of them: each has to be of this tape and step
     return any;
   }
 
-  /// Records how to go back from y, if any input wants a gradient; `saves` are the values that backward(tape) will read.
+  /// Records how to go back from y, if any input wants a gradient; `saves` are the values that backward(tape) will
+  /// read.
   template <class Backward>
-  void record(Var<S, D> y, std::initializer_list<Var<S, D>> inputs, std::initializer_list<Var<S, D>> saves, const Backward& backward) {
+  void record(Var<S, D> y, std::initializer_list<Var<S, D>> inputs, std::initializer_list<Var<S, D>> saves,
+              const Backward& backward) {
     if (!wanted(inputs)) return;
     node(y).needs_gradient = true;
     for (const auto& saved : saves) node(saved).saved = true;
@@ -156,9 +171,12 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   }
 
   /// In a closure: the gradient of the op's output.
-  template <class T = S> View<const T> gradient(Var<S, D> y) const { return {numbers<T>(node(y).gradient, node(y)), node(y).shape}; }
+  template <class T = S> View<const T> gradient(Var<S, D> y) const {
+    return {numbers<T>(node(y).gradient, node(y)), node(y).shape};
+  }
 
-  /// In a closure: where the gradient of an input goes; false if none is wanted. Asking is promising to write all of it.
+  /// In a closure: where the gradient of an input goes; false if none is wanted. Asking is promising to write all of
+  /// it.
   template <class T = S> Into<T> into(Var<S, D> x) {
     Node& n = node(x);
     if (!n.needs_gradient) return {};
@@ -168,11 +186,13 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     return {{numbers<T>(n.gradient, n), n.shape}, std::exchange(has, true)};
   }
 
-  /// In a closure, as its last use of gradient(y): dy as a contribution to x, of the same shape. Its memory changes hands where nothing came to x
-  /// before; false where something did, or nothing is wanted, and the closure has to add.
+  /// In a closure, as its last use of gradient(y): dy as a contribution to x, of the same shape. Its memory changes
+  /// hands where nothing came to x before; false where something did, or nothing is wanted, and the closure has to add.
   bool hand_over(Var<S, D> y, Var<S, D> x) {
     Node &from = node(y), &to = node(x);
-    if (!to.needs_gradient || to.gradient || !to.owned || !from.owned || from.rounded != to.rounded || bytes(from) != bytes(to)) return false;
+    if (!to.needs_gradient || to.gradient || !to.owned || !from.owned || from.rounded != to.rounded ||
+        bytes(from) != bytes(to))
+      return false;
     to.gradient = std::exchange(from.gradient, nullptr);
     to.has_gradient = true;
     return true;
@@ -193,20 +213,23 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
 
   // ---- backward
 
-  /// Gradients of `loss` (one element) times `seed`, into every parameter it depends on; once per start(). Values are released as the walk passes
-  /// them, single numbers excepted.
+  /// Gradients of `loss` (one element) times `seed`, into every parameter it depends on; once per start(). Values are
+  /// released as the walk passes them, single numbers excepted.
   void backward(Var<S, D> loss, S seed = S(1)) {
     require(node(loss).shape.size() == 1, "backward: the loss must have one element, its shape is ", node(loss).shape);
     require(node(loss).needs_gradient,
-            "backward: the loss depends on nothing that trains; was the tape started with recording, and is a Parameter in use?");
-    require(!std::exchange(walked_, true), "backward: this step was walked back already; add the losses up before, or start() a new step");
+            "backward: the loss depends on nothing that trains; was the tape started with recording, and is a "
+            "Parameter in use?");
+    require(!std::exchange(walked_, true),
+            "backward: this step was walked back already; add the losses up before, or start() a new step");
     D::template upload<S>(std::span<const S>(&seed, 1), into(loss).view.data);
     walk_back(0);
   }
 
   // ---- scopes
 
-  /// While it lives, values made belong to it; at its end those that no backward reads are released. A block of a model is one scope.
+  /// While it lives, values made belong to it; at its end those that no backward reads are released. A block of a model
+  /// is one scope.
   class Scope {
    public:
     /// `taken`: a value from outside that is the scope's to release, such as the residual stream that enters a block.
@@ -216,7 +239,8 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     /// The value that outlives the scope.
     Var<S, D> keep(Var<S, D> x) { return kept_ = x; }
     ~Scope() {
-      for (std::size_t index = tape_.nodes_.size(); index-- > first_;)  // from the end: what fills a value again is saved before its turn
+      for (std::size_t index = tape_.nodes_.size();
+           index-- > first_;)  // from the end: what fills a value again is saved before its turn
         if (kept_.tape_ == nullptr || index != kept_.index_) tape_.end_of_scope(tape_.nodes_[index]);
       if (taken_.tape_ && taken_.index_ != kept_.index_) tape_.end_of_scope(tape_.nodes_[taken_.index_]);
     }
@@ -241,8 +265,10 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     return y.rounded() ? Operand<S>::of(gradient<bf16>(y)) : Operand<S>{gradient(y), false, bf16_product};
   }
   const Node& node(Var<S, D> x) const {
-    require(x.tape_ == this, "Tape: a Var of ", x.tape_ ? "another tape" : "no tape", " was used; the inputs of an op must lie on one tape");
-    require(x.step_ == step_, "Tape: a Var of step ", x.step_, " was used in step ", step_, "; Vars live until the next start(), make it anew");
+    require(x.tape_ == this, "Tape: a Var of ", x.tape_ ? "another tape" : "no tape",
+            " was used; the inputs of an op must lie on one tape");
+    require(x.step_ == step_, "Tape: a Var of step ", x.step_, " was used in step ", step_,
+            "; Vars live until the next start(), make it anew");
     return nodes_[x.index_];
   }
   Node& node(Var<S, D> x) { return const_cast<Node&>(std::as_const(*this).node(x)); }
@@ -267,9 +293,11 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     std::size_t bytes = 0;
   };
   template <class T> static T* numbers(void* memory, const Node& node) {
-    static_assert(std::is_same_v<T, S> || std::is_same_v<T, bf16>, "neutra: numbers on a tape are of its own type, or bf16 where they are rounded");
+    static_assert(std::is_same_v<T, S> || std::is_same_v<T, bf16>,
+                  "neutra: numbers on a tape are of its own type, or bf16 where they are rounded");
     require(node.rounded == std::is_same_v<T, bf16>, "Tape: a value of shape ", node.shape,
-            node.rounded ? " is kept as bf16 and was asked for as numbers of the tape's own type; let the op that made it keep it exact"
+            node.rounded ? " is kept as bf16 and was asked for as numbers of the tape's own type; let the op that made "
+                           "it keep it exact"
                          : " is kept exact and was asked for as bf16; let the op that made it keep it rounded");
     return static_cast<T*>(memory);
   }
@@ -295,4 +323,4 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   bool recording_ = true, walked_ = false;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -1,4 +1,5 @@
-/// The values of a step and their memory: who owns it, whether a backward reads it, and what can be filled again instead of kept.
+/// The values of a step and their memory: who owns it, whether a backward reads it, and what can be filled again
+/// instead of kept.
 #pragma once
 
 #include "neutra/autodiff/closure.hpp"
@@ -11,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 template <Scalar S, Backend D> class Tape;
 
@@ -23,10 +24,12 @@ template <Scalar S, Backend D> class Values {
     void* value = nullptr;  // numbers of S, or of bf16 where `rounded`; so is the gradient
     void* gradient = nullptr;
     Shape shape{};
-    Index room = 0;  // rows there is memory for; more than shape.rows() where the number of rows varies from step to step
+    Index room =
+        0;  // rows there is memory for; more than shape.rows() where the number of rows varies from step to step
     Parameter<S, D>* parameter = nullptr;
     const Frozen<S, D>* frozen = nullptr;
-    Life::Token alive{};        // of the weight, or whatever else this stands for; null where the tape owns the memory or a caller does
+    Life::Token alive{};  // of the weight, or whatever else this stands for; null where the tape owns the memory or a
+                          // caller does
     std::uint32_t filling = 0;  // 1 + its place among fillings, 0 where it cannot be filled again
     bool needs_gradient = false, has_gradient = false, owned = false, saved = false, rounded = false;
   };
@@ -59,8 +62,9 @@ template <Scalar S, Backend D> class Values {
     const Node& n = nodes_[index];
     require_alive(n);
     if (n.frozen) return n.frozen->value().data();
-    require(n.value != nullptr || n.shape.size() == 0, "Tape: a value of shape ", n.shape,
-            " was read after its scope or the backward pass released it; read it before, or return it through Scope::keep");
+    require(
+        n.value != nullptr || n.shape.size() == 0, "Tape: a value of shape ", n.shape,
+        " was read after its scope or the backward pass released it; read it before, or return it through Scope::keep");
     return n.value;
   }
 
@@ -70,7 +74,9 @@ template <Scalar S, Backend D> class Values {
     if (!node.saved) return release_value(node);
     if (!node.filling) return;
     const Filling& filling = fillings_[node.filling - 1];
-    const auto stays = [&](std::uint32_t x) { return !nodes_[x].owned || nodes_[x].filling || (nodes_[x].saved && nodes_[x].value); };
+    const auto stays = [&](std::uint32_t x) {
+      return !nodes_[x].owned || nodes_[x].filling || (nodes_[x].saved && nodes_[x].value);
+    };
     if (filling.depth > most_fillings || !std::all_of(filling.inputs.begin(), filling.inputs.end(), stays)) return;
     for (const std::uint32_t x : filling.inputs) nodes_[x].saved = true;
     pool_.release(std::exchange(node.value, nullptr), bytes(node));
@@ -114,4 +120,4 @@ template <Scalar S, Backend D> class Values {
 };
 
 }  // namespace detail
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

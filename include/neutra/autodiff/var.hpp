@@ -6,26 +6,28 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 template <Scalar S, Backend D> class Tape;
 namespace detail {
 template <Scalar S, Backend D> struct Recomputation;  // recompute.hpp
 }
 
-/// How an op's output lies in memory: as S; or, where the tape's products are of bf16, rounded to bf16 with its gradient, in half the memory. The
-/// second is for values that no op reads but those of this library that know it: linear, gated, attention.
+/// How an op's output lies in memory: as S; or, where the tape's products are of bf16, rounded to bf16 with its
+/// gradient, in half the memory. The second is for values that no op reads but those of this library that know it:
+/// linear, gated, attention.
 enum class Kept { exact, rounded };
 
 /// A handle to a value on a tape: index and step number. Using one from an earlier step is an Error.
 template <Scalar S, Backend D> class Var {
  public:
   Var() = default;
-  /// Refused, in one sentence. Ops take the scalar and device from their first Var, and the others as std::type_identity_t<Var<S, D>>: one of another
-  /// type comes here.
+  /// Refused, in one sentence. Ops take the scalar and device from their first Var, and the others as
+  /// std::type_identity_t<Var<S, D>>: one of another type comes here.
   template <class T, class E> Var(const Var<T, E>&) {
     static_assert(std::is_same_v<Var<T, E>, Var>,
-                  "neutra: the Vars of an op must be of one scalar and one device; make their tape, parameters and inputs all float or all double");
+                  "neutra: the Vars of an op must be of one scalar and one device; make their tape, parameters and "
+                  "inputs all float or all double");
   }
   Tape<S, D>& tape() const {
     require(tape_ != nullptr, "Var: this handle was never given a value; assign it the result of an op");
@@ -52,4 +54,4 @@ template <Scalar S, Backend D> class Var {
   std::uint32_t index_ = 0, step_ = 0;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

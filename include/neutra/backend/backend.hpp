@@ -1,4 +1,5 @@
-/// What a device must offer: memory, loops over rows, products, attention. Nothing right of this folder knows how it does them.
+/// What a device must offer: memory, loops over rows, products, attention. Nothing right of this folder knows how it
+/// does them.
 #pragma once
 
 #include "neutra/core/tensor.hpp"
@@ -9,18 +10,22 @@
 #include <string_view>
 #include <type_traits>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 /// A matrix as it is stored, and whether its transpose is meant.
 template <class S> struct Operand {
   View<const S> view;
   bool transposed = false;
-  bool bf16 = false;  // its numbers are rounded to bf16 before they are multiplied, and added up as S; float only, both operands or neither
-  const neutra::bf16* rounded = nullptr;  // where they lie in memory as bf16 already: the view then has their shape and stride alone
+  bool bf16 = false;  // its numbers are rounded to bf16 before they are multiplied, and added up as S; float only, both
+                      // operands or neither
+  const neutra::bf16* rounded =
+      nullptr;  // where they lie in memory as bf16 already: the view then has their shape and stride alone
 
   /// Numbers as they lie in memory.
   static Operand of(View<const S> numbers) { return {numbers}; }
-  static Operand of(View<const neutra::bf16> numbers) { return {{nullptr, numbers.shape, numbers.stride}, false, true, numbers.data}; }
+  static Operand of(View<const neutra::bf16> numbers) {
+    return {{nullptr, numbers.shape, numbers.stride}, false, true, numbers.data};
+  }
 
   Index rows() const { return transposed ? view.cols() : view.rows(); }
   Index cols() const { return transposed ? view.rows() : view.cols(); }
@@ -30,7 +35,9 @@ template <class S> struct Operand {
     return x;
   }
   /// Some of its rows.
-  Operand slice(Index first, Index count) const { return transposed ? block(0, view.rows(), first, count) : block(first, count, 0, view.cols()); }
+  Operand slice(Index first, Index count) const {
+    return transposed ? block(0, view.rows(), first, count) : block(first, count, 0, view.cols());
+  }
   /// Some rows and columns of it as it is stored.
   Operand block(Index row, Index rows, Index column, Index columns) const {
     Operand x = *this;
@@ -69,20 +76,27 @@ struct AnyRow {
 ///   read(pointer)                          one element, brought to the host
 ///   upload(span, pointer)                  from host memory
 ///   download(pointer, span)                to host memory
-///   rows<S>(count, cost, f)                f(row, n) for n = 0 .. count-1 in any order; cost: elements touched per row.
-///                                          f is a copyable struct; `row` spreads work over SIMD lanes or threads of a block (see cpu/rows.hpp)
-///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes), in an order that depends on the sizes only
-///   sum<S>(x, scale, into)                 one element: scale * sum of x, in an order that depends on the size only
-///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, in order (slope may be null); place[n]: where n stands
+///   rows<S>(count, cost, f)                f(row, n) for n = 0 .. count-1 in any order; cost: elements touched per
+///   row.
+///                                          f is a copyable struct; `row` spreads work over SIMD lanes or threads of a
+///                                          block (see cpu/rows.hpp)
+///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes), in an order that depends on the sizes
+///   only sum<S>(x, scale, into)                 one element: scale * sum of x, in an order that depends on the size
+///   only open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, in order (slope may be
+///   null); place[n]: where n stands
 ///                                          in index, -1 if it does not; returns how many
-///   product(a, b, into, addend)            into = a b + addend; b may be a Packed<S>; into is an Into<S>, or an Into<bf16> where a and b are rounded
-///   Packed<S>(operand)                     a right operand made ready for many products, in memory of its own: rows(), cols(); exact(): its numbers
-///                                          can all be had back to the bit. unpack(into) then writes the matrix that the operand was a view of. Moves
-///   attention_forward, attention_backward  see cpu/attention.hpp; results and gradients are of S, or of bf16 where q, k and v are rounded
+///   product(a, b, into, addend)            into = a b + addend; b may be a Packed<S>; into is an Into<S>, or an
+///   Into<bf16> where a and b are rounded Packed<S>(operand)                     a right operand made ready for many
+///   products, in memory of its own: rows(), cols(); exact(): its numbers
+///                                          can all be had back to the bit. unpack(into) then writes the matrix that
+///                                          the operand was a view of. Moves
+///   attention_forward, attention_backward  see cpu/attention.hpp; results and gradients are of S, or of bf16 where q,
+///   k and v are rounded
 /// Operands may lie in memory as bf16 (see Operand::read); so may the rows that f reads and writes through its lanes.
 template <class D>
-concept Backend = requires(std::span<const float> host, std::span<float> to, View<const float> x, Into<float> into, Operand<float> a, float* memory,
-                           std::int32_t* index, const typename D::template Packed<float>& packed, AttentionSizes sizes) {
+concept Backend = requires(std::span<const float> host, std::span<float> to, View<const float> x, Into<float> into,
+                           Operand<float> a, float* memory, std::int32_t* index,
+                           const typename D::template Packed<float>& packed, AttentionSizes sizes) {
   { D::name } -> std::convertible_to<std::string_view>;
   { D::allocate(std::size_t{}) } -> std::same_as<void*>;
   D::release(nullptr, std::size_t{});
@@ -110,4 +124,4 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
   D::template attention_backward<float>(sizes, a, a, a, a, memory, Into<bf16>{}, Into<bf16>{}, Into<bf16>{});
 };
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

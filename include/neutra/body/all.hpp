@@ -7,8 +7,8 @@
 #include "neutra/body/gated_unit.hpp"
 // IWYU pragma: end_exports
 
-namespace neutra::inline NEUTRA_ABI::body {
+namespace neutra { inline namespace NEUTRA_ABI { namespace body {
 
 using All = Types<GatedUnit, Bottleneck>;
 
-}  // namespace neutra::inline NEUTRA_ABI::body
+}}}  // namespace neutra::NEUTRA_ABI::body

@@ -5,7 +5,7 @@
 
 #include <functional>
 
-namespace neutra::inline NEUTRA_ABI::body {
+namespace neutra { inline namespace NEUTRA_ABI { namespace body {
 
 /// Any body, behind two functions.
 template <Scalar S, Backend D> struct Any {
@@ -20,4 +20,4 @@ template <Scalar S, Backend D> struct Any {
   std::function<Var<S, D>(Var<S, D>, std::span<const Var<S, D>>)> forward;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::body
+}}}  // namespace neutra::NEUTRA_ABI::body

@@ -5,9 +5,10 @@
 #include "neutra/op/gated.hpp"
 #include "neutra/op/linear.hpp"
 
-namespace neutra::inline NEUTRA_ABI::body {
+namespace neutra { inline namespace NEUTRA_ABI { namespace body {
 
-/// A(x) = W_up silu(W_down x)      W_down: (r,d)  W_up: (d,r), starts at zero      Houlsby et al. 2019, arXiv 1902.00751
+/// A(x) = W_up silu(W_down x)      W_down: (r,d)  W_up: (d,r), starts at zero      Houlsby et al. 2019, arXiv
+/// 1902.00751
 struct Bottleneck {
   static constexpr std::string_view name = "bottleneck";
 
@@ -18,4 +19,4 @@ struct Bottleneck {
   }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::body
+}}}  // namespace neutra::NEUTRA_ABI::body

@@ -9,12 +9,13 @@
 ///
 ///     struct Linear {
 ///       static constexpr std::string_view name = "linear";
-///       std::vector<neutra::body::Weight> weights(Index d, Index r) const { return {{"down_proj", {r, d}}, {"up_proj", {d, r}, true}}; }
-///       template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const { return linear(linear(x, w[0]), w[1]); }
+///       std::vector<neutra::body::Weight> weights(Index d, Index r) const { return {{"down_proj", {r, d}}, {"up_proj",
+///       {d, r}, true}}; } template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w)
+///       const { return linear(linear(x, w[0]), w[1]); }
 ///     };
 ///
-/// The matrix marked `zero` starts at zero, so that the model starts exactly as the backbone. Ours are listed in body/all.hpp. Consumer:
-/// adapter::Residue.
+/// The matrix marked `zero` starts at zero, so that the model starts exactly as the backbone. Ours are listed in
+/// body/all.hpp. Consumer: adapter::Residue.
 #pragma once
 
 #include "neutra/autodiff/tape.hpp"
@@ -23,7 +24,7 @@
 #include <string_view>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 namespace body {
 /// A matrix (outputs, inputs) of a body.
@@ -50,10 +51,12 @@ concept Body = body::detail::Named<B> && body::detail::HasWeights<B>;
 
 /// One sentence for each thing a body lacks.
 template <class B> consteval bool check_body() {
-  static_assert(body::detail::Named<B>, "neutra: this Body has no name; add  static constexpr std::string_view name = \"...\";");
+  static_assert(body::detail::Named<B>,
+                "neutra: this Body has no name; add  static constexpr std::string_view name = \"...\";");
   static_assert(body::detail::HasWeights<B>,
-                "neutra: this Body does not say its weights; add  std::vector<neutra::body::Weight> weights(Index d, Index r) const;");
+                "neutra: this Body does not say its weights; add  std::vector<neutra::body::Weight> weights(Index d, "
+                "Index r) const;");
   return true;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

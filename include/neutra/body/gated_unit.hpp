@@ -5,17 +5,20 @@
 #include "neutra/op/gated.hpp"
 #include "neutra/op/linear.hpp"
 
-namespace neutra::inline NEUTRA_ABI::body {
+namespace neutra { inline namespace NEUTRA_ABI { namespace body {
 
-/// A(x) = W_o (silu(W_g x) * (W_i x))      W_g, W_i: (r,d)  W_o: (d,r), starts at zero      arXiv 2410.02744; Shazeer 2020, arXiv 2002.05202
+/// A(x) = W_o (silu(W_g x) * (W_i x))      W_g, W_i: (r,d)  W_o: (d,r), starts at zero      arXiv 2410.02744; Shazeer
+/// 2020, arXiv 2002.05202
 struct GatedUnit {
   static constexpr std::string_view name = "gated_unit";
 
-  std::vector<Weight> weights(Index d, Index r) const { return {{"gate_proj", {r, d}}, {"up_proj", {r, d}}, {"down_proj", {d, r}, true}}; }
+  std::vector<Weight> weights(Index d, Index r) const {
+    return {{"gate_proj", {r, d}}, {"up_proj", {r, d}}, {"down_proj", {d, r}, true}};
+  }
 
   template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const {
     return linear(gated(linear(x, w[0], Kept::rounded), linear(x, w[1], Kept::rounded)), w[2]);
   }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::body
+}}}  // namespace neutra::NEUTRA_ABI::body

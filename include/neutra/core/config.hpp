@@ -8,9 +8,11 @@
 
 #define NEUTRA_VERSION "0.1.0"
 
-/// The vector instructions the compiler may use, from its own macros: they decide the sizes of tiles and what inline functions are made of.
-/// Intel's tile registers serve products of bf16 where they are among them (backend/cpu/amx.hpp), unless NEUTRA_NO_AMX is defined.
-#if defined(__AVX512BF16__) && defined(__AMX_BF16__) && defined(__AMX_TILE__) && defined(__linux__) && !defined(NEUTRA_NO_AMX)
+/// The vector instructions the compiler may use, from its own macros: they decide the sizes of tiles and what inline
+/// functions are made of. Intel's tile registers serve products of bf16 where they are among them
+/// (backend/cpu/amx.hpp), unless NEUTRA_NO_AMX is defined.
+#if defined(__AVX512BF16__) && defined(__AMX_BF16__) && defined(__AMX_TILE__) && defined(__linux__) && \
+    !defined(NEUTRA_NO_AMX)
 #define NEUTRA_AMX 1
 #define NEUTRA_INSTRUCTION_SET avx512_amx
 #elif defined(__AVX512BF16__)
@@ -53,7 +55,8 @@
 #define NEUTRA_HD
 #endif
 
-/// Checks inside inner loops; off in release builds. Everything a user can get wrong is checked by neutra::require instead.
+/// Checks inside inner loops; off in release builds. Everything a user can get wrong is checked by neutra::require
+/// instead.
 #ifndef NEUTRA_ASSERT
 #define NEUTRA_ASSERT(condition) assert(condition)
 #endif

@@ -7,23 +7,26 @@
 
 #include <type_traits>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 /// The same numbers as an Eigen map of rows() x cols(), row-major; it owns nothing and must not outlive them.
 template <class S> auto as_eigen(View<S> view) {
   using Matrix = Eigen::Matrix<std::remove_const_t<S>, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   using Target = std::conditional_t<std::is_const_v<S>, const Matrix, Matrix>;
-  return Eigen::Map<Target, Eigen::Unaligned, Eigen::OuterStride<>>(view.data, view.rows(), view.cols(), Eigen::OuterStride<>(view.stride));
+  return Eigen::Map<Target, Eigen::Unaligned, Eigen::OuterStride<>>(view.data, view.rows(), view.cols(),
+                                                                    Eigen::OuterStride<>(view.stride));
 }
 
-/// The same numbers as a View: (rows, cols) of a row-major matrix, map or block, (size) of a vector. Error: elements that do not stand side by side.
+/// The same numbers as a View: (rows, cols) of a row-major matrix, map or block, (size) of a vector. Error: elements
+/// that do not stand side by side.
 template <class M>
 requires requires(M& matrix) { matrix.data(); }
 auto as_view(Eigen::DenseBase<M>& dense) {
-  static_assert(M::IsVectorAtCompileTime || M::IsRowMajor, "neutra: as_view needs a row-major matrix; declare it with Eigen::RowMajor");
+  static_assert(M::IsVectorAtCompileTime || M::IsRowMajor,
+                "neutra: as_view needs a row-major matrix; declare it with Eigen::RowMajor");
   M& matrix = dense.derived();
-  require(matrix.innerStride() == 1 || matrix.size() <= 1, "as_view: elements of a row must stand side by side, got an inner stride of ",
-          matrix.innerStride());
+  require(matrix.innerStride() == 1 || matrix.size() <= 1,
+          "as_view: elements of a row must stand side by side, got an inner stride of ", matrix.innerStride());
   if constexpr (M::IsVectorAtCompileTime)
     return View(matrix.data(), Shape{matrix.size()});
   else
@@ -39,4 +42,4 @@ auto as_view(const Eigen::DenseBase<M>& dense) {
 /// Temporaries die before the view: name them first.
 template <class M> void as_view(const Eigen::DenseBase<M>&&) = delete;
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -9,9 +9,10 @@
 #include <string>
 #include <string_view>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Thrown for everything a caller can get wrong. The text says what was asked, the rule that was broken, what was received, and what to do:
+/// Thrown for everything a caller can get wrong. The text says what was asked, the rule that was broken, what was
+/// received, and what to do:
 ///     rms_norm: w must be (C) with C = 64, got (32); x is (8,64)
 class Error : public std::runtime_error {
  public:
@@ -38,7 +39,8 @@ template <class T> void append(std::string& text, const T& part) {
 
 }  // namespace detail
 
-/// The parts one after another: strings, numbers (shortest form that reads back equal), and types with a to_string beside them.
+/// The parts one after another: strings, numbers (shortest form that reads back equal), and types with a to_string
+/// beside them.
 template <class... Parts> std::string concat(const Parts&... parts) {
   std::string text;
   (detail::append(text, parts), ...);
@@ -54,4 +56,4 @@ template <class... Parts> void require(bool holds, const Parts&... parts) {
     fail(parts...);
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

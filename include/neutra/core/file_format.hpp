@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 /// What a reader takes, and what a format can be taken as.
 enum class FileKind { text, json, safetensors, sentencepiece, other };
@@ -20,14 +20,18 @@ struct FileFormat {
 };
 
 /// "a GGUF file; give ..."
-inline std::string to_string(const FileFormat& format) { return std::string(format.name).append("; ").append(format.advice); }
+inline std::string to_string(const FileFormat& format) {
+  return std::string(format.name).append("; ").append(format.advice);
+}
 
-/// So many of a file's first bytes are enough for every format but JSON Lines, arrays and ORC, for which a text is read whole.
+/// So many of a file's first bytes are enough for every format but JSON Lines, arrays and ORC, for which a text is read
+/// whole.
 inline constexpr std::size_t format_head = 512;
 
 namespace detail::formats {
 
-/// The bytes that a format begins with: `start`, `gap` bytes of any value, `rest`. Together they are bytes that plain text does not begin with.
+/// The bytes that a format begins with: `start`, `gap` bytes of any value, `rest`. Together they are bytes that plain
+/// text does not begin with.
 struct Signature {
   std::string_view start;
   std::size_t gap;
@@ -35,35 +39,38 @@ struct Signature {
   FileFormat format;
 
   bool opens(std::string_view bytes) const {
-    return bytes.starts_with(start) && bytes.size() >= start.size() + gap && bytes.substr(start.size() + gap).starts_with(rest);
+    return bytes.starts_with(start) && bytes.size() >= start.size() + gap &&
+           bytes.substr(start.size() + gap).starts_with(rest);
   }
 };
 
 inline constexpr std::string_view unpack = "unpack it first", extract = "take the text out of it first",
                                   to_utf8 = "convert it to UTF-8, as iconv does",
-                                  to_safetensors = "models are read as a Hugging Face folder with safetensors: convert it",
+                                  to_safetensors =
+                                      "models are read as a Hugging Face folder with safetensors: convert it",
                                   download = "the download went wrong: fetch the file again";
 
 // clang-format off
 inline constexpr Signature signatures[] = {
-    {{"\x1f\x8b\x08", 3}, 0, {}, {"a gzip archive", unpack}},                                      // RFC 1952
-    {{"PK\x03\x04", 4}, 0, {}, {"a zip archive", "unpack it; weights that torch.save packed must be saved as safetensors"}},
+    {{"\x1f\x8b\x08", 3}, 0, {}, {"a gzip archive", unpack}},                         // RFC 1952
+    {{"PK\x03\x04", 4}, 0, {}, {"a zip archive",
+     "unpack it; weights that torch.save packed must be saved as safetensors"}},
     {{"PK\x05\x06", 4}, 0, {}, {"an empty zip archive", unpack}},
-    {{"\x28\xb5\x2f\xfd", 4}, 0, {}, {"a zstd archive", unpack}},                                  // RFC 8878
-    {{}, 1, {"*M\x18", 3}, {"a zstd or lz4 archive", unpack}},                                     // their skippable frames, "P" to "_"
+    {{"\x28\xb5\x2f\xfd", 4}, 0, {}, {"a zstd archive", unpack}},                     // RFC 8878
+    {{}, 1, {"*M\x18", 3}, {"a zstd or lz4 archive", unpack}},  // their skippable frames, "P" to "_"
     {{"\x1f\x9d", 2}, 0, {}, {"a file of compress (.Z)", unpack}},
     {{"LZIP\x01", 5}, 0, {}, {"an lzip archive", unpack}},
-    {{"\x5d\0\0", 3}, 0, {}, {"an lzma archive", unpack}},                                        // usual properties, a dictionary of whole 64 KiB
+    {{"\x5d\0\0", 3}, 0, {}, {"an lzma archive", unpack}},  // usual properties, a dictionary of whole 64 KiB
     {{"\xfd" "7zXZ\0", 6}, 0, {}, {"an xz archive", unpack}},
-    {"BZh", 1, {"1AY&SY", 6}, {"a bzip2 archive", unpack}},                                        // a block's magic number is pi
-    {"BZh", 1, {"\x17rE8P\x90", 6}, {"an empty bzip2 archive", unpack}},                           // and the end's its root
+    {"BZh", 1, {"1AY&SY", 6}, {"a bzip2 archive", unpack}},                           // a block's magic number is pi
+    {"BZh", 1, {"\x17rE8P\x90", 6}, {"an empty bzip2 archive", unpack}},              // and the end's its root
     {{"7z\xbc\xaf\x27\x1c", 6}, 0, {}, {"a 7z archive", unpack}},
     {{"\x04\x22\x4d\x18", 4}, 0, {}, {"an lz4 archive", unpack}},
     {{"Rar!\x1a\x07", 6}, 0, {}, {"a rar archive", unpack}},
-    {{}, 257, {"ustar\0", 6}, {"a tar archive", unpack}},                                          // POSIX
-    {{}, 257, {"ustar  \0", 8}, {"a tar archive", unpack}},                                        // GNU
+    {{}, 257, {"ustar\0", 6}, {"a tar archive", unpack}},                             // POSIX
+    {{}, 257, {"ustar  \0", 8}, {"a tar archive", unpack}},                           // GNU
     {{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8}, 0, {}, {"an Office document", extract}},
-    {{"PAR1\x15", 5}, 0, {}, {"a Parquet file", extract}},                                         // a page or footer header: Thrift, field 1 an i32
+    {{"PAR1\x15", 5}, 0, {}, {"a Parquet file", extract}},  // a page or footer header: Thrift, field 1 an i32
     {{"ARROW1\0\0", 8}, 0, {}, {"an Arrow file", extract}},
     {{"\xff\xff\xff\xff", 4}, 4, {"\x10\0\0\0", 4}, {"an Arrow stream", extract}},
     {{"Obj\x01", 4}, 0, {}, {"an Avro file", extract}},
@@ -74,7 +81,7 @@ inline constexpr Signature signatures[] = {
     {{"\xff\xd8\xff", 3}, 0, {}, {"a JPEG picture", extract}},
     {"RIFF", 4, "WEBPVP8", {"a WebP picture", extract}},
     {"RIFF", 4, "WAVEfmt ", {"a WAVE sound", extract}},
-    {"RIFF", 3, {"\0WAVE", 5}, {"a WAVE sound", extract}},                                         // below 16 MiB, whatever comes first in it
+    {"RIFF", 3, {"\0WAVE", 5}, {"a WAVE sound", extract}},  // below 16 MiB, whatever comes first in it
     {{"OggS\0", 5}, 0, {}, {"an Ogg sound or film", extract}},
     {{"\0\0\0", 3}, 1, "ftyp", {"an MP4 sound or film", extract}},
     {{"\x7f" "ELF", 4}, 0, {}, {"a program or library (ELF)", "name another file"}},
@@ -82,19 +89,23 @@ inline constexpr Signature signatures[] = {
     {{"\0\0\xfe\xff", 4}, 0, {}, {"text in UTF-32", to_utf8}},
     {{"\xff\xfe", 2}, 0, {}, {"text in UTF-16", to_utf8}},
     {{"\xfe\xff", 2}, 0, {}, {"text in UTF-16", to_utf8}},
-    {{"\x80\x02", 2}, 0, {}, {"a Python pickle", "save text as UTF-8, weights as safetensors"}},   // as torch.save wrote before version 1.6
+    // as torch.save wrote before version 1.6
+    {{"\x80\x02", 2}, 0, {}, {"a Python pickle", "save text as UTF-8, weights as safetensors"}},
     {{"\x80\x03", 2}, 0, {}, {"a Python pickle", "save text as UTF-8, weights as safetensors"}},
     {{"\x80\x04", 2}, 0, {}, {"a Python pickle", "save text as UTF-8, weights as safetensors"}},
     {{"\x80\x05", 2}, 0, {}, {"a Python pickle", "save text as UTF-8, weights as safetensors"}},
-    {"GGUF", 1, {"\0\0\0", 3}, {"a GGUF file", to_safetensors}},                                   // its version, a small number
+    {"GGUF", 1, {"\0\0\0", 3}, {"a GGUF file", to_safetensors}},                      // its version, a small number
     {{"GGUF\0\0\0", 7}, 0, {}, {"a GGUF file", to_safetensors}},
-    {"lmgg", 2, {"\0\0", 2}, {"a GGML file", to_safetensors}},                                     // a vocabulary below 65536
-    {"fmgg", 1, {"\0\0\0", 3}, {"a GGML file", to_safetensors}},                                   // a version, as in GGUF
+    {"lmgg", 2, {"\0\0", 2}, {"a GGML file", to_safetensors}},                        // a vocabulary below 65536
+    {"fmgg", 1, {"\0\0\0", 3}, {"a GGML file", to_safetensors}},                      // a version, as in GGUF
     {"tjgg", 1, {"\0\0\0", 3}, {"a GGML file", to_safetensors}},
     {"algg", 1, {"\0\0\0", 3}, {"a GGML file", to_safetensors}},
     {"24ka", 1, {"\0\0\0", 3}, {"a llama2.c file (ak42)", "export it with --version 0 or as a Hugging Face folder"}},
-    {{"ak42\0\0\0", 7}, 0, {}, {"a llama2.c file (ak42) of the other byte order", "export it with --version 0 or as a Hugging Face folder"}},
-    {{}, 4, {"\0\0\0\0{\"", 6}, {"a safetensors file", "weights are named by the folder they are in", FileKind::safetensors}},  // a length below 2^32
+    {{"ak42\0\0\0", 7}, 0, {}, {"a llama2.c file (ak42) of the other byte order",
+     "export it with --version 0 or as a Hugging Face folder"}},
+    // a length below 2^32
+    {{}, 4, {"\0\0\0\0{\"", 6}, {"a safetensors file",
+     "weights are named by the folder they are in", FileKind::safetensors}},
     {"\n", 1, {"\n\x05<", 3}, {"a SentencePiece model", "name another file", FileKind::sentencepiece}},
     {"<!DOCTYPE html", 0, {}, {"a web page", download, FileKind::text}},
     {"<!doctype html", 0, {}, {"a web page", download, FileKind::text}},
@@ -105,27 +116,34 @@ inline constexpr Signature signatures[] = {
 
 inline constexpr FileFormat pdf{"a PDF document", "take the text out of it first, as pdftotext does"},
     lfs_pointer{"a Git LFS pointer, not the file itself", "run git lfs pull, or download the file"},
-    utf16{"text in UTF-16 without a byte order mark", to_utf8}, json{"JSON text", "name another file", FileKind::json}, orc{"an ORC file", extract},
-    gif{"a GIF picture", extract},
-    json_array{"a JSON array", "take the text out of it first, as jq -r '.[].text' does; to train on the JSON itself, put an empty line before it"},
-    json_lines{"JSON Lines", "take the text out of its field first, as jq -r .text does; to train on the JSON itself, put an empty line before it"};
+    utf16{"text in UTF-16 without a byte order mark", to_utf8}, json{"JSON text", "name another file", FileKind::json},
+    orc{"an ORC file", extract}, gif{"a GIF picture", extract},
+    json_array{"a JSON array",
+               "take the text out of it first, as jq -r '.[].text' does; to train on the JSON itself, put an empty "
+               "line before it"},
+    json_lines{"JSON Lines",
+               "take the text out of its field first, as jq -r .text does; to train on the JSON itself, put an empty "
+               "line before it"};
 
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /// "%PDF-1.7", a line end, and what a text about PDF has not: a comment of bytes beyond ASCII, or an object.
 inline bool is_pdf(std::string_view bytes) {
-  if (!bytes.starts_with("%PDF-") || bytes.size() < 8 || !is_digit(bytes[5]) || bytes[6] != '.' || !is_digit(bytes[7])) return false;
+  if (!bytes.starts_with("%PDF-") || bytes.size() < 8 || !is_digit(bytes[5]) || bytes[6] != '.' || !is_digit(bytes[7]))
+    return false;
   const std::size_t line = bytes.find_first_not_of(" \r\n", 8);
   if (line == bytes.npos || bytes.substr(8, line - 8).find_first_of("\r\n") == bytes.npos) return false;
   if (bytes[line] == '%') return line + 1 < bytes.size() && static_cast<unsigned char>(bytes[line + 1]) >= 0x80;
   return is_digit(bytes[line]) && bytes.substr(line, 24).find(" 0 obj") != bytes.npos;
 }
 
-/// Seven bytes behind the magic, among them the high bytes of width and height: below 0x20 in a picture of less than 8192 pixels, and text has none.
+/// Seven bytes behind the magic, among them the high bytes of width and height: below 0x20 in a picture of less than
+/// 8192 pixels, and text has none.
 inline bool is_gif(std::string_view bytes) {
   if (!bytes.starts_with("GIF87a") && !bytes.starts_with("GIF89a")) return false;
   const std::string_view sizes = bytes.substr(6, 7);
-  return std::any_of(sizes.begin(), sizes.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 && (c < '\t' || c > '\r'); });
+  return std::any_of(sizes.begin(), sizes.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 && (c < '\t' || c > '\r'); });
 }
 
 /// "ORC" and its last bytes, "ORC" again and a small number, which is the length of what stands before.
@@ -159,7 +177,9 @@ inline std::string_view trimmed(std::string_view text) {
 }
 
 /// An object's brace and its first key.
-inline bool opens_object(std::string_view text) { return text.starts_with('{') && trimmed(text.substr(1)).starts_with('"'); }
+inline bool opens_object(std::string_view text) {
+  return text.starts_with('{') && trimmed(text.substr(1)).starts_with('"');
+}
 
 /// An array's bracket, and a string or an object in it: documents, where "[1]" and "[Music]" are text.
 inline bool opens_array(std::string_view text) {
@@ -168,7 +188,9 @@ inline bool opens_array(std::string_view text) {
   return inside.starts_with('"') || opens_object(inside);
 }
 
-inline std::string_view without_byte_order_mark(std::string_view text) { return text.starts_with("\xef\xbb\xbf") ? text.substr(3) : text; }
+inline std::string_view without_byte_order_mark(std::string_view text) {
+  return text.starts_with("\xef\xbb\xbf") ? text.substr(3) : text;
+}
 
 inline bool is_json_array(std::string_view text) {
   text = without_byte_order_mark(text);
@@ -185,8 +207,8 @@ inline bool is_json_string(std::string_view text) {
   return false;
 }
 
-/// Whether each of the first hundred lines is JSON: an object or an array, by its ends, or a string. One line alone must be an object: an array is
-/// told by is_json_array, and one line in quotes is text.
+/// Whether each of the first hundred lines is JSON: an object or an array, by its ends, or a string. One line alone
+/// must be an object: an array is told by is_json_array, and one line in quotes is text.
 inline bool is_json_lines(std::string_view text) {
   text = without_byte_order_mark(text);
   const bool object = opens_object(text);
@@ -202,8 +224,9 @@ inline bool is_json_lines(std::string_view text) {
 
 }  // namespace detail::formats
 
-/// What a file's bytes say it is, where that is not what the reader wants; null where nothing is recognised. `bytes`: all of a text, else the first
-/// `format_head`. JSON and web pages are text; plain text that begins as some format does ("BZh", "GGUF", "%PDF-") is text.
+/// What a file's bytes say it is, where that is not what the reader wants; null where nothing is recognised. `bytes`:
+/// all of a text, else the first `format_head`. JSON and web pages are text; plain text that begins as some format does
+/// ("BZh", "GGUF", "%PDF-") is text.
 inline const FileFormat* other_format(std::string_view bytes, FileKind wanted) {
   using namespace detail::formats;
   const auto wrong = [&](const FileFormat& format) {
@@ -222,4 +245,4 @@ inline const FileFormat* other_format(std::string_view bytes, FileKind wanted) {
   return (opens_object(bytes) || opens_array(bytes)) && wrong(json) ? &json : nullptr;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

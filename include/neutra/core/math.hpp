@@ -7,12 +7,13 @@
 #include <cmath>
 #include <concepts>
 
-namespace neutra::inline NEUTRA_ABI::math {
+namespace neutra { inline namespace NEUTRA_ABI { namespace math {
 
 /// The primitive functions of a value type V; specialised here for float and double, by each backend for its batches.
 template <class V> struct Functions {
   static_assert(std::floating_point<V>,
-                "neutra: math::Functions<V> is specialised for float and double, and by each backend for its SIMD batches; include the backend");
+                "neutra: math::Functions<V> is specialised for float and double, and by each backend for its SIMD "
+                "batches; include the backend");
   NEUTRA_HD static V exp(V x) { return std::exp(x); }
   NEUTRA_HD static V log(V x) { return std::log(x); }
   NEUTRA_HD static V log1p(V x) { return std::log1p(x); }
@@ -26,7 +27,8 @@ template <class V> struct Functions {
 
 namespace detail {
 template <class V, class W> NEUTRA_HD V one_type() {
-  static_assert(std::same_as<V, W>, "neutra: math::min, max and select take values of one type; write V(0) instead of 0");
+  static_assert(std::same_as<V, W>,
+                "neutra: math::min, max and select take values of one type; write V(0) instead of 0");
   return V{};
 }
 }  // namespace detail
@@ -41,7 +43,9 @@ template <class V> NEUTRA_HD V min(V x, V y) { return Functions<V>::min(x, y); }
 template <class V> NEUTRA_HD V max(V x, V y) { return Functions<V>::max(x, y); }
 
 /// condition ? yes : no, element by element; the condition is what a comparison of two V gives.
-template <class M, class V> NEUTRA_HD V select(M condition, V yes, V no) { return Functions<V>::select(condition, yes, no); }
+template <class M, class V> NEUTRA_HD V select(M condition, V yes, V no) {
+  return Functions<V>::select(condition, yes, no);
+}
 
 /// A number beside a value.
 template <class V, class W> NEUTRA_HD V min(V, W) { return detail::one_type<V, W>(); }
@@ -63,4 +67,4 @@ template <class V> NEUTRA_HD V sigmoid(V x) {
 /// log(1 + exp(x)), without overflow.
 template <class V> NEUTRA_HD V softplus(V x) { return max(x, V(0)) + log1p(exp(-abs(x))); }
 
-}  // namespace neutra::inline NEUTRA_ABI::math
+}}}  // namespace neutra::NEUTRA_ABI::math

@@ -7,7 +7,7 @@
 #include <array>
 #include <string_view>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 namespace detail {
 template <const std::string_view&... Parts> struct JoinedName {
@@ -22,6 +22,7 @@ template <const std::string_view&... Parts> struct JoinedName {
 }  // namespace detail
 
 /// Parts one after another:   static constexpr std::string_view name = joined_name<prefix, G::name>;
-template <const std::string_view&... Parts> inline constexpr std::string_view joined_name = detail::JoinedName<Parts...>::value;
+template <const std::string_view&... Parts>
+inline constexpr std::string_view joined_name = detail::JoinedName<Parts...>::value;
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

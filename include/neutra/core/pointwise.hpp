@@ -5,7 +5,7 @@
 
 #include <concepts>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 /// A differentiable function of one number, generic in the value type (scalar, SIMD batch, CUDA thread):
 ///   f(x)      the value
@@ -17,7 +17,8 @@ concept Pointwise = std::copyable<F> && requires(const F& function, float x) {
   { function.df(x, x) } -> std::same_as<float>;
 };
 
-/// What a penalty on a residue may know of one token: channel sums of the residue r and of the output y it joins, and the number of channels d.
+/// What a penalty on a residue may know of one token: channel sums of the residue r and of the output y it joins, and
+/// the number of channels d.
 template <class S> struct RowSums {
   S absolute;  // sum |r|
   S square;    // sum r^2
@@ -47,4 +48,4 @@ concept GateFunction = std::copyable<F> && requires(const F& function, float x) 
   { function.ds(x, x, x) } -> std::same_as<float>;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

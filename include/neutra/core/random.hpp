@@ -1,5 +1,5 @@
-/// Counter-based random numbers: the value at (seed, purpose, step, element) is a function of these four and nothing else,
-/// so that runs resume at any step and draw the same values on any number of threads and on any device.
+/// Counter-based random numbers: the value at (seed, purpose, step, element) is a function of these four and nothing
+/// else, so that runs resume at any step and draw the same values on any number of threads and on any device.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -12,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 /// Philox 4x32-10.      Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3"
 /// key = (seed, purpose or parameter name), counter = (step, element). Four words of 32 bits per counter.
@@ -25,8 +25,8 @@ class Philox {
   }
 
   std::array<std::uint32_t, 4> words(std::uint64_t step, std::uint64_t element) const {
-    return block({static_cast<std::uint32_t>(element), static_cast<std::uint32_t>(element >> 32), static_cast<std::uint32_t>(step),
-                  static_cast<std::uint32_t>(step >> 32)},
+    return block({static_cast<std::uint32_t>(element), static_cast<std::uint32_t>(element >> 32),
+                  static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(step >> 32)},
                  key_);
   }
 
@@ -36,7 +36,9 @@ class Philox {
   }
 
   /// Uniform in [0, 1): the top 53 bits.
-  double uniform(std::uint64_t step, std::uint64_t element) const { return static_cast<double>(bits(step, element) >> 11) * 0x1p-53; }
+  double uniform(std::uint64_t step, std::uint64_t element) const {
+    return static_cast<double>(bits(step, element) >> 11) * 0x1p-53;
+  }
 
   /// Normal with mean 0 and variance 1.      Box & Muller 1958
   double normal(std::uint64_t step, std::uint64_t element) const {
@@ -51,8 +53,8 @@ class Philox {
     auto k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
     for (int round = 0; round < 10; ++round) {
       const std::uint64_t a = std::uint64_t{0xd2511f53u} * c[0], b = std::uint64_t{0xcd9e8d57u} * c[2];
-      c = {static_cast<std::uint32_t>(b >> 32) ^ c[1] ^ k0, static_cast<std::uint32_t>(b), static_cast<std::uint32_t>(a >> 32) ^ c[3] ^ k1,
-           static_cast<std::uint32_t>(a)};
+      c = {static_cast<std::uint32_t>(b >> 32) ^ c[1] ^ k0, static_cast<std::uint32_t>(b),
+           static_cast<std::uint32_t>(a >> 32) ^ c[3] ^ k1, static_cast<std::uint32_t>(a)};
       k0 += 0x9e3779b9u;
       k1 += 0xbb67ae85u;
     }
@@ -69,8 +71,8 @@ class Philox {
   std::uint64_t key_ = 0;
 };
 
-/// A keyed permutation of 0 .. size-1 that is evaluated at single points: epoch e of a data set is Permutation(size, random, e).
-/// A four-round Feistel network on the next even power of two, walked until it lands inside the range.
+/// A keyed permutation of 0 .. size-1 that is evaluated at single points: epoch e of a data set is Permutation(size,
+/// random, e). A four-round Feistel network on the next even power of two, walked until it lands inside the range.
 class Permutation {
  public:
   Permutation(Index size, const Philox& random, std::uint64_t epoch) : size_(size), random_(random), epoch_(epoch) {
@@ -90,7 +92,8 @@ class Permutation {
     const Index mask = (Index{1} << half_bits_) - 1;
     Index left = position >> half_bits_, right = position & mask;
     for (std::uint64_t round = 0; round < 4; ++round) {
-      const Index mixed = static_cast<Index>(random_.words(epoch_, round << 32 | static_cast<std::uint64_t>(right))[0]) & mask;
+      const Index mixed =
+          static_cast<Index>(random_.words(epoch_, round << 32 | static_cast<std::uint64_t>(right))[0]) & mask;
       left = std::exchange(right, left ^ mixed);
     }
     return left << half_bits_ | right;
@@ -101,4 +104,4 @@ class Permutation {
   int half_bits_ = 1;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

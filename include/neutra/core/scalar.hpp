@@ -7,7 +7,7 @@
 #include <concepts>
 #include <cstdint>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 /// Sizes, strides and indices: signed, so that differences and loops downwards are safe.
 using Index = std::int64_t;
@@ -16,7 +16,8 @@ using Index = std::int64_t;
 template <class S>
 concept Scalar = std::same_as<S, float> || std::same_as<S, double>;
 
-/// Upper half of a float: 8 exponent bits, 7 fraction bits. A storage type: converted on load and store, never computed with.
+/// Upper half of a float: 8 exponent bits, 7 fraction bits. A storage type: converted on load and store, never computed
+/// with.
 struct bf16 {
   std::uint16_t bits = 0;
 
@@ -31,7 +32,8 @@ struct bf16 {
   friend bool operator==(bf16, bf16) = default;
 };
 
-/// f.template operator()<T>() with what numbers of S lie in memory as: bf16 where they are rounded (float only), else S itself.
+/// f.template operator()<T>() with what numbers of S lie in memory as: bf16 where they are rounded (float only), else S
+/// itself.
 template <Scalar S, class F> auto with_storage(bool rounded, const F& f) {
   if constexpr (std::same_as<S, float>) {
     if (rounded) return f.template operator()<bf16>();
@@ -49,7 +51,8 @@ struct f16 {
       const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
       return sign ? -magnitude : magnitude;
     }
-    const std::uint32_t widened = exponent == 31 ? 0xffu : exponent + 112u;  // 112 = 127 - 15, the difference of the biases
+    const std::uint32_t widened =
+        exponent == 31 ? 0xffu : exponent + 112u;  // 112 = 127 - 15, the difference of the biases
     return std::bit_cast<float>(sign | (widened << 23) | (fraction << 13));
   }
   friend bool operator==(f16, f16) = default;
@@ -59,4 +62,4 @@ struct f16 {
 template <class T>
 concept Storage = Scalar<T> || std::integral<T> || std::same_as<T, bf16> || std::same_as<T, f16>;
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -7,16 +7,19 @@
 #include <array>
 #include <initializer_list>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
-/// a * b for sizes that come from outside. Error: a negative size, or a product beyond 2^62; `what` names the thing that was sized.
+/// a * b for sizes that come from outside. Error: a negative size, or a product beyond 2^62; `what` names the thing
+/// that was sized.
 inline Index checked_product(Index a, Index b, std::string_view what) {
   require(a >= 0 && b >= 0, what, ": sizes must not be negative, got ", a, " and ", b);
-  require(b == 0 || a <= (Index{1} << 62) / b, what, ": ", a, " x ", b, " elements are more than a machine can address");
+  require(b == 0 || a <= (Index{1} << 62) / b, what, ": ", a, " x ", b,
+          " elements are more than a machine can address");
   return a * b;
 }
 
-/// Sizes of up to four axes, the last one contiguous. Most ops see a tensor as rows() x cols(): all leading axes together by the last.
+/// Sizes of up to four axes, the last one contiguous. Most ops see a tensor as rows() x cols(): all leading axes
+/// together by the last.
 class Shape {
  public:
   static constexpr int max_rank = 4;
@@ -55,4 +58,4 @@ inline std::string to_string(const Shape& shape) {
   return text + ")";
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

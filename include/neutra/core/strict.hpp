@@ -1,8 +1,10 @@
-/// A value type that allows what the values of every backend allow, and no more. Policies are compiled for it where they are first used.
+/// A value type that allows what the values of every backend allow, and no more. Policies are compiled for it where
+/// they are first used.
 ///
-/// A plain number allows more than a SIMD batch, and a batch allows more on one instruction set than on another: on AVX-512 a comparison converts to
-/// bool, so `if (s > V(0)) return s;` compiles there and asks one question for all tokens of a batch.
-/// Everything here is constexpr: compilers then report a mistake at once, before what follows from it.
+/// A plain number allows more than a SIMD batch, and a batch allows more on one instruction set than on another: on
+/// AVX-512 a comparison converts to bool, so `if (s > V(0)) return s;` compiles there and asks one question for all
+/// tokens of a batch. Everything here is constexpr: compilers then report a mistake at once, before what follows from
+/// it.
 #pragma once
 
 #include "neutra/core/math.hpp"
@@ -11,15 +13,16 @@
 #include <concepts>
 #include <type_traits>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 namespace strict {
 
 template <class> inline constexpr bool never = false;
 
 // The one sentence for all that a value does not allow; where it stands, the compiler has least to say before it.
-#define NEUTRA_REFUSE(Policy)                                                                                                                 \
-  static_assert(strict::never<Policy>,                                                                                                        \
-                "neutra: this policy's function must compile for SIMD values; write math::select instead of if and ?:, math::exp instead of " \
+#define NEUTRA_REFUSE(Policy)                                                                                        \
+  static_assert(strict::never<Policy>,                                                                               \
+                "neutra: this policy's function must compile for SIMD values; write math::select instead of if and " \
+                "?:, math::exp instead of "                                                                          \
                 "std::exp, V(2) instead of 2")
 
 template <class T>
@@ -142,9 +145,9 @@ template <class Policy> struct Functions<strict::Value<Policy>> {
 /// One sentence for what keeps a Pointwise function from compiling for every backend.
 template <Pointwise F> consteval bool check_pointwise() {
   constexpr bool generic = !strict::OneTypeF<F> && !strict::OneTypeDf<F>;
-  static_assert(
-      generic,
-      "neutra: this policy's f and df serve one type; write  template <class V> V f(V s) const  and  template <class V> V df(V s, V g) const");
+  static_assert(generic,
+                "neutra: this policy's f and df serve one type; write  template <class V> V f(V s) const  and  "
+                "template <class V> V df(V s, V g) const");
   if constexpr (generic) {
     using V = strict::Value<F>;
     static_cast<void>([](const F& function, V x) -> V { return function.df(x, function.f(x)); });
@@ -156,10 +159,12 @@ template <Pointwise F> consteval bool check_pointwise() {
 template <GateFunction F> consteval bool check_gate_function() {
   constexpr bool generic = !strict::OneTypeF<F> && !strict::OneTypeDg<F> && !strict::OneTypeDs<F>;
   static_assert(generic,
-                "neutra: this policy's f, dg or ds serves one type; write  template <class V> V f(V g, V s, V label) const, and dg and ds likewise");
+                "neutra: this policy's f, dg or ds serves one type; write  template <class V> V f(V g, V s, V label) "
+                "const, and dg and ds likewise");
   if constexpr (generic) {
     using V = strict::Value<F>;
-    static_cast<void>([](const F& function, V x) -> V { return function.f(x, x, x) + function.dg(x, x, x) + function.ds(x, x, x); });
+    static_cast<void>(
+        [](const F& function, V x) -> V { return function.f(x, x, x) + function.dg(x, x, x) + function.ds(x, x, x); });
   }
   return true;
 }
@@ -167,9 +172,10 @@ template <GateFunction F> consteval bool check_gate_function() {
 /// The same of a RowFunction, which is given numbers: it serves float and double.
 template <RowFunction F> consteval bool check_row_function() {
   static_assert(!strict::OneTypeF<F> && !strict::OneTypeDf<F>,
-                "neutra: this policy's f and df serve one type; write  template <class S> S f(RowSums<S> sums) const  and  template <class S> "
+                "neutra: this policy's f and df serve one type; write  template <class S> S f(RowSums<S> sums) const  "
+                "and  template <class S> "
                 "RowSlopes<S> df(RowSums<S> sums) const");
   return true;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -16,14 +16,16 @@
 #include <sys/mman.h>
 #endif
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Plain memory of the host: what a device without memory of its own uses. Large blocks are the system's own mappings and go back to it at once: an
-/// allocator keeps many that are freed, in holes that few others fit into.
+/// Plain memory of the host: what a device without memory of its own uses. Large blocks are the system's own mappings
+/// and go back to it at once: an allocator keeps many that are freed, in holes that few others fit into.
 struct Host {
-  static constexpr std::size_t alignment = 64;           // one cache line, one AVX-512 register
-  static constexpr std::size_t huge_page = 2u << 20;     // from here on ask for 2 MiB pages: first touch is about ten times faster
-  static constexpr std::size_t mapped_from = 256 << 10;  // where the system's work for a mapping is little beside the block's first use
+  static constexpr std::size_t alignment = 64;  // one cache line, one AVX-512 register
+  static constexpr std::size_t huge_page =
+      2u << 20;  // from here on ask for 2 MiB pages: first touch is about ten times faster
+  static constexpr std::size_t mapped_from =
+      256 << 10;  // where the system's work for a mapping is little beside the block's first use
 
   /// Zeroed memory. Error: none is left.
   static void* allocate(std::size_t bytes) {
@@ -63,7 +65,8 @@ struct Host {
     const std::size_t before = (huge_page - reinterpret_cast<std::uintptr_t>(first) % huge_page) % huge_page;
     unmap(first, before);
     unmap(first + before + whole, more - before);
-    madvise(first + before, bytes / huge_page * huge_page, MADV_HUGEPAGE);  // not what is left of it: up to 2 MiB for a few bytes
+    madvise(first + before, bytes / huge_page * huge_page,
+            MADV_HUGEPAGE);  // not what is left of it: up to 2 MiB for a few bytes
     return first + before;
   }
   static void unmap(void* memory, std::size_t bytes) noexcept {
@@ -80,7 +83,8 @@ namespace detail {
 /// Temporaries die before the view.
 template <class Result> Result view_of_temporary() {
   static_assert(sizeof(Result) == 0,
-                "neutra: a view of a temporary Tensor would outlive it; give the Tensor a name first, and keep it until the step is over");
+                "neutra: a view of a temporary Tensor would outlive it; give the Tensor a name first, and keep it "
+                "until the step is over");
   return {};
 }
 }  // namespace detail
@@ -125,4 +129,4 @@ template <Storage S, class D = Host> class Tensor {
   Memory data_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

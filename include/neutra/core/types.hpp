@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 template <class... T> struct Types { static constexpr std::size_t size = sizeof...(T); };
 
@@ -20,4 +20,4 @@ template <class A, class B> using Joined = typename detail::Joined<A, B>::type;
 /// Calls f.template operator()<T>() for each T of the list:   for_each_type(gate::All{}, [&]<class G>() { ... });
 template <class... T, class F> constexpr void for_each_type(Types<T...>, F&& f) { (f.template operator()<T>(), ...); }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

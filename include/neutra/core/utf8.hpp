@@ -6,19 +6,26 @@
 #include <cstddef>
 #include <string_view>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Bytes of the character that begins at text[at]: 1 to 4, or 0 at the end and where no valid one begins (overlong forms, surrogates, values beyond
-/// U+10FFFF, stray or missing continuation bytes).      The Unicode Standard, table 3-7
+/// Bytes of the character that begins at text[at]: 1 to 4, or 0 at the end and where no valid one begins (overlong
+/// forms, surrogates, values beyond U+10FFFF, stray or missing continuation bytes).      The Unicode Standard, table
+/// 3-7
 inline std::size_t utf8_length(std::string_view text, std::size_t at = 0) {
   if (at >= text.size()) return 0;
-  const auto byte = [&](std::size_t k) -> unsigned { return at + k < text.size() ? static_cast<unsigned char>(text[at + k]) : 0u; };
-  const auto follows = [&](std::size_t k, unsigned low = 0x80, unsigned high = 0xbf) { return byte(k) >= low && byte(k) <= high; };
+  const auto byte = [&](std::size_t k) -> unsigned {
+    return at + k < text.size() ? static_cast<unsigned char>(text[at + k]) : 0u;
+  };
+  const auto follows = [&](std::size_t k, unsigned low = 0x80, unsigned high = 0xbf) {
+    return byte(k) >= low && byte(k) <= high;
+  };
   const unsigned lead = byte(0);
   if (lead < 0x80) return 1;
   if (lead >= 0xc2 && lead <= 0xdf) return follows(1) ? 2 : 0;
-  if (lead >= 0xe0 && lead <= 0xef) return follows(1, lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
-  if (lead >= 0xf0 && lead <= 0xf4) return follows(1, lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3) ? 4 : 0;
+  if (lead >= 0xe0 && lead <= 0xef)
+    return follows(1, lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
+  if (lead >= 0xf0 && lead <= 0xf4)
+    return follows(1, lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3) ? 4 : 0;
   return 0;
 }
 
@@ -30,4 +37,4 @@ inline char32_t code_point(std::string_view character) {
   return value;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

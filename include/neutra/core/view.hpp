@@ -5,10 +5,10 @@
 
 #include <type_traits>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Pointer, shape and row stride (elements between the starts of two rows; cols() unless the view is a part of wider rows).
-/// Owns nothing and is passed by value. View<S> converts to View<const S>.
+/// Pointer, shape and row stride (elements between the starts of two rows; cols() unless the view is a part of wider
+/// rows). Owns nothing and is passed by value. View<S> converts to View<const S>.
 template <class S> struct View {
   S* data = nullptr;
   Shape shape;
@@ -39,4 +39,4 @@ template <class S> struct Into {
   explicit operator bool() const { return view.data != nullptr || view.size() == 0; }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -15,7 +15,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 namespace detail {
 
@@ -41,7 +41,8 @@ template <class Sizes> Shape shape_of(const Sizes& sizes, std::string_view what)
 }  // namespace detail
 
 /// The same numbers as an xtensor adaptor with the view's shape and strides; it owns nothing and must not outlive them.
-/// Elements may be written through it; to write an expression into a view of wider rows use assign(), as xtensor takes no gaps there.
+/// Elements may be written through it; to write an expression into a view of wider rows use assign(), as xtensor takes
+/// no gaps there.
 template <class S> auto as_xtensor(View<S> view) {
   const int rank = view.shape.rank();
   std::vector<std::size_t> shape(static_cast<std::size_t>(rank));
@@ -91,7 +92,8 @@ template <class S, class E> void assign(View<S> to, const xt::xexpression<E>& fr
   require(shape == to.shape, "assign: the view is ", to.shape, ", the expression ", shape, "; shapes must be equal");
   const auto& expression = from.derived_cast();
   auto target = as_xtensor(to);
-  std::copy(expression.cbegin(), expression.cend(), target.begin());  // xtensor's own assignment takes no adaptor with gaps
+  std::copy(expression.cbegin(), expression.cend(),
+            target.begin());  // xtensor's own assignment takes no adaptor with gaps
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -8,12 +8,13 @@
 #include <cstdint>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::data {
+namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
 /// Which text a sequence comes from: the one the backbone was trained on, or the one it is extended to.
 enum class Domain : std::uint8_t { original = 0, target = 1 };
 
-/// inputs, targets: (sequences, length), row-major; targets[b, t] is the token that follows inputs[b, 0 .. t].      domains: (sequences)
+/// inputs, targets: (sequences, length), row-major; targets[b, t] is the token that follows inputs[b, 0 .. t]. domains:
+/// (sequences)
 struct Batch {
   Index sequences = 0, length = 0;
   std::vector<std::int32_t> inputs, targets;
@@ -32,4 +33,4 @@ struct Batch {
   }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::data
+}}}  // namespace neutra::NEUTRA_ABI::data

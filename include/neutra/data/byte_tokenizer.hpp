@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::data {
+namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
 /// Id b is byte b, id 256 is bos: a vocabulary of 257.
 class ByteTokenizer final : public Tokenizer {
@@ -42,10 +42,11 @@ class ByteTokenizer final : public Tokenizer {
     if (id == bytes) return "<s>";
     if (id > 0x20 && id < 0x7f) return std::string(1, static_cast<char>(id));
     constexpr std::string_view digits = "0123456789ABCDEF";
-    return std::string("<0x") + digits[static_cast<std::size_t>(id) >> 4] + digits[static_cast<std::size_t>(id) & 15] + '>';
+    return std::string("<0x") + digits[static_cast<std::size_t>(id) >> 4] + digits[static_cast<std::size_t>(id) & 15] +
+           '>';
   }
 
   std::string_view serialized() const override { return {}; }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::data
+}}}  // namespace neutra::NEUTRA_ABI::data

@@ -13,15 +13,18 @@
 #include <string_view>
 #include <utility>
 
-namespace neutra::inline NEUTRA_ABI::data {
+namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
-/// Sequences of two domains with the share p of original ones, exact within one sequence over any stretch. Everything is a function of
-/// (seed, step, slot, sequences in a step), so a resumed run continues and micro-batches add up to the step.
+/// Sequences of two domains with the share p of original ones, exact within one sequence over any stretch. Everything
+/// is a function of (seed, step, slot, sequences in a step), so a resumed run continues and micro-batches add up to the
+/// step.
 ///
-/// Systematic sampling: slot i of step t with B sequences is n = t B + i; with P = round(2^32 p) and a 32-bit offset U drawn from the seed
+/// Systematic sampling: slot i of step t with B sequences is n = t B + i; with P = round(2^32 p) and a 32-bit offset U
+/// drawn from the seed
 ///     original slots before n = (n P + U) >> 32
-/// n is original where this number rises from n to n + 1, and the number is its ordinal in its domain (n minus it for target). Each domain is passed
-/// in epochs, a keyed permutation each:   window = Permutation(windows, epoch = ordinal / windows)(ordinal % windows).
+/// n is original where this number rises from n to n + 1, and the number is its ordinal in its domain (n minus it for
+/// target). Each domain is passed in epochs, a keyed permutation each:   window = Permutation(windows, epoch = ordinal
+/// / windows)(ordinal % windows).
 class Mix {
  public:
   /// Shares the tokens of both. A domain that is never drawn (p = 0 or 1) may be absent, Windows().
@@ -32,14 +35,15 @@ class Mix {
         share_(share),
         original_order_(seed, "epoch/original"),
         target_order_(seed, "epoch/target") {
-    require(share >= 0.0 && share <= 1.0, "mix: the share of original sequences must lie in [0, 1], got ", share, "; 0.1 is usual");
+    require(share >= 0.0 && share <= 1.0, "mix: the share of original sequences must lie in [0, 1], got ", share,
+            "; 0.1 is usual");
     if (share > 0.0) check_drawn(original_, "original");
     if (share < 1.0) check_drawn(target_, "target");
     const bool both = original_.tokens() > 0 && target_.tokens() > 0;
-    require(!both || original_.length() == target_.length(), "mix: both domains must have one sequence length, got ", original_.length(),
-            " for original and ", target_.length(), " for target");
-    require(!both || original_.bos() == target_.bos(), "mix: both domains must have one bos, got ", original_.bos(), " for original and ",
-            target_.bos(), " for target; encode both with the same tokenizer");
+    require(!both || original_.length() == target_.length(), "mix: both domains must have one sequence length, got ",
+            original_.length(), " for original and ", target_.length(), " for target");
+    require(!both || original_.bos() == target_.bos(), "mix: both domains must have one bos, got ", original_.bos(),
+            " for original and ", target_.bos(), " for target; encode both with the same tokenizer");
     rate_ = static_cast<std::uint64_t>(std::llround(std::ldexp(share, 32)));
     offset_ = Philox(seed, "mix").words(0, 0)[0];
   }
@@ -60,12 +64,13 @@ class Mix {
     return whole;
   }
 
-  /// Slots first .. first + count - 1 of the step, whose size is `sequences` whatever part is asked for. Allocates only where `into` was never this
-  /// large. Errors: a negative step, sizes that are not positive, slots outside the step, more slots than 2^62 in all.
+  /// Slots first .. first + count - 1 of the step, whose size is `sequences` whatever part is asked for. Allocates only
+  /// where `into` was never this large. Errors: a negative step, sizes that are not positive, slots outside the step,
+  /// more slots than 2^62 in all.
   void fill(Index step, Index sequences, Index first, Index count, Batch& into) const {
     const Index start = first_slot(step, sequences);
-    require(first >= 0 && count > 0 && first < sequences && count <= sequences - first, "mix: slots must lie in 0 .. ", sequences - 1, ", got ",
-            count, " from ", first);
+    require(first >= 0 && count > 0 && first < sequences && count <= sequences - first, "mix: slots must lie in 0 .. ",
+            sequences - 1, ", got ", count, " from ", first);
     into.resize(count, length());
     for (Index i = 0; i < count; ++i) {
       const Index slot = start + first + i, ordinal = original_before(slot);
@@ -83,14 +88,15 @@ class Mix {
  private:
   static void check_drawn(const Windows& windows, std::string_view domain) {
     require(windows.whole() > 0, "mix: needs at least one sequence of ", domain, " text, ",
-            windows.tokens() == 0 ? concat("got none; give a file of it (--", domain, "), or a share without it (--share)")
-                                  : concat("got ", windows.tokens(), " tokens for a length of ", windows.length(), "; give more text (--", domain,
-                                           ") or a shorter sequence (--sequence)"));
+            windows.tokens() == 0
+                ? concat("got none; give a file of it (--", domain, "), or a share without it (--share)")
+                : concat("got ", windows.tokens(), " tokens for a length of ", windows.length(), "; give more text (--",
+                         domain, ") or a shorter sequence (--sequence)"));
   }
 
   static Index first_slot(Index step, Index sequences) {
-    require(step >= 0 && sequences > 0, "mix: the step must not be negative and needs at least one sequence, got step ", step, " of ", sequences,
-            " sequences");
+    require(step >= 0 && sequences > 0, "mix: the step must not be negative and needs at least one sequence, got step ",
+            step, " of ", sequences, " sequences");
     const Index first = checked_product(step, sequences, "mix: slots up to this step");
     require(first <= (Index{1} << 62) - sequences, "mix: slots up to this step: ", first, " and ", sequences,
             " more are beyond 2^62; the step is out of range");
@@ -104,7 +110,8 @@ class Mix {
     return static_cast<Index>(high * rate_ + ((low * rate_ + offset_) >> 32));
   }
 
-  static void copy_ordinal(const Windows& windows, const Philox& order, Index ordinal, std::int32_t* inputs, std::int32_t* targets) {
+  static void copy_ordinal(const Windows& windows, const Philox& order, Index ordinal, std::int32_t* inputs,
+                           std::int32_t* targets) {
     const Index epoch = ordinal / windows.whole();
     const Permutation place(windows.whole(), order, static_cast<std::uint64_t>(epoch));
     windows.copy_window(place(ordinal % windows.whole()), inputs, targets);
@@ -116,4 +123,4 @@ class Mix {
   std::uint64_t rate_ = 0, offset_ = 0;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::data
+}}}  // namespace neutra::NEUTRA_ABI::data

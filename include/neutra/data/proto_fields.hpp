@@ -9,7 +9,7 @@
 #include <span>
 #include <string_view>
 
-namespace neutra::inline NEUTRA_ABI::data::detail {
+namespace neutra { inline namespace NEUTRA_ABI { namespace data { namespace detail {
 
 /// Kinds of fields on the wire.      protobuf.dev, "Encoding"
 enum class Wire { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
@@ -21,9 +21,10 @@ struct ProtoField {
   bool repeated = false;
 };
 
-/// Walks the fields of one protocol-buffer message. Whatever another parser could read differently is an error: a number that is not in its shortest
-/// encoding, a tag beyond 32 bits, a field below 200 that is not known or of another kind, and a field that comes twice where one is asked for.
-/// Fields from 200 on belong to third parties: SentencePiece and this reader skip them.
+/// Walks the fields of one protocol-buffer message. Whatever another parser could read differently is an error: a
+/// number that is not in its shortest encoding, a tag beyond 32 bits, a field below 200 that is not known or of another
+/// kind, and a field that comes twice where one is asked for. Fields from 200 on belong to third parties: SentencePiece
+/// and this reader skip them.
 class ProtoFields {
  public:
   ProtoFields(std::string_view message, std::span<const ProtoField> known) : rest_(message), known_(known) {}
@@ -32,7 +33,8 @@ class ProtoFields {
   bool next() {
     if (rest_.empty()) return false;
     const std::uint64_t tag = read_varint();
-    require(tag <= 0xffffffff, "tokenizer model: the tag of a field must fit 32 bits, got ", tag, "; the file is damaged or made to mislead");
+    require(tag <= 0xffffffff, "tokenizer model: the tag of a field must fit 32 bits, got ", tag,
+            "; the file is damaged or made to mislead");
     number_ = tag >> 3;
     value_ = 0;
     bytes_ = {};
@@ -58,10 +60,11 @@ class ProtoFields {
   static constexpr std::uint64_t third_parties = 200;  // sentencepiece_model.proto: "extensions 200 to max"
 
   void check(int wire) {
-    require(number_ > 0 && (wire <= 2 || wire == 5), "tokenizer model: is no SentencePiece model (field ", number_, ", a field of kind ", wire,
-            "); give a tokenizer.model file");
+    require(number_ > 0 && (wire <= 2 || wire == 5), "tokenizer model: is no SentencePiece model (field ", number_,
+            ", a field of kind ", wire, "); give a tokenizer.model file");
     if (number_ >= third_parties) return;
-    const auto field = std::find_if(known_.begin(), known_.end(), [&](const ProtoField& f) { return f.number == number_; });
+    const auto field =
+        std::find_if(known_.begin(), known_.end(), [&](const ProtoField& f) { return f.number == number_; });
     require(field != known_.end(), "tokenizer model: field ", number_,
             " is not known; the file is no SentencePiece model, damaged, or newer than this program");
     const int kind = static_cast<int>(field->wire);
@@ -84,8 +87,8 @@ class ProtoFields {
       const auto byte = static_cast<unsigned char>(take(1)[0]);
       if (shift == 63 && byte > 1) break;
       value |= std::uint64_t{byte & 0x7fu} << shift;
-      require(byte != 0 || shift == 0, "tokenizer model: the number ", value, " must be in its shortest encoding, got ", shift / 7 + 1,
-              " bytes; the file is damaged or made to mislead");
+      require(byte != 0 || shift == 0, "tokenizer model: the number ", value, " must be in its shortest encoding, got ",
+              shift / 7 + 1, " bytes; the file is damaged or made to mislead");
       if (byte < 0x80) return value;
     }
     fail("tokenizer model: a number of more than 64 bits; the file is damaged or no SentencePiece model");
@@ -96,4 +99,4 @@ class ProtoFields {
   std::uint64_t number_ = 0, value_ = 0;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::data::detail
+}}}}  // namespace neutra::NEUTRA_ABI::data::detail

@@ -20,20 +20,23 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::data {
+namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
 /// A SentencePiece model (BPE or unigram) with byte fallback.
 ///
-/// The library itself would lose text: an invalid byte becomes U+FFFD and U+2581 comes back as a space. Both, U+2585 and NUL, are emitted here as
-/// byte pieces directly. All other text is encoded a word at a time (for_each_word), a repeated word once; where a piece of the model reaches over a
-/// word's start, a line at a time. A cut word gives the same tokens as the whole line, except at a newline a piece would reach over and at
-/// longest_stretch. Text that spells a control piece or an added token stays text: encode yields neither. A model that puts a space in front of every
+/// The library itself would lose text: an invalid byte becomes U+FFFD and U+2581 comes back as a space. Both, U+2585
+/// and NUL, are emitted here as byte pieces directly. All other text is encoded a word at a time (for_each_word), a
+/// repeated word once; where a piece of the model reaches over a word's start, a line at a time. A cut word gives the
+/// same tokens as the whole line, except at a newline a piece would reach over and at longest_stretch. Text that spells
+/// a control piece or an added token stays text: encode yields neither. A model that puts a space in front of every
 /// text (Llama 2) keeps doing so: encode adds one, decode takes one away.
 class SentencePiece final : public Tokenizer {
  public:
-  /// From the bytes of a tokenizer.model file, and the tokens that were added beside it; those with an id of the model's are the model's. Errors:
-  /// truncated, damaged or another format; no bos; no byte fallback; a model that rewrites text.
-  explicit SentencePiece(std::string serialized, AddedTokens added = {}) : serialized_(std::move(serialized)), added_(std::move(added)) {
+  /// From the bytes of a tokenizer.model file, and the tokens that were added beside it; those with an id of the
+  /// model's are the model's. Errors: truncated, damaged or another format; no bos; no byte fallback; a model that
+  /// rewrites text.
+  explicit SentencePiece(std::string serialized, AddedTokens added = {})
+      : serialized_(std::move(serialized)), added_(std::move(added)) {
     const detail::SentencePieceModel model = detail::read_sentencepiece_model(serialized_);
     for (const auto& piece : model.pieces) {
       pieces_.push_back(piece.text);
@@ -43,13 +46,16 @@ class SentencePiece final : public Tokenizer {
     dummy_prefix_ = model.dummy_prefix;
     crosses_words_ = model.crosses_words;
     processor_ = std::make_unique<sentencepiece::SentencePieceProcessor>();
-    // Later fields of a protocol buffer win: normalizer_spec { add_dummy_prefix: false }, since encode calls the library once a word.
-    const auto status = processor_->LoadFromSerializedProto(dummy_prefix_ ? serialized_ + std::string("\x1a\x02\x18\x00", 4) : serialized_);
+    // Later fields of a protocol buffer win: normalizer_spec { add_dummy_prefix: false }, since encode calls the
+    // library once a word.
+    const auto status = processor_->LoadFromSerializedProto(
+        dummy_prefix_ ? serialized_ + std::string("\x1a\x02\x18\x00", 4) : serialized_);
     require(status.ok(), "tokenizer model: SentencePiece refuses it (", status.ToString(), "); the file is damaged");
-    require(processor_->GetPieceSize() == vocab(), "tokenizer model: SentencePiece reads ", processor_->GetPieceSize(), " pieces where ", vocab(),
-            " were found; the file is damaged");
+    require(processor_->GetPieceSize() == vocab(), "tokenizer model: SentencePiece reads ", processor_->GetPieceSize(),
+            " pieces where ", vocab(), " were found; the file is damaged");
     bos_ = processor_->bos_id();
-    require(bos_ >= 0 && bos_ < vocab(), "tokenizer model: must have a control piece for the begin of text, got none; train it with bos_id=1");
+    require(bos_ >= 0 && bos_ < vocab(),
+            "tokenizer model: must have a control piece for the begin of text, got none; train it with bos_id=1");
   }
 
   Index vocab() const override { return static_cast<Index>(pieces_.size()); }
@@ -61,7 +67,9 @@ class SentencePiece final : public Tokenizer {
     if (dummy_prefix_ && !text.empty()) text = prefixed = concat(' ', text);
     Encoding encoding;
     encoding.ids.reserve(text.size() / 3 + 1);
-    const auto add = [&](std::string_view part, bool raw) { raw ? append_bytes(part, encoding.ids) : append_part(part, encoding); };
+    const auto add = [&](std::string_view part, bool raw) {
+      raw ? append_bytes(part, encoding.ids) : append_part(part, encoding);
+    };
     if (crosses_words_) {
       for_each_line(text, add);
     } else {
@@ -111,7 +119,8 @@ class SentencePiece final : public Tokenizer {
     if (piece.type == Model::unknown) return " \xe2\x81\x87 ";  // what SentencePiece shows; encode never yields it
     if (piece.type == Model::byte) return std::string(1, static_cast<char>(detail::byte_of(piece.text)));
     std::string text = piece.text;
-    for (std::size_t at = 0; (at = text.find(space_sign, at)) != std::string::npos; ++at) text.replace(at, space_sign.size(), " ");
+    for (std::size_t at = 0; (at = text.find(space_sign, at)) != std::string::npos; ++at)
+      text.replace(at, space_sign.size(), " ");
     return text;
   }
 
@@ -126,14 +135,16 @@ class SentencePiece final : public Tokenizer {
       return;
     }
     const auto status = processor_->Encode(part, &fresh);
-    require(status.ok(), "tokenizer: SentencePiece cannot encode ", part.size(), " bytes (", status.ToString(), "); the model is damaged");
+    require(status.ok(), "tokenizer: SentencePiece cannot encode ", part.size(), " bytes (", status.ToString(),
+            "); the model is damaged");
     spelled.clear();
     for (const int id : fresh) {
       check_id(id, static_cast<Index>(ids.size()));
       spelled += surfaces_[static_cast<std::size_t>(id)];
     }
-    require(spelled == part, "tokenizer: the model does not give back what it encodes: \"", part.substr(0, 80), "\" became \"",
-            std::string_view(spelled).substr(0, 80), "\"; use a model with identity normalisation and byte fallback");
+    require(spelled == part, "tokenizer: the model does not give back what it encodes: \"", part.substr(0, 80),
+            "\" became \"", std::string_view(spelled).substr(0, 80),
+            "\"; use a model with identity normalisation and byte fallback");
     if (seen.size() < most_seen) seen.emplace(part, Place{ids.size(), fresh.size()});
     ids.insert(ids.end(), fresh.begin(), fresh.end());
   }
@@ -147,4 +158,4 @@ class SentencePiece final : public Tokenizer {
   bool dummy_prefix_ = false, crosses_words_ = false;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::data
+}}}  // namespace neutra::NEUTRA_ABI::data

@@ -1,4 +1,5 @@
-/// The file format of SentencePiece models, read far enough to check what is in them before the library that trusts them does.
+/// The file format of SentencePiece models, read far enough to check what is in them before the library that trusts
+/// them does.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -19,26 +20,30 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::data::detail {
+namespace neutra { inline namespace NEUTRA_ABI { namespace data { namespace detail {
 
 /// The fields of each message, up to SentencePiece 0.2.1.      SentencePiece, sentencepiece_model.proto
 namespace fields {
-inline constexpr ProtoField model[] = {{1, Wire::bytes, true}, {2, Wire::bytes}, {3, Wire::bytes}, {4, Wire::bytes}, {5, Wire::bytes}};
+inline constexpr ProtoField model[] = {
+    {1, Wire::bytes, true}, {2, Wire::bytes}, {3, Wire::bytes}, {4, Wire::bytes}, {5, Wire::bytes}};
 inline constexpr ProtoField piece[] = {{1, Wire::bytes}, {2, Wire::fixed32}, {3, Wire::varint}};
 inline constexpr ProtoField normalizer[] = {{1, Wire::bytes},  {2, Wire::bytes},  {3, Wire::varint},
                                             {4, Wire::varint}, {5, Wire::varint}, {6, Wire::bytes}};
 inline constexpr ProtoField trainer[] = {
-    {1, Wire::bytes, true},  {2, Wire::bytes},        {3, Wire::varint},  {4, Wire::varint},  {5, Wire::bytes, true}, {6, Wire::varint},
-    {7, Wire::bytes},        {10, Wire::fixed32},     {11, Wire::varint}, {12, Wire::varint}, {13, Wire::varint},     {14, Wire::varint},
-    {15, Wire::fixed32},     {16, Wire::varint},      {17, Wire::varint}, {18, Wire::varint}, {19, Wire::varint},     {20, Wire::varint},
-    {21, Wire::varint},      {22, Wire::varint},      {23, Wire::varint}, {24, Wire::varint}, {25, Wire::varint},     {26, Wire::varint},
-    {30, Wire::bytes, true}, {31, Wire::bytes, true}, {32, Wire::varint}, {33, Wire::varint}, {34, Wire::varint},     {35, Wire::varint},
-    {36, Wire::bytes},       {40, Wire::varint},      {41, Wire::varint}, {42, Wire::varint}, {43, Wire::varint},     {44, Wire::bytes},
-    {45, Wire::bytes},       {46, Wire::bytes},       {47, Wire::bytes},  {48, Wire::bytes},  {49, Wire::varint},     {50, Wire::varint},
-    {51, Wire::fixed32},     {52, Wire::varint},      {53, Wire::bytes},  {54, Wire::bytes}};
+    {1, Wire::bytes, true},  {2, Wire::bytes},   {3, Wire::varint},   {4, Wire::varint},  {5, Wire::bytes, true},
+    {6, Wire::varint},       {7, Wire::bytes},   {10, Wire::fixed32}, {11, Wire::varint}, {12, Wire::varint},
+    {13, Wire::varint},      {14, Wire::varint}, {15, Wire::fixed32}, {16, Wire::varint}, {17, Wire::varint},
+    {18, Wire::varint},      {19, Wire::varint}, {20, Wire::varint},  {21, Wire::varint}, {22, Wire::varint},
+    {23, Wire::varint},      {24, Wire::varint}, {25, Wire::varint},  {26, Wire::varint}, {30, Wire::bytes, true},
+    {31, Wire::bytes, true}, {32, Wire::varint}, {33, Wire::varint},  {34, Wire::varint}, {35, Wire::varint},
+    {36, Wire::bytes},       {40, Wire::varint}, {41, Wire::varint},  {42, Wire::varint}, {43, Wire::varint},
+    {44, Wire::bytes},       {45, Wire::bytes},  {46, Wire::bytes},   {47, Wire::bytes},  {48, Wire::bytes},
+    {49, Wire::varint},      {50, Wire::varint}, {51, Wire::fixed32}, {52, Wire::varint}, {53, Wire::bytes},
+    {54, Wire::bytes}};
 }  // namespace fields
 
-/// What is needed of a model: its pieces and the options that decide whether it loses nothing.      SentencePiece, sentencepiece_model.proto
+/// What is needed of a model: its pieces and the options that decide whether it loses nothing.      SentencePiece,
+/// sentencepiece_model.proto
 struct SentencePieceModel {
   enum Type { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
   enum Kind { unigram = 1, bpe = 2 };
@@ -52,8 +57,9 @@ struct SentencePieceModel {
   std::uint64_t kind = unigram;
   bool trainer = false, normalizer = false;  // present at all
   bool byte_fallback = false, space_as_suffix = false;
-  bool rewrites = false, dummy_prefix = true, removes_spaces = true, escapes_spaces = true;  // the format's own defaults
-  bool crosses_words = false;                                                                // a piece holds a space behind a non-space
+  bool rewrites = false, dummy_prefix = true, removes_spaces = true,
+       escapes_spaces = true;  // the format's own defaults
+  bool crosses_words = false;  // a piece holds a space behind a non-space
 };
 
 inline void read_piece(std::string_view message, SentencePieceModel& model) {
@@ -62,17 +68,19 @@ inline void read_piece(std::string_view message, SentencePieceModel& model) {
     if (field.is(1)) piece.text = field.payload();
     if (field.is(2)) {
       std::uint32_t word = 0;
-      for (int k = 3; k >= 0; --k) word = word << 8 | static_cast<unsigned char>(field.payload()[static_cast<std::size_t>(k)]);
+      for (int k = 3; k >= 0; --k)
+        word = word << 8 | static_cast<unsigned char>(field.payload()[static_cast<std::size_t>(k)]);
       piece.score = std::bit_cast<float>(word);
     }
     if (field.is(3)) piece.type = field.value();
   }
   const std::size_t id = model.pieces.size();
-  require(!piece.text.empty() && !find_invalid_utf8(piece.text) && piece.text.find('\0') == std::string::npos, "tokenizer model: piece ", id,
-          " must be text in UTF-8 without NUL; the file is damaged");
-  require(std::isfinite(piece.score), "tokenizer model: the score of piece ", id, " must be finite, got ", piece.score, "; the file is damaged");
-  require(piece.type >= SentencePieceModel::normal && piece.type <= SentencePieceModel::byte, "tokenizer model: piece ", id,
-          " must have a type in 1 .. 6, got ", piece.type, "; the file is damaged or newer than this program");
+  require(!piece.text.empty() && !find_invalid_utf8(piece.text) && piece.text.find('\0') == std::string::npos,
+          "tokenizer model: piece ", id, " must be text in UTF-8 without NUL; the file is damaged");
+  require(std::isfinite(piece.score), "tokenizer model: the score of piece ", id, " must be finite, got ", piece.score,
+          "; the file is damaged");
+  require(piece.type >= SentencePieceModel::normal && piece.type <= SentencePieceModel::byte, "tokenizer model: piece ",
+          id, " must have a type in 1 .. 6, got ", piece.type, "; the file is damaged or newer than this program");
   model.pieces.push_back(std::move(piece));
 }
 
@@ -111,11 +119,13 @@ inline void index_pieces(SentencePieceModel& model) {
     require(seen.insert(text).second, "tokenizer model: piece ", id, " (", text, ") occurs twice; the file is damaged");
     if (type == SentencePieceModel::byte) {
       const int value = byte_of(text);
-      require(value >= 0, "tokenizer model: byte piece ", id, " must be <0x00> .. <0xFF>, got ", text, "; the file is damaged");
+      require(value >= 0, "tokenizer model: byte piece ", id, " must be <0x00> .. <0xFF>, got ", text,
+              "; the file is damaged");
       model.byte_ids[static_cast<std::size_t>(value)] = static_cast<std::int32_t>(id);
       continue;
     }
-    for (std::size_t at = text.find(space_sign); at != std::string::npos; at = text.find(space_sign, at + space_sign.size())) {
+    for (std::size_t at = text.find(space_sign); at != std::string::npos;
+         at = text.find(space_sign, at + space_sign.size())) {
       model.crosses_words |= at > 0 && !std::string_view(text).substr(0, at).ends_with(space_sign);
     }
   }
@@ -123,18 +133,23 @@ inline void index_pieces(SentencePieceModel& model) {
 
 /// Error: any property under which decode(encode(x)) == x would fail for some x.
 inline void check_lossless(const SentencePieceModel& model) {
-  require(model.trainer && model.normalizer && !model.pieces.empty(), "tokenizer model: must have pieces, a trainer and a normalizer section, got ",
-          model.pieces.size(), " pieces", model.trainer ? "" : ", no trainer section", model.normalizer ? "" : ", no normalizer section",
+  require(model.trainer && model.normalizer && !model.pieces.empty(),
+          "tokenizer model: must have pieces, a trainer and a normalizer section, got ", model.pieces.size(), " pieces",
+          model.trainer ? "" : ", no trainer section", model.normalizer ? "" : ", no normalizer section",
           "; the file is truncated or no SentencePiece model");
   require(model.kind == SentencePieceModel::bpe || model.kind == SentencePieceModel::unigram,
-          "tokenizer model: the kind must be 1 (unigram) or 2 (BPE), got ", model.kind, "; use a model of one of these kinds");
+          "tokenizer model: the kind must be 1 (unigram) or 2 (BPE), got ", model.kind,
+          "; use a model of one of these kinds");
   const auto missing = std::count(model.byte_ids.begin(), model.byte_ids.end(), -1);
   require(model.byte_fallback && missing == 0, "tokenizer model: has no byte fallback (", missing,
-          " of 256 byte pieces missing), so text outside its pieces would be lost; train it with byte_fallback, or use the byte tokenizer");
+          " of 256 byte pieces missing), so text outside its pieces would be lost; train it with byte_fallback, or use "
+          "the byte tokenizer");
   require(!model.rewrites && !model.removes_spaces, "tokenizer model: must keep text as it is, this one ",
-          model.rewrites ? "rewrites characters" : "removes spaces", "; train it with identity normalisation and remove_extra_whitespaces=false");
+          model.rewrites ? "rewrites characters" : "removes spaces",
+          "; train it with identity normalisation and remove_extra_whitespaces=false");
   require(model.escapes_spaces && !model.space_as_suffix,
-          "tokenizer model: spaces must be escaped and lead their word; train it with escape_whitespaces=true and treat_whitespace_as_suffix=false");
+          "tokenizer model: spaces must be escaped and lead their word; train it with escape_whitespaces=true and "
+          "treat_whitespace_as_suffix=false");
 }
 
 /// Reads and checks a whole model. Errors: another format; a truncated or damaged file; as check_lossless.
@@ -155,4 +170,4 @@ inline SentencePieceModel read_sentencepiece_model(std::string_view serialized) 
   return model;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::data::detail
+}}}}  // namespace neutra::NEUTRA_ABI::data::detail

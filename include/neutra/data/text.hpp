@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::data {
+namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
 /// A file given as text: by which option, and once it was read, a hash of its bytes.
 struct TextFile {
@@ -34,7 +34,8 @@ struct TextFile {
 
 /// Error: one text given twice: the same file by path or link, or, among files that were read, the same bytes.
 inline void check_different(const std::vector<TextFile>& files) {
-  std::map<std::pair<dev_t, ino_t>, const TextFile*> by_file;  // pipes too, which std::filesystem::equivalent does not compare
+  std::map<std::pair<dev_t, ino_t>, const TextFile*>
+      by_file;  // pipes too, which std::filesystem::equivalent does not compare
   std::unordered_map<std::size_t, const TextFile*> by_content;
   for (const TextFile& file : files) {
     struct stat status {};
@@ -45,7 +46,8 @@ inline void check_different(const std::vector<TextFile>& files) {
       first = by_file.try_emplace({status.st_dev, status.st_ino}, &file).first->second;
     }
     require(first == &file, file.option, ' ', file.path.string(), ": each text may be given only once, got ",
-            file.hash ? "the same bytes as " : "the same file as ", first->option, ' ', first->path.string(), "; give another text");
+            file.hash ? "the same bytes as " : "the same file as ", first->option, ' ', first->path.string(),
+            "; give another text");
   }
 }
 
@@ -57,17 +59,21 @@ struct Text {
 };
 
 /// The bytes of one text file, unchanged: a byte order mark, CRLF and invalid UTF-8 stay.
-/// Errors: the path is missing, a directory, a device or unreadable; the file is empty, holds nothing but NUL bytes, or is of another format.
+/// Errors: the path is missing, a directory, a device or unreadable; the file is empty, holds nothing but NUL bytes, or
+/// is of another format.
 inline std::string read_text(const std::filesystem::path& path) {
   const std::string name = path.string();
   std::error_code problem;
   const auto status = std::filesystem::status(path, problem);
   if (status.type() == std::filesystem::file_type::not_found) {
     const std::string link = dangling(path);
-    fail("text file ", name, link.empty() ? ": there is no such file; check the path" : link + "; name the file itself, or mend the link");
+    fail("text file ", name,
+         link.empty() ? ": there is no such file; check the path" : link + "; name the file itself, or mend the link");
   }
-  require(!problem, "text file ", name, ": cannot be looked at (", problem.message(), "); check the path and its permissions");
-  require(status.type() != std::filesystem::file_type::directory, "text file ", name, ": is a directory; name the files in it");
+  require(!problem, "text file ", name, ": cannot be looked at (", problem.message(),
+          "); check the path and its permissions");
+  require(status.type() != std::filesystem::file_type::directory, "text file ", name,
+          ": is a directory; name the files in it");
   require(std::filesystem::is_regular_file(status) || std::filesystem::is_fifo(status), "text file ", name,
           ": is a device or socket; name a file or a pipe");
   errno = 0;
@@ -75,17 +81,19 @@ inline std::string read_text(const std::filesystem::path& path) {
   require(file.is_open(), "text file ", name, ": cannot be opened (", std::strerror(errno), "); check its permissions");
   std::string bytes;
   char block[1 << 16];
-  while (file.read(block, sizeof block) || file.gcount() > 0) bytes.append(block, static_cast<std::size_t>(file.gcount()));
+  while (file.read(block, sizeof block) || file.gcount() > 0)
+    bytes.append(block, static_cast<std::size_t>(file.gcount()));
   require(!file.bad(), "text file ", name, ": reading stopped after ", bytes.size(), " bytes; check the disk");
   require(!bytes.empty(), "text file ", name, ": is empty; give a file with text");
   require(bytes.find_first_not_of('\0') != std::string::npos, "text file ", name, ": all of its ", bytes.size(),
           " bytes are NUL; the file is damaged");
-  if (const FileFormat* other = other_format(bytes, FileKind::text)) fail("text file ", name, ": must be plain text in UTF-8, got ", *other);
+  if (const FileFormat* other = other_format(bytes, FileKind::text))
+    fail("text file ", name, ": must be plain text in UTF-8, got ", *other);
   return bytes;
 }
 
-/// The files one after another; a newline is put between two where the first does not end in one. `option` is what messages call the list. The
-/// caller checks that the files differ.      Errors: as read_text.
+/// The files one after another; a newline is put between two where the first does not end in one. `option` is what
+/// messages call the list. The caller checks that the files differ.      Errors: as read_text.
 inline Text join_texts(const std::vector<std::filesystem::path>& paths, const std::string& option) {
   Text text;
   for (const auto& path : paths) {
@@ -93,8 +101,8 @@ inline Text join_texts(const std::vector<std::filesystem::path>& paths, const st
     const std::string bytes = read_text(path);
     text.files.push_back({option, path, std::hash<std::string_view>()(bytes)});
     if (const auto at = find_invalid_utf8(bytes))
-      text.remarks.push_back(
-          concat("note: text file ", path.string(), ": is not UTF-8 from byte ", *at, " on; such bytes are kept and become byte tokens"));
+      text.remarks.push_back(concat("note: text file ", path.string(), ": is not UTF-8 from byte ", *at,
+                                    " on; such bytes are kept and become byte tokens"));
     text.bytes += bytes;
   }
   return text;
@@ -111,4 +119,4 @@ inline Text read_texts(const std::vector<std::filesystem::path>& paths, const st
   return text;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::data
+}}}  // namespace neutra::NEUTRA_ABI::data

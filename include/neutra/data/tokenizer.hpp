@@ -11,10 +11,10 @@
 #include <string_view>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::data {
+namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
-/// A token that was added to a tokenizer after its training, as chat models mark turns: its text, and whether it is a control token that is not
-/// shown.
+/// A token that was added to a tokenizer after its training, as chat models mark turns: its text, and whether it is a
+/// control token that is not shown.
 struct AddedToken {
   std::string content;
   bool special = false;
@@ -49,4 +49,4 @@ class Tokenizer {
   }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::data
+}}}  // namespace neutra::NEUTRA_ABI::data

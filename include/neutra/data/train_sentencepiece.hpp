@@ -1,4 +1,5 @@
-/// Trains a tokenizer on text. Apart from sentencepiece.hpp because it needs SentencePiece's trainer library too (sentencepiece_train).
+/// Trains a tokenizer on text. Apart from sentencepiece.hpp because it needs SentencePiece's trainer library too
+/// (sentencepiece_train).
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -16,10 +17,11 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::data {
+namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
-/// How a tokenizer is trained. vocab counts everything: 3 control pieces, 256 bytes, characters, merges. Beyond sample_bytes of text, lines are drawn
-/// at random by the seed, since the trainer holds all it is given several times over.
+/// How a tokenizer is trained. vocab counts everything: 3 control pieces, 256 bytes, characters, merges. Beyond
+/// sample_bytes of text, lines are drawn at random by the seed, since the trainer holds all it is given several times
+/// over.
 struct TokenizerTraining {
   Index vocab = 4096;
   std::uint64_t seed = 1;
@@ -49,7 +51,8 @@ class Lines final : public sentencepiece::SentenceIterator {
   std::string line_;
 };
 
-/// Lines without the bytes that never enter a merge, thinned to about sample_bytes; each stands or falls by its own random number.
+/// Lines without the bytes that never enter a merge, thinned to about sample_bytes; each stands or falls by its own
+/// random number.
 inline std::vector<std::string_view> training_lines(std::string_view text, const TokenizerTraining& options) {
   const double share = static_cast<double>(options.sample_bytes) / static_cast<double>(text.size());
   const Philox random(options.seed, "tokenizer");
@@ -61,7 +64,8 @@ inline std::vector<std::string_view> training_lines(std::string_view text, const
   return lines;
 }
 
-/// The trainer's own sentence, without its source line ("Internal: file(line) [condition] sentence") and without advice on options that are not here.
+/// The trainer's own sentence, without its source line ("Internal: file(line) [condition] sentence") and without advice
+/// on options that are not here.
 inline std::string plain_message(std::string message) {
   const std::size_t start = message.find("] "), advice = message.find(" Increase vocab_size");
   if (advice != std::string::npos) message.replace(advice, std::string::npos, " Raise the vocabulary above that.");
@@ -70,13 +74,14 @@ inline std::string plain_message(std::string message) {
 
 }  // namespace detail
 
-/// Trains byte-pair merges within words and returns the bytes of a tokenizer.model, equal for equal text and options: byte fallback, identity
-/// normalisation, no dummy prefix, white space kept, single digits, runs of spaces mergeable; newlines may join what stands before them.
-/// The trainer's log is silenced for the whole process. Errors: vocab out of range; no text that is valid UTF-8; text too small or too rich for
-/// vocab.
+/// Trains byte-pair merges within words and returns the bytes of a tokenizer.model, equal for equal text and options:
+/// byte fallback, identity normalisation, no dummy prefix, white space kept, single digits, runs of spaces mergeable;
+/// newlines may join what stands before them. The trainer's log is silenced for the whole process. Errors: vocab out of
+/// range; no text that is valid UTF-8; text too small or too rich for vocab.
 inline std::string train_sentencepiece(std::string_view text, const TokenizerTraining& options = {}) {
   require(options.vocab >= 260 && options.vocab <= Index{1} << 20,
-          "training a tokenizer: the vocabulary must have 260 .. 1048576 pieces (256 are bytes, 3 control), got ", options.vocab);
+          "training a tokenizer: the vocabulary must have 260 .. 1048576 pieces (256 are bytes, 3 control), got ",
+          options.vocab);
   require(options.sample_bytes > 0, "training a tokenizer: sample_bytes must be positive, got ", options.sample_bytes);
   std::vector<std::string_view> lines = detail::training_lines(text, options);
   require(!lines.empty(), "training a tokenizer: needs text in UTF-8, got ", text.size(),
@@ -97,8 +102,9 @@ inline std::string train_sentencepiece(std::string_view text, const TokenizerTra
   };
   std::string serialized;
   const auto status = sentencepiece::SentencePieceTrainer::Train(settings, &sentences, &serialized);
-  require(status.ok(), "training a tokenizer with ", options.vocab, " pieces on ", text.size(), " bytes: ", detail::plain_message(status.ToString()));
+  require(status.ok(), "training a tokenizer with ", options.vocab, " pieces on ", text.size(),
+          " bytes: ", detail::plain_message(status.ToString()));
   return serialized;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::data
+}}}  // namespace neutra::NEUTRA_ABI::data

@@ -14,11 +14,13 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::data {
+namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
-/// Tokens in windows of `length` without overlap. Window w predicts each of its tokens once, with context from inside it only:
+/// Tokens in windows of `length` without overlap. Window w predicts each of its tokens once, with context from inside
+/// it only:
 ///     targets = tokens[w * length ...],   inputs = bos, targets without the last
-/// The last window may be short: evaluation reads it, training draws from the whole ones. A cheap handle: copies share the tokens.
+/// The last window may be short: evaluation reads it, training draws from the whole ones. A cheap handle: copies share
+/// the tokens.
 class Windows {
  public:
   /// No tokens: the absent domain of a Mix.
@@ -29,10 +31,13 @@ class Windows {
       : tokens_(std::make_shared<const std::vector<std::int32_t>>(std::move(tokens))), length_(length), bos_(bos) {
     require(length > 0, "windows: the sequence length must be positive, got ", length);
     require(!tokens_->empty(), "windows: needs at least one token, got none; give a text that is not empty");
-    require(bos >= 0 && bos < vocab, "windows: bos must lie in 0 .. ", vocab - 1, ", got ", bos, "; use the tokenizer of this model");
-    const auto outside = std::find_if(tokens_->begin(), tokens_->end(), [&](std::int32_t id) { return id < 0 || id >= vocab; });
-    require(outside == tokens_->end(), "windows: token ids must lie in 0 .. ", vocab - 1, ", got ", outside == tokens_->end() ? 0 : *outside,
-            " at position ", outside - tokens_->begin(), "; the tokenizer has more tokens than the model, use the one it was trained with");
+    require(bos >= 0 && bos < vocab, "windows: bos must lie in 0 .. ", vocab - 1, ", got ", bos,
+            "; use the tokenizer of this model");
+    const auto outside =
+        std::find_if(tokens_->begin(), tokens_->end(), [&](std::int32_t id) { return id < 0 || id >= vocab; });
+    require(outside == tokens_->end(), "windows: token ids must lie in 0 .. ", vocab - 1, ", got ",
+            outside == tokens_->end() ? 0 : *outside, " at position ", outside - tokens_->begin(),
+            "; the tokenizer has more tokens than the model, use the one it was trained with");
   }
 
   /// The text's own tokens. Errors: as above.
@@ -57,17 +62,18 @@ class Windows {
     std::copy_n(first, length - 1, inputs + 1);
   }
 
-  /// Windows first .. first + count - 1 in order, all of one domain, for evaluation. The last short window is read alone.
-  /// Errors: windows outside 0 .. count() - 1; the short one among others.
+  /// Windows first .. first + count - 1 in order, all of one domain, for evaluation. The last short window is read
+  /// alone. Errors: windows outside 0 .. count() - 1; the short one among others.
   void read(Index first, Index count, Domain domain, Batch& into) const {
-    require(first >= 0 && count > 0 && count <= this->count() - first, "windows: must lie in 0 .. ", this->count() - 1, ", got ", count, " from ",
-            first);
+    require(first >= 0 && count > 0 && count <= this->count() - first, "windows: must lie in 0 .. ", this->count() - 1,
+            ", got ", count, " from ", first);
     const Index length = length_of(first + count - 1);
-    require(length == length_ || count == 1, "windows: the last window has ", length, " of ", length_, " tokens and must be read alone, got ", count,
-            " from ", first);
+    require(length == length_ || count == 1, "windows: the last window has ", length, " of ", length_,
+            " tokens and must be read alone, got ", count, " from ", first);
     into.resize(count, length);
     std::fill(into.domains.begin(), into.domains.end(), domain);
-    for (Index w = 0; w < count; ++w) copy_window(first + w, into.inputs.data() + w * length, into.targets.data() + w * length);
+    for (Index w = 0; w < count; ++w)
+      copy_window(first + w, into.inputs.data() + w * length, into.targets.data() + w * length);
   }
 
  private:
@@ -76,4 +82,4 @@ class Windows {
   std::int32_t bos_ = 0;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::data
+}}}  // namespace neutra::NEUTRA_ABI::data

@@ -1,4 +1,5 @@
-/// The gates of the library. Joining this list gives a gate its gradient check, its SIMD check, its CUDA compilation and its name in the programs.
+/// The gates of the library. Joining this list gives a gate its gradient check, its SIMD check, its CUDA compilation
+/// and its name in the programs.
 #pragma once
 
 #include "neutra/core/types.hpp"
@@ -15,8 +16,9 @@
 #include "neutra/gate/two_layer.hpp"
 // IWYU pragma: end_exports
 
-namespace neutra::inline NEUTRA_ABI::gate {
+namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
-using All = Types<Open, Relu, Sigmoid, Tanh, Elu, Softplus, HardSigmoid, JumpRelu, PerChannel<Relu>, PerChannel<Sigmoid>, TwoLayer<Relu>>;
+using All = Types<Open, Relu, Sigmoid, Tanh, Elu, Softplus, HardSigmoid, JumpRelu, PerChannel<Relu>,
+                  PerChannel<Sigmoid>, TwoLayer<Relu>>;
 
-}  // namespace neutra::inline NEUTRA_ABI::gate
+}}}  // namespace neutra::NEUTRA_ABI::gate

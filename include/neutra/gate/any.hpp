@@ -6,7 +6,7 @@
 
 #include <functional>
 
-namespace neutra::inline NEUTRA_ABI::gate {
+namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
 /// g = f(s), recorded      s, g: (N,1) or (N,d)
 template <Gate G, Scalar S, Backend D> Var<S, D> apply(const G& gate, Var<S, D> s) { return pointwise(s, gate); }
@@ -14,7 +14,8 @@ template <Gate G, Scalar S, Backend D> Var<S, D> apply(const G& gate, Var<S, D> 
 /// dg/ds of every logit, in memory of the tape; not recorded      s, g: (N,1)
 template <Gate G, Scalar S, Backend D> View<const S> slopes(const G& gate, Var<S, D> s, Var<S, D> g) {
   const View<S> slope(s.tape().template memory<S>(s.shape().size()), s.shape());
-  const op::PointwiseSlope<S, G> kernel{op::lengthwise(s.value()), op::lengthwise(g.value()), op::lengthwise(slope), gate};
+  const op::PointwiseSlope<S, G> kernel{op::lengthwise(s.value()), op::lengthwise(g.value()), op::lengthwise(slope),
+                                        gate};
   D::template rows<S>(kernel.x.rows(), kernel.x.cols(), kernel);
   return slope;
 }
@@ -42,4 +43,4 @@ template <Scalar S, Backend D> class Any {
 
 template <Scalar S, Backend D> inline constexpr bool may_skip<Any<S, D>> = true;  // known at run time
 
-}  // namespace neutra::inline NEUTRA_ABI::gate
+}}}  // namespace neutra::NEUTRA_ABI::gate

@@ -3,7 +3,7 @@
 
 #include "neutra/gate/family.hpp"
 
-namespace neutra::inline NEUTRA_ABI::gate {
+namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
 /// g = s for s > threshold, else 0; the slope is that of the value (no estimate for the threshold, which is fixed)
 /// Erichson et al. 2019, arXiv 1904.03750
@@ -16,4 +16,4 @@ struct JumpRelu {
   template <class V> NEUTRA_HD V df(V s, V) const { return math::select(s > V(threshold), V(1), V(0)); }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::gate
+}}}  // namespace neutra::NEUTRA_ABI::gate

@@ -3,7 +3,7 @@
 
 #include "neutra/gate/family.hpp"
 
-namespace neutra::inline NEUTRA_ABI::gate {
+namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
 /// g = 1 for every token: the vanilla adapter. It has no weights, and a residue does not compute its logit.
 struct Open {
@@ -13,4 +13,4 @@ struct Open {
   template <class V> NEUTRA_HD V df(V, V) const { return V(0); }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::gate
+}}}  // namespace neutra::NEUTRA_ABI::gate

@@ -3,7 +3,7 @@
 
 #include "neutra/gate/family.hpp"
 
-namespace neutra::inline NEUTRA_ABI::gate {
+namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
 /// g = max(0, s)      slope 0 at s = 0, so a closed token is dead      PAPER: arXiv 2410.02744, section 4
 struct Relu {
@@ -13,4 +13,4 @@ struct Relu {
   template <class V> NEUTRA_HD V df(V s, V) const { return math::select(s > V(0), V(1), V(0)); }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::gate
+}}}  // namespace neutra::NEUTRA_ABI::gate

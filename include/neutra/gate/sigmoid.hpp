@@ -3,7 +3,7 @@
 
 #include "neutra/gate/family.hpp"
 
-namespace neutra::inline NEUTRA_ABI::gate {
+namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
 /// g = 1 / (1 + exp(-s))      the gate of the domain classifier in the ablation of arXiv 2410.02744
 struct Sigmoid {
@@ -12,4 +12,4 @@ struct Sigmoid {
   template <class V> NEUTRA_HD V df(V, V g) const { return g * (V(1) - g); }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::gate
+}}}  // namespace neutra::NEUTRA_ABI::gate

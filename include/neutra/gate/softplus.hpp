@@ -3,7 +3,7 @@
 
 #include "neutra/gate/family.hpp"
 
-namespace neutra::inline NEUTRA_ABI::gate {
+namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
 /// g = log(1 + exp(s))      slope sigmoid(s)
 struct Softplus {
@@ -12,4 +12,4 @@ struct Softplus {
   template <class V> NEUTRA_HD V df(V s, V) const { return math::sigmoid(s); }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::gate
+}}}  // namespace neutra::NEUTRA_ABI::gate

@@ -3,7 +3,7 @@
 
 #include "neutra/gate/family.hpp"
 
-namespace neutra::inline NEUTRA_ABI::gate {
+namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
 /// g = tanh(s)
 struct Tanh {
@@ -12,4 +12,4 @@ struct Tanh {
   template <class V> NEUTRA_HD V df(V, V g) const { return V(1) - g * g; }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::gate
+}}}  // namespace neutra::NEUTRA_ABI::gate

@@ -8,8 +8,8 @@
 #include "neutra/init/xavier.hpp"
 // IWYU pragma: end_exports
 
-namespace neutra::inline NEUTRA_ABI::init {
+namespace neutra { inline namespace NEUTRA_ABI { namespace init {
 
 using All = Types<He, LowVariance, Xavier>;
 
-}  // namespace neutra::inline NEUTRA_ABI::init
+}}}  // namespace neutra::NEUTRA_ABI::init

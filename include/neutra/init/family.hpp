@@ -1,4 +1,5 @@
-/// Initialisations: the variance that a trainable matrix of an adapter starts with. The output matrix of a body starts at zero in all of them.
+/// Initialisations: the variance that a trainable matrix of an adapter starts with. The output matrix of a body starts
+/// at zero in all of them.
 ///
 /// An initialisation is a small struct with
 ///   static constexpr std::string_view name
@@ -9,7 +10,8 @@
 ///       double variance(const neutra::init::Matrix& m) const { return 1e-4 / double(m.inputs); }
 ///     };
 ///
-/// Values are normal, drawn on the host from (seed, parameter name, element): every device starts equal. Ours are listed in init/all.hpp.
+/// Values are normal, drawn on the host from (seed, parameter name, element): every device starts equal. Ours are
+/// listed in init/all.hpp.
 #pragma once
 
 #include "neutra/core/scalar.hpp"
@@ -17,7 +19,7 @@
 #include <concepts>
 #include <string_view>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 namespace init {
 /// What an initialisation may know of a matrix.
@@ -43,9 +45,11 @@ concept Init = init::detail::Named<I> && init::detail::HasVariance<I>;
 
 /// One sentence for each thing an initialisation lacks.
 template <class I> consteval bool check_init() {
-  static_assert(init::detail::Named<I>, "neutra: this Init has no name; add  static constexpr std::string_view name = \"...\";");
-  static_assert(init::detail::HasVariance<I>, "neutra: this Init has no variance; add  double variance(const neutra::init::Matrix&) const;");
+  static_assert(init::detail::Named<I>,
+                "neutra: this Init has no name; add  static constexpr std::string_view name = \"...\";");
+  static_assert(init::detail::HasVariance<I>,
+                "neutra: this Init has no variance; add  double variance(const neutra::init::Matrix&) const;");
   return true;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -3,7 +3,7 @@
 
 #include "neutra/init/family.hpp"
 
-namespace neutra::inline NEUTRA_ABI::init {
+namespace neutra { inline namespace NEUTRA_ABI { namespace init {
 
 /// variance = 2 / inputs      He et al. 2015, arXiv 1502.01852
 struct He {
@@ -11,4 +11,4 @@ struct He {
   double variance(const Matrix& m) const { return 2.0 / static_cast<double>(m.inputs); }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::init
+}}}  // namespace neutra::NEUTRA_ABI::init

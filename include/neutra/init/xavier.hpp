@@ -3,7 +3,7 @@
 
 #include "neutra/init/family.hpp"
 
-namespace neutra::inline NEUTRA_ABI::init {
+namespace neutra { inline namespace NEUTRA_ABI { namespace init {
 
 /// variance = 2 / (inputs + outputs)      Glorot & Bengio 2010
 struct Xavier {
@@ -11,4 +11,4 @@ struct Xavier {
   double variance(const Matrix& m) const { return 2.0 / static_cast<double>(m.inputs + m.outputs); }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::init
+}}}  // namespace neutra::NEUTRA_ABI::init

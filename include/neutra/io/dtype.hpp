@@ -9,7 +9,7 @@
 #include <string_view>
 #include <type_traits>
 
-namespace neutra::inline NEUTRA_ABI::io {
+namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
 /// An element type by its name in the file, and its size in bits.
 struct Dtype {
@@ -21,10 +21,11 @@ struct Dtype {
 inline std::string_view to_string(const Dtype& dtype) { return dtype.name; }
 
 /// All that the format knows, the widest alignment first, as tensors lie in a file.
-inline constexpr Dtype dtypes[] = {{"C64", 64},        {"F64", 64},    {"I64", 64},    {"U64", 64}, {"F32", 32}, {"U32", 32},
-                                   {"I32", 32},        {"BF16", 16},   {"F16", 16},    {"U16", 16}, {"I16", 16}, {"F8_E8M0", 8},
-                                   {"F8_E4M3", 8},     {"F8_E5M2", 8}, {"I8", 8},      {"U8", 8},   {"BOOL", 8}, {"F8_E4M3FNUZ", 8},
-                                   {"F8_E5M2FNUZ", 8}, {"F6_E3M2", 6}, {"F6_E2M3", 6}, {"F4", 4}};
+inline constexpr Dtype dtypes[] = {
+    {"C64", 64},        {"F64", 64},    {"I64", 64},    {"U64", 64}, {"F32", 32}, {"U32", 32},
+    {"I32", 32},        {"BF16", 16},   {"F16", 16},    {"U16", 16}, {"I16", 16}, {"F8_E8M0", 8},
+    {"F8_E4M3", 8},     {"F8_E5M2", 8}, {"I8", 8},      {"U8", 8},   {"BOOL", 8}, {"F8_E4M3FNUZ", 8},
+    {"F8_E5M2FNUZ", 8}, {"F6_E3M2", 6}, {"F6_E2M3", 6}, {"F4", 4}};
 
 /// The type of a name; none if the format has no such type.
 inline std::optional<Dtype> find_dtype(std::string_view name) {
@@ -50,4 +51,4 @@ template <Storage S> constexpr Dtype dtype_of() {
   }
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::io
+}}}  // namespace neutra::NEUTRA_ABI::io

@@ -20,7 +20,7 @@
 #include <system_error>
 #include <utility>
 
-namespace neutra::inline NEUTRA_ABI::io {
+namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
 using Path = std::filesystem::path;
 
@@ -28,8 +28,9 @@ namespace detail {
 
 inline std::string reason(int error) { return std::generic_category().message(error); }
 
-/// The error number of a system call that has just ended, 0 if all is well. Taken in a statement of its own, because whatever runs between the call
-/// and the message, and the message's own parts, may set another:   const int error = error_of(::fsync(file) == 0);
+/// The error number of a system call that has just ended, 0 if all is well. Taken in a statement of its own, because
+/// whatever runs between the call and the message, and the message's own parts, may set another:   const int error =
+/// error_of(::fsync(file) == 0);
 inline int error_of(bool good) { return good ? 0 : errno; }
 
 /// An open file descriptor, closed at the end.
@@ -62,12 +63,15 @@ class InputFile {
     // Without O_NONBLOCK opening a pipe that nobody writes to would wait for ever.
     file_ = detail::Descriptor(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     int error = detail::error_of(bool(file_));
-    if (error != 0) fail(name(), ": cannot be opened: ", detail::reason(error), dangling(path_), "; check the path and its permissions");
+    if (error != 0)
+      fail(name(), ": cannot be opened: ", detail::reason(error), dangling(path_),
+           "; check the path and its permissions");
     struct stat status {};
     error = detail::error_of(::fstat(file_.get(), &status) == 0);
     require(error == 0, name(), ": cannot be examined: ", detail::reason(error));
     require(!S_ISDIR(status.st_mode), name(), ": must be a file, got a directory; name a file in it");
-    require(S_ISREG(status.st_mode), name(), ": must be a regular file, got a pipe, socket or device; copy its content to a file first");
+    require(S_ISREG(status.st_mode), name(),
+            ": must be a regular file, got a pipe, socket or device; copy its content to a file first");
     size_ = static_cast<std::uint64_t>(status.st_size);
   }
 
@@ -79,7 +83,8 @@ class InputFile {
   std::size_t read_some(std::uint64_t offset, void* into, std::size_t count) const {
     std::size_t done = 0;
     while (done < count) {
-      const std::size_t step = std::min<std::size_t>(count - done, std::size_t{1} << 30);  // some systems refuse more at once
+      const std::size_t step =
+          std::min<std::size_t>(count - done, std::size_t{1} << 30);  // some systems refuse more at once
       const auto got = ::pread(file_.get(), static_cast<char*>(into) + done, step, static_cast<off_t>(offset + done));
       const int error = detail::error_of(got >= 0);
       if (error == EINTR) continue;
@@ -110,13 +115,15 @@ inline const FileFormat* other_format(const InputFile& file, FileKind wanted) {
   return neutra::other_format({head, file.read_some(0, head, sizeof head)}, wanted);
 }
 
-/// The bytes of a file of at most max_bytes.      Error: see InputFile; larger than max_bytes (found before memory is taken).
+/// The bytes of a file of at most max_bytes.      Error: see InputFile; larger than max_bytes (found before memory is
+/// taken).
 inline std::string read_file(const Path& path, std::uint64_t max_bytes) {
   const InputFile file(path);
-  require(file.size() <= max_bytes, file.name(), ": must have at most ", max_bytes, " bytes, got ", file.size(), "; is this the right file?");
+  require(file.size() <= max_bytes, file.name(), ": must have at most ", max_bytes, " bytes, got ", file.size(),
+          "; is this the right file?");
   std::string bytes(static_cast<std::size_t>(file.size()), '\0');
   bytes.resize(file.read_some(0, bytes.data(), bytes.size()));
   return bytes;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::io
+}}}  // namespace neutra::NEUTRA_ABI::io

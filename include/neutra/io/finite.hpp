@@ -8,7 +8,7 @@
 #include <concepts>
 #include <cstdint>
 
-namespace neutra::inline NEUTRA_ABI::io {
+namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
 /// A storage type's value as the narrowest scalar that holds it.
 inline float widened(float value) { return value; }
@@ -17,14 +17,17 @@ inline float widened(bf16 value) { return static_cast<float>(value); }
 inline float widened(f16 value) { return static_cast<float>(value); }
 
 inline bool is_finite(float value) { return (std::bit_cast<std::uint32_t>(value) & 0x7f800000u) != 0x7f800000u; }
-inline bool is_finite(double value) { return (std::bit_cast<std::uint64_t>(value) & 0x7ff0000000000000u) != 0x7ff0000000000000u; }
+inline bool is_finite(double value) {
+  return (std::bit_cast<std::uint64_t>(value) & 0x7ff0000000000000u) != 0x7ff0000000000000u;
+}
 inline bool is_finite(bf16 value) { return (value.bits & 0x7f80u) != 0x7f80u; }
 inline bool is_finite(f16 value) { return (value.bits & 0x7c00u) != 0x7c00u; }
 
 /// Index of the first value that is NaN or infinite; count if there is none, and for integers.
 template <Storage S> Index first_not_finite(const S* values, Index count) {
   if constexpr (!std::integral<S>) {
-    for (Index start = 0; start < count; start += 4096) {  // blocks without a branch inside, so that they become SIMD code
+    for (Index start = 0; start < count;
+         start += 4096) {  // blocks without a branch inside, so that they become SIMD code
       const Index end = std::min<Index>(start + 4096, count);
       unsigned bad = 0;
       for (Index i = start; i < end; ++i) bad |= !is_finite(values[i]);
@@ -34,4 +37,4 @@ template <Storage S> Index first_not_finite(const S* values, Index count) {
   return count;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::io
+}}}  // namespace neutra::NEUTRA_ABI::io

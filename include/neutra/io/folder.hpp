@@ -21,14 +21,16 @@
 #include <system_error>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::io {
+namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
-/// Named tensors of a folder: model.safetensors if it is there, else the shards that model.safetensors.index.json names.
-/// Tensors of a shard that the index does not mention are there too, so that whoever asked for other names can report them.
+/// Named tensors of a folder: model.safetensors if it is there, else the shards that model.safetensors.index.json
+/// names. Tensors of a shard that the index does not mention are there too, so that whoever asked for other names can
+/// report them.
 class WeightSource {
  public:
-  /// Error: not a folder; neither file in it (what it holds instead is named, with the way out); a link to nothing; everything Safetensors::open
-  /// refuses; an index that is not of its form, a shard that is missing or named with a path in it, a tensor that its shard lacks (all at once).
+  /// Error: not a folder; neither file in it (what it holds instead is named, with the way out); a link to nothing;
+  /// everything Safetensors::open refuses; an index that is not of its form, a shard that is missing or named with a
+  /// path in it, a tensor that its shard lacks (all at once).
   static WeightSource open(const Path& folder) { return WeightSource(folder); }
 
   /// All names, sorted.
@@ -56,7 +58,8 @@ class WeightSource {
     if (!is_there(folder)) fail(folder.string(), ": there is no such folder; ", detail::describe_missing(folder));
     if (!std::filesystem::is_directory(folder, error)) {
       const std::string received = detail::describe_weights(folder);
-      fail(folder.string(), ": must be a folder with model.safetensors in it, got ", received.empty() ? "a file" : received);
+      fail(folder.string(), ": must be a folder with model.safetensors in it, got ",
+           received.empty() ? "a file" : received);
     }
     if (is_there(folder / single)) {
       add(single);
@@ -73,7 +76,8 @@ class WeightSource {
   const Safetensors& file(std::string_view name) const {
     const auto found = files_.find(name);
     if (found != files_.end()) return shards_[found->second];
-    fail(folder_.string(), ": tensor ", shown(name), " is missing; the folder has ", files_.size(), " tensors in ", shards_.size(), " files");
+    fail(folder_.string(), ": tensor ", shown(name), " is missing; the folder has ", files_.size(), " tensors in ",
+         shards_.size(), " files");
   }
 
   void add(const std::string& name) {
@@ -94,10 +98,11 @@ class WeightSource {
     for (const auto& [name, shard] : wanted) {
       const std::size_t number = numbers.at(shard);
       files_.insert_or_assign(name, number);
-      if (!shards_[number].contains(name) && ++count <= 20) lacking += concat(count == 1 ? "" : ", ", shown(name), " (", shard, ")");
+      if (!shards_[number].contains(name) && ++count <= 20)
+        lacking += concat(count == 1 ? "" : ", ", shown(name), " (", shard, ")");
     }
-    require(count == 0, path.string(), ": each tensor must be in the shard that weight_map names, but ", count, " are not: ", lacking,
-            count > 20 ? ", ..." : "", "; index and shards are of different versions");
+    require(count == 0, path.string(), ": each tensor must be in the shard that weight_map names, but ", count,
+            " are not: ", lacking, count > 20 ? ", ..." : "", "; index and shards are of different versions");
   }
 
   std::map<std::string, std::size_t> open_shards(const Path& path, const std::map<std::string, std::string>& wanted) {
@@ -105,12 +110,15 @@ class WeightSource {
     for (const auto& [tensor, shard] : wanted) numbers.emplace(shard, 0);
     std::string missing;
     for (const auto& [shard, ignored] : numbers) {
-      const bool plain =
-          !shard.empty() && shard != "." && shard != ".." && shard.find_first_of("/\\:") == shard.npos && shard.find('\0') == shard.npos;
-      if (!plain) fail(path.string(), ": a shard must be named by a plain file name in the same folder, got \"", shown(shard), "\"");
+      const bool plain = !shard.empty() && shard != "." && shard != ".." && shard.find_first_of("/\\:") == shard.npos &&
+                         shard.find('\0') == shard.npos;
+      if (!plain)
+        fail(path.string(), ": a shard must be named by a plain file name in the same folder, got \"", shown(shard),
+             "\"");
       if (!is_there(folder_ / shard)) missing += concat(missing.empty() ? "" : ", ", shown(shard));
     }
-    require(missing.empty(), path.string(), ": these shards are missing: ", missing, "; copy them into ", folder_.string());
+    require(missing.empty(), path.string(), ": these shards are missing: ", missing, "; copy them into ",
+            folder_.string());
     for (auto& [shard, number] : numbers) {
       number = shards_.size();
       add(shard);
@@ -120,7 +128,8 @@ class WeightSource {
 
   [[noreturn]] void refuse() const {
     const std::string kind = detail::describe_folder(folder_);
-    fail(folder_.string(), ": must hold ", single, " or ", index, ", got ", kind.empty() ? "neither; is it the folder of a model?" : kind);
+    fail(folder_.string(), ": must hold ", single, " or ", index, ", got ",
+         kind.empty() ? "neither; is it the folder of a model?" : kind);
   }
 
   Path folder_;
@@ -128,4 +137,4 @@ class WeightSource {
   std::map<std::string, std::size_t, std::less<>> files_;  // tensor -> position in shards_
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::io
+}}}  // namespace neutra::NEUTRA_ABI::io

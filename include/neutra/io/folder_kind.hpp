@@ -14,20 +14,23 @@
 #include <string_view>
 #include <system_error>
 
-namespace neutra::inline NEUTRA_ABI::io {
+namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
-/// Whether something is at a path. Error: a link to nothing, as is left where the cache of a download was cleared, or copied without its blobs.
+/// Whether something is at a path. Error: a link to nothing, as is left where the cache of a download was cleared, or
+/// copied without its blobs.
 inline bool is_there(const Path& path) {
   const std::string link = dangling(path);
-  if (!link.empty()) fail(path.string(), ": must be a file or folder", link, "; download it again, or copy it with links followed (cp -rL)");
+  if (!link.empty())
+    fail(path.string(), ": must be a file or folder", link,
+         "; download it again, or copy it with links followed (cp -rL)");
   std::error_code error;
   return std::filesystem::exists(path, error);
 }
 
 namespace detail {
 
-/// Whether first bytes are those of a llama2.c model: seven sizes that fit together, or the mark of a later version. A dim of 640 begins like a
-/// pickle, but no pickle goes on so.
+/// Whether first bytes are those of a llama2.c model: seven sizes that fit together, or the mark of a later version. A
+/// dim of 640 begins like a pickle, but no pickle goes on so.
 inline bool begins_llama2c(std::string_view first) {
   if (first.starts_with("24ka")) return true;
   std::array<std::int32_t, 7> header{};  // dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len
@@ -35,8 +38,8 @@ inline bool begins_llama2c(std::string_view first) {
   std::copy_n(first.data(), sizeof header, reinterpret_cast<char*>(header.data()));
   const auto [dim, hidden, layers, heads, kv_heads, vocabulary, length] = header;
   const auto size = [](std::int32_t value) { return value > 0 && value <= 1 << 20; };
-  return size(dim) && size(hidden) && size(layers) && size(heads) && size(kv_heads) && size(length) && vocabulary != 0 && dim % heads == 0 &&
-         heads % kv_heads == 0;
+  return size(dim) && size(hidden) && size(layers) && size(heads) && size(kv_heads) && size(length) &&
+         vocabulary != 0 && dim % heads == 0 && heads % kv_heads == 0;
 }
 
 /// What a file of weights is, and what to do with it; empty where its first bytes say nothing.
@@ -47,10 +50,12 @@ inline std::string describe_weights(const Path& path) {
   const FileFormat* format = other_format(file, FileKind::other);
   const std::string_view kind = format ? format->name : std::string_view();
   if (begins_llama2c(first))
-    return "a llama2.c model, which the programs do not read; export its checkpoint with llama2.c's export.py --version -1, or convert it in C++ "
+    return "a llama2.c model, which the programs do not read; export its checkpoint with llama2.c's export.py "
+           "--version -1, or convert it in C++ "
            "with nn::load_llama2c and nn::save_llama, and put its tokenizer.model beside it";
   if (kind.starts_with("a zip archive") || kind.starts_with("a Python pickle"))
-    return "a PyTorch file, which can run code when it is loaded and is not read; convert it with save_pretrained(..., safe_serialization=True)";
+    return "a PyTorch file, which can run code when it is loaded and is not read; convert it with save_pretrained(..., "
+           "safe_serialization=True)";
   if (kind.starts_with("a GGUF")) return "a GGUF file; GGUF files are not read, take the model's safetensors folder";
   return std::string(kind);
 }
@@ -60,11 +65,14 @@ inline bool looks_like_hub_id(const Path& path) {
   const std::string text = path.string();
   const std::size_t slash = text.find('/');
   constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
-  const auto part = [&](std::string_view name) { return !name.empty() && name[0] != '.' && name.find_first_not_of(letters) == name.npos; };
+  const auto part = [&](std::string_view name) {
+    return !name.empty() && name[0] != '.' && name.find_first_not_of(letters) == name.npos;
+  };
   std::error_code error;
   constexpr std::array files = {".gguf", ".bin", ".safetensors"};
   if (std::find(files.begin(), files.end(), path.extension()) != files.end()) return false;
-  return slash != text.npos && part(text.substr(0, slash)) && part(text.substr(slash + 1)) && !std::filesystem::exists(text.substr(0, slash), error);
+  return slash != text.npos && part(text.substr(0, slash)) && part(text.substr(slash + 1)) &&
+         !std::filesystem::exists(text.substr(0, slash), error);
 }
 
 /// The way out where nothing is at a path.
@@ -73,8 +81,8 @@ inline std::string describe_missing(const Path& path) {
   if (text.find("://") != text.npos) return "models are not downloaded; download this one's folder, and name it";
   if (!looks_like_hub_id(path)) return "check the path";
   const std::string name = path.filename().string();
-  return concat("a model of the Hugging Face hub must be downloaded first: huggingface-cli download ", text, " --local-dir ", name, ", then name ",
-                name);
+  return concat("a model of the Hugging Face hub must be downloaded first: huggingface-cli download ", text,
+                " --local-dir ", name, ", then name ", name);
 }
 
 /// What lies in a folder that has no model.safetensors, and what to do; empty where nothing is known.
@@ -84,7 +92,8 @@ inline std::string describe_folder(const Path& folder) {
   if (has("adapter_config.json") && has("adapters.safetensors"))
     return "an adapter of mlx-lm, no model: fuse it with its base (mlx_lm.fuse --dequantize) and take that folder";
   if (has("adapter_config.json"))
-    return "a PEFT adapter, no model: merge it into its base (merge_and_unload(), then save_pretrained()) and take that folder";
+    return "a PEFT adapter, no model: merge it into its base (merge_and_unload(), then save_pretrained()) and take "
+           "that folder";
   if (has("adapter.safetensors") && has("adapter.json"))
     return "an adapter made by neutra: give its base as --model, and --adapter .../adapter.safetensors";
   if (has("backbone/model.safetensors")) return "the folder of a run: its model is in backbone/";
@@ -96,9 +105,11 @@ inline std::string describe_folder(const Path& folder) {
     if (const std::string kind = describe_weights(item.path()); !kind.empty()) return concat(shown(name), ": ", kind);
   }
   for (const char* name : {"tokenizer.model", "tokenizer.json"})
-    if (has(name)) return concat("a tokenizer (", name, ") without a model's weights: download the model.safetensors that belong to it");
+    if (has(name))
+      return concat("a tokenizer (", name,
+                    ") without a model's weights: download the model.safetensors that belong to it");
   return {};
 }
 
 }  // namespace detail
-}  // namespace neutra::inline NEUTRA_ABI::io
+}}}  // namespace neutra::NEUTRA_ABI::io

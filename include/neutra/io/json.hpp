@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::io {
+namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
 using Json = nlohmann::json;
 
@@ -35,13 +35,15 @@ inline std::string position(std::string_view text, std::size_t offset) {
 
 /// The part of a parser message behind "[json.exception...] parse error at line 1, column 5: ".
 inline std::string_view bare(std::string_view message) {
-  if (const auto end = message.find("] "); message.starts_with('[') && end != message.npos) message.remove_prefix(end + 2);
-  if (const auto end = message.find(": "); message.starts_with("parse error") && end != message.npos) message.remove_prefix(end + 2);
+  if (const auto end = message.find("] "); message.starts_with('[') && end != message.npos)
+    message.remove_prefix(end + 2);
+  if (const auto end = message.find(": "); message.starts_with("parse error") && end != message.npos)
+    message.remove_prefix(end + 2);
   return message;
 }
 
-/// Builds a value from the events of the parser. The library's parser with a callback would do, but looks at all siblings again at the end of each
-/// object: a time that grows with the square of their number.
+/// Builds a value from the events of the parser. The library's parser with a callback would do, but looks at all
+/// siblings again at the end of each object: a time that grows with the square of their number.
 class Builder : public nlohmann::json_sax<Json> {
  public:
   Builder(std::string_view text, std::string_view what, std::size_t depth) : text_(text), what_(what), depth_(depth) {}
@@ -67,16 +69,18 @@ class Builder : public nlohmann::json_sax<Json> {
   bool parse_error(std::size_t byte, const std::string&, const Json::exception& error) override {
     const std::string message = shown(bare(error.what()), 200);
     if (dynamic_cast<const Json::parse_error*>(&error) == nullptr) fail(what_, ": must be JSON: ", message);
-    fail(what_, ": must be JSON, got an error at ", position(text_, std::min(byte == 0 ? 0 : byte - 1, text_.size())), ": ", message);
+    fail(what_, ": must be JSON, got an error at ", position(text_, std::min(byte == 0 ? 0 : byte - 1, text_.size())),
+         ": ", message);
   }
 
  private:
-  /// A value takes up to about a hundred bytes of memory beside its text, so a file of a kind that is full of them ({},{},{},...) up to forty times
-  /// its size.
+  /// A value takes up to about a hundred bytes of memory beside its text, so a file of a kind that is full of them
+  /// ({},{},{},...) up to forty times its size.
   static constexpr std::size_t most_values = 4'000'000;
 
   bool add(Json value) {
-    require(++values_ <= most_values, what_, ": must hold at most ", most_values, " values, got more; is this the right file?");
+    require(++values_ <= most_values, what_, ": must hold at most ", most_values,
+            " values, got more; is this the right file?");
     if (open_.empty()) {
       root_ = std::move(value);
     } else if (open_.back()->is_array()) {
@@ -87,7 +91,8 @@ class Builder : public nlohmann::json_sax<Json> {
     return true;
   }
   bool open(Json value) {
-    require(open_.size() < depth_, what_, ": must not be nested deeper than ", depth_, " levels; this is not a file of ours or of a known tool");
+    require(open_.size() < depth_, what_, ": must not be nested deeper than ", depth_,
+            " levels; this is not a file of ours or of a known tool");
     add(std::move(value));
     open_.push_back(open_.empty() ? &root_ : open_.back()->is_array() ? &open_.back()->back() : member_);
     return true;
@@ -107,11 +112,12 @@ class Builder : public nlohmann::json_sax<Json> {
 }  // namespace detail
 
 /// The value of a JSON text; `what` opens each message, as in "config.json". Takes time in proportion to the text.
-/// Error: not UTF-8 (byte), not JSON (line and column), nested deeper than max_depth, a key twice in one object, a number too large to hold, more
-/// values than any file of ours has.
+/// Error: not UTF-8 (byte), not JSON (line and column), nested deeper than max_depth, a key twice in one object, a
+/// number too large to hold, more values than any file of ours has.
 inline Json parse(std::string_view text, std::string_view what, std::size_t max_depth = 64) {
   const std::size_t valid = utf8_prefix(text);
-  require(valid == text.size(), what, ": must be UTF-8, got the byte ", valid < text.size() ? hex_byte(text[valid]) : "", " at offset ", valid,
+  require(valid == text.size(), what, ": must be UTF-8, got the byte ",
+          valid < text.size() ? hex_byte(text[valid]) : "", " at offset ", valid,
           "; was it saved in another encoding?");
   const std::size_t zero = text.find('\0');  // the parser would take it for the end and drop what follows
   require(zero == text.npos, what, ": must be JSON, got a zero byte at ", detail::position(text, zero));
@@ -123,7 +129,8 @@ inline Json parse(std::string_view text, std::string_view what, std::size_t max_
 /// What a configuration or a record of ours may have; results and indices of shards may have more, see their readers.
 inline constexpr std::uint64_t max_small_json = 4'000'000;
 
-/// Parses a file of at most max_bytes; messages open with its path. Error: as read_file and parse, with what to do about a damaged file.
+/// Parses a file of at most max_bytes; messages open with its path. Error: as read_file and parse, with what to do
+/// about a damaged file.
 inline Json read_json(const Path& path, std::uint64_t max_bytes = max_small_json) {
   const std::string text = read_file(path, max_bytes), name = path.string();
   const char* const advice = "; the file is damaged or of another kind: bring back a whole copy";
@@ -136,8 +143,8 @@ inline Json read_json(const Path& path, std::uint64_t max_bytes = max_small_json
   }
 }
 
-/// Text of a value: indented by two spaces, keys sorted. Numbers that are not finite become null, since JSON has no others.
-/// Error: a string that is not UTF-8.
+/// Text of a value: indented by two spaces, keys sorted. Numbers that are not finite become null, since JSON has no
+/// others. Error: a string that is not UTF-8.
 inline std::string dump(const Json& value, std::string_view what) {
   try {
     return value.dump(2) + "\n";
@@ -153,7 +160,8 @@ inline void write_json(const Path& path, const Json& value) { write_file(path, d
 ///     const Reader config(json, "config.json");
 ///     const Index width = config.positive("hidden_size"), heads = config.positive("num_attention_heads");
 ///     const Index groups = config.positive("num_key_value_heads", heads);
-/// A key that is absent or null gives the fallback; without one it is an Error. Each value of another kind is an Error such as
+/// A key that is absent or null gives the fallback; without one it is an Error. Each value of another kind is an Error
+/// such as
 ///     config.json: hidden_size must be a positive integer, got "abc"
 /// Keeps a reference to the object.
 class Reader {
@@ -177,7 +185,8 @@ class Reader {
   }
 
   /// Integer in low .. high.
-  Index integer(std::string_view key, std::optional<Index> fallback = {}, Index low = -largest, Index high = largest) const {
+  Index integer(std::string_view key, std::optional<Index> fallback = {}, Index low = -largest,
+                Index high = largest) const {
     if (fallback && !has(key)) return *fallback;
     const Json& found = value(key);
     const auto rule = low == 1 && high == largest          ? std::string("a positive integer")
@@ -248,7 +257,8 @@ class Reader {
   static constexpr Index largest = (Index{1} << 53) - 1;
 
  private:
-  Reader(const Json& object, std::string what, std::string prefix) : object_(&object), what_(std::move(what)), prefix_(std::move(prefix)) {}
+  Reader(const Json& object, std::string what, std::string prefix)
+      : object_(&object), what_(std::move(what)), prefix_(std::move(prefix)) {}
 
   const Json* find(std::string_view key) const {
     const auto found = object_->find(key);
@@ -262,10 +272,12 @@ class Reader {
     if (value.is_number_unsigned() && value.get<std::uint64_t>() > static_cast<std::uint64_t>(largest)) return false;
     return value.is_number_integer() && value.get<Index>() >= low && value.get<Index>() <= high;
   }
-  static std::string received(const Json& value) { return shown(value.dump(-1, ' ', false, Json::error_handler_t::replace)); }
+  static std::string received(const Json& value) {
+    return shown(value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
 
   const Json* object_;
   std::string what_, prefix_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::io
+}}}  // namespace neutra::NEUTRA_ABI::io

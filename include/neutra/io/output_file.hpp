@@ -19,7 +19,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace neutra::inline NEUTRA_ABI::io {
+namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
 /// Thrown where a file or folder cannot be written, as on a full disk.
 class WriteError : public Error {
@@ -27,13 +27,14 @@ class WriteError : public Error {
   using Error::Error;
 };
 
-/// A file that comes into being whole or not at all: bytes go to a temporary beside it, and commit() flushes this and renames it over the target.
-/// Without commit(), after any Error or an exception of the caller, the temporary is removed and the old file is as it was.
-/// A symbolic link is never written through: the new file takes the link's place, and the file that it led to is as it was. Whoever can read the old
-/// file, or the one a link led to, can read the new one: its mode is kept.
-/// The temporary is NAME.neutra.tmp-PID-N, locked (flock) for as long as it is written; see remove_temporaries.
-/// Error: which file, and why (disk full, file-size limit, no such folder, ...). A process at its file-size limit is killed by SIGXFSZ before write
-/// can report it: programs call std::signal(SIGXFSZ, SIG_IGN) at their start.
+/// A file that comes into being whole or not at all: bytes go to a temporary beside it, and commit() flushes this and
+/// renames it over the target. Without commit(), after any Error or an exception of the caller, the temporary is
+/// removed and the old file is as it was. A symbolic link is never written through: the new file takes the link's
+/// place, and the file that it led to is as it was. Whoever can read the old file, or the one a link led to, can read
+/// the new one: its mode is kept. The temporary is NAME.neutra.tmp-PID-N, locked (flock) for as long as it is written;
+/// see remove_temporaries. Error: which file, and why (disk full, file-size limit, no such folder, ...). A process at
+/// its file-size limit is killed by SIGXFSZ before write can report it: programs call std::signal(SIGXFSZ, SIG_IGN) at
+/// their start.
 class OutputFile {
  public:
   explicit OutputFile(const Path& path) : target_(path) {
@@ -42,8 +43,10 @@ class OutputFile {
     check(error == ENOENT ? 0 : error);
     const bool there = error == 0, link = there && S_ISLNK(status.st_mode);
     if (there && !link && !S_ISREG(status.st_mode))
-      throw WriteError(concat(path.string(), ": cannot be written: it is there and is not a regular file; choose another name"));
-    if (there && (!link || ::stat(path.c_str(), &status) == 0) && S_ISREG(status.st_mode)) mode_ = status.st_mode & 0777;
+      throw WriteError(
+          concat(path.string(), ": cannot be written: it is there and is not a regular file; choose another name"));
+    if (there && (!link || ::stat(path.c_str(), &status) == 0) && S_ISREG(status.st_mode))
+      mode_ = status.st_mode & 0777;
     open();
   }
   OutputFile(const OutputFile&) = delete;
@@ -73,12 +76,13 @@ class OutputFile {
     const int closing = detail::error_of(file_.close() == 0);  // only now: the lock goes with it
     const Path folder = target_.parent_path();
     const detail::Descriptor handle(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
-    // Folders that cannot be opened or flushed (permissions, some network disks) leave the moment of the rename to the system.
+    // Folders that cannot be opened or flushed (permissions, some network disks) leave the moment of the rename to the
+    // system.
     const int flushing = handle ? detail::error_of(::fsync(handle.get()) == 0) : 0;
     const int lost = closing != 0 ? closing : flushing == EIO ? EIO : 0;
     if (lost != 0)
-      throw WriteError(concat(name(), ": written, but ", closing != 0 ? "closing it" : "flushing its folder", " failed: ", detail::reason(lost),
-                              "; check the disk"));
+      throw WriteError(concat(name(), ": written, but ", closing != 0 ? "closing it" : "flushing its folder",
+                              " failed: ", detail::reason(lost), "; check the disk"));
   }
 
  private:
@@ -97,7 +101,8 @@ class OutputFile {
     check(error);
     if (mode_) ::fchmod(file_.get(), *mode_);  // what the umask took away; some disks know no modes
   }
-  /// Locks the temporary; false if remove_temporaries took it for a left-over before that. On a disk without locks that removes nothing.
+  /// Locks the temporary; false if remove_temporaries took it for a left-over before that. On a disk without locks that
+  /// removes nothing.
   bool hold() const {
     while (::flock(file_.get(), LOCK_EX) != 0 && errno == EINTR) continue;
     struct stat status {};
@@ -121,25 +126,30 @@ inline bool is_temporary(std::string_view name) {
   if (at == name.npos || at == 0) return false;
   const std::string_view numbers = name.substr(at + mark.size());
   const auto dash = numbers.find('-');
-  const auto number = [](std::string_view digits) { return !digits.empty() && digits.find_first_not_of("0123456789") == digits.npos; };
+  const auto number = [](std::string_view digits) {
+    return !digits.empty() && digits.find_first_not_of("0123456789") == digits.npos;
+  };
   return dash != numbers.npos && number(numbers.substr(0, dash)) && number(numbers.substr(dash + 1));
 }
 
-/// Removes what OutputFile left in a folder where its program was killed; folders below it are not looked into. A temporary that a living process
-/// writes is locked and stays, whatever its number is and on whichever machine that shares the disk it runs; so does everything else.
+/// Removes what OutputFile left in a folder where its program was killed; folders below it are not looked into. A
+/// temporary that a living process writes is locked and stays, whatever its number is and on whichever machine that
+/// shares the disk it runs; so does everything else.
 inline void remove_temporaries(const Path& folder) {
   std::error_code ignored;
-  for (const auto& item : std::filesystem::directory_iterator(folder, std::filesystem::directory_options::skip_permission_denied, ignored)) {
+  for (const auto& item : std::filesystem::directory_iterator(
+           folder, std::filesystem::directory_options::skip_permission_denied, ignored)) {
     if (!is_temporary(item.path().filename().native())) continue;
     const detail::Descriptor file(::open(item.path().c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     struct stat status {};
-    if (file && ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) && ::flock(file.get(), LOCK_EX | LOCK_NB) == 0)
+    if (file && ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+        ::flock(file.get(), LOCK_EX | LOCK_NB) == 0)
       ::unlink(item.path().c_str());
   }
 }
 
-/// Makes a folder, and those above it, where they are not there; `name` is what the message calls it. Error: it cannot be made, as where a file or a
-/// link that leads nowhere stands in the way.
+/// Makes a folder, and those above it, where they are not there; `name` is what the message calls it. Error: it cannot
+/// be made, as where a file or a link that leads nowhere stands in the way.
 inline void make_folder(const Path& folder, std::string_view name) {
   std::error_code problem, ignored;
   std::filesystem::create_directories(folder, problem);
@@ -147,15 +157,15 @@ inline void make_folder(const Path& folder, std::string_view name) {
   for (Path part = folder; !part.empty() && part != part.root_path(); part = part.parent_path()) {
     const std::string link = dangling(part);
     if (!link.empty())
-      throw WriteError(
-          concat(name, ": cannot be made", part == folder ? "" : concat(", ", part.native()), link, "; make that, or name another folder"));
+      throw WriteError(concat(name, ": cannot be made", part == folder ? "" : concat(", ", part.native()), link,
+                              "; make that, or name another folder"));
     if (std::filesystem::is_directory(part, ignored)) break;
     if (std::filesystem::exists(part, ignored))
       throw WriteError(concat(name, ": cannot be made, because ", part == folder ? "it" : part.native(),
                               " is there and is a file, not a folder; name another folder"));
   }
-  throw WriteError(
-      concat(name, ": cannot be made (", problem.message(), "); check the permissions and the room of the folder above, or name another"));
+  throw WriteError(concat(name, ": cannot be made (", problem.message(),
+                          "); check the permissions and the room of the folder above, or name another"));
 }
 
 /// Replaces a file by bytes, whole or not at all; see OutputFile for the contract and the errors.
@@ -165,4 +175,4 @@ inline void write_file(const Path& path, std::string_view bytes) {
   file.commit();
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::io
+}}}  // namespace neutra::NEUTRA_ABI::io

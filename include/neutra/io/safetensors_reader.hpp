@@ -1,5 +1,6 @@
 /// Reading safetensors files.      github.com/huggingface/safetensors, README "Format"
-///     8 bytes N (little-endian) | N bytes of JSON: {"name": {"dtype", "shape", "data_offsets": [begin, end]}, ...} | data
+///     8 bytes N (little-endian) | N bytes of JSON: {"name": {"dtype", "shape", "data_offsets": [begin, end]}, ...} |
+///     data
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -25,9 +26,10 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::io {
+namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
-static_assert(std::endian::native == std::endian::little, "neutra: safetensors data is little-endian, and so must the machine be");
+static_assert(std::endian::native == std::endian::little,
+              "neutra: safetensors data is little-endian, and so must the machine be");
 
 /// Texts beside the tensors: "__metadata__" of the file.
 using Metadata = std::map<std::string, std::string>;
@@ -40,8 +42,9 @@ struct Entry {
   Index begin = 0, end = 0;
 };
 
-/// A safetensors file opened for reading. The whole layout is checked when it is opened; data is read and converted tensor by tensor.
-/// The file is read, not mapped, so that one shortened while it is open gives an Error and not a signal.
+/// A safetensors file opened for reading. The whole layout is checked when it is opened; data is read and converted
+/// tensor by tensor. The file is read, not mapped, so that one shortened while it is open gives an Error and not a
+/// signal.
 class Safetensors {
  public:
   static constexpr std::uint64_t max_header = 100'000'000;  // the reference reader's cap
@@ -50,8 +53,9 @@ class Safetensors {
   /// Error, with the name of the file and the item:
   ///   shorter than 8 bytes; a header longer than max_header or than the file; another format (named);
   ///   a header that is not UTF-8, not JSON, not an object, nested deeply, or has a name twice;
-  ///   an entry with a missing, unknown or ill-typed member, an unknown dtype, more than 4 axes, sizes beyond max_size or whose product overflows;
-  ///   data that leaves a hole, overlaps, ends before it begins or differs from shape x dtype; missing or trailing bytes (how many).
+  ///   an entry with a missing, unknown or ill-typed member, an unknown dtype, more than 4 axes, sizes beyond max_size
+  ///   or whose product overflows; data that leaves a hole, overlaps, ends before it begins or differs from shape x
+  ///   dtype; missing or trailing bytes (how many).
   static Safetensors open(const Path& path) { return Safetensors(path); }
 
   const Path& path() const { return file_.path(); }
@@ -66,16 +70,19 @@ class Safetensors {
     const auto found = index_.find(name);
     if (found != index_.end()) return entries_[found->second];
     std::string some;
-    for (std::size_t i = 0; i < entries_.size() && i < 3; ++i) some += concat(i == 0 ? ", such as " : ", ", shown(entries_[i].name));
+    for (std::size_t i = 0; i < entries_.size() && i < 3; ++i)
+      some += concat(i == 0 ? ", such as " : ", ", shown(entries_[i].name));
     fail(file_.name(), ": tensor ", shown(name), " is missing; the file has ", entries_.size(), " tensors", some);
   }
 
   /// Converts a tensor of F64, F32, BF16 or F16 into memory of its shape (rows of any stride).
-  /// Error: no such tensor; another shape or dtype; NaN, infinity or a value beyond S (index of the first, counted row-major).
+  /// Error: no such tensor; another shape or dtype; NaN, infinity or a value beyond S (index of the first, counted
+  /// row-major).
   template <Scalar S> void read(std::string_view name, View<S> into) const {
     const Entry& found = entry(name);
     if (into.shape != found.shape)
-      fail(item(found), ": shape must be ", into.shape, ", got ", found.shape, transposed(into.shape, found.shape) ? "; it is transposed" : "");
+      fail(item(found), ": shape must be ", into.shape, ", got ", found.shape,
+           transposed(into.shape, found.shape) ? "; it is transposed" : "");
     dispatch(found, into);
   }
 
@@ -112,10 +119,10 @@ class Safetensors {
     require(have == sizeof first, file_.name(), ": a safetensors file must have at least 8 bytes, got ", have, hint);
     std::uint64_t length = 0;
     for (int i = 7; i >= 0; --i) length = length << 8 | static_cast<unsigned char>(first[i]);
-    require(length <= max_header, file_.name(), ": a safetensors header must have at most ", max_header, " bytes, got ", length,
-            hint.empty() ? "; it is of another format or damaged" : hint);
-    require(length <= file_.size() - 8, file_.name(), ": the header must have ", length, " bytes, got ", file_.size() - 8, ": ",
-            length - (file_.size() - 8), " are missing; copy or download the file again", hint);
+    require(length <= max_header, file_.name(), ": a safetensors header must have at most ", max_header, " bytes, got ",
+            length, hint.empty() ? "; it is of another format or damaged" : hint);
+    require(length <= file_.size() - 8, file_.name(), ": the header must have ", length, " bytes, got ",
+            file_.size() - 8, ": ", length - (file_.size() - 8), " are missing; copy or download the file again", hint);
     data_ = 8 + length;
     std::string text(static_cast<std::size_t>(length), '\0');
     file_.read(8, text.data(), text.size());
@@ -143,7 +150,8 @@ class Safetensors {
   }
 
   static Shape shape(const std::vector<Index>& sizes, const std::string& what) {
-    require(sizes.size() <= Shape::max_rank, what, ": shape must have at most ", Shape::max_rank, " axes, got ", sizes.size());
+    require(sizes.size() <= Shape::max_rank, what, ": shape must have at most ", Shape::max_rank, " axes, got ",
+            sizes.size());
     Index elements = 1;
     for (const Index size : sizes) elements = checked_product(elements, size, what);
     switch (sizes.size()) {
@@ -161,14 +169,17 @@ class Safetensors {
   }
 
   void check_layout() {
-    std::sort(entries_.begin(), entries_.end(),
-              [](const Entry& a, const Entry& b) { return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name); });
+    std::sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
+      return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
+    });
     Index reached = 0;
     for (const Entry& entry : entries_) {
       if (entry.begin != reached)
         fail(item(entry), ": data must begin at ", reached, ", where the one before it ends, got ", entry.begin,
-             entry.begin > reached ? ": a hole of " : ": an overlap of ", std::max(entry.begin, reached) - std::min(entry.begin, reached), " bytes");
-      if (entry.end < entry.begin) fail(item(entry), ": data must not end before it begins, got data_offsets ", entry.begin, " and ", entry.end);
+             entry.begin > reached ? ": a hole of " : ": an overlap of ",
+             std::max(entry.begin, reached) - std::min(entry.begin, reached), " bytes");
+      if (entry.end < entry.begin)
+        fail(item(entry), ": data must not end before it begins, got data_offsets ", entry.begin, " and ", entry.end);
       check_span(entry);
       reached = entry.end;
     }
@@ -181,17 +192,22 @@ class Safetensors {
 
   void check_span(const Entry& entry) const {
     const Index bits = checked_product(entry.shape.size(), entry.dtype.bits, item(entry));
-    if (bits % 8 != 0) fail(item(entry), ": ", entry.shape, " of ", entry.dtype, " must fill whole bytes, got ", bits, " bits");
+    if (bits % 8 != 0)
+      fail(item(entry), ": ", entry.shape, " of ", entry.dtype, " must fill whole bytes, got ", bits, " bits");
     if (entry.end - entry.begin != bits / 8)
-      fail(item(entry), ": ", entry.shape, " of ", entry.dtype, " must have ", bits / 8, " bytes, got data_offsets of ", entry.end - entry.begin);
+      fail(item(entry), ": ", entry.shape, " of ", entry.dtype, " must have ", bits / 8, " bytes, got data_offsets of ",
+           entry.end - entry.begin);
   }
 
-  static bool transposed(const Shape& a, const Shape& b) { return a.rank() == 2 && b.rank() == 2 && a[0] == b[1] && a[1] == b[0]; }
+  static bool transposed(const Shape& a, const Shape& b) {
+    return a.rank() == 2 && b.rank() == 2 && a[0] == b[1] && a[1] == b[0];
+  }
 
   void check_dtype(const Entry& entry) const {
     const std::string_view dtype = entry.dtype.name;
     if (dtype != "F32" && dtype != "F64" && dtype != "BF16" && dtype != "F16")
-      fail(item(entry), ": dtype must be F64, F32, BF16 or F16 to be read as numbers, got ", dtype, "; quantised weights must be converted first");
+      fail(item(entry), ": dtype must be F64, F32, BF16 or F16 to be read as numbers, got ", dtype,
+           "; quantised weights must be converted first");
   }
 
   template <class S> void dispatch(const Entry& entry, View<S> into) const {
@@ -205,17 +221,20 @@ class Safetensors {
   template <class Source, class S> void read_rows(const Entry& entry, View<S> into) const {
     const bool whole = into.stride == into.cols() || into.rows() == 1;
     const Index rows = whole ? 1 : into.rows(), cols = whole ? into.size() : into.cols();
-    std::vector<Source> buffer(static_cast<std::size_t>(std::min<Index>(cols, 1 << 16)));  // stays in the second-level cache
+    std::vector<Source> buffer(
+        static_cast<std::size_t>(std::min<Index>(cols, 1 << 16)));  // stays in the second-level cache
     for (Index row = 0; row < rows; ++row) {
       for (Index first = 0; first < cols; first += static_cast<Index>(buffer.size())) {
-        const Index count = std::min<Index>(cols - first, static_cast<Index>(buffer.size())), index = row * cols + first;
-        file_.read(data_ + static_cast<std::uint64_t>(entry.begin) + static_cast<std::uint64_t>(index) * sizeof(Source), buffer.data(),
-                   static_cast<std::size_t>(count) * sizeof(Source));
+        const Index count = std::min<Index>(cols - first, static_cast<Index>(buffer.size())),
+                    index = row * cols + first;
+        file_.read(data_ + static_cast<std::uint64_t>(entry.begin) + static_cast<std::uint64_t>(index) * sizeof(Source),
+                   buffer.data(), static_cast<std::size_t>(count) * sizeof(Source));
         convert(buffer.data(), into.row(row) + first, count);
         const Index bad = first_not_finite(into.row(row) + first, count);
         if (bad < count)
-          fail(item(entry), ": values must be finite as ", dtype_of<S>(), ", got ", widened(buffer[static_cast<std::size_t>(bad)]), " at index ",
-               index + bad, " of ", entry.shape, "; the training that made it diverged, or the file is damaged");
+          fail(item(entry), ": values must be finite as ", dtype_of<S>(), ", got ",
+               widened(buffer[static_cast<std::size_t>(bad)]), " at index ", index + bad, " of ", entry.shape,
+               "; the training that made it diverged, or the file is damaged");
       }
     }
   }
@@ -231,4 +250,4 @@ class Safetensors {
   Metadata metadata_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::io
+}}}  // namespace neutra::NEUTRA_ABI::io

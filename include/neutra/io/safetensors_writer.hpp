@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::io {
+namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
 /// A tensor to be written, and the name it gets.
 template <Storage S> struct NamedView {
@@ -36,9 +36,12 @@ inline std::string quoted(const Path& path, const std::string& text) {
 }
 
 /// The header text, padded with spaces so that the data begins at a multiple of 8.
-template <Storage S> std::string safetensors_header(const Path& path, const std::vector<NamedView<S>>& tensors, const Metadata& metadata) {
+template <Storage S>
+std::string safetensors_header(const Path& path, const std::vector<NamedView<S>>& tensors, const Metadata& metadata) {
   std::string text = "{";
-  const auto member = [&](const std::string& key) -> std::string& { return text += (text.back() == '{' ? "" : ",") + quoted(path, key) + ":"; };
+  const auto member = [&](const std::string& key) -> std::string& {
+    return text += (text.back() == '{' ? "" : ",") + quoted(path, key) + ":";
+  };
   if (!metadata.empty()) {
     member("__metadata__") += "{";
     for (const auto& [key, value] : metadata) member(key) += quoted(path, value);
@@ -49,13 +52,14 @@ template <Storage S> std::string safetensors_header(const Path& path, const std:
     const Index end = begin + checked_product(view.size(), sizeof(S), name);
     std::string shape;
     for (int axis = 0; axis < view.shape.rank(); ++axis) shape += concat(axis == 0 ? "" : ",", view.shape[axis]);
-    member(name) += concat("{\"dtype\":\"", dtype_of<S>(), "\",\"shape\":[", shape, "],\"data_offsets\":[", begin, ",", end, "]}");
+    member(name) +=
+        concat("{\"dtype\":\"", dtype_of<S>(), "\",\"shape\":[", shape, "],\"data_offsets\":[", begin, ",", end, "]}");
     begin = end;
   }
   text += "}";
   text.resize((text.size() + 7) / 8 * 8, ' ');
-  require(text.size() <= Safetensors::max_header, path.string(), ": a safetensors header must have at most ", Safetensors::max_header, " bytes, got ",
-          text.size());
+  require(text.size() <= Safetensors::max_header, path.string(), ": a safetensors header must have at most ",
+          Safetensors::max_header, " bytes, got ", text.size());
   return text;
 }
 
@@ -66,27 +70,31 @@ template <Storage S> void write_rows(OutputFile& file, const NamedView<S>& tenso
   for (Index row = 0; row < rows; ++row) {
     const Index bad = first_not_finite(view.row(row), cols);
     if (bad < cols)
-      fail(file.name(), ": tensor ", shown(tensor.name), ": values must be finite to be saved, got NaN or infinity at index ", row * cols + bad,
-           " of ", view.shape, "; what was there before is unchanged");
+      fail(file.name(), ": tensor ", shown(tensor.name),
+           ": values must be finite to be saved, got NaN or infinity at index ", row * cols + bad, " of ", view.shape,
+           "; what was there before is unchanged");
     file.write({reinterpret_cast<const char*>(view.row(row)), static_cast<std::size_t>(cols) * sizeof(S)});
   }
 }
 
 }  // namespace detail
 
-/// Writes tensors sorted by name, and metadata, whole or not at all (see OutputFile). Nothing but the views is held in memory.
-/// Error: a name twice, "__metadata__" as a name, text that is not UTF-8, a header beyond the cap, NaN or infinity (which reading would refuse), the
-/// disk.
-template <Storage S> void write_safetensors(const Path& path, std::vector<NamedView<S>> tensors, const Metadata& metadata = {}) {
+/// Writes tensors sorted by name, and metadata, whole or not at all (see OutputFile). Nothing but the views is held in
+/// memory. Error: a name twice, "__metadata__" as a name, text that is not UTF-8, a header beyond the cap, NaN or
+/// infinity (which reading would refuse), the disk.
+template <Storage S>
+void write_safetensors(const Path& path, std::vector<NamedView<S>> tensors, const Metadata& metadata = {}) {
   std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const std::string& name = tensors[i].name;
-    if (name == "__metadata__") fail(path.string(), ": a tensor must not be named __metadata__; the format keeps that name for itself");
+    if (name == "__metadata__")
+      fail(path.string(), ": a tensor must not be named __metadata__; the format keeps that name for itself");
     if (i > 0 && name == tensors[i - 1].name) fail(path.string(), ": tensor ", shown(name), " must not be given twice");
   }
   const std::string header = detail::safetensors_header(path, tensors, metadata);
   std::string length;
-  for (int shift = 0; shift < 64; shift += 8) length += static_cast<char>(static_cast<std::uint64_t>(header.size()) >> shift);
+  for (int shift = 0; shift < 64; shift += 8)
+    length += static_cast<char>(static_cast<std::uint64_t>(header.size()) >> shift);
   OutputFile file(path);
   file.write(length);
   file.write(header);
@@ -94,4 +102,4 @@ template <Storage S> void write_safetensors(const Path& path, std::vector<NamedV
   file.commit();
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::io
+}}}  // namespace neutra::NEUTRA_ABI::io

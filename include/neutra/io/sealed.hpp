@@ -12,14 +12,15 @@
 #include <system_error>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::io {
+namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
 namespace detail {
 
 inline constexpr const char* seal_key = "content_sha256";
 inline constexpr std::size_t digest_size = 64;
 
-/// Where the digest of a sealed text begins; npos where it has none. At this indentation the key can only be the outermost object's.
+/// Where the digest of a sealed text begins; npos where it has none. At this indentation the key can only be the
+/// outermost object's.
 inline std::size_t digest_at(std::string_view text) {
   const std::string before = concat("\n  \"", seal_key, "\": \"");
   const auto at = text.find(before);
@@ -28,8 +29,8 @@ inline std::size_t digest_at(std::string_view text) {
 
 }  // namespace detail
 
-/// Replaces a JSON file by an object with one more key, content_sha256: the SHA-256 of the file's text with zeros in the place of these digits.
-/// Error: see write_json.
+/// Replaces a JSON file by an object with one more key, content_sha256: the SHA-256 of the file's text with zeros in
+/// the place of these digits. Error: see write_json.
 inline void write_sealed(const Path& path, Json object) {
   object[detail::seal_key] = std::string(detail::digest_size, '0');
   std::string text = dump(object, path.string());
@@ -46,8 +47,9 @@ inline Json read_sealed(const Path& path) {
           "), but does not; the file is damaged, or of another version");
   const std::string digest = text.substr(at, detail::digest_size);
   text.replace(at, detail::digest_size, detail::digest_size, '0');
-  require(sha256_hex(text) == digest, path.string(), ": must hold what was written to it, but its content is not that of its hash (",
-          detail::seal_key, "); the file is damaged, or was changed by hand");
+  require(sha256_hex(text) == digest, path.string(),
+          ": must hold what was written to it, but its content is not that of its hash (", detail::seal_key,
+          "); the file is damaged, or was changed by hand");
   Json object = parse(text, path.string());
   object.erase(detail::seal_key);
   return object;
@@ -66,14 +68,17 @@ inline std::string file_sha256(const Path& path) {
   return sum.hex();
 }
 
-/// {"a.json": "0123...", "b.json": null}: the SHA-256 of files by their names in a folder, null for one that is not there.
+/// {"a.json": "0123...", "b.json": null}: the SHA-256 of files by their names in a folder, null for one that is not
+/// there.
 inline Json hashes_of(const Path& folder, const std::vector<std::string>& names) {
   Json hashes = Json::object();
-  for (const std::string& name : names) hashes[name] = std::filesystem::exists(folder / name) ? Json(file_sha256(folder / name)) : Json();
+  for (const std::string& name : names)
+    hashes[name] = std::filesystem::exists(folder / name) ? Json(file_sha256(folder / name)) : Json();
   return hashes;
 }
 
-/// Compares files with what hashes_of said of them.      Error: the first that is missing, has come beside them, or holds something else.
+/// Compares files with what hashes_of said of them.      Error: the first that is missing, has come beside them, or
+/// holds something else.
 inline void check_hashes(const Path& folder, const Json& hashes) {
   for (const auto& [name, expected] : hashes.items()) {
     const std::string file = (folder / name).string();
@@ -82,9 +87,9 @@ inline void check_hashes(const Path& folder, const Json& hashes) {
     require(there || expected.is_null(), file, ": must be there as it was saved, but is missing");
     require(!there || !expected.is_null(), file, ": must not be there: no such file was saved; move it away");
     const std::string found = there ? file_sha256(file) : std::string();
-    require(!there || found == expected, file, ": must be what was saved, of SHA-256 ", expected.dump(), ", got ", found,
-            "; it was damaged or replaced");
+    require(!there || found == expected, file, ": must be what was saved, of SHA-256 ", expected.dump(), ", got ",
+            found, "; it was damaged or replaced");
   }
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::io
+}}}  // namespace neutra::NEUTRA_ABI::io

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace neutra::inline NEUTRA_ABI::io {
+namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
 /// Offset of the first byte that is not UTF-8; text.size() if all of it is.
 inline std::size_t utf8_prefix(std::string_view text) {
@@ -28,12 +28,15 @@ inline std::string hex_byte(char byte) {
 namespace detail {
 
 /// Whether a code point steers the terminal, breaks the line, reorders what stands around it, or cannot be seen.
-/// Unicode 15: Cc, Zl, Zp, and Default_Ignorable_Code_Point but for the variation selectors, which only choose between shapes of a character.
+/// Unicode 15: Cc, Zl, Zp, and Default_Ignorable_Code_Point but for the variation selectors, which only choose between
+/// shapes of a character.
 inline bool is_control(char32_t point) {
-  static constexpr std::array<char32_t, 38> ranges{0x00,    0x1f,    0x7f,    0x9f,    0xad,    0xad,    0x34f,   0x34f,  0x61c,  0x61c,
-                                                   0x115f,  0x1160,  0x17b4,  0x17b5,  0x180b,  0x180f,  0x200b,  0x200f, 0x2028, 0x202e,
-                                                   0x2060,  0x206f,  0x3164,  0x3164,  0xfeff,  0xfeff,  0xffa0,  0xffa0, 0xfff0, 0xfffb,
-                                                   0x13430, 0x1343f, 0x1bca0, 0x1bca3, 0x1d173, 0x1d17a, 0xe0000, 0xe0fff};  // first and last of each
+  static constexpr std::array<char32_t, 38> ranges{0x00,    0x1f,    0x7f,    0x9f,    0xad,    0xad,    0x34f,
+                                                   0x34f,   0x61c,   0x61c,   0x115f,  0x1160,  0x17b4,  0x17b5,
+                                                   0x180b,  0x180f,  0x200b,  0x200f,  0x2028,  0x202e,  0x2060,
+                                                   0x206f,  0x3164,  0x3164,  0xfeff,  0xfeff,  0xffa0,  0xffa0,
+                                                   0xfff0,  0xfffb,  0x13430, 0x1343f, 0x1bca0, 0x1bca3, 0x1d173,
+                                                   0x1d17a, 0xe0000, 0xe0fff};  // first and last of each
   for (std::size_t i = 0; i < ranges.size(); i += 2)
     if (point >= ranges[i] && point <= ranges[i + 1]) return true;
   return false;
@@ -41,8 +44,8 @@ inline bool is_control(char32_t point) {
 
 }  // namespace detail
 
-/// Bytes of the character that text begins with if it can be printed as it is; 0 for a control character (see detail::is_control), for a byte that is
-/// not UTF-8, and at the end.
+/// Bytes of the character that text begins with if it can be printed as it is; 0 for a control character (see
+/// detail::is_control), for a byte that is not UTF-8, and at the end.
 inline std::size_t printable_length(std::string_view text) {
   const std::size_t length = utf8_length(text);
   return length == 0 || detail::is_control(code_point(text.substr(0, length))) ? 0 : length;
@@ -54,9 +57,9 @@ inline std::string escaped_byte(char byte) { return "\\" + hex_byte(byte).substr
 /// Which characters `shown` leaves as they are.
 enum class Letters { all, ascii };
 
-/// Text from outside made fit to be printed: each byte of a control character, or of what is not UTF-8, becomes \x1f; cut with "..." near `limit`
-/// bytes. The one function through which names, paths and values reach a terminal, a table or a page. Shown again, the result stays
-/// as it is.
+/// Text from outside made fit to be printed: each byte of a control character, or of what is not UTF-8, becomes \x1f;
+/// cut with "..." near `limit` bytes. The one function through which names, paths and values reach a terminal, a table
+/// or a page. Shown again, the result stays as it is.
 inline std::string shown(std::string_view text, std::size_t limit = 80, Letters letters = Letters::all) {
   std::string result;
   while (!text.empty()) {
@@ -71,8 +74,8 @@ inline std::string shown(std::string_view text, std::size_t limit = 80, Letters 
 /// All of it.
 inline std::string shown_whole(std::string_view text) { return shown(text, std::string_view::npos); }
 
-/// Any bytes, such as a path, as UTF-8 that JSON can hold and from which they can be had back: a byte that is not UTF-8 becomes \xe5, a backslash
-/// two.
+/// Any bytes, such as a path, as UTF-8 that JSON can hold and from which they can be had back: a byte that is not UTF-8
+/// becomes \xe5, a backslash two.
 inline std::string utf8_text(std::string_view bytes) {
   std::string result;
   while (!bytes.empty()) {
@@ -83,4 +86,4 @@ inline std::string utf8_text(std::string_view bytes) {
   return result;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::io
+}}}  // namespace neutra::NEUTRA_ABI::io

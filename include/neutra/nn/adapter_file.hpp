@@ -1,4 +1,5 @@
-/// Adapters as files: NAME.safetensors with the weights, and NAME.json beside it with what they are and which model they belong to.
+/// Adapters as files: NAME.safetensors with the weights, and NAME.json beside it with what they are and which model
+/// they belong to.
 #pragma once
 
 #include "neutra/adapter/adapter.hpp"
@@ -21,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::nn {
+namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
 /// The format's name and version, the first thing a reader checks.
 inline constexpr std::string_view adapter_schema = "neutra.adapter/2";
@@ -55,14 +56,15 @@ inline void check_base(const std::string& where, const Base& base) {
 
 /// visit(key, member) for every text, or every whole number, of a description; empty and 0 are null in the file.
 template <class D, class Visit> void visit_texts(D& d, const Visit& visit) {
-  visit("gate", d.gate), visit("body", d.body), visit("penalty", d.penalty), visit("init", d.init), visit("placement", d.placement),
-      visit("sites", d.sites);
+  visit("gate", d.gate), visit("body", d.body), visit("penalty", d.penalty), visit("init", d.init),
+      visit("placement", d.placement), visit("sites", d.sites);
 }
 template <class D, class Visit> void visit_numbers(D& d, const Visit& visit) {
   visit("width", d.width), visit("rank", d.rank), visit("weights", d.weights);
 }
 
-/// The configuration of a base as the object "model", there and back. An id that may be absent is negative in memory and null in the file.
+/// The configuration of a base as the object "model", there and back. An id that may be absent is negative in memory
+/// and null in the file.
 inline io::Json model_json(const Config& config) {
   io::Json json;
   visit_function(config, [&](const char* key, const auto& value) { json[key] = value; });
@@ -82,7 +84,8 @@ inline Config read_model(const io::Reader& model) {
       member = member < 0 ? model.integer(key, member, 0) : model.positive(key);
   });
   for (const auto& item : model.json().items())
-    require(known.contains(item.key()), model.what(), ": model.", io::shown(item.key()), " is not a known key; is the file newer than this program?");
+    require(known.contains(item.key()), model.what(), ": model.", io::shown(item.key()),
+            " is not a known key; is the file newer than this program?");
   return config;
 }
 
@@ -96,8 +99,11 @@ inline io::Json adapter_json(const AdapterFile& file, const std::string& where) 
                    {"fingerprint", file.base.fingerprint},
                    {"tokenizer", file.base.tokenizer.empty() ? io::Json() : io::Json(file.base.tokenizer)},
                    {"model", model_json(file.base.config)}};
-  visit_texts(file.description, [&](const char* key, const std::string& text) { json[key] = text.empty() ? io::Json() : io::Json(text); });
-  visit_numbers(file.description, [&](const char* key, Index number) { json[key] = number == 0 ? io::Json() : io::Json(number); });
+  visit_texts(file.description, [&](const char* key, const std::string& text) {
+    json[key] = text.empty() ? io::Json() : io::Json(text);
+  });
+  visit_numbers(file.description,
+                [&](const char* key, Index number) { json[key] = number == 0 ? io::Json() : io::Json(number); });
   json["gate_options"] = io::Json::object();
   for (const auto& [name, value] : file.description.gate_options) {
     require(std::isfinite(value), where, ": gate_options.", io::shown(name), " must be finite, got ", value);
@@ -115,8 +121,8 @@ inline AdapterFile read_adapter_text(std::string_view text, const std::string& w
           " of the model it was made for; use it with that version, or train it again with this one");
   require(schema == adapter_schema, where, ": schema must be \"", adapter_schema, "\", got \"", io::shown(schema),
           "\"; read it with the version of neutra that wrote it");
-  read.only({"schema", "method", "gate", "gate_options", "body", "penalty", "init", "placement", "sites", "width", "rank", "weights", "scale",
-             "model", "fingerprint", "tokenizer"});
+  read.only({"schema", "method", "gate", "gate_options", "body", "penalty", "init", "placement", "sites", "width",
+             "rank", "weights", "scale", "model", "fingerprint", "tokenizer"});
   AdapterFile file{.description = {.method = read.text("method"), .scale = read.number("scale")},
                    .base = {read_model(read.object("model")), read.text("fingerprint"), read.text("tokenizer", "")}};
   require(!file.description.method.empty(), where, ": method must not be empty");
@@ -124,7 +130,8 @@ inline AdapterFile read_adapter_text(std::string_view text, const std::string& w
   visit_texts(file.description, [&](const char* key, std::string& member) { member = read.text(key, ""); });
   visit_numbers(file.description, [&](const char* key, Index& member) { member = read.integer(key, 0, 0); });
   const io::Reader options = read.object("gate_options");
-  for (const auto& item : options.json().items()) file.description.gate_options[item.key()] = options.number(item.key());
+  for (const auto& item : options.json().items())
+    file.description.gate_options[item.key()] = options.number(item.key());
   return file;
 }
 
@@ -132,19 +139,23 @@ inline std::string adapter_text(const io::Path& json) { return io::read_file(jso
 
 /// Collects all that keeps an adapter's weights from being those of a model.
 template <Scalar S, Backend D>
-std::string adapter_mismatches(const AdapterFile& file, const io::Safetensors& weights, const std::vector<Parameter<S, D>*>& parameters,
-                               const Base& base) {
+std::string adapter_mismatches(const AdapterFile& file, const io::Safetensors& weights,
+                               const std::vector<Parameter<S, D>*>& parameters, const Base& base) {
   std::string faults;
   std::map<std::string, std::string> made_for;
   visit_function(file.base.config, [&](const char* key, const auto& value) { made_for[key] = concat(value); });
   visit_function(base.config, [&](const char* key, const auto& value) {
-    if (made_for[key] != concat(value)) faults += concat("; ", key, ": made for ", made_for[key], ", the model has ", value);
+    if (made_for[key] != concat(value))
+      faults += concat("; ", key, ": made for ", made_for[key], ", the model has ", value);
   });
   const auto compare = [&](const char* what, const std::string& own, const std::string& other) {
-    if (own != other) faults += concat("; ", what, ": made for ", own.substr(0, 12), "..., the model's is ", other.substr(0, 12), "...");
+    if (own != other)
+      faults +=
+          concat("; ", what, ": made for ", own.substr(0, 12), "..., the model's is ", other.substr(0, 12), "...");
   };
   compare("fingerprint of configuration and weights", file.base.fingerprint, base.fingerprint);
-  if (!file.base.tokenizer.empty() && !base.tokenizer.empty()) compare("SHA-256 of the tokenizer", file.base.tokenizer, base.tokenizer);
+  if (!file.base.tokenizer.empty() && !base.tokenizer.empty())
+    compare("SHA-256 of the tokenizer", file.base.tokenizer, base.tokenizer);
   Items missing("missing"), wrong("of the wrong shape"), extra("not of this adapter");
   std::set<std::string, std::less<>> known;
   for (const auto* parameter : parameters) {
@@ -162,14 +173,17 @@ std::string adapter_mismatches(const AdapterFile& file, const io::Safetensors& w
 
 }  // namespace detail
 
-/// Writes an adapter: `path` must be NAME.safetensors and gets the parameters by name; NAME.json beside it gets the description and the model it
-/// belongs to (see base_of). Each is replaced whole or not at all; the weights carry the JSON's SHA-256, so that a crash between the
-/// two replacements shows when they are read. A disk that is full is found before either is replaced.
-/// Error: no parameters (the model itself trained: see save_llama), a name twice, NaN or infinity, the disk.
+/// Writes an adapter: `path` must be NAME.safetensors and gets the parameters by name; NAME.json beside it gets the
+/// description and the model it belongs to (see base_of). Each is replaced whole or not at all; the weights carry the
+/// JSON's SHA-256, so that a crash between the two replacements shows when they are read. A disk that is full is found
+/// before either is replaced. Error: no parameters (the model itself trained: see save_llama), a name twice, NaN or
+/// infinity, the disk.
 template <Scalar S, Backend D>
-void save_adapter(const io::Path& path, const std::vector<Parameter<S, D>*>& parameters, const adapter::Description& description, const Base& base) {
+void save_adapter(const io::Path& path, const std::vector<Parameter<S, D>*>& parameters,
+                  const adapter::Description& description, const Base& base) {
   const io::Path beside = detail::json_beside(path);
-  require(!parameters.empty(), path.string(), ": there are no parameters to save; an adapter is needed (a finetuned model is saved with save_llama)");
+  require(!parameters.empty(), path.string(),
+          ": there are no parameters to save; an adapter is needed (a finetuned model is saved with save_llama)");
   const std::string text = io::dump(detail::adapter_json({description, base}, beside.string()), beside.string());
   std::deque<Tensor<S>> copies;
   std::vector<io::NamedView<S>> views;
@@ -180,32 +194,37 @@ void save_adapter(const io::Path& path, const std::vector<Parameter<S, D>*>& par
   json.commit();
 }
 
-/// What the JSON beside NAME.safetensors says, by which a program makes the adapter whose weights load_adapter_weights then fills.
-/// Error: another name; no such JSON; another schema; a key that is missing, unknown or of the wrong type.
+/// What the JSON beside NAME.safetensors says, by which a program makes the adapter whose weights load_adapter_weights
+/// then fills. Error: another name; no such JSON; another schema; a key that is missing, unknown or of the wrong type.
 inline AdapterFile read_adapter_json(const io::Path& path) {
   const io::Path beside = detail::json_beside(path);
   return detail::read_adapter_text(detail::adapter_text(beside), beside.string());
 }
 
-/// Fills the parameters of an adapter from its file; `base` is the model it is attached to now. On any Error the parameters are as they were.
-/// Gradients and the optimizer's moments are not touched.
-/// Error: weights and JSON that were not saved together; then every mismatch at once: configuration, fingerprint, tokenizer (where both sides know
-/// one), parameters missing, extra or of another shape; NaN and infinity; and what read_adapter_json and io::Safetensors refuse.
-template <Scalar S, Backend D> void load_adapter_weights(const io::Path& path, const std::vector<Parameter<S, D>*>& parameters, const Base& base) {
+/// Fills the parameters of an adapter from its file; `base` is the model it is attached to now. On any Error the
+/// parameters are as they were. Gradients and the optimizer's moments are not touched. Error: weights and JSON that
+/// were not saved together; then every mismatch at once: configuration, fingerprint, tokenizer (where both sides know
+/// one), parameters missing, extra or of another shape; NaN and infinity; and what read_adapter_json and
+/// io::Safetensors refuse.
+template <Scalar S, Backend D>
+void load_adapter_weights(const io::Path& path, const std::vector<Parameter<S, D>*>& parameters, const Base& base) {
   const io::Path beside = detail::json_beside(path);
   const std::string text = detail::adapter_text(beside);
   const AdapterFile file = detail::read_adapter_text(text, beside.string());
   const auto weights = io::Safetensors::open(path);
   const auto sum = weights.metadata().find(detail::json_sha256);
-  require(sum != weights.metadata().end(), path.string(), ": the metadata must name the JSON beside the weights (", detail::json_sha256,
-          "), but does not; it was not written by save_adapter");
-  require(sum->second == io::sha256_hex(text), path.string(), ": must have been saved together with ", beside.filename().string(),
-          ", but that is another version: saving was interrupted, or one of them was changed; save the adapter again, or bring both from one saving");
+  require(sum != weights.metadata().end(), path.string(), ": the metadata must name the JSON beside the weights (",
+          detail::json_sha256, "), but does not; it was not written by save_adapter");
+  require(sum->second == io::sha256_hex(text), path.string(), ": must have been saved together with ",
+          beside.filename().string(),
+          ", but that is another version: saving was interrupted, or one of them was changed; save the adapter again, "
+          "or bring both from one saving");
   const std::string faults = detail::adapter_mismatches(file, weights, parameters, base);
-  require(faults.empty(), path.string(), ": the adapter must fit the model", faults, "; load the model that it was made for");
+  require(faults.empty(), path.string(), ": the adapter must fit the model", faults,
+          "; load the model that it was made for");
   std::vector<Tensor<S>> values;
   for (const auto* parameter : parameters) values.push_back(weights.read<S>(parameter->name));
   for (std::size_t i = 0; i < parameters.size(); ++i) upload<S, D>(values[i], parameters[i]->value);
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::nn
+}}}  // namespace neutra::NEUTRA_ABI::nn

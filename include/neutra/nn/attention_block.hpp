@@ -5,12 +5,13 @@
 #include "neutra/op/attention.hpp"
 #include "neutra/op/rope.hpp"
 
-namespace neutra::inline NEUTRA_ABI::nn {
+namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
 /// stream + attention: project, turn, attend, project back; and adapters at q, k, v, o and at the block.
 /// stream: (N,d)  x: (N,d), the stream normed
 template <class A, Scalar S, Backend D>
-Var<S, D> attention_block(Layer<A, S, D>& layer, Var<S, D> stream, Var<S, D> x, const RopeTable<S, D>& rope_table, const AttentionSizes& sizes) {
+Var<S, D> attention_block(Layer<A, S, D>& layer, Var<S, D> stream, Var<S, D> x, const RopeTable<S, D>& rope_table,
+                          const AttentionSizes& sizes) {
   using adapter::Site;
   const Kept kept = layer.acts_at({Site::q, Site::k, Site::v, Site::o}) ? Kept::exact : Kept::rounded;
   const auto q = rope(layer.project(Site::q, Slot::q, x), rope_table, sizes.length, kept);  // (N,H*W)
@@ -19,4 +20,4 @@ Var<S, D> attention_block(Layer<A, S, D>& layer, Var<S, D> stream, Var<S, D> x, 
   return layer.join(stream, Site::attention, x, Site::o, Slot::o, attention(q, k, v, sizes));
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::nn
+}}}  // namespace neutra::NEUTRA_ABI::nn

@@ -11,9 +11,10 @@
 #include <memory>
 #include <string>
 
-namespace neutra::inline NEUTRA_ABI::nn {
+namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// A frozen llama. Methods of a run hold it through std::shared_ptr<const Backbone>; what trains is a copy (see Transformer).
+/// A frozen llama. Methods of a run hold it through std::shared_ptr<const Backbone>; what trains is a copy (see
+/// Transformer).
 template <Scalar S, Backend D> class Backbone {
  public:
   /// Each weight is asked for once, by slot, layer and name, and must come in the shape that the configuration says.
@@ -22,7 +23,8 @@ template <Scalar S, Backend D> class Backbone {
   /// Small files that lay beside the weights, by name: what they say goes with a saved model (see save_llama).
   using Documents = std::map<std::string, std::string>;
 
-  Backbone(Config config, const Source& source, Documents documents = {}) : config_(std::move(config)), documents_(std::move(documents)) {
+  Backbone(Config config, const Source& source, Documents documents = {})
+      : config_(std::move(config)), documents_(std::move(documents)) {
     config_.complete();
     for (Index layer = 0; layer < config_.layers; ++layer)
       for (Index slot = 0; slot < layer_slots; ++slot) load(static_cast<Slot>(slot), layer, source);
@@ -31,15 +33,16 @@ template <Scalar S, Backend D> class Backbone {
     if (!config_.tied) load(Slot::head, 0, source);
   }
 
-  /// Fresh weights for pretraining: normal with deviation 0.02, those that write to the residual stream divided by sqrt(2 L), norms one.
-  /// Radford et al. 2019 (GPT-2), section 2.3
+  /// Fresh weights for pretraining: normal with deviation 0.02, those that write to the residual stream divided by
+  /// sqrt(2 L), norms one. Radford et al. 2019 (GPT-2), section 2.3
   static std::shared_ptr<const Backbone> random(const Config& config, std::uint64_t seed) {
     return std::make_shared<const Backbone>(config, [&](Slot slot, Index, const std::string& name, const Shape& shape) {
       const bool norm = shape.rank() == 1, writes = slot == Slot::o || slot == Slot::down;
       const double deviation = writes ? 0.02 / std::sqrt(2.0 * static_cast<double>(config.layers)) : 0.02;
       const Philox draw(seed, name);
       std::vector<S> values(static_cast<std::size_t>(shape.size()));
-      for (std::size_t i = 0; i < values.size(); ++i) values[i] = norm ? S(1) : static_cast<S>(deviation * draw.normal(0, i));
+      for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = norm ? S(1) : static_cast<S>(deviation * draw.normal(0, i));
       Tensor<S, D> tensor(shape);
       D::template upload<S>(std::span<const S>(values), tensor.data());
       return tensor;
@@ -51,7 +54,8 @@ template <Scalar S, Backend D> class Backbone {
   /// In a fixed order: layer by layer, then embedding, final norm, head (unless tied).
   const std::deque<Frozen<S, D>>& weights() const { return weights_; }
   std::size_t index(Slot slot, Index layer) const {
-    if (static_cast<Index>(slot) < layer_slots) return static_cast<std::size_t>(layer * layer_slots + static_cast<Index>(slot));
+    if (static_cast<Index>(slot) < layer_slots)
+      return static_cast<std::size_t>(layer * layer_slots + static_cast<Index>(slot));
     if (slot == Slot::head && config_.tied) slot = Slot::embedding;
     return static_cast<std::size_t>(config_.layers * layer_slots + static_cast<Index>(slot) - layer_slots);
   }
@@ -76,4 +80,4 @@ template <Scalar S, Backend D> class Backbone {
   std::deque<Frozen<S, D>> weights_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::nn
+}}}  // namespace neutra::NEUTRA_ABI::nn

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::nn {
+namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
 /// What a config.json says of a llama: names in the field's terms, defaults where a file may leave a key out.
 struct Config {
@@ -29,7 +29,8 @@ struct Config {
   void complete() {
     std::string faults;
     const auto positive = [&](Index size, std::string_view name) {
-      if (size <= 0 || size >= (Index{1} << 31)) faults += concat("; ", name, " must be positive and below 2^31, got ", size);
+      if (size <= 0 || size >= (Index{1} << 31))
+        faults += concat("; ", name, " must be positive and below 2^31, got ", size);
     };
     if (kv_heads == 0) kv_heads = heads;
     if (head_width == 0 && heads > 0 && dim % heads == 0) head_width = dim / heads;
@@ -42,9 +43,12 @@ struct Config {
     positive(context, "context");
     if (head_width <= 0 || head_width % 2 != 0 || head_width >= (Index{1} << 31))
       faults += concat("; head width must be even and positive (dim ", dim, " / heads ", heads, "), got ", head_width);
-    if (heads > 0 && kv_heads > 0 && heads % kv_heads != 0) faults += concat("; heads (", heads, ") must be a multiple of kv_heads (", kv_heads, ")");
-    if (!(norm_epsilon > 0) || !std::isfinite(norm_epsilon)) faults += concat("; norm_epsilon must be positive, got ", norm_epsilon);
-    if (!(rope_theta > 0) || !std::isfinite(rope_theta)) faults += concat("; rope_theta must be positive, got ", rope_theta);
+    if (heads > 0 && kv_heads > 0 && heads % kv_heads != 0)
+      faults += concat("; heads (", heads, ") must be a multiple of kv_heads (", kv_heads, ")");
+    if (!(norm_epsilon > 0) || !std::isfinite(norm_epsilon))
+      faults += concat("; norm_epsilon must be positive, got ", norm_epsilon);
+    if (!(rope_theta > 0) || !std::isfinite(rope_theta))
+      faults += concat("; rope_theta must be positive, got ", rope_theta);
     if (faults.empty() && weights() > 0x1p40)
       faults = concat("; the model must have at most 2^40 weights, got about ", weights(), ": choose smaller ones");
     require(faults.empty(), "model sizes: ", faults.empty() ? "" : faults.substr(2));
@@ -52,21 +56,26 @@ struct Config {
 
   /// All weights but the norms', in floating point: sizes below 2^31 each have products that no integer holds.
   double weights() const {
-    const auto d = static_cast<double>(dim), heads_width = static_cast<double>(heads + kv_heads) * static_cast<double>(head_width);
-    return static_cast<double>(layers) * d * (2 * heads_width + 3 * static_cast<double>(ffn)) + (tied ? 1 : 2) * static_cast<double>(vocabulary) * d;
+    const auto d = static_cast<double>(dim),
+               heads_width = static_cast<double>(heads + kv_heads) * static_cast<double>(head_width);
+    return static_cast<double>(layers) * d * (2 * heads_width + 3 * static_cast<double>(ffn)) +
+           (tied ? 1 : 2) * static_cast<double>(vocabulary) * d;
   }
 
   adapter::Sizes sizes() const {
-    return {.dim = dim, .layers = layers, .query_width = heads * head_width, .kv_width = kv_heads * head_width, .ffn = ffn};
+    return {
+        .dim = dim, .layers = layers, .query_width = heads * head_width, .kv_width = kv_heads * head_width, .ffn = ffn};
   }
   friend bool operator==(const Config&, const Config&) = default;
 };
 
-/// Shows visit(name, member) every value that decides what a model computes from its weights and text, or the window that its numbers are of. Left
-/// out is eos: where a generated text ends changes no number.
+/// Shows visit(name, member) every value that decides what a model computes from its weights and text, or the window
+/// that its numbers are of. Left out is eos: where a generated text ends changes no number.
 template <class C, class Visit> void visit_function(C& c, const Visit& visit) {
-  visit("vocabulary", c.vocabulary), visit("dim", c.dim), visit("ffn", c.ffn), visit("layers", c.layers), visit("heads", c.heads);
-  visit("kv_heads", c.kv_heads), visit("head_width", c.head_width), visit("context", c.context), visit("norm_epsilon", c.norm_epsilon);
+  visit("vocabulary", c.vocabulary), visit("dim", c.dim), visit("ffn", c.ffn), visit("layers", c.layers),
+      visit("heads", c.heads);
+  visit("kv_heads", c.kv_heads), visit("head_width", c.head_width), visit("context", c.context),
+      visit("norm_epsilon", c.norm_epsilon);
   visit("rope_theta", c.rope_theta), visit("tied", c.tied), visit("bos", c.bos);
 }
 
@@ -99,11 +108,13 @@ inline Shape shape_of(const Config& c, Slot slot) {
 
 /// The name of a weight in a Hugging Face llama folder.
 inline std::string name_of(Slot slot, Index layer) {
-  static constexpr std::array<std::string_view, 12> names = {"input_layernorm",  "self_attn.q_proj",         "self_attn.k_proj", "self_attn.v_proj",
-                                                             "self_attn.o_proj", "post_attention_layernorm", "mlp.gate_proj",    "mlp.up_proj",
-                                                             "mlp.down_proj",    "model.embed_tokens",       "model.norm",       "lm_head"};
+  static constexpr std::array<std::string_view, 12> names = {
+      "input_layernorm",  "self_attn.q_proj",         "self_attn.k_proj", "self_attn.v_proj",
+      "self_attn.o_proj", "post_attention_layernorm", "mlp.gate_proj",    "mlp.up_proj",
+      "mlp.down_proj",    "model.embed_tokens",       "model.norm",       "lm_head"};
   const auto name = names[static_cast<std::size_t>(slot)];
-  return static_cast<Index>(slot) < layer_slots ? concat("model.layers.", layer, ".", name, ".weight") : concat(name, ".weight");
+  return static_cast<Index>(slot) < layer_slots ? concat("model.layers.", layer, ".", name, ".weight")
+                                                : concat(name, ".weight");
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::nn
+}}}  // namespace neutra::NEUTRA_ABI::nn

@@ -4,14 +4,16 @@
 #include "neutra/nn/layer.hpp"
 #include "neutra/op/gated.hpp"
 
-namespace neutra::inline NEUTRA_ABI::nn {
+namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// stream + down(silu(gate x) * (up x)), and adapters at gate, up, down and at the block.      stream: (N,d)  x: (N,d), the stream normed
+/// stream + down(silu(gate x) * (up x)), and adapters at gate, up, down and at the block.      stream: (N,d)  x: (N,d),
+/// the stream normed
 template <class A, Scalar S, Backend D> Var<S, D> ffn_block(Layer<A, S, D>& layer, Var<S, D> stream, Var<S, D> x) {
   using adapter::Site;
   const Kept kept = layer.acts_at({Site::gate, Site::up, Site::down}) ? Kept::exact : Kept::rounded;
-  const auto inner = gated(layer.project(Site::gate, Slot::gate, x, kept), layer.project(Site::up, Slot::up, x, kept));  // (N,f)
+  const auto inner =
+      gated(layer.project(Site::gate, Slot::gate, x, kept), layer.project(Site::up, Slot::up, x, kept));  // (N,f)
   return layer.join(stream, Site::ffn, x, Site::down, Slot::down, inner);
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::nn
+}}}  // namespace neutra::NEUTRA_ABI::nn

@@ -13,15 +13,17 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::nn {
+namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// 64 hexadecimal digits: SHA-256 over the configuration (see visit_function), each value as "name=value" and a line feed, then over the weights in
-/// the backbone's order, each as its name, a zero byte, its shape as in "(8,64)", a zero byte, and its values as little-endian float32. A model
-/// loaded in double has the fingerprint of the same model loaded in float.
+/// 64 hexadecimal digits: SHA-256 over the configuration (see visit_function), each value as "name=value" and a line
+/// feed, then over the weights in the backbone's order, each as its name, a zero byte, its shape as in "(8,64)", a zero
+/// byte, and its values as little-endian float32. A model loaded in double has the fingerprint of the same model loaded
+/// in float.
 template <Scalar S, Backend D> std::string fingerprint(const Backbone<S, D>& backbone) {
   using namespace std::string_view_literals;
   io::Sha256 sum;
-  visit_function(backbone.config(), [&](const char* name, const auto& value) { sum.update(concat(name, '=', value, '\n')); });
+  visit_function(backbone.config(),
+                 [&](const char* name, const auto& value) { sum.update(concat(name, '=', value, '\n')); });
   std::vector<float> block(1 << 14);
   for (const auto& weight : backbone.weights()) {
     std::deque<Tensor<S>> copies;
@@ -29,7 +31,8 @@ template <Scalar S, Backend D> std::string fingerprint(const Backbone<S, D>& bac
     sum.update(concat(weight.name, "\0"sv, values.shape, "\0"sv));
     for (Index first = 0; first < values.size(); first += static_cast<Index>(block.size())) {
       const Index count = std::min<Index>(values.size() - first, static_cast<Index>(block.size()));
-      std::transform(values.data + first, values.data + first + count, block.begin(), [](S value) { return static_cast<float>(value); });
+      std::transform(values.data + first, values.data + first + count, block.begin(),
+                     [](S value) { return static_cast<float>(value); });
       sum.update({reinterpret_cast<const char*>(block.data()), static_cast<std::size_t>(count) * sizeof(float)});
     }
   }
@@ -40,11 +43,12 @@ template <Scalar S, Backend D> std::string fingerprint(const Backbone<S, D>& bac
 struct Base {
   Config config;
   std::string fingerprint;  // of configuration and weights
-  std::string tokenizer;    // SHA-256 of its tokenizer.model, of no bytes where tokens are bytes; empty where no tokenizer is known
+  std::string tokenizer;    // SHA-256 of its tokenizer.model, of no bytes where tokens are bytes; empty where no
+                            // tokenizer is known
 };
 
 template <Scalar S, Backend D> Base base_of(const Backbone<S, D>& backbone, std::string tokenizer = {}) {
   return {backbone.config(), fingerprint(backbone), std::move(tokenizer)};
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::nn
+}}}  // namespace neutra::NEUTRA_ABI::nn

@@ -7,7 +7,7 @@
 #include <deque>
 #include <span>
 
-namespace neutra::inline NEUTRA_ABI::nn {
+namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
 /// Puts host values into a tensor of the same shape.
 template <Scalar S, Backend D> void upload(const Tensor<S>& values, Tensor<S, D>& into) {
@@ -21,7 +21,8 @@ template <Scalar S, Backend D> Tensor<S, D> to_device(const Tensor<S>& values) {
   return tensor;
 }
 
-/// The values where the host can read them: in place if the device's memory is the host's, else a copy that goes into `copies`.
+/// The values where the host can read them: in place if the device's memory is the host's, else a copy that goes into
+/// `copies`.
 template <Scalar S, Backend D> View<const S> on_host(const Tensor<S, D>& values, std::deque<Tensor<S>>& copies) {
   if constexpr (std::derived_from<D, Host>) {
     return values.view();
@@ -44,4 +45,4 @@ template <Scalar S, Backend D> View<const S> on_host(const Parameter<S, D>& weig
   return on_host(weight.value, copies);
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::nn
+}}}  // namespace neutra::NEUTRA_ABI::nn

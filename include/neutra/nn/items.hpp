@@ -7,9 +7,10 @@
 #include <string>
 #include <string_view>
 
-namespace neutra::inline NEUTRA_ABI::nn::detail {
+namespace neutra { inline namespace NEUTRA_ABI { namespace nn { namespace detail {
 
-/// "; missing: a, b, c and 7 more", or nothing where there is none: items that are all told at once, and a hostile file's message has an end.
+/// "; missing: a, b, c and 7 more", or nothing where there is none: items that are all told at once, and a hostile
+/// file's message has an end.
 class Items {
  public:
   explicit Items(std::string_view heading) : heading_(heading) {}
@@ -31,4 +32,4 @@ class Items {
   Index count_ = 0;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::nn::detail
+}}}}  // namespace neutra::NEUTRA_ABI::nn::detail

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <initializer_list>
 
-namespace neutra::inline NEUTRA_ABI::nn {
+namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
 /// The frozen weights of a model, or the trainable copies that stand in for them.
 template <Scalar S, Backend D> struct Weights {
@@ -34,15 +34,19 @@ template <class A, Scalar S, Backend D> struct Layer {
   bool acts_at(std::initializer_list<adapter::Site> sites) const {
     return std::any_of(sites.begin(), sites.end(), [&](adapter::Site site) { return adapter::acts_at(adapter, site); });
   }
-  Var<S, D> adapt(adapter::Site site, Var<S, D> x, Var<S, D> y) { return acts_at({site}) ? adapter.add(site, index, x, y, pass) : y; }
+  Var<S, D> adapt(adapter::Site site, Var<S, D> x, Var<S, D> y) {
+    return acts_at({site}) ? adapter.add(site, index, x, y, pass) : y;
+  }
   /// x W^T, and what the adapter adds at that projection.
-  Var<S, D> project(adapter::Site site, Slot slot, Var<S, D> x, Kept kept = Kept::exact) { return adapt(site, x, linear(x, weight(slot), kept)); }
-  /// A block's last projection of `inner` joins the stream, with what adapters add at that projection and at the block, which read x. Where none
-  /// does, the sum is the product's own.
+  Var<S, D> project(adapter::Site site, Slot slot, Var<S, D> x, Kept kept = Kept::exact) {
+    return adapt(site, x, linear(x, weight(slot), kept));
+  }
+  /// A block's last projection of `inner` joins the stream, with what adapters add at that projection and at the block,
+  /// which read x. Where none does, the sum is the product's own.
   Var<S, D> join(Var<S, D> stream, adapter::Site block, Var<S, D> x, adapter::Site site, Slot slot, Var<S, D> inner) {
     if (!acts_at({site, block})) return linear(inner, weight(slot), stream);
     return add(stream, adapt(block, x, project(site, slot, inner)));
   }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::nn
+}}}  // namespace neutra::NEUTRA_ABI::nn

@@ -10,7 +10,7 @@
 #include "neutra/op/embedding.hpp"
 #include "neutra/op/rms_norm.hpp"
 
-namespace neutra::inline NEUTRA_ABI::nn {
+namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
 /// B sequences of T tokens: what the model reads and, for a loss, what it should say. The memory is the caller's.
 struct Tokens {
@@ -35,7 +35,8 @@ template <Scalar S, Backend D> struct Losses {
   Var<S, D> total(S alpha) const { return local ? add(lm, *local, alpha) : lm; }
 };
 
-/// The model: a shared frozen backbone and an adapter of its own. After thaw() the backbone's weights train too, as a copy of this model's own.
+/// The model: a shared frozen backbone and an adapter of its own. After thaw() the backbone's weights train too, as a
+/// copy of this model's own.
 template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Transformer {
   static_assert(adapter::check_adapter<A, S, D>());
 
@@ -50,7 +51,8 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
       Transformer(const std::shared_ptr<Other>&, const A& adapter = A{}, std::uint64_t seed = 0)
       : Transformer(std::shared_ptr<const Backbone<S, D>>(), adapter, seed) {
     static_assert(std::same_as<Other, void>,
-                  "neutra: a model and its backbone must be of one scalar and one device; write nn::Transformer<Adapter, double> for a backbone of "
+                  "neutra: a model and its backbone must be of one scalar and one device; write "
+                  "nn::Transformer<Adapter, double> for a backbone of "
                   "double, or make the backbone in float");
   }
 
@@ -76,24 +78,28 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     return all;
   }
 
-  /// Whether a training step keeps only what passes from layer to layer and computes the rest once more on its way back: the same bits, a third to a
-  /// half of the tape's memory, and another forward pass. The model must stay where it is until backward() has ended.
+  /// Whether a training step keeps only what passes from layer to layer and computes the rest once more on its way
+  /// back: the same bits, a third to a half of the tape's memory, and another forward pass. The model must stay where
+  /// it is until backward() has ended.
   bool recompute_layers = false;
 
-  /// Whether products round what they multiply to bf16: those with weights and those of attention, forward and back. What lies between two products
-  /// and is read by no adapter is then kept as bf16: gated units, queries, keys, values and attention's result, and their gradients. The residual
-  /// stream, gate logits, the weights that train, their gradients and the optimizer's moments stay float.
+  /// Whether products round what they multiply to bf16: those with weights and those of attention, forward and back.
+  /// What lies between two products and is read by no adapter is then kept as bf16: gated units, queries, keys, values
+  /// and attention's result, and their gradients. The residual stream, gate logits, the weights that train, their
+  /// gradients and the optimizer's moments stay float.
   bool bf16_products = false;
 
   /// Hidden states after the final norm, (B*T, d).
   Var<S, D> hidden(const Tokens& tokens, Pass<S, D>& pass) {
     const Index rows = tokens.sequences * tokens.length;
     const typename Tape<S, D>::Products precision(pass.tape, bf16_products);
-    require(rows == static_cast<Index>(tokens.inputs.size()), "transformer: inputs must hold B*T = ", rows, " tokens, got ", tokens.inputs.size());
-    require(!pass.probe || pass.probe->layers() == config().layers, "transformer: the probe was made for ", pass.probe ? pass.probe->layers() : 0,
-            " layers, the model has ", config().layers, "; make it with model.config().layers");
-    require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context, " tokens (the model's context), got ",
-            tokens.length);
+    require(rows == static_cast<Index>(tokens.inputs.size()), "transformer: inputs must hold B*T = ", rows,
+            " tokens, got ", tokens.inputs.size());
+    require(!pass.probe || pass.probe->layers() == config().layers, "transformer: the probe was made for ",
+            pass.probe ? pass.probe->layers() : 0, " layers, the model has ", config().layers,
+            "; make it with model.config().layers");
+    require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context,
+            " tokens (the model's context), got ", tokens.length);
     pass.tape.begin_pass(this);
     const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
     const RopeTable<S, D>& rope = rope_for(tokens.length);
@@ -101,16 +107,18 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     for (Index index = 0; index < config().layers; ++index) {
       typename Tape<S, D>::Scope scope(pass.tape, x);
       const auto run = [this, pass, sizes, &rope, index](Var<S, D> in) { return layer(in, pass, sizes, rope, index); };
-      const Made<S, D> made = recompute_layers && !pass.probe ? recompute(x, run) : run(x);  // a probe must see each layer once
+      const Made<S, D> made =
+          recompute_layers && !pass.probe ? recompute(x, run) : run(x);  // a probe must see each layer once
       x = scope.keep(made.y);
       if (made.loss) pass.add_local(*made.loss);
     }
     return rms_norm(x, weights_in_use().on(pass.tape, Slot::final_norm, 0), norm_epsilon());
   }
 
-  /// Mean cross-entropy over the step's tokens (this batch's part of it), in nats, and the local loss, normalised by layers and counted tokens of the
-  /// step.
-  Losses<S, D> loss(Tape<S, D>& tape, const Tokens& tokens, const StepCounts& counts, adapter::Probe<S, D>* probe = nullptr) {
+  /// Mean cross-entropy over the step's tokens (this batch's part of it), in nats, and the local loss, normalised by
+  /// layers and counted tokens of the step.
+  Losses<S, D> loss(Tape<S, D>& tape, const Tokens& tokens, const StepCounts& counts,
+                    adapter::Probe<S, D>* probe = nullptr) {
     require(counts.predicted > 0, "transformer: the step must predict at least one token");
     Pass<S, D> pass{.tape = tape, .probe = probe};
     mark_domains(tokens, counts, pass);
@@ -140,10 +148,12 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   S norm_epsilon() const { return static_cast<S>(config().norm_epsilon); }
 
   /// One layer, (N,d) to (N,d), and the local loss of its residues.
-  Made<S, D> layer(Var<S, D> x, Pass<S, D> pass, const AttentionSizes& sizes, const RopeTable<S, D>& rope, Index index) {
+  Made<S, D> layer(Var<S, D> x, Pass<S, D> pass, const AttentionSizes& sizes, const RopeTable<S, D>& rope,
+                   Index index) {
     const Weights<S, D> weights = weights_in_use();
     pass.local.reset();
-    const typename Tape<S, D>::Products precision(pass.tape, bf16_products);  // also when it runs once more on the way back
+    const typename Tape<S, D>::Products precision(pass.tape,
+                                                  bf16_products);  // also when it runs once more on the way back
     typename Tape<S, D>::Scope scope(pass.tape);
     pass.tape.watch(life_);  // backward() may call this once more
     Layer<Instance, S, D> here{weights, adapter_, index, pass};
@@ -152,38 +162,44 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   }
 
   /// x + attention, with what it computed on the way already given back.
-  Var<S, D> attended(Layer<Instance, S, D>& here, Var<S, D> x, const RopeTable<S, D>& rope, const AttentionSizes& sizes) {
+  Var<S, D> attended(Layer<Instance, S, D>& here, Var<S, D> x, const RopeTable<S, D>& rope,
+                     const AttentionSizes& sizes) {
     typename Tape<S, D>::Scope scope(here.pass.tape);
-    return scope.keep(attention_block(here, x, rms_norm(x, here.weight(Slot::attention_norm), norm_epsilon()), rope, sizes));
+    return scope.keep(
+        attention_block(here, x, rms_norm(x, here.weight(Slot::attention_norm), norm_epsilon()), rope, sizes));
   }
 
   Weights<S, D> weights_in_use() { return {*backbone_, thawed_.empty() ? nullptr : &thawed_}; }
   Var<S, D> head(Tape<S, D>& tape) { return weights_in_use().on(tape, Slot::head, 0); }
 
-  /// A table of at least `length` positions: models may allow far more than are ever used. Twice the last one, since text grows by a token at a time.
+  /// A table of at least `length` positions: models may allow far more than are ever used. Twice the last one, since
+  /// text grows by a token at a time.
   const RopeTable<S, D>& rope_for(Index length) {
     const Index held = ropes_.empty() ? 0 : ropes_.back().cosine.shape().rows();
-    if (held < length) ropes_.emplace_back(std::min(config().context, std::max(length, 2 * held)), config().head_width, config().rope_theta);
+    if (held < length)
+      ropes_.emplace_back(std::min(config().context, std::max(length, 2 * held)), config().head_width,
+                          config().rope_theta);
     return ropes_.back();
   }
 
   void mark_domains(const Tokens& tokens, const StepCounts& counts, Pass<S, D>& pass) {
     if (tokens.domains.empty()) return;
-    require(static_cast<Index>(tokens.domains.size()) == tokens.sequences, "transformer: one domain label per sequence is needed, got ",
-            tokens.domains.size(), " for ", tokens.sequences, " sequences; give Tokens::domains one each, or none");
+    require(static_cast<Index>(tokens.domains.size()) == tokens.sequences,
+            "transformer: one domain label per sequence is needed, got ", tokens.domains.size(), " for ",
+            tokens.sequences, " sequences; give Tokens::domains one each, or none");
     const auto rows = static_cast<std::size_t>(tokens.sequences * tokens.length);
     staging_.resize(2 * rows);
     for (std::size_t n = 0; n < rows; ++n) {
       const std::uint8_t domain = tokens.domains[n / static_cast<std::size_t>(tokens.length)];
-      require(domain <= 1, "transformer: domain labels must be 0 (original) or 1 (target), got ", int{domain}, " for sequence ",
-              n / static_cast<std::size_t>(tokens.length));
+      require(domain <= 1, "transformer: domain labels must be 0 (original) or 1 (target), got ", int{domain},
+              " for sequence ", n / static_cast<std::size_t>(tokens.length));
       staging_[n] = S(1) - static_cast<S>(domain);
       staging_[rows + n] = static_cast<S>(domain);
     }
     const Index original = tokens.length * std::count(tokens.domains.begin(), tokens.domains.end(), 0);
     require(!pass.tape.recording() || counts.original >= original,
-            "transformer: StepCounts::original must count all tokens of original-domain sequences of the step, got ", counts.original,
-            "; this batch alone has ", original);
+            "transformer: StepCounts::original must count all tokens of original-domain sequences of the step, got ",
+            counts.original, "; this batch alone has ", original);
     S* marks = pass.tape.template memory<S>(static_cast<Index>(2 * rows));
     D::template upload<S>(std::span<const S>(staging_), marks);
     pass.original = marks;
@@ -201,4 +217,4 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   std::vector<S> staging_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::nn
+}}}  // namespace neutra::NEUTRA_ABI::nn

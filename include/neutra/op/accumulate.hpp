@@ -3,7 +3,7 @@
 
 #include "neutra/autodiff/tape.hpp"
 
-namespace neutra::inline NEUTRA_ABI::op {
+namespace neutra { inline namespace NEUTRA_ABI { namespace op {
 
 /// to = scale * from, or to += scale * from, as the tape says      from, to: (N,C)
 template <Scalar S, Backend D> struct Accumulate {
@@ -24,4 +24,4 @@ template <Scalar S, Backend D> struct Accumulate {
   }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::op
+}}}  // namespace neutra::NEUTRA_ABI::op

@@ -3,7 +3,7 @@
 
 #include "neutra/op/accumulate.hpp"
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
 /// z = x + scale y      x, y, z: (N,C)      saves: nothing
@@ -20,7 +20,8 @@ template <Scalar S> struct Add {
 }  // namespace op
 
 /// z = x + scale y, element by element; shapes must be equal.
-template <Scalar S, Backend D> Var<S, D> add(Var<S, D> x, std::type_identity_t<Var<S, D>> y, std::type_identity_t<S> scale = S(1)) {
+template <Scalar S, Backend D>
+Var<S, D> add(Var<S, D> x, std::type_identity_t<Var<S, D>> y, std::type_identity_t<S> scale = S(1)) {
   require(x.shape() == y.shape(), "add: shapes must be equal, got ", x.shape(), " and ", y.shape());
   auto& tape = x.tape();
   const auto z = tape.make(x.shape(), tape.room(x));
@@ -32,4 +33,4 @@ template <Scalar S, Backend D> Var<S, D> add(Var<S, D> x, std::type_identity_t<V
   return z;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -1,4 +1,5 @@
-/// Causal attention with grouped key/value heads.      Vaswani et al. 2017, arXiv 1706.03762; Ainslie et al. 2023, arXiv 2305.13245
+/// Causal attention with grouped key/value heads.      Vaswani et al. 2017, arXiv 1706.03762; Ainslie et al. 2023,
+/// arXiv 2305.13245
 #pragma once
 
 #include "neutra/autodiff/tape.hpp"
@@ -7,30 +8,36 @@
 #include <limits>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 /// For each sequence and query head: softmax(q k^T / sqrt(W), causal) v. Query head h reads key/value head h / (H/K).
 /// q, result: (B*T, H*W)   k, v: (B*T, K*W)      saves: q, k, v, lse (B,H,T)
-/// Where q, k and v are rounded so are the result and all gradients; sums over tokens and heads are rounded once, when they are whole.
+/// Where q, k and v are rounded so are the result and all gradients; sums over tokens and heads are rounded once, when
+/// they are whole.
 template <Scalar S, Backend D>
-Var<S, D> attention(Var<S, D> q, std::type_identity_t<Var<S, D>> k, std::type_identity_t<Var<S, D>> v, const AttentionSizes& z) {
-  require(z.heads > 0 && z.kv_heads > 0 && z.heads % z.kv_heads == 0, "attention: query heads must be a multiple of key/value heads, got ", z.heads,
-          " and ", z.kv_heads);
+Var<S, D> attention(Var<S, D> q, std::type_identity_t<Var<S, D>> k, std::type_identity_t<Var<S, D>> v,
+                    const AttentionSizes& z) {
+  require(z.heads > 0 && z.kv_heads > 0 && z.heads % z.kv_heads == 0,
+          "attention: query heads must be a multiple of key/value heads, got ", z.heads, " and ", z.kv_heads);
   const Shape queries{z.sequences * z.length, z.heads * z.width}, keys{z.sequences * z.length, z.kv_heads * z.width};
   require(q.shape() == queries, "attention: q must be (B*T,H*W) = ", queries, ", got ", q.shape());
-  require(k.shape() == keys && v.shape() == keys, "attention: k and v must be (B*T,K*W) = ", keys, ", got ", k.shape(), " and ", v.shape());
-  require(k.rounded() == q.rounded() && v.rounded() == q.rounded(), "attention: q, k and v must be kept alike, got ", q.rounded() ? "bf16" : "exact",
-          ", ", k.rounded() ? "bf16" : "exact", " and ", v.rounded() ? "bf16" : "exact", "; give the ops that make them the same Kept");
+  require(k.shape() == keys && v.shape() == keys, "attention: k and v must be (B*T,K*W) = ", keys, ", got ", k.shape(),
+          " and ", v.shape());
+  require(k.rounded() == q.rounded() && v.rounded() == q.rounded(), "attention: q, k and v must be kept alike, got ",
+          q.rounded() ? "bf16" : "exact", ", ", k.rounded() ? "bf16" : "exact", " and ", v.rounded() ? "bf16" : "exact",
+          "; give the ops that make them the same Kept");
   auto& tape = q.tape();
   const bool bf16 = tape.bf16_products || q.rounded();
   const auto y = tape.make(queries, 0, q.rounded());
   S* lse = tape.template memory<S>(z.sequences * z.heads * z.length);
   with_storage<S>(y.rounded(), [&]<class T>() {
-    D::template attention_forward<S>(z, tape.operand(q, bf16), tape.operand(k, bf16), tape.operand(v, bf16), tape.template out<T>(y), lse);
+    D::template attention_forward<S>(z, tape.operand(q, bf16), tape.operand(k, bf16), tape.operand(v, bf16),
+                                     tape.template out<T>(y), lse);
     tape.record(y, {q, k, v}, {q, k, v}, [=](Tape<S, D>& t) {
       // in the order in which the backend writes them: one value may stand in two places
       const auto dv = t.template into<T>(v), dk = t.template into<T>(k), dq = t.template into<T>(q);
-      D::template attention_backward<S>(z, t.operand(q, bf16), t.operand(k, bf16), t.operand(v, bf16), t.gradient_operand(y, bf16), lse, dq, dk, dv);
+      D::template attention_backward<S>(z, t.operand(q, bf16), t.operand(k, bf16), t.operand(v, bf16),
+                                        t.gradient_operand(y, bf16), lse, dq, dk, dv);
     });
   });
   return y;
@@ -39,7 +46,8 @@ Var<S, D> attention(Var<S, D> q, std::type_identity_t<Var<S, D>> k, std::type_id
 namespace op {
 
 /// The meaning, one score at a time.
-template <Scalar S> void attention_reference(View<const S> q, View<const S> k, View<const S> v, View<S> y, const AttentionSizes& z) {
+template <Scalar S>
+void attention_reference(View<const S> q, View<const S> k, View<const S> v, View<S> y, const AttentionSizes& z) {
   std::vector<S> p(static_cast<std::size_t>(z.length));
   for (Index b = 0; b < z.sequences; ++b)
     for (Index h = 0; h < z.heads; ++h)
@@ -48,11 +56,13 @@ template <Scalar S> void attention_reference(View<const S> q, View<const S> k, V
         S top = -std::numeric_limits<S>::infinity(), total = 0;
         for (Index j = 0; j <= i; ++j) {
           S score = 0;
-          for (Index c = 0; c < z.width; ++c) score += q(b * z.length + i, h * z.width + c) * k(b * z.length + j, kv + c);
+          for (Index c = 0; c < z.width; ++c)
+            score += q(b * z.length + i, h * z.width + c) * k(b * z.length + j, kv + c);
           p[static_cast<std::size_t>(j)] = score / std::sqrt(static_cast<S>(z.width));
           top = std::max(top, p[static_cast<std::size_t>(j)]);
         }
-        for (Index j = 0; j <= i; ++j) total += p[static_cast<std::size_t>(j)] = std::exp(p[static_cast<std::size_t>(j)] - top);
+        for (Index j = 0; j <= i; ++j)
+          total += p[static_cast<std::size_t>(j)] = std::exp(p[static_cast<std::size_t>(j)] - top);
         for (Index c = 0; c < z.width; ++c) {
           S sum = 0;
           for (Index j = 0; j <= i; ++j) sum += p[static_cast<std::size_t>(j)] / total * v(b * z.length + j, kv + c);
@@ -62,4 +72,4 @@ template <Scalar S> void attention_reference(View<const S> q, View<const S> k, V
 }
 
 }  // namespace op
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <limits>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
 /// loss[n] = log(sum exp(logits[n])) - logits[n, target[n]]; the logits turn into scale (softmax - onehot), in place.
@@ -32,9 +32,10 @@ template <Scalar S> struct SoftmaxLoss {
 };
 
 /// A softmax over a vocabulary that comes part by part: the largest score so far and the sum of exp(score - largest).
-/// For words first .. first + P - 1:  largest' = max(largest, scores)   shrink = exp(largest - largest')   total' = shrink total + sum of
-/// exp(scores - largest'), which the scores turn into, 0 for the target: SoftmaxEnd adds its term without rounding to bf16. What was added up for
-/// earlier parts, dx, shrinks too.      scores: (M,P)   dx: (M,C), or none      Milakov & Gimelshein 2018, arXiv 1805.02867
+/// For words first .. first + P - 1:  largest' = max(largest, scores)   shrink = exp(largest - largest')   total' =
+/// shrink total + sum of exp(scores - largest'), which the scores turn into, 0 for the target: SoftmaxEnd adds its term
+/// without rounding to bf16. What was added up for earlier parts, dx, shrinks too.      scores: (M,P)   dx: (M,C), or
+/// none      Milakov & Gimelshein 2018, arXiv 1805.02867
 template <Scalar S> struct SoftmaxPart {
   View<S> scores, dx;
   const std::int32_t* targets;
@@ -49,7 +50,8 @@ template <Scalar S> struct SoftmaxPart {
       if (here) target_score[n] = x[target];
     });
     constexpr S none = -std::numeric_limits<S>::infinity();
-    const S before = first > 0 ? largest[n] : none, top = row.max(cols, [&](auto c) { return c.load(x); }), now = before < top ? top : before;
+    const S before = first > 0 ? largest[n] : none, top = row.max(cols, [&](auto c) { return c.load(x); }),
+            now = before < top ? top : before;
     const S shift = now == none ? S(0) : now, shrink = std::exp(before - shift);  // 0 for the first part
     const S sum = row.sum(cols, [&](auto c) {
       const auto e = math::exp(c.load(x) - shift);
@@ -61,12 +63,13 @@ template <Scalar S> struct SoftmaxPart {
       total[n] = first > 0 ? shrink * total[n] + sum : sum;
       largest[n] = now;
     });
-    if (dx.data && first > 0 && shrink != S(1)) row.each(dx.cols(), [&](auto c) { c.store(dx.row(n), c.load(dx.row(n)) * shrink); });
+    if (dx.data && first > 0 && shrink != S(1))
+      row.each(dx.cols(), [&](auto c) { c.store(dx.row(n), c.load(dx.row(n)) * shrink); });
   }
 };
 
-/// loss[n] = log(total) + largest - the target's score      dx[n] = scale (dx[n] / total - (1 - p) W[target]), p = exp(score - largest) / total
-/// W: (V,C)
+/// loss[n] = log(total) + largest - the target's score      dx[n] = scale (dx[n] / total - (1 - p) W[target]), p =
+/// exp(score - largest) / total W: (V,C)
 template <Scalar S> struct SoftmaxEnd {
   View<const S> w;
   View<S> dx;
@@ -80,19 +83,22 @@ template <Scalar S> struct SoftmaxEnd {
     row.once([&] { loss[n] = std::log(total[n]) - behind; });
     if (!dx.data) return;
     const S factor = scale / total[n], own = (total[n] - std::exp(behind)) * factor;
-    row.each(dx.cols(), [&](auto c) { c.store(dx.row(n), c.load(dx.row(n)) * factor - c.load(w.row(targets[n])) * own); });
+    row.each(dx.cols(),
+             [&](auto c) { c.store(dx.row(n), c.load(dx.row(n)) * factor - c.load(w.row(targets[n])) * own); });
   }
 };
 
-/// Losses of all rows, and dx where it is there, for a head that does not train: no more than 256 x 1024 scores exist at a time, so that they stay in
-/// the second-level cache between the two products.      x, dx: (N,C)   loss: (N)
-template <Scalar S, Backend D> void loss_by_parts(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx) {
+/// Losses of all rows, and dx where it is there, for a head that does not train: no more than 256 x 1024 scores exist
+/// at a time, so that they stay in the second-level cache between the two products.      x, dx: (N,C)   loss: (N)
+template <Scalar S, Backend D>
+void loss_by_parts(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx) {
   auto& tape = w.tape();
   const Parts parts{w.shape().rows()};
   const bool bf16 = tape.bf16_products;
   const Index rows = x.rows(), chunk = std::min<Index>(256, rows);
   S* scores = tape.template memory<S>(chunk * parts.largest());
-  S *largest = tape.template memory<S>(chunk), *total = tape.template memory<S>(chunk), *target_score = tape.template memory<S>(chunk);
+  S *largest = tape.template memory<S>(chunk), *total = tape.template memory<S>(chunk),
+    *target_score = tape.template memory<S>(chunk);
   for (Index first = 0; first < rows; first += chunk) {
     const Index count = std::min(chunk, rows - first);
     const View<S> dx_here = dx.data ? dx.slice(first, count) : View<S>{};
@@ -100,14 +106,18 @@ template <Scalar S, Backend D> void loss_by_parts(View<const S> x, Var<S, D> w, 
       const Index word = parts.begin(part), words = parts.begin(part + 1) - word;
       const View<S> here(scores, {count, words});
       Linear<S, D>::product_part({x.slice(first, count), false, bf16}, w, part, true, {here});
-      D::template rows<S>(count, transcendental_cost * words, SoftmaxPart<S>{here, dx_here, targets + first, word, largest, total, target_score});
+      D::template rows<S>(count, transcendental_cost * words,
+                          SoftmaxPart<S>{here, dx_here, targets + first, word, largest, total, target_score});
       if (dx.data) Linear<S, D>::product_part({here, false, bf16}, w, part, false, {dx_here, part > 0});
     }
-    D::template rows<S>(count, 2 * x.cols(), SoftmaxEnd<S>{w.value(), dx_here, targets + first, largest, total, target_score, loss + first, scale});
+    D::template rows<S>(
+        count, 2 * x.cols(),
+        SoftmaxEnd<S>{w.value(), dx_here, targets + first, largest, total, target_score, loss + first, scale});
   }
 }
 
-/// Losses of all rows, dx where it is there, and the gradient of a head that trains.      x, dx: (N,C)   dw: (V,C)   loss: (N)
+/// Losses of all rows, dx where it is there, and the gradient of a head that trains.      x, dx: (N,C)   dw: (V,C)
+/// loss: (N)
 template <Scalar S, Backend D>
 void loss_by_rows(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx, View<S> dw) {
   auto& tape = w.tape();
@@ -119,7 +129,8 @@ void loss_by_rows(View<const S> x, Var<S, D> w, const std::int32_t* targets, S s
     const View<const S> here = x.slice(first, count);
     const View<S> scores = logits.slice(0, count);
     Linear<S, D>::product({here, false, bf16}, w, true, Into<S>{scores});
-    D::template rows<S>(count, 2 * transcendental_cost * vocabulary, SoftmaxLoss<S>{scores, targets + first, loss + first, scale});
+    D::template rows<S>(count, 2 * transcendental_cost * vocabulary,
+                        SoftmaxLoss<S>{scores, targets + first, loss + first, scale});
     if (dx.data) Linear<S, D>::product({scores, false, bf16}, w, false, Into<S>{dx.slice(first, count)});
     Linear<S, D>::weight_gradient({scores, false, bf16}, {here, false, bf16}, {dw, first > 0});
     if (rows == 0) return;
@@ -130,16 +141,20 @@ void loss_by_rows(View<const S> x, Var<S, D> w, const std::int32_t* targets, S s
 
 /// scale * sum over n of -log softmax(x[n] W^T)[target[n]]
 /// x: (N,C)  W: (V,C)  targets: (N), on the host  result: one number      saves: dx, and dW where W trains
-/// The gradients are taken while scores are there, and scaled in the backward pass. Where W trains its gradient needs the whole softmax of a row: 256
-/// rows of scores exist at a time; otherwise see op::loss_by_parts.
+/// The gradients are taken while scores are there, and scaled in the backward pass. Where W trains its gradient needs
+/// the whole softmax of a row: 256 rows of scores exist at a time; otherwise see op::loss_by_parts.
 template <Scalar S, Backend D>
-Var<S, D> cross_entropy(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::span<const std::int32_t> targets, std::type_identity_t<S> scale) {
+Var<S, D> cross_entropy(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::span<const std::int32_t> targets,
+                        std::type_identity_t<S> scale) {
   const Index rows = x.shape().rows(), cols = x.shape().cols(), vocabulary = w.shape().rows();
-  require(static_cast<Index>(targets.size()) == rows, "cross_entropy: one target per row is needed, got ", targets.size(), " for ", rows, " rows");
-  require(w.shape().rank() == 2 && w.shape().cols() == cols, "cross_entropy: W must be (V,C) with C = ", cols, ", got ", w.shape());
+  require(static_cast<Index>(targets.size()) == rows, "cross_entropy: one target per row is needed, got ",
+          targets.size(), " for ", rows, " rows");
+  require(w.shape().rank() == 2 && w.shape().cols() == cols, "cross_entropy: W must be (V,C) with C = ", cols, ", got ",
+          w.shape());
   for (Index n = 0; n < rows; ++n)
-    require(targets[static_cast<std::size_t>(n)] >= 0 && targets[static_cast<std::size_t>(n)] < vocabulary, "cross_entropy: target ",
-            targets[static_cast<std::size_t>(n)], " at position ", n, " is outside the vocabulary of ", vocabulary);
+    require(targets[static_cast<std::size_t>(n)] >= 0 && targets[static_cast<std::size_t>(n)] < vocabulary,
+            "cross_entropy: target ", targets[static_cast<std::size_t>(n)], " at position ", n,
+            " is outside the vocabulary of ", vocabulary);
   auto& tape = x.tape();
   const auto loss = tape.make({});
   S* values = tape.template memory<S>(rows);
@@ -160,4 +175,4 @@ Var<S, D> cross_entropy(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::spa
   return loss;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -3,7 +3,7 @@
 
 #include "neutra/autodiff/tape.hpp"
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
 /// y[n] = table[tokens[n]]      table: (V,C)  tokens: (N)  y: (N,C)      saves: tokens
@@ -18,8 +18,8 @@ template <Scalar S> struct Embedding {
   }
 };
 
-/// dtable[v] = sum of dy[n] over the n with tokens[n] = v, in the order of n. One call works on 16 columns of the table, so that columns may run in
-/// parallel.
+/// dtable[v] = sum of dy[n] over the n with tokens[n] = v, in the order of n. One call works on 16 columns of the
+/// table, so that columns may run in parallel.
 template <Scalar S> struct EmbeddingBackward {
   static constexpr Index columns = 16;
   View<const S> dy;
@@ -29,7 +29,8 @@ template <Scalar S> struct EmbeddingBackward {
   template <class Row> void operator()(Row row, Index part) const {
     const Index first = part * columns, width = dy.cols() - first < columns ? dy.cols() - first : columns;
     if (!dtable.add)
-      for (Index v = 0; v < dtable.view.rows(); ++v) row.each(width, [&](auto c) { c.fill(dtable.view.row(v) + first, S(0)); });
+      for (Index v = 0; v < dtable.view.rows(); ++v)
+        row.each(width, [&](auto c) { c.fill(dtable.view.row(v) + first, S(0)); });
     for (Index n = 0; n < dy.rows(); ++n) {
       S* to = dtable.view.row(tokens[n]) + first;
       row.each(width, [&](auto c) { c.store(to, c.load(to) + c.load(dy.row(n) + first)); });
@@ -45,8 +46,8 @@ template <Scalar S, Backend D> Var<S, D> embedding(Var<S, D> table, std::span<co
   const Index vocabulary = table.shape().rows(), cols = table.shape().cols(), count = static_cast<Index>(tokens.size());
   for (Index n = 0; n < count; ++n) {
     const Index token = tokens[static_cast<std::size_t>(n)];
-    require(token >= 0 && token < vocabulary, "embedding: token ", token, " at position ", n, " is outside the vocabulary of ", vocabulary,
-            "; use the tokenizer that belongs to this model");
+    require(token >= 0 && token < vocabulary, "embedding: token ", token, " at position ", n,
+            " is outside the vocabulary of ", vocabulary, "; use the tokenizer that belongs to this model");
   }
   auto& tape = table.tape();
   const auto y = tape.make({count, cols});
@@ -55,9 +56,10 @@ template <Scalar S, Backend D> Var<S, D> embedding(Var<S, D> table, std::span<co
   D::template rows<S>(count, cols, op::Embedding<S>{table.value(), chosen, tape.out(y)});
   tape.record(y, {table}, {}, [=](Tape<S, D>& t) {
     constexpr Index columns = op::EmbeddingBackward<S>::columns;
-    D::template rows<S>((cols + columns - 1) / columns, columns * count, op::EmbeddingBackward<S>{t.gradient(y), chosen, t.into(table)});
+    D::template rows<S>((cols + columns - 1) / columns, columns * count,
+                        op::EmbeddingBackward<S>{t.gradient(y), chosen, t.into(table)});
   });
   return y;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -3,7 +3,7 @@
 
 #include "neutra/op/pointwise.hpp"
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
 /// silu(x) = x sigmoid(x)      slope: s + y (1 - s), s = sigmoid(x)
@@ -44,7 +44,8 @@ template <Scalar S, class T, Pointwise F> struct GatedBackward {
 }  // namespace op
 
 /// y = function(a) * b, element by element; shapes must be equal. Where a and b are rounded so are y and all gradients.
-template <Scalar S, Backend D, Pointwise F = op::Silu> Var<S, D> gated(Var<S, D> a, std::type_identity_t<Var<S, D>> b, const F& function = {}) {
+template <Scalar S, Backend D, Pointwise F = op::Silu>
+Var<S, D> gated(Var<S, D> a, std::type_identity_t<Var<S, D>> b, const F& function = {}) {
   static_assert(check_pointwise<F>());
   require(a.shape() == b.shape(), "gated: shapes must be equal, got ", a.shape(), " and ", b.shape());
   const Index rows = a.shape().rows(), cost = op::transcendental_cost * a.shape().cols();
@@ -52,15 +53,17 @@ template <Scalar S, Backend D, Pointwise F = op::Silu> Var<S, D> gated(Var<S, D>
   const auto y = tape.make(a.shape(), tape.room(a), a.rounded());
   with_storage<S>(a.rounded(), [&]<class T>() {
     tape.fill(y, {a, b}, [=](Tape<S, D>& t) {
-      D::template rows<S>(rows, cost, op::Gated<S, T, F>{a.template value<T>(), b.template value<T>(), t.template out<T>(y), function});
+      D::template rows<S>(
+          rows, cost, op::Gated<S, T, F>{a.template value<T>(), b.template value<T>(), t.template out<T>(y), function});
     });
     tape.record(y, {a, b}, {a, b}, [=](Tape<S, D>& t) {
-      D::template rows<S>(rows, cost,
-                          op::GatedBackward<S, T, F>{a.template value<T>(), b.template value<T>(), t.template gradient<T>(y), t.template into<T>(a),
-                                                     t.template into<T>(b), function});
+      D::template rows<S>(
+          rows, cost,
+          op::GatedBackward<S, T, F>{a.template value<T>(), b.template value<T>(), t.template gradient<T>(y),
+                                     t.template into<T>(a), t.template into<T>(b), function});
     });
   });
   return y;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

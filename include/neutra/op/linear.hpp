@@ -3,17 +3,19 @@
 
 #include "neutra/op/accumulate.hpp"
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
 /// y = x W^T + addend      x: (N,I)  W: (O,I)  y, addend: (N,O)
 /// dx = dy W      dW = dy^T x      daddend = dy      saves: x where W trains, W
 template <Scalar S, Backend D> struct Linear {
   /// a times W (or W^T): a frozen weight's packed form, or that of its parts where a loss has made them.
-  template <class T = S> static void product(Operand<S> a, Var<S, D> w, bool transposed, Into<T> into, View<const S> addend = {}) {
+  template <class T = S>
+  static void product(Operand<S> a, Var<S, D> w, bool transposed, Into<T> into, View<const S> addend = {}) {
     const Frozen<S, D>* frozen = w.frozen();
     if (!frozen) return D::template product<S>(a, Operand<S>{w.value(), transposed, a.bf16}, into, addend);
-    if (!transposed || !frozen->in_parts(true, a.bf16)) return D::template product<S>(a, frozen->packed(transposed, a.bf16), into, addend);
+    if (!transposed || !frozen->in_parts(true, a.bf16))
+      return D::template product<S>(a, frozen->packed(transposed, a.bf16), into, addend);
     Index column = 0;
     for (const auto& part : frozen->parts(true, a.bf16)) {
       const View<const S> addend_here = addend.data ? addend.columns(column, part.cols()) : addend;
@@ -29,7 +31,9 @@ template <Scalar S, Backend D> struct Linear {
       D::template product<S>(a, Operand<S>{Parts{w.shape().rows()}.of<S>(w.value(), part), transposed, a.bf16}, into);
   }
   /// The gradient of W: dy^T x.
-  static void weight_gradient(Operand<S> dy, Operand<S> x, Into<S> into) { D::template product<S>(dy.transpose(), x, into); }
+  static void weight_gradient(Operand<S> dy, Operand<S> x, Into<S> into) {
+    D::template product<S>(dy.transpose(), x, into);
+  }
 
   /// y = x W^T + addend, and how to go back.
   static void run(Var<S, D> x, Var<S, D> w, Var<S, D> y, std::optional<Var<S, D>> addend) {
@@ -54,8 +58,8 @@ template <Scalar S, Backend D> struct Linear {
 
   /// O. Error: shapes that do not agree.
   static Index outputs(Var<S, D> x, Var<S, D> w) {
-    require(w.shape().rank() == 2 && w.shape().cols() == x.shape().cols(), "linear: W must be (O,I) with I = ", x.shape().cols(), ", got ", w.shape(),
-            "; x is ", x.shape());
+    require(w.shape().rank() == 2 && w.shape().cols() == x.shape().cols(),
+            "linear: W must be (O,I) with I = ", x.shape().cols(), ", got ", w.shape(), "; x is ", x.shape());
     return w.shape().rows();
   }
 
@@ -74,10 +78,11 @@ template <Scalar S, Backend D> struct Linear {
 /// y = x W^T, plus `addend` where one is given (a residual stream: the sum costs no pass of its own).
 /// x: (N,I)  W: (O,I)  y, addend: (N,O)
 template <Scalar S, Backend D>
-Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::optional<std::type_identity_t<Var<S, D>>> addend = {}) {
+Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w,
+                 std::optional<std::type_identity_t<Var<S, D>>> addend = {}) {
   const Index rows = x.shape().rows(), out = op::Linear<S, D>::outputs(x, w);
-  require(!addend || (addend->shape().rows() == rows && addend->shape().cols() == out), "linear: addend must be (", rows, ",", out, "), got ",
-          addend ? addend->shape() : Shape{});
+  require(!addend || (addend->shape().rows() == rows && addend->shape().cols() == out), "linear: addend must be (",
+          rows, ",", out, "), got ", addend ? addend->shape() : Shape{});
   const auto y = x.tape().make({rows, out}, x.tape().room(x));
   op::Linear<S, D>::run(x, w, y, addend);
   return y;
@@ -91,4 +96,4 @@ template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, std::type_identity_
   return y;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -6,10 +6,11 @@
 #include "neutra/core/strict.hpp"
 #include "neutra/op/pointwise.hpp"
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 /// Which tokens a local loss counts, and the domain each comes from.
-/// weight: (N), 1 or 0, null counts all   label: (N), 0 original, 1 target   index: row i speaks of token index[i], null: of token i. Device memory.
+/// weight: (N), 1 or 0, null counts all   label: (N), 0 original, 1 target   index: row i speaks of token index[i],
+/// null: of token i. Device memory.
 template <Scalar S> struct Counted {
   const S* weight = nullptr;
   const S* label = nullptr;
@@ -21,7 +22,8 @@ template <Scalar S> struct Counted {
 
 namespace op {
 
-/// values[i] = counts(i) f(sums[i])      sums[i]: of the channels of r[i] and y[token(i)], where counted      r: (M,C)  y: (N,C)  sums, values: (M)
+/// values[i] = counts(i) f(sums[i])      sums[i]: of the channels of r[i] and y[token(i)], where counted      r: (M,C)
+/// y: (N,C)  sums, values: (M)
 template <Scalar S, RowFunction P> struct ResiduePenalty {
   View<const S> r, y;
   Counted<S> counted;
@@ -35,7 +37,8 @@ template <Scalar S, RowFunction P> struct ResiduePenalty {
     const S *ri = r.row(i), *yi = y.row(counted.token(i));
     const RowSums<S> found{row.sum(r.cols(), [&](auto c) { return math::abs(c.load(ri)); }),
                            row.sum(r.cols(), [&](auto c) { return c.load(ri) * c.load(ri); }),
-                           row.sum(r.cols(), [&](auto c) { return c.load(yi) * c.load(yi); }), static_cast<S>(r.cols())};
+                           row.sum(r.cols(), [&](auto c) { return c.load(yi) * c.load(yi); }),
+                           static_cast<S>(r.cols())};
     row.once([&] {
       sums[i] = found;
       values[i] = counts * penalty.f(found);
@@ -62,12 +65,14 @@ template <Scalar S, RowFunction P> struct ResiduePenaltyBackward {
       return;
     }
     const RowSlopes<S> slope = penalty.df(sums[i]);
-    const S by_absolute = *dvalue * scale * counts * slope.absolute, by_square = *dvalue * scale * counts * S(2) * slope.square;
+    const S by_absolute = *dvalue * scale * counts * slope.absolute,
+            by_square = *dvalue * scale * counts * S(2) * slope.square;
     row.each(cols, [&](auto c) { c.write(dr, i, math::sign(c.load(ri)) * by_absolute + c.load(ri) * by_square); });
   }
 };
 
-/// values[n] = counts(n) / G * sum over the gate's G channels of f(g, s, label)      g, s: (N,G)  values: (N)      saves: g, s
+/// values[n] = counts(n) / G * sum over the gate's G channels of f(g, s, label)      g, s: (N,G)  values: (N) saves: g,
+/// s
 template <Scalar S, GateFunction P> struct GatePenalty {
   View<const S> g, s;
   Counted<S> counted;
@@ -120,7 +125,8 @@ Var<S, D> residue_penalty(const P& penalty, Var<S, D> r, std::type_identity_t<Va
                           std::type_identity_t<S> scale) {
   static_assert(check_row_function<P>());
   const Index rows = r.shape().rows(), cols = r.shape().cols();
-  require(y.shape().cols() == cols, "residue_penalty: r and y must have equal widths, got ", r.shape(), " and ", y.shape());
+  require(y.shape().cols() == cols, "residue_penalty: r and y must have equal widths, got ", r.shape(), " and ",
+          y.shape());
   auto& tape = r.tape();
   const auto loss = tape.make({});
   auto* sums = tape.template memory<RowSums<S>>(tape.room(r));
@@ -128,7 +134,9 @@ Var<S, D> residue_penalty(const P& penalty, Var<S, D> r, std::type_identity_t<Va
   D::template rows<S>(rows, 3 * cols, op::ResiduePenalty<S, P>{r.value(), y.value(), counted, sums, values, penalty});
   D::template sum<S>(View<const S>(values, Shape{rows}), scale, {tape.out(loss)});
   tape.record(loss, {r}, {r}, [=](Tape<S, D>& t) {
-    D::template rows<S>(rows, cols, op::ResiduePenaltyBackward<S, P>{r.value(), counted, sums, penalty, t.gradient(loss).data, t.into(r), scale});
+    D::template rows<S>(
+        rows, cols,
+        op::ResiduePenaltyBackward<S, P>{r.value(), counted, sums, penalty, t.gradient(loss).data, t.into(r), scale});
   });
   return loss;
 }
@@ -136,9 +144,11 @@ Var<S, D> residue_penalty(const P& penalty, Var<S, D> r, std::type_identity_t<Va
 /// scale * sum over counted tokens of the mean over gate channels of penalty(g, s, label).
 /// g, s: (N,1) or (N,C)   result: one number
 template <GateFunction P, Scalar S, Backend D>
-Var<S, D> gate_penalty(const P& penalty, Var<S, D> g, std::type_identity_t<Var<S, D>> s, const Counted<S>& counted, std::type_identity_t<S> scale) {
+Var<S, D> gate_penalty(const P& penalty, Var<S, D> g, std::type_identity_t<Var<S, D>> s, const Counted<S>& counted,
+                       std::type_identity_t<S> scale) {
   static_assert(check_gate_function<P>());
-  require(g.shape() == s.shape(), "gate_penalty: a gate and its logits must have one shape, got ", g.shape(), " and ", s.shape());
+  require(g.shape() == s.shape(), "gate_penalty: a gate and its logits must have one shape, got ", g.shape(), " and ",
+          s.shape());
   const Index rows = g.shape().rows(), cost = op::transcendental_cost * g.shape().cols();
   auto& tape = g.tape();
   const auto loss = tape.make({});
@@ -147,9 +157,10 @@ Var<S, D> gate_penalty(const P& penalty, Var<S, D> g, std::type_identity_t<Var<S
   D::template sum<S>(View<const S>(values, Shape{rows}), scale, {tape.out(loss)});
   tape.record(loss, {g, s}, {g, s}, [=](Tape<S, D>& t) {
     D::template rows<S>(rows, cost,
-                        op::GatePenaltyBackward<S, P>{g.value(), s.value(), counted, penalty, t.gradient(loss).data, t.into(g), t.into(s), scale});
+                        op::GatePenaltyBackward<S, P>{g.value(), s.value(), counted, penalty, t.gradient(loss).data,
+                                                      t.into(g), t.into(s), scale});
   });
   return loss;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -5,7 +5,7 @@
 #include "neutra/core/math.hpp"
 #include "neutra/core/strict.hpp"
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
 /// y = f(x)      x, y: (N,C)      saves: x, y
@@ -26,7 +26,8 @@ template <Scalar S, Pointwise F> struct PointwiseBackward {
   F function;
 
   template <class Row> void operator()(Row row, Index n) const {
-    row.each(x.cols(), [&](auto c) { c.write(dx, n, function.df(c.load(x.row(n)), c.load(y.row(n))) * c.load(dy.row(n))); });
+    row.each(x.cols(),
+             [&](auto c) { c.write(dx, n, function.df(c.load(x.row(n)), c.load(y.row(n))) * c.load(dy.row(n))); });
   }
 };
 
@@ -43,8 +44,11 @@ template <Scalar S, Pointwise F> struct PointwiseSlope {
 
 inline constexpr Index transcendental_cost = 8;  // an exp weighs about as much as eight additions
 
-/// A column of single numbers, such as the logits of a block gate, as one row: kernels then work on vectors of tokens. (N,1) to (1,N), others as is.
-template <class S> View<S> lengthwise(View<S> x) { return x.cols() == 1 && x.stride == 1 ? View<S>(x.data, {1, x.rows()}) : x; }
+/// A column of single numbers, such as the logits of a block gate, as one row: kernels then work on vectors of tokens.
+/// (N,1) to (1,N), others as is.
+template <class S> View<S> lengthwise(View<S> x) {
+  return x.cols() == 1 && x.stride == 1 ? View<S>(x.data, {1, x.rows()}) : x;
+}
 
 }  // namespace op
 
@@ -59,10 +63,11 @@ template <Pointwise F, Scalar S, Backend D> Var<S, D> pointwise(Var<S, D> x, con
   tape.record(y, {x}, {x, y}, [=](Tape<S, D>& t) {
     Into<S> dx = t.into(x);
     dx.view = op::lengthwise(dx.view);
-    D::template rows<S>(
-        rows, cost, op::PointwiseBackward<S, F>{op::lengthwise(x.value()), op::lengthwise(y.value()), op::lengthwise(t.gradient(y)), dx, function});
+    D::template rows<S>(rows, cost,
+                        op::PointwiseBackward<S, F>{op::lengthwise(x.value()), op::lengthwise(y.value()),
+                                                    op::lengthwise(t.gradient(y)), dx, function});
   });
   return y;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

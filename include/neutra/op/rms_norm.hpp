@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
 /// y = w x rstd,  rstd = 1 / sqrt(mean(x^2) + eps)      x, y: (N,C)  w: (C)      saves: x, w, rstd (N)
@@ -18,7 +18,8 @@ template <Scalar S> struct RmsNorm {
   template <class Row> void operator()(Row row, Index n) const {
     const Index cols = x.cols();
     const S* xn = x.row(n);
-    const S scale = S(1) / std::sqrt(row.sum(cols, [&](auto c) { return c.load(xn) * c.load(xn); }) / static_cast<S>(cols) + eps);
+    const S scale =
+        S(1) / std::sqrt(row.sum(cols, [&](auto c) { return c.load(xn) * c.load(xn); }) / static_cast<S>(cols) + eps);
     if (rstd) rstd[n] = scale;
     row.each(cols, [&](auto c) { c.store(y.row(n), c.load(xn) * scale * c.load(w.data)); });
   }
@@ -27,7 +28,8 @@ template <Scalar S> struct RmsNorm {
     for (Index n = 0; n < x.rows(); ++n) {
       S square = 0;
       for (Index c = 0; c < x.cols(); ++c) square += x(n, c) * x(n, c);
-      for (Index c = 0; c < x.cols(); ++c) y(n, c) = w.data[c] * x(n, c) / std::sqrt(square / static_cast<S>(x.cols()) + eps);
+      for (Index c = 0; c < x.cols(); ++c)
+        y(n, c) = w.data[c] * x(n, c) / std::sqrt(square / static_cast<S>(x.cols()) + eps);
     }
   }
 };
@@ -52,25 +54,33 @@ template <Scalar S> struct RmsNormWeightBackward {
   View<const S> x, dy;
   const S* rstd;
 
-  template <class Lanes> auto operator()(Index n, Lanes c) const { return c.load(dy.row(n)) * c.load(x.row(n)) * rstd[n]; }
+  template <class Lanes> auto operator()(Index n, Lanes c) const {
+    return c.load(dy.row(n)) * c.load(x.row(n)) * rstd[n];
+  }
 };
 
 }  // namespace op
 
 /// y = w x / sqrt(mean(x^2) + eps), the mean over the last axis      x, y: (N,C)  w: (C)
-template <Scalar S, Backend D> Var<S, D> rms_norm(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::type_identity_t<S> eps = S(1e-5)) {
+template <Scalar S, Backend D>
+Var<S, D> rms_norm(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::type_identity_t<S> eps = S(1e-5)) {
   const Index rows = x.shape().rows(), cols = x.shape().cols();
-  require(w.shape().rank() == 1 && w.shape().cols() == cols, "rms_norm: w must be (C) with C = ", cols, ", got ", w.shape(), "; x is ", x.shape());
+  require(w.shape().rank() == 1 && w.shape().cols() == cols, "rms_norm: w must be (C) with C = ", cols, ", got ",
+          w.shape(), "; x is ", x.shape());
   auto& tape = x.tape();
   const auto y = tape.make(x.shape(), tape.room(x));
   S* rstd = tape.wanted({x, w}) ? tape.template memory<S>(tape.room(x)) : nullptr;
-  tape.fill(y, {x, w}, [=](Tape<S, D>& t) { D::template rows<S>(rows, 2 * cols, op::RmsNorm<S>{x.value(), w.value(), t.out(y), rstd, eps}); });
+  tape.fill(y, {x, w}, [=](Tape<S, D>& t) {
+    D::template rows<S>(rows, 2 * cols, op::RmsNorm<S>{x.value(), w.value(), t.out(y), rstd, eps});
+  });
   tape.record(y, {x, w}, {x, w}, [=](Tape<S, D>& t) {
     const auto dy = t.gradient(y);
-    if (const auto dx = t.into(x)) D::template rows<S>(rows, 3 * cols, op::RmsNormBackward<S>{x.value(), w.value(), dy, rstd, dx});
-    if (const auto dw = t.into(w)) D::template column_sums<S>(rows, cols, op::RmsNormWeightBackward<S>{x.value(), dy, rstd}, dw);
+    if (const auto dx = t.into(x))
+      D::template rows<S>(rows, 3 * cols, op::RmsNormBackward<S>{x.value(), w.value(), dy, rstd, dx});
+    if (const auto dw = t.into(w))
+      D::template column_sums<S>(rows, cols, op::RmsNormWeightBackward<S>{x.value(), dy, rstd}, dw);
   });
   return y;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

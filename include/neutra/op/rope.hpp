@@ -5,21 +5,24 @@
 
 #include <cmath>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Cosine and sine of position t times frequency theta^(-2p/W), for pairs p = 0 .. W/2-1 of a head of width W.      cosine, sine: (T, W/2)
+/// Cosine and sine of position t times frequency theta^(-2p/W), for pairs p = 0 .. W/2-1 of a head of width W. cosine,
+/// sine: (T, W/2)
 template <Scalar S, Backend D> struct RopeTable {
   Tensor<S, D> cosine, sine;
   Life life{};
 
   /// `first`: the position of row 0. Error: an odd width.
-  RopeTable(Index length, Index width, double theta, Index first = 0) : cosine({length, width / 2}), sine({length, width / 2}) {
+  RopeTable(Index length, Index width, double theta, Index first = 0)
+      : cosine({length, width / 2}), sine({length, width / 2}) {
     require(width > 0 && width % 2 == 0, "rope: the head width must be even, got ", width);
     require(theta > 0 && std::isfinite(theta), "rope: theta must be positive, got ", theta);
     std::vector<S> c(static_cast<std::size_t>(cosine.size())), s(c.size());
     for (Index t = 0; t < length; ++t)
       for (Index p = 0; p < width / 2; ++p) {
-        const double angle = static_cast<double>(first + t) * std::pow(theta, -2.0 * static_cast<double>(p) / static_cast<double>(width));
+        const double angle = static_cast<double>(first + t) *
+                             std::pow(theta, -2.0 * static_cast<double>(p) / static_cast<double>(width));
         c[static_cast<std::size_t>(t * (width / 2) + p)] = static_cast<S>(std::cos(angle));
         s[static_cast<std::size_t>(t * (width / 2) + p)] = static_cast<S>(std::sin(angle));
       }
@@ -30,8 +33,9 @@ template <Scalar S, Backend D> struct RopeTable {
 
 namespace op {
 
-/// In each head the elements p and p + W/2 turn together:  (u, v) -> (u cos - v sin, v cos + u sin); row n stands at position n mod T.
-/// x, y: (B*T, H*W), of S or rounded      saves: nothing; the gradient turns the other way (turn = -1)
+/// In each head the elements p and p + W/2 turn together:  (u, v) -> (u cos - v sin, v cos + u sin); row n stands at
+/// position n mod T. x, y: (B*T, H*W), of S or rounded      saves: nothing; the gradient turns the other way (turn =
+/// -1)
 template <Scalar S, class From, class To> struct Rope {
   View<const From> x;
   View<const S> cosine, sine;
@@ -58,26 +62,30 @@ template <Scalar S, class From, class To> struct Rope {
 
 }  // namespace op
 
-/// Turns every head of x (B*T, H*W) by its position; row n stands at position n mod T, T = rows of the table. The table must outlive the step.
-/// The result lies in memory as `kept` says.
+/// Turns every head of x (B*T, H*W) by its position; row n stands at position n mod T, T = rows of the table. The table
+/// must outlive the step. The result lies in memory as `kept` says.
 template <Scalar S, Backend D>
 Var<S, D> rope(Var<S, D> x, const std::type_identity_t<RopeTable<S, D>>& table, Index length, Kept kept = Kept::exact) {
   const Index width = 2 * table.cosine.shape().cols(), rows = x.shape().rows();
-  require(x.shape().cols() % width == 0, "rope: the width of x must be a multiple of the head width ", width, ", got ", x.shape());
-  require(length > 0 && length <= table.cosine.shape().rows() && rows % length == 0, "rope: rows must be whole sequences of at most ",
-          table.cosine.shape().rows(), " positions, got ", rows, " rows for length ", length);
+  require(x.shape().cols() % width == 0, "rope: the width of x must be a multiple of the head width ", width, ", got ",
+          x.shape());
+  require(length > 0 && length <= table.cosine.shape().rows() && rows % length == 0,
+          "rope: rows must be whole sequences of at most ", table.cosine.shape().rows(), " positions, got ", rows,
+          " rows for length ", length);
   auto& tape = x.tape();
   const auto y = tape.make(x.shape(), 0, tape.rounds(kept));
   const View<const S> cosine = table.cosine, sine = table.sine;
   const auto there = tape.watch(table.life);
   with_storage<S>(y.rounded(), [&]<class T>() {
-    D::template rows<S>(rows, x.shape().cols(), op::Rope<S, S, T>{x.value(), cosine, sine, {tape.template out<T>(y)}, length, width, S(1)});
+    D::template rows<S>(rows, x.shape().cols(),
+                        op::Rope<S, S, T>{x.value(), cosine, sine, {tape.template out<T>(y)}, length, width, S(1)});
     tape.record(y, {x}, {}, [=](Tape<S, D>& t) {
       t.require_alive(there);
-      D::template rows<S>(rows, x.shape().cols(), op::Rope<S, T, S>{t.template gradient<T>(y), cosine, sine, t.into(x), length, width, S(-1)});
+      D::template rows<S>(rows, x.shape().cols(),
+                          op::Rope<S, T, S>{t.template gradient<T>(y), cosine, sine, t.into(x), length, width, S(-1)});
     });
   });
   return y;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -3,10 +3,11 @@
 
 #include "neutra/autodiff/tape.hpp"
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
-/// y[n,c] = g[n,0] a[n,c], or g[n,c] a[n,c] where g is as wide as a      a, y: (N,C)  g: (N,1) or (N,C)      saves: a, g
+/// y[n,c] = g[n,0] a[n,c], or g[n,c] a[n,c] where g is as wide as a      a, y: (N,C)  g: (N,1) or (N,C)      saves: a,
+/// g
 template <Scalar S> struct ScaleRows {
   View<const S> a, g;
   View<S> y;
@@ -44,15 +45,18 @@ template <Scalar S> struct ScaleRowsBackward {
 /// y = g * a: g one factor per row (N,1), or one per element (N,C).      a, y: (N,C)
 template <Scalar S, Backend D> Var<S, D> scale_rows(Var<S, D> a, std::type_identity_t<Var<S, D>> g) {
   const Index rows = a.shape().rows(), cols = a.shape().cols();
-  require(g.shape().rows() == rows && (g.shape().cols() == 1 || g.shape().cols() == cols), "scale_rows: g must be (", rows, ",1) or (", rows, ",",
-          cols, "), got ", g.shape());
+  require(g.shape().rows() == rows && (g.shape().cols() == 1 || g.shape().cols() == cols), "scale_rows: g must be (",
+          rows, ",1) or (", rows, ",", cols, "), got ", g.shape());
   auto& tape = a.tape();
   const auto y = tape.make(a.shape(), tape.room(a));
-  tape.fill(y, {a, g}, [=](Tape<S, D>& t) { D::template rows<S>(rows, cols, op::ScaleRows<S>{a.value(), g.value(), t.out(y)}); });
+  tape.fill(y, {a, g}, [=](Tape<S, D>& t) {
+    D::template rows<S>(rows, cols, op::ScaleRows<S>{a.value(), g.value(), t.out(y)});
+  });
   tape.record(y, {a, g}, {a, g}, [=](Tape<S, D>& t) {
-    D::template rows<S>(rows, 2 * cols, op::ScaleRowsBackward<S>{a.value(), g.value(), t.gradient(y), t.into(a), t.into(g)});
+    D::template rows<S>(rows, 2 * cols,
+                        op::ScaleRowsBackward<S>{a.value(), g.value(), t.gradient(y), t.into(a), t.into(g)});
   });
   return y;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

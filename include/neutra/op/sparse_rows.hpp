@@ -3,9 +3,10 @@
 
 #include "neutra/op/accumulate.hpp"
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Which of N rows are meant. index: (count), ascending   place: (N), where a row stands in index, or -1. Device memory of the tape.
+/// Which of N rows are meant. index: (count), ascending   place: (N), where a row stands in index, or -1. Device memory
+/// of the tape.
 struct RowSet {
   const std::int32_t* index = nullptr;
   const std::int32_t* place = nullptr;
@@ -42,7 +43,8 @@ template <Scalar S> struct GatherRows {
   }
 };
 
-/// y[n] = base[n] + r[place[n]], r = 0 where place[n] < 0; without a base only r      base, y: (N,C)  r: (M,C)      saves: the row set
+/// y[n] = base[n] + r[place[n]], r = 0 where place[n] < 0; without a base only r      base, y: (N,C)  r: (M,C) saves:
+/// the row set
 template <Scalar S> struct ScatterRows {
   View<const S> base, r;
   Into<S> y;
@@ -68,24 +70,30 @@ template <Scalar S, Backend D> Var<S, D> gather_rows(Var<S, D> x, const RowSet& 
   require(rows == set.total, "gather_rows: the set is of ", set.total, " rows, x has ", rows);
   auto& tape = x.tape();
   const auto y = tape.make({set.count, cols}, rows);
-  tape.fill(y, {x}, [=](Tape<S, D>& t) { D::template rows<S>(set.count, cols, op::GatherRows<S>{x.value(), {t.out(y)}, set.index}); });
-  tape.record(y, {x}, {}, [=](Tape<S, D>& t) { D::template rows<S>(rows, cols, op::ScatterRows<S>{{}, t.gradient(y), t.into(x), set.place}); });
+  tape.fill(y, {x}, [=](Tape<S, D>& t) {
+    D::template rows<S>(set.count, cols, op::GatherRows<S>{x.value(), {t.out(y)}, set.index});
+  });
+  tape.record(y, {x}, {}, [=](Tape<S, D>& t) {
+    D::template rows<S>(rows, cols, op::ScatterRows<S>{{}, t.gradient(y), t.into(x), set.place});
+  });
   return y;
 }
 
 /// base (N,C) plus r (M,C) on the rows of the set; the other rows are base unchanged.
-template <Scalar S, Backend D> Var<S, D> scatter_add(Var<S, D> base, std::type_identity_t<Var<S, D>> r, const RowSet& set) {
+template <Scalar S, Backend D>
+Var<S, D> scatter_add(Var<S, D> base, std::type_identity_t<Var<S, D>> r, const RowSet& set) {
   const Index rows = base.shape().rows(), cols = base.shape().cols();
-  require(rows == set.total && r.shape() == Shape({set.count, cols}), "scatter_add: r must be (", set.count, ",", cols, ") and base have ", set.total,
-          " rows, got ", r.shape(), " and ", base.shape());
+  require(rows == set.total && r.shape() == Shape({set.count, cols}), "scatter_add: r must be (", set.count, ",", cols,
+          ") and base have ", set.total, " rows, got ", r.shape(), " and ", base.shape());
   auto& tape = base.tape();
   const auto y = tape.make(base.shape(), tape.room(base));
   D::template rows<S>(rows, cols, op::ScatterRows<S>{base.value(), r.value(), {tape.out(y)}, set.place});
   tape.record(y, {base, r}, {}, [=](Tape<S, D>& t) {
-    if (const auto dr = t.into(r)) D::template rows<S>(set.count, cols, op::GatherRows<S>{t.gradient(y), dr, set.index});
+    if (const auto dr = t.into(r))
+      D::template rows<S>(set.count, cols, op::GatherRows<S>{t.gradient(y), dr, set.index});
     op::Accumulate<S, D>::pass_on(t, y, base);
   });
   return y;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::optim {
+namespace neutra { inline namespace NEUTRA_ABI { namespace optim {
 
 struct AdamWOptions {
   double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;  // beta2 as usual for language models (Brown et al. 2020)
@@ -17,15 +17,19 @@ struct AdamWOptions {
   double clip = 1.0;                                 // largest gradient norm; 0: no limit
 
   void check() const {
-    require(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, "adamw: betas must lie in [0, 1), got ", beta1, " and ", beta2);
+    require(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, "adamw: betas must lie in [0, 1), got ", beta1, " and ",
+            beta2);
     require(epsilon > 0 && std::isfinite(epsilon), "adamw: epsilon must be positive, got ", epsilon);
-    require(weight_decay >= 0 && std::isfinite(weight_decay), "adamw: weight decay must not be negative, got ", weight_decay);
-    require(clip >= 0 && std::isfinite(clip), "adamw: the clipping norm must not be negative (0: no clipping), got ", clip);
+    require(weight_decay >= 0 && std::isfinite(weight_decay), "adamw: weight decay must not be negative, got ",
+            weight_decay);
+    require(clip >= 0 && std::isfinite(clip), "adamw: the clipping norm must not be negative (0: no clipping), got ",
+            clip);
   }
 };
 
 /// One pass over a block of a parameter:
-///   m = b1 m + (1-b1) k g      v = b2 v + (1-b2) (k g)^2      w = w - rate decay w - rate (m / c1) / (sqrt(v / c2) + eps)
+///   m = b1 m + (1-b1) k g      v = b2 v + (1-b2) (k g)^2      w = w - rate decay w - rate (m / c1) / (sqrt(v / c2) +
+///   eps)
 /// k the clipping factor, c = 1 - b^t the bias corrections
 template <Scalar S> struct AdamWUpdate {
   static constexpr Index block = 4096;
@@ -67,8 +71,8 @@ template <Scalar S, Backend D> class AdamW {
     return norm_(parameters_);
   }
 
-  /// One update with gradients of the given norm; forgets them. Error, with nothing changed: a norm that is not finite, a parameter without a
-  /// gradient of this step.
+  /// One update with gradients of the given norm; forgets them. Error, with nothing changed: a norm that is not finite,
+  /// a parameter without a gradient of this step.
   void step(double rate, double norm) {
     require(rate >= 0 && std::isfinite(rate), "adamw: the learning rate must not be negative, got ", rate);
     require(std::isfinite(norm), "adamw: the gradient is not finite at step ", steps, "; lower the learning rate");
@@ -76,12 +80,14 @@ template <Scalar S, Backend D> class AdamW {
     require_gradients<S, D>(parameters_);
     ++steps;
     const double k = options_.clip > 0 && norm > options_.clip ? options_.clip / norm : 1.0;
-    const double c1 = 1 - std::pow(options_.beta1, static_cast<double>(steps)), c2 = 1 - std::pow(options_.beta2, static_cast<double>(steps));
+    const double c1 = 1 - std::pow(options_.beta1, static_cast<double>(steps)),
+                 c2 = 1 - std::pow(options_.beta2, static_cast<double>(steps));
     for (auto* p : parameters_) {
       const double decay = p->value.shape().rank() >= 2 ? options_.weight_decay : 0;
-      const AdamWUpdate<S> update{
-          p->value.data(),     p->mean.data(), p->variance.data(),  p->gradient.data(), p->value.size(), S(options_.beta1), S(options_.beta2),
-          S(options_.epsilon), S(k),           S(1 - rate * decay), S(rate / c1),       S(std::sqrt(c2))};
+      const AdamWUpdate<S> update{p->value.data(),     p->mean.data(),      p->variance.data(),
+                                  p->gradient.data(),  p->value.size(),     S(options_.beta1),
+                                  S(options_.beta2),   S(options_.epsilon), S(k),
+                                  S(1 - rate * decay), S(rate / c1),        S(std::sqrt(c2))};
       D::template rows<S>((p->value.size() + update.block - 1) / update.block, 4 * update.block, update);
       p->has_gradient = false;
     }
@@ -98,4 +104,4 @@ template <Scalar S, Backend D> class AdamW {
   GradientNorm<S, D> norm_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::optim
+}}}  // namespace neutra::NEUTRA_ABI::optim

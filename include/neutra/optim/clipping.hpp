@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::optim {
+namespace neutra { inline namespace NEUTRA_ABI { namespace optim {
 
 /// Error: a parameter that got no gradient in this step, by name: it is not part of the loss.
 template <Scalar S, Backend D> void require_gradients(std::span<Parameter<S, D>* const> parameters) {
@@ -47,7 +47,8 @@ template <Scalar S, Backend D> class GradientNorm {
     double total = 0;
     for (const auto* parameter : parameters) {
       const Index size = parameter->gradient.size(), count = blocks(size);
-      D::template rows<S>(count, BlockSquares<S>::block, BlockSquares<S>{parameter->gradient.data(), size, device_.data()});
+      D::template rows<S>(count, BlockSquares<S>::block,
+                          BlockSquares<S>{parameter->gradient.data(), size, device_.data()});
       D::template download<S>(device_.data(), std::span<S>(host_).first(static_cast<std::size_t>(count)));
       for (Index b = 0; b < count; ++b) total += static_cast<double>(host_[static_cast<std::size_t>(b)]);
     }
@@ -60,4 +61,4 @@ template <Scalar S, Backend D> class GradientNorm {
   std::vector<S> host_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::optim
+}}}  // namespace neutra::NEUTRA_ABI::optim

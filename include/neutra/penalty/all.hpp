@@ -12,8 +12,8 @@
 #include "neutra/penalty/relative.hpp"
 // IWYU pragma: end_exports
 
-namespace neutra::inline NEUTRA_ABI::penalty {
+namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
 using All = Types<None, L1, L2, GroupLasso, GateL1, Hoyer, Relative, DomainCrossEntropy>;
 
-}  // namespace neutra::inline NEUTRA_ABI::penalty
+}}}  // namespace neutra::NEUTRA_ABI::penalty

@@ -5,13 +5,15 @@
 
 #include <functional>
 
-namespace neutra::inline NEUTRA_ABI::penalty {
+namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
 /// Any penalty, behind a function; kernels are compiled once per penalty.
 template <Scalar S, Backend D> class Any {
  public:
   template <Penalty P>
-  Any(const P& chosen) : traits_(penalty::traits(chosen)), apply_([chosen](const Evidence<S, D>& e) { return penalty::apply(chosen, e); }) {
+  Any(const P& chosen)
+      : traits_(penalty::traits(chosen)),
+        apply_([chosen](const Evidence<S, D>& e) { return penalty::apply(chosen, e); }) {
     static_assert(check_penalty<P>());
   }
 
@@ -23,4 +25,4 @@ template <Scalar S, Backend D> class Any {
   std::function<Var<S, D>(const Evidence<S, D>&)> apply_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::penalty
+}}}  // namespace neutra::NEUTRA_ABI::penalty

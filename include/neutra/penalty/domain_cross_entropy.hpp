@@ -3,7 +3,7 @@
 
 #include "neutra/penalty/family.hpp"
 
-namespace neutra::inline NEUTRA_ABI::penalty {
+namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
 /// softplus(s) - label s: cross-entropy of sigmoid(s) against the label (0 original, 1 target); counts both domains
 /// The sigmoid variant in the ablation of arXiv 2410.02744
@@ -15,4 +15,4 @@ struct DomainCrossEntropy {
   template <class V> NEUTRA_HD V ds(V, V s, V label) const { return math::sigmoid(s) - label; }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::penalty
+}}}  // namespace neutra::NEUTRA_ABI::penalty

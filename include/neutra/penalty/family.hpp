@@ -1,11 +1,12 @@
-/// Penalties: the local loss of one counted token. r is the residue's output, y the output it joins (held constant), d the number of channels.
+/// Penalties: the local loss of one counted token. r is the residue's output, y the output it joins (held constant), d
+/// the number of channels.
 ///
 /// A penalty is a small struct with
 ///   static constexpr std::string_view name
 ///   static constexpr penalty::Counts counts      original: tokens of original-domain sequences; both: all tokens
 /// and either a function of channel sums of the residue (see RowSums in core/pointwise.hpp)
-///   template <class S> S f(RowSums<S> sums) const                    0 where r = 0: rows of closed tokens are skipped, not counted
-///   template <class S> RowSlopes<S> df(RowSums<S> sums) const        finite also where r = 0
+///   template <class S> S f(RowSums<S> sums) const                    0 where r = 0: rows of closed tokens are skipped,
+///   not counted template <class S> RowSlopes<S> df(RowSums<S> sums) const        finite also where r = 0
 /// or a function of the gate's value g, its logit s and the token's label (0 original, 1 target)
 ///   template <class V> V f(V g, V s, V label) const,  V dg(V g, V s, V label) const,  V ds(V g, V s, V label) const
 ///
@@ -16,7 +17,8 @@
 ///       template <class S> NEUTRA_HD RowSlopes<S> df(RowSums<S> t) const { return {S(1) / t.channels, S(0)}; }
 ///     };
 ///
-/// The library divides by layers times counted tokens of the whole step. Ours are listed in penalty/all.hpp. Consumer: adapter::Residue.
+/// The library divides by layers times counted tokens of the whole step. Ours are listed in penalty/all.hpp. Consumer:
+/// adapter::Residue.
 #pragma once
 
 #include "neutra/core/math.hpp"
@@ -26,7 +28,7 @@
 #include <cmath>
 #include <string_view>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 namespace penalty {
 /// Which tokens a penalty counts.
@@ -57,11 +59,14 @@ concept Penalty = penalty::detail::Named<P> && penalty::detail::Counting<P> && p
 
 /// One sentence for each thing a penalty lacks.
 template <class P> consteval bool check_penalty() {
-  static_assert(penalty::detail::Named<P>, "neutra: this Penalty has no name; add  static constexpr std::string_view name = \"...\";");
+  static_assert(penalty::detail::Named<P>,
+                "neutra: this Penalty has no name; add  static constexpr std::string_view name = \"...\";");
   static_assert(penalty::detail::Counting<P>,
-                "neutra: this Penalty does not say which tokens it counts; add  static constexpr auto counts = neutra::penalty::Counts::original;");
+                "neutra: this Penalty does not say which tokens it counts; add  static constexpr auto counts = "
+                "neutra::penalty::Counts::original;");
   static_assert(penalty::detail::HasFunction<P>,
-                "neutra: this Penalty has no function; add f and df of RowSums (for a penalty on the residue), or f, dg and ds of (g, s, label) (for "
+                "neutra: this Penalty has no function; add f and df of RowSums (for a penalty on the residue), or f, "
+                "dg and ds of (g, s, label) (for "
                 "one on the gate)");
   if constexpr (RowFunction<P>) return check_row_function<P>();
   if constexpr (GateFunction<P>) return check_gate_function<P>();
@@ -70,8 +75,8 @@ template <class P> consteval bool check_penalty() {
 
 namespace penalty {
 
-/// Everything a local loss may be computed from: the residue's rows r, the output y it joins, gate g and logit s of all tokens (an open gate has
-/// neither).
+/// Everything a local loss may be computed from: the residue's rows r, the output y it joins, gate g and logit s of all
+/// tokens (an open gate has neither).
 template <Scalar S, Backend D> struct Evidence {
   Var<S, D> r, y, g{}, s{};
   Counted<S> counted{};  // for rows of r; all tokens are counted the same way without its index
@@ -98,4 +103,4 @@ template <Penalty P, Scalar S, Backend D> Var<S, D> apply(const P& penalty, cons
 }
 
 }  // namespace penalty
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

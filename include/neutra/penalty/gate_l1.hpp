@@ -3,7 +3,7 @@
 
 #include "neutra/penalty/family.hpp"
 
-namespace neutra::inline NEUTRA_ABI::penalty {
+namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
 /// |g|, the mean over channels where the gate has several      slope 0 at g = 0
 struct GateL1 {
@@ -14,4 +14,4 @@ struct GateL1 {
   template <class V> NEUTRA_HD V ds(V, V, V) const { return V(0); }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::penalty
+}}}  // namespace neutra::NEUTRA_ABI::penalty

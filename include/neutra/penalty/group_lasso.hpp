@@ -3,7 +3,7 @@
 
 #include "neutra/penalty/family.hpp"
 
-namespace neutra::inline NEUTRA_ABI::penalty {
+namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
 /// sqrt(sum r^2 / d)      slope taken as 0 at r = 0      Yuan & Lin 2006
 struct GroupLasso {
@@ -15,4 +15,4 @@ struct GroupLasso {
   }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::penalty
+}}}  // namespace neutra::NEUTRA_ABI::penalty

@@ -3,14 +3,17 @@
 
 #include "neutra/penalty/family.hpp"
 
-namespace neutra::inline NEUTRA_ABI::penalty {
+namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
-/// ((sum |r|)^2 / sum r^2) / d: 1/d for one channel, 1 for all equal; value and slope are 0 where sum r^2 is below 1e-30      Hoyer 2004
+/// ((sum |r|)^2 / sum r^2) / d: 1/d for one channel, 1 for all equal; value and slope are 0 where sum r^2 is below
+/// 1e-30      Hoyer 2004
 struct Hoyer {
   static constexpr std::string_view name = "hoyer";
   static constexpr Counts counts = Counts::original;
   static constexpr double floor = 1e-30;  // below, the quotient of the slope leaves the range of float
-  template <class S> NEUTRA_HD S f(RowSums<S> t) const { return t.square > S(floor) ? t.absolute * t.absolute / t.square / t.channels : S(0); }
+  template <class S> NEUTRA_HD S f(RowSums<S> t) const {
+    return t.square > S(floor) ? t.absolute * t.absolute / t.square / t.channels : S(0);
+  }
   template <class S> NEUTRA_HD RowSlopes<S> df(RowSums<S> t) const {
     if (!(t.square > S(floor))) return {S(0), S(0)};
     const S ratio = t.absolute / t.square;
@@ -18,4 +21,4 @@ struct Hoyer {
   }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::penalty
+}}}  // namespace neutra::NEUTRA_ABI::penalty

@@ -3,7 +3,7 @@
 
 #include "neutra/penalty/family.hpp"
 
-namespace neutra::inline NEUTRA_ABI::penalty {
+namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
 /// sum |r| / d      slope 0 at r = 0      arXiv 2410.02744
 struct L1 {
@@ -13,4 +13,4 @@ struct L1 {
   template <class S> NEUTRA_HD RowSlopes<S> df(RowSums<S> t) const { return {S(1) / t.channels, S(0)}; }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::penalty
+}}}  // namespace neutra::NEUTRA_ABI::penalty

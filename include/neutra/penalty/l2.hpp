@@ -3,7 +3,7 @@
 
 #include "neutra/penalty/family.hpp"
 
-namespace neutra::inline NEUTRA_ABI::penalty {
+namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
 /// sum r^2 / d
 struct L2 {
@@ -13,4 +13,4 @@ struct L2 {
   template <class S> NEUTRA_HD RowSlopes<S> df(RowSums<S> t) const { return {S(0), S(1) / t.channels}; }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::penalty
+}}}  // namespace neutra::NEUTRA_ABI::penalty

@@ -3,17 +3,19 @@
 
 #include "neutra/penalty/family.hpp"
 
-namespace neutra::inline NEUTRA_ABI::penalty {
+namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
 /// ||r|| / ||y||, y held constant; value and slope are 0 where y = 0, the slope also where ||r|| ||y|| is below 1e-30
 struct Relative {
   static constexpr std::string_view name = "relative";
   static constexpr Counts counts = Counts::original;
-  template <class S> NEUTRA_HD S f(RowSums<S> t) const { return t.joined > S(0) ? std::sqrt(t.square) / std::sqrt(t.joined) : S(0); }
+  template <class S> NEUTRA_HD S f(RowSums<S> t) const {
+    return t.joined > S(0) ? std::sqrt(t.square) / std::sqrt(t.joined) : S(0);
+  }
   template <class S> NEUTRA_HD RowSlopes<S> df(RowSums<S> t) const {
     const S norms = std::sqrt(t.square) * std::sqrt(t.joined);
     return {S(0), norms > S(1e-30) ? S(0.5) / norms : S(0)};  // below, its inverse leaves the range of float
   }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::penalty
+}}}  // namespace neutra::NEUTRA_ABI::penalty

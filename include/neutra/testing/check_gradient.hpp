@@ -9,7 +9,7 @@
 #include <functional>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::testing {
+namespace neutra { inline namespace NEUTRA_ABI { namespace testing {
 
 /// sum of weights * y: turns any result into one number with a gradient in every direction.      weights, y: same size
 template <Scalar S, Backend D> Var<S, D> weighted_sum(Var<S, D> y, const Tensor<S, D>& weights) {
@@ -28,18 +28,22 @@ template <Scalar S, Backend D> Var<S, D> weighted_sum(Var<S, D> y, const Tensor<
 }
 
 /// Normal values with mean 0 and the given scale, a function of the name.
-template <Scalar S, class D = Host> Tensor<S, D> random_tensor(const Shape& shape, std::string_view name, double scale = 1.0) {
+template <Scalar S, class D = Host>
+Tensor<S, D> random_tensor(const Shape& shape, std::string_view name, double scale = 1.0) {
   Tensor<S, D> tensor(shape);
   const Philox random(42, name);
-  for (Index i = 0; i < shape.size(); ++i) tensor.data()[i] = static_cast<S>(scale * random.normal(0, static_cast<std::uint64_t>(i)));
+  for (Index i = 0; i < shape.size(); ++i)
+    tensor.data()[i] = static_cast<S>(scale * random.normal(0, static_cast<std::uint64_t>(i)));
   return tensor;
 }
 
-/// Largest over the inputs of |analytic - numeric| / (|numeric| + 1e-6 of all inputs together), norms over an input's elements, in double.
-/// f(tape, vars) makes a value of any shape from one Var per input; each input is trainable. Keep inputs away from kinks by more than `step`.
-/// The gradient of every input is taken twice, into empty and into filled memory, so that both the writing and the adding path are seen.
+/// Largest over the inputs of |analytic - numeric| / (|numeric| + 1e-6 of all inputs together), norms over an input's
+/// elements, in double. f(tape, vars) makes a value of any shape from one Var per input; each input is trainable. Keep
+/// inputs away from kinks by more than `step`. The gradient of every input is taken twice, into empty and into filled
+/// memory, so that both the writing and the adding path are seen.
 template <Backend D>
-double gradient_error(std::vector<Tensor<double, D>>& inputs, const std::function<Var<double, D>(Tape<double, D>&, std::vector<Var<double, D>>&)>& f,
+double gradient_error(std::vector<Tensor<double, D>>& inputs,
+                      const std::function<Var<double, D>(Tape<double, D>&, std::vector<Var<double, D>>&)>& f,
                       double step = 1e-5) {
   std::vector<Parameter<double, D>> parameters;
   parameters.reserve(inputs.size());
@@ -82,4 +86,4 @@ double gradient_error(std::vector<Tensor<double, D>>& inputs, const std::functio
   return worst;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::testing
+}}}  // namespace neutra::NEUTRA_ABI::testing

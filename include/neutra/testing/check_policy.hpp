@@ -2,8 +2,8 @@
 ///
 ///     TEST_CASE("saturating") { CHECK(neutra::testing::check_policy<Saturating>() == neutra::testing::Faults{}); }
 ///
-/// A policy must be right as a function (value and slope, finite everywhere, the same by SIMD and by scalars), keep its promises (exact_zero, linear
-/// sizes, an output that starts at zero), and let a tiny model learn.
+/// A policy must be right as a function (value and slope, finite everywhere, the same by SIMD and by scalars), keep its
+/// promises (exact_zero, linear sizes, an output that starts at zero), and let a tiny model learn.
 #pragma once
 
 #include "neutra/body/gated_unit.hpp"
@@ -13,14 +13,15 @@
 #include "neutra/testing/policy_functions.hpp"
 #include "neutra/testing/tiny_model.hpp"
 
-namespace neutra::inline NEUTRA_ABI::testing {
+namespace neutra { inline namespace NEUTRA_ABI { namespace testing {
 
 namespace detail {
 
 template <class P> void check_name(Faults& faults) {
   const std::string_view name = P::name;
   if (name.empty() || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string_view::npos)
-    faults.push_back(concat("the name must be lower case letters, digits and '_', since programs choose by it, got '", name, "'"));
+    faults.push_back(
+        concat("the name must be lower case letters, digits and '_', since programs choose by it, got '", name, "'"));
 }
 
 /// Twenty steps on one batch must lower its loss.
@@ -28,10 +29,12 @@ inline void check_training(const AnyResidue<float>& residue, Faults& faults) {
   nn::Transformer<AnyResidue<float>, float, Cpu> model(tiny_backbone<float>(), residue, 1);
   const auto losses = train_on(model, TinyBatch());
   if (!(losses.back() < losses.front()))
-    faults.push_back(concat("twenty training steps took the loss from ", losses.front(), " to ", losses.back(), "; it must fall"));
+    faults.push_back(
+        concat("twenty training steps took the loss from ", losses.front(), " to ", losses.back(), "; it must fall"));
 }
 
-/// Logits of size 3, of either sign: weights of deviation 4 for all channels but the first, which is large and alike for every token.
+/// Logits of size 3, of either sign: weights of deviation 4 for all channels but the first, which is large and alike
+/// for every token.
 inline void spread_gates(const std::vector<Parameter<float, Cpu>*>& parameters) {
   for (auto* parameter : parameters) {
     const bool reads_x = parameter->value.shape().cols() == tiny_config().dim;
@@ -58,21 +61,28 @@ inline void check_skipping(AnyResidue<float> residue, Faults& faults) {
   const Numbers skipped = numbers(true), dense = numbers(false);
   const auto& layers = probe.counts(0);
   const gate::Traits gate = residue.gate_traits();
-  if (gate.exact_zero && !gate.per_channel &&
-      std::none_of(layers.begin(), layers.end(), [](const auto& layer) { return layer.open > 0 && layer.open < layer.gates; }))
-    faults.push_back(concat("no layer has both open and closed tokens at logits of about 3 (open share of the first: ", layers[0].open_share(),
-                            "), so skipping was not tried; give options at which some such logits open the gate and some close it"));
-  if (skipped.logits != dense.logits) faults.push_back("with closed tokens skipped the model's logits differ from those with all tokens computed");
+  if (gate.exact_zero && !gate.per_channel && std::none_of(layers.begin(), layers.end(), [](const auto& layer) {
+        return layer.open > 0 && layer.open < layer.gates;
+      }))
+    faults.push_back(
+        concat("no layer has both open and closed tokens at logits of about 3 (open share of the first: ",
+               layers[0].open_share(),
+               "), so skipping was not tried; give options at which some such logits open the gate and some close it"));
+  if (skipped.logits != dense.logits)
+    faults.push_back("with closed tokens skipped the model's logits differ from those with all tokens computed");
   const double local = relative_difference({skipped.losses[1]}, {dense.losses[1]});
   if (!(local < 1e-6))
-    faults.push_back(concat("with closed tokens skipped the local loss is ", skipped.losses[1], ", with all tokens computed ", dense.losses[1],
+    faults.push_back(concat("with closed tokens skipped the local loss is ", skipped.losses[1],
+                            ", with all tokens computed ", dense.losses[1],
                             "; a penalty must be 0 where the residue is 0"));
   const double difference = relative_difference(skipped.gradients, dense.gradients);
   if (!(difference < 1e-6))
-    faults.push_back(concat("with closed tokens skipped the gradients differ by ", difference, " (relative, by norm), at most 1e-6 is rounding"));
+    faults.push_back(concat("with closed tokens skipped the gradients differ by ", difference,
+                            " (relative, by norm), at most 1e-6 is rounding"));
 }
 
-/// Weights of a body: named once and not as the gate's, and r times those of width 1, as the search for a capacity assumes.
+/// Weights of a body: named once and not as the gate's, and r times those of width 1, as the search for a capacity
+/// assumes.
 template <Body B> void check_weights(const B& body, Faults& faults) {
   std::vector<std::string_view> names{"gate", "gate_hidden"};
   const auto count = [&](Index r) {
@@ -81,34 +91,40 @@ template <Body B> void check_weights(const B& body, Faults& faults) {
     return total;
   };
   for (const body::Weight& weight : body.weights(12, 3)) {
-    if (std::count(names.begin(), names.end(), weight.name)) faults.push_back(concat("two weights of a layer are called '", weight.name, "'"));
-    if (weight.shape.rank() != 2) faults.push_back(concat("the weight '", weight.name, "' must be a matrix (outputs, inputs), got ", weight.shape));
+    if (std::count(names.begin(), names.end(), weight.name))
+      faults.push_back(concat("two weights of a layer are called '", weight.name, "'"));
+    if (weight.shape.rank() != 2)
+      faults.push_back(concat("the weight '", weight.name, "' must be a matrix (outputs, inputs), got ", weight.shape));
     names.push_back(weight.name);
   }
   if (count(1) <= 0 || count(3) != 3 * count(1) || count(8) != 8 * count(1))
-    faults.push_back(
-        concat("the weights must grow linearly with the width, got ", count(1), ", ", count(3), " and ", count(8), " for widths 1, 3 and 8"));
+    faults.push_back(concat("the weights must grow linearly with the width, got ", count(1), ", ", count(3), " and ",
+                            count(8), " for widths 1, 3 and 8"));
 }
 
 template <Init I> void check_variance(const I& init, Faults& faults) {
-  for (const init::Matrix& m : {init::Matrix{1, 1, 1, 1}, init::Matrix{12, 3, 12, 2}, init::Matrix{3, 12, 12, 2}, init::Matrix{8192, 1, 8192, 80}}) {
+  for (const init::Matrix& m : {init::Matrix{1, 1, 1, 1}, init::Matrix{12, 3, 12, 2}, init::Matrix{3, 12, 12, 2},
+                                init::Matrix{8192, 1, 8192, 80}}) {
     const double variance = init.variance(m);
     if (!(variance > 0) || !std::isfinite(variance) || variance > 1e3)
-      faults.push_back(
-          concat("the variance of a matrix ", m.outputs, " x ", m.inputs, " must be positive and finite (at most 1000), got ", variance));
+      faults.push_back(concat("the variance of a matrix ", m.outputs, " x ", m.inputs,
+                              " must be positive and finite (at most 1000), got ", variance));
   }
 }
 
 }  // namespace detail
 
-/// Everything wrong with a Gate, Body, Penalty or Init, one sentence each; empty: nothing. Options of the policy may be given.
+/// Everything wrong with a Gate, Body, Penalty or Init, one sentence each; empty: nothing. Options of the policy may be
+/// given.
 template <class P> Faults check_policy(const P& policy = {}) {
   static_assert(Gate<P> || Body<P> || Penalty<P> || Init<P>,
-                "neutra: this is no Gate, Body, Penalty or Init; static_assert(neutra::check_gate<P>()), or check_body, check_penalty, check_init, "
+                "neutra: this is no Gate, Body, Penalty or Init; static_assert(neutra::check_gate<P>()), or "
+                "check_body, check_penalty, check_init, "
                 "says what it lacks");
   Faults faults;
   // He: its logits are large enough to open some tokens of most gates at the start
-  AnyResidue<float> residue{.gate = gate::Relu{}, .body = body::GatedUnit{}, .penalty = penalty::L1{}, .init = init::He{}, .width = 5};
+  AnyResidue<float> residue{
+      .gate = gate::Relu{}, .body = body::GatedUnit{}, .penalty = penalty::L1{}, .init = init::He{}, .width = 5};
   detail::check_name<P>(faults);
   if constexpr (Gate<P>) {
     detail::check_gate_function(policy, faults);
@@ -130,4 +146,4 @@ template <class P> Faults check_policy(const P& policy = {}) {
   return faults;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::testing
+}}}  // namespace neutra::NEUTRA_ABI::testing

@@ -1,4 +1,5 @@
-/// Gates, penalties and bodies as functions: slopes against central differences, SIMD against scalars, finite everywhere.
+/// Gates, penalties and bodies as functions: slopes against central differences, SIMD against scalars, finite
+/// everywhere.
 #pragma once
 
 #include "neutra/backend/cpu/cpu.hpp"
@@ -11,7 +12,7 @@
 
 #include <string>
 
-namespace neutra::inline NEUTRA_ABI::testing {
+namespace neutra { inline namespace NEUTRA_ABI { namespace testing {
 
 /// What is wrong, a sentence each.
 using Faults = std::vector<std::string>;
@@ -20,7 +21,8 @@ namespace detail {
 
 /// One function of a few tensors, by which both backends are asked for value and gradients.
 /// f(tape, vars) is called as in gradient_error, and must be generic in scalar and backend.
-template <Scalar S, Backend D, class F> std::vector<double> value_and_gradients(const std::vector<Tensor<double>>& inputs, const F& f) {
+template <Scalar S, Backend D, class F>
+std::vector<double> value_and_gradients(const std::vector<Tensor<double>>& inputs, const F& f) {
   std::vector<Parameter<S, D>> parameters;
   for (const auto& input : inputs) {
     Tensor<S, D> start(input.shape());
@@ -35,7 +37,8 @@ template <Scalar S, Backend D, class F> std::vector<double> value_and_gradients(
   std::vector<double> all(y.value().data, y.value().data + y.shape().size());
   const auto weights = random_tensor<S, D>(y.shape(), "projection");
   tape.backward(weighted_sum(y, weights));
-  for (const auto& parameter : parameters) all.insert(all.end(), parameter.gradient.data(), parameter.gradient.data() + parameter.gradient.size());
+  for (const auto& parameter : parameters)
+    all.insert(all.end(), parameter.gradient.data(), parameter.gradient.data() + parameter.gradient.size());
   return all;
 }
 
@@ -50,11 +53,16 @@ inline double largest_difference(const std::vector<double>& a, const std::vector
 }
 
 /// SIMD and scalars must agree in float and in double, and be finite. `what` names the inputs in the fault.
-template <class F> void check_simd(const std::vector<Tensor<double>>& inputs, const F& f, std::string_view what, Faults& faults) {
-  const double fine = largest_difference(value_and_gradients<double, Cpu>(inputs, f), value_and_gradients<double, ScalarCpu>(inputs, f));
-  const double coarse = largest_difference(value_and_gradients<float, Cpu>(inputs, f), value_and_gradients<float, ScalarCpu>(inputs, f));
-  if (!(fine < 1e-13)) faults.push_back(concat("value or slope is not finite, or SIMD and scalar differ by ", fine, " in double ", what));
-  if (!(coarse < 1e-4)) faults.push_back(concat("value or slope is not finite, or SIMD and scalar differ by ", coarse, " in float ", what));
+template <class F>
+void check_simd(const std::vector<Tensor<double>>& inputs, const F& f, std::string_view what, Faults& faults) {
+  const double fine = largest_difference(value_and_gradients<double, Cpu>(inputs, f),
+                                         value_and_gradients<double, ScalarCpu>(inputs, f));
+  const double coarse =
+      largest_difference(value_and_gradients<float, Cpu>(inputs, f), value_and_gradients<float, ScalarCpu>(inputs, f));
+  if (!(fine < 1e-13))
+    faults.push_back(concat("value or slope is not finite, or SIMD and scalar differ by ", fine, " in double ", what));
+  if (!(coarse < 1e-4))
+    faults.push_back(concat("value or slope is not finite, or SIMD and scalar differ by ", coarse, " in float ", what));
 }
 
 /// Slopes against central differences in double, by one backend.
@@ -69,8 +77,12 @@ template <Backend D, class F> double slope_error(const std::vector<Tensor<double
 
 template <class F> void check_slopes(const std::vector<Tensor<double>>& inputs, const F& f, Faults& faults) {
   const double simd = slope_error<Cpu>(inputs, f), scalar = slope_error<ScalarCpu>(inputs, f);
-  if (!(simd < 1e-7)) faults.push_back(concat("the slope differs from central differences by ", simd, " (relative, by norm) through SIMD"));
-  if (!(scalar < 1e-7)) faults.push_back(concat("the slope differs from central differences by ", scalar, " (relative, by norm) through scalars"));
+  if (!(simd < 1e-7))
+    faults.push_back(
+        concat("the slope differs from central differences by ", simd, " (relative, by norm) through SIMD"));
+  if (!(scalar < 1e-7))
+    faults.push_back(
+        concat("the slope differs from central differences by ", scalar, " (relative, by norm) through scalars"));
 }
 
 /// The same inputs again, for a check of its own.
@@ -85,13 +97,15 @@ inline Tensor<double> all_logits() {
   Tensor<double> all({1, 97});
   const double ends[] = {-1e4, -88.7, -20, 0, 20, 88.7, 1e4};
   for (Index i = 0; i < all.size(); ++i)
-    all.data()[i] = i < 7 ? ends[i] : static_cast<double>(static_cast<float>(-6.13 + 0.1357 * static_cast<double>(i - 7)));
+    all.data()[i] =
+        i < 7 ? ends[i] : static_cast<double>(static_cast<float>(-6.13 + 0.1357 * static_cast<double>(i - 7)));
   return all;
 }
 
 /// Whether the gate is 0 at each of the logits from -20 on (further out an exp gives 0 too), by one scalar and backend.
 template <Scalar S, Backend D, Gate G> std::vector<bool> closed(const G& gate) {
-  const auto values = value_and_gradients<S, D>(inputs(all_logits()), [&](auto&, auto& v) { return pointwise(v[0], gate); });
+  const auto values =
+      value_and_gradients<S, D>(inputs(all_logits()), [&](auto&, auto& v) { return pointwise(v[0], gate); });
   std::vector<bool> zero;
   for (std::size_t i = 2; i < values.size() / 2; ++i) zero.push_back(values[i] == 0);
   return zero;
@@ -105,8 +119,10 @@ template <Gate G> void check_gate_function(const G& gate, Faults& faults) {
   check_simd(inputs(all_logits()), f, "for logits from -1e4 to 1e4", faults);
   if (!gate::traits(gate).exact_zero) return;
   const auto zero = closed<float, Cpu>(gate);
-  if (std::count(zero.begin(), zero.end(), true) == 0) faults.push_back("the gate says exact_zero, but at no logit from -20 to 1e4 is it 0");
-  if (closed<float, ScalarCpu>(gate) != zero || closed<double, Cpu>(gate) != zero || closed<double, ScalarCpu>(gate) != zero)
+  if (std::count(zero.begin(), zero.end(), true) == 0)
+    faults.push_back("the gate says exact_zero, but at no logit from -20 to 1e4 is it 0");
+  if (closed<float, ScalarCpu>(gate) != zero || closed<double, Cpu>(gate) != zero ||
+      closed<double, ScalarCpu>(gate) != zero)
     faults.push_back("the gate says exact_zero, but float, double, SIMD and scalar are not 0 at the same logits");
 }
 
@@ -147,7 +163,8 @@ template <RowFunction P> void check_row_penalty(const P& penalty, Faults& faults
   for (const double r : {0.0, 1e-30, 1e-22, 1e-15, 1e-4, 1.0, 1e4, 1e12})
     for (const double y : {0.0, 1e-6, 1.0, 1e12})
       if (!finite_for_rows<float>(penalty, r, y) || !finite_for_rows<double>(penalty, r, y))
-        faults.push_back(concat("value or slope is not finite where the residue's elements are ", r, " and those of what it joins ", y));
+        faults.push_back(concat("value or slope is not finite where the residue's elements are ", r,
+                                " and those of what it joins ", y));
 }
 
 template <GateFunction P> void check_gate_penalty(const P& penalty, Faults& faults) {
@@ -167,7 +184,8 @@ template <Penalty P> void check_penalty_function(const P& penalty, Faults& fault
 template <Body B> std::vector<Tensor<double>> body_inputs(const B& body, Index rows, bool started) {
   auto all = inputs(random_tensor<double>({rows, 12}, "x"));
   for (const body::Weight& weight : body.weights(12, 3))
-    all.push_back(started && weight.zero ? Tensor<double>(weight.shape) : random_tensor<double>(weight.shape, weight.name, 0.4));
+    all.push_back(started && weight.zero ? Tensor<double>(weight.shape)
+                                         : random_tensor<double>(weight.shape, weight.name, 0.4));
   return all;
 }
 
@@ -193,4 +211,4 @@ template <Body B> void check_body_function(const B& body, Faults& faults) {
 }
 
 }  // namespace detail
-}  // namespace neutra::inline NEUTRA_ABI::testing
+}}}  // namespace neutra::NEUTRA_ABI::testing

@@ -13,30 +13,40 @@
 
 #include <algorithm>
 
-namespace neutra::inline NEUTRA_ABI::testing {
+namespace neutra { inline namespace NEUTRA_ABI { namespace testing {
 
 /// Any composition of policies as one type, so that a model is compiled once for all of them.
-template <Scalar S, Backend D = Cpu> using AnyResidue = adapter::Residue<gate::Any<S, D>, body::Any<S, D>, penalty::Any<S, D>, init::Any>;
+template <Scalar S, Backend D = Cpu>
+using AnyResidue = adapter::Residue<gate::Any<S, D>, body::Any<S, D>, penalty::Any<S, D>, init::Any>;
 
 /// Odd sizes, two query heads on one key/value head.
 inline nn::Config tiny_config(Index layers = 2) {
-  return {.vocabulary = 19, .dim = 12, .ffn = 10, .layers = layers, .heads = 2, .kv_heads = 1, .head_width = 6, .context = 8};
+  return {.vocabulary = 19,
+          .dim = 12,
+          .ffn = 10,
+          .layers = layers,
+          .heads = 2,
+          .kv_heads = 1,
+          .head_width = 6,
+          .context = 8};
 }
 
-/// Random weights of deviation 0.3, the same numbers for every scalar. The first channel of every embedding is 4, so that a gate weight on
-/// that channel alone opens or closes every token.
-template <Scalar S, Backend D = Cpu> std::shared_ptr<const nn::Backbone<S, D>> tiny_backbone(const nn::Config& config = tiny_config()) {
-  return std::make_shared<const nn::Backbone<S, D>>(config, [](nn::Slot slot, Index, const std::string& name, const Shape& shape) {
-    Tensor<S, Host> drawn = random_tensor<S, Host>(shape, name, 0.3);
-    for (Index i = 0; i < drawn.size(); ++i) drawn.data()[i] = static_cast<S>(static_cast<float>(drawn.data()[i]));
-    for (Index i = 0; shape.rank() == 1 && i < drawn.size(); ++i) drawn.data()[i] = S(1) + drawn.data()[i] / S(4);
-    for (Index n = 0; slot == nn::Slot::embedding && n < shape.rows(); ++n) drawn.data()[n * shape.cols()] = S(4);
-    for (Index c = 0; (slot == nn::Slot::o || slot == nn::Slot::down) && c < shape.cols(); ++c)
-      drawn.data()[c] /= S(8);  // blocks leave that channel nearly as it is
-    Tensor<S, D> weight(shape);
-    D::template upload<S>(std::span<const S>(drawn.data(), static_cast<std::size_t>(drawn.size())), weight.data());
-    return weight;
-  });
+/// Random weights of deviation 0.3, the same numbers for every scalar. The first channel of every embedding is 4, so
+/// that a gate weight on that channel alone opens or closes every token.
+template <Scalar S, Backend D = Cpu>
+std::shared_ptr<const nn::Backbone<S, D>> tiny_backbone(const nn::Config& config = tiny_config()) {
+  return std::make_shared<const nn::Backbone<S, D>>(
+      config, [](nn::Slot slot, Index, const std::string& name, const Shape& shape) {
+        Tensor<S, Host> drawn = random_tensor<S, Host>(shape, name, 0.3);
+        for (Index i = 0; i < drawn.size(); ++i) drawn.data()[i] = static_cast<S>(static_cast<float>(drawn.data()[i]));
+        for (Index i = 0; shape.rank() == 1 && i < drawn.size(); ++i) drawn.data()[i] = S(1) + drawn.data()[i] / S(4);
+        for (Index n = 0; slot == nn::Slot::embedding && n < shape.rows(); ++n) drawn.data()[n * shape.cols()] = S(4);
+        for (Index c = 0; (slot == nn::Slot::o || slot == nn::Slot::down) && c < shape.cols(); ++c)
+          drawn.data()[c] /= S(8);  // blocks leave that channel nearly as it is
+        Tensor<S, D> weight(shape);
+        D::template upload<S>(std::span<const S>(drawn.data(), static_cast<std::size_t>(drawn.size())), weight.data());
+        return weight;
+      });
 }
 
 /// Sequences of random tokens with their domains; the default has two of each domain.
@@ -53,12 +63,15 @@ struct TinyBatch {
   }
   nn::Tokens tokens() const { return {static_cast<Index>(domains.size()), length, inputs, targets, domains}; }
   nn::StepCounts counts() const {
-    return {static_cast<Index>(inputs.size()), length * static_cast<Index>(std::count(domains.begin(), domains.end(), std::uint8_t{0}))};
+    return {static_cast<Index>(inputs.size()),
+            length * static_cast<Index>(std::count(domains.begin(), domains.end(), std::uint8_t{0}))};
   }
 };
 
-/// Random values into every parameter that starts at zero: before that a body says nothing, and its other matrices get no gradient.
-template <Scalar S, Backend D> void fill_zero_parameters(const std::vector<Parameter<S, D>*>& parameters, double scale = 0.3) {
+/// Random values into every parameter that starts at zero: before that a body says nothing, and its other matrices get
+/// no gradient.
+template <Scalar S, Backend D>
+void fill_zero_parameters(const std::vector<Parameter<S, D>*>& parameters, double scale = 0.3) {
   for (auto* parameter : parameters) {
     auto& value = parameter->value;
     if (std::any_of(value.data(), value.data() + value.size(), [](S x) { return x != S(0); })) continue;
@@ -72,7 +85,8 @@ struct Numbers {
   std::vector<double> logits, losses, gradients;
 };
 
-template <class A, Scalar S, Backend D> Numbers numbers_of(nn::Transformer<A, S, D>& model, const TinyBatch& batch, S alpha) {
+template <class A, Scalar S, Backend D>
+Numbers numbers_of(nn::Transformer<A, S, D>& model, const TinyBatch& batch, S alpha) {
   Numbers numbers;
   Tape<S, D> tape;
   tape.start(false);
@@ -80,11 +94,13 @@ template <class A, Scalar S, Backend D> Numbers numbers_of(nn::Transformer<A, S,
   numbers.logits.assign(logits.data, logits.data + logits.size());
   tape.start();
   const auto losses = model.loss(tape, batch.tokens(), batch.counts());
-  numbers.losses = {static_cast<double>(losses.lm.item()), losses.local ? static_cast<double>(losses.local->item()) : 0};
+  numbers.losses = {static_cast<double>(losses.lm.item()),
+                    losses.local ? static_cast<double>(losses.local->item()) : 0};
   for (auto* parameter : model.parameters()) parameter->has_gradient = false;
   tape.backward(losses.total(alpha));
   for (auto* parameter : model.parameters())
-    numbers.gradients.insert(numbers.gradients.end(), parameter->gradient.data(), parameter->gradient.data() + parameter->gradient.size());
+    numbers.gradients.insert(numbers.gradients.end(), parameter->gradient.data(),
+                             parameter->gradient.data() + parameter->gradient.size());
   return numbers;
 }
 
@@ -102,7 +118,8 @@ inline double relative_difference(const std::vector<double>& a, const std::vecto
 
 /// The loss (with alpha times the local one) before each of `steps` training steps on one batch, and after the last.
 template <class A, Scalar S, Backend D>
-std::vector<double> train_on(nn::Transformer<A, S, D>& model, const TinyBatch& batch, int steps = 20, double rate = 2e-2, S alpha = S(0.1)) {
+std::vector<double> train_on(nn::Transformer<A, S, D>& model, const TinyBatch& batch, int steps = 20,
+                             double rate = 2e-2, S alpha = S(0.1)) {
   optim::AdamW<S, D> adamw(model.parameters(), {});
   Tape<S, D> tape;
   std::vector<double> losses;
@@ -117,4 +134,4 @@ std::vector<double> train_on(nn::Transformer<A, S, D>& model, const TinyBatch& b
   return losses;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::testing
+}}}  // namespace neutra::NEUTRA_ABI::testing

@@ -10,7 +10,7 @@
 #include <set>
 #include <string>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 namespace detail {
 
@@ -20,7 +20,8 @@ inline std::string token_text(const io::Json& token) {
   return token.is_string() ? token.get<std::string>() : std::string();
 }
 
-/// Collects what special_tokens_map.json or tokenizer_config.json names as special: eos_token, pad_token, ..., additional_special_tokens.
+/// Collects what special_tokens_map.json or tokenizer_config.json names as special: eos_token, pad_token, ...,
+/// additional_special_tokens.
 inline void add_special(const io::Json& file, std::set<std::string>& special) {
   for (const auto& [key, value] : file.items()) {
     if (key.ends_with("_token")) special.insert(token_text(value));
@@ -31,8 +32,9 @@ inline void add_special(const io::Json& file, std::set<std::string>& special) {
 
 }  // namespace detail
 
-/// From added_tokens.json (text to id) and tokenizer_config.json ("added_tokens_decoder": id to text); which are special, from the latter and from
-/// special_tokens_map.json. None where there are no such files. Error: a file that is not of its form.
+/// From added_tokens.json (text to id) and tokenizer_config.json ("added_tokens_decoder": id to text); which are
+/// special, from the latter and from special_tokens_map.json. None where there are no such files. Error: a file that is
+/// not of its form.
 inline data::AddedTokens read_added_tokens(const io::Path& folder) {
   constexpr std::uint64_t most = 16'000'000;  // bytes
   constexpr Index last = (Index{1} << 31) - 1;
@@ -46,7 +48,8 @@ inline data::AddedTokens read_added_tokens(const io::Path& folder) {
   };
   with("special_tokens_map.json", [&](const io::Reader& file) { detail::add_special(file.json(), special); });
   with("added_tokens.json", [&](const io::Reader& file) {
-    for (const auto& item : file.json().items()) added[static_cast<std::int32_t>(file.integer(item.key(), {}, 0, last))] = {item.key()};
+    for (const auto& item : file.json().items())
+      added[static_cast<std::int32_t>(file.integer(item.key(), {}, 0, last))] = {item.key()};
   });
   with("tokenizer_config.json", [&](const io::Reader& file) {
     detail::add_special(file.json(), special);
@@ -56,8 +59,8 @@ inline data::AddedTokens read_added_tokens(const io::Path& folder) {
       const std::string& digits = item.key();
       std::int32_t id = -1;
       const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), id);
-      require(id >= 0 && end.ptr == digits.data() + digits.size(), file.what(), ": a key of added_tokens_decoder must be a token's id, got \"",
-              io::shown(digits), '"');
+      require(id >= 0 && end.ptr == digits.data() + digits.size(), file.what(),
+              ": a key of added_tokens_decoder must be a token's id, got \"", io::shown(digits), '"');
       const io::Reader token = decoder.object(digits);
       added[id] = {token.text("content"), token.flag("special", false)};
     }
@@ -66,4 +69,4 @@ inline data::AddedTokens read_added_tokens(const io::Path& folder) {
   return added;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -27,30 +27,36 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// One domain's text in its three parts. Without evaluation files the last tenth of all text is `valid`. Where a rate or alpha is chosen, `choosing`
-/// is about a tenth of the training text, taken throughout it and never more than 516 KiB: the choice looks at it and nothing trains on it.
+/// One domain's text in its three parts. Without evaluation files the last tenth of all text is `valid`. Where a rate
+/// or alpha is chosen, `choosing` is about a tenth of the training text, taken throughout it and never more than 516
+/// KiB: the choice looks at it and nothing trains on it.
 struct DomainText {
   std::string train, choosing, valid;
   std::vector<data::TextFile> files;  // all that were read
-  std::vector<std::string> remarks;   // on bytes that are not UTF-8 (they are kept as they are), parts of another size than was asked, texts alike
+  std::vector<std::string> remarks;   // on bytes that are not UTF-8 (they are kept as they are), parts of another size
+                                      // than was asked, texts alike
 
   /// `option` is what messages call the files, as in "target". The caller checks that the files differ.
-  static DomainText read(const std::string& option, const std::vector<Path>& files, const std::vector<Path>& evaluation_files, bool holds_out) {
-    constexpr double most_choosing = 1 << 19;  // bytes, and up to 4 KiB to a line end: enough to tell rates apart, evaluated after every run
+  static DomainText read(const std::string& option, const std::vector<Path>& files,
+                         const std::vector<Path>& evaluation_files, bool holds_out) {
+    constexpr double most_choosing =
+        1 << 19;  // bytes, and up to 4 KiB to a line end: enough to tell rates apart, evaluated after every run
     DomainText text;
     if (!files.empty()) text.train = text.read_all("--" + option, files);
     if (!evaluation_files.empty()) text.valid = text.read_all("--eval-" + option, evaluation_files);
     if (files.empty()) return text;  // nothing to train on, but forgetting can still be measured
     if (evaluation_files.empty()) {
-      const std::string whole = std::move(text.train), what = concat("holding out the end of --", option, " for evaluation");
+      const std::string whole = std::move(text.train),
+                        what = concat("holding out the end of --", option, " for evaluation");
       const auto last = data::hold_out(whole, 0.1, what);
       text.train = last.train, text.valid = last.held;
       text.tell(what, text.valid.size(), whole.size(), 0.1);
     }
     if (holds_out) {
-      const std::string whole = std::move(text.train), what = concat("holding out parts of --", option, " to choose a rate or alpha on");
+      const std::string whole = std::move(text.train),
+                        what = concat("holding out parts of --", option, " to choose a rate or alpha on");
       const double fraction = std::min(0.1, most_choosing / static_cast<double>(whole.size()));
       auto parts = data::hold_out_throughout(whole, fraction, what);
       text.train = std::move(parts.train), text.choosing = std::move(parts.held);
@@ -70,8 +76,9 @@ struct DomainText {
   void tell(const std::string& what, std::size_t held, std::size_t size, double fraction) {
     const double share = static_cast<double>(held) / static_cast<double>(size);
     if (std::abs(share - fraction) > 0.1 * fraction)
-      remarks.push_back(concat("note: ", what, ": asked for ", fixed(100 * fraction, 1), " % of ", size, " bytes, got ", fixed(100 * share, 1),
-                               " % (", held, " bytes), since a line, sentence or word ends there"));
+      remarks.push_back(concat("note: ", what, ": asked for ", fixed(100 * fraction, 1), " % of ", size, " bytes, got ",
+                               fixed(100 * share, 1), " % (", held,
+                               " bytes), since a line, sentence or word ends there"));
   }
 };
 
@@ -96,7 +103,8 @@ struct Corpus {
     files = original.files;
     files.insert(files.end(), target.files.begin(), target.files.end());
     data::check_different(files);
-    if (const std::string remark = alike_remark(original.train, target.train); !remark.empty()) target.remarks.push_back(remark);
+    if (const std::string remark = alike_remark(original.train, target.train); !remark.empty())
+      target.remarks.push_back(remark);
   }
 
   /// How much of each domain's evaluation text is in the text that trains, of either domain.
@@ -113,7 +121,8 @@ struct Corpus {
     const auto add = [&](const std::string& role, std::string_view text) {
       if (!text.empty()) all[role] = io::sha256_hex(text);
     };
-    add("original.train", original.train), add("original.choosing", original.choosing), add("original.valid", original.valid);
+    add("original.train", original.train), add("original.choosing", original.choosing),
+        add("original.valid", original.valid);
     add("target.train", target.train), add("target.choosing", target.choosing), add("target.valid", target.valid);
     return all;
   }
@@ -121,8 +130,12 @@ struct Corpus {
   /// Encodes every part; `length` tokens a window.
   void encode(std::shared_ptr<const data::Tokenizer> chosen, Index length) {
     tokenizer = std::move(chosen);
-    const auto windows = [&](std::string_view text) { return text.empty() ? data::Windows() : data::Windows(*tokenizer, text, length); };
-    const auto evaluation = [&](std::string_view text) { return EvaluationText{windows(text), static_cast<Index>(text.size())}; };
+    const auto windows = [&](std::string_view text) {
+      return text.empty() ? data::Windows() : data::Windows(*tokenizer, text, length);
+    };
+    const auto evaluation = [&](std::string_view text) {
+      return EvaluationText{windows(text), static_cast<Index>(text.size())};
+    };
     train_original = windows(original.train), train_target = windows(target.train);
     choosing_original = evaluation(original.choosing), choosing_target = evaluation(target.choosing);
     valid_original = evaluation(original.valid), valid_target = evaluation(target.valid);
@@ -132,7 +145,8 @@ struct Corpus {
 /// What tells one tokenizer from another: the SHA-256 of its tokenizer.model, of no bytes where tokens are bytes.
 inline std::string tokenizer_sha256(const data::Tokenizer& tokenizer) { return io::sha256_hex(tokenizer.serialized()); }
 
-/// A tokenizer.model file, and the tokens that were added beside it. Error: those of the file and of its content, by its name.
+/// A tokenizer.model file, and the tokens that were added beside it. Error: those of the file and of its content, by
+/// its name.
 inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const Path& file, data::AddedTokens added = {}) {
   try {
     return std::make_shared<data::SentencePiece>(io::read_file(file, std::uint64_t{1} << 30), std::move(added));
@@ -142,16 +156,19 @@ inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const Path& file, d
   }
 }
 
-/// The tokenizer a folder holds: its tokenizer.model with the added tokens, or bytes where its config.json says so. The weights are not read. Error:
-/// a model that is not supported, whatever its tokenizer is; neither; no folder of a model.
+/// The tokenizer a folder holds: its tokenizer.model with the added tokens, or bytes where its config.json says so. The
+/// weights are not read. Error: a model that is not supported, whatever its tokenizer is; neither; no folder of a
+/// model.
 inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const Path& folder) {
   bool bytes = false;
   if (const Path file = folder / "config.json"; io::is_there(file)) {
     const io::Json config = io::read_json(file);
-    nn::llama_config(config, file.string());  // for its checks: nobody should look for the tokenizer of a model that cannot be used
+    nn::llama_config(
+        config, file.string());  // for its checks: nobody should look for the tokenizer of a model that cannot be used
     bytes = config.value("neutra_tokenizer", io::Json()) == "byte";
   }
-  if (const Path file = folder / "tokenizer.model"; io::is_there(file)) return read_tokenizer(file, read_added_tokens(folder));
+  if (const Path file = folder / "tokenizer.model"; io::is_there(file))
+    return read_tokenizer(file, read_added_tokens(folder));
   if (bytes) return std::make_shared<data::ByteTokenizer>();
   io::WeightSource::open(folder);  // names what the folder is if it is none of ours
   fail(folder.string(), ": must hold a tokenizer.model (SentencePiece)",
@@ -159,11 +176,13 @@ inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const Path& folder) {
        "; take a model that has one, or put the model's SentencePiece file there");
 }
 
-/// The tokenizer of a backbone that is pretrained here: bytes, a given file, or one trained on the pretraining text alone (and never again).
+/// The tokenizer of a backbone that is pretrained here: bytes, a given file, or one trained on the pretraining text
+/// alone (and never again).
 inline std::shared_ptr<const data::Tokenizer> new_tokenizer(const Options& options, std::string_view pretraining_text) {
   if (options.tokenizer == "byte") return std::make_shared<data::ByteTokenizer>();
   if (options.tokenizer != "sentencepiece") return read_tokenizer(options.tokenizer);
-  return std::make_shared<data::SentencePiece>(data::train_sentencepiece(pretraining_text, {.vocab = options.vocabulary}));
+  return std::make_shared<data::SentencePiece>(
+      data::train_sentencepiece(pretraining_text, {.vocab = options.vocabulary}));
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

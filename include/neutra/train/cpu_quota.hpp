@@ -10,11 +10,12 @@
 #include <sstream>
 #include <string>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 namespace detail {
 
-/// Processors that one group grants: cpu.max (version 2) or cpu.cfs_quota_us and cpu.cfs_period_us (version 1); infinity without a limit.
+/// Processors that one group grants: cpu.max (version 2) or cpu.cfs_quota_us and cpu.cfs_period_us (version 1);
+/// infinity without a limit.
 inline double group_quota(const std::filesystem::path& group) {
   double quota = 0, period = 0;
   if (std::ifstream file(group / "cpu.max"); file >> quota >> period && quota > 0 && period > 0) return quota / period;
@@ -33,8 +34,9 @@ inline double quota_along(const std::filesystem::path& mount, const std::filesys
 
 }  // namespace detail
 
-/// Processors that this process may use on average, by /proc/self/cgroup and the groups below /sys/fs/cgroup; infinity where nothing limits it.
-/// A container may see its own group as the root: groups that are not there are passed over.      root: where proc and sys are
+/// Processors that this process may use on average, by /proc/self/cgroup and the groups below /sys/fs/cgroup; infinity
+/// where nothing limits it. A container may see its own group as the root: groups that are not there are passed over.
+/// root: where proc and sys are
 inline double cpu_quota(const std::filesystem::path& root = "/") {
   const auto groups = root / "sys/fs/cgroup";
   double least = std::numeric_limits<double>::infinity();
@@ -47,9 +49,10 @@ inline double cpu_quota(const std::filesystem::path& root = "/") {
     std::istringstream names(controllers);
     for (std::string name; std::getline(names, name, ',');)
       if (name == "cpu")
-        for (const auto& mount : {groups / controllers, groups / "cpu"}) least = std::min(least, detail::quota_along(mount, path));
+        for (const auto& mount : {groups / controllers, groups / "cpu"})
+          least = std::min(least, detail::quota_along(mount, path));
   }
   return least;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

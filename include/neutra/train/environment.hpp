@@ -1,4 +1,5 @@
-/// What a program needs of its environment before its first parallel region: stacks that are large enough, and threads to be had.
+/// What a program needs of its environment before its first parallel region: stacks that are large enough, and threads
+/// to be had.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -27,15 +28,16 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// The least stack of a thread, in bytes. The largest frames are those of the products, which keep a copy of some rows and a tile of sums: training
-/// with every method crashed with 40 kB and ran with 48 (AVX-512, g++ 12.2). The rest is for other compilers and instruction sets, and for the
-/// system.
+/// The least stack of a thread, in bytes. The largest frames are those of the products, which keep a copy of some rows
+/// and a tile of sums: training with every method crashed with 40 kB and ran with 48 (AVX-512, g++ 12.2). The rest is
+/// for other compilers and instruction sets, and for the system.
 inline constexpr std::uint64_t least_stack = 256 << 10;
 
-/// The bytes that a variable such as OMP_STACKSIZE asks for, read as the OpenMP runtime reads it: white space, digits, white space, one of B K M G in
-/// either case, white space; without a letter the number counts `unit` bytes. Empty for anything else, which the runtime leaves aside with a message.
+/// The bytes that a variable such as OMP_STACKSIZE asks for, read as the OpenMP runtime reads it: white space, digits,
+/// white space, one of B K M G in either case, white space; without a letter the number counts `unit` bytes. Empty for
+/// anything else, which the runtime leaves aside with a message.
 inline std::optional<std::uint64_t> stack_bytes(std::string_view value, std::uint64_t unit = 1024) {
   const auto skip = [&] { value.remove_prefix(std::min(value.find_first_not_of(" \t\n\v\f\r"), value.size())); };
   skip();
@@ -60,19 +62,21 @@ inline std::optional<std::uint64_t> stack_bytes(std::string_view value, std::uin
 inline std::optional<std::uint64_t> check_stacks() {
   rlimit limit{};
   const bool told = ::getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-  require(!told || limit.rlim_cur >= least_stack, "the stack must have at least ", least_stack >> 10, " kB, got ", limit.rlim_cur >> 10,
-          " kB; raise it: ulimit -s 8192");
+  require(!told || limit.rlim_cur >= least_stack, "the stack must have at least ", least_stack >> 10, " kB, got ",
+          limit.rlim_cur >> 10, " kB; raise it: ulimit -s 8192");
 #ifdef __clang__  // libomp, which counts the first in bytes; libgomp does not know that one
-  constexpr std::array<std::pair<const char*, std::uint64_t>, 3> variables{{{"KMP_STACKSIZE", 1}, {"GOMP_STACKSIZE", 1024}, {"OMP_STACKSIZE", 1024}}};
+  constexpr std::array<std::pair<const char*, std::uint64_t>, 3> variables{
+      {{"KMP_STACKSIZE", 1}, {"GOMP_STACKSIZE", 1024}, {"OMP_STACKSIZE", 1024}}};
 #else
-  constexpr std::array<std::pair<const char*, std::uint64_t>, 2> variables{{{"OMP_STACKSIZE", 1024}, {"GOMP_STACKSIZE", 1024}}};
+  constexpr std::array<std::pair<const char*, std::uint64_t>, 2> variables{
+      {{"OMP_STACKSIZE", 1024}, {"GOMP_STACKSIZE", 1024}}};
 #endif
   for (const auto& [name, unit] : variables) {
     const char* value = std::getenv(name);
     const auto bytes = value ? stack_bytes(value, unit) : std::nullopt;
     if (!bytes) continue;
-    require(*bytes >= least_stack, name, "=", value, ": a thread's stack must have at least ", least_stack >> 10, "k, got ", *bytes,
-            " bytes; set it to that or more, or take it away");
+    require(*bytes >= least_stack, name, "=", value, ": a thread's stack must have at least ", least_stack >> 10,
+            "k, got ", *bytes, " bytes; set it to that or more, or take it away");
     return bytes;  // the first that can be read is the one that counts
   }
   return std::nullopt;
@@ -87,7 +91,8 @@ inline std::size_t counted_threads() {
   return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
 }
 
-/// Makes up to `wanted` threads that live at the same time, and ends them; how many there were, and the error that came in place of the next.
+/// Makes up to `wanted` threads that live at the same time, and ends them; how many there were, and the error that came
+/// in place of the next.
 inline std::pair<Index, int> try_threads(Index wanted, std::optional<std::uint64_t> stack) {
   const std::size_t before = counted_threads();
   pthread_attr_t settings;
@@ -99,31 +104,34 @@ inline std::pair<Index, int> try_threads(Index wanted, std::optional<std::uint64
   while (error == 0 && static_cast<Index>(threads.size()) < wanted) {
     pthread_t thread;
     error = pthread_create(
-        &thread, &settings, [](void* latch) -> void* { return static_cast<std::latch*>(latch)->wait(), nullptr; }, &all_made);
+        &thread, &settings, [](void* latch) -> void* { return static_cast<std::latch*>(latch)->wait(), nullptr; },
+        &all_made);
     if (error == 0) threads.push_back(thread);
   }
   all_made.count_down();
   for (const pthread_t thread : threads) pthread_join(thread, nullptr);
   pthread_attr_destroy(&settings);
-  for (int tries = 0; tries < 1000 && counted_threads() > before; ++tries)  // one that has been joined counts for a moment longer
+  for (int tries = 0; tries < 1000 && counted_threads() > before;
+       ++tries)  // one that has been joined counts for a moment longer
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   return {static_cast<Index>(threads.size()), error};
 }
 
 }  // namespace detail
 
-/// The number of threads where none is asked for: what OMP_NUM_THREADS says, else as many as the process may use, by its affinity mask (which OpenMP
-/// heeds) and whole processors of its CPU quota; at most 4096.
+/// The number of threads where none is asked for: what OMP_NUM_THREADS says, else as many as the process may use, by
+/// its affinity mask (which OpenMP heeds) and whole processors of its CPU quota; at most 4096.
 inline Index default_threads() {
   const Index most = std::min<Index>(omp_get_max_threads(), 4096);
   const char* asked = std::getenv("OMP_NUM_THREADS");
-  if (asked && std::string_view(asked).find_first_of("123456789") != std::string_view::npos) return most;  // the runtime leaves others aside
+  if (asked && std::string_view(asked).find_first_of("123456789") != std::string_view::npos)
+    return most;  // the runtime leaves others aside
   return static_cast<Index>(std::clamp(cpu_quota(), 1.0, static_cast<double>(most)));
 }
 
-/// Starts the threads that parallel regions work with: `threads` of them, 0: default_threads(); `stack`: see check_stacks. libgomp ends
-/// the program where it cannot make one, so they are tried before: where not all can be made fewer work, and the note that is returned says so.
-/// Results do not depend on their number.
+/// Starts the threads that parallel regions work with: `threads` of them, 0: default_threads(); `stack`: see
+/// check_stacks. libgomp ends the program where it cannot make one, so they are tried before: where not all can be made
+/// fewer work, and the note that is returned says so. Results do not depend on their number.
 inline std::string start_threads(Index threads, std::optional<std::uint64_t> stack) {
   const Index wanted = threads > 0 ? threads : default_threads();
   const auto [made, error] = detail::try_threads(wanted - 1, stack);
@@ -132,8 +140,9 @@ inline std::string start_threads(Index threads, std::optional<std::uint64_t> sta
 #pragma omp parallel reduction(+ : started)
   started += 1;
   if (error == 0) return {};
-  return concat("note: only ", made + 1, " of ", wanted, " threads can be made (", std::generic_category().message(error),
-                "); going on with these. To have more, raise the limit of processes (ulimit -u, or that of the container)");
+  return concat(
+      "note: only ", made + 1, " of ", wanted, " threads can be made (", std::generic_category().message(error),
+      "); going on with these. To have more, raise the limit of processes (ulimit -u, or that of the container)");
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -6,7 +6,7 @@
 
 #include "neutra/train/load.hpp"
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 namespace detail {
 
@@ -24,7 +24,8 @@ struct ModelOptions {
   void add_to(CLI::App& app) {
     app.add_option("--model", model, "a Hugging Face llama folder")->required();
     app.add_option("--adapter", adapter, "an adapter made for it: NAME.safetensors");
-    app.add_option("--precision", precision, "float, or bf16: what products round to before they multiply")->capture_default_str();
+    app.add_option("--precision", precision, "float, or bf16: what products round to before they multiply")
+        ->capture_default_str();
     app.add_option("--threads", threads, "0: all of the machine")->capture_default_str();
   }
   /// What holds for the values. Error: one that means nothing.
@@ -59,22 +60,27 @@ template <class Gates = gate::All, class... Own> int evaluate_main(int argc, con
     const data::Text text = data::read_texts(files);
     for (const std::string& remark : text.remarks) print_line(remark);
     const LoadedModel loaded = options.load(Registry::with<Gates, Own...>());
-    constexpr Index most = 4096;  // by itself: attention over the millions that a config.json may claim takes memory and days
+    constexpr Index most =
+        4096;  // by itself: attention over the millions that a config.json may claim takes memory and days
     const Index context = loaded.model->config().context, length = sequence > 0 ? sequence : std::min(context, most);
     if (sequence == 0 && context > most)
-      print_line(concat("note: windows of ", most, " tokens, the model's context is ", context, "; --sequence sets them"));
+      print_line(
+          concat("note: windows of ", most, " tokens, the model's context is ", context, "; --sequence sets them"));
     require(length <= context, "--sequence must not exceed the model's context of ", context, ", got ", length);
     Tape<float, Cpu> tape;
-    const EvaluationText parts{data::Windows(*loaded.tokenizer, text.bytes, length), static_cast<Index>(text.bytes.size())};
+    const EvaluationText parts{data::Windows(*loaded.tokenizer, text.bytes, length),
+                               static_cast<Index>(text.bytes.size())};
     const Evaluation result = evaluate(*loaded.model, tape, parts, data::Domain::target, batch, nullptr, {}, stop);
-    io::Json told = {{"tokens", result.tokens}, {"nats_per_token", result.nats_per_token()}, {"bits_per_byte", result.bits_per_byte()}};
+    io::Json told = {{"tokens", result.tokens},
+                     {"nats_per_token", result.nats_per_token()},
+                     {"bits_per_byte", result.bits_per_byte()}};
     if (options.precision == "bf16") told["bf16_unit"] = to_string(cpu::bf16_unit());
     if (json)
       std::printf("%s\n", told.dump().c_str());
     else
-      std::printf("%lld tokens, %.4f nats per token, %.4f bits per byte\n", static_cast<long long>(result.tokens), result.nats_per_token(),
-                  result.bits_per_byte());
+      std::printf("%lld tokens, %.4f nats per token, %.4f bits per byte\n", static_cast<long long>(result.tokens),
+                  result.nats_per_token(), result.bits_per_byte());
   });
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

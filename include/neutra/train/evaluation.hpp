@@ -9,7 +9,7 @@
 #include <numbers>
 #include <stop_token>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 /// One text as evaluation reads it.
 struct EvaluationText {
@@ -25,24 +25,27 @@ struct Evaluation {
   double bits_per_byte() const { return nats / (std::numbers::ln2 * static_cast<double>(bytes)); }
 };
 
-/// Predicts every token of the text exactly once, with context only from inside its window, the last short window included.
-/// `seen(tokens)` is called after each batch; `probe` counts gates where one is given. Error: Stopped before the end; Diverged
-/// where the loss is not finite.
-inline Evaluation evaluate(Model& model, Tape<float, Cpu>& tape, const EvaluationText& text, data::Domain domain, Index batch,
-                           adapter::Probe<float, Cpu>* probe = nullptr, const std::function<void(Index)>& seen = {}, std::stop_token stop = {}) {
+/// Predicts every token of the text exactly once, with context only from inside its window, the last short window
+/// included. `seen(tokens)` is called after each batch; `probe` counts gates where one is given. Error: Stopped before
+/// the end; Diverged where the loss is not finite.
+inline Evaluation evaluate(Model& model, Tape<float, Cpu>& tape, const EvaluationText& text, data::Domain domain,
+                           Index batch, adapter::Probe<float, Cpu>* probe = nullptr,
+                           const std::function<void(Index)>& seen = {}, std::stop_token stop = {}) {
   Evaluation result{.bytes = text.bytes};
   data::Batch part;
   if (probe) probe->domain = static_cast<std::size_t>(domain);
   for (Index window = 0; window < text.windows.count();) {
-    if (stop.stop_requested()) throw Stopped(concat("stopped in an evaluation, after ", result.tokens, " of ", text.windows.tokens(), " tokens"));
+    if (stop.stop_requested())
+      throw Stopped(
+          concat("stopped in an evaluation, after ", result.tokens, " of ", text.windows.tokens(), " tokens"));
     const Index whole = text.windows.whole() - window;
     const Index count = whole > 0 ? std::min(batch, whole) : 1;
     text.windows.read(window, count, domain, part);
     tape.start(false);
     const double mean = static_cast<double>(model.loss(tape, tokens_of(part), {part.tokens(), 0}, probe).lm.item());
     if (!std::isfinite(mean))
-      throw Diverged(
-          concat("evaluation: the loss is ", mean, " in window ", window, "; the weights are not usable: lower the learning rate that made them"));
+      throw Diverged(concat("evaluation: the loss is ", mean, " in window ", window,
+                            "; the weights are not usable: lower the learning rate that made them"));
     result.nats += mean * static_cast<double>(part.tokens());
     result.tokens += part.tokens();
     window += count;
@@ -51,4 +54,4 @@ inline Evaluation evaluate(Model& model, Tape<float, Cpu>& tape, const Evaluatio
   return result;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -14,7 +14,7 @@
 #include <variant>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 /// One job of a study, with the folder it is at home in.
 class Extension {
@@ -36,7 +36,8 @@ class Extension {
     shared_.progress.begin(job_.name(), shared_.options.steps, shared_.work.extension());
     if (ended_before()) return read();
     const auto failed = [&](FailureState state, const std::string& reason, const Divergence& where = {}) {
-      return Failure{describe_row(job_, shared_.options, description_, shared_.backbone->config().sizes()), state, reason, where};
+      return Failure{describe_row(job_, shared_.options, description_, shared_.backbone->config().sizes()), state,
+                     reason, where};
     };
     try {
       return train();
@@ -45,7 +46,8 @@ class Extension {
       write_failure(folder_, failure);
       return failure;
     } catch (const std::bad_alloc&) {
-      return failed(FailureState::out_of_memory, concat(job_.name(), ": out of memory; use a smaller batch or sequence, or --recompute"));
+      return failed(FailureState::out_of_memory,
+                    concat(job_.name(), ": out of memory; use a smaller batch or sequence, or --recompute"));
     } catch (const io::WriteError& error) {
       return failed(FailureState::not_saved, error.what());
     }
@@ -60,7 +62,8 @@ class Extension {
     Outcome outcome{describe_row(job_, shared_.options, description_, shared_.backbone->config().sizes()), {}};
     Row& row = outcome.row;
     for (const auto* parameter : model->parameters()) row.trainable_weights += parameter->value.size();
-    row.train_seconds = run_training(trainer, {folder_, shared_.identity(job_.name()), &shared_.progress, shared_.stop});
+    row.train_seconds =
+        run_training(trainer, {folder_, shared_.identity(job_.name()), &shared_.progress, shared_.stop});
     row.train_tokens = shared_.options.steps * trainer.tokens_per_step();
     row.tokens_per_second = static_cast<double>(row.train_tokens) / row.train_seconds;
     const io::Json json = named(job_.name(), [&] {
@@ -75,11 +78,12 @@ class Extension {
   }
 
   Ending read() {
-    Ending ending = advised(concat("bring back what was there, or delete ", folder_.string(), " to have the run made again"), [&] {
-      Ending read = read_ending(folder_, job_, shared_.options.steps);
-      if (const auto* outcome = std::get_if<Outcome>(&read)) check_before(outcome->row);
-      return read;
-    });
+    Ending ending =
+        advised(concat("bring back what was there, or delete ", folder_.string(), " to have the run made again"), [&] {
+          Ending read = read_ending(folder_, job_, shared_.options.steps);
+          if (const auto* outcome = std::get_if<Outcome>(&read)) check_before(outcome->row);
+          return read;
+        });
     shared_.progress.skip(shared_.options.steps);
     shared_.progress.begin("evaluating", 1, shared_.work.evaluation());
     shared_.progress.skip(1);
@@ -92,8 +96,8 @@ class Extension {
   void check_before(const Row& row) const {
     const double original = shared_.valid.original.before, target = shared_.valid.target.before;
     require(row.original.before == original && row.target.before == target, (folder_ / "outcome.json").string(),
-            ": must be of this study's backbone, which has ", original, " and ", target, " bits per byte, got ", row.original.before, " and ",
-            row.target.before);
+            ": must be of this study's backbone, which has ", original, " and ", target, " bits per byte, got ",
+            row.original.before, " and ", row.target.before);
   }
 
   std::unique_ptr<Model> make_model() const {
@@ -139,4 +143,4 @@ class Extension {
   const adapter::Description description_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

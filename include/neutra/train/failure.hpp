@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 /// What ended a run. One that diverged would do so again and is remembered; the others are tried again by --resume.
 enum class FailureState { diverged, out_of_memory, not_saved };
@@ -31,8 +31,9 @@ inline std::string told(const Failure& failure) {
   if (failure.state == FailureState::not_saved) return "could not be saved";
   const auto& [step, parameter, gradient] = failure.where;
   const std::string size = std::isfinite(gradient) ? concat(gradient) : std::string("not finite");
-  return concat("diverged ", step ? concat("at step ", *step) : std::string("in its evaluation"),
-                parameter.empty() ? std::string() : concat(", gradient largest in ", io::shown(parameter), " (", size, ")"));
+  return concat(
+      "diverged ", step ? concat("at step ", *step) : std::string("in its evaluation"),
+      parameter.empty() ? std::string() : concat(", gradient largest in ", io::shown(parameter), " (", size, ")"));
 }
 
 /// With its texts as they are shown, so that JSON can hold them.
@@ -46,7 +47,8 @@ inline io::Json to_json(const Failure& failure, const std::string& where) {
   json["step"] = step ? io::Json(*step) : io::Json();
   json["largest_gradient"] = nullptr;
   if (!parameter.empty())
-    json["largest_gradient"] = {{"parameter", io::shown_whole(parameter)}, {"value", std::isfinite(gradient) ? io::Json(gradient) : io::Json()}};
+    json["largest_gradient"] = {{"parameter", io::shown_whole(parameter)},
+                                {"value", std::isfinite(gradient) ? io::Json(gradient) : io::Json()}};
   return json;
 }
 
@@ -59,7 +61,8 @@ inline Failure failure_from_json(const io::Json& json, const std::string& where)
   std::string state;
   fields("state", state), fields("reason", failure.reason), fields("step", failure.where.step);
   const auto known = std::find(failure_states.begin(), failure_states.end(), state);
-  require(known != failure_states.end(), where, ": state must be diverged, out_of_memory or not_saved, got ", io::shown(state));
+  require(known != failure_states.end(), where, ": state must be diverged, out_of_memory or not_saved, got ",
+          io::shown(state));
   failure.state = static_cast<FailureState>(known - failure_states.begin());
   fields.known("largest_gradient");
   if (read.has("largest_gradient")) {
@@ -73,4 +76,4 @@ inline Failure failure_from_json(const io::Json& json, const std::string& where)
   return failure;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -8,12 +8,15 @@
 
 #include <set>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// A token of `among` from softmax(logits / temperature) over these; the likeliest at temperature 0. `uniform` lies in [0, 1).
-inline std::int32_t sample(View<const float> logits, std::span<const std::int32_t> among, double temperature, double uniform) {
+/// A token of `among` from softmax(logits / temperature) over these; the likeliest at temperature 0. `uniform` lies in
+/// [0, 1).
+inline std::int32_t sample(View<const float> logits, std::span<const std::int32_t> among, double temperature,
+                           double uniform) {
   const auto logit = [&](std::int32_t id) { return static_cast<double>(logits.data[id]); };
-  const std::int32_t best = *std::max_element(among.begin(), among.end(), [&](std::int32_t a, std::int32_t b) { return logit(a) < logit(b); });
+  const std::int32_t best = *std::max_element(among.begin(), among.end(),
+                                              [&](std::int32_t a, std::int32_t b) { return logit(a) < logit(b); });
   if (temperature == 0) return best;
   double total = 0;
   const auto weight = [&](std::int32_t id) { return std::exp((logit(id) - logit(best)) / temperature); };
@@ -24,16 +27,19 @@ inline std::int32_t sample(View<const float> logits, std::span<const std::int32_
   return best;  // rounding used up the last share
 }
 
-/// The tokens that a model may say: those that can be shown, and those that end a text. Its vocabulary may have rows for more, as padding.
-inline std::vector<std::int32_t> sayable(const data::Tokenizer& tokenizer, Index vocabulary, const std::set<Index>& ends) {
+/// The tokens that a model may say: those that can be shown, and those that end a text. Its vocabulary may have rows
+/// for more, as padding.
+inline std::vector<std::int32_t> sayable(const data::Tokenizer& tokenizer, Index vocabulary,
+                                         const std::set<Index>& ends) {
   std::vector<std::int32_t> ids;
   for (Index id = 0; id < vocabulary; ++id)
-    if (tokenizer.knows(static_cast<std::int32_t>(id)) || ends.contains(id)) ids.push_back(static_cast<std::int32_t>(id));
+    if (tokenizer.knows(static_cast<std::int32_t>(id)) || ends.contains(id))
+      ids.push_back(static_cast<std::int32_t>(id));
   return ids;
 }
 
-/// What the last token adds to the text of those before it. begun: whether that text has any bytes. Then the last token alone is decoded, behind a
-/// letter, since a tokenizer may drop the space that a text begins with.
+/// What the last token adds to the text of those before it. begun: whether that text has any bytes. Then the last token
+/// alone is decoded, behind a letter, since a tokenizer may drop the space that a text begins with.
 inline std::string last_decoded(const data::Tokenizer& tokenizer, std::span<const std::int32_t> ids, bool begun) {
   if (!begun) return tokenizer.decode(ids);
   std::vector<std::int32_t> behind_letter = tokenizer.encode("a");
@@ -41,8 +47,8 @@ inline std::string last_decoded(const data::Tokenizer& tokenizer, std::span<cons
   return tokenizer.decode(behind_letter).substr(1);
 }
 
-/// A text on standard output while it is made. A character whose bytes are not all there waits for them; whatever ends the text, an error too, what
-/// was made of it stands there, and a newline.
+/// A text on standard output while it is made. A character whose bytes are not all there waits for them; whatever ends
+/// the text, an error too, what was made of it stands there, and a newline.
 class TextStream {
  public:
   TextStream() = default;
@@ -69,7 +75,8 @@ class TextStream {
   std::size_t written_ = 0;
 };
 
-/// main() of generate. Each token reads the last tokens anew, as many as the model's context holds: plain, and quadratic in the context.
+/// main() of generate. Each token reads the last tokens anew, as many as the model's context holds: plain, and
+/// quadratic in the context.
 template <class Gates = gate::All, class... Own> int generate_main(int argc, const char* const* argv) {
   static_assert((Registry::check<Own>() && ...));
   return run_program("generate", [&](std::stop_token stop) {
@@ -87,7 +94,8 @@ template <class Gates = gate::All, class... Own> int generate_main(int argc, con
     parse_command_line(app, argc, argv, "--prompt");
     options.check();
     detail::check_count(tokens, "tokens");
-    require(std::isfinite(temperature) && temperature >= 0, "--temperature must be a number from 0 up, got ", temperature);
+    require(std::isfinite(temperature) && temperature >= 0, "--temperature must be a number from 0 up, got ",
+            temperature);
     set_threads(options.threads);
     const LoadedModel loaded = options.load(Registry::with<Gates, Own...>());
     const data::Tokenizer& tokenizer = *loaded.tokenizer;
@@ -102,7 +110,8 @@ template <class Gates = gate::All, class... Own> int generate_main(int argc, con
     bool open = stream.append(prompt);
     for (Index t = 0; t < tokens && open && !stop.stop_requested(); ++t) {
       window.assign(1, tokenizer.bos());
-      window.insert(window.end(), text.size() < room ? text.begin() : text.end() - static_cast<std::ptrdiff_t>(room - 1), text.end());
+      window.insert(window.end(),
+                    text.size() < room ? text.begin() : text.end() - static_cast<std::ptrdiff_t>(room - 1), text.end());
       tape.start(false);
       const View<const float> logits = loaded.model->next_logits(tape, window).value();
       text.push_back(sample(logits, among, temperature, random.uniform(static_cast<std::uint64_t>(t), 0)));
@@ -114,4 +123,4 @@ template <class Gates = gate::All, class... Own> int generate_main(int argc, con
   });
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -6,7 +6,7 @@
 #include "neutra/train/row.hpp"
 #include "neutra/train/run.hpp"
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 /// A method with its rate, weight of the local loss, and seed.
 struct Job {
@@ -16,11 +16,14 @@ struct Job {
   std::uint64_t seed = 1;
 
   /// The name of its folder: "neutral-lr0.002-alpha0.1-seed1".
-  std::string name() const { return concat(method, "-lr", lr, alpha > 0 || method == "neutral" ? concat("-alpha", alpha) : "", "-seed", seed); }
+  std::string name() const {
+    return concat(method, "-lr", lr, alpha > 0 || method == "neutral" ? concat("-alpha", alpha) : "", "-seed", seed);
+  }
 };
 
-/// The adapter of a method: neutral takes its policies from the options; the vanilla adapter is the same body without gate and local loss, with He
-/// initialisation; finetuning has none. Error: an unknown method, policy or placement; policies that exclude each other.
+/// The adapter of a method: neutral takes its policies from the options; the vanilla adapter is the same body without
+/// gate and local loss, with He initialisation; finetuning has none. Error: an unknown method, policy or placement;
+/// policies that exclude each other.
 inline Adapter adapter_of(const std::string& method, const Options& options, const Registry& registry) {
   if (method == "finetune") return adapter::None{};
   if (method == "lora") {
@@ -43,18 +46,20 @@ inline Adapter adapter_of(const std::string& method, const Options& options, con
                            .init = registry.inits.find(options.init),
                            .placement = Registry::placement(options.placement),
                            .capacity = options.capacity};
-  require(!(residue.gate_traits().open && residue.penalty_traits().reads_gate), "--penalty ", options.penalty, " reads the gate, but --gate ",
-          options.gate, " has none; choose a gate or another penalty");
+  require(!(residue.gate_traits().open && residue.penalty_traits().reads_gate), "--penalty ", options.penalty,
+          " reads the gate, but --gate ", options.gate, " has none; choose a gate or another penalty");
   return residue;
 }
 
 /// The parts of a row that are known before the run.
-inline Row describe_row(const Job& job, const Options& options, const adapter::Description& d, const adapter::Sizes& sizes) {
+inline Row describe_row(const Job& job, const Options& options, const adapter::Description& d,
+                        const adapter::Sizes& sizes) {
   const auto some = [](const std::string& text) { return text.empty() ? std::nullopt : std::optional(text); };
   const bool finetune = job.method == "finetune";
   Row row;
   row.method = job.method;
-  row.gate = some(d.gate), row.body = some(d.body), row.penalty = some(d.penalty), row.init = some(d.init), row.placement = some(d.placement);
+  row.gate = some(d.gate), row.body = some(d.body), row.penalty = some(d.penalty), row.init = some(d.init),
+  row.placement = some(d.placement);
   row.seed = job.seed, row.steps = options.steps, row.lr = job.lr, row.share = options.share;
   if (job.method == "neutral") row.alpha = job.alpha;
   if (!finetune) row.capacity = options.capacity;
@@ -87,11 +92,13 @@ inline std::vector<std::string> gate_warnings(const Row& row, const std::string&
   const auto& [original, target] = *row.gate_open_by_layer;
   for (std::size_t layer = 0; layer < target.size(); ++layer) {
     if (target[layer] == 0)
-      warnings.push_back(concat("warning: ", name, ": the gate of layer ", layer, " is closed for every token of the new domain; it adds nothing"));
+      warnings.push_back(concat("warning: ", name, ": the gate of layer ", layer,
+                                " is closed for every token of the new domain; it adds nothing"));
     if (original[layer] == 1)
-      warnings.push_back(concat("warning: ", name, ": the gate of layer ", layer, " is open for every token of the original domain"));
+      warnings.push_back(
+          concat("warning: ", name, ": the gate of layer ", layer, " is open for every token of the original domain"));
   }
   return warnings;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

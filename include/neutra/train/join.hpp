@@ -16,7 +16,7 @@
 #include <tuple>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 namespace detail {
 
@@ -36,8 +36,10 @@ inline io::Json outcome_of(Row row) {
   return write.take();
 }
 
-/// A run that failed in one study and has a row in another counts by its row, unless it diverged: it would do so again. places: see join_rows.
-inline void join_failed(Results& all, const Results& more, const std::string& where, const std::map<RunKey, std::size_t>& places) {
+/// A run that failed in one study and has a row in another counts by its row, unless it diverged: it would do so again.
+/// places: see join_rows.
+inline void join_failed(Results& all, const Results& more, const std::string& where,
+                        const std::map<RunKey, std::size_t>& places) {
   std::map<RunKey, std::size_t> known;
   for (std::size_t i = 0; i < all.failed.size(); ++i) known.emplace(run_key(all.failed[i].run), i);
   for (const Failure& failure : more.failed) {
@@ -57,7 +59,9 @@ inline void join_failed(Results& all, const Results& more, const std::string& wh
 
 inline io::Json option(const Results& results, const char* key) {
   const io::Json options = results.config.value("options", io::Json::object());
-  const io::Json absent = std::string_view(key) == "precision" ? io::Json("float") : io::Json();  // older results were of float and did not say so
+  const io::Json absent = std::string_view(key) == "precision"
+                              ? io::Json("float")
+                              : io::Json();  // older results were of float and did not say so
   return options.is_object() ? options.value(key, absent) : absent;
 }
 
@@ -65,36 +69,43 @@ inline io::Json option(const Results& results, const char* key) {
 inline void check_alike(const Results& first, const Results& more, const std::string& where) {
   for (const char* role : {"original.choosing", "target.choosing"}) {
     const bool has = first.text_sha256.contains(role);
-    require(more.text_sha256.contains(role) == has, where, has ? ": must have the text " : ": must not have the text ", role,
-            has ? ", as the first results have" : ", which the first results have not",
-            "; a study that chooses no rate and no alpha holds none out and trains on more text: give both several rates, or both one");
+    require(more.text_sha256.contains(role) == has, where, has ? ": must have the text " : ": must not have the text ",
+            role, has ? ", as the first results have" : ", which the first results have not",
+            "; a study that chooses no rate and no alpha holds none out and trains on more text: give both several "
+            "rates, or both one");
   }
   for (const auto& [role, digits] : first.text_sha256)
     require(more.text_sha256.contains(role) && more.text_sha256.at(role) == digits, where, ": the text ", role,
             " must be that of the first results (text_sha256); results on other texts cannot be compared");
-  require(more.text_sha256.size() == first.text_sha256.size(), where, ": the texts must be those of the first results, ", first.text_sha256.size(),
-          " of them, got ", more.text_sha256.size(), "; results on other texts cannot be compared");
+  require(more.text_sha256.size() == first.text_sha256.size(), where,
+          ": the texts must be those of the first results, ", first.text_sha256.size(), " of them, got ",
+          more.text_sha256.size(), "; results on other texts cannot be compared");
   for (const auto& [key, what] : {std::pair{"/base/fingerprint", "backbone"}, {"/base/tokenizer", "tokenizer"}}) {
     const io::Json::json_pointer place(key);  // older results do not say
-    require(!first.config.contains(place) || !more.config.contains(place) || first.config[place] == more.config[place], where, ": the ", what,
-            " must be that of the first results (config", key, "); join only extensions of one backbone");
+    require(!first.config.contains(place) || !more.config.contains(place) || first.config[place] == more.config[place],
+            where, ": the ", what, " must be that of the first results (config", key,
+            "); join only extensions of one backbone");
   }
-  const auto shown = [](const io::Json& value) { return value.is_null() ? std::string("(nothing)") : io::shown(value.dump()); };
+  const auto shown = [](const io::Json& value) {
+    return value.is_null() ? std::string("(nothing)") : io::shown(value.dump());
+  };
   for (const char* key : {"batch", "sequence", "clip", "weight_decay", "lora_targets", "warmup", "precision"}) {
     const io::Json own = option(first, key), other = option(more, key);
     const bool follows = std::string_view(key) == "warmup" && option(first, "steps") != option(more, "steps");
-    require(own == other || follows, where, ": --", key, " must be that of the first results, ", shown(own), ", got ", shown(other),
-            "; join only studies that differ in what their rows tell");
+    require(own == other || follows, where, ": --", key, " must be that of the first results, ", shown(own), ", got ",
+            shown(other), "; join only studies that differ in what their rows tell");
   }
 }
 
 /// places: where each run stands among all.rows.
-inline void join_rows(Results& all, const Results& more, const std::string& where, std::map<RunKey, std::size_t>& places) {
+inline void join_rows(Results& all, const Results& more, const std::string& where,
+                      std::map<RunKey, std::size_t>& places) {
   for (const Row& row : more.rows) {
     const Row& first = all.rows.empty() ? row : all.rows.front();
     require(row.original.before == first.original.before && row.target.before == first.target.before, where,
-            ": the backbone must be that of the first results, whose bits per byte are ", first.original.before, " and ", first.target.before,
-            ", got ", row.original.before, " and ", row.target.before, "; join only extensions of one backbone, scored by one build of the program");
+            ": the backbone must be that of the first results, whose bits per byte are ", first.original.before,
+            " and ", first.target.before, ", got ", row.original.before, " and ", row.target.before,
+            "; join only extensions of one backbone, scored by one build of the program");
     const auto [own, fresh] = places.emplace(run_key(row), all.rows.size());
     if (fresh)
       all.rows.push_back(row);
@@ -133,7 +144,8 @@ inline void add_scores(ScoredRuns& all, const Results& study, const std::string&
     fields("forgetting", forgetting), fields("learning", learning);
     fields.finish();
     for (const Row* row : rows[key(run)])
-      all.try_emplace(run_key(*row), Scored{row->lr, row->alpha, {.original = {0, forgetting}, .target = {learning, 0}}});
+      all.try_emplace(run_key(*row),
+                      Scored{row->lr, row->alpha, {.original = {0, forgetting}, .target = {learning, 0}}});
   }
 }
 
@@ -142,9 +154,10 @@ inline const Scored* find(const ScoredRuns& scored, const Row& row) {
   return own == scored.end() ? nullptr : &own->second;
 }
 
-/// The rate of a line: by the scores of all studies, where every run of the first seed has one; else the one that they agree on.
-/// apart: the rates of the lines of each study by itself.
-inline std::optional<double> joined_rate(const Line& line, const ScoredRuns& scored, const std::map<LineKey, std::set<double>>& apart) {
+/// The rate of a line: by the scores of all studies, where every run of the first seed has one; else the one that they
+/// agree on. apart: the rates of the lines of each study by itself.
+inline std::optional<double> joined_rate(const Line& line, const ScoredRuns& scored,
+                                         const std::map<LineKey, std::set<double>>& apart) {
   const Scored* best = nullptr;
   bool complete = true;
   for (const Row& row : line.curve) {
@@ -157,15 +170,18 @@ inline std::optional<double> joined_rate(const Line& line, const ScoredRuns& sco
   return rates == apart.end() || rates->second.size() != 1 ? std::nullopt : std::optional(*rates->second.begin());
 }
 
-/// Chooses alpha as `extend` does: among the scores at the rate of the paper's alpha, by what the vanilla adapter learns at its own rate; where no
-/// run of that is left, the alpha that learns most. Chooses none where scores are missing, those of the paper's alpha among them.
+/// Chooses alpha as `extend` does: among the scores at the rate of the paper's alpha, by what the vanilla adapter
+/// learns at its own rate; where no run of that is left, the alpha that learns most. Chooses none where scores are
+/// missing, those of the paper's alpha among them.
 inline void choose_alpha_again(io::Json& config, const std::vector<Line>& lines, const ScoredRuns& scored) {
   const auto rate_of = [&](const Line& line) { return config["chosen_lr"].value(line.label, 0.0); };
   const auto score_of = [&](const Line& line, double lr) {
-    const auto row = std::find_if(line.curve.begin(), line.curve.end(), [&](const Row& r) { return r.lr == lr && r.seed == 1; });
+    const auto row =
+        std::find_if(line.curve.begin(), line.curve.end(), [&](const Row& r) { return r.lr == lr && r.seed == 1; });
     return row == line.curve.end() ? nullptr : find(scored, *row);
   };
-  const auto paper = std::find_if(lines.begin(), lines.end(), [](const Line& line) { return line.curve.front().alpha == paper_alpha; });
+  const auto paper = std::find_if(lines.begin(), lines.end(),
+                                  [](const Line& line) { return line.curve.front().alpha == paper_alpha; });
   if (paper == lines.end()) return;
   const Line* vanilla = Vanillas(lines).of(*paper);
   const Scored* yardstick = vanilla ? score_of(*vanilla, rate_of(*vanilla)) : nullptr;
@@ -184,13 +200,14 @@ inline void choose_alpha_again(io::Json& config, const std::vector<Line>& lines,
 
 }  // namespace detail
 
-/// The rows of all studies, in order; a run that two have counts once. Options are the first's, those of the others stand under "joined". Rates and
-/// alpha are chosen anew by the scores that all have on the choosing text, so that studies of other rates, alphas and seeds become one; where scores
-/// are missing a rate that the studies agree on is kept, and else none. `names`: what messages call the studies, as many.
-/// Error: nothing to join; other texts; another backbone; other options that no row tells; a run that two have with different outcomes.
+/// The rows of all studies, in order; a run that two have counts once. Options are the first's, those of the others
+/// stand under "joined". Rates and alpha are chosen anew by the scores that all have on the choosing text, so that
+/// studies of other rates, alphas and seeds become one; where scores are missing a rate that the studies agree on is
+/// kept, and else none. `names`: what messages call the studies, as many. Error: nothing to join; other texts; another
+/// backbone; other options that no row tells; a run that two have with different outcomes.
 inline Results join(const std::vector<Results>& studies, const std::vector<std::string>& names) {
-  require(!studies.empty() && names.size() == studies.size(), "join: there must be at least one study and a name for each, got ", studies.size(),
-          " and ", names.size());
+  require(!studies.empty() && names.size() == studies.size(),
+          "join: there must be at least one study and a name for each, got ", studies.size(), " and ", names.size());
   Results all = studies.front();
   if (studies.size() == 1) return all;
   io::Json joined = io::Json::array();
@@ -210,7 +227,8 @@ inline Results join(const std::vector<Results>& studies, const std::vector<std::
     detail::join_failed(all, study, names[i], places);
     joined.push_back(study.config);
     detail::join_text(all.commit, study.commit);
-    for (const auto part : {&Machine::processor, &Machine::instruction_set, &Machine::compiler, &Machine::flags, &Machine::xsimd})
+    for (const auto part :
+         {&Machine::processor, &Machine::instruction_set, &Machine::compiler, &Machine::flags, &Machine::xsimd})
       detail::join_text(all.machine.*part, study.machine.*part);
   }
   all.config["joined"] = joined;
@@ -223,4 +241,4 @@ inline Results join(const std::vector<Results>& studies, const std::vector<std::
   return all;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 /// Mean over seeds and its standard error, sample deviation / sqrt(count); a single seed has no error.
 struct Mean {
@@ -27,7 +27,8 @@ inline Mean mean(const std::vector<double>& values) {
 }
 
 /// One line of a table: the runs that differ in seed and learning rate alone.
-/// label: the method, followed by those settings in which it differs from other lines of the same method, as in "neutral, alpha 0.1".
+/// label: the method, followed by those settings in which it differs from other lines of the same method, as in
+/// "neutral, alpha 0.1".
 struct Line {
   std::string label, method;
   std::vector<Row> curve;    // all its runs, by rate, then seed
@@ -35,10 +36,13 @@ struct Line {
   double lr = 0;             // the reported rate
   bool at_edge = false;      // it is the least or largest of several that were tried: a better one may lie beyond
   bool chosen_here = false;  // no choice was recorded: the best of several rates on the very text that is reported
-  Mean original_before, original_after, target_before, target_after, forgetting, learning, extra_weights, extra_share, tokens_per_second;
+  Mean original_before, original_after, target_before, target_after, forgetting, learning, extra_weights, extra_share,
+      tokens_per_second;
 
-  // Against the vanilla adapter (method "adapter") of the same steps, share, capacity, body and placement; see comparison.hpp.
-  std::optional<Mean> forgetting_at_vanilla;      // this line's curve over rates, read at the vanilla adapter's mean learning
+  // Against the vanilla adapter (method "adapter") of the same steps, share, capacity, body and placement; see
+  // comparison.hpp.
+  std::optional<Mean>
+      forgetting_at_vanilla;  // this line's curve over rates, read at the vanilla adapter's mean learning
   std::optional<Mean> vanilla_forgetting_here;    // the vanilla adapter's curve, read at this line's mean learning
   std::optional<Mean> forgets_more, learns_more;  // differences by seed, this minus the vanilla adapter
 
@@ -46,4 +50,4 @@ struct Line {
   std::optional<PerDomain<std::vector<double>>> gate_open_by_layer, residue_ratio_by_layer;  // means over seeds
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

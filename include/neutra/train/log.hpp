@@ -18,18 +18,20 @@
 #include <string>
 #include <string_view>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// Shows the lines of the first `steps` steps of a log's text to seen(line), and returns where they end. digest: their SHA-256, empty where it is not
-/// known. Error: a line that is missing, no JSON or of another step; lines of another digest. What is after them is not looked at.
+/// Shows the lines of the first `steps` steps of a log's text to seen(line), and returns where they end. digest: their
+/// SHA-256, empty where it is not known. Error: a line that is missing, no JSON or of another step; lines of another
+/// digest. What is after them is not looked at.
 template <class Seen>
-std::size_t read_log(const std::filesystem::path& path, std::string_view text, Index steps, Seen&& seen, std::string_view digest = {}) {
+std::size_t read_log(const std::filesystem::path& path, std::string_view text, Index steps, Seen&& seen,
+                     std::string_view digest = {}) {
   return advised("bring the log back, or delete the checkpoint beside it to start this run anew", [&] {
     std::size_t end = 0;
     for (Index step = 0; step < steps; ++step) {
       const auto newline = text.find('\n', end);
-      require(newline != text.npos, path.string(), ": must have a line for each of the ", steps, " steps that are done, but that of step ", step,
-              " is missing");
+      require(newline != text.npos, path.string(), ": must have a line for each of the ", steps,
+              " steps that are done, but that of step ", step, " is missing");
       const std::string where = concat(path.string(), ": line ", step + 1);
       const io::Json json = io::parse(text.substr(end, newline - end), where);
       const io::Reader line(json, where);
@@ -43,8 +45,8 @@ std::size_t read_log(const std::filesystem::path& path, std::string_view text, I
   });
 }
 
-/// Opened for step n it keeps the lines of the steps before n, all of which must be there as they were written (digest: the checkpoint's, see
-/// read_log): after a kill the log may be ahead of the checkpoint, never behind it.
+/// Opened for step n it keeps the lines of the steps before n, all of which must be there as they were written (digest:
+/// the checkpoint's, see read_log): after a kill the log may be ahead of the checkpoint, never behind it.
 class Log {
  public:
   Log(const std::filesystem::path& path, Index from_step, std::string_view digest = {}) : path_(path) {
@@ -62,13 +64,14 @@ class Log {
   /// Error: a line that could not be written, as on a full disk.
   void write(const io::Json& line) {
     const std::string text = line.dump() + "\n";
-    check(io::detail::error_of(std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size() && std::fflush(file_.get()) == 0));
+    check(io::detail::error_of(std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size() &&
+                               std::fflush(file_.get()) == 0));
     sum_.update(text);
   }
   /// SHA-256 of all its lines so far.
   std::string sha256() const { return sum_.hex(); }
-  /// Puts what was written on the disk and not only in the system's memory. Before a checkpoint is saved, so that a power cut leaves no checkpoint
-  /// that is ahead of its log.
+  /// Puts what was written on the disk and not only in the system's memory. Before a checkpoint is saved, so that a
+  /// power cut leaves no checkpoint that is ahead of its log.
   void flush() const { check(io::detail::error_of(::fsync(fileno(file_.get())) == 0)); }
 
  private:
@@ -85,4 +88,4 @@ class Log {
   std::unique_ptr<std::FILE, Close> file_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

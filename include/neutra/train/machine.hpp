@@ -20,9 +20,10 @@
 #define NEUTRA_FLAGS "unknown"
 #endif
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// The machine and the build of a run. processor, flags: "unknown" where nothing tells them. threads: OpenMP threads of the run.
+/// The machine and the build of a run. processor, flags: "unknown" where nothing tells them. threads: OpenMP threads of
+/// the run.
 struct Machine {
   std::string processor, instruction_set, compiler, flags, xsimd;
   Index threads = 0;
@@ -67,4 +68,4 @@ inline Machine machine() {
 /// The commit this program was built from, or "unknown".
 inline std::string commit() { return NEUTRA_COMMIT; }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -11,11 +11,12 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 namespace detail {
 
-/// Text from outside as Markdown: what HTML or Markdown would read as markup, or as the end of a cell, is escaped. Underscores inside words are none.
+/// Text from outside as Markdown: what HTML or Markdown would read as markup, or as the end of a cell, is escaped.
+/// Underscores inside words are none.
 inline std::string markdown_text(std::string_view text) {
   std::string out;
   for (const char c : escape(text)) {
@@ -34,16 +35,20 @@ inline std::string markdown_heading(const std::vector<std::string>& cells) {
   return markdown_row(cells) + markdown_row(std::vector<std::string>(cells.size(), "---"));
 }
 
-inline std::string plus_minus(const Mean& m) { return fixed(m.value, 3) + (m.error ? concat(" \u00b1 ", fixed(*m.error, 3)) : ""); }
+inline std::string plus_minus(const Mean& m) {
+  return fixed(m.value, 3) + (m.error ? concat(" \u00b1 ", fixed(*m.error, 3)) : "");
+}
 
 inline std::string markdown_line(const Line& line) {
   const auto& vanilla = line.vanilla_forgetting_here;
   const std::string none = line.method == "adapter" ? "" : "\u2013";
   const char* mark = line.chosen_here ? "*" : line.at_edge ? "^" : "";
-  return markdown_row({markdown_text(line.label), rate(line.lr) + mark, concat(line.runs.size()), plus_minus(line.forgetting),
-                       plus_minus(line.learning), vanilla ? plus_minus(*vanilla) : none,
-                       vanilla && vanilla->value > 0 ? fixed(line.forgetting.value / vanilla->value, 2) : none,
-                       line.gate_open ? concat(percent(line.gate_open->original.value), " / ", percent(line.gate_open->target.value)) : ""});
+  return markdown_row(
+      {markdown_text(line.label), rate(line.lr) + mark, concat(line.runs.size()), plus_minus(line.forgetting),
+       plus_minus(line.learning), vanilla ? plus_minus(*vanilla) : none,
+       vanilla && vanilla->value > 0 ? fixed(line.forgetting.value / vanilla->value, 2) : none,
+       line.gate_open ? concat(percent(line.gate_open->original.value), " / ", percent(line.gate_open->target.value))
+                      : ""});
 }
 
 /// A line's means at every rate it was run with.
@@ -66,16 +71,19 @@ inline std::string markdown(const Results& results) {
   const auto lines = summarise(results);
   std::string without_result;
   for (const std::string& failure : failures(results, lines))
-    without_result += concat(without_result.empty() ? concat("\n", failures_heading, ":\n\n- ") : "- ", detail::markdown_text(failure), "\n");
+    without_result += concat(without_result.empty() ? concat("\n", failures_heading, ":\n\n- ") : "- ",
+                             detail::markdown_text(failure), "\n");
   if (lines.empty()) return "No runs yet: the results have no rows.\n" + without_result;
   const Row& first = results.rows.front();
-  std::string text = concat("Bits per byte of the backbone: original ", fixed(first.original.before, 3), ", target ", fixed(first.target.before, 3),
-                            ". Means over seeds \u00b1 the standard error.\n\n");
-  text += detail::markdown_heading({"method", "rate", "seeds", "forgetting", "learning", "the vanilla adapter's forgetting where it learns as much",
-                                    "share of it", "gates open, original / target, %"});
+  std::string text = concat("Bits per byte of the backbone: original ", fixed(first.original.before, 3), ", target ",
+                            fixed(first.target.before, 3), ". Means over seeds \u00b1 the standard error.\n\n");
+  text += detail::markdown_heading({"method", "rate", "seeds", "forgetting", "learning",
+                                    "the vanilla adapter's forgetting where it learns as much", "share of it",
+                                    "gates open, original / target, %"});
   for (const Line& line : lines) text += detail::markdown_line(line);
   text += "\n\u2013: the vanilla adapter's curve over rates does not reach that learning.\n";
-  for (const std::string& note : notes(results, lines)) text += concat("\n", note.front() == '*' ? "\\" : "", note, "\n");
+  for (const std::string& note : notes(results, lines))
+    text += concat("\n", note.front() == '*' ? "\\" : "", note, "\n");
   text += without_result;
   std::string sentences;
   for (const Line& line : lines)
@@ -83,10 +91,12 @@ inline std::string markdown(const Results& results) {
       sentences += concat("- ", detail::markdown_text(line.label), ' ', sentence, '\n');
   if (!sentences.empty())
     text +=
-        "\nAgainst the vanilla adapter, seed by seed; an order is claimed only where a difference exceeds twice its standard error:\n\n" + sentences;
+        "\nAgainst the vanilla adapter, seed by seed; an order is claimed only where a difference exceeds twice its "
+        "standard error:\n\n" +
+        sentences;
   text += concat("\nEvery rate:\n\n", detail::markdown_heading({"method", "rate", "seeds", "forgetting", "learning"}));
   for (const Line& line : lines) text += detail::markdown_curve(line);
   return text;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

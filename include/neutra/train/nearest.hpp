@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 /// Insertions, deletions and replacements between two words.      Levenshtein 1966
 inline std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -24,15 +24,17 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-/// "; did you mean 'relu'?" where the name is the beginning of some, or where one is near; else nothing. Dashes in front are no letters.
+/// "; did you mean 'relu'?" where the name is the beginning of some, or where one is near; else nothing. Dashes in
+/// front are no letters.
 inline std::string suggestion(std::string_view name, const std::vector<std::string>& names) {
   std::string longer;
   if (name.find_first_not_of('-') != name.npos)
     for (const auto& known : names)
       if (known.starts_with(name)) longer += concat(longer.empty() ? "" : " or ", "'", known, "'");
   if (!longer.empty()) return concat("; did you mean ", longer, "?");
-  const auto nearest =
-      std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) { return edit_distance(name, a) < edit_distance(name, b); });
+  const auto nearest = std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) {
+    return edit_distance(name, a) < edit_distance(name, b);
+  });
   if (nearest == names.end() || edit_distance(name, *nearest) > std::max<std::size_t>(2, name.size() / 3)) return {};
   return concat("; did you mean '", *nearest, "'?");
 }
@@ -43,4 +45,4 @@ inline std::string listed(const std::vector<std::string>& names) {
   return text;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

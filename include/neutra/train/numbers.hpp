@@ -10,7 +10,7 @@
 #include <cmath>
 #include <string>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 /// The value with so many digits behind the point; never "-0.000".
 inline std::string fixed(double value, int digits) {
@@ -32,7 +32,8 @@ inline std::string short_count(double value) {
   return fixed(value, digits) + units[unit];
 }
 
-/// "69.4 %" as "69"; a share that is not whole but would round to 0 or 100 keeps a digit, because a gate open for no token is a finding.
+/// "69.4 %" as "69"; a share that is not whole but would round to 0 or 100 keeps a digit, because a gate open for no
+/// token is a finding.
 inline std::string percent(double share) {
   const double value = 100 * share;
   const bool blurred = (value > 0 && value < 0.5) || (value < 100 && value >= 99.5);
@@ -43,7 +44,8 @@ inline std::string percent(double share) {
 inline std::string rate(double value) {
   if (value == 0) return "0";
   char digits[64];
-  std::string text(digits, std::to_chars(digits, digits + sizeof digits, value, std::chars_format::scientific).ptr);  // "2e-03"
+  std::string text(digits,
+                   std::to_chars(digits, digits + sizeof digits, value, std::chars_format::scientific).ptr);  // "2e-03"
   const std::size_t exponent = text.find('e') + 2;
   text.erase(exponent, std::min(text.find_first_not_of('0', exponent), text.size() - 1) - exponent);
   if (text[exponent - 1] == '+') text.erase(exponent - 1, 1);
@@ -55,7 +57,8 @@ inline std::string clock_time(double seconds) {
   const auto whole = static_cast<Index>(std::llround(std::fmin(std::fmax(seconds, 0), 3.6e9)));
   const auto two = [](Index n) { return (n < 10 ? "0" : "") + std::to_string(n); };
   const Index minutes = whole / 60;
-  return minutes < 60 ? concat(minutes, ':', two(whole % 60)) : concat(minutes / 60, ':', two(minutes % 60), ':', two(whole % 60));
+  return minutes < 60 ? concat(minutes, ':', two(whole % 60))
+                      : concat(minutes / 60, ':', two(minutes % 60), ':', two(whole % 60));
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -11,10 +11,10 @@
 #include <variant>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// A finished job: the row of the results (validation text), and the scores on the choosing text, by which rates and alpha are chosen, where they
-/// were asked for.
+/// A finished job: the row of the results (validation text), and the scores on the choosing text, by which rates and
+/// alpha are chosen, where they were asked for.
 struct Outcome {
   Row row;
   std::optional<Scores> choosing;
@@ -44,7 +44,8 @@ inline io::Json to_json(const Outcome& outcome) {
   return {{"row", row.take()}, {"choosing", choosing.take()}};
 }
 
-/// The outcome.json of a folder in which a job is at home; `files`, by their names in it, hold what it trained and are recorded by their hashes.
+/// The outcome.json of a folder in which a job is at home; `files`, by their names in it, hold what it trained and are
+/// recorded by their hashes.
 inline void write_outcome(const Path& folder, io::Json outcome, const std::vector<std::string>& files) {
   outcome["files"] = io::hashes_of(folder, files);
   io::write_sealed(folder / "outcome.json", std::move(outcome));
@@ -58,14 +59,15 @@ namespace detail {
 
 inline void check_job(const std::string& where, const Row& row, const Job& job, Index steps) {
   const bool same_alpha = job.method == "neutral" ? row.alpha == job.alpha : !row.alpha;
-  require(row.method == job.method && row.lr == job.lr && same_alpha && row.seed == job.seed && row.steps == steps, where, ": must be of ",
-          job.name(), " after ", steps, " steps, got that of ", Job{row.method, row.lr, row.alpha.value_or(0), row.seed}.name(), " after ",
-          row.steps);
+  require(row.method == job.method && row.lr == job.lr && same_alpha && row.seed == job.seed && row.steps == steps,
+          where, ": must be of ", job.name(), " after ", steps, " steps, got that of ",
+          Job{row.method, row.lr, row.alpha.value_or(0), row.seed}.name(), " after ", row.steps);
 }
 
 }  // namespace detail
 
-/// Reads the outcome.json of a folder. Error: damage to it or to the files that it recorded; the outcome of another job.
+/// Reads the outcome.json of a folder. Error: damage to it or to the files that it recorded; the outcome of another
+/// job.
 inline Ending read_ending(const Path& folder, const Job& job, Index steps) {
   const Path path = folder / "outcome.json";
   const std::string where = path.string();
@@ -89,4 +91,4 @@ inline Ending read_ending(const Path& folder, const Job& job, Index steps) {
   return outcome;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -16,37 +16,41 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// results.json and report.html; options.json (what the run was asked, and of which texts); pretrain.json and backbone/ (a llama folder); runs/NAME/
-/// (adapter or model, checkpoint, log, outcome); lock, held by the process that writes.
+/// results.json and report.html; options.json (what the run was asked, and of which texts); pretrain.json and backbone/
+/// (a llama folder); runs/NAME/ (adapter or model, checkpoint, log, outcome); lock, held by the process that writes.
 class Output {
  public:
-  /// A new or empty folder, in which nothing is written yet, or with `resume` an earlier run's, which is locked. Error: a folder that holds a run,
-  /// without resume, or that another process holds; one that holds anything else, be it somebody's files or parts of a run that cannot be continued;
-  /// a place that is no folder.
+  /// A new or empty folder, in which nothing is written yet, or with `resume` an earlier run's, which is locked. Error:
+  /// a folder that holds a run, without resume, or that another process holds; one that holds anything else, be it
+  /// somebody's files or parts of a run that cannot be continued; a place that is no folder.
   Output(std::filesystem::path folder, bool resume) : folder_(std::move(folder)) {
     std::error_code problem;
     holds_run_ = std::filesystem::exists(folder_ / "options.json", problem);
     require(!problem, where(), ": cannot be used (", problem.message(), "); name a folder you may write to");
-    require(!std::filesystem::exists(folder_) || std::filesystem::is_directory(folder_), where(), ": is there and is no folder; name another place");
+    require(!std::filesystem::exists(folder_) || std::filesystem::is_directory(folder_), where(),
+            ": is there and is no folder; name another place");
     if (holds_run_ && !resume) holds_run_ = wrote_options();
-    require(resume || !holds_run_, where(), ": holds a run already; add --resume to continue it, or name another folder");
+    require(resume || !holds_run_, where(),
+            ": holds a run already; add --resume to continue it, or name another folder");
     check_contents();
     if (!holds_run_) return;
     asked_before();  // for its checks, before take() writes: an options.json without a seal may be somebody's
     lock_ = take();
   }
 
-  /// From now on the folder, made if it is not there, holds the run that was asked and is this object's alone; called when nothing can be wrong with
-  /// it any more. What is asked under the keys in `free` may differ from before and is remembered as it is now. Error: an earlier run was asked
-  /// otherwise, by the first key that differs; another process; a place that cannot be written.
+  /// From now on the folder, made if it is not there, holds the run that was asked and is this object's alone; called
+  /// when nothing can be wrong with it any more. What is asked under the keys in `free` may differ from before and is
+  /// remembered as it is now. Error: an earlier run was asked otherwise, by the first key that differs; another
+  /// process; a place that cannot be written.
   void claim(const io::Json& asked, const std::set<std::string>& free = {}) {
     const auto path = folder_ / "options.json";
     io::make_folder(folder_, where());
     if (!lock_) {
       io::Lock lock = take();
-      require(!std::filesystem::exists(path), where(), ": another process has just started a run in it; name another folder");
+      require(!std::filesystem::exists(path), where(),
+              ": another process has just started a run in it; name another folder");
       check_contents();
       lock_ = std::move(lock);
     }
@@ -57,13 +61,15 @@ class Output {
     }
     const io::Json before = asked_before();
     for (const auto& [key, value] : asked.items())
-      require(free.contains(key) || (before.contains(key) && before[key] == value), "--resume: the run in ", folder_.string(), " was started with ",
-              key, " = ", before.contains(key) ? before[key].dump() : "(nothing)", ", now it is ", value.dump(),
+      require(free.contains(key) || (before.contains(key) && before[key] == value), "--resume: the run in ",
+              folder_.string(), " was started with ", key, " = ",
+              before.contains(key) ? before[key].dump() : "(nothing)", ", now it is ", value.dump(),
               "; use the same options, texts, model and program, or another --out");
     if (before != asked) io::write_sealed(path, asked);
   }
 
-  /// What the run in the folder was asked when it was last claimed; an empty object where there is none.      Error: damage.
+  /// What the run in the folder was asked when it was last claimed; an empty object where there is none.      Error:
+  /// damage.
   io::Json asked_before() const {
     if (!holds_run_) return io::Json::object();
     return advised("bring it back, continue with the version that began the run, or name another --out",
@@ -103,8 +109,8 @@ class Output {
       return false;
     }
   }
-  /// Nothing but the lock is written before options.json, so whatever lies in a folder without one is somebody else's, or of a run whose options are
-  /// lost.
+  /// Nothing but the lock is written before options.json, so whatever lies in a folder without one is somebody else's,
+  /// or of a run whose options are lost.
   void check_contents() const {
     std::error_code problem, ignored;
     if (holds_run_ || !std::filesystem::is_directory(folder_, ignored)) return;
@@ -119,7 +125,8 @@ class Output {
     const std::size_t more = found.size() > 3 ? found.size() - 3 : 0;
     found.resize(found.size() - more);
     require(found.empty(), where(), ": holds ", listed(found), more > 0 ? concat(" and ", more, " more") : "",
-            " but no options.json of a run, and so no run that could be continued; name another folder, one that is new or empty, or move that away");
+            " but no options.json of a run, and so no run that could be continued; name another folder, one that is "
+            "new or empty, or move that away");
   }
 
   std::filesystem::path folder_;
@@ -127,4 +134,4 @@ class Output {
   io::Lock lock_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -14,10 +14,11 @@
 #include <string_view>
 #include <unordered_set>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// Evaluation lines that were compared, and how many of them are in the training text too. Lines of 50 and more characters are compared, because
-/// shorter ones ("Thank you.") come again by chance; where a text has none so long, such as one of verse, all its lines are.
+/// Evaluation lines that were compared, and how many of them are in the training text too. Lines of 50 and more
+/// characters are compared, because shorter ones ("Thank you.") come again by chance; where a text has none so long,
+/// such as one of verse, all its lines are.
 struct Overlap {
   std::size_t lines = 0, in_training = 0;
   bool shorter = false;  // no line of 50 characters: all were compared
@@ -30,7 +31,8 @@ using Overlaps = std::map<std::string, Overlap>;
 
 namespace detail {
 
-/// Calls f with a hash of each line of at least so many characters, without the white space around it: so CR LF equals LF.
+/// Calls f with a hash of each line of at least so many characters, without the white space around it: so CR LF equals
+/// LF.
 template <class F> void for_each_line(std::string_view text, std::size_t least, F f) {
   while (!text.empty()) {
     const std::size_t end = std::min(text.find_first_of("\r\n"), text.size());
@@ -39,15 +41,18 @@ template <class F> void for_each_line(std::string_view text, std::size_t least, 
     line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
     line.remove_suffix(line.size() - (line.find_last_not_of(" \t") + 1));
     if (line.size() < least) continue;
-    const auto characters = std::count_if(line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
+    const auto characters =
+        std::count_if(line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
     if (static_cast<std::size_t>(characters) >= least) f(std::hash<std::string_view>()(line));
   }
 }
 
 }  // namespace detail
 
-/// Each evaluation text against all training texts: a line of the one domain may stand in the other's. The sets hold no more than evaluation lines.
-inline Overlaps measure_overlap(const std::map<std::string, std::string_view>& evaluation, std::initializer_list<std::string_view> training) {
+/// Each evaluation text against all training texts: a line of the one domain may stand in the other's. The sets hold no
+/// more than evaluation lines.
+inline Overlaps measure_overlap(const std::map<std::string, std::string_view>& evaluation,
+                                std::initializer_list<std::string_view> training) {
   constexpr std::size_t any = 1, long_line = 50;
   std::unordered_set<std::size_t> wanted, found;
   std::map<std::string, std::size_t> least;  // by domain
@@ -65,13 +70,15 @@ inline Overlaps measure_overlap(const std::map<std::string, std::string_view>& e
   Overlaps overlaps;
   for (const auto& [domain, text] : evaluation) {
     Overlap& overlap = overlaps[domain];
-    detail::for_each_line(text, least[domain], [&](std::size_t line) { ++overlap.lines, overlap.in_training += found.contains(line); });
+    detail::for_each_line(text, least[domain],
+                          [&](std::size_t line) { ++overlap.lines, overlap.in_training += found.contains(line); });
     overlap.shorter = least[domain] == any && overlap.lines > 0;
   }
   return overlaps;
 }
 
-/// {"original": {"lines": 340, "in_training": 12, "shorter": false}, ...}: the key evaluation_overlap of a results file's config.
+/// {"original": {"lines": 340, "in_training": 12, "shorter": false}, ...}: the key evaluation_overlap of a results
+/// file's config.
 inline io::Json to_json(const Overlaps& overlaps) {
   io::Json json = io::Json::object();
   for (const auto& [domain, overlap] : overlaps)
@@ -97,34 +104,38 @@ inline bool any_in_training(const Overlaps& overlaps) {
   return std::any_of(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.in_training > 0; });
 }
 
-/// "original 12 of 340 (4 %), target 3 of 8 (38 %, all of them shorter)", or of a domain without lines, "target has none to compare"
+/// "original 12 of 340 (4 %), target 3 of 8 (38 %, all of them shorter)", or of a domain without lines, "target has
+/// none to compare"
 inline std::string to_string(const Overlaps& overlaps) {
   std::string text;
   for (const auto& [domain, overlap] : overlaps) {
     text += concat(text.empty() ? "" : ", ", domain, ' ');
     text += overlap.lines == 0 ? "has none to compare"
-                               : concat(overlap.in_training, " of ", overlap.lines, " (", percent(overlap.share()), " %",
-                                        overlap.shorter ? ", all of them shorter)" : ")");
+                               : concat(overlap.in_training, " of ", overlap.lines, " (", percent(overlap.share()),
+                                        " %", overlap.shorter ? ", all of them shorter)" : ")");
   }
   return text;
 }
 
-/// A remark for stderr where evaluation lines were trained on, a warning where it is half of a domain's; else empty. No more than that: lists and
-/// forms repeat lines with good reason.
+/// A remark for stderr where evaluation lines were trained on, a warning where it is half of a domain's; else empty. No
+/// more than that: lists and forms repeat lines with good reason.
 inline std::string overlap_remark(const Overlaps& overlaps) {
   if (!any_in_training(overlaps)) return {};
-  const bool grave = std::any_of(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.share() >= 0.5; });
-  return concat(grave ? "warning" : "note", ": evaluation lines of 50 and more characters that are in the training text too: ", to_string(overlaps),
+  const bool grave =
+      std::any_of(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.share() >= 0.5; });
+  return concat(grave ? "warning" : "note",
+                ": evaluation lines of 50 and more characters that are in the training text too: ", to_string(overlaps),
                 grave ? "; what is measured is memory of that text; give evaluation text that training has not" : "");
 }
 
-/// A warning where half or more of the target's training lines are in the original's training text too, as where one text is given for both with a
-/// byte changed; else empty.
+/// A warning where half or more of the target's training lines are in the original's training text too, as where one
+/// text is given for both with a byte changed; else empty.
 inline std::string alike_remark(std::string_view original, std::string_view target) {
   const Overlaps overlaps = measure_overlap({{"target", target}}, {original});
   if (overlaps.at("target").share() < 0.5) return {};
-  return concat("warning: training lines of 50 and more characters that are in the training text of --original too: ", to_string(overlaps),
+  return concat("warning: training lines of 50 and more characters that are in the training text of --original too: ",
+                to_string(overlaps),
                 "; an extension to what the model was trained on shows nothing; give a target text of another domain");
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

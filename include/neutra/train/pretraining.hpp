@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 /// The model that the options ask for. Error: sizes that do not fit together.
 inline nn::Config new_config(const Options& options, const data::Tokenizer& tokenizer) {
@@ -32,7 +32,8 @@ inline nn::Config new_config(const Options& options, const data::Tokenizer& toke
   return config;
 }
 
-/// Every file that save_model may write: the model, its tokenizer, and what is kept of the folder that the model came from.
+/// Every file that save_model may write: the model, its tokenizer, and what is kept of the folder that the model came
+/// from.
 inline std::vector<std::string> model_files() {
   std::vector<std::string> names = {"config.json", "model.safetensors", "tokenizer.model"};
   names.insert(names.end(), nn::detail::kept_files.begin(), nn::detail::kept_files.end());
@@ -46,11 +47,12 @@ inline void save_model(const Path& folder, Model& model, const data::Tokenizer& 
   if (!serialized.empty()) io::write_file(folder / "tokenizer.model", serialized);
 }
 
-/// Time, tokens, and how flat the loss had become: 1 - (mean of the last twentieth of the steps) / (mean of the twentieth before the last tenth).
-/// log: a line of JSON per step, with its loss under "lm". Error: see read_log.
+/// Time, tokens, and how flat the loss had become: 1 - (mean of the last twentieth of the steps) / (mean of the
+/// twentieth before the last tenth). log: a line of JSON per step, with its loss under "lm". Error: see read_log.
 inline io::Json pretraining_record(const Path& log, Index steps, double seconds, Index tokens) {
   std::vector<double> losses;
-  read_log(log, io::read_file(log, std::uint64_t{1} << 40), steps, [&](const io::Reader& line) { losses.push_back(line.number("lm")); });
+  read_log(log, io::read_file(log, std::uint64_t{1} << 40), steps,
+           [&](const io::Reader& line) { losses.push_back(line.number("lm")); });
   const std::size_t n = losses.size(), part = std::max<std::size_t>(1, n / 20);
   const auto mean_of = [&](std::size_t end) {
     double sum = 0;
@@ -58,7 +60,10 @@ inline io::Json pretraining_record(const Path& log, Index steps, double seconds,
     return sum / static_cast<double>(part);
   };
   const double before = mean_of(std::max(part, n - n / 10)), after = mean_of(n);
-  return {{"seconds", seconds}, {"tokens", tokens}, {"final_nats_per_token", after}, {"fall_over_last_tenth", 1 - after / before}};
+  return {{"seconds", seconds},
+          {"tokens", tokens},
+          {"final_nats_per_token", after},
+          {"fall_over_last_tenth", 1 - after / before}};
 }
 
 /// Writes a pretrain.json: the record, and the hashes of the files of the model's folder.
@@ -77,4 +82,4 @@ inline io::Json read_pretraining(const Path& file, const Path& model) {
   });
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

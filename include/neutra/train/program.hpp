@@ -21,20 +21,22 @@
 #include <system_error>
 #include <thread>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// Puts /dev/null where the program was started without a standard stream: the next file that is opened would take its number, and messages would go
-/// into a checkpoint. Opened for reading, so that a result that nobody gets is an error, as with other programs.
+/// Puts /dev/null where the program was started without a standard stream: the next file that is opened would take its
+/// number, and messages would go into a checkpoint. Opened for reading, so that a result that nobody gets is an error,
+/// as with other programs.
 inline void open_streams() {
   int file = -1;
   while ((file = ::open("/dev/null", O_RDONLY)) >= 0 && file <= STDERR_FILENO) continue;
   if (file >= 0) ::close(file);
 }
 
-/// Turns SIGINT, SIGTERM and SIGHUP into a stop request while it lives, and says so; a second SIGINT or SIGTERM ends the program at once, a SIGHUP
-/// does not: a terminal that goes away sends several. Under nohup SIGHUP stays ignored. Made before any other thread, so that no other thread is
-/// interrupted, and before any file is opened. SIGXFSZ and SIGPIPE are ignored: a file-size limit shows as an error of the write, like a full disk,
-/// and a reader of the messages that has ended must not end hours of training. Error: the thread that waits for signals cannot be made.
+/// Turns SIGINT, SIGTERM and SIGHUP into a stop request while it lives, and says so; a second SIGINT or SIGTERM ends
+/// the program at once, a SIGHUP does not: a terminal that goes away sends several. Under nohup SIGHUP stays ignored.
+/// Made before any other thread, so that no other thread is interrupted, and before any file is opened. SIGXFSZ and
+/// SIGPIPE are ignored: a file-size limit shows as an error of the write, like a full disk, and a reader of the
+/// messages that has ended must not end hours of training. Error: the thread that waits for signals cannot be made.
 class StopOnSignal {
  public:
   StopOnSignal() {
@@ -48,7 +50,8 @@ class StopOnSignal {
     try {
       waiter_ = std::thread([this] { wait(); });
     } catch (const std::system_error& error) {
-      fail("no thread can be made (", error.code().message(), "); raise the limit of processes (ulimit -u, or that of the container)");
+      fail("no thread can be made (", error.code().message(),
+           "); raise the limit of processes (ulimit -u, or that of the container)");
     }
   }
   StopOnSignal(const StopOnSignal&) = delete;
@@ -121,4 +124,4 @@ inline void set_threads(Index threads) {
   if (!note.empty()) print_line(note);
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -19,16 +19,17 @@
 #include <string_view>
 #include <utility>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// Progress of a whole program through its phases. Work is counted in any one unit (say weighted tokens), so that the time left is that of
-/// the program and not of the phase:
+/// Progress of a whole program through its phases. Work is counted in any one unit (say weighted tokens), so that the
+/// time left is that of the program and not of the phase:
 ///     Progress progress(pretrain_work + runs * run_work);
 ///     progress.begin("pretrain", steps, pretrain_work);
 ///     for (...) progress.advance(1, loss, tokens);
-/// On a terminal one line of ASCII is rewritten at most five times a second, as wide as the terminal, and wiped at the end, also when an
-/// exception ends it. Elsewhere a plain line is printed at the start, at each tenth or after half a minute, and at the end.
-/// Output that cannot be written is lost without an error: a run must not end because its log is full.
+/// On a terminal one line of ASCII is rewritten at most five times a second, as wide as the terminal, and wiped at the
+/// end, also when an exception ends it. Elsewhere a plain line is printed at the start, at each tenth or after half a
+/// minute, and at the end. Output that cannot be written is lost without an error: a run must not end because its log
+/// is full.
 class Progress {
  public:
   using Clock = std::function<double()>;  // seconds from any fixed moment
@@ -36,7 +37,8 @@ class Progress {
   /// Error: total_work that is not positive and finite.
   explicit Progress(double total_work, std::FILE* out = stderr, Clock clock = seconds)
       : total_(total_work), out_(out), clock_(std::move(clock)), terminal_(isatty(fileno(out)) == 1), start_(clock_()) {
-    require(total_work > 0 && std::isfinite(total_work), "Progress: the total work must be positive and finite, got ", total_work);
+    require(total_work > 0 && std::isfinite(total_work), "Progress: the total work must be positive and finite, got ",
+            total_work);
   }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -51,7 +53,8 @@ class Progress {
   /// Starts a phase of so many steps, which are `work` of the total. What the last phase left undone counts as done.
   /// Error: negative steps, or work that is negative or not finite.
   void begin(std::string_view phase, Index steps, double work) {
-    require(steps >= 0 && work >= 0 && std::isfinite(work), "Progress: a phase must have zero or more steps and work, got ", steps, " and ", work);
+    require(steps >= 0 && work >= 0 && std::isfinite(work),
+            "Progress: a phase must have zero or more steps and work, got ", steps, " and ", work);
     before_ += work_;
     phase_ = phase;
     steps_ = steps, step_ = 0, work_ = work;
@@ -63,7 +66,8 @@ class Progress {
   /// A phase whose unit of work is its step.
   void begin(std::string_view phase, Index steps) { begin(phase, steps, static_cast<double>(steps)); }
 
-  /// So many steps of the phase are done; the loss is shown until the next one. Steps beyond the phase's count as its last.
+  /// So many steps of the phase are done; the loss is shown until the next one. Steps beyond the phase's count as its
+  /// last.
   void advance(Index steps, std::optional<double> loss = {}, Index tokens = 0) {
     step_ = std::clamp<Index>(step_ + steps, 0, steps_);
     tokens_ += static_cast<double>(tokens);
@@ -71,7 +75,8 @@ class Progress {
     show(false);
   }
 
-  /// So many steps of the phase were done by an earlier, interrupted run: they count as done but took no time of this one.
+  /// So many steps of the phase were done by an earlier, interrupted run: they count as done but took no time of this
+  /// one.
   void skip(Index steps) {
     const double done_before = done();
     step_ = std::clamp<Index>(step_ + steps, 0, steps_);
@@ -98,15 +103,20 @@ class Progress {
   }
 
  private:
-  static double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+  static double seconds() {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  }
 
-  double done() const { return before_ + (steps_ > 0 ? work_ * static_cast<double>(step_) / static_cast<double>(steps_) : 0.0); }
+  double done() const {
+    return before_ + (steps_ > 0 ? work_ * static_cast<double>(step_) / static_cast<double>(steps_) : 0.0);
+  }
 
   Index tenth() const { return static_cast<Index>(10 * share() + 1e-9); }
 
   /// "pretrain 120/2000  loss 3.214  12.3k tokens/s  1:23 left"
   std::string words() const {
-    std::string text = io::shown(phase_, 200, io::Letters::ascii);  // named after a user's policy; a byte must be a column
+    std::string text =
+        io::shown(phase_, 200, io::Letters::ascii);  // named after a user's policy; a byte must be a column
     if (steps_ > 0) text += concat(' ', step_, '/', steps_);
     if (loss_) text += "  loss " + fixed(*loss_, 3);
     const double spent = clock_() - phase_start_;
@@ -178,4 +188,4 @@ class Progress {
   bool changed_ = false;  // since something was last shown
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

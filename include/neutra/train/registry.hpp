@@ -20,7 +20,7 @@
 
 #include <map>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 using Adapter = adapter::Any<float, Cpu>;
 using Model = nn::Transformer<Adapter, float, Cpu>;
@@ -34,14 +34,16 @@ template <class Any> class Family {
  public:
   explicit Family(std::string_view what) : what_(what) {}
   void add(std::string_view name, const Any& policy) {
-    require(members_.emplace(name, policy).second, "the ", what_, " '", name, "' is there twice; give yours another name");
+    require(members_.emplace(name, policy).second, "the ", what_, " '", name,
+            "' is there twice; give yours another name");
   }
-  /// Error: an unknown name, with the nearest one and all there are; the message begins with the file that named it, else the option.
+  /// Error: an unknown name, with the nearest one and all there are; the message begins with the file that named it,
+  /// else the option.
   const Any& find(std::string_view name, const std::string& file = "") const {
     const auto found = members_.find(std::string(name));
     if (found != members_.end()) return found->second;
-    fail(file.empty() ? concat("--", what_) : file, ": there is no ", what_, " called '", name, "'", suggestion(name, names()),
-         "; known: ", listed(names()));
+    fail(file.empty() ? concat("--", what_) : file, ": there is no ", what_, " called '", name, "'",
+         suggestion(name, names()), "; known: ", listed(names()));
   }
   /// All names, sorted.
   std::vector<std::string> names() const {
@@ -64,10 +66,10 @@ struct Registry {
 
   /// One sentence for what is wrong with a policy of whatever family.
   template <class Policy> static consteval bool check() {
-    static_assert(
-        Gate<Policy> || Penalty<Policy> || Init<Policy> || Body<Policy>,
-        "neutra: this type is no gate, penalty, initialisation or body; static_assert(neutra::check_gate<P>()), or check_penalty, check_init, "
-        "check_body, says what it lacks");
+    static_assert(Gate<Policy> || Penalty<Policy> || Init<Policy> || Body<Policy>,
+                  "neutra: this type is no gate, penalty, initialisation or body; "
+                  "static_assert(neutra::check_gate<P>()), or check_penalty, check_init, "
+                  "check_body, says what it lacks");
     if constexpr (Gate<Policy>) return check_gate<Policy>();
     if constexpr (Penalty<Policy>) return check_penalty<Policy>();
     return true;
@@ -86,7 +88,8 @@ struct Registry {
       bodies.add(Policy::name, Policy{});
   }
 
-  /// The library's bodies, penalties and initialisations, the gates of the list, and the user's own policies of any family.
+  /// The library's bodies, penalties and initialisations, the gates of the list, and the user's own policies of any
+  /// family.
   template <class Gates, class... Own> static Registry with() {
     Registry registry;
     const auto add = [&]<class Policy>() { registry.add<Policy>(); };
@@ -98,7 +101,8 @@ struct Registry {
     return registry;
   }
 
-  /// The adapter that a description speaks of. Error: an unknown method, policy, placement or projection, by the file that the description is from.
+  /// The adapter that a description speaks of. Error: an unknown method, policy, placement or projection, by the file
+  /// that the description is from.
   Adapter make(const adapter::Description& d, const std::string& file = "adapter") const {
     if (d.method == "none") return adapter::None{};
     if (d.method == "lora") {
@@ -120,7 +124,8 @@ struct Registry {
   static adapter::Placement placement(std::string_view name, const std::string& file = "") {
     for (std::size_t i = 0; i < adapter::placement_names.size(); ++i)
       if (adapter::placement_names[i] == name) return static_cast<adapter::Placement>(i);
-    fail(file.empty() ? "--placement" : file + ": placement", " must be parallel, after or attention, got '", name, "'");
+    fail(file.empty() ? "--placement" : file + ": placement", " must be parallel, after or attention, got '", name,
+         "'");
   }
   /// "q,v" to sites.
   static std::vector<adapter::Site> sites(std::string_view list, const std::string& file = "") {
@@ -130,15 +135,20 @@ struct Registry {
       const auto name = list.substr(first, comma - first);
       const auto names = site_names();
       const auto found = std::find(names.begin(), names.end(), name);
-      require(found != names.end(), file.empty() ? "--lora-targets" : file + ": sites", " must be among q k v o gate up down, got '", name, "'");
+      require(found != names.end(), file.empty() ? "--lora-targets" : file + ": sites",
+              " must be among q k v o gate up down, got '", name, "'");
       chosen.push_back(static_cast<adapter::Site>(found - names.begin()));
       first = comma + 1;
     }
     return chosen;
   }
   /// What may be chosen: the projections, which stand first among the sites.
-  static std::vector<std::string> site_names() { return {adapter::site_names.begin(), adapter::site_names.begin() + 7}; }
-  static std::vector<std::string> placement_names() { return {adapter::placement_names.begin(), adapter::placement_names.end()}; }
+  static std::vector<std::string> site_names() {
+    return {adapter::site_names.begin(), adapter::site_names.begin() + 7};
+  }
+  static std::vector<std::string> placement_names() {
+    return {adapter::placement_names.begin(), adapter::placement_names.end()};
+  }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

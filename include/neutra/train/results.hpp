@@ -15,19 +15,20 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 /// The format's name and version, the first thing a reader checks.
 inline constexpr std::string_view results_schema = "neutra.results/1";
 
-/// The most bytes of a results.json that is read: fifty thousand rows of six layers, of 60 values and about 1,800 bytes each. So they stay below the
-/// four million values that io::parse takes.
+/// The most bytes of a results.json that is read: fifty thousand rows of six layers, of 60 values and about 1,800 bytes
+/// each. So they stay below the four million values that io::parse takes.
 inline constexpr std::uint64_t max_results = 100'000'000;
 
 /// A results file, by default with the commit and machine of this program.
 /// config: the options of the run, any JSON object. Tables and reports read two of its keys where they are there:
 ///   command      the command line, a string
-///   chosen_lr    {"neutral": 0.002, ...}: the rate chosen for a method, or for one line of the table by its label (see summarise)
+///   chosen_lr    {"neutral": 0.002, ...}: the rate chosen for a method, or for one line of the table by its label (see
+///   summarise)
 /// text_sha256: 64 hexadecimal digits by the text's role or name.
 struct Results {
   std::string commit = train::commit();
@@ -41,7 +42,8 @@ struct Results {
 namespace detail {
 
 template <class Visitor, class M> void visit_machine(Visitor& visit, M& machine) {
-  visit("processor", machine.processor), visit("threads", machine.threads), visit("instruction_set", machine.instruction_set);
+  visit("processor", machine.processor), visit("threads", machine.threads),
+      visit("instruction_set", machine.instruction_set);
   visit("compiler", machine.compiler), visit("flags", machine.flags), visit("xsimd", machine.xsimd);
 }
 
@@ -49,22 +51,23 @@ template <class Visitor, class M> void visit_machine(Visitor& visit, M& machine)
 inline void check_one_backbone(const std::vector<Row>& rows, const std::string& where) {
   for (std::size_t i = 1; i < rows.size(); ++i) {
     const Row &first = rows[0], &row = rows[i];
-    require(row.original.before == first.original.before && row.target.before == first.target.before, where, ": rows[", i,
-            "] must be of the backbone of the first row, which has ", first.original.before, " and ", first.target.before, " bits per byte, got ",
-            row.original.before, " and ", row.target.before, "; make results of two models in two folders");
+    require(row.original.before == first.original.before && row.target.before == first.target.before, where, ": rows[",
+            i, "] must be of the backbone of the first row, which has ", first.original.before, " and ",
+            first.target.before, " bits per byte, got ", row.original.before, " and ", row.target.before,
+            "; make results of two models in two folders");
   }
 }
 
 inline void check_sha256(std::string_view where, const std::string& name, const std::string& digits) {
-  require(digits.size() == 64 && digits.find_first_not_of("0123456789abcdef") == digits.npos, where, ": text_sha256.", io::shown(name),
-          " must be 64 hexadecimal digits, got \"", io::shown(digits), '"');
+  require(digits.size() == 64 && digits.find_first_not_of("0123456789abcdef") == digits.npos, where, ": text_sha256.",
+          io::shown(name), " must be 64 hexadecimal digits, got \"", io::shown(digits), '"');
 }
 
 }  // namespace detail
 
 /// The results as the JSON of results.json; `where` opens each message.
-/// Error: a number that is not finite, which JSON cannot hold, by row and key; rows of two backbones; a hash that is none; a config that is no
-/// object.
+/// Error: a number that is not finite, which JSON cannot hold, by row and key; rows of two backbones; a hash that is
+/// none; a config that is no object.
 inline io::Json to_json(const Results& results, const std::string& where = "results") {
   require(results.config.is_object(), where, ": config must be an object");
   detail::check_one_backbone(results.rows, where);
@@ -79,13 +82,14 @@ inline io::Json to_json(const Results& results, const std::string& where = "resu
   }
   io::Json json = {{"schema", results_schema}, {"commit", results.commit},           {"machine", machine.take()},
                    {"config", results.config}, {"text_sha256", results.text_sha256}, {"rows", std::move(rows)}};
-  for (const Failure& failure : results.failed) json["failed"].push_back(to_json(failure, where + ": failed"));  // absent where none did
+  for (const Failure& failure : results.failed)
+    json["failed"].push_back(to_json(failure, where + ": failed"));  // absent where none did
   return json;
 }
 
 /// Results from the JSON of a results.json, strictly; `where`, as in its path, opens each message.
-/// Error: another schema; a key that is missing, unknown or of the wrong type, by its place, as in "results.json: rows[2]: seed ..."; a number that
-/// no run can have; rows of two backbones.
+/// Error: another schema; a key that is missing, unknown or of the wrong type, by its place, as in "results.json:
+/// rows[2]: seed ..."; a number that no run can have; rows of two backbones.
 inline Results results_from_json(const io::Json& json, const std::string& where = "results") {
   const io::Reader read(json, where);
   const auto schema = read.text("schema");
@@ -100,8 +104,10 @@ inline Results results_from_json(const io::Json& json, const std::string& where 
   fields.finish();
   results.config = read.object("config").json();
   const io::Reader hashes = read.object("text_sha256");
-  for (const auto& [name, ignored] : hashes.json().items()) detail::check_sha256(where, name, results.text_sha256[name] = hashes.text(name));
-  for (const io::Json& row : read.array("rows")) results.rows.push_back(detail::read_row(row, concat(where, ": rows[", results.rows.size(), "]")));
+  for (const auto& [name, ignored] : hashes.json().items())
+    detail::check_sha256(where, name, results.text_sha256[name] = hashes.text(name));
+  for (const io::Json& row : read.array("rows"))
+    results.rows.push_back(detail::read_row(row, concat(where, ": rows[", results.rows.size(), "]")));
   if (read.has("failed"))
     for (const io::Json& failure : read.array("failed"))
       results.failed.push_back(failure_from_json(failure, concat(where, ": failed[", results.failed.size(), "]")));
@@ -110,9 +116,13 @@ inline Results results_from_json(const io::Json& json, const std::string& where 
 }
 
 /// Replaces a results.json, whole or not at all. Error: see to_json and io::write_json.
-inline void write_results(const std::filesystem::path& path, const Results& results) { io::write_json(path, to_json(results, path.string())); }
+inline void write_results(const std::filesystem::path& path, const Results& results) {
+  io::write_json(path, to_json(results, path.string()));
+}
 
 /// Reads a results.json. Error: see io::read_json and results_from_json.
-inline Results read_results(const std::filesystem::path& path) { return results_from_json(io::read_json(path, max_results), path.string()); }
+inline Results read_results(const std::filesystem::path& path) {
+  return results_from_json(io::read_json(path, max_results), path.string());
+}
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

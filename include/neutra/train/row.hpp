@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 /// One value for each domain.
 template <class T> struct PerDomain { T original{}, target{}; };
@@ -26,7 +26,8 @@ struct BeforeAfter {
   double before = 0, after = 0;
 };
 
-/// One extension run. What a method does not have is empty and null in the file: LoRA has no gate, finetuning no capacity.
+/// One extension run. What a method does not have is empty and null in the file: LoRA has no gate, finetuning no
+/// capacity.
 struct Row {
   std::string method;
   std::optional<std::string> gate, body, penalty, init, placement;
@@ -56,8 +57,10 @@ namespace detail {
 
 /// The keys of a row that say what was run, in one list, read and written by the same text.
 template <class Visitor, class R> void visit_settings(Visitor& visit, R& row) {
-  visit("method", row.method), visit("gate", row.gate), visit("body", row.body), visit("penalty", row.penalty), visit("init", row.init);
-  visit("placement", row.placement), visit("seed", row.seed), visit("steps", row.steps), visit("lr", row.lr), visit("alpha", row.alpha);
+  visit("method", row.method), visit("gate", row.gate), visit("body", row.body), visit("penalty", row.penalty),
+      visit("init", row.init);
+  visit("placement", row.placement), visit("seed", row.seed), visit("steps", row.steps), visit("lr", row.lr),
+      visit("alpha", row.alpha);
   visit("share", row.share), visit("capacity", row.capacity);
 }
 
@@ -84,7 +87,9 @@ class FieldWriter {
  private:
   template <class T> io::Json convert(const T& value, const std::string&) const { return value; }
   io::Json convert(double value, const std::string& key) const {
-    if (!std::isfinite(value)) throw Diverged(concat(where_, ": ", key, " must be a finite number, got ", value, "; the run behind it has diverged"));
+    if (!std::isfinite(value))
+      throw Diverged(
+          concat(where_, ": ", key, " must be a finite number, got ", value, "; the run behind it has diverged"));
     return value;
   }
   io::Json convert(const BeforeAfter& v, const std::string& key) const {
@@ -106,28 +111,32 @@ class FieldWriter {
   io::Json object_ = io::Json::object();
 };
 
-/// Takes values out of a JSON object. Error: a key that is missing, of the wrong type or, at finish(), unknown. Nullable keys must be there too.
+/// Takes values out of a JSON object. Error: a key that is missing, of the wrong type or, at finish(), unknown.
+/// Nullable keys must be there too.
 class FieldReader {
  public:
   explicit FieldReader(const io::Reader& json) : json_(json) {}
 
   template <class T> void operator()(const std::string& key, T& value) {
     this->known(key);
-    require(json_.json().contains(key), json_.what(), ": ", key, " is missing; the file is not complete, or of another kind");
+    require(json_.json().contains(key), json_.what(), ": ", key,
+            " is missing; the file is not complete, or of another kind");
     convert(key, value);
   }
   /// A key that follows from others: read, and compared with what follows.
   void derived(const std::string& key, double expected) {
     double value = 0;
     (*this)(key, value);
-    require(std::abs(value - expected) <= 1e-6, json_.what(), ": ", key, " must be the difference of before and after, ", expected, ", got ", value,
+    require(std::abs(value - expected) <= 1e-6, json_.what(), ": ", key,
+            " must be the difference of before and after, ", expected, ", got ", value,
             "; the file was changed by hand");
   }
   /// A key that is read elsewhere.
   void known(const std::string& key) { known_.insert(key); }
   void finish() const {
     for (const auto& [key, ignored] : json_.json().items())
-      require(known_.contains(key), json_.what(), ": ", io::shown(key), " is not a known key; is the file newer than this program?");
+      require(known_.contains(key), json_.what(), ": ", io::shown(key),
+              " is not a known key; is the file newer than this program?");
   }
 
  private:
@@ -136,7 +145,8 @@ class FieldReader {
   void convert(const std::string& key, Index& out) const { out = json_.integer(key, {}, 0); }
   void convert(const std::string& key, std::uint64_t& out) const {  // a seed may use all 64 bits
     const io::Json& found = json_.value(key);
-    require(found.is_number_unsigned(), json_.what(), ": ", key, " must be an integer, zero or more, got ", io::shown(found.dump()));
+    require(found.is_number_unsigned(), json_.what(), ": ", key, " must be an integer, zero or more, got ",
+            io::shown(found.dump()));
     out = found.get<std::uint64_t>();
   }
   void convert(const std::string& key, std::vector<double>& out) const {
@@ -145,7 +155,9 @@ class FieldReader {
       out.push_back(item.get<double>());
     }
   }
-  void convert(const std::string& key, BeforeAfter& out) const { convert_pair(key, "before", out.before, "after", out.after); }
+  void convert(const std::string& key, BeforeAfter& out) const {
+    convert_pair(key, "before", out.before, "after", out.after);
+  }
   template <class T> void convert(const std::string& key, PerDomain<T>& out) const {
     convert_pair(key, "original", out.original, "target", out.target);
   }
@@ -153,7 +165,8 @@ class FieldReader {
     out.reset();
     if (json_.has(key)) convert(key, out.emplace());
   }
-  template <class T> void convert_pair(const std::string& key, const char* first, T& a, const char* second, T& b) const {
+  template <class T>
+  void convert_pair(const std::string& key, const char* first, T& a, const char* second, T& b) const {
     json_.object(key);  // the message about another kind names the whole path
     const io::Reader inner(json_.value(key), json_.what() + ": " + key);
     FieldReader read(inner);
@@ -167,24 +180,29 @@ class FieldReader {
 /// Error: a number that no run can have.
 inline void check_ranges(const Row& row, const std::string& where) {
   const auto within = [&](const std::string& key, double value, double most, std::string_view rule) {
-    require(value >= 0 && value <= most, where, ": ", key, " must be ", rule, ", got ", value, "; the file was changed by hand, or is damaged");
+    require(value >= 0 && value <= most, where, ": ", key, " must be ", rule, ", got ", value,
+            "; the file was changed by hand, or is damaged");
   };
   const auto share = [&](const std::string& key, double value) { within(key, value, 1, "a share in [0, 1]"); };
-  const auto size = [&](const std::string& key, double value) { within(key, value, std::numeric_limits<double>::max(), "zero or more"); };
+  const auto size = [&](const std::string& key, double value) {
+    within(key, value, std::numeric_limits<double>::max(), "zero or more");
+  };
   const auto both = [](const auto& check, const std::string& key, const auto& values) {
     for (const double value : values.original) check(key + ": original", value);
     for (const double value : values.target) check(key + ": target", value);
   };
   share("share", row.share);
-  size("lr", row.lr), size("alpha", row.alpha.value_or(0)), size("capacity", row.capacity.value_or(0)), size("extra_share", row.extra_share);
+  size("lr", row.lr), size("alpha", row.alpha.value_or(0)), size("capacity", row.capacity.value_or(0)),
+      size("extra_share", row.extra_share);
   size("original: before", row.original.before), size("original: after", row.original.after);
   size("target: before", row.target.before), size("target: after", row.target.after);
   size("train_seconds", row.train_seconds), size("tokens_per_second", row.tokens_per_second);
-  if (row.gate_open) share("gate_open: original", row.gate_open->original), share("gate_open: target", row.gate_open->target);
+  if (row.gate_open)
+    share("gate_open: original", row.gate_open->original), share("gate_open: target", row.gate_open->target);
   if (row.gate_open_by_layer) both(share, "gate_open_by_layer", *row.gate_open_by_layer);
   if (row.residue_ratio_by_layer) both(size, "residue_ratio_by_layer", *row.residue_ratio_by_layer);
-  require(row.extra_weights <= row.trainable_weights, where, ": extra_weights must be at most the trainable_weights, ", row.trainable_weights,
-          ", got ", row.extra_weights, "; the file was changed by hand, or is damaged");
+  require(row.extra_weights <= row.trainable_weights, where, ": extra_weights must be at most the trainable_weights, ",
+          row.trainable_weights, ", got ", row.extra_weights, "; the file was changed by hand, or is damaged");
 }
 
 /// Error: a key that is missing, unknown or of the wrong type; a number that no run can have.
@@ -200,4 +218,4 @@ inline Row read_row(const io::Json& json, const std::string& where) {
 
 }  // namespace detail
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -10,7 +10,7 @@
 #include <chrono>
 #include <stop_token>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 /// What stands around a run.
 struct RunPlace {
@@ -21,24 +21,28 @@ struct RunPlace {
   double checkpoint_seconds = 60;
 };
 
-/// Steps until the schedule's end; a checkpoint about every minute, when stopped, and at the end. Returns the seconds spent, those of earlier
-/// sessions included. `step_done` sees each report. Errors: Stopped after a stop request; Diverged, with the last checkpoint left whole;
-/// io::WriteError.
-inline double run_training(Trainer& trainer, const RunPlace& place, const std::function<void(const StepReport&)>& step_done = {}) {
+/// Steps until the schedule's end; a checkpoint about every minute, when stopped, and at the end. Returns the seconds
+/// spent, those of earlier sessions included. `step_done` sees each report. Errors: Stopped after a stop request;
+/// Diverged, with the last checkpoint left whole; io::WriteError.
+inline double run_training(Trainer& trainer, const RunPlace& place,
+                           const std::function<void(const StepReport&)>& step_done = {}) {
   const auto checkpoint = place.folder / "checkpoint.safetensors";
   const auto& parameters = trainer.optimizer().parameters();
   Reached before;
   if (std::filesystem::exists(checkpoint)) {
     before = load_checkpoint(checkpoint, parameters, place.identity);
     trainer.optimizer().steps = before.steps;
-    require(trainer.steps_done() <= trainer.steps(), checkpoint.string(), ": is of a run after ", trainer.steps_done(), " steps, this one has only ",
-            trainer.steps(), "; use as many steps as it was written with, or delete it to start this run anew");
+    require(trainer.steps_done() <= trainer.steps(), checkpoint.string(), ": is of a run after ", trainer.steps_done(),
+            " steps, this one has only ", trainer.steps(),
+            "; use as many steps as it was written with, or delete it to start this run anew");
     if (place.progress) place.progress->skip(trainer.steps_done());
   }
   const Index first = trainer.steps_done();
   Log log(place.folder / "log.jsonl", first, before.log);
   const auto start = std::chrono::steady_clock::now();
-  const auto seconds = [&] { return before.seconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  const auto seconds = [&] {
+    return before.seconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
   const auto in_run = [&](auto&& f) { return named(place.folder.filename().string(), f); };
   const auto save = [&] {
     in_run([&] { trainer.check_finite(); });
@@ -69,4 +73,4 @@ inline double run_training(Trainer& trainer, const RunPlace& place, const std::f
   return seconds();
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

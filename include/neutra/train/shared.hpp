@@ -18,12 +18,13 @@
 #include <string>
 #include <utility>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 /// Options that say which runs a study has and change nothing in any of them: --resume may be given others.
 inline const std::set<std::string> options_of_choice = {"methods", "lr", "alpha", "seeds", "whole_curve"};
 
-/// Made once a study; the backbone and what is known of it come later, in this order: backbone, corpus.encode(), describe_base(), the scores.
+/// Made once a study; the backbone and what is known of it come later, in this order: backbone, corpus.encode(),
+/// describe_base(), the scores.
 struct Shared {
   Shared(const Options& asked_options, const io::Json& config, const Registry& policies, std::stop_token stop_token)
       : options(asked_options),
@@ -36,7 +37,8 @@ struct Shared {
     results.config = config;
     results.config.update(bf16_unit());
     results.text_sha256 = corpus.hashes();
-    for (const std::string& method : options.methods) adapter_of(method, options, registry);  // unknown names end the program before hours of work
+    for (const std::string& method : options.methods)
+      adapter_of(method, options, registry);  // unknown names end the program before hours of work
   }
   Shared(const Shared&) = delete;
 
@@ -55,27 +57,31 @@ struct Shared {
     results.config["base"] = {{"fingerprint", base.fingerprint}, {"tokenizer", base.tokenizer}};
   }
 
-  /// What the folder is claimed for: the options, the texts, the program (results of two would stand under one commit), and the model and tokenizer
-  /// where they are given.
+  /// What the folder is claimed for: the options, the texts, the program (results of two would stand under one commit),
+  /// and the model and tokenizer where they are given.
   io::Json asked() const {
     io::Json json = results.config.at("options");
     for (const auto& [role, digits] : results.text_sha256) json["text " + role] = digits;
     if (!options.model.empty()) {
-      nn::visit_function(base.config, [&](const char* name, const auto& value) { json[concat("model ", name)] = value; });
-      json["model weights"] = base.fingerprint;  // named after the configuration, which it covers too, and so compared after it
+      nn::visit_function(base.config,
+                         [&](const char* name, const auto& value) { json[concat("model ", name)] = value; });
+      json["model weights"] =
+          base.fingerprint;  // named after the configuration, which it covers too, and so compared after it
       json["tokenizer sha256"] = base.tokenizer;
     } else if (options.tokenizer != "byte" && options.tokenizer != "sentencepiece") {
       json["tokenizer sha256"] = io::file_sha256(options.tokenizer);
     }
     const Machine& machine = results.machine;
-    for (const auto& [key, value] : {std::pair{"commit", &results.commit}, {"compiler", &machine.compiler}, {"flags", &machine.flags}})
+    for (const auto& [key, value] :
+         {std::pair{"commit", &results.commit}, {"compiler", &machine.compiler}, {"flags", &machine.flags}})
       json[concat("program ", key)] = *value;
     json["program instruction_set"] = machine.instruction_set;
     json.update(bf16_unit());
     return json;
   }
 
-  /// What a checkpoint must agree with: the run, the options, the texts, the base, and the binary that equality of bits is promised for.
+  /// What a checkpoint must agree with: the run, the options, the texts, the base, and the binary that equality of bits
+  /// is promised for.
   io::Json identity(const std::string& run) const {
     io::Json fixed = results.config.at("options");
     for (const std::string& key : options_of_choice) fixed.erase(key);
@@ -89,7 +95,9 @@ struct Shared {
             {"compiler", results.machine.compiler}};
   }
   /// What multiplies bf16 on this machine, where it does: each unit has bits of its own.
-  io::Json bf16_unit() const { return options.precision == "bf16" ? io::Json{{"bf16_unit", to_string(cpu::bf16_unit())}} : io::Json::object(); }
+  io::Json bf16_unit() const {
+    return options.precision == "bf16" ? io::Json{{"bf16_unit", to_string(cpu::bf16_unit())}} : io::Json::object();
+  }
 
   void set_up(Model& model) const {
     model.recompute_layers = options.recompute;
@@ -105,15 +113,18 @@ struct Shared {
 
   Index evaluation_steps() const {
     Index tokens = 0;
-    for (const auto* text : {&corpus.choosing_original, &corpus.choosing_target, &corpus.valid_original, &corpus.valid_target})
+    for (const auto* text :
+         {&corpus.choosing_original, &corpus.choosing_target, &corpus.valid_original, &corpus.valid_target})
       tokens += text->windows.tokens();
     return tokens;
   }
   /// Bits per byte; 0 where there is no text of the domain.
-  double score(Model& model, const EvaluationText& text, data::Domain domain, adapter::Probe<float, Cpu>* probe = nullptr) {
+  double score(Model& model, const EvaluationText& text, data::Domain domain,
+               adapter::Probe<float, Cpu>* probe = nullptr) {
     if (text.bytes == 0) return 0;
     return evaluate(
-               model, evaluation_tape, text, domain, options.batch, probe, [&](Index tokens) { progress.advance(tokens); }, stop)
+               model, evaluation_tape, text, domain, options.batch, probe,
+               [&](Index tokens) { progress.advance(tokens); }, stop)
         .bits_per_byte();
   }
 
@@ -135,10 +146,12 @@ struct Shared {
   Corpus read_corpus() {
     const io::Json before = output.asked_before();
     options.held_out_before = before.contains("text original.choosing") || before.contains("text target.choosing");
-    require(before.empty() || options.held_out_before || !options.chooses(), "--resume: the run in ", output.folder().string(),
-            " tries one rate a method and one alpha, and holds no text out to choose on; give those again, or name another --out");
+    require(before.empty() || options.held_out_before || !options.chooses(), "--resume: the run in ",
+            output.folder().string(),
+            " tries one rate a method and one alpha, and holds no text out to choose on; give those again, or name "
+            "another --out");
     return Corpus(options);
   }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -9,10 +9,11 @@
 #include <string>
 #include <string_view>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// A word as a shell reads it back: as it is where no character of it means anything to a shell, else in single quotes, and with $'...' (bash, zsh,
-/// ksh, POSIX 2024) where it holds control characters or bytes that are not UTF-8, which stand as \345.
+/// A word as a shell reads it back: as it is where no character of it means anything to a shell, else in single quotes,
+/// and with $'...' (bash, zsh, ksh, POSIX 2024) where it holds control characters or bytes that are not UTF-8, which
+/// stand as \345.
 inline std::string shell_word(std::string_view word) {
   constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+:,./-";
   const auto equals = word.find('=');  // --share=0.1 needs none, but zsh would look for a command called =x
@@ -37,7 +38,8 @@ inline std::string shell_word(std::string_view word) {
   return quoted + "'";
 }
 
-/// The command line again, for the record: as it was when the run began, without --resume, and so that it can be pasted into a shell.
+/// The command line again, for the record: as it was when the run began, without --resume, and so that it can be pasted
+/// into a shell.
 inline std::string command_of(int argc, const char* const* argv) {
   std::string command;
   for (int i = 0; i < argc; ++i)
@@ -45,4 +47,4 @@ inline std::string command_of(int argc, const char* const* argv) {
   return command;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -1,4 +1,5 @@
-/// What ends work before its end: that it was asked to stop, numbers that are not finite, and errors with the name of the run or with advice.
+/// What ends work before its end: that it was asked to stop, numbers that are not finite, and errors with the name of
+/// the run or with advice.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -9,9 +10,10 @@
 #include <string_view>
 #include <utility>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// Thrown when work was asked to stop and has ended at a whole step; what was done is saved where there is a place to save it.
+/// Thrown when work was asked to stop and has ended at a whole step; what was done is saved where there is a place to
+/// save it.
 class Stopped : public Error {
  public:
   using Error::Error;
@@ -56,4 +58,4 @@ template <class F> decltype(auto) advised(std::string_view advice, F&& f) {
   }
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

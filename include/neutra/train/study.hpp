@@ -12,10 +12,10 @@
 #include <optional>
 #include <variant>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// Everything a study works with; run() does it, writing results after each job, and returns them. A stop request ends the step at hand, saves, and
-/// throws Stopped.
+/// Everything a study works with; run() does it, writing results after each job, and returns them. A stop request ends
+/// the step at hand, saves, and throws Stopped.
 class Study {
  public:
   Study(const Options& options, const io::Json& config, const Registry& registry, std::stop_token stop)
@@ -35,15 +35,16 @@ class Study {
         if (alpha.contains(method)) extend_seeds(method, options_.rates_of(method), alpha[method]);
     write();
     if (results_.rows.empty())
-      fail(results_.failed.front().reason, "; of ", results_.failed.size(), results_.failed.size() == 1 ? " run" : " runs",
-           " none came to a result, and there is nothing to compare");
+      fail(results_.failed.front().reason, "; of ", results_.failed.size(),
+           results_.failed.size() == 1 ? " run" : " runs", " none came to a result, and there is nothing to compare");
     return results_;
   }
 
  private:
   // ---- backbone
 
-  /// Everything that can be wrong with what was asked is found before the folder is claimed, and before hours of pretraining.
+  /// Everything that can be wrong with what was asked is found before the folder is claimed, and before hours of
+  /// pretraining.
   void prepare_backbone() {
     const Path record_file = shared_.output.folder() / "pretrain.json";
     const bool given = !options_.model.empty(), pretrained = !given && std::filesystem::exists(record_file);
@@ -53,18 +54,21 @@ class Study {
       claim();
       record = read_pretraining(record_file, folder);
     }
-    const auto tokenizer = given || pretrained ? tokenizer_of(folder) : new_tokenizer(options_, shared_.corpus.original.train);
+    const auto tokenizer =
+        given || pretrained ? tokenizer_of(folder) : new_tokenizer(options_, shared_.corpus.original.train);
     if (given) load_backbone(folder);  // after the tokenizer, since weights take long to read
     shared_.corpus.encode(tokenizer, options_.sequence);
     if (given) shared_.describe_base();
-    check_fit(options_, shared_.corpus, shared_.registry, given ? shared_.backbone->config() : new_config(options_, *tokenizer));
+    check_fit(options_, shared_.corpus, shared_.registry,
+              given ? shared_.backbone->config() : new_config(options_, *tokenizer));
     claim();
     shared_.tell_of_texts();
     if (given) return;
     shared_.progress.begin("pretraining", options_.pretrain_steps, shared_.work.pretraining());
     if (pretrained) {
       shared_.progress.skip(options_.pretrain_steps);
-      std::filesystem::remove(shared_.output.run("pretrain") / "checkpoint.safetensors");  // where a kill came between the record and this
+      std::filesystem::remove(shared_.output.run("pretrain") /
+                              "checkpoint.safetensors");  // where a kill came between the record and this
     } else {
       record = pretrain(new_config(options_, *tokenizer));
     }
@@ -86,8 +90,8 @@ class Study {
     const RunPlace place{shared_.output.run("pretrain"), shared_.identity("pretrain"), &shared_.progress, shared_.stop};
     const double seconds = run_training(trainer, place);
     save_model(shared_.output.backbone(), model, *shared_.corpus.tokenizer);
-    const io::Json record =
-        pretraining_record(place.folder / "log.jsonl", options_.pretrain_steps, seconds, trainer.steps() * trainer.tokens_per_step());
+    const io::Json record = pretraining_record(place.folder / "log.jsonl", options_.pretrain_steps, seconds,
+                                               trainer.steps() * trainer.tokens_per_step());
     write_pretraining(shared_.output.folder() / "pretrain.json", record, shared_.output.backbone());
     std::filesystem::remove(place.folder / "checkpoint.safetensors");  // the model is on disk now
     return record;
@@ -113,11 +117,15 @@ class Study {
     Scores scores;
   };
 
-  /// Tunes a method with the first seed, then runs the other seeds. Returns the chosen alpha, empty where every run failed.
-  /// 1. Tries every rate and takes the best on the choosing text. Where alpha is chosen too, the rates are tried at the paper's alpha; if all of them
+  /// Tunes a method with the first seed, then runs the other seeds. Returns the chosen alpha, empty where every run
+  /// failed.
+  /// 1. Tries every rate and takes the best on the choosing text. Where alpha is chosen too, the rates are tried at the
+  /// paper's alpha; if all of them
   ///    fail there, at the next alpha, and so on.
-  /// 2. Where alpha is chosen: tries the alphas left at that rate, chooses one, and tries every rate at the chosen alpha.
-  /// 3. Runs the other seeds at the chosen alpha and rate; where that alpha is not the one of step 1, also at that one and its rate.
+  /// 2. Where alpha is chosen: tries the alphas left at that rate, chooses one, and tries every rate at the chosen
+  /// alpha.
+  /// 3. Runs the other seeds at the chosen alpha and rate; where that alpha is not the one of step 1, also at that one
+  /// and its rate.
   std::optional<double> extend_with(const std::string& method) {
     const auto alphas = method == "neutral" ? options_.tried_alphas() : std::vector<double>{0};
     std::size_t tried = 0;
@@ -148,8 +156,8 @@ class Study {
     return Tuned{alpha, rates[best], scores[best]};
   }
 
-  /// Tries further alphas at the rate of the first with the first seed. Without a vanilla adapter to hold them against the one that learns most is
-  /// taken.
+  /// Tries further alphas at the rate of the first with the first seed. Without a vanilla adapter to hold them against
+  /// the one that learns most is taken.
   double tune_alpha(const Tuned& first, const std::vector<double>& further) {
     std::vector<double> alphas = {first.alpha};
     std::vector<Scores> scores = {first.scores};
@@ -158,9 +166,11 @@ class Study {
     const std::size_t chosen = choose_alpha(scores, vanilla_learning_);
     const bool met = learns_enough(scores[chosen], vanilla_learning_);
     if (!vanilla_learning_)
-      shared_.progress.message("note: no run of the vanilla adapter is left to choose alpha by; the one that learns most was taken");
+      shared_.progress.message(
+          "note: no run of the vanilla adapter is left to choose alpha by; the one that learns most was taken");
     else if (!met)
-      shared_.progress.message("note: no alpha learned within 1 % of the vanilla adapter; the one that learns most was taken");
+      shared_.progress.message(
+          "note: no alpha learned within 1 % of the vanilla adapter; the one that learns most was taken");
     results_.config["chosen_alpha"] = alphas[chosen];
     results_.config["chosen_alpha_learns_as_vanilla"] = vanilla_learning_ ? io::Json(met) : io::Json();
     return alphas[chosen];
@@ -204,7 +214,8 @@ class Study {
     shared_.progress.message(concat("note: ", failure.reason, "; the run ", further));
   }
 
-  /// Results and report as they stand; not for a row that is only read again, lest a resumed run take rows away for a while.
+  /// Results and report as they stand; not for a row that is only read again, lest a resumed run take rows away for a
+  /// while.
   void write() const {
     write_results(shared_.output.folder() / "results.json", results_);
     write_report(shared_.output.folder(), results_);
@@ -217,4 +228,4 @@ class Study {
   std::optional<double> vanilla_learning_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -1,4 +1,5 @@
-/// Results to the lines that tables and reports print: runs grouped, rates chosen, means over seeds, and each against the vanilla adapter.
+/// Results to the lines that tables and reports print: runs grouped, rates chosen, means over seeds, and each against
+/// the vanilla adapter.
 #pragma once
 
 #include "neutra/io/utf8.hpp"
@@ -15,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 namespace detail {
 
@@ -44,10 +45,12 @@ inline LineKey line_key(const Row& row) {
 
 inline bool same_line(const Row& a, const Row& b) { return line_key(a) == line_key(b); }
 
-/// Whether a line's rate is the least or largest of those tried, of which several may have diverged. diverged: their rates, by line.
+/// Whether a line's rate is the least or largest of those tried, of which several may have diverged. diverged: their
+/// rates, by line.
 inline bool at_edge(const Line& line, const std::map<LineKey, std::set<double>>& diverged) {
   std::set<double> tried = {line.curve.front().lr, line.curve.back().lr};
-  if (const auto own = diverged.find(line_key(line.curve.front())); own != diverged.end()) tried.insert(own->second.begin(), own->second.end());
+  if (const auto own = diverged.find(line_key(line.curve.front())); own != diverged.end())
+    tried.insert(own->second.begin(), own->second.end());
   return tried.size() > 1 && (line.lr == *tried.begin() || line.lr == *tried.rbegin());
 }
 
@@ -80,7 +83,9 @@ inline LineKey key_but_alpha(Row row) {
 }
 
 /// Whether the rows differ in alpha and in nothing else that makes a line.
-inline bool differ_in_alpha_alone(const Row& a, const Row& b) { return a.alpha != b.alpha && key_but_alpha(a) == key_but_alpha(b); }
+inline bool differ_in_alpha_alone(const Row& a, const Row& b) {
+  return a.alpha != b.alpha && key_but_alpha(a) == key_but_alpha(b);
+}
 
 /// Says of each line at the chosen alpha that it is that, among those it was chosen from.
 inline void mark_chosen_alpha(std::vector<Line>& lines, const io::Json& config) {
@@ -94,8 +99,8 @@ inline void mark_chosen_alpha(std::vector<Line>& lines, const io::Json& config) 
   }
 }
 
-/// The recorded choice, for this line by its label, for its alpha, or for its method; else the only rate with the most seeds; else, marked, that of
-/// the lowest target loss.
+/// The recorded choice, for this line by its label, for its alpha, or for its method; else the only rate with the most
+/// seeds; else, marked, that of the lowest target loss.
 inline void choose_rate(Line& line, const io::Json& config) {
   std::map<double, std::vector<Row>> by_rate;
   for (const Row& row : line.curve) by_rate[row.lr].push_back(row);
@@ -117,14 +122,16 @@ inline void choose_rate(Line& line, const io::Json& config) {
   std::erase_if(by_rate, [&](const auto& entry) { return entry.second.size() < most; });
   line.chosen_here = by_rate.size() > 1;
   const auto loss = [](const Row& row) { return row.target.after; };
-  const auto best = std::min_element(by_rate.begin(), by_rate.end(),
-                                     [&](const auto& a, const auto& b) { return mean_of(a.second, loss).value < mean_of(b.second, loss).value; });
+  const auto best = std::min_element(by_rate.begin(), by_rate.end(), [&](const auto& a, const auto& b) {
+    return mean_of(a.second, loss).value < mean_of(b.second, loss).value;
+  });
   line.lr = best->first;
   line.runs = best->second;
 }
 
 /// Means by layer over the runs that have them; empty where none has, or where runs differ in their number of layers.
-template <class Member> std::optional<PerDomain<std::vector<double>>> mean_by_layer(const std::vector<Row>& rows, Member member) {
+template <class Member>
+std::optional<PerDomain<std::vector<double>>> mean_by_layer(const std::vector<Row>& rows, Member member) {
   std::optional<PerDomain<std::vector<double>>> sum;
   double count = 0;
   const auto add = [](std::vector<double>& to, const std::vector<double>& from) {
@@ -164,8 +171,8 @@ inline void average(Line& line) {
 }  // namespace detail
 
 /// One line per method and choice of settings, in the order of the rows.
-/// The reported rate is config's chosen_lr; without one the rate with the most seeds, or the best of several, which chosen_here marks.
-/// Error: a number that is not finite.
+/// The reported rate is config's chosen_lr; without one the rate with the most seeds, or the best of several, which
+/// chosen_here marks. Error: a number that is not finite.
 inline std::vector<Line> summarise(const Results& results) {
   to_json(results);  // for its checks
   std::vector<Line> lines;
@@ -191,4 +198,4 @@ inline std::vector<Line> summarise(const Results& results) {
   return lines;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

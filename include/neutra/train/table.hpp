@@ -11,13 +11,14 @@
 #include <string_view>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 namespace detail {
 
 /// Columns a text takes: characters, not bytes.
 inline std::size_t text_width(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 inline std::string pad_left(std::string_view text, std::size_t width) {
@@ -28,12 +29,17 @@ inline std::string pad_right(std::string_view text, std::size_t width) {
 }
 
 /// "0.126 0.003": the mean and its standard error, if it has one.
-inline std::string with_error(const Mean& m) { return fixed(m.value, 3) + " " + (m.error ? fixed(*m.error, 3) : std::string(5, ' ')); }
+inline std::string with_error(const Mean& m) {
+  return fixed(m.value, 3) + " " + (m.error ? fixed(*m.error, 3) : std::string(5, ' '));
+}
 
-using Cells = std::array<std::string, 10>;  // rate, seeds, original, target, forgetting, learning, at vanilla, gates, extra, speed
+using Cells = std::array<std::string,
+                         10>;  // rate, seeds, original, target, forgetting, learning, at vanilla, gates, extra, speed
 
 inline Cells cells(const Line& line) {
-  const auto pair = [](const Mean& before, const Mean& after) { return fixed(before.value, 3) + " " + fixed(after.value, 3); };
+  const auto pair = [](const Mean& before, const Mean& after) {
+    return fixed(before.value, 3) + " " + fixed(after.value, 3);
+  };
   return {rate(line.lr) + (line.chosen_here ? "*"
                            : line.at_edge   ? "^"
                                             : " "),
@@ -53,10 +59,13 @@ inline std::string label_of(const Row& run, const std::vector<Line>& lines) {
   const auto own = settings(run);
   std::string label = run.method;
   for (std::size_t i = 0; i < own.size(); ++i) {
-    const auto differs = [&](const Line& line) { return line.method == run.method && settings(line.curve.front())[i].second != own[i].second; };
+    const auto differs = [&](const Line& line) {
+      return line.method == run.method && settings(line.curve.front())[i].second != own[i].second;
+    };
     if (std::any_of(lines.begin(), lines.end(), differs)) label += concat(", ", own[i].first, ' ', own[i].second);
   }
-  const auto line = std::find_if(lines.begin(), lines.end(), [&](const Line& l) { return same_line(l.curve.front(), run); });
+  const auto line =
+      std::find_if(lines.begin(), lines.end(), [&](const Line& l) { return same_line(l.curve.front(), run); });
   return line == lines.end() ? io::shown(label, 300) : line->label;
 }
 
@@ -77,39 +86,54 @@ inline std::string comparisons(const std::vector<Line>& lines) {
 /// What a reader must know of the marks and choices, a sentence each.
 inline std::vector<std::string> notes(const Results& results, const std::vector<Line>& lines) {
   std::vector<std::string> all;
-  const auto any = [&](bool Line::*mark) { return std::any_of(lines.begin(), lines.end(), [&](const Line& line) { return line.*mark; }); };
+  const auto any = [&](bool Line::*mark) {
+    return std::any_of(lines.begin(), lines.end(), [&](const Line& line) { return line.*mark; });
+  };
   if (any(&Line::chosen_here))
-    all.push_back("* the best of several rates on the text reported here, because the results record no choice made on another text.");
+    all.push_back(
+        "* the best of several rates on the text reported here, because the results record no choice made on another "
+        "text.");
   if (any(&Line::at_edge)) all.push_back("^ the least or largest of the rates tried: a better one may lie beyond.");
   const io::Json met = results.config.value("chosen_alpha_learns_as_vanilla", io::Json(true));
-  if (met.is_null()) all.push_back("No run of the vanilla adapter was left to choose alpha by; the one that learned most was chosen.");
-  if (met == false) all.push_back("No alpha learned within 1 % of the vanilla adapter on the choosing text; the one that learned most was chosen.");
+  if (met.is_null())
+    all.push_back("No run of the vanilla adapter was left to choose alpha by; the one that learned most was chosen.");
+  if (met == false)
+    all.push_back(
+        "No alpha learned within 1 % of the vanilla adapter on the choosing text; the one that learned most was "
+        "chosen.");
   if (const Overlaps overlaps = overlaps_of(results.config); any_in_training(overlaps))
-    all.push_back("Validation lines of 50 and more characters that are in the training text too: " + to_string(overlaps) + ".");
+    all.push_back(
+        "Validation lines of 50 and more characters that are in the training text too: " + to_string(overlaps) + ".");
   return all;
 }
 
 /// What stands above the runs that have no row.
 inline constexpr std::string_view failures_heading = "Runs without a result, left out of every mean and choice";
 
-/// "adapter, rate 1e4, seed 1: diverged at step 3, gradient largest in layers.0.w (not finite)", for each run that has no row.
+/// "adapter, rate 1e4, seed 1: diverged at step 3, gradient largest in layers.0.w (not finite)", for each run that has
+/// no row.
 inline std::vector<std::string> failures(const Results& results, const std::vector<Line>& lines) {
   std::vector<std::string> all;
   for (const Failure& failure : results.failed)
-    all.push_back(concat(detail::label_of(failure.run, lines), ", rate ", rate(failure.run.lr), ", seed ", failure.run.seed, ": ", told(failure)));
+    all.push_back(concat(detail::label_of(failure.run, lines), ", rate ", rate(failure.run.lr), ", seed ",
+                         failure.run.seed, ": ", told(failure)));
   return all;
 }
 
-/// One line per method (see summarise), a heading of two lines and notes. All but a label that is longer than its column and runs without a result
-/// fits 120 columns; such a label stands on a line of its own. Without rows: a sentence that says so.
+/// One line per method (see summarise), a heading of two lines and notes. All but a label that is longer than its
+/// column and runs without a result fits 120 columns; such a label stands on a line of its own. Without rows: a
+/// sentence that says so.
 inline std::string table(const Results& results) {
   const auto lines = summarise(results);
   std::string without_result;
   for (const std::string& failure : failures(results, lines))
     without_result += concat(without_result.empty() ? concat("\n", failures_heading, ":\n  ") : "  ", failure, "\n");
   if (lines.empty()) return "No runs yet: the results have no rows.\n" + without_result;
-  const detail::Cells above{"", "", "original", "target", "forgetting", "learning", "forgetting", "open %", "extra", "tokens"};
-  const detail::Cells below{"rate ", "n", "before after", "before after", "mean  s.e.", "mean  s.e.", "at adapter's", "orig/targ", "weights", "/s"};
+  const detail::Cells above{"",         "",           "original", "target", "forgetting",
+                            "learning", "forgetting", "open %",   "extra",  "tokens"};
+  const detail::Cells below{"rate ",      "n",          "before after", "before after",
+                            "mean  s.e.", "mean  s.e.", "at adapter's", "orig/targ",
+                            "weights",    "/s"};
   std::vector<detail::Cells> body{above, below};
   for (const Line& line : lines) body.push_back(detail::cells(line));
 
@@ -129,14 +153,17 @@ inline std::string table(const Results& results) {
     const std::string label = r == 0 ? "" : r == 1 ? "method" : lines[r - 2].label;
     const bool fits = detail::text_width(label) <= label_width;
     std::string out = fits ? detail::pad_right(label, label_width) : label + "\n" + std::string(label_width, ' ');
-    for (std::size_t c = 0; c < widths.size(); ++c) out += (c == 0 ? "  " : " ") + detail::pad_left(body[r][c], widths[c]);
+    for (std::size_t c = 0; c < widths.size(); ++c)
+      out += (c == 0 ? "  " : " ") + detail::pad_left(body[r][c], widths[c]);
     text += out.erase(out.find_last_not_of(' ') + 1) + "\n";
   }
   text +=
-      "Bits per byte; means over n seeds, s.e. the standard error. \"At adapter's\": forgetting where a method's curve over rates\n"
-      "reaches the vanilla adapter's learning. An order is claimed only where a difference exceeds twice its standard error.\n";
+      "Bits per byte; means over n seeds, s.e. the standard error. \"At adapter's\": forgetting where a method's curve "
+      "over rates\n"
+      "reaches the vanilla adapter's learning. An order is claimed only where a difference exceeds twice its standard "
+      "error.\n";
   for (const std::string& note : notes(results, lines)) text += note + "\n";
   return text + without_result + detail::comparisons(lines);
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -10,7 +10,7 @@
 
 #include <cmath>
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 /// Options of one run over a mix.
 struct TrainingOptions {
@@ -36,7 +36,8 @@ inline nn::Tokens tokens_of(const data::Batch& batch) {
           {reinterpret_cast<const std::uint8_t*>(batch.domains.data()), batch.domains.size()}};
 }
 
-/// Trains a model on a mix, step by step. All its state is the parameters with their moments, and the number of steps done.
+/// Trains a model on a mix, step by step. All its state is the parameters with their moments, and the number of steps
+/// done.
 class Trainer {
  public:
   /// Model and mix must outlive the trainer. Error: options that mean nothing, or nothing to train.
@@ -54,10 +55,11 @@ class Trainer {
   optim::AdamW<float, Cpu>& optimizer() { return adamw_; }
   Index tokens_per_step() const { return options_.batch * mix_.length(); }
 
-  /// Forward, loss, backward and update. Error: Diverged where a loss or gradient is not finite, with the step and the largest gradient; nothing has
-  /// been changed then.
+  /// Forward, loss, backward and update. Error: Diverged where a loss or gradient is not finite, with the step and the
+  /// largest gradient; nothing has been changed then.
   StepReport advance() {
-    for (auto* parameter : adamw_.parameters()) parameter->has_gradient = false;  // a step that ended in an Error has left its own
+    for (auto* parameter : adamw_.parameters())
+      parameter->has_gradient = false;  // a step that ended in an Error has left its own
     StepReport report{.step = steps_done(), .rate = options_.schedule(steps_done())};
     const Index part = options_.batch / options_.accumulate;
     const nn::StepCounts counts{tokens_per_step(), mix_.original_in_step(report.step, options_.batch) * mix_.length()};
@@ -70,28 +72,31 @@ class Trainer {
       if (losses.local) report.local += static_cast<double>(losses.local->item());
     }
     report.gradient_norm = adamw_.gradient_norm();
-    if (!std::isfinite(report.lm) || !std::isfinite(report.local) || !std::isfinite(report.gradient_norm)) fail_diverged(report);
+    if (!std::isfinite(report.lm) || !std::isfinite(report.local) || !std::isfinite(report.gradient_norm))
+      fail_diverged(report);
     adamw_.step(report.rate, report.gradient_norm);
     return report;
   }
 
-  /// Error: Diverged where a weight or moment is not finite, as the last update may have left it; no loss has been computed with it yet.
+  /// Error: Diverged where a weight or moment is not finite, as the last update may have left it; no loss has been
+  /// computed with it yet.
   void check_finite() const {
     for (const auto* parameter : adamw_.parameters())
       for (const auto* tensor : {&parameter->value, &parameter->mean, &parameter->variance})
         if (io::first_not_finite(tensor->data(), tensor->size()) < tensor->size())
           throw Diverged(concat("training: the update of step ", steps_done() - 1, " left ", parameter->name,
-                                " with values or moments that are not finite; lower the learning rate (at most ", options_.schedule.rate, ")"),
+                                " with values or moments that are not finite; lower the learning rate (at most ",
+                                options_.schedule.rate, ")"),
                          {.step = steps_done() - 1});
   }
 
  private:
   [[noreturn]] void fail_diverged(const StepReport& report) const {
     const Divergence where = largest_gradient(report.step);
-    throw Diverged(concat("training: step ", report.step, " gave a loss of ", report.lm, " (local ", report.local, ") and a gradient norm of ",
-                          report.gradient_norm, ", largest in ", where.parameter, " (",
-                          std::isnan(where.gradient) ? std::string("not a number") : concat(where.gradient), "); lower the learning rate (now ",
-                          report.rate, ")"),
+    throw Diverged(concat("training: step ", report.step, " gave a loss of ", report.lm, " (local ", report.local,
+                          ") and a gradient norm of ", report.gradient_norm, ", largest in ", where.parameter, " (",
+                          std::isnan(where.gradient) ? std::string("not a number") : concat(where.gradient),
+                          "); lower the learning rate (now ", report.rate, ")"),
                    where);
   }
   /// The first gradient that is not a number, or the largest.
@@ -113,4 +118,4 @@ class Trainer {
   data::Batch batch_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

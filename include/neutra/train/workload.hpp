@@ -4,7 +4,7 @@
 #include "neutra/train/corpus.hpp"
 #include "neutra/train/options.hpp"
 
-namespace neutra::inline NEUTRA_ABI::train {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 /// Work in tokens of a forward and backward pass through a frozen backbone. Options and corpus must outlive it.
 class Workload {
@@ -24,9 +24,13 @@ class Workload {
   double total() const {
     double jobs = 0;
     for (const std::string& method : options_.methods) {
-      const double tried = static_cast<double>(options_.rates_of(method).size()), more_seeds = static_cast<double>(options_.seeds - 1);
-      const bool tunes_alpha = method == "neutral" && options_.alphas.size() > 1;  // the rates again at the chosen alpha, and the paper's beside it
-      const double more_alphas = tunes_alpha ? static_cast<double>(options_.tried_alphas().size() - 1) + tried - 1 + more_seeds : 0;
+      const double tried = static_cast<double>(options_.rates_of(method).size()),
+                   more_seeds = static_cast<double>(options_.seeds - 1);
+      const bool tunes_alpha =
+          method == "neutral" &&
+          options_.alphas.size() > 1;  // the rates again at the chosen alpha, and the paper's beside it
+      const double more_alphas =
+          tunes_alpha ? static_cast<double>(options_.tried_alphas().size() - 1) + tried - 1 + more_seeds : 0;
       jobs += tried + more_seeds * (options_.whole_curve ? tried : 1) + more_alphas;
     }
     return jobs * (extension() + evaluation()) + (options_.model.empty() ? pretraining() : 0) + evaluation();
@@ -38,4 +42,4 @@ class Workload {
   const Corpus& corpus_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::train
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -1,4 +1,5 @@
-/// Sums of bf16 products in the tile registers of Intel's AMX: 16 x 16 sums over 32 numbers an instruction.      Intel SDM, TDPBF16PS
+/// Sums of bf16 products in the tile registers of Intel's AMX: 16 x 16 sums over 32 numbers an instruction.      Intel
+/// SDM, TDPBF16PS
 #pragma once
 
 #include "neutra/backend/cpu/tile.hpp"
@@ -12,24 +13,26 @@
 #include <immintrin.h>
 #endif
 
-namespace neutra::inline NEUTRA_ABI::cpu::detail {
+namespace neutra { inline namespace NEUTRA_ABI { namespace cpu { namespace detail {
 
-/// Registers that products of E need beside the usual ones: held while a block is multiplied, during which no code but ours runs on the thread.
+/// Registers that products of E need beside the usual ones: held while a block is multiplied, during which no code but
+/// ours runs on the thread.
 template <class E> struct MatrixRegisters {};
 
 #if !defined(NEUTRA_AMX)
 inline bool has_tile_registers() { return false; }
 #else
 
-/// Whether the kernel lets this process use tile registers; asked once, as their state is large and saved only for who wants it.
+/// Whether the kernel lets this process use tile registers; asked once, as their state is large and saved only for who
+/// wants it.
 inline bool has_tile_registers() {
   constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
   static const bool granted = syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
   return granted;
 }
 
-/// What each tile register holds: sums in 0 and 1, `rows` of a in 2 and two panels of b in 3 and 4; what is left of a sum, `rest` words, in 5, 6
-/// and 7.
+/// What each tile register holds: sums in 0 and 1, `rows` of a in 2 and two panels of b in 3 and 4; what is left of a
+/// sum, `rest` words, in 5, 6 and 7.
 template <> struct MatrixRegisters<Bf16> {
   MatrixRegisters() = default;
   MatrixRegisters(const MatrixRegisters&) = delete;
@@ -71,10 +74,11 @@ template <int R, int V> void sum_in_tiles(const TileTask<float>& t, xsimd::batch
   constexpr Index step = 16;
   static_assert(Tile<float>::width == 2 * step && R <= step);
   MatrixRegisters<Bf16>::configure(R, static_cast<int>(t.depth % step));
-  const std::size_t a_bytes = static_cast<std::size_t>(t.a_row) * sizeof(float), b_bytes = Tile<float>::width * sizeof(float);
+  const std::size_t a_bytes = static_cast<std::size_t>(t.a_row) * sizeof(float),
+                    b_bytes = Tile<float>::width * sizeof(float);
   const float *a = t.a, *b = t.b;
   asm volatile("" ::: "memory");  // as above
-  _tile_zero(0);                  // here and below numbers of tiles are part of the instruction's text: no loop, no function of them
+  _tile_zero(0);  // here and below numbers of tiles are part of the instruction's text: no loop, no function of them
   if constexpr (V == 2) _tile_zero(1);
   Index k = 0;
   for (; k + step <= t.depth; k += step, a += step, b += step * Tile<float>::width) {
@@ -104,4 +108,4 @@ template <int R, int V> void sum_in_tiles(const TileTask<float>& t, xsimd::batch
 
 #endif
 
-}  // namespace neutra::inline NEUTRA_ABI::cpu::detail
+}}}}  // namespace neutra::NEUTRA_ABI::cpu::detail

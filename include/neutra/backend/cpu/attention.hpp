@@ -1,11 +1,13 @@
-/// Causal attention with grouped key/value heads, 64 query rows at a time: at most 64 x T scores exist per thread, forward and backward.
+/// Causal attention with grouped key/value heads, 64 query rows at a time: at most 64 x T scores exist per thread,
+/// forward and backward.
 ///   P = softmax(scale Q K^T + mask)      O = P V      scale = width^-0.5      lse = log of the softmax's denominator
-/// The backward pass recomputes P from lse.      Dao et al. 2022, arXiv 2205.14135; Ainslie et al. 2023, arXiv 2305.13245
+/// The backward pass recomputes P from lse.      Dao et al. 2022, arXiv 2205.14135; Ainslie et al. 2023, arXiv
+/// 2305.13245
 #pragma once
 
 #include "neutra/backend/cpu/attention_tile.hpp"
 
-namespace neutra::inline NEUTRA_ABI::cpu {
+namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
 /// An element of parallel_elements stands for some eight steps of a product.
 inline int attention_threads(const AttentionSizes& z) {
@@ -14,7 +16,8 @@ inline int attention_threads(const AttentionSizes& z) {
 
 /// q, out: (B*T, H*W)   k, v: (B*T, K*W)   lse: (B, H, T)      out: of S, or rounded to bf16 where the operands are
 template <class D, Scalar S, class T>
-void attention_forward(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v, View<T> out, S* lse) {
+void attention_forward(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v,
+                       View<T> out, S* lse) {
   const S scale = S(1) / std::sqrt(static_cast<S>(z.width));
   for_each<Schedule::stretches>(attention_threads(z), z.sequences * z.heads, [&](Index task) {
     const Index b = task / z.heads, head = task % z.heads, shared = head / (z.heads / z.kv_heads);
@@ -26,18 +29,20 @@ void attention_forward(const AttentionSizes& z, const Operand<S>& q, const Opera
       with_storage<S>(q.bf16, [&]<class P>() {
         const View<P> p = stored_as<P, Scratch::attention_weights>(scores);
         attention_softmax<D>(scores, p, first, scale, lse + task * z.length);
-        D::template product<S>(Operand<S>::of(View<const P>(p)), vh.slice(0, last), Into<T>{oh.slice(first, last - first)});
+        D::template product<S>(Operand<S>::of(View<const P>(p)), vh.slice(0, last),
+                               Into<T>{oh.slice(first, last - first)});
       });
     }
   });
 }
 
-/// One query head's part of the gradients: dQ, and its contribution to the shared dK and dV. P: what P and dS are multiplied as.
+/// One query head's part of the gradients: dQ, and its contribution to the shared dK and dV. P: what P and dS are
+/// multiplied as.
 ///   dP = dO V^T      dS = scale P (dP - sum(P dP))      dQ = dS K      dK += dS^T Q      dV += P^T dO
 /// In this order: dV, dK, dQ. Where two of them are one array the first writes all of it and the others add.
 template <class D, class P, Scalar S>
-void attention_backward_head(const Operand<S>& q, const Operand<S>& k, const Operand<S>& v, const Operand<S>& dout, const S* lse, Into<S> dq,
-                             Into<S> dk, Into<S> dv) {
+void attention_backward_head(const Operand<S>& q, const Operand<S>& k, const Operand<S>& v, const Operand<S>& dout,
+                             const S* lse, Into<S> dq, Into<S> dk, Into<S> dv) {
   using V = typename D::template Value<S>;
   const Row<S, V> row;
   const S scale = S(1) / std::sqrt(static_cast<S>(q.cols()));
@@ -47,7 +52,8 @@ void attention_backward_head(const Operand<S>& q, const Operand<S>& k, const Ope
     const View<P> p = stored_as<P, Scratch::attention_weights>(weights);
     attention_softmax_again<D>(weights, p, first, scale, lse);
     const Operand<S> tile = dout.slice(first, count);
-    if (dv) D::template product<S>(Operand<S>::of(View<const P>(p)).transpose(), tile, {dv.view.slice(0, last), dv.add});
+    if (dv)
+      D::template product<S>(Operand<S>::of(View<const P>(p)).transpose(), tile, {dv.view.slice(0, last), dv.add});
     const View<S> dp(scratch<S, Scratch::attention_slopes>(attention_tile * k.rows()), weights.shape, k.rows());
     const View<P> ds = stored_as<P, Scratch::attention_slopes>(dp);
     D::template product<S>(tile, v.slice(0, last).transpose(), Into<S>{dp});
@@ -64,7 +70,8 @@ void attention_backward_head(const Operand<S>& q, const Operand<S>& k, const Ope
   }
 }
 
-/// Where a head's gradient is added up: in its place, or, if it is kept as bf16, in memory of this thread until it is whole.
+/// Where a head's gradient is added up: in its place, or, if it is kept as bf16, in memory of this thread until it is
+/// whole.
 template <Scalar S, Scratch purpose, class T> Into<S> sums_of(const Into<T>& x) {
   if constexpr (std::is_same_v<T, S>)
     return x;
@@ -76,15 +83,16 @@ template <Scalar S, Scratch purpose, class T> Into<S> sums_of(const Into<T>& x) 
 template <class D, Scalar S, class T> void bring_in(const Into<S>& sums, const Into<T>& x) {
   if constexpr (!std::is_same_v<T, S>) {
     const Row<S, typename D::template Value<S>> row;
-    for (Index n = 0; x && n < x.view.rows(); ++n) row.each(x.view.cols(), [&](auto c) { c.write(x, n, c.load(sums.view.row(n))); });
+    for (Index n = 0; x && n < x.view.rows(); ++n)
+      row.each(x.view.cols(), [&](auto c) { c.write(x, n, c.load(sums.view.row(n))); });
   }
 }
 
-/// Gradients of attention_forward, of S or all rounded to bf16; heads that share keys and values are added up one after another, so the order never
-/// changes.
+/// Gradients of attention_forward, of S or all rounded to bf16; heads that share keys and values are added up one after
+/// another, so the order never changes.
 template <class D, Scalar S, class T>
-void attention_backward(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v, const Operand<S>& dout, const S* lse,
-                        const Into<T>& dq, const Into<T>& dk, const Into<T>& dv) {
+void attention_backward(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v,
+                        const Operand<S>& dout, const S* lse, const Into<T>& dq, const Into<T>& dk, const Into<T>& dv) {
   const Index group = z.heads / z.kv_heads;
   for_each<Schedule::stretches>(attention_threads(z), z.sequences * z.kv_heads, [&](Index task) {
     const Index b = task / z.kv_heads, shared = task % z.kv_heads;
@@ -94,8 +102,9 @@ void attention_backward(const AttentionSizes& z, const Operand<S>& q, const Oper
       const auto dqh = head_view(dq, z, b, head);
       const auto dq_sums = sums_of<S, Scratch::query_gradient>(dqh);
       with_storage<S>(q.bf16, [&]<class P>() {
-        attention_backward_head<D, P>(head_view(q, z, b, head), head_view(k, z, b, shared), head_view(v, z, b, shared), head_view(dout, z, b, head),
-                                      lse + (b * z.heads + head) * z.length, dq_sums, dk_sums, dv_sums);
+        attention_backward_head<D, P>(head_view(q, z, b, head), head_view(k, z, b, shared), head_view(v, z, b, shared),
+                                      head_view(dout, z, b, head), lse + (b * z.heads + head) * z.length, dq_sums,
+                                      dk_sums, dv_sums);
       });
       dk_sums.add = dv_sums.add = true;
       if (head + 1 == (shared + 1) * group) {  // before dQ, which adds to them where all three are one array
@@ -107,4 +116,4 @@ void attention_backward(const AttentionSizes& z, const Operand<S>& q, const Oper
   });
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::cpu
+}}}  // namespace neutra::NEUTRA_ABI::cpu

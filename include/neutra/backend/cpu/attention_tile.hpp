@@ -6,9 +6,10 @@
 
 #include <cmath>
 
-namespace neutra::inline NEUTRA_ABI::cpu {
+namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
-inline constexpr Index attention_tile = 64;  // 64 x 256 scores of float: 64 KiB, well inside L2 beside the head's keys and values
+inline constexpr Index attention_tile =
+    64;  // 64 x 256 scores of float: 64 KiB, well inside L2 beside the head's keys and values
 
 /// Head `head` of sequence b as (T,W), cut out of a (B*T, heads*W) matrix.
 template <class T> View<T> head_view(View<T> x, const AttentionSizes& z, Index b, Index head) {
@@ -23,8 +24,10 @@ template <class T> Into<T> head_view(const Into<T>& x, const AttentionSizes& z, 
 }
 
 /// Q K^T of queries first .. last-1 and keys 0 .. last-1.
-template <class D, Scalar S> View<S> attention_scores(const Operand<S>& q, const Operand<S>& k, Index first, Index last) {
-  const View<S> scores(scratch<S, Scratch::attention_weights>(attention_tile * k.rows()), Shape{last - first, last}, k.rows());
+template <class D, Scalar S>
+View<S> attention_scores(const Operand<S>& q, const Operand<S>& k, Index first, Index last) {
+  const View<S> scores(scratch<S, Scratch::attention_weights>(attention_tile * k.rows()), Shape{last - first, last},
+                       k.rows());
   D::template product<S>(q.slice(first, last - first), k.slice(0, last).transpose(), Into<S>{scores});
   return scores;
 }
@@ -37,8 +40,8 @@ template <class T, Scratch purpose, Scalar S> View<T> stored_as(View<S> x) {
     return {scratch<T, purpose>(attention_tile * x.stride), x.shape, x.stride};
 }
 
-/// P = softmax(scale scores), for rows first ... of Q; entries after the diagonal are zero. Divided by their sum: the rounding of a large lse would
-/// not be small.
+/// P = softmax(scale scores), for rows first ... of Q; entries after the diagonal are zero. Divided by their sum: the
+/// rounding of a large lse would not be small.
 template <class D, Scalar S, class T> void attention_softmax(View<S> scores, View<T> p, Index first, S scale, S* lse) {
   using V = typename D::template Value<S>;
   const Row<S, V> row;
@@ -58,7 +61,8 @@ template <class D, Scalar S, class T> void attention_softmax(View<S> scores, Vie
 }
 
 /// The same from lse, as S in place of the scores and as T.
-template <class D, Scalar S, class T> void attention_softmax_again(View<S> scores, View<T> p, Index first, S scale, const S* lse) {
+template <class D, Scalar S, class T>
+void attention_softmax_again(View<S> scores, View<T> p, Index first, S scale, const S* lse) {
   using V = typename D::template Value<S>;
   for (Index i = 0; i < scores.rows(); ++i) {
     S* x = scores.row(i);
@@ -73,4 +77,4 @@ template <class D, Scalar S, class T> void attention_softmax_again(View<S> score
   }
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::cpu
+}}}  // namespace neutra::NEUTRA_ABI::cpu

@@ -1,4 +1,5 @@
-/// Which instructions multiply numbers rounded to bf16. Chosen once for a process: some processors have dot products that are slower than float.
+/// Which instructions multiply numbers rounded to bf16. Chosen once for a process: some processors have dot products
+/// that are slower than float.
 #pragma once
 
 #include "neutra/backend/cpu/amx.hpp"
@@ -11,10 +12,10 @@
 #include <string_view>
 #include <type_traits>
 
-namespace neutra::inline NEUTRA_ABI::cpu {
+namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
-/// widened: as float, after widening; dot_product: AVX-512's pairs; tile_registers: Intel's AMX. All sum in float, but in different orders, so that
-/// results differ in their last bits.
+/// widened: as float, after widening; dot_product: AVX-512's pairs; tile_registers: Intel's AMX. All sum in float, but
+/// in different orders, so that results differ in their last bits.
 enum class Bf16Unit { widened, dot_product, tile_registers };
 
 inline std::string_view to_string(Bf16Unit unit) {
@@ -49,9 +50,9 @@ template <class E> double burst() {
 }
 #endif
 
-/// Whether AVX-512's dot product of pairs, two multiply-adds an instruction, is faster than as many of float. Bursts take turns and the fastest of
-/// each counts, so that neither a clock that is still rising nor another process decides. AMD's Zen 4 and 5: 1 time a float instruction; an Intel
-/// Xeon of family 6, model 207: 3.6 times.
+/// Whether AVX-512's dot product of pairs, two multiply-adds an instruction, is faster than as many of float. Bursts
+/// take turns and the fastest of each counts, so that neither a clock that is still rising nor another process decides.
+/// AMD's Zen 4 and 5: 1 time a float instruction; an Intel Xeon of family 6, model 207: 3.6 times.
 inline bool dot_product_pays() {
 #if defined(__AVX512BF16__)
   double dot = 1, multiply = 1;
@@ -69,10 +70,13 @@ inline Bf16Unit choose_bf16_unit() {
   if (const char* asked = std::getenv("NEUTRA_BF16_UNIT"); asked && *asked) {
     const std::string_view name = asked;
     require(name == "widened" || name == "dot_product" || name == "tile_registers",
-            "NEUTRA_BF16_UNIT must be widened, dot_product or tile_registers, got ", name, "; leave it out to have the fastest one");
+            "NEUTRA_BF16_UNIT must be widened, dot_product or tile_registers, got ", name,
+            "; leave it out to have the fastest one");
     if (name == "widened") return Bf16Unit::widened;
     if (name == "tile_registers") {
-      require(has_tile_registers(), "NEUTRA_BF16_UNIT: tile_registers need a program compiled for AMX, and a machine that has it; leave it out");
+      require(
+          has_tile_registers(),
+          "NEUTRA_BF16_UNIT: tile_registers need a program compiled for AMX, and a machine that has it; leave it out");
       return Bf16Unit::tile_registers;
     }
     require(!std::is_same_v<Bf16, WidenedBf16>,
@@ -86,11 +90,12 @@ inline Bf16Unit choose_bf16_unit() {
 
 }  // namespace detail
 
-/// The unit of this process: NEUTRA_BF16_UNIT (widened, dot_product or tile_registers) where that is set, so that the bits of another machine can be
-/// had again; else tile registers, or the faster of the other two. Error: NEUTRA_BF16_UNIT is no unit of this program.
+/// The unit of this process: NEUTRA_BF16_UNIT (widened, dot_product or tile_registers) where that is set, so that the
+/// bits of another machine can be had again; else tile registers, or the faster of the other two. Error:
+/// NEUTRA_BF16_UNIT is no unit of this program.
 inline Bf16Unit bf16_unit() {
   static const Bf16Unit unit = detail::choose_bf16_unit();
   return unit;
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::cpu
+}}}  // namespace neutra::NEUTRA_ABI::cpu

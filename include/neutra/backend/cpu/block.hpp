@@ -1,11 +1,13 @@
-/// One block of a matrix product: tiles of c over a stretch of the sum, a read where it stands or copied a tile at a time.
+/// One block of a matrix product: tiles of c over a stretch of the sum, a read where it stands or copied a tile at a
+/// time.
 #pragma once
 
 #include "neutra/backend/cpu/panels.hpp"
 
-namespace neutra::inline NEUTRA_ABI::cpu::detail {
+namespace neutra { inline namespace NEUTRA_ABI { namespace cpu { namespace detail {
 
-/// c = a b + addend with all shapes checked; element (i, j) of c and addend stands at [i * row + j * column]. c is of S, or else rounded to bf16.
+/// c = a b + addend with all shapes checked; element (i, j) of c and addend stands at [i * row + j * column]. c is of
+/// S, or else rounded to bf16.
 template <Scalar S> struct Product {
   Operand<S> a;
   Index rows, columns, depth;
@@ -19,24 +21,27 @@ template <Scalar S> struct Product {
 
 /// The rows of a that one tile reads, over one block of k: where they stand, or copied beside each other as words.
 template <Scalar S> struct LeftRows {
-  static constexpr Index copy_row = Tile<S>::depth + 64 / Index{sizeof(S)};  // a cache line more, so that rows do not collide again
+  static constexpr Index copy_row =
+      Tile<S>::depth + 64 / Index{sizeof(S)};  // a cache line more, so that rows do not collide again
   static constexpr Index copy_size = Tile<S>::rows * copy_row;
   const S* data;
   Index row, step;
 };
 
-/// Whether tiles read copies of a's rows: where rows of numbers are not rows of words, and where they collide, for 14 rows whose starts lie a
-/// multiple of 4 KiB apart share one set of the first-level cache, which holds 12 (or 8) lines.
+/// Whether tiles read copies of a's rows: where rows of numbers are not rows of words, and where they collide, for 14
+/// rows whose starts lie a multiple of 4 KiB apart share one set of the first-level cache, which holds 12 (or 8) lines.
 template <class E, Scalar S> bool copies(const Operand<S>& a) {
   return read<E>(a, [&]<class T>(const View<const T>& x) {
-    const bool words = std::is_same_v<T, S> ? E::as_they_stand : E::numbers == 2 && x.stride % 2 == 0 && x.cols() % 2 == 0;
+    const bool words =
+        std::is_same_v<T, S> ? E::as_they_stand : E::numbers == 2 && x.stride % 2 == 0 && x.cols() % 2 == 0;
     return a.transposed || !words || x.stride * Index{sizeof(T)} % 4096 == 0;
   });
 }
 
-/// copy[i * step + r] = word k + i of row first + r of a transposed a; returns step. Whole vectors where the row of the source allows it: what is
-/// too much is overwritten by the next row, and there is a line to spare behind the last.
-template <class E, Scalar S, class T> Index copy_columns(const View<const T>& a, Index first, Index rows, Index k, Index depth, S* copy) {
+/// copy[i * step + r] = word k + i of row first + r of a transposed a; returns step. Whole vectors where the row of the
+/// source allows it: what is too much is overwritten by the next row, and there is a line to spare behind the last.
+template <class E, Scalar S, class T>
+Index copy_columns(const View<const T>& a, Index first, Index rows, Index k, Index depth, S* copy) {
   constexpr Index step = Tile<S>::rows, whole = (step + Tile<S>::lanes - 1) / Tile<S>::lanes * Tile<S>::lanes;
   const bool fits = first + whole <= a.cols();
   for (Index i = 0; i < depth; ++i) {
@@ -50,8 +55,10 @@ template <class E, Scalar S, class T> Index copy_columns(const View<const T>& a,
   return step;
 }
 
-/// copy[r * copy_row + i] = word k + i of row first + r of a transposed a: squares of words turned in registers. Up to a vector more is written.
-template <class E, Scalar S, class T> void copy_columns_as_rows(const View<const T>& a, Index first, Index rows, Index k, Index depth, S* copy) {
+/// copy[r * copy_row + i] = word k + i of row first + r of a transposed a: squares of words turned in registers. Up to
+/// a vector more is written.
+template <class E, Scalar S, class T>
+void copy_columns_as_rows(const View<const T>& a, Index first, Index rows, Index k, Index depth, S* copy) {
   constexpr int lanes = Tile<S>::lanes;
   const Index columns = first + lanes <= a.cols() ? lanes : rows;
   for (Index i = 0; i < depth; i += lanes) {
@@ -59,15 +66,18 @@ template <class E, Scalar S, class T> void copy_columns_as_rows(const View<const
     for (Index j = 0; j < lanes; ++j) {
       S words[lanes] = {};
       const Index number = (k + i + j) * E::numbers, next = number + E::numbers - 1;
-      if (i + j < depth) E::across(a.row(number) + first, next < a.rows() ? a.row(next) + first : nullptr, columns, words);
+      if (i + j < depth)
+        E::across(a.row(number) + first, next < a.rows() ? a.row(next) + first : nullptr, columns, words);
       std::memcpy(&square.row[j], words, sizeof words);
     }
     square.template exchange<lanes / 2>();
-    for (Index r = 0; r < rows; ++r) std::memcpy(copy + r * LeftRows<S>::copy_row + i, &square.row[r], sizeof square.row[r]);
+    for (Index r = 0; r < rows; ++r)
+      std::memcpy(copy + r * LeftRows<S>::copy_row + i, &square.row[r], sizeof square.row[r]);
   }
 }
 
-template <class E, Scalar S> LeftRows<S> left_rows(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
+template <class E, Scalar S>
+LeftRows<S> left_rows(const Operand<S>& a, Index first, Index rows, Index k, Index depth, S* copy) {
   return read<E>(a, [&]<class T>(const View<const T>& x) -> LeftRows<S> {
     if constexpr (E::rows_of_words) {
       if (a.transposed) {
@@ -85,16 +95,20 @@ template <class E, Scalar S> LeftRows<S> left_rows(const Operand<S>& a, Index fi
   });
 }
 
-/// What to prefetch while the tile at `row` meets its panel-th panel: what the next tile is made of, where that has to be copied. Of a transposed a,
-/// a column is a line per step; else a row of the next tile for each panel.
+/// What to prefetch while the tile at `row` meets its panel-th panel: what the next tile is made of, where that has to
+/// be copied. Of a transposed a, a column is a line per step; else a row of the next tile for each panel.
 template <class E, Scalar S>
-std::pair<const char*, Index> read_next(const Product<S>& p, bool copied, Index row, Index rows, Index k, Index panel, const S* nothing) {
+std::pair<const char*, Index> read_next(const Product<S>& p, bool copied, Index row, Index rows, Index k, Index panel,
+                                        const S* nothing) {
   const Index next = row + rows;
   return read<E>(p.a, [&]<class T>(const View<const T>& x) -> std::pair<const char*, Index> {
-    const auto bytes = [](const T* number, Index step) { return std::pair(reinterpret_cast<const char*>(number), step * Index{sizeof(T)}); };
+    const auto bytes = [](const T* number, Index step) {
+      return std::pair(reinterpret_cast<const char*>(number), step * Index{sizeof(T)});
+    };
     if (p.a.transposed && panel < E::numbers && next < p.rows)
       return bytes(x.row(k * E::numbers + panel) + std::min(next + Tile<S>::rows, p.rows) - 1, E::numbers * x.stride);
-    if (copied && !E::as_they_stand && panel < Tile<S>::rows && next + panel < p.rows) return bytes(x.row(next + panel) + k * E::numbers, E::numbers);
+    if (copied && !E::as_they_stand && panel < Tile<S>::rows && next + panel < p.rows)
+      return bytes(x.row(next + panel) + k * E::numbers, E::numbers);
     return {reinterpret_cast<const char*>(nothing), 0};
   });
 }
@@ -107,10 +121,11 @@ template <Scalar S> struct RowTiles {
   Index begin(Index tile) const { return rows * tile / count; }
 };
 
-/// Tiles first_tile .. last_tile - 1 of c, over one block of k, times the `columns` columns from first_column on, whose panels of that block stand at
-/// `panels`, as the micro-kernel of K reads them.
+/// Tiles first_tile .. last_tile - 1 of c, over one block of k, times the `columns` columns from first_column on, whose
+/// panels of that block stand at `panels`, as the micro-kernel of K reads them.
 template <class E, class K = typename E::Kernel, Scalar S>
-void multiply_block(const Product<S>& p, Index block, Index first_tile, Index last_tile, const S* panels, Index first_column, Index columns) {
+void multiply_block(const Product<S>& p, Index block, Index first_tile, Index last_tile, const S* panels,
+                    Index first_column, Index columns) {
   [[maybe_unused]] const MatrixRegisters<K> registers;
   alignas(64) S copy[LeftRows<S>::copy_size];
   const Blocks<S> blocks{words<E>(p.depth)};
@@ -145,4 +160,4 @@ void multiply_block(const Product<S>& p, Index block, Index first_tile, Index la
   }
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::cpu::detail
+}}}}  // namespace neutra::NEUTRA_ABI::cpu::detail

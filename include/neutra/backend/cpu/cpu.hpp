@@ -7,9 +7,10 @@
 
 #include <type_traits>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Memory of the host, loops of cpu/. `Lanes` is cpu::Simd, or cpu::NoSimd for the same loops element by element with plain products.
+/// Memory of the host, loops of cpu/. `Lanes` is cpu::Simd, or cpu::NoSimd for the same loops element by element with
+/// plain products.
 template <class Lanes> struct BasicCpu : Host {
   static constexpr std::string_view name = "cpu";
   static constexpr bool simd = std::is_same_v<Lanes, cpu::Simd>;
@@ -20,7 +21,9 @@ template <class Lanes> struct BasicCpu : Host {
   template <class T> static void download(const T* from, std::span<T> to) { std::copy_n(from, to.size(), to.begin()); }
   template <class T> static void upload(std::span<const T> from, T* to) { std::copy(from.begin(), from.end(), to); }
 
-  template <Scalar S, class F> static void rows(Index count, Index cost, const F& f) { cpu::rows<S, Value<S>>(count, cost, f); }
+  template <Scalar S, class F> static void rows(Index count, Index cost, const F& f) {
+    cpu::rows<S, Value<S>>(count, cost, f);
+  }
   template <Scalar S, class F> static void column_sums(Index count, Index cols, const F& f, Into<S> into) {
     cpu::column_sums<S, Value<S>>(count, cols, f, into);
   }
@@ -32,7 +35,8 @@ template <class Lanes> struct BasicCpu : Host {
     *into.view.data = static_cast<S>(scale * total) + (into.add ? *into.view.data : S(0));
   }
 
-  template <Scalar S> static Index open_rows(View<const S> g, View<const S> slope, std::int32_t* index, std::int32_t* place) {
+  template <Scalar S>
+  static Index open_rows(View<const S> g, View<const S> slope, std::int32_t* index, std::int32_t* place) {
     std::int32_t open = 0;
     for (Index n = 0; n < g.size(); ++n) {
       const bool skipped = g.data[n] == S(0) && !(slope.data && slope.data[n] != S(0));
@@ -42,25 +46,29 @@ template <class Lanes> struct BasicCpu : Host {
     return open;
   }
 
-  template <Scalar S, class T = S> static void product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
+  template <Scalar S, class T = S>
+  static void product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
     if constexpr (simd)
       cpu::product(a, b, into, addend);
     else
       cpu::plain_product(a, b, into, addend);
   }
-  template <Scalar S, class T = S> static void product(Operand<S> a, const Packed<S>& b, Into<T> into, View<const S> addend = {}) {
+  template <Scalar S, class T = S>
+  static void product(Operand<S> a, const Packed<S>& b, Into<T> into, View<const S> addend = {}) {
     if constexpr (simd)
       cpu::product(a, b, into, addend);
     else
       cpu::plain_product(a, b.b(), into, addend);
   }
 
-  template <Scalar S, class T> static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, View<T> out, S* lse) {
+  template <Scalar S, class T>
+  static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, View<T> out,
+                                S* lse) {
     cpu::attention_forward<BasicCpu>(z, q, k, v, out, lse);
   }
   template <Scalar S, class T>
-  static void attention_backward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, Operand<S> dout, const S* lse, Into<T> dq,
-                                 Into<T> dk, Into<T> dv) {
+  static void attention_backward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, Operand<S> dout,
+                                 const S* lse, Into<T> dq, Into<T> dk, Into<T> dv) {
     cpu::attention_backward<BasicCpu>(z, q, k, v, dout, lse, dq, dk, dv);
   }
 };
@@ -71,4 +79,4 @@ struct Cpu : BasicCpu<cpu::Simd> {};
 /// The same loops without SIMD: what tests compare Cpu with.
 struct ScalarCpu : BasicCpu<cpu::NoSimd> {};
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

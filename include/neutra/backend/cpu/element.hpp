@@ -1,8 +1,8 @@
 /// What a product multiplies: numbers as they are, or rounded to bf16.
 ///
-/// The micro-kernel reads words, of the size of a number: a word is one number, or two neighbours in k. Packing and copying turn rows of numbers
-/// into words; E::multiply_add multiplies them, and sums are of E::Number. E::Kernel names the element whose micro-kernel multiplies these words,
-/// E::Stored the layout of weights that were packed beforehand.
+/// The micro-kernel reads words, of the size of a number: a word is one number, or two neighbours in k. Packing and
+/// copying turn rows of numbers into words; E::multiply_add multiplies them, and sums are of E::Number. E::Kernel names
+/// the element whose micro-kernel multiplies these words, E::Stored the layout of weights that were packed beforehand.
 #pragma once
 
 #include "neutra/core/scalar.hpp"
@@ -14,18 +14,19 @@
 #include <cstdint>
 #include <cstring>
 
-namespace neutra::inline NEUTRA_ABI::cpu {
+namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
 /// Numbers as they are: a word is a number.
 template <Scalar S> struct Exact {
   using Number = S;
   using Kernel = Exact;
   using Stored = Exact;
-  static constexpr bool rounds = false;         // whether numbers are rounded to bf16
-  static constexpr Index numbers = 1;           // in a word
-  static constexpr Index panel_vectors = 2;     // of words that one step of a panel has
-  static constexpr bool as_they_stand = true;   // a row of numbers is a row of words
-  static constexpr bool rows_of_words = false;  // whether the kernel wants words of a row beside one another, also where a is transposed
+  static constexpr bool rounds = false;        // whether numbers are rounded to bf16
+  static constexpr Index numbers = 1;          // in a word
+  static constexpr Index panel_vectors = 2;    // of words that one step of a panel has
+  static constexpr bool as_they_stand = true;  // a row of numbers is a row of words
+  static constexpr bool rows_of_words =
+      false;  // whether the kernel wants words of a row beside one another, also where a is transposed
 
   /// One step of a panel, or the first V vectors of it.
   template <int V> static void load(const S* panel, xsimd::batch<S> (&right)[V]) {
@@ -48,7 +49,8 @@ template <Scalar S> struct Exact {
 
   /// words[i] of one row: `count` numbers, neighbours in k
   static void along(const S* row, Index count, S* words) { std::copy_n(row, count, words); }
-  /// words[j] of the row of step k for `count` columns; `next`, the row of step k + 1, is for words of two numbers (null beyond the last)
+  /// words[j] of the row of step k for `count` columns; `next`, the row of step k + 1, is for words of two numbers
+  /// (null beyond the last)
   static void across(const S* row, const S* /*next*/, Index count, S* words) { std::copy_n(row, count, words); }
   /// The number of step k and column j in a panel.
   static S number(const S* panel, Index k, Index j) { return panel[k * panel_vectors * lanes + j]; }
@@ -63,8 +65,8 @@ inline float half(float word, Index which) {
   return std::bit_cast<float>(which == 0 ? bits << 16 : bits & 0xffff0000u);
 }
 
-/// Panels of numbers rounded to bf16, in half the memory: a word is the numbers of columns j and j + lanes of a panel in one step of k. They are
-/// widened as they are read.
+/// Panels of numbers rounded to bf16, in half the memory: a word is the numbers of columns j and j + lanes of a panel
+/// in one step of k. They are widened as they are read.
 struct ColumnPairs : Exact<float> {
   using Kernel = ColumnPairs;
   using Stored = ColumnPairs;
@@ -101,7 +103,8 @@ struct ColumnPairs : Exact<float> {
   }
 };
 
-/// Numbers rounded to bf16 (nearest even) and multiplied as float, where the processor multiplies pairs of bf16 slower or not at all.
+/// Numbers rounded to bf16 (nearest even) and multiplied as float, where the processor multiplies pairs of bf16 slower
+/// or not at all.
 struct WidenedBf16 : Exact<float> {
   using Stored = ColumnPairs;
   static constexpr bool rounds = true;
@@ -124,8 +127,9 @@ struct WidenedBf16 : Exact<float> {
 };
 
 #if defined(__AVX512BF16__)
-/// Numbers rounded to bf16 (nearest even; subnormal ones to zero), their products added up in float: a word is a pair of them, kept as the bits of a
-/// float. The sum of a word's two products has roundings of its own.      Intel SDM, VDPBF16PS
+/// Numbers rounded to bf16 (nearest even; subnormal ones to zero), their products added up in float: a word is a pair
+/// of them, kept as the bits of a float. The sum of a word's two products has roundings of its own.      Intel SDM,
+/// VDPBF16PS
 struct Bf16 {
   using Number = float;
   using Kernel = Bf16;
@@ -140,21 +144,26 @@ struct Bf16 {
   static constexpr bool rows_of_words = false;
 #endif
 
-  template <int V> static void load(const float* panel, xsimd::batch<float> (&right)[V]) { Exact<float>::load(panel, right); }
+  template <int V> static void load(const float* panel, xsimd::batch<float> (&right)[V]) {
+    Exact<float>::load(panel, right);
+  }
   static void multiply_add(xsimd::batch<float>& sum, const xsimd::batch<float>& a, const xsimd::batch<float>& b) {
     asm("vdpbf16ps %2, %1, %0" : "+v"(sum.data) : "v"(a.data), "v"(b.data));
   }
   static void along(const float* row, Index count, float* words) {
     Index i = 0;
-    for (; i + 32 <= count; i += 32) store(words + i / 2, pairs(_mm512_loadu_ps(row + i), _mm512_loadu_ps(row + i + 16)));
+    for (; i + 32 <= count; i += 32)
+      store(words + i / 2, pairs(_mm512_loadu_ps(row + i), _mm512_loadu_ps(row + i + 16)));
     if (i == count) return;
     const Index left = count - i, low = std::min<Index>(left, 16), high = left - low;
-    _mm512_mask_storeu_ps(words + i / 2, first((left + 1) / 2),
-                          pairs(_mm512_maskz_loadu_ps(first(low), row + i), _mm512_maskz_loadu_ps(first(high), row + i + low)));
+    _mm512_mask_storeu_ps(
+        words + i / 2, first((left + 1) / 2),
+        pairs(_mm512_maskz_loadu_ps(first(low), row + i), _mm512_maskz_loadu_ps(first(high), row + i + low)));
   }
   static void across(const float* row, const float* next, Index count, float* words) {
     Index j = 0;
-    for (; j + 16 <= count; j += 16) store(words + j, paired(_mm512_loadu_ps(row + j), next ? _mm512_loadu_ps(next + j) : _mm512_setzero_ps()));
+    for (; j + 16 <= count; j += 16)
+      store(words + j, paired(_mm512_loadu_ps(row + j), next ? _mm512_loadu_ps(next + j) : _mm512_setzero_ps()));
     if (j == count) return;
     const __mmask16 left = first(count - j);
     const __m512 high = next ? _mm512_maskz_loadu_ps(left, next + j) : _mm512_setzero_ps();
@@ -166,11 +175,13 @@ struct Bf16 {
     for (; i + 32 <= count; i += 32) _mm512_storeu_si512(words + i / 2, _mm512_loadu_si512(row + i));
     if (i == count) return;
     const auto left = static_cast<__mmask32>((std::uint64_t{1} << (count - i)) - 1);
-    _mm512_mask_storeu_ps(words + i / 2, first((count - i + 1) / 2), _mm512_castsi512_ps(_mm512_maskz_loadu_epi16(left, row + i)));
+    _mm512_mask_storeu_ps(words + i / 2, first((count - i + 1) / 2),
+                          _mm512_castsi512_ps(_mm512_maskz_loadu_epi16(left, row + i)));
   }
   static void across(const bf16* row, const bf16* next, Index count, float* words) {
     Index j = 0;
-    for (; j + 16 <= count; j += 16) store(words + j, beside(load(row + j), next ? load(next + j) : _mm256_setzero_si256()));
+    for (; j + 16 <= count; j += 16)
+      store(words + j, beside(load(row + j), next ? load(next + j) : _mm256_setzero_si256()));
     if (j == count) return;
     const __mmask16 left = first(count - j);
     const __m256i high = next ? _mm256_maskz_loadu_epi16(left, next + j) : _mm256_setzero_si256();
@@ -186,7 +197,8 @@ struct Bf16 {
     return beside(std::bit_cast<__m256i>(_mm512_cvtneps_pbh(low)), std::bit_cast<__m256i>(_mm512_cvtneps_pbh(high)));
   }
   static __m512 beside(__m256i low, __m256i high) {
-    return _mm512_castsi512_ps(_mm512_or_si512(_mm512_cvtepu16_epi32(low), _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16)));
+    return _mm512_castsi512_ps(
+        _mm512_or_si512(_mm512_cvtepu16_epi32(low), _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16)));
   }
   static __m256i load(const bf16* from) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)); }
   static void store(float* words, __m512 pairs) { _mm512_storeu_ps(words, pairs); }
@@ -195,4 +207,4 @@ struct Bf16 {
 using Bf16 = WidenedBf16;
 #endif
 
-}  // namespace neutra::inline NEUTRA_ABI::cpu
+}}}  // namespace neutra::NEUTRA_ABI::cpu

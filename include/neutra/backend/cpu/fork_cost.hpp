@@ -1,8 +1,9 @@
 /// Whether several threads are faster than one at present.
 ///
-/// A parallel region ends when its last thread is done. Where other processes use the cores too, that thread may be waiting for a core while the
-/// others wait for it, and a region of microseconds takes milliseconds, whatever the OpenMP runtime waits with. Results do not depend on the number
-/// of threads, so the loops go on with one thread for a while, and then try again.
+/// A parallel region ends when its last thread is done. Where other processes use the cores too, that thread may be
+/// waiting for a core while the others wait for it, and a region of microseconds takes milliseconds, whatever the
+/// OpenMP runtime waits with. Results do not depend on the number of threads, so the loops go on with one thread for a
+/// while, and then try again.
 #pragma once
 
 #include "neutra/core/scalar.hpp"
@@ -11,9 +12,10 @@
 #include <atomic>
 #include <chrono>
 
-namespace neutra::inline NEUTRA_ABI::cpu {
+namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
-/// What stalled parallel regions have cost the thread that forks them, against what the others have saved. One object per forking thread.
+/// What stalled parallel regions have cost the thread that forks them, against what the others have saved. One object
+/// per forking thread.
 class ForkCost {
  public:
   using Clock = std::chrono::steady_clock;
@@ -28,11 +30,13 @@ class ForkCost {
   static inline std::atomic<bool> enabled = true;
 
   /// Whether to fork now.
-  bool pays(Clock::time_point now) const { return rest_ == Duration::zero() || now >= resume_ || !enabled.load(std::memory_order_relaxed); }
+  bool pays(Clock::time_point now) const {
+    return rest_ == Duration::zero() || now >= resume_ || !enabled.load(std::memory_order_relaxed);
+  }
   bool pays() const { return rest_ == Duration::zero() || pays(Clock::now()); }
 
-  /// Adds a region that ends now; `alone`: what one thread would have taken. A loss below `stall` is the cost of forking itself, which the loops' own
-  /// limits are for.
+  /// Adds a region that ends now; `alone`: what one thread would have taken. A loss below `stall` is the cost of
+  /// forking itself, which the loops' own limits are for.
   void add(Duration region, Duration alone, Clock::time_point now) {
     const Duration loss = region - alone * 9 / 10;
     if (loss < Duration::zero() || loss > stall) lost_ = std::max(lost_ + loss, -enough);
@@ -53,7 +57,8 @@ class ForkCost {
       Part(const Part&) = delete;
       Part& operator=(const Part&) = delete;
       ~Part() {
-        if (iterations > 0) region_.add(std::chrono::duration<double>(Clock::now() - start_).count() / static_cast<double>(iterations));
+        if (iterations > 0)
+          region_.add(std::chrono::duration<double>(Clock::now() - start_).count() / static_cast<double>(iterations));
       }
       Index iterations = 0;
 
@@ -69,9 +74,11 @@ class ForkCost {
       const Clock::time_point end = Clock::now();
       of_this_thread().add(end - start_, alone(), end);
     }
-    /// What one thread would have taken: all iterations at the pace of the fastest part, since a part that was interrupted says nothing of its work.
+    /// What one thread would have taken: all iterations at the pace of the fastest part, since a part that was
+    /// interrupted says nothing of its work.
     Duration alone() const {
-      return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(pace_.load(std::memory_order_relaxed) * static_cast<double>(count_)));
+      return std::chrono::duration_cast<Duration>(
+          std::chrono::duration<double>(pace_.load(std::memory_order_relaxed) * static_cast<double>(count_)));
     }
 
     /// The pace of one part, in seconds an iteration.
@@ -87,13 +94,15 @@ class ForkCost {
   };
 
  private:
-  // A stall lasts a scheduler's time slice of some 4 ms. One may be a single interruption; two that forking does not make good begin a rest of 50 ms,
-  // then 200, then 800, as long as each attempt loses a stall before it has saved as much as ends the matter.
-  static constexpr Duration stall = std::chrono::microseconds(200), one_stall = std::chrono::milliseconds(2), enough = std::chrono::milliseconds(5);
+  // A stall lasts a scheduler's time slice of some 4 ms. One may be a single interruption; two that forking does not
+  // make good begin a rest of 50 ms, then 200, then 800, as long as each attempt loses a stall before it has saved as
+  // much as ends the matter.
+  static constexpr Duration stall = std::chrono::microseconds(200), one_stall = std::chrono::milliseconds(2),
+                            enough = std::chrono::milliseconds(5);
   static constexpr Duration first_rest = std::chrono::milliseconds(50), longest_rest = std::chrono::milliseconds(800);
 
   Duration lost_{}, rest_{};  // lost: less than zero where forking has saved more
   Clock::time_point resume_{};
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::cpu
+}}}  // namespace neutra::NEUTRA_ABI::cpu

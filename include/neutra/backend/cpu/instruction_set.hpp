@@ -1,5 +1,5 @@
-/// What the vector code of this program was compiled for, as text for results and checkpoints: equal bits are promised for one
-/// binary on one instruction set.
+/// What the vector code of this program was compiled for, as text for results and checkpoints: equal bits are promised
+/// for one binary on one instruction set.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace neutra::inline NEUTRA_ABI::cpu {
+namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
 #define NEUTRA_TEXT_OF_EXPANDED(name) #name
 #define NEUTRA_TEXT_OF(name) NEUTRA_TEXT_OF_EXPANDED(name)
@@ -19,6 +19,8 @@ inline std::string_view instruction_set() { return NEUTRA_TEXT_OF(NEUTRA_INSTRUC
 #undef NEUTRA_TEXT_OF_EXPANDED
 
 /// "8.1.0"
-inline std::string xsimd_version() { return concat(XSIMD_VERSION_MAJOR, '.', XSIMD_VERSION_MINOR, '.', XSIMD_VERSION_PATCH); }
+inline std::string xsimd_version() {
+  return concat(XSIMD_VERSION_MAJOR, '.', XSIMD_VERSION_MINOR, '.', XSIMD_VERSION_PATCH);
+}
 
-}  // namespace neutra::inline NEUTRA_ABI::cpu
+}}}  // namespace neutra::NEUTRA_ABI::cpu

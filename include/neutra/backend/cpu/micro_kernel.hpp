@@ -7,11 +7,12 @@
 #include <type_traits>
 #include <utility>
 
-namespace neutra::inline NEUTRA_ABI::cpu {
+namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
 namespace detail {
 
-/// The sums of R rows by V vectors over one block of k, each a chain of multiply_add from zero in the order of k; in tile registers, of 16 words.
+/// The sums of R rows by V vectors over one block of k, each a chain of multiply_add from zero in the order of k; in
+/// tile registers, of 16 words.
 template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<S>& t, xsimd::batch<S> (&sum)[R][V]) {
 #if defined(NEUTRA_AMX)
   if constexpr (std::is_same_v<E, Bf16>) {
@@ -29,7 +30,8 @@ template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<
   const S* b = t.b;
   const char* soon = t.soon;
   for (Index k = t.depth; k > 0; --k) {
-    // Two bases and three strides reach 14 rows by addressing modes alone; unless they are opaque the compiler keeps 14 pointers and spills them.
+    // Two bases and three strides reach 14 rows by addressing modes alone; unless they are opaque the compiler keeps 14
+    // pointers and spills them.
     asm("" : "+r"(low), "+r"(high), "+r"(stride), "+r"(stride3), "+r"(stride5));
     const Index offset[7] = {0, stride, 2 * stride, stride3, 4 * stride, stride5, 2 * stride3};
     Vector right[V];
@@ -50,7 +52,8 @@ template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<
   }
 }
 
-/// The rows of c that a tile will write. Inlined by force: g++ takes a function that only prefetches for one without effect and drops its calls.
+/// The rows of c that a tile will write. Inlined by force: g++ takes a function that only prefetches for one without
+/// effect and drops its calls.
 template <int R, Scalar S> [[gnu::always_inline]] inline void prefetch_result(const TileTask<S>& t) {
   if (t.c_column != 1) return;
   const Index number = t.c ? sizeof(S) : sizeof(bf16);
@@ -80,7 +83,8 @@ template <class E, int R, int V, Scalar S> void multiply_tile(const TileTask<S>&
     for (int v = 0; v < V; ++v) sum[r][v] = Vector(S(0));
   }
   sum_block<E, R, V>(t, sum);
-  const bool whole = t.columns == V * lanes && t.c_column == 1 && (!t.addend || t.addend_column == 1), direct = whole && t.c;
+  const bool whole = t.columns == V * lanes && t.c_column == 1 && (!t.addend || t.addend_column == 1),
+             direct = whole && t.c;
   if constexpr (std::is_same_v<S, float>) {
     if (whole && !t.c && !t.add && !t.addend) return store_rounded(t.rounded, t.c_row, sum);
   }
@@ -116,7 +120,8 @@ template <class E, int V, int... R> constexpr auto tiles_of(std::integer_sequenc
 }  // namespace detail
 
 /// Computes one tile of `rows` rows, 1 .. Tile<S>::rows, and 1 .. Tile<S>::width columns.
-/// An element's value depends on its row of a, its column of b, depth and what c and addend hold; not on rows, columns or its place in the tile.
+/// An element's value depends on its row of a, its column of b, depth and what c and addend hold; not on rows, columns
+/// or its place in the tile.
 template <class E> void multiply_tile(int rows, const TileTask<typename E::Number>& task) {
   using S = typename E::Number;
   using Counts = std::make_integer_sequence<int, Tile<S>::rows>;
@@ -129,4 +134,4 @@ template <class E> void multiply_tile(int rows, const TileTask<typename E::Numbe
   wide[static_cast<std::size_t>(rows - 1)](task);
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::cpu
+}}}  // namespace neutra::NEUTRA_ABI::cpu

@@ -3,28 +3,34 @@
 
 #include "neutra/backend/cpu/block.hpp"
 
-namespace neutra::inline NEUTRA_ABI::cpu::detail {
+namespace neutra { inline namespace NEUTRA_ABI { namespace cpu { namespace detail {
 
-inline constexpr Index parallel_steps = 100000;    // multiply-adds, at 16 to 32 a cycle some 2 us of a core: several times fork and join (0.5 us)
-inline constexpr Index second_level = 512 * 1024;  // bytes of panels that one core works with: of a cache of 1 MiB or more
-inline constexpr Index third_level = 16 * 1024 * 1024;  // bytes of panels made at a time: all of a is read once for each time
+inline constexpr Index parallel_steps =
+    100000;  // multiply-adds, at 16 to 32 a cycle some 2 us of a core: several times fork and join (0.5 us)
+inline constexpr Index second_level =
+    512 * 1024;  // bytes of panels that one core works with: of a cache of 1 MiB or more
+inline constexpr Index third_level =
+    16 * 1024 * 1024;  // bytes of panels made at a time: all of a is read once for each time
 
 /// Panels of one block of k that stay in a second-level cache (of 1 MiB or more) while tile after tile reads them.
 template <Scalar S> Index cached_panels(Index depth) {
   return std::max<Index>(1, second_level / (std::min(depth, Tile<S>::depth) * Tile<S>::width * Index{sizeof(S)}));
 }
 
-/// How c is cut into tasks where b is packed: bands of row tiles times groups of panels, all near equal. Tasks are in the order in which a thread's
-/// stretch of them has the bands of its own rows, one group of panels after another.
+/// How c is cut into tasks where b is packed: bands of row tiles times groups of panels, all near equal. Tasks are in
+/// the order in which a thread's stretch of them has the bands of its own rows, one group of panels after another.
 template <Scalar S> struct Cut {
   Index tiles, panels;  // of c
   Index bands, groups;  // groups of tiles, groups of panels
   Index own;            // bands of a thread's stretch
 
-  Cut(Index row_count, Index panel_count, Index depth, int threads) : tiles(RowTiles<S>{row_count}.count), panels(panel_count) {
+  Cut(Index row_count, Index panel_count, Index depth, int threads)
+      : tiles(RowTiles<S>{row_count}.count), panels(panel_count) {
     groups = (panels + cached_panels<S>(depth) - 1) / cached_panels<S>(depth);
-    const Index wanted = threads == 1 ? 1 : 6 * threads;  // several tasks a thread, so that one that is held up does not hold up all
-    constexpr Index most_tiles = 16;                      // of a band: 14 rows of 2 KiB each are 448 KiB of a, beside the panels in that cache
+    const Index wanted =
+        threads == 1 ? 1 : 6 * threads;  // several tasks a thread, so that one that is held up does not hold up all
+    constexpr Index most_tiles =
+        16;  // of a band: 14 rows of 2 KiB each are 448 KiB of a, beside the panels in that cache
     bands = std::max((tiles + most_tiles - 1) / most_tiles, (wanted + groups - 1) / groups);
     own = (bands + threads - 1) / threads;
     bands = own * threads;
@@ -41,7 +47,8 @@ template <Scalar S> struct Cut {
 };
 
 /// Columns first_column ... of c, as many as b has.
-template <class E, class K, Scalar S> void multiply_columns(const Product<S>& p, const Panels<K>& b, Index first_column) {
+template <class E, class K, Scalar S>
+void multiply_columns(const Product<S>& p, const Panels<K>& b, Index first_column) {
   const int threads = threads_for(p.rows * b.columns * p.depth, parallel_steps);
   const Blocks<S> blocks{words<E>(p.depth)};
   const Cut<S> cut(p.rows, b.count(), blocks.steps, threads);
@@ -50,13 +57,14 @@ template <class E, class K, Scalar S> void multiply_columns(const Product<S>& p,
     const Index to = std::min(cut.panel_begin(group + 1) * Tile<S>::width, b.columns);
     for (Index block = 0; block < blocks.count; ++block) {
       const S* panels = b.panel(n, blocks.begin(block), blocks.begin(block + 1) - blocks.begin(block));
-      multiply_block<E, K>(p, block, cut.tile_begin(band), cut.tile_begin(band + 1), panels, first_column + from, to - from);
+      multiply_block<E, K>(p, block, cut.tile_begin(band), cut.tile_begin(band + 1), panels, first_column + from,
+                           to - from);
     }
   });
 }
 
-/// Memory for panels, of the thread that asks for the product: all that it may ever need at once, for the rows of a sparse product vary from step to
-/// step, and with them who packs.
+/// Memory for panels, of the thread that asks for the product: all that it may ever need at once, for the rows of a
+/// sparse product vary from step to step, and with them who packs.
 template <Scalar S> S* panel_memory(Index size) {
   const bool alone = omp_in_parallel() || omp_get_max_threads() == 1;
   return scratch<S, Scratch::panels>(size, alone ? 0 : third_level / Index{sizeof(S)});
@@ -64,7 +72,8 @@ template <Scalar S> S* panel_memory(Index size) {
 
 /// Columns of panels made at a time, for sums over `depth` words.
 template <Scalar S> Index columns_at_a_time(Index depth) {
-  constexpr Index width = Tile<S>::width, least_panels = 4;  // with one a is read four times as often: 69 instead of 93 GFLOP/s at K = 32000
+  constexpr Index width = Tile<S>::width,
+                  least_panels = 4;  // with one a is read four times as often: 69 instead of 93 GFLOP/s at K = 32000
   return std::max(least_panels, third_level / (depth * width * Index{sizeof(S)})) * width;
 }
 
@@ -80,24 +89,29 @@ template <class E, Scalar S> void multiply_packing_together(const Product<S>& p,
   }
 }
 
-/// Groups of columns that threads pack apart, of `vectors` vectors: none empty, none with more panels than stay cached. A thread has one where
-/// reading a once more for each is dear, as a has to be copied or does not stay in a cache; else several, so that who is late can be helped.
+/// Groups of columns that threads pack apart, of `vectors` vectors: none empty, none with more panels than stay cached.
+/// A thread has one where reading a once more for each is dear, as a has to be copied or does not stay in a cache; else
+/// several, so that who is late can be helped.
 template <class E, Scalar S> Index column_groups(const Product<S>& p, Index vectors, Index threads) {
   const Index cached = cached_panels<S>(words<E>(p.depth)) * Tile<S>::vectors;
   const bool dear = copies<E>(p.a) || p.rows * p.depth * Index{sizeof(S)} > second_level;
-  const Index wanted = std::max({(vectors + cached - 1) / cached, dear ? threads : std::min(4 * threads, vectors / 2), Index{1}});
+  const Index wanted =
+      std::max({(vectors + cached - 1) / cached, dear ? threads : std::min(4 * threads, vectors / 2), Index{1}});
   return std::min(vectors, (wanted + threads - 1) / threads * threads);
 }
 
-/// A thread packs what it multiplies with, a group of columns over one block of k at a time, so that no core waits for what another one wrote.
+/// A thread packs what it multiplies with, a group of columns over one block of k at a time, so that no core waits for
+/// what another one wrote.
 template <class E, Scalar S> void multiply_packing_apart(const Product<S>& p, const Operand<S>& b, Index threads) {
   constexpr Index lanes = Tile<S>::lanes;
-  constexpr Index room = second_level / Index{sizeof(S)} + Tile<S>::depth * Tile<S>::width;  // a group may end within a panel
+  constexpr Index room =
+      second_level / Index{sizeof(S)} + Tile<S>::depth * Tile<S>::width;  // a group may end within a panel
   const Blocks<S> blocks{words<E>(p.depth)};
   const Index vectors = (p.columns + lanes - 1) / lanes, groups = column_groups<E>(p, vectors, threads);
   S* memory = panel_memory<S>(threads * room);
   for_each<Schedule::tasks>(static_cast<int>(threads), groups, [&](Index group) {
-    const Index from = vectors * group / groups * lanes, to = std::min(vectors * (group + 1) / groups * lanes, p.columns);
+    const Index from = vectors * group / groups * lanes,
+                to = std::min(vectors * (group + 1) / groups * lanes, p.columns);
     S* panels = memory + (threads == 1 ? 0 : omp_get_thread_num() * room);
     for (Index block = 0; block < blocks.count; ++block) {
       const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
@@ -107,14 +121,15 @@ template <class E, Scalar S> void multiply_packing_apart(const Product<S>& p, co
   });
 }
 
-/// Whether threads should pack apart. What either way costs beside the products, as a share of them, from shapes timed on two cores: together, panels
-/// that another core wrote are worth 120 rows of a; apart, every thread reads all of a (6 columns of b a thread, 33 where a has to be copied), and
-/// who has the most columns, or is late, is waited for.
+/// Whether threads should pack apart. What either way costs beside the products, as a share of them, from shapes timed
+/// on two cores: together, panels that another core wrote are worth 120 rows of a; apart, every thread reads all of a
+/// (6 columns of b a thread, 33 where a has to be copied), and who has the most columns, or is late, is waited for.
 template <class E, Scalar S> bool pack_apart(const Product<S>& p, Index threads) {
   if (threads == 1) return true;
   const auto share = [](Index part, Index whole) { return static_cast<double>(part) / static_cast<double>(whole); };
   const Index vectors = (p.columns + Tile<S>::lanes - 1) / Tile<S>::lanes, most = (vectors + threads - 1) / threads;
-  return share((copies<E>(p.a) ? 33 : 6) * threads, p.columns) + share(most * threads, vectors) - 0.94 < share(120, p.rows);
+  return share((copies<E>(p.a) ? 33 : 6) * threads, p.columns) + share(most * threads, vectors) - 0.94 <
+         share(120, p.rows);
 }
 
 template <class E, Scalar S> void multiply_unpacked(const Product<S>& p, const Operand<S>& b) {
@@ -138,16 +153,19 @@ inline void widen_panels(const Panels<ColumnPairs>& b, const Blocks<float>& bloc
 /// The product with a b that was packed beforehand.
 template <class E, Scalar S> void multiply_packed(const Product<S>& p, const Panels<typename E::Stored>& b) {
   if constexpr (!std::is_same_v<typename E::Stored, typename E::Kernel>) {
-    // Widening once costs 0.57 of one tile's product, widening in the kernel 0.07 of every tile's (2 of 28 operations more).
+    // Widening once costs 0.57 of one tile's product, widening in the kernel 0.07 of every tile's (2 of 28 operations
+    // more).
     constexpr Index most_tiles = 8;
     const Blocks<S> blocks{words<E>(p.depth)};
     const Index most = std::min(columns_at_a_time<S>(blocks.steps) / Tile<S>::width, b.count());
-    S* const panels = panel_memory<S>(blocks.steps * most * Tile<S>::width);  // for few rows too: the next product may have more
+    S* const panels =
+        panel_memory<S>(blocks.steps * most * Tile<S>::width);  // for few rows too: the next product may have more
     if (RowTiles<S>{p.rows}.count > most_tiles) {
       for (Index n = 0; n < b.count(); n += most) {
         const Index count = std::min(most, b.count() - n), column = n * Tile<S>::width;
         widen_panels(b, blocks, n, count, panels);
-        multiply_columns<E>(p, Panels<typename E::Kernel>{panels, std::min(count * Tile<S>::width, b.columns - column)}, column);
+        multiply_columns<E>(p, Panels<typename E::Kernel>{panels, std::min(count * Tile<S>::width, b.columns - column)},
+                            column);
       }
       return;
     }
@@ -155,4 +173,4 @@ template <class E, Scalar S> void multiply_packed(const Product<S>& p, const Pan
   multiply_columns<E>(p, b, Index{0});
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::cpu::detail
+}}}}  // namespace neutra::NEUTRA_ABI::cpu::detail

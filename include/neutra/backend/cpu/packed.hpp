@@ -6,13 +6,14 @@
 #include <atomic>
 #include <cstring>
 
-namespace neutra::inline NEUTRA_ABI::cpu {
+namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
 namespace detail {
 
 /// Packs all columns of b in the layout of E::Stored.
 template <class E, Scalar S> void pack_stored(const Operand<S>& b, S* out) {
-  if constexpr (std::is_same_v<typename E::Stored, typename E::Kernel>) return pack_columns<E>(b, Index{0}, b.cols(), out);
+  if constexpr (std::is_same_v<typename E::Stored, typename E::Kernel>)
+    return pack_columns<E>(b, Index{0}, b.cols(), out);
   if constexpr (!std::is_same_v<typename E::Stored, typename E::Kernel>) {
     constexpr Index width = Tile<S>::width;
     const Blocks<S> blocks{words<E>(b.rows())};
@@ -30,7 +31,8 @@ template <class E, Scalar S> void pack_stored(const Operand<S>& b, S* out) {
 
 }  // namespace detail
 
-/// An operand b (K,N) in panels, made once for a matrix that many products share; the bits of a product do not depend on whether b was packed before.
+/// An operand b (K,N) in panels, made once for a matrix that many products share; the bits of a product do not depend
+/// on whether b was packed before.
 template <Scalar S> class Packed {
  public:
   Packed() = default;
@@ -54,8 +56,9 @@ template <Scalar S> class Packed {
   bool exact() const { return exact_; }
   /// The matrix that b was, or was the transpose of, in rows again.
   void unpack(View<S> into) const {
-    require(into.shape == (transposed_ ? Shape{cols_, rows_} : Shape{rows_, cols_}), "Packed::unpack: ", transposed_ ? "the transpose of " : "",
-            "a (", rows_, ",", cols_, ") does not fit into ", into.shape);
+    require(into.shape == (transposed_ ? Shape{cols_, rows_} : Shape{rows_, cols_}),
+            "Packed::unpack: ", transposed_ ? "the transpose of " : "", "a (", rows_, ",", cols_,
+            ") does not fit into ", into.shape);
     each([&](Index k, Index j, S number) { (transposed_ ? into(j, k) : into(k, j)) = number; });
   }
 
@@ -73,10 +76,12 @@ template <Scalar S> class Packed {
   template <class F> void each(const F& f) const {
     detail::with_element<S>(bf16_, [&]<class E>() {
       const auto all = panels<E>();
-      for_each<Schedule::tasks>(threads_for(rows_ * cols_, detail::parallel_copies), all.count(), [&](Index n) { each_of_panel<E>(all, n, f); });
+      for_each<Schedule::tasks>(threads_for(rows_ * cols_, detail::parallel_copies), all.count(),
+                                [&](Index n) { each_of_panel<E>(all, n, f); });
     });
   }
-  template <class E, class F> void each_of_panel(const detail::Panels<typename E::Stored>& all, Index n, const F& f) const {
+  template <class E, class F>
+  void each_of_panel(const detail::Panels<typename E::Stored>& all, Index n, const F& f) const {
     constexpr Index width = Tile<S>::width;
     const Index first = n * width, last = std::min(first + width, cols_);
     const detail::Blocks<S> blocks{detail::words<E>(rows_)};
@@ -93,4 +98,4 @@ template <Scalar S> class Packed {
   bool transposed_ = false, bf16_ = false, exact_ = true;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::cpu
+}}}  // namespace neutra::NEUTRA_ABI::cpu

@@ -9,7 +9,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace neutra::inline NEUTRA_ABI::cpu::detail {
+namespace neutra { inline namespace NEUTRA_ABI { namespace cpu { namespace detail {
 
 /// f of a view of an operand's numbers: of bf16 only where that is what is multiplied.
 template <class E, Scalar S, class F> auto read(const Operand<S>& x, const F& f) {
@@ -22,7 +22,8 @@ template <class E, Scalar S, class F> auto read(const Operand<S>& x, const F& f)
 /// Words that a sum of K numbers has: the steps of the micro-kernel.
 template <class E> Index words(Index numbers) { return (numbers + E::numbers - 1) / E::numbers; }
 
-/// How the steps of a sum are cut into blocks of at most Tile::depth, near equal: a function of their number alone, as every element's bits are.
+/// How the steps of a sum are cut into blocks of at most Tile::depth, near equal: a function of their number alone, as
+/// every element's bits are.
 template <Scalar S> struct Blocks {
   Index steps;
   Index count = (steps + Tile<S>::depth - 1) / Tile<S>::depth;
@@ -54,7 +55,8 @@ template <Scalar S, int L> struct Square {
 };
 
 /// out[k * out_step + j] = word k of row j, for j, k < L: one load per row instead of one per number.
-template <class E, int L, Scalar S, class T> void transpose_square(const T* from, Index from_row, S* out, Index out_step) {
+template <class E, int L, Scalar S, class T>
+void transpose_square(const T* from, Index from_row, S* out, Index out_step) {
   Square<S, L> square;
 #pragma GCC unroll 16
   for (int j = 0; j < L; ++j) {
@@ -67,8 +69,10 @@ template <class E, int L, Scalar S, class T> void transpose_square(const T* from
   for (int k = 0; k < L; ++k) std::memcpy(out + k * out_step, &square.row[k], sizeof square.row[k]);
 }
 
-/// out[k * width + j] = word k of row j for j < columns, 0 for the columns up to the panel's width; a row has `numbers` numbers.
-template <class E, Scalar S, class T> void pack_transposed(const T* from, Index from_row, Index numbers, Index columns, S* out) {
+/// out[k * width + j] = word k of row j for j < columns, 0 for the columns up to the panel's width; a row has `numbers`
+/// numbers.
+template <class E, Scalar S, class T>
+void pack_transposed(const T* from, Index from_row, Index numbers, Index columns, S* out) {
   constexpr Index lanes = Tile<S>::lanes, width = Tile<S>::width;
   const Index depth = words<E>(numbers);
   if (columns < width) std::fill_n(out, depth * width, S(0));
@@ -78,21 +82,24 @@ template <class E, Scalar S, class T> void pack_transposed(const T* from, Index 
       transpose_square<E, Tile<S>::lanes>(from + j * from_row + k * E::numbers, from_row, out + k * width + j, width);
     for (Index i = j; i < std::min(j + lanes, columns); ++i) {
       for (Index k = whole; k < depth; ++k)
-        E::along(from + i * from_row + k * E::numbers, std::min(E::numbers, numbers - k * E::numbers), out + k * width + i);
+        E::along(from + i * from_row + k * E::numbers, std::min(E::numbers, numbers - k * E::numbers),
+                 out + k * width + i);
     }
   }
 }
 
-/// The same for a matrix whose rows run along the panels: out[panel * depth * width + k * width + j] = word k of column panel * width + j.
-/// Row after row over several panels, so that each page of the source is visited once.
-template <class E, Scalar S, class T> void pack_rows(const T* from, Index from_row, Index numbers, Index columns, S* out) {
+/// The same for a matrix whose rows run along the panels: out[panel * depth * width + k * width + j] = word k of column
+/// panel * width + j. Row after row over several panels, so that each page of the source is visited once.
+template <class E, Scalar S, class T>
+void pack_rows(const T* from, Index from_row, Index numbers, Index columns, S* out) {
   constexpr Index width = Tile<S>::width;
   const Index depth = words<E>(numbers);
   for (Index k = 0; k < depth; ++k) {
     const T* row = from + k * E::numbers * from_row;
     const T* next = (k + 1) * E::numbers <= numbers ? row + (E::numbers - 1) * from_row : nullptr;
     Index j = 0;
-    for (S* to = out + k * width; j + width <= columns; j += width, to += depth * width) E::across(row + j, next ? next + j : nullptr, width, to);
+    for (S* to = out + k * width; j + width <= columns; j += width, to += depth * width)
+      E::across(row + j, next ? next + j : nullptr, width, to);
     if (j == columns) continue;
     S* to = out + j * depth + k * width;
     E::across(row + j, next ? next + j : nullptr, columns - j, to);
@@ -100,10 +107,12 @@ template <class E, Scalar S, class T> void pack_rows(const T* from, Index from_r
   }
 }
 
-inline constexpr Index parallel_copies = 32768;  // numbers to pack: 128 KiB of float, read and written, are more than a microsecond's work
+inline constexpr Index parallel_copies =
+    32768;  // numbers to pack: 128 KiB of float, read and written, are more than a microsecond's work
 
 /// Steps k .. k + depth - 1 of columns first .. first + columns - 1 of an operand (K,N), panel after panel.
-template <class E, Scalar S> void pack_block(const Operand<S>& b, Index k, Index depth, Index first, Index columns, S* out) {
+template <class E, Scalar S>
+void pack_block(const Operand<S>& b, Index k, Index depth, Index first, Index columns, S* out) {
   constexpr Index width = Tile<S>::width;
   const Index number = k * E::numbers, numbers = std::min(depth * E::numbers, b.rows() - number);
   read<E>(b, [&](const auto& x) {
@@ -125,8 +134,8 @@ template <class E, Scalar S> void pack_columns(const Operand<S>& b, Index first,
   });
 }
 
-/// Packed columns, for the micro-kernel of E: for each block of k, for each panel of Tile::width columns, for each k, the panel's words (zero beyond
-/// the last column).
+/// Packed columns, for the micro-kernel of E: for each block of k, for each panel of Tile::width columns, for each k,
+/// the panel's words (zero beyond the last column).
 template <class E> struct Panels {
   using S = typename E::Number;
   static constexpr Index step = E::panel_vectors * Tile<S>::lanes;  // words of a panel for each k
@@ -143,8 +152,10 @@ template <Scalar S, class F> void with_element(bool as_bf16, const F& f) {
     if (as_bf16 && bf16_unit() == Bf16Unit::widened) return f.template operator()<WidenedBf16>();
     if (as_bf16) return f.template operator()<Bf16>();
   }
-  require(!as_bf16, "product: only float numbers are rounded to bf16, got double; compute in float, or leave Operand::bf16 false");
+  require(
+      !as_bf16,
+      "product: only float numbers are rounded to bf16, got double; compute in float, or leave Operand::bf16 false");
   f.template operator()<Exact<S>>();
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::cpu::detail
+}}}}  // namespace neutra::NEUTRA_ABI::cpu::detail

@@ -5,17 +5,20 @@
 
 #include <cmath>
 
-namespace neutra::inline NEUTRA_ABI::cpu {
+namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
 /// Element (i, j) of an operand, rounded where it asks for it.
 template <Scalar S> S element(const Operand<S>& x, Index i, Index j) {
-  const S value = x.read([&](const auto& numbers) { return static_cast<S>(x.transposed ? numbers(j, i) : numbers(i, j)); });
+  const S value =
+      x.read([&](const auto& numbers) { return static_cast<S>(x.transposed ? numbers(j, i) : numbers(i, j)); });
   return x.bf16 ? static_cast<S>(static_cast<float>(bf16(static_cast<float>(value)))) : value;
 }
 
 /// into = a b + addend      a: (M,K)  b: (K,N)  into, addend: (M,N)
-template <Scalar S, class T = S> void plain_product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
-  require(a.bf16 == b.bf16 && (!a.bf16 || std::is_same_v<S, float>), "product: both operands are rounded to bf16 or neither, and only float");
+template <Scalar S, class T = S>
+void plain_product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
+  require(a.bf16 == b.bf16 && (!a.bf16 || std::is_same_v<S, float>),
+          "product: both operands are rounded to bf16 or neither, and only float");
   require(a.bf16 || std::is_same_v<T, S>, "product: the result is rounded to bf16 only where both operands are");
   for (Index m = 0; m < a.rows(); ++m)
     for (Index n = 0; n < b.cols(); ++n) {
@@ -29,7 +32,8 @@ template <Scalar S, class T = S> void plain_product(Operand<S> a, Operand<S> b, 
 /// A weight ready for plain products: a copy of it.
 template <Scalar S> class PlainPacked {
  public:
-  explicit PlainPacked(const Operand<S>& weight) : rows_(weight.view.shape), b_{rows_.view(), weight.transposed, weight.bf16} {
+  explicit PlainPacked(const Operand<S>& weight)
+      : rows_(weight.view.shape), b_{rows_.view(), weight.transposed, weight.bf16} {
     weight.read([&](const auto& numbers) {
       for (Index n = 0; n < numbers.rows(); ++n)
         for (Index c = 0; c < numbers.cols(); ++c) rows_.view()(n, c) = static_cast<S>(numbers(n, c));
@@ -49,4 +53,4 @@ template <Scalar S> class PlainPacked {
   Operand<S> b_;
 };
 
-}  // namespace neutra::inline NEUTRA_ABI::cpu
+}}}  // namespace neutra::NEUTRA_ABI::cpu

@@ -1,15 +1,16 @@
 /// Matrix products on the CPU.      Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication"
 ///
-/// b is laid out in panels; a is read where it stands, or copied a tile at a time where it is transposed or rounded to bf16. Every element is the sum
-/// over k, in order, of blocks (Blocks: a function of K and of what is multiplied), each block a chain of E::multiply_add from zero; then the addend
-/// is added. Its bits depend on nothing else: not on its place in c, the sizes M and N, the number of threads, or whether b was packed before.
+/// b is laid out in panels; a is read where it stands, or copied a tile at a time where it is transposed or rounded to
+/// bf16. Every element is the sum over k, in order, of blocks (Blocks: a function of K and of what is multiplied), each
+/// block a chain of E::multiply_add from zero; then the addend is added. Its bits depend on nothing else: not on its
+/// place in c, the sizes M and N, the number of threads, or whether b was packed before.
 #pragma once
 
 #include "neutra/backend/cpu/multiply.hpp"
 #include "neutra/backend/cpu/packed.hpp"
 #include "neutra/backend/cpu/rows.hpp"
 
-namespace neutra::inline NEUTRA_ABI::cpu {
+namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
 template <Scalar S, class T = S> void product(Operand<S> a, Operand<S> b, Into<T> c, View<const S> addend = {});
 template <Scalar S, class T = S> void product(Operand<S> a, const Packed<S>& b, Into<T> c, View<const S> addend = {});
@@ -43,16 +44,20 @@ template <class T, class U> T* numbers_of(const View<U>& x) {
 }
 
 template <Scalar S, class T>
-Product<S> checked(const Operand<S>& a, Index b_rows, Index b_cols, bool b_bf16, const Into<T>& c, const View<const S>& addend) {
+Product<S> checked(const Operand<S>& a, Index b_rows, Index b_cols, bool b_bf16, const Into<T>& c,
+                   const View<const S>& addend) {
   const Index m = a.rows(), k = a.cols();
-  require(k == b_rows, "product: a (M,K) and b (K,N) must agree in K, got a (", m, ",", k, ") and b (", b_rows, ",", b_cols, ")");
-  require(c.view.rows() == m && c.view.cols() == b_cols, "product: c must be (", m, ",", b_cols, "), as a (", m, ",", k, ") and b (", b_rows, ",",
-          b_cols, ") say, got ", c.view.shape);
-  require(a.bf16 == b_bf16, "product: both operands are rounded to bf16 or neither is, but ", a.bf16 ? "a" : "b", " alone is marked so");
-  require((std::is_same_v<T, S>) || b_bf16, "product: the result is rounded to bf16 only where both operands are; give it to memory of float");
+  require(k == b_rows, "product: a (M,K) and b (K,N) must agree in K, got a (", m, ",", k, ") and b (", b_rows, ",",
+          b_cols, ")");
+  require(c.view.rows() == m && c.view.cols() == b_cols, "product: c must be (", m, ",", b_cols, "), as a (", m, ",", k,
+          ") and b (", b_rows, ",", b_cols, ") say, got ", c.view.shape);
+  require(a.bf16 == b_bf16, "product: both operands are rounded to bf16 or neither is, but ", a.bf16 ? "a" : "b",
+          " alone is marked so");
+  require((std::is_same_v<T, S>) || b_bf16,
+          "product: the result is rounded to bf16 only where both operands are; give it to memory of float");
   const bool has_addend = addend.data != nullptr;
-  require(!has_addend || (addend.rows() == m && addend.cols() == b_cols), "product: the addend must have the shape of c, ", c.view.shape, ", got ",
-          addend.shape);
+  require(!has_addend || (addend.rows() == m && addend.cols() == b_cols),
+          "product: the addend must have the shape of c, ", c.view.shape, ", got ", addend.shape);
   return {.a = a,
           .rows = m,
           .columns = b_cols,
@@ -91,24 +96,26 @@ inline bool several_blocks(const Product<float>& p) {
 }
 
 /// Sums of several blocks: some rows at a time as S, and then rounded.
-template <Scalar S, class B> void add_up_and_round(const Operand<S>& a, const B& b, const Into<bf16>& c, const View<const S>& addend) {
+template <Scalar S, class B>
+void add_up_and_round(const Operand<S>& a, const B& b, const Into<bf16>& c, const View<const S>& addend) {
   constexpr Index most_rows = 512;
   const Index cols = b.cols();
   for (Index first = 0; first < a.rows(); first += most_rows) {
     const Index count = std::min(most_rows, a.rows() - first);
     const View<S> sums(scratch<S, Scratch::sums>(most_rows * cols), Shape{count, cols});
     product(a.slice(first, count), b, Into<S>{sums}, addend.data ? addend.slice(first, count) : addend);
-    rows<S, xsimd::batch<S>>(count, cols,
-                             [&](auto row, Index n) { row.each(cols, [&](auto lanes) { lanes.write(c, first + n, lanes.load(sums.row(n))); }); });
+    rows<S, xsimd::batch<S>>(count, cols, [&](auto row, Index n) {
+      row.each(cols, [&](auto lanes) { lanes.write(c, first + n, lanes.load(sums.row(n))); });
+    });
   }
 }
 
 }  // namespace detail
 
 /// c = a b, or c += a b where c.add; then + addend where given.      a: (M,K)  b: (K,N)  c, addend: (M,N)
-/// c overlaps no operand. It is of S, or rounded to bf16 where the operands are. A bias, one row for all, is an addend of stride 0.
-/// Sizes may be 0; K = 0 is a sum of no terms.
-/// Error: shapes that do not agree, one operand in bf16 and the other not.
+/// c overlaps no operand. It is of S, or rounded to bf16 where the operands are. A bias, one row for all, is an addend
+/// of stride 0. Sizes may be 0; K = 0 is a sum of no terms. Error: shapes that do not agree, one operand in bf16 and
+/// the other not.
 template <Scalar S, class T> void product(Operand<S> a, Operand<S> b, Into<T> c, View<const S> addend) {
   const auto p = detail::checked(a, b.rows(), b.cols(), b.bf16, c, addend);
   if (p.rows * p.columns == 0) return;
@@ -117,7 +124,8 @@ template <Scalar S, class T> void product(Operand<S> a, Operand<S> b, Into<T> c,
     if (detail::several_blocks(p)) return detail::add_up_and_round(a, b, c, addend);
   }
   detail::with_element<S>(a.bf16, [&]<class E>() {
-    if (b.transposed && p.rows <= Tile<S>::lanes) return detail::multiply_unpacked<E>(detail::flipped(p, b), a.transpose());
+    if (b.transposed && p.rows <= Tile<S>::lanes)
+      return detail::multiply_unpacked<E>(detail::flipped(p, b), a.transpose());
     detail::multiply_unpacked<E>(p, b);
   });
 }
@@ -134,4 +142,4 @@ template <Scalar S, class T> void product(Operand<S> a, const Packed<S>& b, Into
   detail::with_element<S>(a.bf16, [&]<class E>() { detail::multiply_packed<E>(p, b.template panels<E>()); });
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::cpu
+}}}  // namespace neutra::NEUTRA_ABI::cpu

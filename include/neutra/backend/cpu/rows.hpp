@@ -1,4 +1,5 @@
-/// Loops over rows: SIMD along a row, OpenMP over rows. The partition of every sum depends on sizes only, never on the number of threads.
+/// Loops over rows: SIMD along a row, OpenMP over rows. The partition of every sum depends on sizes only, never on the
+/// number of threads.
 #pragma once
 
 #include "neutra/backend/cpu/simd.hpp"
@@ -7,12 +8,14 @@
 #include <functional>
 #include <limits>
 
-namespace neutra::inline NEUTRA_ABI::cpu {
+namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
-/// Below this many elements a fork costs more than it saves: fork and join take about 0.5 us, in which a core touches some 16 thousand floats.
+/// Below this many elements a fork costs more than it saves: fork and join take about 0.5 us, in which a core touches
+/// some 16 thousand floats.
 inline constexpr Index parallel_elements = 16384;
 
-/// One row's worth of work, handed to a functor; the functor says what happens to an element, Row says how elements are grouped.
+/// One row's worth of work, handed to a functor; the functor says what happens to an element, Row says how elements are
+/// grouped.
 template <Scalar S, class V> struct Row {
   static constexpr Index width = Batch<V>::width;
 
@@ -70,7 +73,8 @@ template <Scalar S, class V> struct Row {
 
 /// f(row, n) for n = 0 .. count-1      cost: elements touched per row
 template <Scalar S, class V, class F> void rows(Index count, Index cost, const F& f) {
-  for_each<Schedule::stretches>(threads_for(count * cost, parallel_elements), count, [&](Index n) { f(Row<S, V>{}, n); });
+  for_each<Schedule::stretches>(threads_for(count * cost, parallel_elements), count,
+                                [&](Index n) { f(Row<S, V>{}, n); });
 }
 
 /// Blocks of 64 rows are summed on their own, then the blocks in order.
@@ -81,7 +85,8 @@ template <Scalar S, class V, class F> void column_sums(Index count, Index cols, 
   rows<S, V>(blocks, block * cols, [&](Row<S, V> row, Index b) {
     S* sums = partial + b * cols;
     std::fill_n(sums, cols, S(0));
-    for (Index n = b * block; n < std::min(count, (b + 1) * block); ++n) row.each(cols, [&](auto c) { c.store(sums, c.load(sums) + f(n, c)); });
+    for (Index n = b * block; n < std::min(count, (b + 1) * block); ++n)
+      row.each(cols, [&](auto c) { c.store(sums, c.load(sums) + f(n, c)); });
   });
   Row<S, V>{}.each(cols, [&](auto c) {
     V total = V(S(0));
@@ -90,4 +95,4 @@ template <Scalar S, class V, class F> void column_sums(Index count, Index cols, 
   });
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::cpu
+}}}  // namespace neutra::NEUTRA_ABI::cpu

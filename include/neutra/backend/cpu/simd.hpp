@@ -1,6 +1,6 @@
 /// xsimd's batches as value types of the math functions, and groups of neighbouring elements ("lanes") of a row.
-/// With element.hpp, tile.hpp, amx.hpp and micro_kernel.hpp the only place that computes with xsimd; names that changed between its versions are
-/// absorbed here.
+/// With element.hpp, tile.hpp, amx.hpp and micro_kernel.hpp the only place that computes with xsimd; names that changed
+/// between its versions are absorbed here.
 #pragma once
 
 #include "neutra/core/math.hpp"
@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 namespace math {
 
@@ -72,7 +72,8 @@ template <class S, class A> struct Batch<xsimd::batch<S, A>> {
   using Halves = typename Bits<std::uint16_t>::Type;
 };
 
-/// Which value type a loop uses for S: the widest batch of the target, or the scalar itself (the same loops, for comparison).
+/// Which value type a loop uses for S: the widest batch of the target, or the scalar itself (the same loops, for
+/// comparison).
 struct Simd {
   template <Scalar S> using Value = xsimd::batch<S>;
 };
@@ -81,8 +82,8 @@ struct NoSimd {
 };
 
 /// Elements i .. i + count - 1 of a row as one value V; count < width only at the end of a row (Full = false).
-/// Lanes beyond count read as zero and are not stored, so every element goes through the same arithmetic wherever it stands.
-/// A row lies in memory as S, or rounded to bf16.
+/// Lanes beyond count read as zero and are not stored, so every element goes through the same arithmetic wherever it
+/// stands. A row lies in memory as S, or rounded to bf16.
 template <Scalar S, class V, bool Full> struct Lanes {
   static constexpr Index width = Batch<V>::width;
   Index i;
@@ -108,8 +109,10 @@ template <Scalar S, class V, bool Full> struct Lanes {
   }
   template <class T> void fill(T* row, S value) const { store(row, V(value)); }
   /// Replaces or adds, as `into` says.
-  template <class T> void write(const Into<T>& into, Index n, V v) const { store(into.view.row(n), into.add ? load(into.view.row(n)) + v : v); }
+  template <class T> void write(const Into<T>& into, Index n, V v) const {
+    store(into.view.row(n), into.add ? load(into.view.row(n)) + v : v);
+  }
 };
 
 }  // namespace cpu
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

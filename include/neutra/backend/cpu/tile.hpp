@@ -4,11 +4,12 @@
 #include "neutra/backend/cpu/element.hpp"
 #include "neutra/backend/cpu/rows.hpp"
 
-namespace neutra::inline NEUTRA_ABI::cpu {
+namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
-/// The shape of a register tile: rows x (vectors of `lanes` numbers), and how many steps of k one block of a sum has at most.
-/// 32 registers hold 14 x 2 sums, two vectors of b and two broadcasts of a; 16 hold 6 x 2 with fused multiply-add, 4 x 2 where the product needs
-/// a register of its own. A tile's rows of a (14 x 2 KiB) stay in the first-level cache while panels of b stream past.
+/// The shape of a register tile: rows x (vectors of `lanes` numbers), and how many steps of k one block of a sum has at
+/// most. 32 registers hold 14 x 2 sums, two vectors of b and two broadcasts of a; 16 hold 6 x 2 with fused
+/// multiply-add, 4 x 2 where the product needs a register of its own. A tile's rows of a (14 x 2 KiB) stay in the
+/// first-level cache while panels of b stream past.
 template <Scalar S> struct Tile {
 #if defined(__AVX512F__) || defined(__aarch64__)
   static constexpr int rows = 14;
@@ -23,7 +24,8 @@ template <Scalar S> struct Tile {
   static constexpr Index depth = 2048 / sizeof(S);
 };
 
-/// What one tile reads and writes. Strides are in elements; a and b are words (see element.hpp), as many as the block has steps.
+/// What one tile reads and writes. Strides are in elements; a and b are words (see element.hpp), as many as the block
+/// has steps.
 template <Scalar S> struct TileTask {
   Index depth;  // steps of k
   const S* a;   // element (i, k) at a[i * a_row + k * a_step]
@@ -50,9 +52,11 @@ template <Scalar S, class T> void put(T& at, S x) {
     Lanes<S, xsimd::batch<S>, false>{0, 1}.store(&at, xsimd::batch<S>(x));
 }
 
-/// Brings the sums of a tile into c where that is more than adding and writing whole vectors: at an edge, and across a transposed c.
-/// One function for all kernels, since it is less than a hundredth of their work. sums: `rows` rows of `width`
-template <Scalar S, class T> [[gnu::noinline]] void finish_tile(const TileTask<S>& t, T* c, const S* sums, int rows, int width) {
+/// Brings the sums of a tile into c where that is more than adding and writing whole vectors: at an edge, and across a
+/// transposed c. One function for all kernels, since it is less than a hundredth of their work. sums: `rows` rows of
+/// `width`
+template <Scalar S, class T>
+[[gnu::noinline]] void finish_tile(const TileTask<S>& t, T* c, const S* sums, int rows, int width) {
   const bool along = t.c_column == 1 && (!t.addend || t.addend_column == 1);
   for (int r = 0; r < rows; ++r, sums += width, c += t.c_row) {
     const S* addend = t.addend ? t.addend + r * t.addend_row : nullptr;
@@ -76,4 +80,4 @@ template <Scalar S, class T> [[gnu::noinline]] void finish_tile(const TileTask<S
 }
 
 }  // namespace detail
-}  // namespace neutra::inline NEUTRA_ABI::cpu
+}}}  // namespace neutra::NEUTRA_ABI::cpu

@@ -1,5 +1,6 @@
-/// A device for tests that computes nothing: its memory is address space that faults when touched, its loops and products go to a log.
-/// An op that runs here keeps its hands off the device's memory and asks only for what fits together.
+/// A device for tests that computes nothing: its memory is address space that faults when touched, its loops and
+/// products go to a log. An op that runs here keeps its hands off the device's memory and asks only for what fits
+/// together.
 #pragma once
 
 #include "neutra/backend/backend.hpp"
@@ -17,7 +18,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 
 /// A Backend that records. Not for several threads at once.
 struct Record {
@@ -68,13 +69,15 @@ struct Record {
   }
 
   template <Scalar S, class F> static void rows(Index count, Index cost, const F& f) {
-    static_assert(std::is_trivially_copyable_v<F>, "neutra: a functor goes to the device by its bytes; keep views, pointers and numbers in it");
+    static_assert(std::is_trivially_copyable_v<F>,
+                  "neutra: a functor goes to the device by its bytes; keep views, pointers and numbers in it");
     require(count >= 0 && cost >= 0, "record: rows of count ", count, " and cost ", cost);
     if (record::never()) f(record::Row<S>{}, Index{0});
     note("rows ", count);
   }
   template <Scalar S, class F> static void column_sums(Index count, Index cols, const F& f, Into<S> into) {
-    static_assert(std::is_trivially_copyable_v<F>, "neutra: a functor goes to the device by its bytes; keep views, pointers and numbers in it");
+    static_assert(std::is_trivially_copyable_v<F>,
+                  "neutra: a functor goes to the device by its bytes; keep views, pointers and numbers in it");
     require(into.view.size() == cols, "record: column_sums of ", cols, " columns into ", into.view.shape);
     check(into.view, "column_sums");
     if (record::never()) record::Value<S>(f(Index{0}, record::Lanes<S>{}));
@@ -86,7 +89,8 @@ struct Record {
     check(into.view, "sum");
     note("sum ", x.size(), adds(into));
   }
-  template <Scalar S> static Index open_rows(View<const S> g, View<const S> slope, std::int32_t* index, std::int32_t* place) {
+  template <Scalar S>
+  static Index open_rows(View<const S> g, View<const S> slope, std::int32_t* index, std::int32_t* place) {
     const Index total = g.size();
     require(!slope.data || slope.size() == total, "record: open_rows of gates ", g.shape, " and slopes ", slope.shape);
     check(g, "open_rows");
@@ -117,22 +121,26 @@ struct Record {
     Shape shape_;
     bool bf16_;
   };
-  template <Scalar S, class T = S> static void product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
+  template <Scalar S, class T = S>
+  static void product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
     check(b, "product");
     checked_product(a, b.rows(), b.cols(), b.bf16, into, addend, "product (");
   }
-  template <Scalar S, class T = S> static void product(Operand<S> a, const Packed<S>& b, Into<T> into, View<const S> addend = {}) {
+  template <Scalar S, class T = S>
+  static void product(Operand<S> a, const Packed<S>& b, Into<T> into, View<const S> addend = {}) {
     checked_product(a, b.rows(), b.cols(), b.bf16(), into, addend, "packed product (");
   }
 
-  template <Scalar S, class T> static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, View<T> out, S* lse) {
+  template <Scalar S, class T>
+  static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, View<T> out,
+                                S* lse) {
     check_attention(z, q, k, v, lse);
     check_shape(out, q.view.shape, "attention_forward");
     note("attention_forward ", z.sequences, " x ", z.length);
   }
   template <Scalar S, class T>
-  static void attention_backward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, Operand<S> dout, const S* lse, Into<T> dq,
-                                 Into<T> dk, Into<T> dv) {
+  static void attention_backward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, Operand<S> dout,
+                                 const S* lse, Into<T> dq, Into<T> dk, Into<T> dv) {
     check_attention(z, q, k, v, lse);
     check_shape(dout, q.view.shape, "attention_backward");
     if (dq) check_shape(dq.view, q.view.shape, "attention_backward");
@@ -143,7 +151,8 @@ struct Record {
 
  private:
   static std::map<const std::byte*, std::size_t>& blocks() {
-    static auto* all = new std::map<const std::byte*, std::size_t>;  // never destroyed: tensors of static life come after it
+    static auto* all =
+        new std::map<const std::byte*, std::size_t>;  // never destroyed: tensors of static life come after it
     return *all;
   }
   template <class... Parts> static void note(const Parts&... parts) { log.push_back(concat(parts...)); }
@@ -154,8 +163,10 @@ struct Record {
     if (count == 0) return;
     const auto* begin = reinterpret_cast<const std::byte*>(first);
     auto block = blocks().upper_bound(begin);
-    const bool inside = block != blocks().begin() && begin + static_cast<std::size_t>(count) * sizeof(T) <= (--block)->first + block->second;
-    require(inside, "record: ", what, " was given ", count, " elements that do not lie in one block of the device's memory");
+    const bool inside = block != blocks().begin() &&
+                        begin + static_cast<std::size_t>(count) * sizeof(T) <= (--block)->first + block->second;
+    require(inside, "record: ", what, " was given ", count,
+            " elements that do not lie in one block of the device's memory");
   }
   template <class T> static void check(const View<T>& x, std::string_view what) {
     if (x.size() > 0) check(x.data, (x.rows() - 1) * x.stride + x.cols(), what);
@@ -171,23 +182,25 @@ struct Record {
     x.read([&](const auto& numbers) { check_shape(numbers, shape, what); });
   }
   template <Scalar S, class T>
-  static void checked_product(const Operand<S>& a, Index b_rows, Index b_cols, bool b_bf16, const Into<T>& into, View<const S> addend,
-                              std::string_view what) {
+  static void checked_product(const Operand<S>& a, Index b_rows, Index b_cols, bool b_bf16, const Into<T>& into,
+                              View<const S> addend, std::string_view what) {
     const View<T> c = into.view;
-    require(a.bf16 == b_bf16 && (!a.bf16 || std::is_same_v<S, float>), "record: both operands are rounded to bf16 or neither, and only float");
+    require(a.bf16 == b_bf16 && (!a.bf16 || std::is_same_v<S, float>),
+            "record: both operands are rounded to bf16 or neither, and only float");
     require(a.bf16 || std::is_same_v<T, S>, "record: the result is rounded to bf16 only where both operands are");
-    require(a.cols() == b_rows && c.rows() == a.rows() && c.cols() == b_cols, "record: product of (", a.rows(), ",", a.cols(), ") and (", b_rows, ",",
-            b_cols, ") into ", c.shape);
-    require(!addend.data || (addend.rows() == c.rows() && addend.cols() == c.cols()), "record: product into ", c.shape, " with addend ",
-            addend.shape);
+    require(a.cols() == b_rows && c.rows() == a.rows() && c.cols() == b_cols, "record: product of (", a.rows(), ",",
+            a.cols(), ") and (", b_rows, ",", b_cols, ") into ", c.shape);
+    require(!addend.data || (addend.rows() == c.rows() && addend.cols() == c.cols()), "record: product into ", c.shape,
+            " with addend ", addend.shape);
     check(a, "product");
     check(c, "product");
     if (addend.data) check(addend, "product");
-    note(what, a.rows(), ",", a.cols(), ") (", b_rows, ",", b_cols, ")", adds(into), addend.data ? " addend" : "", a.bf16 ? " bf16" : "",
-         std::is_same_v<T, S> ? "" : " rounded");
+    note(what, a.rows(), ",", a.cols(), ") (", b_rows, ",", b_cols, ")", adds(into), addend.data ? " addend" : "",
+         a.bf16 ? " bf16" : "", std::is_same_v<T, S> ? "" : " rounded");
   }
   template <Scalar S>
-  static void check_attention(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v, const S* lse) {
+  static void check_attention(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v,
+                              const S* lse) {
     check_shape(q, Shape{z.sequences * z.length, z.heads * z.width}, "attention");
     check_shape(k, Shape{z.sequences * z.length, z.kv_heads * z.width}, "attention");
     check_shape(v, k.view.shape, "attention");
@@ -196,4 +209,4 @@ struct Record {
   }
 };
 
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -1,5 +1,6 @@
-/// What functors see of the recording backend: values without a number in them, lanes without memory, rows without elements.
-/// Functors compile against these types and are never run, so a functor that knows the CPU's loops or batches does not compile.
+/// What functors see of the recording backend: values without a number in them, lanes without memory, rows without
+/// elements. Functors compile against these types and are never run, so a functor that knows the CPU's loops or batches
+/// does not compile.
 #pragma once
 
 #include "neutra/core/math.hpp"
@@ -8,7 +9,7 @@
 #include <concepts>
 #include <type_traits>
 
-namespace neutra::inline NEUTRA_ABI {
+namespace neutra { inline namespace NEUTRA_ABI {
 namespace record {
 
 /// What a comparison of two Values gives.
@@ -90,4 +91,4 @@ template <Scalar S> struct Functions<record::Value<S>> {
 };
 
 }  // namespace math
-}  // namespace neutra::inline NEUTRA_ABI
+}}  // namespace neutra::NEUTRA_ABI

@@ -1,6 +1,7 @@
 /// Models of llama2.c, version 0.      github.com/karpathy/llama2.c, export.py (legacy_export) and run.c
-///     seven int32: dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size (negative: the head is separate), seq_len
-///     float32: embedding | per kind, all layers: attention norm, q, k, v, o, FFN norm, gate, down, up | final norm | two RoPE tables | head
+///     seven int32: dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size (negative: the head is separate),
+///     seq_len float32: embedding | per kind, all layers: attention norm, q, k, v, o, FFN norm, gate, down, up | final
+///     norm | two RoPE tables | head
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -20,7 +21,7 @@
 #include <string_view>
 #include <vector>
 
-namespace neutra::inline NEUTRA_ABI::nn {
+namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
 namespace detail {
 
@@ -28,7 +29,8 @@ namespace detail {
 class Llama2cFile {
  public:
   explicit Llama2cFile(const io::Path& path) : file_(path) {
-    static_assert(std::endian::native == std::endian::little, "neutra: llama2.c files are little-endian, and so must the machine be");
+    static_assert(std::endian::native == std::endian::little,
+                  "neutra: llama2.c files are little-endian, and so must the machine be");
     read_header();
     lay_out();
   }
@@ -42,8 +44,8 @@ class Llama2cFile {
     file_.read(static_cast<std::uint64_t>(header_bytes + 4 * first), values.data(), values.size() * sizeof(float));
     const Index bad = io::first_not_finite(values.data(), shape.size());
     if (bad < shape.size())
-      fail(file_.name(), ": ", name, ": values must be finite, got ", values[static_cast<std::size_t>(bad)], " at index ", bad, " of ", shape,
-           "; the training that made it diverged, or the file is damaged");
+      fail(file_.name(), ": ", name, ": values must be finite, got ", values[static_cast<std::size_t>(bad)],
+           " at index ", bad, " of ", shape, "; the training that made it diverged, or the file is damaged");
     return slot == Slot::q || slot == Slot::k ? half_split(values, shape.cols()) : values;
   }
 
@@ -58,11 +60,13 @@ class Llama2cFile {
     hint_ = other ? concat("; it is ", *other) : "; this is no llama2.c model of version 0, or it is damaged";
     require(!other || !other->name.starts_with("a llama2.c file"), file_.name(),
             ": must be of version 0, got a later version (magic ak42); export it with --version 0");
-    require(have == sizeof first, file_.name(), ": a llama2.c model must begin with 28 bytes of header, got ", have, " bytes", hint_);
+    require(have == sizeof first, file_.name(), ": a llama2.c model must begin with 28 bytes of header, got ", have,
+            " bytes", hint_);
     const auto header = std::bit_cast<std::array<std::int32_t, 7>>(first);
     const auto positive = [&](std::size_t at, std::string_view key, Index most) {
       const Index value = header[at];
-      require(value >= 1 && value <= most, file_.name(), ": header: ", key, " must be in 1 .. ", most, ", got ", value, hint_);
+      require(value >= 1 && value <= most, file_.name(), ": header: ", key, " must be in 1 .. ", most, ", got ", value,
+              hint_);
       return value;
     };
     config_ = {.dim = positive(0, "dim", Limits::width),
@@ -77,15 +81,16 @@ class Llama2cFile {
                .bos = 1,
                .eos = {2}};
     config_.vocabulary = std::abs(Index{header[5]});
-    require(config_.vocabulary > 0 && config_.vocabulary <= Limits::vocabulary, file_.name(), ": header: vocab_size must not be zero, or below -",
-            Limits::vocabulary, ", got ", header[5], hint_);
+    require(config_.vocabulary > 0 && config_.vocabulary <= Limits::vocabulary, file_.name(),
+            ": header: vocab_size must not be zero, or below -", Limits::vocabulary, ", got ", header[5], hint_);
     const auto divides = [&](Index whole, Index part, std::string_view rule) {
       require(whole % part == 0, file_.name(), ": header: ", rule, ", got ", whole, " and ", part);
     };
     divides(config_.dim, config_.heads, "dim must be a multiple of n_heads");
     divides(config_.heads, config_.kv_heads, "n_heads must be a multiple of n_kv_heads");
     config_.head_width = config_.dim / config_.heads;
-    require(config_.head_width % 2 == 0, file_.name(), ": header: the head size dim / n_heads must be even for RoPE, got ", config_.head_width);
+    require(config_.head_width % 2 == 0, file_.name(),
+            ": header: the head size dim / n_heads must be even for RoPE, got ", config_.head_width);
     if (config_.vocabulary <= 2) config_.bos = -1, config_.eos.clear();
     config_.complete();
   }
@@ -97,16 +102,17 @@ class Llama2cFile {
       begin_[static_cast<std::size_t>(slot)] = numbers;
       numbers += shape_of(config_, slot).size() * (static_cast<Index>(slot) < layer_slots ? config_.layers : 1);
     };
-    for (const Slot slot : {Slot::embedding, Slot::attention_norm, Slot::q, Slot::k, Slot::v, Slot::o, Slot::ffn_norm, Slot::gate, Slot::down,
-                            Slot::up, Slot::final_norm})
+    for (const Slot slot : {Slot::embedding, Slot::attention_norm, Slot::q, Slot::k, Slot::v, Slot::o, Slot::ffn_norm,
+                            Slot::gate, Slot::down, Slot::up, Slot::final_norm})
       place(slot);
     numbers += config_.context * config_.head_width;  // cosine and sine, half a head's width each: computed, not read
     if (!config_.tied) place(Slot::head);
     const auto expected = static_cast<std::uint64_t>(header_bytes + 4 * numbers), size = file_.size();
-    require(size == expected, file_.name(), ": a llama2.c model of these sizes (dim ", config_.dim, ", hidden_dim ", config_.ffn, ", n_layers ",
-            config_.layers, ", n_heads ", config_.heads, ", n_kv_heads ", config_.kv_heads, ", vocab_size ", config_.vocabulary,
-            config_.tied ? "" : " with a head", ", seq_len ", config_.context, ") must have ", expected, " bytes, got ", size, ": ",
-            size < expected ? expected - size : size - expected, size < expected ? " are missing" : " too many", hint_);
+    require(size == expected, file_.name(), ": a llama2.c model of these sizes (dim ", config_.dim, ", hidden_dim ",
+            config_.ffn, ", n_layers ", config_.layers, ", n_heads ", config_.heads, ", n_kv_heads ", config_.kv_heads,
+            ", vocab_size ", config_.vocabulary, config_.tied ? "" : " with a head", ", seq_len ", config_.context,
+            ") must have ", expected, " bytes, got ", size, ": ", size < expected ? expected - size : size - expected,
+            size < expected ? " are missing" : " too many", hint_);
   }
 
   /// Rows of each head from interleaved order (2p and 2p+1 turn together) to half-split order (p and p + W/2 do).
@@ -128,18 +134,19 @@ class Llama2cFile {
 
 }  // namespace detail
 
-/// The model of a llama2.c file of version 0. What the file does not say is as in llama2.c: RoPE's base 10000, epsilon 1e-5, SiLU, bos 1, eos 2.
-/// The rows of q and k are put into half-split order; save_llama then writes a folder that transformers reads.
-/// Error: another format or version, by name; a header value that is zero, negative or absurd; heads that do not divide; an odd head size;
-/// a size that does not match to the byte (how many); NaN or infinity.
+/// The model of a llama2.c file of version 0. What the file does not say is as in llama2.c: RoPE's base 10000, epsilon
+/// 1e-5, SiLU, bos 1, eos 2. The rows of q and k are put into half-split order; save_llama then writes a folder that
+/// transformers reads. Error: another format or version, by name; a header value that is zero, negative or absurd;
+/// heads that do not divide; an odd head size; a size that does not match to the byte (how many); NaN or infinity.
 template <Scalar S, Backend D> std::shared_ptr<const Backbone<S, D>> load_llama2c(const io::Path& path) {
   const detail::Llama2cFile file(path);
-  return std::make_shared<const Backbone<S, D>>(file.config(), [&](Slot slot, Index layer, const std::string& name, const Shape& shape) {
-    const auto values = file.read(slot, layer, name, shape);
-    Tensor<S> host(shape);
-    std::copy(values.begin(), values.end(), host.data());
-    return to_device<S, D>(host);
-  });
+  return std::make_shared<const Backbone<S, D>>(
+      file.config(), [&](Slot slot, Index layer, const std::string& name, const Shape& shape) {
+        const auto values = file.read(slot, layer, name, shape);
+        Tensor<S> host(shape);
+        std::copy(values.begin(), values.end(), host.data());
+        return to_device<S, D>(host);
+      });
 }
 
-}  // namespace neutra::inline NEUTRA_ABI::nn
+}}}  // namespace neutra::NEUTRA_ABI::nn
