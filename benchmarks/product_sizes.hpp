@@ -23,7 +23,7 @@ using Widths = std::vector<std::pair<Index, Index>>;  // outputs, inputs
 /// What extend's default model multiplies, its residue and its LoRA included. The gate's logit is left out: with one
 /// output it is no product but a pass over memory.
 inline Widths of_default_model() {
-  const train::Options o;
+  const study::Options o;
   const adapter::Sizes model = default_model::sizes();
   const Index d = model.dim, f = model.ffn, r = adapter::Residue<>{}.width_for(model),
               rank = adapter::Lora{}.rank_for(model);

@@ -60,7 +60,7 @@ void measure(const char* method, const A& adapter, bool thaw, const nn::Config& 
 
 int main() {
   omp_set_num_threads(1);
-  const train::Options o;
+  const study::Options o;
   const nn::Config usual = config(o.vocabulary, o.dim, o.ffn_width(), o.layers, o.heads, o.sequence);
   measure("neutral", adapter::Residue<>{}, false, usual, o.batch);
   measure("finetune", adapter::None{}, true, usual, o.batch);

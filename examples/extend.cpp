@@ -2,6 +2,6 @@
 // own text.
 //   extend --original english.txt --target danish.txt --out results
 // A gate of your own takes part by naming it:   extend_main<neutra::gate::All, Mine>(argc, argv)
-#include "neutra/train/extend.hpp"
+#include "neutra/program/extend.hpp"
 
-int main(int argc, char** argv) { return neutra::train::extend_main<neutra::gate::All>(argc, argv); }
+int main(int argc, char** argv) { return neutra::program::extend_main<neutra::gate::All>(argc, argv); }

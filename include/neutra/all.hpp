@@ -18,8 +18,8 @@
 #include "neutra/nn/families/llama.hpp"
 #include "neutra/nn/families/llama2c.hpp"
 #include "neutra/penalty/any.hpp"
-#include "neutra/train/extend.hpp"
-#include "neutra/train/generate.hpp"
-#include "neutra/train/join.hpp"
-#include "neutra/train/markdown.hpp"
+#include "neutra/program/extend.hpp"
+#include "neutra/program/generate.hpp"
+#include "neutra/report/markdown.hpp"
+#include "neutra/study/join.hpp"
 // IWYU pragma: end_exports

@@ -23,7 +23,7 @@ Words after(const std::string& shell, const Words& command) {
 }
 
 /// A small study that is done, for evaluate and generate.
-const Study& study() {
+const Study& the_study() {
   static const Study made;
   static const auto ended = run(made.command(Study::small({"--methods", "lora"})));
   INFO(ended.err);
@@ -31,8 +31,8 @@ const Study& study() {
   return made;
 }
 Words evaluate(const Words& more = {}) {
-  Words all = {path_of("evaluate"), "--model", (study().out() / "backbone").string(), "--text",
-               study().text("second.valid")};
+  Words all = {path_of("evaluate"), "--model", (the_study().out() / "backbone").string(), "--text",
+               the_study().text("second.valid")};
   all.insert(all.end(), more.begin(), more.end());
   return all;
 }
@@ -67,7 +67,7 @@ TEST_CASE("programs: without a thread to be had they end with one line, with few
   const auto usual = run(command);
   REQUIRE(usual.status == 0);
   if (geteuid() != 0) return;  // only root can become a user without other processes
-  std::filesystem::permissions(study().folder.path(), std::filesystem::perms::all);  // mkdtemp keeps others out
+  std::filesystem::permissions(the_study().folder.path(), std::filesystem::perms::all);  // mkdtemp keeps others out
   for (const char* program : {"extend", "evaluate", "generate"}) {
     INFO(program);
     const auto none = with_processes(1, {path_of(program), "--help"}, "2");
@@ -124,7 +124,7 @@ TEST_CASE("extend: paths that are not UTF-8 are used, recorded by their bytes, a
   CHECK(ended.out.find("ud-\\xe5/report.html") != std::string::npos);
   command.push_back("--resume");
   CHECK(run(command).status == 0);
-  const auto results = train::read_results(study.out("ud-\xe5") / "results.json");
+  const auto results = study::read_results(study.out("ud-\xe5") / "results.json");
   CHECK(results.config.at("options").at("target").at(0).get<std::string>().ends_with("dansk-\\xe6 1.txt"));
   const std::string recorded = results.config.at("command");
   CHECK(recorded.find("dansk-\\346 1.txt'") != std::string::npos);
@@ -138,7 +138,7 @@ TEST_CASE("report: a link in the way is replaced, the file behind it and the mod
   const Study study;
   std::filesystem::create_directory(study.folder / "out");
   scratch::put(study.folder / "precious", "kept");
-  train::write_results(study.folder / "results.json", {});
+  study::write_results(study.folder / "results.json", {});
   std::filesystem::create_symlink("../precious", study.out() / "report.html");
   std::filesystem::create_symlink("../nowhere", study.out() / "learning.svg");
   const Words command = {path_of("report"), (study.folder / "results.json").string(), "--out", study.out().string()};
@@ -155,7 +155,7 @@ TEST_CASE("report: a link in the way is replaced, the file behind it and the mod
 }
 
 TEST_CASE("evaluate and generate: numbers out of range and links that lead nowhere are told plainly", "[programs]") {
-  const std::string model = (study().out() / "backbone").string();
+  const std::string model = (the_study().out() / "backbone").string();
   const auto generate = [&](const Words& more) {
     Words all = {path_of("generate"), "--model", model};
     all.insert(all.end(), more.begin(), more.end());
@@ -176,7 +176,7 @@ TEST_CASE("evaluate and generate: numbers out of range and links that lead nowhe
   std::filesystem::copy(model, folder / "m");
   std::filesystem::remove(folder / "m/model.safetensors");
   std::filesystem::create_symlink("../blobs/nowhere", folder / "m/model.safetensors");
-  CHECK(refuses({path_of("evaluate"), "--model", (folder / "m").string(), "--text", study().text("second")},
+  CHECK(refuses({path_of("evaluate"), "--model", (folder / "m").string(), "--text", the_study().text("second")},
                 "m/model.safetensors: must be a file or folder",
                 "it is a link to ../blobs/nowhere, which is not there"));
 }

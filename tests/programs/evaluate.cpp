@@ -16,23 +16,23 @@ using programs::Words;
 namespace {
 
 /// A study of all methods, made once; long enough that its model says words.
-const Study& study() {
+const Study& the_study() {
   static const Study made;
   static const auto ended = run(made.command(Study::small({"--pretrain-steps", "300", "--steps", "40"})));
   INFO(ended.err);
   REQUIRE(ended.status == 0);
   return made;
 }
-std::string backbone() { return (study().out() / "backbone").string(); }
+std::string backbone() { return (the_study().out() / "backbone").string(); }
 std::string adapter_of(const std::string& method) {
-  for (const auto& item : std::filesystem::directory_iterator(study().out() / "runs"))
+  for (const auto& item : std::filesystem::directory_iterator(the_study().out() / "runs"))
     if (item.path().filename().string().starts_with(method + "-"))
       return (item.path() / "adapter.safetensors").string();
   return {};
 }
 
 io::Json evaluated(const Words& more, const std::string& text) {
-  Words command = {path_of("evaluate"), "--json", "--text", study().text(text)};
+  Words command = {path_of("evaluate"), "--json", "--text", the_study().text(text)};
   command.insert(command.end(), more.begin(), more.end());
   const auto ended = run(command);
   INFO(ended.err);
@@ -53,13 +53,14 @@ std::string generated(const Words& more) {
 }  // namespace
 
 TEST_CASE("evaluate: backbone, adapters and the finetuned model have the bits per byte of results.json", "[programs]") {
-  const auto results = train::read_results(study().out() / "results.json");
+  const auto results = study::read_results(the_study().out() / "results.json");
   REQUIRE(results.rows.size() == 4);
   for (const auto& row : results.rows) {
     INFO(row.method);
-    const Words model = row.method == "finetune"
-                            ? Words{"--model", (study().out() / "runs" / "finetune-lr5e-04-seed1" / "model").string()}
-                            : Words{"--model", backbone(), "--adapter", adapter_of(row.method)};
+    const Words model =
+        row.method == "finetune"
+            ? Words{"--model", (the_study().out() / "runs" / "finetune-lr5e-04-seed1" / "model").string()}
+            : Words{"--model", backbone(), "--adapter", adapter_of(row.method)};
     CHECK(evaluated(model, "first.valid").at("bits_per_byte").get<double>() ==
           Approx(row.original.after).epsilon(1e-6));
     CHECK(evaluated(model, "second.valid").at("bits_per_byte").get<double>() == Approx(row.target.after).epsilon(1e-6));
@@ -73,7 +74,7 @@ TEST_CASE("evaluate: backbone, adapters and the finetuned model have the bits pe
 
 TEST_CASE("evaluate: tokens, nats and bits agree, and batches and threads change nothing", "[programs]") {
   const auto plain = evaluated({"--model", backbone()}, "first.valid");
-  const auto bytes = std::filesystem::file_size(study().text("first.valid"));
+  const auto bytes = std::filesystem::file_size(the_study().text("first.valid"));
   CHECK(plain.at("tokens") == bytes);  // one token a byte, the first and the last included
   CHECK(plain.at("nats_per_token").get<double>() / std::numbers::ln2 ==
         Approx(plain.at("bits_per_byte").get<double>()).epsilon(1e-12));
@@ -82,20 +83,20 @@ TEST_CASE("evaluate: tokens, nats and bits agree, and batches and threads change
   CHECK(evaluated({"--model", backbone(), "--threads", "2"}, "first.valid") == plain);
   CHECK(evaluated({"--model", backbone(), "--sequence", "1"}, "first.valid").at("bits_per_byte").get<double>() >
         plain.at("bits_per_byte").get<double>());
-  const auto line = run({path_of("evaluate"), "--model", backbone(), "--text", study().text("first.valid")});
+  const auto line = run({path_of("evaluate"), "--model", backbone(), "--text", the_study().text("first.valid")});
   CHECK(line.out.starts_with(concat(bytes, " tokens, ")));
-  const auto two = run({path_of("evaluate"), "--model", backbone(), "--text", study().text("first.valid"),
-                        study().text("second.valid"), "--json"});
-  CHECK(io::parse(two.out, "two").at("tokens") == bytes + std::filesystem::file_size(study().text("second.valid")));
+  const auto two = run({path_of("evaluate"), "--model", backbone(), "--text", the_study().text("first.valid"),
+                        the_study().text("second.valid"), "--json"});
+  CHECK(io::parse(two.out, "two").at("tokens") == bytes + std::filesystem::file_size(the_study().text("second.valid")));
 }
 
 TEST_CASE("evaluate: what it refuses", "[programs]") {
-  const Words base = {path_of("evaluate"), "--model", backbone(), "--text", study().text("first.valid")};
+  const Words base = {path_of("evaluate"), "--model", backbone(), "--text", the_study().text("first.valid")};
   const auto with = [&](Words more) {
     more.insert(more.begin(), base.begin(), base.end());
     return more;
   };
-  CHECK(refuses({path_of("evaluate"), "--text", study().text("first")}, "--model"));
+  CHECK(refuses({path_of("evaluate"), "--text", the_study().text("first")}, "--model"));
   CHECK(refuses({path_of("evaluate"), "--model", backbone()}, "--text"));
   CHECK(refuses(with({"--jsno"}), "--jsno", "'--json'"));
   CHECK(refuses(with({"--sequence", "17"}), "--sequence", "context of 16"));
@@ -103,25 +104,26 @@ TEST_CASE("evaluate: what it refuses", "[programs]") {
   CHECK(refuses(with({"--batch", "010"}), "--batch", "plain decimal digits"));
   CHECK(refuses(with({"--adapter", ""}), "--adapter must not be empty"));
   CHECK(refuses(with({"--adapter", "none.safetensors"}), "none"));
-  CHECK(refuses(with({"--adapter", (study().out() / "backbone" / "model.safetensors").string()}), "model.json"));
+  CHECK(refuses(with({"--adapter", (the_study().out() / "backbone" / "model.safetensors").string()}), "model.json"));
   CHECK(refuses({path_of("evaluate"), "--model", backbone(), "--text", "none.txt"}, "none.txt"));
-  CHECK(refuses({path_of("evaluate"), "--model", (study().out() / "runs").string(), "--text", study().text("first")},
-                "is it the folder of a model?"));
+  CHECK(refuses(
+      {path_of("evaluate"), "--model", (the_study().out() / "runs").string(), "--text", the_study().text("first")},
+      "is it the folder of a model?"));
 }
 
 TEST_CASE("evaluate: text that is not UTF-8 is evaluated, and remarked upon", "[programs]") {
-  scratch::put(study().folder / "bytes.txt", "the river \xff\n");
-  const auto ended = run({path_of("evaluate"), "--model", backbone(), "--text", study().text("bytes")});
+  scratch::put(the_study().folder / "bytes.txt", "the river \xff\n");
+  const auto ended = run({path_of("evaluate"), "--model", backbone(), "--text", the_study().text("bytes")});
   CHECK(ended.status == 0);
   CHECK(ended.out.starts_with("12 tokens, "));
-  CHECK(ended.err == "note: text file " + study().text("bytes") +
+  CHECK(ended.err == "note: text file " + the_study().text("bytes") +
                          ": is not UTF-8 from byte 10 on; such bytes are kept and become byte tokens\n");
 }
 
 TEST_CASE("evaluate: Ctrl-C ends it with one line and no number", "[programs]") {
-  scratch::put(study().folder / "long.txt", programs::salad(programs::first_words, 3000000, 1));
-  programs::Process process(
-      {path_of("evaluate"), "--model", backbone(), "--text", study().text("long"), "--sequence", "2", "--batch", "1"});
+  scratch::put(the_study().folder / "long.txt", programs::salad(programs::first_words, 3000000, 1));
+  programs::Process process({path_of("evaluate"), "--model", backbone(), "--text", the_study().text("long"),
+                             "--sequence", "2", "--batch", "1"});
   REQUIRE(programs::wait_for(process, [&] { return process.holds_interrupts(); }));
   process.send(SIGINT);
   const auto ended = process.wait();
@@ -136,7 +138,7 @@ TEST_CASE("evaluate: an adapter of another base, half a saving and a damaged one
   REQUIRE(run(other.command(Study::small({"--methods", "neutral", "--pretrain-steps", "21"}))).status == 0);
   const auto check = [&](const std::string& adapter, const auto&... parts) {
     return refuses(
-        {path_of("evaluate"), "--model", backbone(), "--text", study().text("first.valid"), "--adapter", adapter},
+        {path_of("evaluate"), "--model", backbone(), "--text", the_study().text("first.valid"), "--adapter", adapter},
         parts...);
   };
   const auto run_folder = other.out() / "runs" / "neutral-lr0.002-alpha0.01-seed1";
@@ -159,18 +161,18 @@ TEST_CASE("evaluate: an adapter of another base, half a saving and a damaged one
 }
 
 TEST_CASE("evaluate and generate: a tokenizer larger than the model is refused", "[programs]") {
-  const auto model = study().folder / "larger";
+  const auto model = the_study().folder / "larger";
   std::filesystem::copy(backbone(), model);
   io::write_file(model / "tokenizer.model",
                  data::train_sentencepiece(programs::salad(programs::first_words, 5000, 1), {.vocab = 280}));
-  CHECK(refuses({path_of("evaluate"), "--model", model.string(), "--text", study().text("first")},
+  CHECK(refuses({path_of("evaluate"), "--model", model.string(), "--text", the_study().text("first")},
                 "the tokenizer has 280 tokens, the model only 257"));
   CHECK(refuses({path_of("generate"), "--model", model.string()}, "the tokenizer has 280 tokens, the model only 257"));
   CHECK(
-      refuses(study().command(
+      refuses(the_study().command(
                   {"--quick", "--steps", "3", "--batch", "4", "--sequence", "16", "--model", model.string()}, "never"),
               "--model: the tokenizer has 280 tokens, the model only 257"));
-  CHECK_FALSE(std::filesystem::exists(study().out("never")));
+  CHECK_FALSE(std::filesystem::exists(the_study().out("never")));
 }
 
 TEST_CASE("programs: what cannot be printed is told, and streams that are closed harm nothing", "[programs]") {
@@ -179,7 +181,7 @@ TEST_CASE("programs: what cannot be printed is told, and streams that are closed
     all.insert(all.end(), command.begin(), command.end());
     return run(all);
   };
-  const Words evaluate = {path_of("evaluate"), "--model", backbone(), "--text", study().text("first.valid")};
+  const Words evaluate = {path_of("evaluate"), "--model", backbone(), "--text", the_study().text("first.valid")};
   const Words generate = {path_of("generate"), "--model", backbone(), "--tokens", "3"};
   for (const Words& command : {evaluate, generate, Words{path_of("extend"), "--help"}})
     for (const char* redirection : {">/dev/full", ">&-"}) {
@@ -192,20 +194,20 @@ TEST_CASE("programs: what cannot be printed is told, and streams that are closed
   CHECK(in_shell("<&- 2>&-", evaluate).out == expected.out);
   CHECK(in_shell("2>/dev/full", evaluate).out == expected.out);
 
-  const auto command = study().command(Study::small({"--methods", "finetune"}), "closed");
+  const auto command = the_study().command(Study::small({"--methods", "finetune"}), "closed");
   CHECK(in_shell("<&- >&- 2>&-", command).status == 1);  // the table went nowhere
   auto open = command;
-  *(std::find(open.begin(), open.end(), "--out") + 1) = study().out("open").string();
+  *(std::find(open.begin(), open.end(), "--out") + 1) = the_study().out("open").string();
   REQUIRE(run(open).status == 0);
-  CHECK(programs::differences(study().out("open"), study().out("closed")) == Words{});
+  CHECK(programs::differences(the_study().out("open"), the_study().out("closed")) == Words{});
 }
 
 TEST_CASE("extend: a reader of its messages that ends does not end it", "[programs]") {
   Words all = {"/bin/sh", "-c", "\"$@\" 2>&1 | head -n 1", "sh"};
-  const auto command = study().command(Study::small({"--methods", "lora"}), "head");
+  const auto command = the_study().command(Study::small({"--methods", "lora"}), "head");
   all.insert(all.end(), command.begin(), command.end());
   run(all);
-  CHECK(train::read_results(study().out("head") / "results.json").rows.size() == 1);
+  CHECK(study::read_results(the_study().out("head") / "results.json").rows.size() == 1);
 }
 
 TEST_CASE("generate: one seed gives one text, and temperature 0 is greedy whatever the seed", "[programs]") {

@@ -21,7 +21,7 @@ TEST_CASE("extend: all methods leave results, a report, models, adapters and log
   REQUIRE(ended.status == 0);
   CHECK(ended.out.find("report: " + (study.out() / "report.html").string()) != std::string::npos);
 
-  const auto results = train::read_results(study.out() / "results.json");
+  const auto results = study::read_results(study.out() / "results.json");
   std::set<std::string> methods;
   for (const auto& row : results.rows) {
     methods.insert(row.method);
@@ -176,7 +176,7 @@ TEST_CASE("extend: of several rates one diverges, and the others come to their t
     CHECK(ended.err.find("note: adapter-lr1e+30-seed1: training: step ") != std::string::npos);
     CHECK(ended.err.find("delete " + (study.out() / "runs" / "finetune-lr1e+30-seed1").string()) != std::string::npos);
     CHECK(ended.out.find("\n  finetune, rate 1e30, seed 1: diverged at step ") != std::string::npos);
-    CHECK(train::read_results(study.out() / "results.json").failed.size() == 2);
+    CHECK(study::read_results(study.out() / "results.json").failed.size() == 2);
   }
   const std::string file = (study.out() / "results.json").string();
   const Words drawn = {programs::path_of("report"), file, "--markdown", "--out", (study.folder / "again").string()};
@@ -184,10 +184,10 @@ TEST_CASE("extend: of several rates one diverges, and the others come to their t
   const auto dropped = run(command("1e-3", {"--resume"}));
   CHECK(dropped.status == 0);
   CHECK(dropped.out.find("diverged") == std::string::npos);
-  CHECK(train::read_results(study.out() / "results.json").failed.empty());
+  CHECK(study::read_results(study.out() / "results.json").failed.empty());
   const auto added = run(command("1e-3,2e-3", {"--resume"}));
   CHECK(added.status == 0);
-  CHECK(train::read_results(study.out() / "results.json").rows.size() == 4);
+  CHECK(study::read_results(study.out() / "results.json").rows.size() == 4);
 }
 
 TEST_CASE("extend: --resume with a pretrained model, tokenizer or record that was changed is refused by its name",
@@ -258,7 +258,7 @@ TEST_CASE("extend: a model of an earlier run gives the same backbone scores", "[
 TEST_CASE("extend: p = 0 needs no original text to train on, but some to measure forgetting on", "[programs]") {
   const Study study;
   REQUIRE(run(study.command(Study::small({"--methods", "adapter"}))).status == 0);
-  const double before = train::read_results(study.out() / "results.json").rows.at(0).original.before;
+  const double before = study::read_results(study.out() / "results.json").rows.at(0).original.before;
   const auto command = [&](const char* share, bool measured) {
     Words all = {programs::path_of("extend"),
                  "--quick",
@@ -285,7 +285,7 @@ TEST_CASE("extend: p = 0 needs no original text to train on, but some to measure
   CHECK(programs::refuses(command("0.1", true), "--original is missing", "--share 0"));
   CHECK_FALSE(std::filesystem::exists(study.out("new")));
   REQUIRE(run(command("0", true)).status == 0);
-  for (const auto& row : train::read_results(study.out("new") / "results.json").rows) {
+  for (const auto& row : study::read_results(study.out("new") / "results.json").rows) {
     CHECK(row.original.before == Approx(before).epsilon(1e-9));
     CHECK(row.original.after != row.original.before);
   }
@@ -328,7 +328,7 @@ TEST_CASE("extend: zero is taken where it means something, and the last tenths a
                           "0"});
   INFO(ended.err);
   REQUIRE(ended.status == 0);
-  const auto results = train::read_results(study.out() / "results.json");
+  const auto results = study::read_results(study.out() / "results.json");
   CHECK(results.rows.at(0).alpha == 0);
   const std::string text = scratch::get(study.text("second"));
   const auto held = text.size() - text.rfind('\n', text.size() * 9 / 10) - 1;
@@ -344,7 +344,7 @@ TEST_CASE("extend: rates, alphas and seeds are tried and chosen as documented", 
       Study::small({"--methods", "neutral,adapter", "--lr", "1e-4,1e-2", "--alpha", "0.01,1", "--seeds", "2"})));
   INFO(ended.err);
   REQUIRE(ended.status == 0);
-  const auto results = train::read_results(study.out() / "results.json");
+  const auto results = study::read_results(study.out() / "results.json");
   CHECK(results.rows.front().method == "adapter");  // the choice of alpha looks at it
   const auto count = [&](const std::string& method, std::uint64_t seed, double lr) {
     return std::count_if(results.rows.begin(), results.rows.end(),

@@ -12,7 +12,7 @@ TEST_CASE("extend_main: a user's own gate appears in the results, the report and
   const auto ended = programs::run(command("saturating"));
   INFO(ended.err);
   REQUIRE(ended.status == 0);
-  const auto row = train::read_results(study.out() / "results.json").rows.at(0);
+  const auto row = study::read_results(study.out() / "results.json").rows.at(0);
   CHECK(row.gate == "saturating");
   REQUIRE(row.gate_open.has_value());  // it says exact_zero
   CHECK(row.gate_open->target > 0);

@@ -1,5 +1,5 @@
 // A user's own program: extend with a gate of one's own. Built as an executable of its own and run by own.cpp.
-#include "neutra/train/extend.hpp"
+#include "neutra/program/extend.hpp"
 
 namespace {
 
@@ -18,4 +18,4 @@ struct Saturating {
 
 }  // namespace
 
-int main(int argc, char** argv) { return neutra::train::extend_main<neutra::gate::All, Saturating>(argc, argv); }
+int main(int argc, char** argv) { return neutra::program::extend_main<neutra::gate::All, Saturating>(argc, argv); }

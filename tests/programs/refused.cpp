@@ -170,7 +170,7 @@ TEST_CASE("extend: one text in two roles is refused, lines in two roles are told
       std::string::npos);
   CHECK(ended.err.find("target 1 of 3 (33 %)") != std::string::npos);
   CHECK(ended.out.find("target 1 of 3 (33 %)") != std::string::npos);
-  const auto overlap = train::read_results(study.out() / "results.json").config.at("evaluation_overlap").at("target");
+  const auto overlap = study::read_results(study.out() / "results.json").config.at("evaluation_overlap").at("target");
   CHECK(overlap == io::Json({{"lines", 3}, {"in_training", 1}, {"shorter", false}}));
   const std::string page = scratch::get(study.out() / "report.html");
   CHECK(page.find("target 1 of 3 (33 %)") != std::string::npos);
@@ -243,7 +243,7 @@ TEST_CASE("extend: a loss that is not finite stops with the step and the largest
   CHECK(messages[0].find("largest in ") != std::string::npos);
   CHECK(messages[0].find("lower the learning rate") != std::string::npos);
   CHECK(messages[0].find("of 1 run none came to a result") != std::string::npos);
-  CHECK(train::read_results(study.out() / "results.json").failed.size() == 1);
+  CHECK(study::read_results(study.out() / "results.json").failed.size() == 1);
   CHECK(std::filesystem::exists(study.out() / "backbone" / "model.safetensors"));
   CHECK(programs::messages(programs::run(command({"--resume"})).err, "extend") == messages);
 }

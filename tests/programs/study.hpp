@@ -3,7 +3,7 @@
 #pragma once
 
 #include "neutra/core/random.hpp"
-#include "neutra/train/results.hpp"
+#include "neutra/study/results.hpp"
 
 #include "tests/programs/process.hpp"
 
@@ -76,9 +76,9 @@ struct Study {
 
 /// The rows of a results.json as JSON, without times.
 inline neutra::io::Json rows_without_times(const Path& out) {
-  auto results = neutra::train::read_results(out / "results.json");
+  auto results = neutra::study::read_results(out / "results.json");
   for (auto& row : results.rows) row.train_seconds = row.tokens_per_second = 1;
-  return neutra::train::to_json(results).at("rows");
+  return neutra::study::to_json(results).at("rows");
 }
 
 /// The lines of a log without their seconds.
@@ -98,7 +98,7 @@ inline Words differences(const Path& a, const Path& b) {
   Words found;
   if (rows_without_times(a) != rows_without_times(b)) found.push_back("the rows of results.json");
   const auto config = [](const Path& out) {
-    auto json = neutra::train::read_results(out / "results.json").config;
+    auto json = neutra::study::read_results(out / "results.json").config;
     json.erase("command");
     json["pretraining"].erase("seconds");
     return json;

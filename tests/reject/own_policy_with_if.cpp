@@ -1,6 +1,6 @@
 // expect: neutra: this policy's function must compile for SIMD values; write math::select instead of if and ?:,
 // math::exp instead of std::exp, V(2) instead of 2
-#include "neutra/train/extend.hpp"
+#include "neutra/program/extend.hpp"
 
 using namespace neutra;
 
@@ -16,5 +16,5 @@ struct Wrong {
   template <class V> V f(V s) const { return s > V(0) ? s : V(0); }
   template <class V> V df(V, V g) const { return g; }
 };
-int wrong(int argc, char** argv) { return train::extend_main<gate::All, Right, Wrong>(argc, argv); }
+int wrong(int argc, char** argv) { return program::extend_main<gate::All, Right, Wrong>(argc, argv); }
 #endif

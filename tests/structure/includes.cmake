@@ -1,5 +1,6 @@
 # Reads the includes of every header under INCLUDE and fails on any arrow that the floor plan does not have:
-#   core < backend < autodiff < op < {gate, body, penalty, init} < adapter < nn < train, and beside the chain optim, data, io, testing.
+#   core < backend < autodiff < op < {gate, body, penalty, init} < adapter < nn < train < study < program,
+# and beside the chain optim, data, io, report, testing.
 # cmake -D INCLUDE=<folder> -P includes.cmake
 cmake_minimum_required(VERSION 3.25)
 
@@ -17,7 +18,14 @@ set(sees_optim ${sees_autodiff} autodiff)
 set(sees_data core)
 set(sees_io core)
 set(sees_train ${sees_nn} nn optim data)
-set(sees_testing ${sees_train} train)
+set(sees_study ${sees_train} train)
+set(sees_report core io)
+set(sees_program ${sees_study} study report)
+set(sees_testing ${sees_train} train study report program)
+
+# report draws results and knows no model: of study and train it sees what the format of results is made of.
+set(results_format study/choice study/comparison study/failure study/line study/machine study/results study/row
+    study/summary train/overlap train/stopped)
 
 set(faults "")
 macro(fault text)
@@ -30,7 +38,14 @@ macro(check_own header folder included)
     fault("includes ${included}, which does not exist")
   elseif("${included}" MATCHES "^neutra/([a-z_]+)/")
     set(other "${CMAKE_MATCH_1}")
-    if(NOT "${folder}" STREQUAL "" AND NOT "${folder}" STREQUAL "${other}" AND NOT "${other}" IN_LIST sees_${folder})
+    string(REGEX REPLACE "^neutra/(.*)\\.hpp$" "\\1" stem "${included}")
+    string(REGEX REPLACE "^neutra/(.*)\\.hpp$" "\\1" own_stem "${header}")
+    if("${own_stem}" IN_LIST results_format AND NOT "${stem}" IN_LIST results_format AND NOT "${other}" MATCHES "^(core|io)$"
+           AND NOT "${stem}" STREQUAL "backend/cpu/instruction_set")
+      fault("the format of results must not include ${included}")
+    elseif("${folder}" STREQUAL "report" AND "${stem}" IN_LIST results_format)
+      # allowed
+    elseif(NOT "${folder}" STREQUAL "" AND NOT "${folder}" STREQUAL "${other}" AND NOT "${other}" IN_LIST sees_${folder})
       fault("${folder} must not include ${other} (${included})")
     endif()
   elseif(NOT "${folder}" STREQUAL "")
@@ -40,8 +55,8 @@ endmacro()
 
 # check_foreign <header> <folder> <included>: an include of somebody else's.
 macro(check_foreign header folder included)
-  if("${included}" MATCHES "^(iostream|regex)$" AND NOT "${folder}" STREQUAL "train")
-    fault("<${included}> is for train alone")
+  if("${included}" MATCHES "^(iostream|regex)$" AND NOT "${folder}" STREQUAL "program")
+    fault("<${included}> is for program alone")
   elseif("${included}" MATCHES "^xsimd/" AND NOT "${header}" MATCHES "^neutra/backend/cpu/")
     fault("<${included}> is for backend/cpu alone")
   elseif("${included}" MATCHES "^neutra/")
@@ -89,7 +104,7 @@ foreach(top IN ITEMS neutra/neutra.hpp neutra/all.hpp)
     endwhile()
     set(header "${top}")
     foreach(other IN LISTS headers)
-      if("${top}" STREQUAL "neutra/neutra.hpp" AND "${other}" IN_LIST reached AND "${other}" MATCHES "^neutra/(data|train|testing)/")
+      if("${top}" STREQUAL "neutra/neutra.hpp" AND "${other}" IN_LIST reached AND "${other}" MATCHES "^neutra/(data|train|study|report|program|testing)/")
         fault("reaches ${other}, which is for all.hpp or for tests")
       elseif("${top}" STREQUAL "neutra/all.hpp" AND NOT "${other}" IN_LIST reached AND NOT "${other}" MATCHES "^neutra/testing/|\\.cuh$|^neutra/neutra.hpp")
         fault("does not reach ${other}")

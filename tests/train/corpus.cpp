@@ -18,22 +18,24 @@ std::string lines(int count, const std::string& word) {
 
 struct Files {
   scratch::Folder folder;
-  train::Options options;
+  train::TextPaths paths;
+  bool holds_out = true;
 
   Files() {
     scratch::put(folder / "a", lines(200, "first"));
     scratch::put(folder / "b", lines(300, "second"));
     scratch::put(folder / "va", "held\nout\n");
-    options.original = {folder / "a"}, options.target = {folder / "b"};
-    options.rates = {{"", {1e-3, 3e-3}}};  // one is chosen
+    paths.original = {folder / "a"};
+    paths.target = {folder / "b"};
   }
+  Corpus corpus() const { return Corpus(paths, holds_out); }
 };
 
 }  // namespace
 
 TEST_CASE("corpus: the last tenth is held out, a tenth of the rest is for choosing, nothing is lost") {
   Files files;
-  const Corpus corpus(files.options);
+  const Corpus corpus = files.corpus();
   for (const auto* domain : {&corpus.original, &corpus.target}) {
     const std::string whole = scratch::get(domain == &corpus.original ? files.folder / "a" : files.folder / "b");
     CHECK(std::string(domain->train) + std::string(domain->choosing) + std::string(domain->valid) == whole);
@@ -48,19 +50,19 @@ TEST_CASE("corpus: the last tenth is held out, a tenth of the rest is for choosi
 
 TEST_CASE("corpus: with evaluation files all of the text but the choosing part trains") {
   Files files;
-  files.options.eval_original = {files.folder / "va"};
-  const Corpus corpus(files.options);
+  files.paths.eval_original = {files.folder / "va"};
+  const Corpus corpus = files.corpus();
   CHECK(corpus.original.valid == "held\nout\n");
   CHECK(std::string(corpus.original.train) + std::string(corpus.original.choosing) == scratch::get(files.folder / "a"));
 }
 
 TEST_CASE("corpus: where nothing is chosen nothing is held out for it, and the hashes say so") {
   Files files;
-  files.options.eval_original = {files.folder / "va"};
-  const auto with = Corpus(files.options).hashes();
+  files.paths.eval_original = {files.folder / "va"};
+  const auto with = files.corpus().hashes();
   CHECK(with.contains("original.choosing"));
-  files.options.rates = {{"", {1e-3}}};
-  const Corpus corpus(files.options);
+  files.holds_out = false;
+  const Corpus corpus = files.corpus();
   CHECK(corpus.original.train == scratch::get(files.folder / "a"));
   CHECK(corpus.original.choosing.empty());
   CHECK(corpus.target.train + corpus.target.valid == scratch::get(files.folder / "b"));
@@ -68,8 +70,8 @@ TEST_CASE("corpus: where nothing is chosen nothing is held out for it, and the h
   CHECK(without.size() == 4);
   for (const char* role : {"original.train", "target.train"}) CHECK(without.at(role) != with.at(role));
   for (const char* role : {"original.valid", "target.valid"}) CHECK(without.at(role) == with.at(role));
-  files.options.alphas = {0.01, 1};
-  CHECK(Corpus(files.options).hashes() == with);
+  files.holds_out = true;
+  CHECK(files.corpus().hashes() == with);
 }
 
 TEST_CASE("corpus: documents of one line are trained on whole where they may be, and else cut near the share") {
@@ -90,12 +92,12 @@ TEST_CASE("corpus: documents of one line are trained on whole where they may be,
     CHECK(text.train.size() + text.choosing.size() + text.valid.size() == whole.size());
     CHECK(text.remarks.empty());
   };
-  check(Corpus(files.options).target, documents, 0.1, 0.09);
-  files.options.target = {files.folder / "one"};
-  check(Corpus(files.options).target, "A title\n" + one, 0.1, 0.09);
+  check(files.corpus().target, documents, 0.1, 0.09);
+  files.paths.target = {files.folder / "one"};
+  check(files.corpus().target, "A title\n" + one, 0.1, 0.09);
   scratch::put(files.folder / "vb", "its own evaluation text\n");
-  files.options.eval_target = {files.folder / "vb"}, files.options.rates = {{"", {1e-3}}};
-  CHECK(Corpus(files.options).target.train == "A title\n" + one);
+  files.paths.eval_target = {files.folder / "vb"}, files.holds_out = false;
+  CHECK(files.corpus().target.train == "A title\n" + one);
 }
 
 TEST_CASE(
@@ -103,34 +105,34 @@ TEST_CASE(
   Files files;
   std::string text = lines(10, std::string(100, 'x'));
   scratch::put(files.folder / "b", text.substr(0, 870) + "\n" + std::string(120, 'y') + "\n");
-  const Corpus corpus(files.options);
+  const Corpus corpus = files.corpus();
   REQUIRE(corpus.target.remarks.size() == 1);
   CHECK(corpus.target.remarks[0] ==
         "note: holding out the end of --target for evaluation: asked for 10.0 % of 992 bytes, got 12.2 % (121 bytes), "
         "since a line, sentence or word "
         "ends there");
   scratch::put(files.folder / "b", "one line\n");
-  CHECK(says([&] { Corpus{files.options}; }, "holding out the end of --target for evaluation: 9 bytes are too few",
+  CHECK(says([&] { files.corpus(); }, "holding out the end of --target for evaluation: 9 bytes are too few",
              "give more text"));
-  files.options.eval_target = {files.folder / "va"};
-  CHECK(says([&] { Corpus{files.options}; },
-             "holding out parts of --target to choose a rate or alpha on: 9 bytes are too few"));
-  files.options.rates = {{"", {1e-3}}};
-  CHECK(Corpus(files.options).target.train == "one line\n");
+  files.paths.eval_target = {files.folder / "va"};
+  CHECK(
+      says([&] { files.corpus(); }, "holding out parts of --target to choose a rate or alpha on: 9 bytes are too few"));
+  files.holds_out = false;
+  CHECK(files.corpus().target.train == "one line\n");
 }
 
 TEST_CASE("corpus: one text in two roles is refused by both options, told by path, link or content") {
   Files files;
-  using List = std::vector<train::Path> train::Options::*;
+  using List = std::vector<io::Path> train::TextPaths::*;
   const auto refused = [&](List first, List again, const std::string& one, const std::string& other) {
     bool all = true;
     for (const char* name : {"a", "./a", "link", "copy"}) {
-      auto options = files.options;
-      options.original = {files.folder / "other"};
-      options.*first = {files.folder / "a"};
-      if (first != again) (options.*again).clear();
-      (options.*again).push_back(files.folder / name);
-      all &= says([&] { Corpus{options}; }, other + " ", ": each text may be given only once, got the same ",
+      auto paths = files.paths;
+      paths.original = {files.folder / "other"};
+      paths.*first = {files.folder / "a"};
+      if (first != again) (paths.*again).clear();
+      (paths.*again).push_back(files.folder / name);
+      all &= says([&] { Corpus(paths, true); }, other + " ", ": each text may be given only once, got the same ",
                   " as " + one + " ");
     }
     return all;
@@ -138,18 +140,18 @@ TEST_CASE("corpus: one text in two roles is refused by both options, told by pat
   scratch::put(files.folder / "copy", scratch::get(files.folder / "a"));
   scratch::put(files.folder / "other", lines(100, "other"));
   std::filesystem::create_symlink("a", files.folder / "link");
-  using train::Options;
-  CHECK(refused(&Options::original, &Options::target, "--original", "--target"));
-  CHECK(refused(&Options::original, &Options::eval_original, "--original", "--eval-original"));
-  CHECK(refused(&Options::original, &Options::eval_target, "--original", "--eval-target"));
-  CHECK(refused(&Options::target, &Options::eval_target, "--target", "--eval-target"));
-  CHECK(refused(&Options::eval_original, &Options::eval_target, "--eval-original", "--eval-target"));
-  CHECK(refused(&Options::original, &Options::original, "--original", "--original"));
+  using train::TextPaths;
+  CHECK(refused(&TextPaths::original, &TextPaths::target, "--original", "--target"));
+  CHECK(refused(&TextPaths::original, &TextPaths::eval_original, "--original", "--eval-original"));
+  CHECK(refused(&TextPaths::original, &TextPaths::eval_target, "--original", "--eval-target"));
+  CHECK(refused(&TextPaths::target, &TextPaths::eval_target, "--target", "--eval-target"));
+  CHECK(refused(&TextPaths::eval_original, &TextPaths::eval_target, "--eval-original", "--eval-target"));
+  CHECK(refused(&TextPaths::original, &TextPaths::original, "--original", "--original"));
 }
 
 TEST_CASE("corpus: training texts that are alike but for some lines are remarked upon") {
   Files files;
-  const auto remarks = [&] { return Corpus(files.options).target.remarks; };
+  const auto remarks = [&] { return files.corpus().target.remarks; };
   const std::string word = "a sentence of the original domain, longer than fifty characters, with the number";
   scratch::put(files.folder / "a", lines(200, word));
   scratch::put(files.folder / "b", lines(200, word) + "\n");
@@ -164,7 +166,7 @@ TEST_CASE("corpus: training texts that are alike but for some lines are remarked
   scratch::put(files.folder / "a", lines(200, "short")), scratch::put(files.folder / "b", lines(200, "short") + "\n");
   REQUIRE(remarks().size() == 1);
   CHECK(remarks()[0].find("all of them shorter") != std::string::npos);
-  files.options.original.clear(), files.options.eval_original = {files.folder / "a"};
+  files.paths.original.clear(), files.paths.eval_original = {files.folder / "a"};
   CHECK(remarks().empty());
 }
 
@@ -175,17 +177,17 @@ TEST_CASE(
   scratch::put(files.folder / "a", known + lines(200, "first"));
   scratch::put(files.folder / "b", known + lines(300, "second") + known);
   scratch::put(files.folder / "va", known + "a line of fifty characters that only the evaluation has\n");
-  files.options.eval_original = {files.folder / "va"};
-  auto overlaps = Corpus(files.options).overlaps();
+  files.paths.eval_original = {files.folder / "va"};
+  auto overlaps = files.corpus().overlaps();
   CHECK(overlaps.at("original").lines == 2);
   CHECK(overlaps.at("original").in_training == 1);
   CHECK(overlaps.at("target").lines == 1);
   CHECK(overlaps.at("target").in_training == 1);
   scratch::put(files.folder / "a", lines(200, "first"));  // still in the text of the other domain
-  overlaps = Corpus(files.options).overlaps();
+  overlaps = files.corpus().overlaps();
   CHECK(overlaps.at("original").in_training == 1);
-  files.options.original.clear(), files.options.eval_original.clear();
-  CHECK_FALSE(Corpus(files.options).overlaps().contains("original"));
+  files.paths.original.clear(), files.paths.eval_original.clear();
+  CHECK_FALSE(files.corpus().overlaps().contains("original"));
 }
 
 TEST_CASE("corpus: the choosing text comes from every file, and is never more than half a megabyte and 4 KiB") {
@@ -193,11 +195,11 @@ TEST_CASE("corpus: the choosing text comes from every file, and is never more th
   std::string whole;
   for (const char* name : {"one", "two", "three"}) {
     scratch::put(files.folder / name, lines(name == std::string("two") ? 700000 : 40000, name));
-    files.options.original.push_back(files.folder / name);
+    files.paths.original.push_back(files.folder / name);
     whole += scratch::get(files.folder / name);
   }
-  files.options.original.erase(files.options.original.begin());
-  const Corpus corpus(files.options);
+  files.paths.original.erase(files.paths.original.begin());
+  const Corpus corpus = files.corpus();
   for (const char* name : {"one", "two"}) CHECK(corpus.original.choosing.find(name) != std::string::npos);
   CHECK(corpus.original.choosing.find("three") == std::string::npos);  // the last tenth, for validation, has all of it
   CHECK(static_cast<double>(corpus.original.choosing.size()) ==
@@ -205,31 +207,31 @@ TEST_CASE("corpus: the choosing text comes from every file, and is never more th
   CHECK(whole.size() * 9 / 100 > 524288);
   for (const std::size_t width : {70, 300, 1000, 1600, 3000}) {  // line ends that meet the share ever worse
     scratch::put(files.folder / "long", lines(static_cast<int>(6500000 / width), std::string(width, 'x')));
-    auto options = files.options;
-    options.original = {files.folder / "long"};
-    CHECK(Corpus(options).original.choosing.size() <= 524288 + 4096);
+    auto paths = files.paths;
+    paths.original = {files.folder / "long"};
+    CHECK(Corpus(paths, true).original.choosing.size() <= 524288 + 4096);
   }
   CHECK(corpus.original.train.size() + corpus.original.choosing.size() + corpus.original.valid.size() == whole.size());
 }
 
 TEST_CASE("corpus: evaluation text of a domain without training text is kept") {
   Files files;
-  files.options.original.clear();
-  files.options.eval_original = {files.folder / "va"};
-  Corpus corpus(files.options);
+  files.paths.original.clear();
+  files.paths.eval_original = {files.folder / "va"};
+  Corpus corpus = files.corpus();
   CHECK(corpus.original.valid == "held\nout\n");
   CHECK(corpus.original.train.empty());
   corpus.encode(std::make_shared<data::ByteTokenizer>(), 8);
   CHECK(corpus.valid_original.windows.tokens() == 9);
   CHECK(corpus.train_original.tokens() == 0);
   CHECK_FALSE(corpus.hashes().contains("original.train"));
-  files.options.eval_original.clear();
-  CHECK(Corpus(files.options).original.valid.empty());
+  files.paths.eval_original.clear();
+  CHECK(files.corpus().original.valid.empty());
 }
 
 TEST_CASE("corpus: encoded parts hold the tokens of their own text and no other, and bytes are those of the raw text") {
   Files files;
-  Corpus corpus(files.options);
+  Corpus corpus = files.corpus();
   const auto tokenizer =
       std::make_shared<data::SentencePiece>(data::train_sentencepiece(corpus.original.train, {.vocab = 280}));
   corpus.encode(tokenizer, 16);
@@ -240,31 +242,31 @@ TEST_CASE("corpus: encoded parts hold the tokens of their own text and no other,
   CHECK(corpus.valid_original.windows.tokens() <
         corpus.valid_original.bytes);  // its own tokenizer has pieces of several bytes
   CHECK(corpus.train_target.length() == 16);
-  files.options.rates = {{"", {1e-3}}};
-  Corpus all(files.options);
+  files.holds_out = false;
+  Corpus all = files.corpus();
   all.encode(tokenizer, 16);
   CHECK(all.choosing_target.bytes == 0);
 }
 
 TEST_CASE("corpus: hashes name each part by its content") {
   Files files;
-  const auto before = Corpus(files.options).hashes();
+  const auto before = files.corpus().hashes();
   CHECK(before.size() == 6);
-  CHECK(before.at("original.valid") == io::sha256_hex(Corpus(files.options).original.valid));
+  CHECK(before.at("original.valid") == io::sha256_hex(files.corpus().original.valid));
   std::string text = scratch::get(files.folder / "b");
   text[text.size() - 2] = 'x';
   scratch::put(files.folder / "b", text);
-  const auto after = Corpus(files.options).hashes();
+  const auto after = files.corpus().hashes();
   for (const auto& [role, digits] : before) CHECK((after.at(role) == digits) == (role != "target.valid"));
 }
 
 TEST_CASE("corpus: bytes that are not UTF-8 are remarked upon, with their place, in training and in validation text") {
   Files files;
-  files.options.eval_original = {files.folder / "va"};
-  CHECK(Corpus(files.options).original.remarks.empty());
+  files.paths.eval_original = {files.folder / "va"};
+  CHECK(files.corpus().original.remarks.empty());
   scratch::put(files.folder / "b", "abc\xff\n" + lines(100, "x"));
   scratch::put(files.folder / "va", "valid\xff\n");
-  const Corpus corpus(files.options);
+  const Corpus corpus = files.corpus();
   REQUIRE(corpus.target.remarks.size() == 1);
   CHECK(corpus.target.remarks[0].find("b: is not UTF-8 from byte 3 on") != std::string::npos);
   REQUIRE(corpus.original.remarks.size() == 1);
@@ -283,16 +285,15 @@ TEST_CASE("tokenizers: found in a folder, trained on the pretraining text alone,
   };
   CHECK(says(with("hidden_act", "silu"), "must hold model.safetensors"));
   CHECK(with("neutra_tokenizer", "byte")()->vocab() == 257);
-  const Corpus corpus(files.options);
-  files.options.vocabulary = 280;
-  const auto trained = train::new_tokenizer(files.options, corpus.original.train);
+  const Corpus corpus = files.corpus();
+  const auto trained = train::new_tokenizer("sentencepiece", 280, corpus.original.train);
   CHECK(trained->vocab() == 280);
-  CHECK(trained->serialized() == train::new_tokenizer(files.options, corpus.original.train)->serialized());
+  CHECK(trained->serialized() == train::new_tokenizer("sentencepiece", 280, corpus.original.train)->serialized());
   CHECK(trained->decode(trained->encode("a\xff  b\n")) == "a\xff  b\n");
   io::write_file(model / "tokenizer.model", trained->serialized());
   CHECK(train::tokenizer_of(model.path())->vocab() == 280);
-  files.options.tokenizer = (model / "tokenizer.model").string();
-  CHECK(train::new_tokenizer(files.options, "unread")->serialized() == trained->serialized());
+  CHECK(train::new_tokenizer((model / "tokenizer.model").string(), 280, "unread")->serialized() ==
+        trained->serialized());
   scratch::put(model / "tokenizer.model", trained->serialized().substr(0, 100));
   CHECK(says([&] { train::tokenizer_of(model.path()); }, "tokenizer.model"));
   CHECK(says(with("model_type", "qwen2"),
@@ -301,6 +302,5 @@ TEST_CASE("tokenizers: found in a folder, trained on the pretraining text alone,
   CHECK(says(with("model_type", "qwen2"), "got \"qwen2\""));
   with("model_type", "llama");
   CHECK(says(with("quantization", {{"bits", 4}}), "quantization must be absent, got MLX weights of 4 bits"));
-  files.options.tokenizer = (model / "none").string();
-  CHECK(says([&] { train::new_tokenizer(files.options, "unread"); }, "none"));
+  CHECK(says([&] { train::new_tokenizer((model / "none").string(), 280, "unread"); }, "none"));
 }

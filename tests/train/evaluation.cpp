@@ -124,11 +124,11 @@ TEST_CASE("evaluation: gates that are closed or open for all show as 0 and 1, an
   Tape<float, Cpu> tape;
   for (const auto domain : {data::Domain::original, data::Domain::target})
     train::evaluate(trained.model, tape, {small::windows(text), 60}, domain, 4, &probe);
-  train::Row row;
-  train::add_gates(row, probe);
+  study::Row row;
+  study::add_gates(row, probe);
   REQUIRE(row.gate_open_by_layer.has_value());
   CHECK(row.gate_open_by_layer->target.at(0) == 0);  // relu(0) is closed
-  const auto warnings = train::gate_warnings(row, "neutral-x");
+  const auto warnings = study::gate_warnings(row, "neutral-x");
   REQUIRE(!warnings.empty());
   CHECK(warnings[0].find("neutral-x") != std::string::npos);
   CHECK(warnings[0].find("layer 0 is closed for every token of the new domain") != std::string::npos);
@@ -136,10 +136,10 @@ TEST_CASE("evaluation: gates that are closed or open for all show as 0 and 1, an
 }
 
 TEST_CASE("gate warnings: a layer closed for all new tokens or open for all original ones, and no other", "[train]") {
-  train::Row row;
-  CHECK(train::gate_warnings(row, "x").empty());
-  row.gate_open_by_layer = train::PerDomain<std::vector<double>>{{0.0, 1.0, 0.5, 0.999}, {1.0, 0.5, 0.0, 0.001}};
-  const auto warnings = train::gate_warnings(row, "x");
+  study::Row row;
+  CHECK(study::gate_warnings(row, "x").empty());
+  row.gate_open_by_layer = study::PerDomain<std::vector<double>>{{0.0, 1.0, 0.5, 0.999}, {1.0, 0.5, 0.0, 0.001}};
+  const auto warnings = study::gate_warnings(row, "x");
   REQUIRE(warnings.size() == 2);
   CHECK(warnings[0].find("layer 1 is open for every token of the original domain") != std::string::npos);
   CHECK(warnings[1].find("layer 2 is closed for every token of the new domain") != std::string::npos);

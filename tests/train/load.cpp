@@ -1,6 +1,6 @@
 // A model and its adapter from files: what only the program that loads them can notice.
 #include "neutra/train/load.hpp"
-#include "neutra/train/pretraining.hpp"
+#include "neutra/study/pretraining.hpp"
 
 #include "tests/io/scratch.hpp"
 #include "tests/train/small.hpp"
@@ -13,7 +13,7 @@ TEST_CASE("an adapter whose gate has other options here is refused, for it would
   const scratch::Folder folder;
   train::Model model(small::Trained::backbone(), adapter::None{});
   model.thaw();
-  train::save_model(folder / "model", model, data::ByteTokenizer());
+  study::save_model(folder / "model", model, data::ByteTokenizer());
   const auto backbone = nn::load_llama<float, Cpu>(folder / "model");
   const auto sizes = backbone->config().sizes();
   const auto save = [&](const std::string& name, float threshold) {
@@ -39,7 +39,7 @@ struct Claims {
 
   Claims() : path((folder / "a.safetensors").string()) {
     train::Model model(small::Trained::backbone(), adapter::None{});
-    train::save_model(folder / "model", model, data::ByteTokenizer());
+    study::save_model(folder / "model", model, data::ByteTokenizer());
   }
   auto with(const std::string& tensors, std::size_t bytes, const io::Json& changes) const {
     io::Json json = {{"schema", "neutra.adapter/2"},
@@ -102,7 +102,7 @@ TEST_CASE("an adapter that claims more than its file holds is refused before mem
 TEST_CASE("a tokenizer that is missing is told before the weights are read", "[train]") {
   const scratch::Folder folder;
   train::Model model(small::Trained::backbone(), adapter::None{});
-  train::save_model(folder.path(), model, data::ByteTokenizer());
+  study::save_model(folder.path(), model, data::ByteTokenizer());
   io::Json config = io::read_json(folder / "config.json");
   config.erase("neutra_tokenizer");
   io::write_json(folder / "config.json", config);
@@ -137,7 +137,7 @@ TEST_CASE("an adapter is refused by a base of the same weights with another conf
   const scratch::Folder folder;
   train::Model model(small::Trained::backbone(), adapter::None{});
   model.thaw();
-  train::save_model(folder / "model", model, data::ByteTokenizer());
+  study::save_model(folder / "model", model, data::ByteTokenizer());
   const auto backbone = nn::load_llama<float, Cpu>(folder / "model");
   const adapter::Residue<> residue{.width = 4};
   nn::Transformer<adapter::Residue<>> extended(backbone, residue);

@@ -1,7 +1,7 @@
 // The log of a run: the lines of every step that counts, or a message that says which is missing.
 #include "neutra/train/log.hpp"
 
-#include "neutra/train/pretraining.hpp"
+#include "neutra/study/pretraining.hpp"
 
 #include "tests/catch.hpp"
 #include "tests/io/scratch.hpp"
@@ -122,11 +122,11 @@ TEST_CASE("pretraining: the record needs a loss for each step") {
   std::string text;
   for (int step = 0; step < 40; ++step) text += concat("{\"step\":", step, ",\"lm\":", step < 38 ? 4 : 2, "}\n");
   scratch::put(path, text);
-  const io::Json record = train::pretraining_record(path, 40, 12.5, 640);
+  const io::Json record = study::pretraining_record(path, 40, 12.5, 640);
   CHECK(record.at("final_nats_per_token") == 2);
   CHECK(record.at("fall_over_last_tenth") == 0.5);
   CHECK(record.at("seconds") == 12.5);
-  CHECK(says([&] { train::pretraining_record(path, 41, 1, 1); }, "log.jsonl", "that of step 40 is missing"));
+  CHECK(says([&] { study::pretraining_record(path, 41, 1, 1); }, "log.jsonl", "that of step 40 is missing"));
   scratch::put(path, text.replace(text.find("\"lm\":4"), 6, "\"lm\":[]"));
-  CHECK(says([&] { train::pretraining_record(path, 40, 1, 1); }, "log.jsonl: line 1: lm must be a number, got []"));
+  CHECK(says([&] { study::pretraining_record(path, 40, 1, 1); }, "log.jsonl: line 1: lm must be a number, got []"));
 }

@@ -1,7 +1,7 @@
 // Models, mixes and texts small enough to be trained hundreds of times by the tests.
 #pragma once
 
-#include "neutra/train/job.hpp"
+#include "neutra/study/job.hpp"
 
 #include "tests/catch.hpp"
 
@@ -37,8 +37,8 @@ inline data::Mix mix(double share = 0.3) {
   return {windows(letters('a', 5, 900, 1)), windows(letters('n', 5, 1100, 2)), share, 3};
 }
 
-inline const train::Registry& registry() {
-  static const train::Registry all = train::Registry::with<gate::All>();
+inline const adapter::Registry& registry() {
+  static const adapter::Registry all = adapter::Registry::with<gate::All>();
   return all;
 }
 
@@ -46,8 +46,8 @@ inline const train::Registry& registry() {
 struct Trained {
   train::Model model;
 
-  explicit Trained(const std::string& method, std::uint64_t seed = 1, const train::Options& options = {})
-      : model(backbone(), train::adapter_of(method, options, registry()), seed) {
+  explicit Trained(const std::string& method, std::uint64_t seed = 1, const study::Options& options = {})
+      : model(backbone(), study::adapter_of(method, options, registry()), seed) {
     if (method == "finetune") model.thaw();
   }
   static std::shared_ptr<const train::Backbone> backbone() {

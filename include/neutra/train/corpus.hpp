@@ -1,6 +1,7 @@
 /// The texts of a run: read, hashed, split, tokenized.
 #pragma once
 
+#include "neutra/core/numbers.hpp"
 #include "neutra/data/byte_tokenizer.hpp"
 #include "neutra/data/mix.hpp"
 #include "neutra/data/sentencepiece.hpp"
@@ -14,9 +15,8 @@
 #include "neutra/nn/families/llama_config.hpp"
 #include "neutra/train/added_tokens.hpp"
 #include "neutra/train/evaluation.hpp"
-#include "neutra/train/numbers.hpp"
-#include "neutra/train/options.hpp"
 #include "neutra/train/overlap.hpp"
+#include "neutra/train/text_paths.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -39,8 +39,8 @@ struct DomainText {
                                       // than was asked, texts alike
 
   /// `option` is what messages call the files, as in "target". The caller checks that the files differ.
-  static DomainText read(const std::string& option, const std::vector<Path>& files,
-                         const std::vector<Path>& evaluation_files, bool holds_out) {
+  static DomainText read(const std::string& option, const std::vector<io::Path>& files,
+                         const std::vector<io::Path>& evaluation_files, bool holds_out) {
     constexpr double most_choosing =
         1 << 19;  // bytes, and up to 4 KiB to a line end: enough to tell rates apart, evaluated after every run
     DomainText text;
@@ -66,7 +66,7 @@ struct DomainText {
   }
 
  private:
-  std::string read_all(const std::string& option, const std::vector<Path>& paths) {
+  std::string read_all(const std::string& option, const std::vector<io::Path>& paths) {
     data::Text whole = data::join_texts(paths, option);
     files.insert(files.end(), whole.files.begin(), whole.files.end());
     remarks.insert(remarks.end(), whole.remarks.begin(), whole.remarks.end());
@@ -89,17 +89,18 @@ struct Corpus {
   data::Windows train_original, train_target;
   EvaluationText choosing_original, choosing_target, valid_original, valid_target;
 
+  /// holds_out: whether a part of each domain is held out to choose rates and alphas on.
   /// Error: as data::read_text and data::hold_out; a text that is given for two roles, by path, link or content.
-  explicit Corpus(const Options& options) {
+  explicit Corpus(const TextPaths& paths, bool holds_out) {
     std::vector<data::TextFile> files;
-    for (const auto& [option, paths] : {std::pair{"--original", &options.original},
-                                        {"--target", &options.target},
-                                        {"--eval-original", &options.eval_original},
-                                        {"--eval-target", &options.eval_target}})
-      for (const Path& path : *paths) files.push_back({option, path});
+    for (const auto& [option, role] : {std::pair{"--original", &paths.original},
+                                       {"--target", &paths.target},
+                                       {"--eval-original", &paths.eval_original},
+                                       {"--eval-target", &paths.eval_target}})
+      for (const io::Path& path : *role) files.push_back({option, path});
     data::check_different(files);  // before reading: a pipe is read only once
-    original = DomainText::read("original", options.original, options.eval_original, options.holds_out());
-    target = DomainText::read("target", options.target, options.eval_target, options.holds_out());
+    original = DomainText::read("original", paths.original, paths.eval_original, holds_out);
+    target = DomainText::read("target", paths.target, paths.eval_target, holds_out);
     files = original.files;
     files.insert(files.end(), target.files.begin(), target.files.end());
     data::check_different(files);
@@ -147,7 +148,7 @@ inline std::string tokenizer_sha256(const data::Tokenizer& tokenizer) { return i
 
 /// A tokenizer.model file, and the tokens that were added beside it. Error: those of the file and of its content, by
 /// its name.
-inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const Path& file, data::AddedTokens added = {}) {
+inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const io::Path& file, data::AddedTokens added = {}) {
   try {
     return std::make_shared<data::SentencePiece>(io::read_file(file, std::uint64_t{1} << 30), std::move(added));
   } catch (const Error& error) {
@@ -159,15 +160,15 @@ inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const Path& file, d
 /// The tokenizer a folder holds: its tokenizer.model with the added tokens, or bytes where its config.json says so. The
 /// weights are not read. Error: a model that is not supported, whatever its tokenizer is; neither; no folder of a
 /// model.
-inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const Path& folder) {
+inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const io::Path& folder) {
   bool bytes = false;
-  if (const Path file = folder / "config.json"; io::is_there(file)) {
+  if (const io::Path file = folder / "config.json"; io::is_there(file)) {
     const io::Json config = io::read_json(file);
     nn::llama_config(
         config, file.string());  // for its checks: nobody should look for the tokenizer of a model that cannot be used
     bytes = config.value("neutra_tokenizer", io::Json()) == "byte";
   }
-  if (const Path file = folder / "tokenizer.model"; io::is_there(file))
+  if (const io::Path file = folder / "tokenizer.model"; io::is_there(file))
     return read_tokenizer(file, read_added_tokens(folder));
   if (bytes) return std::make_shared<data::ByteTokenizer>();
   io::WeightSource::open(folder);  // names what the folder is if it is none of ours
@@ -176,13 +177,13 @@ inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const Path& folder) {
        "; take a model that has one, or put the model's SentencePiece file there");
 }
 
-/// The tokenizer of a backbone that is pretrained here: bytes, a given file, or one trained on the pretraining text
-/// alone (and never again).
-inline std::shared_ptr<const data::Tokenizer> new_tokenizer(const Options& options, std::string_view pretraining_text) {
-  if (options.tokenizer == "byte") return std::make_shared<data::ByteTokenizer>();
-  if (options.tokenizer != "sentencepiece") return read_tokenizer(options.tokenizer);
-  return std::make_shared<data::SentencePiece>(
-      data::train_sentencepiece(pretraining_text, {.vocab = options.vocabulary}));
+/// The tokenizer of a backbone that is pretrained here: bytes ("byte"), one trained on the pretraining text alone and
+/// never again ("sentencepiece"), or a given file.
+inline std::shared_ptr<const data::Tokenizer> new_tokenizer(const std::string& kind, Index vocabulary,
+                                                            std::string_view pretraining_text) {
+  if (kind == "byte") return std::make_shared<data::ByteTokenizer>();
+  if (kind != "sentencepiece") return read_tokenizer(kind);
+  return std::make_shared<data::SentencePiece>(data::train_sentencepiece(pretraining_text, {.vocab = vocabulary}));
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::train

@@ -1,10 +1,10 @@
 /// A model with its tokenizer and, if one is named, an adapter, from files.
 #pragma once
 
+#include "neutra/adapter/registry.hpp"
 #include "neutra/nn/adapter_file.hpp"
 #include "neutra/nn/families/llama.hpp"
 #include "neutra/train/corpus.hpp"
-#include "neutra/train/program.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -18,11 +18,11 @@ struct LoadedModel {
 };
 
 /// Error: a folder, or an adapter of PEFT or mlx-lm, where a file of this library is asked for.
-inline void refuse_other_adapters(const Path& path) {
+inline void refuse_other_adapters(const io::Path& path) {
   std::error_code error;
   const bool folder = std::filesystem::is_directory(path, error);
-  const Path home = folder ? path : path.parent_path();
-  const bool ours = !folder && io::is_there(Path(path).replace_extension(".json"));
+  const io::Path home = folder ? path : path.parent_path();
+  const bool ours = !folder && io::is_there(io::Path(path).replace_extension(".json"));
   require(ours || !io::is_there(home / "adapter_config.json"), path.string(),
           ": must be an adapter written by neutra, got one of PEFT or mlx-lm; merge it into its model "
           "(merge_and_unload() or mlx_lm.fuse) and give "
@@ -33,7 +33,7 @@ inline void refuse_other_adapters(const Path& path) {
 
 /// Error: a width or rank that no tensor of the weights has; an adapter that has more weights in the model at hand than
 /// the file holds. Found before memory is taken for them.
-inline void check_units(const Path& path, const nn::AdapterFile& file, const Adapter& adapter,
+inline void check_units(const io::Path& path, const nn::AdapterFile& file, const Adapter& adapter,
                         const adapter::Sizes& sizes) {
   const auto weights = io::Safetensors::open(path);
   for (const Index units : {file.description.width, file.description.rank}) {
@@ -54,7 +54,7 @@ inline void check_units(const Path& path, const nn::AdapterFile& file, const Ada
 
 /// Error: a gate that this program has with other options than the adapter was trained with; it would be another
 /// function.
-inline void check_gate_options(const Path& adapter_path, const std::map<std::string, double>& saved,
+inline void check_gate_options(const io::Path& adapter_path, const std::map<std::string, double>& saved,
                                const adapter::Description& here) {
   const auto shown = [](const std::map<std::string, double>& options) {
     std::string text;
@@ -67,7 +67,7 @@ inline void check_gate_options(const Path& adapter_path, const std::map<std::str
 
 /// A llama folder and, unless empty, an adapter made for it. Errors: those of the files; an adapter for another base; a
 /// tokenizer larger than the model.
-inline LoadedModel load_model(const Path& folder, const Path& adapter_path, const Registry& registry) {
+inline LoadedModel load_model(const io::Path& folder, const io::Path& adapter_path, const adapter::Registry& registry) {
   if (!adapter_path.empty()) refuse_other_adapters(adapter_path);
   LoadedModel loaded{nullptr, tokenizer_of(folder)};  // before the weights, which take long
   const auto backbone = nn::load_llama<float, Cpu>(folder);

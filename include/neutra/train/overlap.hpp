@@ -2,8 +2,8 @@
 #pragma once
 
 #include "neutra/core/error.hpp"
+#include "neutra/core/numbers.hpp"
 #include "neutra/io/json.hpp"
-#include "neutra/train/numbers.hpp"
 
 #include <algorithm>
 #include <cstddef>

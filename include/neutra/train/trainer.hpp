@@ -5,7 +5,7 @@
 #include "neutra/io/finite.hpp"
 #include "neutra/optim/adamw.hpp"
 #include "neutra/optim/schedule.hpp"
-#include "neutra/train/registry.hpp"
+#include "neutra/train/model.hpp"
 #include "neutra/train/stopped.hpp"
 
 #include <cmath>

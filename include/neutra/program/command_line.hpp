@@ -1,0 +1,129 @@
+/// Command lines: what holds for the options of every program, and one message for what is wrong with them.
+#pragma once
+
+#include "neutra/core/nearest.hpp"
+#include "neutra/core/scalar.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <charconv>
+#include <concepts>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace program {
+
+/// Thrown when the command line asked for nothing but its help; what() is the text.
+class HelpAsked : public Error {
+ public:
+  using Error::Error;
+};
+
+/// "; write 0.8 with a point" where a text would be a number if its comma were one, else nothing.
+inline std::string decimal_comma(std::string text) {
+  const auto comma = text.find(',');
+  if (comma == text.npos) return {};
+  text[comma] = '.';
+  double value = 0;
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
+  return end.ec == std::errc{} && end.ptr == text.data() + text.size() ? concat("; write ", text, " with a point")
+                                                                       : std::string();
+}
+
+/// "1e-3,2e-3" to numbers. Error: an item that is not a number in plain decimal digits, by name of the option: 0,001
+/// are two, the second of which nobody writes so.
+inline std::vector<double> numbers_of(std::string_view list, std::string_view option) {
+  std::vector<double> numbers;
+  for (std::size_t first = 0; first <= list.size();) {
+    const std::size_t comma = std::min(list.find(',', first), list.size());
+    double value = 0;
+    const auto item = list.substr(first, comma - first);
+    const auto end = std::from_chars(item.data(), item.data() + item.size(), value);
+    const bool leading_zero = item.size() > 1 && item[0] == '0' && item[1] >= '0' && item[1] <= '9';
+    require(end.ec == std::errc{} && end.ptr == item.data() + item.size() && !leading_zero, "--", option,
+            " must be a number or a list such as 1e-3,2e-3, got '", list, "'",
+            leading_zero ? decimal_comma(std::string(list)) : "");
+    numbers.push_back(value);
+    first = comma + 1;
+  }
+  return numbers;
+}
+
+namespace detail {
+
+/// Error: an option that takes one value and was given several times.
+inline void check_once(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    const auto& values = option->results();
+    if (values.size() < 2 || option->get_items_expected_max() != 1) continue;
+    std::string given;
+    for (std::size_t i = 0; i < values.size(); ++i)
+      given += concat(i == 0 ? "" : i + 1 < values.size() ? ", " : " and ", values[i]);
+    fail(option->get_name(), " was given ", values.size() == 2 ? "twice" : concat(values.size(), " times"), ": ", given,
+         "; give it once");
+  }
+}
+
+/// CLI11's complaint as an Error of ours; an unknown option gets the nearest known one.
+[[noreturn]] inline void fail_parsing(const CLI::App& app, const CLI::ParseError& error) {
+  check_once(app);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error)) {
+    std::vector<std::string> known;
+    for (const CLI::Option* option : app.get_options())
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    const auto extras = app.remaining();
+    const std::string first = extras.empty() ? "" : extras.front().substr(0, extras.front().find('='));
+    require(first.starts_with('-'), "there is a word too many, '", first,
+            "': options begin with --, and a value with spaces stands in quotes");
+    fail("unknown option ", first, suggestion(first.starts_with("--") ? first : "-" + first, known),
+         "; --help lists all");
+  }
+  fail(error.what(), "; --help lists all options");
+}
+
+/// Whether all of the text is one number of type T and within its range, as CLI11 does not ask: it reads 010 as 8, 0x10
+/// as 16, and what is beyond 64 bits as the largest number there is.
+template <class T> bool reads_as(const std::string& text) {
+  T value{};
+  const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
+  return end.ec == std::errc{} && end.ptr == text.data() + text.size() &&
+         (std::floating_point<T> || concat(value) == text);
+}
+
+/// What holds for the values of every option. Error: one that is empty, or a number in another form than its plain
+/// decimal digits.
+inline void check_values(const CLI::App& app, std::string_view may_be_empty) {
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& value : option->results()) {
+      const std::string name = option->get_name(), type = option->get_type_name();
+      require(!value.empty() || name == may_be_empty, name, " must not be empty; give it a value or leave it out");
+      const bool integer = type.starts_with("INT"), natural = type.starts_with("UINT");
+      require(!integer || reads_as<Index>(value), name,
+              " must be a whole number in plain decimal digits, within 64 bits, got ", value);
+      require(!natural || reads_as<std::uint64_t>(value), name,
+              " must be a whole number from 0 up in plain decimal digits, within 64 bits, got ", value);
+      require(!type.starts_with("FLOAT") || reads_as<double>(value), name,
+              " must be a number such as 0.1 or 1e-3, got ", value, decimal_comma(value));
+    }
+}
+
+}  // namespace detail
+
+/// Parses a prepared command line; the one option that may be empty is named. Errors: an unknown option, with the
+/// nearest; a value that is missing, empty, of the wrong kind or out of range; HelpAsked.
+inline void parse_command_line(CLI::App& app, int argc, const char* const* argv, std::string_view may_be_empty = {}) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    throw HelpAsked(app.help());
+  } catch (const CLI::ParseError& error) {
+    if (dynamic_cast<const CLI::ConversionError*>(&error))
+      detail::check_values(app, may_be_empty);  // says what was expected, as CLI11 does not
+    detail::fail_parsing(app, error);
+  }
+  detail::check_values(app, may_be_empty);
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::program

@@ -1,0 +1,58 @@
+/// How many processors a container may use, as the kernel's control groups say.
+#pragma once
+
+#include "neutra/core/config.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <sstream>
+#include <string>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace program {
+
+namespace detail {
+
+/// Processors that one group grants: cpu.max (version 2) or cpu.cfs_quota_us and cpu.cfs_period_us (version 1);
+/// infinity without a limit.
+inline double group_quota(const std::filesystem::path& group) {
+  double quota = 0, period = 0;
+  if (std::ifstream file(group / "cpu.max"); file >> quota >> period && quota > 0 && period > 0) return quota / period;
+  std::ifstream quota_file(group / "cpu.cfs_quota_us"), period_file(group / "cpu.cfs_period_us");
+  if (quota_file >> quota && period_file >> period && quota > 0 && period > 0) return quota / period;
+  return std::numeric_limits<double>::infinity();
+}
+
+/// The least that a group below `mount` and the groups above it grant.
+inline double quota_along(const std::filesystem::path& mount, const std::filesystem::path& group) {
+  double least = group_quota(mount);
+  std::filesystem::path at = mount;
+  for (const auto& part : group.relative_path()) least = std::min(least, group_quota(at /= part));
+  return least;
+}
+
+}  // namespace detail
+
+/// Processors that this process may use on average, by /proc/self/cgroup and the groups below /sys/fs/cgroup; infinity
+/// where nothing limits it. A container may see its own group as the root: groups that are not there are passed over.
+/// root: where proc and sys are
+inline double cpu_quota(const std::filesystem::path& root = "/") {
+  const auto groups = root / "sys/fs/cgroup";
+  double least = std::numeric_limits<double>::infinity();
+  std::ifstream file(root / "proc/self/cgroup");
+  for (std::string line; std::getline(file, line);) {  // "0::/path" or "4:cpu,cpuacct:/path"
+    const auto first = line.find(':'), second = line.find(':', first + 1);
+    if (second == line.npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1), path = line.substr(second + 1);
+    if (controllers.empty()) least = std::min(least, detail::quota_along(groups, path));
+    std::istringstream names(controllers);
+    for (std::string name; std::getline(names, name, ',');)
+      if (name == "cpu")
+        for (const auto& mount : {groups / controllers, groups / "cpu"})
+          least = std::min(least, detail::quota_along(mount, path));
+  }
+  return least;
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::program

@@ -1,0 +1,127 @@
+/// What the main functions of programs share: errors as one message, Ctrl-C and a lost terminal as a stop request.
+#pragma once
+
+#include "neutra/io/utf8.hpp"
+#include "neutra/program/command_line.hpp"
+#include "neutra/program/environment.hpp"
+#include "neutra/train/stopped.hpp"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <concepts>
+#include <csignal>
+#include <cstdio>
+#include <new>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace program {
+
+/// Puts /dev/null where the program was started without a standard stream: the next file that is opened would take its
+/// number, and messages would go into a checkpoint. Opened for reading, so that a result that nobody gets is an error,
+/// as with other programs.
+inline void open_streams() {
+  int file = -1;
+  while ((file = ::open("/dev/null", O_RDONLY)) >= 0 && file <= STDERR_FILENO) continue;
+  if (file >= 0) ::close(file);
+}
+
+/// Turns SIGINT, SIGTERM and SIGHUP into a stop request while it lives, and says so; a second SIGINT or SIGTERM ends
+/// the program at once, a SIGHUP does not: a terminal that goes away sends several. Under nohup SIGHUP stays ignored.
+/// Made before any other thread, so that no other thread is interrupted, and before any file is opened. SIGXFSZ and
+/// SIGPIPE are ignored: a file-size limit shows as an error of the write, like a full disk, and a reader of the
+/// messages that has ended must not end hours of training. Error: the thread that waits for signals cannot be made.
+class StopOnSignal {
+ public:
+  StopOnSignal() {
+    open_streams();
+    for (const int signal : {SIGXFSZ, SIGPIPE}) std::signal(signal, SIG_IGN);
+    sigemptyset(&set_);
+    for (const int signal : {SIGINT, SIGTERM, SIGUSR2}) sigaddset(&set_, signal);
+    struct sigaction hang_up {};
+    if (sigaction(SIGHUP, nullptr, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN) sigaddset(&set_, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+    try {
+      waiter_ = std::thread([this] { wait(); });
+    } catch (const std::system_error& error) {
+      fail("no thread can be made (", error.code().message(),
+           "); raise the limit of processes (ulimit -u, or that of the container)");
+    }
+  }
+  StopOnSignal(const StopOnSignal&) = delete;
+  StopOnSignal& operator=(const StopOnSignal&) = delete;
+  ~StopOnSignal() {
+    ended_ = true;
+    pthread_kill(waiter_.native_handle(), SIGUSR2);
+    waiter_.join();
+  }
+  std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  void wait() {
+    for (int signal = 0; sigwait(&set_, &signal) == 0 && !ended_;) {
+      const bool again = source_.stop_requested();
+      if (signal == SIGUSR2 || (again && signal == SIGHUP)) continue;  // the destructor's SIGUSR2 comes with ended_
+      if (again) _exit(128 + signal);
+      source_.request_stop();  // then, below a progress line that may stand on the terminal:
+      std::fprintf(stderr, "%sstopping after this step; again ends at once\n", isatty(STDERR_FILENO) ? "\n" : "");
+    }
+  }
+
+  sigset_t set_;
+  std::stop_source source_;
+  std::atomic<bool> ended_ = false;
+  std::thread waiter_;
+};
+
+/// Prints on one line, whatever the names and values in the text hold.
+inline void print_line(std::string_view text) { std::fprintf(stderr, "%s\n", io::shown_whole(text).c_str()); }
+inline void print_message(const char* name, const std::string& text) { print_line(concat(name, ": ", text)); }
+
+/// The exit status of a program that has done its work: 1, with a message, where what it printed did not get out.
+inline int end_output(const char* name) {
+  const bool flushed = std::fflush(stdout) == 0;
+  if (flushed && !std::ferror(stdout)) return 0;
+  print_message(name, "standard output cannot be written; is the disk full, or has the program that reads it ended?");
+  return 1;
+}
+
+/// Runs a program's body; one that takes a std::stop_token stops on signals (see StopOnSignal).
+/// Exit status: 0 done, 1 an error, told in one line, 130 stopped; `stopped_hint` is what to do then.
+template <class Body> int run_program(const char* name, Body&& body, const char* stopped_hint = "") {
+  try {
+    if constexpr (std::invocable<Body&, std::stop_token>) {
+      const StopOnSignal signals;
+      body(signals.token());
+    } else {
+      body();
+    }
+    return end_output(name);
+  } catch (const HelpAsked& help) {
+    std::fputs(help.what(), stdout);
+    return end_output(name);
+  } catch (const train::Stopped& stopped) {
+    print_message(name, concat(stopped.what(), stopped_hint));
+    return 130;
+  } catch (const std::bad_alloc&) {
+    print_message(name, "out of memory; use a smaller model, batch or sequence");
+  } catch (const std::exception& error) {
+    print_message(name, error.what());
+  }
+  return 1;
+}
+
+/// Sets how many threads work, 0: default_threads(); fewer, with a note, where so many cannot be made.
+/// Error: stacks that are too small (see check_stacks).
+inline void set_threads(Index threads) {
+  const std::string note = start_threads(threads, check_stacks());
+  if (!note.empty()) print_line(note);
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::program

@@ -1,0 +1,218 @@
+/// The pictures of a report: learning against forgetting, and values by layer.
+#pragma once
+
+#include "neutra/report/svg.hpp"
+#include "neutra/report/table.hpp"
+#include "neutra/study/summary.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace report {
+
+/// A style number (see svg::marker) for each line. The paper's methods keep theirs from report to report; others take
+/// what is free.
+inline std::vector<std::size_t> styles(const std::vector<study::Line>& lines) {
+  constexpr std::array<std::string_view, 4> known{"neutral", "adapter", "lora", "finetune"};
+  constexpr auto none = std::numeric_limits<std::size_t>::max();
+  std::vector<std::size_t> result(lines.size(), none);
+  std::set<std::size_t> taken;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const auto own = static_cast<std::size_t>(std::find(known.begin(), known.end(), lines[i].method) - known.begin());
+    if (own < known.size() && taken.insert(own).second) result[i] = own;
+  }
+  std::size_t next = known.size();
+  for (std::size_t& style : result)
+    if (style == none) style = next++;
+  return result;
+}
+
+namespace detail {
+
+struct Box {
+  double left, top, right, bottom;
+  bool meets(const Box& o) const { return left < o.right && o.left < right && top < o.bottom && o.top < bottom; }
+};
+
+/// Where words fit beside a point without touching what is there: to the right, left, above, below, then further out.
+inline std::optional<Box> place_label(double x, double y, double width, const Box& frame,
+                                      const std::vector<Box>& taken) {
+  constexpr double height = 13;
+  for (const double gap : {9.0, 18.0, 30.0}) {
+    for (const auto& [left, top] :
+         std::initializer_list<std::array<double, 2>>{{x + gap, y - height / 2},
+                                                      {x - gap - width, y - height / 2},
+                                                      {x - width / 2, y - gap - height},
+                                                      {x - width / 2, y + gap},
+                                                      {x + gap * 0.7, y - gap - height * 0.5},
+                                                      {x + gap * 0.7, y + gap - height * 0.5},
+                                                      {x - gap * 0.7 - width, y - gap - height * 0.5},
+                                                      {x - gap * 0.7 - width, y + gap - height * 0.5}}) {
+      const Box box{left, top, left + width, top + height};
+      const bool inside =
+          box.left >= frame.left && box.right <= frame.right && box.top >= frame.top && box.bottom <= frame.bottom;
+      if (inside && std::none_of(taken.begin(), taken.end(), [&](const Box& other) { return box.meets(other); }))
+        return box;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Grid lines, ticks and the frame's two sides.
+inline std::string grid(const Axis& x, const Axis& y, int x_ticks, int y_ticks) {
+  std::string out;
+  for (const double v : y.ticks(y_ticks))
+    out += svg::line(x.first, y.pixel(v), x.last, y.pixel(v), "grid") +
+           svg::text(x.first - 7, y.pixel(v) + 4, y.tick_text(v, y_ticks), "end");
+  for (const double v : x.ticks(x_ticks))
+    out += svg::line(x.pixel(v), y.first, x.pixel(v), y.last, v == 0 ? "zero" : "grid") +
+           svg::text(x.pixel(v), y.first + 17, x.tick_text(v, x_ticks), "middle");
+  return out;
+}
+
+/// The means over seeds of each rate's runs, in the order of the rates, as pixels.
+inline std::vector<std::array<double, 2>> path_over_rates(const study::Line& line, const Axis& x, const Axis& y) {
+  std::map<double, std::vector<study::Row>> by_rate;
+  for (const study::Row& row : line.curve) by_rate[row.lr].push_back(row);
+  std::vector<std::array<double, 2>> points;
+  for (const auto& [lr, rows] : by_rate)
+    points.push_back({x.pixel(study::mean_of(rows, [](const study::Row& r) { return r.forgetting(); }).value),
+                      y.pixel(study::mean_of(rows, [](const study::Row& r) { return r.learning(); }).value)});
+  return points;
+}
+
+/// The words beside each line's reported mean, where there is room; the legend names those that find none. Nobody could
+/// read more than some dozens.
+inline std::string direct_labels(const std::vector<study::Line>& lines, const Axis& x, const Axis& y,
+                                 std::vector<Box> taken) {
+  constexpr std::size_t most = 64;
+  if (lines.size() > most) return {};
+  const Box frame{x.first, y.last, x.last, y.first};
+  std::string out;
+  for (const study::Line& line : lines) {
+    if (!x.holds(line.forgetting.value) || !y.holds(line.learning.value)) continue;
+    const double width = 6.6 * static_cast<double>(text_width(line.label));
+    const auto box = place_label(x.pixel(line.forgetting.value), y.pixel(line.learning.value), width, frame, taken);
+    if (!box) continue;
+    taken.push_back(*box);
+    out += svg::text((box->left + box->right) / 2, box->bottom - 3, line.label, "middle", "label");
+  }
+  return out;
+}
+
+/// A line's mark and its name, one below the other: what a picture without a page around it is read by.
+inline std::string key(const std::vector<study::Line>& lines, const std::vector<std::size_t>& style, double left) {
+  std::string out;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const double y = 34 + 22 * static_cast<double>(i);
+    out += svg::marker(style[i], style[i], left, y, 6, "mark") +
+           svg::text(left + 14, y + 4, lines[i].label, "start", "label");
+  }
+  return out;
+}
+inline double key_width(const std::vector<study::Line>& lines) {
+  std::size_t longest = 0;
+  for (const study::Line& line : lines) longest = std::max(longest, text_width(line.label));
+  return 34 + 6.6 * static_cast<double>(longest);
+}
+
+}  // namespace detail
+
+/// Forgetting across, learning up: a point per method, rate and seed, the reported rates larger, a faint line joining
+/// one method's rates. farthest: runs that forget more are left out; kind: the CSS class of the picture; style_element:
+/// put inside, where the page has none, with a key.
+inline std::string learning_picture(const std::vector<study::Line>& lines, double width, double height,
+                                    std::string_view kind, double farthest = std::numeric_limits<double>::infinity(),
+                                    std::string_view style_element = {}) {
+  std::vector<double> across{0}, up;
+  for (const study::Line& line : lines)
+    for (const study::Row& row : line.curve)
+      if (row.forgetting() <= farthest) across.push_back(row.forgetting()), up.push_back(row.learning());
+  const bool alone = !style_element.empty();
+  const Axis x = Axis::around(across, 46, width - 12 - (alone ? detail::key_width(lines) : 0)),
+             y = Axis::around(up, height - 44, 26);
+  const int x_ticks = std::max(3, static_cast<int>(width / 90)), y_ticks = 7;
+  const auto style = styles(lines);
+
+  std::string paths, others, reported;
+  std::vector<detail::Box> taken;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const auto path = detail::path_over_rates(lines[i], x, y);
+    if (path.size() > 1) paths += svg::polyline(style[i], path, "path");
+    for (const study::Row& row : lines[i].curve) {
+      if (!x.holds(row.forgetting()) || !y.holds(row.learning())) continue;
+      const double px = x.pixel(row.forgetting()), py = y.pixel(row.learning());
+      const bool main = row.lr == lines[i].lr;
+      const auto title = concat(lines[i].label, ", rate ", rate(row.lr), ", seed ", row.seed, ": forgetting ",
+                                fixed(row.forgetting(), 3), ", learning ", fixed(row.learning(), 3));
+      (main ? reported : others) +=
+          svg::marker(style[i], style[i], px, py, main ? 6 : 4, main ? "mark" : "mark other", title);
+      const double r = main ? 7 : 5;
+      taken.push_back({px - r, py - r, px + r, py + r});
+    }
+  }
+  // the paths lie in an inner picture, which cuts off what leaves the axes
+  const std::string clipped =
+      concat("<svg width=\"", svg::at(x.last), "\" height=\"", svg::at(y.first), "\">", paths, "</svg>");
+  return svg::picture(width, height, kind,
+                      "Learning against forgetting, a point per method, rate and seed; the numbers are in the tables",
+                      concat(style_element, detail::grid(x, y, x_ticks, y_ticks)) +
+                          svg::line(x.first, y.first, x.last, y.first, "axis") +
+                          svg::text(8, 14, "\u2191 learning, bits per byte", "start", "title") +
+                          svg::text(x.last, height - 8, "forgetting, bits per byte \u2192", "end", "title") + clipped +
+                          others + reported +
+                          (alone ? detail::key(lines, style, x.last + 20) : detail::direct_labels(lines, x, y, taken)));
+}
+
+/// Where a second picture should end that shows the crowd when a few runs forget far more than the others; empty where
+/// none is needed.
+inline std::optional<double> closer_view(const std::vector<study::Line>& lines) {
+  std::vector<double> values;
+  for (const study::Line& line : lines)
+    for (const study::Row& row : line.curve) values.push_back(row.forgetting());
+  if (values.size() < 4) return std::nullopt;
+  std::sort(values.begin(), values.end());
+  const double crowd = values[(values.size() * 3 - 1) / 4];
+  return crowd > 0 && values.back() > 4 * crowd ? std::optional(2 * crowd) : std::nullopt;
+}
+
+/// One method's values by layer: the original domain dashed with open circles, the target solid with filled ones.
+/// top: the end of the axis that starts at zero, shared by the panels that are to be compared; scale: 100 for percent.
+inline std::string layer_picture(const study::PerDomain<std::vector<double>>& values, std::size_t style, double top,
+                                 double scale, std::string_view label) {
+  const auto layers = std::max(values.original.size(), values.target.size());
+  const auto last = std::max<double>(1, static_cast<double>(layers) - 1);
+  const Axis x{-0.04 * last, 1.04 * last, 40, 296}, y{0, top, 132, 10};
+  std::string out;
+  for (const double v : y.ticks(4))
+    out += svg::line(x.first, y.pixel(v), x.last, y.pixel(v), v == 0 ? "axis" : "grid") +
+           svg::text(x.first - 6, y.pixel(v) + 4, y.tick_text(v, 4), "end");
+  const double step = std::max(1.0, tick_step(last, 8));
+  for (double layer = 0; layer < static_cast<double>(layers); layer += step)
+    out += svg::text(x.pixel(layer), y.first + 16, fixed(layer, 0), "middle");
+  out += svg::text(x.first - 6, y.first + 16, "layer", "end");
+  for (const bool original : {true, false}) {
+    const auto& list = original ? values.original : values.target;
+    std::vector<std::array<double, 2>> points;
+    std::string marks;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      points.push_back({x.pixel(static_cast<double>(i)), y.pixel(scale * list[i])});
+      const auto title = concat("layer ", i, ", ", original ? "original " : "target ",
+                                scale == 100 ? percent(list[i]) + " %" : fixed(list[i], 3));
+      marks += svg::marker(0, style, points.back()[0], points.back()[1], layers > 24 ? 2.5 : 3.5,
+                           original ? "open" : "mark", title);
+    }
+    out += svg::polyline(style, points, original ? "curve dashed" : "curve") + marks;
+  }
+  return svg::picture(306, 156, "panel", label, out);
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::report

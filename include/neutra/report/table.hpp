@@ -1,0 +1,170 @@
+/// The results as a text table for a terminal of 120 columns.
+#pragma once
+
+#include "neutra/core/numbers.hpp"
+#include "neutra/study/summary.hpp"
+#include "neutra/train/overlap.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace report {
+
+namespace detail {
+
+/// Columns a text takes: characters, not bytes.
+inline std::size_t text_width(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+inline std::string pad_left(std::string_view text, std::size_t width) {
+  return std::string(width - std::min(width, text_width(text)), ' ').append(text);
+}
+inline std::string pad_right(std::string_view text, std::size_t width) {
+  return std::string(text) + std::string(width - std::min(width, text_width(text)), ' ');
+}
+
+/// "0.126 0.003": the mean and its standard error, if it has one.
+inline std::string with_error(const study::Mean& m) {
+  return fixed(m.value, 3) + " " + (m.error ? fixed(*m.error, 3) : std::string(5, ' '));
+}
+
+using Cells = std::array<std::string,
+                         10>;  // rate, seeds, original, target, forgetting, learning, at vanilla, gates, extra, speed
+
+inline Cells cells(const study::Line& line) {
+  const auto pair = [](const study::Mean& before, const study::Mean& after) {
+    return fixed(before.value, 3) + " " + fixed(after.value, 3);
+  };
+  return {rate(line.lr) + (line.chosen_here ? "*"
+                           : line.at_edge   ? "^"
+                                            : " "),
+          concat(line.runs.size()),
+          pair(line.original_before, line.original_after),
+          pair(line.target_before, line.target_after),
+          with_error(line.forgetting),
+          with_error(line.learning),
+          line.forgetting_at_vanilla ? with_error(*line.forgetting_at_vanilla) : "-      ",
+          line.gate_open ? percent(line.gate_open->original.value) + "/" + percent(line.gate_open->target.value) : "-",
+          line.extra_weights.value > 0 ? short_count(line.extra_weights.value) : "-",
+          short_count(line.tokens_per_second.value)};
+}
+
+/// The line that a run would be of, or its method with what tells it from the lines of that.
+inline std::string label_of(const study::Row& run, const std::vector<study::Line>& lines) {
+  const auto own = study::detail::settings(run);
+  std::string label = run.method;
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    const auto differs = [&](const study::Line& line) {
+      return line.method == run.method && study::detail::settings(line.curve.front())[i].second != own[i].second;
+    };
+    if (std::any_of(lines.begin(), lines.end(), differs)) label += concat(", ", own[i].first, ' ', own[i].second);
+  }
+  const auto line = std::find_if(lines.begin(), lines.end(),
+                                 [&](const study::Line& l) { return study::detail::same_line(l.curve.front(), run); });
+  return line == lines.end() ? io::shown(label, 300) : line->label;
+}
+
+/// A sentence for each method that can be held against a vanilla adapter, broken where it would leave 120 columns.
+inline std::string comparisons(const std::vector<study::Line>& lines) {
+  std::string text;
+  for (const study::Line& line : lines) {
+    std::string sentence = study::against_vanilla(line);
+    if (sentence.empty()) continue;
+    if (const auto middle = sentence.find("; "); middle != sentence.npos) sentence.replace(middle, 2, ";\n    ");
+    text += concat("  ", line.label, text_width(line.label) > 50 ? "\n    " : " ", sentence, "\n");
+  }
+  return text.empty() ? text : "\nAgainst the vanilla adapter, seed by seed:\n" + text;
+}
+
+}  // namespace detail
+
+/// What a reader must know of the marks and choices, a sentence each.
+inline std::vector<std::string> notes(const study::Results& results, const std::vector<study::Line>& lines) {
+  std::vector<std::string> all;
+  const auto any = [&](bool study::Line::*mark) {
+    return std::any_of(lines.begin(), lines.end(), [&](const study::Line& line) { return line.*mark; });
+  };
+  if (any(&study::Line::chosen_here))
+    all.push_back(
+        "* the best of several rates on the text reported here, because the results record no choice made on another "
+        "text.");
+  if (any(&study::Line::at_edge))
+    all.push_back("^ the least or largest of the rates tried: a better one may lie beyond.");
+  const io::Json met = results.config.value("chosen_alpha_learns_as_vanilla", io::Json(true));
+  if (met.is_null())
+    all.push_back("No run of the vanilla adapter was left to choose alpha by; the one that learned most was chosen.");
+  if (met == false)
+    all.push_back(
+        "No alpha learned within 1 % of the vanilla adapter on the choosing text; the one that learned most was "
+        "chosen.");
+  if (const train::Overlaps overlaps = train::overlaps_of(results.config); train::any_in_training(overlaps))
+    all.push_back(
+        "Validation lines of 50 and more characters that are in the training text too: " + to_string(overlaps) + ".");
+  return all;
+}
+
+/// What stands above the runs that have no row.
+inline constexpr std::string_view failures_heading = "Runs without a result, left out of every mean and choice";
+
+/// "adapter, rate 1e4, seed 1: diverged at step 3, gradient largest in layers.0.w (not finite)", for each run that has
+/// no row.
+inline std::vector<std::string> failures(const study::Results& results, const std::vector<study::Line>& lines) {
+  std::vector<std::string> all;
+  for (const study::Failure& failure : results.failed)
+    all.push_back(concat(detail::label_of(failure.run, lines), ", rate ", rate(failure.run.lr), ", seed ",
+                         failure.run.seed, ": ", told(failure)));
+  return all;
+}
+
+/// One line per method (see summarise), a heading of two lines and notes. All but a label that is longer than its
+/// column and runs without a result fits 120 columns; such a label stands on a line of its own. Without rows: a
+/// sentence that says so.
+inline std::string table(const study::Results& results) {
+  const auto lines = study::summarise(results);
+  std::string without_result;
+  for (const std::string& failure : failures(results, lines))
+    without_result += concat(without_result.empty() ? concat("\n", failures_heading, ":\n  ") : "  ", failure, "\n");
+  if (lines.empty()) return "No runs yet: the results have no rows.\n" + without_result;
+  const detail::Cells above{"",         "",           "original", "target", "forgetting",
+                            "learning", "forgetting", "open %",   "extra",  "tokens"};
+  const detail::Cells below{"rate ",      "n",          "before after", "before after",
+                            "mean  s.e.", "mean  s.e.", "at adapter's", "orig/targ",
+                            "weights",    "/s"};
+  std::vector<detail::Cells> body{above, below};
+  for (const study::Line& line : lines) body.push_back(detail::cells(line));
+
+  std::array<std::size_t, 10> widths{};
+  std::size_t used = 0;
+  for (std::size_t c = 0; c < widths.size(); ++c) {
+    for (const auto& row : body) widths[c] = std::max(widths[c], detail::text_width(row[c]));
+    used += widths[c] + 1 + (c == 0);
+  }
+  const std::size_t room = used < 110 ? 120 - used : 10;
+  std::size_t label_width = 6;
+  for (const study::Line& line : lines)
+    if (detail::text_width(line.label) <= room) label_width = std::max(label_width, detail::text_width(line.label));
+
+  std::string text;
+  for (std::size_t r = 0; r < body.size(); ++r) {
+    const std::string label = r == 0 ? "" : r == 1 ? "method" : lines[r - 2].label;
+    const bool fits = detail::text_width(label) <= label_width;
+    std::string out = fits ? detail::pad_right(label, label_width) : label + "\n" + std::string(label_width, ' ');
+    for (std::size_t c = 0; c < widths.size(); ++c)
+      out += (c == 0 ? "  " : " ") + detail::pad_left(body[r][c], widths[c]);
+    text += out.erase(out.find_last_not_of(' ') + 1) + "\n";
+  }
+  text +=
+      "Bits per byte; means over n seeds, s.e. the standard error. \"At adapter's\": forgetting where a method's curve "
+      "over rates\n"
+      "reaches the vanilla adapter's learning. An order is claimed only where a difference exceeds twice its standard "
+      "error.\n";
+  for (const std::string& note : notes(results, lines)) text += note + "\n";
+  return text + without_result + detail::comparisons(lines);
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::report

@@ -1,0 +1,146 @@
+/// A method against the vanilla adapter: differences by seed, and forgetting at equal learning.
+#pragma once
+
+#include "neutra/core/numbers.hpp"
+#include "neutra/study/line.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace study {
+
+/// A run of a curve: what a method loses and gains at one rate.
+struct CurvePoint {
+  double forgetting, learning;
+};
+/// A curve over rates, by seed; of those seeds that ran all the rates that any did, if they are several.
+using Curves = std::map<std::uint64_t, std::vector<CurvePoint>>;
+
+/// Forgetting where the curve reaches `learning`: linear between runs at neighbouring rates, the least where it passes
+/// more than once. curve: one seed's runs in the order of their rates. Empty where no two neighbours have `learning`
+/// between them.
+inline std::optional<double> forgetting_at(const std::vector<CurvePoint>& curve, double learning) {
+  std::optional<double> least;
+  for (std::size_t i = 1; i < curve.size(); ++i) {
+    const CurvePoint &from = curve[i - 1], &to = curve[i];
+    if (learning < std::min(from.learning, to.learning) || learning > std::max(from.learning, to.learning)) continue;
+    const double along = to.learning == from.learning ? 0 : (learning - from.learning) / (to.learning - from.learning);
+    const double value = from.forgetting + along * (to.forgetting - from.forgetting);
+    least = least ? std::min(*least, value) : value;
+  }
+  return least;
+}
+
+inline Curves curves_of(const Line& line) {
+  Curves by_seed;
+  for (const Row& row : line.curve) by_seed[row.seed].push_back({row.forgetting(), row.learning()});
+  std::size_t most = 2;
+  for (const auto& [seed, curve] : by_seed) most = std::max(most, curve.size());
+  std::erase_if(by_seed, [&](const auto& entry) { return entry.second.size() < most; });
+  return by_seed;
+}
+
+/// forgetting_at, as a mean over the curves; empty unless each of them reaches the learning: a mean over some would be
+/// of the lucky ones.
+inline std::optional<Mean> forgetting_at(const Curves& curves, double learning) {
+  std::vector<double> values;
+  for (const auto& [seed, curve] : curves) {
+    const auto value = forgetting_at(curve, learning);
+    if (!value) return std::nullopt;
+    values.push_back(*value);
+  }
+  return values.empty() ? std::nullopt : std::optional(mean(values));
+}
+
+/// value(ours) - value(theirs), by seed: runs of one seed saw the same data in the same order. Empty where no seed is
+/// common.
+template <class F> std::optional<Mean> difference(const Line& ours, const Line& theirs, F&& value) {
+  std::map<std::uint64_t, const Row*> by_seed;
+  for (const Row& row : theirs.runs) by_seed.emplace(row.seed, &row);
+  std::vector<double> values;
+  for (const Row& row : ours.runs)
+    if (const auto other = by_seed.find(row.seed); other != by_seed.end())
+      values.push_back(value(row) - value(*other->second));
+  return values.empty() ? std::nullopt : std::optional(mean(values));
+}
+
+namespace detail {
+
+/// The vanilla adapters (method "adapter") of some lines, each to be found by what a line has in common with it. The
+/// lines must outlive it.
+class Vanillas {
+ public:
+  explicit Vanillas(const std::vector<Line>& lines) {
+    for (const Line& line : lines)
+      if (line.method == "adapter")
+        for (unsigned has = 0; has < 8; ++has)
+          lines_.emplace(key(line.curve.front(), has), &line);  // the first of several stays
+  }
+  /// The one that a line is held against: of the same steps and share, and of the same capacity, body and placement
+  /// where the line has them; else null.
+  const Line* of(const Line& line) const {
+    const Row& row = line.curve.front();
+    const auto found =
+        lines_.find(key(row, (row.capacity ? 1u : 0u) | (row.body ? 2u : 0u) | (row.placement ? 4u : 0u)));
+    return found == lines_.end() ? nullptr : found->second;
+  }
+
+ private:
+  using Key = std::tuple<Index, double, unsigned, std::optional<double>, std::optional<std::string>,
+                         std::optional<std::string>>;
+  /// has: which of capacity, body and placement count.
+  static Key key(const Row& row, unsigned has) {
+    const auto where = [&](unsigned bit, const auto& value) { return has & bit ? value : std::nullopt; };
+    return {row.steps, row.share, has, where(1, row.capacity), where(2, row.body), where(4, row.placement)};
+  }
+  std::map<Key, const Line*> lines_;
+};
+
+}  // namespace detail
+
+/// Fills what lines know of their vanilla adapter.
+inline void compare_with_vanilla(std::vector<Line>& lines) {
+  const detail::Vanillas vanillas(lines);
+  std::map<const Line*, Curves> curves;  // of the vanilla adapters
+  for (Line& line : lines) {
+    const Line* vanilla = vanillas.of(line);
+    if (vanilla == nullptr) continue;
+    if (vanilla == &line) {
+      line.forgetting_at_vanilla = line.forgetting;
+      continue;
+    }
+    const auto [theirs, fresh] = curves.try_emplace(vanilla);
+    if (fresh) theirs->second = curves_of(*vanilla);
+    line.forgetting_at_vanilla = forgetting_at(curves_of(line), vanilla->learning.value);
+    line.vanilla_forgetting_here = forgetting_at(theirs->second, line.learning.value);
+    line.forgets_more = difference(line, *vanilla, [](const Row& row) { return row.forgetting(); });
+    line.learns_more = difference(line, *vanilla, [](const Row& row) { return row.learning(); });
+  }
+}
+
+/// An order is claimed where a difference exceeds twice its standard error; a single seed has none.
+inline bool is_order(const Mean& difference) {
+  return difference.error && std::abs(difference.value) > 2 * *difference.error;
+}
+
+/// "forgets 0.123 less (s.e. 0.004), learns 0.020 more (s.e. 0.015, no order); ..."; empty for the vanilla adapter
+/// itself, or where there is none.
+inline std::string against_vanilla(const Line& line) {
+  if (!line.forgets_more || !line.learns_more) return {};
+  const auto told = [](std::string_view verb, const Mean& d) {
+    const std::string error =
+        d.error ? concat("s.e. ", fixed(*d.error, 3), is_order(d) ? "" : ", no order") : "one seed, no order";
+    return concat(verb, ' ', fixed(std::abs(d.value), 3), d.value < 0 ? " less (" : " more (", error, ')');
+  };
+  std::string text = told("forgets", *line.forgets_more) + ", " + told("learns", *line.learns_more);
+  if (line.vanilla_forgetting_here)
+    text += concat("; where the adapter learns as much it forgets ", fixed(line.vanilla_forgetting_here->value, 3),
+                   ", this ", fixed(line.forgetting.value, 3));
+  return text;
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::study

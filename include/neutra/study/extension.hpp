@@ -1,0 +1,146 @@
+/// One run of a study: made, continued after an interruption, or read where it has ended before.
+#pragma once
+
+#include "neutra/nn/adapter_file.hpp"
+#include "neutra/study/outcome.hpp"
+#include "neutra/study/pretraining.hpp"
+#include "neutra/study/shared.hpp"
+#include "neutra/train/run.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <new>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace study {
+
+/// One job of a study, with the folder it is at home in.
+class Extension {
+ public:
+  /// `shared` must outlive it.
+  Extension(Shared& shared, const Job& job)
+      : shared_(shared),
+        job_(job),
+        folder_(shared.output.run_folder(job.name())),
+        adapter_(adapter_of(job.method, shared.options, shared.registry)),
+        description_(adapter_.describe(shared.backbone->config().sizes())) {}
+
+  const io::Path& folder() const { return folder_; }
+  /// Whether it had ended before this session.
+  bool ended_before() const { return std::filesystem::exists(folder_ / "outcome.json"); }
+
+  /// A run that diverges or lacks memory or disk ends in a Failure. Error: damage to what is there; Stopped.
+  Ending run() {
+    shared_.progress.begin(job_.name(), shared_.options.steps, shared_.work.extension());
+    if (ended_before()) return read();
+    const auto failed = [&](FailureState state, const std::string& reason, const train::Divergence& where = {}) {
+      return Failure{describe_row(job_, shared_.options, description_, shared_.backbone->config().sizes()), state,
+                     reason, where};
+    };
+    try {
+      return train();
+    } catch (const train::Diverged& error) {
+      const Failure failure = failed(FailureState::diverged, error.what(), error.where());
+      write_failure(folder_, failure);
+      return failure;
+    } catch (const std::bad_alloc&) {
+      return failed(FailureState::out_of_memory,
+                    concat(job_.name(), ": out of memory; use a smaller batch or sequence, or --recompute"));
+    } catch (const io::WriteError& error) {
+      return failed(FailureState::not_saved, error.what());
+    }
+  }
+
+ private:
+  Ending train() {
+    shared_.output.run(job_.name());
+    const auto model = make_model();
+    const data::Mix mix(shared_.corpus.train_original, shared_.corpus.train_target, shared_.options.share, job_.seed);
+    train::Trainer trainer(*model, mix, shared_.training(job_.lr, shared_.options.steps, job_.alpha));
+    Outcome outcome{describe_row(job_, shared_.options, description_, shared_.backbone->config().sizes()), {}};
+    Row& row = outcome.row;
+    for (const auto* parameter : model->parameters()) row.trainable_weights += parameter->value.size();
+    row.train_seconds =
+        train::run_training(trainer, {folder_, shared_.identity(job_.name()), &shared_.progress, shared_.stop});
+    row.train_tokens = shared_.options.steps * trainer.tokens_per_step();
+    row.tokens_per_second = static_cast<double>(row.train_tokens) / row.train_seconds;
+    const io::Json json = train::named(job_.name(), [&] {
+      measure(*model, outcome);
+      return to_json(outcome);
+    });
+    save(*model);
+    write_outcome(folder_, json, files());
+    std::filesystem::remove(folder_ / "checkpoint.safetensors");  // outcome and weights are on disk now
+    for (const std::string& warning : gate_warnings(row, job_.name())) shared_.progress.message(warning);
+    return outcome;
+  }
+
+  Ending read() {
+    Ending ending = train::advised(
+        concat("bring back what was there, or delete ", folder_.string(), " to have the run made again"), [&] {
+          Ending read = read_ending(folder_, job_, shared_.options.steps);
+          if (const auto* outcome = std::get_if<Outcome>(&read)) check_before(outcome->row);
+          return read;
+        });
+    shared_.progress.skip(shared_.options.steps);
+    shared_.progress.begin("evaluating", 1, shared_.work.evaluation());
+    shared_.progress.skip(1);
+    if (std::holds_alternative<Outcome>(ending))
+      std::filesystem::remove(folder_ / "checkpoint.safetensors");  // where a kill came between the outcome and this
+    return ending;
+  }
+
+  /// Error: a row that was scored on another backbone, or by another build; the two could not stand in one table.
+  void check_before(const Row& row) const {
+    const double original = shared_.valid.original.before, target = shared_.valid.target.before;
+    require(row.original.before == original && row.target.before == target, (folder_ / "outcome.json").string(),
+            ": must be of this study's backbone, which has ", original, " and ", target, " bits per byte, got ",
+            row.original.before, " and ", row.target.before);
+  }
+
+  std::unique_ptr<train::Model> make_model() const {
+    auto model = std::make_unique<train::Model>(shared_.backbone, adapter_, job_.seed);
+    if (finetunes()) model->thaw();
+    shared_.set_up(*model);
+    return model;
+  }
+
+  void measure(train::Model& model, Outcome& outcome) {
+    shared_.progress.begin("evaluating", shared_.evaluation_steps(), shared_.work.evaluation());
+    if (job_.seed == 1 && shared_.options.holds_out()) {  // rates and alpha are chosen by the first seed
+      Scores& scores = outcome.choosing.emplace(shared_.choosing);
+      scores.original.after = shared_.score(model, shared_.corpus.choosing_original, data::Domain::original);
+      scores.target.after = shared_.score(model, shared_.corpus.choosing_target, data::Domain::target);
+    }
+    adapter::Probe<float, Cpu> probe(shared_.backbone->config().layers);
+    outcome.row.original = shared_.valid.original;
+    outcome.row.target = shared_.valid.target;
+    outcome.row.original.after = shared_.score(model, shared_.corpus.valid_original, data::Domain::original, &probe);
+    outcome.row.target.after = shared_.score(model, shared_.corpus.valid_target, data::Domain::target, &probe);
+    add_gates(outcome.row, probe);
+  }
+
+  bool finetunes() const { return job_.method == "finetune"; }
+  std::vector<std::string> files() const {
+    if (!finetunes()) return {"adapter.json", "adapter.safetensors"};
+    std::vector<std::string> names;
+    for (const std::string& name : model_files()) names.push_back(concat("model/", name));
+    return names;
+  }
+  void save(train::Model& model) const {
+    if (finetunes())
+      save_model(folder_ / "model", model, *shared_.corpus.tokenizer);
+    else
+      nn::save_adapter(folder_ / "adapter.safetensors", model.parameters(), description_, shared_.base);
+  }
+
+  Shared& shared_;
+  const Job job_;
+  const io::Path folder_;
+  const train::Adapter adapter_;
+  const adapter::Description description_;
+};
+
+}}}  // namespace neutra::NEUTRA_ABI::study

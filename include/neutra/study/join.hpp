@@ -1,0 +1,244 @@
+/// Several studies as one: alphas, rates, seeds or ablations that were run apart stand in one table and one picture.
+#pragma once
+
+#include "neutra/study/choice.hpp"
+#include "neutra/study/options.hpp"
+#include "neutra/study/results.hpp"
+#include "neutra/study/summary.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace study {
+
+namespace detail {
+
+/// What makes a run: its line, rate and seed.
+using RunKey = std::tuple<LineKey, double, std::uint64_t>;
+inline RunKey run_key(const Row& row) { return {line_key(row), row.lr, row.seed}; }
+
+inline std::string told(const Row& row) {
+  return concat(row.method, row.alpha ? concat(", alpha ", *row.alpha) : "", ", rate ", row.lr, ", seed ", row.seed);
+}
+
+/// Everything about a run but how long it took.
+inline io::Json outcome_of(Row row) {
+  row.train_seconds = row.tokens_per_second = 0;
+  FieldWriter write("row");
+  visit_row(write, row);
+  return write.take();
+}
+
+/// A run that failed in one study and has a row in another counts by its row, unless it diverged: it would do so again.
+/// places: see join_rows.
+inline void join_failed(Results& all, const Results& more, const std::string& where,
+                        const std::map<RunKey, std::size_t>& places) {
+  std::map<RunKey, std::size_t> known;
+  for (std::size_t i = 0; i < all.failed.size(); ++i) known.emplace(run_key(all.failed[i].run), i);
+  for (const Failure& failure : more.failed) {
+    const auto [own, fresh] = known.emplace(run_key(failure.run), all.failed.size());
+    if (fresh)
+      all.failed.push_back(failure);
+    else if (failure.state == FailureState::diverged)
+      all.failed[own->second] = failure;
+  }
+  std::erase_if(all.failed, [&](const Failure& failure) {
+    const bool finished = places.contains(run_key(failure.run));
+    require(!finished || failure.state != FailureState::diverged, where, ": ", told(failure.run),
+            " diverged in one of the results and has a row in another; join only one of them");
+    return finished;
+  });
+}
+
+inline io::Json option(const Results& results, const char* key) {
+  const io::Json options = results.config.value("options", io::Json::object());
+  const io::Json absent = std::string_view(key) == "precision"
+                              ? io::Json("float")
+                              : io::Json();  // older results were of float and did not say so
+  return options.is_object() ? options.value(key, absent) : absent;
+}
+
+/// Runs that differ in what no row tells would stand on one line as if they were alike.
+inline void check_alike(const Results& first, const Results& more, const std::string& where) {
+  for (const char* role : {"original.choosing", "target.choosing"}) {
+    const bool has = first.text_sha256.contains(role);
+    require(more.text_sha256.contains(role) == has, where, has ? ": must have the text " : ": must not have the text ",
+            role, has ? ", as the first results have" : ", which the first results have not",
+            "; a study that chooses no rate and no alpha holds none out and trains on more text: give both several "
+            "rates, or both one");
+  }
+  for (const auto& [role, digits] : first.text_sha256)
+    require(more.text_sha256.contains(role) && more.text_sha256.at(role) == digits, where, ": the text ", role,
+            " must be that of the first results (text_sha256); results on other texts cannot be compared");
+  require(more.text_sha256.size() == first.text_sha256.size(), where,
+          ": the texts must be those of the first results, ", first.text_sha256.size(), " of them, got ",
+          more.text_sha256.size(), "; results on other texts cannot be compared");
+  for (const auto& [key, what] : {std::pair{"/base/fingerprint", "backbone"}, {"/base/tokenizer", "tokenizer"}}) {
+    const io::Json::json_pointer place(key);  // older results do not say
+    require(!first.config.contains(place) || !more.config.contains(place) || first.config[place] == more.config[place],
+            where, ": the ", what, " must be that of the first results (config", key,
+            "); join only extensions of one backbone");
+  }
+  const auto shown = [](const io::Json& value) {
+    return value.is_null() ? std::string("(nothing)") : io::shown(value.dump());
+  };
+  for (const char* key : {"batch", "sequence", "clip", "weight_decay", "lora_targets", "warmup", "precision"}) {
+    const io::Json own = option(first, key), other = option(more, key);
+    const bool follows = std::string_view(key) == "warmup" && option(first, "steps") != option(more, "steps");
+    require(own == other || follows, where, ": --", key, " must be that of the first results, ", shown(own), ", got ",
+            shown(other), "; join only studies that differ in what their rows tell");
+  }
+}
+
+/// places: where each run stands among all.rows.
+inline void join_rows(Results& all, const Results& more, const std::string& where,
+                      std::map<RunKey, std::size_t>& places) {
+  for (const Row& row : more.rows) {
+    const Row& first = all.rows.empty() ? row : all.rows.front();
+    require(row.original.before == first.original.before && row.target.before == first.target.before, where,
+            ": the backbone must be that of the first results, whose bits per byte are ", first.original.before,
+            " and ", first.target.before, ", got ", row.original.before, " and ", row.target.before,
+            "; join only extensions of one backbone, scored by one build of the program");
+    const auto [own, fresh] = places.emplace(run_key(row), all.rows.size());
+    if (fresh)
+      all.rows.push_back(row);
+    else
+      require(outcome_of(all.rows[own->second]) == outcome_of(row), where, ": ", told(row),
+              " is in two results, with different outcomes; join only one of them");
+  }
+}
+
+/// "a; b": every text once.
+inline void join_text(std::string& all, const std::string& more) {
+  if (concat("; ", all, "; ").find(concat("; ", more, "; ")) == std::string::npos) all += "; " + more;
+}
+
+/// What the choosing text said of a run.
+struct Scored {
+  double lr = 0;
+  std::optional<double> alpha;
+  Scores scores;
+};
+using ScoredRuns = std::map<RunKey, Scored>;
+
+/// Adds what a study's choosing text said of its runs; the first study to score a run is believed.
+inline void add_scores(ScoredRuns& all, const Results& study, const std::string& where) {
+  const auto choosing = study.config.find("choosing");
+  if (choosing == study.config.end() || !choosing->is_array()) return;
+  const auto key = [](const Row& row) { return std::tuple(row.method, row.alpha, row.lr, row.seed); };
+  std::map<decltype(key(Row())), std::vector<const Row*>> rows;
+  for (const Row& row : study.rows) rows[key(row)].push_back(&row);
+  for (const io::Json& entry : *choosing) {
+    const io::Reader read(entry, where + ": choosing");
+    FieldReader fields(read);
+    Row run;
+    double forgetting = 0, learning = 0;
+    fields("method", run.method), fields("alpha", run.alpha), fields("lr", run.lr), fields("seed", run.seed);
+    fields("forgetting", forgetting), fields("learning", learning);
+    fields.finish();
+    for (const Row* row : rows[key(run)])
+      all.try_emplace(run_key(*row),
+                      Scored{row->lr, row->alpha, {.original = {0, forgetting}, .target = {learning, 0}}});
+  }
+}
+
+inline const Scored* find(const ScoredRuns& scored, const Row& row) {
+  const auto own = scored.find(run_key(row));
+  return own == scored.end() ? nullptr : &own->second;
+}
+
+/// The rate of a line: by the scores of all studies, where every run of the first seed has one; else the one that they
+/// agree on. apart: the rates of the lines of each study by itself.
+inline std::optional<double> joined_rate(const Line& line, const ScoredRuns& scored,
+                                         const std::map<LineKey, std::set<double>>& apart) {
+  const Scored* best = nullptr;
+  bool complete = true;
+  for (const Row& row : line.curve) {
+    const Scored* own = row.seed == 1 ? find(scored, row) : nullptr;
+    complete &= own || row.seed != 1;
+    if (own && (!best || own->scores.learning() > best->scores.learning())) best = own;
+  }
+  if (complete && best) return best->lr;
+  const auto rates = apart.find(line_key(line.curve.front()));
+  return rates == apart.end() || rates->second.size() != 1 ? std::nullopt : std::optional(*rates->second.begin());
+}
+
+/// Chooses alpha as `extend` does: among the scores at the rate of the paper's alpha, by what the vanilla adapter
+/// learns at its own rate; where no run of that is left, the alpha that learns most. Chooses none where scores are
+/// missing, those of the paper's alpha among them.
+inline void choose_alpha_again(io::Json& config, const std::vector<Line>& lines, const ScoredRuns& scored) {
+  const auto rate_of = [&](const Line& line) { return config["chosen_lr"].value(line.label, 0.0); };
+  const auto score_of = [&](const Line& line, double lr) {
+    const auto row =
+        std::find_if(line.curve.begin(), line.curve.end(), [&](const Row& r) { return r.lr == lr && r.seed == 1; });
+    return row == line.curve.end() ? nullptr : find(scored, *row);
+  };
+  const auto paper = std::find_if(lines.begin(), lines.end(),
+                                  [](const Line& line) { return line.curve.front().alpha == paper_alpha; });
+  if (paper == lines.end()) return;
+  const Line* vanilla = Vanillas(lines).of(*paper);
+  const Scored* yardstick = vanilla ? score_of(*vanilla, rate_of(*vanilla)) : nullptr;
+  if (vanilla && !yardstick) return;
+  const auto learning = yardstick ? std::optional(yardstick->scores.learning()) : std::nullopt;
+  std::vector<const Scored*> tried;
+  std::vector<Scores> scores;
+  for (const Line& line : lines)
+    if (&line == &*paper || differ_in_alpha_alone(paper->curve.front(), line.curve.front()))
+      if (const Scored* own = score_of(line, rate_of(*paper))) tried.push_back(own), scores.push_back(own->scores);
+  if (scores.size() < 2) return;
+  const std::size_t chosen = choose_alpha(scores, learning);
+  config["chosen_alpha"] = *tried[chosen]->alpha;
+  config["chosen_alpha_learns_as_vanilla"] = learning ? io::Json(learns_enough(scores[chosen], learning)) : io::Json();
+}
+
+}  // namespace detail
+
+/// The rows of all studies, in order; a run that two have counts once. Options are the first's, those of the others
+/// stand under "joined". Rates and alpha are chosen anew by the scores that all have on the choosing text, so that
+/// studies of other rates, alphas and seeds become one; where scores are missing a rate that the studies agree on is
+/// kept, and else none. `names`: what messages call the studies, as many. Error: nothing to join; other texts; another
+/// backbone; other options that no row tells; a run that two have with different outcomes.
+inline Results join(const std::vector<Results>& studies, const std::vector<std::string>& names) {
+  require(!studies.empty() && names.size() == studies.size(),
+          "join: there must be at least one study and a name for each, got ", studies.size(), " and ", names.size());
+  Results all = studies.front();
+  if (studies.size() == 1) return all;
+  io::Json joined = io::Json::array();
+  detail::ScoredRuns scored;
+  std::map<detail::LineKey, std::set<double>> apart;
+  std::map<detail::RunKey, std::size_t> places;
+  for (std::size_t i = 0; i < all.rows.size(); ++i) places.emplace(detail::run_key(all.rows[i]), i);
+  for (std::size_t i = 0; i < studies.size(); ++i) {
+    const Results& study = studies[i];
+    detail::check_one_backbone(study.rows, names[i]);
+    detail::add_scores(scored, study, names[i]);
+    for (const Line& line : summarise(study))
+      if (!line.chosen_here) apart[detail::line_key(line.curve.front())].insert(line.lr);
+    if (i == 0) continue;
+    detail::check_alike(studies.front(), study, names[i]);
+    detail::join_rows(all, study, names[i], places);
+    detail::join_failed(all, study, names[i], places);
+    joined.push_back(study.config);
+    detail::join_text(all.commit, study.commit);
+    for (const auto part :
+         {&Machine::processor, &Machine::instruction_set, &Machine::compiler, &Machine::flags, &Machine::xsimd})
+      detail::join_text(all.machine.*part, study.machine.*part);
+  }
+  all.config["joined"] = joined;
+  for (const char* key : {"chosen_alpha", "chosen_alpha_learns_as_vanilla"}) all.config.erase(key);
+  all.config["chosen_lr"] = io::Json::object();
+  const auto lines = summarise(all);
+  for (const Line& line : lines)
+    if (const auto rate = detail::joined_rate(line, scored, apart)) all.config["chosen_lr"][line.label] = *rate;
+  detail::choose_alpha_again(all.config, lines, scored);
+  return all;
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::study

@@ -1,0 +1,53 @@
+/// One line of a table: the runs of one method and choice of settings, and their means over seeds.
+#pragma once
+
+#include "neutra/study/results.hpp"
+
+#include <cmath>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace study {
+
+/// Mean over seeds and its standard error, sample deviation / sqrt(count); a single seed has no error.
+struct Mean {
+  double value = 0;
+  std::optional<double> error;
+};
+
+/// Error: no values.
+inline Mean mean(const std::vector<double>& values) {
+  require(!values.empty(), "mean: there must be at least one value");
+  const auto n = static_cast<double>(values.size());
+  double sum = 0, square = 0;
+  for (const double v : values) sum += v;
+  for (const double v : values) square += (v - sum / n) * (v - sum / n);
+  return {sum / n, values.size() > 1 ? std::optional(std::sqrt(square / (n - 1) / n)) : std::nullopt};
+}
+
+/// One line of a table: the runs that differ in seed and learning rate alone.
+/// label: the method, followed by those settings in which it differs from other lines of the same method, as in
+/// "neutral, alpha 0.1".
+struct Line {
+  std::string label, method;
+  std::vector<Row> curve;    // all its runs, by rate, then seed
+  std::vector<Row> runs;     // those at the reported rate
+  double lr = 0;             // the reported rate
+  bool at_edge = false;      // it is the least or largest of several that were tried: a better one may lie beyond
+  bool chosen_here = false;  // no choice was recorded: the best of several rates on the very text that is reported
+  Mean original_before, original_after, target_before, target_after, forgetting, learning, extra_weights, extra_share,
+      tokens_per_second;
+
+  // Against the vanilla adapter (method "adapter") of the same steps, share, capacity, body and placement; see
+  // comparison.hpp.
+  std::optional<Mean>
+      forgetting_at_vanilla;  // this line's curve over rates, read at the vanilla adapter's mean learning
+  std::optional<Mean> vanilla_forgetting_here;    // the vanilla adapter's curve, read at this line's mean learning
+  std::optional<Mean> forgets_more, learns_more;  // differences by seed, this minus the vanilla adapter
+
+  std::optional<PerDomain<Mean>> gate_open;
+  std::optional<PerDomain<std::vector<double>>> gate_open_by_layer, residue_ratio_by_layer;  // means over seeds
+};
+
+}}}  // namespace neutra::NEUTRA_ABI::study

@@ -1,0 +1,214 @@
+/// Every option of an extension run, on one page: the defaults and their reasons.
+#pragma once
+
+#include "neutra/adapter/sizes.hpp"
+#include "neutra/core/error.hpp"
+#include "neutra/core/nearest.hpp"
+#include "neutra/train/text_paths.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace study {
+
+/// The weight of the local loss in the paper's runs.
+inline constexpr double paper_alpha = 0.01;
+
+/// What is compared.
+inline const std::vector<std::string> known_methods = {"neutral", "adapter", "lora", "finetune"};
+
+/// What `extend` is told. check() throws for everything that means nothing, before any work is done.
+struct Options {
+  // Texts. Without evaluation files the last tenth of each domain is held out.
+  std::vector<io::Path> original, target, eval_original, eval_target;
+
+  // Backbone: a Hugging Face llama folder, or one pretrained here on the original text.
+  io::Path model;
+  Index pretrain_steps = 2000;
+  Index dim = 192, layers = 6, heads = 6, kv_heads = 0,
+        ffn = 0;                            // ffn 0: 8/3 dim, rounded up to a multiple of 32 (Touvron et al. 2023)
+  Index vocabulary = 2048;                  // small models have few words to spend their embedding on
+  double pretrain_lr = 3e-3;                // a rate of the order 1/dim suits AdamW at widths of some hundreds
+  std::string tokenizer = "sentencepiece";  // trained on the original text; or "byte", or a tokenizer.model
+  bool tied = false;
+
+  // What is compared.
+  std::vector<std::string> methods = known_methods;
+  Index steps = 1000;
+  Index seeds = 1;
+  double share = 0.1;  // p of the paper
+  std::vector<double> alphas = {
+      paper_alpha};       // several: the one that forgets least among those that learn as the vanilla adapter does
+  double capacity = 0.2;  // of the block weights, as in the paper
+  /// Rates to try by method; "" is for methods that are not named. Frozen backbones take rates of 1e-3 and more,
+  /// finetuning moves all weights and forgets with less.
+  std::map<std::string, std::vector<double>> rates = {{"", {1e-3, 3e-3, 1e-2}}, {"finetune", {3e-4, 1e-3, 3e-3}}};
+
+  // Batches: 16 x 128 = 2048 tokens keep two cores busy and give a model of some million weights steady gradients.
+  Index batch = 16, sequence = 128;
+  Index accumulate = 1;     // micro-batches a batch is cut into; changes memory and rounding only
+  bool whole_curve = true;  // every rate with every seed, so that curves can be compared at equal learning; else other
+                            // seeds run the chosen rate alone
+  Index warmup = -1;        // steps; -1: a twentieth of the run
+  double weight_decay = 0.1;  // of matrices
+  double clip = 1.0;          // gradient norm; 0: none
+  std::vector<adapter::Site> lora_sites = {adapter::Site::q,    adapter::Site::k,  adapter::Site::v,   adapter::Site::o,
+                                           adapter::Site::gate, adapter::Site::up, adapter::Site::down};
+
+  // Policies of the method `neutral`: the paper's.
+  std::string gate = "relu", body = "gated_unit", penalty = "l1", init = "low_variance", placement = "parallel";
+
+  std::string precision = "float";  // or "bf16": what products round to before they multiply, in training and
+                                    // evaluation alike; sums stay float
+
+  bool recompute = false;  // layers once more on the way back: a third to a half of the tape's memory, another forward
+                           // pass; changes no number
+
+  Index threads = 0;  // 0: all of the machine
+  bool quick = false;
+  bool resume = false;
+  bool held_out_before = false;  // whether the run that is continued holds a choosing text out
+  io::Path out;
+
+  train::TextPaths texts() const { return {original, target, eval_original, eval_target}; }
+  /// The rates tried for a method.
+  const std::vector<double>& rates_of(const std::string& method) const {
+    const auto own = rates.find(method);
+    return own != rates.end() ? own->second : rates.at("");
+  }
+  /// The alphas that are tried: where one is chosen among several, the paper's first, which is shown beside it whatever
+  /// is chosen.
+  std::vector<double> tried_alphas() const {
+    std::vector<double> all = alphas;
+    if (all.size() > 1) {
+      std::erase(all, paper_alpha);
+      all.insert(all.begin(), paper_alpha);
+    }
+    return all;
+  }
+  /// Whether a rate is chosen among several, or alpha.
+  bool chooses() const {
+    for (const std::string& method : methods)
+      if (rates_of(method).size() > 1) return true;
+    return alphas.size() > 1;
+  }
+  /// Whether a choosing text is held out. A run that is continued keeps the texts it began with, also where nothing is
+  /// left to choose.
+  bool holds_out() const { return held_out_before || chooses(); }
+  Index warmup_of(Index run_steps) const { return warmup >= 0 ? warmup : run_steps / 20; }
+  Index ffn_width() const { return ffn > 0 ? ffn : (8 * dim / 3 + 31) / 32 * 32; }
+
+  void check() const;
+};
+
+namespace detail {
+
+inline void check_range(double value, std::string_view name) {
+  require(value <= 3e38, "--", name, " must be at most 3e38, since training computes in float, got ", value);
+}
+inline void check_positive(double value, std::string_view name) {
+  require(value > 0 && std::isfinite(value), "--", name, " must be a positive number, got ", value);
+  check_range(value, name);
+}
+inline void check_not_negative(double value, std::string_view name) {
+  require(value >= 0 && std::isfinite(value), "--", name, " must not be negative, got ", value);
+  check_range(value, name);
+}
+inline void check_count(Index value, std::string_view name) {
+  require(value > 0 && value < (Index{1} << 31), "--", name, " must be a whole number from 1 up and below 2^31, got ",
+          value);
+}
+inline void check_derivable(Index value, std::string_view name) {
+  require(value >= 0 && value < (Index{1} << 31), "--", name,
+          " must be a whole number below 2^31 (0: it follows from other sizes), got ", value);
+}
+inline void check_from_zero(Index value, std::string_view name) {
+  require(value >= 0 && value < (Index{1} << 31), "--", name, " must be a whole number from 0 up and below 2^31, got ",
+          value);
+}
+inline void check_method(const std::string& method, std::string_view option) {
+  require(std::find(known_methods.begin(), known_methods.end(), method) != known_methods.end(), "--", option,
+          ": there is no method '", method, "'", suggestion(method, known_methods), "; known: ", listed(known_methods));
+}
+inline void check_precision(const std::string& precision) {
+  require(precision == "float" || precision == "bf16", "--precision must be float or bf16, got '", precision, "'");
+}
+inline void check_threads(Index threads) {
+  require(threads >= 0 && threads <= 4096, "--threads must be between 1 and 4096 (0: all of the machine), got ",
+          threads);
+}
+/// A value given twice would be one run counted as two.
+template <class T> void check_different(std::vector<T> values, std::string_view option) {
+  std::sort(values.begin(), values.end());
+  const auto twice = std::adjacent_find(values.begin(), values.end());
+  require(twice == values.end(), "--", option, " must not name anything twice, got ",
+          twice == values.end() ? T() : *twice, " again");
+}
+
+}  // namespace detail
+
+inline void Options::check() const {
+  using namespace detail;
+  require(!out.empty(), "--out is missing: name the folder that results go to");
+  require(!target.empty(), "--target is missing: name at least one text file of the domain to extend to");
+  require(!original.empty() || (!model.empty() && share == 0),
+          "--original is missing: name at least one text file of the domain the model ",
+          model.empty() ? "is pretrained on" : "was trained on, or give --share 0");
+  require(!original.empty() || !eval_original.empty(),
+          "--eval-original is missing: without --original it is what forgetting is measured on");
+  require(!original.empty() || alphas.size() < 2,
+          "--alpha with several values needs --original: the choice looks at what is forgotten of it");
+  for (const auto& [value, name] : {std::pair{steps, "steps"},
+                                    {seeds, "seeds"},
+                                    {batch, "batch"},
+                                    {sequence, "sequence"},
+                                    {accumulate, "accumulate"}})
+    check_count(value, name);
+  if (model.empty())
+    for (const auto& [value, name] : {std::pair{pretrain_steps, "pretrain-steps"},
+                                      {dim, "dim"},
+                                      {layers, "layers"},
+                                      {heads, "heads"},
+                                      {vocabulary, "vocab"}})
+      check_count(value, name);
+  check_derivable(kv_heads, "kv-heads");
+  check_derivable(ffn, "ffn");
+  require(batch % accumulate == 0, "--accumulate must divide --batch (", batch, "), got ", accumulate);
+  require(share >= 0 && share <= 1, "--share must lie in [0, 1], got ", share, "; the paper uses 0.1");
+  require(batch * sequence <= Index{1} << 31, "--batch times --sequence must be at most 2^31 tokens, got ", batch,
+          " x ", sequence);
+  check_positive(capacity, "capacity");
+  check_positive(pretrain_lr, "pretrain-lr");
+  check_not_negative(weight_decay, "weight-decay");
+  check_not_negative(clip, "clip");
+  require(!alphas.empty(), "--alpha needs at least one value");
+  for (const double alpha : alphas) check_not_negative(alpha, "alpha");
+  check_different(alphas, "alpha");
+  for (const auto& [method, values] : rates) {
+    if (!method.empty()) check_method(method, "lr");
+    require(!values.empty(), "--lr needs at least one value");
+    for (const double rate : values) check_positive(rate, "lr");
+    check_different(values, "lr");
+  }
+  require(warmup <= steps, "--warmup must not be longer than the run of ", steps, " steps, got ", warmup);
+  require(!model.empty() || warmup <= pretrain_steps, "--warmup must not be longer than the pretraining of ",
+          pretrain_steps, " steps, got ", warmup);
+  require(!methods.empty(), "--methods needs at least one of neutral, adapter, lora, finetune");
+  for (const std::string& method : methods) check_method(method, "methods");
+  check_different(methods, "methods");
+  check_precision(precision);
+  const auto compared = [&](const char* method) {
+    return std::find(methods.begin(), methods.end(), method) != methods.end();
+  };
+  require(alphas.size() < 2 || !compared("neutral") || compared("adapter"),
+          "--alpha with several values needs --methods adapter beside neutral: the choice looks at what the vanilla "
+          "adapter learns");
+  check_threads(threads);
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::study

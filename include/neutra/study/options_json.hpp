@@ -1,0 +1,65 @@
+/// Options to the JSON that a run is remembered by.
+#pragma once
+
+#include "neutra/io/json.hpp"
+#include "neutra/io/utf8.hpp"
+#include "neutra/study/options.hpp"
+
+#include <string>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace study {
+
+/// What a run is remembered by: everything that its numbers depend on.
+inline io::Json to_json(const Options& o) {
+  const auto names = [](const std::vector<io::Path>& paths) {
+    io::Json list = io::Json::array();
+    for (const io::Path& path : paths) list.push_back(io::utf8_text(path.native()));
+    return list;
+  };
+  std::string sites;
+  for (const adapter::Site site : o.lora_sites) sites += concat(sites.empty() ? "" : ",", adapter::to_string(site));
+  io::Json rates = io::Json::object();
+  for (const auto& [method, values] : o.rates) rates[method.empty() ? "any" : method] = values;
+  io::Json json = {{"original", names(o.original)},
+                   {"target", names(o.target)},
+                   {"eval_original", names(o.eval_original)},
+                   {"eval_target", names(o.eval_target)},
+                   {"methods", o.methods},
+                   {"steps", o.steps},
+                   {"seeds", o.seeds},
+                   {"share", o.share},
+                   {"alpha", o.alphas},
+                   {"capacity", o.capacity},
+                   {"lr", rates},
+                   {"whole_curve", o.whole_curve},
+                   {"batch", o.batch},
+                   {"sequence", o.sequence},
+                   {"accumulate", o.accumulate},
+                   {"warmup", o.warmup_of(o.steps)},
+                   {"weight_decay", o.weight_decay},
+                   {"clip", o.clip},
+                   {"precision", o.precision},
+                   {"lora_targets", sites},
+                   {"gate", o.gate},
+                   {"body", o.body},
+                   {"penalty", o.penalty},
+                   {"init", o.init},
+                   {"placement", o.placement}};
+  if (!o.model.empty())
+    json["model"] = io::utf8_text(o.model.native());
+  else
+    json.update({{"pretrain_steps", o.pretrain_steps},
+                 {"dim", o.dim},
+                 {"layers", o.layers},
+                 {"heads", o.heads},
+                 {"kv_heads", o.kv_heads},
+                 {"ffn", o.ffn_width()},
+                 {"vocab", o.vocabulary},
+                 {"pretrain_lr", o.pretrain_lr},
+                 {"tokenizer", io::utf8_text(o.tokenizer)},
+                 {"tied", o.tied}});
+  return json;
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::study

@@ -1,0 +1,128 @@
+/// results.json: what every program of neutra writes about its runs, and what tables and reports are made from alone.
+#pragma once
+
+#include "neutra/core/error.hpp"
+#include "neutra/io/json.hpp"
+#include "neutra/study/failure.hpp"
+#include "neutra/study/machine.hpp"
+#include "neutra/study/row.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace study {
+
+/// The format's name and version, the first thing a reader checks.
+inline constexpr std::string_view results_schema = "neutra.results/1";
+
+/// The most bytes of a results.json that is read: fifty thousand rows of six layers, of 60 values and about 1,800 bytes
+/// each. So they stay below the four million values that io::parse takes.
+inline constexpr std::uint64_t max_results = 100'000'000;
+
+/// A results file, by default with the commit and machine of this program.
+/// config: the options of the run, any JSON object. Tables and reports read two of its keys where they are there:
+///   command      the command line, a string
+///   chosen_lr    {"neutral": 0.002, ...}: the rate chosen for a method, or for one line of the table by its label (see
+///   summarise)
+/// text_sha256: 64 hexadecimal digits by the text's role or name.
+struct Results {
+  std::string commit = study::commit();
+  Machine machine = study::machine();
+  io::Json config = io::Json::object();
+  std::map<std::string, std::string> text_sha256;
+  std::vector<Row> rows;
+  std::vector<Failure> failed;  // runs that were asked for and have no row
+};
+
+namespace detail {
+
+template <class Visitor, class M> void visit_machine(Visitor& visit, M& machine) {
+  visit("processor", machine.processor), visit("threads", machine.threads),
+      visit("instruction_set", machine.instruction_set);
+  visit("compiler", machine.compiler), visit("flags", machine.flags), visit("xsimd", machine.xsimd);
+}
+
+/// Error: rows of two backbones, whose differences would be claimed as those of methods.
+inline void check_one_backbone(const std::vector<Row>& rows, const std::string& where) {
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    const Row &first = rows[0], &row = rows[i];
+    require(row.original.before == first.original.before && row.target.before == first.target.before, where, ": rows[",
+            i, "] must be of the backbone of the first row, which has ", first.original.before, " and ",
+            first.target.before, " bits per byte, got ", row.original.before, " and ", row.target.before,
+            "; make results of two models in two folders");
+  }
+}
+
+inline void check_sha256(std::string_view where, const std::string& name, const std::string& digits) {
+  require(digits.size() == 64 && digits.find_first_not_of("0123456789abcdef") == digits.npos, where, ": text_sha256.",
+          io::shown(name), " must be 64 hexadecimal digits, got \"", io::shown(digits), '"');
+}
+
+}  // namespace detail
+
+/// The results as the JSON of results.json; `where` opens each message.
+/// Error: a number that is not finite, which JSON cannot hold, by row and key; rows of two backbones; a hash that is
+/// none; a config that is no object.
+inline io::Json to_json(const Results& results, const std::string& where = "results") {
+  require(results.config.is_object(), where, ": config must be an object");
+  detail::check_one_backbone(results.rows, where);
+  for (const auto& [name, digits] : results.text_sha256) detail::check_sha256(where, name, digits);
+  detail::FieldWriter machine(where + ": machine");
+  detail::visit_machine(machine, results.machine);
+  io::Json rows = io::Json::array();
+  for (const Row& row : results.rows) {
+    detail::FieldWriter write(concat(where, ": rows[", rows.size(), "]"));
+    detail::visit_row(write, row);
+    rows.push_back(write.take());
+  }
+  io::Json json = {{"schema", results_schema}, {"commit", results.commit},           {"machine", machine.take()},
+                   {"config", results.config}, {"text_sha256", results.text_sha256}, {"rows", std::move(rows)}};
+  for (const Failure& failure : results.failed)
+    json["failed"].push_back(to_json(failure, where + ": failed"));  // absent where none did
+  return json;
+}
+
+/// Results from the JSON of a results.json, strictly; `where`, as in its path, opens each message.
+/// Error: another schema; a key that is missing, unknown or of the wrong type, by its place, as in "results.json:
+/// rows[2]: seed ..."; a number that no run can have; rows of two backbones.
+inline Results results_from_json(const io::Json& json, const std::string& where = "results") {
+  const io::Reader read(json, where);
+  const auto schema = read.text("schema");
+  require(schema == results_schema, where, ": schema must be \"", results_schema, "\", got \"", io::shown(schema),
+          "\"; read it with the version of neutra that wrote it");
+  read.only({"schema", "commit", "machine", "config", "text_sha256", "rows", "failed"});
+  Results results;
+  results.commit = read.text("commit");
+  const io::Reader machine(read.value("machine"), where + ": machine");
+  detail::FieldReader fields(machine);
+  detail::visit_machine(fields, results.machine);
+  fields.finish();
+  results.config = read.object("config").json();
+  const io::Reader hashes = read.object("text_sha256");
+  for (const auto& [name, ignored] : hashes.json().items())
+    detail::check_sha256(where, name, results.text_sha256[name] = hashes.text(name));
+  for (const io::Json& row : read.array("rows"))
+    results.rows.push_back(detail::read_row(row, concat(where, ": rows[", results.rows.size(), "]")));
+  if (read.has("failed"))
+    for (const io::Json& failure : read.array("failed"))
+      results.failed.push_back(failure_from_json(failure, concat(where, ": failed[", results.failed.size(), "]")));
+  detail::check_one_backbone(results.rows, where);
+  return results;
+}
+
+/// Replaces a results.json, whole or not at all. Error: see to_json and io::write_json.
+inline void write_results(const std::filesystem::path& path, const Results& results) {
+  io::write_json(path, to_json(results, path.string()));
+}
+
+/// Reads a results.json. Error: see io::read_json and results_from_json.
+inline Results read_results(const std::filesystem::path& path) {
+  return results_from_json(io::read_json(path, max_results), path.string());
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::study

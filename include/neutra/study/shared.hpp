@@ -1,0 +1,161 @@
+/// What all runs of a study share: options, texts, the backbone with its scores, and the folder.
+#pragma once
+
+#include "neutra/io/sealed.hpp"
+#include "neutra/nn/fingerprint.hpp"
+#include "neutra/study/choice.hpp"
+#include "neutra/study/job.hpp"
+#include "neutra/study/output.hpp"
+#include "neutra/study/results.hpp"
+#include "neutra/study/workload.hpp"
+#include "neutra/train/corpus.hpp"
+#include "neutra/train/evaluation.hpp"
+#include "neutra/train/progress.hpp"
+
+#include <memory>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace study {
+
+/// Options that say which runs a study has and change nothing in any of them: --resume may be given others.
+inline const std::set<std::string> options_of_choice = {"methods", "lr", "alpha", "seeds", "whole_curve"};
+
+/// Made once a study; the backbone and what is known of it come later, in this order: backbone, corpus.encode(),
+/// describe_base(), the scores.
+struct Shared {
+  Shared(const Options& asked_options, const io::Json& config, const adapter::Registry& policies,
+         std::stop_token stop_token, train::Progress* watched = nullptr)
+      : options(asked_options),
+        registry(policies),
+        stop(std::move(stop_token)),
+        output(options.out, options.resume),
+        corpus(read_corpus()),
+        work(options, corpus),
+        progress(watched ? *watched : silence_) {
+    progress.start(work.total());
+    results.config = config;
+    results.config.update(bf16_unit());
+    results.text_sha256 = corpus.hashes();
+    for (const std::string& method : options.methods)
+      adapter_of(method, options, registry);  // unknown names end the program before hours of work
+  }
+  Shared(const Shared&) = delete;
+
+  /// Remarks on the texts; once the folder is claimed, so that what is refused is one line.
+  void tell_of_texts() {
+    for (const auto* domain : {&corpus.original, &corpus.target})
+      for (const std::string& remark : domain->remarks) progress.message(remark);
+    const train::Overlaps overlaps = corpus.overlaps();
+    results.config["evaluation_overlap"] = to_json(overlaps);
+    if (const std::string remark = train::overlap_remark(overlaps); !remark.empty()) progress.message(remark);
+  }
+
+  /// Once backbone and tokenizer are there.
+  void describe_base() {
+    base = nn::base_of(*backbone, train::tokenizer_sha256(*corpus.tokenizer));
+    results.config["base"] = {{"fingerprint", base.fingerprint}, {"tokenizer", base.tokenizer}};
+  }
+
+  /// What the folder is claimed for: the options, the texts, the program (results of two would stand under one commit),
+  /// and the model and tokenizer where they are given.
+  io::Json asked() const {
+    io::Json json = results.config.at("options");
+    for (const auto& [role, digits] : results.text_sha256) json["text " + role] = digits;
+    if (!options.model.empty()) {
+      nn::visit_function(base.config,
+                         [&](const char* name, const auto& value) { json[concat("model ", name)] = value; });
+      json["model weights"] =
+          base.fingerprint;  // named after the configuration, which it covers too, and so compared after it
+      json["tokenizer sha256"] = base.tokenizer;
+    } else if (options.tokenizer != "byte" && options.tokenizer != "sentencepiece") {
+      json["tokenizer sha256"] = io::file_sha256(options.tokenizer);
+    }
+    const Machine& machine = results.machine;
+    for (const auto& [key, value] :
+         {std::pair{"commit", &results.commit}, {"compiler", &machine.compiler}, {"flags", &machine.flags}})
+      json[concat("program ", key)] = *value;
+    json["program instruction_set"] = machine.instruction_set;
+    json.update(bf16_unit());
+    return json;
+  }
+
+  /// What a checkpoint must agree with: the run, the options, the texts, the base, and the binary that equality of bits
+  /// is promised for.
+  io::Json identity(const std::string& run) const {
+    io::Json fixed = results.config.at("options");
+    for (const std::string& key : options_of_choice) fixed.erase(key);
+    return {{"run", run},
+            {"options", fixed},
+            {"texts", results.text_sha256},
+            {"base", base.fingerprint},
+            {"tokenizer", train::tokenizer_sha256(*corpus.tokenizer)},
+            {"instruction_set", results.machine.instruction_set},
+            {"bf16_unit", bf16_unit()},
+            {"compiler", results.machine.compiler}};
+  }
+  /// What multiplies bf16 on this machine, where it does: each unit has bits of its own.
+  io::Json bf16_unit() const {
+    return options.precision == "bf16" ? io::Json{{"bf16_unit", to_string(cpu::bf16_unit())}} : io::Json::object();
+  }
+
+  void set_up(train::Model& model) const {
+    model.recompute_layers = options.recompute;
+    model.bf16_products = options.precision == "bf16";
+  }
+  train::TrainingOptions training(double lr, Index steps, double alpha) const {
+    return {.batch = options.batch,
+            .accumulate = options.accumulate,
+            .alpha = alpha,
+            .schedule = {.rate = lr, .steps = steps, .warmup = options.warmup_of(steps)},
+            .adamw = {.weight_decay = options.weight_decay, .clip = options.clip}};
+  }
+
+  Index evaluation_steps() const {
+    Index tokens = 0;
+    for (const auto* text :
+         {&corpus.choosing_original, &corpus.choosing_target, &corpus.valid_original, &corpus.valid_target})
+      tokens += text->windows.tokens();
+    return tokens;
+  }
+  /// Bits per byte; 0 where there is no text of the domain.
+  double score(train::Model& model, const train::EvaluationText& text, data::Domain domain,
+               adapter::Probe<float, Cpu>* probe = nullptr) {
+    if (text.bytes == 0) return 0;
+    return train::evaluate(
+               model, evaluation_tape, text, domain, options.batch, probe,
+               [&](Index tokens) { progress.advance(tokens); }, stop)
+        .bits_per_byte();
+  }
+
+  Options options;
+  const adapter::Registry& registry;
+  std::stop_token stop;
+  Output output;
+  train::Corpus corpus;
+  Workload work;
+  train::Progress& progress;
+  Results results;
+  std::shared_ptr<const train::Backbone> backbone;
+  nn::Base base;
+  Scores choosing, valid;  // before: the backbone's, on the choosing and the validation texts
+  Tape<float, Cpu> evaluation_tape;
+
+ private:
+  /// Error: a choice in a run that is continued and trains on all of its text.
+  train::Corpus read_corpus() {
+    const io::Json before = output.asked_before();
+    options.held_out_before = before.contains("text original.choosing") || before.contains("text target.choosing");
+    require(before.empty() || options.held_out_before || !options.chooses(), "--resume: the run in ",
+            output.folder().string(),
+            " tries one rate a method and one alpha, and holds no text out to choose on; give those again, or name "
+            "another --out");
+    return train::Corpus(options.texts(), options.holds_out());
+  }
+
+  train::Progress silence_;
+};
+
+}}}  // namespace neutra::NEUTRA_ABI::study

@@ -1,0 +1,45 @@
+/// How much a study has to do, so that its progress line can say how long it will still take.
+#pragma once
+
+#include "neutra/study/options.hpp"
+#include "neutra/train/corpus.hpp"
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace study {
+
+/// Work in tokens of a forward and backward pass through a frozen backbone. Options and corpus must outlive it.
+class Workload {
+ public:
+  Workload(const Options& options, const train::Corpus& corpus) : options_(options), corpus_(corpus) {}
+
+  /// One extension.
+  double extension() const { return static_cast<double>(options_.steps) * step(); }
+  /// All weights train: about a third more than beside a frozen backbone.
+  double pretraining() const { return static_cast<double>(options_.pretrain_steps) * step() * 1.3; }
+  /// One model on all texts: forward only, a third of a step; four bytes a token is near enough for a progress line.
+  double evaluation() const {
+    const auto choosing = corpus_.original.choosing.size() + corpus_.target.choosing.size();
+    return static_cast<double>(choosing + corpus_.original.valid.size() + corpus_.target.valid.size()) / 4 / 3;
+  }
+  /// The whole study: pretraining, the backbone's evaluation, and every extension with its own.
+  double total() const {
+    double jobs = 0;
+    for (const std::string& method : options_.methods) {
+      const double tried = static_cast<double>(options_.rates_of(method).size()),
+                   more_seeds = static_cast<double>(options_.seeds - 1);
+      const bool tunes_alpha =
+          method == "neutral" &&
+          options_.alphas.size() > 1;  // the rates again at the chosen alpha, and the paper's beside it
+      const double more_alphas =
+          tunes_alpha ? static_cast<double>(options_.tried_alphas().size() - 1) + tried - 1 + more_seeds : 0;
+      jobs += tried + more_seeds * (options_.whole_curve ? tried : 1) + more_alphas;
+    }
+    return jobs * (extension() + evaluation()) + (options_.model.empty() ? pretraining() : 0) + evaluation();
+  }
+
+ private:
+  double step() const { return static_cast<double>(options_.batch * options_.sequence); }
+  const Options& options_;
+  const train::Corpus& corpus_;
+};
+
+}}}  // namespace neutra::NEUTRA_ABI::study

@@ -1,0 +1,14 @@
+/// The types that programs train: float on the default device, with an adapter chosen at run time.
+#pragma once
+
+#include "neutra/adapter/any.hpp"
+#include "neutra/backend/cpu/cpu.hpp"
+#include "neutra/nn/transformer.hpp"
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
+
+using Adapter = adapter::Any<float, Cpu>;
+using Model = nn::Transformer<Adapter, float, Cpu>;
+using Backbone = nn::Backbone<float, Cpu>;
+
+}}}  // namespace neutra::NEUTRA_ABI::train

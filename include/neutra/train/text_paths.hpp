@@ -1,0 +1,15 @@
+/// The text files of a run.
+#pragma once
+
+#include "neutra/io/file.hpp"
+
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
+
+/// Without evaluation files the last tenth of a domain's text is held out.
+struct TextPaths {
+  std::vector<io::Path> original, target, eval_original, eval_target;
+};
+
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -1,0 +1,263 @@
+// report.html: well formed, self-contained, escaped, with a point where each run belongs; whatever the results hold.
+#include "neutra/report/page.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/study/sample.hpp"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <limits>
+
+using namespace neutra;
+using report::Axis;
+
+namespace {
+
+std::size_t count(const std::string& text, std::string_view part) {
+  std::size_t n = 0;
+  for (auto at = text.find(part); at != text.npos; at = text.find(part, at + part.size())) ++n;
+  return n;
+}
+
+/// The first tag that is not closed in order, or "" when all are. Attributes are quoted and hold no < or >.
+std::string unbalanced(const std::string& html) {
+  std::vector<std::string> open;
+  for (auto at = html.find('<'); at != html.npos; at = html.find('<', at + 1)) {
+    const std::string tag = html.substr(at + 1, html.find('>', at) - at - 1);
+    if (tag.find('<') != tag.npos || count(tag, "\"") % 2 != 0 || count(tag, "\"") != 2 * count(tag, "=\""))
+      return "a broken tag: " + tag;
+    if (tag == "!DOCTYPE html" || tag.starts_with("meta ") || tag.ends_with('/')) continue;
+    if (!tag.starts_with('/')) {
+      open.push_back(tag.substr(0, tag.find(' ')));
+    } else {
+      if (open.empty() || open.back() != tag.substr(1))
+        return "<" + tag + "> closes " + (open.empty() ? "nothing" : open.back());
+      open.pop_back();
+    }
+  }
+  return open.empty() ? "" : open.back() + " is not closed";
+}
+
+/// What holds of every report.
+void check_page(const std::string& html) {
+  CHECK(html.starts_with("<!DOCTYPE html>"));
+  CHECK(unbalanced(html) == "");
+  for (const char* outside : {"http:", "https:", "<script", "<link", "@import", "url(", "src="})
+    CHECK(html.find(outside) == html.npos);
+  for (const char* before : {"\"", ">", ",", "M", "L", "\"-", ">-", ",-", "M-", "L-"})
+    for (const char* broken : {"nan", "inf"}) CHECK(html.find(std::string(before) + broken) == html.npos);
+}
+
+study::Results only(std::vector<study::Row> rows) {
+  auto results = sample::results();
+  results.rows = std::move(rows);
+  return results;
+}
+
+}  // namespace
+
+TEST_CASE("ticks are round, lie on the axis and carry the digits they need") {
+  CHECK(report::tick_step(1, 10) == Approx(0.1));
+  CHECK(report::tick_step(1, 4) == Approx(0.5));
+  CHECK(report::tick_step(37, 5) == Approx(10));
+  const Axis axis{-0.013, 0.31, 0, 100};
+  std::string texts;
+  for (const double v : axis.ticks(8)) texts += axis.tick_text(v, 8) + " ";
+  CHECK(texts == "0.00 0.05 0.10 0.15 0.20 0.25 0.30 ");
+  CHECK(axis.pixel(-0.013) == Approx(0));
+  CHECK(axis.pixel(0.31) == Approx(100));
+  for (const double value : {0.0, 3.0, -2e-9, 1e9}) {  // one value, several times over
+    const Axis single = Axis::around({value, value}, 0, 10);
+    CHECK(single.low < value);
+    CHECK(single.high > value);
+    CHECK(single.ticks(5).size() >= 1);
+    CHECK(single.ticks(5).size() <= 6);
+  }
+}
+
+TEST_CASE("a report shows each run as a point where it belongs") {
+  const auto results = sample::results();
+  const auto html = report::report(results);
+  check_page(html);
+  for (const auto& row : results.rows) {
+    const auto title = concat(row.method, ", rate ", neutra::rate(row.lr), ", seed ", row.seed, ": forgetting ",
+                              neutra::fixed(row.forgetting(), 3));
+    CHECK(count(html, "<title>" + title) == 2);  // in the wide and in the narrow picture
+  }
+  // finetuning forgets most, 0.4, and learns most, 3.4; the axes have a margin of 7 % around 0 .. 0.4 and 2.6 .. 3.4
+  const auto picture = report::learning_picture(study::summarise(results), 760, 440, "wide");
+  const auto start = picture.rfind("<path", picture.find("><title>finetune"));
+  REQUIRE(start != picture.npos);
+  double top_x = 0, top_y = 0, right_x = 0, right_y = 0;  // of a diamond
+  REQUIRE(std::sscanf(picture.c_str() + start, "<path d=\"M%lf %lfL%lf %lfL", &top_x, &top_y, &right_x, &right_y) == 4);
+  CHECK(top_x == Approx(46 + 702 * (0.4 + 0.028) / 0.456).margin(0.1));
+  CHECK(right_y == Approx(396 - 370 * (0.8 + 0.056) / 0.912).margin(0.1));
+  CHECK(count(picture, "<polyline class=\"path") == 1);  // neutral alone has two rates
+  CHECK(count(picture, "class=\"label\"") == 3);
+}
+
+TEST_CASE("a report tells what was run and how gates opened") {
+  const auto html = report::report(sample::results());
+  const std::vector<std::string> parts{"extend --methods neutral,adapter",
+                                       "0123abc",
+                                       std::string(64, 'a'),
+                                       "sha256 of target",
+                                       "chosen_lr.neutral",
+                                       "50 % / 90 %",
+                                       "600k <small>20.0 %",
+                                       "0.070 <small>\u00b1\u00a00.010",
+                                       "7 runs: 3 methods, 3 learning rates, 2 seeds"};
+  for (const std::string& part : parts) {
+    INFO(part);
+    CHECK(html.find(part) != html.npos);
+  }
+  CHECK(html.find("<title>layer 1, original 75 %</title>") != html.npos);
+  CHECK(html.find("<title>layer 1, target 0.250</title>") != html.npos);
+  CHECK(count(html, "class=\"panel\"") == 3);  // gates of neutral, residues of neutral and of the adapter
+}
+
+TEST_CASE("colours and shapes stay apart for many methods, and the paper's methods keep theirs") {
+  std::vector<study::Row> rows{sample::row("lora", 1, 1, 0, 0), sample::row("mine", 1, 1, 0, 0),
+                               sample::row("neutral", 1, 1, 0, 0)};
+  CHECK(report::styles(study::summarise(only(rows))) == std::vector<std::size_t>{2, 4, 0});
+  std::set<std::string> looks;
+  for (std::size_t style = 0; style < 56; ++style) looks.insert(report::svg::marker(style, style, 10, 10, 5, "mark"));
+  CHECK(looks.size() == 56);
+}
+
+TEST_CASE("labels overlap neither each other nor points") {
+  std::vector<study::Row> rows;
+  for (int i = 0; i < 12; ++i)
+    rows.push_back(sample::row("method " + std::to_string(i), 1, 1, 0.1 + 0.003 * (i % 4), 2 + 0.004 * (i / 4)));
+  const auto picture = report::learning_picture(study::summarise(only(rows)), 760, 440, "wide");
+  const std::string label = "<text class=\"label\" ";
+  std::vector<report::detail::Box> boxes;
+  for (auto at = picture.find(label); at != picture.npos; at = picture.find(label, at + 1)) {
+    double x = 0, y = 0;
+    REQUIRE(std::sscanf(picture.c_str() + at + label.size(), "x=\"%lf\" y=\"%lf\"", &x, &y) == 2);
+    const auto words = picture.find('>', at) + 1;
+    const double half = 3.2 * static_cast<double>(picture.find('<', words) - words);
+    const report::detail::Box box{x - half, y - 9, x + half, y + 2};
+    CHECK(box.left >= 46);
+    CHECK(box.right <= 748);
+    for (const auto& other : boxes) CHECK_FALSE(box.meets(other));
+    boxes.push_back(box);
+  }
+  CHECK(boxes.size() >= 4);
+}
+
+TEST_CASE("whatever a user calls a method is text, not markup") {
+  auto row = sample::neutral(1, 1, 0.1, 2);
+  row.method = "<script>alert(\"1\")</script> & 'x'\x01\xff";
+  row.gate = "</style>";
+  auto results = only({row, row});
+  results.rows[1].gate = "\"onload=";
+  results.config["<b>"] = "<i>";
+  results.text_sha256["<u>"] = std::string(64, '1');
+  const auto html = report::report(results);
+  check_page(html);
+  CHECK(html.find("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; &#39;x&#39;\\x01\\xff") != html.npos);
+  CHECK(html.find("&lt;i&gt;") != html.npos);
+}
+
+TEST_CASE("a report of little or of odd results is still a report") {
+  const auto empty = report::report(only({}));
+  check_page(empty);
+  CHECK(empty.find("No runs yet") != empty.npos);
+  const auto one = report::report(only({sample::row("lora", 1e-3, 1, 0.1, 2)}));
+  check_page(one);
+  CHECK(one.find("No method here has a gate that closes to exactly zero") != one.npos);
+  check_page(
+      report::report(only({sample::neutral(1, 1, 0, 0), sample::neutral(1, 2, 0, 0), sample::neutral(2, 1, 0, 0)})));
+  check_page(report::report(only({sample::row("a", 1, 1, -3e6, 1e9), sample::row("b", 1, 1, 2e-12, -1e-12)})));
+  auto ragged = sample::neutral(1, 2, 0.1, 2);
+  ragged.gate_open_by_layer = {{}, {0.5}};
+  ragged.residue_ratio_by_layer = {{0.0}, {0.0}};
+  check_page(report::report(only({ragged})));
+  check_page(report::report(only({sample::neutral(1, 1, 0.1, 2), ragged})));  // other numbers of layers: no panel
+  ragged.target.after = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_AS(report::report(only({ragged})), Error);
+}
+
+TEST_CASE("a crowd beside a few runs that forget far more gets a picture of its own") {
+  std::vector<study::Row> rows;
+  for (int i = 1; i <= 6; ++i) rows.push_back(sample::row("crowd", i, 1, 0.01 * i, 2 + 0.1 * i));
+  CHECK_FALSE(report::closer_view(study::summarise(only(rows))));
+  rows.push_back(sample::row("far", 1, 1, 3, 3));
+  const auto lines = study::summarise(only(rows));
+  REQUIRE(report::closer_view(lines));
+  CHECK(*report::closer_view(lines) == Approx(0.12));
+  const auto html = report::report(only(rows));
+  check_page(html);
+  CHECK(count(html, "<title>crowd, rate 6e0") == 4);
+  CHECK(count(html, "<title>far, rate 1e0") == 2);
+}
+
+TEST_CASE("the report is written whole") {
+  char folder[] = "/tmp/neutra_report_XXXXXX";
+  REQUIRE(mkdtemp(folder) != nullptr);
+  const auto path = std::filesystem::path(folder) / "report.html";
+  report::write_report(folder, sample::results());
+  CHECK(io::read_file(path, 1 << 24) == report::report(sample::results()));
+  const std::string svg = io::read_file(std::filesystem::path(folder) / "learning.svg", 1 << 24);
+  CHECK(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
+  CHECK(unbalanced(svg) == "");
+  CHECK(count(svg, "<title>") == sample::results().rows.size());  // a point for each run
+  CHECK(svg.find("--page") != svg.npos);                          // with its colours
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("the picture alone names every line, however crowded its points are") {
+  auto results = sample::results();
+  for (int i = 0; i < 9; ++i) results.rows.push_back(sample::neutral(0.002, 1, 0.06, 3.0, 0.2 + i));
+  const std::string picture = report::learning_svg(results);
+  for (const auto& line : study::summarise(results))
+    CHECK(picture.find('>' + line.label + "</text>") != std::string::npos);
+}
+
+TEST_CASE("the report says of its validation text what was found out, and no more") {
+  auto results = sample::results();
+  const auto says = [&](const char* text) { return report::report(results).find(text) != std::string::npos; };
+  CHECK(says("both on validation text.</p>"));
+  CHECK_FALSE(says("no method was trained on"));
+  results.config["evaluation_overlap"] = {{"original", {{"lines", 340}, {"in_training", 0}}},
+                                          {"target", {{"lines", 500}, {"in_training", 0}}}};
+  CHECK(says("both on validation text, of which the training text has no line of 50 or more characters.</p>"));
+  CHECK(report::table(results).find("in the training text too") == std::string::npos);
+  results.config["evaluation_overlap"]["target"]["in_training"] = 125;
+  CHECK(says("the training text has these too: original 0 of 340 (0 %), target 125 of 500 (25 %).</p>"));
+  CHECK(report::table(results).find("in the training text too: original 0 of 340 (0 %), target 125 of 500 (25 %).") !=
+        std::string::npos);
+  results.config["evaluation_overlap"] = {{"original", {{"lines", 340}, {"in_training", 0}}},
+                                          {"target", {{"lines", 0}, {"in_training", 0}}}};
+  CHECK(says("has these too: original 0 of 340 (0 %), target has none to compare.</p>"));
+  results.config["evaluation_overlap"] = {{"original", {{"lines", 340}, {"in_training", 0}}}};
+  CHECK(says("has these too: original 0 of 340 (0 %).</p>"));
+  results.config["evaluation_overlap"]["target"] = {{"lines", 5}, {"in_training", 0}, {"shorter", true}};
+  CHECK(says("has these too: original 0 of 340 (0 %), target 0 of 5 (0 %, all of them shorter).</p>"));
+  results.config["evaluation_overlap"] = {{"target", {{"lines", 0}, {"in_training", 0}}}};  // nothing could be compared
+  CHECK(says("both on validation text.</p>"));
+}
+
+TEST_CASE("a report of many lines takes time in proportion to their number") {
+  std::vector<study::Row> rows;
+  for (int i = 0; i < 20000; ++i)
+    rows.push_back(sample::row(concat("method", i), 1e-3, 1, 0.1 + 1e-5 * i, 2 + 1e-5 * i));
+  study::Results results = sample::results();
+  results.rows = rows;
+  CHECK(report::report(results).find("method19999") != std::string::npos);
+}
+
+TEST_CASE("the page lists the runs that have no row, escaped") {
+  auto results = sample::with_failures();
+  const std::string item =
+      "<li>finetune, rate 5e-1, seed 1: diverged at step 3, gradient largest in layers.0.&lt;q&gt; (2.5e+20)</li>";
+  for (const bool rows : {true, false}) {
+    if (!rows) results.rows.clear();
+    const std::string html = report::report(results);
+    check_page(html);
+    CHECK(html.find("Runs without a result") != html.npos);
+    CHECK(html.find(item) != html.npos);
+  }
+}

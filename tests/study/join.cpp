@@ -1,0 +1,272 @@
+// Studies run apart become one: no run counts twice, no choice is made up, and what cannot be compared is refused.
+#include "neutra/study/join.hpp"
+#include "neutra/report/markdown.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/study/sample.hpp"
+
+#include <span>
+
+using namespace neutra;
+using study::join;
+
+namespace {
+
+/// Another study on the sample's texts and backbone: seed 3 of the chosen rate, and a run that the sample has too.
+study::Results more() {
+  auto r = sample::results();
+  r.config = {{"command", "extend --lr 2e-3"}, {"chosen_lr", {{"neutral", 0.002}, {"lora", 0.01}}}};
+  r.rows = {sample::neutral(0.002, 1, 0.06, 3.0), sample::neutral(0.002, 3, 0.10, 3.0)};
+  r.rows[0].train_seconds = 99;  // the same run, on a busier day
+  return r;
+}
+
+/// A run with its forgetting and learning on the choosing text.
+struct Scored {
+  study::Row row;
+  double forgetting, learning;
+};
+
+study::Results scored(std::span<const Scored> runs) {
+  study::Results r = sample::results();
+  r.config = {{"choosing", io::Json::array()}};
+  r.rows.clear();
+  for (const auto& [row, forgetting, learning] : runs) {
+    r.rows.push_back(row);
+    r.config["choosing"].push_back({{"method", row.method},
+                                    {"alpha", row.alpha ? io::Json(*row.alpha) : io::Json()},
+                                    {"lr", row.lr},
+                                    {"seed", row.seed},
+                                    {"forgetting", forgetting},
+                                    {"learning", learning}});
+  }
+  return r;
+}
+
+std::string refusal(const std::vector<study::Results>& studies) {
+  try {
+    join(studies, std::vector<std::string>(studies.size(), "some.json"));
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+}  // namespace
+
+TEST_CASE("joined studies have the runs of both, each once") {
+  const auto all = join({sample::results(), more()}, {"a", "b"});
+  REQUIRE(all.rows.size() == 8);
+  CHECK(all.rows[1].train_seconds == 16);
+  CHECK(all.rows[7].seed == 3);
+  const auto lines = study::summarise(all);
+  CHECK(lines.front().runs.size() == 3);
+  CHECK(lines.front().forgetting.value == Approx(0.08));
+  CHECK(all.config["joined"][0]["command"] == "extend --lr 2e-3");
+  CHECK(join({sample::results()}, {"a"}).config == sample::results().config);
+}
+
+TEST_CASE("joined studies choose rates and alpha by the scores of all") {
+  const Scored first_scores[] = {{sample::adapter(0.001, 1, 0.2, 3.0), 0.2, 3.0},
+                                 {sample::neutral(0.001, 1, 0.1, 2.8, 0.01), 0.1, 2.8},
+                                 {sample::neutral(0.001, 1, 0.05, 2.7, 0.1), 0.05, 2.7}};
+  const Scored other_scores[] = {{sample::neutral(0.004, 1, 0.1, 2.9, 0.01), 0.1, 2.99},
+                                 {sample::neutral(0.004, 1, 0.06, 2.9, 0.1), 0.06, 2.98},
+                                 {sample::adapter(0.004, 1, 0.3, 2.9), 0.3, 2.9}};
+  auto first = scored(first_scores), other = scored(other_scores);
+  first.config["chosen_alpha"] = 0.01;
+  const auto all = join({first, other}, {"a", "b"}).config;
+  CHECK(all["chosen_lr"] ==
+        io::Json{{"adapter", 0.001}, {"neutral, alpha 0.01", 0.004}, {"neutral, alpha 0.1", 0.004}});
+  CHECK(all["chosen_alpha"] == 0.1);  // within 1 % of 3.0, and forgets less than the other that is
+  CHECK(all["chosen_alpha_learns_as_vanilla"] == true);
+
+  other.config["choosing"] = "none";  // a run without a score has a part in no choice
+  other.config.erase("chosen_lr");
+  const auto unknown = join({first, other}, {"a", "b"}).config;
+  CHECK_FALSE(unknown["chosen_lr"].contains("neutral, alpha 0.1"));
+  CHECK_FALSE(unknown.contains("chosen_alpha"));
+  other.config["choosing"] = {{{"method", "neutral"}}};
+  CHECK(refusal({first, other}).find("some.json: choosing: alpha") != std::string::npos);
+}
+
+TEST_CASE("a study joined with itself chooses what it chose") {
+  const Scored scores[] = {
+      {sample::adapter(0.001, 1, 0.2, 2.9), 0.2, 2.9},         {sample::adapter(0.004, 1, 0.2, 3.0), 0.2, 3.0},
+      {sample::neutral(0.001, 1, 0.1, 2.9, 0.01), 0.1, 2.8},   {sample::neutral(0.004, 1, 0.1, 2.8, 0.01), 0.1, 2.9},
+      {sample::neutral(0.004, 1, 0.05, 2.8, 0.1), 0.05, 2.85}, {sample::neutral(0.001, 1, 0.05, 2.8, 0.1), 0.05, 2.98}};
+  auto study = scored(scores);
+  study.config["chosen_lr"] = {{"adapter", 0.004}, {"neutral, alpha 0.01", 0.004}, {"neutral, alpha 0.1", 0.001}};
+  study.config["chosen_alpha"] = 0.01;  // at the rate of 0.01 none is within 1 % of 3.0: the one that learns most
+                                        // there, whatever 0.1 does elsewhere
+  study.config["chosen_alpha_learns_as_vanilla"] = false;
+  const auto twice = join({study, study}, {"a", "b"}).config;
+  for (const char* key : {"chosen_lr", "chosen_alpha", "chosen_alpha_learns_as_vanilla"})
+    CHECK(twice[key] == study.config[key]);
+}
+
+TEST_CASE("joined studies without a vanilla adapter choose the alpha that learns most, as extend does") {
+  const Scored first_scores[] = {{sample::neutral(0.001, 1, 0.1, 2.8, 0.01), 0.1, 2.8},
+                                 {sample::neutral(0.001, 1, 0.2, 2.9, 0.1), 0.2, 2.9}};
+  const Scored other_scores[] = {{sample::neutral(0.001, 1, 0.05, 2.7, 1), 0.05, 2.7}};
+  const auto all = join({scored(first_scores), scored(other_scores)}, {"a", "b"}).config;
+  CHECK(all.at("chosen_alpha") == 0.1);
+  CHECK(all.at("chosen_alpha_learns_as_vanilla").is_null());
+}
+
+TEST_CASE("a rate that one study chose is not another's") {
+  auto first = sample::results(), other = sample::results();
+  for (auto& row : other.rows) row.gate = "tanh";
+  other.config["chosen_lr"] = {{"neutral", 0.001}};
+  const auto rates = join({first, other}, {"a", "b"}).config["chosen_lr"];
+  CHECK(rates["neutral, gate relu"] == 0.002);
+  CHECK(rates["neutral, gate tanh"] == 0.001);
+  other = sample::results();
+  other.config["chosen_lr"] = {{"neutral", 0.001}};  // contradicts the first, and no score decides
+  CHECK_FALSE(join({first, other}, {"a", "b"}).config["chosen_lr"].contains("neutral"));
+}
+
+TEST_CASE("joined studies name every commit once") {
+  auto other = more();
+  CHECK(join({sample::results(), other}, {"a", "b"}).commit == "0123abc");
+  other.commit = "4567def";
+  CHECK(join({sample::results(), other, other}, {"a", "b", "c"}).commit == "0123abc; 4567def");
+  other.commit = "0123";
+  CHECK(join({sample::results(), other}, {"a", "b"}).commit == "0123abc; 0123");
+  other.machine.processor = "another";
+  CHECK(join({sample::results(), other}, {"a", "b"}).machine.processor ==
+        sample::results().machine.processor + "; another");
+}
+
+TEST_CASE("what cannot be compared is not joined") {
+  CHECK(refusal({}).find("at least one study") != std::string::npos);
+  auto other = more();
+  other.text_sha256["target"] = std::string(64, '1');
+  CHECK(refusal({sample::results(), other}).find("some.json: the text target must be that of the first results") !=
+        std::string::npos);
+  other = more();
+  other.text_sha256["another"] = std::string(64, '1');
+  CHECK(refusal({sample::results(), other}).find("the texts must be those of the first results, 2 of them, got 3") !=
+        std::string::npos);
+  other = more();
+  other.text_sha256["target.choosing"] = std::string(64, '1');
+  CHECK(refusal({sample::results(), other})
+            .find("must not have the text target.choosing, which the first results have not; a study") !=
+        std::string::npos);
+  CHECK(refusal({other, sample::results()})
+            .find("must have the text target.choosing, as the first results have; a study") != std::string::npos);
+  CHECK(refusal({other, sample::results()}).find("give both several rates, or both one") != std::string::npos);
+  other = more();
+  other.rows[1].original.before = 2.5;
+  CHECK(refusal({sample::results(), other}).find("some.json: rows[1] must be of the backbone of the first row") !=
+        std::string::npos);
+  other.rows[0].original.before = 2.5;
+  CHECK(refusal({sample::results(), other}).find("extensions of one backbone") != std::string::npos);
+  other = more();
+  other.config["options"]["batch"] = 16;
+  CHECK(refusal({sample::results(), other})
+            .find("some.json: --batch must be that of the first results, (nothing), got 16") != std::string::npos);
+  other = more();
+  other.rows[0].target.after = 1.5;
+  CHECK(refusal({sample::results(), other})
+            .find("neutral, alpha 0.1, rate 0.002, seed 1 is in two results, with different outcomes") !=
+        std::string::npos);
+}
+
+TEST_CASE("joined studies keep the runs that failed in both, and those that have a row in one count by it") {
+  auto first = sample::with_failures(), other = more();
+  other.failed = first.failed;
+  CHECK(join({first, other}, {"a", "b"}).failed.size() == 2);
+  other.failed.clear();
+  other.rows.push_back(sample::row("lora", 0.001, 2, 0.1, 2.0));  // there was memory enough
+  const auto all = join({first, other}, {"a", "b"});
+  REQUIRE(all.failed.size() == 1);
+  CHECK(all.failed[0].run.method == "finetune");
+  CHECK(join({other, first}, {"a", "b"}).failed.size() == 1);
+  other.rows.push_back(sample::row("finetune", 0.5, 1, 0.1, 2.0));
+  CHECK(refusal({first, other})
+            .find("finetune, rate 0.5, seed 1 diverged in one of the results and has a row in another") !=
+        std::string::npos);
+}
+
+TEST_CASE("joined studies are of one backbone and tokenizer, where they say which") {
+  auto first = sample::results(), other = more();
+  first.config["base"] = {{"fingerprint", "aa"}, {"tokenizer", "bb"}};
+  CHECK(refusal({first, other}) == "accepted");
+  other.config["base"] = first.config["base"];
+  CHECK(refusal({first, other}) == "accepted");
+  other.config["base"]["fingerprint"] = "ab";
+  CHECK(refusal({first, other}).find("some.json: the backbone must be that of the first results") != std::string::npos);
+  other.config["base"] = {{"fingerprint", "aa"}, {"tokenizer", "bc"}};
+  CHECK(refusal({first, other}).find("the tokenizer must be that of the first results") != std::string::npos);
+}
+
+TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's forgetting, and every rate") {
+  auto results = sample::results();
+  results.rows.push_back(sample::adapter(0.001, 1, 0.1, 3.1));  // seed 1's curve: 2.7 at 0.20, 3.1 at 0.10
+  results.config["chosen_lr"]["adapter"] = 0.002;
+  const std::string text = report::markdown(results);
+  CHECK(text.find("original 2.000, target 5.000") != std::string::npos);
+  CHECK(text.find("| neutral | 2e-3^ | 2 | 0.070 \u00b1 0.010 | 3.000 \u00b1 0.000 | 0.125 | 0.56 | 50 / 90 |\n") !=
+        std::string::npos);
+  CHECK(text.find("| neutral | 1e-3 | 2 | 0.030 \u00b1 0.010 | 2.600 \u00b1 0.000 |\n") != std::string::npos);
+  CHECK(text.find("^ the least or largest of the rates tried") != std::string::npos);
+  auto improved = results;  // an adapter that forgets nothing has no share to be held against
+  for (auto& row : improved.rows)
+    if (row.method == "adapter") row.original.after = 1.9;
+  CHECK(report::markdown(improved).find("| -0.100 | \u2013 | 50 / 90 |\n") != std::string::npos);
+  results.rows[0].gate = "a|b";
+  CHECK(report::markdown(results).find("neutral, gate a\\|b") != std::string::npos);
+  results.rows.clear();
+  CHECK(report::markdown(results).find("No runs yet") != std::string::npos);
+  const std::string told =
+      "\nRuns without a result, left out of every mean and choice:\n\n- finetune, rate 5e-1, seed 1: diverged at step "
+      "3, ";
+  auto failing = sample::with_failures();
+  CHECK(report::markdown(failing).find(told) != std::string::npos);
+  failing.failed[0].where.parameter = "<q>`x`";
+  CHECK(report::markdown(failing).find("gradient largest in &lt;q&gt;\\`x\\` (") != std::string::npos);
+  failing.rows.clear();
+  CHECK(report::markdown(failing).find(told) != std::string::npos);
+}
+
+TEST_CASE("joined studies are of one precision, float where it is not said") {
+  const auto told = [](const char* precision) {
+    auto results = more();
+    results.config["options"]["precision"] = precision;
+    return results;
+  };
+  CHECK(refusal({sample::results(), told("float")}) == "accepted");
+  CHECK(refusal({sample::results(), told("bf16")}).find("--precision must be that of the first results") !=
+        std::string::npos);
+}
+
+TEST_CASE("studies of many runs are joined in time that is in proportion to their number") {
+  auto first = sample::results(), second = first;
+  first.config["choosing"] = io::Json::array();
+  for (int i = 1; i <= 10000; ++i) {
+    const auto row = sample::neutral(0.002, 1, 0.1, 3.1, 1 + 1e-4 * i);
+    first.rows.push_back(row);
+    first.config["choosing"].push_back({{"method", "neutral"},
+                                        {"alpha", *row.alpha},
+                                        {"lr", 0.002},
+                                        {"seed", 1u},
+                                        {"forgetting", 0.1},
+                                        {"learning", 3}});
+    second.rows.push_back(i % 2 ? row : sample::neutral(0.002, 1, 0.1, 3.1, 3 + 1e-4 * i));
+  }
+  const auto all = join({first, second}, {"first", "second"});
+  CHECK(all.rows.size() == first.rows.size() + 5000);
+  CHECK(all.config.at("chosen_lr").at("neutral, alpha 1.5") == 0.002);
+}
+
+TEST_CASE("names from outside are text in Markdown, not markup") {
+  auto results = sample::results();
+  for (auto& row : results.rows)
+    if (row.method == "finetune") row.method = "<script>a|b</script> [x](y) `c` *d* e_f\\ \x1b\n&";
+  const std::string text = report::markdown(results),
+                    name = "&lt;script&gt;a\\|b&lt;/script&gt; \\[x\\](y) \\`c\\` \\*d\\* e_f\\\\ \\\\x1b\\\\x0a&amp;";
+  CHECK(text.find("| " + name + " |") != std::string::npos);
+  CHECK(text.find("- " + name + " forgets") != std::string::npos);
+  CHECK(text.find("<script>") == std::string::npos);
+}

@@ -1,0 +1,349 @@
+// The command line of extend: every option reaches the run, defaults stay where nothing is said, and what means nothing
+// is refused.
+#include "neutra/program/extend_options.hpp"
+#include "neutra/study/options_json.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/io/scratch.hpp"
+
+#include <sstream>
+
+using namespace neutra;
+using scratch::says;
+using study::Options;
+
+namespace {
+
+struct Mine : gate::Relu {
+  static constexpr std::string_view name = "mine";
+};
+
+Options parse(std::vector<std::string> words) {
+  words.insert(words.begin(), {"extend", "--original", "a", "--target", "b", "--out", "o"});
+  std::vector<const char*> arguments;
+  for (const auto& word : words) arguments.push_back(word.c_str());
+  return program::parse_options(static_cast<int>(arguments.size()), arguments.data());
+}
+
+}  // namespace
+
+TEST_CASE("options: without further words the defaults of the page hold") {
+  const Options o = parse({}), page;
+  CHECK(o.original == std::vector<io::Path>{"a"});
+  CHECK(o.out == "o");
+  CHECK(study::to_json(o).at("lr") == study::to_json(page).at("lr"));
+  CHECK(o.methods == page.methods);
+  CHECK(o.steps == page.steps);
+  CHECK(o.alphas == std::vector<double>{0.01});
+  CHECK(o.share == 0.1);
+  CHECK(o.lora_sites.size() == 7);
+  CHECK(o.whole_curve);
+  CHECK_FALSE(o.resume);
+  CHECK(o.rates_of("finetune") == std::vector<double>{3e-4, 1e-3, 3e-3});
+  CHECK(o.rates_of("lora") == std::vector<double>{1e-3, 3e-3, 1e-2});
+  CHECK(o.warmup_of(1000) == 50);
+}
+
+TEST_CASE(
+    "options: every option is read, and all but the place, the threads and what changes no number is remembered") {
+  const std::vector<std::vector<std::string>> remembered = {{"--original", "c"},
+                                                            {"--target", "c"},
+                                                            {"--eval-original", "c"},
+                                                            {"--eval-target", "c"},
+                                                            {"--pretrain-steps", "9000"},
+                                                            {"--dim", "96"},
+                                                            {"--layers", "3"},
+                                                            {"--heads", "12"},
+                                                            {"--kv-heads", "3"},
+                                                            {"--ffn", "320"},
+                                                            {"--vocab", "999"},
+                                                            {"--pretrain-lr", "0.5"},
+                                                            {"--tokenizer", "byte"},
+                                                            {"--tied"},
+                                                            {"--methods", "lora"},
+                                                            {"--steps", "999"},
+                                                            {"--seeds", "5"},
+                                                            {"--share", "0.5"},
+                                                            {"--alpha", "0.02"},
+                                                            {"--capacity", "0.3"},
+                                                            {"--lr", "1e-4"},
+                                                            {"--lr", "lora=1e-4"},
+                                                            {"--chosen-rate-only"},
+                                                            {"--batch", "32"},
+                                                            {"--sequence", "64"},
+                                                            {"--accumulate", "4"},
+                                                            {"--warmup", "7"},
+                                                            {"--weight-decay", "0.2"},
+                                                            {"--clip", "2"},
+                                                            {"--precision", "bf16"},
+                                                            {"--lora-targets", "q,v"},
+                                                            {"--gate", "elu"},
+                                                            {"--body", "bottleneck"},
+                                                            {"--penalty", "l2"},
+                                                            {"--init", "he"},
+                                                            {"--placement", "after"}};
+  const io::Json defaults = study::to_json(parse({}));
+  for (const auto& words : remembered) {
+    INFO(words[0]);
+    auto given = words;
+    if (words[0] == "--original" || words[0] == "--target")
+      given.insert(given.begin() + 1, words[0] == "--original" ? "a" : "b");
+    std::vector<std::string> line = {"extend"};
+    for (const auto& [option, value] : {std::pair{"--original", "a"}, {"--target", "b"}, {"--out", "o"}})
+      if (words[0] != option) line.insert(line.end(), {option, value});
+    line.insert(line.end(), given.begin(), given.end());
+    std::vector<const char*> arguments;
+    for (const auto& word : line) arguments.push_back(word.c_str());
+    CHECK(study::to_json(program::parse_options(static_cast<int>(arguments.size()), arguments.data())) != defaults);
+  }
+  for (const auto& words : std::vector<std::vector<std::string>>{{"--threads", "3"}, {"--recompute"}, {"--resume"}})
+    CHECK(study::to_json(parse(words)) == defaults);
+  CHECK(parse({"--threads", "3"}).threads == 3);
+  CHECK(parse({"--recompute"}).recompute);
+  CHECK(parse({"--resume"}).resume);
+  CHECK(study::to_json(parse({"--model", "m"})).at("model") == "m");
+  CHECK_FALSE(study::to_json(parse({"--model", "m"})).contains("dim"));
+}
+
+TEST_CASE("options: a precision is float or bf16") {
+  CHECK(says([] { parse({"--precision", "half"}); }, "--precision must be float or bf16, got 'half'"));
+}
+
+TEST_CASE("options: --quick changes what was not named") {
+  const Options quick = parse({"--quick", "--steps", "77"}), page;
+  CHECK(quick.steps == 77);
+  CHECK(quick.pretrain_steps < page.pretrain_steps);
+  CHECK(quick.dim < page.dim);
+  CHECK(parse({"--dim", "48", "--heads", "4", "--quick"}).dim == 48);
+}
+
+TEST_CASE("options: rates for all methods replace every default, rates for one replace its own") {
+  const Options all = parse({"--lr", "1e-3,3e-3"});
+  CHECK(all.rates_of("finetune") == std::vector<double>{1e-3, 3e-3});
+  const Options one = parse({"--lr", "lora=1e-2"});
+  CHECK(one.rates_of("lora") == std::vector<double>{1e-2});
+  CHECK(one.rates_of("finetune") == std::vector<double>{3e-4, 1e-3, 3e-3});
+  CHECK(one.rates_of("neutral") == std::vector<double>{1e-3, 3e-3, 1e-2});
+  const Options both = parse({"--lr", "1e-3", "finetune=1e-4,2e-4"});
+  CHECK(both.rates_of("neutral") == std::vector<double>{1e-3});
+  CHECK(both.rates_of("finetune") == std::vector<double>{1e-4, 2e-4});
+}
+
+TEST_CASE("options: lists of numbers are read whole or refused by name") {
+  CHECK(program::numbers_of("1,2.5,-3e-2", "x") == std::vector<double>{1, 2.5, -3e-2});
+  for (const char* list : {"", "1,", ",1", "1 2", "1x", "0x1", "1e999", "--", "1,,2"}) {
+    INFO(list);
+    CHECK(says([&] { program::numbers_of(list, "alpha"); }, "--alpha must be a number or a list", list));
+  }
+}
+
+TEST_CASE("options: zero is refused only where it means nothing") {
+  const Options o =
+      parse({"--alpha", "0", "--warmup", "0", "--weight-decay", "0", "--clip", "0", "--share", "0", "--threads", "0"});
+  CHECK(o.alphas == std::vector<double>{0});
+  CHECK(o.warmup_of(1000) == 0);
+  for (const char* option : {"--steps", "--seeds", "--batch", "--sequence", "--accumulate", "--capacity", "--lr",
+                             "--pretrain-lr", "--dim", "--layers", "--heads", "--vocab"}) {
+    INFO(option);
+    CHECK(says([&] { parse({option, "0"}); }, option, "got 0"));
+  }
+}
+
+TEST_CASE("options: an empty value of any option, and a number in another form than its digits, are refused by name") {
+  const std::string help = scratch::message([] { parse({"--help"}); });
+  int options = 0, integers = 0, numbers = 0;
+  std::istringstream lines(help);
+  for (std::string line, name, type; std::getline(lines, line);) {
+    std::istringstream words(line);
+    if (!(words >> name >> type) || !name.starts_with("--")) continue;
+    const auto refused = [&](const std::string& value, const std::string& rule) {
+      INFO(name << " '" << value << "'");
+      const bool told = says([&] { parse({name, value}); }, name, rule);
+      CHECK(told);
+    };
+    const bool integer = type.starts_with("INT"), number = type.starts_with("FLOAT");
+    if (!integer && !number && !type.starts_with("TEXT")) continue;  // a flag
+    if (name == "--out") continue;                                   // parse() gives it
+    ++options, integers += integer, numbers += number;
+    refused("", "");
+    if (!number && !integer) CHECK(says([&] { parse({name, ""}); }, name + " must not be empty"));
+    if (integer)
+      for (const char* value : {"010", "0x10", "+5", " 5", "-0", "99999999999999999999", "-99999999999999999999"})
+        refused(value, value[0] == '-' && name == "--warmup" ? "" : "must be a whole number");
+    if (number)
+      for (const char* value : {"0x1p-3", " 0.5", "+0.5", "1e999", "1e-999"}) refused(value, "must be a number");
+  }
+  CHECK(options >= 30);
+  CHECK(integers >= 12);
+  CHECK(numbers >= 5);
+  CHECK(says([] { parse({"--steps", "many"}); }, "--steps must be a whole number", "got many"));
+  CHECK(says([] { parse({"--ffn", "-5"}); }, "--ffn", "got -5"));
+  CHECK(says([] { parse({"--kv-heads", "-1"}); }, "--kv-heads", "got -1"));
+  CHECK(says([] { parse({"--share", "0.1", "--clip", ""}); }, "--clip must not be empty"));
+}
+
+TEST_CASE("options: shares outside 0 .. 1 and numbers that are none are refused") {
+  for (const char* share : {"1.0001", "-0.0001", "nan", "inf"})
+    CHECK(says([&] { parse({"--share", share}); }, "--share must lie in [0, 1]"));
+  CHECK(parse({"--share", "1"}).share == 1);
+  for (const char* option : {"--alpha", "--weight-decay", "--clip", "--capacity", "--lr", "--pretrain-lr"})
+    for (const char* value : {"nan", "inf", "-1"}) {
+      INFO(option << ' ' << value);
+      CHECK(says([&] { parse({option, value}); }, option, value));
+    }
+}
+
+TEST_CASE("options: p and original text must go together") {
+  Options o;
+  o.out = "o", o.target = {"b"};
+  CHECK(says([&] { o.check(); }, "--original is missing", "is pretrained on"));
+  o.model = "m";
+  CHECK(says([&] { o.check(); }, "--original is missing", "--share 0"));
+  o.share = 0;
+  CHECK(says([&] { o.check(); }, "--eval-original is missing", "forgetting is measured"));
+  o.eval_original = {"e"};
+  CHECK_NOTHROW(o.check());
+  o.alphas = {0.1, 1};
+  CHECK(says([&] { o.check(); }, "--alpha with several values needs --original"));
+  o.alphas = {0.1};
+  o.share = std::numeric_limits<double>::quiet_NaN();
+  CHECK(says([&] { o.check(); }, "--"));
+}
+
+TEST_CASE("options: rates given in several words are all tried") {
+  using Rates = std::vector<double>;
+  CHECK(parse({"--lr", "1e-3", "3e-3"}).rates_of("neutral") == Rates{1e-3, 3e-3});
+  CHECK(parse({"--lr", "1e-3", "--lr", "3e-3,1e-2"}).rates_of("neutral") == Rates{1e-3, 3e-3, 1e-2});
+  CHECK(parse({"--lr", "lora=1e-3", "--lr", "lora=3e-3"}).rates_of("lora") == Rates{1e-3, 3e-3});
+  CHECK(says([] { parse({"--lr", "1e-3", "--lr", "1e-3"}); }, "--lr must not name anything twice"));
+}
+
+TEST_CASE("options: one that has no effect beside the others is refused") {
+  for (const char* option : {"--alpha", "--gate", "--penalty", "--init"})
+    CHECK(says(
+        [&] {
+          parse({"--methods", "adapter,lora", option, "0.1"});
+        },
+        option, "no effect without neutral among --methods"));
+  CHECK(says([] { parse({"--methods", "lora", "--placement", "after"}); }, "--placement", "neutral or adapter"));
+  CHECK(says([] { parse({"--methods", "neutral", "--lora-targets", "q"}); }, "--lora-targets", "lora among --methods"));
+  CHECK(says([] { parse({"--tokenizer", "byte", "--vocab", "512"}); }, "--vocab", "--tokenizer sentencepiece"));
+  CHECK(says([] { parse({"--penalty", "none", "--alpha", "0.1"}); }, "--alpha", "a --penalty other than none"));
+  CHECK_NOTHROW(parse({"--methods", "neutral", "--alpha", "0.1", "--gate", "tanh"}));
+}
+
+TEST_CASE("options: the paper's alpha is tried first wherever one is chosen") {
+  CHECK(parse({"--alpha", "0.5"}).tried_alphas() == std::vector<double>{0.5});
+  CHECK(parse({"--alpha", "1,0.1"}).tried_alphas() == std::vector<double>{0.01, 1, 0.1});
+  CHECK(parse({"--alpha", "1,0.01"}).tried_alphas() == std::vector<double>{0.01, 1});
+}
+
+TEST_CASE("options: whether anything is chosen") {
+  CHECK(parse({}).chooses());
+  CHECK_FALSE(parse({"--lr", "1e-3"}).chooses());
+  CHECK(parse({"--lr", "1e-3,2e-3"}).chooses());
+  CHECK_FALSE(parse({"--methods", "neutral", "--lr", "1e-3", "--lr", "lora=1e-3,2e-3"}).chooses());
+  CHECK(parse({"--alpha", "0.1,1"}).chooses());
+  CHECK(parse({}).holds_out());
+  Options one = parse({"--lr", "1e-3"});
+  CHECK_FALSE(one.holds_out());
+  one.held_out_before = true;
+  CHECK((one.holds_out() && !one.chooses()));
+}
+
+TEST_CASE("options: on resume a method may be left out whose options stay as they were") {
+  for (const auto& [option, value] : {std::pair{"--gate", "elu"},
+                                      {"--penalty", "none"},
+                                      {"--init", "he"},
+                                      {"--alpha", "0.1"},
+                                      {"--body", "bottleneck"}}) {
+    INFO(option);
+    CHECK_NOTHROW(parse({"--methods", "lora", option, value, "--resume"}));
+    CHECK(says([&] { parse({"--methods", "lora", option, value}); }, option, "has no effect without neutral"));
+  }
+  CHECK_NOTHROW(parse({"--methods", "neutral", "--lora-targets", "q", "--resume"}));
+  CHECK(says([] { parse({"--tokenizer", "byte", "--vocab", "300", "--resume"}); }, "--vocab has no effect"));
+}
+
+TEST_CASE("options: help names what each policy option takes, a user's own among it") {
+  adapter::Registry registry = adapter::Registry::with<gate::All>();
+  registry.add<Mine>();
+  const std::vector<const char*> words = {"extend", "--help"};
+  const std::string help = scratch::message([&] { program::parse_options(2, words.data(), registry); });
+  const auto line_of = [&](const std::string& option) {
+    std::istringstream lines(help);
+    for (std::string line; std::getline(lines, line);)
+      if (line.find("  " + option + " ") != std::string::npos) return line;
+    return std::string();
+  };
+  for (const auto& [option, names] : std::vector<std::pair<std::string, std::vector<std::string>>>{
+           {"--gate", {"relu", "jump_relu", "open", "mine"}},
+           {"--body", {"gated_unit", "bottleneck"}},
+           {"--penalty", {"l1", "none", "domain_cross_entropy"}},
+           {"--init", {"he", "low_variance"}},
+           {"--placement", {"parallel", "after", "attention"}},
+           {"--lora-targets", {"q", "down"}},
+           {"--methods", {"neutral", "finetune"}},
+           {"--precision", {"float", "bf16"}}})
+    for (const std::string& name : names) {
+      INFO(option << ": " << line_of(option));
+      CHECK(line_of(option).find(name) != std::string::npos);
+    }
+}
+
+TEST_CASE("options: one that takes a single value is given once") {
+  CHECK(says([] { parse({"--steps", "5", "--steps", "6"}); }, "--steps was given twice: 5 and 6; give it once"));
+  CHECK(says(
+      [] {
+        parse({"--gate", "relu", "--gate", "elu", "--gate", "relu"});
+      },
+      "--gate was given 3 times: relu, elu and relu"));
+  CHECK(says([] { parse({"--out", "p"}); }, "--out was given twice: o and p"));
+  CHECK_NOTHROW(parse({"--quick", "--quick"}));
+  CHECK(says([] { parse({"--steps", "5", "6"}); }, "there is a word too many, '6'"));
+}
+
+TEST_CASE("options: a comma where a point is meant is told") {
+  CHECK(says(
+      [] {
+        parse({"--share", "0,8"});
+      },
+      "--share must be a number such as 0.1 or 1e-3, got 0,8; write 0.8 with a point"));
+  CHECK(says([] { parse({"--lr", "0,001"}); }, "--lr must be a number or a list", "'0,001'; write 0.001 with a point"));
+  CHECK(says([] { parse({"--alpha", "0,01,0,1"}); }, "--alpha must be a number or a list"));
+}
+
+TEST_CASE("options: no bound is printed that nobody could have meant") {
+  for (const char* option : {"--warmup", "--steps", "--threads", "--kv-heads", "--clip", "--share", "--capacity"}) {
+    const std::string told = scratch::message([&] { parse({option, "-2"}); });
+    INFO(told);
+    CHECK(told.find("-2") != std::string::npos);
+    CHECK(told.size() < 120);
+  }
+}
+
+TEST_CASE("options: paths that are not UTF-8 are remembered by their bytes") {
+  const io::Json json = study::to_json(parse({"--eval-target", "dansk-\xe6.txt", "--model", "m\xff"}));
+  CHECK(json.at("eval_target").at(0) == "dansk-\\xe6.txt");
+  CHECK(json.at("model") == "m\\xff");
+  CHECK_NOTHROW(io::dump(json, "t"));
+  CHECK_NOTHROW(io::dump(study::to_json(parse({"--tokenizer", "t\xff"})), "t"));
+}
+
+TEST_CASE("suggestions: a name is suggested where it begins as the word does") {
+  CHECK(neutra::suggestion("--temp", {"--help", "--temperature"}) == "; did you mean '--temperature'?");
+  CHECK(neutra::suggestion("--orig", {"--help", "--original", "--eval-original"}) == "; did you mean '--original'?");
+  CHECK(neutra::suggestion("--eval", {"--eval-original", "--eval-target"}) ==
+        "; did you mean '--eval-original' or '--eval-target'?");
+  CHECK(neutra::suggestion("--", {"--eval-original"}).empty());
+  CHECK(says([] { parse({"-steps", "5"}); }, "did you mean '--steps'?"));
+}
+
+TEST_CASE("suggestions: a name is suggested where it is near, not where nothing is") {
+  CHECK(neutra::edit_distance("kitten", "sitting") == 3);
+  CHECK(neutra::edit_distance("", "abc") == 3);
+  CHECK(neutra::edit_distance("relu", "relu") == 0);
+  CHECK(neutra::suggestion("tanhh", {"relu", "tanh"}) == "; did you mean 'tanh'?");
+  CHECK(neutra::suggestion("something else", {"relu", "tanh"}).empty());
+  CHECK(neutra::suggestion("x", {}).empty());
+}

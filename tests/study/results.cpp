@@ -1,0 +1,228 @@
+// results.json: nothing is lost on the way to the file and back, and every fault of a file has its own message.
+#include "neutra/study/results.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/study/sample.hpp"
+
+#include <unistd.h>
+
+#include <limits>
+#include <sstream>
+
+using namespace neutra;
+using study::Results;
+
+namespace {
+
+template <class F> std::string message_of(F&& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string message(const io::Json& json) {
+  return message_of([&] { study::results_from_json(json, "results.json"); });
+}
+
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+}  // namespace
+
+TEST_CASE("results of fifty thousand rows of six layers are within the limits of reading") {
+  auto row = sample::neutral(1.0 / 700, 1, 1.0 / 7, 17.0 / 7);
+  const study::PerDomain<std::vector<double>> layers{std::vector<double>(6, 1.0 / 3), std::vector<double>(6, 1.0 / 7)};
+  row.gate_open = {1.0 / 3, 1.0 / 7}, row.gate_open_by_layer = layers, row.residue_ratio_by_layer = layers;
+  row.train_seconds = 100.0 / 3, row.tokens_per_second = 1e6 / 7;
+  Results results;
+  const auto rows = [&](std::size_t count) {
+    results.rows.assign(count, row);
+    return study::to_json(results);
+  };
+  const std::size_t bytes = rows(2).dump(2).size() - rows(1).dump(2).size(),
+                    values = rows(2).flatten().size() - rows(1).flatten().size();
+  CHECK(50000 * bytes < study::max_results);
+  CHECK(values * (study::max_results / bytes) < 4000000);  // the bytes end first
+}
+
+TEST_CASE("results survive the file with every key, null and 64-bit seed") {
+  char folder[] = "/tmp/neutra_results_XXXXXX";
+  REQUIRE(mkdtemp(folder) != nullptr);
+  const std::filesystem::path path = std::filesystem::path(folder) / "results.json";
+  Results results = sample::results();
+  results.rows[0].seed = std::numeric_limits<std::uint64_t>::max();
+  study::write_results(path, results);
+  const Results back = study::read_results(path);
+  CHECK(study::to_json(back) == study::to_json(results));
+  CHECK(back.rows.at(0).seed == std::numeric_limits<std::uint64_t>::max());
+  CHECK(back.rows.at(0).gate == "relu");
+  CHECK(back.rows.at(0).gate_open_by_layer->target == results.rows[0].gate_open_by_layer->target);
+  CHECK_FALSE(back.rows.back().gate);  // finetuning has none
+  CHECK(back.machine.threads == results.machine.threads);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("a row has exactly the keys of the format") {
+  const auto row = study::to_json(sample::results())["rows"][0];
+  std::string keys;
+  for (const auto& [key, ignored] : row.items()) keys += key + " ";
+  CHECK(keys ==
+        "alpha body capacity extra_share extra_weights forgetting gate gate_open gate_open_by_layer init learning lr "
+        "method original penalty "
+        "placement residue_ratio_by_layer seed share steps target tokens_per_second train_seconds train_tokens "
+        "trainable_weights ");
+  CHECK(row["forgetting"].get<double>() ==
+        Approx(row["original"]["after"].get<double>() - row["original"]["before"].get<double>()));
+  CHECK(row["learning"].get<double>() ==
+        Approx(row["target"]["before"].get<double>() - row["target"]["after"].get<double>()));
+}
+
+TEST_CASE("each fault of a results file is named") {
+  const io::Json good = study::to_json(sample::results());
+  REQUIRE(message(good) == "no error");
+  for (const auto& [key, ignored] : good.items()) {
+    io::Json bad = good;
+    bad.erase(key);
+    CHECK(contains(message(bad), "results.json: " + key + " is missing"));
+  }
+  for (const auto& [key, ignored] : good["rows"][1].items()) {
+    io::Json bad = good;
+    bad["rows"][1].erase(key);
+    CHECK(contains(message(bad), "results.json: rows[1]: " + key + " is missing"));
+    bad = good;
+    bad["rows"][1][key] = true;
+    CHECK(contains(message(bad), "results.json: rows[1]: " + key + " must be "));
+  }
+  const auto with = [&](const char* pointer, const io::Json& value) {
+    io::Json bad = good;
+    bad[io::Json::json_pointer(pointer)] = value;
+    return message(bad);
+  };
+  CHECK(contains(with("/schema", "neutra.results/2"), "schema must be \"neutra.results/1\", got \"neutra.results/2\""));
+  CHECK(contains(with("/extra", 1), "extra is not a known key"));
+  CHECK(contains(with("/rows/0/colour", 1), "rows[0]: colour is not a known key"));
+  CHECK(contains(with("/rows/0/original/between", 1), "rows[0]: original: between is not a known key"));
+  CHECK(contains(with("/rows/0/method", nullptr), "rows[0]: method is missing"));
+  CHECK(contains(with("/rows/0/seed", -1), "rows[0]: seed must be an integer, zero or more, got -1"));
+  CHECK(contains(with("/rows/0/steps", 1.5), "rows[0]: steps must be an integer, zero or more, got 1.5"));
+  CHECK(contains(with("/rows/0/gate_open/target", "x"), "rows[0]: gate_open: target must be a number"));
+  CHECK(contains(with("/rows/0/gate_open_by_layer/target/0", "x"),
+                 "gate_open_by_layer: target must be an array of numbers"));
+  CHECK(contains(with("/rows/0/forgetting", 5), "forgetting must be the difference of before and after"));
+  CHECK(contains(with("/rows", 5), "rows must be an array"));
+  CHECK(contains(with("/machine/threads", "two"), "machine: threads must be an integer"));
+  CHECK(contains(with("/machine/fan", 1), "machine: fan is not a known key"));
+  CHECK(contains(with("/text_sha256/x", "12"), "text_sha256.x must be 64 hexadecimal digits, got \"12\""));
+  CHECK(contains(with("/config", 1), "config must be an object"));
+  CHECK(contains(message(io::Json::array()), "must be a JSON object"));
+}
+
+TEST_CASE("runs without a row survive the file, and files without any need not say so") {
+  CHECK_FALSE(study::to_json(sample::results()).contains("failed"));
+  const io::Json json = study::to_json(sample::with_failures());
+  CHECK(study::to_json(study::results_from_json(json)) == json);
+  const io::Json& diverged = json["failed"][0];
+  CHECK((diverged["method"] == "finetune" && diverged["lr"] == 0.5 && diverged["seed"] == 1 &&
+         diverged["alpha"].is_null()));
+  CHECK((diverged["state"] == "diverged" && diverged["step"] == 3 &&
+         diverged["reason"] == "training: step 3 gave a loss of nan"));
+  CHECK(diverged["largest_gradient"] == io::Json{{"parameter", "layers.0.<q>"}, {"value", 2.5e20}});
+  CHECK((json["failed"][1]["state"] == "out_of_memory" && json["failed"][1]["step"].is_null() &&
+         json["failed"][1]["largest_gradient"].is_null()));
+  const auto with = [&](const char* pointer, const io::Json& value) {
+    io::Json bad = json;
+    bad[io::Json::json_pointer(pointer)] = value;
+    return message(bad);
+  };
+  CHECK(contains(with("/failed/1/state", "tired"),
+                 "failed[1]: state must be diverged, out_of_memory or not_saved, got tired"));
+  CHECK(contains(with("/failed/0/step", -1), "failed[0]: step must be an integer, zero or more"));
+  CHECK(contains(with("/failed/0/largest_gradient/sign", -1), "largest_gradient.sign is not a known key"));
+  CHECK(contains(with("/failed/0/colour", 1), "failed[0]: colour is not a known key"));
+  CHECK(contains(with("/failed", 1), "failed must be an array"));
+  CHECK(contains(with("/failed/0/share", 1.5), "failed[0]: share must be a share in [0, 1], got 1.5"));
+  for (const char* key : {"lr", "alpha", "capacity"})
+    CHECK(contains(with(concat("/failed/0/", key).c_str(), -0.5),
+                   concat("failed[0]: ", key, " must be zero or more, got -0.5")));
+  io::Json bad = json;
+  bad["failed"][0].erase("reason");
+  CHECK(contains(message(bad), "failed[0]: reason is missing"));
+}
+
+TEST_CASE("what ended a run can be written whatever bytes its message holds") {
+  Results results = sample::with_failures();
+  results.failed[0].reason = "o\\x/\xe6/checkpoint.safetensors: cannot be written\x1b";
+  results.failed[0].where.parameter = "layers.\xff";
+  const io::Json json = study::to_json(results);
+  CHECK_NOTHROW(io::dump(json, "results.json"));
+  CHECK(json["failed"][0]["reason"] == "o\\x/\\xe6/checkpoint.safetensors: cannot be written\\x1b");
+  CHECK(json["failed"][0]["largest_gradient"]["parameter"] == "layers.\\xff");
+  CHECK(study::to_json(study::results_from_json(json)) == json);
+}
+
+TEST_CASE("a number that no run can have is refused by its place") {
+  const io::Json good = study::to_json(sample::results());
+  const auto with = [&](const char* pointer, const io::Json& value) {
+    io::Json bad = good;
+    bad[io::Json::json_pointer(pointer)] = value;
+    return message(bad);
+  };
+  CHECK(contains(with("/rows/0/gate_open/target", 8.5),
+                 "results.json: rows[0]: gate_open: target must be a share in [0, 1], got 8.5"));
+  CHECK(contains(with("/rows/0/gate_open_by_layer/original/1", -0.1),
+                 "gate_open_by_layer: original must be a share in [0, 1], got -0.1"));
+  CHECK(contains(with("/rows/0/residue_ratio_by_layer/target/0", -1),
+                 "residue_ratio_by_layer: target must be zero or more, got -1"));
+  CHECK(contains(with("/rows/0/share", 1.5), "share must be a share in [0, 1], got 1.5"));
+  for (const char* key : {"lr", "alpha", "capacity", "extra_share", "train_seconds", "tokens_per_second"})
+    CHECK(contains(with(concat("/rows/0/", key).c_str(), -0.5),
+                   concat("rows[0]: ", key, " must be zero or more, got -0.5")));
+  CHECK(contains(with("/rows/0/extra_weights", 600001),
+                 "extra_weights must be at most the trainable_weights, 600000, got 600001"));
+  io::Json bad = good;  // with the difference that belongs to it
+  bad["rows"][2]["target"]["after"] = -1.0, bad["rows"][2]["learning"] = 6.0;
+  CHECK(contains(message(bad), "rows[2]: target: after must be zero or more, got -1"));
+}
+
+TEST_CASE("rows of two backbones are no results, read or written") {
+  Results results = sample::results();
+  results.rows[3].target.before = 4.9;
+  const std::string words =
+      "rows[3] must be of the backbone of the first row, which has 2 and 5 bits per byte, got 2 and 4.9";
+  CHECK(contains(message_of([&] { study::to_json(results, "out/results.json"); }), "out/results.json: " + words));
+  io::Json json = study::to_json(sample::results());
+  json["rows"][3]["original"]["before"] = 2.01,
+  json["rows"][3]["forgetting"] = json["rows"][3]["original"]["after"].get<double>() - 2.01;
+  CHECK(contains(message(json), "results.json: rows[3] must be of the backbone of the first row"));
+}
+
+TEST_CASE("a number that is not finite is refused by its place, not written as null") {
+  Results results = sample::results();
+  results.rows[1].target.after = std::numeric_limits<double>::quiet_NaN();
+  CHECK(contains(message_of([&] { study::to_json(results, "out/results.json"); }),
+                 "out/results.json: rows[1]: target.after must be a finite number, got nan"));
+  results = sample::results();
+  results.rows[0].residue_ratio_by_layer->original[1] = std::numeric_limits<double>::infinity();
+  CHECK(contains(message_of([&] { study::to_json(results); }),
+                 "rows[0]: residue_ratio_by_layer.original[1] must be a finite number, got inf"));
+}
+
+TEST_CASE("the machine is described") {
+  std::istringstream arm("CPU implementer : 0x41\n"),
+      intel("processor : 0\nmodel name\t: Some CPU @ 2 GHz\nmodel name\t: Other\n");
+  CHECK(study::detail::processor_name(arm) == "unknown");
+  CHECK(study::detail::processor_name(intel) == "Some CPU @ 2 GHz");
+  const auto machine = study::machine();
+  CHECK(machine.threads >= 1);
+  CHECK(contains(machine.compiler, __VERSION__));
+  CHECK(std::count(machine.xsimd.begin(), machine.xsimd.end(), '.') == 2);
+#if defined(NEUTRA_AMX)
+  CHECK(machine.instruction_set == "avx512_amx");
+#elif defined(__AVX512BF16__)
+  CHECK(machine.instruction_set == "avx512_bf16");
+#elif defined(__AVX512F__)
+  CHECK(machine.instruction_set == "avx512");
+#endif
+}

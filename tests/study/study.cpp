@@ -1,0 +1,535 @@
+// A whole small study in one process: the same rows for any number of threads, and the order in which things are tried
+// and chosen.
+#include "neutra/study/study.hpp"
+
+#include "neutra/report/page.hpp"
+#include "neutra/study/options_json.hpp"
+
+#include "tests/io/scratch.hpp"
+#include "tests/train/small.hpp"
+
+#include <sys/resource.h>
+
+#include <csignal>
+
+using namespace neutra;
+
+namespace {
+
+struct Texts {
+  scratch::Folder folder;
+
+  Texts() {
+    const auto lines = [](char first, std::uint64_t seed) {
+      std::string text;
+      for (std::uint64_t i = 0; i < 60; ++i) text += small::letters(first, 6, 30, 100 * seed + i) + "\n";
+      return text;
+    };
+    scratch::put(folder / "a", lines('a', 1));
+    scratch::put(folder / "n", lines('n', 2));
+  }
+  study::Options options(const std::string& out) const {
+    study::Options o;
+    o.original = {folder / "a"}, o.target = {folder / "n"}, o.out = folder / out;
+    o.pretrain_steps = 6, o.dim = 16, o.layers = 2, o.heads = 2, o.ffn = 24, o.tokenizer = "byte";
+    o.steps = 4, o.batch = 4, o.sequence = 12;
+    o.rates = {{"", {2e-3}}, {"finetune", {5e-4}}};
+    return o;
+  }
+  study::Results run(const study::Options& o, std::stop_token stop = {}) const {
+    o.check();
+    const study::Watch watch{.show = [&](const study::Results& results) { report::write_report(o.out, results); }};
+    return study::Study(o, {{"command", "test"}, {"options", study::to_json(o)}}, small::registry(), std::move(stop),
+                        watch)
+        .run();
+  }
+};
+
+/// An initialisation for which there is no memory.
+struct Greedy {
+  static constexpr std::string_view name = "greedy";
+  double variance(const init::Matrix&) const {
+    if (*full()) throw std::bad_alloc();
+    return 1e-4;
+  }
+  static std::shared_ptr<bool> full() {
+    static const auto state = std::make_shared<bool>(true);
+    return state;
+  }
+};
+
+std::map<std::string, std::string> files_below(const io::Path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& item : std::filesystem::recursive_directory_iterator(folder))
+    if (item.is_regular_file()) files[item.path().string()] = scratch::get(item.path());
+  return files;
+}
+
+/// One more bit of a file, put back afterwards; whether the study then says all of the parts.
+template <class... Parts>
+bool notices(const Texts& texts, const study::Options& o, const io::Path& file, std::size_t at, const Parts&... parts) {
+  const std::string before = scratch::get(file);
+  std::string changed = before;
+  changed[at] = static_cast<char>(changed[at] ^ (1 << at % 8));
+  scratch::put(file, changed);
+  const bool told = scratch::says([&] { texts.run(o); }, file.string(), parts...);
+  scratch::put(file, before);
+  if (!told) UNSCOPED_INFO("bit " << at % 8 << " of byte " << at);
+  return told;
+}
+
+std::string without_times(study::Results results) {
+  for (auto& row : results.rows) row.train_seconds = row.tokens_per_second = 1;
+  return study::to_json(results).at("rows").dump();
+}
+
+}  // namespace
+
+TEST_CASE("study: the same rows and weights with 1, 2 and 3 threads", "[train]") {
+  const Texts texts;
+  std::vector<std::string> rows, weights;
+  for (const int threads : {1, 2, 3}) {
+    const small::Threads set(threads);
+    const auto name = concat("out", threads);
+    rows.push_back(without_times(texts.run(texts.options(name))));
+    std::string all;
+    for (const auto* file :
+         {"backbone/model.safetensors", "runs/finetune-lr5e-04-seed1/model/model.safetensors",
+          "runs/neutral-lr0.002-alpha0.01-seed1/adapter.safetensors", "runs/lora-lr0.002-seed1/adapter.safetensors"}) {
+      const std::string bytes = scratch::get(texts.folder / name / file);
+      REQUIRE(!bytes.empty());
+      all += bytes;
+    }
+    weights.push_back(all);
+  }
+  CHECK(rows[0] == rows[1]);
+  CHECK(rows[0] == rows[2]);
+  CHECK(weights[0] == weights[1]);
+  CHECK(weights[0] == weights[2]);
+}
+
+TEST_CASE("study: micro-batches change the rows by rounding only", "[train]") {
+  const Texts texts;
+  auto o = texts.options("whole");
+  const auto whole = texts.run(o);
+  o = texts.options("parts");
+  o.accumulate = 4;
+  const auto parts = texts.run(o);
+  REQUIRE(parts.rows.size() == whole.rows.size());
+  for (std::size_t i = 0; i < whole.rows.size(); ++i) {
+    CHECK(parts.rows[i].target.after == Approx(whole.rows[i].target.after).epsilon(1e-4));
+    CHECK(parts.rows[i].original.after == Approx(whole.rows[i].original.after).epsilon(1e-4));
+  }
+}
+
+TEST_CASE("study: rows say what was trained, within the capacity asked for", "[train]") {
+  const Texts texts;
+  const auto results = texts.run(texts.options("out"));
+  REQUIRE(results.rows.size() == 4);
+  const auto backbone = nn::load_llama<float, Cpu>(texts.folder / "out/backbone");
+  for (const auto& row : results.rows) {
+    INFO(row.method);
+    CHECK(row.original.before == results.rows[0].original.before);
+    CHECK(row.target.before == results.rows[0].target.before);
+    CHECK(row.train_tokens == 4 * 4 * 12);
+    CHECK(row.gate_open.has_value() == (row.method == "neutral"));
+    CHECK(row.alpha.has_value() == (row.method == "neutral"));
+    if (row.method == "finetune") {
+      CHECK(row.extra_weights == 0);
+      CHECK(row.trainable_weights == backbone->count());
+    } else {
+      CHECK(row.extra_weights == row.trainable_weights);
+      CHECK(row.extra_share == Approx(static_cast<double>(row.extra_weights) /
+                                      static_cast<double>(backbone->config().sizes().block_weights())));
+      CHECK(row.extra_share == Approx(0.2).margin(0.05));  // half a width or rank of so small a model
+    }
+  }
+  CHECK(io::read_json(texts.folder / "out/results.json") == study::to_json(results));
+}
+
+TEST_CASE("study: what was chosen is what scored best on the choosing text", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"neutral", "adapter"};
+  o.rates = {{"", {1e-4, 3e-3, 1e-3}}};
+  o.alphas = {0.01, 10};
+  const auto results = texts.run(o);
+  const auto best = [&](const std::string& method) {
+    double lr = 0, learning = -1e9;
+    for (const auto& item : results.config.at("choosing"))
+      if (item.at("method") == method && item.at("seed") == 1 && item.at("learning").get<double>() > learning &&
+          (item.at("alpha").is_null() || item.at("alpha") == 0.01))
+        learning = item.at("learning"), lr = item.at("lr");
+    return lr;
+  };
+  for (const std::string method : {"neutral", "adapter"})
+    CHECK(results.config.at("chosen_lr").at(method) == best(method));
+  CHECK(results.rows.size() == 3 + 3 + 1);
+  CHECK(results.rows.back().alpha == 10);
+  CHECK(results.rows.back().lr == best("neutral"));
+}
+
+TEST_CASE("study: the paper's alpha stands beside the chosen one, with every seed, named or not", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"neutral", "adapter"}, o.alphas = {10, 1}, o.seeds = 2;
+  const auto results = texts.run(o);
+  std::map<double, int> rows;
+  for (const auto& row : results.rows)
+    if (row.alpha) ++rows[*row.alpha];
+  CHECK(rows.size() == 3);
+  CHECK(rows[0.01] == 2);
+  CHECK(rows[results.config.at("chosen_alpha").get<double>()] == 2);
+}
+
+TEST_CASE("study: a folder is continued by the program that began it alone", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"lora"};
+  texts.run(o);
+  auto asked = io::read_sealed(o.out / "options.json");
+  CHECK(asked.at("program commit") == study::commit());
+  asked["program commit"] = "0123abc";
+  io::write_sealed(o.out / "options.json", asked);
+  o.resume = true;
+  CHECK(scratch::says([&] { texts.run(o); }, "program commit = \"0123abc\"", study::commit()));
+}
+
+TEST_CASE("study: stopped before its first step it has saved a place to go on from", "[train]") {
+  const Texts texts;
+  auto o = texts.options("stopped");
+  std::stop_source stop;
+  stop.request_stop();
+  CHECK_THROWS_AS(texts.run(o, stop.get_token()), train::Stopped);
+  CHECK_FALSE(std::filesystem::exists(o.out / "results.json"));
+  o.resume = true;
+  CHECK(without_times(texts.run(o)) == without_times(texts.run(texts.options("never"))));
+}
+
+TEST_CASE("study: precision reaches pretraining, extension and evaluation", "[train]") {
+  const Texts texts;
+  const auto rows = [&](const std::string& precision, const std::string& model) {
+    auto o = texts.options(precision + (model.empty() ? "" : "-extended"));
+    o.methods = {"adapter"}, o.precision = precision, o.model = model;
+    return texts.run(o).rows.at(0);
+  };
+  const auto exact = rows("float", ""), rounded = rows("bf16", "");
+  CHECK(exact.original.before != rounded.original.before);
+  CHECK(rounded.original.before == Approx(exact.original.before).epsilon(0.005));
+  const std::string backbone = (texts.folder / "float" / "backbone").string();
+  const auto extended = rows("float", backbone), extended_in_bf16 = rows("bf16", backbone);
+  CHECK(extended.original.before != extended_in_bf16.original.before);  // the same weights, scored with other products
+  CHECK(extended.target.after != extended_in_bf16.target.after);
+}
+
+TEST_CASE("study: a rate that diverges is told, left out, remembered, and may be dropped", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"adapter", "lora"}, o.rates = {{"", {2e-3, 1e30}}};
+  const auto results = texts.run(o);
+  REQUIRE(results.rows.size() == 2);
+  REQUIRE(results.failed.size() == 2);
+  for (const auto& row : results.rows) CHECK(row.lr == 2e-3);
+  for (const auto& failure : results.failed) {
+    CHECK((failure.state == study::FailureState::diverged && failure.run.lr == 1e30 && failure.run.capacity == 0.2 &&
+           failure.run.steps == 4));
+    CHECK(failure.where.step > 0);
+    CHECK(failure.where.parameter.starts_with("adapter."));
+    CHECK(failure.reason.find(failure.run.method + "-lr1e+30-seed1: training: step ") == 0);
+  }
+  CHECK(results.config.at("chosen_lr") == io::Json{{"adapter", 2e-3}, {"lora", 2e-3}});
+  CHECK(study::to_json(study::read_results(o.out / "results.json")) == study::to_json(results));
+  CHECK(scratch::get(o.out / "report.html").find("adapter, rate 1e30, seed 1: diverged at step ") != std::string::npos);
+
+  o.resume = true;
+  const auto before = files_below(o.out / "runs");
+  CHECK(study::to_json(texts.run(o)) == study::to_json(results));
+  CHECK(files_below(o.out / "runs") == before);  // nothing ran again
+  CHECK(
+      notices(texts, o, o.out / "runs/lora-lr1e+30-seed1/outcome.json", 100, "delete ", "to have the run made again"));
+
+  std::filesystem::remove_all(o.out / "runs/lora-lr1e+30-seed1");  // as the note says
+  CHECK(study::to_json(texts.run(o)) == study::to_json(results));
+  o.rates = {{"", {2e-3}}};
+  const auto dropped = texts.run(o);
+  CHECK(dropped.failed.empty());
+  CHECK(without_times(dropped) == without_times(results));
+  CHECK_FALSE(study::to_json(study::read_results(o.out / "results.json")).contains("failed"));
+  CHECK(io::read_json(o.out / "results.json").at("config").at("options").at("lr").at("any") == io::Json{2e-3});
+}
+
+TEST_CASE(
+    "study: methods, rates, alphas and seeds may be others on resume, and end as if they had been asked from the start",
+    "[train]") {
+  const Texts texts;
+  auto o = texts.options("out"), all = texts.options("all");
+  o.methods = {"neutral", "finetune"}, o.rates = {{"", {2e-3, 3e-3}}, {"finetune", {5e-4}}};
+  texts.run(o);
+  all.methods = {"neutral", "adapter", "finetune"}, all.rates = {{"", {1e-3, 2e-3}}, {"finetune", {5e-4, 1e-3}}},
+  all.alphas = {0.01, 1}, all.seeds = 2;
+  const auto expected = texts.run(all);
+  o.methods = all.methods, o.rates = all.rates, o.alphas = all.alphas, o.seeds = all.seeds, o.resume = true;
+  const auto extended = texts.run(o);
+  CHECK(without_times(extended) == without_times(expected));
+  for (const char* key : {"choosing", "chosen_lr", "chosen_alpha"})
+    CHECK(extended.config.at(key) == expected.config.at(key));
+  o.methods = {"finetune"}, o.rates = {{"", {1e-3}}}, o.alphas = {0.01}, o.seeds = 1;
+  const auto fewer = texts.run(o);
+  REQUIRE(fewer.rows.size() == 1);
+  CHECK((fewer.rows[0].method == "finetune" && fewer.rows[0].lr == 1e-3));
+  CHECK_FALSE(fewer.config.contains("choosing"));
+  CHECK(fewer.text_sha256 == expected.text_sha256);
+  o.rates = {{"", {3e-3}}};
+  texts.run(o);  // a rate that nothing is chosen from yet
+  o.rates = all.rates = {{"", {1e-3, 3e-3}}}, all.methods = o.methods, all.alphas = o.alphas, all.seeds = o.seeds,
+  all.out = texts.folder / "two";
+  const auto again = texts.run(o), two = texts.run(all);
+  CHECK(without_times(again) == without_times(two));
+  CHECK(again.config.at("choosing") == two.config.at("choosing"));
+  o.share = 0.5;
+  CHECK(scratch::says([&] { texts.run(o); }, "share = 0.1, now it is 0.5"));
+}
+
+TEST_CASE("study: a run that holds no text out to choose on is not continued with a choice", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"adapter"};
+  const auto results = texts.run(o);
+  CHECK_FALSE(results.text_sha256.contains("target.choosing"));
+  o.resume = true;
+  const auto before = files_below(o.out);
+  const auto refused = [&] {
+    return scratch::says([&] { texts.run(o); }, "--resume: the run in ", o.out.string(),
+                         "holds no text out to choose on", "another --out");
+  };
+  o.rates = {{"", {2e-3, 1e-3}}};
+  CHECK(refused());
+  o.rates = {{"", {2e-3}}}, o.methods = {"adapter", "neutral"}, o.alphas = {0.01, 1};
+  CHECK(refused());
+  CHECK(files_below(o.out) == before);
+  o.alphas = {1}, o.seeds = 2;
+  CHECK(texts.run(o).rows.size() == 4);
+  o.methods = {"adapter"}, o.alphas = {0.01}, o.seeds = 1;
+  const auto fewer = texts.run(o);
+  CHECK(without_times(fewer) == without_times(results));
+  CHECK(fewer.text_sha256 == results.text_sha256);
+}
+
+TEST_CASE("study: a method is left out on resume while the options that only it reads stay as they were", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"lora", "neutral"}, o.gate = "elu";
+  const auto both = texts.run(o);
+  o.methods = {"lora"}, o.resume = true;
+  const auto one = texts.run(o);
+  REQUIRE(one.rows.size() == 1);
+  CHECK(one.rows[0].target.after == both.rows[0].target.after);
+  o.gate = "relu";
+  CHECK(scratch::says([&] { texts.run(o); }, "gate = \"elu\", now it is \"relu\""));
+}
+
+TEST_CASE("study: a run that was interrupted goes on where other rates are asked for", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"lora"}, o.rates = {{"", {2e-3, 3e-3}}};
+  std::stop_source stop;
+  stop.request_stop();
+  CHECK_THROWS_AS(texts.run(o, stop.get_token()), train::Stopped);  // a checkpoint of pretraining
+  o.resume = true, o.rates = {{"", {2e-3, 1e-3, 4e-3}}};
+  CHECK(texts.run(o).rows.size() == 3);
+}
+
+TEST_CASE("study: alpha is chosen among those that are left, also without a vanilla adapter", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"neutral", "adapter"}, o.alphas = {0.01, 3e38};
+  auto results = texts.run(o);
+  CHECK(results.config.at("chosen_alpha") == 0.01);
+  REQUIRE(results.failed.size() == 1);
+  CHECK(results.failed[0].run.alpha == 3e38);
+
+  o = texts.options("without");
+  o.methods = {"neutral", "adapter"}, o.alphas = {0.01, 10}, o.rates = {{"", {2e-3}}, {"adapter", {1e30}}}, o.seeds = 2;
+  results = texts.run(o);
+  CHECK(results.failed.size() == 1);  // other seeds of a method of which nothing is left are not tried
+  CHECK_FALSE(results.config.at("chosen_lr").contains("adapter"));
+  double most = -1e9, alpha = 0;
+  for (const auto& item : results.config.at("choosing"))
+    if (item.at("learning").get<double>() > most) most = item.at("learning"), alpha = item.at("alpha");
+  CHECK(results.config.at("chosen_alpha") == alpha);
+  CHECK(results.config.at("chosen_alpha_learns_as_vanilla").is_null());
+}
+
+TEST_CASE("study: where every run failed there is one message, and the results say why", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"adapter", "lora"}, o.rates = {{"", {1e30}}};
+  const auto told = [&] { return scratch::message([&] { texts.run(o); }); };
+  const std::string message = told();
+  CHECK(message.find("adapter-lr1e+30-seed1: training: step ") == 0);
+  CHECK(message.find("lower the learning rate (now ") != std::string::npos);
+  CHECK(message.ends_with("; of 2 runs none came to a result, and there is nothing to compare"));
+  CHECK(study::read_results(o.out / "results.json").failed.size() == 2);
+  o.resume = true;
+  CHECK(told() == message);
+}
+
+TEST_CASE("study: a run without memory is told, the others go on, and resume tries it again", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"neutral", "lora"}, o.init = "greedy";
+  const auto registry = adapter::Registry::with<gate::All, Greedy>();
+  const auto run = [&] { return study::Study(o, {{"options", study::to_json(o)}}, registry, {}).run(); };
+  *Greedy::full() = true;
+  const study::Results results = run();
+  CHECK(results.rows.size() == 1);
+  REQUIRE(results.failed.size() == 1);
+  CHECK((results.failed[0].state == study::FailureState::out_of_memory && results.failed[0].run.init == "greedy"));
+  CHECK_FALSE(std::filesystem::exists(o.out / "runs/neutral-lr0.002-alpha0.01-seed1/outcome.json"));
+  *Greedy::full() = false;
+  o.resume = true;
+  CHECK(run().rows.size() == 2);
+  CHECK(study::read_results(o.out / "results.json").failed.empty());
+}
+
+TEST_CASE("study: a run whose files find no room is told, the others go on, and resume tries it again", "[train]") {
+  const Texts texts;
+  auto o = texts.options("first");
+  o.methods = {"lora"};
+  texts.run(o);
+  auto full = texts.options("full"), never = texts.options("never");
+  for (auto* options : {&full, &never}) options->methods = {"finetune", "lora"}, options->model = o.out / "backbone";
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const auto old = std::signal(SIGXFSZ, SIG_IGN);
+  const auto largest = std::filesystem::file_size(
+      o.out / "backbone/model.safetensors");  // a checkpoint of all weights has three times as much
+  const rlimit limit{largest, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &limit);
+  study::Results results;
+  const std::string told = scratch::message([&] { results = texts.run(full); });
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, old);
+  CHECK(told.empty());
+  REQUIRE(results.rows.size() == 1);
+  CHECK(results.rows[0].method == "lora");
+  REQUIRE(results.failed.size() == 1);
+  CHECK(results.failed[0].state == study::FailureState::not_saved);
+  CHECK(results.failed[0].reason.find("checkpoint.safetensors: cannot be written") != std::string::npos);
+  full.resume = true;
+  CHECK(without_times(texts.run(full)) == without_times(texts.run(never)));
+}
+
+TEST_CASE("study: a finished run's files are what they were, or it is told which is not and what to do", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"lora", "finetune"};
+  const auto results = texts.run(o);
+  o.resume = true;
+  const io::Path lora = o.out / "runs/lora-lr0.002-seed1", finetune = o.out / "runs/finetune-lr5e-04-seed1";
+  for (const io::Path& file :
+       {lora / "adapter.json", lora / "adapter.safetensors", lora / "outcome.json", finetune / "outcome.json",
+        finetune / "model/config.json", finetune / "model/model.safetensors"}) {
+    INFO(file);
+    const std::string advice = concat("bring back what was there, or delete ", (o.out / "runs").string());
+    const std::string bytes = scratch::get(file);
+    for (std::size_t at = 3; at < bytes.size(); at += bytes.size() / 5) CHECK(notices(texts, o, file, at, advice));
+    scratch::put(file, bytes.substr(0, bytes.size() - 1));
+    CHECK(scratch::says([&] { texts.run(o); }, file.string(), advice));
+    scratch::put(file, bytes);
+    if (file.filename() == "outcome.json") continue;  // without one the run has not ended
+    std::filesystem::remove(file);
+    CHECK(scratch::says([&] { texts.run(o); }, file.string(), "is missing", advice));
+    scratch::put(file, bytes);
+  }
+  CHECK(without_times(texts.run(o)) == without_times(results));
+  io::Json outcome = io::read_sealed(lora / "outcome.json");  // of another backbone
+  outcome["row"]["original"]["before"] = 1.0,
+  outcome["row"]["forgetting"] = outcome["row"]["original"]["after"].get<double>() - 1;
+  io::write_sealed(lora / "outcome.json", outcome);
+  CHECK(scratch::says([&] { texts.run(o); }, "outcome.json: must be of this study's backbone",
+                      "bits per byte, got 1 and "));
+  std::filesystem::remove_all(lora);
+  CHECK(without_times(texts.run(o)) == without_times(results));
+}
+
+TEST_CASE("study: what a finetuned model keeps of the model it came from is what was written, to the bit", "[train]") {
+  const Texts texts;
+  auto o = texts.options("first");
+  o.methods = {"lora"};
+  texts.run(o);
+  auto given = texts.options("given");
+  given.methods = {"finetune"}, given.model = texts.folder / "model";
+  std::filesystem::copy(o.out / "backbone", given.model);
+  for (const char* name : {"generation_config.json", "tokenizer_config.json"})
+    scratch::put(given.model / name, "{\"eos_token_id\": 1}");
+  const auto results = texts.run(given);
+  given.resume = true;
+  const io::Path kept = given.out / "runs/finetune-lr5e-04-seed1/model";
+  for (const char* name : {"generation_config.json", "tokenizer_config.json"}) {
+    CHECK(notices(texts, given, kept / name, 3, "must be what was saved", "or delete "));
+    std::filesystem::remove(kept / name);
+    CHECK(scratch::says([&] { texts.run(given); }, (kept / name).string(), "is missing"));
+    scratch::put(kept / name, "{\"eos_token_id\": 1}");
+  }
+  scratch::put(kept / "added_tokens.json", "{}");
+  CHECK(scratch::says([&] { texts.run(given); }, "added_tokens.json: must not be there"));
+  std::filesystem::remove(kept / "added_tokens.json");
+  CHECK(without_times(texts.run(given)) == without_times(results));
+}
+
+TEST_CASE("study: a run's own backbone, record and options are what was written, to the bit", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {"lora"};
+  texts.run(o);
+  o.resume = true;
+  for (const char* name : {"backbone/config.json", "backbone/model.safetensors", "pretrain.json"}) {
+    const std::size_t size = scratch::get(o.out / name).size();
+    for (std::size_t at = 1; at < size; at += size / 20)
+      CHECK(notices(texts, o, o.out / name, at, "start a run in another --out"));
+  }
+  const std::string config = scratch::get(o.out / "backbone/config.json");
+  scratch::put(o.out / "backbone/config.json",
+               std::string(config).replace(config.find("rms_norm_eps"), 12, "rm3_norm_eps"));
+  CHECK(scratch::says([&] { texts.run(o); }, "backbone/config.json: must be what was saved"));
+  scratch::put(o.out / "backbone/config.json", config);
+  scratch::put(o.out / "backbone/tokenizer.model", "another");
+  CHECK(scratch::says([&] { texts.run(o); }, "backbone/tokenizer.model: must not be there"));
+  std::filesystem::remove(o.out / "backbone/tokenizer.model");
+  for (std::size_t at = 1; at < 400; at += 40) CHECK(notices(texts, o, o.out / "options.json", at, "another --out"));
+  CHECK_NOTHROW(texts.run(o));
+}
+
+TEST_CASE("study: the model that is given is the same on resume, by its configuration and tokenizer too", "[train]") {
+  const Texts texts;
+  auto o = texts.options("first");
+  o.methods = {"lora"};
+  texts.run(o);
+  const io::Path model = texts.folder / "model";
+  std::filesystem::copy(o.out / "backbone", model);
+  auto given = texts.options("given");
+  given.methods = {"lora"}, given.model = model;
+  texts.run(given);
+  given.resume = true;
+  const io::Json config = io::read_json(model / "config.json");
+  const auto with = [&](const char* key, const io::Json& value) {
+    io::Json changed = config;
+    changed[key] = value;
+    io::write_json(model / "config.json", changed);
+    return [&] { texts.run(given); };
+  };
+  CHECK(scratch::says(with("rms_norm_eps", 0.1), "model norm_epsilon = 1e-05, now it is 0.1",
+                      "use the same options, texts, model and program"));
+  CHECK(scratch::says(with("rope_theta", 500.0), "model rope_theta = 10000.0, now it is 500.0"));
+  CHECK(scratch::says(with("max_position_embeddings", 24), "model context = 12, now it is 24"));
+  CHECK(scratch::says(with("eos_token_id", nullptr), "") == false);
+  io::Json split = config;
+  split["num_attention_heads"] = 4, split["num_key_value_heads"] = 4, split["head_dim"] = 4;
+  io::write_json(model / "config.json", split);
+  CHECK(scratch::says([&] { texts.run(given); }, "model head_width = 8, now it is 4"));
+  io::write_json(model / "config.json", config);
+  CHECK_NOTHROW(texts.run(given));
+  const auto results = study::read_results(given.out / "results.json");
+  CHECK(results.config.at("base").at("tokenizer") == io::sha256_hex(""));
+}
