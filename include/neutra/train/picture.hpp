@@ -134,7 +134,10 @@ inline std::string learning_picture(const std::vector<Line>& lines, double width
   std::vector<double> across{0}, up;
   for (const Line& line : lines)
     for (const Row& row : line.curve)
-      if (row.forgetting() <= farthest) across.push_back(row.forgetting()), up.push_back(row.learning());
+      if (row.forgetting() <= farthest) {
+        across.push_back(row.forgetting());
+        up.push_back(row.learning());
+      }
   const bool alone = !style_element.empty();
   const Axis x = Axis::around(across, 46, width - 12 - (alone ? detail::key_width(lines) : 0)),
              y = Axis::around(up, height - 44, 26);

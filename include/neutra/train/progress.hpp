@@ -57,7 +57,9 @@ class Progress {
             "Progress: a phase must have zero or more steps and work, got ", steps, " and ", work);
     before_ += work_;
     phase_ = phase;
-    steps_ = steps, step_ = 0, work_ = work;
+    steps_ = steps;
+    step_ = 0;
+    work_ = work;
     phase_start_ = clock_();
     tokens_ = 0;
     loss_.reset();
