@@ -24,7 +24,8 @@ struct Files {
     scratch::put(folder / "a", lines(200, "first"));
     scratch::put(folder / "b", lines(300, "second"));
     scratch::put(folder / "va", "held\nout\n");
-    options.original = {folder / "a"}, options.target = {folder / "b"};
+    options.original = {folder / "a"};
+    options.target = {folder / "b"};
     options.rates = {{"", {1e-3, 3e-3}}};  // one is chosen
   }
 };
@@ -80,7 +81,8 @@ TEST_CASE("corpus: documents of one line are trained on whole where they may be,
     documents.back() = '\n';
   }
   for (int n = 0; n < 8000; ++n) one += concat("Sentence ", n, ". ");
-  scratch::put(files.folder / "b", documents), scratch::put(files.folder / "one", "A title\n" + one);
+  scratch::put(files.folder / "b", documents);
+  scratch::put(files.folder / "one", "A title\n" + one);
   const auto check = [&](const train::DomainText& text, const std::string& whole, double valid, double choosing) {
     const auto share = [&](const std::string& part) {
       return static_cast<double>(part.size()) / static_cast<double>(whole.size());
@@ -94,7 +96,8 @@ TEST_CASE("corpus: documents of one line are trained on whole where they may be,
   files.options.target = {files.folder / "one"};
   check(Corpus(files.options).target, "A title\n" + one, 0.1, 0.09);
   scratch::put(files.folder / "vb", "its own evaluation text\n");
-  files.options.eval_target = {files.folder / "vb"}, files.options.rates = {{"", {1e-3}}};
+  files.options.eval_target = {files.folder / "vb"};
+  files.options.rates = {{"", {1e-3}}};
   CHECK(Corpus(files.options).target.train == "A title\n" + one);
 }
 
@@ -161,10 +164,12 @@ TEST_CASE("corpus: training texts that are alike but for some lines are remarked
       files.folder / "b",
       lines(100, word) + lines(300, "a sentence of the target domain, longer than fifty characters, with the number"));
   CHECK(remarks().empty());
-  scratch::put(files.folder / "a", lines(200, "short")), scratch::put(files.folder / "b", lines(200, "short") + "\n");
+  scratch::put(files.folder / "a", lines(200, "short"));
+  scratch::put(files.folder / "b", lines(200, "short") + "\n");
   REQUIRE(remarks().size() == 1);
   CHECK(remarks()[0].find("all of them shorter") != std::string::npos);
-  files.options.original.clear(), files.options.eval_original = {files.folder / "a"};
+  files.options.original.clear();
+  files.options.eval_original = {files.folder / "a"};
   CHECK(remarks().empty());
 }
 
@@ -184,7 +189,8 @@ TEST_CASE(
   scratch::put(files.folder / "a", lines(200, "first"));  // still in the text of the other domain
   overlaps = Corpus(files.options).overlaps();
   CHECK(overlaps.at("original").in_training == 1);
-  files.options.original.clear(), files.options.eval_original.clear();
+  files.options.original.clear();
+  files.options.eval_original.clear();
   CHECK_FALSE(Corpus(files.options).overlaps().contains("original"));
 }
 
