@@ -17,7 +17,10 @@ struct Contender {
 /// Times over that of the first, as medians over rounds with their quartiles, and how much of the last one's extra each
 /// costs.
 inline void show(const char* title, const std::vector<Contender>& all, int rounds) {
-  for (const auto& c : all) c.seconds(), c.seconds();
+  for (const auto& c : all) {
+    c.seconds();
+    c.seconds();
+  }
   std::vector<std::vector<double>> ratios(all.size());
   std::vector<double> first;
   for (int round = 0; round < rounds; ++round) {

@@ -78,7 +78,10 @@ template <class Model> void show(const char* when, Model& model) {
     tape.start(false);
     const float loss = model.loss(tape, sequences.tokens(), {batch * length, 0}, &probe).lm.item();
     double open = 0, gates = 0;
-    for (const auto& layer : probe.counts(0)) open += layer.open, gates += layer.gates;
+    for (const auto& layer : probe.counts(0)) {
+      open += layer.open;
+      gates += layer.gates;
+    }
     std::printf("  %s %.3f", language == &first ? "first" : "second", static_cast<double>(loss));
     if (gates > 0) std::printf(" (open %3.0f %%)", 100 * open / gates);
   }

@@ -231,7 +231,8 @@ TEST_CASE("temporaries are removed only where their process is gone, and nothing
   io::remove_temporaries(folder.path());
   CHECK(temporaries() == 2);
   for (const std::string& name : kept) CHECK(get(folder / name) == "kept");
-  close(ready[0]), close(ready[1]);
+  close(ready[0]);
+  close(ready[1]);
 }
 
 TEST_CASE("a folder that cannot be made is told with what stands in its way") {

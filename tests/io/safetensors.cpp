@@ -75,11 +75,10 @@ TEST_CASE("the two smallest files are written byte for byte as by the reference"
 
 TEST_CASE("each of the four float types is read into both scalars") {
   const scratch::Folder folder;
-  const std::string header =
-      R"({"d":{"dtype":"F64","shape":[3],"data_offsets":[0,24]},)"
-      R"("f":{"dtype":"F32","shape":[3],"data_offsets":[24,36]},)"
-      R"("b":{"dtype":"BF16","shape":[3],"data_offsets":[36,42]},)"
-      R"("h":{"dtype":"F16","shape":[3],"data_offsets":[42,48]}})";
+  const std::string header = R"({"d":{"dtype":"F64","shape":[3],"data_offsets":[0,24]},)"
+                             R"("f":{"dtype":"F32","shape":[3],"data_offsets":[24,36]},)"
+                             R"("b":{"dtype":"BF16","shape":[3],"data_offsets":[36,42]},)"
+                             R"("h":{"dtype":"F16","shape":[3],"data_offsets":[42,48]}})";
   put(folder / "m", scratch::safetensors(header, raw<double>({1.5, -0.1, 1e30}) + raw<float>({1.5f, -0.1f, 1e30f}) +
                                                      raw<std::uint16_t>({0x3fc0, 0xbf80, 0x0001}) +
                                                      raw<std::uint16_t>({0x3e00, 0x0001, 0xfbff})));
@@ -370,7 +369,8 @@ TEST_CASE("whatever happens to a file, it is read or refused with an Error") {
           bytes[at] = static_cast<char>(v[2]);
           break;
         case 3:
-          bytes.insert(at, 1, likely[v[2] % likely.size()]), bytes[0] = static_cast<char>(bytes[0] + 1);
+          bytes.insert(at, 1, likely[v[2] % likely.size()]);
+          bytes[0] = static_cast<char>(bytes[0] + 1);
           break;
         default:
           bytes.resize(std::max<std::size_t>(v[2] % 4 ? bytes.size() - 1 : at, 1));

@@ -76,8 +76,11 @@ TEST_CASE("fingerprint: whatever decides the function beside the weights changes
   CHECK(with([](nn::Config& c) { c.norm_epsilon = 0.1; }) != base);
   CHECK(with([](nn::Config& c) { c.norm_epsilon = std::nextafter(c.norm_epsilon, 1.0); }) != base);
   CHECK(with([](nn::Config& c) { c.rope_theta = 10000; }) != base);
-  CHECK(with([](nn::Config& c) { c.heads = 8, c.kv_heads = 4, c.head_width = 2; }) !=
-        base);  // another split of the same weights
+  CHECK(with([](nn::Config& c) {
+          c.heads = 8;
+          c.kv_heads = 4;
+          c.head_width = 2;
+        }) != base);  // another split of the same weights
   CHECK(with([](nn::Config& c) { c.context = 32; }) != base);
   CHECK(with([](nn::Config& c) { c.bos = 3; }) != base);
   CHECK(with([](nn::Config& c) { c.eos = {3}; }) == base);

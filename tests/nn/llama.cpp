@@ -98,7 +98,8 @@ TEST_CASE("llama: config.json is what transformers reads") {
       "tie_word_embeddings": false, "attention_bias": false, "mlp_bias": false, "bos_token_id": 1, "eos_token_id": 2})",
           "expected"));
   nn::Config config = models::tiny(true);
-  config.bos = -1, config.eos.clear();
+  config.bos = -1;
+  config.eos.clear();
   const auto json = nn::llama_json(config, "float64");
   CHECK((json["bos_token_id"].is_null() && json["eos_token_id"].is_null()));
   CHECK(json["torch_dtype"] == "float64");
@@ -110,8 +111,13 @@ TEST_CASE("llama: config.json is what transformers reads") {
 
 TEST_CASE("llama: keys that may be absent have the family's values") {
   nn::Config config = models::tiny();
-  config.heads = config.kv_heads = 3, config.head_width = 4;
-  config.norm_epsilon = 1e-6, config.rope_theta = 10000, config.context = 2048, config.bos = -1, config.eos.clear();
+  config.heads = config.kv_heads = 3;
+  config.head_width = 4;
+  config.norm_epsilon = 1e-6;
+  config.rope_theta = 10000;
+  config.context = 2048;
+  config.bos = -1;
+  config.eos.clear();
   const io::Json json = io::parse(
       R"({"model_type": "llama", "vocab_size": 11, "hidden_size": 12, "intermediate_size": 10, "num_hidden_layers": 2,
       "num_attention_heads": 3})",

@@ -71,7 +71,8 @@ struct Claims {
                        {"tied", false},
                        {"bos", 256}}}};
     json.update(changes);
-    json["body"] = std::string(body::GatedUnit::name), json["init"] = std::string(init::LowVariance::name);
+    json["body"] = std::string(body::GatedUnit::name);
+    json["init"] = std::string(init::LowVariance::name);
     scratch::put(path, scratch::safetensors(tensors, std::string(bytes, '\0')));
     scratch::put(folder / "a.json", json.dump());
     return [this] { train::load_model(folder / "model", path, small::registry()); };

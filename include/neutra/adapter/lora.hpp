@@ -45,13 +45,13 @@ struct Lora {
    public:
     Instance(const Lora& lora, const Sizes& sizes, std::uint64_t seed)
         : scale_(static_cast<S>(lora.scale)), first_(site_names.size(), -1) {
-      const Index rank = lora.rank_for(sizes);
+      const Index r = lora.rank_for(sizes);
       for (const Site site : lora.sites) {
         first_[static_cast<std::size_t>(site)] = static_cast<Index>(parameters_.size());
         for (Index layer = 0; layer < sizes.layers; ++layer) {
           const std::string prefix = concat("adapter.", layer, ".", to_string(site), ".lora_");
-          parameters_.emplace_back(prefix + "a", uniform({rank, sizes.inputs(site)}, seed, prefix + "a"));
-          parameters_.emplace_back(prefix + "b", Tensor<S, D>({sizes.outputs(site), rank}));
+          parameters_.emplace_back(prefix + "a", uniform({r, sizes.inputs(site)}, seed, prefix + "a"));
+          parameters_.emplace_back(prefix + "b", Tensor<S, D>({sizes.outputs(site), r}));
         }
       }
     }

@@ -56,11 +56,17 @@ inline void check_base(const std::string& where, const Base& base) {
 
 /// visit(key, member) for every text, or every whole number, of a description; empty and 0 are null in the file.
 template <class D, class Visit> void visit_texts(D& d, const Visit& visit) {
-  visit("gate", d.gate), visit("body", d.body), visit("penalty", d.penalty), visit("init", d.init),
-      visit("placement", d.placement), visit("sites", d.sites);
+  visit("gate", d.gate);
+  visit("body", d.body);
+  visit("penalty", d.penalty);
+  visit("init", d.init);
+  visit("placement", d.placement);
+  visit("sites", d.sites);
 }
 template <class D, class Visit> void visit_numbers(D& d, const Visit& visit) {
-  visit("width", d.width), visit("rank", d.rank), visit("weights", d.weights);
+  visit("width", d.width);
+  visit("rank", d.rank);
+  visit("weights", d.weights);
 }
 
 /// The configuration of a base as the object "model", there and back. An id that may be absent is negative in memory

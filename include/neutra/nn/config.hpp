@@ -72,11 +72,18 @@ struct Config {
 /// Shows visit(name, member) every value that decides what a model computes from its weights and text, or the window
 /// that its numbers are of. Left out is eos: where a generated text ends changes no number.
 template <class C, class Visit> void visit_function(C& c, const Visit& visit) {
-  visit("vocabulary", c.vocabulary), visit("dim", c.dim), visit("ffn", c.ffn), visit("layers", c.layers),
-      visit("heads", c.heads);
-  visit("kv_heads", c.kv_heads), visit("head_width", c.head_width), visit("context", c.context),
-      visit("norm_epsilon", c.norm_epsilon);
-  visit("rope_theta", c.rope_theta), visit("tied", c.tied), visit("bos", c.bos);
+  visit("vocabulary", c.vocabulary);
+  visit("dim", c.dim);
+  visit("ffn", c.ffn);
+  visit("layers", c.layers);
+  visit("heads", c.heads);
+  visit("kv_heads", c.kv_heads);
+  visit("head_width", c.head_width);
+  visit("context", c.context);
+  visit("norm_epsilon", c.norm_epsilon);
+  visit("rope_theta", c.rope_theta);
+  visit("tied", c.tied);
+  visit("bos", c.bos);
 }
 
 /// A kind of weight of the model; the first nine are per layer.

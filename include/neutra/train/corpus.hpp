@@ -51,7 +51,8 @@ struct DomainText {
       const std::string whole = std::move(text.train),
                         what = concat("holding out the end of --", option, " for evaluation");
       const auto last = data::hold_out(whole, 0.1, what);
-      text.train = last.train, text.valid = last.held;
+      text.train = last.train;
+      text.valid = last.held;
       text.tell(what, text.valid.size(), whole.size(), 0.1);
     }
     if (holds_out) {
@@ -59,7 +60,8 @@ struct DomainText {
                         what = concat("holding out parts of --", option, " to choose a rate or alpha on");
       const double fraction = std::min(0.1, most_choosing / static_cast<double>(whole.size()));
       auto parts = data::hold_out_throughout(whole, fraction, what);
-      text.train = std::move(parts.train), text.choosing = std::move(parts.held);
+      text.train = std::move(parts.train);
+      text.choosing = std::move(parts.held);
       text.tell(what, text.choosing.size(), whole.size(), fraction);
     }
     return text;
@@ -122,9 +124,12 @@ struct Corpus {
     const auto add = [&](const std::string& role, std::string_view text) {
       if (!text.empty()) all[role] = io::sha256_hex(text);
     };
-    add("original.train", original.train), add("original.choosing", original.choosing),
-        add("original.valid", original.valid);
-    add("target.train", target.train), add("target.choosing", target.choosing), add("target.valid", target.valid);
+    add("original.train", original.train);
+    add("original.choosing", original.choosing);
+    add("original.valid", original.valid);
+    add("target.train", target.train);
+    add("target.choosing", target.choosing);
+    add("target.valid", target.valid);
     return all;
   }
 
@@ -137,9 +142,12 @@ struct Corpus {
     const auto evaluation = [&](std::string_view text) {
       return EvaluationText{windows(text), static_cast<Index>(text.size())};
     };
-    train_original = windows(original.train), train_target = windows(target.train);
-    choosing_original = evaluation(original.choosing), choosing_target = evaluation(target.choosing);
-    valid_original = evaluation(original.valid), valid_target = evaluation(target.valid);
+    train_original = windows(original.train);
+    train_target = windows(target.train);
+    choosing_original = evaluation(original.choosing);
+    choosing_target = evaluation(target.choosing);
+    valid_original = evaluation(original.valid);
+    valid_target = evaluation(target.valid);
   }
 };
 

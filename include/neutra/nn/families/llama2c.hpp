@@ -91,7 +91,10 @@ class Llama2cFile {
     config_.head_width = config_.dim / config_.heads;
     require(config_.head_width % 2 == 0, file_.name(),
             ": header: the head size dim / n_heads must be even for RoPE, got ", config_.head_width);
-    if (config_.vocabulary <= 2) config_.bos = -1, config_.eos.clear();
+    if (config_.vocabulary <= 2) {
+      config_.bos = -1;
+      config_.eos.clear();
+    }
     config_.complete();
   }
 
