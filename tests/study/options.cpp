@@ -262,7 +262,11 @@ TEST_CASE("options: on resume a method may be left out whose options stay as the
                                       {"--body", "bottleneck"}}) {
     INFO(option);
     CHECK_NOTHROW(parse({"--methods", "lora", option, value, "--resume"}));
-    CHECK(says([&] { parse({"--methods", "lora", option, value}); }, option, "has no effect without neutral"));
+    CHECK(says(
+        [&, option = option, value = value] {
+          parse({"--methods", "lora", option, value});
+        },
+        option, "has no effect without neutral"));
   }
   CHECK_NOTHROW(parse({"--methods", "neutral", "--lora-targets", "q", "--resume"}));
   CHECK(says([] { parse({"--tokenizer", "byte", "--vocab", "300", "--resume"}); }, "--vocab has no effect"));
