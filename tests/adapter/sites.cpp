@@ -37,7 +37,7 @@ struct Silent {
    public:
     Instance(const Silent& silent, const adapter::Sizes&, std::uint64_t) : at_(silent.at) {}
     std::vector<Parameter<S, D>*> parameters() { return {}; }
-    Var<S, D> add(Site site, Index, Var<S, D> x, Var<S, D> y, Pass<S, D>&) {
+    Var<S, D> apply(Site site, Index, Var<S, D> x, Var<S, D> y, Pass<S, D>&) {
       if (site != at_) return y;
       seen += x.value().rows() > 0;
       return neutra::add(y, y);
@@ -55,7 +55,7 @@ struct Outspoken : Silent {
     Instance(const Outspoken& outspoken, const adapter::Sizes&, std::uint64_t) : at_(outspoken.at) {}
     std::vector<Parameter<S, D>*> parameters() { return {}; }
     bool acts_at(Site site) const { return site == at_; }
-    Var<S, D> add(Site site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) {
+    Var<S, D> apply(Site site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) {
       require(site == at_, "called at another site");
       return neutra::add(y, y);
     }

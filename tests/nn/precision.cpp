@@ -128,7 +128,7 @@ TEST_CASE("precision: gate logits are never of bf16, and the tape is left as it 
     tape.bf16_products = bf16;
     Pass<float, Cpu> pass{
         .tape = tape, .original = marks.data(), .label = marks.data(), .scale_original = 1, .scale_both = 1};
-    residue.add(adapter::Site::ffn, 0, tape.input(x.view()), tape.input(x.view()), pass);
+    residue.apply(adapter::Site::ffn, 0, tape.input(x.view()), tape.input(x.view()), pass);
     penalty[bf16] = pass.local->item();
     CHECK(tape.bf16_products == bf16);
   }

@@ -15,15 +15,15 @@ template <Scalar S, Backend D> class Any {
     virtual ~Base() = default;
     virtual std::vector<Parameter<S, D>*> parameters() = 0;
     virtual bool acts_at(Site) const = 0;
-    virtual Var<S, D> add(Site, Index, Var<S, D>, Var<S, D>, Pass<S, D>&) = 0;
+    virtual Var<S, D> apply(Site, Index, Var<S, D>, Var<S, D>, Pass<S, D>&) = 0;
   };
   template <class A> struct Holder final : Base {
     typename A::template Instance<S, D> instance;
     Holder(const A& adapter, const Sizes& sizes, std::uint64_t seed) : instance(adapter, sizes, seed) {}
     std::vector<Parameter<S, D>*> parameters() override { return instance.parameters(); }
     bool acts_at(Site site) const override { return adapter::acts_at(instance, site); }
-    Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) override {
-      return instance.add(site, layer, x, y, pass);
+    Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) override {
+      return instance.apply(site, layer, x, y, pass);
     }
   };
 
@@ -50,8 +50,8 @@ template <Scalar S, Backend D> class Any {
     Instance(const Any& any, const Sizes& sizes, std::uint64_t seed) : held_(any.make_(sizes, seed)) {}
     std::vector<Parameter<S, D>*> parameters() { return held_->parameters(); }
     bool acts_at(Site site) const { return held_->acts_at(site); }
-    Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
-      return held_->add(site, layer, x, y, pass);
+    Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+      return held_->apply(site, layer, x, y, pass);
     }
 
    private:

@@ -64,7 +64,7 @@ struct Lora {
 
     bool acts_at(Site site) const { return first_[static_cast<std::size_t>(site)] >= 0; }
 
-    Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+    Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
       const Index first = first_[static_cast<std::size_t>(site)];
       if (first < 0) return y;
       auto& a = parameters_[static_cast<std::size_t>(first + 2 * layer)];

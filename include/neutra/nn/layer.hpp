@@ -35,7 +35,7 @@ template <class A, Scalar S, Backend D> struct Layer {
     return std::any_of(sites.begin(), sites.end(), [&](adapter::Site site) { return adapter::acts_at(adapter, site); });
   }
   Var<S, D> adapt(adapter::Site site, Var<S, D> x, Var<S, D> y) {
-    return acts_at({site}) ? adapter.add(site, index, x, y, pass) : y;
+    return acts_at({site}) ? adapter.apply(site, index, x, y, pass) : y;
   }
   /// x W^T, and what the adapter adds at that projection.
   Var<S, D> project(adapter::Site site, Slot slot, Var<S, D> x, Kept kept = Kept::exact) {
