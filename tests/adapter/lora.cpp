@@ -162,10 +162,9 @@ TEST_CASE("lora: what cannot be is an Error that says what to do") {
   const adapter::Sizes sizes = tiny_backbone<float>()->config().sizes();
   const auto said = [&](const Lora& options) { return message([&] { options.describe(sizes); }); };
   CHECK(said(lora({}, 1)) == "lora: no projection was chosen; name at least one of q k v o gate up down");
-  CHECK(said(lora({Site::q, Site::ffn}, 1)) ==
-        "lora: 'ffn' is a block, not a projection; choose among q k v o gate up down");
-  CHECK(said(lora({Site::attention}, 1)) ==
-        "lora: 'attention' is a block, not a projection; choose among q k v o gate up down");
+  CHECK(said(lora({Site::q, Site::ffn}, 1)) == "lora: 'ffn' is no projection; choose among q k v o gate up down");
+  CHECK(said(lora({Site::attention}, 1)) == "lora: 'attention' is no projection; choose among q k v o gate up down");
+  CHECK(said(lora({Site::layer}, 1)) == "lora: 'layer' is no projection; choose among q k v o gate up down");
   CHECK(said(lora({Site::q, Site::up, Site::q}, 1)) == "lora: the projection 'q' was named twice");
   CHECK(said(lora({Site::q}, 1, -2)) == "lora: the rank must be positive (or 0, to follow from the capacity), got -2");
   Lora none = lora({Site::q}, 1, 0);

@@ -98,7 +98,7 @@ TEST_CASE("sites: each adapter says where it acts") {
 
 TEST_CASE("sites: an adapter that does not say sees every value in float, also where products are of bf16") {
   for (const Site site :
-       {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down, Site::attention, Site::ffn})
+       {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down, Site::attention, Site::ffn, Site::layer})
     for (const bool bf16 : {false, true}) {
       CAPTURE(adapter::to_string(site), bf16);
       Silent::seen = 0;

@@ -11,7 +11,7 @@
 ///     Var<S,D> apply(Site, Index layer, Var<S,D> x, Var<S,D> y, Pass<S,D>&)
 ///         called at each site where it acts, x what goes in and y what comes out there: y, or what stands in its
 ///         place. Called again on the way back where layers are recomputed: it must make the same values, and keep
-///         nothing of the tape from layer to layer
+///         nothing of the tape from layer to layer. At Site::layer x and y are the residual stream
 /// and in the description
 ///   Description describe(const Sizes&) const
 ///       what a file or a results row says of it

@@ -9,8 +9,9 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-/// y = W x + scale B (A x) at the chosen projections      A: (r,in), uniform with variance 1/(3 in) as in PEFT   B:
-/// (out,r), zero A rank of 0 is chosen so that the extra weights are `capacity` of the block weights.
+/// y = W x + scale B (A x) at the chosen projections
+/// A: (r,in), uniform with variance 1/(3 in) as in PEFT   B: (out,r), zero
+/// A rank of 0 is chosen so that the extra weights are `capacity` of the block weights.
 struct Lora {
   std::vector<Site> sites = {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down};
   double scale = 1;
@@ -22,8 +23,8 @@ struct Lora {
     require(!sites.empty(), "lora: no projection was chosen; name at least one of q k v o gate up down");
     Index per_rank = 0;
     for (const Site site : sites) {
-      require(site != Site::attention && site != Site::ffn, "lora: '", to_string(site),
-              "' is a block, not a projection; choose among q k v o gate up down");
+      require(site < Site::attention, "lora: '", to_string(site),
+              "' is no projection; choose among q k v o gate up down");
       require(std::count(sites.begin(), sites.end(), site) == 1, "lora: the projection '", to_string(site),
               "' was named twice");
       per_rank += sizes.inputs(site) + sizes.outputs(site);

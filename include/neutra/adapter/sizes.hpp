@@ -9,11 +9,12 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-/// The seven projections of a layer, and its two blocks (read after the norm, before the residual sum).
-enum class Site { q, k, v, o, gate, up, down, attention, ffn };
+/// The seven projections of a layer; its two blocks, which read the stream normed and write before the residual sum;
+/// and the layer as a whole, which reads and writes the residual stream itself.
+enum class Site { q, k, v, o, gate, up, down, attention, ffn, layer };
 
-inline constexpr std::array<std::string_view, 9> site_names = {"q",  "k",    "v",         "o",  "gate",
-                                                               "up", "down", "attention", "ffn"};
+inline constexpr std::array<std::string_view, 10> site_names = {"q",  "k",    "v",         "o",   "gate",
+                                                                "up", "down", "attention", "ffn", "layer"};
 
 inline std::string_view to_string(Site site) { return site_names[static_cast<std::size_t>(site)]; }
 

@@ -158,7 +158,8 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     pass.tape.watch(life_);  // backward() may call this once more
     Layer<Instance, S, D> here{weights, adapter_, index, pass};
     const auto h = attended(here, x, rope, sizes);
-    return {scope.keep(ffn_block(here, h, rms_norm(h, here.weight(Slot::ffn_norm), norm_epsilon()))), pass.local};
+    const auto y = ffn_block(here, h, rms_norm(h, here.weight(Slot::ffn_norm), norm_epsilon()));
+    return {scope.keep(here.adapt(adapter::Site::layer, x, y)), pass.local};
   }
 
   /// x + attention, with what it computed on the way already given back.
