@@ -16,7 +16,8 @@ using adapter::Site;
 
 namespace {
 
-constexpr adapter::Sizes sizes{.dim = 16, .layers = 2, .query_width = 16, .kv_width = 8, .ffn = 24};
+const adapter::Sizes sizes =
+    nn::Config{.vocabulary = 9, .dim = 16, .ffn = 24, .layers = 2, .heads = 2, .kv_heads = 1, .context = 4}.sizes();
 
 template <class A> std::vector<Site> sites_of(const A& adapter) {
   const typename A::template Instance<float, Cpu> instance(adapter, sizes, 1);
