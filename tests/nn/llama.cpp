@@ -205,7 +205,7 @@ TEST_CASE("llama: what is not supported is refused by name") {
   CHECK(models::same(*saved.with(io::Json::object())(), *models::random()));
   const std::string name = (saved.folder / "config.json").string() + ": ";
   CHECK(says(saved.with({{"model_type", "mistral"}}), name,
-             "model_type must be \"llama\", got \"mistral\""));
+             "model_type must be one of \"llama\", \"gpt2\", got \"mistral\""));
   CHECK(says(saved.with({{"architectures", {"LlamaForSequenceClassification"}}}), name, "architectures",
              "LlamaForSequenceClassification"));
   CHECK(says(saved.with({{"architectures", "LlamaForCausalLM"}}), name, "architectures must be an array"));

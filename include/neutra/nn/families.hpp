@@ -1,6 +1,7 @@
 /// The model families, chosen by name: the one place that knows which there are.
 #pragma once
 
+#include "neutra/nn/families/gpt2.hpp"
 #include "neutra/nn/families/llama.hpp"
 
 #include <cmath>
@@ -35,7 +36,7 @@ template <class... F> struct FamilyList {
   }
 };
 
-using Families = FamilyList<family::Llama>;
+using Families = FamilyList<family::Llama, family::Gpt2>;
 
 /// The weights of a model, by its complete configuration.
 inline WeightList weight_list(const Config& config) {

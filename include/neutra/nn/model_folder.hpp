@@ -30,9 +30,15 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 namespace detail {
 
 /// The other files of a folder that a saved model keeps; the tokenizer's model and the weights are written anew.
-inline constexpr std::array<const char*, 7> kept_files = {
-    "generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "tokenizer.json",         "chat_template.jinja",   "chat_template.json"};
+inline constexpr std::array<const char*, 9> kept_files = {"generation_config.json",
+                                                          "tokenizer_config.json",
+                                                          "special_tokens_map.json",
+                                                          "added_tokens.json",
+                                                          "tokenizer.json",
+                                                          "vocab.json",
+                                                          "merges.txt",
+                                                          "chat_template.jinja",
+                                                          "chat_template.json"};
 
 inline std::map<std::string, std::string> read_documents(const io::Path& folder) {
   constexpr std::uint64_t most = 100'000'000;  // bytes; the largest tokenizer.json in use have 35 million
