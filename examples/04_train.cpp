@@ -105,10 +105,8 @@ int main() {
   show("pretrained on the first", pretrained);
 
   std::size_t next = 0;  // what was trained becomes a backbone, frozen from here on
-  const auto backbone =
-      std::make_shared<const nn::Backbone<float, Cpu>>(config, [&](nn::Slot, Index, const std::string&, const Shape&) {
-        return pretrained.parameters()[next++]->value.clone();
-      });
+  const auto backbone = std::make_shared<const nn::Backbone<float, Cpu>>(
+      config, [&](const nn::Weight&) { return pretrained.parameters()[next++]->value.clone(); });
   nn::Transformer<adapter::Residue<>> extended(backbone, {}, 1);
   show("with residues, untrained", extended);
   train(extended, 400, 3e-3, 1, true, second);

@@ -25,7 +25,8 @@ struct Narrow {
   double variance(const init::Matrix&) const { return 1e-4; }
 };
 
-const adapter::Sizes sizes{.dim = 64, .layers = 3, .query_width = 64, .kv_width = 32, .ffn = 96};
+const adapter::Sizes sizes =
+    nn::Config{.vocabulary = 9, .dim = 64, .ffn = 96, .layers = 3, .heads = 2, .kv_heads = 1, .context = 4}.sizes();
 
 }  // namespace
 

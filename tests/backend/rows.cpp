@@ -185,6 +185,8 @@ template <Scalar S> void check_functions(double tolerance) {
   CHECK(worst<S>(
             wide, [](auto x) { return math::tanh(x); }, [](double x) { return std::tanh(x); }) < tolerance);
   CHECK(worst<S>(
+            wide, [](auto x) { return math::erf(x); }, [](double x) { return std::erf(x); }) < tolerance);
+  CHECK(worst<S>(
             positive, [](auto x) { return math::sqrt(x); }, [](double x) { return std::sqrt(x); }) < tolerance);
   CHECK(worst<S>(
             wide, [](auto x) { return math::sigmoid(x); }, [](double x) { return 1 / (1 + std::exp(-x)); }, tiny) <

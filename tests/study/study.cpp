@@ -135,7 +135,7 @@ TEST_CASE("study: rows say what was trained, within the capacity asked for", "[t
   const Texts texts;
   const auto results = texts.run(texts.options("out"));
   REQUIRE(results.rows.size() == 4);
-  const auto backbone = nn::load_llama<float, Cpu>(texts.folder / "out/backbone");
+  const auto backbone = nn::load_model<float, Cpu>(texts.folder / "out/backbone");
   for (const auto& row : results.rows) {
     INFO(row.method);
     CHECK(row.original.before == results.rows[0].original.before);

@@ -14,7 +14,7 @@ TEST_CASE("an adapter whose gate has other options here is refused, for it would
   train::Model model(small::Trained::backbone(), adapter::None{});
   model.thaw();
   study::save_model(folder / "model", model, data::ByteTokenizer());
-  const auto backbone = nn::load_llama<float, Cpu>(folder / "model");
+  const auto backbone = nn::load_model<float, Cpu>(folder / "model");
   const auto sizes = backbone->config().sizes();
   const auto save = [&](const std::string& name, float threshold) {
     const adapter::Residue<gate::JumpRelu> residue{.gate = {.threshold = threshold}};
@@ -139,7 +139,7 @@ TEST_CASE("an adapter is refused by a base of the same weights with another conf
   train::Model model(small::Trained::backbone(), adapter::None{});
   model.thaw();
   study::save_model(folder / "model", model, data::ByteTokenizer());
-  const auto backbone = nn::load_llama<float, Cpu>(folder / "model");
+  const auto backbone = nn::load_model<float, Cpu>(folder / "model");
   const adapter::Residue<> residue{.width = 4};
   nn::Transformer<adapter::Residue<>> extended(backbone, residue);
   const auto save = [&](const std::string& tokenizer) {

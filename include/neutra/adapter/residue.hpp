@@ -155,7 +155,7 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
     return site == (residue_.placement == Placement::attention ? Site::attention : Site::ffn);
   }
 
-  Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+  Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
     if (!acts_at(site)) return y;
     if (residue_.placement == Placement::after) x = y;
     for (std::size_t i = 0; i < leaves_.size(); ++i)

@@ -24,7 +24,7 @@ struct ModelOptions {
     return loaded;
   }
   void add_to(CLI::App& app) {
-    app.add_option("--model", model, "a Hugging Face llama folder")->required();
+    app.add_option("--model", model, "a Hugging Face folder of a model")->required();
     app.add_option("--adapter", adapter, "an adapter made for it: NAME.safetensors");
     app.add_option("--precision", precision, "float, or bf16: what products round to before they multiply")
         ->capture_default_str();

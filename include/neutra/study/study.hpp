@@ -85,7 +85,7 @@ class Study {
     check_fit(options_, shared_.corpus, shared_.registry, shared_.backbone->config());
   }
 
-  void load_backbone(const io::Path& folder) { shared_.backbone = nn::load_llama<float, Cpu>(folder); }
+  void load_backbone(const io::Path& folder) { shared_.backbone = nn::load_model<float, Cpu>(folder); }
   void claim() { shared_.output.claim(shared_.asked(), options_of_choice); }
 
   io::Json pretrain(const nn::Config& config) {

@@ -12,7 +12,7 @@
 #include "neutra/io/folder.hpp"
 #include "neutra/io/json.hpp"
 #include "neutra/io/sha256.hpp"
-#include "neutra/nn/families/llama_config.hpp"
+#include "neutra/nn/config_json.hpp"
 #include "neutra/train/added_tokens.hpp"
 #include "neutra/train/evaluation.hpp"
 #include "neutra/train/overlap.hpp"
@@ -172,7 +172,7 @@ inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const io::Path& folde
   bool bytes = false;
   if (const io::Path file = folder / "config.json"; io::is_there(file)) {
     const io::Json config = io::read_json(file);
-    nn::llama_config(
+    nn::read_config(
         config, file.string());  // for its checks: nobody should look for the tokenizer of a model that cannot be used
     bytes = config.value("neutra_tokenizer", io::Json()) == "byte";
   }
