@@ -27,7 +27,7 @@ struct Tempered {
   }
 };
 
-/// A rectifier with a threshold that learns from the tokens near it, closed ones too: arXiv 2407.14435, equation 11.
+/// g = max(0, s - threshold): closed tokens are skipped, open ones train the threshold.
 struct Threshold {
   static constexpr std::string_view name = "threshold";
   static constexpr bool exact_zero = true;
