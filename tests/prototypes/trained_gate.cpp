@@ -7,6 +7,7 @@
 #include "neutra/testing/check_policy.hpp"
 
 #include "tests/adapter/model.hpp"
+#include "tests/allocations.hpp"
 #include "tests/io/scratch.hpp"
 
 namespace {
@@ -26,7 +27,7 @@ struct Tempered {
   }
 };
 
-/// A rectifier with a threshold that learns from the tokens near it, closed ones too: arXiv 2407.14435, equation 11.
+/// g = max(0, s - threshold): closed tokens are skipped, open ones train the threshold.
 struct Threshold {
   static constexpr std::string_view name = "threshold";
   static constexpr bool exact_zero = true;
@@ -82,6 +83,23 @@ TEST_CASE("prototype: the gate's own numbers move in training, each layer's by i
     CHECK(std::abs(now - start) > 1e-3f);
   }
   CHECK(model.parameters()[1]->value.data()[0] != model.parameters()[7]->value.data()[0]);
+}
+
+TEST_CASE("prototype: a gate that trains asks for no memory after the first step") {
+  if (!allocations_counted()) return;
+  const TinyBatch batch;
+  auto model = tiny_model<float>(residue_of<float>(gate::CausalMean<Threshold>{}, penalty::L1{}));
+  testing::fill_zero_parameters(model.parameters());
+  balance_gates(model, batch);
+  optim::AdamW<float, Cpu> adamw(model.parameters(), {});
+  Tape<float, Cpu> tape;
+  for (int step = 0; step < 4; ++step) {
+    const auto before = allocations();
+    tape.start();
+    tape.backward(model.loss(tape, batch.tokens(), batch.counts()).total(0.1f));
+    adamw.step(1e-6, adamw.gradient_norm());
+    if (step > 0) CHECK(allocations() == before);
+  }
 }
 
 TEST_CASE("prototype: fixed weights count in the capacity") {

@@ -2,28 +2,30 @@
 #pragma once
 
 #include "neutra/body/family.hpp"
-
-#include <functional>
+#include "neutra/core/held.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace body {
 
 /// Any body, behind a few functions.
-template <Scalar S, Backend D> struct Any {
+template <Scalar S, Backend D> class Any {
+ public:
   using Weights = std::span<const Var<S, D>>;
 
   template <class B>
   requires(!std::same_as<B, Any>) && Body<B> Any(const B& body)
       : name(checked<B>()),
-  options(options_of(body)), weights([body](Index d, Index r) { return body.weights(d, r); }),
-  forward([body](Var<S, D> x, Weights w) { return run(body, x, w); }),
-  with([body](const PolicyOptions& chosen) { return Any(with_options(body, chosen)); }) {}
+  options(options_of(body)), held_(body),
+  weights_([](const Held& held, Index d, Index r) { return held.as<B>().weights(d, r); }),
+  forward_([](const Held& held, Var<S, D> x, Weights w) { return run(held.as<B>(), x, w); }),
+  with_([](const Held& held, const PolicyOptions& chosen) { return Any(with_options(held.as<B>(), chosen)); }) {}
 
   std::string_view name;
   PolicyOptions options;
-  std::function<std::vector<Weight>(Index d, Index r)> weights;
-  std::function<Var<S, D>(Var<S, D> x, Weights w)> forward;
+
+  std::vector<Weight> weights(Index d, Index r) const { return weights_(held_, d, r); }
+  Var<S, D> forward(Var<S, D> x, Weights w) const { return forward_(held_, x, w); }
   /// The same body with some of its options set. Error: as with_options.
-  std::function<Any(const PolicyOptions&)> with;
+  Any with(const PolicyOptions& chosen) const { return with_(held_, chosen); }
 
  private:
   template <class B> static std::string_view checked() {
@@ -43,6 +45,11 @@ template <Scalar S, Backend D> struct Any {
     else
       return x;  // refused above
   }
+
+  Held held_;
+  std::vector<Weight> (*weights_)(const Held&, Index d, Index r);
+  Var<S, D> (*forward_)(const Held&, Var<S, D>, Weights);
+  Any (*with_)(const Held&, const PolicyOptions&);
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::body

@@ -1,13 +1,15 @@
 /// A gate as one type, whatever it is: what a residue computes with.
 #pragma once
 
+// First, as in neutra/neutra.hpp.
+#include "neutra/core/strict.hpp"
+
 #include "neutra/gate/context.hpp"
 #include "neutra/gate/traits.hpp"
 #include "neutra/op/linear.hpp"
 #include "neutra/op/pointwise.hpp"
 #include "neutra/op/pointwise_trained.hpp"
 
-#include <functional>
 #include <span>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
@@ -62,23 +64,34 @@ View<const S> slopes(const G& gate, Var<S, D> s, Var<S, D> g, std::type_identity
 }
 
 /// Any gate, behind a few functions. Kernels are compiled once per gate, not once per combination of policies.
-template <Scalar S, Backend D> struct Any : Traits {
+template <Scalar S, Backend D> class Any : public Traits {
+ public:
   using Weights = std::span<const Var<S, D>>;
 
   // Checked in the constraint, so that its message comes before those of the kernels.
   template <Gate G>
   requires(check_gate<G>()) Any(const G& gate)
       : Traits(traits(gate)),
-        logit([gate](Var<S, D> x, Weights w, const Context& context) { return gate::logit(gate, x, w, context); }),
-        value([gate](Var<S, D> s, Weights w) { return gate::value(gate, s, w); }),
-        slopes([gate](Var<S, D> s, Var<S, D> g, Weights w) { return gate::slopes(gate, s, g, w); }),
-        with([gate](const PolicyOptions& chosen) { return Any(with_options(gate, chosen)); }) {}
+        logit_([](const Held& held, Var<S, D> x, Weights w, const Context& context) {
+          return gate::logit(held.as<G>(), x, w, context);
+        }),
+        value_([](const Held& held, Var<S, D> s, Weights w) { return gate::value(held.as<G>(), s, w); }),
+        slopes_(
+            [](const Held& held, Var<S, D> s, Var<S, D> g, Weights w) { return gate::slopes(held.as<G>(), s, g, w); }),
+        with_([](const Held& held, const PolicyOptions& chosen) { return Any(with_options(held.as<G>(), chosen)); }) {}
 
-  std::function<Var<S, D>(Var<S, D> x, Weights w, const Context&)> logit;
-  std::function<Var<S, D>(Var<S, D> s, Weights w)> value;
-  std::function<View<const S>(Var<S, D> s, Var<S, D> g, Weights w)> slopes;
+  /// As the functions of these names above.
+  Var<S, D> logit(Var<S, D> x, Weights w, const Context& context) const { return logit_(policy, x, w, context); }
+  Var<S, D> value(Var<S, D> s, Weights w) const { return value_(policy, s, w); }
+  View<const S> slopes(Var<S, D> s, Var<S, D> g, Weights w) const { return slopes_(policy, s, g, w); }
   /// The same gate with some of its options set. Error: as with_options.
-  std::function<Any(const PolicyOptions&)> with;
+  Any with(const PolicyOptions& chosen) const { return with_(policy, chosen); }
+
+ private:
+  Var<S, D> (*logit_)(const Held&, Var<S, D>, Weights, const Context&);
+  Var<S, D> (*value_)(const Held&, Var<S, D>, Weights);
+  View<const S> (*slopes_)(const Held&, Var<S, D>, Var<S, D>, Weights);
+  Any (*with_)(const Held&, const PolicyOptions&);
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::gate

@@ -42,13 +42,13 @@
 #pragma once
 
 #include "neutra/core/error.hpp"
+#include "neutra/core/held.hpp"
 #include "neutra/core/math.hpp"
 #include "neutra/core/options.hpp"
 #include "neutra/core/scalar.hpp"
 #include "neutra/core/strict.hpp"
 #include "neutra/core/weight.hpp"
 
-#include <functional>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -64,7 +64,13 @@ struct Traits {
   bool exact_zero = false;   // a token with g == 0 may be skipped
   bool per_channel = false;  // one gate per output channel instead of one per token
   PolicyOptions options{};   // what is saved beside an adapter's weights
-  std::function<std::vector<Weight>(Index d)> logit_weights{}, weights{};  // named as in the file
+  Held policy{};             // the gate
+  std::vector<Weight> (*logit_weights_of)(const Held&, Index d) = nullptr;
+  std::vector<Weight> (*weights_of)(const Held&, Index d) = nullptr;
+
+  /// Weights of the logit and of the gate's own, named as in the file but for the layer.
+  std::vector<Weight> logit_weights(Index d) const { return logit_weights_of(policy, d); }
+  std::vector<Weight> weights(Index d) const { return weights_of(policy, d); }
 };
 
 namespace detail {

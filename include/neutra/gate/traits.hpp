@@ -51,8 +51,9 @@ template <Gate G> Traits traits(const G& gate) {
           .exact_zero = exact_zero<G>(),
           .per_channel = per_channel<G>(),
           .options = options_of(gate),
-          .logit_weights = [gate](Index d) { return logit_weights(gate, d); },
-          .weights = [gate](Index d) { return weights(gate, d); }};
+          .policy = Held(gate),
+          .logit_weights_of = [](const Held& held, Index d) { return logit_weights(held.as<G>(), d); },
+          .weights_of = [](const Held& held, Index d) { return weights(held.as<G>(), d); }};
 }
 inline const Traits& traits(const Traits& of_any) { return of_any; }
 

@@ -1,27 +1,34 @@
 /// An initialisation as one type, whatever it is: what a residue starts from.
 #pragma once
 
+#include "neutra/core/held.hpp"
 #include "neutra/init/family.hpp"
-
-#include <functional>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace init {
 
 /// Any initialisation, behind a function.
-struct Any {
+class Any {
+ public:
   template <class I>
   requires(!std::same_as<I, Any>) && Init<I> Any(const I& init)
       : name(I::name),
-  options(options_of(init)), variance([init](const Matrix& m) { return init.variance(m); }),
-  with([init](const PolicyOptions& chosen) { return Any(with_options(init, chosen)); }) {
+  options(options_of(init)), held_(init),
+  variance_([](const Held& held, const Matrix& m) -> double { return held.as<I>().variance(m); }),
+  with_([](const Held& held, const PolicyOptions& chosen) { return Any(with_options(held.as<I>(), chosen)); }) {
     static_assert(check_init<I>());
   }
 
   std::string_view name;
   PolicyOptions options;
-  std::function<double(const Matrix&)> variance;
+
+  double variance(const Matrix& m) const { return variance_(held_, m); }
   /// The same initialisation with some of its options set. Error: as with_options.
-  std::function<Any(const PolicyOptions&)> with;
+  Any with(const PolicyOptions& chosen) const { return with_(held_, chosen); }
+
+ private:
+  Held held_;
+  double (*variance_)(const Held&, const Matrix&);
+  Any (*with_)(const Held&, const PolicyOptions&);
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::init

@@ -9,7 +9,7 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
 namespace detail {
-/// |x| without the sign: the sum of a gate itself.
+/// The gate itself, of either sign: what its mean is made of.
 struct Itself {
   template <class V> NEUTRA_HD V f(V g, V, V) const { return g; }
   template <class V> NEUTRA_HD V dg(V, V, V) const { return V(1); }

@@ -28,6 +28,7 @@
 /// adapter::Residue.
 #pragma once
 
+#include "neutra/core/held.hpp"
 #include "neutra/core/math.hpp"
 #include "neutra/core/options.hpp"
 #include "neutra/core/strict.hpp"
@@ -35,7 +36,6 @@
 #include "neutra/penalty/tokens.hpp"
 
 #include <cmath>
-#include <functional>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -55,7 +55,11 @@ struct Traits {
   Counts counts = Counts::original;
   bool none = false, reads_gate = false;
   PolicyOptions options{};
-  std::function<std::vector<Weight>(Index d)> weights{};  // named as in the file
+  Held policy{};  // the penalty
+  std::vector<Weight> (*weights_of)(const Held&, Index d) = nullptr;
+
+  /// Weights of its own, named as in the file but for the layer.
+  std::vector<Weight> weights(Index d) const { return weights_of(policy, d); }
 };
 }  // namespace penalty
 
@@ -136,7 +140,8 @@ template <Penalty P> Traits traits(const P& penalty) {
           .none = std::same_as<P, None>,
           .reads_gate = reads_gate<P>(),
           .options = options_of(penalty),
-          .weights = [penalty](Index d) { return prefixed("penalty.", own_weights(penalty, d)); }};
+          .policy = Held(penalty),
+          .weights_of = [](const Held& held, Index d) { return prefixed("penalty.", own_weights(held.as<P>(), d)); }};
 }
 inline const Traits& traits(const Traits& of_any) { return of_any; }
 

@@ -1,7 +1,6 @@
 /// Which tokens a penalty counts, and what its sum over them is divided by.
 #pragma once
 
-#include "neutra/core/error.hpp"
 #include "neutra/core/scalar.hpp"
 
 #include <cstdint>

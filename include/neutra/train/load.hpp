@@ -58,7 +58,7 @@ inline void check_options(const io::Path& adapter_path, std::string_view family,
                           const PolicyOptions& saved, const PolicyOptions& here) {
   const auto shown = [](const PolicyOptions& options) {
     std::string text;
-    for (const auto& [name, value] : options) text += concat(text.empty() ? "" : ", ", name, " = ", value);
+    for (const auto& [option, value] : options) text += concat(text.empty() ? "" : ", ", option, " = ", value);
     return text.empty() ? std::string("no options") : text;
   };
   require(saved == here, adapter_path.string(), ": the ", family, " ", name, " was saved with ", shown(saved),
