@@ -26,5 +26,5 @@ string(REGEX REPLACE "[ \t\"\\\\]+" " " flags "${flags}")
 string(STRIP "${flags}" flags)
 
 add_library(neutra_program INTERFACE)
-target_link_libraries(neutra_program INTERFACE neutra_development)
+target_link_libraries(neutra_program INTERFACE neutra_development neutra_compiled)
 target_compile_definitions(neutra_program INTERFACE "NEUTRA_COMMIT=\"${commit}\"" "NEUTRA_FLAGS=\"${flags}\"")
