@@ -16,6 +16,10 @@ if(NEUTRA_LIBRARY)
   install(TARGETS neutra_compiled EXPORT neutraCompiledTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
   install(EXPORT neutraCompiledTargets NAMESPACE neutra:: DESTINATION "${NEUTRA_PACKAGE_FOLDER}")
 endif()
+if(NEUTRA_LIBRARY AND TARGET neutra_compiled_train)
+  install(TARGETS neutra_compiled_train EXPORT neutraCompiledTrainTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  install(EXPORT neutraCompiledTrainTargets NAMESPACE neutra:: DESTINATION "${NEUTRA_PACKAGE_FOLDER}")
+endif()
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/neutraConfig.cmake.in" "${PROJECT_BINARY_DIR}/neutraConfig.cmake"
                               INSTALL_DESTINATION "${NEUTRA_PACKAGE_FOLDER}")
