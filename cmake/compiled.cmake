@@ -7,12 +7,6 @@ else()
 endif()
 set(NEUTRA_ARCH "${arch}" CACHE STRING "-march for neutra::compiled, programs, tests and benchmarks; empty for the compiler's default")
 
-add_library(neutra_compiled STATIC EXCLUDE_FROM_ALL src/models_of_double.cpp src/models_of_float.cpp src/policies.cpp src/products.cpp)
-add_library(neutra::compiled ALIAS neutra_compiled)
-set_target_properties(neutra_compiled PROPERTIES EXPORT_NAME compiled)
-target_link_libraries(neutra_compiled PUBLIC neutra)
-target_compile_options(neutra_compiled PUBLIC "$<$<BOOL:${NEUTRA_ARCH}>:-march=${NEUTRA_ARCH}>")
-
 # What the compiler makes of these flags is asked of neutra/core/config.hpp itself.
 string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)
 separate_arguments(flags UNIX_COMMAND "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${build_type}}")
@@ -24,9 +18,17 @@ endif()
 execute_process(COMMAND "${CMAKE_CXX_COMPILER}" ${flags} ${options} -dM -E -x c++ "${PROJECT_SOURCE_DIR}/include/neutra/core/config.hpp"
                 OUTPUT_VARIABLE macros ERROR_VARIABLE error)
 if(NOT macros MATCHES "#define NEUTRA_INSTRUCTION_SET ([a-z0-9_]+)")
-  message(FATAL_ERROR "neutra: the compiler does not say which instruction set it compiles for:\n${error}")
+  message(STATUS "neutra: the compiler does not say which instruction set it compiles for, so there is no neutra::compiled: ${error}")
+  return()
 endif()
-target_compile_definitions(neutra_compiled PUBLIC "NEUTRA_COMPILED=${CMAKE_MATCH_1}")
+set(instruction_set "${CMAKE_MATCH_1}")
+
+add_library(neutra_compiled STATIC EXCLUDE_FROM_ALL src/models_of_double.cpp src/models_of_float.cpp src/policies.cpp src/products.cpp)
+add_library(neutra::compiled ALIAS neutra_compiled)
+set_target_properties(neutra_compiled PROPERTIES EXPORT_NAME compiled)
+target_link_libraries(neutra_compiled PUBLIC neutra)
+target_compile_options(neutra_compiled PUBLIC "$<$<BOOL:${NEUTRA_ARCH}>:-march=${NEUTRA_ARCH}>")
+target_compile_definitions(neutra_compiled PUBLIC "NEUTRA_COMPILED=${instruction_set}")
 
 # neutra::compiled_train: the same of neutra::train, with what the programs do compiled once.
 if(TARGET neutra_train)
