@@ -1,5 +1,4 @@
-# neutra_program: what programs and benchmarks link, so that a result can name the commit and the flags it was built from.
-# Tests link neutra_development instead and are not built again for every commit.
+# A result names the commit and the flags it was built from: one file of neutra::compiled_train knows them, which alone is built again for every commit.
 set(commit unknown)
 find_package(Git QUIET)
 if(GIT_FOUND AND EXISTS "${PROJECT_SOURCE_DIR}/.git")
@@ -25,6 +24,4 @@ endif()
 string(REGEX REPLACE "[ \t\"\\\\]+" " " flags "${flags}")
 string(STRIP "${flags}" flags)
 
-add_library(neutra_program INTERFACE)
-target_link_libraries(neutra_program INTERFACE neutra_development)
-target_compile_definitions(neutra_program INTERFACE "NEUTRA_COMMIT=\"${commit}\"" "NEUTRA_FLAGS=\"${flags}\"")
+set_property(SOURCE "${PROJECT_SOURCE_DIR}/src/this_build.cpp" PROPERTY COMPILE_DEFINITIONS "NEUTRA_COMMIT=\"${commit}\"" "NEUTRA_FLAGS=\"${flags}\"")

@@ -1,4 +1,4 @@
-# The targets users link: neutra::neutra (headers, xsimd, OpenMP) and neutra::train (what io, data, train and the programs add).
+# The targets users link: neutra::neutra (headers, xsimd, OpenMP), neutra::train (what io, data, train and the programs add), and neutra::compiled.
 # Warnings, -march and the optimisation level belong to whoever builds a program.
 
 # A project that adds this folder links the targets from outside it and must see what they name.
@@ -33,3 +33,5 @@ if(NOT NEUTRA_TRAIN_MISSING)
   target_link_libraries(neutra_train INTERFACE neutra Eigen3::Eigen xtensor nlohmann_json::nlohmann_json CLI11::CLI11
                         SentencePiece::SentencePiece)
 endif()
+
+include(compiled)

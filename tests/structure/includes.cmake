@@ -24,7 +24,7 @@ set(sees_program ${sees_study} study report)
 set(sees_testing ${sees_train} train study report program)
 
 # report draws results and knows no model: of study and train it sees what the format of results is made of.
-set(results_format study/choice study/comparison study/failure study/line study/machine study/results study/row
+set(results_format study/choice study/comparison study/failure study/line study/machine study/results study/row study/this_build
     study/summary train/overlap train/stopped)
 
 set(faults "")

@@ -55,6 +55,13 @@
 #define NEUTRA_HD
 #endif
 
+/// Marks a function that programs which link neutra::compiled_train take from the library; inline for all others.
+#if defined(NEUTRA_COMPILED_PROGRAMS)
+#define NEUTRA_ONCE
+#else
+#define NEUTRA_ONCE inline
+#endif
+
 /// Checks inside inner loops; off in release builds. Everything a user can get wrong is checked by neutra::require
 /// instead.
 #ifndef NEUTRA_ASSERT

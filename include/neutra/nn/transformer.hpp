@@ -204,3 +204,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::nn
+
+#if defined(NEUTRA_COMPILED)
+#include "neutra/nn/instances.hpp"  // IWYU pragma: keep
+#endif

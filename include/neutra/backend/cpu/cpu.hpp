@@ -80,3 +80,7 @@ struct Cpu : BasicCpu<cpu::Simd> {};
 struct ScalarCpu : BasicCpu<cpu::NoSimd> {};
 
 }}  // namespace neutra::NEUTRA_ABI
+
+#if defined(NEUTRA_COMPILED)
+#include "neutra/backend/cpu/instances.hpp"  // IWYU pragma: keep
+#endif

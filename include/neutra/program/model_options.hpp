@@ -1,0 +1,40 @@
+/// What evaluate and generate are told of the model.
+#pragma once
+
+#include "neutra/adapter/registry.hpp"
+#include "neutra/study/options.hpp"
+#include "neutra/train/load.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace program { namespace detail {
+
+/// What both evaluate and generate are told of the model.
+struct ModelOptions {
+  io::Path model, adapter;
+  std::string precision = "float";
+  Index threads = 0;
+
+  train::LoadedModel load(const adapter::Registry& registry) const {
+    train::LoadedModel loaded = train::load_model(model, adapter, registry);
+    loaded.model->bf16_products = precision == "bf16";
+    return loaded;
+  }
+  void add_to(CLI::App& app) {
+    app.add_option("--model", model, "a Hugging Face folder of a model")->required();
+    app.add_option("--adapter", adapter, "an adapter made for it: NAME.safetensors");
+    app.add_option("--precision", precision, "float, or bf16: what products round to before they multiply")
+        ->capture_default_str();
+    app.add_option("--threads", threads, "0: all of the machine")->capture_default_str();
+  }
+  /// What holds for the values. Error: one that means nothing.
+  void check() const {
+    study::detail::check_precision(precision);
+    if (precision == "bf16") cpu::bf16_unit();  // what it refuses is told before weights are read
+    study::detail::check_threads(threads);
+  }
+};
+
+}}}}  // namespace neutra::NEUTRA_ABI::program::detail
