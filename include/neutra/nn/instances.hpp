@@ -26,9 +26,7 @@ using Vanilla = adapter::Residue<gate::Open, body::GatedUnit, penalty::None, ini
 
 #define NEUTRA_NN_INSTANCES(KEYWORD, S, D)                           \
   KEYWORD class adapter::Probe<S, D>;                                \
-  KEYWORD class adapter::Residue<>::Instance<S, D>;                  \
-  KEYWORD class nn::detail::AnyResidue<S, D>::Instance<S, D>;        \
-  KEYWORD class nn::detail::Vanilla::Instance<S, D>;                 \
+  KEYWORD class adapter::ResidueInstance<S, D>;                      \
   KEYWORD class nn::Backbone<S, D>;                                  \
   KEYWORD class nn::Transformer<adapter::None, S, D>;                \
   KEYWORD class nn::Transformer<adapter::Residue<>, S, D>;           \
