@@ -36,8 +36,8 @@ template <class A, class B> struct Sum {
     return all;
   }
   template <Scalar S, Backend D> Var<S, D> loss(const Evidence<S, D>& e, std::span<const Var<S, D>> w) const {
-    std::size_t split = 0;
-    if constexpr (detail::HasWeights<A>) split = first.weights(e.y.shape().cols()).size();
+    std::size_t split = detail::HasWeights<A> ? w.size() : 0;
+    if constexpr (detail::HasWeights<A> && detail::HasWeights<B>) split = first.weights(e.y.shape().cols()).size();
     const auto one = penalty::loss(first, e.times(static_cast<S>(first_weight)), w.first(split));
     const auto other = penalty::loss(second, e.times(static_cast<S>(second_weight)), w.subspan(split));
     return add(one, other);
