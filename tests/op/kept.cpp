@@ -55,7 +55,8 @@ template <class F> void check_means_the_same(const std::vector<Shape>& shapes, c
 
 TEST_CASE("kept: a gated unit") {
   check_means_the_same({{37, 20}, {45, 20}, {45, 20}, {20, 45}}, [](const auto& v, const auto&, Kept kept) {
-    return linear(gated(linear(v[0], v[1], kept), linear(v[0], v[2], kept)), v[3]);
+    const auto b = linear(v[0], v[2], kept), a = linear(v[0], v[1], kept);
+    return linear(gated(a, b), v[3]);
   });
 }
 

@@ -192,7 +192,8 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
     if (open.all() && !pass.tape.recording())
       open = {};  // nothing to gather; a training step gathers all the same, so that every step finds its memory
     const auto rows = [&](Var<S, D> of) { return open.index ? gather_rows(of, open) : of; };
-    const auto r = scale_rows(residue_.body.forward(rows(x), body), rows(g));  // (M,d)
+    const auto open_g = rows(g), open_x = rows(x);
+    const auto r = scale_rows(residue_.body.forward(open_x, body), open_g);  // (M,d)
     conclude(layer, {.r = r, .y = y, .g = g, .s = s, .counted = counted(pass, open), .scale = scale(pass)}, open, pass);
     return open.index ? scatter_add(y, r, open) : neutra::add(y, r);
   }

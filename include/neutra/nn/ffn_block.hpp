@@ -11,9 +11,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 template <class A, Scalar S, Backend D> Var<S, D> ffn_block(Layer<A, S, D>& layer, Var<S, D> stream, Var<S, D> x) {
   using adapter::Site;
   const Kept kept = layer.acts_at({Site::gate, Site::up, Site::down}) ? Kept::exact : Kept::rounded;
-  const auto inner =
-      gated(layer.project(Site::gate, Slot::gate, x, kept), layer.project(Site::up, Slot::up, x, kept));  // (N,f)
-  return layer.join(stream, Site::ffn, x, Site::down, Slot::down, inner);
+  const auto up = layer.project(Site::up, Slot::up, x, kept), gate = layer.project(Site::gate, Slot::gate, x, kept);
+  return layer.join(stream, Site::ffn, x, Site::down, Slot::down, gated(gate, up));  // gate, up: (N,f)
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::nn
