@@ -67,8 +67,8 @@ template <class E> void run(const Options& options, const char* title, const std
   for (const auto [m, n, k] : sizes) {
     const auto x = filled<S>(m, k), w = filled<S>(n, k), dy = filled<S>(m, n);
     Tensor<S> y(Shape{m, n}), dx(Shape{m, k}), dw(Shape{n, k});
-    const Operand<S> xs{x, false, bf16}, wt{w, true, bf16}, ws{w, false, bf16}, dys{dy, false, bf16},
-        dyt{dy, true, bf16};
+    const DType as = bf16 ? DType::bf16 : dtype_of<S>;
+    const Operand<S> xs{x, false, as}, wt{w, true, as}, ws{w, false, as}, dys{dy, false, as}, dyt{dy, true, as};
     const cpu::Packed<S> forward(wt), backward(ws);
     const double work = double(m) * double(n) * double(k);
     const double row[5] = {share_of_peak<E>(options, work, [&] { cpu::product<S>(xs, forward, {y}); }),

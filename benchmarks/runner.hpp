@@ -57,7 +57,7 @@ template <class A> class Runner {
   /// `open`: percent of the tokens whose gates are open.
   Runner(std::shared_ptr<const nn::Backbone<float, Cpu>> backbone, Mode mode, const A& adapter, int open, bool bf16)
       : mode_(mode), model_(std::move(backbone), adapter, 1), batch_(model_.config().vocabulary, open) {
-    model_.bf16_products = bf16;
+    if (bf16) model_.precision = DType::bf16;
     if (mode == Mode::full) model_.thaw();
     for (auto* parameter : model_.parameters())
       if (parameter->name.ends_with(".gate"))

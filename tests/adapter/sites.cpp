@@ -69,7 +69,7 @@ struct Outspoken : Silent {
 template <class A> std::vector<float> outcome_of(const A& adapter, bool bf16) {
   auto model = tiny_model<float>(adapter);
   model.thaw();
-  model.bf16_products = bf16;
+  if (bf16) model.precision = DType::bf16;
   Tape<float, Cpu> tape;
   tape.start();
   const TinyBatch batch;

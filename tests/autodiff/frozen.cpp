@@ -26,6 +26,8 @@ Tensor<float, Cpu> weight(const Shape& shape, bool rounded) {
   return w;
 }
 
+DType rounded_to(bool bf16) { return bf16 ? DType::bf16 : DType::f32; }
+
 }  // namespace
 
 TEST_CASE("frozen: a packed weight holds its numbers in place of its rows, at any size and in either layout") {
@@ -36,10 +38,10 @@ TEST_CASE("frozen: a packed weight holds its numbers in place of its rows, at an
           CAPTURE(bf16, transposed, out, in);
           const auto start = weight({out, in}, bf16);
           const Weight w("w", start.clone());
-          w.packed(transposed, bf16);
+          w.packed(transposed, rounded_to(bf16));
           CHECK(w.rows() == nullptr);
           CHECK(same_bits(w.copy(), start));
-          w.packed(!transposed, bf16);  // made from the first
+          w.packed(!transposed, rounded_to(bf16));  // made from the first
           CHECK(w.rows() == nullptr);
           CHECK(same_bits(w.copy(), start));
         }
@@ -54,7 +56,7 @@ TEST_CASE("frozen: numbers of every kind come back to the bit") {
   for (Index i = 0; i < start.size(); ++i) start.data()[i] = kinds[i % 7];
   for (const bool bf16 : {false, true}) {
     const Weight w("w", start.clone());
-    w.packed(true, bf16);
+    w.packed(true, rounded_to(bf16));
     CHECK((w.rows() == nullptr) == !bf16);  // bf16 lacks a third
     CHECK(same_bits(w.copy(), start));
   }
@@ -63,14 +65,14 @@ TEST_CASE("frozen: numbers of every kind come back to the bit") {
 TEST_CASE("frozen: a weight of double gives its rows up as well") {
   const auto start = numbers<double, Cpu>({33, 300}, "w");
   const Frozen<double, Cpu> w("w", start.clone());
-  w.packed(true, false);
+  w.packed(true, DType::f64);
   CHECK(w.rows() == nullptr);
   CHECK(as_doubles(View<const double>(w.copy())) == as_doubles(View<const double>(start)));
 }
 
 TEST_CASE("frozen: only a matrix is packed") {
   const Weight w("norm", numbers<float, Cpu>({16}, "w"));
-  CHECK(message([&] { w.packed(true, false); }) ==
+  CHECK(message([&] { w.packed(true, DType::f32); }) ==
         "Frozen: only a matrix is packed for products, got norm of shape (16)");
 }
 
@@ -92,11 +94,11 @@ TEST_CASE("frozen: one number that bf16 lacks keeps the rows, wherever it stands
     auto start = weight({70, 65}, true);
     start.data()[at] = std::bit_cast<float>(std::bit_cast<std::uint32_t>(start.data()[at]) | 1u);
     const Weight w("w", start.clone());
-    w.packed(true, true);
-    w.packed(false, true);
+    w.packed(true, DType::bf16);
+    w.packed(false, DType::bf16);
     REQUIRE(w.rows() != nullptr);
     CHECK(same_bits(*w.rows(), start));
-    w.packed(false, false);
+    w.packed(false, DType::f32);
     CHECK(w.rows() == nullptr);
     CHECK(same_bits(w.copy(), start));
   }
@@ -106,16 +108,16 @@ TEST_CASE("frozen: who asks for the rows has them from then on, before the first
   const auto start = weight({33, 40}, false);
   const Weight before("before", start.clone()), after("after", start.clone());
   const float* rows = before.value().data();
-  before.packed(true, false);
+  before.packed(true, DType::f32);
   CHECK(before.value().data() == rows);
-  after.packed(true, false);
+  after.packed(true, DType::f32);
   CHECK(after.rows() == nullptr);
   rows = after.value().data();
-  after.packed(false, false);
+  after.packed(false, DType::f32);
   CHECK(after.value().data() == rows);
   CHECK(same_bits(after.value(), start));
   const Weight head("head", start.clone());  // its parts are for a loss, its rows for whoever wants some
-  head.parts(true, false);
+  head.parts(true, DType::f32);
   CHECK(head.rows() != nullptr);
 }
 
@@ -125,23 +127,22 @@ TEST_CASE("frozen: scores of a head whose parts a loss has packed come from thes
   for (const bool bf16 : {false, true}) {
     CAPTURE(bf16);
     const Weight whole("whole", start.clone()), head("head", start.clone());
-    head.packed(true, bf16);
-    CHECK_FALSE(head.in_parts(true, bf16));
-    head.parts(true, bf16);
-    CHECK(head.in_parts(true, bf16));
-    CHECK_FALSE(head.in_parts(true, !bf16));
-    CHECK_FALSE(head.in_parts(false, bf16));
+    head.packed(true, rounded_to(bf16));
+    CHECK_FALSE(head.in_parts(true, rounded_to(bf16)));
+    head.parts(true, rounded_to(bf16));
+    CHECK(head.in_parts(true, rounded_to(bf16)));
+    CHECK_FALSE(head.in_parts(true, rounded_to(!bf16)));
+    CHECK_FALSE(head.in_parts(false, rounded_to(bf16)));
     CHECK(same_bits(head.value(), start));
     Tape<float, Cpu> tape;
-    tape.start(false);
-    tape.bf16_products = bf16;
-    const auto scores = [&](const Weight& w, Kept kept) {
-      return linear(tape.input(x.view()), tape.constant(w), kept);
+    tape.start(false, rounded_to(bf16));
+    const auto scores = [&](const Weight& w, DType stored) {
+      return linear(tape.input(x.view()), tape.constant(w), stored);
     };
-    CHECK(same_bits(scores(whole, Kept::exact).value(), scores(head, Kept::exact).value()));
+    CHECK(same_bits(scores(whole, DType::f32).value(), scores(head, DType::f32).value()));
     if (bf16) {
-      const auto one = scores(whole, Kept::rounded).value<neutra::bf16>(),
-                 other = scores(head, Kept::rounded).value<neutra::bf16>();
+      const auto one = scores(whole, DType::bf16).value<neutra::bf16>(),
+                 other = scores(head, DType::bf16).value<neutra::bf16>();
       CHECK(std::equal(one.data, one.data + one.size(), other.data,
                        [](auto a, auto b) { return static_cast<float>(a) == static_cast<float>(b); }));
     }
@@ -160,11 +161,10 @@ TEST_CASE(
     for (const bool gone_as_bf16 : {false, true}) {
       CAPTURE(bf16, gone_as_bf16);
       const Weight here("here", start.clone()), gone("gone", start.clone());
-      gone.packed(true, gone_as_bf16);
+      gone.packed(true, rounded_to(gone_as_bf16));
       CHECK(gone.rows() == nullptr);
       Tape<float, Cpu> tape;
-      tape.start(false);
-      tape.bf16_products = bf16;
+      tape.start(false, rounded_to(bf16));
       const auto x = numbers<float, Cpu>({3, 600}, "x");
       const auto y = [&](const Weight& w) { return linear(tape.input(x.view()), tape.constant(w)).value(); };
       CHECK(same_bits(y(here), y(gone)));

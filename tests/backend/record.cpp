@@ -111,9 +111,9 @@ TEST_CASE("record: a weight whose rows are gone") {
 TEST_CASE("record: scores of a head whose parts are packed take these, a gradient of its input does not") {
   auto x = weight({2, 7});
   const Constant head("head", Tensor<float, Record>({2050, 7}));
-  head.packed(true, false);
-  head.parts(true, false);
-  head.packed(false, false);
+  head.packed(true, DType::f32);
+  head.parts(true, DType::f32);
+  head.packed(false, DType::f32);
   Tapes tape;
   tape.start();
   taken();
@@ -121,7 +121,7 @@ TEST_CASE("record: scores of a head whose parts are packed take these, a gradien
   CHECK(taken() ==
         Lines{"packed product (2,7) (7,683)", "packed product (2,7) (7,683)", "packed product (2,7) (7,684)"});
   CHECK(backward_of(y) == Lines{"packed product (2,2050) (2050,7)"});
-  head.packed(true, false);  // had gone when the parts came: the same numbers
+  head.packed(true, DType::f32);  // had gone when the parts came: the same numbers
   CHECK(taken() == Lines{"pack (7,2050)"});
 }
 
@@ -159,19 +159,18 @@ TEST_CASE("record: attention, with gradients wanted for all and for some") {
         Lines{"attention_backward 2 x 3 q"});
 }
 
-TEST_CASE("record: values kept as bf16") {
+TEST_CASE("record: values stored as bf16") {
   auto x = weight({6, 16}), wide = weight({16, 16}), narrow = weight({8, 16}), out = weight({5, 16});
   const RopeTable<float, Record> table(3, 4, 1e4);
   Tapes tape;
-  tape.start();
-  tape.bf16_products = true;
+  tape.start(true, DType::bf16);
   taken();
   const auto from = tape.leaf(x);
-  const auto q = rope(linear(from, tape.leaf(wide)), table, 3, Kept::rounded);
-  const auto k = rope(linear(from, tape.leaf(narrow)), table, 3, Kept::rounded);
-  const auto v = linear(from, tape.leaf(narrow), Kept::rounded);
+  const auto q = rope(linear(from, tape.leaf(wide)), table, 3, DType::bf16);
+  const auto k = rope(linear(from, tape.leaf(narrow)), table, 3, DType::bf16);
+  const auto v = linear(from, tape.leaf(narrow), DType::bf16);
   const auto y = attention(q, k, v, {2, 3, 4, 2, 4});
-  const auto z = linear(gated(y, linear(from, tape.leaf(wide), Kept::rounded)), tape.leaf(out));
+  const auto z = linear(gated(y, linear(from, tape.leaf(wide), DType::bf16)), tape.leaf(out));
   CHECK(taken() == Lines{"product (6,16) (16,16) bf16", "rows 6", "product (6,16) (16,8) bf16", "rows 6",
                          "product (6,16) (16,8) bf16 rounded", "attention_forward 2 x 3",
                          "product (6,16) (16,16) bf16 rounded", "rows 6", "product (6,16) (16,5) bf16"});
@@ -184,7 +183,7 @@ TEST_CASE("record: values kept as bf16") {
 TEST_CASE("record: attention of operands that are rounded and others that are not") {
   const Tensor<float, Record> q({6, 16}), k({6, 8});
   Tensor<float, Record> out({6, 16}), lse({24});
-  const Operand<float> rounded{q.view(), false, true}, exact{k.view()};
+  const Operand<float> rounded{q.view(), false, DType::bf16}, exact{k.view()};
   CHECK_THROWS_AS(Record::attention_forward<float>({2, 3, 4, 2, 4}, rounded, exact, exact, out.view(), lse.data()),
                   Error);
 }

@@ -73,7 +73,7 @@ TEST_CASE(
       omp_set_num_threads(threads);
       auto model = forking::model(methods[method].first, methods[method].second);
       model.recompute_layers = recompute;
-      model.bf16_products = bf16;
+      if (bf16) model.precision = DType::bf16;
       optim::AdamW<float, Cpu> adamw(model.parameters(), {});
       Tape<float, Cpu> tape;
       forking::Batch batch;
@@ -148,7 +148,7 @@ TEST_CASE("allocation: a layer's tape keeps what no single pass makes again, and
     config.complete();
     nn::Transformer<adapter::Residue<>> model(nn::Backbone<float, Cpu>::random(config, 1),
                                               adapter::Residue<>{.width = width});
-    model.bf16_products = bf16;
+    if (bf16) model.precision = DType::bf16;
     const std::vector<std::int32_t> text(static_cast<std::size_t>(tokens), 7);
     const std::vector<std::uint8_t> original{0};
     Tape<float, Cpu> tape;

@@ -51,7 +51,7 @@ void check_ends_as_float(const Chosen& adapter, bool thaw, double rate) {
   for (const bool bf16 : {false, true}) {
     Model model(backbone, adapter, 2);
     if (thaw) model.thaw();
-    model.bf16_products = bf16;
+    if (bf16) model.precision = DType::bf16;
     losses[bf16] = train(model, 120, 20, rate);
   }
   const double before = losses[0].front(), exact = losses[0].back(), rounded = losses[1].back();
@@ -66,7 +66,7 @@ template <Backend D> std::vector<float> gradients_of(bool bf16) {
   const nn::Config config{
       .vocabulary = 300, .dim = 64, .ffn = 96, .layers = 2, .heads = 4, .kv_heads = 2, .head_width = 16, .context = 96};
   nn::Transformer<adapter::Lora, float, D> model(nn::Backbone<float, D>::random(config, 1), {}, 2);
-  model.bf16_products = bf16;
+  if (bf16) model.precision = DType::bf16;
   forking::Batch batch;
   batch.draw(0);
   Tape<float, D> tape;
@@ -108,7 +108,7 @@ TEST_CASE("precision: a model in double has no products of bf16") {
   const nn::Config config{
       .vocabulary = 30, .dim = 16, .ffn = 24, .layers = 1, .heads = 2, .kv_heads = 2, .head_width = 8, .context = 8};
   nn::Transformer<adapter::None, double, Cpu> model(nn::Backbone<double, Cpu>::random(config, 1));
-  model.bf16_products = true;
+  model.precision = DType::bf16;
   Tape<double, Cpu> tape;
   tape.start(false);
   const std::vector<std::int32_t> text(8, 1);
@@ -124,13 +124,12 @@ TEST_CASE("precision: gate logits are never of bf16, and the tape is left as it 
   float penalty[2];
   for (const bool bf16 : {false, true}) {
     Tape<float, Cpu> tape;
-    tape.start();
-    tape.bf16_products = bf16;
+    tape.start(true, bf16 ? DType::bf16 : DType::f32);
     Pass<float, Cpu> pass{
         .tape = tape, .original = marks.data(), .label = marks.data(), .scale_original = 1, .scale_both = 1};
     residue.add(adapter::Site::ffn, 0, tape.input(x.view()), tape.input(x.view()), pass);
     penalty[bf16] = pass.local->item();
-    CHECK(tape.bf16_products == bf16);
+    CHECK(tape.precision() == (bf16 ? DType::bf16 : DType::f32));
   }
   CHECK(penalty[0] > 0);
   CHECK(penalty[0] == penalty[1]);
@@ -142,10 +141,9 @@ TEST_CASE("precision: an op goes back as it went forward, whatever the tape says
     Parameter<float, Cpu> x("x", adapter::normal_tensor<float, Cpu>({20, 64}, 1, 1, "x")),
         w("w", adapter::normal_tensor<float, Cpu>({30, 64}, 1, 1, "w"));
     Tape<float, Cpu> tape;
-    tape.start();
-    tape.bf16_products = true;
+    tape.start(true, DType::bf16);
     const auto y = linear(tape.leaf(x), tape.leaf(w));
-    tape.bf16_products = !changed;
+    if (changed) tape.set_precision(DType::f32);
     const std::vector<float> marks(20, 1.0f);
     tape.backward(residue_penalty(penalty::L2{}, y, y, Counted<float>{marks.data(), marks.data(), nullptr},
                                   1));  // a loss without products

@@ -17,7 +17,7 @@ std::vector<float> run(const Chosen& adapter, bool thaw, int threads, bool recom
   omp_set_num_threads(threads);
   auto model = forking::model(adapter, thaw);
   model.recompute_layers = recompute;
-  model.bf16_products = bf16;
+  if (bf16) model.precision = DType::bf16;
   optim::AdamW<float, Cpu> adamw(model.parameters(), {});
   forking::Batch batch;
   Tape<float, Cpu> tape;

@@ -69,8 +69,7 @@ TEST_CASE("cross_entropy: in bf16 the gradient of a token that is all but certai
   double loss[2];
   for (const bool bf16 : {false, true}) {
     Tape<float, Cpu> tape;
-    tape.start();
-    tape.bf16_products = bf16;
+    tape.start(true, bf16 ? DType::bf16 : DType::f32);
     const auto y = cross_entropy(tape.leaf(x), tape.input(w.view()), targets, 1);
     loss[bf16] = y.item();
     x.has_gradient = false;

@@ -11,7 +11,8 @@
 ///     are recomputed: it must make the same values, and keep nothing of the tape from layer to layer
 /// and in the description
 ///   Description describe(const Sizes&) const      what a file or a results row says of it
-/// Where no adapter acts, sums are the products' own and values may be kept as bf16 (see Kept).
+/// Where no adapter acts, sums are the products' own and values between two of them are stored in the precision of the
+/// step.
 #pragma once
 
 // First, as in neutra/neutra.hpp.

@@ -178,10 +178,10 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
   }
 
  private:
-  /// (N,1) or (N,d); never of bf16, which would open other gates.
+  /// (N,1) or (N,d); of numbers as they are, for rounded ones would open other gates.
   Var<S, D> logit(Var<S, D> x, std::span<const Var<S, D>> w) const {
-    const typename Tape<S, D>::Products exact(x.tape(), false);
-    return gate_.hidden > 0 ? linear(pointwise(linear(x, w[0]), op::Silu{}), w[1]) : linear(x, w[0]);
+    const auto s = linear_exact(x, w[0]);
+    return gate_.hidden > 0 ? linear_exact(pointwise(s, op::Silu{}), w[1]) : s;
   }
 
   /// The residue of the open tokens alone. In training a closed token whose gate has a slope still counts as open.

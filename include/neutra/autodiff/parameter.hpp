@@ -42,7 +42,7 @@ struct Parts {
 };
 
 /// A weight that never changes: row-major as loaded, and packed for products when one first needs it. Its rows go then,
-/// if the packed form holds the same numbers (bf16 does where it rounds none of them) and nobody has asked for them by
+/// if the packed form holds the same numbers (rounded ones where none of them changes) and nobody has asked for them by
 /// value(). Not to be used from two threads at once before every form has been used once.
 template <Scalar S, Backend D> class Frozen {
  public:
@@ -68,19 +68,19 @@ template <Scalar S, Backend D> class Frozen {
   Tensor<S, D> copy() const {
     if (!held_in_) return rows_.clone();
     Tensor<S, D> again(shape_);
-    packed_[held_in_->bf16][held_in_->transposed]->unpack(again.view());
+    packed_[place(held_in_->precision)][held_in_->transposed]->unpack(again.view());
     return again;
   }
 
-  /// The weight (or its transpose) as right-hand side of a product, its numbers rounded to bf16 or as they are. Error:
-  /// no matrix.
-  const Packed& packed(bool transposed, bool bf16) const {
-    auto& made = packed_[bf16][transposed];
+  /// The weight (or its transpose) as right-hand side of a product, its numbers rounded to `precision`. Error: no
+  /// matrix.
+  const Packed& packed(bool transposed, DType precision) const {
+    auto& made = packed_[place(precision)][transposed];
     if (!made) {
       require(shape_.rank() == 2, "Frozen: only a matrix is packed for products, got ", name, " of shape ", shape_);
-      read([&](View<const S> rows) { made.emplace(Operand<S>{rows, transposed, bf16}); });
+      read([&](View<const S> rows) { made.emplace(Operand<S>(rows, transposed, precision)); });
       if (!stay_ && !held_in_ && made->exact()) {
-        held_in_ = {transposed, bf16};
+        held_in_ = {transposed, precision};
         rows_ = {};
       }
     }
@@ -88,24 +88,26 @@ template <Scalar S, Backend D> class Frozen {
   }
 
   /// The same of its Parts, in place of the whole; the rows stay.
-  const std::vector<Packed>& parts(bool transposed, bool bf16) const {
-    auto& made = parts_[bf16][transposed];
+  const std::vector<Packed>& parts(bool transposed, DType precision) const {
+    auto& made = parts_[place(precision)][transposed];
     if (made.empty()) {
       const Parts cut{shape_.rows()};
       std::vector<Packed> all;
       for (Index part = 0; part < cut.count(); ++part)
-        all.emplace_back(Operand<S>{cut.of<S>(value().view(), part), transposed, bf16});
+        all.emplace_back(Operand<S>(cut.of<S>(value().view(), part), transposed, precision));
       made = std::move(all);
-      packed_[bf16][transposed].reset();
+      packed_[place(precision)][transposed].reset();
     }
     return made;
   }
-  bool in_parts(bool transposed, bool bf16) const { return !parts_[bf16][transposed].empty(); }
+  bool in_parts(bool transposed, DType precision) const { return !parts_[place(precision)][transposed].empty(); }
 
  private:
   struct Form {
-    bool transposed, bf16;
+    bool transposed;
+    DType precision;
   };
+  static std::size_t place(DType precision) { return precision == dtype_of<S> ? 0 : 1; }
   template <class F> void read(const F& f) const {
     if (!held_in_) return f(rows_.view());
     const Tensor<S, D> again = copy();

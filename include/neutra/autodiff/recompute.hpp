@@ -48,9 +48,9 @@ template <Scalar S, Backend D> struct Recomputation {
   /// The gradient of a value becomes that of the same value in this stretch.
   void hand_gradient(Var<S, D> from, Var<S, D> to) {
     auto &first = tape.node(from), &again = tape.node(to);
-    require(made(to) && again.shape == first.shape && again.room == first.room && again.rounded == first.rounded,
-            "recompute: the function must make the same values at every call, got ", again.shape,
-            again.rounded ? " kept as bf16" : "", " after ", first.shape, first.rounded ? " kept as bf16" : "");
+    require(made(to) && again.shape == first.shape && again.room == first.room && again.dtype == first.dtype,
+            "recompute: the function must make the same values at every call, got ", again.dtype, " ", again.shape,
+            " after ", first.dtype, " ", first.shape);
     again.gradient = std::exchange(first.gradient, nullptr);
     again.has_gradient = std::exchange(first.has_gradient, false);
   }
@@ -87,10 +87,11 @@ template <Scalar S, Backend D, class F> Made<S, D> recompute(Var<S, D> x, const 
     return made;
   }
   const Var<S, D> last = y.needs_gradient() ? y : loss;
-  const bool bf16 = tape.bf16_products;
+  const DType precision = tape.precision();
   const std::size_t from = first.nodes, to = first.end();
   tape.record(last, {last}, {x}, [=](Tape<S, D>& t) {
-    const typename Tape<S, D>::Products as_before(t, bf16);
+    const DType now = t.precision();
+    t.set_precision(precision);
     detail::Recomputation<S, D>::require_alive(t, from, to);
     detail::Recomputation<S, D> again(t);
     const Made<S, D> more = f(x);
@@ -100,6 +101,7 @@ template <Scalar S, Backend D, class F> Made<S, D> recompute(Var<S, D> x, const 
     if (made.loss) again.hand_gradient(loss, *more.loss);
     again.walk_back();
     again.forget();
+    t.set_precision(now);
   });
   if (made.loss && y.needs_gradient())
     tape.record(loss, {loss}, {}, [=](Tape<S, D>& t) {

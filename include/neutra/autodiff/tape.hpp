@@ -35,7 +35,11 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   Tape& operator=(const Tape&) = delete;
 
   /// Forgets the last step and begins a new one; with `recording` false nothing is kept for a backward pass.
-  void start(bool recording = true) {
+  /// precision: what matmul inputs are rounded to (nearest even), with weights and in attention, forward and back; sums
+  /// are of S. An op goes back as it went forward. A model sets its own (see begin_pass). Error: S is not rounded to
+  /// it.
+  void start(bool recording = true, DType precision = dtype_of<S>) {
+    set_precision(precision);
     Values::clear();
     for (const Scratch& scratch : scratch_) pool_.release(scratch.memory, scratch.bytes);
     scratch_.clear();
@@ -48,29 +52,20 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     ++step_;
   }
 
-  /// Whether products round what they multiply to bf16 (nearest even): with weights, in attention, forward and back.
-  /// Sums are of S. float only. An op goes back as it went forward. nn::Transformer sets it for its own ops.
-  bool bf16_products = false;
+  DType precision() const { return precision_; }
+  /// For what is recorded from here on.
+  void set_precision(DType precision) {
+    require(stores<S>(precision), "Tape: numbers of ", dtype_of<S>, " are not rounded to ", precision,
+            "; compute in float, or leave the precision out");
+    precision_ = precision;
+  }
 
-  /// Whether an output that is kept so lies in memory as bf16.
-  bool rounds(Kept kept) const { return kept == Kept::rounded && bf16_products && std::is_same_v<S, float>; }
-
-  /// While it lives, products are of bf16 or not; then as before.
-  class Products {
-   public:
-    Products(Tape& tape, bool bf16) : tape_(tape), before_(std::exchange(tape.bf16_products, bf16)) {}
-    Products(const Products&) = delete;
-    Products& operator=(const Products&) = delete;
-    ~Products() { tape_.bf16_products = before_; }
-
-   private:
-    Tape& tape_;
-    bool before_;
-  };
-
-  /// For models: the one at this address begins a forward pass. Error: the loop around it forgot start() (see
-  /// detail::Passes).
-  void begin_pass(const void* model) { passes_.begin(model, step_ > 0 && !walked_, recording_); }
+  /// For models: the one at this address begins a forward pass, in its precision. Error: the loop around it forgot
+  /// start() (see detail::Passes).
+  void begin_pass(const void* model, DType precision) {
+    passes_.begin(model, step_ > 0 && !walked_, recording_);
+    set_precision(precision);
+  }
 
   // ---- leaves
 
@@ -119,18 +114,22 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   // ---- for ops
 
   /// Room for an op's output. `room`: rows to reserve where the number of rows varies from step to step (see room()).
-  /// `rounded`: it lies in memory as bf16, and so does its gradient; float only.
-  Var<S, D> make(const Shape& shape, Index room = 0, bool rounded = false) {
+  /// `dtype`: how it lies in memory, and its gradient. Other than S it is for values that are read by ops alone that
+  /// know it: linear, gated, attention.
+  Var<S, D> make(const Shape& shape, Index room = 0, DType dtype = dtype_of<S>) {
+    require(stores<S>(dtype), "Tape: numbers of ", dtype_of<S>, " are not stored as ", dtype);
     Node node;
     node.shape = shape;
     node.room = room;
     node.owned = true;
-    node.rounded = rounded;
+    node.dtype = dtype;
     node.value = pool_.acquire(bytes(node));
     return push(node);
   }
   Index room(Var<S, D> x) const { return node(x).room; }
   template <class T = S> View<T> out(Var<S, D> y) { return {numbers<T>(node(y).value, node(y)), node(y).shape}; }
+  /// The same for a product, whatever its storage type.
+  Result<S> result(Var<S, D> y) { return AnyView<S, void>(node(y).value, node(y).shape, node(y).dtype); }
 
   /// Fills y by forward(tape), one pass over `inputs`: all that it reads, two at most. Where a backward reads y and its
   /// inputs are kept anyway, y is not: its memory goes with its scope, and it is made once more when it is read. Leaves
@@ -178,19 +177,25 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   /// In a closure: where the gradient of an input goes; false if none is wanted. Asking is promising to write all of
   /// it.
   template <class T = S> Into<T> into(Var<S, D> x) {
+    const Result<S> gradient = gradient_result(x);
+    if (!gradient) return {};
+    return {{numbers<T>(gradient.view.data, node(x)), node(x).shape}, gradient.add};
+  }
+  /// The same for a product, whatever its storage type.
+  Result<S> gradient_result(Var<S, D> x) {
     Node& n = node(x);
     if (!n.needs_gradient) return {};
     require_alive(n);
     if (!n.gradient) n.gradient = pool_.acquire(bytes(n));
     bool& has = n.parameter ? n.parameter->has_gradient : n.has_gradient;
-    return {{numbers<T>(n.gradient, n), n.shape}, std::exchange(has, true)};
+    return {AnyView<S, void>(n.gradient, n.shape, n.dtype), std::exchange(has, true)};
   }
 
   /// In a closure, as its last use of gradient(y): dy as a contribution to x, of the same shape. Its memory changes
   /// hands where nothing came to x before; false where something did, or nothing is wanted, and the closure has to add.
   bool hand_over(Var<S, D> y, Var<S, D> x) {
     Node &from = node(y), &to = node(x);
-    if (!to.needs_gradient || to.gradient || !to.owned || !from.owned || from.rounded != to.rounded ||
+    if (!to.needs_gradient || to.gradient || !to.owned || !from.owned || from.dtype != to.dtype ||
         bytes(from) != bytes(to))
       return false;
     to.gradient = std::exchange(from.gradient, nullptr);
@@ -253,16 +258,17 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
 
   /// Made again where it is not there and can be. Error: it is gone.
   template <class T = S> View<const T> value(Var<S, D> x) {
-    const Shape shape = node(x).shape;
-    const void* value = Values::value_at(x.index_, *this);
-    return {numbers<T>(const_cast<void*>(value), node(x)), shape};
+    const void* value = value_of(x);
+    return {numbers<const T>(value, node(x)), node(x).shape};
   }
-  /// The same, or in a closure the gradient of an op's output, as an operand of products: as it lies in memory.
-  Operand<S> operand(Var<S, D> x, bool bf16_product) {
-    return x.rounded() ? Operand<S>::of(value<bf16>(x)) : Operand<S>{value(x), false, bf16_product};
+  /// The same, or in a closure the gradient of an op's output, as an operand of products: numbers of S are rounded to
+  /// `precision` as they are multiplied.
+  Operand<S> operand(Var<S, D> x, DType precision) {
+    const void* value = value_of(x);
+    return {AnyView<S>(value, node(x).shape, node(x).dtype), precision};
   }
-  Operand<S> gradient_operand(Var<S, D> y, bool bf16_product) const {
-    return y.rounded() ? Operand<S>::of(gradient<bf16>(y)) : Operand<S>{gradient(y), false, bf16_product};
+  Operand<S> gradient_operand(Var<S, D> y, DType precision) const {
+    return {AnyView<S>(node(y).gradient, node(y).shape, node(y).dtype), precision};
   }
   const Node& node(Var<S, D> x) const {
     require(x.tape_ == this, "Tape: a Var of ", x.tape_ ? "another tape" : "no tape",
@@ -292,13 +298,14 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     void* memory = nullptr;
     std::size_t bytes = 0;
   };
-  template <class T> static T* numbers(void* memory, const Node& node) {
-    static_assert(std::is_same_v<T, S> || std::is_same_v<T, bf16>,
-                  "neutra: numbers on a tape are of its own type, or bf16 where they are rounded");
-    require(node.rounded == std::is_same_v<T, bf16>, "Tape: a value of shape ", node.shape,
-            node.rounded ? " is kept as bf16 and was asked for as numbers of the tape's own type; let the op that made "
-                           "it keep it exact"
-                         : " is kept exact and was asked for as bf16; let the op that made it keep it rounded");
+  const void* value_of(Var<S, D> x) {
+    node(x);  // its Errors come first
+    return Values::value_at(x.index_, *this);
+  }
+  template <StorageOf<S> T, class Memory> static T* numbers(Memory* memory, const Node& node) {
+    require(node.dtype == dtype_of<std::remove_const_t<T>>, "Tape: a value of shape ", node.shape, " is stored as ",
+            node.dtype, " and was asked for as ", dtype_of<std::remove_const_t<T>>,
+            "; let the op that made it store it so");
     return static_cast<T*>(memory);
   }
   Var<S, D> push(const Node& node) {
@@ -320,6 +327,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   std::vector<Scratch> scratch_;
   detail::Passes passes_;
   std::uint32_t step_ = 0;
+  DType precision_ = dtype_of<S>;
   bool recording_ = true, walked_ = false;
 };
 

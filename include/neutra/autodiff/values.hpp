@@ -21,8 +21,9 @@ namespace detail {
 template <Scalar S, Backend D> class Values {
  public:
   struct Node {
-    void* value = nullptr;  // numbers of S, or of bf16 where `rounded`; so is the gradient
+    void* value = nullptr;  // numbers of `dtype`; so is the gradient
     void* gradient = nullptr;
+    DType dtype = dtype_of<S>;
     Shape shape{};
     Index room =
         0;  // rows there is memory for; more than shape.rows() where the number of rows varies from step to step
@@ -31,7 +32,7 @@ template <Scalar S, Backend D> class Values {
     Life::Token alive{};  // of the weight, or whatever else this stands for; null where the tape owns the memory or a
                           // caller does
     std::uint32_t filling = 0;  // 1 + its place among fillings, 0 where it cannot be filled again
-    bool needs_gradient = false, has_gradient = false, owned = false, saved = false, rounded = false;
+    bool needs_gradient = false, has_gradient = false, owned = false, saved = false;
   };
 
  protected:
@@ -95,7 +96,7 @@ template <Scalar S, Backend D> class Values {
 
   static std::size_t bytes(const Node& node) {
     const Index elements = checked_product(std::max(node.room, node.shape.rows()), node.shape.cols(), "Tape");
-    return static_cast<std::size_t>(checked_product(elements, node.rounded ? sizeof(bf16) : sizeof(S), "Tape"));
+    return static_cast<std::size_t>(checked_product(elements, static_cast<Index>(size_of(node.dtype)), "Tape"));
   }
   /// A loss, or another single number: it stays.
   static bool is_number(const Node& node) { return node.shape.size() == 1 && node.room <= 1; }

@@ -13,11 +13,6 @@ namespace detail {
 template <Scalar S, Backend D> struct Recomputation;  // recompute.hpp
 }
 
-/// How an op's output lies in memory: as S; or, where the tape's products are of bf16, rounded to bf16 with its
-/// gradient, in half the memory. The second is for values that no op reads but those of this library that know it:
-/// linear, gated, attention.
-enum class Kept { exact, rounded };
-
 /// A handle to a value on a tape: index and step number. Using one from an earlier step is an Error.
 template <Scalar S, Backend D> class Var {
  public:
@@ -33,10 +28,11 @@ template <Scalar S, Backend D> class Var {
     require(tape_ != nullptr, "Var: this handle was never given a value; assign it the result of an op");
     return *tape_;
   }
-  /// Its numbers, of S or, where it lies in memory as bf16, of bf16.
+  /// Its numbers, of T as they are stored.
   template <class T = S> View<const T> value() const { return tape().template value<T>(*this); }
   const Shape& shape() const { return tape().node(*this).shape; }
-  bool rounded() const { return tape().node(*this).rounded; }
+  /// How its numbers, and those of its gradient, lie in memory.
+  DType dtype() const { return tape().node(*this).dtype; }
   bool needs_gradient() const { return tape().node(*this).needs_gradient; }
   /// The weight behind a constant that was made from one, else null; products then use its packed form.
   const Frozen<S, D>* frozen() const { return tape().frozen(*this); }

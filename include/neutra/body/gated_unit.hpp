@@ -17,7 +17,8 @@ struct GatedUnit {
   }
 
   template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const {
-    const auto up = linear(x, w[1], Kept::rounded), gate = linear(x, w[0], Kept::rounded);  // (N,r)
+    const DType stored = x.tape().precision();                                // no other op reads them
+    const auto up = linear(x, w[1], stored), gate = linear(x, w[0], stored);  // (N,r)
     return linear(gated(gate, up), w[2]);
   }
 };

@@ -13,10 +13,10 @@ template <class A, Scalar S, Backend D>
 Var<S, D> attention_block(Layer<A, S, D>& layer, Var<S, D> stream, Var<S, D> x, const RopeTable<S, D>& rope_table,
                           const AttentionSizes& sizes) {
   using adapter::Site;
-  const Kept kept = layer.acts_at({Site::q, Site::k, Site::v, Site::o}) ? Kept::exact : Kept::rounded;
-  const auto q = rope(layer.project(Site::q, Slot::q, x), rope_table, sizes.length, kept);  // (N,H*W)
-  const auto k = rope(layer.project(Site::k, Slot::k, x), rope_table, sizes.length, kept);  // (N,K*W)
-  const auto v = layer.project(Site::v, Slot::v, x, kept);                                  // (N,K*W)
+  const DType stored = layer.between({Site::q, Site::k, Site::v, Site::o});
+  const auto q = rope(layer.project(Site::q, Slot::q, x), rope_table, sizes.length, stored);  // (N,H*W)
+  const auto k = rope(layer.project(Site::k, Slot::k, x), rope_table, sizes.length, stored);  // (N,K*W)
+  const auto v = layer.project(Site::v, Slot::v, x, stored);                                  // (N,K*W)
   return layer.join(stream, Site::attention, x, Site::o, Slot::o, attention(q, k, v, sizes));
 }
 

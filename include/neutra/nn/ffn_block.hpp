@@ -10,8 +10,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 /// the stream normed
 template <class A, Scalar S, Backend D> Var<S, D> ffn_block(Layer<A, S, D>& layer, Var<S, D> stream, Var<S, D> x) {
   using adapter::Site;
-  const Kept kept = layer.acts_at({Site::gate, Site::up, Site::down}) ? Kept::exact : Kept::rounded;
-  const auto up = layer.project(Site::up, Slot::up, x, kept), gate = layer.project(Site::gate, Slot::gate, x, kept);
+  const DType stored = layer.between({Site::gate, Site::up, Site::down});
+  const auto up = layer.project(Site::up, Slot::up, x, stored), gate = layer.project(Site::gate, Slot::gate, x, stored);
   return layer.join(stream, Site::ffn, x, Site::down, Slot::down, gated(gate, up));  // gate, up: (N,f)
 }
 

@@ -37,9 +37,13 @@ template <class A, Scalar S, Backend D> struct Layer {
   Var<S, D> adapt(adapter::Site site, Var<S, D> x, Var<S, D> y) {
     return acts_at({site}) ? adapter.add(site, index, x, y, pass) : y;
   }
+  /// How values between two products are stored: in the precision of the step, where no adapter reads them at `sites`.
+  DType between(std::initializer_list<adapter::Site> sites) const {
+    return acts_at(sites) ? dtype_of<S> : pass.tape.precision();
+  }
   /// x W^T, and what the adapter adds at that projection.
-  Var<S, D> project(adapter::Site site, Slot slot, Var<S, D> x, Kept kept = Kept::exact) {
-    return adapt(site, x, linear(x, weight(slot), kept));
+  Var<S, D> project(adapter::Site site, Slot slot, Var<S, D> x, DType stored = dtype_of<S>) {
+    return adapt(site, x, linear(x, weight(slot), stored));
   }
   /// A block's last projection of `inner` joins the stream, with what adapters add at that projection and at the block,
   /// which read x. Where none does, the sum is the product's own.

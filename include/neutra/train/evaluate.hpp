@@ -18,7 +18,7 @@ struct ModelOptions {
 
   LoadedModel load(const Registry& registry) const {
     LoadedModel loaded = load_model(model, adapter, registry);
-    loaded.model->bf16_products = precision == "bf16";
+    loaded.model->precision = dtype_named(precision);
     return loaded;
   }
   void add_to(CLI::App& app) {

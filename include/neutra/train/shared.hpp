@@ -101,7 +101,7 @@ struct Shared {
 
   void set_up(Model& model) const {
     model.recompute_layers = options.recompute;
-    model.bf16_products = options.precision == "bf16";
+    model.precision = dtype_named(options.precision);
   }
   TrainingOptions training(double lr, Index steps, double alpha) const {
     return {.batch = options.batch,
