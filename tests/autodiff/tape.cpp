@@ -542,7 +542,7 @@ struct Composite {
   Parameter<float, Cpu> table{"table", numbers<float, Cpu>({vocabulary, cols}, "table")},
       norm{"norm", numbers<float, Cpu>({cols}, "norm")}, w{"w", numbers<float, Cpu>({cols, cols}, "w", 0.1)},
       gate{"gate", numbers<float, Cpu>({1, cols}, "gate")};
-  Frozen<float, Cpu> frozen{"frozen", numbers<float, Cpu>({cols, cols}, "frozen", 0.1)};
+  Frozen<float, Cpu> frozen{"frozen", numbers<float, Cpu>({cols, cols}, "frozen", 0.1), {true, true}};
   RopeTable<float, Cpu> rope_table{32, 16, 1e4};
   std::vector<std::int32_t> tokens = std::vector<std::int32_t>(rows, 7);
   Tape<float, Cpu> tape;

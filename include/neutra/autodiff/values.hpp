@@ -3,6 +3,7 @@
 #pragma once
 
 #include "neutra/autodiff/closure.hpp"
+#include "neutra/autodiff/frozen.hpp"
 #include "neutra/autodiff/parameter.hpp"
 #include "neutra/autodiff/pool.hpp"
 

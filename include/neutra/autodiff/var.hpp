@@ -1,7 +1,7 @@
 /// What ops take and give.
 #pragma once
 
-#include "neutra/autodiff/parameter.hpp"
+#include "neutra/autodiff/frozen.hpp"
 
 #include <cstdint>
 #include <type_traits>

@@ -83,12 +83,6 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   /// it is until backward() has ended.
   bool recompute_layers = false;
 
-  /// What matmul inputs are rounded to: in products with weights and those of attention, forward and back; sums are of
-  /// S. What lies between two products and is read by no adapter is then stored so: gated units, queries, keys, values
-  /// and attention's result, and their gradients. The residual stream, gate logits, the weights that train, their
-  /// gradients and the optimizer's moments stay of S.
-  DType precision = dtype_of<S>;
-
   /// Hidden states after the final norm, (B*T, d).
   Var<S, D> hidden(const Tokens& tokens, Pass<S, D>& pass) {
     const Index rows = tokens.sequences * tokens.length;
@@ -99,7 +93,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
             "; make it with model.config().layers");
     require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context,
             " tokens (the model's context), got ", tokens.length);
-    pass.tape.begin_pass(this, precision);
+    pass.tape.begin_pass(this, backbone_->use().precision);
     const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
     const RopeTable<S, D>& rope = rope_for(tokens.length);
     auto x = embedding(weights_in_use().on(pass.tape, Slot::embedding, 0), tokens.inputs);  // (N,d)

@@ -9,14 +9,17 @@ namespace op {
 /// y = x W^T + addend      x: (N,I)  W: (O,I)  y, addend: (N,O)
 /// dx = dy W      dW = dy^T x      daddend = dy      saves: x where W trains, W
 template <Scalar S, Backend D> struct Linear {
-  /// a times W (or W^T): a frozen weight's packed form, or that of its parts where a loss has made them.
+  /// a times W (or W^T), from the packed form of a frozen weight where it has one.
   static void product(Operand<S> a, Var<S, D> w, bool transposed, Result<S> into, View<const S> addend = {}) {
     const Frozen<S, D>* frozen = w.frozen();
     if (!frozen) return D::template product<S>(a, Operand<S>(w.value(), transposed, a.precision), into, addend);
-    if (!transposed || !frozen->in_parts(true, a.precision))
-      return D::template product<S>(a, frozen->packed(transposed, a.precision), into, addend);
+    if (const auto* packed = frozen->packed(transposed, a.precision))
+      return D::template product<S>(a, *packed, into, addend);
+    const auto parts = frozen->parts(transposed, a.precision);
+    if (!transposed || parts.empty())
+      return D::template product<S>(a, Operand<S>(row_major(w, *frozen), transposed, a.precision), into, addend);
     Index column = 0;
-    for (const auto& part : frozen->parts(true, a.precision)) {
+    for (const auto& part : parts) {
       const View<const S> addend_here = addend.data ? addend.columns(column, part.cols()) : addend;
       D::template product<S>(a, part, into.block(0, a.rows(), column, part.cols()), addend_here);
       column += part.cols();
@@ -24,11 +27,19 @@ template <Scalar S, Backend D> struct Linear {
   }
   /// The same with one of the Parts of W.
   static void product_part(Operand<S> a, Var<S, D> w, Index part, bool transposed, Result<S> into) {
-    if (w.frozen())
-      D::template product<S>(a, w.frozen()->parts(transposed, a.precision)[static_cast<std::size_t>(part)], into);
-    else
-      D::template product<S>(a, Operand<S>(Parts{w.shape().rows()}.of<S>(w.value(), part), transposed, a.precision),
-                             into);
+    if (w.frozen()) {
+      if (const auto parts = w.frozen()->parts(transposed, a.precision); !parts.empty())
+        return D::template product<S>(a, parts[static_cast<std::size_t>(part)], into);
+    }
+    D::template product<S>(a, Operand<S>(Parts{w.shape().rows()}.of<S>(w.value(), part), transposed, a.precision),
+                           into);
+  }
+  /// A frozen weight that is not packed for a product: its row-major copy, or one made for this step.
+  static View<const S> row_major(Var<S, D> w, const Frozen<S, D>& frozen) {
+    if (const auto* rows = frozen.rows()) return rows->view();
+    const View<S> again(w.tape().template memory<S>(frozen.shape().size()), frozen.shape());
+    frozen.unpack(again);
+    return again;
   }
   /// The gradient of W: dy^T x.
   static void weight_gradient(Operand<S> dy, Operand<S> x, Result<S> into) {

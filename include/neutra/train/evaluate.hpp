@@ -16,10 +16,8 @@ struct ModelOptions {
   std::string precision = "float";
   Index threads = 0;
 
-  LoadedModel load(const Registry& registry) const {
-    LoadedModel loaded = load_model(model, adapter, registry);
-    loaded.model->precision = dtype_named(precision);
-    return loaded;
+  LoadedModel load(const Registry& registry, nn::Purpose purpose) const {
+    return load_model(model, adapter, registry, {purpose, dtype_named(precision)});
   }
   void add_to(CLI::App& app) {
     app.add_option("--model", model, "a Hugging Face llama folder")->required();
@@ -59,7 +57,7 @@ template <class Gates = gate::All, class... Own> int evaluate_main(int argc, con
     set_threads(options.threads);
     const data::Text text = data::read_texts(files);
     for (const std::string& remark : text.remarks) print_line(remark);
-    const LoadedModel loaded = options.load(Registry::with<Gates, Own...>());
+    const LoadedModel loaded = options.load(Registry::with<Gates, Own...>(), nn::Purpose::evaluation);
     constexpr Index most =
         4096;  // by itself: attention over the millions that a config.json may claim takes memory and days
     const Index context = loaded.model->config().context, length = sequence > 0 ? sequence : std::min(context, most);

@@ -97,7 +97,7 @@ template <class Gates = gate::All, class... Own> int generate_main(int argc, con
     require(std::isfinite(temperature) && temperature >= 0, "--temperature must be a number from 0 up, got ",
             temperature);
     set_threads(options.threads);
-    const LoadedModel loaded = options.load(Registry::with<Gates, Own...>());
+    const LoadedModel loaded = options.load(Registry::with<Gates, Own...>(), nn::Purpose::generation);
     const data::Tokenizer& tokenizer = *loaded.tokenizer;
     const nn::Config& config = loaded.model->config();
     const std::set<Index> ends = nn::ends_of_text(*loaded.model->backbone());

@@ -99,10 +99,7 @@ struct Shared {
     return options.precision == "bf16" ? io::Json{{"bf16_unit", to_string(cpu::bf16_unit())}} : io::Json::object();
   }
 
-  void set_up(Model& model) const {
-    model.recompute_layers = options.recompute;
-    model.precision = dtype_named(options.precision);
-  }
+  void set_up(Model& model) const { model.recompute_layers = options.recompute; }
   TrainingOptions training(double lr, Index steps, double alpha) const {
     return {.batch = options.batch,
             .accumulate = options.accumulate,

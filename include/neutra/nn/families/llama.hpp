@@ -153,7 +153,8 @@ void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const 
 /// is tied, as transformers does. Error: everything llama_config and io::WeightSource refuse; tensors that are missing,
 /// extra or of another shape, all at once; a generation_config.json whose ends of text cannot be read; NaN and
 /// infinity.
-template <Scalar S, Backend D> std::shared_ptr<const Backbone<S, D>> load_llama(const io::Path& folder) {
+template <Scalar S, Backend D>
+std::shared_ptr<const Backbone<S, D>> load_llama(const io::Path& folder, const Use<S>& use = {}) {
   const auto source = io::WeightSource::open(folder);  // first, since it knows what the folder is if it is none of ours
   const io::Path path = folder / "config.json";
   const io::Json json = io::read_json(path);
@@ -166,7 +167,7 @@ template <Scalar S, Backend D> std::shared_ptr<const Backbone<S, D>> load_llama(
   documents["config.json"] = json.dump();
   return std::make_shared<const Backbone<S, D>>(
       config, [&](Slot, Index, const std::string& name, const Shape&) { return to_device<S, D>(source.read<S>(name)); },
-      std::move(documents));
+      use, std::move(documents));
 }
 
 /// Every token that ends a text: those of the model's config.json, and those of the generation_config.json that lay
