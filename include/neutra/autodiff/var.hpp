@@ -10,7 +10,7 @@ namespace neutra { inline namespace NEUTRA_ABI {
 
 template <Scalar S, Backend D> class Tape;
 namespace detail {
-template <Scalar S, Backend D> struct Recomputation;  // recompute.hpp
+template <Scalar S, Backend D> class StepValues;  // of a tape
 }
 
 /// A handle to a value on a tape: index and step number. Using one from an earlier step is an Error.
@@ -44,7 +44,7 @@ template <Scalar S, Backend D> class Var {
 
  private:
   friend class Tape<S, D>;
-  friend struct detail::Recomputation<S, D>;
+  friend class detail::StepValues<S, D>;
   Var(Tape<S, D>* tape, std::uint32_t index, std::uint32_t step) : tape_(tape), index_(index), step_(step) {}
   Tape<S, D>* tape_ = nullptr;
   std::uint32_t index_ = 0, step_ = 0;
