@@ -2,6 +2,6 @@
 #include "neutra/backend/cpu/instances.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI {
-NEUTRA_FLOAT_PRODUCT_INSTANCES(template)
-NEUTRA_DOUBLE_PRODUCT_INSTANCES(template)
+NEUTRA_PRODUCT_INSTANCES(template, float)
+NEUTRA_PRODUCT_INSTANCES(template, double)
 }}  // namespace neutra::NEUTRA_ABI

@@ -15,7 +15,8 @@
 /// and in the description
 ///   Description describe(const Sizes&) const
 ///       what a file or a results row says of it
-/// Where no adapter acts, sums are the products' own and values may be kept as bf16 (see Kept).
+/// Where no adapter acts, sums are the products' own and values between two of them are stored in the precision of the
+/// step.
 #pragma once
 
 // First, as in neutra/neutra.hpp.

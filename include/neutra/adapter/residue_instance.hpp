@@ -99,10 +99,13 @@ template <Scalar S, Backend D> class ResidueInstance {
   }
   Leaves penalty_leaves() const { return Leaves(leaves_).last(penalty_weights_); }
 
-  /// (N,1) or (N,d); never of bf16, which would open other gates.
+  /// (N,1) or (N,d); of numbers as they are, whatever the precision of the step: rounded ones would open other gates.
   Var<S, D> logit(Var<S, D> x, const Pass<S, D>& pass) const {
-    const typename Tape<S, D>::Products exact(x.tape(), false);
-    return gate_.logit(x, Leaves(leaves_).first(gate_weights_), pass.tokens);
+    const DType precision = pass.tape.precision();
+    pass.tape.set_precision(dtype_of<S>);
+    const auto s = gate_.logit(x, Leaves(leaves_).first(gate_weights_), pass.tokens);
+    pass.tape.set_precision(precision);
+    return s;
   }
 
   /// The residue of the open tokens alone. In training a closed token whose gate has a slope still counts as open.

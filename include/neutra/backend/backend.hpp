@@ -2,59 +2,15 @@
 /// does them.
 #pragma once
 
+#include "neutra/backend/operand.hpp"
 #include "neutra/core/tensor.hpp"
 
 #include <concepts>
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <type_traits>
 
 namespace neutra { inline namespace NEUTRA_ABI {
-
-/// A matrix as it is stored, and whether its transpose is meant.
-template <class S> struct Operand {
-  View<const S> view;
-  bool transposed = false;
-  bool bf16 = false;  // its numbers are rounded to bf16 before they are multiplied, and added up as S; float only, both
-                      // operands or neither
-  const neutra::bf16* rounded =
-      nullptr;  // where they lie in memory as bf16 already: the view then has their shape and stride alone
-
-  /// Numbers as they lie in memory.
-  static Operand of(View<const S> numbers) { return {numbers}; }
-  static Operand of(View<const neutra::bf16> numbers) {
-    return {{nullptr, numbers.shape, numbers.stride}, false, true, numbers.data};
-  }
-
-  Index rows() const { return transposed ? view.cols() : view.rows(); }
-  Index cols() const { return transposed ? view.rows() : view.cols(); }
-  Operand transpose() const {
-    Operand x = *this;
-    x.transposed = !transposed;
-    return x;
-  }
-  /// Some of its rows.
-  Operand slice(Index first, Index count) const {
-    return transposed ? block(0, view.rows(), first, count) : block(first, count, 0, view.cols());
-  }
-  /// Some rows and columns of it as it is stored.
-  Operand block(Index row, Index rows, Index column, Index columns) const {
-    Operand x = *this;
-    const Index skip = row * view.stride + column;
-    if (view.data) x.view.data += skip;
-    if (rounded) x.rounded += skip;
-    x.view.shape = {rows, columns};
-    return x;
-  }
-  /// f of a view of its numbers, of S or of bf16.
-  template <class F> auto read(const F& f) const {
-    if constexpr (std::is_same_v<S, float>) {
-      if (rounded) return f(View<const neutra::bf16>(rounded, view.shape, view.stride));
-    }
-    return f(view);
-  }
-};
 
 /// Sizes of causal attention: B sequences of T tokens, H query heads that share K key/value heads, head width W.
 struct AttentionSizes {
@@ -81,21 +37,20 @@ struct AnyRow {
 ///                                          f is a copyable struct; `row` spreads work over SIMD lanes or threads of a
 ///                                          block (see cpu/rows.hpp)
 ///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes), in an order that depends on the sizes
-///   only sum<S>(x, scale, into)                 one element: scale * sum of x, in an order that depends on the size
-///   only open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, in order (slope may be
-///   null); place[n]: where n stands
-///                                          in index, -1 if it does not; returns how many
-///   product(a, b, into, addend)            into = a b + addend; b may be a Packed<S>; into is an Into<S>, or an
-///   Into<bf16> where a and b are rounded Packed<S>(operand)                     a right operand made ready for many
-///   products, in memory of its own: rows(), cols(); exact(): its numbers
-///                                          can all be had back to the bit. unpack(into) then writes the matrix that
-///                                          the operand was a view of. Moves
-///   attention_forward, attention_backward  see cpu/attention.hpp; results and gradients are of S, or of bf16 where q,
-///   k and v are rounded
-/// Operands may lie in memory as bf16 (see Operand::read); so may the rows that f reads and writes through its lanes.
+///                                          only
+///   sum<S>(x, scale, into)                 one element: scale * sum of x, in an order that depends on the size only
+///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, in order (slope may be null);
+///                                          place[n]: where n stands in index, -1 if it does not; returns how many
+///   product<S>(a, b, result, addend)       result = a b + addend; a, b: Operand<S>, b may be a Packed<S>
+///   Packed<S>(operand)                     a right operand made ready for many products, in memory of its own: rows(),
+///                                          cols(); exact(): its numbers can all be had back to the bit. unpack(into)
+///                                          then writes the matrix that the operand was a view of. Moves
+///   attention_forward, attention_backward  see cpu/attention.hpp
+/// Operands and results may lie in memory as any DType that S is rounded to, each in its own; so may the rows that f
+/// reads and writes through its lanes. A result is rounded no further than the operands are.
 template <class D>
 concept Backend = requires(std::span<const float> host, std::span<float> to, View<const float> x, Into<float> into,
-                           Operand<float> a, float* memory, std::int32_t* index,
+                           Operand<float> a, Result<float> c, float* memory, std::int32_t* index,
                            const typename D::template Packed<float>& packed, AttentionSizes sizes) {
   { D::name } -> std::convertible_to<std::string_view>;
   { D::allocate(std::size_t{}) } -> std::same_as<void*>;
@@ -114,14 +69,10 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
   { packed.cols() } -> std::same_as<Index>;
   { packed.exact() } -> std::same_as<bool>;
   packed.unpack(into.view);
-  D::template product<float>(a, a, into, x);
-  D::template product<float>(a, packed, into, x);
-  D::template product<float>(a, a, Into<bf16>{}, x);
-  D::template product<float>(a, packed, Into<bf16>{}, x);
-  D::template attention_forward<float>(sizes, a, a, a, into.view, memory);
-  D::template attention_backward<float>(sizes, a, a, a, a, memory, into, into, into);
-  D::template attention_forward<float>(sizes, a, a, a, View<bf16>{}, memory);
-  D::template attention_backward<float>(sizes, a, a, a, a, memory, Into<bf16>{}, Into<bf16>{}, Into<bf16>{});
+  D::template product<float>(a, a, c, x);
+  D::template product<float>(a, packed, c, x);
+  D::template attention_forward<float>(sizes, a, a, a, c, memory);
+  D::template attention_backward<float>(sizes, a, a, a, a, memory, c, c, c);
 };
 
 }}  // namespace neutra::NEUTRA_ABI

@@ -17,7 +17,9 @@ struct GatedUnit {
   }
 
   template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const {
-    return linear(gated(linear(x, w[0], Kept::rounded), linear(x, w[1], Kept::rounded)), w[2]);
+    const DType stored = x.tape().precision();                                // no other op reads them
+    const auto up = linear(x, w[1], stored), gate = linear(x, w[0], stored);  // (N,r)
+    return linear(gated(gate, up), w[2]);
   }
 };
 

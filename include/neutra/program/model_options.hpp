@@ -17,10 +17,8 @@ struct ModelOptions {
   std::string precision = "float";
   Index threads = 0;
 
-  train::LoadedModel load(const adapter::Registry& registry) const {
-    train::LoadedModel loaded = train::load_model(model, adapter, registry);
-    loaded.model->bf16_products = precision == "bf16";
-    return loaded;
+  train::LoadedModel load(const adapter::Registry& registry, nn::Purpose purpose) const {
+    return train::load_model(model, adapter, registry, {purpose, dtype_named(precision)});
   }
   void add_to(CLI::App& app) {
     app.add_option("--model", model, "a Hugging Face folder of a model")->required();

@@ -32,7 +32,7 @@ NEUTRA_ONCE int run_evaluate(int argc, const char* const* argv, const std::funct
     set_threads(options.threads);
     const data::Text text = data::read_texts(files);
     for (const std::string& remark : text.remarks) print_line(remark);
-    const train::LoadedModel loaded = options.load(policies());
+    const train::LoadedModel loaded = options.load(policies(), nn::Purpose::evaluation);
     constexpr Index most =
         4096;  // by itself: attention over the millions that a config.json may claim takes memory and days
     const Index context = loaded.model->config().context, length = sequence > 0 ? sequence : std::min(context, most);

@@ -36,7 +36,7 @@ NEUTRA_ONCE int run_generate(int argc, const char* const* argv, const std::funct
     require(std::isfinite(temperature) && temperature >= 0, "--temperature must be a number from 0 up, got ",
             temperature);
     set_threads(options.threads);
-    const train::LoadedModel loaded = options.load(policies());
+    const train::LoadedModel loaded = options.load(policies(), nn::Purpose::generation);
     const data::Tokenizer& tokenizer = *loaded.tokenizer;
     const nn::Config& config = loaded.model->config();
     const std::set<Index> ends = nn::ends_of_text(*loaded.model->backbone());

@@ -67,10 +67,11 @@ inline void check_options(const io::Path& adapter_path, std::string_view family,
 
 /// A model folder and, unless empty, an adapter made for it. Errors: those of the files; an adapter for another base; a
 /// tokenizer larger than the model.
-inline LoadedModel load_model(const io::Path& folder, const io::Path& adapter_path, const adapter::Registry& registry) {
+inline LoadedModel load_model(const io::Path& folder, const io::Path& adapter_path, const adapter::Registry& registry,
+                              const nn::Use<float>& use = {}) {
   if (!adapter_path.empty()) refuse_other_adapters(adapter_path);
   LoadedModel loaded{nullptr, tokenizer_of(folder)};  // before the weights, which take long
-  const auto backbone = nn::load_model<float, Cpu>(folder);
+  const auto backbone = nn::load_model<float, Cpu>(folder, use);
   require(backbone->config().vocabulary >= loaded.tokenizer->vocab(), folder.string(), ": the tokenizer has ",
           loaded.tokenizer->vocab(), " tokens, the model only ", backbone->config().vocabulary,
           "; use the tokenizer it was trained with");

@@ -8,28 +8,20 @@
 
 #include <string_view>
 
-#define NEUTRA_PRODUCT_INSTANCES(KEYWORD, S, T)                                               \
-  KEYWORD void cpu::product<S, T>(Operand<S>, Operand<S>, Into<T>, View<const S>);            \
-  KEYWORD void cpu::product<S, T>(Operand<S>, const cpu::Packed<S>&, Into<T>, View<const S>); \
-  KEYWORD void cpu::plain_product<S, T>(Operand<S>, Operand<S>, Into<T>, View<const S>);      \
-  NEUTRA_ATTENTION_INSTANCES(KEYWORD, BasicCpu<cpu::Simd>, S, T)                              \
-  NEUTRA_ATTENTION_INSTANCES(KEYWORD, BasicCpu<cpu::NoSimd>, S, T)
+#define NEUTRA_PRODUCT_INSTANCES(KEYWORD, S)                                                 \
+  KEYWORD void cpu::product<S>(Operand<S>, Operand<S>, Result<S>, View<const S>);            \
+  KEYWORD void cpu::product<S>(Operand<S>, const cpu::Packed<S>&, Result<S>, View<const S>); \
+  KEYWORD void cpu::plain_product<S>(Operand<S>, Operand<S>, Result<S>, View<const S>);      \
+  KEYWORD class cpu::Packed<S>;                                                              \
+  NEUTRA_ATTENTION_INSTANCES(KEYWORD, BasicCpu<cpu::Simd>, S)                                \
+  NEUTRA_ATTENTION_INSTANCES(KEYWORD, BasicCpu<cpu::NoSimd>, S)
 
-#define NEUTRA_ATTENTION_INSTANCES(KEYWORD, D, S, T)                                                            \
-  KEYWORD void cpu::attention_forward<D, S, T>(const AttentionSizes&, const Operand<S>&, const Operand<S>&,     \
-                                               const Operand<S>&, View<T>, S*);                                 \
-  KEYWORD void cpu::attention_backward<D, S, T>(const AttentionSizes&, const Operand<S>&, const Operand<S>&,    \
-                                                const Operand<S>&, const Operand<S>&, const S*, const Into<T>&, \
-                                                const Into<T>&, const Into<T>&);
-
-#define NEUTRA_FLOAT_PRODUCT_INSTANCES(KEYWORD)   \
-  NEUTRA_PRODUCT_INSTANCES(KEYWORD, float, float) \
-  NEUTRA_PRODUCT_INSTANCES(KEYWORD, float, bf16)  \
-  KEYWORD class cpu::Packed<float>;
-
-#define NEUTRA_DOUBLE_PRODUCT_INSTANCES(KEYWORD)    \
-  NEUTRA_PRODUCT_INSTANCES(KEYWORD, double, double) \
-  KEYWORD class cpu::Packed<double>;
+#define NEUTRA_ATTENTION_INSTANCES(KEYWORD, D, S)                                                              \
+  KEYWORD void cpu::attention_forward<D, S>(const AttentionSizes&, const Operand<S>&, const Operand<S>&,       \
+                                            const Operand<S>&, const Result<S>&, S*);                          \
+  KEYWORD void cpu::attention_backward<D, S>(const AttentionSizes&, const Operand<S>&, const Operand<S>&,      \
+                                             const Operand<S>&, const Operand<S>&, const S*, const Result<S>&, \
+                                             const Result<S>&, const Result<S>&);
 
 /// The lists of the rooms right of this one take a keyword, a scalar and a device; these are promised.
 #define NEUTRA_PROMISE(LIST)        \
@@ -46,7 +38,7 @@ static_assert(std::string_view(NEUTRA_NAME_OF(NEUTRA_COMPILED)) == NEUTRA_NAME_O
 #undef NEUTRA_NAME_OF_EXPANDED
 
 namespace neutra { inline namespace NEUTRA_ABI {
-NEUTRA_FLOAT_PRODUCT_INSTANCES(extern template)
-NEUTRA_DOUBLE_PRODUCT_INSTANCES(extern template)
+NEUTRA_PRODUCT_INSTANCES(extern template, float)
+NEUTRA_PRODUCT_INSTANCES(extern template, double)
 }}  // namespace neutra::NEUTRA_ABI
 #endif

@@ -3,6 +3,10 @@
 
 #include "neutra/backend/cpu/element.hpp"
 #include "neutra/backend/cpu/rows.hpp"
+#include "neutra/core/dtype.hpp"
+
+#include <cstddef>
+#include <type_traits>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
@@ -24,18 +28,34 @@ template <Scalar S> struct Tile {
   static constexpr Index depth = 2048 / sizeof(S);
 };
 
+/// A matrix with a stride for each index, so that its transpose is one too: element (i, j) stands i * row + j * column
+/// numbers of `dtype` after data. Memory: void, or const void where it is only read.
+template <class Memory> struct Strided {
+  Memory* data = nullptr;
+  DType dtype{};
+  Index row = 0, column = 1;
+
+  /// The numbers, of T.
+  template <class T> auto at(Index i, Index j) const {
+    return static_cast<std::conditional_t<std::is_const_v<Memory>, const T, T>*>(data) + i * row + j * column;
+  }
+  /// The part that begins at element (i, j).
+  Strided from(Index i, Index j) const {
+    using Byte = std::conditional_t<std::is_const_v<Memory>, const std::byte, std::byte>;
+    return {static_cast<Byte*>(data) + (i * row + j * column) * static_cast<Index>(size_of(dtype)), dtype, row, column};
+  }
+  Strided transpose() const { return {data, dtype, column, row}; }
+};
+
 /// What one tile reads and writes. Strides are in elements; a and b are words (see element.hpp), as many as the block
 /// has steps.
 template <Scalar S> struct TileTask {
   Index depth;  // steps of k
   const S* a;   // element (i, k) at a[i * a_row + k * a_step]
   Index a_row, a_step;
-  const S* b;     // steps of a panel, as E::load reads them
-  S* c;           // element (i, j) at c[i * c_row + j * c_column]
-  bf16* rounded;  // the same rounded to bf16, where c is null
-  Index c_row, c_column;
-  const S* addend = nullptr;  // laid out as c; none where null
-  Index addend_row = 0, addend_column = 0;
+  const S* b;  // steps of a panel, as E::load reads them
+  Strided<void> c;
+  Strided<const void> addend;  // of S; none where its data is null
   bool add = false;            // c += rather than c =
   int columns = 0;             // of the tile's width, how many exist in c
   const char* soon = nullptr;  // prefetched at soon + k * soon_step, in bytes: what the next tile will read
@@ -55,11 +75,12 @@ template <Scalar S, class T> void put(T& at, S x) {
 /// Brings the sums of a tile into c where that is more than adding and writing whole vectors: at an edge, and across a
 /// transposed c. One function for all kernels, since it is less than a hundredth of their work. sums: `rows` rows of
 /// `width`
-template <Scalar S, class T>
-[[gnu::noinline]] void finish_tile(const TileTask<S>& t, T* c, const S* sums, int rows, int width) {
-  const bool along = t.c_column == 1 && (!t.addend || t.addend_column == 1);
-  for (int r = 0; r < rows; ++r, sums += width, c += t.c_row) {
-    const S* addend = t.addend ? t.addend + r * t.addend_row : nullptr;
+template <class T, Scalar S>
+[[gnu::noinline]] void finish_tile(const TileTask<S>& t, const S* sums, int rows, int width) {
+  const bool along = t.c.column == 1 && (!t.addend.data || t.addend.column == 1);
+  for (int r = 0; r < rows; ++r, sums += width) {
+    T* const c = t.c.template at<T>(r, 0);
+    const S* const addend = t.addend.data ? t.addend.template at<S>(r, 0) : nullptr;
     if (along) {
       Row<S, xsimd::batch<S>>{}.each(t.columns, [&](auto lanes) {
         auto x = lanes.load(sums);
@@ -70,10 +91,10 @@ template <Scalar S, class T>
       continue;
     }
     for (int j = 0; j < t.columns; ++j) {
-      T& at = c[j * t.c_column];
+      T& at = c[j * t.c.column];
       S x = sums[j];
       if (t.add) x = static_cast<S>(at) + x;
-      if (addend) x = x + addend[j * t.addend_column];
+      if (addend) x = x + addend[j * t.addend.column];
       put(at, x);
     }
   }

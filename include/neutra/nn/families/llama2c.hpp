@@ -148,14 +148,16 @@ class Llama2cFile {
 /// 1e-5, SiLU, bos 1, eos 2. The rows of q and k are put into half-split order; save_model then writes a folder that
 /// transformers reads. Error: another format or version, by name; a header value that is zero, negative or absurd;
 /// heads that do not divide; an odd head size; a size that does not match to the byte (how many); NaN or infinity.
-template <Scalar S, Backend D> std::shared_ptr<const Backbone<S, D>> load_llama2c(const io::Path& path) {
+template <Scalar S, Backend D>
+std::shared_ptr<const Backbone<S, D>> load_llama2c(const io::Path& path, const Use<S>& use = {}) {
   const detail::Llama2cFile file(path);
-  return std::make_shared<const Backbone<S, D>>(file.config(), [&](const Weight& weight) {
+  const auto read = [&](const Weight& weight) {
     const Tensor<float> values = file.read(weight);
     Tensor<S> host(values.shape());
     std::copy_n(values.data(), values.size(), host.data());
     return to_device<S, D>(host);
-  });
+  };
+  return std::make_shared<const Backbone<S, D>>(file.config(), read, use);
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::nn
