@@ -27,7 +27,7 @@ template <Scalar S> struct ResidueRatio {
   const std::int32_t* index;
   S* ratios;
 
-  template <class Row> void operator()(Row row, Index i) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index i) const {
     const S *ri = r.row(i), *yi = y.row(index ? index[i] : i);
     const S square = row.sum(r.cols(), [&](auto c) { return c.load(ri) * c.load(ri); });
     const S joined = row.sum(r.cols(), [&](auto c) { return c.load(yi) * c.load(yi); });

@@ -10,19 +10,18 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 
 namespace detail {
-template <const std::string_view&... Parts> struct JoinedName {
+template <class... Parts> struct JoinedName {
   static constexpr auto letters = [] {
-    std::array<char, (Parts.size() + ... + 0)> all{};
+    std::array<char, (Parts::name.size() + ... + 0)> all{};
     auto* at = all.data();
-    ((at = std::copy(Parts.begin(), Parts.end(), at)), ...);
+    ((at = std::copy(Parts::name.begin(), Parts::name.end(), at)), ...);
     return all;
   }();
   static constexpr std::string_view value{letters.data(), letters.size()};
 };
 }  // namespace detail
 
-/// Parts one after another:   static constexpr std::string_view name = joined_name<prefix, G::name>;
-template <const std::string_view&... Parts>
-inline constexpr std::string_view joined_name = detail::JoinedName<Parts...>::value;
+/// The names of types one after another:   static constexpr std::string_view name = joined_name<Prefix, G>;
+template <class... Parts> inline constexpr std::string_view joined_name = detail::JoinedName<Parts...>::value;
 
 }}  // namespace neutra::NEUTRA_ABI

@@ -24,31 +24,28 @@ template <class V, std::size_t K> struct Parameters {
   NEUTRA_HD const V& operator[](std::size_t k) const { return values[k]; }
 };
 
+namespace detail {
+template <class F, std::size_t K>
+concept TakesParameters = requires(const F& function, float x, const Parameters<float, K>& p) {
+  { function.f(x, p) } -> std::same_as<float>;
+};
+}  // namespace detail
+
 /// How many numbers a function f(x, p) takes beside x, at most 4; 0 for a plain f(x).
 template <class F>
-inline constexpr std::size_t parameters_of = [] {
-  const auto takes = []<std::size_t K>() {
-    return requires(const F& function, float x, const Parameters<float, K>& p) {
-      { function.f(x, p) } -> std::same_as<float>;
-    };
-  };
-  if (takes.template operator()<1>()) return 1;
-  if (takes.template operator()<2>()) return 2;
-  if (takes.template operator()<3>()) return 3;
-  return takes.template operator()<4>() ? 4 : 0;
-}();
+inline constexpr std::size_t parameters_of = detail::TakesParameters<F, 1>   ? 1
+                                             : detail::TakesParameters<F, 2> ? 2
+                                             : detail::TakesParameters<F, 3> ? 3
+                                             : detail::TakesParameters<F, 4> ? 4
+                                                                             : 0;
 
 namespace detail {
 template <class F, std::size_t K = parameters_of<F>>
-concept HasSlopeWithParameters = requires(const F& function, float x, const Parameters<float, K>& p) {
-  requires K >
-  0;
+concept HasSlopeWithParameters = (K > 0) && requires(const F& function, float x, const Parameters<float, K>& p) {
   { function.df(x, x, p) } -> std::same_as<float>;
 };
 template <class F, std::size_t K = parameters_of<F>>
-concept HasParameterSlopes = requires(const F& function, float x, const Parameters<float, K>& p) {
-  requires K >
-  0;
+concept HasParameterSlopes = (K > 0) && requires(const F& function, float x, const Parameters<float, K>& p) {
   { function.dp(x, x, p) } -> std::same_as<Parameters<float, K>>;
 };
 }  // namespace detail

@@ -23,12 +23,12 @@ struct bf16 {
 
   bf16() = default;
   /// Nearest, ties to even; NaN stays NaN (quiet), also where the fraction bits that survive would be zero.
-  explicit bf16(float value) {
+  NEUTRA_HD explicit bf16(float value) {
     const auto word = std::bit_cast<std::uint32_t>(value);
     const bool nan = (word & 0x7fffffffu) > 0x7f800000u;
     bits = static_cast<std::uint16_t>((nan ? word | 0x00400000u : word + 0x7fffu + ((word >> 16) & 1u)) >> 16);
   }
-  explicit operator float() const { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
+  NEUTRA_HD explicit operator float() const { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
   friend bool operator==(bf16, bf16) = default;
 };
 
@@ -36,7 +36,7 @@ struct bf16 {
 struct f16 {
   std::uint16_t bits = 0;
 
-  explicit operator float() const {
+  NEUTRA_HD explicit operator float() const {
     const std::uint32_t sign = (bits & 0x8000u) << 16, exponent = (bits >> 10) & 0x1fu, fraction = bits & 0x3ffu;
     if (exponent == 0) {  // zero or subnormal: fraction * 2^-24 is exact in float
       const float magnitude = static_cast<float>(fraction) * 0x1p-24f;

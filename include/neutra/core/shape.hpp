@@ -34,6 +34,16 @@ class Shape {
     }
   }
 
+  /// (rows, cols), which nobody checks: for parts of what was checked, and for the device.
+  NEUTRA_HD static Shape matrix(Index rows, Index cols) {
+    Shape shape;
+    shape.sizes_[0] = rows;
+    shape.sizes_[1] = cols;
+    shape.size_ = rows * cols;
+    shape.rank_ = 2;
+    return shape;
+  }
+
   NEUTRA_HD int rank() const { return rank_; }
   NEUTRA_HD Index size() const { return size_; }
   NEUTRA_HD Index operator[](int axis) const { return sizes_[axis]; }

@@ -15,9 +15,11 @@ template <class S> struct View {
   Index stride = 0;
 
   View() = default;
-  View(S* first, const Shape& sizes) : data(first), shape(sizes), stride(sizes.cols()) {}
-  View(S* first, const Shape& sizes, Index row_stride) : data(first), shape(sizes), stride(row_stride) {}
-  operator View<const S>() const requires(!std::is_const_v<S>) { return {data, shape, stride}; }
+  NEUTRA_HD View(S* first, const Shape& sizes) : data(first), shape(sizes), stride(sizes.cols()) {}
+  NEUTRA_HD View(S* first, const Shape& sizes, Index row_stride) : data(first), shape(sizes), stride(row_stride) {}
+  template <class T>
+  requires(std::is_same_v<const T, S>) NEUTRA_HD View(const View<T>& x)
+      : data(x.data), shape(x.shape), stride(x.stride) {}
 
   NEUTRA_HD Index rows() const { return shape.rows(); }
   NEUTRA_HD Index cols() const { return shape.cols(); }
@@ -26,9 +28,11 @@ template <class S> struct View {
   NEUTRA_HD S& operator()(Index n, Index c) const { return data[n * stride + c]; }
 
   /// Rows first .. first + count - 1 of this view, as (count, cols).
-  View slice(Index first, Index count) const { return {row(first), Shape{count, cols()}, stride}; }
+  NEUTRA_HD View slice(Index first, Index count) const { return {row(first), Shape::matrix(count, cols()), stride}; }
   /// Columns first .. first + count - 1 of this view, as (rows, count).
-  View columns(Index first, Index count) const { return {data + first, Shape{rows(), count}, stride}; }
+  NEUTRA_HD View columns(Index first, Index count) const {
+    return {data + first, Shape::matrix(rows(), count), stride};
+  }
 };
 
 /// Writes into memory that already holds a value either replace it or add to it; the tape decides which (see Tape).
@@ -36,7 +40,7 @@ template <class S> struct Into {
   View<S> view;
   bool add = false;
 
-  explicit operator bool() const { return view.data != nullptr || view.size() == 0; }
+  NEUTRA_HD explicit operator bool() const { return view.data != nullptr || view.size() == 0; }
 };
 
 }}  // namespace neutra::NEUTRA_ABI

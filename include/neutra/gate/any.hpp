@@ -40,7 +40,7 @@ Var<S, D> logit(const G& gate, Var<S, D> x, std::type_identity_t<std::span<const
 /// g = f(s), recorded      s, g: (N,1) or (N,d)  w: weights
 template <Gate G, Scalar S, Backend D>
 Var<S, D> value(const G& gate, Var<S, D> s, std::type_identity_t<std::span<const Var<S, D>>> w) {
-  if constexpr (parameters_of < Function < G >>> 0)
+  if constexpr ((parameters_of<Function<G>>) > 0)
     return pointwise_trained(s, function(gate), w);
   else
     return pointwise(s, function(gate));
@@ -53,13 +53,14 @@ View<const S> slopes(const G& gate, Var<S, D> s, Var<S, D> g, std::type_identity
   using F = Function<G>;
   const View<S> slope(s.tape().template memory<S>(s.shape().size()), s.shape());
   const View<const S> from = op::lengthwise(s.value()), to = op::lengthwise(g.value());
-  if constexpr (constexpr auto K = parameters_of<F>; K > 0)
-    D::template rows<S>(
-        from.rows(), from.cols(),
-        op::TrainedSlope<S, F>{from, to, op::lengthwise(slope), op::trained_numbers<K>(w), function(gate)});
-  else
-    D::template rows<S>(from.rows(), from.cols(),
-                        op::PointwiseSlope<S, F>{from, to, op::lengthwise(slope), function(gate)});
+  if constexpr ((parameters_of<F>) > 0) {
+    const auto numbers = op::trained_numbers<F>(w);
+    const op::TrainedSlope<S, F> kernel{from, to, op::lengthwise(slope), numbers, function(gate)};
+    D::template rows<S>(from.rows(), from.cols(), kernel);
+  } else {
+    const op::PointwiseSlope<S, F> kernel{from, to, op::lengthwise(slope), function(gate)};
+    D::template rows<S>(from.rows(), from.cols(), kernel);
+  }
   return slope;
 }
 

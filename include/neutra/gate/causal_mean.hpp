@@ -12,8 +12,10 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 template <class G> struct CausalMean {
   static_assert(check_gate<G>());
   static_assert(!detail::IsOpen<G>, "neutra: an open gate has no logit to average; give CausalMean another gate");
-  static constexpr std::string_view prefix = "causal_mean_";
-  static constexpr std::string_view name = joined_name<prefix, G::name>;
+  struct Prefix {
+    static constexpr std::string_view name = "causal_mean_";
+  };
+  static constexpr std::string_view name = joined_name<Prefix, G>;
   G gate{};
 
   template <class Self, class Visit> static void options(Self& self, const Visit& visit) {

@@ -13,8 +13,10 @@ template <class G> struct PerChannel {
   static_assert(
       plain<G>,
       "neutra: a wrapper takes a gate that is no wrapper and not open; give it the inner one, such as gate::Relu");
-  static constexpr std::string_view prefix = "per_channel_";
-  static constexpr std::string_view name = joined_name<prefix, G::name>;
+  struct Prefix {
+    static constexpr std::string_view name = "per_channel_";
+  };
+  static constexpr std::string_view name = joined_name<Prefix, G>;
   static constexpr bool per_channel = true;
   G gate{};
 

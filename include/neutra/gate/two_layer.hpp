@@ -17,8 +17,10 @@ template <class G> struct TwoLayer {
   static_assert(
       plain<G>,
       "neutra: a wrapper takes a gate that is no wrapper and not open; give it the inner one, such as gate::Relu");
-  static constexpr std::string_view prefix = "two_layer_";
-  static constexpr std::string_view name = joined_name<prefix, G::name>;
+  struct Prefix {
+    static constexpr std::string_view name = "two_layer_";
+  };
+  static constexpr std::string_view name = joined_name<Prefix, G>;
   G gate{};
   Index hidden = 16;
 

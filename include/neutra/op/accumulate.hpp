@@ -11,7 +11,7 @@ template <Scalar S, Backend D> struct Accumulate {
   Into<S> to;
   S scale;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const S* x = from.row(n);
     row.each(from.cols(), [&](auto c) { c.write(to, n, c.load(x) * scale); });
   }
@@ -28,7 +28,7 @@ template <Scalar S, Backend D> struct Accumulate {
 template <Scalar S> struct SumOfRows {
   View<const S> from;
 
-  template <class Lanes> auto operator()(Index n, Lanes c) const { return c.load(from.row(n)); }
+  template <class Lanes> NEUTRA_HD auto operator()(Index n, Lanes c) const { return c.load(from.row(n)); }
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::op

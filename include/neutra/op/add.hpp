@@ -12,7 +12,7 @@ template <Scalar S> struct Add {
   View<S> z;
   S scale;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     row.each(z.cols(), [&](auto c) { c.store(z.row(n), c.load(x.row(n)) + c.load(y.row(n)) * scale); });
   }
 };

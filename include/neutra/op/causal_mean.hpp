@@ -12,7 +12,7 @@ template <Scalar S> struct CausalMean {
   View<S> y;
   Index length;
 
-  template <class Row> void operator()(Row row, Index b) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index b) const {
     row.each(x.cols(), [&](auto c) {
       auto sum = c.load(x.row(b * length));
       c.store(y.row(b * length), sum);
@@ -30,7 +30,7 @@ template <Scalar S> struct CausalMeanBackward {
   Into<S> dx;
   Index length;
 
-  template <class Row> void operator()(Row row, Index b) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index b) const {
     row.each(dy.cols(), [&](auto c) {
       const Index last = (b + 1) * length - 1;
       auto sum = c.load(dy.row(last)) * (S(1) / static_cast<S>(length));

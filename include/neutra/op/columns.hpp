@@ -11,7 +11,7 @@ template <Scalar S> struct Columns {
   View<const S> x;
   View<S> y;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     row.each(y.cols(), [&](auto c) { c.store(y.row(n), c.load(x.row(n))); });
   }
 };
@@ -22,7 +22,7 @@ template <Scalar S> struct ColumnsBackward {
   Into<S> dx;
   Index first;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const Into<S> here{dx.view.columns(first, dy.cols()), dx.add};
     const Index end = first + dy.cols(), left = dx.view.cols() - end;
     row.each(dy.cols(), [&](auto c) { c.write(here, n, c.load(dy.row(n))); });

@@ -19,7 +19,7 @@ template <Scalar S> struct SoftmaxLoss {
   S* loss;
   S scale;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     S* x = logits.row(n);
     const Index cols = logits.cols(), target = targets[n];
     const S top = row.max(cols, [&](auto c) { return c.load(x); });
@@ -42,7 +42,7 @@ template <Scalar S> struct SoftmaxPart {
   Index first;
   S *largest, *total, *target_score;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     S* x = scores.row(n);
     const Index cols = scores.cols(), target = targets[n] - first;
     const bool here = target >= 0 && target < cols;
@@ -78,7 +78,7 @@ template <Scalar S> struct SoftmaxEnd {
   S* loss;
   S scale;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const S behind = target_score[n] - largest[n];
     row.once([&] { loss[n] = std::log(total[n]) - behind; });
     if (!dx.data) return;

@@ -12,7 +12,7 @@ template <Scalar S> struct Embedding {
   const std::int32_t* tokens;
   View<S> y;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const S* from = table.row(tokens[n]);
     row.each(y.cols(), [&](auto c) { c.store(y.row(n), c.load(from)); });
   }
@@ -26,7 +26,7 @@ template <Scalar S> struct EmbeddingBackward {
   const std::int32_t* tokens;
   Into<S> dtable;
 
-  template <class Row> void operator()(Row row, Index part) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index part) const {
     const Index first = part * columns, width = dy.cols() - first < columns ? dy.cols() - first : columns;
     if (!dtable.add)
       for (Index v = 0; v < dtable.view.rows(); ++v)

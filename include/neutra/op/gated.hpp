@@ -21,7 +21,7 @@ template <Scalar S, class T, Pointwise F> struct Gated {
   View<T> y;
   F function;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     row.each(a.cols(), [&](auto c) { c.store(y.row(n), function.f(c.load(a.row(n))) * c.load(b.row(n))); });
   }
 };
@@ -32,7 +32,7 @@ template <Scalar S, class T, Pointwise F> struct GatedBackward {
   Into<T> da, db;
   F function;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     row.each(a.cols(), [&](auto c) {
       const auto an = c.load(a.row(n)), dyn = c.load(dy.row(n)), f = function.f(an);
       if (da) c.write(da, n, function.df(an, f) * c.load(b.row(n)) * dyn);

@@ -16,7 +16,7 @@ template <Scalar S> struct LayerNorm {
   S *mean, *rstd;  // null where nothing goes back
   S eps;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const Index cols = x.cols();
     const S *xn = x.row(n), count = static_cast<S>(cols);
     const S centre = row.sum(cols, [&](auto c) { return c.load(xn); }) / count;
@@ -45,7 +45,7 @@ template <Scalar S> struct LayerNormBackward {
   const S *mean, *rstd;
   Into<S> dx;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const Index cols = x.cols();
     const S *xn = x.row(n), *dyn = dy.row(n), centre = mean[n], scale = rstd[n], count = static_cast<S>(cols);
     const S level = row.sum(cols, [&](auto c) { return c.load(w.data) * c.load(dyn); }) / count;
@@ -62,7 +62,7 @@ template <Scalar S> struct LayerNormWeightBackward {
   View<const S> x, dy;
   const S *mean, *rstd;
 
-  template <class Lanes> auto operator()(Index n, Lanes c) const {
+  template <class Lanes> NEUTRA_HD auto operator()(Index n, Lanes c) const {
     return c.load(dy.row(n)) * (c.load(x.row(n)) - mean[n]) * rstd[n];
   }
 };

@@ -31,7 +31,7 @@ template <Scalar S, RowFunction P> struct ResiduePenalty {
   S* values;
   P penalty;
 
-  template <class Row> void operator()(Row row, Index i) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index i) const {
     const S counts = counted.counts(i);
     if (counts == S(0)) return row.once([&] { values[i] = S(0); });
     const S *ri = r.row(i), *yi = y.row(counted.token(i));
@@ -56,7 +56,7 @@ template <Scalar S, RowFunction P> struct ResiduePenaltyBackward {
   Into<S> dr;
   S scale;
 
-  template <class Row> void operator()(Row row, Index i) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index i) const {
     const S counts = counted.counts(i);
     const Index cols = r.cols();
     const S* ri = r.row(i);
@@ -79,7 +79,7 @@ template <Scalar S, GateFunction P> struct GatePenalty {
   S* values;
   P penalty;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const S label = counted.label ? counted.label[counted.token(n)] : S(0);
     const S total = row.sum(g.cols(), [&](auto c) {
       const auto gate = c.load(g.row(n));
@@ -99,7 +99,7 @@ template <Scalar S, GateFunction P> struct GatePenaltyBackward {
   Into<S> dg, ds;
   S scale;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const S counts = counted.counts(n);
     if (counts == S(0)) {  // not counted, whatever its gate
       if (dg && !dg.add) row.each(g.cols(), [&](auto c) { c.fill(dg.view.row(n), S(0)); });

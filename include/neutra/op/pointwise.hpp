@@ -14,7 +14,7 @@ template <Scalar S, Pointwise F> struct PointwiseForward {
   View<S> y;
   F function;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     row.each(x.cols(), [&](auto c) { c.store(y.row(n), function.f(c.load(x.row(n)))); });
   }
 };
@@ -25,7 +25,7 @@ template <Scalar S, Pointwise F> struct PointwiseBackward {
   Into<S> dx;
   F function;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     row.each(x.cols(),
              [&](auto c) { c.write(dx, n, function.df(c.load(x.row(n)), c.load(y.row(n))) * c.load(dy.row(n))); });
   }
@@ -37,7 +37,7 @@ template <Scalar S, Pointwise F> struct PointwiseSlope {
   View<S> slope;
   F function;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     row.each(x.cols(), [&](auto c) { c.store(slope.row(n), function.df(c.load(x.row(n)), c.load(y.row(n)))); });
   }
 };

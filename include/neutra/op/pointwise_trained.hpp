@@ -29,7 +29,7 @@ template <Scalar S, PointwiseWithParameters F> struct TrainedForward {
   TrainedNumbers<S, parameters_of<F>> p;
   F function;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     row.each(x.cols(), [&](auto c) {
       const auto xn = c.load(x.row(n));
       c.store(y.row(n), function.f(xn, p.template load<std::remove_const_t<decltype(xn)>>()));
@@ -44,7 +44,7 @@ template <Scalar S, PointwiseWithParameters F> struct TrainedBackward {
   TrainedNumbers<S, parameters_of<F>> p;
   F function;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     row.each(x.cols(), [&](auto c) {
       const auto xn = c.load(x.row(n));
       const auto pn = p.template load<std::remove_const_t<decltype(xn)>>();
@@ -61,7 +61,7 @@ template <Scalar S, PointwiseWithParameters F> struct TrainedGradient {
   TrainedNumbers<S, K> p;
   F function;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     row.each(x.cols(), [&](auto c) {
       const auto xn = c.load(x.row(n));
       const auto pn = p.template load<std::remove_const_t<decltype(xn)>>();
@@ -78,7 +78,7 @@ template <Scalar S, PointwiseWithParameters F> struct TrainedSlope {
   TrainedNumbers<S, parameters_of<F>> p;
   F function;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     row.each(x.cols(), [&](auto c) {
       const auto xn = c.load(x.row(n)), yn = c.load(y.row(n));
       const auto pn = p.template load<std::remove_const_t<decltype(xn)>>();
@@ -90,8 +90,10 @@ template <Scalar S, PointwiseWithParameters F> struct TrainedSlope {
   }
 };
 
-/// The first K of w as they lie in memory. Error: too few, or one of several numbers.
-template <std::size_t K, Scalar S, Backend D> TrainedNumbers<S, K> trained_numbers(std::span<const Var<S, D>> w) {
+/// The first of w, as many as F takes, as they lie in memory. Error: too few, or one of several numbers.
+template <class F, Scalar S, Backend D>
+TrainedNumbers<S, parameters_of<F>> trained_numbers(std::span<const Var<S, D>> w) {
+  constexpr std::size_t K = parameters_of<F>;
   require(w.size() >= K, "pointwise_trained: the function takes ", K, " numbers, got ", w.size(), " weights");
   TrainedNumbers<S, K> p;
   for (std::size_t k = 0; k < K; ++k) {
@@ -114,11 +116,11 @@ Var<S, D> pointwise_trained(Var<S, D> x, const F& function, std::type_identity_t
   const View<const S> from = op::lengthwise(x.value());
   const Index rows = from.rows(), cost = op::transcendental_cost * from.cols();
   D::template rows<S>(rows, cost,
-                      op::TrainedForward<S, F>{from, op::lengthwise(tape.out(y)), op::trained_numbers<K>(w), function});
+                      op::TrainedForward<S, F>{from, op::lengthwise(tape.out(y)), op::trained_numbers<F>(w), function});
   std::array<Var<S, D>, K> p;
   std::copy_n(w.begin(), K, p.begin());
   const auto backward = [=](Tape<S, D>& t) {
-    const auto numbers = op::trained_numbers<K>(std::span<const Var<S, D>>(p));
+    const auto numbers = op::trained_numbers<F>(std::span<const Var<S, D>>(p));
     const View<const S> xs = op::lengthwise(x.value()), ys = op::lengthwise(y.value()),
                         dy = op::lengthwise(t.gradient(y));
     if (Into<S> dx = t.into(x)) {

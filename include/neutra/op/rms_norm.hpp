@@ -15,7 +15,7 @@ template <Scalar S> struct RmsNorm {
   S* rstd;  // null where nothing goes back
   S eps;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const Index cols = x.cols();
     const S* xn = x.row(n);
     const S scale =
@@ -40,7 +40,7 @@ template <Scalar S> struct RmsNormBackward {
   const S* rstd;
   Into<S> dx;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const Index cols = x.cols();
     const S *xn = x.row(n), *dyn = dy.row(n), scale = rstd[n];
     const S dot = row.sum(cols, [&](auto c) { return c.load(w.data) * c.load(dyn) * c.load(xn); });
@@ -54,7 +54,7 @@ template <Scalar S> struct RmsNormWeightBackward {
   View<const S> x, dy;
   const S* rstd;
 
-  template <class Lanes> auto operator()(Index n, Lanes c) const {
+  template <class Lanes> NEUTRA_HD auto operator()(Index n, Lanes c) const {
     return c.load(dy.row(n)) * c.load(x.row(n)) * rstd[n];
   }
 };

@@ -43,7 +43,7 @@ template <Scalar S, class From, class To> struct Rope {
   Index length, width;
   S turn;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const S *cos_n = cosine.row(n % length), *sin_n = sine.row(n % length);
     const Index half = width / 2;
     for (Index head = 0; head < x.cols(); head += width) {

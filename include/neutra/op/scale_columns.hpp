@@ -11,7 +11,7 @@ template <Scalar S> struct ScaleColumns {
   View<const S> x, v;
   View<S> y;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     row.each(x.cols(), [&](auto c) { c.store(y.row(n), c.load(x.row(n)) * c.load(v.data)); });
   }
 };
@@ -21,7 +21,7 @@ template <Scalar S> struct ScaleColumnsBackward {
   View<const S> v, dy;
   Into<S> dx;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     row.each(dy.cols(), [&](auto c) { c.write(dx, n, c.load(v.data) * c.load(dy.row(n))); });
   }
 };
@@ -30,7 +30,7 @@ template <Scalar S> struct ScaleColumnsBackward {
 template <Scalar S> struct ScaleColumnsFactors {
   View<const S> x, dy;
 
-  template <class Lanes> auto operator()(Index n, Lanes c) const { return c.load(x.row(n)) * c.load(dy.row(n)); }
+  template <class Lanes> NEUTRA_HD auto operator()(Index n, Lanes c) const { return c.load(x.row(n)) * c.load(dy.row(n)); }
 };
 
 }  // namespace op

@@ -12,7 +12,7 @@ template <Scalar S> struct ScaleRows {
   View<const S> a, g;
   View<S> y;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     if (g.cols() == 1)
       row.each(a.cols(), [&](auto c) { c.store(y.row(n), c.load(a.row(n)) * g(n, 0)); });
     else
@@ -25,7 +25,7 @@ template <Scalar S> struct ScaleRowsBackward {
   View<const S> a, g, dy;
   Into<S> da, dg;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const Index cols = a.cols();
     const S *an = a.row(n), *dyn = dy.row(n);
     if (g.cols() != 1) {

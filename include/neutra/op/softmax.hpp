@@ -11,7 +11,7 @@ template <Scalar S> struct Softmax {
   View<const S> x;
   View<S> y;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const Index cols = x.cols();
     const S largest = row.max(cols, [&](auto c) { return c.load(x.row(n)); });
     row.each(cols, [&](auto c) { c.store(y.row(n), math::exp(c.load(x.row(n)) - largest)); });
@@ -25,7 +25,7 @@ template <Scalar S> struct SoftmaxBackward {
   View<const S> y, dy;
   Into<S> dx;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const S mean = row.sum(y.cols(), [&](auto c) { return c.load(y.row(n)) * c.load(dy.row(n)); });
     row.each(y.cols(), [&](auto c) { c.write(dx, n, c.load(y.row(n)) * (c.load(dy.row(n)) - mean)); });
   }

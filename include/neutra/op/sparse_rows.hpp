@@ -38,7 +38,7 @@ template <Scalar S> struct GatherRows {
   Into<S> y;
   const std::int32_t* index;
 
-  template <class Row> void operator()(Row row, Index i) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index i) const {
     row.each(x.cols(), [&](auto c) { c.write(y, i, c.load(x.row(index[i]))); });
   }
 };
@@ -50,7 +50,7 @@ template <Scalar S> struct ScatterRows {
   Into<S> y;
   const std::int32_t* place;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const Index cols = r.cols(), i = place[n];
     const S* from = i < 0 ? nullptr : r.row(i);
     if (base.data)

@@ -12,7 +12,7 @@ template <Scalar S> struct RowSum {
   View<S> y;
   S scale;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const S total = row.sum(x.cols(), [&](auto c) { return c.load(x.row(n)); });
     row.once([&] { y(n, 0) = scale * total; });
   }
@@ -24,7 +24,7 @@ template <Scalar S> struct SumBackward {
   Into<S> dx;
   S scale;
 
-  template <class Row> void operator()(Row row, Index n) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const S each = scale * dy.row(dy.size() == 1 ? 0 : n)[0];
     row.each(dx.view.cols(), [&](auto c) {
       using V = decltype(c.load(dx.view.row(n)));

@@ -38,7 +38,7 @@ template <Scalar S> struct AdamWUpdate {
   Index size;
   S beta1, beta2, epsilon, clip, shrink, rate, correction2;
 
-  template <class Row> void operator()(Row row, Index b) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index b) const {
     const Index first = b * block, count = size - first < block ? size - first : block;
     row.each(count, [&](auto c) {
       const auto g = c.load(gradient + first) * clip;

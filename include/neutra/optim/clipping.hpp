@@ -24,7 +24,7 @@ template <Scalar S> struct BlockSquares {
   Index size;
   S* squares;
 
-  template <class Row> void operator()(Row row, Index b) const {
+  template <class Row> NEUTRA_HD void operator()(Row row, Index b) const {
     const Index first = b * block, count = size - first < block ? size - first : block;
     const S total = row.sum(count, [&](auto c) { return c.load(x + first) * c.load(x + first); });
     row.once([&] { squares[b] = total; });

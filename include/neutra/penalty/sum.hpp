@@ -15,8 +15,10 @@ template <class A, class B> struct Sum {
   static_assert(!std::same_as<A, None> && !std::same_as<B, None>,
                 "neutra: a sum takes two penalties that have a value; use the other one alone instead of a sum with "
                 "penalty::None");
-  static constexpr std::string_view joint = "_and_";
-  static constexpr std::string_view name = joined_name<A::name, joint, B::name>;
+  struct Joint {
+    static constexpr std::string_view name = "_and_";
+  };
+  static constexpr std::string_view name = joined_name<A, Joint, B>;
   static constexpr Counts counts = A::counts == B::counts ? A::counts : Counts::both;
   static constexpr bool reads_gate = penalty::reads_gate<A>() || penalty::reads_gate<B>();
 

@@ -1,0 +1,95 @@
+// Every functor of every op, of the optimizer and of every policy as device code: whatever a call makes a device run,
+// forward and backward, is compiled into kernels.
+#include "neutra/adapter/any.hpp"
+#include "neutra/adapter/lora.hpp"
+#include "neutra/adapter/residue.hpp"
+#include "neutra/body/all.hpp"
+#include "neutra/body/any.hpp"
+#include "neutra/gate/all.hpp"
+#include "neutra/gate/any.hpp"
+#include "neutra/gate/causal_mean.hpp"
+#include "neutra/op/all.hpp"
+#include "neutra/optim/adamw.hpp"
+#include "neutra/penalty/all.hpp"
+#include "neutra/penalty/any.hpp"
+
+#include "tests/cuda/device.cuh"
+
+using namespace neutra;
+
+namespace {
+
+/// y = a x + b, both trained.
+struct Affine {
+  template <class V> NEUTRA_HD V f(V x, Parameters<V, 2> p) const { return p[0] * x + p[1]; }
+  template <class V> NEUTRA_HD V df(V, V, Parameters<V, 2> p) const { return p[0]; }
+  template <class V> NEUTRA_HD Parameters<V, 2> dp(V x, V, Parameters<V, 2>) const { return {x, V(1)}; }
+};
+
+/// A gate with a number of its own.
+struct Warm {
+  static constexpr std::string_view name = "warm";
+  std::vector<Weight> weights(Index) const { return {{"temperature", {1}, 1.0}}; }
+  template <class V> NEUTRA_HD V f(V s, Parameters<V, 1> p) const { return math::relu(s * p[0]); }
+  template <class V> NEUTRA_HD V df(V s, V, Parameters<V, 1> p) const { return math::select(s > V(0), p[0], V(0)); }
+  template <class V> NEUTRA_HD Parameters<V, 1> dp(V s, V, Parameters<V, 1>) const { return {math::relu(s)}; }
+};
+
+template <Scalar S> void ops(Var<S, cuda::Device> x, Var<S, cuda::Device> w, const std::vector<std::int32_t>& tokens) {
+  activation(x, Activation::gelu);
+  add(x, w);
+  attention(x, x, x, AttentionSizes{1, 1, 1, 1, 1});
+  causal_mean(x, 1);
+  columns(x, 0, 1);
+  cross_entropy(x, w, tokens, 1);
+  embedding(w, tokens);
+  gated(x, x);
+  layer_norm(x, w, w);
+  linear(x, w, w);
+  pointwise(x, op::Silu{});
+  pointwise_trained(x, Affine{}, std::span<const Var<S, cuda::Device>>{});
+  rms_norm(x, w);
+  rope(x, RopeTable<S, cuda::Device>(1, 2, 1e4), 1);
+  scale_columns(x, w);
+  scale_rows(x, x);
+  softmax(x);
+  row_sum(x);
+  row_mean(x);
+  sum(x);
+  const RowSet set = open_rows(x);
+  gather_rows(x, set);
+  scatter_add(x, x, set);
+  residue_penalty(penalty::L1{}, x, x, Counted<S>{}, 1);
+  gate_penalty(penalty::GateL1{}, x, x, Counted<S>{}, 1);
+}
+
+template <Scalar S, class... Policies> void gates(Types<Policies...>) {
+  (static_cast<void>(gate::Any<S, cuda::Device>(Policies{})), ...);
+}
+template <Scalar S, class... Policies> void bodies(Types<Policies...>) {
+  (static_cast<void>(body::Any<S, cuda::Device>(Policies{})), ...);
+}
+template <Scalar S, class... Policies> void penalties(Types<Policies...>) {
+  (static_cast<void>(penalty::Any<S, cuda::Device>(Policies{})), ...);
+}
+
+template <Scalar S> void all() {
+  ops<S>({}, {}, {});
+  gates<S>(gate::All{});
+  gates<S>(Types<gate::PerChannel<gate::Relu>, gate::TwoLayer<gate::Relu>, gate::CausalMean<gate::Relu>, Warm>{});
+  bodies<S>(body::All{});
+  penalties<S>(penalty::All{});
+}
+
+}  // namespace
+
+void compile_functors() {
+  all<float>();
+  all<double>();
+}
+
+template class optim::AdamW<float, cuda::Device>;
+template class optim::AdamW<double, cuda::Device>;
+template class adapter::Probe<float, cuda::Device>;
+template class adapter::ResidueInstance<float, cuda::Device>;
+template class adapter::Lora::Instance<float, cuda::Device>;
