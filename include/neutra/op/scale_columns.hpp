@@ -30,7 +30,9 @@ template <Scalar S> struct ScaleColumnsBackward {
 template <Scalar S> struct ScaleColumnsFactors {
   View<const S> x, dy;
 
-  template <class Lanes> NEUTRA_HD auto operator()(Index n, Lanes c) const { return c.load(x.row(n)) * c.load(dy.row(n)); }
+  template <class Lanes> NEUTRA_HD auto operator()(Index n, Lanes c) const {
+    return c.load(x.row(n)) * c.load(dy.row(n));
+  }
 };
 
 }  // namespace op
