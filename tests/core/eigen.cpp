@@ -77,9 +77,9 @@ TEST_CASE("eigen: matrices, vectors, maps and blocks are seen as views without a
   CHECK(as_view(map).data == t.data());
 }
 
-TEST_CASE("eigen: elements that do not stand side by side are an Error") {
+TEST_CASE("eigen: rows that are not contiguous are an Error") {
   RowMajor m = RowMajor::Zero(3, 5);
   auto column = m.col(1);
   CHECK(message([&] { as_view(column); }) ==
-        "as_view: elements of a row must stand side by side, got an inner stride of 5");
+        "as_view: the elements of a row must be contiguous, got an inner stride of 5");
 }

@@ -204,7 +204,7 @@ TEST_CASE("a mix that cannot be is an error") {
       [] {
         Mix(numbered(4, 1), Windows({1, 2, 3}, 3, 9, 7), 0.1, 1);
       },
-      "one bos, got 0 for original and 7 for target"));
+      "the same bos, got 0 for original and 7 for target"));
   const Mix mix = mix_of(4, 4, 0.5);
   Batch batch;
   CHECK(fails_with([&] { mix.batch(-1, 4); }, "step must not be negative"));

@@ -119,8 +119,8 @@ TEST_CASE("damaged pieces and fields are errors") {
   const std::string sound = ModelBytes{}.serialize();
   CHECK(fails_with(load(sound + piece_field("the", 0, 1)), "occurs twice"));
   CHECK(fails_with(load(sound + piece_field("<s>", 0, 1)), "(<s>) occurs twice"));
-  CHECK(fails_with(load(sound + piece_field("", 0, 1)), "must be text in UTF-8"));
-  CHECK(fails_with(load(sound + piece_field("\xff", 0, 1)), "must be text in UTF-8"));
+  CHECK(fails_with(load(sound + piece_field("", 0, 1)), "must be UTF-8 text"));
+  CHECK(fails_with(load(sound + piece_field("\xff", 0, 1)), "must be UTF-8 text"));
   CHECK(fails_with(load(sound + piece_field(std::string("a\0b", 3), 0, 4)), "without NUL"));
   CHECK(fails_with(load(sound + piece_field("new", std::numeric_limits<float>::quiet_NaN(), 1)),
                    "score of piece 265 must be finite"));
@@ -135,8 +135,8 @@ TEST_CASE("damaged pieces and fields are errors") {
 TEST_CASE("what SentencePiece would read otherwise than the check is an error") {
   const std::string sound = ModelBytes{}.serialize(), hostile = hostile_normalizer(),
                     body = varint(hostile.size()) + hostile;
-  CHECK(fails_with(load(sound + "\x9a\x80\x80\x80\x10" + body), "tag of a field must fit 32 bits, got 4294967322"));
-  CHECK(fails_with(load(sound + varint(3 << 3 | 2 | 1ull << 35) + body), "tag of a field must fit 32 bits"));
+  CHECK(fails_with(load(sound + "\x9a\x80\x80\x80\x10" + body), "field's tag must fit in 32 bits, got 4294967322"));
+  CHECK(fails_with(load(sound + varint(3 << 3 | 2 | 1ull << 35) + body), "field's tag must fit in 32 bits"));
   CHECK(fails_with(load(sound + padded(3 << 3 | 2, 1) + body),
                    "the number 26 must be in its shortest encoding, got 2 bytes"));
   CHECK(fails_with(load(sound + padded(3 << 3 | 2, 4) + body), "shortest encoding, got 5 bytes"));

@@ -73,7 +73,7 @@ TEST_CASE("a file that is shortened while open gives an Error") {
   const io::InputFile file(folder / "data");
   std::filesystem::resize_file(folder / "data", 4);
   char bytes[10];
-  CHECK(says([&] { file.read(0, bytes, 10); }, "data", "10 bytes", "got 4", "shortened"));
+  CHECK(says([&] { file.read(0, bytes, 10); }, "data", "10 bytes", "got 4", "truncated"));
 }
 
 TEST_CASE("a file of another format is named by its first bytes") {

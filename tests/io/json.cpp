@@ -56,9 +56,8 @@ TEST_CASE("json that would take many times its size in memory is refused") {
 }
 
 TEST_CASE("json is built as the library builds it") {
-  const std::string text =
-      R"({"a": [1, -2, 2.5, "x", null, true, [], {}, [[3]], {"b": {"c": [{"d": 1}, {"e": 2}]}}],)"
-      R"( "z": 18446744073709551615, "": "\u00e6"})";
+  const std::string text = R"({"a": [1, -2, 2.5, "x", null, true, [], {}, [[3]], {"b": {"c": [{"d": 1}, {"e": 2}]}}],)"
+                           R"( "z": 18446744073709551615, "": "\u00e6"})";
   CHECK(parse(text, "t") == io::Json::parse(text));
   for (const char* scalar : {"1", "\"x\"", "null", "[]", "{}"}) CHECK(parse(scalar, "t") == io::Json::parse(scalar));
 }
@@ -134,6 +133,6 @@ TEST_CASE("json files that are something else say what") {
   CHECK(says([&] { io::read_json(folder / "gguf"); }, "gguf", "a GGUF file"));
   CHECK(says([&] { io::read_json(folder / "lfs"); },
              "lfs: must be JSON, got a Git LFS pointer, not the file itself; run git lfs pull"));
-  CHECK(says([&] { io::read_json(folder / "bad"); }, "bad", "line 1, column 10", "bring back a whole copy"));
+  CHECK(says([&] { io::read_json(folder / "bad"); }, "bad", "line 1, column 10", "restore an intact copy"));
   CHECK(says([&] { io::read_json(folder / "long", 10); }, "long", "at most 10 bytes"));
 }

@@ -242,9 +242,9 @@ TEST_CASE("a folder that cannot be made is told with what stands in its way") {
   CHECK(std::filesystem::is_directory(folder / "a/b"));
   CHECK_NOTHROW(io::make_folder(folder / "a/b", "a/b"));
   CHECK(says([&] { io::make_folder(folder / "file", "--out file"); },
-             "--out file: cannot be made, because it is there and is a file, not a folder"));
+             "--out file: cannot be created, because it exists and is a file, not a folder"));
   CHECK(says([&] { io::make_folder(folder / "file/below", "--out x"); }, "--out x",
-             (folder / "file").string() + " is there and is a file"));
+             (folder / "file").string() + " exists and is a file"));
   CHECK(says([&] { io::make_folder(folder / "link", "--out x"); }, "--out x",
              "it is a link to nowhere, which is not there"));
   CHECK(says([&] { io::make_folder(folder / "link/below", "--out x"); },

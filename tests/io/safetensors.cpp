@@ -75,11 +75,10 @@ TEST_CASE("the two smallest files are written byte for byte as by the reference"
 
 TEST_CASE("each of the four float types is read into both scalars") {
   const scratch::Folder folder;
-  const std::string header =
-      R"({"d":{"dtype":"F64","shape":[3],"data_offsets":[0,24]},)"
-      R"("f":{"dtype":"F32","shape":[3],"data_offsets":[24,36]},)"
-      R"("b":{"dtype":"BF16","shape":[3],"data_offsets":[36,42]},)"
-      R"("h":{"dtype":"F16","shape":[3],"data_offsets":[42,48]}})";
+  const std::string header = R"({"d":{"dtype":"F64","shape":[3],"data_offsets":[0,24]},)"
+                             R"("f":{"dtype":"F32","shape":[3],"data_offsets":[24,36]},)"
+                             R"("b":{"dtype":"BF16","shape":[3],"data_offsets":[36,42]},)"
+                             R"("h":{"dtype":"F16","shape":[3],"data_offsets":[42,48]}})";
   put(folder / "m", scratch::safetensors(header, raw<double>({1.5, -0.1, 1e30}) + raw<float>({1.5f, -0.1f, 1e30f}) +
                                                      raw<std::uint16_t>({0x3fc0, 0xbf80, 0x0001}) +
                                                      raw<std::uint16_t>({0x3e00, 0x0001, 0xfbff})));
@@ -247,10 +246,10 @@ TEST_CASE("shapes and offsets that do not fit are refused") {
                   R"(},"b":{"dtype":"U8","shape":[4],"data_offsets":)", b, "}}");
   };
   CHECK(opens(two("[0,4]", "[4,8]"), 8));
-  CHECK(refuses(two("[0,4]", "[5,9]"), 9, "tensor b", "begin at 4", "got 5", "hole of 1"));
+  CHECK(refuses(two("[0,4]", "[5,9]"), 9, "tensor b", "begin at 4", "got 5", "gap of 1"));
   CHECK(refuses(two("[0,4]", "[3,7]"), 7, "tensor b", "begin at 4", "got 3", "overlap of 1"));
   CHECK(refuses(two("[0,4]", "[0,4]"), 4, "tensor b", "overlap of 4"));
-  CHECK(refuses(two("[1,5]", "[5,9]"), 9, "tensor a", "begin at 0", "hole of 1"));
+  CHECK(refuses(two("[1,5]", "[5,9]"), 9, "tensor a", "begin at 0", "gap of 1"));
   CHECK(refuses(one("\"F32\"", "[2]", "[8,0]"), 8, "tensor w", "begin at 0, "));
   CHECK(refuses(
       R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}})", 4,

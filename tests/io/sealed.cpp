@@ -57,10 +57,11 @@ TEST_CASE("hashes of files: of any length, and of files that are not there") {
   CHECK(hashes.at("b").is_null());
   CHECK_NOTHROW(io::check_hashes(folder.path(), hashes));
   scratch::put(folder / "b", "");
-  CHECK(says([&] { io::check_hashes(folder.path(), hashes); }, (folder / "b").string(), "must not be there"));
+  CHECK(says([&] { io::check_hashes(folder.path(), hashes); }, (folder / "b").string(), "must not exist"));
   std::filesystem::remove(folder / "b");
   scratch::put(folder / "a", "y");
-  CHECK(says([&] { io::check_hashes(folder.path(), hashes); }, (folder / "a").string(), "must be what was saved"));
+  CHECK(says([&] { io::check_hashes(folder.path(), hashes); }, (folder / "a").string(),
+             "must be unchanged since it was saved"));
   std::filesystem::remove(folder / "a");
   CHECK(says([&] { io::check_hashes(folder.path(), hashes); }, (folder / "a").string(), "is missing"));
 }

@@ -151,7 +151,7 @@ TEST_CASE("report: a link in the way is replaced, the file behind it and the mod
   CHECK(run(command).status == 0);
   CHECK((static_cast<unsigned>(std::filesystem::status(study.out() / "report.html").permissions()) & 0777) == 0600);
   CHECK(refuses({path_of("report"), (study.folder / "results.json").string(), "--out", study.text("first")},
-                "is there and is a file, not a folder"));
+                "exists and is a file, not a folder"));
 }
 
 TEST_CASE("evaluate and generate: numbers out of range and links that lead nowhere are told plainly", "[programs]") {

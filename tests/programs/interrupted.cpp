@@ -152,7 +152,7 @@ TEST_CASE("extend: a second process in the folder is refused, and the first one'
   Process first(whole().command(longer(), "stopped"));
   const auto log = whole().out("stopped") / "runs" / "pretrain" / "log.jsonl";
   REQUIRE(programs::wait_for(first, [&] { return programs::lines_of(log) >= 20; }));
-  CHECK(programs::refuses(whole().command(longer({"--resume"}), "stopped"), "another process is at work in it"));
+  CHECK(programs::refuses(whole().command(longer({"--resume"}), "stopped"), "another process is using it"));
   CHECK(programs::refuses(whole().command(longer(), "stopped"), "holds a run already"));
   CHECK(first.running());
   CHECK(first.wait().status == 0);

@@ -1,4 +1,4 @@
-/// Names of composed policies, put together at compile time.
+/// Names of composed policies, concatenated at compile time.
 #pragma once
 
 #include "neutra/core/config.hpp"
@@ -21,7 +21,7 @@ template <const std::string_view&... Parts> struct JoinedName {
 };
 }  // namespace detail
 
-/// Parts one after another:   static constexpr std::string_view name = joined_name<prefix, G::name>;
+/// The concatenation of its parts:   static constexpr std::string_view name = joined_name<prefix, G::name>;
 template <const std::string_view&... Parts>
 inline constexpr std::string_view joined_name = detail::JoinedName<Parts...>::value;
 

@@ -1,4 +1,4 @@
-/// Protocol-buffer messages from outside, read so that no other parser can read them differently.
+/// Reading untrusted protocol-buffer messages, so strictly that no other parser can read them differently.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -11,20 +11,20 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace data { namespace detail {
 
-/// Kinds of fields on the wire.      protobuf.dev, "Encoding"
+/// Wire types.      protobuf.dev, "Encoding"
 enum class Wire { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
-/// A field that a message may hold.
+/// A known field of a message.
 struct ProtoField {
   std::uint64_t number;
   Wire wire;
   bool repeated = false;
 };
 
-/// Walks the fields of one protocol-buffer message. Whatever another parser could read differently is an error: a
-/// number that is not in its shortest encoding, a tag beyond 32 bits, a field below 200 that is not known or of another
-/// kind, and a field that comes twice where one is asked for. Fields from 200 on belong to third parties: SentencePiece
-/// and this reader skip them.
+/// Iterates over the fields of one protocol-buffer message. Whatever another parser might read differently is an Error:
+/// a varint that is not in its shortest encoding, a tag beyond 32 bits, a field below 200 that is unknown or has
+/// another wire type, and a repeated field where one is allowed. Fields from 200 on are extensions of third parties;
+/// SentencePiece and this reader skip them.
 class ProtoFields {
  public:
   ProtoFields(std::string_view message, std::span<const ProtoField> known) : rest_(message), known_(known) {}
@@ -33,8 +33,8 @@ class ProtoFields {
   bool next() {
     if (rest_.empty()) return false;
     const std::uint64_t tag = read_varint();
-    require(tag <= 0xffffffff, "tokenizer model: the tag of a field must fit 32 bits, got ", tag,
-            "; the file is damaged or made to mislead");
+    require(tag <= 0xffffffff, "tokenizer model: a field's tag must fit in 32 bits, got ", tag,
+            "; the file is damaged or crafted");
     number_ = tag >> 3;
     value_ = 0;
     bytes_ = {};
