@@ -292,10 +292,9 @@ TEST_CASE("record: shapes that do not fit and memory of the host are refused") {
     return message([&] { Record::product<float>(Operand<float>{left}, Operand<float>{right}, Into<float>{c.view()}); });
   };
   CHECK(product(a, b) == "record: product of (2,3) and (4,5) into (2,5)");
-  CHECK(product(a, host) ==
-        "record: product was given 15 elements that do not lie in one block of the device's memory");
+  CHECK(product(a, host) == "record: product was given 15 elements that are not within one block of device memory");
   CHECK(product(a, View<const float>(b.data() + 6, Shape{3, 5})) ==  // begins inside, ends outside
-        "record: product was given 15 elements that do not lie in one block of the device's memory");
+        "record: product was given 15 elements that are not within one block of device memory");
   CHECK(product(a, View<const float>(b.data() + 5, Shape{3, 5})) == "no Error");
 }
 

@@ -1,5 +1,4 @@
-/// What a device must offer: memory, loops over rows, products, attention. Nothing right of this folder knows how it
-/// does them.
+/// What a device provides: memory, loops over rows, matmul, attention. Folders to the right do not know how.
 #pragma once
 
 #include "neutra/core/tensor.hpp"
@@ -12,16 +11,17 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// A matrix as it is stored, and whether its transpose is meant.
+/// A matrix operand as it is stored, and whether it is used transposed.
 template <class S> struct Operand {
   View<const S> view;
   bool transposed = false;
-  bool bf16 = false;  // its numbers are rounded to bf16 before they are multiplied, and added up as S; float only, both
-                      // operands or neither
-  const neutra::bf16* rounded =
-      nullptr;  // where they lie in memory as bf16 already: the view then has their shape and stride alone
+  // Whether elements are rounded to bf16 before they are multiplied; sums stay in S. Float only, and for both operands
+  // or neither.
+  bool bf16 = false;
+  // The elements, if they are stored as bf16; `view` then holds only shape and stride.
+  const neutra::bf16* rounded = nullptr;
 
-  /// Numbers as they lie in memory.
+  /// An operand with the storage dtype of its elements.
   static Operand of(View<const S> numbers) { return {numbers}; }
   static Operand of(View<const neutra::bf16> numbers) {
     return {{nullptr, numbers.shape, numbers.stride}, false, true, numbers.data};
@@ -34,11 +34,11 @@ template <class S> struct Operand {
     x.transposed = !transposed;
     return x;
   }
-  /// Some of its rows.
+  /// A range of its rows.
   Operand slice(Index first, Index count) const {
     return transposed ? block(0, view.rows(), first, count) : block(first, count, 0, view.cols());
   }
-  /// Some rows and columns of it as it is stored.
+  /// A block of the matrix as it is stored.
   Operand block(Index row, Index rows, Index column, Index columns) const {
     Operand x = *this;
     const Index skip = row * view.stride + column;
@@ -47,7 +47,7 @@ template <class S> struct Operand {
     x.view.shape = {rows, columns};
     return x;
   }
-  /// f of a view of its numbers, of S or of bf16.
+  /// Calls f with a view of the elements in their storage dtype, S or bf16.
   template <class F> auto read(const F& f) const {
     if constexpr (std::is_same_v<S, float>) {
       if (rounded) return f(View<const neutra::bf16>(rounded, view.shape, view.stride));
@@ -62,7 +62,7 @@ struct AttentionSizes {
 };
 
 namespace detail {
-/// Stands in for any functor when a backend's loops are asked for in the concept.
+/// A placeholder for a functor in the concept.
 struct AnyRow {
   template <class R> void operator()(R, Index) const {}
 };
@@ -70,29 +70,30 @@ struct AnyRow {
 
 /// A device is a type with static functions; S is float or double.
 ///   name                                   "cpu", ...
-///   allocate(bytes)                        zeroed memory; Error when there is none
-///   release(memory, bytes)                 as many bytes as were asked for
+///   allocate(bytes)                        zeroed memory; Error: out of memory
+///   release(memory, bytes)                 bytes: the size that was allocated
 ///   copy(from, to, bytes)                  within the device
-///   read(pointer)                          one element, brought to the host
+///   read(pointer)                          one element, copied to the host
 ///   upload(span, pointer)                  from host memory
 ///   download(pointer, span)                to host memory
 ///   rows<S>(count, cost, f)                f(row, n) for n = 0 .. count-1 in any order; cost: elements touched per
 ///   row.
-///                                          f is a copyable struct; `row` spreads work over SIMD lanes or threads of a
-///                                          block (see cpu/rows.hpp)
-///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes), in an order that depends on the sizes
-///   only sum<S>(x, scale, into)                 one element: scale * sum of x, in an order that depends on the size
-///   only open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, in order (slope may be
-///   null); place[n]: where n stands
-///                                          in index, -1 if it does not; returns how many
+///                                          f is a copyable struct; `row` spreads the work of a row over SIMD lanes
+///                                          or the threads of a block (see cpu/rows.hpp)
+///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes); the order depends only on the sizes
+///   sum<S>(x, scale, into)                 one element: scale * sum of x; the order depends only on the size
+///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, ascending (slope may be
+///   null);
+///                                          place[n]: the position of n in index, -1 if absent; returns their number
 ///   product(a, b, into, addend)            into = a b + addend; b may be a Packed<S>; into is an Into<S>, or an
-///   Into<bf16> where a and b are rounded Packed<S>(operand)                     a right operand made ready for many
-///   products, in memory of its own: rows(), cols(); exact(): its numbers
-///                                          can all be had back to the bit. unpack(into) then writes the matrix that
-///                                          the operand was a view of. Moves
-///   attention_forward, attention_backward  see cpu/attention.hpp; results and gradients are of S, or of bf16 where q,
-///   k and v are rounded
-/// Operands may lie in memory as bf16 (see Operand::read); so may the rows that f reads and writes through its lanes.
+///                                          Into<bf16> where a and b are rounded
+///   Packed<S>(operand)                     a right operand packed once for many products, move-only; rows(), cols();
+///                                          exact(): whether packing lost no bit, so that unpack(into) restores the
+///                                          matrix that the operand viewed
+///   attention_forward, attention_backward  see cpu/attention.hpp; results and gradients are S, or bf16 where q, k and
+///   v
+///                                          are rounded
+/// Operands may be stored as bf16 (see Operand::read), and so may the rows that f loads and stores through its lanes.
 template <class D>
 concept Backend = requires(std::span<const float> host, std::span<float> to, View<const float> x, Into<float> into,
                            Operand<float> a, float* memory, std::int32_t* index,

@@ -1,4 +1,4 @@
-/// The meaning of a product: three loops. For tests, and for the scalar variant of the CPU backend.
+/// The definition of the product: three loops. For tests, and for the scalar CPU backend.
 #pragma once
 
 #include "neutra/backend/backend.hpp"
@@ -7,7 +7,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
-/// Element (i, j) of an operand, rounded where it asks for it.
+/// Element (i, j) of an operand, rounded if the operand asks for it.
 template <Scalar S> S element(const Operand<S>& x, Index i, Index j) {
   const S value =
       x.read([&](const auto& numbers) { return static_cast<S>(x.transposed ? numbers(j, i) : numbers(i, j)); });
@@ -18,8 +18,8 @@ template <Scalar S> S element(const Operand<S>& x, Index i, Index j) {
 template <Scalar S, class T = S>
 void plain_product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
   require(a.bf16 == b.bf16 && (!a.bf16 || std::is_same_v<S, float>),
-          "product: both operands are rounded to bf16 or neither, and only float");
-  require(a.bf16 || std::is_same_v<T, S>, "product: the result is rounded to bf16 only where both operands are");
+          "product: both operands must be rounded to bf16 or neither, and only float can be");
+  require(a.bf16 || std::is_same_v<T, S>, "product: a bf16 result needs both operands in bf16");
   for (Index m = 0; m < a.rows(); ++m)
     for (Index n = 0; n < b.cols(); ++n) {
       S sum = 0;
@@ -29,7 +29,7 @@ void plain_product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> adden
     }
 }
 
-/// A weight ready for plain products: a copy of it.
+/// The packed form for plain products: a copy.
 template <Scalar S> class PlainPacked {
  public:
   explicit PlainPacked(const Operand<S>& weight)
@@ -44,7 +44,7 @@ template <Scalar S> class PlainPacked {
   Index cols() const { return b_.cols(); }
   bool exact() const { return true; }
   void unpack(View<S> into) const {
-    require(into.shape == rows_.shape(), "PlainPacked::unpack: ", rows_.shape(), " does not fit into ", into.shape);
+    require(into.shape == rows_.shape(), "PlainPacked::unpack: ", rows_.shape(), " does not fit in ", into.shape);
     for (Index n = 0; n < into.rows(); ++n) std::copy_n(rows_.view().row(n), into.cols(), into.row(n));
   }
 

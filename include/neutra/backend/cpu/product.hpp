@@ -1,9 +1,9 @@
 /// Matrix products on the CPU.      Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication"
 ///
-/// b is laid out in panels; a is read where it stands, or copied a tile at a time where it is transposed or rounded to
-/// bf16. Every element is the sum over k, in order, of blocks (Blocks: a function of K and of what is multiplied), each
-/// block a chain of E::multiply_add from zero; then the addend is added. Its bits depend on nothing else: not on its
-/// place in c, the sizes M and N, the number of threads, or whether b was packed before.
+/// b is packed into panels. a is read in place, or copied one tile at a time if it is transposed or rounded to bf16.
+/// Every element is the sum of its blocks in the order of k (Blocks: a function of K and of the element type); each
+/// block is a chain of E::multiply_add from zero; the addend is added last. The bits depend on nothing else: not on the
+/// position in c, the sizes M and N, the number of threads, or whether b was packed in advance.
 #pragma once
 
 #include "neutra/backend/cpu/multiply.hpp"
@@ -17,7 +17,7 @@ template <Scalar S, class T = S> void product(Operand<S> a, const Packed<S>& b, 
 
 namespace detail {
 
-/// K = 0: the sum has no terms.
+/// K = 0: an empty sum.
 template <Scalar S> void empty_sum(const Product<S>& p) {
   const auto fill = [&]<class T>(T* c) {
     for (Index i = 0; i < p.rows; ++i) {
@@ -35,7 +35,7 @@ template <Scalar S> void empty_sum(const Product<S>& p) {
   fill(p.c);
 }
 
-/// The numbers of a view where they are of T.
+/// The data of a view if its type is T; otherwise null.
 template <class T, class U> T* numbers_of(const View<U>& x) {
   if constexpr (std::is_same_v<T, U>)
     return x.data;
@@ -49,12 +49,12 @@ Product<S> checked(const Operand<S>& a, Index b_rows, Index b_cols, bool b_bf16,
   const Index m = a.rows(), k = a.cols();
   require(k == b_rows, "product: a (M,K) and b (K,N) must agree in K, got a (", m, ",", k, ") and b (", b_rows, ",",
           b_cols, ")");
-  require(c.view.rows() == m && c.view.cols() == b_cols, "product: c must be (", m, ",", b_cols, "), as a (", m, ",", k,
-          ") and b (", b_rows, ",", b_cols, ") say, got ", c.view.shape);
-  require(a.bf16 == b_bf16, "product: both operands are rounded to bf16 or neither is, but ", a.bf16 ? "a" : "b",
-          " alone is marked so");
+  require(c.view.rows() == m && c.view.cols() == b_cols, "product: c must be (", m, ",", b_cols, ") for a (", m, ",", k,
+          ") and b (", b_rows, ",", b_cols, "), got ", c.view.shape);
+  require(a.bf16 == b_bf16, "product: both operands must be rounded to bf16 or neither, but only ", a.bf16 ? "a" : "b",
+          " is");
   require((std::is_same_v<T, S>) || b_bf16,
-          "product: the result is rounded to bf16 only where both operands are; give it to memory of float");
+          "product: a bf16 result needs both operands in bf16; write it to float memory");
   const bool has_addend = addend.data != nullptr;
   require(!has_addend || (addend.rows() == m && addend.cols() == b_cols),
           "product: the addend must have the shape of c, ", c.view.shape, ", got ", addend.shape);
@@ -72,7 +72,8 @@ Product<S> checked(const Operand<S>& a, Index b_rows, Index b_cols, bool b_bf16,
           .add = c.add};
 }
 
-/// Few rows and b given by its rows: c^T = b^T a^T reads b once, where it stands, instead of packing it. Same sums.
+/// For few rows and an unpacked row-major b: c^T = b^T a^T reads b once in place, instead of packing it. The sums are
+/// the same.
 template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b) {
   return {.a = b.transpose(),
           .rows = p.columns,
@@ -88,14 +89,14 @@ template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b)
           .add = p.add};
 }
 
-/// Whether a rounded result would be added up in bf16, block after block.
+/// Whether a bf16 result would have to accumulate several blocks.
 inline bool several_blocks(const Product<float>& p) {
   bool several = false;
   with_element<float>(true, [&]<class E>() { several = Blocks<float>{words<E>(p.depth)}.count > 1; });
   return several;
 }
 
-/// Sums of several blocks: some rows at a time as S, and then rounded.
+/// Sums of several blocks: computed in S for some rows at a time, and then rounded.
 template <Scalar S, class B>
 void add_up_and_round(const Operand<S>& a, const B& b, const Into<bf16>& c, const View<const S>& addend) {
   constexpr Index most_rows = 512;
@@ -112,10 +113,9 @@ void add_up_and_round(const Operand<S>& a, const B& b, const Into<bf16>& c, cons
 
 }  // namespace detail
 
-/// c = a b, or c += a b where c.add; then + addend where given.      a: (M,K)  b: (K,N)  c, addend: (M,N)
-/// c overlaps no operand. It is of S, or rounded to bf16 where the operands are. A bias, one row for all, is an addend
-/// of stride 0. Sizes may be 0; K = 0 is a sum of no terms. Error: shapes that do not agree, one operand in bf16 and
-/// the other not.
+/// c = a b, or c += a b if c.add; then + addend if given.      a: (M,K)  b: (K,N)  c, addend: (M,N)
+/// c must not overlap an operand. It is S, or bf16 where the operands are rounded. A bias is an addend of stride 0.
+/// Sizes may be 0; K = 0 is an empty sum. Error: shapes that do not agree; only one operand in bf16.
 template <Scalar S, class T> void product(Operand<S> a, Operand<S> b, Into<T> c, View<const S> addend) {
   const auto p = detail::checked(a, b.rows(), b.cols(), b.bf16, c, addend);
   if (p.rows * p.columns == 0) return;
@@ -130,7 +130,7 @@ template <Scalar S, class T> void product(Operand<S> a, Operand<S> b, Into<T> c,
   });
 }
 
-/// The same with b packed before; the same bits.
+/// The product with a prepacked b; gives the same bits.
 template <Scalar S, class T> void product(Operand<S> a, const Packed<S>& b, Into<T> c, View<const S> addend) {
   const auto p = detail::checked(a, b.rows(), b.cols(), b.bf16(), c, addend);
   if (p.rows * p.columns == 0) return;
