@@ -165,9 +165,9 @@ TEST_CASE("extend: one text in two roles is refused, lines in two roles are told
   const auto ended = programs::run(with("--eval-target", (study.folder / "mixed").string()));
   INFO(ended.err);
   REQUIRE(ended.status == 0);
-  CHECK(
-      ended.err.find("note: evaluation lines of 50 and more characters that are in the training text too: original ") !=
-      std::string::npos);
+  CHECK(ended.err.find(
+            "note: evaluation lines of at least 50 characters that are also in the training text: original ") !=
+        std::string::npos);
   CHECK(ended.err.find("target 1 of 3 (33 %)") != std::string::npos);
   CHECK(ended.out.find("target 1 of 3 (33 %)") != std::string::npos);
   const auto overlap = study::read_results(study.out() / "results.json").config.at("evaluation_overlap").at("target");

@@ -166,7 +166,7 @@ TEST_CASE("checkpoint: another version, other tensors, other shapes and other fi
   scratch::put(folder / "c", replaced(bytes, "\"log\":\"log\"", "\"log\":\"lag\""));
   CHECK(says(load(read), "the file is damaged"));
   scratch::put(folder / "c", replaced(bytes, "\"schema\"", "\"schemx\""));
-  CHECK(says(load(read), "is no checkpoint (schema is missing)"));
+  CHECK(says(load(read), "is not a checkpoint (schema is missing)"));
   scratch::put(folder / "c", replaced(bytes, "\"norm.mean\"", "\"norm.meam\""));
   CHECK(says(load(read), "norm.mean"));
   scratch::put(folder / "c", "PK\x03\x04 and so on");

@@ -109,14 +109,12 @@ TEST_CASE(
   REQUIRE(corpus.target.remarks.size() == 1);
   CHECK(corpus.target.remarks[0] ==
         "note: holding out the end of --target for evaluation: asked for 10.0 % of 992 bytes, got 12.2 % (121 bytes), "
-        "since a line, sentence or word "
-        "ends there");
+        "to end at a line, sentence or word");
   scratch::put(files.folder / "b", "one line\n");
   CHECK(says([&] { files.corpus(); }, "holding out the end of --target for evaluation: 9 bytes are too few",
              "give more text"));
   files.paths.eval_target = {files.folder / "va"};
-  CHECK(
-      says([&] { files.corpus(); }, "holding out parts of --target to choose a rate or alpha on: 9 bytes are too few"));
+  CHECK(says([&] { files.corpus(); }, "holding out parts of --target for tuning: 9 bytes are too few"));
   files.holds_out = false;
   CHECK(files.corpus().target.train == "one line\n");
 }
@@ -157,7 +155,7 @@ TEST_CASE("corpus: training texts that are alike but for some lines are remarked
   scratch::put(files.folder / "b", lines(200, word) + "\n");
   REQUIRE(remarks().size() == 1);
   CHECK(remarks()[0].starts_with(
-      "warning: training lines of 50 and more characters that are in the training text of --original too: target 16"));
+      "warning: training lines of at least 50 characters that are also in the training text of --original: target 16"));
   CHECK(remarks()[0].find("give a target text of another domain") != std::string::npos);
   scratch::put(
       files.folder / "b",

@@ -161,6 +161,6 @@ TEST_CASE("evaluation: stops when asked to, and says where weights are not usabl
   CHECK(seen == 48);
   Trained broken("finetune");
   broken.model.parameters()[0]->value.data()[0] = std::numeric_limits<float>::quiet_NaN();
-  CHECK(scratch::says([&] { evaluated(broken.model, text, 100, 2); }, "evaluation: the loss is", "window 0",
-                      "not usable"));
+  CHECK(
+      scratch::says([&] { evaluated(broken.model, text, 100, 2); }, "evaluation: the loss is", "window 0", "unusable"));
 }

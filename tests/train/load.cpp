@@ -26,8 +26,8 @@ TEST_CASE("an adapter whose gate has other options here is refused, for it would
   save("other", 0.25f);
   CHECK_NOTHROW(train::load_model(folder / "model", folder / "same.safetensors", small::registry()));
   CHECK(scratch::says([&] { train::load_model(folder / "model", folder / "other.safetensors", small::registry()); },
-                      "other.safetensors", "jump_relu was saved with threshold = 0.25",
-                      "this program has it with threshold = 0.1"));
+                      "other.safetensors", "jump_relu was trained with threshold = 0.25",
+                      "but here it has threshold = 0.1"));
 }
 
 namespace {
@@ -89,14 +89,14 @@ TEST_CASE("an adapter that claims more than its file holds is refused before mem
   CHECK(scratch::says(claims.with(empty, 0, {{"width", 1000000}}),
                       "a.safetensors: no tensor has the width or rank of 1000000"));
   CHECK(scratch::says(claims.with(column, 16384, {{"width", 4096}}),
-                      "the adapter has 393248 weights in this model (dim 16, 2 layers)", "the file holds only 4096",
-                      "bring JSON and weights from one saving"));
+                      "the adapter has 393248 weights in this model (dim 16, 2 layers)", "the file has only 4096",
+                      "copy JSON and weights from the same save"));
   io::Json ranked = lora;
   ranked["rank"] = 1000000;
   CHECK(scratch::says(claims.with(empty, 0, ranked), "no tensor has the width or rank of 1000000"));
   ranked["rank"] = 4096;
   CHECK(scratch::says(claims.with(column, 16384, ranked), "the adapter has 458752 weights in this model",
-                      "the file holds only 4096"));
+                      "the file has only 4096"));
 }
 
 TEST_CASE("a tokenizer that is missing is told before the weights are read", "[train]") {
@@ -114,8 +114,7 @@ TEST_CASE("a tokenizer that is missing is told before the weights are read", "[t
   const auto load = [&](const io::Path& adapter = {}) {
     return [&, adapter] { train::load_model(folder.path(), adapter, small::registry()); };
   };
-  CHECK(
-      scratch::says(load(), "must hold a tokenizer.model (SentencePiece), and does not", "take a model that has one"));
+  CHECK(scratch::says(load(), "must hold a tokenizer.model (SentencePiece), got none", "take a model that has one"));
   scratch::put(folder / "tokenizer.json", "{}");
   CHECK(scratch::says(load(), "got a tokenizer.json, which is not read yet"));
   std::filesystem::create_symlink("../blobs/x", folder / "tokenizer.model");

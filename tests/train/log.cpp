@@ -66,7 +66,7 @@ TEST_CASE("log: it knows the hash of its lines, kept and new, and refuses lines 
     CHECK(log.sha256() == io::sha256_hex(scratch::get(path)));
   }
   scratch::put(path, "{\"step\":0}\n{\"step\":1} \n");
-  CHECK(says([&] { Log(path, 2, two); }, "log.jsonl", "its first 2 lines must be those that were written",
+  CHECK(says([&] { Log(path, 2, two); }, "log.jsonl", "its first 2 lines must be unchanged since",
              "delete the checkpoint beside it"));
 }
 

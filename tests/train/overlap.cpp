@@ -83,6 +83,6 @@ TEST_CASE("overlap: a remark where there is one, a warning where half of a domai
   CHECK(train::overlap_remark({{"original", {340, 0}}}).empty());
   CHECK(train::overlap_remark({}).empty());
   CHECK(
-      train::overlap_remark({{"original", {340, 12}}}).starts_with("note: evaluation lines of 50 and more characters"));
+      train::overlap_remark({{"original", {340, 12}}}).starts_with("note: evaluation lines of at least 50 characters"));
   CHECK(train::overlap_remark({{"original", {340, 0}}, {"target", {10, 5}}}).starts_with("warning: "));
 }

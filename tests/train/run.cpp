@@ -154,7 +154,7 @@ TEST_CASE(
   std::string digit = log;
   const auto at = digit.find('.', digit.find("\"lm\":")) + 3;
   digit[at] = digit[at] == '9' ? '0' : static_cast<char>(digit[at] + 1);
-  CHECK(refused("log.jsonl", digit, "its first 4 lines must be those that were written", "bring the log back"));
+  CHECK(refused("log.jsonl", digit, "its first 4 lines must be unchanged since", "restore the log"));
   Session last("lora", folder.path());
   CHECK(last.trained.bits() == whole.trained.bits());
   CHECK(log_of(folder.path()) == log_of(never.path()));
