@@ -269,7 +269,7 @@ TEST_CASE("names from outside stand in the table without what a terminal would o
 TEST_CASE("the table names the runs that have no row, with what ended them") {
   auto results = sample::with_failures();
   const std::string told =
-      "\nRuns without a result, left out of every mean and choice:\n"
+      "\nRuns without a result, excluded from all means and selections:\n"
       "  finetune, rate 5e-1, seed 1: diverged at step 3, gradient largest in layers.0.<q> (2.5e+20)\n"
       "  lora, rate 1e-3, seed 2: ran out of memory\n";
   CHECK(report::table(results).find(told) != std::string::npos);
@@ -296,5 +296,6 @@ TEST_CASE("a rate beyond which another diverged is not at the edge of those trie
 TEST_CASE("the table says that alpha was chosen without a vanilla adapter") {
   auto results = sample::results();
   results.config["chosen_alpha_learns_as_vanilla"] = nullptr;
-  CHECK(report::table(results).find("No run of the vanilla adapter was left to choose alpha by") != std::string::npos);
+  CHECK(report::table(results).find("No run of the vanilla adapter was available to select alpha by") !=
+        std::string::npos);
 }

@@ -164,7 +164,7 @@ TEST_CASE("run: a checkpoint of more steps than the run has is refused", "[train
   const scratch::Folder folder;
   REQUIRE(Session("lora", folder.path(), 5).stopped);
   CHECK(scratch::says([&] { Session("lora", folder.path(), -1, -1, 1e9, small::training(4)); },
-                      "checkpoint.safetensors", "after 5 steps", "has only 4"));
+                      "checkpoint.safetensors", "from step 5", "has only 4"));
 }
 
 TEST_CASE("run: seconds of earlier sessions count", "[train]") {

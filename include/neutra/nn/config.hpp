@@ -9,23 +9,23 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// What a config.json says of a llama: names in the field's terms, defaults where a file may leave a key out.
+/// The configuration of a llama (config.json), in the field's terms, with defaults for optional keys.
 struct Config {
   Index vocabulary = 0;  // V
   Index dim = 0;         // d
   Index ffn = 0;         // f
   Index layers = 0;      // L
   Index heads = 0;       // H
-  Index kv_heads = 0;    // K, 0: as many as heads
+  Index kv_heads = 0;    // K; 0: as many as heads
   Index head_width = 0;  // 0: dim / heads
-  Index context = 0;     // tokens the model was trained with at a time
+  Index context = 0;     // context length in training, in tokens
   double norm_epsilon = 1e-6;
   double rope_theta = 10000;
-  bool tied = false;         // the head is the embedding
+  bool tied = false;         // embedding and head share their weights
   Index bos = -1;            // -1: none
-  std::vector<Index> eos{};  // every token that ends a text
+  std::vector<Index> eos{};  // all tokens that end a text
 
-  /// Fills the derived sizes. Error: a size that is not positive or does not divide, all said at once.
+  /// Computes the derived sizes. Error: sizes that are not positive or do not divide, all in one message.
   void complete() {
     std::string faults;
     const auto positive = [&](Index size, std::string_view name) {
@@ -54,7 +54,7 @@ struct Config {
     require(faults.empty(), "model sizes: ", faults.empty() ? "" : faults.substr(2));
   }
 
-  /// All weights but the norms', in floating point: sizes below 2^31 each have products that no integer holds.
+  /// The number of weights without the norms, as floating point: a product of sizes below 2^31 may exceed 64 bits.
   double weights() const {
     const auto d = static_cast<double>(dim),
                heads_width = static_cast<double>(heads + kv_heads) * static_cast<double>(head_width);
@@ -69,8 +69,8 @@ struct Config {
   friend bool operator==(const Config&, const Config&) = default;
 };
 
-/// Shows visit(name, member) every value that decides what a model computes from its weights and text, or the window
-/// that its numbers are of. Left out is eos: where a generated text ends changes no number.
+/// Calls visit(name, member) for every value that determines what a model computes from weights and text, or which
+/// window its numbers refer to. eos is not among them: where generation ends changes no number.
 template <class C, class Visit> void visit_function(C& c, const Visit& visit) {
   visit("vocabulary", c.vocabulary), visit("dim", c.dim), visit("ffn", c.ffn), visit("layers", c.layers),
       visit("heads", c.heads);
@@ -79,7 +79,7 @@ template <class C, class Visit> void visit_function(C& c, const Visit& visit) {
   visit("rope_theta", c.rope_theta), visit("tied", c.tied), visit("bos", c.bos);
 }
 
-/// A kind of weight of the model; the first nine are per layer.
+/// A kind of weight; the first nine exist in every layer.
 enum class Slot { attention_norm, q, k, v, o, ffn_norm, gate, up, down, embedding, final_norm, head };
 inline constexpr Index layer_slots = 9;
 

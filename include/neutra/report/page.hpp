@@ -1,4 +1,4 @@
-/// report.html and learning.svg: what shows a study, made from its results alone and readable without a network.
+/// report.html and learning.svg: a study's results as a self-contained page and a picture.
 #pragma once
 
 #include "neutra/core/numbers.hpp"
@@ -40,11 +40,11 @@ inline std::string fact(std::string_view name, std::string_view html) {
 }
 inline std::string code(std::string_view text) { return concat("<code>", escape(text), "</code>"); }
 
-/// A line for each option, those of inner objects as outer.inner.
+/// One line per option; options of nested objects are named outer.inner.
 inline std::string config_facts(const io::Json& config, const std::string& prefix = {}) {
   std::string out;
   for (const auto& [key, value] : config.items()) {
-    if (prefix.empty() && key == "command") continue;  // stands above
+    if (prefix.empty() && key == "command") continue;  // shown above
     if (value.is_object() && !value.empty()) {
       out += config_facts(value, prefix + key + ".");
     } else {
@@ -58,8 +58,8 @@ inline std::string config_facts(const io::Json& config, const std::string& prefi
 
 inline std::string counted(std::size_t n, std::string_view one) { return concat(n, ' ', one, n == 1 ? "" : "s"); }
 
-/// What is known of validation lines that were trained on: nothing in older results, and where neither domain had a
-/// line to compare.
+/// What is known about validation lines that are also in the training text. Empty for older results, and if neither
+/// domain had a line to compare.
 inline std::string validation_claim(const study::Results& results) {
   const train::Overlaps overlaps = train::overlaps_of(results.config);
   const auto compared =
@@ -68,11 +68,12 @@ inline std::string validation_claim(const study::Results& results) {
   const bool any_shorter =
       std::any_of(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.shorter; });
   if (compared == 2 && !any_shorter && !train::any_in_training(overlaps))
-    return ", of which the training text has no line of 50 or more characters";
-  return concat(", of whose lines of 50 and more characters the training text has these too: ", to_string(overlaps));
+    return ", of which no line of at least 50 characters is in the training text";
+  return concat(", of whose lines of at least 50 characters these are also in the training text: ",
+                to_string(overlaps));
 }
 
-/// The question, and what was run in one sentence.
+/// The question, and one sentence about what was run.
 inline std::string introduction(const study::Results& results, const std::vector<study::Line>& lines) {
   std::set<double> rates;
   std::set<std::uint64_t> seeds;
@@ -140,14 +141,14 @@ inline std::string summary_table(const study::Results& results, const std::vecto
   return out;
 }
 
-/// A line for each run that has no row; nothing where none failed.
+/// One line per run without a result; empty if none failed.
 inline std::string failure_list(const study::Results& results, const std::vector<study::Line>& lines) {
   std::string items;
   for (const std::string& failure : failures(results, lines)) items += concat("<li>", escape(failure), "</li>\n");
   return items.empty() ? items : concat("<p><strong>", failures_heading, ":</strong></p>\n<ul>\n", items, "</ul>\n");
 }
 
-/// A sentence for each method that can be held against a vanilla adapter; nothing where there is none.
+/// One sentence per method that can be compared with a vanilla adapter; empty if there is none.
 inline std::string comparison_list(const std::vector<study::Line>& lines) {
   std::string items;
   for (const study::Line& line : lines)
@@ -157,7 +158,7 @@ inline std::string comparison_list(const std::vector<study::Line>& lines) {
   return concat(
       "<h2>Against the vanilla adapter</h2>\n<p class=\"note\">Differences of runs of one seed, which saw the same "
       "data in the same order; "
-      "means over seeds. No order is claimed where a difference is within twice its standard error.</p>\n<ul>\n",
+      "means over seeds. No order is claimed if a difference is within twice its standard error.</p>\n<ul>\n",
       items, "</ul>\n");
 }
 
@@ -175,16 +176,16 @@ inline std::string learning_figure(const std::vector<study::Line>& lines) {
   };
   std::string out = concat("<h2>Learning against forgetting</h2>\n<figure>", legend(lines),
                            both(std::numeric_limits<double>::infinity()),
-                           "<figcaption>Better is up and to the left. A point for each method, rate and seed; large "
+                           "<figcaption>Better is up and to the left. One point per method, rate and seed; large "
                            "points are at the rate of the table above, and a "
                            "faint line joins one method\u2019s rates.</figcaption></figure>\n");
   if (const auto farthest = closer_view(lines))
-    out += concat("<figure>", both(*farthest), "<figcaption>The same, without the runs that forget more than ",
+    out += concat("<figure>", both(*farthest), "<figcaption>As above, without the runs that forget more than ",
                   fixed(*farthest, 3), " bits per byte.</figcaption></figure>\n");
   return out;
 }
 
-/// A panel for each line that has the values, all on one axis; nothing where none has.
+/// One panel for each line that has the values, all with the same axis; empty if none has them.
 template <class Member>
 std::string layer_figure(const std::vector<study::Line>& lines, Member member, double fixed_top, double scale) {
   const auto style = styles(lines);
@@ -218,8 +219,8 @@ inline std::string layer_figures(const std::vector<study::Line>& lines) {
                              gates;
   if (!ratios.empty())
     out +=
-        "<h2>Size of the residue by layer</h2>\n<p class=\"note\">The norm of the residue over that of the FFN\u2019s "
-        "output it joins.</p>\n" +
+        "<h2>Size of the residue by layer</h2>\n<p class=\"note\">The norm of the residue divided by that of the FFN "
+        "output it is added to.</p>\n" +
         ratios;
   return out;
 }
@@ -248,8 +249,8 @@ inline std::string origin(const study::Results& results) {
 
 }  // namespace detail
 
-/// The page as HTML: one self-contained text in UTF-8, everything that came from outside escaped. Without rows it says
-/// so. Error: a number that is not finite.
+/// The page as self-contained HTML in UTF-8; all untrusted text is escaped. Without rows the page says so.
+/// Error: a number that is not finite.
 inline std::string report(const study::Results& results) {
   const auto lines = study::summarise(results);
   std::string out = concat(
@@ -268,7 +269,7 @@ inline std::string report(const study::Results& results) {
   return out + detail::origin(results) + "</body></html>\n";
 }
 
-/// The learning/forgetting picture as a file of its own, for a paper or a page. Error: as report.
+/// The learning/forgetting picture as a file of its own. Error: as report.
 inline std::string learning_svg(const study::Results& results) {
   const std::string style = concat("<style>", detail::report_style, "svg { background: var(--page); }</style>");
   std::string picture =
@@ -276,8 +277,7 @@ inline std::string learning_svg(const study::Results& results) {
   return picture.insert(4, " xmlns=\"http://www.w3.org/2000/svg\"");
 }
 
-/// Replaces what shows the results in a folder: report.html and learning.svg, each whole or not at all. Error: see
-/// report and io::write_file.
+/// Writes report.html and learning.svg to a folder, each whole or not at all. Error: as report and io::write_file.
 inline void write_report(const std::filesystem::path& folder, const study::Results& results) {
   io::write_file(folder / "report.html", report(results));
   io::write_file(folder / "learning.svg", learning_svg(results));
