@@ -226,17 +226,17 @@ TEST_CASE("the report says of its validation text what was found out, and no mor
   CHECK(says("both on validation text, of which no line of at least 50 characters is in the training text.</p>"));
   CHECK(report::table(results).find("also in the training text") == std::string::npos);
   results.config["evaluation_overlap"]["target"]["in_training"] = 125;
-  CHECK(says("these are also in the training text: original 0 of 340 (0 %), target 125 of 500 (25 %).</p>"));
+  CHECK(says("that are also in the training text: original 0 of 340 (0 %), target 125 of 500 (25 %).</p>"));
   CHECK(report::table(results).find("also in the training text: original 0 of 340 (0 %), target 125 of 500 (25 %).") !=
         std::string::npos);
   results.config["evaluation_overlap"] = {{"original", {{"lines", 340}, {"in_training", 0}}},
                                           {"target", {{"lines", 0}, {"in_training", 0}}}};
-  CHECK(says("these are also in the training text: original 0 of 340 (0 %), target has none to compare.</p>"));
+  CHECK(says("that are also in the training text: original 0 of 340 (0 %), target has none to compare.</p>"));
   results.config["evaluation_overlap"] = {{"original", {{"lines", 340}, {"in_training", 0}}}};
-  CHECK(says("these are also in the training text: original 0 of 340 (0 %).</p>"));
+  CHECK(says("that are also in the training text: original 0 of 340 (0 %).</p>"));
   results.config["evaluation_overlap"]["target"] = {{"lines", 5}, {"in_training", 0}, {"shorter", true}};
   CHECK(says(
-      "these are also in the training text: original 0 of 340 (0 %), target 0 of 5 (0 %, all of them shorter).</p>"));
+      "that are also in the training text: original 0 of 340 (0 %), target 0 of 5 (0 %, all of them shorter).</p>"));
   results.config["evaluation_overlap"] = {{"target", {{"lines", 0}, {"in_training", 0}}}};  // nothing could be compared
   CHECK(says("both on validation text.</p>"));
 }

@@ -69,8 +69,7 @@ inline std::string validation_claim(const study::Results& results) {
       std::any_of(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.shorter; });
   if (compared == 2 && !any_shorter && !train::any_in_training(overlaps))
     return ", of which no line of at least 50 characters is in the training text";
-  return concat(", of whose lines of at least 50 characters these are also in the training text: ",
-                to_string(overlaps));
+  return concat("; lines of at least 50 characters that are also in the training text: ", to_string(overlaps));
 }
 
 /// The question, and one sentence about what was run.
