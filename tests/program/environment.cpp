@@ -37,7 +37,7 @@ TEST_CASE("environment: a stack in which the kernels would not find room is refu
   CHECK_FALSE(program::check_stacks());
   setenv("OMP_STACKSIZE", "32k", 1);
   CHECK(says([] { program::check_stacks(); },
-             "OMP_STACKSIZE=32k: a thread's stack must have at least 256k, got 32768 bytes", "take it away"));
+             "OMP_STACKSIZE=32k: a thread's stack must have at least 256k, got 32768 bytes", "unset it"));
   setenv("OMP_STACKSIZE", "4M", 1);
   setenv("GOMP_STACKSIZE", "16", 1);
   CHECK(program::check_stacks() == std::uint64_t{4} << 20);  // the first counts

@@ -54,7 +54,7 @@ TEST_CASE("extend: options that mean nothing are refused by name", "[programs]")
   CHECK(refused(study, {"--eval", "x"}, "unknown option --eval; did you mean '--eval-original' or '--eval-target'?"));
   CHECK(refused(study, {"--steps", "5", "--steps", "6"}, "--steps was given twice: 5 and 6"));
   CHECK(refused(study, {"--share", "0,8"}, "--share must be a number", "got 0,8; write 0.8 with a point"));
-  CHECK(refused(study, {"stray"}, "a word too many, 'stray'"));
+  CHECK(refused(study, {"stray"}, "unexpected argument 'stray'"));
   CHECK(refused(study, {"--threads", "-1"}, "--threads"));
   CHECK(refused(study, {"--capacity", "1e300"}, "capacity", "1e+300"));
   CHECK(refused(study, {"--capacity", "1e-9"}, "capacity"));

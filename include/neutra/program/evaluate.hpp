@@ -1,4 +1,4 @@
-/// The program `evaluate`: bits per byte of a text under a model.
+/// The program `evaluate`: bits per byte of a text.
 #pragma once
 
 // First, as in neutra/neutra.hpp.
@@ -12,7 +12,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
 namespace detail {
 
-/// What both evaluate and generate are told of the model.
+/// The options of a model, for evaluate and generate.
 struct ModelOptions {
   io::Path model, adapter;
   std::string precision = "float";
@@ -25,35 +25,35 @@ struct ModelOptions {
   }
   void add_to(CLI::App& app) {
     app.add_option("--model", model, "a Hugging Face llama folder")->required();
-    app.add_option("--adapter", adapter, "an adapter made for it: NAME.safetensors");
-    app.add_option("--precision", precision, "float, or bf16: what products round to before they multiply")
+    app.add_option("--adapter", adapter, "an adapter for this model: NAME.safetensors");
+    app.add_option("--precision", precision, "matmul input precision: float or bf16; sums are float32")
         ->capture_default_str();
-    app.add_option("--threads", threads, "0: all of the machine")->capture_default_str();
+    app.add_option("--threads", threads, "number of threads; 0: all")->capture_default_str();
   }
-  /// What holds for the values. Error: one that means nothing.
+  /// Error: an invalid value.
   void check() const {
     study::detail::check_precision(precision);
-    if (precision == "bf16") cpu::bf16_unit();  // what it refuses is told before weights are read
+    if (precision == "bf16") cpu::bf16_unit();  // reports an invalid NEUTRA_BF16_UNIT before the weights are read
     study::detail::check_threads(threads);
   }
 };
 
 }  // namespace detail
 
-/// main() of evaluate; a user's own policies are named as in extend_main.
+/// main() of evaluate. A user's own policies are named as in extend_main.
 template <class Gates = gate::All, class... Own> int evaluate_main(int argc, const char* const* argv) {
   static_assert((adapter::Registry::check<Own>() && ...));
   return run_program("evaluate", [&](std::stop_token stop) {
-    CLI::App app("Bits per byte of a text under a model, with or without an adapter.", "evaluate");
+    CLI::App app("Compute the bits per byte of a text under a model, with or without an adapter.", "evaluate");
     detail::ModelOptions options;
     options.add_to(app);
     std::vector<io::Path> files;
     Index sequence = 0, batch = 16;
     bool json = false;
-    app.add_option("--text", files, "text to predict; one file or several")->required();
-    app.add_option("--sequence", sequence, "tokens of a window; 0: the model's context, at most 4096");
-    app.add_option("--batch", batch, "windows at a time")->capture_default_str();
-    app.add_flag("--json", json, "one JSON object instead of a line");
+    app.add_option("--text", files, "text to evaluate on; one file or several")->required();
+    app.add_option("--sequence", sequence, "tokens per evaluation window; 0: the model's context, at most 4096");
+    app.add_option("--batch", batch, "windows per batch")->capture_default_str();
+    app.add_flag("--json", json, "print a JSON object instead of a line");
     parse_command_line(app, argc, argv);
     options.check();
     study::detail::check_from_zero(sequence, "sequence");
@@ -62,12 +62,12 @@ template <class Gates = gate::All, class... Own> int evaluate_main(int argc, con
     const data::Text text = data::read_texts(files);
     for (const std::string& remark : text.remarks) print_line(remark);
     const train::LoadedModel loaded = options.load(adapter::Registry::with<Gates, Own...>());
-    constexpr Index most =
-        4096;  // by itself: attention over the millions that a config.json may claim takes memory and days
+    // The default limit: attention over the millions that a config.json may claim would take days, and the memory.
+    constexpr Index most = 4096;
     const Index context = loaded.model->config().context, length = sequence > 0 ? sequence : std::min(context, most);
     if (sequence == 0 && context > most)
-      print_line(
-          concat("note: windows of ", most, " tokens, the model's context is ", context, "; --sequence sets them"));
+      print_line(concat("note: windows have ", most, " tokens although the model's context is ", context,
+                        "; --sequence sets their length"));
     require(length <= context, "--sequence must not exceed the model's context of ", context, ", got ", length);
     Tape<float, Cpu> tape;
     const train::EvaluationText parts{data::Windows(*loaded.tokenizer, text.bytes, length),

@@ -1,4 +1,4 @@
-/// The program `extend`, for the library's policies and a user's own.
+/// The program `extend`, with the library's policies and a user's own.
 #pragma once
 
 // First, as in neutra/neutra.hpp.
@@ -18,8 +18,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
-/// main() of extend. Gates: the list of gates to choose from; Own: a user's policies of any family, chosen by their
-/// names like ours:
+/// main() of extend. Gates: the gates to choose from. Own: a user's policies of any family, chosen by name like the
+/// library's:
 ///     int main(int argc, char** argv) { return neutra::program::extend_main<neutra::gate::All, Mine>(argc, argv); }
 template <class Gates = gate::All, class... Own> int extend_main(int argc, const char* const* argv) {
   static_assert((adapter::Registry::check<Own>() && ...));
@@ -33,7 +33,7 @@ template <class Gates = gate::All, class... Own> int extend_main(int argc, const
         const auto show = [&](const study::Results& so_far) { report::write_report(options.out, so_far); };
         std::optional<ProgressLine> progress(std::in_place);
         const study::Results results = study::Study(options, config, registry, stop, {&*progress, show}).run();
-        progress.reset();  // wipes its line before the table comes
+        progress.reset();  // erases its line before the table is printed
         std::printf("%s\nreport: %s\n", report::table(results).c_str(),
                     io::shown_whole((options.out / "report.html").native()).c_str());
       },

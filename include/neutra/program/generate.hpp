@@ -1,4 +1,4 @@
-/// The program `generate`: text that continues a prompt.
+/// The program `generate`: continues a prompt.
 #pragma once
 
 // First, as in neutra/neutra.hpp.
@@ -10,8 +10,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
-/// A token of `among` from softmax(logits / temperature) over these; the likeliest at temperature 0. `uniform` lies in
-/// [0, 1).
+/// Draws a token of `among` from softmax(logits / temperature) over these tokens; temperature 0 takes the most likely
+/// one. `uniform` is in [0, 1).
 inline std::int32_t sample(View<const float> logits, std::span<const std::int32_t> among, double temperature,
                            double uniform) {
   const auto logit = [&](std::int32_t id) { return static_cast<double>(logits.data[id]); };
@@ -24,11 +24,11 @@ inline std::int32_t sample(View<const float> logits, std::span<const std::int32_
   double left = uniform * total;
   for (const std::int32_t id : among)
     if ((left -= weight(id)) < 0) return id;
-  return best;  // rounding used up the last share
+  return best;  // rounding used up the last probability
 }
 
-/// The tokens that a model may say: those that can be shown, and those that end a text. Its vocabulary may have rows
-/// for more, as padding.
+/// The tokens that may be generated: those that decode to text, and those that end a text. The vocabulary may have more
+/// rows, as padding.
 inline std::vector<std::int32_t> sayable(const data::Tokenizer& tokenizer, Index vocabulary,
                                          const std::set<Index>& ends) {
   std::vector<std::int32_t> ids;
@@ -38,8 +38,8 @@ inline std::vector<std::int32_t> sayable(const data::Tokenizer& tokenizer, Index
   return ids;
 }
 
-/// What the last token adds to the text of those before it. begun: whether that text has any bytes. Then the last token
-/// alone is decoded, behind a letter, since a tokenizer may drop the space that a text begins with.
+/// The text that the last token adds to the tokens before it. begun: whether those have any text. If so, the last token
+/// is decoded alone behind a letter, since a tokenizer may drop a space at the start of a text.
 inline std::string last_decoded(const data::Tokenizer& tokenizer, std::span<const std::int32_t> ids, bool begun) {
   if (!begun) return tokenizer.decode(ids);
   std::vector<std::int32_t> behind_letter = tokenizer.encode("a");
@@ -47,8 +47,8 @@ inline std::string last_decoded(const data::Tokenizer& tokenizer, std::span<cons
   return tokenizer.decode(behind_letter).substr(1);
 }
 
-/// A text on standard output while it is made. A character whose bytes are not all there waits for them; whatever ends
-/// the text, an error too, what was made of it stands there, and a newline.
+/// Streams text to standard output while it is generated. The bytes of an incomplete character are held back until it
+/// is complete. Whatever ends the text, even an error, leaves what was generated and a newline.
 class TextStream {
  public:
   TextStream() = default;
@@ -60,7 +60,7 @@ class TextStream {
   }
 
   bool empty() const { return text_.empty(); }
-  /// Appends to the text. False: nobody can read it any more.
+  /// Appends text. False if the output can no longer be read by anyone.
   bool append(std::string_view more) {
     text_ += more;
     return write(text_.size() - data::utf8_unfinished(text_));
@@ -75,22 +75,23 @@ class TextStream {
   std::size_t written_ = 0;
 };
 
-/// main() of generate. Each token reads the last tokens anew, as many as the model's context holds: plain, and
-/// quadratic in the context.
+/// main() of generate. Recomputes the last tokens, up to the model's context, for each new token: simple, and quadratic
+/// in the context.
 template <class Gates = gate::All, class... Own> int generate_main(int argc, const char* const* argv) {
   static_assert((adapter::Registry::check<Own>() && ...));
   return run_program("generate", [&](std::stop_token stop) {
-    CLI::App app("Text that continues a prompt.", "generate");
+    CLI::App app("Continue a prompt.", "generate");
     detail::ModelOptions options;
     options.add_to(app);
     std::string prompt;
     Index tokens = 100;
     double temperature = 0;
     std::uint64_t seed = 1;
-    app.add_option("--prompt", prompt, "text to continue; empty starts a new one");
-    app.add_option("--tokens", tokens, "tokens to add")->capture_default_str();
-    app.add_option("--temperature", temperature, "0: always the likeliest token")->capture_default_str();
-    app.add_option("--seed", seed, "of the draws")->capture_default_str();
+    app.add_option("--prompt", prompt, "text to continue; empty: start a new text");
+    app.add_option("--tokens", tokens, "number of tokens to generate")->capture_default_str();
+    app.add_option("--temperature", temperature, "sampling temperature; 0: always the most likely token")
+        ->capture_default_str();
+    app.add_option("--seed", seed, "seed of the random numbers")->capture_default_str();
     parse_command_line(app, argc, argv, "--prompt");
     options.check();
     study::detail::check_count(tokens, "tokens");
@@ -115,11 +116,11 @@ template <class Gates = gate::All, class... Own> int generate_main(int argc, con
       tape.start(false);
       const View<const float> logits = loaded.model->next_logits(tape, window).value();
       text.push_back(sample(logits, among, temperature, random.uniform(static_cast<std::uint64_t>(t), 0)));
-      if (!tokenizer.knows(text.back())) break;  // an end that has no text
+      if (!tokenizer.knows(text.back())) break;  // an end token that has no text
       open = stream.append(last_decoded(tokenizer, text, !stream.empty()));
       if (ends.contains(text.back())) break;
     }
-    if (stop.stop_requested()) throw train::Stopped("stopped before all tokens were made");
+    if (stop.stop_requested()) throw train::Stopped("stopped before all tokens were generated");
   });
 }
 
