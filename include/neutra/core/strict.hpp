@@ -172,8 +172,7 @@ template <GateFunction F> consteval bool check_gate_function() {
 template <RowFunction F> consteval bool check_row_function() {
   static_assert(!strict::OneTypeF<F> && !strict::OneTypeDf<F>,
                 "neutra: this policy's f and df serve one type; write  template <class S> S f(RowSums<S> sums) const  "
-                "and  template <class S> "
-                "RowSlopes<S> df(RowSums<S> sums) const");
+                "and  template <class S> RowSlopes<S> df(RowSums<S> sums) const");
   return true;
 }
 

@@ -80,10 +80,9 @@ inline std::string introduction(const study::Results& results, const std::vector
   for (const study::Row& row : results.rows) rates.insert(row.lr), seeds.insert(row.seed), methods.insert(row.method);
   std::string out =
       "<h1>Learning and forgetting</h1>\n<p>A language model pretrained on one domain, the <em>original</em>, is "
-      "extended to another, the "
-      "<em>target</em>. How much does each method learn of the target, and how much does it forget of the original? "
-      "Learning is the fall of the "
-      "target\u2019s bits per byte, forgetting the rise of the original\u2019s, both on validation text" +
+      "extended to another, the <em>target</em>. How much does each method learn of the target, and how much does it "
+      "forget of the original? Learning is the fall of the target\u2019s bits per byte, forgetting the rise of the "
+      "original\u2019s, both on validation text" +
       validation_claim(results) + ".</p>\n";
   if (!lines.empty())
     out += concat("<p>", counted(results.rows.size(), "run"), ": ", counted(methods.size(), "method"), ", ",
@@ -102,10 +101,9 @@ inline std::string introduction(const study::Results& results, const std::vector
 inline std::string summary_table(const study::Results& results, const std::vector<study::Line>& lines) {
   std::string out =
       "<h2>Methods</h2>\n<div class=\"scroll\"><table><thead><tr><th "
-      "class=\"name\">method</th><th>rate</th><th>seeds</th><th>original before</th>"
-      "<th>original after</th><th>target before</th><th>target "
-      "after</th><th>forgetting</th><th>learning</th><th>forgetting "
-      "at adapter\u2019s learning</th><th>gates open, original / target</th><th>extra weights</th><th>tokens per "
+      "class=\"name\">method</th><th>rate</th><th>seeds</th><th>original before</th><th>original after</th><th>target "
+      "before</th><th>target after</th><th>forgetting</th><th>learning</th><th>forgetting at adapter\u2019s "
+      "learning</th><th>gates open, original / target</th><th>extra weights</th><th>tokens per "
       "second</th></tr></thead><tbody>\n";
   const auto style = styles(lines);
   for (std::size_t i = 0; i < lines.size(); ++i) {
@@ -129,13 +127,11 @@ inline std::string summary_table(const study::Results& results, const std::vecto
   }
   out +=
       "</tbody></table></div>\n<p class=\"note\">Bits per byte; means over seeds, \u00b1 the standard error. An order "
-      "is claimed only where a "
-      "difference exceeds twice "
-      "its standard error. \u201cAt adapter\u2019s learning\u201d reads each method\u2019s curve over its learning "
-      "rates where it learns as much as "
-      "the vanilla adapter; a "
-      "dash stands where the curve does not reach it. Gates open: the share of tokens with a gate that is not exactly "
-      "zero.</p>\n";
+      "is claimed only if a difference exceeds twice its standard error. \u201cAt adapter\u2019s learning\u201d is the "
+      "forgetting on a method\u2019s curve over learning rates at the point where it learns as much as the vanilla "
+      "adapter; a dash means that the curve does not reach this point. Gates open: the share of tokens with a gate "
+      "that "
+      "is not exactly zero.</p>\n";
   for (const std::string& note : notes(results, lines)) out += concat("<p class=\"note\">", escape(note), "</p>\n");
   return out;
 }
@@ -156,8 +152,8 @@ inline std::string comparison_list(const std::vector<study::Line>& lines) {
   if (items.empty()) return items;
   return concat(
       "<h2>Against the vanilla adapter</h2>\n<p class=\"note\">Differences of runs of one seed, which saw the same "
-      "data in the same order; "
-      "means over seeds. No order is claimed if a difference is within twice its standard error.</p>\n<ul>\n",
+      "data in the same order; means over seeds. No order is claimed if a difference is within twice its standard "
+      "error.</p>\n<ul>\n",
       items, "</ul>\n");
 }
 
@@ -176,8 +172,8 @@ inline std::string learning_figure(const std::vector<study::Line>& lines) {
   std::string out = concat("<h2>Learning against forgetting</h2>\n<figure>", legend(lines),
                            both(std::numeric_limits<double>::infinity()),
                            "<figcaption>Better is up and to the left. One point per method, rate and seed; large "
-                           "points are at the rate of the table above, and a "
-                           "faint line joins one method\u2019s rates.</figcaption></figure>\n");
+                           "points are at the rate of the table above, and a faint line joins one method\u2019s "
+                           "rates.</figcaption></figure>\n");
   if (const auto farthest = closer_view(lines))
     out += concat("<figure>", both(*farthest), "<figcaption>As above, without the runs that forget more than ",
                   fixed(*farthest, 3), " bits per byte.</figcaption></figure>\n");
@@ -214,7 +210,7 @@ inline std::string layer_figures(const std::vector<study::Line>& lines) {
   std::string out = "<h2>Open gates by layer</h2>\n";
   out += gates.empty() ? "<p>No method here has a gate that closes to exactly zero.</p>\n"
                        : "<p class=\"note\">Percent of tokens whose gate is not exactly zero, at the rate of the "
-                         "table, means over seeds.</p>\n" +
+                         "table; means over seeds.</p>\n" +
                              gates;
   if (!ratios.empty())
     out +=
@@ -227,8 +223,7 @@ inline std::string layer_figures(const std::vector<study::Line>& lines) {
 inline std::string all_runs(const std::vector<study::Line>& lines) {
   std::string out =
       "<h2>All runs</h2>\n<div class=\"scroll\"><table><thead><tr><th "
-      "class=\"name\">method</th><th>rate</th><th>seed</th><th>original "
-      "after</th><th>target after</th>"
+      "class=\"name\">method</th><th>rate</th><th>seed</th><th>original after</th><th>target after</th>"
       "<th>forgetting</th><th>learning</th><th>steps</th><th>training time</th></tr></thead><tbody>\n";
   for (const study::Line& line : lines)
     for (const study::Row& r : line.curve)

@@ -119,8 +119,7 @@ template <Init I> void check_variance(const I& init, Faults& faults) {
 template <class P> Faults check_policy(const P& policy = {}) {
   static_assert(Gate<P> || Body<P> || Penalty<P> || Init<P>,
                 "neutra: this is no Gate, Body, Penalty or Init; static_assert(neutra::check_gate<P>()), or "
-                "check_body, check_penalty, check_init, "
-                "says what it lacks");
+                "check_body, check_penalty, check_init, says what it lacks");
   Faults faults;
   // He, because its logits are large enough to open some tokens of most gates at the start
   AnyResidue<float> residue{

@@ -25,8 +25,7 @@ inline void refuse_other_adapters(const io::Path& path) {
   const bool ours = !folder && io::is_there(io::Path(path).replace_extension(".json"));
   require(ours || !io::is_there(home / "adapter_config.json"), path.string(),
           ": must be an adapter written by neutra, got one of PEFT or mlx-lm; merge it into its model "
-          "(merge_and_unload() or mlx_lm.fuse) and give "
-          "that as --model");
+          "(merge_and_unload() or mlx_lm.fuse) and give that as --model");
   require(!folder, path.string(), ": must be a file NAME.safetensors, got a folder; name ",
           io::is_there(path / "adapter.safetensors") ? "adapter.safetensors" : "the file", " in it");
 }
