@@ -1,5 +1,5 @@
-// How a packed weight holds numbers rounded to bf16 where they are multiplied as float. That products are right with
-// each unit is tested by running the tests of products once more with NEUTRA_BF16_UNIT (tests/CMakeLists.txt).
+// The layout of packed bf16 weights that are multiplied as float. The tests of products run a second time with each
+// value of NEUTRA_BF16_UNIT (tests/CMakeLists.txt), which tests the results of each unit.
 #include "neutra/backend/cpu/cpu.hpp"
 #include "neutra/testing/check_gradient.hpp"
 

@@ -11,7 +11,7 @@ namespace {
 
 const cpu::ForkCost::Clock::time_point start{};
 
-/// The test program switches the judgement off, see tests/main.cpp.
+/// Enables ForkCost, which the test program disables (see tests/main.cpp).
 struct Judging {
   Judging() { cpu::ForkCost::enabled = true; }
   ~Judging() { cpu::ForkCost::enabled = false; }
@@ -111,7 +111,7 @@ TEST_CASE("fork cost: loops take one thread while the thread that forks them res
   const Judging on;
   const int before = omp_get_max_threads();
   int first = 0, resting = 0, off = 0;
-  std::thread([&] {  // has no past, and leaves none to other tests
+  std::thread([&] {  // a new thread starts without history, and leaves none to other tests
     omp_set_num_threads(2);
     first = cpu::threads_for(1000, 10);
     const auto later = cpu::ForkCost::Clock::now() + std::chrono::hours(1);

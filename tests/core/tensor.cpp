@@ -61,7 +61,7 @@ TEST_CASE("tensor: the memory of those that are gone is the system's again, also
     statm >> total >> pages;
     return pages * sysconf(_SC_PAGESIZE);
   };
-  { const Tensor<float> large({4 << 20}); }  // once it is freed, glibc takes smaller blocks from its heap
+  { const Tensor<float> large({4 << 20}); }  // after this is freed, glibc serves smaller blocks from its heap
   for (const Index kib : {400, 1000, 2100, 3000}) {
     CAPTURE(kib);
     std::vector<Tensor<float>> all(64);

@@ -15,7 +15,7 @@ auto load(std::string model) {
   return [model = std::move(model)] { data::SentencePiece{model}; };
 }
 
-// A number in `more` bytes beyond its shortest encoding.
+// A number encoded with `more` bytes more than its shortest encoding.
 std::string padded(std::uint64_t value, int more) {
   std::string bytes = varint(value);
   for (; more > 0; --more) {
@@ -25,7 +25,7 @@ std::string padded(std::uint64_t value, int more) {
   return bytes;
 }
 
-// A normalizer section whose character map points far beyond itself: SentencePiece reads there when it encodes.
+// A normalizer section whose character map points far outside itself; SentencePiece follows it when it encodes.
 std::string hostile_normalizer() {
   std::string units;
   for (const std::uint32_t unit : {0x1fffffu << 10 | 1u << 9, 0u})
@@ -34,7 +34,7 @@ std::string hostile_normalizer() {
   return bytes_field(2, std::string("\0\x10\0\0", 4) + units + "x");
 }
 
-// What a hostile file may do to a field: other encodings of its tag, a second one, a third party's number, a section
+// A random hostile change: another encoding of a field's tag, a repeated field, the number of an extension, a section
 // inside another.
 std::string mutation(std::mt19937& random) {
   static const std::uint64_t numbers[] = {1, 2, 3, 4, 5, 6, 7, 24, 35, 44, 46, 54, 55, 199, 200, 536870911};
@@ -47,7 +47,7 @@ std::string mutation(std::mt19937& random) {
          (kind == 2 ? length + content : varint(random() % 3));
 }
 
-// Whether a model is accepted. One that is must lose nothing of a text; what refuses it must be ours.
+// Whether a model is accepted. An accepted model must be lossless, and a rejection must be an Error of this library.
 bool accepted(const std::string& model, const std::string& text, int change) {
   std::string back;
   const std::string message = error_of([&] {
@@ -195,7 +195,8 @@ TEST_CASE("a model with any byte changed is refused or still loses nothing") {
   for (int k = 0; k < 3000; ++k) {
     std::string model = sound;
     for (unsigned change = 0; change <= random() % 3;
-         ++change) {  // half of the changes near the end, where the options are
+         // Half of the changes near the end, where the options are.
+         ++change) {
       const std::size_t at = random() % 2 ? model.size() - 1 - random() % 150 : random() % model.size();
       model[at] = static_cast<char>(random());
     }

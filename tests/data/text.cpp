@@ -24,7 +24,7 @@ TEST_CASE("files are joined with a newline where one is missing, bytes unchanged
   REQUIRE(text.files.size() == 3);
   CHECK(text.files[1].path == second);
   CHECK(text.files[1].hash == std::hash<std::string_view>()("two\n"));
-  const std::string large = std::string(200000, 'x') + "\n";  // more than one block
+  const std::string large = std::string(200000, 'x') + "\n";  // more than one read block
   CHECK(data::read_text(folder.write("large", large)) == large);
 }
 

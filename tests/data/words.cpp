@@ -53,7 +53,7 @@ TEST_CASE("nothing is lost, every part is bounded, and parts that are not raw ar
   for (int k = 0; k < 200; ++k) texts.push_back(samples::random_bytes(random, random() % 300, k % 2 == 0));
   texts.push_back(std::string(50000, 'x'));
   std::string accents = "x";
-  for (int k = 0; k < 10000; ++k) accents += "\xc3\xa9";  // a character never falls apart at the bound
+  for (int k = 0; k < 10000; ++k) accents += "\xc3\xa9";  // the length limit must not split a character
   texts.push_back(accents);
   for (const std::string& text : texts) {
     for (const Parts& parts : {words_of(text), lines_of(text)}) {

@@ -26,7 +26,7 @@ TEST_CASE("a file is read whole, and only up to its limit") {
 TEST_CASE("a limit is checked before memory is taken") {
   const scratch::Folder folder;
   put(folder / "sparse", "");
-  std::filesystem::resize_file(folder / "sparse", std::uintmax_t{1} << 42);  // 4 TiB of nothing
+  std::filesystem::resize_file(folder / "sparse", std::uintmax_t{1} << 42);  // 4 TiB, sparse
   CHECK(says([&] { io::read_file(folder / "sparse", 1000); }, "sparse", "at most 1000 bytes", "4398046511104"));
 }
 
@@ -37,7 +37,7 @@ TEST_CASE("paths that cannot be read are named with the reason") {
   CHECK(says([&] { io::read_file(folder.path(), 10); }, folder.path().string(), "directory"));
   CHECK(says([&] { io::read_file(folder / "loop", 10); }, "loop", "cannot be opened"));
   CHECK(says([&] { io::read_file("/dev/null", 10); }, "/dev/null", "regular file"));
-  if (geteuid() != 0) {  // root may read everything
+  if (geteuid() != 0) {  // root can read everything
     put(folder / "secret", "x");
     std::filesystem::permissions(folder / "secret", std::filesystem::perms::none);
     CHECK(says([&] { io::read_file(folder / "secret", 10); }, "secret", "Permission denied"));

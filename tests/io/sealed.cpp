@@ -1,4 +1,4 @@
-// JSON that notices any change of its file, and hashes that notice any change of others.
+// JSON files that detect any change to themselves, and hashes that detect any change to other files.
 #include "neutra/io/sealed.hpp"
 
 #include "tests/catch.hpp"
@@ -20,7 +20,7 @@ TEST_CASE("sealed: an object comes back as it was, whatever keys and digits it h
   std::string text = scratch::get(folder / "x.json");
   const std::string digits = raw.at("content_sha256");
   text.replace(text.rfind(digits), 64, std::string(64, '0'));
-  CHECK(io::sha256_hex(text) == digits);  // as the comment says how to compute it
+  CHECK(io::sha256_hex(text) == digits);  // computed as the doc block of write_sealed describes
 }
 
 TEST_CASE("sealed: every bit of the file counts") {

@@ -1,4 +1,4 @@
-// What the environment says of stacks and threads, read as the OpenMP runtime reads it.
+// Settings of stacks and threads, parsed as the OpenMP runtime parses them.
 #include "neutra/program/environment.hpp"
 
 #include "tests/catch.hpp"
@@ -40,7 +40,7 @@ TEST_CASE("environment: a stack in which the kernels would not find room is refu
              "OMP_STACKSIZE=32k: a thread's stack must have at least 256k, got 32768 bytes", "unset it"));
   setenv("OMP_STACKSIZE", "4M", 1);
   setenv("GOMP_STACKSIZE", "16", 1);
-  CHECK(program::check_stacks() == std::uint64_t{4} << 20);  // the first counts
+  CHECK(program::check_stacks() == std::uint64_t{4} << 20);  // the first one counts
   setenv("OMP_STACKSIZE", "much", 1);
   CHECK(says([] { program::check_stacks(); }, "GOMP_STACKSIZE=16: "));
   unsetenv("GOMP_STACKSIZE");

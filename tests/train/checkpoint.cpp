@@ -1,4 +1,4 @@
-// Checkpoints: bit for bit there and back, and refused whole where anything is wrong.
+// Checkpoints: restored bit for bit, and rejected as a whole if anything is wrong.
 #include "neutra/train/checkpoint.hpp"
 
 #include "neutra/core/random.hpp"
@@ -20,7 +20,7 @@ const io::Json identity = {{"options", {{"steps", 3}, {"share", 0.1}}},
                            {"base", "f00"},
                            {"run", "lora"}};
 
-/// Three parameters with values and moments that follow from a seed; awkward ones among them.
+/// Three parameters with values and moments determined by a seed, special values among them.
 struct Parameters {
   std::deque<Parameter<float, Cpu>> all;
 
@@ -132,7 +132,8 @@ TEST_CASE("checkpoint: one changed bit of the header is noticed, or changes noth
   for (std::size_t bit = 0; bit < 8 * header; ++bit) {
     std::string changed = bytes;
     changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << bit % 8));
-    std::filesystem::remove(folder / "changed");  // some disks flush a file that is written over, thousands of times
+    std::filesystem::remove(folder /
+                            "changed");  // some file systems flush an overwritten file, thousands of times here
     scratch::put(folder / "changed", changed);
     Parameters read(2);
     const std::string before = read.bits();

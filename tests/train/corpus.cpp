@@ -1,4 +1,4 @@
-// The texts of a run: parts that lose nothing, overlap nowhere and are told by their hashes.
+// The texts of a run: the parts lose nothing, do not overlap, and are identified by their hashes.
 #include "neutra/train/corpus.hpp"
 
 #include "tests/catch.hpp"
@@ -199,11 +199,13 @@ TEST_CASE("corpus: the choosing text comes from every file, and is never more th
   files.paths.original.erase(files.paths.original.begin());
   const Corpus corpus = files.corpus();
   for (const char* name : {"one", "two"}) CHECK(corpus.original.choosing.find(name) != std::string::npos);
-  CHECK(corpus.original.choosing.find("three") == std::string::npos);  // the last tenth, for validation, has all of it
+  CHECK(corpus.original.choosing.find("three") ==
+        std::string::npos);  // all of it is in the last tenth, held out for validation
   CHECK(static_cast<double>(corpus.original.choosing.size()) ==
         Approx(std::min(0.09 * static_cast<double>(whole.size()), 524288.0)).epsilon(0.01));
   CHECK(whole.size() * 9 / 100 > 524288);
-  for (const std::size_t width : {70, 300, 1000, 1600, 3000}) {  // line ends that meet the share ever worse
+  for (const std::size_t width :
+       {70, 300, 1000, 1600, 3000}) {  // line ends that match the requested share less and less
     scratch::put(files.folder / "long", lines(static_cast<int>(6500000 / width), std::string(width, 'x')));
     auto paths = files.paths;
     paths.original = {files.folder / "long"};
@@ -237,8 +239,8 @@ TEST_CASE("corpus: encoded parts hold the tokens of their own text and no other,
   CHECK(corpus.choosing_target.windows.tokens() ==
         static_cast<Index>(tokenizer->encode(corpus.target.choosing).size()));
   CHECK(corpus.valid_target.bytes == static_cast<Index>(corpus.target.valid.size()));
-  CHECK(corpus.valid_original.windows.tokens() <
-        corpus.valid_original.bytes);  // its own tokenizer has pieces of several bytes
+  // Its tokenizer has pieces of several bytes.
+  CHECK(corpus.valid_original.windows.tokens() < corpus.valid_original.bytes);
   CHECK(corpus.train_target.length() == 16);
   files.holds_out = false;
   Corpus all = files.corpus();
@@ -294,8 +296,8 @@ TEST_CASE("tokenizers: found in a folder, trained on the pretraining text alone,
         trained->serialized());
   scratch::put(model / "tokenizer.model", trained->serialized().substr(0, 100));
   CHECK(says([&] { train::tokenizer_of(model.path()); }, "tokenizer.model"));
-  CHECK(says(with("model_type", "qwen2"),
-             "config.json: model_type must be \"llama\", got \"qwen2\""));  // told before its tokenizer
+  // Reported before its tokenizer.
+  CHECK(says(with("model_type", "qwen2"), "config.json: model_type must be \"llama\", got \"qwen2\""));
   std::filesystem::remove(model / "tokenizer.model");
   CHECK(says(with("model_type", "qwen2"), "got \"qwen2\""));
   with("model_type", "llama");

@@ -1,4 +1,4 @@
-// A model and its adapter from files: what only the program that loads them can notice.
+// Loading a model and its adapter: errors that only the loading program can notice.
 #include "neutra/train/load.hpp"
 #include "neutra/study/pretraining.hpp"
 
@@ -32,7 +32,7 @@ TEST_CASE("an adapter whose gate has other options here is refused, for it would
 
 namespace {
 
-/// A saved model, and an adapter of two tensors beside it whose JSON can say anything.
+/// A saved model, and beside it an adapter of two tensors whose JSON can claim anything.
 struct Claims {
   scratch::Folder folder;
   std::string path;
@@ -108,8 +108,8 @@ TEST_CASE("a tokenizer that is missing is told before the weights are read", "[t
   io::write_json(folder / "config.json", config);
   std::string bytes = scratch::get(folder / "model.safetensors");
   const float infinity = std::numeric_limits<float>::infinity();
-  bytes.replace(bytes.size() - 4, 4, reinterpret_cast<const char*>(&infinity),
-                4);  // what reading the weights would tell
+  // The error that reading the weights would give.
+  bytes.replace(bytes.size() - 4, 4, reinterpret_cast<const char*>(&infinity), 4);
   scratch::put(folder / "model.safetensors", bytes);
   const auto load = [&](const io::Path& adapter = {}) {
     return [&, adapter] { train::load_model(folder.path(), adapter, small::registry()); };
@@ -158,8 +158,8 @@ TEST_CASE("an adapter is refused by a base of the same weights with another conf
                       "norm_epsilon: made for 1e-06, the model has 0.1", "fingerprint"));
   with("rope_theta", 500.0);
   CHECK(scratch::says(load, "rope_theta: made for 10000, the model has 500"));
-  with("rm3_norm_eps",
-       1e-5);  // what one flipped bit makes of a key says nothing, and the default was what the model has
+  // A flipped bit may turn the key into an unknown one, and then the default applies, which the model had.
+  with("rm3_norm_eps", 1e-5);
   CHECK(scratch::message(load).empty());
   with("eos_token_id", 7);
   CHECK(scratch::message(load).empty());

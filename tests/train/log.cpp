@@ -1,4 +1,4 @@
-// The log of a run: the lines of every step that counts, or a message that says which is missing.
+// The log of a run: a line for every step that counts, or a message that says which is missing.
 #include "neutra/train/log.hpp"
 
 #include "neutra/study/pretraining.hpp"
@@ -26,7 +26,7 @@ TEST_CASE("log: opened for step n it keeps the n lines before, and drops those a
   CHECK(scratch::get(path) == "{\"step\":0}\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"step\":4}\n");
   Log(path, 3).write({{"step", 3}});
   CHECK(scratch::get(path) == "{\"step\":0}\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n");
-  scratch::put(path, "{\"step\":0}\n{\"st");  // cut in the middle of a line that is not needed
+  scratch::put(path, "{\"step\":0}\n{\"st");  // truncated within a line that is not needed
   Log(path, 1).write({{"step", 1}});
   CHECK(scratch::get(path) == "{\"step\":0}\n{\"step\":1}\n");
   { Log anew(path, 0); }

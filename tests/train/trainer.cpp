@@ -1,4 +1,4 @@
-// One training step: what it reports, that micro-batches change rounding only, and that it stops before a step that is
+// One training step: what it reports, that micro-batches change only rounding, and that it stops before a step that is
 // not finite.
 #include "neutra/train/trainer.hpp"
 
@@ -55,7 +55,7 @@ TEST_CASE("trainer: the local loss is of the neutral method alone, and alpha rea
   const auto reports = run(with, mix, small::training(12, 8, 1, 100));
   const auto free = run(without, mix, small::training(12, 8, 1, 0));
   CHECK(reports.back().local > 0);
-  CHECK(reports.back().local < free.back().local);  // it is what alpha holds down
+  CHECK(reports.back().local < free.back().local);  // alpha penalises the local loss
   CHECK(with.bits() != without.bits());
 }
 
