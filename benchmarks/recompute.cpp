@@ -1,4 +1,5 @@
-// What does it save to compute layers once more on the way back, and what does it cost?      ./recompute; one thread
+// What recomputing layers in the backward pass saves and costs.      ./recompute (one thread)
+//
 // Bytes that the tape of a training step holds, and the best time of three steps, for neutral residues and finetuning
 // on one batch.
 #include "neutra/neutra.hpp"
