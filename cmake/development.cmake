@@ -23,7 +23,8 @@ endif()
 add_library(neutra_development INTERFACE)
 target_link_libraries(neutra_development INTERFACE neutra::train)
 target_compile_options(neutra_development INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-psabi $<$<BOOL:${NEUTRA_ARCH}>:-march=${NEUTRA_ARCH}>)
-# GCC 12 warns of its own headers: AVX-512 intrinsics (GCC bug 105593), std::string's operator+ (105651), copies into spans. GCC 14 keeps watch.
+# GCC 12 gives false warnings for its own headers: AVX-512 intrinsics (GCC bug 105593), std::string's operator+
+# (105651), copies into spans. GCC 14 still checks these.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(neutra_development INTERFACE -Wno-restrict -Wno-uninitialized -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds)
 endif()

@@ -1,5 +1,5 @@
-# neutra_program: what programs and benchmarks link, so that a result can name the commit and the flags it was built from.
-# Tests link neutra_development instead and are not built again for every commit.
+# neutra_program: linked by programs and benchmarks, so that results name the commit and the flags they were built with.
+# Tests link neutra_development instead, and need not be rebuilt for every commit.
 set(commit unknown)
 find_package(Git QUIET)
 if(GIT_FOUND AND EXISTS "${PROJECT_SOURCE_DIR}/.git")
@@ -8,7 +8,7 @@ if(GIT_FOUND AND EXISTS "${PROJECT_SOURCE_DIR}/.git")
   if(status EQUAL 0)
     set(commit "${described}")
   endif()
-  # A commit writes a line here; the next build then asks again.
+  # Every commit appends a line to this log, and the next build then configures again.
   execute_process(COMMAND "${GIT_EXECUTABLE}" rev-parse --git-path logs/HEAD WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
                   OUTPUT_VARIABLE log OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
   file(REAL_PATH "${log}" log BASE_DIRECTORY "${PROJECT_SOURCE_DIR}")
