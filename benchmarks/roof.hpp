@@ -1,5 +1,5 @@
-// The best that a machine can do, measured in the same run as the subject, because clocks drift and machines are
-// shared.
+// The best that a machine can do, measured in the same run as the subject,
+// because clocks drift and machines are shared.
 #pragma once
 
 #include "neutra/backend/cpu/panels.hpp"
@@ -15,8 +15,8 @@ namespace roof {
 
 using neutra::Index;
 
-/// With one thread its CPU time, which excludes time that the machine gave to other programs; with several, the elapsed
-/// time.
+/// With one thread its CPU time, which excludes time that the machine gave to other programs;
+/// with several, the elapsed time.
 inline double seconds(int threads) {
   timespec now;
   clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);

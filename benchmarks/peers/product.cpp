@@ -1,8 +1,8 @@
 // Matrix products compared with OpenBLAS and oneDNN.      ./peer_product [--threads N] [--bf16] [--quick]
 //
 // The thirty sizes of larger models of benchmarks/product. For each orientation: the share of the multiply-add peak
-// that this library reaches, and its speed relative to the fastest other one, all timed in alternation with a burst at
-// the peak.
+// that this library reaches, and its speed relative to the fastest other one,
+// all timed in alternation with a burst at the peak.
 //   nt: y = x W^T      nn: dx = dy W      tn: dW = dy^T x
 //   "packed": the weight is packed in advance, in oneDNN with format_tag::any
 // In bf16, oneDNN reads values that were rounded before the clock started; this library rounds them itself.

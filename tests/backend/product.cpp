@@ -82,8 +82,8 @@ template <class E> struct Inputs {
   }
 };
 
-/// The largest error relative to the bound (K + 2) eps (sum |a b| + |c| + |addend|), which any order of summation
-/// satisfies.
+/// The largest error relative to the bound (K + 2) eps (sum |a b| + |c| + |addend|),
+/// which any order of summation satisfies.
 template <class E, class S> double worst_error(const Inputs<E>& in, const Matrix<S>& result) {
   const auto read = [](S x) {
     return Inputs<E>::bf16 ? double(static_cast<float>(bf16(static_cast<float>(x)))) : double(x);

@@ -79,8 +79,8 @@ template <class D> void check(const Case& s) {
   CHECK(same_bits(into(operand(a, s.ta), operand(wide_b, s.tb)), sums));
   CHECK(same_bits(into(operand(wide_a, s.ta), operand(b, s.tb)), sums));
   CHECK(same_bits(into(operand(a, s.ta), typename D::template Packed<float>(operand(b, s.tb))), sums));
-  // The result is rounded once, at the end. The order in which the addend and the blocks of a long sum are added may
-  // differ.
+  // The result is rounded once, at the end. The order in which the addend and the blocks of
+  // a long sum are added may differ.
   D::template product<float>(operand(a, s.ta), operand(b, s.tb), Into<bf16>{c.view(), s.add}, extra);
   D::template product<float>(operand(a, s.ta), typename D::template Packed<float>(operand(b, s.tb)),
                              Into<bf16>{packed_c.view(), s.add}, extra);

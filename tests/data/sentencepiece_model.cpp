@@ -144,19 +144,20 @@ TEST_CASE("what SentencePiece would read otherwise than the check is an error") 
                    "the number 3 must be in its shortest encoding"));
   CHECK(fails_with(load(sound + std::string(9, '\xff') + '\x02'), "more than 64 bits"));
   for (const std::uint64_t section : {2, 3})
-    CHECK(fails_with(load(sound + bytes_field(section, "")), "must come once in its section"));
-  CHECK(fails_with(load(sound + bytes_field(5, "") + bytes_field(5, "")), "field 5 must come once"));
+    CHECK(fails_with(load(sound + bytes_field(section, "")), "must occur once in its section"));
+  CHECK(fails_with(load(sound + bytes_field(5, "") + bytes_field(5, "")), "field 5 must occur once"));
   CHECK(fails_with(load(sound + bytes_field(0, "")), "field 0"));
-  CHECK(fails_with(load(sound + bytes_field(6, "")), "field 6 is not known"));
-  CHECK(fails_with(load(ModelBytes{.more_trainer = number_field(3, 2)}.serialize()), "field 3 must come once"));
-  CHECK(fails_with(load(ModelBytes{.more_trainer = number_field(55, 2)}.serialize()), "field 55 is not known"));
+  CHECK(fails_with(load(sound + bytes_field(6, "")), "field 6 is unknown"));
+  CHECK(fails_with(load(ModelBytes{.more_trainer = number_field(3, 2)}.serialize()), "field 3 must occur once"));
+  CHECK(fails_with(load(ModelBytes{.more_trainer = number_field(55, 2)}.serialize()), "field 55 is unknown"));
   CHECK(fails_with(load(ModelBytes{.more_trainer = bytes_field(40, "")}.serialize()),
                    "field 40 must be of kind 0, got 2"));
-  CHECK(fails_with(load(ModelBytes{.more_normalizer = bytes_field(2, hostile)}.serialize()), "field 2 must come once"));
-  CHECK(fails_with(load(ModelBytes{.more_normalizer = number_field(7, 1)}.serialize()), "field 7 is not known"));
+  CHECK(
+      fails_with(load(ModelBytes{.more_normalizer = bytes_field(2, hostile)}.serialize()), "field 2 must occur once"));
+  CHECK(fails_with(load(ModelBytes{.more_normalizer = number_field(7, 1)}.serialize()), "field 7 is unknown"));
   CHECK(fails_with(load(sound + bytes_field(5, number_field(3, 2))), "field 3 must be 0 or 1, got 2"));
   const std::string twice = bytes_field(1, bytes_field(1, "new") + bytes_field(1, "newer"));
-  CHECK(fails_with(load(sound + twice), "field 1 must come once"));
+  CHECK(fails_with(load(sound + twice), "field 1 must occur once"));
 }
 
 TEST_CASE("every field of the format and those of third parties are read") {

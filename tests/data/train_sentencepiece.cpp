@@ -25,8 +25,8 @@ TEST_CASE("training is repeatable and gives the size asked for") {
 }
 
 TEST_CASE("no text is dropped, however long its lines and whatever stands in them") {
-  // The trainer itself drops lines that are long or contain U+2585, and ends the process at 65,536 characters without a
-  // space.
+  // The trainer itself drops lines that are long or contain U+2585,
+  // and ends the process at 65,536 characters without a space.
   std::string line;
   while (line.size() < 100000) line += "zymurgy ";
   for (const std::string& text : {line + "\n", "\xe2\x96\x85" + line.substr(0, 800),

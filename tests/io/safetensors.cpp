@@ -1,5 +1,5 @@
-// safetensors files: the reference implementation's smallest files byte for byte, round trips, and all kinds of invalid
-// files.
+// safetensors files: the reference implementation's smallest files byte for byte, round trips,
+// and all kinds of invalid files.
 #include "neutra/io/safetensors.hpp"
 
 #include "neutra/core/random.hpp"

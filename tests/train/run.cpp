@@ -1,5 +1,5 @@
-// A run that is stopped at any step, killed, or out of disk space and then resumed equals the uninterrupted run bit for
-// bit.
+// A run that is stopped at any step, killed, or out of disk space and then resumed equals
+// the uninterrupted run bit for bit.
 #include "neutra/train/run.hpp"
 
 #include "tests/io/scratch.hpp"

@@ -1,5 +1,5 @@
-// One training step: what it reports, that micro-batches change only rounding, and that it stops before a step that is
-// not finite.
+// One training step: what it reports, that micro-batches change only rounding,
+// and that it stops before a step that is not finite.
 #include "neutra/train/trainer.hpp"
 
 #include "tests/io/scratch.hpp"

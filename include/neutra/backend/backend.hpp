@@ -15,8 +15,8 @@ namespace neutra { inline namespace NEUTRA_ABI {
 template <class S> struct Operand {
   View<const S> view;
   bool transposed = false;
-  // Whether elements are rounded to bf16 before they are multiplied; sums stay in S. Float only, and for both operands
-  // or neither.
+  // Whether elements are rounded to bf16 before they are multiplied; sums stay in S.
+  // Float only, and for both operands or neither.
   bool bf16 = false;
   // The elements, if they are stored as bf16; `view` then holds only shape and stride.
   const neutra::bf16* rounded = nullptr;
@@ -76,23 +76,21 @@ struct AnyRow {
 ///   read(pointer)                          one element, copied to the host
 ///   upload(span, pointer)                  from host memory
 ///   download(pointer, span)                to host memory
-///   rows<S>(count, cost, f)                f(row, n) for n = 0 .. count-1 in any order; cost: elements touched per
-///   row.
-///                                          f is a copyable struct; `row` spreads the work of a row over SIMD lanes
-///                                          or the threads of a block (see cpu/rows.hpp)
+///   rows<S>(count, cost, f)                f(row, n) for n = 0 .. count-1 in any order; cost: elements touched
+///                                          per row. f is a copyable struct; `row` spreads the work of a row over SIMD
+///                                          lanes or the threads of a block (see cpu/rows.hpp)
 ///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes); the order depends only on the sizes
 ///   sum<S>(x, scale, into)                 one element: scale * sum of x; the order depends only on the size
-///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, ascending (slope may be
-///   null);
-///                                          place[n]: the position of n in index, -1 if absent; returns their number
+///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, ascending (slope may
+///                                          be null); place[n]: the position of n in index, -1 if absent; returns the
+///                                          number of such n
 ///   product(a, b, into, addend)            into = a b + addend; b may be a Packed<S>; into is an Into<S>, or an
 ///                                          Into<bf16> where a and b are rounded
 ///   Packed<S>(operand)                     a right operand packed once for many products, move-only; rows(), cols();
 ///                                          exact(): whether packing lost no bit, so that unpack(into) restores the
 ///                                          matrix that the operand viewed
-///   attention_forward, attention_backward  see cpu/attention.hpp; results and gradients are S, or bf16 where q, k and
-///   v
-///                                          are rounded
+///   attention_forward, attention_backward  see cpu/attention.hpp; results and gradients are S, or bf16 where q, k
+///                                          and v are rounded
 /// Operands may be stored as bf16 (see Operand::read), and so may the rows that f loads and stores through its lanes.
 template <class D>
 concept Backend = requires(std::span<const float> host, std::span<float> to, View<const float> x, Into<float> into,

@@ -11,8 +11,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Thrown for every user error. The text says what was asked, the rule that was broken, what was received, and what to
-/// do:
+/// Thrown for every user error. The text says what was asked, the rule that was broken, what was received,
+/// and what to do:
 ///     rms_norm: w must be (C) with C = 64, got (32); x is (8,64)
 class Error : public std::runtime_error {
  public:

@@ -127,8 +127,8 @@ inline constexpr FileFormat pdf{"a PDF document", "take the text out of it first
 
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// PDF: "%PDF-1.7", a line end, and then what a text about PDF would not contain, a comment with non-ASCII bytes or an
-/// object.
+/// PDF: "%PDF-1.7", a line end, and then what a text about PDF would not contain,
+/// a comment with non-ASCII bytes or an object.
 inline bool is_pdf(std::string_view bytes) {
   if (!bytes.starts_with("%PDF-") || bytes.size() < 8 || !is_digit(bytes[5]) || bytes[6] != '.' || !is_digit(bytes[7]))
     return false;
@@ -154,8 +154,8 @@ inline bool is_orc(std::string_view bytes) {
          static_cast<unsigned char>(bytes.back()) < ' ' && line_ends.find(bytes.back()) == line_ends.npos;
 }
 
-/// Git LFS pointer: a fixed first line and the key of the second, in fewer than 1024 bytes.      The Git LFS
-/// specification
+/// Git LFS pointer: a fixed first line and the key of the second, in fewer than 1024 bytes.
+/// The Git LFS specification
 inline bool is_lfs_pointer(std::string_view bytes) {
   constexpr std::string_view first = "version https://git-lfs.github.com/spec/v1";
   if (!bytes.starts_with(first) || bytes.size() >= 1024) return false;

@@ -24,8 +24,8 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-/// "; did you mean 'relu'?" if `name` is a prefix of a known name or close to one; otherwise empty. Leading dashes are
-/// ignored.
+/// "; did you mean 'relu'?" if `name` is a prefix of a known name or close to one; otherwise empty.
+/// Leading dashes are ignored.
 inline std::string suggestion(std::string_view name, const std::vector<std::string>& names) {
   std::string longer;
   if (name.find_first_not_of('-') != name.npos)

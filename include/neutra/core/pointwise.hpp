@@ -17,8 +17,8 @@ concept Pointwise = std::copyable<F> && requires(const F& function, float x) {
   { function.df(x, x) } -> std::same_as<float>;
 };
 
-/// Per-token sums that a residue penalty may use: over the channels of the residue r and of the output y that it is
-/// added to.
+/// Per-token sums that a residue penalty may use:
+/// over the channels of the residue r and of the output y that it is added to.
 template <class S> struct RowSums {
   S absolute;  // sum |r|
   S square;    // sum r^2

@@ -72,8 +72,8 @@ class Philox {
 };
 
 /// A keyed permutation of 0 .. size-1 that can be evaluated at one point: epoch e of a data set is Permutation(size,
-/// random, e). A four-round Feistel network on the next even power of two, iterated until the value is in range (cycle
-/// walking).
+/// random, e). A four-round Feistel network on the next even power of two,
+/// iterated until the value is in range (cycle walking).
 class Permutation {
  public:
   Permutation(Index size, const Philox& random, std::uint64_t epoch) : size_(size), random_(random), epoch_(epoch) {

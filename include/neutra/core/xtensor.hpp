@@ -59,8 +59,8 @@ template <class S> auto as_xtensor(View<S> view) {
   return xt::adapt(view.data, static_cast<std::size_t>(view.size()), xt::no_ownership(), shape, strides);
 }
 
-/// A View of an xtensor object's memory. Error: an order other than row-major with contiguous rows; more than four
-/// axes.
+/// A View of an xtensor object's memory. Error: an order other than row-major with contiguous rows;
+/// more than four axes.
 template <class E> auto as_view(xt::xexpression<E>& expression) {
   auto& e = expression.derived_cast();
   const Shape shape = detail::shape_of(e.shape(), "as_view");

@@ -1,4 +1,4 @@
-/// The mix of two domains in training: which window stands in which slot of which step.
+/// The mix of two domains in training: which window is in which slot of which step.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -28,8 +28,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 class Mix {
  public:
   /// Shares the tokens of both domains. A domain that is never drawn (p = 0 or 1) may be Windows().
-  /// Errors: p outside [0, 1]; a drawn domain that is absent or shorter than one window; different sequence lengths or
-  /// bos.
+  /// Errors: p outside [0, 1]; a drawn domain that is absent or shorter than one window;
+  /// different sequence lengths or bos.
   Mix(Windows original, Windows target, double share, std::uint64_t seed)
       : original_(std::move(original)),
         target_(std::move(target)),
@@ -67,8 +67,8 @@ class Mix {
   }
 
   /// Slots first .. first + count - 1 of a step of `sequences` sequences. Allocates only when `into` grows beyond its
-  /// largest size so far. Errors: a negative step; sizes that are not positive; slots outside the step; a slot number
-  /// beyond 2^62.
+  /// largest size so far. Errors: a negative step; sizes that are not positive; slots outside the step;
+  /// a slot number beyond 2^62.
   void fill(Index step, Index sequences, Index first, Index count, Batch& into) const {
     const Index start = first_slot(step, sequences);
     require(first >= 0 && count > 0 && first < sequences && count <= sequences - first, "mix: slots must lie in 0 .. ",

@@ -60,22 +60,22 @@ class ProtoFields {
   static constexpr std::uint64_t third_parties = 200;  // sentencepiece_model.proto: "extensions 200 to max"
 
   void check(int wire) {
-    require(number_ > 0 && (wire <= 2 || wire == 5), "tokenizer model: is no SentencePiece model (field ", number_,
+    require(number_ > 0 && (wire <= 2 || wire == 5), "tokenizer model: is not a SentencePiece model (field ", number_,
             ", a field of kind ", wire, "); give a tokenizer.model file");
     if (number_ >= third_parties) return;
     const auto field =
         std::find_if(known_.begin(), known_.end(), [&](const ProtoField& f) { return f.number == number_; });
     require(field != known_.end(), "tokenizer model: field ", number_,
-            " is not known; the file is no SentencePiece model, damaged, or newer than this program");
+            " is unknown; the file is not a SentencePiece model, is damaged, or is newer than this program");
     const int kind = static_cast<int>(field->wire);
     require(kind == wire, "tokenizer model: field ", number_, " must be of kind ", kind, ", got ", wire,
-            "; the file is damaged or no SentencePiece model");
+            "; the file is damaged or not a SentencePiece model");
     require(field->repeated || !seen_[number_], "tokenizer model: field ", number_,
-            " must come once in its section, got another; the file is damaged");
+            " must occur once in its section, got another; the file is damaged");
     seen_[number_] = true;
   }
   std::string_view take(std::uint64_t count) {
-    require(count <= rest_.size(), "tokenizer model: a field of ", count, " bytes goes ", count - rest_.size(),
+    require(count <= rest_.size(), "tokenizer model: a field of ", count, " bytes extends ", count - rest_.size(),
             " past the end; the file is truncated or damaged");
     const std::string_view taken = rest_.substr(0, count);
     rest_.remove_prefix(count);
@@ -88,10 +88,10 @@ class ProtoFields {
       if (shift == 63 && byte > 1) break;
       value |= std::uint64_t{byte & 0x7fu} << shift;
       require(byte != 0 || shift == 0, "tokenizer model: the number ", value, " must be in its shortest encoding, got ",
-              shift / 7 + 1, " bytes; the file is damaged or made to mislead");
+              shift / 7 + 1, " bytes; the file is damaged or crafted");
       if (byte < 0x80) return value;
     }
-    fail("tokenizer model: a number of more than 64 bits; the file is damaged or no SentencePiece model");
+    fail("tokenizer model: a number of more than 64 bits; the file is damaged or not a SentencePiece model");
   }
   std::string_view rest_, bytes_;
   std::span<const ProtoField> known_;

@@ -33,8 +33,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 class SentencePiece final : public Tokenizer {
  public:
   /// From the bytes of a tokenizer.model file and the tokens added beside it. Where both define an id, the model's
-  /// piece wins. Errors: a truncated or damaged file, or another format; no bos; no byte fallback; a model that changes
-  /// text.
+  /// piece wins. Errors: a truncated or damaged file, or another format; no bos; no byte fallback;
+  /// a model that changes text.
   explicit SentencePiece(std::string serialized, AddedTokens added = {})
       : serialized_(std::move(serialized)), added_(std::move(added)) {
     const detail::SentencePieceModel model = detail::read_sentencepiece_model(serialized_);

@@ -135,7 +135,7 @@ inline void check_lossless(const SentencePieceModel& model) {
   require(model.trainer && model.normalizer && !model.pieces.empty(),
           "tokenizer model: must have pieces, a trainer and a normalizer section, got ", model.pieces.size(), " pieces",
           model.trainer ? "" : ", no trainer section", model.normalizer ? "" : ", no normalizer section",
-          "; the file is truncated or no SentencePiece model");
+          "; the file is truncated or not a SentencePiece model");
   require(model.kind == SentencePieceModel::bpe || model.kind == SentencePieceModel::unigram,
           "tokenizer model: the kind must be 1 (unigram) or 2 (BPE), got ", model.kind,
           "; use a model of one of these kinds");

@@ -74,8 +74,8 @@ inline std::size_t cut_place(std::string_view text, std::size_t from, std::size_
   return sentence > 0 ? sentence : word > 0 ? word : from;
 }
 
-/// The line end (after LF) inside the text that is nearest to `wanted`, the earlier of two equally near; 0 if there is
-/// none.
+/// The line end (after LF) inside the text that is nearest to `wanted`, the earlier of two equally near;
+/// 0 if there is none.
 inline std::size_t nearest_line_end(std::string_view text, std::size_t wanted) {
   const std::string_view inside = text.substr(0, text.size() - 1);  // a final newline is not a place to cut
   const std::size_t before = wanted == 0 ? inside.npos : inside.rfind('\n', wanted - 1);

@@ -32,8 +32,8 @@ struct TextFile {
   std::optional<std::size_t> hash = {};
 };
 
-/// Error: a text that is given twice, as the same file (by path or link) or, among files already read, as the same
-/// bytes.
+/// Error: a text that is given twice, as the same file (by path or link) or, among files already read,
+/// as the same bytes.
 inline void check_different(const std::vector<TextFile>& files) {
   // Pipes too, which std::filesystem::equivalent does not compare.
   std::map<std::pair<dev_t, ino_t>, const TextFile*> by_file;

@@ -1,6 +1,6 @@
 /// The pieces of text that are tokenized independently. A cut depends only on the bytes next to it. Memory therefore
-/// stays bounded, the cost per byte does not grow with the length of the input, and the tokens do not depend on
-/// buffering.
+/// stays bounded, the cost per byte does not grow with the length of the input,
+/// and the tokens do not depend on buffering.
 #pragma once
 
 #include "neutra/core/config.hpp"

@@ -16,8 +16,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
-/// Whether a path exists. Error: a dangling link, as remains when a download cache was cleared or copied without its
-/// blobs.
+/// Whether a path exists. Error: a dangling link,
+/// as remains when a download cache was cleared or copied without its blobs.
 inline bool is_there(const Path& path) {
   const std::string link = dangling(path);
   if (!link.empty())

@@ -128,8 +128,8 @@ inline Json parse(std::string_view text, std::string_view what, std::size_t max_
   return builder.take();
 }
 
-/// Size limit of configurations and other small files. Results and shard indices may be larger; their readers set their
-/// own limits.
+/// Size limit of configurations and other small files. Results and shard indices may be larger;
+/// their readers set their own limits.
 inline constexpr std::uint64_t max_small_json = 4'000'000;
 
 /// Parses a file. Messages begin with its path. Error: as read_file and parse, with advice about damaged files.
@@ -162,8 +162,8 @@ inline void write_json(const Path& path, const Json& value) { write_file(path, d
 ///     const Reader config(json, "config.json");
 ///     const Index width = config.positive("hidden_size"), heads = config.positive("num_attention_heads");
 ///     const Index groups = config.positive("num_key_value_heads", heads);
-/// An absent or null key yields the fallback, or an Error if there is none. A value of another type is an Error, for
-/// example
+/// An absent or null key yields the fallback, or an Error if there is none.
+/// A value of another type is an Error, for example
 ///     config.json: hidden_size must be a positive integer, got "abc"
 /// The reader refers to the object and must not outlive it.
 class Reader {

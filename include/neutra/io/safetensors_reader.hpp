@@ -54,8 +54,7 @@ class Safetensors {
   ///   - shorter than 8 bytes; a header longer than max_header or than the file; another format (named)
   ///   - a header that is not UTF-8, not JSON, not an object, too deeply nested, or has a repeated name
   ///   - an entry with a missing, unknown or ill-typed member, an unknown dtype, more than 4 axes, a size beyond
-  ///   max_size
-  ///     or a size product that overflows
+  ///     max_size or a size product that overflows
   ///   - data with a gap or an overlap, that ends before it begins, or whose length differs from shape x dtype
   ///   - missing or trailing bytes (how many)
   static Safetensors open(const Path& path) { return Safetensors(path); }

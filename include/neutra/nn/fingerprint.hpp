@@ -17,8 +17,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
 /// SHA-256 in 64 hexadecimal digits: first over the configuration (see visit_function), each value as "name=value" and
 /// a line feed; then over the weights in the backbone's order, each as its name, a zero byte, its shape as in "(8,64)",
-/// a zero byte, and its values as little-endian float32. A model has the same fingerprint whether it is loaded in float
-/// or in double.
+/// a zero byte, and its values as little-endian float32.
+/// A model has the same fingerprint whether it is loaded in float or in double.
 template <Scalar S, Backend D> std::string fingerprint(const Backbone<S, D>& backbone) {
   using namespace std::string_view_literals;
   io::Sha256 sum;

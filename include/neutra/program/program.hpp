@@ -36,8 +36,8 @@ inline void open_streams() {
 /// ends the program at once; a second SIGHUP does not, because a closing terminal sends several. Under nohup, SIGHUP
 /// stays ignored. Construct it before any other thread, so that no other thread receives the signals, and before any
 /// file is opened. SIGXFSZ and SIGPIPE are ignored: a file-size limit then is a write error like a full disk, and a
-/// reader of the messages that ends does not end hours of training. Error: the thread that waits for signals cannot be
-/// created.
+/// reader of the messages that ends does not end hours of training. Error:
+/// the thread that waits for signals cannot be created.
 class StopOnSignal {
  public:
   StopOnSignal() {

@@ -138,16 +138,16 @@ class ProgressLine final : public train::Progress {
   }
 
   void draw() {
-    const std::size_t room = columns() - 1;  // a full last column would wrap on some terminals
+    const std::size_t width = columns() - 1;  // a full last column would wrap on some terminals
     std::string line = words();
-    if (line.size() + 8 <= room) {
-      const std::size_t bar = std::min<std::size_t>(room - line.size() - 3, 24);
+    if (line.size() + 8 <= width) {
+      const std::size_t bar = std::min<std::size_t>(width - line.size() - 3, 24);
       const auto full = static_cast<std::size_t>(share() * static_cast<double>(bar));
       line = "[" + std::string(full, '#') + std::string(bar - full, '.') + "] " + line;
     }
-    line.resize(std::min(line.size(), room));
+    line.resize(std::min(line.size(), width));
     const std::size_t length = line.size();
-    if (length < drawn_) line.append(std::min(drawn_, room) - std::min(length, room), ' ');
+    if (length < drawn_) line.append(std::min(drawn_, width) - std::min(length, width), ' ');
     std::fprintf(out_, "\r%s", line.c_str());
     std::fflush(out_);
     drawn_ = length;

@@ -37,8 +37,8 @@ inline std::string shell_word(std::string_view word) {
   return quoted + "'";
 }
 
-/// The command line for the record, quoted so that it can be pasted into a shell: as at the start of the run, without
-/// --resume.
+/// The command line for the record, quoted so that it can be pasted into a shell:
+/// as at the start of the run, without --resume.
 inline std::string command_of(int argc, const char* const* argv) {
   std::string command;
   for (int i = 0; i < argc; ++i)

@@ -18,8 +18,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace report {
 
-/// One style number (see svg::marker) per line. The paper's methods keep theirs across reports; the others take what is
-/// free.
+/// One style number (see svg::marker) per line. The paper's methods keep theirs across reports;
+/// the others take what is free.
 inline std::vector<std::size_t> styles(const std::vector<study::Line>& lines) {
   constexpr std::array<std::string_view, 4> known{"neutral", "adapter", "lora", "finetune"};
   constexpr auto none = std::numeric_limits<std::size_t>::max();
@@ -89,8 +89,8 @@ inline std::vector<std::array<double, 2>> path_over_rates(const study::Line& lin
   return points;
 }
 
-/// Labels beside the reported means, where they fit; the legend names the rest. At most some dozens, since nobody could
-/// read more.
+/// Labels beside the reported means, where they fit; the legend names the rest.
+/// At most some dozens, since nobody could read more.
 inline std::string direct_labels(const std::vector<study::Line>& lines, const Axis& x, const Axis& y,
                                  std::vector<Box> taken) {
   constexpr std::size_t most = 64;

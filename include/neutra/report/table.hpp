@@ -122,8 +122,8 @@ inline std::vector<std::string> failures(const study::Results& results, const st
 }
 
 /// One line per method (see summarise), with a heading of two lines and notes. Fits 120 columns, except for labels that
-/// are longer than their column (they get a line of their own) and runs without a result. Without rows: a sentence that
-/// says so.
+/// are longer than their column (they get a line of their own) and runs without a result. Without rows:
+/// a sentence that says so.
 inline std::string table(const study::Results& results) {
   const auto lines = study::summarise(results);
   std::string without_result;

@@ -11,8 +11,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace testing {
 
-/// sum of weights * y, which turns any result into a scalar whose gradient reaches every element.      weights, y: same
-/// size
+/// sum of weights * y, which turns any result into a scalar whose gradient reaches every element.
+/// weights, y: same size
 template <Scalar S, Backend D> Var<S, D> weighted_sum(Var<S, D> y, const Tensor<S, D>& weights) {
   auto& tape = y.tape();
   const auto sum = tape.make({});

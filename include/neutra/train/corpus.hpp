@@ -41,8 +41,8 @@ struct DomainText {
   /// `option` names the files in messages, for example "target". The caller checks that the files differ.
   static DomainText read(const std::string& option, const std::vector<io::Path>& files,
                          const std::vector<io::Path>& evaluation_files, bool holds_out) {
-    // In bytes (a part may be up to 4 KiB larger, to end at a line). Enough to tell rates apart; evaluated after every
-    // run.
+    // In bytes (a part may be up to 4 KiB larger, to end at a line). Enough to tell rates apart;
+    // evaluated after every run.
     constexpr double most_choosing = 1 << 19;
     DomainText text;
     if (!files.empty()) text.train = text.read_all("--" + option, files);
@@ -157,8 +157,8 @@ inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const io::Path& fil
 }
 
 /// The tokenizer of a model folder: its tokenizer.model with the added tokens, or bytes if its config.json says so.
-/// Does not read the weights. Error: an unsupported model (checked before its tokenizer); no tokenizer; not a model
-/// folder.
+/// Does not read the weights. Error: an unsupported model (checked before its tokenizer); no tokenizer;
+/// not a model folder.
 inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const io::Path& folder) {
   bool bytes = false;
   if (const io::Path file = folder / "config.json"; io::is_there(file)) {

@@ -51,8 +51,8 @@ inline void check_units(const io::Path& path, const nn::AdapterFile& file, const
           file.base.config.layers, " layers: load that model, or copy JSON and weights from the same save");
 }
 
-/// Error: the adapter was trained with other options of its gate than this program's gate has. It would compute another
-/// function.
+/// Error: the adapter was trained with other options of its gate than this program's gate has.
+/// It would compute another function.
 inline void check_gate_options(const io::Path& adapter_path, const std::map<std::string, double>& saved,
                                const adapter::Description& here) {
   const auto shown = [](const std::map<std::string, double>& options) {

@@ -70,8 +70,8 @@ class Log {
   }
   /// SHA-256 of all lines so far.
   std::string sha256() const { return sum_.hex(); }
-  /// Flushes the log to disk. Done before a checkpoint is saved, so that no power cut leaves a checkpoint ahead of its
-  /// log.
+  /// Flushes the log to disk. Done before a checkpoint is saved,
+  /// so that no power cut leaves a checkpoint ahead of its log.
   void flush() const { check(io::detail::error_of(::fsync(fileno(file_.get())) == 0)); }
 
  private:

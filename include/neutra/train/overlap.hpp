@@ -31,8 +31,8 @@ using Overlaps = std::map<std::string, Overlap>;
 
 namespace detail {
 
-/// Calls f with a hash of each line of at least `least` characters. Surrounding white space is ignored, so that CR LF
-/// equals LF.
+/// Calls f with a hash of each line of at least `least` characters.
+/// Surrounding white space is ignored, so that CR LF equals LF.
 template <class F> void for_each_line(std::string_view text, std::size_t least, F f) {
   while (!text.empty()) {
     const std::size_t end = std::min(text.find_first_of("\r\n"), text.size());
@@ -77,8 +77,8 @@ inline Overlaps measure_overlap(const std::map<std::string, std::string_view>& e
   return overlaps;
 }
 
-/// {"original": {"lines": 340, "in_training": 12, "shorter": false}, ...}: evaluation_overlap in the config of a
-/// results file.
+/// {"original": {"lines": 340, "in_training": 12, "shorter": false}, ...}:
+/// evaluation_overlap in the config of a results file.
 inline io::Json to_json(const Overlaps& overlaps) {
   io::Json json = io::Json::object();
   for (const auto& [domain, overlap] : overlaps)
@@ -104,8 +104,8 @@ inline bool any_in_training(const Overlaps& overlaps) {
   return std::any_of(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.in_training > 0; });
 }
 
-/// "original 12 of 340 (4 %), target 3 of 8 (38 %, all of them shorter)"; for a domain without lines, "target has none
-/// to compare".
+/// "original 12 of 340 (4 %), target 3 of 8 (38 %, all of them shorter)";
+/// for a domain without lines, "target has none to compare".
 inline std::string to_string(const Overlaps& overlaps) {
   std::string text;
   for (const auto& [domain, overlap] : overlaps) {

@@ -1,5 +1,5 @@
-/// The ways in which work ends early: a stop request, or numbers that are not finite. Also adds a run's name or advice
-/// to errors.
+/// The ways in which work ends early: a stop request, or numbers that are not finite.
+/// Also adds a run's name or advice to errors.
 #pragma once
 
 #include "neutra/core/error.hpp"

@@ -36,8 +36,8 @@ inline nn::Tokens tokens_of(const data::Batch& batch) {
           {reinterpret_cast<const std::uint8_t*>(batch.domains.data()), batch.domains.size()}};
 }
 
-/// Trains a model on a mix, step by step. Its whole state is the parameters with their moments, and the number of steps
-/// done.
+/// Trains a model on a mix, step by step. Its whole state is the parameters with their moments,
+/// and the number of steps done.
 class Trainer {
  public:
   /// Model and mix must outlive the trainer. Error: invalid options; nothing to train.

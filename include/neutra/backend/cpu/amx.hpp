@@ -23,8 +23,8 @@ template <class E> struct MatrixRegisters {};
 inline bool has_tile_registers() { return false; }
 #else
 
-/// Whether the kernel grants this process tile registers. Asked once; their large state is saved only for processes
-/// that ask.
+/// Whether the kernel grants this process tile registers. Asked once;
+/// their large state is saved only for processes that ask.
 inline bool has_tile_registers() {
   constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
   static const bool granted = syscall(SYS_arch_prctl, request_permission, tile_data) == 0;

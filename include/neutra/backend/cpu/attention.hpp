@@ -1,5 +1,5 @@
-/// Causal grouped-query attention, 64 query rows at a time: at most 64 x T scores exist per thread, forward and
-/// backward.
+/// Causal grouped-query attention, 64 query rows at a time:
+/// at most 64 x T scores exist per thread, forward and backward.
 ///   P = softmax(scale Q K^T + mask)      O = P V      scale = width^-0.5      lse = log of the softmax's denominator
 /// The backward pass recomputes P from lse.
 /// Dao et al. 2022, arXiv 2205.14135; Ainslie et al. 2023, arXiv 2305.13245
@@ -36,11 +36,11 @@ void attention_forward(const AttentionSizes& z, const Operand<S>& q, const Opera
   });
 }
 
-/// One query head's share of the gradients: dQ, and its contribution to the shared dK and dV. P is the matmul type of P
-/// and dS.
+/// One query head's share of the gradients: dQ, and its contribution to the shared dK and dV.
+/// P is the matmul type of P and dS.
 ///   dP = dO V^T      dS = scale P (dP - sum(P dP))      dQ = dS K      dK += dS^T Q      dV += P^T dO
-/// Computed in the order dV, dK, dQ. If two of them are the same array, the first overwrites all of it and the others
-/// add.
+/// Computed in the order dV, dK, dQ. If two of them are the same array,
+/// the first overwrites all of it and the others add.
 template <class D, class P, Scalar S>
 void attention_backward_head(const Operand<S>& q, const Operand<S>& k, const Operand<S>& v, const Operand<S>& dout,
                              const S* lse, Into<S> dq, Into<S> dk, Into<S> dv) {

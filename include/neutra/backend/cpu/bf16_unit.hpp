@@ -51,8 +51,8 @@ template <class E> double burst() {
 #endif
 
 /// Whether the AVX-512 dot product (two multiply-adds per instruction) beats the same number of float multiply-adds.
-/// Bursts alternate and the fastest of each counts, so that neither a rising clock frequency nor another process
-/// decides.
+/// Bursts alternate and the fastest of each counts,
+/// so that neither a rising clock frequency nor another process decides.
 /// Cost of one dot product in float instructions: 1 on AMD Zen 4 and 5, 3.6 on an Intel Xeon of family 6, model 207.
 inline bool dot_product_pays() {
 #if defined(__AVX512BF16__)

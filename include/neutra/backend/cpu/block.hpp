@@ -5,8 +5,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu { namespace detail {
 
-/// c = a b + addend, with all shapes checked. Element (i, j) of c and of addend is at [i * row + j * column]. c is S or
-/// bf16.
+/// c = a b + addend, with all shapes checked. Element (i, j) of c and of addend is at [i * row + j * column].
+/// c is S or bf16.
 template <Scalar S> struct Product {
   Operand<S> a;
   Index rows, columns, depth;

@@ -14,8 +14,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
-/// Compares what stalled parallel regions cost the forking thread with what the others saved. One object per forking
-/// thread.
+/// Compares what stalled parallel regions cost the forking thread with what the others saved.
+/// One object per forking thread.
 class ForkCost {
  public:
   using Clock = std::chrono::steady_clock;

@@ -30,8 +30,8 @@ template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<
   const S* b = t.b;
   const char* soon = t.soon;
   for (Index k = t.depth; k > 0; --k) {
-    // Two base pointers and three strides address 14 rows. Unless they are opaque, the compiler keeps 14 pointers and
-    // spills them.
+    // Two base pointers and three strides address 14 rows.
+    // Unless they are opaque, the compiler keeps 14 pointers and spills them.
     asm("" : "+r"(low), "+r"(high), "+r"(stride), "+r"(stride3), "+r"(stride5));
     const Index offset[7] = {0, stride, 2 * stride, stride3, 4 * stride, stride5, 2 * stride3};
     Vector right[V];

@@ -27,10 +27,10 @@ template <Scalar S> struct Cut {
   Cut(Index row_count, Index panel_count, Index depth, int threads)
       : tiles(RowTiles<S>{row_count}.count), panels(panel_count) {
     groups = (panels + cached_panels<S>(depth) - 1) / cached_panels<S>(depth);
-    const Index wanted =
-        threads == 1 ? 1 : 6 * threads;  // several tasks a thread, so that one that is held up does not hold up all
-    constexpr Index most_tiles =
-        16;  // of a band: 14 rows of 2 KiB each are 448 KiB of a, beside the panels in that cache
+    // Several tasks per thread, so that a delayed one does not delay all.
+    const Index wanted = threads == 1 ? 1 : 6 * threads;
+    // Of a band: 14 rows of 2 KiB each are 448 KiB of a, which share the L2 cache with the panels.
+    constexpr Index most_tiles = 16;
     bands = std::max((tiles + most_tiles - 1) / most_tiles, (wanted + groups - 1) / groups);
     own = (bands + threads - 1) / threads;
     bands = own * threads;
@@ -72,8 +72,8 @@ template <Scalar S> S* panel_memory(Index size) {
 
 /// The number of columns packed at a time, for sums over `depth` words.
 template <Scalar S> Index columns_at_a_time(Index depth) {
-  constexpr Index width = Tile<S>::width,
-                  least_panels = 4;  // with one a is read four times as often: 69 instead of 93 GFLOP/s at K = 32000
+  // With a single panel, a is read four times as often: 69 instead of 93 GFLOP/s at K = 32000.
+  constexpr Index width = Tile<S>::width, least_panels = 4;
   return std::max(least_panels, third_level / (depth * width * Index{sizeof(S)})) * width;
 }
 
@@ -154,8 +154,8 @@ inline void widen_panels(const Panels<ColumnPairs>& b, const Blocks<float>& bloc
 /// The product with a prepacked b.
 template <class E, Scalar S> void multiply_packed(const Product<S>& p, const Panels<typename E::Stored>& b) {
   if constexpr (!std::is_same_v<typename E::Stored, typename E::Kernel>) {
-    // Widening once costs 0.57 of one tile's product; widening in the kernel costs 0.07 of every tile's (2 more in 28
-    // operations).
+    // Widening once costs 0.57 of one tile's product;
+    // widening in the kernel costs 0.07 of every tile's (2 more in 28 operations).
     constexpr Index most_tiles = 8;
     const Blocks<S> blocks{words<E>(p.depth)};
     const Index most = std::min(columns_at_a_time<S>(blocks.steps) / Tile<S>::width, b.count());

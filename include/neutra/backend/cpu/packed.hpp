@@ -31,8 +31,8 @@ template <class E, Scalar S> void pack_stored(const Operand<S>& b, S* out) {
 
 }  // namespace detail
 
-/// An operand b (K,N) packed into panels, once for many products. Packing in advance does not change the bits of a
-/// product.
+/// An operand b (K,N) packed into panels, once for many products.
+/// Packing in advance does not change the bits of a product.
 template <Scalar S> class Packed {
  public:
   Packed() = default;

@@ -69,8 +69,8 @@ void transpose_square(const T* from, Index from_row, S* out, Index out_step) {
   for (int k = 0; k < L; ++k) std::memcpy(out + k * out_step, &square.row[k], sizeof square.row[k]);
 }
 
-/// out[k * width + j] = word k of row j for j < columns, and 0 for the other columns of the panel. A row has `numbers`
-/// numbers.
+/// out[k * width + j] = word k of row j for j < columns, and 0 for the other columns of the panel.
+/// A row has `numbers` numbers.
 template <class E, Scalar S, class T>
 void pack_transposed(const T* from, Index from_row, Index numbers, Index columns, S* out) {
   constexpr Index lanes = Tile<S>::lanes, width = Tile<S>::width;

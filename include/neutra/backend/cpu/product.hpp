@@ -72,8 +72,8 @@ Product<S> checked(const Operand<S>& a, Index b_rows, Index b_cols, bool b_bf16,
           .add = c.add};
 }
 
-/// For few rows and an unpacked row-major b: c^T = b^T a^T reads b once in place, instead of packing it. The sums are
-/// the same.
+/// For few rows and an unpacked row-major b: c^T = b^T a^T reads b once in place, instead of packing it.
+/// The sums are the same.
 template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b) {
   return {.a = b.transpose(),
           .rows = p.columns,

@@ -24,8 +24,8 @@ template <Scalar S> struct Tile {
   static constexpr Index depth = 2048 / sizeof(S);
 };
 
-/// The inputs and outputs of one tile. Strides are in elements; a and b are words (see element.hpp), one per step of
-/// the block.
+/// The inputs and outputs of one tile. Strides are in elements;
+/// a and b are words (see element.hpp), one per step of the block.
 template <Scalar S> struct TileTask {
   Index depth;  // steps of k
   const S* a;   // element (i, k) at a[i * a_row + k * a_step]

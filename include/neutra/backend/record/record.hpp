@@ -1,6 +1,6 @@
 /// A device for tests that computes nothing. Its memory is address space that faults when touched; its loops and
-/// products are logged. An op that passes here never touches device memory from the host, and the sizes of its calls
-/// agree.
+/// products are logged. An op that passes here never touches device memory from the host,
+/// and the sizes of its calls agree.
 #pragma once
 
 #include "neutra/backend/backend.hpp"

@@ -38,8 +38,8 @@ class Llama2cFile {
 
   const Config& config() const { return config_; }
 
-  /// Reads a weight; rows that RoPE rotates are put in half-split order.      Error: NaN or infinity (with the index in
-  /// file order).
+  /// Reads a weight; rows that RoPE rotates are put in half-split order.
+  /// Error: NaN or infinity (with the index in file order).
   std::vector<float> read(Slot slot, Index layer, const std::string& name, const Shape& shape) const {
     std::vector<float> values(static_cast<std::size_t>(shape.size()));
     const Index first = begin_[static_cast<std::size_t>(slot)] + layer * shape.size();
@@ -117,8 +117,8 @@ class Llama2cFile {
             size < expected ? " are missing" : " too many", hint_);
   }
 
-  /// Reorders the rows of each head from interleaved order (2p and 2p+1 are a pair) to half-split order (p and p + W/2
-  /// are).
+  /// Reorders the rows of each head from interleaved order (2p and 2p+1 are a pair)
+  /// to half-split order (p and p + W/2 are).
   std::vector<float> half_split(const std::vector<float>& values, Index cols) const {
     const Index width = config_.head_width, half = width / 2, rows = static_cast<Index>(values.size()) / cols;
     std::vector<float> split(values.size());
