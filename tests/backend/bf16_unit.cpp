@@ -29,7 +29,7 @@ TEST_CASE("bf16 unit: a panel held as pairs of columns has half the words and th
       CHECK(cpu::ColumnPairs::number(pairs.data(), k, j) == words[static_cast<std::size_t>(k * width + j)]);
 }
 
-TEST_CASE("bf16 unit: panels are widened where they stand among others, block by block") {
+TEST_CASE("bf16 unit: a range of panels is widened, block by block") {
   const Index columns = 3 * width, rows = 2 * cpu::Tile<float>::depth + 7;
   const auto b = testing::random_tensor<float>({rows, columns}, "b");
   const Operand<float> operand{b.view(), false, true};

@@ -41,7 +41,7 @@ TEST_CASE("fork cost: one stall is an interruption, two are a busy machine") {
   CHECK_FALSE(cost.pays(start));
 }
 
-TEST_CASE("fork cost: stalls are not made good by a few regions that pay between them") {
+TEST_CASE("fork cost: a few regions that pay do not make up for the stalls around them") {
   const Judging on;
   cpu::ForkCost cost;
   for (int i = 0; i < 3; ++i) {
@@ -95,7 +95,7 @@ TEST_CASE("fork cost: the cost of forking short loops is not a stall") {
   CHECK(cost.pays(start));
 }
 
-TEST_CASE("fork cost: what one thread would have taken follows the fastest part") {
+TEST_CASE("fork cost: the time of one thread is estimated from the fastest part") {
   cpu::ForkCost::Region region(30);
   region.add(2e-3);  // interrupted
   CHECK(region.alone() == 60ms);

@@ -203,7 +203,7 @@ TEMPLATE_TEST_CASE("there may be more threads than columns to share out", "[prod
   omp_set_num_threads(before);
 }
 
-TEMPLATE_TEST_CASE("a row has the same bits whichever rows stand around it", "[product]", Float, Double, cpu::Bf16) {
+TEMPLATE_TEST_CASE("the bits of a row do not depend on other rows", "[product]", Float, Double, cpu::Bf16) {
   for (const bool tb : {false, true}) {
     const Case s{61, 83, 700, false, tb, true, true, 2};
     const Inputs<TestType> in(s);
@@ -223,8 +223,7 @@ TEMPLATE_TEST_CASE("a row has the same bits whichever rows stand around it", "[p
   }
 }
 
-TEMPLATE_TEST_CASE("a column has the same bits whichever columns stand beside it", "[product]", Float, Double,
-                   cpu::Bf16) {
+TEMPLATE_TEST_CASE("the bits of a column do not depend on other columns", "[product]", Float, Double, cpu::Bf16) {
   const Case s{30, 83, 300, true, true};
   const Inputs<TestType> in(s);
   const auto whole = in.unpacked();
@@ -251,7 +250,7 @@ TEST_CASE("a product inside a parallel region runs there", "[product]") {
   CHECK(same == 3);
 }
 
-TEST_CASE("not a number and infinity stay in their rows", "[product]") {
+TEST_CASE("NaN and infinity stay in their rows", "[product]") {
   Inputs<Float> in(Case{20, 35, 40, false, true});
   in.a.at(4, 7) = std::numeric_limits<float>::infinity();
   in.a.at(9, 0) = std::numeric_limits<float>::quiet_NaN();
@@ -297,7 +296,7 @@ TEST_CASE("shapes that do not agree are named", "[product]") {
   CHECK(has(doubles, "got double"));
 }
 
-TEST_CASE("not a number stays one in bf16, and what is too large becomes infinite", "[product]") {
+TEST_CASE("NaN stays NaN in bf16, and values that are too large become infinite", "[product]") {
   const float nan = std::bit_cast<float>(0x7fffffffu),
               large = std::numeric_limits<float>::max();  // both would overflow if rounded as integers
   Matrix<float> a(3, 40, 0, "a"), b(40, 33, 0, "b"), c(3, 33, 0, "c");
@@ -312,7 +311,7 @@ TEST_CASE("not a number stays one in bf16, and what is too large becomes infinit
 }
 
 // With few rows, c^T = b^T a^T is computed: the rows of the addend are then columns, also in full tiles.
-TEMPLATE_TEST_CASE("a bias is an addend whose rows are one", "[product]", Float, Double, cpu::Bf16) {
+TEMPLATE_TEST_CASE("a bias is an addend of stride 0", "[product]", Float, Double, cpu::Bf16) {
   using S = typename TestType::Number;
   for (const Index m : {1, 3, 8, 16, 17, 32, 40})
     for (const Index n : {1, 2, 16, 37})

@@ -89,7 +89,7 @@ TEST_CASE("record: linear with trained and frozen weights, few and many rows") {
   CHECK(taken() == Lines{"packed product (5,7) (7,9)"});
 }
 
-TEST_CASE("record: a weight whose rows are gone") {
+TEST_CASE("record: a weight whose row-major copy is freed") {
   auto x = weight({8, 7});
   const Constant frozen("w", Tensor<float, Record>({9, 7}));
   Record::exact = true;
@@ -159,7 +159,7 @@ TEST_CASE("record: attention, with gradients wanted for all and for some") {
         Lines{"attention_backward 2 x 3 q"});
 }
 
-TEST_CASE("record: values kept as bf16") {
+TEST_CASE("record: values stored as bf16") {
   auto x = weight({6, 16}), wide = weight({16, 16}), narrow = weight({8, 16}), out = weight({5, 16});
   const RopeTable<float, Record> table(3, 4, 1e4);
   Tapes tape;

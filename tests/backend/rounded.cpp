@@ -249,7 +249,7 @@ TEST_CASE("rounded: sums of several blocks take their memory at the first produc
   CHECK(asked == 0);
 }
 
-TEST_CASE("rounded: a result cannot be rounded where the operands are not") {
+TEST_CASE("rounded: a bf16 result needs bf16 operands") {
   const auto x = testing::random_tensor<float>({3, 4}, "x"), w = testing::random_tensor<float>({5, 4}, "w");
   Rounded c(3, 5, 0, "c");
   CHECK_THROWS_AS(Cpu::product<float>(Operand<float>{x}, Operand<float>{w, true}, Into<bf16>{c.view()}), Error);

@@ -54,7 +54,7 @@ TEST_CASE("tensor: more than the machine has is an Error before anything is touc
 }
 
 #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
-TEST_CASE("tensor: the memory of those that are gone is the system's again, also between others that stay") {
+TEST_CASE("tensor: freed memory returns to the system, also between live tensors") {
   const auto resident = [] {
     std::ifstream statm("/proc/self/statm");
     Index total = 0, pages = 0;

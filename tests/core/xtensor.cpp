@@ -29,7 +29,7 @@ Tensor<float> counting(const Shape& shape) {
 
 }  // namespace
 
-TEST_CASE("xtensor: a tensor is seen without a copy, and written through") {
+TEST_CASE("xtensor: an adaptor of a tensor makes no copy and can be written through") {
   Tensor<float> t = counting({2, 3, 4});
   auto x = as_xtensor(t.view());
   CHECK(x.data() == t.data());
@@ -63,7 +63,7 @@ TEST_CASE("xtensor: rows that are part of wider rows, single numbers and nothing
   CHECK(as_xtensor(none.view()).size() == 0);
 }
 
-TEST_CASE("xtensor: an array is seen as a view without a copy, and written through") {
+TEST_CASE("xtensor: a view of an array makes no copy and can be written through") {
   xt::xarray<double> array = xt::arange<double>(0, 24).reshape({2, 3, 4});
   const View<double> view = as_view(array);
   CHECK(view.data == array.data());

@@ -186,7 +186,7 @@ TEST_CASE("a domain that is never drawn may be absent") {
   CHECK(Mix(numbered(4, 1), Windows(), 1.0, 1).length() == 3);
 }
 
-TEST_CASE("a mix that cannot be is an error") {
+TEST_CASE("an impossible mix is an error") {
   for (const double share : {-0.1, 1.1, std::nan(""), std::numeric_limits<double>::infinity()}) {
     CHECK(fails_with([&] { mix_of(4, 4, share); }, "must lie in [0, 1]"));
   }

@@ -161,7 +161,7 @@ TEST_CASE("documents of one line are cut at sentence ends, from all over the tex
     CHECK(parts.held.substr(at + 1, 9) == "Sentence ");
 }
 
-TEST_CASE("what cannot be split is an error") {
+TEST_CASE("a text that cannot be split is an error") {
   const std::string text = repeated("line\n", 100);
   for (const double fraction : {0.0, 1.0, -0.1, 2.0, std::nan("")}) {
     CHECK(fails_with([&] { data::hold_out(text, fraction); }, "fraction to hold out must lie inside (0, 1)"));

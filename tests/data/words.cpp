@@ -35,7 +35,7 @@ TEST_CASE("words begin before spaces and after newlines") {
   CHECK(lines_of("a  bc\n\nd \ne") == Parts{{"a  bc\n\n", false}, {"d \n", false}, {"e", false}});
 }
 
-TEST_CASE("invalid bytes and reserved characters stand alone, one at a time") {
+TEST_CASE("invalid bytes and reserved characters are separate words") {
   CHECK(words_of("a\xff\xfe"
                  "b\xe2\x96\x81\0c"sv) == Parts{{"a", false},
                                                 {"\xff", true},

@@ -44,14 +44,14 @@ TEST_CASE("paths that cannot be read are named with the reason") {
   }
 }
 
-TEST_CASE("a link that leads nowhere is told with what it names") {
+TEST_CASE("a dangling link is reported with its target") {
   const scratch::Folder folder;
   std::filesystem::create_symlink("../blobs/nowhere", folder / "link");
   CHECK(says([&] { io::read_file(folder / "link", 10); }, "link: cannot be opened",
              "it is a link to ../blobs/nowhere, which is not there"));
 }
 
-TEST_CASE("the error of a system call is that of the call, whatever ran before") {
+TEST_CASE("the error of a system call does not depend on earlier calls") {
   const scratch::Folder folder;
   put(folder / "data", "0123456789");
   const io::InputFile file(folder / "data");
@@ -67,7 +67,7 @@ TEST_CASE("a pipe is refused at once") {
   CHECK(says([&] { io::read_file(folder / "pipe", 10); }, "pipe", "regular file"));
 }
 
-TEST_CASE("a file that is shortened while open gives an Error") {
+TEST_CASE("a file that is truncated while open gives an Error") {
   const scratch::Folder folder;
   put(folder / "data", "0123456789");
   const io::InputFile file(folder / "data");

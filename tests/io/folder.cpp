@@ -119,7 +119,7 @@ TEST_CASE("what a folder holds instead of a model is named, with the way out") {
   CHECK(says([&] { WeightSource::open(folder / "whole.safetensors"); }, "must be a folder", "a safetensors file"));
 }
 
-TEST_CASE("names of the hub and links to nothing are told from wrong paths") {
+TEST_CASE("names of the hub and dangling links are distinguished from wrong paths") {
   const auto open = [](const io::Path& path) { return [path] { WeightSource::open(path); }; };
   CHECK(says(open("TinyLlama/TinyLlama-1.1B-Chat-v1.0"),
              "huggingface-cli download TinyLlama/TinyLlama-1.1B-Chat-v1.0 --local-dir TinyLlama-1.1B-Chat-v1.0"));

@@ -173,7 +173,7 @@ TEST_CASE("a file keeps its mode when it is replaced, also where a link led to i
   umask(before);
 }
 
-TEST_CASE("the reason that a file cannot be written is that of the call that failed") {
+TEST_CASE("the reported reason is that of the call that failed") {
   const scratch::Folder folder;
   put(folder / "data", "old");
   {
@@ -195,7 +195,7 @@ TEST_CASE("the reason that a file cannot be written is that of the call that fai
   CHECK(says([&] { io::OutputFile file(folder / "none/other"); }, "none/other: cannot be written: No such file"));
 }
 
-TEST_CASE("temporaries are removed only where their process is gone, and nothing that only looks like them") {
+TEST_CASE("temporaries are removed only if their process has ended, and files that only look like them are not") {
   const scratch::Folder folder;
   std::filesystem::create_directory(folder / "below");
   const std::string mark = ".neutra.tmp-";
@@ -235,7 +235,7 @@ TEST_CASE("temporaries are removed only where their process is gone, and nothing
   close(ready[0]), close(ready[1]);
 }
 
-TEST_CASE("a folder that cannot be made is told with what stands in its way") {
+TEST_CASE("a folder that cannot be created is reported with what is in the way") {
   const scratch::Folder folder;
   put(folder / "file", "x");
   std::filesystem::create_symlink("nowhere", folder / "link");

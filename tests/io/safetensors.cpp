@@ -314,7 +314,7 @@ TEST_CASE("NaN and infinity are found at their first index in every type") {
       "index 140001 of (3,50000)"));
 }
 
-TEST_CASE("what cannot be written leaves the old file") {
+TEST_CASE("tensors that cannot be written leave the old file unchanged") {
   const scratch::Folder folder;
   put(folder / "m", "old");
   Tensor<float> w({2000});
@@ -341,7 +341,7 @@ TEST_CASE("what cannot be written leaves the old file") {
   CHECK(folder.count() == 1);
 }
 
-TEST_CASE("whatever happens to a file, it is read or refused with an Error") {
+TEST_CASE("a mutated file is read or refused with an Error") {
   const scratch::Folder folder;
   Tensor<float> a({2, 3}), b({5});
   for (Index i = 0; i < 6; ++i) a.data()[i] = static_cast<float>(i) / 8;

@@ -7,7 +7,7 @@
 using namespace neutra;
 using scratch::says;
 
-TEST_CASE("sealed: an object comes back as it was, whatever keys and digits it holds") {
+TEST_CASE("sealed: an object is read back unchanged, with any keys and digits") {
   const scratch::Folder folder;
   const io::Json object = {
       {"a", 0.1},
@@ -23,7 +23,7 @@ TEST_CASE("sealed: an object comes back as it was, whatever keys and digits it h
   CHECK(io::sha256_hex(text) == digits);  // computed as the doc block of write_sealed describes
 }
 
-TEST_CASE("sealed: every bit of the file counts") {
+TEST_CASE("sealed: a change of any bit is detected") {
   const scratch::Folder folder;
   io::write_sealed(folder / "x.json", {{"a", 0.12345678901234567}, {"b", {1, 2}}});
   const std::string text = scratch::get(folder / "x.json");
@@ -37,7 +37,7 @@ TEST_CASE("sealed: every bit of the file counts") {
   }
 }
 
-TEST_CASE("sealed: a file without a seal, or none at all, is told apart") {
+TEST_CASE("sealed: a file without a seal is distinguished from a missing file") {
   const scratch::Folder folder;
   scratch::put(folder / "x.json", "{\"a\": 1}");
   CHECK(says([&] { io::read_sealed(folder / "x.json"); }, "x.json: must hold the hash of its own content",

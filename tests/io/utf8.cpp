@@ -5,7 +5,7 @@
 
 using namespace neutra;
 
-TEST_CASE("utf-8 is told from what only looks like it") {
+TEST_CASE("invalid UTF-8 is recognised") {
   const std::string good = "a\xc3\xa6\xe2\x82\xac\xf0\x9f\x98\x80";
   CHECK(io::utf8_prefix(good) == good.size());
   CHECK(io::utf8_prefix(good.substr(0, 9)) == 6);  // truncated within the last character
@@ -19,7 +19,7 @@ TEST_CASE("utf-8 is told from what only looks like it") {
   CHECK(io::shown(std::string(1000, 'x'), 10) == "xxxxxxxxxx...");
 }
 
-TEST_CASE("what steers a terminal, hides or reorders text is shown by its bytes, and all else as it is") {
+TEST_CASE("characters that control a terminal, hide or reorder text are escaped, and no others") {
   CHECK(io::shown("\x1b[31m\t\x7f") == "\\x1b[31m\\x09\\x7f");
   CHECK(io::shown("a\u0085\u009bb") ==
         "a\\xc2\\x85\\xc2\\x9bb");  // C1 controls: next line, and the start of an escape sequence
@@ -37,7 +37,7 @@ TEST_CASE("what steers a terminal, hides or reorders text is shown by its bytes,
   CHECK(io::shown_whole(std::string(100000, 'x')).size() == 100000);
 }
 
-TEST_CASE("any bytes become utf-8 from which they can be had back") {
+TEST_CASE("any bytes are encoded as UTF-8, reversibly") {
   CHECK(io::utf8_text("plain/gr\u00f8n\n") == "plain/gr\u00f8n\n");
   CHECK(io::utf8_text("ud-\xe5/\xff") == "ud-\\xe5/\\xff");
   CHECK(io::utf8_text("a\\xe5") == "a\\\\xe5");

@@ -172,7 +172,7 @@ TEST_CASE("adamw: parameters that died or moved are an Error") {
   CHECK(message([&] { adamw.step(0.1, 0); }) == gone);
 }
 
-TEST_CASE("adamw: options that mean nothing are Errors") {
+TEST_CASE("adamw: invalid options are Errors") {
   auto p = parameter<float, Cpu>("p", {3});
   const auto said = [&](const optim::AdamWOptions& options) {
     return message([&] { optim::AdamW<float, Cpu>({&p}, options); });

@@ -31,7 +31,7 @@ TEST_CASE("environment: a stack size is read with its unit and white space aroun
   }
 }
 
-TEST_CASE("environment: a stack in which the kernels would not find room is refused by the variable's name") {
+TEST_CASE("environment: a stack that is too small for the kernels is refused with the variable's name") {
   unsetenv("GOMP_STACKSIZE");
   unsetenv("OMP_STACKSIZE");
   CHECK_FALSE(program::check_stacks());
@@ -48,7 +48,7 @@ TEST_CASE("environment: a stack in which the kernels would not find room is refu
   unsetenv("OMP_STACKSIZE");
 }
 
-TEST_CASE("environment: as many threads are counted on as can be made") {
+TEST_CASE("environment: as many threads are used as can be created") {
   CHECK(program::detail::try_threads(3, std::nullopt) == std::pair{Index{3}, 0});
   CHECK(program::detail::try_threads(0, std::nullopt) == std::pair{Index{0}, 0});
   CHECK(program::start_threads(omp_get_max_threads(), std::uint64_t{1} << 20).empty());

@@ -154,7 +154,7 @@ TEST_CASE("without a terminal: plain lines at the start, each tenth or half minu
   CHECK(lines[8].starts_with(" 52 %"));
 }
 
-TEST_CASE("the last plain line is not said twice") {
+TEST_CASE("the last plain line is not printed twice") {
   std::FILE* out = std::tmpfile();
   {
     ProgressLine progress(out, [] { return 0.0; });

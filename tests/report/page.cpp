@@ -97,7 +97,7 @@ TEST_CASE("a report shows each run as a point where it belongs") {
   CHECK(count(picture, "class=\"label\"") == 3);
 }
 
-TEST_CASE("a report tells what was run and how gates opened") {
+TEST_CASE("a report shows what was run and how gates opened") {
   const auto html = report::report(sample::results());
   const std::vector<std::string> parts{"extend --methods neutral,adapter",
                                        "0123abc",
@@ -147,7 +147,7 @@ TEST_CASE("labels overlap neither each other nor points") {
   CHECK(boxes.size() >= 4);
 }
 
-TEST_CASE("whatever a user calls a method is text, not markup") {
+TEST_CASE("a user's name of a method is text, not markup") {
   auto row = sample::neutral(1, 1, 0.1, 2);
   row.method = "<script>alert(\"1\")</script> & 'x'\x01\xff";
   row.gate = "</style>";

@@ -254,7 +254,7 @@ TEST_CASE("results of many rows take time in proportion to their number") {
   CHECK(line(lines, "adapter, capacity 1.5").forgetting_at_vanilla->value == Approx(0.2));
 }
 
-TEST_CASE("names from outside stand in the table without what a terminal would obey") {
+TEST_CASE("names from outside are shown in the table without control characters") {
   auto results = sample::results();
   for (auto& row : results.rows)
     if (row.method == "finetune") row.method = "lo\x1b[2Jra\n\u202e\u009b";

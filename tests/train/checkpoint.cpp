@@ -107,7 +107,7 @@ TEST_CASE("checkpoint: every length it may be cut to is refused, and nothing is 
   CHECK(read.bits() == before);
 }
 
-TEST_CASE("checkpoint: one changed bit of a value is noticed, wherever it is") {
+TEST_CASE("checkpoint: a changed bit of any value is detected") {
   const scratch::Folder folder;
   Parameters saved(1), read(2);
   train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
@@ -122,7 +122,7 @@ TEST_CASE("checkpoint: one changed bit of a value is noticed, wherever it is") {
   CHECK(read.bits() == before);
 }
 
-TEST_CASE("checkpoint: one changed bit of the header is noticed, or changes nothing that is read") {
+TEST_CASE("checkpoint: a changed bit of the header is detected, or has no effect") {
   const scratch::Folder folder;
   Parameters saved(1);
   train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
@@ -147,7 +147,7 @@ TEST_CASE("checkpoint: one changed bit of the header is noticed, or changes noth
   }
 }
 
-TEST_CASE("checkpoint: another version, other tensors, other shapes and other files are told apart") {
+TEST_CASE("checkpoint: another version, other tensors, other shapes and other files are distinguished") {
   const scratch::Folder folder;
   Parameters saved(1), read(2), wider(3, 6);
   train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);

@@ -48,7 +48,7 @@ TEST_CASE("corpus: the last tenth is held out, a tenth of the rest is for choosi
   }
 }
 
-TEST_CASE("corpus: with evaluation files all of the text but the choosing part trains") {
+TEST_CASE("corpus: with evaluation files all of the text except the tuning split is trained on") {
   Files files;
   files.paths.eval_original = {files.folder / "va"};
   const Corpus corpus = files.corpus();
@@ -119,7 +119,7 @@ TEST_CASE(
   CHECK(files.corpus().target.train == "one line\n");
 }
 
-TEST_CASE("corpus: one text in two roles is refused by both options, told by path, link or content") {
+TEST_CASE("corpus: one text in two roles is refused with both options, recognised by path, link or content") {
   Files files;
   using List = std::vector<io::Path> train::TextPaths::*;
   const auto refused = [&](List first, List again, const std::string& one, const std::string& other) {
@@ -188,7 +188,7 @@ TEST_CASE(
   CHECK_FALSE(files.corpus().overlaps().contains("original"));
 }
 
-TEST_CASE("corpus: the choosing text comes from every file, and is never more than half a megabyte and 4 KiB") {
+TEST_CASE("corpus: the tuning split comes from every file, and is at most half a megabyte and 4 KiB") {
   Files files;
   std::string whole;
   for (const char* name : {"one", "two", "three"}) {
@@ -248,7 +248,7 @@ TEST_CASE("corpus: encoded parts hold the tokens of their own text and no other,
   CHECK(all.choosing_target.bytes == 0);
 }
 
-TEST_CASE("corpus: hashes name each part by its content") {
+TEST_CASE("corpus: hashes identify each part by its content") {
   Files files;
   const auto before = files.corpus().hashes();
   CHECK(before.size() == 6);

@@ -144,7 +144,7 @@ TEST_CASE("gate warnings: a layer closed for all new tokens or open for all orig
   CHECK(warnings[1].find("layer 2 is closed for every token of the new domain") != std::string::npos);
 }
 
-TEST_CASE("evaluation: stops when asked to, and says where weights are not usable", "[train]") {
+TEST_CASE("evaluation: stops on request, and reports unusable weights", "[train]") {
   const std::string text = small::letters('n', 5, 100, 9);
   Tape<float, Cpu> tape;
   std::stop_source stop;

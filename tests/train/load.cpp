@@ -99,7 +99,7 @@ TEST_CASE("an adapter that claims more than its file holds is refused before mem
                       "the file has only 4096"));
 }
 
-TEST_CASE("a tokenizer that is missing is told before the weights are read", "[train]") {
+TEST_CASE("a missing tokenizer is reported before the weights are read", "[train]") {
   const scratch::Folder folder;
   train::Model model(small::Trained::backbone(), adapter::None{});
   study::save_model(folder.path(), model, data::ByteTokenizer());

@@ -54,7 +54,7 @@ TEST_CASE(
   CHECK(refused("{\"stop\":0}\n{\"step\":1}\n", "line 1", "step is missing"));
 }
 
-TEST_CASE("log: it knows the hash of its lines, kept and new, and refuses lines of another") {
+TEST_CASE("log: it computes the hash of its old and new lines, and refuses lines with another hash") {
   const scratch::Folder folder;
   const auto path = folder / "log.jsonl";
   scratch::put(path, "{\"step\":0}\n{\"step\":1}\n{\"step\":2}\n");
@@ -70,7 +70,7 @@ TEST_CASE("log: it knows the hash of its lines, kept and new, and refuses lines 
              "delete the checkpoint beside it"));
 }
 
-TEST_CASE("log: a line is on the disk when write returns, and a full disk is told") {
+TEST_CASE("log: a line is in the file when write returns, and a full disk is reported") {
   const scratch::Folder folder;
   const auto path = folder / "log.jsonl";
   Log log(path, 0);
@@ -89,7 +89,7 @@ TEST_CASE("log: a line is on the disk when write returns, and a full disk is tol
   CHECK(told.find("--resume") != std::string::npos);
 }
 
-TEST_CASE("log: a file that cannot be appended to is told as one that cannot be written") {
+TEST_CASE("log: a file that cannot be appended to is reported as one that cannot be written") {
   const scratch::Folder folder;
   const auto path = folder / "log.jsonl";
   scratch::put(path, "");

@@ -62,7 +62,7 @@ TEST_CASE(
         "original 12 of 340 (4 %), target has none to compare");
 }
 
-TEST_CASE("overlap: kept in a config as numbers, and read back from there alone where they are numbers") {
+TEST_CASE("overlap: stored in a config as numbers, and read back only from numbers") {
   const train::Overlaps overlaps = {{"original", {340, 12}}, {"target", {500, 0, true}}};
   const io::Json json = train::to_json(overlaps);
   CHECK(json == io::Json({{"original", {{"lines", 340}, {"in_training", 12}, {"shorter", false}}},

@@ -98,7 +98,8 @@ TEST_CASE("run: stopped at every step in turn, it still ends the same", "[train]
   CHECK(log_of(folder.path()) == log_of(never.path()));
 }
 
-TEST_CASE("run: killed between checkpoints, it goes on from the last one, and the log has every step once", "[train]") {
+TEST_CASE("run: killed between checkpoints, it continues from the last one, and the log has every step once",
+          "[train]") {
   const scratch::Folder never, folder;
   Session whole("neutral", never.path());
   const Session first("neutral", folder.path(), 2);
@@ -167,7 +168,7 @@ TEST_CASE("run: a checkpoint of more steps than the run has is refused", "[train
                       "checkpoint.safetensors", "from step 5", "has only 4"));
 }
 
-TEST_CASE("run: seconds of earlier sessions count", "[train]") {
+TEST_CASE("run: the time of earlier sessions is included", "[train]") {
   const scratch::Folder folder;
   const Session first("lora", folder.path(), 3);
   Trained trained("lora");
@@ -183,7 +184,7 @@ TEST_CASE("run: seconds of earlier sessions count", "[train]") {
   CHECK(seconds < 1100);
 }
 
-TEST_CASE("run: a loss that is not finite leaves the last checkpoint whole", "[train]") {
+TEST_CASE("run: a loss that is not finite leaves the last checkpoint intact", "[train]") {
   const scratch::Folder folder;
   auto wild = small::training(steps);
   wild.schedule.rate = 1e30;  // the weights stay finite, their products do not
@@ -209,8 +210,7 @@ TEST_CASE("run: an update that leaves values that are not finite is no state to 
   CHECK_FALSE(std::filesystem::exists(folder / "checkpoint.safetensors"));
 }
 
-TEST_CASE("run: a disk that fills leaves the last checkpoint whole, and the run goes on when there is room",
-          "[train]") {
+TEST_CASE("run: a full disk leaves the last checkpoint intact, and the run continues once there is space", "[train]") {
   const scratch::Folder never, folder;
   Session whole("finetune", never.path());
   REQUIRE(Session("finetune", folder.path(), 3).stopped);

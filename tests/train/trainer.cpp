@@ -123,7 +123,7 @@ TEST_CASE("trainer: a loss that is not finite stops with the step and the larges
   CHECK_THROWS_AS(trainer.check_finite(), train::Diverged);
 }
 
-TEST_CASE("trainer: once the cause of an Error is gone, training goes on as if it had never been", "[train]") {
+TEST_CASE("trainer: once the cause of an Error is removed, training continues as if it had not occurred", "[train]") {
   const auto mix = small::mix();
   Trained stumbling("finetune"), straight("finetune");
   run(straight, mix, small::training(5, 8, 2));
@@ -137,7 +137,7 @@ TEST_CASE("trainer: once the cause of an Error is gone, training goes on as if i
   CHECK(stumbling.bits() == straight.bits());
 }
 
-TEST_CASE("trainer: what means nothing is refused", "[train]") {
+TEST_CASE("trainer: invalid options are refused", "[train]") {
   const auto mix = small::mix();
   Trained trained("lora");
   train::Model frozen(Trained::backbone(), adapter::None{});
