@@ -11,8 +11,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
-/// Length in bytes of the longest word. Merging costs n log n in it, and SentencePiece's trainer ends the process at
-/// 65,536 characters.
+/// Length limit of words and lines, in bytes. Merging costs n log n in it, and SentencePiece's trainer ends the process
+/// at 65,536 characters.
 inline constexpr std::size_t longest_stretch = 4096;
 
 /// SentencePiece's escape for a space. In a text it would be decoded as a space.

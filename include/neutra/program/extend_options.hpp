@@ -85,7 +85,9 @@ inline study::Options parse_options(int argc, const char* const* argv,
       app.add_option("--alpha", alphas, "weight of the local loss, default 0.01; with several, the best is selected");
   app.add_option("--capacity", o.capacity, "extra weights, as a fraction of the blocks' weights")
       ->capture_default_str();
-  app.add_option("--lr", rates, "learning rates to try, for all methods (1e-3,2e-3) or one (finetune=5e-4,1e-3)");
+  app.add_option(
+      "--lr", rates,
+      "learning rates, for all methods (1e-3,2e-3) or one (finetune=5e-4,1e-3); with several, the best is selected");
   app.add_flag("!--chosen-rate-only", o.whole_curve, "run further seeds with the selected rate only");
   const auto* batch = app.add_option("--batch", o.batch, "sequences per step")->capture_default_str();
   const auto* sequence = app.add_option("--sequence", o.sequence, "tokens per sequence")->capture_default_str();
