@@ -32,8 +32,8 @@ inline std::string short_count(double value) {
   return fixed(value, digits) + units[unit];
 }
 
-/// A share in percent: "69.4 %" as "69". Any other share that would round to 0 or 100 keeps a digit, because a gate that
-/// is open for no token at all is a finding.
+/// A share in percent: "69.4 %" as "69". Any other share that would round to 0 or 100 keeps a digit, because a gate
+/// that is open for no token at all is a finding.
 inline std::string percent(double share) {
   const double value = 100 * share;
   const bool blurred = (value > 0 && value < 0.5) || (value < 100 && value >= 99.5);

@@ -79,9 +79,9 @@ template <Storage S> void write_rows(OutputFile& file, const NamedView<S>& tenso
 
 }  // namespace detail
 
-/// Writes tensors, sorted by name, and metadata, whole or not at all (see OutputFile). Copies no tensor. Error: a
-/// repeated name; "__metadata__" as a name; text that is not UTF-8; a header over the limit; NaN or infinity (which the
-/// reader rejects); the disk.
+/// Writes tensors, sorted by name, and metadata, whole or not at all (see OutputFile). Copies no tensor.
+/// Error: a repeated name; "__metadata__" as a name; text that is not UTF-8; a header over the limit; NaN or infinity
+/// (which the reader rejects); the disk.
 template <Storage S>
 void write_safetensors(const Path& path, std::vector<NamedView<S>> tensors, const Metadata& metadata = {}) {
   std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) { return a.name < b.name; });

@@ -111,9 +111,8 @@ inline std::pair<Index, int> try_threads(Index wanted, std::optional<std::uint64
   all_made.count_down();
   for (const pthread_t thread : threads) pthread_join(thread, nullptr);
   pthread_attr_destroy(&settings);
-  for (int tries = 0; tries < 1000 && counted_threads() > before;
-       // The system counts a joined thread a moment longer.
-       ++tries)
+  // The system counts a joined thread a moment longer.
+  for (int tries = 0; tries < 1000 && counted_threads() > before; ++tries)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   return {static_cast<Index>(threads.size()), error};
 }

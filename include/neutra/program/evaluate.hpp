@@ -62,8 +62,8 @@ template <class Gates = gate::All, class... Own> int evaluate_main(int argc, con
     const data::Text text = data::read_texts(files);
     for (const std::string& remark : text.remarks) print_line(remark);
     const train::LoadedModel loaded = options.load(adapter::Registry::with<Gates, Own...>());
-    // The default limit: attention over the millions that a config.json may claim would take days and more memory than
-    // there is.
+    // The default limit: attention over the millions that a config.json may claim would take
+    // days and more memory than there is.
     constexpr Index most = 4096;
     const Index context = loaded.model->config().context, length = sequence > 0 ? sequence : std::min(context, most);
     if (sequence == 0 && context > most)

@@ -36,8 +36,8 @@ inline void open_streams() {
 /// ends the program at once; a second SIGHUP does not, because a closing terminal sends several. Under nohup, SIGHUP
 /// stays ignored. Construct it before any other thread, so that no other thread receives the signals, and before any
 /// file is opened. SIGXFSZ and SIGPIPE are ignored: a file-size limit then is a write error like a full disk, and a
-/// reader of the messages that ends does not end hours of training. Error:
-/// the thread that waits for signals cannot be created.
+/// reader of the messages that ends does not end hours of training.
+/// Error: the thread that waits for signals cannot be created.
 class StopOnSignal {
  public:
   StopOnSignal() {
@@ -118,8 +118,8 @@ template <class Body> int run_program(const char* name, Body&& body, const char*
   return 1;
 }
 
-/// Sets the number of threads; 0: default_threads(). Uses fewer, with a note, if so many cannot be created. Error:
-/// stacks that are too small (see check_stacks).
+/// Sets the number of threads; 0: default_threads(). Uses fewer, with a note, if so many cannot be created.
+/// Error: stacks that are too small (see check_stacks).
 inline void set_threads(Index threads) {
   const std::string note = start_threads(threads, check_stacks());
   if (!note.empty()) print_line(note);

@@ -22,8 +22,8 @@ struct RunPlace {
 };
 
 /// Trains to the end of the schedule. Saves a checkpoint about every minute, when stopped, and at the end. Calls
-/// `step_done` with each report. Returns the training time in seconds, including earlier sessions. Errors: Stopped
-/// after a stop request; Diverged, with the last checkpoint intact; io::WriteError.
+/// `step_done` with each report. Returns the training time in seconds, including earlier sessions.
+/// Errors: Stopped after a stop request; Diverged, with the last checkpoint intact; io::WriteError.
 inline double run_training(Trainer& trainer, const RunPlace& place,
                            const std::function<void(const StepReport&)>& step_done = {}) {
   const auto checkpoint = place.folder / "checkpoint.safetensors";

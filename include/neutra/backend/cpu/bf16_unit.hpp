@@ -92,8 +92,8 @@ inline Bf16Unit choose_bf16_unit() {
 }  // namespace detail
 
 /// The unit of this process. The environment variable NEUTRA_BF16_UNIT (widened, dot_product or tile_registers) selects
-/// it, to reproduce the bits of another machine; otherwise it is AMX, or the faster of the other two. Error: the
-/// variable names no unit of this program.
+/// it, to reproduce the bits of another machine; otherwise it is AMX, or the faster of the other two.
+/// Error: the variable names no unit of this program.
 inline Bf16Unit bf16_unit() {
   static const Bf16Unit unit = detail::choose_bf16_unit();
   return unit;
