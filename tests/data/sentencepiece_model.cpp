@@ -195,9 +195,8 @@ TEST_CASE("a model with any byte changed is refused or still loses nothing") {
   int count = 0;
   for (int k = 0; k < 3000; ++k) {
     std::string model = sound;
-    for (unsigned change = 0; change <= random() % 3;
-         // Half of the changes near the end, where the options are.
-         ++change) {
+    // Half of the changes near the end, where the options are.
+    for (unsigned change = 0; change <= random() % 3; ++change) {
       const std::size_t at = random() % 2 ? model.size() - 1 - random() % 150 : random() % model.size();
       model[at] = static_cast<char>(random());
     }

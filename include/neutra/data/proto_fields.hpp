@@ -22,9 +22,9 @@ struct ProtoField {
 };
 
 /// Iterates over the fields of one protocol-buffer message. Whatever another parser might read differently is
-/// an Error: a varint that is not in its shortest encoding, a tag beyond 32 bits, a field below 200 that is unknown or has
-/// another wire type, and a repeated field where one is allowed. Fields from 200 on are extensions of third parties;
-/// SentencePiece and this reader skip them.
+/// an Error: a varint that is not in its shortest encoding, a tag beyond 32 bits, a field below 200 that is unknown or
+/// has another wire type, and a repeated field where one is allowed. Fields from 200 on are extensions of third
+/// parties; SentencePiece and this reader skip them.
 class ProtoFields {
  public:
   ProtoFields(std::string_view message, std::span<const ProtoField> known) : rest_(message), known_(known) {}

@@ -14,9 +14,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 /// The number of bytes at the end of the text that begin an incomplete character: 0 to 3.
 inline std::size_t utf8_unfinished(std::string_view text) {
   for (std::size_t count = 1; count <= 3 && count <= text.size(); ++count)
-    for (const char next :
-         // Every lead byte accepts at least one of these two as a continuation.
-         {'\x80', '\xbf'}) {
+    // Every lead byte accepts at least one of these two as a continuation.
+    for (const char next : {'\x80', '\xbf'}) {
       char begun[6] = {next, next, next, next, next, next};
       text.copy(begun, count, text.size() - count);
       if (utf8_length({begun, sizeof begun}, 0) > count) return count;

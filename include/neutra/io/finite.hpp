@@ -26,9 +26,8 @@ inline bool is_finite(f16 value) { return (value.bits & 0x7c00u) != 0x7c00u; }
 /// The index of the first NaN or infinity; `count` if there is none. Integers are always finite.
 template <Storage S> Index first_not_finite(const S* values, Index count) {
   if constexpr (!std::integral<S>) {
-    for (Index start = 0; start < count;
-         // The inner loop has no branch, so that it vectorises.
-         start += 4096) {
+    // The inner loop has no branch, so that it vectorises.
+    for (Index start = 0; start < count; start += 4096) {
       const Index end = std::min<Index>(start + 4096, count);
       unsigned bad = 0;
       for (Index i = start; i < end; ++i) bad |= !is_finite(values[i]);

@@ -27,7 +27,7 @@ template <Scalar S> struct LeftRows {
   Index row, step;
 };
 
-/// Whether tiles copy their rows of a. They do if rows of elements are not rows of words, and if rows conflict in the
+/// Whether tiles copy their rows of a. They do if rows of elements are not rows of words, or if rows conflict in the
 /// cache: 14 rows whose starts are a multiple of 4 KiB apart map to the same L1 set, which has 12 (or 8) ways.
 template <class E, Scalar S> bool copies(const Operand<S>& a) {
   return read<E>(a, [&]<class T>(const View<const T>& x) {
