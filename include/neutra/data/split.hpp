@@ -56,7 +56,7 @@ class Sentences {
 
 /// The best place for a cut in [from, last]: the first line end (LF, CR LF or CR), otherwise the first end of a
 /// sentence, of a word, or of a character. Up to three bytes beyond `last` if no character ends before it.
-inline std::size_t cut_place(std::string_view text, std::size_t from, std::size_t last) {
+inline std::size_t best_cut(std::string_view text, std::size_t from, std::size_t last) {
   from = character_boundary(text, from);
   std::size_t sentence = 0, word = 0;
   Sentences sentences;
@@ -91,7 +91,7 @@ inline bool is_near(std::size_t held, std::size_t wanted) {
 }
 
 /// The number of bytes to hold out of `size`.
-inline std::size_t share_of(std::size_t size, double fraction) {
+inline std::size_t held_bytes(std::size_t size, double fraction) {
   return size - static_cast<std::size_t>(std::llround(static_cast<double>(size) * (1.0 - fraction)));
 }
 
@@ -99,17 +99,17 @@ inline std::size_t share_of(std::size_t size, double fraction) {
 inline void check_share(std::size_t size, double fraction, std::string_view what) {
   require(fraction > 0.0 && fraction < 1.0, what, ": the fraction to hold out must lie inside (0, 1), got ", fraction,
           "; 0.1 is usual");
-  const std::size_t held = share_of(size, fraction);
+  const std::size_t held = held_bytes(size, fraction);
   require(held >= 4 && size - held >= 4, what, ": ", size, " bytes are too few to take ", fraction,
           " of them; give more text");
 }
 
-/// The end of segment i of n: the first line end after an equal share, or cut_place if that is too far.
-inline std::size_t stretch_end(std::string_view text, std::size_t i, std::size_t n) {
+/// The end of segment i of n: the first line end after an equal share, or best_cut if that is too far.
+inline std::size_t segment_end(std::string_view text, std::size_t i, std::size_t n) {
   if (i == n) return text.size();
   const std::size_t equal = i * text.size() / n, far = equal + text.size() / n / 4;
   const std::size_t line = text.substr(0, far).find('\n', equal);
-  return line != text.npos ? line + 1 : cut_place(text, equal, far);
+  return line != text.npos ? line + 1 : best_cut(text, equal, far);
 }
 
 }  // namespace detail
@@ -125,10 +125,10 @@ struct Split {
 /// Errors: a fraction outside (0, 1); a text of a few bytes.
 inline Split hold_out(std::string_view text, double fraction, std::string_view what = "holding out text") {
   detail::check_share(text.size(), fraction, what);
-  const std::size_t held = detail::share_of(text.size(), fraction), wanted = text.size() - held,
+  const std::size_t held = detail::held_bytes(text.size(), fraction), wanted = text.size() - held,
                     line = detail::nearest_line_end(text, wanted);
   const bool near = line > 0 && detail::is_near(text.size() - line, held);
-  const std::size_t cut = near ? line : detail::cut_place(text, wanted, wanted + held / 4);
+  const std::size_t cut = near ? line : detail::best_cut(text, wanted, wanted + held / 4);
   return {text.substr(0, cut), text.substr(cut)};
 }
 
@@ -144,23 +144,23 @@ struct SpreadSplit {
 inline SpreadSplit hold_out_throughout(std::string_view text, double fraction,
                                        std::string_view what = "holding out text") {
   detail::check_share(text.size(), fraction, what);
-  const std::size_t stretches = std::clamp<std::size_t>(text.size() >> 15, 1, 50);
-  const std::size_t excess = std::min<std::size_t>(detail::share_of(text.size(), fraction) / 12, 4096);
+  const std::size_t segments = std::clamp<std::size_t>(text.size() >> 15, 1, 50);
+  const std::size_t excess = std::min<std::size_t>(detail::held_bytes(text.size(), fraction) / 12, 4096);
   SpreadSplit parts;
-  for (std::size_t i = 1, begin = 0; i <= stretches; ++i) {
-    const std::size_t end = detail::stretch_end(text, i, stretches), asked = detail::share_of(end, fraction);
-    const std::string_view stretch = text.substr(begin, end - begin);
-    const std::size_t held = detail::share_of(stretch.size(), fraction),
-                      line = detail::nearest_line_end(stretch, stretch.size() - held);
-    const bool near = line > 0 && detail::is_near(stretch.size() - line, held);
+  for (std::size_t i = 1, begin = 0; i <= segments; ++i) {
+    const std::size_t end = detail::segment_end(text, i, segments), asked = detail::held_bytes(end, fraction);
+    const std::string_view segment = text.substr(begin, end - begin);
+    const std::size_t held = detail::held_bytes(segment.size(), fraction),
+                      line = detail::nearest_line_end(segment, segment.size() - held);
+    const bool near = line > 0 && detail::is_near(segment.size() - line, held);
     std::size_t cut = line;
-    if (!near || parts.held.size() + stretch.size() - line > asked + excess) {
-      const std::size_t owed = std::min(asked - std::min(asked, parts.held.size()), stretch.size()),
-                        wanted = stretch.size() - owed;
-      cut = std::min(detail::cut_place(stretch, wanted, wanted + owed / 4), stretch.size());
+    if (!near || parts.held.size() + segment.size() - line > asked + excess) {
+      const std::size_t owed = std::min(asked - std::min(asked, parts.held.size()), segment.size()),
+                        wanted = segment.size() - owed;
+      cut = std::min(detail::best_cut(segment, wanted, wanted + owed / 4), segment.size());
     }
-    parts.train += stretch.substr(0, cut);
-    parts.held += stretch.substr(cut);
+    parts.train += segment.substr(0, cut);
+    parts.held += segment.substr(cut);
     begin = end;
   }
   return parts;

@@ -43,7 +43,7 @@ struct DomainText {
                          const std::vector<io::Path>& evaluation_files, bool holds_out) {
     // In bytes (a part may be up to 4 KiB larger, to end at a line). Enough to tell rates apart;
     // evaluated after every run.
-    constexpr double most_choosing = 1 << 19;
+    constexpr double max_tuning = 1 << 19;
     DomainText text;
     if (!files.empty()) text.train = text.read_all("--" + option, files);
     if (!evaluation_files.empty()) text.valid = text.read_all("--eval-" + option, evaluation_files);
@@ -57,7 +57,7 @@ struct DomainText {
     }
     if (holds_out) {
       const std::string whole = std::move(text.train), what = concat("holding out parts of --", option, " for tuning");
-      const double fraction = std::min(0.1, most_choosing / static_cast<double>(whole.size()));
+      const double fraction = std::min(0.1, max_tuning / static_cast<double>(whole.size()));
       auto parts = data::hold_out_throughout(whole, fraction, what);
       text.train = std::move(parts.train), text.choosing = std::move(parts.held);
       text.note_size(what, text.choosing.size(), whole.size(), fraction);
