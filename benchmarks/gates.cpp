@@ -104,8 +104,8 @@ struct Setting {
     if (tape.recording())
       for (auto* parameter : residue.parameters()) parameter->has_gradient = false;
     Pass<float, Cpu> pass{.tape = tape};
-    return residue.add(adapter::Site::ffn, 0, tape.input(x.view(), dx.data()), tape.input(y.view(), dresult.data()),
-                       pass);
+    return residue.apply(adapter::Site::ffn, 0, tape.input(x.view(), dx.data()), tape.input(y.view(), dresult.data()),
+                         pass);
   }
 
   const Index tokens = default_model::tokens();

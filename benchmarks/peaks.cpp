@@ -45,8 +45,10 @@ void show_bandwidths(int threads) {
 int main(int argc, char** argv) {
   int threads = 1;
   for (int i = 1; i < argc; ++i) {
-    if (std::string_view(argv[i]) != "--threads" || i + 1 == argc)
-      return std::fprintf(stderr, "usage: %s [--threads N]\n", argv[0]), 2;
+    if (std::string_view(argv[i]) != "--threads" || i + 1 == argc) {
+      std::fprintf(stderr, "usage: %s [--threads N]\n", argv[0]);
+      return 2;
+    }
     threads = std::max(1, std::atoi(argv[++i]));
   }
   std::printf("%d thread(s)\n", threads);

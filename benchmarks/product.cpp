@@ -114,8 +114,10 @@ int main(int argc, char** argv) {
       options.bf16 = true;
     else if (word == "--threads" && i + 1 < argc)
       options.threads = std::max(1, std::atoi(argv[++i]));
-    else
-      return std::fprintf(stderr, "usage: %s [--threads N] [--quick] [--double | --bf16]\n", argv[0]), 2;
+    else {
+      std::fprintf(stderr, "usage: %s [--threads N] [--quick] [--double | --bf16]\n", argv[0]);
+      return 2;
+    }
   }
   omp_set_num_threads(options.threads);
   if (options.bf16) {

@@ -25,7 +25,7 @@ using Widths = std::vector<std::pair<Index, Index>>;  // outputs, inputs
 inline Widths of_default_model() {
   const study::Options o;
   const adapter::Sizes model = default_model::sizes();
-  const Index d = model.dim, f = model.ffn, r = adapter::Residue<>{}.width_for(model),
+  const Index d = model.dim, f = o.ffn_width(), r = adapter::Residue<>{}.width_for(model),
               rank = adapter::Lora{}.rank_for(model);
   return {{d, d}, {f, d}, {d, f}, {o.vocabulary, d}, {r, d}, {d, r}, {rank, d}, {d, rank}, {rank, f}, {f, rank}};
 }

@@ -21,15 +21,14 @@ inline constexpr double alpha = 0.01, rate = 1e-3;
 /// half of the vocabulary. `rounded`: values that bf16 represents, as in checkpoints saved in bf16.
 inline std::shared_ptr<const nn::Backbone<float, Cpu>> backbone_for(const nn::Config& config, bool rounded = false) {
   const auto random = nn::Backbone<float, Cpu>::random(config, 1);
-  return std::make_shared<const nn::Backbone<float, Cpu>>(
-      config, [&](nn::Slot slot, Index layer, const std::string&, const Shape&) {
-        Tensor<float, Cpu> w = random->weight(slot, layer).copy();
-        if (slot == nn::Slot::embedding)
-          for (Index word = 0; word < config.vocabulary; ++word)
-            w.data()[word * config.dim] = 2 * word < config.vocabulary ? 0.4f : -0.4f;
-        for (Index i = 0; rounded && i < w.size(); ++i) w.data()[i] = static_cast<float>(bf16(w.data()[i]));
-        return w;
-      });
+  return std::make_shared<const nn::Backbone<float, Cpu>>(config, [&](const nn::Weight& weight) {
+    Tensor<float, Cpu> w = random->weight(weight.name).copy();
+    if (weight.name == "model.embed_tokens.weight")
+      for (Index word = 0; word < config.vocabulary; ++word)
+        w.data()[word * config.dim] = 2 * word < config.vocabulary ? 0.4f : -0.4f;
+    for (Index i = 0; rounded && i < w.size(); ++i) w.data()[i] = static_cast<float>(bf16(w.data()[i]));
+    return w;
+  });
 }
 
 struct Batch {

@@ -59,7 +59,7 @@ inline double multiply_adds(const neutra::nn::Config& c, Mode mode, double extra
   // them, each of dim x rank.
   if (mode == Mode::adapter) return 2 * whole - layer + 3 * extra - first_extra * 2 / 3;
   const double rank =
-      extra / layers / static_cast<double>(7 * c.dim + 3 * c.ffn + 2 * (sizes.query_width + sizes.kv_width));
+      extra / layers / static_cast<double>(7 * c.dim + 3 * c.ffn + 2 * (c.heads + c.kv_heads) * c.head_width);
   return 2 * whole - weights({Site::q, Site::k, Site::v}) + 3 * extra - 3 * rank * static_cast<double>(c.dim);
 }
 

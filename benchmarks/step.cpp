@@ -13,7 +13,7 @@
 
 #include "neutra/io/json.hpp"
 #include "neutra/io/safetensors_writer.hpp"
-#include "neutra/nn/families/llama.hpp"
+#include "neutra/nn/model_folder.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -43,7 +43,7 @@ double resident_mb(const std::string& what) {
 
 /// Writes the model, its adapter and the batch for another program.
 template <class A> void write(const io::Path& folder, Runner<A>& runner) {
-  nn::save_llama(folder, *runner.model().backbone());
+  nn::save_model(folder, *runner.model().backbone());
   std::vector<io::NamedView<float>> weights;
   for (const auto* parameter : runner.model().adapter().parameters())
     weights.push_back({parameter->name, parameter->value.view()});

@@ -17,7 +17,10 @@ struct Contender {
 /// Shows times relative to the first program, as medians over rounds with quartiles, and the share of the last one's
 /// extra time that each costs.
 inline void show(const char* title, const std::vector<Contender>& all, int rounds) {
-  for (const auto& c : all) c.seconds(), c.seconds();
+  for (const auto& c : all) {
+    c.seconds();
+    c.seconds();
+  }
   std::vector<std::vector<double>> ratios(all.size());
   std::vector<double> first;
   for (int round = 0; round < rounds; ++round) {

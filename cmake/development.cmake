@@ -23,6 +23,9 @@ endif()
 add_library(neutra_development INTERFACE)
 target_link_libraries(neutra_development INTERFACE neutra::train)
 target_compile_options(neutra_development INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-psabi $<$<BOOL:${NEUTRA_ARCH}>:-march=${NEUTRA_ARCH}>)
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  target_compile_options(neutra_development INTERFACE -Wcomma)  # a, b; where two statements are meant
+endif()
 # GCC 12 gives false warnings for its own headers: AVX-512 intrinsics (GCC bug 105593), std::string's operator+
 # (105651), copies into spans. GCC 14 still checks these.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)

@@ -78,7 +78,10 @@ template <class Model> void show(const char* when, Model& model) {
     tape.start(false);
     const float loss = model.loss(tape, sequences.tokens(), {batch * length, 0}, &probe).lm.item();
     double open = 0, gates = 0;
-    for (const auto& layer : probe.counts(0)) open += layer.open, gates += layer.gates;
+    for (const auto& layer : probe.counts(0)) {
+      open += layer.open;
+      gates += layer.gates;
+    }
     std::printf("  %s %.3f", language == &first ? "first" : "second", static_cast<double>(loss));
     if (gates > 0) std::printf(" (open %3.0f %%)", 100 * open / gates);
   }
@@ -102,10 +105,8 @@ int main() {
   show("pretrained on the first", pretrained);
 
   std::size_t next = 0;  // what was trained becomes a backbone, frozen from here on
-  const auto backbone =
-      std::make_shared<const nn::Backbone<float, Cpu>>(config, [&](nn::Slot, Index, const std::string&, const Shape&) {
-        return pretrained.parameters()[next++]->value.clone();
-      });
+  const auto backbone = std::make_shared<const nn::Backbone<float, Cpu>>(
+      config, [&](const nn::Weight&) { return pretrained.parameters()[next++]->value.clone(); });
   nn::Transformer<adapter::Residue<>> extended(backbone, {}, 1);
   show("with residues, untrained", extended);
   train(extended, 400, 3e-3, 1, true, second);

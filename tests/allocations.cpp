@@ -41,7 +41,8 @@ void* __libc_memalign(std::size_t, std::size_t);
 
 void* malloc(std::size_t bytes) noexcept { return __libc_malloc(noted(bytes)); }
 void* calloc(std::size_t number, std::size_t bytes) noexcept {
-  return noted(number * bytes), __libc_calloc(number, bytes);
+  noted(number * bytes);
+  return __libc_calloc(number, bytes);
 }
 void* realloc(void* memory, std::size_t bytes) noexcept { return __libc_realloc(memory, noted(bytes)); }
 void* memalign(std::size_t align, std::size_t bytes) noexcept { return __libc_memalign(align, noted(bytes)); }

@@ -7,4 +7,7 @@
 #include "neutra/backend/cpu/fork_cost.hpp"
 
 // Tests that compare numbers of threads must have these threads, on a machine that is busy too.
-[[maybe_unused]] static const bool always_fork = (neutra::cpu::ForkCost::enabled = false, true);
+[[maybe_unused]] static const bool always_fork = [] {
+  neutra::cpu::ForkCost::enabled = false;
+  return true;
+}();

@@ -157,7 +157,10 @@ int main(int argc, char** argv) try {
     std::printf("%20s ", name);
     for (const auto& column : columns) {
       std::vector<double> shares, ratios;
-      for (const Outcome& o : column) shares.push_back(o.share), ratios.push_back(o.ratio);
+      for (const Outcome& o : column) {
+        shares.push_back(o.share);
+        ratios.push_back(o.ratio);
+      }
       std::printf("    %3.0f %5.2f", roof::quantile(shares, q), roof::quantile(ratios, q));
     }
     std::printf("\n");

@@ -57,8 +57,8 @@ template <class A> struct LastLayer {
       std::erase_if(all, [&](const auto* p) { return !p->name.starts_with(concat("adapter.", layers_ - 1, ".")); });
       return all;
     }
-    Var<S, D> add(adapter::Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
-      return layer + 1 == layers_ ? held_.add(site, layer, x, y, pass) : y;
+    Var<S, D> apply(adapter::Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+      return layer + 1 == layers_ ? held_.apply(site, layer, x, y, pass) : y;
     }
 
    private:

@@ -70,8 +70,8 @@ TEST_CASE("local loss: L1 by hand, from what the residue adds to a model of one 
   testing::fill_zero_parameters(model.parameters());
   balance_gates(model, batch);
   // attention_norm of the embeddings is all that a residue beside the attention of layer 0 reads
-  const auto& table = backbone->weight(nn::Slot::embedding, 0).value();
-  const auto& norm = backbone->weight(nn::Slot::attention_norm, 0).value();
+  const auto& table = backbone->weight("model.embed_tokens.weight").value();
+  const auto& norm = backbone->weight("model.layers.0.input_layernorm.weight").value();
   const auto parameters = model.parameters();  // gate (1,12), gate_proj (3,12), up_proj (3,12), down_proj (12,3)
   double total = 0;
   for (std::size_t n = 0; n < batch.inputs.size(); ++n) {

@@ -35,26 +35,26 @@ std::string names(const std::vector<Site>& sites) {
 /// The tiny backbone with scale B A added to the projections that `model` adapts.
 template <class Model> std::shared_ptr<const nn::Backbone<double, Cpu>> merged(Model& model, const Lora& options) {
   const auto bare = tiny_backbone<double>();
-  return std::make_shared<const nn::Backbone<double, Cpu>>(
-      bare->config(), [&](nn::Slot slot, Index layer, const std::string&, const Shape& shape) {
-        auto weight = bare->weight(slot, layer).copy();
-        for (const Site site : options.sites) {
-          const auto own = nn::name_of(slot, layer).find(concat(".", adapter::to_string(site), "_proj"));
-          if (own == std::string::npos) continue;
-          const auto find = [&](std::string_view part) -> const Tensor<double, Cpu>& {
-            for (auto* p : model.parameters())
-              if (p->name == concat("adapter.", layer, ".", adapter::to_string(site), ".lora_", part)) return p->value;
-            throw Error("no such parameter");
-          };
-          const auto &a = find("a"), &b = find("b");
-          for (Index o = 0; o < shape.rows(); ++o)
-            for (Index i = 0; i < shape.cols(); ++i)
-              for (Index r = 0; r < options.rank; ++r)
-                weight.data()[o * shape.cols() + i] +=
-                    options.scale * b.data()[o * options.rank + r] * a.data()[r * shape.cols() + i];
-        }
-        return weight;
-      });
+  return std::make_shared<const nn::Backbone<double, Cpu>>(bare->config(), [&](const nn::Weight& made) {
+    const Shape& shape = made.kind.shape;
+    const Index layer = made.layer;
+    auto weight = bare->weight(made.name).copy();
+    for (const Site site : options.sites) {
+      if (made.kind.site != site) continue;
+      const auto find = [&](std::string_view part) -> const Tensor<double, Cpu>& {
+        for (auto* p : model.parameters())
+          if (p->name == concat("adapter.", layer, ".", adapter::to_string(site), ".lora_", part)) return p->value;
+        throw Error("no such parameter");
+      };
+      const auto &a = find("a"), &b = find("b");
+      for (Index o = 0; o < shape.rows(); ++o)
+        for (Index i = 0; i < shape.cols(); ++i)
+          for (Index r = 0; r < options.rank; ++r)
+            weight.data()[o * shape.cols() + i] +=
+                options.scale * b.data()[o * options.rank + r] * a.data()[r * shape.cols() + i];
+    }
+    return weight;
+  });
 }
 
 }  // namespace
@@ -162,10 +162,9 @@ TEST_CASE("lora: what cannot be is an Error that says what to do") {
   const adapter::Sizes sizes = tiny_backbone<float>()->config().sizes();
   const auto said = [&](const Lora& options) { return message([&] { options.describe(sizes); }); };
   CHECK(said(lora({}, 1)) == "lora: no projection was chosen; name at least one of q k v o gate up down");
-  CHECK(said(lora({Site::q, Site::ffn}, 1)) ==
-        "lora: 'ffn' is a block, not a projection; choose among q k v o gate up down");
-  CHECK(said(lora({Site::attention}, 1)) ==
-        "lora: 'attention' is a block, not a projection; choose among q k v o gate up down");
+  CHECK(said(lora({Site::q, Site::ffn}, 1)) == "lora: 'ffn' is no projection; choose among q k v o gate up down");
+  CHECK(said(lora({Site::attention}, 1)) == "lora: 'attention' is no projection; choose among q k v o gate up down");
+  CHECK(said(lora({Site::layer}, 1)) == "lora: 'layer' is no projection; choose among q k v o gate up down");
   CHECK(said(lora({Site::q, Site::up, Site::q}, 1)) == "lora: the projection 'q' was named twice");
   CHECK(said(lora({Site::q}, 1, -2)) == "lora: the rank must be positive (or 0, to follow from the capacity), got -2");
   Lora none = lora({Site::q}, 1, 0);

@@ -25,7 +25,8 @@ struct Narrow {
   double variance(const init::Matrix&) const { return 1e-4; }
 };
 
-const adapter::Sizes sizes{.dim = 64, .layers = 3, .query_width = 64, .kv_width = 32, .ffn = 96};
+const adapter::Sizes sizes =
+    nn::Config{.vocabulary = 9, .dim = 64, .ffn = 96, .layers = 3, .heads = 2, .kv_heads = 1, .context = 4}.sizes();
 
 }  // namespace
 
@@ -64,7 +65,10 @@ TEST_CASE("registry: a user's own policies go to their families, once") {
 TEST_CASE("registry: what a method's adapter says of itself makes the same adapter again") {
   const Registry registry = Registry::with<gate::All>();
   study::Options options;
-  options.gate = "tanh", options.body = "bottleneck", options.penalty = "l2", options.placement = "attention";
+  options.gate = "tanh";
+  options.body = "bottleneck";
+  options.penalty = "l2";
+  options.placement = "attention";
   options.lora_sites = {adapter::Site::q, adapter::Site::down};
   for (const std::string method : {"neutral", "adapter", "lora"}) {
     INFO(method);
@@ -116,7 +120,8 @@ TEST_CASE("registry: unknown methods, places and projections are refused by name
   CHECK(refused(&adapter::Description::init, "there is no init called 'relo'"));
   CHECK(refused(&adapter::Description::placement, "placement must be parallel, after or attention, got 'relo'"));
   study::Options misfit;
-  misfit.gate = "open", misfit.penalty = "gate_l1";
+  misfit.gate = "open";
+  misfit.penalty = "gate_l1";
   CHECK(
       says([&] { study::adapter_of("neutral", misfit, registry); }, "--penalty gate_l1 reads the gate", "--gate open"));
 }

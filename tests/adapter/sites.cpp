@@ -16,7 +16,8 @@ using adapter::Site;
 
 namespace {
 
-constexpr adapter::Sizes sizes{.dim = 16, .layers = 2, .query_width = 16, .kv_width = 8, .ffn = 24};
+const adapter::Sizes sizes =
+    nn::Config{.vocabulary = 9, .dim = 16, .ffn = 24, .layers = 2, .heads = 2, .kv_heads = 1, .context = 4}.sizes();
 
 template <class A> std::vector<Site> sites_of(const A& adapter) {
   const typename A::template Instance<float, Cpu> instance(adapter, sizes, 1);
@@ -37,7 +38,7 @@ struct Silent {
    public:
     Instance(const Silent& silent, const adapter::Sizes&, std::uint64_t) : at_(silent.at) {}
     std::vector<Parameter<S, D>*> parameters() { return {}; }
-    Var<S, D> add(Site site, Index, Var<S, D> x, Var<S, D> y, Pass<S, D>&) {
+    Var<S, D> apply(Site site, Index, Var<S, D> x, Var<S, D> y, Pass<S, D>&) {
       if (site != at_) return y;
       seen += x.value().rows() > 0;
       return neutra::add(y, y);
@@ -55,7 +56,7 @@ struct Outspoken : Silent {
     Instance(const Outspoken& outspoken, const adapter::Sizes&, std::uint64_t) : at_(outspoken.at) {}
     std::vector<Parameter<S, D>*> parameters() { return {}; }
     bool acts_at(Site site) const { return site == at_; }
-    Var<S, D> add(Site site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) {
+    Var<S, D> apply(Site site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) {
       require(site == at_, "called at another site");
       return neutra::add(y, y);
     }
@@ -98,7 +99,7 @@ TEST_CASE("sites: each adapter says where it acts") {
 
 TEST_CASE("sites: an adapter that does not say sees every value in float, also where products are of bf16") {
   for (const Site site :
-       {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down, Site::attention, Site::ffn})
+       {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down, Site::attention, Site::ffn, Site::layer})
     for (const bool bf16 : {false, true}) {
       CAPTURE(adapter::to_string(site), bf16);
       Silent::seen = 0;

@@ -97,7 +97,8 @@ TEST_CASE("tape: a Var of an earlier step, of another tape, or of none is an Err
   CHECK(message([&] { pointwise(x, Square{}); }) == stale);
   CHECK(message([&] { add(tape.leaf(p), x); }) == stale);
   CHECK(message([&] { tape.backward(x); }) == stale);
-  other.start(), other.start();
+  other.start();
+  other.start();
   const auto foreign = other.leaf(p);
   CHECK(message([&] { add(tape.leaf(p), foreign); }) ==
         "Tape: a Var of another tape was used; the inputs of an op must lie on one tape");
@@ -225,8 +226,10 @@ const Shape wide{3, 40};
 
 /// Writes over what the pool has free, as ops to come would.
 void spoil(Tapes& tape) {
-  for (int i = 0; i < 8; ++i)
-    std::fill_n(tape.out(tape.make(wide)).data, wide.size(), -7.0f), *tape.memory<float>(1) = -7;
+  for (int i = 0; i < 8; ++i) {
+    std::fill_n(tape.out(tape.make(wide)).data, wide.size(), -7.0f);
+    *tape.memory<float>(1) = -7;
+  }
 }
 
 /// The gradient of the sum of f(x^2) by x = 1.25, f run in a scope that ends before other values are made, or in none.
@@ -354,7 +357,7 @@ TEST_CASE("tape: a gradient that passes a sum unchanged is handed over, once") {
 }
 
 TEST_CASE("tape: a loss that depends on nothing that trains, or is not one number, is an Error") {
-  auto p = parameter({1}, 3), wide = parameter({2, 3}, 1);
+  auto p = parameter({1}, 3), table = parameter({2, 3}, 1);
   Tapes tape;
   tape.start();
   const std::string nothing =
@@ -362,9 +365,9 @@ TEST_CASE("tape: a loss that depends on nothing that trains, or is not one numbe
       "use?";
   CHECK(message([&] { tape.backward(pointwise(tape.input(p.value.view()), Square{})); }) == nothing);
   CHECK(message([&] { tape.backward(tape.stop_gradient(tape.leaf(p))); }) == nothing);
-  CHECK(message([&] { tape.backward(tape.leaf(wide)); }) ==
+  CHECK(message([&] { tape.backward(tape.leaf(table)); }) ==
         "backward: the loss must have one element, its shape is (2,3)");
-  CHECK(message([&] { tape.leaf(wide).item(); }) == "item: the value must have one element, its shape is (2,3)");
+  CHECK(message([&] { tape.leaf(table).item(); }) == "item: the value must have one element, its shape is (2,3)");
   tape.start(false);
   CHECK(message([&] { tape.backward(pointwise(tape.leaf(p), Square{})); }) == nothing);
   CHECK_FALSE(p.has_gradient);
@@ -581,13 +584,26 @@ TEST_CASE("allocations are counted: operator new, malloc, aligned memory and a g
   void* volatile kept = nullptr;
   CHECK(counted([] {}) == 0);
   CHECK(counted([&] { growing.resize(growing.capacity() + 1); }) == 1);
-  CHECK(counted([&] { kept = std::malloc(10), std::free(kept); }) == 1);
-  CHECK(counted([&] { kept = std::calloc(10, 2), std::free(kept); }) == 1);
-  for (const std::size_t bytes : {std::size_t{10}, Host::mapped_from, 2 * Host::huge_page})
-    CHECK(counted([&] { kept = Host::allocate(bytes), Host::release(kept, bytes); }) == 1);
-  CHECK(counted([&] { kept = ::operator new(10), ::operator delete(kept); }) == 1);
   CHECK(counted([&] {
-          kept = ::operator new(128, std::align_val_t(64)), ::operator delete(kept, std::align_val_t(64));
+          kept = std::malloc(10);
+          std::free(kept);
+        }) == 1);
+  CHECK(counted([&] {
+          kept = std::calloc(10, 2);
+          std::free(kept);
+        }) == 1);
+  for (const std::size_t bytes : {std::size_t{10}, Host::mapped_from, 2 * Host::huge_page})
+    CHECK(counted([&] {
+            kept = Host::allocate(bytes);
+            Host::release(kept, bytes);
+          }) == 1);
+  CHECK(counted([&] {
+          kept = ::operator new(10);
+          ::operator delete(kept);
+        }) == 1);
+  CHECK(counted([&] {
+          kept = ::operator new(128, std::align_val_t(64));
+          ::operator delete(kept, std::align_val_t(64));
         }) == 1);
 }
 

@@ -52,7 +52,9 @@ TEST_CASE("attention kernels: gradients add where asked to") {
   const auto compare = [&](const std::vector<float>& a, const std::vector<float>& b) {
     for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, static_cast<double>(std::abs(b[i] - (a[i] + 1))));
   };
-  compare(written.dq, added.dq), compare(written.dk, added.dk), compare(written.dv, added.dv);
+  compare(written.dq, added.dq);
+  compare(written.dk, added.dk);
+  compare(written.dv, added.dv);
   CHECK(most < 1e-5);
 }
 

@@ -12,7 +12,7 @@ using namespace neutra;
 
 namespace {
 
-constexpr Index width = cpu::Tile<float>::width, lanes = cpu::Tile<float>::lanes;
+constexpr Index width = cpu::Tile<float>::width;
 
 }  // namespace
 

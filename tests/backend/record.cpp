@@ -47,7 +47,7 @@ template <class V> Lines backward_of(V y) {
 
 }  // namespace
 
-TEST_CASE("record: add, gated, scale_rows, pointwise") {
+TEST_CASE("record: add, gated, scale_rows, pointwise, activation") {
   auto x = weight({5, 7}), y = weight({5, 7}), g = weight({5, 1});
   Tapes tape;
   tape.start();
@@ -60,6 +60,8 @@ TEST_CASE("record: add, gated, scale_rows, pointwise") {
   tape.start();
   CHECK(backward_of(pointwise(tape.leaf(x), cases::LogNorm{})) == Lines{"rows 5"});
   tape.start();
+  CHECK(backward_of(activation(tape.leaf(x), Activation::gelu)) == Lines{"rows 5"});
+  tape.start();
   const auto a = tape.leaf(x);
   CHECK(taken() == Lines{});
   pointwise(a, cases::Softplus{});
@@ -67,7 +69,7 @@ TEST_CASE("record: add, gated, scale_rows, pointwise") {
 }
 
 TEST_CASE("record: linear with trained and frozen weights, few and many rows") {
-  auto few = weight({5, 7}), many = weight({8, 7}), w = weight({9, 7}), addend = weight({5, 9});
+  auto few = weight({5, 7}), many = weight({8, 7}), w = weight({9, 7}), addend = weight({5, 9}), bias = weight({9});
   const Constant frozen("w", Tensor<float, Record>({9, 7}));
   Tapes tape;
   tape.start();
@@ -75,6 +77,10 @@ TEST_CASE("record: linear with trained and frozen weights, few and many rows") {
   auto y = linear(tape.leaf(few), tape.leaf(w), tape.leaf(addend));
   CHECK(taken() == Lines{"product (5,7) (7,9) addend"});
   CHECK(backward_of(y) == Lines{"product (5,9) (9,7)", "product (9,5) (5,7)", "rows 5"});
+  tape.start();
+  y = linear(tape.leaf(few), tape.leaf(w), tape.leaf(bias));
+  CHECK(taken() == Lines{"product (5,7) (7,9) addend"});
+  CHECK(backward_of(y) == Lines{"product (5,9) (9,7) adds", "product (9,5) (5,7) adds", "column_sums 5 x 9"});
   tape.start();
   y = linear(tape.leaf(few), tape.leaf(w));  // the second micro-batch
   CHECK(backward_of(y) == Lines{"product (5,9) (9,7) adds", "product (9,5) (5,7) adds"});
@@ -125,8 +131,8 @@ TEST_CASE("record: scores of a head whose parts are packed take these, a gradien
   CHECK(taken() == Lines{"pack (7,2050)"});
 }
 
-TEST_CASE("record: rms_norm, embedding, rope") {
-  auto x = weight({6, 8}), w = weight({8}), table = weight({11, 40});
+TEST_CASE("record: norms, embedding, rope") {
+  auto x = weight({6, 8}), w = weight({8}), b = weight({8}), table = weight({11, 40});
   taken();
   const RopeTable<float, Record> rope_table(3, 4, 1e4);
   const std::vector<std::int32_t> tokens{1, 10, 1};
@@ -134,6 +140,9 @@ TEST_CASE("record: rms_norm, embedding, rope") {
   tape.start();
   CHECK(taken() == Lines{"upload 6", "upload 6"});
   CHECK(backward_of(rms_norm(tape.leaf(x), tape.leaf(w))) == Lines{"rows 6", "column_sums 6 x 8"});
+  tape.start();
+  CHECK(backward_of(layer_norm(tape.leaf(x), tape.leaf(w), tape.leaf(b))) ==
+        Lines{"rows 6", "column_sums 6 x 8", "column_sums 6 x 8"});
   tape.start();
   // 40 columns: three chunks
   CHECK(backward_of(embedding(tape.leaf(table), std::span<const std::int32_t>(tokens))) == Lines{"rows 3"});

@@ -168,8 +168,14 @@ double worst(const std::vector<double>& points, F batch_function, G exact, doubl
 
 template <Scalar S> void check_functions(double tolerance) {
   std::vector<double> wide, positive;
-  for (int i = -4000; i <= 4000; ++i) wide.push_back(i * 0.02), wide.push_back(i * 1e-5);
-  for (int i = -100; i <= 100; ++i) positive.push_back(std::exp(i * 0.35)), positive.push_back(1 + i * 0.009);
+  for (int i = -4000; i <= 4000; ++i) {
+    wide.push_back(i * 0.02);
+    wide.push_back(i * 1e-5);
+  }
+  for (int i = -100; i <= 100; ++i) {
+    positive.push_back(std::exp(i * 0.35));
+    positive.push_back(1 + i * 0.009);
+  }
   const double tiny = std::numeric_limits<S>::min();
   CHECK(worst<S>(
             wide, [](auto x) { return math::exp(x); }, [](double x) { return std::exp(x); }) < tolerance);
@@ -179,6 +185,8 @@ template <Scalar S> void check_functions(double tolerance) {
             positive, [](auto x) { return math::log1p(x); }, [](double x) { return std::log1p(x); }) < tolerance);
   CHECK(worst<S>(
             wide, [](auto x) { return math::tanh(x); }, [](double x) { return std::tanh(x); }) < tolerance);
+  CHECK(worst<S>(
+            wide, [](auto x) { return math::erf(x); }, [](double x) { return std::erf(x); }) < tolerance);
   CHECK(worst<S>(
             positive, [](auto x) { return math::sqrt(x); }, [](double x) { return std::sqrt(x); }) < tolerance);
   CHECK(worst<S>(

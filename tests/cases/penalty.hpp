@@ -71,7 +71,9 @@ struct ResiduePenalty {
       double absolute = 0, square = 0, joined = 0;
       for (Index c = 0; c < cols; ++c) {
         const double r = in[0].data()[i * cols + c], y = in[1].data()[n * cols + c];
-        absolute += std::abs(r), square += r * r, joined += y * y;
+        absolute += std::abs(r);
+        square += r * r;
+        joined += y * y;
       }
       loss += t.weight[static_cast<std::size_t>(n)] *
               ((absolute + square) / static_cast<double>(cols) + std::sqrt((1 + square) / (1 + joined)));

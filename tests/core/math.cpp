@@ -11,6 +11,7 @@ TEMPLATE_TEST_CASE("math: functions of scalars forward to the standard ones", ""
     const auto x = static_cast<TestType>(at);
     CHECK(math::exp(x) == std::exp(x));
     CHECK(math::tanh(x) == std::tanh(x));
+    CHECK(math::erf(x) == std::erf(x));
     CHECK(math::abs(x) == std::abs(x));
     CHECK(math::log1p(math::abs(x)) == std::log1p(std::abs(x)));
     CHECK(math::log(math::exp(x)) == std::log(std::exp(x)));

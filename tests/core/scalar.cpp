@@ -77,7 +77,8 @@ TEST_CASE("f16: every value is sign times fraction times a power of two") {
   }
   CHECK(wrong == 0);
   f16 tiny, largest;
-  tiny.bits = 1, largest.bits = 0x7bff;
+  tiny.bits = 1;
+  largest.bits = 0x7bff;
   CHECK(float(tiny) == 0x1p-24f);
   CHECK(float(largest) == 65504.0f);
 }

@@ -19,7 +19,10 @@ struct Allowed {
   bool soft = false;
   template <class V> V f(V x) const {
     V y = math::sigmoid(x) + math::softplus(x) - math::sign(x) * math::relu(-x) / V(slope);
-    y += V(power), y -= V(0.5), y *= V(2.0f), y /= V(3);
+    y += V(power);
+    y -= V(0.5);
+    y *= V(2.0f);
+    y /= V(3);
     if (soft) return math::log1p(math::sqrt(math::abs(y)));
     const auto inside = (x > V(-1)) & (x <= V(1)), outside = !inside || x == V(2);
     return math::select(inside && (x >= V(0)), math::min(y, math::tanh(x)),

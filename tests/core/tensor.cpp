@@ -65,7 +65,10 @@ TEST_CASE("tensor: freed memory returns to the system, also between live tensors
   for (const Index kib : {400, 1000, 2100, 3000}) {
     CAPTURE(kib);
     std::vector<Tensor<float>> all(64);
-    for (auto& one : all) one = Tensor<float>({kib * 256}), std::fill_n(one.data(), one.size(), 7.0f);
+    for (auto& one : all) {
+      one = Tensor<float>({kib * 256});
+      std::fill_n(one.data(), one.size(), 7.0f);
+    }
     const Index before = resident();
     for (std::size_t i = 0; i < all.size(); i += 2) all[i] = {};
     CHECK(before - resident() > 32 * (kib - 200) * 1024);

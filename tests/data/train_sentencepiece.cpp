@@ -50,8 +50,10 @@ TEST_CASE("runs of spaces merge, digits do not, newlines merge with the text bef
 
 TEST_CASE("beyond the sample size, lines are drawn by the seed") {
   std::string text;
-  for (int k = 0; k < 2000; ++k)
-    text += samples::five_languages.substr(static_cast<std::size_t>(k * 7 % 1000), 100), text += "\n";
+  for (int k = 0; k < 2000; ++k) {
+    text += samples::five_languages.substr(static_cast<std::size_t>(k * 7 % 1000), 100);
+    text += "\n";
+  }
   const auto train = [&](std::uint64_t seed, Index sample) {
     return data::train_sentencepiece(text, {.vocab = 400, .seed = seed, .sample_bytes = sample});
   };

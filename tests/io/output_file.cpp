@@ -232,7 +232,8 @@ TEST_CASE("temporaries are removed only if their process has ended, and files th
   io::remove_temporaries(folder.path());
   CHECK(temporaries() == 2);
   for (const std::string& name : kept) CHECK(get(folder / name) == "kept");
-  close(ready[0]), close(ready[1]);
+  close(ready[0]);
+  close(ready[1]);
 }
 
 TEST_CASE("a folder that cannot be created is reported with what is in the way") {

@@ -369,7 +369,8 @@ TEST_CASE("a mutated file is read or refused with an Error") {
           bytes[at] = static_cast<char>(v[2]);
           break;
         case 3:
-          bytes.insert(at, 1, likely[v[2] % likely.size()]), bytes[0] = static_cast<char>(bytes[0] + 1);
+          bytes.insert(at, 1, likely[v[2] % likely.size()]);
+          bytes[0] = static_cast<char>(bytes[0] + 1);
           break;
         default:
           bytes.resize(std::max<std::size_t>(v[2] % 4 ? bytes.size() - 1 : at, 1));

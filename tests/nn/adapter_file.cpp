@@ -161,7 +161,7 @@ TEST_CASE("adapter file: what cannot be saved") {
   for (const char* name : {"a", "a.json", "a.bin", ".safetensors"})
     CHECK(says([&] { attached.save(folder / name); }, "must be named NAME.safetensors"));
   CHECK(
-      says([&] { nn::save_adapter<float, Cpu>(path, {}, description, base); }, "no parameters to save", "save_llama"));
+      says([&] { nn::save_adapter<float, Cpu>(path, {}, description, base); }, "no parameters to save", "save_model"));
   CHECK(says(
       [&] {
         nn::save_adapter(path, attached.parameters(), description, {base.config, "abc", ""});

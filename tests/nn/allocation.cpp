@@ -116,8 +116,10 @@ TEST_CASE("allocation: none when text changes, and with it how many tokens are o
     for (const double later : {0.5, 1.0, 0.0}) {
       CAPTURE(later);
       std::size_t at = 0;
-      for (auto* p : training.model.parameters())
-        std::copy(weights[at].begin(), weights[at].end(), p->value.data()), ++at;
+      for (auto* p : training.model.parameters()) {
+        std::copy(weights[at].begin(), weights[at].end(), p->value.data());
+        ++at;
+      }
       force(training.model, later, batch);
       CHECK(training.asked(batch) == 0);
     }

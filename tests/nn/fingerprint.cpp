@@ -14,13 +14,11 @@ namespace {
 std::string changed(std::size_t weight, Index element) {
   const auto base = models::random();
   std::size_t place = 0;
-  const nn::Backbone<float, Cpu> model(base->config(),
-                                       [&](nn::Slot slot, Index layer, const std::string&, const Shape&) {
-                                         auto value = base->weight(slot, layer).copy();
-                                         if (place++ == weight)
-                                           value.data()[element] = std::nextafter(value.data()[element], 2.0f);
-                                         return value;
-                                       });
+  const nn::Backbone<float, Cpu> model(base->config(), [&](const nn::Weight& made) {
+    auto value = base->weight(made.name).copy();
+    if (place++ == weight) value.data()[element] = std::nextafter(value.data()[element], 2.0f);
+    return value;
+  });
   return nn::fingerprint(model);
 }
 
@@ -52,13 +50,12 @@ TEST_CASE("fingerprint: any weight changes it, the scalar does not") {
     CHECK(changed(weight, model->weights()[weight].value().size() - 1) != base);
   }
   CHECK(changed(1000, 0) == base);
-  const nn::Backbone<double, Cpu> wide(model->config(),
-                                       [&](nn::Slot slot, Index layer, const std::string&, const Shape& shape) {
-                                         Tensor<double, Cpu> value(shape);
-                                         const auto& narrow = model->weight(slot, layer).value();
-                                         std::copy_n(narrow.data(), narrow.size(), value.data());
-                                         return value;
-                                       });
+  const nn::Backbone<double, Cpu> wide(model->config(), [&](const nn::Weight& made) {
+    Tensor<double, Cpu> value(made.kind.shape);
+    const auto& narrow = model->weight(made.name).value();
+    std::copy_n(narrow.data(), narrow.size(), value.data());
+    return value;
+  });
   CHECK(nn::fingerprint(wide) == base);
 }
 
@@ -68,16 +65,17 @@ TEST_CASE("fingerprint: whatever decides the function beside the weights changes
     nn::Config config = model->config();
     change(config);
     return nn::fingerprint(
-        nn::Backbone<float, Cpu>(config, [&](nn::Slot slot, Index layer, const std::string&, const Shape&) {
-          return model->weight(slot, layer).copy();
-        }));
+        nn::Backbone<float, Cpu>(config, [&](const nn::Weight& made) { return model->weight(made.name).copy(); }));
   };
   const std::string base = nn::fingerprint(*model);
   CHECK(with([](nn::Config& c) { c.norm_epsilon = 0.1; }) != base);
   CHECK(with([](nn::Config& c) { c.norm_epsilon = std::nextafter(c.norm_epsilon, 1.0); }) != base);
-  CHECK(with([](nn::Config& c) { c.rope_theta = 10000; }) != base);
-  CHECK(with([](nn::Config& c) { c.heads = 8, c.kv_heads = 4, c.head_width = 2; }) !=
-        base);  // another split of the same weights
+  CHECK(with([](nn::Config& c) { c.numbers["rope_theta"] = 10000.0; }) != base);
+  CHECK(with([](nn::Config& c) {
+          c.heads = 8;
+          c.kv_heads = 4;
+          c.head_width = 2;
+        }) != base);  // another split of the same weights
   CHECK(with([](nn::Config& c) { c.context = 32; }) != base);
   CHECK(with([](nn::Config& c) { c.bos = 3; }) != base);
   CHECK(with([](nn::Config& c) { c.eos = {3}; }) == base);
@@ -86,9 +84,9 @@ TEST_CASE("fingerprint: whatever decides the function beside the weights changes
 TEST_CASE("fingerprint: weights longer than a block are seen to their end") {
   nn::Config config{.vocabulary = 3000, .dim = 16, .ffn = 4, .layers = 1, .heads = 2, .context = 4, .tied = true};
   const auto sum = [&](Index element) {
-    const nn::Backbone<float, Cpu> model(config, [&](nn::Slot slot, Index, const std::string&, const Shape& shape) {
-      Tensor<float, Cpu> value(shape);
-      if (slot == nn::Slot::embedding && element < value.size()) value.data()[element] = 1;
+    const nn::Backbone<float, Cpu> model(config, [&](const nn::Weight& made) {
+      Tensor<float, Cpu> value(made.kind.shape);
+      if (made.name == "model.embed_tokens.weight" && element < value.size()) value.data()[element] = 1;
       return value;
     });
     return nn::fingerprint(model);

@@ -35,9 +35,9 @@ template <Scalar S> struct Golden {
                       .head_width = m["head_dim"],
                       .context = m["max_position_embeddings"],
                       .norm_epsilon = m["rms_norm_eps"],
-                      .rope_theta = m["rope_theta"]};
+                      .numbers = {{"rope_theta", m["rope_theta"].get<double>()}}};
     return std::make_shared<const nn::Backbone<S, Cpu>>(
-        config, [&](nn::Slot, Index, const std::string& name, const Shape&) { return tensor("backbone." + name); });
+        config, [&](const nn::Weight& weight) { return tensor("backbone." + weight.name); });
   }
   Tensor<S, Cpu> tensor(const std::string& name) const {
     const auto stored = file.read<S>(name);

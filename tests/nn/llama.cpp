@@ -1,5 +1,5 @@
 // Llama folders: what is written comes back bit for bit, and what is not supported is refused by name.
-#include "neutra/nn/families/llama.hpp"
+#include "neutra/nn/model_folder.hpp"
 
 #include "neutra/adapter/none.hpp"
 #include "neutra/nn/fingerprint.hpp"
@@ -17,7 +17,7 @@ using scratch::says;
 
 namespace {
 
-const auto load = [](const scratch::Folder& folder) { return nn::load_llama<float, Cpu>(folder.path()); };
+const auto load = [](const scratch::Folder& folder) { return nn::load_model<float, Cpu>(folder.path()); };
 
 /// A saved tiny model whose config.json can be changed for one loading at a time.
 struct Saved {
@@ -25,7 +25,7 @@ struct Saved {
   io::Json json;
 
   explicit Saved(bool tied = false) {
-    nn::save_llama(folder.path(), *models::random(models::tiny(tied)));
+    nn::save_model(folder.path(), *models::random(models::tiny(tied)));
     json = io::read_json(folder / "config.json");
   }
   /// Loads with `changes` merged into config.json (null stays null; a key in `without` goes).
@@ -77,8 +77,8 @@ TEMPLATE_TEST_CASE("llama: a saved model comes back bit for bit", "", float, dou
   for (const bool tied : {false, true}) {
     const scratch::Folder folder;
     const auto model = models::random<S>(models::tiny(tied));
-    nn::save_llama(folder / "deep/er", *model);
-    CHECK(models::same(*nn::load_llama<S, Cpu>(folder / "deep/er"), *model));
+    nn::save_model(folder / "deep/er", *model);
+    CHECK(models::same(*nn::load_model<S, Cpu>(folder / "deep/er"), *model));
     const auto source = io::WeightSource::open(folder / "deep/er");
     CHECK(source.contains("lm_head.weight") == !tied);
     CHECK(source.entry("model.norm.weight").dtype == io::dtype_of<S>());
@@ -98,30 +98,36 @@ TEST_CASE("llama: config.json is what transformers reads") {
       "tie_word_embeddings": false, "attention_bias": false, "mlp_bias": false, "bos_token_id": 1, "eos_token_id": 2})",
           "expected"));
   nn::Config config = models::tiny(true);
-  config.bos = -1, config.eos.clear();
-  const auto json = nn::llama_json(config, "float64");
+  config.bos = -1;
+  config.eos.clear();
+  const auto json = nn::config_json(config, "float64");
   CHECK((json["bos_token_id"].is_null() && json["eos_token_id"].is_null()));
   CHECK(json["torch_dtype"] == "float64");
   config.eos = {2, 7};
-  CHECK(nn::llama_json(config, "float32")["eos_token_id"] == io::Json{2, 7});
+  CHECK(nn::config_json(config, "float32")["eos_token_id"] == io::Json{2, 7});
   config.eos.clear();
-  CHECK(nn::llama_config(json, "x") == config);
+  CHECK(nn::read_config(json, "x") == config);
 }
 
 TEST_CASE("llama: keys that may be absent have the family's values") {
   nn::Config config = models::tiny();
-  config.heads = config.kv_heads = 3, config.head_width = 4;
-  config.norm_epsilon = 1e-6, config.rope_theta = 10000, config.context = 2048, config.bos = -1, config.eos.clear();
+  config.heads = config.kv_heads = 3;
+  config.head_width = 4;
+  config.norm_epsilon = 1e-6;
+  config.numbers["rope_theta"] = 10000.0;
+  config.context = 2048;
+  config.bos = -1;
+  config.eos.clear();
   const io::Json json = io::parse(
       R"({"model_type": "llama", "vocab_size": 11, "hidden_size": 12, "intermediate_size": 10, "num_hidden_layers": 2,
       "num_attention_heads": 3})",
       "test");
-  CHECK(nn::llama_config(json, "config.json") == config);
+  CHECK(nn::read_config(json, "config.json") == config);
   for (const char* key :
        {"model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"}) {
     io::Json lacking = json;
     lacking.erase(key);
-    CHECK(says([&] { nn::llama_config(lacking, "config.json"); }, concat("config.json: ", key, " is missing")));
+    CHECK(says([&] { nn::read_config(lacking, "config.json"); }, concat("config.json: ", key, " is missing")));
   }
 }
 
@@ -129,12 +135,12 @@ TEST_CASE("llama: a thawed model saves its own weights, another its backbone's")
   const scratch::Folder folder;
   const auto backbone = models::random(models::tiny(true));
   nn::Transformer<> model(backbone);
-  nn::save_llama(folder.path(), model);
+  nn::save_model(folder.path(), model);
   CHECK(models::same(*load(folder), *backbone));
   model.thaw();
   CHECK(model.thawed_weights().size() == backbone->weights().size());
   for (auto* parameter : model.parameters()) parameter->value.data()[0] += 1;
-  nn::save_llama(folder.path(), model);
+  nn::save_model(folder.path(), model);
   const auto again = load(folder);
   CHECK(again->config() == backbone->config());
   for (std::size_t i = 0; i < again->weights().size(); ++i) {
@@ -160,7 +166,7 @@ TEST_CASE("llama: a model whose rows have gone is told from others, saved and th
   const auto kept = here();
   CHECK(kept == 2 * 2 + 2);  // norms and the embedding
   CHECK(nn::fingerprint(*backbone) == before);
-  nn::save_llama(folder.path(), model);
+  nn::save_model(folder.path(), model);
   CHECK(models::same(*load(folder), *twin));
   model.thaw();
   CHECK(here() == kept);
@@ -171,39 +177,40 @@ TEST_CASE("llama: a model whose rows have gone is told from others, saved and th
 TEST_CASE("llama: further keys go into config.json, the model's own cannot be replaced") {
   const scratch::Folder folder;
   const auto model = models::random();
-  nn::save_llama(folder.path(), *model, {{"neutra_tokenizer", "byte"}});
+  nn::save_model(folder.path(), *model, {{"neutra_tokenizer", "byte"}});
   CHECK(io::read_json(folder / "config.json")["neutra_tokenizer"] == "byte");
   CHECK(models::same(*load(folder), *model));
   CHECK(says(
       [&] {
-        nn::save_llama(folder.path(), *model, {{"vocab_size", 3}});
+        nn::save_model(folder.path(), *model, {{"vocab_size", 3}});
       },
       folder.path().string(), "extra key vocab_size", "choose another name"));
-  CHECK(says([&] { nn::save_llama(folder.path(), *model, io::Json(3)); }, "extra keys", "an object"));
+  CHECK(says([&] { nn::save_model(folder.path(), *model, io::Json(3)); }, "extra keys", "an object"));
 }
 
 TEST_CASE("llama: saving that fails leaves the old model") {
   const scratch::Folder folder;
   const auto model = models::random();
-  nn::save_llama(folder.path(), *model);
+  nn::save_model(folder.path(), *model);
   nn::Transformer<> broken(models::random(models::tiny(), 8));
   broken.thaw();
   broken.parameters()[3]->value.data()[2] = std::numeric_limits<float>::quiet_NaN();
-  CHECK(says([&] { nn::save_llama(folder.path(), broken); }, "model.layers.0.self_attn.v_proj.weight", "finite",
+  CHECK(says([&] { nn::save_model(folder.path(), broken); }, "model.layers.0.self_attn.v_proj.weight", "finite",
              "index 2"));
   CHECK(models::same(*load(folder), *model));
   CHECK(folder.count() == 2);
   scratch::put(folder / "file", "x");
-  CHECK(says([&] { nn::save_llama(folder / "file", *model); },
+  CHECK(says([&] { nn::save_model(folder / "file", *model); },
              "file: cannot be created, because it exists and is a file"));
-  CHECK_THROWS_AS(nn::save_llama(folder / "file/below", *model), io::WriteError);
+  CHECK_THROWS_AS(nn::save_model(folder / "file/below", *model), io::WriteError);
 }
 
 TEST_CASE("llama: what is not supported is refused by name") {
   const Saved saved;
   CHECK(models::same(*saved.with(io::Json::object())(), *models::random()));
   const std::string name = (saved.folder / "config.json").string() + ": ";
-  CHECK(says(saved.with({{"model_type", "mistral"}}), name, "model_type must be \"llama\", got \"mistral\""));
+  CHECK(says(saved.with({{"model_type", "mistral"}}), name,
+             "model_type must be one of \"llama\", \"gpt2\", got \"mistral\""));
   CHECK(says(saved.with({{"architectures", {"LlamaForSequenceClassification"}}}), name, "architectures",
              "LlamaForSequenceClassification"));
   CHECK(says(saved.with({{"architectures", "LlamaForCausalLM"}}), name, "architectures must be an array"));
@@ -224,7 +231,7 @@ TEST_CASE("llama: what is not supported is refused by name") {
 TEST_CASE("llama: RoPE in both forms") {
   const Saved saved;
   const auto theta = [&](const io::Json& changes, const char* without = "") {
-    return saved.with(changes, without)()->config().rope_theta;
+    return saved.with(changes, without)()->config().numbers.at("rope_theta");
   };
   const io::Json plain = {{"rope_theta", 700.0}, {"rope_type", "default"}};
   CHECK(theta({{"rope_parameters", plain}}, "rope_theta") == 700);
@@ -330,7 +337,7 @@ TEST_CASE("llama: a saved model keeps what its files said beside this library's 
   nn::Transformer<> model(backbone);
   for (const bool thaw : {false, true}) {
     if (thaw) model.thaw();
-    nn::save_llama(again.path(), model, {{"neutra_tokenizer", "byte"}});
+    nn::save_model(again.path(), model, {{"neutra_tokenizer", "byte"}});
     expected["neutra_tokenizer"] = "byte";
     CHECK(io::read_json(again / "config.json") == expected);
     for (const auto& [name, text] : files) CHECK(scratch::get(again / name) == text);
@@ -339,7 +346,7 @@ TEST_CASE("llama: a saved model keeps what its files said beside this library's 
     CHECK(models::same(*loaded, *backbone));
     CHECK(nn::ends_of_text(*loaded) == std::set<Index>{2, 8, 9});
     const scratch::Folder third;  // what was written once can be written again
-    nn::save_llama(third.path(), *loaded, {{"neutra_tokenizer", "byte"}});
+    nn::save_model(third.path(), *loaded, {{"neutra_tokenizer", "byte"}});
     CHECK(io::read_json(third / "config.json") == expected);
   }
 }
@@ -450,7 +457,7 @@ TEST_CASE("llama: bfloat16 folders are read, integers are not") {
 TEST_CASE("llama: folders that are none") {
   const scratch::Folder folder;
   CHECK(says([&] { load(folder); }, folder.path().string(), "neither"));
-  CHECK(says([&] { nn::load_llama<float, Cpu>(folder / "none"); }, "no such folder"));
+  CHECK(says([&] { nn::load_model<float, Cpu>(folder / "none"); }, "no such folder"));
   const Saved saved;
   std::filesystem::remove(saved.folder / "config.json");
   CHECK(says([&] { load(saved.folder); }, "config.json", "cannot be opened"));

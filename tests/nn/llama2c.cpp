@@ -20,21 +20,23 @@ constexpr Header tied_header{dim, hidden, layers, heads, kv_heads, vocabulary, l
 constexpr Header untied_header{dim, hidden, layers, heads, kv_heads, -vocabulary, length};
 
 struct Part {
-  nn::Slot slot;
+  std::string name;  // in a layer: of its weights
   Index layers, size;
+
+  std::string of(Index layer) const { return layers == 1 ? name : concat("model.layers.", layer, ".", name); }
 };
 /// The file's parts in order, from its description; rope: the two tables that are skipped.
-const std::vector<Part> parts{{nn::Slot::embedding, 1, vocabulary* dim},
-                              {nn::Slot::attention_norm, layers, dim},
-                              {nn::Slot::q, layers, dim* dim},
-                              {nn::Slot::k, layers, kv_heads* width* dim},
-                              {nn::Slot::v, layers, kv_heads* width* dim},
-                              {nn::Slot::o, layers, dim* dim},
-                              {nn::Slot::ffn_norm, layers, dim},
-                              {nn::Slot::gate, layers, hidden* dim},
-                              {nn::Slot::down, layers, dim* hidden},
-                              {nn::Slot::up, layers, hidden* dim},
-                              {nn::Slot::final_norm, 1, dim}};
+const std::vector<Part> parts{{"model.embed_tokens.weight", 1, vocabulary* dim},
+                              {"input_layernorm.weight", layers, dim},
+                              {"self_attn.q_proj.weight", layers, dim* dim},
+                              {"self_attn.k_proj.weight", layers, kv_heads* width* dim},
+                              {"self_attn.v_proj.weight", layers, kv_heads* width* dim},
+                              {"self_attn.o_proj.weight", layers, dim* dim},
+                              {"post_attention_layernorm.weight", layers, dim},
+                              {"mlp.gate_proj.weight", layers, hidden* dim},
+                              {"mlp.down_proj.weight", layers, dim* hidden},
+                              {"mlp.up_proj.weight", layers, hidden* dim},
+                              {"model.norm.weight", 1, dim}};
 
 std::string bytes_of(const void* data, std::size_t size) { return {static_cast<const char*>(data), size}; }
 
@@ -108,21 +110,21 @@ TEST_CASE("llama2c: every weight lands where it belongs") {
                         .head_width = width,
                         .context = length,
                         .norm_epsilon = 1e-5,
-                        .rope_theta = 10000,
+                        .numbers = {{"rope_theta", 10000.0}},
                         .tied = header[5] > 0,
                         .bos = 1,
                         .eos = {2}};
     CHECK(config == expected);
     for (std::size_t part = 0; part < parts.size(); ++part)
       for (Index layer = 0; layer < parts[part].layers; ++layer) {
-        const auto [slot, ignored, size] = parts[part];
-        const auto& value = model->weight(slot, layer).value();
+        const Index size = parts[part].size;
+        const auto& value = model->weight(parts[part].of(layer)).value();
         CAPTURE(part, layer);
         REQUIRE(value.size() == size);
         bool right = true;
         for (Index i = 0; i < size; ++i) {
           Index from = i;
-          if (slot == nn::Slot::q || slot == nn::Slot::k) {
+          if (part == 2 || part == 3) {
             const Index row = i / dim, p = row % width;
             from = (row - p + (p < width / 2 ? 2 * p : 2 * (p - width / 2) + 1)) * dim + i % dim;
           }
@@ -130,10 +132,10 @@ TEST_CASE("llama2c: every weight lands where it belongs") {
         }
         CHECK(right);
       }
-    if (!config.tied) CHECK(model->weight(nn::Slot::head, 0).value().data()[3] == number(parts.size(), 0, 3));
+    if (!config.tied) CHECK(model->weight("lm_head.weight").value().data()[3] == number(parts.size(), 0, 3));
   }
   const Written written(file(untied_header));
-  CHECK(nn::load_llama2c<double, Cpu>(written.path)->weight(nn::Slot::up, 1).value().data()[7] ==
+  CHECK(nn::load_llama2c<double, Cpu>(written.path)->weight("model.layers.1.mlp.up_proj.weight").value().data()[7] ==
         static_cast<double>(number(9, 1, 7)));
 }
 
@@ -143,15 +145,16 @@ TEST_CASE("llama2c: scores of half-split rows are those of the file's interleave
   const auto in_file = [&](std::size_t part) {
     return [=](Index row, Index c) { return static_cast<double>(number(part, 1, row * dim + c)); };
   };
-  const auto loaded = [&](nn::Slot slot) {
-    return [&, slot](Index row, Index c) { return static_cast<double>(model->weight(slot, 1).value().view()(row, c)); };
+  const auto loaded = [&](std::string_view name) {
+    const auto& weight = model->weight(concat("model.layers.1.self_attn.", name));
+    return [&](Index row, Index c) { return static_cast<double>(weight.value().view()(row, c)); };
   };
   const auto interleaved = [](Index p) { return std::pair(2 * p, 2 * p + 1); };
   const auto half_split = [](Index p) { return std::pair(p, p + width / 2); };
   for (Index head = 0; head < heads; ++head) {
     const double expected = score(turned(in_file(2), head, interleaved, 4), turned(in_file(3), 0, interleaved, 1));
-    CHECK(score(turned(loaded(nn::Slot::q), head, half_split, 4), turned(loaded(nn::Slot::k), 0, half_split, 1)) ==
-          Approx(expected));
+    CHECK(score(turned(loaded("q_proj.weight"), head, half_split, 4),
+                turned(loaded("k_proj.weight"), 0, half_split, 1)) == Approx(expected));
   }
 }
 

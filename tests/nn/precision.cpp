@@ -39,9 +39,8 @@ Backbone pretrained() {
   train(model, 20, 0, 3e-3);
   const auto& random = *model.backbone();
   return std::make_shared<const nn::Backbone<float, Cpu>>(
-      random.config(), [&](nn::Slot slot, Index layer, const std::string&, const Shape&) {
-        return model.thawed_weights()[random.index(slot, layer)].value.clone();
-      });
+      random.config(),
+      [&, next = std::size_t{0}](const nn::Weight&) mutable { return model.thawed_weights()[next++].value.clone(); });
 }
 
 /// Extended to other words with products in float and in bf16.
@@ -117,7 +116,7 @@ TEST_CASE("precision: a model in double has no products of bf16") {
 
 TEST_CASE("precision: gate logits are never of bf16, and the tape is left as it was") {
   using Residue = adapter::Residue<gate::Relu, body::GatedUnit, penalty::GateL1>;
-  const adapter::Sizes sizes{.dim = 64, .layers = 1, .query_width = 64, .kv_width = 64, .ffn = 160};
+  const adapter::Sizes sizes{.dim = 64, .layers = 1, .layer_weights = 47232};
   Residue::Instance<float, Cpu> residue(Residue{}, sizes, 1);
   const auto x = adapter::normal_tensor<float, Cpu>({50, 64}, 1, 1, "x");
   const std::vector<float> marks(50, 1.0f);
@@ -128,7 +127,7 @@ TEST_CASE("precision: gate logits are never of bf16, and the tape is left as it 
     tape.bf16_products = bf16;
     Pass<float, Cpu> pass{
         .tape = tape, .original = marks.data(), .label = marks.data(), .scale_original = 1, .scale_both = 1};
-    residue.add(adapter::Site::ffn, 0, tape.input(x.view()), tape.input(x.view()), pass);
+    residue.apply(adapter::Site::ffn, 0, tape.input(x.view()), tape.input(x.view()), pass);
     penalty[bf16] = pass.local->item();
     CHECK(tape.bf16_products == bf16);
   }

@@ -60,8 +60,8 @@ struct Lonely {
     Instance(const Lonely& lonely, const adapter::Sizes& sizes, std::uint64_t seed)
         : first_(lonely.first), held_({.width = 4}, sizes, seed) {}
     std::vector<Parameter<S, D>*> parameters() { return held_.parameters(); }
-    Var<S, D> add(adapter::Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
-      return layer < first_ ? y : held_.add(site, layer, x, y, pass);
+    Var<S, D> apply(adapter::Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+      return layer < first_ ? y : held_.apply(site, layer, x, y, pass);
     }
 
    private:

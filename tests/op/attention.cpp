@@ -50,7 +50,11 @@ TEST_CASE("attention: scores of 1e4 and ties stay finite, the winner takes all")
   Tape<float, Cpu> tape;
   Tensor<float> q({3, 1}), k({3, 1}), v({3, 1});
   const float keys[] = {1, -1, 1}, values[] = {5, 7, 9};
-  for (Index n = 0; n < 3; ++n) q.data()[n] = 1e4f, k.data()[n] = keys[n], v.data()[n] = values[n];
+  for (Index n = 0; n < 3; ++n) {
+    q.data()[n] = 1e4f;
+    k.data()[n] = keys[n];
+    v.data()[n] = values[n];
+  }
   const auto y = attention(tape.input(q), tape.input(k), tape.input(v), {1, 3, 1, 1, 1}).value();
   CHECK(as_doubles(y) == std::vector<double>{5, 5, 7});
 }
@@ -65,7 +69,10 @@ TEST_CASE("attention: no token sees a later one, no sequence another, not by one
   };
   const auto before = forward();
   const Index changed = 70 + 66;  // of the second sequence
-  for (Index c = 0; c < 4; ++c) inputs[1].view()(changed, c) = 50, inputs[2].view()(changed, c) = -1e6;
+  for (Index c = 0; c < 4; ++c) {
+    inputs[1].view()(changed, c) = 50;
+    inputs[2].view()(changed, c) = -1e6;
+  }
   const auto after = forward();
   const Index cols = 8;
   CHECK(std::equal(before.begin(), before.begin() + changed * cols, after.begin()));

@@ -20,7 +20,10 @@ TEST_CASE("gated: one value on both sides, and only one side trained") {
 TEST_CASE("gated: silu of +-1e3 neither overflows nor is lost") {
   Tape<float, Cpu> tape;
   Tensor<float> a({1, 20}), b({1, 20});
-  for (Index c = 0; c < 20; ++c) a.data()[c] = c % 2 ? 1e3f : -1e3f, b.data()[c] = 2;
+  for (Index c = 0; c < 20; ++c) {
+    a.data()[c] = c % 2 ? 1e3f : -1e3f;
+    b.data()[c] = 2;
+  }
   const auto y = gated(tape.input(a), tape.input(b)).value();
   for (Index c = 0; c < 20; ++c) CHECK(y(0, c) == (c % 2 ? 2e3f : 0.0f));
 }

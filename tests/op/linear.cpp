@@ -5,8 +5,9 @@
 using namespace cases;
 
 TEST_CASE("linear: value, gradients, SIMD and scalar") {
-  check_all<cases::Linear<false>>();
-  check_all<cases::Linear<true>>();
+  check_all<cases::Linear<cases::Addend::none>>();
+  check_all<cases::Linear<cases::Addend::rows>>();
+  check_all<cases::Linear<cases::Addend::bias>>();
 }
 
 // 600 steps of a sum: two blocks for SIMD, one chain for the scalar backend, so that neither can stand in for the
@@ -82,5 +83,5 @@ TEST_CASE("linear: shapes that do not fit are an Error with both shapes") {
   CHECK(message([&] { linear(tape.input(x), tape.input(flat)); }) ==
         "linear: W must be (O,I) with I = 3, got (3); x is (2,3)");
   CHECK(message([&] { linear(tape.input(x), tape.input(square), tape.input(wrong)); }) ==
-        "linear: addend must be (2,4), got (2,3)");
+        "linear: addend must be (2,4) or a bias (4), got (2,3)");
 }

@@ -147,7 +147,8 @@ TEST_CASE(
     "changed") {
   auto a = parameter<float, Cpu>("a", {3}), b = parameter<float, Cpu>("b", {3});
   optim::AdamW<float, Cpu> adamw({&a, &b}, {});
-  set_gradient(a, 1), set_gradient(b, 1);
+  set_gradient(a, 1);
+  set_gradient(b, 1);
   adamw.step(0.1, 0);
   const float before[] = {a.value.data()[0], b.value.data()[0]};
   set_gradient(a, 2);

@@ -21,7 +21,8 @@ template <class F> std::string written(const F& f) {
   f();
   std::fflush(stdout);
   dup2(before, STDOUT_FILENO);
-  close(before), close(file);
+  close(before);
+  close(file);
   return scratch::get(folder / "out");
 }
 

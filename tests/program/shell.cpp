@@ -45,7 +45,10 @@ TEST_CASE("shell: bash reads every byte back") {
                                           "gr\u00f8n",
                                           "-n"};
   std::string expected;
-  for (const std::string& word : words) command += " " + shell_word(word), expected += word + '\0';
+  for (const std::string& word : words) {
+    command += " " + shell_word(word);
+    expected += word + '\0';
+  }
   scratch::put(folder / "script", command + " > " + (folder / "out").string() + "\n");
   REQUIRE(std::system(("bash " + (folder / "script").string()).c_str()) == 0);
   CHECK(scratch::get(folder / "out") == expected);

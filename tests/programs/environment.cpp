@@ -47,8 +47,8 @@ programs::Ended with_processes(rlim_t processes, const Words& command, const std
   const pid_t child = fork();
   if (child == 0) {
     setenv("OMP_NUM_THREADS", threads.c_str(), 1);
-    dup2(open(out.c_str(), O_WRONLY | O_CREAT, 0600), STDOUT_FILENO),
-        dup2(open(err.c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
+    dup2(open(out.c_str(), O_WRONLY | O_CREAT, 0600), STDOUT_FILENO);
+    dup2(open(err.c_str(), O_WRONLY | O_CREAT, 0600), STDERR_FILENO);
     const rlimit limit{processes, processes}, no_core{0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
     if (setrlimit(RLIMIT_NPROC, &limit) == 0 && setuid(61235) == 0) execv(arguments[0], arguments.data());

@@ -152,7 +152,8 @@ TEST_CASE("extend: --resume with another tokenizer beside the model, or another 
 
   scratch::put(file, tokenizer(9));
   scratch::put(model / "tokenizer.model", tokenizer(9));
-  pretrained.push_back("--resume"), given.push_back("--resume");
+  pretrained.push_back("--resume");
+  given.push_back("--resume");
   CHECK(programs::refuses(study.command(pretrained), "tokenizer sha256 = "));
   CHECK(programs::refuses(study.command(given, "given"), "tokenizer sha256 = "));
   CHECK(programs::refuses({programs::path_of("evaluate"), "--model", model.string(), "--adapter", adapter, "--text",

@@ -51,7 +51,10 @@ class Process {
   }
   Process(const Process&) = delete;
   ~Process() {
-    if (child_ > 0) kill(child_, SIGKILL), waitpid(child_, nullptr, 0);
+    if (child_ > 0) {
+      kill(child_, SIGKILL);
+      waitpid(child_, nullptr, 0);
+    }
   }
 
   void send(int signal) const { kill(child_, signal); }
@@ -76,7 +79,10 @@ class Process {
   std::string output() const { return scratch::get(folder_ / "out"); }
   std::string errors() const { return scratch::get(folder_ / "err"); }
   Ended wait() {
-    if (child_ > 0) waitpid(child_, &status_, 0), child_ = 0;
+    if (child_ > 0) {
+      waitpid(child_, &status_, 0);
+      child_ = 0;
+    }
     return {WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_), scratch::get(folder_ / "out"),
             scratch::get(folder_ / "err")};
   }
@@ -87,7 +93,8 @@ class Process {
     setenv("OMP_NUM_THREADS", threads, 1);
     const int output = open(out.c_str(), O_WRONLY | O_CREAT, 0600),
               errors = open(err.c_str(), O_WRONLY | O_CREAT, 0600);
-    dup2(output, STDOUT_FILENO), dup2(errors, STDERR_FILENO);
+    dup2(output, STDOUT_FILENO);
+    dup2(errors, STDERR_FILENO);
     if (file_limit > 0) {
       const rlimit limit{file_limit, file_limit};
       setrlimit(RLIMIT_FSIZE, &limit);

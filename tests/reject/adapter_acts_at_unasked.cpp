@@ -9,7 +9,7 @@ struct Wrong {
     Instance(const Wrong&, const adapter::Sizes&, std::uint64_t) {}
     std::vector<Parameter<S, D>*> parameters() { return {}; }
     bool acts_at(adapter::Site) { return true; }
-    Var<S, D> add(adapter::Site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) { return y; }
+    Var<S, D> apply(adapter::Site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) { return y; }
   };
 };
 Var<float, Cpu> wrong(ModelOf<Wrong>& model, Tapes& tape) { return model.logits(tape, {}); }

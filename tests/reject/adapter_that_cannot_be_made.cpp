@@ -8,7 +8,7 @@ using namespace neutra;
 struct Wrong {
   template <Scalar S, Backend D> struct Instance {
     std::vector<Parameter<S, D>*> parameters() { return {}; }
-    Var<S, D> add(adapter::Site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) { return y; }
+    Var<S, D> apply(adapter::Site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) { return y; }
   };
 };
 Var<float, Cpu> wrong(ModelOf<Wrong>& model, Tapes& tape) { return model.logits(tape, {}); }

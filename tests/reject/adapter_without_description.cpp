@@ -11,7 +11,7 @@ struct Wrong {
   template <Scalar S, Backend D> struct Instance {
     Instance(const Wrong&, const adapter::Sizes&, std::uint64_t) {}
     std::vector<Parameter<S, D>*> parameters() { return {}; }
-    Var<S, D> add(adapter::Site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) { return y; }
+    Var<S, D> apply(adapter::Site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) { return y; }
   };
 };
 adapter::Any<float, Cpu> wrong{Wrong{}};

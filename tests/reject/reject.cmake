@@ -1,12 +1,12 @@
-# SOURCE must compile as it is, and with NEUTRA_REJECT defined fail with the sentence of its first line, within ten lines.
+# SOURCE must compile as it is, and with NEUTRA_REJECT defined fail with the sentence of its first comment, within ten lines.
 # cmake -D COMPILER=.. -D SOURCE=.. -D FOLDERS=a|b -D OPTIONS=a|b -P reject.cmake
 cmake_minimum_required(VERSION 3.25)
 
 file(READ "${SOURCE}" text)
-if(NOT "${text}" MATCHES "^// expect: ([^\n]+)\n")
-  message(FATAL_ERROR "${SOURCE}: the first line must be '// expect: <the sentence the compiler prints>'")
+if(NOT "${text}" MATCHES "^// expect: ([^\n]+(\n// [^\n]+)*)\n")
+  message(FATAL_ERROR "${SOURCE}: it must begin with '// expect: <the sentence the compiler prints>'")
 endif()
-set(sentence "${CMAKE_MATCH_1}")
+string(REPLACE "\n// " " " sentence "${CMAKE_MATCH_1}")
 
 string(REPLACE "|" ";" folders "${FOLDERS}")
 string(REPLACE "|" ";" options "${OPTIONS}")
@@ -26,6 +26,10 @@ endif()
 string(REGEX MATCH "^([^\n]*\n?[^\n]*\n?[^\n]*\n?[^\n]*\n?[^\n]*\n?[^\n]*\n?[^\n]*\n?[^\n]*\n?[^\n]*\n?[^\n]*)" first_lines "${output}")
 string(REGEX MATCHALL "[^\n]*error: [^\n]*" errors "${first_lines}")
 string(REPLACE "\;" ";" errors "${errors}")
+# Where the comment breaks, one space of two is lost; clang prints a message as the literal it was, with \".
+string(REGEX REPLACE " +" " " sentence "${sentence}")
+string(REGEX REPLACE " +" " " errors "${errors}")
+string(REPLACE "\\\"" "\"" errors "${errors}")
 string(FIND "${errors}" "${sentence}" position)
 if(position EQUAL -1)
   message(FATAL_ERROR "${SOURCE}: expected among the first ten lines an error with\n  ${sentence}\nbut the compiler said\n${output}")

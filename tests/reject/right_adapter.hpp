@@ -9,8 +9,8 @@ struct Right {
     Instance(const Right&, const neutra::adapter::Sizes&, std::uint64_t) {}
     std::vector<neutra::Parameter<S, D>*> parameters() { return {}; }
     bool acts_at(neutra::adapter::Site) const { return true; }
-    neutra::Var<S, D> add(neutra::adapter::Site, neutra::Index, neutra::Var<S, D>, neutra::Var<S, D> y,
-                          neutra::Pass<S, D>&) {
+    neutra::Var<S, D> apply(neutra::adapter::Site, neutra::Index, neutra::Var<S, D>, neutra::Var<S, D> y,
+                            neutra::Pass<S, D>&) {
       return y;
     }
   };

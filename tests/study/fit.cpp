@@ -8,9 +8,11 @@ using namespace neutra;
 
 TEST_CASE("several alphas are refused where no step of the run draws what the penalty counts", "[train]") {
   study::Options options;
-  options.alphas = {0.01, 1}, options.batch = 4;
+  options.alphas = {0.01, 1};
+  options.batch = 4;
   const auto check = [&](double share, Index steps) {
-    options.share = share, options.steps = steps;
+    options.share = share;
+    options.steps = steps;
     const data::Mix mix(small::windows(small::letters('a', 5, 900, 1)), small::windows(small::letters('n', 5, 1100, 2)),
                         share, 1);
     study::detail::check_alphas(options, small::registry(), mix);
@@ -25,8 +27,10 @@ TEST_CASE("several alphas are refused where no step of the run draws what the pe
   CHECK_NOTHROW(check(1e-9, 2000000000));  // 2^32 slots and more: one is drawn
   options.penalty = "domain_cross_entropy";
   CHECK_NOTHROW(check(1e-9, 100));
-  options.penalty = "l1", options.alphas = {1};
+  options.penalty = "l1";
+  options.alphas = {1};
   CHECK_NOTHROW(check(1e-9, 100));
-  options.alphas = {0.01, 1}, options.methods = {"adapter"};
+  options.alphas = {0.01, 1};
+  options.methods = {"adapter"};
   CHECK_NOTHROW(check(1e-9, 100));
 }

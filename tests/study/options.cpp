@@ -164,7 +164,9 @@ TEST_CASE("options: an empty value of any option, and a number in another form t
     const bool integer = type.starts_with("INT"), number = type.starts_with("FLOAT");
     if (!integer && !number && !type.starts_with("TEXT")) continue;  // a flag
     if (name == "--out") continue;                                   // parse() gives it
-    ++options, integers += integer, numbers += number;
+    ++options;
+    integers += integer;
+    numbers += number;
     refused("", "");
     if (!number && !integer) CHECK(says([&] { parse({name, ""}); }, name + " must not be empty"));
     if (integer)
@@ -195,7 +197,8 @@ TEST_CASE("options: shares outside 0 .. 1 and numbers that are none are refused"
 
 TEST_CASE("options: p and original text must go together") {
   Options o;
-  o.out = "o", o.target = {"b"};
+  o.out = "o";
+  o.target = {"b"};
   CHECK(says([&] { o.check(); }, "--original is missing", "is pretrained on"));
   o.model = "m";
   CHECK(says([&] { o.check(); }, "--original is missing", "--share 0"));
@@ -259,7 +262,11 @@ TEST_CASE("options: on resume a method may be left out whose options stay as the
                                       {"--body", "bottleneck"}}) {
     INFO(option);
     CHECK_NOTHROW(parse({"--methods", "lora", option, value, "--resume"}));
-    CHECK(says([&] { parse({"--methods", "lora", option, value}); }, option, "has no effect without neutral"));
+    CHECK(says(
+        [&, option = option, value = value] {
+          parse({"--methods", "lora", option, value});
+        },
+        option, "has no effect without neutral"));
   }
   CHECK_NOTHROW(parse({"--methods", "neutral", "--lora-targets", "q", "--resume"}));
   CHECK(says([] { parse({"--tokenizer", "byte", "--vocab", "300", "--resume"}); }, "--vocab has no effect"));

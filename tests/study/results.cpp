@@ -34,8 +34,11 @@ bool contains(const std::string& text, std::string_view part) { return text.find
 TEST_CASE("results of fifty thousand rows of six layers are within the limits of reading") {
   auto row = sample::neutral(1.0 / 700, 1, 1.0 / 7, 17.0 / 7);
   const study::PerDomain<std::vector<double>> layers{std::vector<double>(6, 1.0 / 3), std::vector<double>(6, 1.0 / 7)};
-  row.gate_open = {1.0 / 3, 1.0 / 7}, row.gate_open_by_layer = layers, row.residue_ratio_by_layer = layers;
-  row.train_seconds = 100.0 / 3, row.tokens_per_second = 1e6 / 7;
+  row.gate_open = {1.0 / 3, 1.0 / 7};
+  row.gate_open_by_layer = layers;
+  row.residue_ratio_by_layer = layers;
+  row.train_seconds = 100.0 / 3;
+  row.tokens_per_second = 1e6 / 7;
   Results results;
   const auto rows = [&](std::size_t count) {
     results.rows.assign(count, row);
@@ -182,7 +185,8 @@ TEST_CASE("a number that no run can have is refused by its place") {
   CHECK(contains(with("/rows/0/extra_weights", 600001),
                  "extra_weights must be at most the trainable_weights, 600000, got 600001"));
   io::Json bad = good;  // with the difference that belongs to it
-  bad["rows"][2]["target"]["after"] = -1.0, bad["rows"][2]["learning"] = 6.0;
+  bad["rows"][2]["target"]["after"] = -1.0;
+  bad["rows"][2]["learning"] = 6.0;
   CHECK(contains(message(bad), "rows[2]: target: after must be zero or more, got -1"));
 }
 
@@ -193,7 +197,7 @@ TEST_CASE("rows of two backbones are no results, read or written") {
       "rows[3] must be of the backbone of the first row, which has 2 and 5 bits per byte, got 2 and 4.9";
   CHECK(contains(message_of([&] { study::to_json(results, "out/results.json"); }), "out/results.json: " + words));
   io::Json json = study::to_json(sample::results());
-  json["rows"][3]["original"]["before"] = 2.01,
+  json["rows"][3]["original"]["before"] = 2.01;
   json["rows"][3]["forgetting"] = json["rows"][3]["original"]["after"].get<double>() - 2.01;
   CHECK(contains(message(json), "results.json: rows[3] must be of the backbone of the first row"));
 }

@@ -28,8 +28,16 @@ inline neutra::study::Row row(std::string method, double lr, std::uint64_t seed,
 inline neutra::study::Row neutral(double lr, std::uint64_t seed, double forgetting, double learning,
                                   double alpha = 0.1) {
   auto r = row("neutral", lr, seed, forgetting, learning);
-  r.gate = "relu", r.body = "gated_unit", r.penalty = "l1", r.init = "low_variance", r.placement = "parallel";
-  r.alpha = alpha, r.capacity = 0.2, r.extra_share = 0.2, r.extra_weights = 600000, r.trainable_weights = 600000;
+  r.gate = "relu";
+  r.body = "gated_unit";
+  r.penalty = "l1";
+  r.init = "low_variance";
+  r.placement = "parallel";
+  r.alpha = alpha;
+  r.capacity = 0.2;
+  r.extra_share = 0.2;
+  r.extra_weights = 600000;
+  r.trainable_weights = 600000;
   r.gate_open = {0.5, 0.9};
   r.gate_open_by_layer = {{0.25, 0.75}, {0.8, 1.0}};
   r.residue_ratio_by_layer = {{0.01, 0.02}, {0.5, 0.25}};
@@ -38,8 +46,13 @@ inline neutra::study::Row neutral(double lr, std::uint64_t seed, double forgetti
 
 inline neutra::study::Row adapter(double lr, std::uint64_t seed, double forgetting, double learning) {
   auto r = neutral(lr, seed, forgetting, learning);
-  r.method = "adapter", r.gate = "open", r.penalty = "none", r.init = "he";
-  r.alpha.reset(), r.gate_open.reset(), r.gate_open_by_layer.reset();
+  r.method = "adapter";
+  r.gate = "open";
+  r.penalty = "none";
+  r.init = "he";
+  r.alpha.reset();
+  r.gate_open.reset();
+  r.gate_open_by_layer.reset();
   return r;
 }
 

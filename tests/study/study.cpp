@@ -30,9 +30,18 @@ struct Texts {
   }
   study::Options options(const std::string& out) const {
     study::Options o;
-    o.original = {folder / "a"}, o.target = {folder / "n"}, o.out = folder / out;
-    o.pretrain_steps = 6, o.dim = 16, o.layers = 2, o.heads = 2, o.ffn = 24, o.tokenizer = "byte";
-    o.steps = 4, o.batch = 4, o.sequence = 12;
+    o.original = {folder / "a"};
+    o.target = {folder / "n"};
+    o.out = folder / out;
+    o.pretrain_steps = 6;
+    o.dim = 16;
+    o.layers = 2;
+    o.heads = 2;
+    o.ffn = 24;
+    o.tokenizer = "byte";
+    o.steps = 4;
+    o.batch = 4;
+    o.sequence = 12;
     o.rates = {{"", {2e-3}}, {"finetune", {5e-4}}};
     return o;
   }
@@ -126,7 +135,7 @@ TEST_CASE("study: rows say what was trained, within the capacity asked for", "[t
   const Texts texts;
   const auto results = texts.run(texts.options("out"));
   REQUIRE(results.rows.size() == 4);
-  const auto backbone = nn::load_llama<float, Cpu>(texts.folder / "out/backbone");
+  const auto backbone = nn::load_model<float, Cpu>(texts.folder / "out/backbone");
   for (const auto& row : results.rows) {
     INFO(row.method);
     CHECK(row.original.before == results.rows[0].original.before);
@@ -158,8 +167,10 @@ TEST_CASE("study: what was chosen is what scored best on the choosing text", "[t
     double lr = 0, learning = -1e9;
     for (const auto& item : results.config.at("choosing"))
       if (item.at("method") == method && item.at("seed") == 1 && item.at("learning").get<double>() > learning &&
-          (item.at("alpha").is_null() || item.at("alpha") == 0.01))
-        learning = item.at("learning"), lr = item.at("lr");
+          (item.at("alpha").is_null() || item.at("alpha") == 0.01)) {
+        learning = item.at("learning");
+        lr = item.at("lr");
+      }
     return lr;
   };
   for (const std::string method : {"neutral", "adapter"})
@@ -172,7 +183,9 @@ TEST_CASE("study: what was chosen is what scored best on the choosing text", "[t
 TEST_CASE("study: the paper's alpha stands beside the chosen one, with every seed, named or not", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"neutral", "adapter"}, o.alphas = {10, 1}, o.seeds = 2;
+  o.methods = {"neutral", "adapter"};
+  o.alphas = {10, 1};
+  o.seeds = 2;
   const auto results = texts.run(o);
   std::map<double, int> rows;
   for (const auto& row : results.rows)
@@ -210,7 +223,9 @@ TEST_CASE("study: precision reaches pretraining, extension and evaluation", "[tr
   const Texts texts;
   const auto rows = [&](const std::string& precision, const std::string& model) {
     auto o = texts.options(precision + (model.empty() ? "" : "-extended"));
-    o.methods = {"adapter"}, o.precision = precision, o.model = model;
+    o.methods = {"adapter"};
+    o.precision = precision;
+    o.model = model;
     return texts.run(o).rows.at(0);
   };
   const auto exact = rows("float", ""), rounded = rows("bf16", "");
@@ -225,7 +240,8 @@ TEST_CASE("study: precision reaches pretraining, extension and evaluation", "[tr
 TEST_CASE("study: a rate that diverges is told, left out, remembered, and may be dropped", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"adapter", "lora"}, o.rates = {{"", {2e-3, 1e30}}};
+  o.methods = {"adapter", "lora"};
+  o.rates = {{"", {2e-3, 1e30}}};
   const auto results = texts.run(o);
   REQUIRE(results.rows.size() == 2);
   REQUIRE(results.failed.size() == 2);
@@ -263,17 +279,27 @@ TEST_CASE(
     "[train]") {
   const Texts texts;
   auto o = texts.options("out"), all = texts.options("all");
-  o.methods = {"neutral", "finetune"}, o.rates = {{"", {2e-3, 3e-3}}, {"finetune", {5e-4}}};
+  o.methods = {"neutral", "finetune"};
+  o.rates = {{"", {2e-3, 3e-3}}, {"finetune", {5e-4}}};
   texts.run(o);
-  all.methods = {"neutral", "adapter", "finetune"}, all.rates = {{"", {1e-3, 2e-3}}, {"finetune", {5e-4, 1e-3}}},
-  all.alphas = {0.01, 1}, all.seeds = 2;
+  all.methods = {"neutral", "adapter", "finetune"};
+  all.rates = {{"", {1e-3, 2e-3}}, {"finetune", {5e-4, 1e-3}}};
+  all.alphas = {0.01, 1};
+  all.seeds = 2;
   const auto expected = texts.run(all);
-  o.methods = all.methods, o.rates = all.rates, o.alphas = all.alphas, o.seeds = all.seeds, o.resume = true;
+  o.methods = all.methods;
+  o.rates = all.rates;
+  o.alphas = all.alphas;
+  o.seeds = all.seeds;
+  o.resume = true;
   const auto extended = texts.run(o);
   CHECK(without_times(extended) == without_times(expected));
   for (const char* key : {"choosing", "chosen_lr", "chosen_alpha"})
     CHECK(extended.config.at(key) == expected.config.at(key));
-  o.methods = {"finetune"}, o.rates = {{"", {1e-3}}}, o.alphas = {0.01}, o.seeds = 1;
+  o.methods = {"finetune"};
+  o.rates = {{"", {1e-3}}};
+  o.alphas = {0.01};
+  o.seeds = 1;
   const auto fewer = texts.run(o);
   REQUIRE(fewer.rows.size() == 1);
   CHECK((fewer.rows[0].method == "finetune" && fewer.rows[0].lr == 1e-3));
@@ -281,7 +307,10 @@ TEST_CASE(
   CHECK(fewer.text_sha256 == expected.text_sha256);
   o.rates = {{"", {3e-3}}};
   texts.run(o);  // a rate that nothing is chosen from yet
-  o.rates = all.rates = {{"", {1e-3, 3e-3}}}, all.methods = o.methods, all.alphas = o.alphas, all.seeds = o.seeds,
+  o.rates = all.rates = {{"", {1e-3, 3e-3}}};
+  all.methods = o.methods;
+  all.alphas = o.alphas;
+  all.seeds = o.seeds;
   all.out = texts.folder / "two";
   const auto again = texts.run(o), two = texts.run(all);
   CHECK(without_times(again) == without_times(two));
@@ -304,12 +333,17 @@ TEST_CASE("study: a run that holds no text out to choose on is not continued wit
   };
   o.rates = {{"", {2e-3, 1e-3}}};
   CHECK(refused());
-  o.rates = {{"", {2e-3}}}, o.methods = {"adapter", "neutral"}, o.alphas = {0.01, 1};
+  o.rates = {{"", {2e-3}}};
+  o.methods = {"adapter", "neutral"};
+  o.alphas = {0.01, 1};
   CHECK(refused());
   CHECK(files_below(o.out) == before);
-  o.alphas = {1}, o.seeds = 2;
+  o.alphas = {1};
+  o.seeds = 2;
   CHECK(texts.run(o).rows.size() == 4);
-  o.methods = {"adapter"}, o.alphas = {0.01}, o.seeds = 1;
+  o.methods = {"adapter"};
+  o.alphas = {0.01};
+  o.seeds = 1;
   const auto fewer = texts.run(o);
   CHECK(without_times(fewer) == without_times(results));
   CHECK(fewer.text_sha256 == results.text_sha256);
@@ -318,9 +352,11 @@ TEST_CASE("study: a run that holds no text out to choose on is not continued wit
 TEST_CASE("study: a method is left out on resume while the options that only it reads stay as they were", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"lora", "neutral"}, o.gate = "elu";
+  o.methods = {"lora", "neutral"};
+  o.gate = "elu";
   const auto both = texts.run(o);
-  o.methods = {"lora"}, o.resume = true;
+  o.methods = {"lora"};
+  o.resume = true;
   const auto one = texts.run(o);
   REQUIRE(one.rows.size() == 1);
   CHECK(one.rows[0].target.after == both.rows[0].target.after);
@@ -331,31 +367,40 @@ TEST_CASE("study: a method is left out on resume while the options that only it 
 TEST_CASE("study: a run that was interrupted goes on where other rates are asked for", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"lora"}, o.rates = {{"", {2e-3, 3e-3}}};
+  o.methods = {"lora"};
+  o.rates = {{"", {2e-3, 3e-3}}};
   std::stop_source stop;
   stop.request_stop();
   CHECK_THROWS_AS(texts.run(o, stop.get_token()), train::Stopped);  // a checkpoint of pretraining
-  o.resume = true, o.rates = {{"", {2e-3, 1e-3, 4e-3}}};
+  o.resume = true;
+  o.rates = {{"", {2e-3, 1e-3, 4e-3}}};
   CHECK(texts.run(o).rows.size() == 3);
 }
 
 TEST_CASE("study: alpha is chosen among those that are left, also without a vanilla adapter", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"neutral", "adapter"}, o.alphas = {0.01, 3e38};
+  o.methods = {"neutral", "adapter"};
+  o.alphas = {0.01, 3e38};
   auto results = texts.run(o);
   CHECK(results.config.at("chosen_alpha") == 0.01);
   REQUIRE(results.failed.size() == 1);
   CHECK(results.failed[0].run.alpha == 3e38);
 
   o = texts.options("without");
-  o.methods = {"neutral", "adapter"}, o.alphas = {0.01, 10}, o.rates = {{"", {2e-3}}, {"adapter", {1e30}}}, o.seeds = 2;
+  o.methods = {"neutral", "adapter"};
+  o.alphas = {0.01, 10};
+  o.rates = {{"", {2e-3}}, {"adapter", {1e30}}};
+  o.seeds = 2;
   results = texts.run(o);
   CHECK(results.failed.size() == 1);  // other seeds of a method of which nothing is left are not tried
   CHECK_FALSE(results.config.at("chosen_lr").contains("adapter"));
   double most = -1e9, alpha = 0;
   for (const auto& item : results.config.at("choosing"))
-    if (item.at("learning").get<double>() > most) most = item.at("learning"), alpha = item.at("alpha");
+    if (item.at("learning").get<double>() > most) {
+      most = item.at("learning");
+      alpha = item.at("alpha");
+    }
   CHECK(results.config.at("chosen_alpha") == alpha);
   CHECK(results.config.at("chosen_alpha_learns_as_vanilla").is_null());
 }
@@ -363,7 +408,8 @@ TEST_CASE("study: alpha is chosen among those that are left, also without a vani
 TEST_CASE("study: where every run failed there is one message, and the results say why", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"adapter", "lora"}, o.rates = {{"", {1e30}}};
+  o.methods = {"adapter", "lora"};
+  o.rates = {{"", {1e30}}};
   const auto told = [&] { return scratch::message([&] { texts.run(o); }); };
   const std::string message = told();
   CHECK(message.find("adapter-lr1e+30-seed1: training: step ") == 0);
@@ -377,7 +423,8 @@ TEST_CASE("study: where every run failed there is one message, and the results s
 TEST_CASE("study: a run without memory is told, the others go on, and resume tries it again", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"neutral", "lora"}, o.init = "greedy";
+  o.methods = {"neutral", "lora"};
+  o.init = "greedy";
   const auto registry = adapter::Registry::with<gate::All, Greedy>();
   const auto run = [&] { return study::Study(o, {{"options", study::to_json(o)}}, registry, {}).run(); };
   *Greedy::full() = true;
@@ -398,7 +445,10 @@ TEST_CASE("study: a run whose files find no room is told, the others go on, and 
   o.methods = {"lora"};
   texts.run(o);
   auto full = texts.options("full"), never = texts.options("never");
-  for (auto* options : {&full, &never}) options->methods = {"finetune", "lora"}, options->model = o.out / "backbone";
+  for (auto* options : {&full, &never}) {
+    options->methods = {"finetune", "lora"};
+    options->model = o.out / "backbone";
+  }
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
   const auto old = std::signal(SIGXFSZ, SIG_IGN);
@@ -444,7 +494,7 @@ TEST_CASE("study: a finished run's files are what they were, or it is told which
   }
   CHECK(without_times(texts.run(o)) == without_times(results));
   io::Json outcome = io::read_sealed(lora / "outcome.json");  // of another backbone
-  outcome["row"]["original"]["before"] = 1.0,
+  outcome["row"]["original"]["before"] = 1.0;
   outcome["row"]["forgetting"] = outcome["row"]["original"]["after"].get<double>() - 1;
   io::write_sealed(lora / "outcome.json", outcome);
   CHECK(scratch::says([&] { texts.run(o); }, "outcome.json: must be of this study's backbone",
@@ -459,7 +509,8 @@ TEST_CASE("study: what a finetuned model keeps of the model it came from is what
   o.methods = {"lora"};
   texts.run(o);
   auto given = texts.options("given");
-  given.methods = {"finetune"}, given.model = texts.folder / "model";
+  given.methods = {"finetune"};
+  given.model = texts.folder / "model";
   std::filesystem::copy(o.out / "backbone", given.model);
   for (const char* name : {"generation_config.json", "tokenizer_config.json"})
     scratch::put(given.model / name, "{\"eos_token_id\": 1}");
@@ -509,7 +560,8 @@ TEST_CASE("study: the model that is given is the same on resume, by its configur
   const io::Path model = texts.folder / "model";
   std::filesystem::copy(o.out / "backbone", model);
   auto given = texts.options("given");
-  given.methods = {"lora"}, given.model = model;
+  given.methods = {"lora"};
+  given.model = model;
   texts.run(given);
   given.resume = true;
   const io::Json config = io::read_json(model / "config.json");
@@ -525,7 +577,9 @@ TEST_CASE("study: the model that is given is the same on resume, by its configur
   CHECK(scratch::says(with("max_position_embeddings", 24), "model context = 12, now it is 24"));
   CHECK(scratch::says(with("eos_token_id", nullptr), "") == false);
   io::Json split = config;
-  split["num_attention_heads"] = 4, split["num_key_value_heads"] = 4, split["head_dim"] = 4;
+  split["num_attention_heads"] = 4;
+  split["num_key_value_heads"] = 4;
+  split["head_dim"] = 4;
   io::write_json(model / "config.json", split);
   CHECK(scratch::says([&] { texts.run(given); }, "model head_width = 8, now it is 4"));
   io::write_json(model / "config.json", config);

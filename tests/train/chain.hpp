@@ -1,7 +1,7 @@
 // A model with a fixed continuation: after token a comes next[a], after any other token number 0.
 #pragma once
 
-#include "neutra/nn/families/llama.hpp"
+#include "neutra/nn/model_folder.hpp"
 
 #include <cstdint>
 #include <map>
@@ -22,23 +22,24 @@ inline std::shared_ptr<const nn::Backbone<float, Cpu>> model(Index vocabulary, c
                           .heads = 1,
                           .head_width = 2,
                           .context = context};
-  return std::make_shared<const nn::Backbone<float, Cpu>>(
-      config, [&](nn::Slot slot, Index, const std::string&, const Shape& shape) {
-        Tensor<float, Cpu> weight(shape);
-        std::fill_n(weight.data(), shape.size(), shape.rank() == 1 ? 1.0f : 0.0f);
-        for (Index token = 0; token < vocabulary; ++token) {
-          if (slot == nn::Slot::embedding) weight.data()[token * vocabulary + token] = 1;
-          if (slot == nn::Slot::head) weight.data()[loud * vocabulary + token] = 2;
-        }
-        if (slot == nn::Slot::head)
-          for (const auto& [from, to] : next) weight.data()[to * vocabulary + from] = 1;
-        return weight;
-      });
+  return std::make_shared<const nn::Backbone<float, Cpu>>(config, [&](const nn::Weight& made) {
+    const Shape& shape = made.kind.shape;
+    const bool head = made.name == "lm_head.weight";
+    Tensor<float, Cpu> weight(shape);
+    std::fill_n(weight.data(), shape.size(), shape.rank() == 1 ? 1.0f : 0.0f);
+    for (Index token = 0; token < vocabulary; ++token) {
+      if (made.name == "model.embed_tokens.weight") weight.data()[token * vocabulary + token] = 1;
+      if (head) weight.data()[loud * vocabulary + token] = 2;
+    }
+    if (head)
+      for (const auto& [from, to] : next) weight.data()[to * vocabulary + from] = 1;
+    return weight;
+  });
 }
 
 /// Writes the model as a folder, with additional keys in its config.json.
 inline void write(const io::Path& folder, Index vocabulary, const Next& next, Index loud, const io::Json& more) {
-  nn::save_llama(folder, *model(vocabulary, next, loud));
+  nn::save_model(folder, *model(vocabulary, next, loud));
   io::Json config = io::read_json(folder / "config.json");
   config.update(more);
   io::write_json(folder / "config.json", config);

@@ -82,7 +82,8 @@ TEST_CASE("corpus: documents of one line are trained on whole where they may be,
     documents.back() = '\n';
   }
   for (int n = 0; n < 8000; ++n) one += concat("Sentence ", n, ". ");
-  scratch::put(files.folder / "b", documents), scratch::put(files.folder / "one", "A title\n" + one);
+  scratch::put(files.folder / "b", documents);
+  scratch::put(files.folder / "one", "A title\n" + one);
   const auto check = [&](const train::DomainText& text, const std::string& whole, double valid, double choosing) {
     const auto share = [&](const std::string& part) {
       return static_cast<double>(part.size()) / static_cast<double>(whole.size());
@@ -96,7 +97,8 @@ TEST_CASE("corpus: documents of one line are trained on whole where they may be,
   files.paths.target = {files.folder / "one"};
   check(files.corpus().target, "A title\n" + one, 0.1, 0.09);
   scratch::put(files.folder / "vb", "its own evaluation text\n");
-  files.paths.eval_target = {files.folder / "vb"}, files.holds_out = false;
+  files.paths.eval_target = {files.folder / "vb"};
+  files.holds_out = false;
   CHECK(files.corpus().target.train == "A title\n" + one);
 }
 
@@ -161,10 +163,12 @@ TEST_CASE("corpus: training texts that are alike but for some lines are remarked
       files.folder / "b",
       lines(100, word) + lines(300, "a sentence of the target domain, longer than fifty characters, with the number"));
   CHECK(remarks().empty());
-  scratch::put(files.folder / "a", lines(200, "short")), scratch::put(files.folder / "b", lines(200, "short") + "\n");
+  scratch::put(files.folder / "a", lines(200, "short"));
+  scratch::put(files.folder / "b", lines(200, "short") + "\n");
   REQUIRE(remarks().size() == 1);
   CHECK(remarks()[0].find("all of them shorter") != std::string::npos);
-  files.paths.original.clear(), files.paths.eval_original = {files.folder / "a"};
+  files.paths.original.clear();
+  files.paths.eval_original = {files.folder / "a"};
   CHECK(remarks().empty());
 }
 
@@ -184,7 +188,8 @@ TEST_CASE(
   scratch::put(files.folder / "a", lines(200, "first"));  // still in the text of the other domain
   overlaps = files.corpus().overlaps();
   CHECK(overlaps.at("original").in_training == 1);
-  files.paths.original.clear(), files.paths.eval_original.clear();
+  files.paths.original.clear();
+  files.paths.eval_original.clear();
   CHECK_FALSE(files.corpus().overlaps().contains("original"));
 }
 
@@ -297,7 +302,7 @@ TEST_CASE("tokenizers: found in a folder, trained on the pretraining text alone,
   scratch::put(model / "tokenizer.model", trained->serialized().substr(0, 100));
   CHECK(says([&] { train::tokenizer_of(model.path()); }, "tokenizer.model"));
   // Reported before its tokenizer.
-  CHECK(says(with("model_type", "qwen2"), "config.json: model_type must be \"llama\", got \"qwen2\""));
+  CHECK(says(with("model_type", "qwen2"), "config.json: model_type must be one of \"llama\", \"gpt2\", got \"qwen2\""));
   std::filesystem::remove(model / "tokenizer.model");
   CHECK(says(with("model_type", "qwen2"), "got \"qwen2\""));
   with("model_type", "llama");

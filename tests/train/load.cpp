@@ -14,7 +14,7 @@ TEST_CASE("an adapter whose gate has other options here is refused, for it would
   train::Model model(small::Trained::backbone(), adapter::None{});
   model.thaw();
   study::save_model(folder / "model", model, data::ByteTokenizer());
-  const auto backbone = nn::load_llama<float, Cpu>(folder / "model");
+  const auto backbone = nn::load_model<float, Cpu>(folder / "model");
   const auto sizes = backbone->config().sizes();
   const auto save = [&](const std::string& name, float threshold) {
     const adapter::Residue<gate::JumpRelu> residue{.gate = {.threshold = threshold}};
@@ -71,7 +71,8 @@ struct Claims {
                        {"tied", false},
                        {"bos", 256}}}};
     json.update(changes);
-    json["body"] = std::string(body::GatedUnit::name), json["init"] = std::string(init::LowVariance::name);
+    json["body"] = std::string(body::GatedUnit::name);
+    json["init"] = std::string(init::LowVariance::name);
     scratch::put(path, scratch::safetensors(tensors, std::string(bytes, '\0')));
     scratch::put(folder / "a.json", json.dump());
     return [this] { train::load_model(folder / "model", path, small::registry()); };
@@ -137,7 +138,7 @@ TEST_CASE("an adapter is refused by a base of the same weights with another conf
   train::Model model(small::Trained::backbone(), adapter::None{});
   model.thaw();
   study::save_model(folder / "model", model, data::ByteTokenizer());
-  const auto backbone = nn::load_llama<float, Cpu>(folder / "model");
+  const auto backbone = nn::load_model<float, Cpu>(folder / "model");
   const adapter::Residue<> residue{.width = 4};
   nn::Transformer<adapter::Residue<>> extended(backbone, residue);
   const auto save = [&](const std::string& tokenizer) {

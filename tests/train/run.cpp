@@ -203,7 +203,8 @@ TEST_CASE("run: a loss that is not finite leaves the last checkpoint intact", "[
 TEST_CASE("run: an update that leaves values that are not finite is no state to go on from", "[train]") {
   const scratch::Folder folder;
   auto wild = small::training(3);
-  wild.schedule.rate = 1e38, wild.schedule.warmup = 0;
+  wild.schedule.rate = 1e38;
+  wild.schedule.warmup = 0;
   wild.adamw.weight_decay = 1e10;  // overflows float
   CHECK_THROWS_AS(Session("finetune", folder.path(), -1, -1, -1, wild),
                   train::Diverged);  // a checkpoint after each step

@@ -4,13 +4,17 @@
 /// its Instance:
 ///   template <Scalar S, Backend D> class Instance with
 ///     Instance(description, const adapter::Sizes&, std::uint64_t seed)
-///     std::vector<Parameter<S,D>*> parameters()      what it trains, in a fixed order
-///     bool acts_at(Site) const      may be missing: whether it reads or changes anything at that site; without it, it
-///     acts everywhere Var<S,D> add(Site, Index layer, Var<S,D> x, Var<S,D> y, Pass<S,D>&)      called at each site
-///     where it acts: y, or y plus what the adapter adds to the output for x. Called again on the way back where layers
-///     are recomputed: it must make the same values, and keep nothing of the tape from layer to layer
+///     std::vector<Parameter<S,D>*> parameters()
+///         what it trains, in a fixed order
+///     bool acts_at(Site) const
+///         may be missing: whether it reads or changes anything at that site; without it, it acts everywhere
+///     Var<S,D> apply(Site, Index layer, Var<S,D> x, Var<S,D> y, Pass<S,D>&)
+///         called at each site where it acts, x what goes in and y what comes out there: y, or what stands in its
+///         place. Called again on the way back where layers are recomputed: it must make the same values, and keep
+///         nothing of the tape from layer to layer. At Site::layer x and y are the residual stream
 /// and in the description
-///   Description describe(const Sizes&) const      what a file or a results row says of it
+///   Description describe(const Sizes&) const
+///       what a file or a results row says of it
 /// Where no adapter acts, sums are the products' own and values may be kept as bf16 (see Kept).
 #pragma once
 
@@ -39,7 +43,7 @@ template <Scalar S, Backend D> struct Pass {
   /// 1 / (layers * counted tokens of the whole step), 0 where none is counted; for penalties on original tokens and on
   /// both domains.
   S scale_original = 0, scale_both = 0;
-  /// Sum of the local losses so far: in add(), of this layer.
+  /// Sum of the local losses so far: in apply(), of this layer.
   std::optional<Var<S, D>> local{};
   /// Where an evaluation counts open gates; null in training.
   adapter::Probe<S, D>* probe = nullptr;
@@ -77,8 +81,8 @@ concept HasParameters = requires(Instance& instance) {
   { instance.parameters() } -> std::convertible_to<std::vector<Parameter<S, D>*>>;
 };
 template <class Instance, class S, class D>
-concept HasAdd = requires(Instance& instance, Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
-  { instance.add(site, layer, x, y, pass) } -> std::same_as<Var<S, D>>;
+concept HasApply = requires(Instance& instance, Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+  { instance.apply(site, layer, x, y, pass) } -> std::same_as<Var<S, D>>;
 };
 /// It says where it acts, or it has nothing of that name.
 template <class Instance>
@@ -102,10 +106,10 @@ template <class A, Scalar S, Backend D> consteval bool check_adapter() {
     static_assert(detail::HasParameters<Instance, S, D>,
                   "neutra: this adapter's Instance does not say what it trains; add  std::vector<neutra::Parameter<S, "
                   "D>*> parameters();");
-    static_assert(detail::HasAdd<Instance, S, D>,
-                  "neutra: this adapter's Instance cannot be asked what it adds; write  neutra::Var<S, D> "
-                  "add(neutra::adapter::Site site, neutra::Index "
-                  "layer, neutra::Var<S, D> x, neutra::Var<S, D> y, neutra::Pass<S, D>& pass);");
+    static_assert(detail::HasApply<Instance, S, D>,
+                  "neutra: this adapter's Instance cannot be applied; write  neutra::Var<S, D> "
+                  "apply(neutra::adapter::Site site, neutra::Index layer, neutra::Var<S, D> x, neutra::Var<S, D> y, "
+                  "neutra::Pass<S, D>& pass);");
     static_assert(
         detail::ActsWhereSaid<Instance>,
         "neutra: this adapter's acts_at would never be asked; write  bool acts_at(neutra::adapter::Site site) const;");

@@ -1,7 +1,7 @@
 /// An adapter chosen at run time.
 #pragma once
 
-#include "neutra/adapter/adapter.hpp"
+#include "neutra/adapter/attached.hpp"
 
 #include <functional>
 #include <memory>
@@ -11,22 +11,6 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 /// Any adapter of one scalar and device, so that programs choose by name:
 ///     Any<float, Cpu> chosen = finetune ? Any<float, Cpu>(None{}) : Any<float, Cpu>(Residue<>{});
 template <Scalar S, Backend D> class Any {
-  struct Base {
-    virtual ~Base() = default;
-    virtual std::vector<Parameter<S, D>*> parameters() = 0;
-    virtual bool acts_at(Site) const = 0;
-    virtual Var<S, D> add(Site, Index, Var<S, D>, Var<S, D>, Pass<S, D>&) = 0;
-  };
-  template <class A> struct Holder final : Base {
-    typename A::template Instance<S, D> instance;
-    Holder(const A& adapter, const Sizes& sizes, std::uint64_t seed) : instance(adapter, sizes, seed) {}
-    std::vector<Parameter<S, D>*> parameters() override { return instance.parameters(); }
-    bool acts_at(Site site) const override { return adapter::acts_at(instance, site); }
-    Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) override {
-      return instance.add(site, layer, x, y, pass);
-    }
-  };
-
  public:
   template <class A>
   requires(!std::same_as<A, Any>) Any(const A& adapter)
@@ -35,8 +19,8 @@ template <Scalar S, Backend D> class Any {
                         check_described<A>());  // here, before anything else of it is compiled
           return adapter.describe(sizes);
         }),
-        make_([adapter](const Sizes& sizes, std::uint64_t seed) -> std::unique_ptr<Base> {
-          return std::make_unique<Holder<A>>(adapter, sizes, seed);
+        make_([adapter](const Sizes& sizes, std::uint64_t seed) -> std::unique_ptr<Attached<S, D>> {
+          return std::make_unique<AttachedInstance<A, S, D>>(adapter, sizes, seed);
         }) {}
 
   Description describe(const Sizes& sizes) const { return describe_(sizes); }
@@ -50,17 +34,17 @@ template <Scalar S, Backend D> class Any {
     Instance(const Any& any, const Sizes& sizes, std::uint64_t seed) : held_(any.make_(sizes, seed)) {}
     std::vector<Parameter<S, D>*> parameters() { return held_->parameters(); }
     bool acts_at(Site site) const { return held_->acts_at(site); }
-    Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
-      return held_->add(site, layer, x, y, pass);
+    Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+      return held_->apply(site, layer, x, y, pass);
     }
 
    private:
-    std::unique_ptr<Base> held_;
+    std::unique_ptr<Attached<S, D>> held_;
   };
 
  private:
   std::function<Description(const Sizes&)> describe_;
-  std::function<std::unique_ptr<Base>(const Sizes&, std::uint64_t)> make_;
+  std::function<std::unique_ptr<Attached<S, D>>(const Sizes&, std::uint64_t)> make_;
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::adapter

@@ -43,9 +43,9 @@ template <class... A> struct List {
     bool acts_at(Site site) const {
       return std::apply([&](const auto&... each) { return (adapter::acts_at(*each, site) || ...); }, instances_);
     }
-    Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+    Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
       std::apply(
-          [&](auto&... each) { ((y = adapter::acts_at(*each, site) ? each->add(site, layer, x, y, pass) : y), ...); },
+          [&](auto&... each) { ((y = adapter::acts_at(*each, site) ? each->apply(site, layer, x, y, pass) : y), ...); },
           instances_);
       return y;
     }

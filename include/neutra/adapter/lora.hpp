@@ -9,32 +9,42 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-/// y = W x + scale B (A x) at the chosen projections      A: (r,in), uniform with variance 1/(3 in) as in PEFT   B:
-/// (out,r), zero A rank of 0 is chosen so that the extra weights are `capacity` of the block weights.
+/// y = W x + scale B (A x) at the chosen projections
+/// A: (r,in), uniform with variance 1/(3 in) as in PEFT   B: (out,r), zero
+/// Of `sites` those count that the model's family has: not every one has a gate.
+/// A rank of 0 is chosen so that the extra weights are `capacity` of the block weights.
 struct Lora {
   std::vector<Site> sites = {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down};
   double scale = 1;
   double capacity = 0.2;
   Index rank = 0;
 
-  Index rank_for(const Sizes& sizes) const {
-    require(std::isfinite(scale), "lora: the scale must be a finite number, got ", scale);
+  /// The chosen projections that the model has. Error: none chosen, or none of them there; a block; one named twice.
+  std::vector<Site> sites_in(const Sizes& sizes) const {
     require(!sites.empty(), "lora: no projection was chosen; name at least one of q k v o gate up down");
-    Index per_rank = 0;
+    std::vector<Site> found;
     for (const Site site : sites) {
-      require(site != Site::attention && site != Site::ffn, "lora: '", to_string(site),
-              "' is a block, not a projection; choose among q k v o gate up down");
+      require(Sizes::is_projection(site), "lora: '", to_string(site),
+              "' is no projection; choose among q k v o gate up down");
       require(std::count(sites.begin(), sites.end(), site) == 1, "lora: the projection '", to_string(site),
               "' was named twice");
-      per_rank += sizes.inputs(site) + sizes.outputs(site);
+      if (sizes.has(site)) found.push_back(site);
     }
+    require(!found.empty(), "lora: the model has no projection '", to_string(sites.front()),
+            sites.size() > 1 ? "' nor any other that was named" : "'", "; choose one of its own");
+    return found;
+  }
+  Index rank_for(const Sizes& sizes) const {
+    require(std::isfinite(scale), "lora: the scale must be a finite number, got ", scale);
+    Index per_rank = 0;
+    for (const Site site : sites_in(sizes)) per_rank += sizes.inputs(site) + sizes.outputs(site);
     require(rank >= 0, "lora: the rank must be positive (or 0, to follow from the capacity), got ", rank);
     return rank > 0 ? rank : units_for(capacity, 0, per_rank, sizes, "lora");
   }
 
   Description describe(const Sizes& sizes) const {
     Description d{.method = "lora", .rank = rank_for(sizes), .scale = scale};
-    for (const Site site : sites) {
+    for (const Site site : sites_in(sizes)) {
       d.sites += concat(d.sites.empty() ? "" : ",", to_string(site));
       d.weights += sizes.layers * d.rank * (sizes.inputs(site) + sizes.outputs(site));
     }
@@ -45,13 +55,13 @@ struct Lora {
    public:
     Instance(const Lora& lora, const Sizes& sizes, std::uint64_t seed)
         : scale_(static_cast<S>(lora.scale)), first_(site_names.size(), -1) {
-      const Index rank = lora.rank_for(sizes);
-      for (const Site site : lora.sites) {
+      const Index r = lora.rank_for(sizes);
+      for (const Site site : lora.sites_in(sizes)) {
         first_[static_cast<std::size_t>(site)] = static_cast<Index>(parameters_.size());
         for (Index layer = 0; layer < sizes.layers; ++layer) {
           const std::string prefix = concat("adapter.", layer, ".", to_string(site), ".lora_");
-          parameters_.emplace_back(prefix + "a", uniform({rank, sizes.inputs(site)}, seed, prefix + "a"));
-          parameters_.emplace_back(prefix + "b", Tensor<S, D>({sizes.outputs(site), rank}));
+          parameters_.emplace_back(prefix + "a", uniform({r, sizes.inputs(site)}, seed, prefix + "a"));
+          parameters_.emplace_back(prefix + "b", Tensor<S, D>({sizes.outputs(site), r}));
         }
       }
     }
@@ -64,7 +74,7 @@ struct Lora {
 
     bool acts_at(Site site) const { return first_[static_cast<std::size_t>(site)] >= 0; }
 
-    Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+    Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
       const Index first = first_[static_cast<std::size_t>(site)];
       if (first < 0) return y;
       auto& a = parameters_[static_cast<std::size_t>(first + 2 * layer)];

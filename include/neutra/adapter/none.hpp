@@ -14,7 +14,7 @@ struct None {
     Instance(const None&, const Sizes&, std::uint64_t) {}
     std::vector<Parameter<S, D>*> parameters() { return {}; }
     bool acts_at(Site) const { return false; }
-    Var<S, D> add(Site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) { return y; }
+    Var<S, D> apply(Site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) { return y; }
   };
 };
 

@@ -139,7 +139,7 @@ struct Registry {
   }
   /// What may be chosen: the projections, which stand first among the sites.
   static std::vector<std::string> site_names() {
-    return {adapter::site_names.begin(), adapter::site_names.begin() + 7};
+    return {adapter::site_names.begin(), adapter::site_names.begin() + adapter::projection_sites};
   }
   static std::vector<std::string> placement_names() {
     return {adapter::placement_names.begin(), adapter::placement_names.end()};

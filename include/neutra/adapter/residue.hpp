@@ -118,8 +118,8 @@ struct Residue {
 
 template <class G, class B, class P, class I> template <Scalar S, Backend D> class Residue<G, B, P, I>::Instance {
   static_assert(
-      requires(const B& body, Var<S, D> x, std::span<const Var<S, D>> w) {
-        { body.forward(x, w) } -> std::same_as<Var<S, D>>;
+      requires(const B& b, Var<S, D> x, std::span<const Var<S, D>> w) {
+        { b.forward(x, w) } -> std::same_as<Var<S, D>>;
       },
       "neutra: this Body has no forward; add  template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, "
       "std::span<const Var<S, D>> w) const;");
@@ -155,7 +155,7 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
     return site == (residue_.placement == Placement::attention ? Site::attention : Site::ffn);
   }
 
-  Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+  Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
     if (!acts_at(site)) return y;
     if (residue_.placement == Placement::after) x = y;
     for (std::size_t i = 0; i < leaves_.size(); ++i)
@@ -169,10 +169,10 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
     const auto s = logit(x, all);
     using gate::apply;
     const auto g = apply(residue_.gate, s);
-    const auto body = all.subspan(gate_.hidden > 0 ? 2 : 1);
+    const auto weights = all.subspan(gate_.hidden > 0 ? 2 : 1);
     if constexpr (gate::may_skip<G>)
-      if (gate_.exact_zero && !gate_.per_channel && residue_.skip) return add_open(layer, x, y, s, g, body, pass);
-    const auto r = scale_rows(residue_.body.forward(x, body), g);
+      if (gate_.exact_zero && !gate_.per_channel && residue_.skip) return add_open(layer, x, y, s, g, weights, pass);
+    const auto r = scale_rows(residue_.body.forward(x, weights), g);
     conclude(layer, {.r = r, .y = y, .g = g, .s = s, .counted = counted(pass, {}), .scale = scale(pass)}, {}, pass);
     return neutra::add(y, r);
   }
@@ -185,14 +185,14 @@ template <class G, class B, class P, class I> template <Scalar S, Backend D> cla
   }
 
   /// The residue of the open tokens alone. In training a closed token whose gate has a slope still counts as open.
-  Var<S, D> add_open(Index layer, Var<S, D> x, Var<S, D> y, Var<S, D> s, Var<S, D> g, std::span<const Var<S, D>> body,
-                     Pass<S, D>& pass) {
+  Var<S, D> add_open(Index layer, Var<S, D> x, Var<S, D> y, Var<S, D> s, Var<S, D> g,
+                     std::span<const Var<S, D>> weights, Pass<S, D>& pass) {
     using gate::slopes;
     RowSet open = open_rows(g, pass.tape.recording() ? slopes(residue_.gate, s, g) : View<const S>{});
     if (open.all() && !pass.tape.recording())
       open = {};  // nothing to gather; a training step gathers all the same, so that every step finds its memory
     const auto rows = [&](Var<S, D> of) { return open.index ? gather_rows(of, open) : of; };
-    const auto r = scale_rows(residue_.body.forward(rows(x), body), rows(g));  // (M,d)
+    const auto r = scale_rows(residue_.body.forward(rows(x), weights), rows(g));  // (M,d)
     conclude(layer, {.r = r, .y = y, .g = g, .s = s, .counted = counted(pass, open), .scale = scale(pass)}, open, pass);
     return open.index ? scatter_add(y, r, open) : neutra::add(y, r);
   }

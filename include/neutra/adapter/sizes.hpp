@@ -5,57 +5,44 @@
 #include "neutra/core/scalar.hpp"
 
 #include <array>
+#include <string>
 #include <string_view>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-/// The seven projections of a layer, and its two blocks (read after the norm, before the residual sum).
-enum class Site { q, k, v, o, gate, up, down, attention, ffn };
+/// The projections of a layer; its two blocks, which read the stream normed and write before the residual sum; and the
+/// layer as a whole, which reads and writes the residual stream itself. A model has those that its family names.
+enum class Site { q, k, v, o, gate, up, down, attention, ffn, layer };
 
-inline constexpr std::array<std::string_view, 9> site_names = {"q",  "k",    "v",         "o",  "gate",
-                                                               "up", "down", "attention", "ffn"};
+inline constexpr std::array<std::string_view, 10> site_names = {"q",  "k",    "v",         "o",   "gate",
+                                                                "up", "down", "attention", "ffn", "layer"};
+inline constexpr std::size_t projection_sites = 7;  // they stand first
 
 inline std::string_view to_string(Site site) { return site_names[static_cast<std::size_t>(site)]; }
 
-/// Widths of the model an adapter is attached to.
+/// Widths of the model an adapter is attached to (see nn::Config::sizes).
 struct Sizes {
-  Index dim = 0, layers = 0;
-  Index query_width = 0, kv_width = 0;  // heads * head width
-  Index ffn = 0;
+  struct Matrix {
+    Index inputs = 0, outputs = 0;
+  };
 
+  Index dim = 0, layers = 0;
+  Index layer_weights = 0;                             // of one layer, norms and biases included
+  std::array<Matrix, projection_sites> projections{};  // of no size where the family has no such projection
+
+  bool has(Site site) const { return !is_projection(site) || inputs(site) > 0; }
   /// Columns of a projection, or the width a block reads.
   Index inputs(Site site) const {
-    switch (site) {
-      case Site::o:
-        return query_width;
-      case Site::down:
-        return ffn;
-      default:
-        return dim;
-    }
+    return is_projection(site) ? projections[static_cast<std::size_t>(site)].inputs : dim;
   }
   /// Rows of a projection, or the width a block writes.
   Index outputs(Site site) const {
-    switch (site) {
-      case Site::q:
-        return query_width;
-      case Site::k:
-      case Site::v:
-        return kv_width;
-      case Site::gate:
-      case Site::up:
-        return ffn;
-      default:
-        return dim;
-    }
+    return is_projection(site) ? projections[static_cast<std::size_t>(site)].outputs : dim;
   }
-  /// Weights of all blocks, their norms included, embedding, head and final norm not: what capacity is a share of.
-  Index block_weights() const {
-    Index weights = 2 * dim;
-    for (const Site site : {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down})
-      weights += inputs(site) * outputs(site);
-    return layers * weights;
-  }
+  /// Weights of all layers; embeddings, head and final norm not: what capacity is a share of.
+  Index block_weights() const { return layers * layer_weights; }
+
+  static bool is_projection(Site site) { return static_cast<std::size_t>(site) < projection_sites; }
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::adapter

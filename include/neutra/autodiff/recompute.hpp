@@ -33,7 +33,10 @@ template <Scalar S, Backend D> struct Recomputation {
 
   /// Drops the stretch, with all its values but `kept` and single numbers.
   void forget(Var<S, D> kept = {}) {
-    if (kept.tape_) tape.value_at(kept.index_, tape), tape.node(kept).filling = 0;  // what it was made of goes
+    if (kept.tape_) {
+      tape.value_at(kept.index_, tape);
+      tape.node(kept).filling = 0;  // what it was made of goes
+    }
     for (std::size_t index = nodes; index < tape.nodes_.size(); ++index)
       if ((kept.tape_ == nullptr || index != kept.index_) && !Tape<S, D>::is_number(tape.nodes_[index]))
         tape.release(tape.nodes_[index]);

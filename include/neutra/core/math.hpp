@@ -19,6 +19,7 @@ template <class V> struct Functions {
   NEUTRA_HD static V log(V x) { return std::log(x); }
   NEUTRA_HD static V log1p(V x) { return std::log1p(x); }
   NEUTRA_HD static V tanh(V x) { return std::tanh(x); }
+  NEUTRA_HD static V erf(V x) { return std::erf(x); }
   NEUTRA_HD static V sqrt(V x) { return std::sqrt(x); }
   NEUTRA_HD static V abs(V x) { return std::abs(x); }
   NEUTRA_HD static V min(V x, V y) { return y < x ? y : x; }
@@ -38,6 +39,7 @@ template <class V> NEUTRA_HD V exp(V x) { return Functions<V>::exp(x); }
 template <class V> NEUTRA_HD V log(V x) { return Functions<V>::log(x); }
 template <class V> NEUTRA_HD V log1p(V x) { return Functions<V>::log1p(x); }
 template <class V> NEUTRA_HD V tanh(V x) { return Functions<V>::tanh(x); }
+template <class V> NEUTRA_HD V erf(V x) { return Functions<V>::erf(x); }
 template <class V> NEUTRA_HD V sqrt(V x) { return Functions<V>::sqrt(x); }
 template <class V> NEUTRA_HD V abs(V x) { return Functions<V>::abs(x); }
 template <class V> NEUTRA_HD V min(V x, V y) { return Functions<V>::min(x, y); }

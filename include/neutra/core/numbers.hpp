@@ -27,7 +27,10 @@ inline std::string short_count(double value) {
   constexpr std::array<const char*, 5> units{"", "k", "M", "G", "T"};
   if (value < 0) return "-" + short_count(-value);
   std::size_t unit = 0;
-  while (value >= 999.5 && unit + 1 < units.size()) value /= 1000, ++unit;
+  while (value >= 999.5 && unit + 1 < units.size()) {
+    value /= 1000;
+    ++unit;
+  }
   const int digits = unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
   return fixed(value, digits) + units[unit];
 }

@@ -133,6 +133,7 @@ template <class Policy> struct Functions<strict::Value<Policy>> {
   NEUTRA_HD static V log(V x) { return x; }
   NEUTRA_HD static V log1p(V x) { return x; }
   NEUTRA_HD static V tanh(V x) { return x; }
+  NEUTRA_HD static V erf(V x) { return x; }
   NEUTRA_HD static V sqrt(V x) { return x; }
   NEUTRA_HD static V abs(V x) { return x; }
   NEUTRA_HD static V min(V x, V) { return x; }

@@ -30,14 +30,18 @@ class Sentences {
   /// Reads the next character, which ends at offset `end`.
   void read(char32_t c, std::size_t end) {
     if (wide_stops.find(c) != wide_stops.npos) {
-      after_stop_ = wide_ = true, candidate_ = end;
+      after_stop_ = wide_ = true;
+      candidate_ = end;
     } else if (stops.find(c) != stops.npos) {
-      after_stop_ = true, wide_ = false;
+      after_stop_ = true;
+      wide_ = false;
     } else if (after_stop_ && closers.find(c) != closers.npos) {
       if (wide_) candidate_ = end;
     } else {
       if (after_stop_ && is_space(c)) candidate_ = end;
-      ended_ = candidate_, candidate_ = 0, after_stop_ = wide_ = false;
+      ended_ = candidate_;
+      candidate_ = 0;
+      after_stop_ = wide_ = false;
     }
   }
   /// The end of the sentence that the last character showed to be complete; 0 if it showed none.

@@ -23,13 +23,12 @@ template <Gate G, Scalar S, Backend D> View<const S> slopes(const G& gate, Var<S
 /// Any gate, behind two functions; kernels are compiled once per gate, not once per combination of policies.
 template <Scalar S, Backend D> class Any {
  public:
+  // Checked in the constraint, so that its message comes before those of the kernels.
   template <Gate G>
-  Any(const G& chosen)
+  requires(check_gate<G>()) Any(const G& chosen)
       : traits_(gate::traits(chosen)),
         apply_([chosen](Var<S, D> s) { return gate::apply(chosen, s); }),
-        slopes_([chosen](Var<S, D> s, Var<S, D> g) { return gate::slopes(chosen, s, g); }) {
-    static_assert(check_gate<G>());
-  }
+        slopes_([chosen](Var<S, D> s, Var<S, D> g) { return gate::slopes(chosen, s, g); }) {}
 
   friend Traits traits(const Any& any) { return any.traits_; }
   friend Var<S, D> apply(const Any& any, Var<S, D> s) { return any.apply_(s); }

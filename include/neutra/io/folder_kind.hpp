@@ -51,7 +51,7 @@ inline std::string describe_weights(const Path& path) {
   const std::string_view kind = format ? format->name : std::string_view();
   if (begins_llama2c(first))
     return "a llama2.c model, which the programs do not read; export its checkpoint with llama2.c's export.py "
-           "--version -1, or convert it in C++ with nn::load_llama2c and nn::save_llama, and put its tokenizer.model "
+           "--version -1, or convert it in C++ with nn::load_llama2c and nn::save_model, and put its tokenizer.model "
            "beside it";
   if (kind.starts_with("a zip archive") || kind.starts_with("a Python pickle"))
     return "a PyTorch file, which can run code when it is loaded and is not read; convert it with save_pretrained(..., "

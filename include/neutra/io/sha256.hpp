@@ -62,7 +62,14 @@ class Sha256 {
       const std::uint32_t s0 = std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22),
                           majority = (a & b) ^ (a & c) ^ (b & c);
       const std::uint32_t first = h + s1 + choice + constants[t] + w[t], second = s0 + majority;
-      h = g, g = f, f = e, e = d + first, d = c, c = b, b = a, a = first + second;
+      h = g;
+      g = f;
+      f = e;
+      e = d + first;
+      d = c;
+      c = b;
+      b = a;
+      a = first + second;
     }
     const std::array<std::uint32_t, 8> next{a, b, c, d, e, f, g, h};
     for (std::size_t i = 0; i < 8; ++i) state_[i] += next[i];

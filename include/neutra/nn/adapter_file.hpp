@@ -56,11 +56,17 @@ inline void check_base(const std::string& where, const Base& base) {
 
 /// visit(key, member) for every text, or every whole number, of a description; empty and 0 are null in the file.
 template <class D, class Visit> void visit_texts(D& d, const Visit& visit) {
-  visit("gate", d.gate), visit("body", d.body), visit("penalty", d.penalty), visit("init", d.init),
-      visit("placement", d.placement), visit("sites", d.sites);
+  visit("gate", d.gate);
+  visit("body", d.body);
+  visit("penalty", d.penalty);
+  visit("init", d.init);
+  visit("placement", d.placement);
+  visit("sites", d.sites);
 }
 template <class D, class Visit> void visit_numbers(D& d, const Visit& visit) {
-  visit("width", d.width), visit("rank", d.rank), visit("weights", d.weights);
+  visit("width", d.width);
+  visit("rank", d.rank);
+  visit("weights", d.weights);
 }
 
 /// The configuration of a base as the object "model", there and back. An id that may be absent is negative in memory
@@ -72,7 +78,7 @@ inline io::Json model_json(const Config& config) {
   return json;
 }
 inline Config read_model(const io::Reader& model) {
-  Config config;
+  Config config = settings_of(model.text("family", Config{}.family), model.what() + ": model.family");
   std::set<std::string> known;
   visit_function(config, [&]<class T>(const char* key, T& member) {
     known.insert(key);
@@ -80,6 +86,8 @@ inline Config read_model(const io::Reader& model) {
       member = model.flag(key);
     else if constexpr (std::same_as<T, double>)
       member = model.number(key);
+    else if constexpr (std::same_as<T, std::string>)
+      member = model.text(key);
     else
       member = member < 0 ? model.integer(key, member, 0) : model.positive(key);
   });
@@ -144,9 +152,12 @@ std::string adapter_mismatches(const AdapterFile& file, const io::Safetensors& w
   std::string faults;
   std::map<std::string, std::string> made_for;
   visit_function(file.base.config, [&](const char* key, const auto& value) { made_for[key] = concat(value); });
+  if (file.base.config.family != base.config.family)
+    faults += concat("; family: made for ", file.base.config.family, ", the model is of ", base.config.family);
   visit_function(base.config, [&](const char* key, const auto& value) {
-    if (made_for[key] != concat(value))
-      faults += concat("; ", key, ": made for ", made_for[key], ", the model has ", value);
+    if (const auto made = made_for.find(key);
+        made != made_for.end() && made->second != concat(value) && made->first != "family")
+      faults += concat("; ", key, ": made for ", made->second, ", the model has ", value);
   });
   const auto compare = [&](const char* what, const std::string& own, const std::string& other) {
     if (own != other)
@@ -176,14 +187,14 @@ std::string adapter_mismatches(const AdapterFile& file, const io::Safetensors& w
 /// Writes an adapter: `path` must be NAME.safetensors and gets the parameters by name; NAME.json beside it gets the
 /// description and the model it belongs to (see base_of). Each is replaced whole or not at all; the weights carry the
 /// JSON's SHA-256, so that a crash between the two replacements shows when they are read. A disk that is full is found
-/// before either is replaced. Error: no parameters (the model itself trained: see save_llama), a name twice, NaN or
+/// before either is replaced. Error: no parameters (the model itself trained: see save_model), a name twice, NaN or
 /// infinity, the disk.
 template <Scalar S, Backend D>
 void save_adapter(const io::Path& path, const std::vector<Parameter<S, D>*>& parameters,
                   const adapter::Description& description, const Base& base) {
   const io::Path beside = detail::json_beside(path);
   require(!parameters.empty(), path.string(),
-          ": there are no parameters to save; an adapter is needed (a finetuned model is saved with save_llama)");
+          ": there are no parameters to save; an adapter is needed (a finetuned model is saved with save_model)");
   const std::string text = io::dump(detail::adapter_json({description, base}, beside.string()), beside.string());
   std::deque<Tensor<S>> copies;
   std::vector<io::NamedView<S>> views;

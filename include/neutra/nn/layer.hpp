@@ -1,51 +1,63 @@
-/// What a block of a layer works with: its weights, on the tape, and the adapter.
+/// What a family's blocks work with: the weights, on the tape, and the adapter.
 #pragma once
 
-#include "neutra/adapter/adapter.hpp"
-#include "neutra/nn/backbone.hpp"
+#include "neutra/adapter/attached.hpp"
+#include "neutra/nn/weight_list.hpp"
 #include "neutra/op/add.hpp"
 #include "neutra/op/linear.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <initializer_list>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// The frozen weights of a model, or the trainable copies that stand in for them.
+/// The frozen weights of a model, or the trainable copies that stand in for them, on a tape.
 template <Scalar S, Backend D> struct Weights {
-  const Backbone<S, D>& backbone;
+  Tape<S, D>& tape;
+  const WeightList& list;
+  const std::deque<Frozen<S, D>>& frozen;
   std::deque<Parameter<S, D>>* thawed = nullptr;
 
-  Var<S, D> on(Tape<S, D>& tape, Slot slot, Index layer) const {
-    const std::size_t index = backbone.index(slot, layer);
-    return thawed ? tape.leaf((*thawed)[index]) : tape.constant(backbone.weights()[index]);
+  /// By its place in WeightList::of_all.
+  Var<S, D> of_all(Index kind) const { return at(list.index_of_all(kind)); }
+  /// By its place in WeightList::of_layer.
+  Var<S, D> of_layer(Index kind, Index layer) const { return at(list.index_in_layer(kind, layer)); }
+
+ private:
+  Var<S, D> at(Index index) const {
+    const auto place = static_cast<std::size_t>(index);
+    return thawed ? tape.leaf((*thawed)[place]) : tape.constant(frozen[place]);
   }
 };
 
-/// One layer during one forward pass. A: an adapter's Instance.
-template <class A, Scalar S, Backend D> struct Layer {
+/// One layer during one forward pass.
+template <Scalar S, Backend D> struct Layer {
   const Weights<S, D>& weights;
-  A& adapter;
+  adapter::Attached<S, D>& adapter;
   Index index;
   Pass<S, D>& pass;
 
-  Var<S, D> weight(Slot slot) const { return weights.on(pass.tape, slot, index); }
+  /// By its place in WeightList::of_layer.
+  Var<S, D> weight(Index kind) const { return weights.of_layer(kind, index); }
+  Var<S, D> weight(adapter::Site projection) const { return weight(weights.list.kind_at(projection)); }
   /// Whether an adapter reads or changes what passes any of these sites.
   bool acts_at(std::initializer_list<adapter::Site> sites) const {
-    return std::any_of(sites.begin(), sites.end(), [&](adapter::Site site) { return adapter::acts_at(adapter, site); });
+    return std::any_of(sites.begin(), sites.end(), [&](adapter::Site site) { return adapter.acts_at(site); });
   }
+  /// y, or what the adapter puts in its place.
   Var<S, D> adapt(adapter::Site site, Var<S, D> x, Var<S, D> y) {
-    return acts_at({site}) ? adapter.add(site, index, x, y, pass) : y;
+    return adapter.acts_at(site) ? adapter.apply(site, index, x, y, pass) : y;
   }
-  /// x W^T, and what the adapter adds at that projection.
-  Var<S, D> project(adapter::Site site, Slot slot, Var<S, D> x, Kept kept = Kept::exact) {
-    return adapt(site, x, linear(x, weight(slot), kept));
+  /// x W^T, adapted.
+  Var<S, D> project(adapter::Site site, Var<S, D> x, Kept kept = Kept::exact) {
+    return adapt(site, x, linear(x, weight(site), kept));
   }
-  /// A block's last projection of `inner` joins the stream, with what adapters add at that projection and at the block,
-  /// which read x. Where none does, the sum is the product's own.
-  Var<S, D> join(Var<S, D> stream, adapter::Site block, Var<S, D> x, adapter::Site site, Slot slot, Var<S, D> inner) {
-    if (!acts_at({site, block})) return linear(inner, weight(slot), stream);
-    return add(stream, adapt(block, x, project(site, slot, inner)));
+  /// A block's last projection of `inner` joins the stream, adapted at that projection and at the block, which reads x.
+  /// Where no adapter acts, the sum is the product's own.
+  Var<S, D> join(Var<S, D> stream, adapter::Site block, Var<S, D> x, adapter::Site site, Var<S, D> inner) {
+    if (!acts_at({site, block})) return linear(inner, weight(site), stream);
+    return add(stream, adapt(block, x, project(site, inner)));
   }
 };
 

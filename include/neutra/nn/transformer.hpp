@@ -1,14 +1,12 @@
-/// A Llama-style decoder with an adapter.      Touvron et al. 2023, arXiv 2302.13971
+/// A model with an adapter: a family's blocks on the tape, the adapter called at their sites.
 #pragma once
 
+#include "neutra/adapter/attached.hpp"
 #include "neutra/adapter/none.hpp"
 #include "neutra/autodiff/recompute.hpp"
 #include "neutra/backend/cpu/cpu.hpp"
-#include "neutra/nn/attention_block.hpp"
-#include "neutra/nn/ffn_block.hpp"
+#include "neutra/nn/backbone.hpp"
 #include "neutra/op/cross_entropy.hpp"
-#include "neutra/op/embedding.hpp"
-#include "neutra/op/rms_norm.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
@@ -44,7 +42,9 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   using Instance = typename A::template Instance<S, D>;
 
   Transformer(std::shared_ptr<const Backbone<S, D>> backbone, const A& adapter = A{}, std::uint64_t seed = 0)
-      : backbone_(std::move(backbone)), adapter_(adapter, backbone_->config().sizes(), seed) {}
+      : backbone_(std::move(backbone)),
+        decoder_(decoder_of<S, D>(backbone_->config())),
+        adapter_(adapter, backbone_->config().sizes(), seed) {}
   /// A backbone of another scalar or device is refused.
   template <class Other>
   requires(!std::convertible_to<Other*, const Backbone<S, D>*>)
@@ -58,7 +58,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
 
   const Config& config() const { return backbone_->config(); }
   const std::shared_ptr<const Backbone<S, D>>& backbone() const { return backbone_; }
-  Instance& adapter() { return adapter_; }
+  Instance& adapter() { return adapter_.instance; }
 
   /// Makes every weight of the backbone trainable, starting from the frozen values: finetuning and pretraining.
   void thaw() {
@@ -89,7 +89,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   /// gradients and the optimizer's moments stay float.
   bool bf16_products = false;
 
-  /// Hidden states after the final norm, (B*T, d).
+  /// What the head multiplies, (B*T, d): hidden states after the final norm.
   Var<S, D> hidden(const Tokens& tokens, Pass<S, D>& pass) {
     const Index rows = tokens.sequences * tokens.length;
     const typename Tape<S, D>::Products precision(pass.tape, bf16_products);
@@ -102,17 +102,16 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
             " tokens (the model's context), got ", tokens.length);
     pass.tape.begin_pass(this);
     const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
-    const RopeTable<S, D>& rope = rope_for(tokens.length);
-    auto x = embedding(weights_in_use().on(pass.tape, Slot::embedding, 0), tokens.inputs);  // (N,d)
+    auto x = decoder_->enter(weights(pass.tape), tokens.inputs, tokens.length);  // (N,d)
     for (Index index = 0; index < config().layers; ++index) {
       typename Tape<S, D>::Scope scope(pass.tape, x);
-      const auto run = [this, pass, sizes, &rope, index](Var<S, D> in) { return layer(in, pass, sizes, rope, index); };
+      const auto run = [this, pass, sizes, index](Var<S, D> in) { return layer(in, pass, sizes, index); };
       const Made<S, D> made =
           recompute_layers && !pass.probe ? recompute(x, run) : run(x);  // a probe must see each layer once
       x = scope.keep(made.y);
       if (made.loss) pass.add_local(*made.loss);
     }
-    return rms_norm(x, weights_in_use().on(pass.tape, Slot::final_norm, 0), norm_epsilon());
+    return decoder_->leave(weights(pass.tape), x);
   }
 
   /// Mean cross-entropy over the step's tokens (this batch's part of it), in nats, and the local loss, normalised by
@@ -145,42 +144,23 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   }
 
  private:
-  S norm_epsilon() const { return static_cast<S>(config().norm_epsilon); }
-
   /// One layer, (N,d) to (N,d), and the local loss of its residues.
-  Made<S, D> layer(Var<S, D> x, Pass<S, D> pass, const AttentionSizes& sizes, const RopeTable<S, D>& rope,
-                   Index index) {
-    const Weights<S, D> weights = weights_in_use();
+  Made<S, D> layer(Var<S, D> x, Pass<S, D> pass, const AttentionSizes& sizes, Index index) {
     pass.local.reset();
     const typename Tape<S, D>::Products precision(pass.tape,
                                                   bf16_products);  // also when it runs once more on the way back
     typename Tape<S, D>::Scope scope(pass.tape);
     pass.tape.watch(life_);  // backward() may call this once more
-    Layer<Instance, S, D> here{weights, adapter_, index, pass};
-    const auto h = attended(here, x, rope, sizes);
-    return {scope.keep(ffn_block(here, h, rms_norm(h, here.weight(Slot::ffn_norm), norm_epsilon()))), pass.local};
+    const Weights<S, D> in_use = weights(pass.tape);
+    Layer<S, D> here{in_use, adapter_, index, pass};
+    const auto y = decoder_->block(here, x, sizes);
+    return {scope.keep(here.adapt(adapter::Site::layer, x, y)), pass.local};
   }
 
-  /// x + attention, with what it computed on the way already given back.
-  Var<S, D> attended(Layer<Instance, S, D>& here, Var<S, D> x, const RopeTable<S, D>& rope,
-                     const AttentionSizes& sizes) {
-    typename Tape<S, D>::Scope scope(here.pass.tape);
-    return scope.keep(
-        attention_block(here, x, rms_norm(x, here.weight(Slot::attention_norm), norm_epsilon()), rope, sizes));
+  Weights<S, D> weights(Tape<S, D>& tape) {
+    return {tape, backbone_->list(), backbone_->weights(), thawed_.empty() ? nullptr : &thawed_};
   }
-
-  Weights<S, D> weights_in_use() { return {*backbone_, thawed_.empty() ? nullptr : &thawed_}; }
-  Var<S, D> head(Tape<S, D>& tape) { return weights_in_use().on(tape, Slot::head, 0); }
-
-  /// A table of at least `length` positions: models may allow far more than are ever used. Twice the last one, since
-  /// text grows by a token at a time.
-  const RopeTable<S, D>& rope_for(Index length) {
-    const Index held = ropes_.empty() ? 0 : ropes_.back().cosine.shape().rows();
-    if (held < length)
-      ropes_.emplace_back(std::min(config().context, std::max(length, 2 * held)), config().head_width,
-                          config().rope_theta);
-    return ropes_.back();
-  }
+  Var<S, D> head(Tape<S, D>& tape) { return decoder_->head(weights(tape)); }
 
   void mark_domains(const Tokens& tokens, const StepCounts& counts, Pass<S, D>& pass) {
     if (tokens.domains.empty()) return;
@@ -211,9 +191,9 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
 
   Life life_;
   std::shared_ptr<const Backbone<S, D>> backbone_;
-  Instance adapter_;
+  std::unique_ptr<Decoder<S, D>> decoder_;
+  adapter::AttachedInstance<A, S, D> adapter_;
   std::deque<Parameter<S, D>> thawed_;
-  std::deque<RopeTable<S, D>> ropes_;  // ever longer ones: the last is in use, earlier ones may be on a tape still
   std::vector<S> staging_;
 };
 

@@ -24,4 +24,11 @@ template <Scalar S, Backend D> struct Accumulate {
   }
 };
 
+/// The sum over rows, by column: the gradient of one row that was added to each.      from: (N,C)
+template <Scalar S> struct SumOfRows {
+  View<const S> from;
+
+  template <class Lanes> auto operator()(Index n, Lanes c) const { return c.load(from.row(n)); }
+};
+
 }}}  // namespace neutra::NEUTRA_ABI::op

@@ -2,11 +2,13 @@
 #pragma once
 
 // IWYU pragma: begin_exports
+#include "neutra/op/activation.hpp"
 #include "neutra/op/add.hpp"
 #include "neutra/op/attention.hpp"
 #include "neutra/op/cross_entropy.hpp"
 #include "neutra/op/embedding.hpp"
 #include "neutra/op/gated.hpp"
+#include "neutra/op/layer_norm.hpp"
 #include "neutra/op/linear.hpp"
 #include "neutra/op/penalty.hpp"
 #include "neutra/op/pointwise.hpp"

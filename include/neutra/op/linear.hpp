@@ -6,8 +6,8 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
-/// y = x W^T + addend      x: (N,I)  W: (O,I)  y, addend: (N,O)
-/// dx = dy W      dW = dy^T x      daddend = dy      saves: x where W trains, W
+/// y = x W^T + addend      x: (N,I)  W: (O,I)  y: (N,O)  addend: (N,O), or a bias (O) that is added to each row
+/// dx = dy W      dW = dy^T x      daddend = dy, or its sum over rows      saves: x where W trains, W
 template <Scalar S, Backend D> struct Linear {
   /// a times W (or W^T): a frozen weight's packed form, or that of its parts where a loss has made them.
   template <class T = S>
@@ -35,12 +35,24 @@ template <Scalar S, Backend D> struct Linear {
     D::template product<S>(dy.transpose(), x, into);
   }
 
+  /// An addend as rows of y: a bias is the same row for all.
+  static View<const S> rows_of(Var<S, D> addend, const Shape& y) {
+    const View<const S> value = addend.value();
+    return value.shape.rank() == 1 ? View<const S>(value.data, y, 0) : value;
+  }
+  static void addend_gradient(Tape<S, D>& tape, Var<S, D> y, Var<S, D> addend) {
+    if (addend.shape().rank() > 1) return Accumulate<S, D>::pass_on(tape, y, addend);
+    if (const auto db = tape.into(addend))
+      D::template column_sums<S>(y.shape().rows(), y.shape().cols(), SumOfRows<S>{tape.gradient(y)}, db);
+  }
+
   /// y = x W^T + addend, and how to go back.
   static void run(Var<S, D> x, Var<S, D> w, Var<S, D> y, std::optional<Var<S, D>> addend) {
     auto& tape = x.tape();
     const bool bf16 = tape.bf16_products || x.rounded();
     with_storage<S>(y.rounded(), [&]<class T>() {
-      product<T>(tape.operand(x, bf16), w, true, {tape.template out<T>(y)}, addend ? addend->value() : View<const S>{});
+      product<T>(tape.operand(x, bf16), w, true, {tape.template out<T>(y)},
+                 addend ? rows_of(*addend, y.shape()) : View<const S>{});
     });
     const auto backward = [=](Tape<S, D>& t) {
       const Operand<S> dy = t.gradient_operand(y, bf16);
@@ -48,7 +60,7 @@ template <Scalar S, Backend D> struct Linear {
         if (const auto dx = t.template into<T>(x)) product<T>(dy, w, false, dx);
       });
       if (const auto dw = t.into(w)) weight_gradient(dy, t.operand(x, bf16), dw);
-      if (addend) Accumulate<S, D>::pass_on(t, y, *addend);
+      if (addend) addend_gradient(t, y, *addend);
     };
     if (w.needs_gradient())
       tape.record(y, {x, w, addend.value_or(x)}, {x, w}, backward);
@@ -66,7 +78,7 @@ template <Scalar S, Backend D> struct Linear {
   static void reference(View<const S> x, View<const S> w, View<const S> addend, View<S> y) {
     for (Index n = 0; n < x.rows(); ++n)
       for (Index o = 0; o < w.rows(); ++o) {
-        S sum = addend.data ? addend(n, o) : S(0);
+        S sum = addend.data ? addend(addend.rows() == 1 ? 0 : n, o) : S(0);
         for (Index i = 0; i < x.cols(); ++i) sum += x(n, i) * w(o, i);
         y(n, o) = sum;
       }
@@ -75,14 +87,15 @@ template <Scalar S, Backend D> struct Linear {
 
 }  // namespace op
 
-/// y = x W^T, plus `addend` where one is given (a residual stream: the sum costs no pass of its own).
-/// x: (N,I)  W: (O,I)  y, addend: (N,O)
+/// y = x W^T, plus `addend` where one is given (a residual stream, or a bias: the sum costs no pass of its own).
+/// x: (N,I)  W: (O,I)  y: (N,O)  addend: (N,O) or (O)
 template <Scalar S, Backend D>
 Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w,
                  std::optional<std::type_identity_t<Var<S, D>>> addend = {}) {
   const Index rows = x.shape().rows(), out = op::Linear<S, D>::outputs(x, w);
-  require(!addend || (addend->shape().rows() == rows && addend->shape().cols() == out), "linear: addend must be (",
-          rows, ",", out, "), got ", addend ? addend->shape() : Shape{});
+  const Shape given = addend ? addend->shape() : Shape{rows, out};
+  require(given.cols() == out && (given.rank() == 1 || given.rows() == rows), "linear: addend must be (", rows, ",",
+          out, ") or a bias (", out, "), got ", given);
   const auto y = x.tape().make({rows, out}, x.tape().room(x));
   op::Linear<S, D>::run(x, w, y, addend);
   return y;

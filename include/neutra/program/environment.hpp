@@ -104,7 +104,11 @@ inline std::pair<Index, int> try_threads(Index wanted, std::optional<std::uint64
   while (error == 0 && static_cast<Index>(threads.size()) < wanted) {
     pthread_t thread;
     error = pthread_create(
-        &thread, &settings, [](void* latch) -> void* { return static_cast<std::latch*>(latch)->wait(), nullptr; },
+        &thread, &settings,
+        [](void* latch) -> void* {
+          static_cast<std::latch*>(latch)->wait();
+          return nullptr;
+        },
         &all_made);
     if (error == 0) threads.push_back(thread);
   }

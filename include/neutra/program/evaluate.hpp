@@ -24,7 +24,7 @@ struct ModelOptions {
     return loaded;
   }
   void add_to(CLI::App& app) {
-    app.add_option("--model", model, "a Hugging Face llama folder")->required();
+    app.add_option("--model", model, "a Hugging Face folder of a model")->required();
     app.add_option("--adapter", adapter, "an adapter for this model: NAME.safetensors");
     app.add_option("--precision", precision, "matmul input precision: float or bf16; sums are float32")
         ->capture_default_str();

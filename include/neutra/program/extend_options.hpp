@@ -62,7 +62,7 @@ inline study::Options parse_options(int argc, const char* const* argv,
   app.add_option("--eval-original", o.eval_original,
                  "validation text; default: the last tenth of --original is held out");
   app.add_option("--eval-target", o.eval_target, "validation text; default: the last tenth of --target is held out");
-  app.add_option("--model", o.model, "a Hugging Face llama folder; default: pretrain a model on the original text");
+  app.add_option("--model", o.model, "a Hugging Face folder of a model; default: pretrain one on the original text");
   const auto* pretrain_steps =
       app.add_option("--pretrain-steps", o.pretrain_steps, "steps of pretraining")->capture_default_str();
   const auto* dim = app.add_option("--dim", o.dim, "model width")->capture_default_str();

@@ -77,7 +77,11 @@ inline std::string introduction(const study::Results& results, const std::vector
   std::set<double> rates;
   std::set<std::uint64_t> seeds;
   std::set<std::string> methods;
-  for (const study::Row& row : results.rows) rates.insert(row.lr), seeds.insert(row.seed), methods.insert(row.method);
+  for (const study::Row& row : results.rows) {
+    rates.insert(row.lr);
+    seeds.insert(row.seed);
+    methods.insert(row.method);
+  }
   std::string out =
       "<h1>Learning and forgetting</h1>\n<p>A language model pretrained on one domain, the <em>original</em>, is "
       "extended to another, the <em>target</em>. How much does each method learn of the target, and how much does it "

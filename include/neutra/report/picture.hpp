@@ -135,7 +135,10 @@ inline std::string learning_picture(const std::vector<study::Line>& lines, doubl
   std::vector<double> across{0}, up;
   for (const study::Line& line : lines)
     for (const study::Row& row : line.curve)
-      if (row.forgetting() <= farthest) across.push_back(row.forgetting()), up.push_back(row.learning());
+      if (row.forgetting() <= farthest) {
+        across.push_back(row.forgetting());
+        up.push_back(row.learning());
+      }
   const bool alone = !style_element.empty();
   const Axis x = Axis::around(across, 46, width - 12 - (alone ? detail::key_width(lines) : 0)),
              y = Axis::around(up, height - 44, 26);

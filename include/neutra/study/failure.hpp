@@ -59,7 +59,9 @@ inline Failure failure_from_json(const io::Json& json, const std::string& where)
   Failure failure;
   detail::visit_settings(fields, failure.run);
   std::string state;
-  fields("state", state), fields("reason", failure.reason), fields("step", failure.where.step);
+  fields("state", state);
+  fields("reason", failure.reason);
+  fields("step", failure.where.step);
   const auto known = std::find(failure_states.begin(), failure_states.end(), state);
   require(known != failure_states.end(), where, ": state must be diverged, out_of_memory or not_saved, got ",
           io::shown(state));

@@ -60,9 +60,15 @@ inline Row describe_row(const Job& job, const Options& options, const adapter::D
   const bool finetune = job.method == "finetune";
   Row row;
   row.method = job.method;
-  row.gate = some(d.gate), row.body = some(d.body), row.penalty = some(d.penalty), row.init = some(d.init),
+  row.gate = some(d.gate);
+  row.body = some(d.body);
+  row.penalty = some(d.penalty);
+  row.init = some(d.init);
   row.placement = some(d.placement);
-  row.seed = job.seed, row.steps = options.steps, row.lr = job.lr, row.share = options.share;
+  row.seed = job.seed;
+  row.steps = options.steps;
+  row.lr = job.lr;
+  row.share = options.share;
   if (job.method == "neutral") row.alpha = job.alpha;
   if (!finetune) row.capacity = options.capacity;
   row.extra_weights = d.weights;

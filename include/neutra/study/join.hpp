@@ -140,8 +140,12 @@ inline void add_scores(ScoredRuns& all, const Results& study, const std::string&
     FieldReader fields(read);
     Row run;
     double forgetting = 0, learning = 0;
-    fields("method", run.method), fields("alpha", run.alpha), fields("lr", run.lr), fields("seed", run.seed);
-    fields("forgetting", forgetting), fields("learning", learning);
+    fields("method", run.method);
+    fields("alpha", run.alpha);
+    fields("lr", run.lr);
+    fields("seed", run.seed);
+    fields("forgetting", forgetting);
+    fields("learning", learning);
     fields.finish();
     for (const Row* row : rows[key(run)])
       all.try_emplace(run_key(*row),
@@ -191,7 +195,10 @@ inline void choose_alpha_again(io::Json& config, const std::vector<Line>& lines,
   std::vector<Scores> scores;
   for (const Line& line : lines)
     if (&line == &*paper || differ_in_alpha_alone(paper->curve.front(), line.curve.front()))
-      if (const Scored* own = score_of(line, rate_of(*paper))) tried.push_back(own), scores.push_back(own->scores);
+      if (const Scored* own = score_of(line, rate_of(*paper))) {
+        tried.push_back(own);
+        scores.push_back(own->scores);
+      }
   if (scores.size() < 2) return;
   const std::size_t chosen = choose_alpha(scores, learning);
   config["chosen_alpha"] = *tried[chosen]->alpha;

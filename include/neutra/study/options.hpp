@@ -27,7 +27,7 @@ struct Options {
   // Texts. Without evaluation files the last tenth of each domain is held out.
   std::vector<io::Path> original, target, eval_original, eval_target;
 
-  // Backbone: a Hugging Face llama folder, or one pretrained here on the original text.
+  // Backbone: a Hugging Face folder of a model, or one pretrained here on the original text.
   io::Path model;
   Index pretrain_steps = 2000;
   Index dim = 192, layers = 6, heads = 6, kv_heads = 0,

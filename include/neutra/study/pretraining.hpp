@@ -3,7 +3,7 @@
 
 #include "neutra/adapter/registry.hpp"
 #include "neutra/io/sealed.hpp"
-#include "neutra/nn/families/llama.hpp"
+#include "neutra/nn/model_folder.hpp"
 #include "neutra/study/options.hpp"
 #include "neutra/train/corpus.hpp"
 #include "neutra/train/log.hpp"
@@ -40,10 +40,10 @@ inline std::vector<std::string> model_files() {
   return names;
 }
 
-/// The model's own weights as a llama folder with its tokenizer.
+/// The model's own weights as a folder with its tokenizer.
 inline void save_model(const io::Path& folder, train::Model& model, const data::Tokenizer& tokenizer) {
   const auto serialized = tokenizer.serialized();
-  nn::save_llama(folder, model, serialized.empty() ? io::Json{{"neutra_tokenizer", "byte"}} : io::Json::object());
+  nn::save_model(folder, model, serialized.empty() ? io::Json{{"neutra_tokenizer", "byte"}} : io::Json::object());
   if (!serialized.empty()) io::write_file(folder / "tokenizer.model", serialized);
 }
 

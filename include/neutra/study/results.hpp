@@ -42,9 +42,12 @@ struct Results {
 namespace detail {
 
 template <class Visitor, class M> void visit_machine(Visitor& visit, M& machine) {
-  visit("processor", machine.processor), visit("threads", machine.threads),
-      visit("instruction_set", machine.instruction_set);
-  visit("compiler", machine.compiler), visit("flags", machine.flags), visit("xsimd", machine.xsimd);
+  visit("processor", machine.processor);
+  visit("threads", machine.threads);
+  visit("instruction_set", machine.instruction_set);
+  visit("compiler", machine.compiler);
+  visit("flags", machine.flags);
+  visit("xsimd", machine.xsimd);
 }
 
 /// Error: rows of two backbones, whose differences would be claimed as those of methods.

@@ -57,22 +57,36 @@ namespace detail {
 
 /// The keys of a row that say what was run, in one list, read and written by the same text.
 template <class Visitor, class R> void visit_settings(Visitor& visit, R& row) {
-  visit("method", row.method), visit("gate", row.gate), visit("body", row.body), visit("penalty", row.penalty),
-      visit("init", row.init);
-  visit("placement", row.placement), visit("seed", row.seed), visit("steps", row.steps), visit("lr", row.lr),
-      visit("alpha", row.alpha);
-  visit("share", row.share), visit("capacity", row.capacity);
+  visit("method", row.method);
+  visit("gate", row.gate);
+  visit("body", row.body);
+  visit("penalty", row.penalty);
+  visit("init", row.init);
+  visit("placement", row.placement);
+  visit("seed", row.seed);
+  visit("steps", row.steps);
+  visit("lr", row.lr);
+  visit("alpha", row.alpha);
+  visit("share", row.share);
+  visit("capacity", row.capacity);
 }
 
 /// All keys of a row.
 template <class Visitor, class R> void visit_row(Visitor& visit, R& row) {
   visit_settings(visit, row);
-  visit("extra_weights", row.extra_weights), visit("extra_share", row.extra_share);
-  visit("trainable_weights", row.trainable_weights), visit("original", row.original), visit("target", row.target);
-  visit.derived("forgetting", row.forgetting()), visit.derived("learning", row.learning());
-  visit("gate_open", row.gate_open), visit("gate_open_by_layer", row.gate_open_by_layer);
-  visit("residue_ratio_by_layer", row.residue_ratio_by_layer), visit("train_tokens", row.train_tokens);
-  visit("train_seconds", row.train_seconds), visit("tokens_per_second", row.tokens_per_second);
+  visit("extra_weights", row.extra_weights);
+  visit("extra_share", row.extra_share);
+  visit("trainable_weights", row.trainable_weights);
+  visit("original", row.original);
+  visit("target", row.target);
+  visit.derived("forgetting", row.forgetting());
+  visit.derived("learning", row.learning());
+  visit("gate_open", row.gate_open);
+  visit("gate_open_by_layer", row.gate_open_by_layer);
+  visit("residue_ratio_by_layer", row.residue_ratio_by_layer);
+  visit("train_tokens", row.train_tokens);
+  visit("train_seconds", row.train_seconds);
+  visit("tokens_per_second", row.tokens_per_second);
 }
 
 /// Puts values into a JSON object. Error: Diverged where a number is not finite, which JSON cannot hold.
@@ -170,7 +184,9 @@ class FieldReader {
     json_.object(key);  // the message about another kind names the whole path
     const io::Reader inner(json_.value(key), json_.what() + ": " + key);
     FieldReader read(inner);
-    read(first, a), read(second, b), read.finish();
+    read(first, a);
+    read(second, b);
+    read.finish();
   }
 
   const io::Reader& json_;
@@ -192,13 +208,20 @@ inline void check_ranges(const Row& row, const std::string& where) {
     for (const double value : values.target) check(key + ": target", value);
   };
   share("share", row.share);
-  size("lr", row.lr), size("alpha", row.alpha.value_or(0)), size("capacity", row.capacity.value_or(0)),
-      size("extra_share", row.extra_share);
-  size("original: before", row.original.before), size("original: after", row.original.after);
-  size("target: before", row.target.before), size("target: after", row.target.after);
-  size("train_seconds", row.train_seconds), size("tokens_per_second", row.tokens_per_second);
-  if (row.gate_open)
-    share("gate_open: original", row.gate_open->original), share("gate_open: target", row.gate_open->target);
+  size("lr", row.lr);
+  size("alpha", row.alpha.value_or(0));
+  size("capacity", row.capacity.value_or(0));
+  size("extra_share", row.extra_share);
+  size("original: before", row.original.before);
+  size("original: after", row.original.after);
+  size("target: before", row.target.before);
+  size("target: after", row.target.after);
+  size("train_seconds", row.train_seconds);
+  size("tokens_per_second", row.tokens_per_second);
+  if (row.gate_open) {
+    share("gate_open: original", row.gate_open->original);
+    share("gate_open: target", row.gate_open->target);
+  }
   if (row.gate_open_by_layer) both(share, "gate_open_by_layer", *row.gate_open_by_layer);
   if (row.residue_ratio_by_layer) both(size, "residue_ratio_by_layer", *row.residue_ratio_by_layer);
   require(row.extra_weights <= row.trainable_weights, where, ": extra_weights must be at most the trainable_weights, ",

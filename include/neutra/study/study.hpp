@@ -85,7 +85,7 @@ class Study {
     check_fit(options_, shared_.corpus, shared_.registry, shared_.backbone->config());
   }
 
-  void load_backbone(const io::Path& folder) { shared_.backbone = nn::load_llama<float, Cpu>(folder); }
+  void load_backbone(const io::Path& folder) { shared_.backbone = nn::load_model<float, Cpu>(folder); }
   void claim() { shared_.output.claim(shared_.asked(), options_of_choice); }
 
   io::Json pretrain(const nn::Config& config) {
@@ -158,7 +158,10 @@ class Study {
     std::vector<double> rates;
     std::vector<Scores> scores;
     for (const double rate : options_.rates_of(method))
-      if (const auto own = scores_of({method, rate, alpha, 1})) rates.push_back(rate), scores.push_back(*own);
+      if (const auto own = scores_of({method, rate, alpha, 1})) {
+        rates.push_back(rate);
+        scores.push_back(*own);
+      }
     if (rates.empty()) return std::nullopt;
     const std::size_t best = choose_rate(scores);
     return Tuned{alpha, rates[best], scores[best]};
@@ -170,7 +173,10 @@ class Study {
     std::vector<double> alphas = {first.alpha};
     std::vector<Scores> scores = {first.scores};
     for (const double alpha : further)
-      if (const auto own = scores_of({"neutral", first.lr, alpha, 1})) alphas.push_back(alpha), scores.push_back(*own);
+      if (const auto own = scores_of({"neutral", first.lr, alpha, 1})) {
+        alphas.push_back(alpha);
+        scores.push_back(*own);
+      }
     const std::size_t chosen = choose_alpha(scores, vanilla_learning_);
     const bool met = learns_enough(scores[chosen], vanilla_learning_);
     if (!vanilla_learning_)

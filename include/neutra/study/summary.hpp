@@ -142,7 +142,9 @@ std::optional<PerDomain<std::vector<double>>> mean_by_layer(const std::vector<Ro
     if (!own) continue;
     if (!sum) sum = {std::vector<double>(own->original.size()), std::vector<double>(own->target.size())};
     if (own->original.size() != sum->original.size() || own->target.size() != sum->target.size()) return std::nullopt;
-    add(sum->original, own->original), add(sum->target, own->target), ++count;
+    add(sum->original, own->original);
+    add(sum->target, own->target);
+    ++count;
   }
   if (!sum) return sum;
   for (auto* values : {&sum->original, &sum->target})

@@ -35,18 +35,20 @@ inline nn::Config tiny_config(Index layers = 2) {
 /// 4, so that a gate weight on that channel alone opens or closes all tokens.
 template <Scalar S, Backend D = Cpu>
 std::shared_ptr<const nn::Backbone<S, D>> tiny_backbone(const nn::Config& config = tiny_config()) {
-  return std::make_shared<const nn::Backbone<S, D>>(
-      config, [](nn::Slot slot, Index, const std::string& name, const Shape& shape) {
-        Tensor<S, Host> drawn = random_tensor<S, Host>(shape, name, 0.3);
-        for (Index i = 0; i < drawn.size(); ++i) drawn.data()[i] = static_cast<S>(static_cast<float>(drawn.data()[i]));
-        for (Index i = 0; shape.rank() == 1 && i < drawn.size(); ++i) drawn.data()[i] = S(1) + drawn.data()[i] / S(4);
-        for (Index n = 0; slot == nn::Slot::embedding && n < shape.rows(); ++n) drawn.data()[n * shape.cols()] = S(4);
-        for (Index c = 0; (slot == nn::Slot::o || slot == nn::Slot::down) && c < shape.cols(); ++c)
-          drawn.data()[c] /= S(8);  // blocks leave that channel almost unchanged
-        Tensor<S, D> weight(shape);
-        D::template upload<S>(std::span<const S>(drawn.data(), static_cast<std::size_t>(drawn.size())), weight.data());
-        return weight;
-      });
+  return std::make_shared<const nn::Backbone<S, D>>(config, [](const nn::Weight& made) {
+    const Shape& shape = made.kind.shape;
+    const auto site = made.kind.site;
+    Tensor<S, Host> drawn = random_tensor<S, Host>(shape, made.name, 0.3);
+    for (Index i = 0; i < drawn.size(); ++i) drawn.data()[i] = static_cast<S>(static_cast<float>(drawn.data()[i]));
+    for (Index i = 0; shape.rank() == 1 && i < drawn.size(); ++i) drawn.data()[i] = S(1) + drawn.data()[i] / S(4);
+    for (Index n = 0; made.name == "model.embed_tokens.weight" && n < shape.rows(); ++n)
+      drawn.data()[n * shape.cols()] = S(4);
+    for (Index c = 0; (site == adapter::Site::o || site == adapter::Site::down) && c < shape.cols(); ++c)
+      drawn.data()[c] /= S(8);  // blocks leave that channel almost unchanged
+    Tensor<S, D> weight(shape);
+    D::template upload<S>(std::span<const S>(drawn.data(), static_cast<std::size_t>(drawn.size())), weight.data());
+    return weight;
+  });
 }
 
 /// Sequences of random tokens with their domains; two of each by default.

@@ -12,7 +12,7 @@
 #include "neutra/io/folder.hpp"
 #include "neutra/io/json.hpp"
 #include "neutra/io/sha256.hpp"
-#include "neutra/nn/families/llama_config.hpp"
+#include "neutra/nn/config_json.hpp"
 #include "neutra/train/added_tokens.hpp"
 #include "neutra/train/evaluation.hpp"
 #include "neutra/train/overlap.hpp"
@@ -52,14 +52,16 @@ struct DomainText {
       const std::string whole = std::move(text.train),
                         what = concat("holding out the end of --", option, " for evaluation");
       const auto last = data::hold_out(whole, 0.1, what);
-      text.train = last.train, text.valid = last.held;
+      text.train = last.train;
+      text.valid = last.held;
       text.note_size(what, text.valid.size(), whole.size(), 0.1);
     }
     if (holds_out) {
       const std::string whole = std::move(text.train), what = concat("holding out parts of --", option, " for tuning");
       const double fraction = std::min(0.1, max_tuning / static_cast<double>(whole.size()));
       auto parts = data::hold_out_throughout(whole, fraction, what);
-      text.train = std::move(parts.train), text.choosing = std::move(parts.held);
+      text.train = std::move(parts.train);
+      text.choosing = std::move(parts.held);
       text.note_size(what, text.choosing.size(), whole.size(), fraction);
     }
     return text;
@@ -121,9 +123,12 @@ struct Corpus {
     const auto add = [&](const std::string& role, std::string_view text) {
       if (!text.empty()) all[role] = io::sha256_hex(text);
     };
-    add("original.train", original.train), add("original.choosing", original.choosing),
-        add("original.valid", original.valid);
-    add("target.train", target.train), add("target.choosing", target.choosing), add("target.valid", target.valid);
+    add("original.train", original.train);
+    add("original.choosing", original.choosing);
+    add("original.valid", original.valid);
+    add("target.train", target.train);
+    add("target.choosing", target.choosing);
+    add("target.valid", target.valid);
     return all;
   }
 
@@ -136,9 +141,12 @@ struct Corpus {
     const auto evaluation = [&](std::string_view text) {
       return EvaluationText{windows(text), static_cast<Index>(text.size())};
     };
-    train_original = windows(original.train), train_target = windows(target.train);
-    choosing_original = evaluation(original.choosing), choosing_target = evaluation(target.choosing);
-    valid_original = evaluation(original.valid), valid_target = evaluation(target.valid);
+    train_original = windows(original.train);
+    train_target = windows(target.train);
+    choosing_original = evaluation(original.choosing);
+    choosing_target = evaluation(target.choosing);
+    valid_original = evaluation(original.valid);
+    valid_target = evaluation(target.valid);
   }
 };
 
@@ -164,7 +172,7 @@ inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const io::Path& folde
   if (const io::Path file = folder / "config.json"; io::is_there(file)) {
     const io::Json config = io::read_json(file);
     // For its checks: no use looking for the tokenizer of a model that is not supported.
-    nn::llama_config(config, file.string());
+    nn::read_config(config, file.string());
     bytes = config.value("neutra_tokenizer", io::Json()) == "byte";
   }
   if (const io::Path file = folder / "tokenizer.model"; io::is_there(file))

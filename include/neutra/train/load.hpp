@@ -3,7 +3,7 @@
 
 #include "neutra/adapter/registry.hpp"
 #include "neutra/nn/adapter_file.hpp"
-#include "neutra/nn/families/llama.hpp"
+#include "neutra/nn/model_folder.hpp"
 #include "neutra/train/corpus.hpp"
 
 #include <algorithm>
@@ -69,7 +69,7 @@ inline void check_gate_options(const io::Path& adapter_path, const std::map<std:
 inline LoadedModel load_model(const io::Path& folder, const io::Path& adapter_path, const adapter::Registry& registry) {
   if (!adapter_path.empty()) refuse_other_adapters(adapter_path);
   LoadedModel loaded{nullptr, tokenizer_of(folder)};  // before the weights, which take long to load
-  const auto backbone = nn::load_llama<float, Cpu>(folder);
+  const auto backbone = nn::load_model<float, Cpu>(folder);
   require(backbone->config().vocabulary >= loaded.tokenizer->vocab(), folder.string(), ": the tokenizer has ",
           loaded.tokenizer->vocab(), " tokens, the model only ", backbone->config().vocabulary,
           "; use the tokenizer it was trained with");

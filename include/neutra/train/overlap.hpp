@@ -59,7 +59,10 @@ inline Overlaps measure_overlap(const std::map<std::string, std::string_view>& e
   std::size_t least_of_all = long_line;
   for (const auto& [domain, text] : evaluation) {
     std::size_t& shortest = least[domain] = any;
-    detail::for_each_line(text, long_line, [&](std::size_t line) { wanted.insert(line), shortest = long_line; });
+    detail::for_each_line(text, long_line, [&](std::size_t line) {
+      wanted.insert(line);
+      shortest = long_line;
+    });
     if (shortest == any) detail::for_each_line(text, any, [&](std::size_t line) { wanted.insert(line); });
     least_of_all = std::min(least_of_all, shortest);
   }
@@ -70,8 +73,10 @@ inline Overlaps measure_overlap(const std::map<std::string, std::string_view>& e
   Overlaps overlaps;
   for (const auto& [domain, text] : evaluation) {
     Overlap& overlap = overlaps[domain];
-    detail::for_each_line(text, least[domain],
-                          [&](std::size_t line) { ++overlap.lines, overlap.in_training += found.contains(line); });
+    detail::for_each_line(text, least[domain], [&](std::size_t line) {
+      ++overlap.lines;
+      overlap.in_training += found.contains(line);
+    });
     overlap.shorter = least[domain] == any && overlap.lines > 0;
   }
   return overlaps;

@@ -106,7 +106,10 @@ class Trainer {
       for (Index i = 0; i < parameter->gradient.size(); ++i) {
         const double size = std::abs(static_cast<double>(parameter->gradient.data()[i]));
         if (std::isnan(size)) return {step, parameter->name, size};
-        if (size > where.gradient) where.gradient = size, where.parameter = parameter->name;
+        if (size > where.gradient) {
+          where.gradient = size;
+          where.parameter = parameter->name;
+        }
       }
     return where;
   }

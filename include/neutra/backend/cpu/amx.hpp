@@ -56,7 +56,11 @@ template <> struct MatrixRegisters<Bf16> {
     };
     for (const int tile : {0, 1, 2}) set(tile, rows, 16);
     for (const int tile : {3, 4}) set(tile, 16, 16);
-    if (rest > 0) set(5, rows, rest), set(6, rest, 16), set(7, rest, 16);
+    if (rest > 0) {
+      set(5, rows, rest);
+      set(6, rest, 16);
+      set(7, rest, 16);
+    }
     asm volatile("" ::: "memory");  // g++'s intrinsics do not declare which memory they read
     _tile_loadconfig(&all);
   }

@@ -23,6 +23,7 @@ template <class S, class A> struct Functions<xsimd::batch<S, A>> {
   static V log(V x) { return xsimd::log(x); }
   static V log1p(V x) { return xsimd::log1p(x); }
   static V tanh(V x) { return xsimd::tanh(x); }
+  static V erf(V x) { return xsimd::erf(x); }
   static V sqrt(V x) { return xsimd::sqrt(x); }
   static V abs(V x) { return xsimd::abs(x); }
   static V min(V x, V y) { return xsimd::min(x, y); }

@@ -52,8 +52,9 @@ template <class F> void fork_stretches(int threads, Index count, const F& f) {
 #pragma omp parallel num_threads(threads)
     {
       ForkCost::Region::Part part(region);
-#pragma omp for schedule(static) nowait
-      for (Index n = 0; n < count; ++n) {
+      // shared out here, because libomp asks for memory in every loop that it shares out
+      const Index own = omp_get_thread_num(), team = omp_get_num_threads();
+      for (Index n = count * own / team, end = count * (own + 1) / team; n < end; ++n) {
         exception.keep_from(f, n);
         ++part.iterations;
       }

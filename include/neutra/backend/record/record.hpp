@@ -80,7 +80,7 @@ struct Record {
                   "neutra: a functor goes to the device by its bytes; keep views, pointers and numbers in it");
     require(into.view.size() == cols, "record: column_sums of ", cols, " columns into ", into.view.shape);
     check(into.view, "column_sums");
-    if (record::never()) record::Value<S>(f(Index{0}, record::Lanes<S>{}));
+    if (record::never()) static_cast<void>(record::Value<S>(f(Index{0}, record::Lanes<S>{})));
     note("column_sums ", count, " x ", cols, adds(into));
   }
   template <Scalar S> static void sum(View<const S> x, std::type_identity_t<S>, Into<S> into) {

@@ -82,6 +82,7 @@ template <Scalar S> struct Functions<record::Value<S>> {
   static V log(V) { return {}; }
   static V log1p(V) { return {}; }
   static V tanh(V) { return {}; }
+  static V erf(V) { return {}; }
   static V sqrt(V) { return {}; }
   static V abs(V) { return {}; }
   static V min(V, V) { return {}; }

@@ -1,202 +1,226 @@
-/// Hugging Face llama folders: config.json and model.safetensors, read and written.
+/// Llama-style decoders.      Touvron et al. 2023, arXiv 2302.13971
 #pragma once
 
 #include "neutra/core/error.hpp"
-#include "neutra/io/folder.hpp"
-#include "neutra/io/output_file.hpp"
-#include "neutra/io/safetensors_writer.hpp"
-#include "neutra/nn/backbone.hpp"
-#include "neutra/nn/families/llama_config.hpp"
-#include "neutra/nn/host.hpp"
-#include "neutra/nn/items.hpp"
-#include "neutra/nn/transformer.hpp"
+#include "neutra/io/utf8.hpp"
+#include "neutra/nn/family.hpp"
+#include "neutra/op/attention.hpp"
+#include "neutra/op/embedding.hpp"
+#include "neutra/op/gated.hpp"
+#include "neutra/op/rms_norm.hpp"
+#include "neutra/op/rope.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cstdint>
+#include <cmath>
 #include <deque>
-#include <map>
-#include <memory>
-#include <optional>
-#include <set>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
-namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
+namespace neutra { inline namespace NEUTRA_ABI { namespace nn { namespace family {
 
-namespace detail {
+/// RMS norms, RoPE, gated units; grouped queries, and heads whose width is free. Config::numbers: rope_theta.
+struct Llama {
+  static constexpr std::string_view name = "llama";
+  static constexpr const char* architecture = "LlamaForCausalLM";
 
-/// The other files of a folder that a saved model keeps; the tokenizer's model and the weights are written anew.
-inline constexpr std::array<const char*, 7> kept_files = {
-    "generation_config.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "tokenizer.json",         "chat_template.jinja",   "chat_template.json"};
+  enum OfLayer : Index { attention_norm, q, k, v, o, ffn_norm, gate, up, down };
+  enum OfAll : Index { embedding, final_norm, head };
 
-inline std::map<std::string, std::string> read_documents(const io::Path& folder) {
-  constexpr std::uint64_t most = 100'000'000;  // bytes; the largest tokenizer.json in use have 35 million
-  std::map<std::string, std::string> documents;
-  for (const char* name : kept_files)
-    if (io::is_there(folder / name)) documents[name] = io::read_file(folder / name, most);
-  return documents;
-}
-
-/// The ends of text of a generation_config.json. Error: ids that the model does not have.
-inline std::vector<Index> read_ends(const io::Json& json, const std::string& what, Index vocabulary) {
-  return read_ids(io::Reader(json, what), "eos_token_id", vocabulary);
-}
-
-/// Which weight of the model has the name; none where it has no such.
-inline std::optional<std::pair<Slot, Index>> weight_of(std::string_view name, const Config& config) {
-  constexpr std::string_view prefix = "model.layers.";
-  Index layer = 0;
-  if (name.starts_with(prefix)) std::from_chars(name.data() + prefix.size(), name.data() + name.size(), layer);
-  const Index last = static_cast<Index>(config.tied ? Slot::final_norm : Slot::head);
-  for (Index slot = layer >= 0 && layer < config.layers ? 0 : layer_slots; slot <= last; ++slot)
-    if (name_of(static_cast<Slot>(slot), layer) == name) return std::pair{static_cast<Slot>(slot), layer};
-  return std::nullopt;
-}
-
-/// The weights that the files lack; a few are named, and only as many looked for as are named or there.
-inline Items missing_tensors(const io::WeightSource& source, const Config& config, Index lacking) {
-  Items missing("missing");
-  const auto look_for = [&](Slot slot, Index layer) {
-    if (const std::string name = name_of(slot, layer); missing.count() < Items::most && !source.contains(name))
-      missing.add(name);
-  };
-  for (Index layer = 0; layer < config.layers && missing.count() < std::min(lacking, Items::most); ++layer)
-    for (Index slot = 0; slot < layer_slots; ++slot) look_for(static_cast<Slot>(slot), layer);
-  for (const Slot slot : {Slot::embedding, Slot::final_norm}) look_for(slot, 0);
-  if (!config.tied) look_for(Slot::head, 0);
-  missing.add_unnamed(lacking - missing.count());
-  return missing;
-}
-
-/// Old files keep RoPE's frequencies; of a tied head and a head in the file transformers takes the tied one.
-inline bool ignored_tensor(std::string_view name, const Config& config) {
-  return name.ends_with(".rotary_emb.inv_freq") || (config.tied && name == name_of(Slot::head, 0));
-}
-
-/// Error: tensors that are missing, of another shape (transposed, where they are), or not the model's; all at once. The
-/// work is bounded by what the files hold, however many layers the configuration claims.
-inline void check_tensors(const std::string& where, const io::WeightSource& source, const Config& config) {
-  Items wrong("of the wrong shape"), extra("not of a llama");
-  Index lacking = config.layers * layer_slots + (config.tied ? 2 : 3);
-  for (const auto& name : source.names()) {
-    const auto weight = weight_of(name, config);
-    if (!weight) {
-      if (!ignored_tensor(name, config)) extra.add(io::shown(name));
-      continue;
-    }
-    --lacking;
-    const Shape &got = source.shape(name), shape = shape_of(config, weight->first);
-    const bool transposed = got.rank() == 2 && shape.rank() == 2 && got[0] == shape[1] && got[1] == shape[0];
-    if (got != shape)
-      wrong.add(concat(name, " must be ", shape, ", got ", got,
-                       transposed ? " (transposed: files hold weights as (out, in))" : ""));
+  static void complete(Config& config, std::string& faults) {
+    config.numbers.try_emplace("rope_theta", 10000.0);
+    if (config.numbers.size() + config.choices.size() > 1) faults += "; a llama has one number of its own, rope_theta";
+    if (const double theta = config.numbers["rope_theta"]; !(theta > 0) || !std::isfinite(theta))
+      faults += concat("; rope_theta must be positive, got ", theta);
+    if (config.head_width % 2 != 0) faults += concat("; head width must be even for RoPE, got ", config.head_width);
   }
-  std::string faults = missing_tensors(source, config, lacking).text() + wrong.text() + extra.text();
-  if (!config.tied && !source.contains(name_of(Slot::head, 0)))
-    faults += "; if the head is the embedding, config.json must say \"tie_word_embeddings\": true";
-  require(faults.empty(), where, ": the weights must be those that config.json describes", faults);
-}
 
-/// The config.json to write: what the model's own said where this library has nothing to say, then its sizes, then the
-/// extra keys.
-inline io::Json merged_config(const Config& config, std::string_view dtype,
-                              const std::map<std::string, std::string>& documents, const io::Json& extra,
-                              const std::string& where) {
-  require(extra.is_object(), where, ": the extra keys of config.json must be an object");
-  const io::Json own = llama_json(config, dtype);
-  const auto before = documents.find("config.json");
-  io::Json json = before == documents.end() ? io::Json::object() : io::parse(before->second, "config.json");
-  if (json.contains("dtype")) json["dtype"] = dtype;  // torch_dtype, as transformers 5 calls it
-  json.update(own);
-  for (const auto& item : extra.items()) {
-    require(!own.contains(item.key()), where, ": the extra key ", io::shown(item.key()),
-            " is one of the model's own; choose another name");
-    json[item.key()] = item.value();
+  /// Fresh ones have deviation 0.02; those that write to the residual stream that divided by sqrt(2 L). Radford et al.
+  /// 2019 (GPT-2), section 2.3
+  static WeightList weights(const Config& c) {
+    using adapter::Site;
+    const Index queries = c.heads * c.head_width, keys = c.kv_heads * c.head_width;
+    const Start one{.value = 1}, normal{.deviation = 0.02},
+        writes{.deviation = 0.02 / std::sqrt(2.0 * static_cast<double>(c.layers))};
+    WeightList list{
+        .layers = c.layers,
+        .layer_prefix = "model.layers.",
+        .of_layer = {{"input_layernorm.weight", {c.dim}, one},
+                     {"self_attn.q_proj.weight", {queries, c.dim}, normal, Site::q},
+                     {"self_attn.k_proj.weight", {keys, c.dim}, normal, Site::k},
+                     {"self_attn.v_proj.weight", {keys, c.dim}, normal, Site::v},
+                     {"self_attn.o_proj.weight", {c.dim, queries}, writes, Site::o},
+                     {"post_attention_layernorm.weight", {c.dim}, one},
+                     {"mlp.gate_proj.weight", {c.ffn, c.dim}, normal, Site::gate},
+                     {"mlp.up_proj.weight", {c.ffn, c.dim}, normal, Site::up},
+                     {"mlp.down_proj.weight", {c.dim, c.ffn}, writes, Site::down}},
+        .of_all = {{"model.embed_tokens.weight", {c.vocabulary, c.dim}, normal}, {"model.norm.weight", {c.dim}, one}},
+        .ignored = {".rotary_emb.inv_freq"}};  // RoPE's frequencies, in old files
+    list.add_head({"lm_head.weight", {c.vocabulary, c.dim}, normal}, c.tied);
+    return list;
   }
-  return json;
-}
 
-/// Writes the files; config.json last, so that a new folder has one only when it is complete.
-template <Scalar S>
-void write_llama(const io::Path& folder, const Config& config, const std::map<std::string, std::string>& documents,
-                 std::vector<io::NamedView<S>> weights, const io::Json& extra) {
-  const std::string where = folder.string();
-  const io::Json json =
-      merged_config(config, sizeof(S) == sizeof(float) ? "float32" : "float64", documents, extra, where);
-  const std::string text = io::dump(json, (folder / "config.json").string());
-  io::make_folder(folder, where);
-  io::write_safetensors<S>(folder / "model.safetensors", std::move(weights), {{"format", "pt"}});
-  for (const auto& [name, content] : documents)
-    if (name != "config.json") io::write_file(folder / name, content);
-  io::write_file(folder / "config.json", text);
-}
+  /// Absent keys: num_key_value_heads is num_attention_heads, head_dim is hidden_size / num_attention_heads,
+  /// rms_norm_eps 1e-6, rope_theta 10000, max_position_embeddings 2048, tie_word_embeddings false; the five sizes must
+  /// be there. Error: RoPE scaling, an activation or a bias that is not supported, by name; a key that is missing, of
+  /// another type, zero, negative or absurd; heads that do not divide; an odd head size; rope_theta and
+  /// rope_parameters that differ.
+  template <class Reader> static Config read(const Reader& file);
 
-/// Views of anything with a name and a value.
-template <Scalar S, Backend D, class Weights>
-void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const Weights& weights,
-                  const io::Json& extra) {
-  std::deque<Tensor<S>> copies;
-  std::vector<io::NamedView<S>> views;
-  for (const auto& weight : weights) views.push_back({weight.name, on_host(weight, copies)});
-  write_llama<S>(folder, backbone.config(), backbone.documents(), std::move(views), extra);
-}
-
-}  // namespace detail
-
-/// The model of a Hugging Face llama folder (config.json, model.safetensors or its shards), converted to S from float,
-/// double, bf16 or half precision. Tied heads; rotary_emb.inv_freq is ignored, and so is a head that config.json says
-/// is tied, as transformers does. Error: everything llama_config and io::WeightSource refuse; tensors that are missing,
-/// extra or of another shape, all at once; a generation_config.json whose ends of text cannot be read; NaN and
-/// infinity.
-template <Scalar S, Backend D> std::shared_ptr<const Backbone<S, D>> load_llama(const io::Path& folder) {
-  const auto source = io::WeightSource::open(folder);  // first, since it knows what the folder is if it is none of ours
-  const io::Path path = folder / "config.json";
-  const io::Json json = io::read_json(path);
-  const Config config = llama_config(json, path.string());
-  detail::check_tensors(folder.string(), source, config);
-  if (const io::Path generation = folder / "generation_config.json";
-      io::is_there(generation))  // before the weights, which take long
-    detail::read_ends(io::read_json(generation), generation.string(), config.vocabulary);
-  auto documents = detail::read_documents(folder);
-  documents["config.json"] = json.dump();
-  return std::make_shared<const Backbone<S, D>>(
-      config, [&](Slot, Index, const std::string& name, const Shape&) { return to_device<S, D>(source.read<S>(name)); },
-      std::move(documents));
-}
-
-/// Every token that ends a text: those of the model's config.json, and those of the generation_config.json that lay
-/// beside it.
-template <Scalar S, Backend D> std::set<Index> ends_of_text(const Backbone<S, D>& backbone) {
-  std::set<Index> ends(backbone.config().eos.begin(), backbone.config().eos.end());
-  const std::string name = "generation_config.json";
-  if (const auto found = backbone.documents().find(name); found != backbone.documents().end()) {
-    const auto more = detail::read_ends(io::parse(found->second, name), name, backbone.config().vocabulary);
-    ends.insert(more.begin(), more.end());
+  template <class Json> static Json write(const Config& config) {
+    return {{"hidden_size", config.dim},
+            {"intermediate_size", config.ffn},
+            {"num_hidden_layers", config.layers},
+            {"num_attention_heads", config.heads},
+            {"num_key_value_heads", config.kv_heads},
+            {"head_dim", config.head_width},
+            {"max_position_embeddings", config.context},
+            {"rms_norm_eps", config.norm_epsilon},
+            {"hidden_act", "silu"},
+            {"rope_theta", config.numbers.at("rope_theta")},
+            {"rope_scaling", nullptr},
+            {"attention_bias", false},
+            {"mlp_bias", false}};
   }
-  return ends;
+
+  template <Scalar S, Backend D> class Blocks;
+
+ private:
+  template <class Reader> static void refuse_unsupported(const Reader& file);
+  template <class Reader> static void refuse_scaling(const Reader& rope, std::string_view object);
+  template <class Reader> static double read_rope_theta(const Reader& file);
+};
+
+/// What this library would compute differently from the model that the file describes.
+template <class Reader> void Llama::refuse_unsupported(const Reader& file) {
+  const auto& name = file.what();
+  const std::string act = file.text("hidden_act", "silu");
+  require(act == "silu" || act == "swish", name, ": hidden_act must be \"silu\", got \"", io::shown(act),
+          "\"; other activations are not supported");
+  for (const char* bias : {"attention_bias", "mlp_bias"})
+    require(!file.flag(bias, false), name, ": ", bias,
+            " must be false, got true; biases on projections are not supported");
 }
 
-/// Writes a model as a folder that load_llama and transformers read, float as F32 and double as F64. Each file is
-/// replaced whole or not at all. A model that was loaded keeps every key of its config.json that this library does not
-/// write itself, and the small files beside it (generation settings, the tokenizer's JSON). extra: further keys, such
-/// as {"neutra_tokenizer": "byte"}; a tokenizer.model is put beside it by whoever has one. Error: an extra key that is
-/// the model's own; NaN or infinity in a weight; the folder or the disk.
-template <Scalar S, Backend D>
-void save_llama(const io::Path& folder, const Backbone<S, D>& backbone, const io::Json& extra = io::Json::object()) {
-  detail::save_weights(folder, backbone, backbone.weights(), extra);
+/// Error: any kind of RoPE but the plain one, named.
+template <class Reader> void Llama::refuse_scaling(const Reader& rope, std::string_view object) {
+  for (const char* key : {"rope_type", "type"}) {
+    const std::string kind = rope.text(key, "default");
+    require(kind == "default", rope.what(), ": ", object, ".", key, " must be \"default\", got \"", io::shown(kind),
+            "\"; RoPE scaling is not supported");
+  }
 }
 
-/// The same for the weights that a model works with: its own after thaw(), else the backbone's. An adapter is not part
-/// of it (see save_adapter).
-template <class A, Scalar S, Backend D>
-void save_llama(const io::Path& folder, const Transformer<A, S, D>& model, const io::Json& extra = io::Json::object()) {
-  if (!model.thawed()) return save_llama(folder, *model.backbone(), extra);
-  detail::save_weights(folder, *model.backbone(), model.thawed_weights(), extra);
+/// RoPE's base from either form: rope_theta and rope_scaling, or rope_parameters (transformers 5).
+template <class Reader> double Llama::read_rope_theta(const Reader& file) {
+  if (file.has("rope_scaling")) {
+    const Reader scaling = file.object("rope_scaling");
+    require(scaling.has("rope_type") || scaling.has("type"), file.what(),
+            ": rope_scaling.rope_type is missing; write null for plain RoPE");
+    refuse_scaling(scaling, "rope_scaling");
+  }
+  double theta = file.number("rope_theta", 10000.0), part = file.number("partial_rotary_factor", 1.0);
+  if (file.has("rope_parameters")) {
+    const Reader rope = file.object("rope_parameters");
+    refuse_scaling(rope, "rope_parameters");
+    const double inner = rope.number("rope_theta", theta);
+    require(!file.has("rope_theta") || inner == theta, file.what(), ": rope_theta (", theta,
+            ") and rope_parameters.rope_theta (", inner, ") must agree; remove the wrong one");
+    theta = inner;
+    part = rope.number("partial_rotary_factor", part);
+  }
+  require(theta > 0, file.what(), ": rope_theta must be positive, got ", theta);
+  require(part == 1, file.what(), ": partial_rotary_factor must be 1, got ", part,
+          "; turning a part of a head is not supported");
+  return theta;
 }
 
-}}}  // namespace neutra::NEUTRA_ABI::nn
+template <class Reader> Config Llama::read(const Reader& file) {
+  const auto& what = file.what();
+  refuse_unsupported(file);
+  Config config{.vocabulary = file.integer("vocab_size", {}, 1, Limits::vocabulary),
+                .dim = file.integer("hidden_size", {}, 1, Limits::width),
+                .ffn = file.integer("intermediate_size", {}, 1, Limits::width),
+                .layers = file.integer("num_hidden_layers", {}, 1, Limits::layers),
+                .heads = file.integer("num_attention_heads", {}, 1, Limits::heads)};
+  config.kv_heads = file.integer("num_key_value_heads", config.heads, 1, Limits::heads);
+  require(config.heads % config.kv_heads == 0, what,
+          ": num_attention_heads must be a multiple of num_key_value_heads, got ", config.heads, " and ",
+          config.kv_heads);
+  require(file.has("head_dim") || config.dim % config.heads == 0, what,
+          ": hidden_size must be a multiple of num_attention_heads where head_dim is absent, got ", config.dim, " and ",
+          config.heads);
+  config.head_width = file.integer("head_dim", config.dim / config.heads, 1, Limits::width);
+  require(config.head_width % 2 == 0, what,
+          ": the head size (head_dim, or hidden_size / num_attention_heads) must be even for RoPE, got ",
+          config.head_width);
+  config.context = file.integer("max_position_embeddings", 2048, 1, Limits::context);
+  config.norm_epsilon = file.number("rms_norm_eps", 1e-6);
+  require(config.norm_epsilon > 0, what, ": rms_norm_eps must be positive, got ", config.norm_epsilon);
+  config.numbers["rope_theta"] = read_rope_theta(file);
+  config.tied = file.flag("tie_word_embeddings", false);
+  return config;
+}
+
+template <Scalar S, Backend D> class Llama::Blocks final : public Decoder<S, D> {
+ public:
+  explicit Blocks(const Config& config)
+      : epsilon_(static_cast<S>(config.norm_epsilon)),
+        theta_(config.numbers.at("rope_theta")),
+        context_(config.context),
+        head_width_(config.head_width),
+        head_(config.tied ? embedding : Llama::head) {}
+
+  Var<S, D> enter(const Weights<S, D>& weights, std::span<const std::int32_t> tokens, Index) override {
+    return neutra::embedding(weights.of_all(embedding), tokens);
+  }
+  Var<S, D> block(Layer<S, D>& layer, Var<S, D> x, const AttentionSizes& sizes) override {
+    const auto h = attended(layer, x, sizes);
+    return ffn_block(layer, h, rms_norm(h, layer.weight(ffn_norm), epsilon_));
+  }
+  Var<S, D> leave(const Weights<S, D>& weights, Var<S, D> x) override {
+    return rms_norm(x, weights.of_all(final_norm), epsilon_);
+  }
+  Var<S, D> head(const Weights<S, D>& weights) override { return weights.of_all(head_); }
+
+ private:
+  using Site = adapter::Site;
+
+  /// x + attention, with what it computed on the way already given back.
+  Var<S, D> attended(Layer<S, D>& layer, Var<S, D> x, const AttentionSizes& sizes) {
+    typename Tape<S, D>::Scope scope(layer.pass.tape);
+    return scope.keep(attention_block(layer, x, rms_norm(x, layer.weight(attention_norm), epsilon_), sizes));
+  }
+
+  /// stream + attention: project, turn, attend, project back.      stream: (N,d)  x: (N,d), the stream normed
+  Var<S, D> attention_block(Layer<S, D>& layer, Var<S, D> stream, Var<S, D> x, const AttentionSizes& sizes) {
+    const RopeTable<S, D>& table = rope_for(sizes.length);
+    const Kept kept = layer.acts_at({Site::q, Site::k, Site::v, Site::o}) ? Kept::exact : Kept::rounded;
+    const auto queries = rope(layer.project(Site::q, x), table, sizes.length, kept);  // (N,H*W)
+    const auto keys = rope(layer.project(Site::k, x), table, sizes.length, kept);     // (N,K*W)
+    const auto values = layer.project(Site::v, x, kept);                              // (N,K*W)
+    return layer.join(stream, Site::attention, x, Site::o, attention(queries, keys, values, sizes));
+  }
+
+  /// stream + down(silu(gate x) * (up x)).      stream: (N,d)  x: (N,d), the stream normed
+  Var<S, D> ffn_block(Layer<S, D>& layer, Var<S, D> stream, Var<S, D> x) {
+    const Kept kept = layer.acts_at({Site::gate, Site::up, Site::down}) ? Kept::exact : Kept::rounded;
+    const auto inner = gated(layer.project(Site::gate, x, kept), layer.project(Site::up, x, kept));  // (N,f)
+    return layer.join(stream, Site::ffn, x, Site::down, inner);
+  }
+
+  /// A table of at least `length` positions: models may allow far more than are ever used. Twice the last one, since
+  /// text grows by a token at a time.
+  const RopeTable<S, D>& rope_for(Index length) {
+    const Index held = ropes_.empty() ? 0 : ropes_.back().cosine.shape().rows();
+    if (held < length) ropes_.emplace_back(std::min(context_, std::max(length, 2 * held)), head_width_, theta_);
+    return ropes_.back();
+  }
+
+  S epsilon_;
+  double theta_;
+  Index context_, head_width_;
+  OfAll head_;
+  std::deque<RopeTable<S, D>> ropes_;  // ever longer ones: the last is in use, earlier ones may be on a tape still
+};
+
+}}}}  // namespace neutra::NEUTRA_ABI::nn::family

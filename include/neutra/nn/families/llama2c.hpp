@@ -9,7 +9,6 @@
 #include "neutra/io/file.hpp"
 #include "neutra/io/finite.hpp"
 #include "neutra/nn/backbone.hpp"
-#include "neutra/nn/families/llama_config.hpp"
 #include "neutra/nn/host.hpp"
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -40,15 +40,18 @@ class Llama2cFile {
 
   /// Reads a weight; rows that RoPE rotates are put in half-split order.
   /// Error: NaN or infinity (with the index in file order).
-  std::vector<float> read(Slot slot, Index layer, const std::string& name, const Shape& shape) const {
-    std::vector<float> values(static_cast<std::size_t>(shape.size()));
-    const Index first = begin_[static_cast<std::size_t>(slot)] + layer * shape.size();
-    file_.read(static_cast<std::uint64_t>(header_bytes + 4 * first), values.data(), values.size() * sizeof(float));
+  Tensor<float> read(const Weight& weight) const {
+    const Shape& shape = weight.kind.shape;
+    Tensor<float> values(shape);
+    const Index first = begin_.at(weight.kind.name) + (weight.layer < 0 ? 0 : weight.layer) * shape.size();
+    file_.read(static_cast<std::uint64_t>(header_bytes + 4 * first), values.data(),
+               static_cast<std::size_t>(shape.size()) * sizeof(float));
     const Index bad = io::first_not_finite(values.data(), shape.size());
     if (bad < shape.size())
-      fail(file_.name(), ": ", name, ": values must be finite, got ", values[static_cast<std::size_t>(bad)],
-           " at index ", bad, " of ", shape, "; the training that made it diverged, or the file is damaged");
-    return slot == Slot::q || slot == Slot::k ? half_split(values, shape.cols()) : values;
+      fail(file_.name(), ": ", weight.name, ": values must be finite, got ", values.data()[bad], " at index ", bad,
+           " of ", shape, "; the training that made it diverged, or the file is damaged");
+    const auto site = weight.kind.site;
+    return site == adapter::Site::q || site == adapter::Site::k ? half_split(values) : std::move(values);
   }
 
  private:
@@ -78,7 +81,6 @@ class Llama2cFile {
                .kv_heads = positive(4, "n_kv_heads", Limits::heads),
                .context = positive(6, "seq_len", Limits::context),
                .norm_epsilon = 1e-5,
-               .rope_theta = 10000,
                .tied = header[5] > 0,
                .bos = 1,
                .eos = {2}};
@@ -93,22 +95,29 @@ class Llama2cFile {
     config_.head_width = config_.dim / config_.heads;
     require(config_.head_width % 2 == 0, file_.name(),
             ": header: the head size dim / n_heads must be even for RoPE, got ", config_.head_width);
-    if (config_.vocabulary <= 2) config_.bos = -1, config_.eos.clear();
+    if (config_.vocabulary <= 2) {
+      config_.bos = -1;
+      config_.eos.clear();
+    }
     config_.complete();
   }
 
   /// The limits on sizes keep the sum far below 2^63.
   void lay_out() {
+    using family::Llama;
+    const WeightList list = Llama::weights(config_);
     Index numbers = 0;
-    const auto place = [&](Slot slot) {
-      begin_[static_cast<std::size_t>(slot)] = numbers;
-      numbers += shape_of(config_, slot).size() * (static_cast<Index>(slot) < layer_slots ? config_.layers : 1);
+    const auto place = [&](const WeightKind& kind, Index copies) {
+      begin_[kind.name] = numbers;
+      numbers += kind.shape.size() * copies;
     };
-    for (const Slot slot : {Slot::embedding, Slot::attention_norm, Slot::q, Slot::k, Slot::v, Slot::o, Slot::ffn_norm,
-                            Slot::gate, Slot::down, Slot::up, Slot::final_norm})
-      place(slot);
+    place(list.of_all[Llama::embedding], 1);
+    for (const auto kind : {Llama::attention_norm, Llama::q, Llama::k, Llama::v, Llama::o, Llama::ffn_norm, Llama::gate,
+                            Llama::down, Llama::up})
+      place(list.of_layer[kind], config_.layers);
+    place(list.of_all[Llama::final_norm], 1);
     numbers += config_.context * config_.head_width;  // cosine and sine, half a head each: recomputed, not read
-    if (!config_.tied) place(Slot::head);
+    if (!config_.tied) place(list.of_all[Llama::head], 1);
     const auto expected = static_cast<std::uint64_t>(header_bytes + 4 * numbers), size = file_.size();
     require(size == expected, file_.name(), ": a llama2.c model of these sizes (dim ", config_.dim, ", hidden_dim ",
             config_.ffn, ", n_layers ", config_.layers, ", n_heads ", config_.heads, ", n_kv_heads ", config_.kv_heads,
@@ -119,12 +128,12 @@ class Llama2cFile {
 
   /// Reorders the rows of each head from interleaved order (2p and 2p+1 are a pair)
   /// to half-split order (p and p + W/2 are).
-  std::vector<float> half_split(const std::vector<float>& values, Index cols) const {
-    const Index width = config_.head_width, half = width / 2, rows = static_cast<Index>(values.size()) / cols;
-    std::vector<float> split(values.size());
-    for (Index row = 0; row < rows; ++row) {
+  Tensor<float> half_split(const Tensor<float>& values) const {
+    const Index width = config_.head_width, half = width / 2, cols = values.shape().cols();
+    Tensor<float> split(values.shape());
+    for (Index row = 0; row < values.shape().rows(); ++row) {
       const Index at = row % width, from = row - at + (at < half ? 2 * at : 2 * (at - half) + 1);
-      std::copy_n(values.begin() + from * cols, cols, split.begin() + row * cols);
+      std::copy_n(values.data() + from * cols, cols, split.data() + row * cols);
     }
     return split;
   }
@@ -132,24 +141,23 @@ class Llama2cFile {
   io::InputFile file_;
   std::string hint_;  // advice for an invalid header
   Config config_;
-  std::array<Index, 12> begin_{};  // per slot: its first number after the header
+  std::map<std::string_view, Index> begin_;  // per kind of weight: its first number after the header
 };
 
 }  // namespace detail
 
 /// Loads a llama2.c file of version 0. What the file does not specify is as in llama2.c: RoPE base 10000, epsilon 1e-5,
-/// SiLU, bos 1, eos 2. The rows of q and k are reordered to half-split order, so that save_llama writes a folder that
+/// SiLU, bos 1, eos 2. The rows of q and k are reordered to half-split order, so that save_model writes a folder that
 /// transformers reads. Error: another format or version, by name; a header value that is zero, negative or absurd;
 /// heads that do not divide; an odd head size; a file size that does not match (by how many bytes); NaN or infinity.
 template <Scalar S, Backend D> std::shared_ptr<const Backbone<S, D>> load_llama2c(const io::Path& path) {
   const detail::Llama2cFile file(path);
-  return std::make_shared<const Backbone<S, D>>(
-      file.config(), [&](Slot slot, Index layer, const std::string& name, const Shape& shape) {
-        const auto values = file.read(slot, layer, name, shape);
-        Tensor<S> host(shape);
-        std::copy(values.begin(), values.end(), host.data());
-        return to_device<S, D>(host);
-      });
+  return std::make_shared<const Backbone<S, D>>(file.config(), [&](const Weight& weight) {
+    const Tensor<float> values = file.read(weight);
+    Tensor<S> host(values.shape());
+    std::copy_n(values.data(), values.size(), host.data());
+    return to_device<S, D>(host);
+  });
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::nn

@@ -1,0 +1,79 @@
+/// The config.json of a model, read with every check and written for transformers to read.
+#pragma once
+
+#include "neutra/io/json.hpp"
+#include "neutra/nn/families.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
+
+namespace detail {
+
+/// Error: another architecture than the family's language model; quantised weights.
+inline void refuse_other_weights(const io::Reader& file, const std::string& architecture) {
+  const auto& name = file.what();
+  if (file.has("architectures")) {
+    const auto all = file.texts("architectures");
+    require(all.size() == 1 && all[0] == architecture, name, ": architectures must be [\"", architecture, "\"], got ",
+            io::shown(file.value("architectures").dump()), "; save the language model itself");
+  }
+  if (file.has("quantization"))
+    fail(name, ": quantization must be absent, got MLX weights of ", file.object("quantization").integer("bits", 0),
+         " bits; quantised weights are not supported, take the model's float or bf16 weights (mlx_lm.convert "
+         "--dequantize, or the original model)");
+  if (file.has("quantization_config"))
+    fail(name, ": quantization_config must be absent, got the method \"",
+         io::shown(file.object("quantization_config").text("quant_method", "unnamed")),
+         "\"; quantised weights are not supported, take the model's float or bf16 weights");
+}
+
+/// Token ids: one, a list, or none.
+inline std::vector<Index> read_ids(const io::Reader& file, const char* key, Index vocabulary) {
+  if (!file.has(key)) return {};
+  if (file.value(key).is_array()) return file.integers(key, 0, vocabulary - 1);
+  return {file.integer(key, {}, 0, vocabulary - 1)};
+}
+
+/// The same as JSON.
+inline io::Json ids_json(const std::vector<Index>& ids) {
+  return ids.empty() ? io::Json() : ids.size() == 1 ? io::Json(ids[0]) : io::Json(ids);
+}
+
+}  // namespace detail
+
+/// A model's configuration from the object of its config.json; `what`, as in its path, opens each message. Error: a
+/// family that is not there, another architecture, quantised weights; what the family refuses (see its read()); ids of
+/// tokens that the model does not have.
+inline Config read_config(const io::Json& json, const std::string& what) {
+  const io::Reader file(json, what);
+  return Families::choose(file.text("model_type"), what + ": model_type", [&]<class F>(F) {
+    detail::refuse_other_weights(file, F::architecture);
+    Config config = F::read(file);
+    config.family = F::name;
+    if (const auto begins = detail::read_ids(file, "bos_token_id", config.vocabulary); !begins.empty())
+      config.bos = begins.front();
+    config.eos = detail::read_ids(file, "eos_token_id", config.vocabulary);
+    config.complete();
+    return config;
+  });
+}
+
+/// The config.json of a model; dtype: how its weights are saved ("float32", "float64").
+inline io::Json config_json(const Config& config, std::string_view dtype) {
+  return Families::choose(config.family, "model: the family", [&]<class F>(F) {
+    io::Json json = {{"architectures", {F::architecture}},
+                     {"model_type", F::name},
+                     {"torch_dtype", dtype},
+                     {"vocab_size", config.vocabulary},
+                     {"tie_word_embeddings", config.tied},
+                     {"bos_token_id", config.bos < 0 ? io::Json() : io::Json(config.bos)},
+                     {"eos_token_id", detail::ids_json(config.eos)}};
+    json.update(F::template write<io::Json>(config));
+    return json;
+  });
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::nn

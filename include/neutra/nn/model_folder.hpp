@@ -1,0 +1,251 @@
+/// Models as Hugging Face folders: config.json and model.safetensors, read and written.
+#pragma once
+
+#include "neutra/core/error.hpp"
+#include "neutra/io/folder.hpp"
+#include "neutra/io/output_file.hpp"
+#include "neutra/io/safetensors_writer.hpp"
+#include "neutra/nn/backbone.hpp"
+#include "neutra/nn/config_json.hpp"
+#include "neutra/nn/host.hpp"
+#include "neutra/nn/items.hpp"
+#include "neutra/nn/transformer.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
+
+namespace detail {
+
+/// The other files of a folder that a saved model keeps; the tokenizer's model and the weights are written anew.
+inline constexpr std::array<const char*, 9> kept_files = {"generation_config.json",
+                                                          "tokenizer_config.json",
+                                                          "special_tokens_map.json",
+                                                          "added_tokens.json",
+                                                          "tokenizer.json",
+                                                          "vocab.json",
+                                                          "merges.txt",
+                                                          "chat_template.jinja",
+                                                          "chat_template.json"};
+
+inline std::map<std::string, std::string> read_documents(const io::Path& folder) {
+  constexpr std::uint64_t most = 100'000'000;  // bytes; the largest tokenizer.json in use have 35 million
+  std::map<std::string, std::string> documents;
+  for (const char* name : kept_files)
+    if (io::is_there(folder / name)) documents[name] = io::read_file(folder / name, most);
+  return documents;
+}
+
+/// The ends of text of a generation_config.json. Error: ids that the model does not have.
+inline std::vector<Index> read_ends(const io::Json& json, const std::string& what, Index vocabulary) {
+  return read_ids(io::Reader(json, what), "eos_token_id", vocabulary);
+}
+
+/// The tensors of a folder under the names that the family gives them, whether or not the files leave its prefix out.
+class NamedTensors {
+ public:
+  NamedTensors(const io::WeightSource& source, const WeightList& list) : source_(source), list_(list) {
+    const std::string_view prefix = list.optional_prefix;
+    const auto names = source.names();
+    const bool there =
+        std::any_of(names.begin(), names.end(), [&](const auto& name) { return name.starts_with(prefix); });
+    if (!there) dropped_ = prefix;
+  }
+
+  bool contains(const std::string& full) const { return source_.contains(in_file(full)); }
+  /// The first weight that the tensor of the files holds; none where it is no weight's.
+  std::optional<Weight> held_by(const std::string& name) const {
+    auto weight = list_.held_by(name);
+    return weight || dropped_.empty() ? weight : list_.held_by(concat(dropped_, name));
+  }
+  /// The values of a weight, in the model's own order.
+  template <Scalar S> Tensor<S> read(const Weight& weight) const {
+    const std::string name = in_file(list_.stored_name(weight));
+    if (weight.kind.stored.as_it_is()) return source_.read<S>(name);
+    const Tensor<S> stored = source_.read<S>(name);
+    Tensor<S> values(weight.kind.shape);
+    for (Index i = 0; i < values.size(); ++i) values.data()[i] = stored.data()[weight.kind.place_in_file(i)];
+    return values;
+  }
+
+ private:
+  std::string in_file(const std::string& full) const {
+    return full.starts_with(dropped_) ? full.substr(dropped_.size()) : full;
+  }
+  const io::WeightSource& source_;
+  const WeightList& list_;
+  std::string_view dropped_{};
+};
+
+/// The tensors that the files lack; a few are named, and only as many looked for as are named or there.
+inline Items missing_tensors(const NamedTensors& tensors, const WeightList& list, Index lacking) {
+  Items missing("missing");
+  const auto look_for = [&](const Weight& weight) {
+    if (missing.count() >= std::min(lacking, Items::most) || weight.kind.stored.part > 0) return;
+    if (const std::string name = list.stored_name(weight); !tensors.contains(name)) missing.add(name);
+  };
+  for (Index layer = 0; layer < list.layers && missing.count() < std::min(lacking, Items::most); ++layer)
+    for (Index kind = 0; kind < list.per_layer(); ++kind) look_for(list.at(list.index_in_layer(kind, layer)));
+  for (Index index = list.layers * list.per_layer(); index < list.count(); ++index) look_for(list.at(index));
+  missing.add_unnamed(lacking - missing.count());
+  return missing;
+}
+
+/// How many tensors hold these weights.
+inline Index tensors_of(const std::vector<WeightKind>& kinds) {
+  return std::count_if(kinds.begin(), kinds.end(), [](const WeightKind& kind) { return kind.stored.part == 0; });
+}
+
+/// Error: tensors that are missing, of another shape (transposed, where they are), or not the model's; all at once. The
+/// work is bounded by what the files hold, however many layers the configuration claims.
+inline void check_tensors(const std::string& where, const io::WeightSource& source, const Config& config) {
+  const WeightList list = weight_list(config);
+  const NamedTensors tensors(source, list);
+  const std::string foreign = concat("not of a ", config.family);
+  Items wrong("of the wrong shape"), extra(foreign);
+  Index lacking = list.layers * tensors_of(list.of_layer) + tensors_of(list.of_all);
+  for (const auto& name : source.names()) {
+    const auto weight = tensors.held_by(name);
+    if (!weight) {
+      if (!list.ignores(name)) extra.add(io::shown(name));
+      continue;
+    }
+    --lacking;
+    const Shape &got = source.shape(name), shape = weight->kind.stored_shape();
+    const bool transposed = got.rank() == 2 && shape.rank() == 2 && got[0] == shape[1] && got[1] == shape[0];
+    if (got != shape)
+      wrong.add(concat(name, " must be ", shape, ", got ", got,
+                       !transposed                      ? ""
+                       : weight->kind.stored.transposed ? " (transposed: its files hold it as (in, out))"
+                                                        : " (transposed: files hold weights as (out, in))"));
+  }
+  std::string faults = missing_tensors(tensors, list, lacking).text() + wrong.text() + extra.text();
+  if (!config.tied && !tensors.contains(std::string(list.of_all.back().name)))
+    faults += "; if the head is the embedding, config.json must say \"tie_word_embeddings\": true";
+  require(faults.empty(), where, ": the weights must be those that config.json describes", faults);
+}
+
+/// The config.json to write: what the model's own said where this library has nothing to say, then its sizes, then the
+/// extra keys.
+inline io::Json merged_config(const Config& config, std::string_view dtype,
+                              const std::map<std::string, std::string>& documents, const io::Json& extra,
+                              const std::string& where) {
+  require(extra.is_object(), where, ": the extra keys of config.json must be an object");
+  const io::Json own = config_json(config, dtype);
+  const auto before = documents.find("config.json");
+  io::Json json = before == documents.end() ? io::Json::object() : io::parse(before->second, "config.json");
+  if (json.contains("dtype")) json["dtype"] = dtype;  // torch_dtype, as transformers 5 calls it
+  json.update(own);
+  for (const auto& item : extra.items()) {
+    require(!own.contains(item.key()), where, ": the extra key ", io::shown(item.key()),
+            " is one of the model's own; choose another name");
+    json[item.key()] = item.value();
+  }
+  return json;
+}
+
+/// Writes the files; config.json last, so that a new folder has one only when it is complete.
+template <Scalar S>
+void write_model(const io::Path& folder, const Config& config, const std::map<std::string, std::string>& documents,
+                 std::vector<io::NamedView<S>> tensors, const io::Json& extra) {
+  const std::string where = folder.string();
+  const io::Json json =
+      merged_config(config, sizeof(S) == sizeof(float) ? "float32" : "float64", documents, extra, where);
+  const std::string text = io::dump(json, (folder / "config.json").string());
+  io::make_folder(folder, where);
+  io::write_safetensors<S>(folder / "model.safetensors", std::move(tensors), {{"format", "pt"}});
+  for (const auto& [name, content] : documents)
+    if (name != "config.json") io::write_file(folder / name, content);
+  io::write_file(folder / "config.json", text);
+}
+
+/// Saves anything with a value for each of the backbone's weights, as the family stores them.
+template <Scalar S, Backend D, class Weights>
+void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const Weights& weights,
+                  const io::Json& extra) {
+  const WeightList& list = backbone.list();
+  std::deque<Tensor<S>> copies;
+  std::map<std::string, Tensor<S>> stored;  // tensors that are not a weight as it is
+  std::vector<io::NamedView<S>> views;
+  for (Index index = 0; index < list.count(); ++index) {
+    const Weight weight = list.at(index);
+    const Stored& form = weight.kind.stored;
+    const View<const S> values = on_host(weights[static_cast<std::size_t>(index)], copies);
+    if (form.as_it_is()) {
+      views.push_back({weight.name, values});
+      continue;
+    }
+    const std::string name = list.stored_name(weight);
+    Tensor<S>& tensor = stored.try_emplace(name, weight.kind.stored_shape()).first->second;
+    for (Index i = 0; i < values.size(); ++i) tensor.data()[weight.kind.place_in_file(i)] = values.data[i];
+    if (form.part + 1 == form.parts) views.push_back({name, tensor.view()});
+  }
+  write_model<S>(folder, backbone.config(), backbone.documents(), std::move(views), extra);
+}
+
+}  // namespace detail
+
+/// The model of a Hugging Face folder (config.json, model.safetensors or its shards) of one of the families, converted
+/// to S from float, double, bf16 or half precision. Of a head that config.json says is tied the embedding counts, as in
+/// transformers. Error: everything read_config and io::WeightSource refuse; tensors that are missing, extra or of
+/// another shape, all at once; a generation_config.json whose ends of text cannot be read; NaN and infinity.
+template <Scalar S, Backend D> std::shared_ptr<const Backbone<S, D>> load_model(const io::Path& folder) {
+  const auto source = io::WeightSource::open(folder);  // first, since it knows what the folder is if it is none of ours
+  const io::Path path = folder / "config.json";
+  const io::Json json = io::read_json(path);
+  const Config config = read_config(json, path.string());
+  detail::check_tensors(folder.string(), source, config);
+  if (const io::Path generation = folder / "generation_config.json";
+      io::is_there(generation))  // before the weights, which take long
+    detail::read_ends(io::read_json(generation), generation.string(), config.vocabulary);
+  auto documents = detail::read_documents(folder);
+  documents["config.json"] = json.dump();
+  const WeightList list = weight_list(config);
+  const detail::NamedTensors tensors(source, list);
+  return std::make_shared<const Backbone<S, D>>(
+      config, [&](const Weight& weight) { return to_device<S, D>(tensors.read<S>(weight)); }, std::move(documents));
+}
+
+/// Every token that ends a text: those of the model's config.json, and those of the generation_config.json that lay
+/// beside it.
+template <Scalar S, Backend D> std::set<Index> ends_of_text(const Backbone<S, D>& backbone) {
+  std::set<Index> ends(backbone.config().eos.begin(), backbone.config().eos.end());
+  const std::string name = "generation_config.json";
+  if (const auto found = backbone.documents().find(name); found != backbone.documents().end()) {
+    const auto more = detail::read_ends(io::parse(found->second, name), name, backbone.config().vocabulary);
+    ends.insert(more.begin(), more.end());
+  }
+  return ends;
+}
+
+/// Writes a model as a folder that load_model and transformers read, float as F32 and double as F64. Each file is
+/// replaced whole or not at all. A model that was loaded keeps every key of its config.json that this library does not
+/// write itself, and the small files beside it (generation settings, the tokenizer's JSON). extra: further keys, such
+/// as {"neutra_tokenizer": "byte"}; a tokenizer.model is put beside it by whoever has one. Error: an extra key that is
+/// the model's own; NaN or infinity in a weight; the folder or the disk.
+template <Scalar S, Backend D>
+void save_model(const io::Path& folder, const Backbone<S, D>& backbone, const io::Json& extra = io::Json::object()) {
+  detail::save_weights(folder, backbone, backbone.weights(), extra);
+}
+
+/// The same for the weights that a model works with: its own after thaw(), else the backbone's. An adapter is not part
+/// of it (see save_adapter).
+template <class A, Scalar S, Backend D>
+void save_model(const io::Path& folder, const Transformer<A, S, D>& model, const io::Json& extra = io::Json::object()) {
+  if (!model.thawed()) return save_model(folder, *model.backbone(), extra);
+  detail::save_weights(folder, *model.backbone(), model.thawed_weights(), extra);
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::nn

@@ -1,0 +1,78 @@
+/// The activations of feed-forward blocks, by the names that model files give them.
+#pragma once
+
+#include "neutra/op/gated.hpp"
+
+#include <array>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace neutra { inline namespace NEUTRA_ABI {
+namespace op {
+
+/// gelu(x) = x P(x), P(x) = (1 + erf(x / sqrt(2))) / 2      slope: P(x) + x exp(-x^2 / 2) / sqrt(2 pi)
+/// Hendrycks & Gimpel 2016, arXiv 1606.08415
+struct Gelu {
+  template <class V> NEUTRA_HD V f(V x) const { return V(0.5) * x * (V(1) + math::erf(x * V(0.7071067811865476))); }
+  template <class V> NEUTRA_HD V df(V x, V) const {
+    const V below = V(0.5) * (V(1) + math::erf(x * V(0.7071067811865476)));
+    return below + x * math::exp(V(-0.5) * x * x) * V(0.3989422804014327);
+  }
+};
+
+/// x (1 + tanh(u)) / 2,  u = sqrt(2 / pi) (x + 0.044715 x^3)      slope: (1 + t) / 2 + x (1 - t^2) u' / 2, t = tanh(u)
+/// The same source: within 5e-4 of Gelu.
+struct GeluTanh {
+  template <class V> NEUTRA_HD V f(V x) const { return V(0.5) * x * (V(1) + inner(x)); }
+  template <class V> NEUTRA_HD V df(V x, V) const {
+    const V t = inner(x), slope = V(0.7978845608028654) * (V(1) + V(0.134145) * x * x);
+    return V(0.5) * (V(1) + t) + V(0.5) * x * (V(1) - t * t) * slope;
+  }
+  template <class V> NEUTRA_HD static V inner(V x) {
+    return math::tanh(V(0.7978845608028654) * (x + V(0.044715) * x * x * x));
+  }
+};
+
+/// max(0, x)      slope: 1 where x > 0, else 0
+struct Relu {
+  template <class V> NEUTRA_HD V f(V x) const { return math::relu(x); }
+  template <class V> NEUTRA_HD V df(V x, V) const { return math::select(x > V(0), V(1), V(0)); }
+};
+
+}  // namespace op
+
+enum class Activation { gelu, gelu_tanh, relu, silu };
+
+/// The names of transformers (ACT2FN) for each.
+inline constexpr std::array<std::pair<std::string_view, Activation>, 7> activation_names = {
+    {{"gelu", Activation::gelu},
+     {"gelu_new", Activation::gelu_tanh},
+     {"gelu_pytorch_tanh", Activation::gelu_tanh},
+     {"gelu_fast", Activation::gelu_tanh},
+     {"relu", Activation::relu},
+     {"silu", Activation::silu},
+     {"swish", Activation::silu}}};
+
+/// The activation of that name; none where it has another.
+constexpr std::optional<Activation> activation_named(std::string_view name) {
+  for (const auto& [known, activation] : activation_names)
+    if (known == name) return activation;
+  return std::nullopt;
+}
+
+/// y = f(x), element by element, f chosen at run time.      x, y: (N,C)
+template <Scalar S, Backend D> Var<S, D> activation(Var<S, D> x, Activation f) {
+  switch (f) {
+    case Activation::gelu:
+      return pointwise(x, op::Gelu{});
+    case Activation::gelu_tanh:
+      return pointwise(x, op::GeluTanh{});
+    case Activation::relu:
+      return pointwise(x, op::Relu{});
+    default:
+      return pointwise(x, op::Silu{});
+  }
+}
+
+}}  // namespace neutra::NEUTRA_ABI
