@@ -199,7 +199,7 @@ TEST_CASE("an impossible mix is an error") {
       [] {
         Mix(numbered(4, 1), Windows({1, 2, 3, 4}, 4, 9, 0), 0.1, 1);
       },
-      "one sequence length, got 3 for original and 4 for target"));
+      "the same sequence length, got 3 for original and 4 for target"));
   CHECK(fails_with(
       [] {
         Mix(numbered(4, 1), Windows({1, 2, 3}, 3, 9, 7), 0.1, 1);

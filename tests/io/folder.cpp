@@ -112,7 +112,7 @@ TEST_CASE("what a folder holds instead of a model is named, with the way out") {
   CHECK(says(with({{"adapter_config.json", "{}"}, {"adapter_model.bin", "PK\x03\x04"}}), "a PEFT adapter"));
   CHECK(says(with({{"adapter_config.json", "{}"}, {"adapters.safetensors", ""}}), "mlx-lm", "mlx_lm.fuse"));
   CHECK(says(with({{"adapter.json", "{}"}, {"adapter.safetensors", ""}}), "made by neutra", "--adapter"));
-  CHECK(says(with({{"backbone/model.safetensors", ""}}), "the folder of a run", "backbone/"));
+  CHECK(says(with({{"backbone/model.safetensors", ""}}), "the output folder of a run", "backbone/"));
   CHECK(says(with({{"tokenizer.model", "x"}}), "a tokenizer (tokenizer.model) without", "model.safetensors"));
   CHECK(says(with({{"tokenizer.json", "{}"}, {"config.json", "{}"}}), "a tokenizer (tokenizer.json) without"));
   put(folder / "whole.safetensors", scratch::safetensors(R"({"__metadata__":{"format":"pt"}})"));

@@ -43,7 +43,7 @@ TEST_CASE("schedule: invalid options are an Error") {
   CHECK(said({.rate = 1, .steps = 5, .warmup = -1}) ==
         "schedule: the warm-up must lie between 0 and the 5 steps of the run, got -1");
   CHECK(said({.rate = 1, .steps = 5, .floor = 1.5}) ==
-        "schedule: the floor is a share of the rate, between 0 and 1, got 1.5");
+        "schedule: the floor is a fraction of the rate, between 0 and 1, got 1.5");
   CHECK(said({.rate = 1, .steps = 5, .floor = -0.1}) ==
-        "schedule: the floor is a share of the rate, between 0 and 1, got -0.1");
+        "schedule: the floor is a fraction of the rate, between 0 and 1, got -0.1");
 }

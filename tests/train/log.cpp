@@ -45,7 +45,7 @@ TEST_CASE(
   };
   CHECK(says([&] { Log(path, 2); }, "log.jsonl", "that of step 0 is missing"));
   CHECK(refused("", "that of step 0 is missing"));
-  CHECK(refused("{\"step\":0}\n", "each of the 2 steps", "that of step 1 is missing"));
+  CHECK(refused("{\"step\":0}\n", "each of the 2 completed steps", "that of step 1 is missing"));
   CHECK(refused("{\"step\":0}\n{\"step\":1", "that of step 1 is missing"));
   CHECK(refused("{\"step\":0}\n{\"step\":0}\n", "line 2", "must be of step 1, got 0"));
   CHECK(refused("{\"step\":0}\n{\"step\":2}\n", "line 2", "must be of step 1, got 2"));

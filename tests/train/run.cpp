@@ -145,7 +145,8 @@ TEST_CASE(
     return told && kept;
   };
   const std::string log = scratch::get(folder / "log.jsonl");
-  CHECK(refused("log.jsonl", log.substr(0, log.size() - 1), "each of the 4 steps", "that of step 3 is missing"));
+  CHECK(refused("log.jsonl", log.substr(0, log.size() - 1), "each of the 4 completed steps",
+                "that of step 3 is missing"));
   CHECK(refused("log.jsonl", log.substr(log.find('\n') + 1), "line 1", "must be of step 0, got 1"));
   for (std::size_t i = 0; i < log.size(); i += 11) {  // at any position
     std::string changed = log;

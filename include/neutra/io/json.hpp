@@ -62,7 +62,7 @@ class Builder : public nlohmann::json_sax<Json> {
   bool end_array() override { return close(); }
   bool key(std::string& name) override {
     const auto [member, fresh] = open_.back()->emplace(name, nullptr);
-    if (!fresh) fail(what_, ": key \"", shown(name), "\" must occur once in its object; remove the other");
+    if (!fresh) fail(what_, ": key \"", shown(name), "\" must not occur twice in one object; remove one");
     member_ = &*member;
     return true;
   }
