@@ -29,7 +29,7 @@ template <class T> void measure(Index length, int threads) {
   const Shape shape{tokens, heads * width};
   const auto q = filled<T>(shape, "q"), k = filled<T>(shape, "k"), v = filled<T>(shape, "v"),
              dout = filled<T>(shape, "dout");
-  const auto given = [](const Tensor<T>& x) { return Operand<float>::of(x.view()); };
+  const auto given = [](const Tensor<T>& x) { return Operand<float>(x.view()); };
   Tensor<T> out(shape), dq(shape), dk(shape), dv(shape);
   Tensor<float> lse({tokens, heads});
   std::vector<double> forward, backward, peaks;

@@ -27,11 +27,11 @@ struct Weights {
   std::vector<Tensor<float>> rows;
   std::vector<cpu::Packed<float>> packed;
 
-  Weights(Index out, Index in, bool bf16)
+  Weights(Index out, Index in, DType precision)
       : rows(static_cast<std::size_t>((Index{256} << 20) / (out * in * Index{sizeof(float)}))) {
     for (auto& one : rows) {
       one = filled({out, in});
-      packed.emplace_back(Operand<float>{one.view(), true, bf16});
+      packed.emplace_back(Operand<float>{one.view(), true, precision});
     }
   }
 };
@@ -43,16 +43,16 @@ template <class F> double average(std::size_t count, int threads, const F& produ
   return (roof::seconds(threads) - start) / static_cast<double>(count);
 }
 
-void measure(Index out, Index in, Index rows, bool bf16, int threads) {
-  const Weights w(out, in, bf16);
+void measure(Index out, Index in, Index rows, DType precision, int threads) {
+  const Weights w(out, in, precision);
   const auto x = filled({rows, in});
   Tensor<float> y({rows, out});
-  const Operand<float> left{x.view(), false, bf16};
+  const Operand<float> left{x.view(), false, precision};
   std::vector<double> by_row, packed, roofs;
   for (int round = 0; round < 7; ++round) {
     roofs.push_back(roof::bandwidth<roof::Pass::read>(Index{64} << 20, threads));
     by_row.push_back(average(w.rows.size(), threads, [&](std::size_t i) {
-      cpu::product<float>(left, Operand<float>{w.rows[i].view(), true, bf16}, Into<float>{y.view()});
+      cpu::product<float>(left, Operand<float>{w.rows[i].view(), true, precision}, Into<float>{y.view()});
     }));
     packed.push_back(average(w.rows.size(), threads,
                              [&](std::size_t i) { cpu::product<float>(left, w.packed[i], Into<float>{y.view()}); }));
@@ -60,8 +60,9 @@ void measure(Index out, Index in, Index rows, bool bf16, int threads) {
   const double numbers = static_cast<double>(out * in), roof = roof::quantile(roofs, 0.5),
                slow = roof::quantile(by_row, 0.5), fast = roof::quantile(packed, 0.5);
   std::printf("%-6s %3d %6d %6d   row-major %8.1f us %4.0f %%   packed %8.1f us %4.0f %%   %4.2f times as fast\n",
-              bf16 ? "bf16" : "float", static_cast<int>(rows), static_cast<int>(out), static_cast<int>(in), 1e6 * slow,
-              400 * numbers / slow / roof, 1e6 * fast, 400 * numbers / (bf16 ? 2 : 1) / fast / roof, slow / fast);
+              std::string(to_string(precision)).c_str(), static_cast<int>(rows), static_cast<int>(out),
+              static_cast<int>(in), 1e6 * slow, 400 * numbers / slow / roof, 1e6 * fast,
+              400 * numbers * static_cast<double>(size_of(precision)) / 4 / fast / roof, slow / fast);
   std::fflush(stdout);
 }
 
@@ -76,9 +77,9 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   omp_set_num_threads(threads);
   std::printf("%d thread(s)\n         M      N      K\n", threads);
-  for (const bool bf16 : {false, true})
+  for (const DType precision : {DType::f32, DType::bf16})
     for (const Index rows : counts)
       for (const auto& [out, in] :
            {std::pair<Index, Index>{512, 512}, {1376, 512}, {512, 2048}, {8192, 512}, {8192, 2048}})
-        measure(out, in, rows, bf16, threads);
+        measure(out, in, rows, precision, threads);
 }

@@ -68,15 +68,15 @@ template <class E> void run(const Options& options, const char* title, const std
   for (const auto [m, n, k] : sizes) {
     const auto x = filled<S>(m, k), w = filled<S>(n, k), dy = filled<S>(m, n);
     Tensor<S> y(Shape{m, n}), dx(Shape{m, k}), dw(Shape{n, k});
-    const Operand<S> xs{x, false, bf16}, wt{w, true, bf16}, ws{w, false, bf16}, dys{dy, false, bf16},
-        dyt{dy, true, bf16};
+    const DType as = bf16 ? DType::bf16 : dtype_of<S>;
+    const Operand<S> xs{x, false, as}, wt{w, true, as}, ws{w, false, as}, dys{dy, false, as}, dyt{dy, true, as};
     const cpu::Packed<S> forward(wt), backward(ws);
     const double work = double(m) * double(n) * double(k);
-    const double row[5] = {share_of_peak<E>(options, work, [&] { cpu::product<S>(xs, forward, {y}); }),
-                           share_of_peak<E>(options, work, [&] { cpu::product<S>(xs, wt, {y}); }),
-                           share_of_peak<E>(options, work, [&] { cpu::product<S>(dys, backward, {dx}); }),
-                           share_of_peak<E>(options, work, [&] { cpu::product<S>(dys, ws, {dx}); }),
-                           share_of_peak<E>(options, work, [&] { cpu::product<S>(dyt, xs, {dw}); })};
+    const double row[5] = {share_of_peak<E>(options, work, [&] { cpu::product<S>(xs, forward, y.view()); }),
+                           share_of_peak<E>(options, work, [&] { cpu::product<S>(xs, wt, y.view()); }),
+                           share_of_peak<E>(options, work, [&] { cpu::product<S>(dys, backward, dx.view()); }),
+                           share_of_peak<E>(options, work, [&] { cpu::product<S>(dys, ws, dx.view()); }),
+                           share_of_peak<E>(options, work, [&] { cpu::product<S>(dyt, xs, dw.view()); })};
     std::printf("%6d %6d %6d", int(m), int(n), int(k));
     for (int i = 0; i < 5; ++i) {
       std::printf(" %8.0f", row[i]);
@@ -121,7 +121,7 @@ int main(int argc, char** argv) {
   }
   omp_set_num_threads(options.threads);
   if (options.bf16) {
-    cpu::detail::with_element<float>(true, [&]<class E>() { run_all<E>(options); });
+    cpu::detail::with_element<float>(DType::bf16, [&]<class E>() { run_all<E>(options); });
     return 0;
   }
   options.twice ? run_all<roof::Double>(options) : run_all<roof::Float>(options);

@@ -29,7 +29,7 @@ struct Settings {
 class Contest {
  public:
   explicit Contest(const Settings& settings)
-      : settings_(settings), backbone_(nn::load_model<float, Cpu>(settings.model)) {
+      : settings_(settings), backbone_(nn::load_model<float, Cpu>(settings.model, {nn::Purpose::evaluation})) {
     const auto file = nn::read_adapter_json(settings.adapter);
     const auto& d = file.description;
     require(d.gate == "relu" && d.body == "gated_unit" && d.placement == "parallel", settings.adapter,

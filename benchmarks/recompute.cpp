@@ -33,7 +33,8 @@ nn::Config config(Index vocabulary, Index dim, Index ffn, Index layers, Index he
 
 template <class A>
 void measure(const char* method, const A& adapter, bool thaw, const nn::Config& config, Index sequences) {
-  const auto backbone = nn::Backbone<float, Cpu>::random(config, 1);
+  const auto backbone =
+      nn::Backbone<float, Cpu>::random(config, 1, {thaw ? nn::Purpose::finetuning : nn::Purpose::training});
   const Index tokens = sequences * config.context;
   std::vector<std::int32_t> text(static_cast<std::size_t>(tokens));
   for (std::size_t i = 0; i < text.size(); ++i)

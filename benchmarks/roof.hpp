@@ -64,7 +64,8 @@ using Double = neutra::cpu::Exact<double>;
 /// In float, or in bf16 the way this machine multiplies it.
 inline double multiply_adds(bool bf16, int threads) {
   double rate = 0;
-  neutra::cpu::detail::with_element<float>(bf16, [&]<class E>() { rate = multiply_adds<E>(threads); });
+  neutra::cpu::detail::with_element<float>(bf16 ? neutra::DType::bf16 : neutra::DType::f32,
+                                           [&]<class E>() { rate = multiply_adds<E>(threads); });
   return rate;
 }
 

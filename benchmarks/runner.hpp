@@ -18,17 +18,20 @@ inline constexpr Index sequences = 8, length = 256, tokens = sequences * length;
 inline constexpr double alpha = 0.01, rate = 1e-3;
 
 /// Random weights, except for the first channel of the embedding, which the gates read: it is positive for the first
-/// half of the vocabulary. `rounded`: values that bf16 represents, as in checkpoints saved in bf16.
-inline std::shared_ptr<const nn::Backbone<float, Cpu>> backbone_for(const nn::Config& config, bool rounded = false) {
-  const auto random = nn::Backbone<float, Cpu>::random(config, 1);
-  return std::make_shared<const nn::Backbone<float, Cpu>>(config, [&](const nn::Weight& weight) {
+/// half of the vocabulary. In bf16 they are values that bf16 represents, as in checkpoints saved in bf16.
+inline std::shared_ptr<const nn::Backbone<float, Cpu>> backbone_for(const nn::Config& config,
+                                                                    const nn::Use<float>& use) {
+  const auto random = nn::Backbone<float, Cpu>::random(config, 1, {nn::Purpose::finetuning});
+  const auto draw = [&](const nn::Weight& weight) {
     Tensor<float, Cpu> w = random->weight(weight.name).copy();
     if (weight.name == "model.embed_tokens.weight")
       for (Index word = 0; word < config.vocabulary; ++word)
         w.data()[word * config.dim] = 2 * word < config.vocabulary ? 0.4f : -0.4f;
-    for (Index i = 0; rounded && i < w.size(); ++i) w.data()[i] = static_cast<float>(bf16(w.data()[i]));
+    for (Index i = 0; use.precision == DType::bf16 && i < w.size(); ++i)
+      w.data()[i] = static_cast<float>(bf16(w.data()[i]));
     return w;
-  });
+  };
+  return std::make_shared<const nn::Backbone<float, Cpu>>(config, draw, use);
 }
 
 struct Batch {
@@ -54,9 +57,8 @@ struct Batch {
 template <class A> class Runner {
  public:
   /// `open`: percentage of tokens with open gates.
-  Runner(std::shared_ptr<const nn::Backbone<float, Cpu>> backbone, Mode mode, const A& adapter, int open, bool bf16)
+  Runner(std::shared_ptr<const nn::Backbone<float, Cpu>> backbone, Mode mode, const A& adapter, int open)
       : mode_(mode), model_(std::move(backbone), adapter, 1), batch_(model_.config().vocabulary, open) {
-    model_.bf16_products = bf16;
     if (mode == Mode::full) model_.thaw();
     for (auto* parameter : model_.parameters())
       if (parameter->name.ends_with(".gate"))

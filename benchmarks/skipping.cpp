@@ -18,8 +18,8 @@ using small_models::Runner;
 namespace {
 
 template <class A>
-turns::Contender contender(const char* name, const auto& backbone, Mode mode, const A& adapter, int open, bool bf16) {
-  const auto runner = std::make_shared<Runner<A>>(backbone, mode, adapter, open, bf16);
+turns::Contender contender(const char* name, const auto& backbone, Mode mode, const A& adapter, int open) {
+  const auto runner = std::make_shared<Runner<A>>(backbone, mode, adapter, open);
   return {name, [runner] { return runner->timed().first; }};
 }
 
@@ -40,15 +40,16 @@ int main(int argc, char** argv) {
   omp_set_num_threads(threads);
   const auto& named =
       *std::find_if(small_models::all.begin(), small_models::all.end(), [&](const auto& m) { return m.name == model; });
-  const auto backbone = small_models::backbone_for(named.config(small_models::length));
+  const auto backbone =
+      small_models::backbone_for(named.config(small_models::length), {.precision = bf16 ? DType::bf16 : DType::f32});
   std::printf("%s, %s, %d thread(s), %d rounds\n", model.c_str(), bf16 ? "bf16" : "float", threads, rounds);
   for (const Mode mode : {Mode::forward, Mode::adapter}) {
     std::vector<turns::Contender> all;
-    if (mode == Mode::forward) all.push_back(contender("the backbone", backbone, mode, adapter::None{}, 100, bf16));
+    if (mode == Mode::forward) all.push_back(contender("the backbone", backbone, mode, adapter::None{}, 100));
     for (const auto& [name, open] :
          {std::pair{"0 % open", 0}, {"10 % open", 10}, {"50 % open", 50}, {"100 % open", 100}})
-      all.push_back(contender(name, backbone, mode, adapter::Residue<>{}, open, bf16));
-    all.push_back(contender("dense", backbone, mode, adapter::Residue<>{.skip = false}, 100, bf16));
+      all.push_back(contender(name, backbone, mode, adapter::Residue<>{}, open));
+    all.push_back(contender("dense", backbone, mode, adapter::Residue<>{.skip = false}, 100));
     turns::show(mode == Mode::forward ? "a forward pass" : "a training step", all, rounds);
   }
 }

@@ -88,8 +88,11 @@ template <class A> void measure(const Settings& settings, Runner<A>& runner, dou
 
 template <class A> void run(const Settings& settings, Mode mode, const nn::Config& config, const A& adapter) {
   const double at_start_mb = resident_mb("VmRSS");
-  const bool bf16 = settings.precision == "bf16";
-  Runner<A> runner(small_models::backbone_for(config, bf16), mode, adapter, settings.open, bf16);
+  const nn::Purpose purpose = mode == Mode::full      ? nn::Purpose::finetuning
+                              : mode == Mode::forward ? nn::Purpose::evaluation
+                                                      : nn::Purpose::training;
+  Runner<A> runner(small_models::backbone_for(config, {purpose, dtype_named(settings.precision)}), mode, adapter,
+                   settings.open);
   runner.model().recompute_layers = settings.recompute;
   if (!settings.peer.empty()) write(settings.peer, runner);
   settings.peer.empty() ? measure(settings, runner, at_start_mb) : serve(runner, at_start_mb);

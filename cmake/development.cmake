@@ -2,10 +2,20 @@
 option(NEUTRA_PROGRAMS "Build the programs" ON)
 option(NEUTRA_TESTS "Build the tests" ON)
 option(NEUTRA_BENCHMARKS "Build the benchmarks" ON)
-set(NEUTRA_ARCH "native" CACHE STRING "-march for programs, tests and benchmarks; empty for the compiler's default")
 
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+
+if(NEUTRA_PROGRAMS OR NEUTRA_TESTS OR NEUTRA_BENCHMARKS)
+  set(library ON)  # they link it
+endif()
+option(NEUTRA_LIBRARY "Build and install neutra::compiled" ${library})
+if(NEUTRA_LIBRARY)
+  set_target_properties(neutra_compiled PROPERTIES EXCLUDE_FROM_ALL OFF)
+  if(TARGET neutra_compiled_train)
+    set_target_properties(neutra_compiled_train PROPERTIES EXCLUDE_FROM_ALL OFF)
+  endif()
 endif()
 
 include(install)
@@ -19,7 +29,7 @@ if(NOT TARGET neutra::train)
                       "-DNEUTRA_PROGRAMS=OFF -DNEUTRA_TESTS=OFF -DNEUTRA_BENCHMARKS=OFF")
 endif()
 
-# Warnings, architecture and links shared by everything built here.
+# Warnings, architecture and links shared by everything built here, neutra::compiled itself and what compiles headers alone included.
 add_library(neutra_development INTERFACE)
 target_link_libraries(neutra_development INTERFACE neutra::train)
 target_compile_options(neutra_development INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-psabi $<$<BOOL:${NEUTRA_ARCH}>:-march=${NEUTRA_ARCH}>)
@@ -31,6 +41,12 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(neutra_development INTERFACE -Wno-restrict -Wno-uninitialized -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds)
 endif()
+foreach(library IN ITEMS neutra_compiled neutra_compiled_train)
+  target_link_libraries(${library} PRIVATE $<BUILD_INTERFACE:neutra_development>)
+endforeach()
+# What programs, tests and benchmarks link.
+add_library(neutra_program INTERFACE)
+target_link_libraries(neutra_program INTERFACE neutra_development neutra_compiled_train)
 include(provenance)
 
 if(NEUTRA_PROGRAMS)

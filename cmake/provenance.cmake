@@ -1,5 +1,5 @@
-# neutra_program: linked by programs and benchmarks, so that results name the commit and the flags they were built with.
-# Tests link neutra_development instead, and need not be rebuilt for every commit.
+# A result names the commit and the flags that it was built from. One file of neutra::compiled_train knows them; only
+# this file is rebuilt for every commit.
 set(commit unknown)
 find_package(Git QUIET)
 if(GIT_FOUND AND EXISTS "${PROJECT_SOURCE_DIR}/.git")
@@ -25,6 +25,4 @@ endif()
 string(REGEX REPLACE "[ \t\"\\\\]+" " " flags "${flags}")
 string(STRIP "${flags}" flags)
 
-add_library(neutra_program INTERFACE)
-target_link_libraries(neutra_program INTERFACE neutra_development)
-target_compile_definitions(neutra_program INTERFACE "NEUTRA_COMMIT=\"${commit}\"" "NEUTRA_FLAGS=\"${flags}\"")
+set_property(SOURCE "${PROJECT_SOURCE_DIR}/src/this_build.cpp" PROPERTY COMPILE_DEFINITIONS "NEUTRA_COMMIT=\"${commit}\"" "NEUTRA_FLAGS=\"${flags}\"")

@@ -1,5 +1,5 @@
-# The targets that users link: neutra::neutra (headers, xsimd, OpenMP) and neutra::train (the dependencies of io, data,
-# train and the programs). Warnings, -march and the optimisation level are up to the user.
+# The targets that users link: neutra::neutra (headers, xsimd, OpenMP), neutra::train (the dependencies of io, data,
+# train and the programs), and neutra::compiled. Warnings, -march and the optimisation level are up to the user.
 
 # A project that adds this folder links the targets from outside, so it must see the targets they depend on.
 set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
@@ -34,3 +34,5 @@ if(NOT NEUTRA_TRAIN_MISSING)
   target_link_libraries(neutra_train INTERFACE neutra Eigen3::Eigen xtensor nlohmann_json::nlohmann_json CLI11::CLI11
                         SentencePiece::SentencePiece)
 endif()
+
+include(compiled)

@@ -53,8 +53,8 @@ struct Fit {
 
   Var<double, Cpu> loss() {
     tape.start();
-    const auto input = tape.input(x.view());                                                 // (8,3)
-    const auto inner = gated(linear(input, tape.leaf(gate)), linear(input, tape.leaf(in)));  // (8,6)
+    const auto input = tape.input(x.view());                                                          // (8,3)
+    const auto up = linear(input, tape.leaf(in)), inner = gated(linear(input, tape.leaf(gate)), up);  // (8,6)
     return sum_of_squares(add(linear(inner, tape.leaf(out)), tape.input(wanted.view()), -1));
   }
   void backward() {

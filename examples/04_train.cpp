@@ -99,7 +99,7 @@ int main() {
                           .head_width = 16,
                           .context = length,
                           .bos = '^'};
-  nn::Transformer<> pretrained(nn::Backbone<float, Cpu>::random(config, 1));
+  nn::Transformer<> pretrained(nn::Backbone<float, Cpu>::random(config, 1, {nn::Purpose::finetuning}));
   pretrained.thaw();  // pretraining: all weights are trained
   train(pretrained, 400, 3e-3, 0, false, first);
   show("pretrained on the first", pretrained);

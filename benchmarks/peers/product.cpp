@@ -47,7 +47,7 @@ std::function<void()> onednn(const Operand<float>& a, const Operand<float>& b, V
         sizes, as, x.transposed ? dnnl::memory::dims{1, x.view.stride} : dnnl::memory::dims{x.view.stride, 1});
   };
   const auto in_memory = [&](const Operand<float>& x, const dnnl::memory::desc& wanted) {
-    dnnl::memory plain(described(x, Type::f32), engine, const_cast<float*>(x.view.data));
+    dnnl::memory plain(described(x, Type::f32), engine, const_cast<float*>(x.view.as<float>().data));
     if (wanted == plain.get_desc()) return plain;
     dnnl::memory made(wanted, engine);
     dnnl::reorder(plain, made).execute(stream, plain, made);
@@ -70,9 +70,9 @@ std::function<void()> onednn(const Operand<float>& a, const Operand<float>& b, V
 std::function<void()> openblas(const Operand<float>& a, const Operand<float>& b, View<float> c) {
   return [=] {
     cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans, b.transposed ? CblasTrans : CblasNoTrans,
-                static_cast<int>(c.rows()), static_cast<int>(c.cols()), static_cast<int>(a.cols()), 1.0f, a.view.data,
-                static_cast<int>(a.view.stride), b.view.data, static_cast<int>(b.view.stride), 0.0f, c.data,
-                static_cast<int>(c.stride));
+                static_cast<int>(c.rows()), static_cast<int>(c.cols()), static_cast<int>(a.cols()), 1.0f,
+                a.view.as<float>().data, static_cast<int>(a.view.stride), b.view.as<float>().data,
+                static_cast<int>(b.view.stride), 0.0f, c.data, static_cast<int>(c.stride));
   };
 }
 
@@ -108,7 +108,7 @@ Outcome compare(const Settings& settings, double work, const std::vector<std::fu
 
 /// One orientation, with a packed b if `packed`.
 Outcome way(const Settings& settings, Operand<float> a, Operand<float> b, View<float> c, bool packed) {
-  a.bf16 = b.bf16 = settings.bf16;
+  a.precision = b.precision = settings.bf16 ? DType::bf16 : DType::f32;
   const Type type = settings.bf16 ? Type::bf16 : Type::f32;
   std::vector<std::function<void()>> programs;
   std::shared_ptr<cpu::Packed<float>> panels;

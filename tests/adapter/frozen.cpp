@@ -19,25 +19,23 @@ struct Watching : Cpu {
     blocks.push_back(bytes);
     return Cpu::allocate(bytes);
   }
-  template <Scalar S, class T = S>
-  static void product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
+  template <Scalar S> static void product(Operand<S> a, Operand<S> b, Result<S> into, View<const S> addend = {}) {
     products.push_back(into.view.shape);
     Cpu::product(a, b, into, addend);
   }
-  template <Scalar S, class T = S>
-  static void product(Operand<S> a, const Packed<S>& b, Into<T> into, View<const S> addend = {}) {
+  template <Scalar S> static void product(Operand<S> a, const Packed<S>& b, Result<S> into, View<const S> addend = {}) {
     products.push_back(into.view.shape);
     Cpu::product(a, b, into, addend);
   }
-  template <Scalar S, class T>
-  static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, View<T> out,
+  template <Scalar S>
+  static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, Result<S> out,
                                 S* lse) {
     ++attention_passes;
     Cpu::attention_forward<S>(z, q, k, v, out, lse);
   }
-  template <Scalar S, class T>
+  template <Scalar S>
   static void attention_backward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, Operand<S> dout,
-                                 const S* lse, Into<T> dq, Into<T> dk, Into<T> dv) {
+                                 const S* lse, Result<S> dq, Result<S> dk, Result<S> dv) {
     ++attention_walks;
     Cpu::attention_backward<S>(z, q, k, v, dout, lse, dq, dk, dv);
   }

@@ -95,13 +95,11 @@ namespace {
 /// Rows that products were asked for, to see what skipping saves.
 struct Counting : Cpu {
   inline static Index product_rows = 0;
-  template <Scalar S, class T = S>
-  static void product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
+  template <Scalar S> static void product(Operand<S> a, Operand<S> b, Result<S> into, View<const S> addend = {}) {
     product_rows += a.rows();
     Cpu::product(a, b, into, addend);
   }
-  template <Scalar S, class T = S>
-  static void product(Operand<S> a, const Packed<S>& b, Into<T> into, View<const S> addend = {}) {
+  template <Scalar S> static void product(Operand<S> a, const Packed<S>& b, Result<S> into, View<const S> addend = {}) {
     Cpu::product(a, b, into, addend);
   }
 };

@@ -1,16 +1,19 @@
-// Weights that never change: when their rows go, and that no number goes with them.
-#include "tests/cases/embedding.hpp"
+// Weights that never change: when their row-major copy is freed, and that no number is lost with it.
 #include "tests/cases/linear.hpp"
 #include "tests/cases/message.hpp"
 
+#include <array>
 #include <bit>
+#include <functional>
 #include <limits>
+#include <thread>
 
 using namespace cases;
 
 namespace {
 
 using Weight = Frozen<float, Cpu>;
+constexpr Forms forward{.forward = true}, backward{.backward = true}, both{.forward = true, .backward = true};
 
 bool same_bits(View<const float> a, View<const float> b) {
   bool same = a.shape == b.shape;
@@ -26,21 +29,22 @@ Tensor<float, Cpu> weight(const Shape& shape, bool rounded) {
   return w;
 }
 
+DType rounded_to(bool bf16) { return bf16 ? DType::bf16 : DType::f32; }
+
 }  // namespace
 
 TEST_CASE("frozen: a packed weight holds its numbers in place of its rows, at any size and in either layout") {
   for (const bool bf16 : {false, true})
-    for (const bool transposed : {false, true})
+    for (const Forms& forms : {forward, backward, both})
       for (const Index out : {1, 16, 31, 33, 64, 70})
         for (const Index in : {1, 2, 7, 32, 65, 513, 1025}) {
-          CAPTURE(bf16, transposed, out, in);
+          CAPTURE(bf16, forms.forward, forms.backward, out, in);
           const auto start = weight({out, in}, bf16);
-          const Weight w("w", start.clone());
-          w.packed(transposed, bf16);
+          const Weight w("w", start.clone(), forms, rounded_to(bf16));
           CHECK(w.rows() == nullptr);
-          CHECK(same_bits(w.copy(), start));
-          w.packed(!transposed, bf16);  // made from the first
-          CHECK(w.rows() == nullptr);
+          CHECK((w.packed(true, rounded_to(bf16)) != nullptr) == forms.forward);
+          CHECK((w.packed(false, rounded_to(bf16)) != nullptr) == forms.backward);
+          CHECK(w.packed(forms.forward, rounded_to(!bf16)) == nullptr);
           CHECK(same_bits(w.copy(), start));
         }
 }
@@ -53,8 +57,7 @@ TEST_CASE("frozen: numbers of every kind come back to the bit") {
                          1.0f / 3};
   for (Index i = 0; i < start.size(); ++i) start.data()[i] = kinds[i % 7];
   for (const bool bf16 : {false, true}) {
-    const Weight w("w", start.clone());
-    w.packed(true, bf16);
+    const Weight w("w", start.clone(), forward, rounded_to(bf16));
     CHECK((w.rows() == nullptr) == !bf16);  // bf16 lacks a third
     CHECK(same_bits(w.copy(), start));
   }
@@ -62,28 +65,17 @@ TEST_CASE("frozen: numbers of every kind come back to the bit") {
 
 TEST_CASE("frozen: a weight of double gives its rows up as well") {
   const auto start = numbers<double, Cpu>({33, 300}, "w");
-  const Frozen<double, Cpu> w("w", start.clone());
-  w.packed(true, false);
+  const Frozen<double, Cpu> w("w", start.clone(), forward);
   CHECK(w.rows() == nullptr);
   CHECK(as_doubles(View<const double>(w.copy())) == as_doubles(View<const double>(start)));
 }
 
-TEST_CASE("frozen: only a matrix is packed") {
-  const Weight w("norm", numbers<float, Cpu>({16}, "w"));
-  CHECK(message([&] { w.packed(true, false); }) ==
+TEST_CASE("frozen: only a matrix is packed, and only in a precision that its scalar is rounded to") {
+  CHECK(message([&] { Weight("norm", numbers<float, Cpu>({16}, "w"), forward); }) ==
         "Frozen: only a matrix is packed for products, got norm of shape (16)");
-}
-
-TEST_CASE("frozen: the first product packs, and stop_gradient does not bring the rows back") {
-  const Weight w("w", weight({35, 600}, true));
-  Tape<float, Cpu> tape;
-  tape.start(false);
-  const auto x = numbers<float, Cpu>({1, 600}, "x");
-  linear(tape.input(x.view()), tape.constant(w));
-  CHECK(w.rows() == nullptr);
-  const auto still = tape.stop_gradient(tape.constant(w));
-  CHECK(w.rows() == nullptr);
-  CHECK(same_bits(still.value(), w.value()));
+  CHECK(message([&] {
+          Frozen<double, Cpu>("w", numbers<double, Cpu>({4, 4}, "w"), forward, DType::bf16);
+        }) == "product: numbers of double are not rounded to bf16; compute in float, or leave the precision out");
 }
 
 TEST_CASE("frozen: one number that bf16 lacks keeps the rows, wherever it stands") {
@@ -91,57 +83,46 @@ TEST_CASE("frozen: one number that bf16 lacks keeps the rows, wherever it stands
     CAPTURE(at);
     auto start = weight({70, 65}, true);
     start.data()[at] = std::bit_cast<float>(std::bit_cast<std::uint32_t>(start.data()[at]) | 1u);
-    const Weight w("w", start.clone());
-    w.packed(true, true);
-    w.packed(false, true);
+    const Weight w("w", start.clone(), both, DType::bf16);
     REQUIRE(w.rows() != nullptr);
     CHECK(same_bits(*w.rows(), start));
-    w.packed(false, false);
-    CHECK(w.rows() == nullptr);
-    CHECK(same_bits(w.copy(), start));
   }
 }
 
-TEST_CASE("frozen: who asks for the rows has them from then on, before the first product or after") {
+TEST_CASE("frozen: rows stay where they are asked for, and for a loss that reads parts") {
   const auto start = weight({33, 40}, false);
-  const Weight before("before", start.clone()), after("after", start.clone());
-  const float* rows = before.value().data();
-  before.packed(true, false);
-  CHECK(before.value().data() == rows);
-  after.packed(true, false);
-  CHECK(after.rows() == nullptr);
-  rows = after.value().data();
-  after.packed(false, false);
-  CHECK(after.value().data() == rows);
-  CHECK(same_bits(after.value(), start));
-  const Weight head("head", start.clone());  // its parts are for a loss, its rows for whoever wants some
-  head.parts(true, false);
-  CHECK(head.rows() != nullptr);
+  const Weight rows("rows", start.clone(), {.forward = true, .rows = true}),
+      head("head", start.clone(), {.forward = true, .in_parts = true}), plain("plain", start.clone()),
+      freed("freed", start.clone(), forward);
+  for (const Weight* w : {&rows, &head, &plain}) CHECK(same_bits(w->value(), start));
+  CHECK(
+      message([&] { freed.value(); }) ==
+      "Frozen: the row-major copy of freed was freed when it was packed; ask for it in Forms::rows, or take a copy()");
+  Tape<float, Cpu> tape;
+  tape.start(false);
+  CHECK(tape.stop_gradient(tape.constant(freed)).shape() == Shape{33, 40});  // reads nothing
 }
 
-TEST_CASE("frozen: scores of a head whose parts a loss has packed come from these, with the same bits") {
+TEST_CASE("frozen: scores of a head that is packed in parts have the same bits") {
   const auto start = weight({2500, 1100}, false), x = numbers<float, Cpu>({3, 1100}, "x"),
              addend = numbers<float, Cpu>({3, 2500}, "addend");
   for (const bool bf16 : {false, true}) {
     CAPTURE(bf16);
-    const Weight whole("whole", start.clone()), head("head", start.clone());
-    head.packed(true, bf16);
-    CHECK_FALSE(head.in_parts(true, bf16));
-    head.parts(true, bf16);
-    CHECK(head.in_parts(true, bf16));
-    CHECK_FALSE(head.in_parts(true, !bf16));
-    CHECK_FALSE(head.in_parts(false, bf16));
-    CHECK(same_bits(head.value(), start));
+    const Weight whole("whole", start.clone(), forward, rounded_to(bf16)),
+        head("head", start.clone(), {.forward = true, .in_parts = true}, rounded_to(bf16));
+    CHECK(head.packed(true, rounded_to(bf16)) == nullptr);
+    CHECK(head.parts(true, rounded_to(bf16)).size() == 3);
+    CHECK(head.parts(true, rounded_to(!bf16)).empty());
+    CHECK(head.parts(false, rounded_to(bf16)).empty());
     Tape<float, Cpu> tape;
-    tape.start(false);
-    tape.bf16_products = bf16;
-    const auto scores = [&](const Weight& w, Kept kept) {
-      return linear(tape.input(x.view()), tape.constant(w), kept);
+    tape.start(false, rounded_to(bf16));
+    const auto scores = [&](const Weight& w, DType stored) {
+      return linear(tape.input(x.view()), tape.constant(w), stored);
     };
-    CHECK(same_bits(scores(whole, Kept::exact).value(), scores(head, Kept::exact).value()));
+    CHECK(same_bits(scores(whole, DType::f32).value(), scores(head, DType::f32).value()));
     if (bf16) {
-      const auto one = scores(whole, Kept::rounded).value<neutra::bf16>(),
-                 other = scores(head, Kept::rounded).value<neutra::bf16>();
+      const auto one = scores(whole, DType::bf16).value<neutra::bf16>(),
+                 other = scores(head, DType::bf16).value<neutra::bf16>();
       CHECK(std::equal(one.data, one.data + one.size(), other.data,
                        [](auto a, auto b) { return static_cast<float>(a) == static_cast<float>(b); }));
     }
@@ -152,25 +133,47 @@ TEST_CASE("frozen: scores of a head whose parts a loss has packed come from thes
   }
 }
 
-TEST_CASE(
-    "frozen: a product of few rows has the same bits where the rows are gone, and reads them by value where an op "
-    "asks") {
-  const auto start = weight({35, 600}, true);
-  for (const bool bf16 : {false, true})
-    for (const bool gone_as_bf16 : {false, true}) {
-      CAPTURE(bf16, gone_as_bf16);
-      const Weight here("here", start.clone()), gone("gone", start.clone());
-      gone.packed(true, gone_as_bf16);
-      CHECK(gone.rows() == nullptr);
+TEST_CASE("frozen: products that a weight is not packed for have the same bits, forward and back, and change nothing") {
+  const auto start = weight({35, 600}, true), x = numbers<float, Cpu>({3, 600}, "x"),
+             weights = numbers<float, Cpu>({3, 35}, "weights");
+  for (const bool bf16 : {false, true}) {
+    const Weight ready("ready", start.clone(), both, rounded_to(bf16)), rows("rows", start.clone()),
+        otherwise("otherwise", start.clone(), forward, rounded_to(!bf16)),
+        in_parts("in parts", start.clone(), {.forward = true, .backward = true, .in_parts = true}, rounded_to(bf16));
+    const auto numbers_of = [&](const Weight& w) {
       Tape<float, Cpu> tape;
-      tape.start(false);
-      tape.bf16_products = bf16;
-      const auto x = numbers<float, Cpu>({3, 600}, "x");
-      const auto y = [&](const Weight& w) { return linear(tape.input(x.view()), tape.constant(w)).value(); };
-      CHECK(same_bits(y(here), y(gone)));
-      CHECK(gone.rows() == nullptr);
-      const std::int32_t tokens[] = {34, 0};
-      CHECK(same_bits(embedding(tape.constant(gone), tokens).value().slice(0, 1), start.view().slice(34, 1)));
-      CHECK(gone.rows() != nullptr);
+      tape.start(true, rounded_to(bf16));
+      Tensor<float, Cpu> dx({3, 600});
+      const auto y = linear(tape.input(x.view(), dx.data()), tape.constant(w));
+      auto all = as_doubles(y.value());
+      tape.backward(testing::weighted_sum(y, weights));
+      const auto more = as_doubles(View<const float>(dx));
+      all.insert(all.end(), more.begin(), more.end());
+      return all;
+    };
+    const auto wanted = numbers_of(ready);
+    for (const Weight* w : {&rows, &otherwise, &in_parts}) {
+      CAPTURE(bf16, w->name);
+      const bool there = w->rows() != nullptr;
+      CHECK(numbers_of(*w) == wanted);
+      CHECK((w->rows() != nullptr) == there);
     }
+  }
+}
+
+TEST_CASE("frozen: threads share a weight") {
+  const Weight w("w", weight({70, 65}, true), forward);
+  const auto x = numbers<float, Cpu>({3, 65}, "x");
+  std::array<std::vector<double>, 4> found;
+  const auto work = [&](std::vector<double>& into) {
+    Tape<float, Cpu> tape;
+    for (int round = 0; round < 20; ++round) {
+      tape.start(false);
+      into = as_doubles(linear(tape.input(x.view()), tape.constant(w)).value());
+    }
+  };
+  std::vector<std::thread> threads;
+  for (auto& into : found) threads.emplace_back(work, std::ref(into));
+  for (auto& thread : threads) thread.join();
+  for (const auto& each : found) CHECK((!each.empty() && each == found[0]));
 }

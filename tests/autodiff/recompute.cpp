@@ -94,7 +94,8 @@ TEST_CASE("recompute: an input that others read too has all of its gradient") {
   const auto around = [&](const auto& apply) {
     return s.walked([&](Value x) {
       const auto y = pointwise(x, Square{});
-      return Pair{add(add(apply(y).y, y), apply(y).y, 3)};
+      const auto second = apply(y).y, first = apply(y).y;
+      return Pair{add(add(first, y), second, 3)};
     });
   };
   CHECK(around([&](Value y) { return recompute(y, f); }) == around(f));
@@ -176,7 +177,7 @@ TEST_CASE("recompute: a function that makes something else the second time is an
                               [](Value in) { return Pair{++calls == 1 ? pointwise(in, Square{}) : linear(in, in)}; });
   const auto loss = testing::weighted_sum(made.y, s.slopes);
   CHECK(message([&] { s.tape.backward(loss); }) ==
-        "recompute: the function must make the same values at every call, got (7,7) after (7,5)");
+        "recompute: the function must make the same values at every call, got float (7,7) after float (7,5)");
   calls = 0;
   s.tape.start();
   const Block block = s.block(s.v, true);
@@ -187,7 +188,7 @@ TEST_CASE("recompute: a function that makes something else the second time is an
         "recompute: the function must make a loss at every call, or at none");
 }
 
-TEST_CASE("recompute: the second time as the first, whatever the tape says of products by then") {
+TEST_CASE("recompute: the second time as the first, whatever the precision by then") {
   Parameter<float, Cpu> w("w", testing::random_tensor<float, Cpu>({12, 12}, "w"));
   const auto x = testing::random_tensor<float, Cpu>({5, 12}, "x"),
              weights = testing::random_tensor<float, Cpu>({5, 12}, "weights");
@@ -195,16 +196,15 @@ TEST_CASE("recompute: the second time as the first, whatever the tape says of pr
   for (const int way : {0, 1, 2}) {  // kept; recomputed; recomputed after the tape has changed
     auto* weight = &w;
     const auto block = [weight](Var<float, Cpu> in) {
-      const auto a = linear(in, in.tape().leaf(*weight), Kept::rounded);
+      const auto a = linear(in, in.tape().leaf(*weight), DType::bf16);
       return Made<float, Cpu>{linear(gated(a, a), in.tape().leaf(*weight))};
     };
     Tape<float, Cpu> tape;
-    tape.start();
-    tape.bf16_products = true;
+    tape.start(true, DType::bf16);
     const auto in = tape.input(x.view());
     const auto y = way == 0 ? block(in).y : recompute(in, block).y;
     const auto loss = testing::weighted_sum(y, weights);
-    if (way == 2) tape.bf16_products = false;
+    if (way == 2) tape.set_precision(DType::f32);
     tape.backward(loss);
     gradients[way] = as_doubles(View<const float>(w.gradient));
     w.has_gradient = false;
@@ -213,7 +213,7 @@ TEST_CASE("recompute: the second time as the first, whatever the tape says of pr
   CHECK((gradients[2] == gradients[0]));
 }
 
-TEST_CASE("recompute: a block whose output is kept as bf16") {
+TEST_CASE("recompute: a block whose output is stored as bf16") {
   Parameter<float, Cpu> w("w", testing::random_tensor<float, Cpu>({12, 12}, "w"));
   const auto x = testing::random_tensor<float, Cpu>({5, 12}, "x"),
              weights = testing::random_tensor<float, Cpu>({5, 12}, "weights");
@@ -221,11 +221,10 @@ TEST_CASE("recompute: a block whose output is kept as bf16") {
   for (const bool again : {false, true}) {
     auto* weight = &w;
     const auto block = [weight](Var<float, Cpu> in) {
-      return Made<float, Cpu>{linear(in, in.tape().leaf(*weight), Kept::rounded)};
+      return Made<float, Cpu>{linear(in, in.tape().leaf(*weight), DType::bf16)};
     };
     Tape<float, Cpu> tape;
-    tape.start();
-    tape.bf16_products = true;
+    tape.start(true, DType::bf16);
     const auto in = tape.input(x.view());
     const auto y = linear(again ? recompute(in, block).y : block(in).y, tape.leaf(w));
     tape.backward(testing::weighted_sum(y, weights));
@@ -235,19 +234,18 @@ TEST_CASE("recompute: a block whose output is kept as bf16") {
   CHECK((gradients[1] == gradients[0]));
 }
 
-TEST_CASE("recompute: a function that keeps its output otherwise at the second call is an Error") {
+TEST_CASE("recompute: a function that stores its output otherwise at the second call is an Error") {
   Parameter<float, Cpu> w("w", testing::random_tensor<float, Cpu>({12, 12}, "w"));
   const auto x = testing::random_tensor<float, Cpu>({5, 12}, "x"),
              weights = testing::random_tensor<float, Cpu>({5, 12}, "weights");
-  Kept kept = Kept::rounded;
-  const auto block = [weight = &w, how = &kept](Var<float, Cpu> in) {
+  DType stored = DType::bf16;
+  const auto block = [weight = &w, how = &stored](Var<float, Cpu> in) {
     return Made<float, Cpu>{linear(in, in.tape().leaf(*weight), *how)};
   };
   Tape<float, Cpu> tape;
-  tape.start();
-  tape.bf16_products = true;
+  tape.start(true, DType::bf16);
   const auto loss = testing::weighted_sum(linear(recompute(tape.input(x.view()), block).y, tape.leaf(w)), weights);
-  kept = Kept::exact;
+  stored = DType::f32;
   CHECK(message([&] { tape.backward(loss); }) ==
-        "recompute: the function must make the same values at every call, got (5,12) after (5,12) kept as bf16");
+        "recompute: the function must make the same values at every call, got float (5,12) after bf16 (5,12)");
 }

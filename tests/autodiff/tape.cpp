@@ -51,7 +51,8 @@ TEST_CASE("tape: one parameter used twice, as two leaves and as one") {
   Tapes tape;
   tape.start();
   const auto x = tape.leaf(p);
-  tape.backward(add(add(x, x), gated(tape.leaf(p), pointwise(x, Square{}))));
+  const auto product = gated(tape.leaf(p), pointwise(x, Square{}));
+  tape.backward(add(add(x, x), product));
   const double s = 1 / (1 + std::exp(-3.0)), silu = 3 * s, slope = s + silu * (1 - s);
   CHECK(gradient(p)[0] == Approx(2 + slope * 9 + silu * 6).epsilon(1e-6));
 }
@@ -423,7 +424,8 @@ TEST_CASE(
   CHECK(message([&] { read.value(); }).ends_with(gone));
   CHECK(said([&](Tapes& t) {
           auto unread = parameter({2, 2}, 1);
-          return add(pointwise(t.leaf(p), Square{}), t.stop_gradient(pointwise(t.leaf(unread), Square{})));
+          const auto cut = t.stop_gradient(pointwise(t.leaf(unread), Square{}));
+          return add(pointwise(t.leaf(p), Square{}), cut);
         }) == "no Error");
 }
 
@@ -543,7 +545,7 @@ struct Composite {
   Parameter<float, Cpu> table{"table", numbers<float, Cpu>({vocabulary, cols}, "table")},
       norm{"norm", numbers<float, Cpu>({cols}, "norm")}, w{"w", numbers<float, Cpu>({cols, cols}, "w", 0.1)},
       gate{"gate", numbers<float, Cpu>({1, cols}, "gate")};
-  Frozen<float, Cpu> frozen{"frozen", numbers<float, Cpu>({cols, cols}, "frozen", 0.1)};
+  Frozen<float, Cpu> frozen{"frozen", numbers<float, Cpu>({cols, cols}, "frozen", 0.1), {true, true}};
   RopeTable<float, Cpu> rope_table{32, 16, 1e4};
   std::vector<std::int32_t> tokens = std::vector<std::int32_t>(rows, 7);
   Tape<float, Cpu> tape;
@@ -560,7 +562,8 @@ struct Composite {
       const auto mixed = attention(q, k, x, {3, 32, 4, 4, 16});
       const auto logit = linear(mixed, tape.leaf(gate));
       const RowSet set = open_rows(logit);
-      const auto r = scale_rows(gated(gather_rows(mixed, set), gather_rows(x, set)), gather_rows(logit, set));
+      const auto open_logit = gather_rows(logit, set), b = gather_rows(x, set), a = gather_rows(mixed, set);
+      const auto r = scale_rows(gated(a, b), open_logit);
       out = scope.keep(scatter_add(mixed, r, set));
     }
     const auto loss = cross_entropy(out, tape.leaf(table), std::span<const std::int32_t>(tokens), 1.0f / rows);

@@ -23,7 +23,7 @@ Result run(const AttentionSizes& z, bool add) {
              v = testing::random_tensor<float>(keys, "v"), dy = testing::random_tensor<float>(queries, "dy");
   Tensor<float> y(queries), lse({z.sequences * z.heads * z.length}), dq(queries), dk(keys), dv(keys);
   for (auto* gradient : {&dq, &dk, &dv}) std::fill_n(gradient->data(), gradient->size(), 1.0f);
-  const auto operand = [](const Tensor<float>& x) { return Operand<float>::of(x.view()); };
+  const auto operand = [](const Tensor<float>& x) { return Operand<float>(x.view()); };
   Cpu::attention_forward<float>(z, operand(q), operand(k), operand(v), y.view(), lse.data());
   Cpu::attention_backward<float>(z, operand(q), operand(k), operand(v), operand(dy), lse.data(), Into<float>{dq, add},
                                  Into<float>{dk, add}, Into<float>{dv, add});
@@ -63,7 +63,7 @@ TEST_CASE("attention kernels: lse is the log of the sum of exponentials of the v
   const Shape queries{67, 6}, keys{67, 3};
   const auto q = testing::random_tensor<double>(queries, "q"), k = testing::random_tensor<double>(keys, "k");
   Tensor<double> y(queries), lse({2 * 67});
-  const auto queries_of = Operand<double>::of(q.view()), keys_of = Operand<double>::of(k.view());
+  const auto queries_of = Operand<double>(q.view()), keys_of = Operand<double>(k.view());
   Cpu::attention_forward<double>(z, queries_of, keys_of, keys_of, y.view(), lse.data());
   for (Index head = 0; head < 2; ++head)
     for (Index i = 0; i < 67; ++i) {

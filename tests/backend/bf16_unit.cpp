@@ -32,7 +32,7 @@ TEST_CASE("bf16 unit: a panel held as pairs of columns has half the words and th
 TEST_CASE("bf16 unit: a range of panels is widened, block by block") {
   const Index columns = 3 * width, rows = 2 * cpu::Tile<float>::depth + 7;
   const auto b = testing::random_tensor<float>({rows, columns}, "b");
-  const Operand<float> operand{b.view(), false, true};
+  const Operand<float> operand{b.view(), false, DType::bf16};
   const cpu::detail::Blocks<float> blocks{rows};
   std::vector<float> stored(static_cast<std::size_t>(rows * columns / 2)),
       widened(static_cast<std::size_t>(rows * 2 * width));

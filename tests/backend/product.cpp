@@ -57,7 +57,7 @@ struct Case {
 /// E: the element type, see element.hpp.
 template <class E> struct Inputs {
   using S = typename E::Number;
-  static constexpr bool bf16 = std::is_same_v<E, cpu::Bf16>;
+  static constexpr DType precision = std::is_same_v<E, cpu::Bf16> ? DType::bf16 : dtype_of<S>;
   Matrix<S> a, b, c, addend;
   Case spec;
 
@@ -67,8 +67,8 @@ template <class E> struct Inputs {
         c(s.m, s.n, s.gap, "c"),
         addend(s.m, s.n, 3 * s.gap, "addend"),
         spec(s) {}
-  Operand<S> left() const { return {a.view(), spec.ta, bf16}; }
-  Operand<S> right() const { return {b.view(), spec.tb, bf16}; }
+  Operand<S> left() const { return {a.view(), spec.ta, precision}; }
+  Operand<S> right() const { return {b.view(), spec.tb, precision}; }
   View<const S> extra() const { return spec.addend ? addend.view() : View<const S>{}; }
   Matrix<S> unpacked() const {
     Matrix<S> result = c;
@@ -86,7 +86,7 @@ template <class E> struct Inputs {
 /// which any order of summation satisfies.
 template <class E, class S> double worst_error(const Inputs<E>& in, const Matrix<S>& result) {
   const auto read = [](S x) {
-    return Inputs<E>::bf16 ? double(static_cast<float>(bf16(static_cast<float>(x)))) : double(x);
+    return Inputs<E>::precision == DType::bf16 ? double(static_cast<float>(bf16(static_cast<float>(x)))) : double(x);
   };
   const Case& s = in.spec;
   double worst = 0;
@@ -211,7 +211,7 @@ TEMPLATE_TEST_CASE("the bits of a row do not depend on other rows", "[product]",
     for (const Index count : {1, 2, 7, 14, 17, 40}) {
       for (Index first = 0; first + count <= s.m; first += 11) {
         Matrix<typename TestType::Number> part = in.c;
-        cpu::product<typename TestType::Number>({in.a.view().slice(first, count), false, in.bf16}, in.right(),
+        cpu::product<typename TestType::Number>({in.a.view().slice(first, count), false, in.precision}, in.right(),
                                                 {part.view().slice(first, count), true},
                                                 in.addend.view().slice(first, count));
         CAPTURE(tb, first, count);
@@ -230,7 +230,7 @@ TEMPLATE_TEST_CASE("the bits of a column do not depend on other columns", "[prod
   for (const Index count : {1, 9, 16, 33}) {
     for (Index first = 0; first + count <= s.n; first += 13) {
       Matrix<typename TestType::Number> part(s.m, count, 0, "c");
-      cpu::product<typename TestType::Number>(in.left(), {in.b.view().slice(first, count), true, in.bf16},
+      cpu::product<typename TestType::Number>(in.left(), {in.b.view().slice(first, count), true, in.precision},
                                               {part.view()});
       bool same = true;
       for (Index i = 0; i < s.m; ++i)
@@ -273,7 +273,8 @@ TEST_CASE("shapes that do not agree are named", "[product]") {
   const auto has = [](const std::string& all, const std::string& part) { return all.find(part) != std::string::npos; };
   const auto inner = text([&] { cpu::product<float>({a.view()}, Operand<float>{b.view()}, {c.view()}); });
   CHECK((has(inner, "(4,5)") && has(inner, "(6,7)")));
-  const auto packed = text([&] { cpu::product<float>({a.view()}, cpu::Packed<float>({b.view()}), {c.view()}); });
+  const auto packed =
+      text([&] { cpu::product<float>({a.view()}, cpu::Packed<float>(Operand<float>(b.view())), {c.view()}); });
   CHECK((has(packed, "(4,5)") && has(packed, "(6,7)")));
   const auto outer = text([&] { cpu::product<float>({a.view()}, Operand<float>{right.view()}, {narrow.view()}); });
   CHECK((has(outer, "(4,7)") && has(outer, "(4,6)")));
@@ -281,19 +282,20 @@ TEST_CASE("shapes that do not agree are named", "[product]") {
       text([&] { cpu::product<float>({a.view()}, Operand<float>{right.view()}, {c.view()}, addend.view()); });
   CHECK((has(extra, "(4,7)") && has(extra, "(4,6)")));
   const auto mixed = text([&] {
-    cpu::product<float>({a.view(), false, true}, Operand<float>{right.view()}, {c.view()});
+    cpu::product<float>({a.view(), false, DType::bf16}, Operand<float>{right.view()}, {c.view()});
   });
-  CHECK(has(mixed, "only a is"));
+  CHECK(has(mixed, "a in bf16 and b in float"));
   const auto mixed_packed = text([&] {
-    cpu::product<float>({a.view()}, cpu::Packed<float>({right.view(), false, true}), {c.view()});
+    cpu::product<float>({a.view()}, cpu::Packed<float>({right.view(), false, DType::bf16}), {c.view()});
   });
-  CHECK(has(mixed_packed, "only b is"));
+  CHECK(has(mixed_packed, "a in float and b in bf16"));
   const Matrix<double> wide(3, 3, 0, "wide");
   Matrix<double> out(3, 3, 0, "out");
   const auto doubles = text([&] {
-    cpu::product<double>({wide.view(), false, true}, Operand<double>{wide.view(), false, true}, {out.view()});
+    cpu::product<double>({wide.view(), false, DType::bf16}, Operand<double>{wide.view(), false, DType::bf16},
+                         {out.view()});
   });
-  CHECK(has(doubles, "got double"));
+  CHECK(has(doubles, "numbers of double are not rounded to bf16"));
 }
 
 TEST_CASE("NaN stays NaN in bf16, and values that are too large become infinite", "[product]") {
@@ -302,7 +304,7 @@ TEST_CASE("NaN stays NaN in bf16, and values that are too large become infinite"
   Matrix<float> a(3, 40, 0, "a"), b(40, 33, 0, "b"), c(3, 33, 0, "c");
   a.at(0, 17) = nan;
   a.at(1, 39) = large;
-  cpu::product<float>({a.view(), false, true}, Operand<float>{b.view(), false, true}, {c.view()});
+  cpu::product<float>({a.view(), false, DType::bf16}, Operand<float>{b.view(), false, DType::bf16}, {c.view()});
   for (Index j = 0; j < 33; ++j) {
     CHECK(std::isnan(c.at(0, j)));
     CHECK(std::isinf(c.at(1, j)));

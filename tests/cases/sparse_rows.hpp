@@ -30,7 +30,8 @@ struct SparseRows {
   }
   template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const {
     const RowSet set = open_rows(v[3]);
-    return scatter_add(v[0], gated(gather_rows(v[1], set), gather_rows(v[2], set)), set);
+    const auto b = gather_rows(v[2], set), a = gather_rows(v[1], set);
+    return scatter_add(v[0], gated(a, b), set);
   }
   std::vector<double> reference(const std::vector<Tensor<double>>& in) const {
     std::vector<double> y;

@@ -71,9 +71,8 @@ TEST_CASE(
                                                                {2, 1, true, true}}) {
       CAPTURE(method, threads, accumulate, recompute, bf16);
       omp_set_num_threads(threads);
-      auto model = forking::model(methods[method].first, methods[method].second);
+      auto model = forking::model(methods[method].first, methods[method].second, bf16 ? DType::bf16 : DType::f32);
       model.recompute_layers = recompute;
-      model.bf16_products = bf16;
       optim::AdamW<float, Cpu> adamw(model.parameters(), {});
       Tape<float, Cpu> tape;
       forking::Batch batch;
@@ -148,9 +147,9 @@ TEST_CASE("allocation: a layer's tape keeps what no single pass makes again, and
                       .context = tokens,
                       .tied = true};
     config.complete();
-    nn::Transformer<adapter::Residue<>> model(nn::Backbone<float, Cpu>::random(config, 1),
-                                              adapter::Residue<>{.width = width});
-    model.bf16_products = bf16;
+    nn::Transformer<adapter::Residue<>> model(
+        nn::Backbone<float, Cpu>::random(config, 1, {.precision = bf16 ? DType::bf16 : DType::f32}),
+        adapter::Residue<>{.width = width});
     const std::vector<std::int32_t> text(static_cast<std::size_t>(tokens), 7);
     const std::vector<std::uint8_t> original{0};
     Tape<float, Cpu> tape;

@@ -35,7 +35,7 @@ struct Batch {
   nn::StepCounts counts(Index batches = 1) const { return {batches * sequences * length, batches * 2 * length}; }
 };
 
-inline nn::Transformer<Chosen, float, Cpu> model(const Chosen& adapter, bool thaw) {
+inline nn::Transformer<Chosen, float, Cpu> model(const Chosen& adapter, bool thaw, DType precision = DType::f32) {
   const nn::Config config{.vocabulary = 300,
                           .dim = 64,
                           .ffn = 160,
@@ -44,7 +44,8 @@ inline nn::Transformer<Chosen, float, Cpu> model(const Chosen& adapter, bool tha
                           .kv_heads = 2,
                           .head_width = 16,
                           .context = 96};
-  nn::Transformer<Chosen, float, Cpu> made(nn::Backbone<float, Cpu>::random(config, 1), adapter, 2);
+  nn::Transformer<Chosen, float, Cpu> made(nn::Backbone<float, Cpu>::random(config, 1, {.precision = precision}),
+                                           adapter, 2);
   if (thaw) made.thaw();
   return made;
 }

@@ -42,7 +42,7 @@ template <Scalar S> bool same_bits(View<const S> a, View<const S> b) {
 template <Scalar S> bool same(const nn::Backbone<S, Cpu>& a, const nn::Backbone<S, Cpu>& b) {
   bool equal = a.config() == b.config() && a.weights().size() == b.weights().size();
   for (std::size_t i = 0; equal && i < a.weights().size(); ++i)
-    equal = a.weights()[i].name == b.weights()[i].name && same_bits<S>(a.weights()[i].value(), b.weights()[i].value());
+    equal = a.weights()[i].name == b.weights()[i].name && same_bits<S>(a.weights()[i].copy(), b.weights()[i].copy());
   return equal;
 }
 

@@ -34,23 +34,23 @@ std::vector<double> train(Model& model, std::uint64_t steps, int first_word, dou
 }
 
 /// A backbone that expects the words 0 .. 29, so that there is something to extend.
-Backbone pretrained() {
+Backbone pretrained(DType precision) {
   Model model = forking::model(adapter::None{}, true);
   train(model, 20, 0, 3e-3);
   const auto& random = *model.backbone();
-  return std::make_shared<const nn::Backbone<float, Cpu>>(
-      random.config(),
-      [&, next = std::size_t{0}](const nn::Weight&) mutable { return model.thawed_weights()[next++].value.clone(); });
+  const auto trained = [&, next = std::size_t{0}](const nn::Weight&) mutable {
+    return model.thawed_weights()[next++].value.clone();
+  };
+  return std::make_shared<const nn::Backbone<float, Cpu>>(random.config(), trained,
+                                                          nn::Use<float>{.precision = precision});
 }
 
 /// Extended to other words with products in float and in bf16.
 void check_ends_as_float(const Chosen& adapter, bool thaw, double rate) {
-  const Backbone backbone = pretrained();
   std::vector<double> losses[2];
   for (const bool bf16 : {false, true}) {
-    Model model(backbone, adapter, 2);
+    Model model(pretrained(bf16 ? DType::bf16 : DType::f32), adapter, 2);
     if (thaw) model.thaw();
-    model.bf16_products = bf16;
     losses[bf16] = train(model, 120, 20, rate);
   }
   const double before = losses[0].front(), exact = losses[0].back(), rounded = losses[1].back();
@@ -64,8 +64,8 @@ void check_ends_as_float(const Chosen& adapter, bool thaw, double rate) {
 template <Backend D> std::vector<float> gradients_of(bool bf16) {
   const nn::Config config{
       .vocabulary = 300, .dim = 64, .ffn = 96, .layers = 2, .heads = 4, .kv_heads = 2, .head_width = 16, .context = 96};
-  nn::Transformer<adapter::Lora, float, D> model(nn::Backbone<float, D>::random(config, 1), {}, 2);
-  model.bf16_products = bf16;
+  nn::Transformer<adapter::Lora, float, D> model(
+      nn::Backbone<float, D>::random(config, 1, {.precision = bf16 ? DType::bf16 : DType::f32}), {}, 2);
   forking::Batch batch;
   batch.draw(0);
   Tape<float, D> tape;
@@ -103,15 +103,10 @@ TEST_CASE("precision: gradients through products of bf16 are those of rounded nu
         0.25 * moved);  // a sum's last bit may round another way at the next product
 }
 
-TEST_CASE("precision: a model in double has no products of bf16") {
+TEST_CASE("precision: a backbone in double has no products of bf16") {
   const nn::Config config{
       .vocabulary = 30, .dim = 16, .ffn = 24, .layers = 1, .heads = 2, .kv_heads = 2, .head_width = 8, .context = 8};
-  nn::Transformer<adapter::None, double, Cpu> model(nn::Backbone<double, Cpu>::random(config, 1));
-  model.bf16_products = true;
-  Tape<double, Cpu> tape;
-  tape.start(false);
-  const std::vector<std::int32_t> text(8, 1);
-  CHECK_THROWS_AS(model.logits(tape, {1, 8, text}), Error);
+  CHECK_THROWS_AS((nn::Backbone<double, Cpu>::random(config, 1, {.precision = DType::bf16})), Error);
 }
 
 TEST_CASE("precision: gate logits are never of bf16, and the tape is left as it was") {
@@ -123,13 +118,11 @@ TEST_CASE("precision: gate logits are never of bf16, and the tape is left as it 
   float penalty[2];
   for (const bool bf16 : {false, true}) {
     Tape<float, Cpu> tape;
-    tape.start();
-    tape.bf16_products = bf16;
-    Pass<float, Cpu> pass{
-        .tape = tape, .original = marks.data(), .label = marks.data(), .scale_original = 1, .scale_both = 1};
+    tape.start(true, bf16 ? DType::bf16 : DType::f32);
+    Pass<float, Cpu> pass{.tape = tape, .domains = {.original = {marks.data(), 50, 1}, .known = true}};
     residue.apply(adapter::Site::ffn, 0, tape.input(x.view()), tape.input(x.view()), pass);
     penalty[bf16] = pass.local->item();
-    CHECK(tape.bf16_products == bf16);
+    CHECK(tape.precision() == (bf16 ? DType::bf16 : DType::f32));
   }
   CHECK(penalty[0] > 0);
   CHECK(penalty[0] == penalty[1]);
@@ -141,10 +134,9 @@ TEST_CASE("precision: an op goes back as it went forward, whatever the tape says
     Parameter<float, Cpu> x("x", adapter::normal_tensor<float, Cpu>({20, 64}, 1, 1, "x")),
         w("w", adapter::normal_tensor<float, Cpu>({30, 64}, 1, 1, "w"));
     Tape<float, Cpu> tape;
-    tape.start();
-    tape.bf16_products = true;
+    tape.start(true, DType::bf16);
     const auto y = linear(tape.leaf(x), tape.leaf(w));
-    tape.bf16_products = !changed;
+    if (changed) tape.set_precision(DType::f32);
     const std::vector<float> marks(20, 1.0f);
     tape.backward(residue_penalty(penalty::L2{}, y, y, Counted<float>{marks.data(), marks.data(), nullptr},
                                   1));  // a loss without products

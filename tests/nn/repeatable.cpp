@@ -15,9 +15,8 @@ namespace {
 std::vector<float> run(const Chosen& adapter, bool thaw, int threads, bool recompute, bool bf16) {
   const int before = omp_get_max_threads();
   omp_set_num_threads(threads);
-  auto model = forking::model(adapter, thaw);
+  auto model = forking::model(adapter, thaw, bf16 ? DType::bf16 : DType::f32);
   model.recompute_layers = recompute;
-  model.bf16_products = bf16;
   optim::AdamW<float, Cpu> adamw(model.parameters(), {});
   forking::Batch batch;
   Tape<float, Cpu> tape;

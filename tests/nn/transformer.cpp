@@ -58,7 +58,7 @@ struct Lonely {
   template <Scalar S, Backend D> class Instance {
    public:
     Instance(const Lonely& lonely, const adapter::Sizes& sizes, std::uint64_t seed)
-        : first_(lonely.first), held_({.width = 4}, sizes, seed) {}
+        : first_(lonely.first), held_(adapter::Residue<>{.width = 4}, sizes, seed) {}
     std::vector<Parameter<S, D>*> parameters() { return held_.parameters(); }
     Var<S, D> apply(adapter::Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
       return layer < first_ ? y : held_.apply(site, layer, x, y, pass);

@@ -32,7 +32,8 @@ TEMPLATE_TEST_CASE("cross_entropy: part by part, a frozen head gives loss and gr
                    "[cross_entropy]", float, double) {
   using S = TestType;
   Parameter<S, Cpu> trained("w", numbers<S, Cpu>({2500, 9}, "w"));
-  const Frozen<S, Cpu> frozen("w", numbers<S, Cpu>({2500, 9}, "w"));
+  const Frozen<S, Cpu> frozen("w", numbers<S, Cpu>({2500, 9}, "w"),
+                              {.forward = true, .backward = true, .in_parts = true});
   for (const Index rows : {3, 40, 300}) {
     CAPTURE(rows);
     const auto whole = loss_and_gradient<S>(rows, [&](auto& tape) { return tape.leaf(trained); });
@@ -69,8 +70,7 @@ TEST_CASE("cross_entropy: in bf16 the gradient of a token that is all but certai
   double loss[2];
   for (const bool bf16 : {false, true}) {
     Tape<float, Cpu> tape;
-    tape.start();
-    tape.bf16_products = bf16;
+    tape.start(true, bf16 ? DType::bf16 : DType::f32);
     const auto y = cross_entropy(tape.leaf(x), tape.input(w.view()), targets, 1);
     loss[bf16] = y.item();
     x.has_gradient = false;

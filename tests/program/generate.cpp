@@ -1,5 +1,8 @@
 // Sampling in `generate`, and streaming its text to standard output.
-#include "neutra/program/generate.hpp"
+#include "neutra/program/text_stream.hpp"
+
+#include "neutra/data/byte_tokenizer.hpp"
+#include "neutra/data/sentencepiece.hpp"
 
 #include "tests/catch.hpp"
 #include "tests/data/sentencepiece_bytes.hpp"

@@ -4,10 +4,8 @@
 
 using namespace neutra;
 
-Var<float, Cpu> right(Var<float, Cpu> x, Var<float, Cpu> w) { return add(gated(x, x), linear(x, w, x)); }
+Var<float, Cpu> right(Var<float, Cpu> x, Var<float, Cpu> w) { return linear(gated(x, x), w, x); }
 
 #ifdef NEUTRA_REJECT
-Var<float, Cpu> wrong(Var<float, Cpu> x, Var<float, Cpu> w, Var<double, Cpu> y) {
-  return add(gated(x, y), linear(x, w, y));
-}
+Var<float, Cpu> wrong(Var<float, Cpu> x, Var<float, Cpu> w, Var<double, Cpu> y) { return linear(gated(x, y), w, y); }
 #endif

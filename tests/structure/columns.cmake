@@ -3,7 +3,7 @@
 cmake_minimum_required(VERSION 3.25)
 
 set(found "")
-foreach(folder IN ITEMS include examples tests benchmarks)
+foreach(folder IN ITEMS include src examples tests benchmarks)
   file(GLOB_RECURSE sources RELATIVE "${SOURCE}" "${SOURCE}/${folder}/*.[ch]pp" "${SOURCE}/${folder}/*.cu*")
   foreach(source IN LISTS sources)
     file(STRINGS "${SOURCE}/${source}" long LENGTH_MINIMUM 121 LIMIT_COUNT 1)

@@ -25,7 +25,7 @@ set(sees_testing ${sees_train} train study report program)
 
 # report draws results and knows no model. Of study and train it may include only the headers that define the format of
 # results.
-set(results_format study/choice study/comparison study/failure study/line study/machine study/results study/row
+set(results_format study/choice study/comparison study/failure study/line study/machine study/results study/row study/this_build
     study/summary train/overlap train/stopped)
 
 set(faults "")

@@ -168,3 +168,18 @@ TEST_CASE("an adapter is refused by a base of the same weights with another conf
   save(io::sha256_hex("a tokenizer.model"));
   CHECK(scratch::says(load, "SHA-256 of the tokenizer: made for "));
 }
+
+TEST_CASE("a GPT-2 folder is loaded as any other, with an adapter made for it", "[train]") {
+  const scratch::Folder folder;
+  const nn::Config config{
+      .family = "gpt2", .vocabulary = 259, .dim = 16, .ffn = 24, .layers = 1, .heads = 2, .context = 16, .tied = true};
+  nn::save_model(folder / "model", *nn::Backbone<float, Cpu>::random(config, 1), {{"neutra_tokenizer", "byte"}});
+  const auto backbone = nn::load_model<float, Cpu>(folder / "model");
+  const adapter::Lora lora{.rank = 2};
+  nn::Transformer<adapter::Lora> extended(backbone, lora);
+  nn::save_adapter(folder / "a.safetensors", extended.parameters(), lora.describe(backbone->config().sizes()),
+                   nn::base_of(*backbone));
+  const auto loaded = train::load_model(folder / "model", folder / "a.safetensors", small::registry());
+  CHECK(loaded.model->config() == backbone->config());
+  CHECK(loaded.model->parameters().size() == 2 * 6);
+}

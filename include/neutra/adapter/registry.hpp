@@ -52,6 +52,10 @@ template <class Any> class Family {
   std::map<std::string, Any> members_;
 };
 
+struct Registry;
+/// The library's bodies, penalties and initialisations, and the gates of the list.
+template <class Gates> Registry of_library();
+
 /// All policies a program knows: the library's and the user's own.
 struct Registry {
   Family<gate::Any<float, Cpu>> gates{"gate"};
@@ -86,13 +90,8 @@ struct Registry {
   /// The library's bodies, penalties and initialisations, the gates of the list, and the user's own policies of any
   /// family.
   template <class Gates, class... Own> static Registry with() {
-    Registry registry;
-    const auto add = [&]<class Policy>() { registry.add<Policy>(); };
-    for_each_type(Gates{}, add);
-    for_each_type(body::All{}, add);
-    for_each_type(penalty::All{}, add);
-    for_each_type(init::All{}, add);
-    for_each_type(Types<Own...>{}, add);
+    Registry registry = of_library<Gates>();
+    for_each_type(Types<Own...>{}, [&]<class Policy>() { registry.add<Policy>(); });
     return registry;
   }
 
@@ -145,5 +144,19 @@ struct Registry {
     return {adapter::placement_names.begin(), adapter::placement_names.end()};
   }
 };
+
+template <class Gates> Registry of_library() {
+  Registry registry;
+  const auto add = [&]<class Policy>() { registry.add<Policy>(); };
+  for_each_type(Gates{}, add);
+  for_each_type(body::All{}, add);
+  for_each_type(penalty::All{}, add);
+  for_each_type(init::All{}, add);
+  return registry;
+}
+
+#if defined(NEUTRA_COMPILED)
+extern template Registry of_library<gate::All>();
+#endif
 
 }}}  // namespace neutra::NEUTRA_ABI::adapter

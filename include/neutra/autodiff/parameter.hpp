@@ -1,13 +1,11 @@
-/// Weights: those that train, and those that never change.
+/// Weights that train.
 #pragma once
 
 #include "neutra/autodiff/life.hpp"
 #include "neutra/backend/backend.hpp"
 
-#include <algorithm>
-#include <optional>
 #include <string>
-#include <vector>
+#include <utility>
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
@@ -26,98 +24,6 @@ template <Scalar S, Backend D> struct Parameter {
         gradient(value.shape()),
         mean(value.shape()),
         variance(value.shape()) {}
-};
-
-/// The rows of a long weight, such as a head, in parts of at most 1024, near equal: what is computed with one part is
-/// still in a cache for the next product.
-struct Parts {
-  Index rows;
-
-  Index count() const { return std::max<Index>(1, (rows + 1023) / 1024); }
-  Index begin(Index part) const { return rows * part / count(); }
-  Index largest() const { return (rows + count() - 1) / count(); }
-  template <class S> View<const S> of(View<const S> weight, Index part) const {
-    return weight.slice(begin(part), begin(part + 1) - begin(part));
-  }
-};
-
-/// A weight that never changes: row-major as loaded, and packed for products when one first needs it. Its rows go then,
-/// if the packed form holds the same numbers (bf16 does where it rounds none of them) and nobody has asked for them by
-/// value(). Not to be used from two threads at once before every form has been used once.
-template <Scalar S, Backend D> class Frozen {
- public:
-  using Packed = typename D::template Packed<S>;
-  Frozen(std::string called, Tensor<S, D> weight)
-      : name(std::move(called)), shape_(weight.shape()), rows_(std::move(weight)) {}
-
-  std::string name;
-  Life life{};
-  const Shape& shape() const { return shape_; }
-
-  /// Row-major; the rows stay from now on.
-  const Tensor<S, D>& value() const {
-    if (stay_) return rows_;
-    if (held_in_) rows_ = copy();
-    held_in_.reset();
-    stay_ = true;
-    return rows_;
-  }
-  /// The rows, until the next product; null where they are gone.
-  const Tensor<S, D>* rows() const { return held_in_ ? nullptr : &rows_; }
-  /// A copy of the rows, wherever their numbers are held.
-  Tensor<S, D> copy() const {
-    if (!held_in_) return rows_.clone();
-    Tensor<S, D> again(shape_);
-    packed_[held_in_->bf16][held_in_->transposed]->unpack(again.view());
-    return again;
-  }
-
-  /// The weight (or its transpose) as right-hand side of a product, its numbers rounded to bf16 or as they are. Error:
-  /// no matrix.
-  const Packed& packed(bool transposed, bool bf16) const {
-    auto& made = packed_[bf16][transposed];
-    if (!made) {
-      require(shape_.rank() == 2, "Frozen: only a matrix is packed for products, got ", name, " of shape ", shape_);
-      read([&](View<const S> rows) { made.emplace(Operand<S>{rows, transposed, bf16}); });
-      if (!stay_ && !held_in_ && made->exact()) {
-        held_in_ = {transposed, bf16};
-        rows_ = {};
-      }
-    }
-    return *made;
-  }
-
-  /// The same of its Parts, in place of the whole; the rows stay.
-  const std::vector<Packed>& parts(bool transposed, bool bf16) const {
-    auto& made = parts_[bf16][transposed];
-    if (made.empty()) {
-      const Parts cut{shape_.rows()};
-      std::vector<Packed> all;
-      for (Index part = 0; part < cut.count(); ++part)
-        all.emplace_back(Operand<S>{cut.of<S>(value().view(), part), transposed, bf16});
-      made = std::move(all);
-      packed_[bf16][transposed].reset();
-    }
-    return made;
-  }
-  bool in_parts(bool transposed, bool bf16) const { return !parts_[bf16][transposed].empty(); }
-
- private:
-  struct Form {
-    bool transposed, bf16;
-  };
-  template <class F> void read(const F& f) const {
-    if (!held_in_) return f(rows_.view());
-    const Tensor<S, D> again = copy();
-    f(again.view());
-  }
-
-  Shape shape_;
-  mutable Tensor<S, D> rows_;
-  mutable std::optional<Form> held_in_;  // the packed form that holds the numbers, where the rows are gone
-  mutable bool stay_ = false;
-  mutable std::optional<Packed> packed_[2][2];
-  mutable std::vector<Packed> parts_[2][2];
 };
 
 }}  // namespace neutra::NEUTRA_ABI

@@ -18,49 +18,16 @@ template <Scalar S, Backend D> struct Made {
 
 namespace detail {
 
-/// A stretch of a tape's record, from the place where this was made to the record's end.
-template <Scalar S, Backend D> struct Recomputation {
-  explicit Recomputation(Tape<S, D>& on)
-      : tape(on), nodes(on.nodes_.size()), records(on.records_.size()), scratch(on.scratch_.size()) {}
-
-  /// Error: a weight that f used before is gone, or what else its values stand for.
-  static void require_alive(const Tape<S, D>& tape, std::size_t from, std::size_t to) {
-    for (; from < to; ++from) tape.require_alive(tape.nodes_[from]);
-  }
-  std::size_t end() const { return tape.nodes_.size(); }
-
-  bool made(Var<S, D> x) const { return tape.node(x).owned && x.index_ >= nodes; }
-
-  /// Drops the stretch, with all its values but `kept` and single numbers.
-  void forget(Var<S, D> kept = {}) {
-    if (kept.tape_) {
-      tape.value_at(kept.index_, tape);
-      tape.node(kept).filling = 0;  // what it was made of goes
-    }
-    for (std::size_t index = nodes; index < tape.nodes_.size(); ++index)
-      if ((kept.tape_ == nullptr || index != kept.index_) && !Tape<S, D>::is_number(tape.nodes_[index]))
-        tape.release(tape.nodes_[index]);
-    for (std::size_t at = scratch; at < tape.scratch_.size(); ++at)
-      tape.pool_.release(tape.scratch_[at].memory, tape.scratch_[at].bytes);
-    tape.scratch_.resize(scratch);
-    tape.records_.resize(records);
-  }
-
-  void walk_back() { tape.walk_back(records); }
-
-  /// The gradient of a value becomes that of the same value in this stretch.
-  void hand_gradient(Var<S, D> from, Var<S, D> to) {
-    auto &first = tape.node(from), &again = tape.node(to);
-    require(made(to) && again.shape == first.shape && again.room == first.room && again.rounded == first.rounded,
-            "recompute: the function must make the same values at every call, got ", again.shape,
-            again.rounded ? " kept as bf16" : "", " after ", first.shape, first.rounded ? " kept as bf16" : "");
-    again.gradient = std::exchange(first.gradient, nullptr);
-    again.has_gradient = std::exchange(first.has_gradient, false);
-  }
-
-  Tape<S, D>& tape;
-  std::size_t nodes, records, scratch;
-};
+/// The gradient of a value becomes that of the same value, made again since `begin`.
+template <Scalar S, Backend D> void move_gradient(Tape<S, D>& tape, Position begin, Var<S, D> from, Var<S, D> to) {
+  auto &first = tape.node(from), &again = tape.node(to);
+  require(tape.made_since(begin, to) && again.shape == first.shape && again.room == first.room &&
+              again.dtype == first.dtype,
+          "recompute: the function must make the same values at every call, got ", again.dtype, " ", again.shape,
+          " after ", first.dtype, " ", first.shape);
+  again.gradient = std::exchange(first.gradient, nullptr);
+  again.has_gradient = std::exchange(first.has_gradient, false);
+}
 
 }  // namespace detail
 
@@ -77,32 +44,34 @@ template <Scalar S, Backend D, class F> Made<S, D> recompute(Var<S, D> x, const 
   auto& tape = x.tape();
   if (!tape.recording()) return f(x);
   const bool saved = std::exchange(tape.node(x).saved, true);
-  detail::Recomputation<S, D> first(tape);
+  const Position begin = tape.position();
   const Made<S, D> made = f(x);
   const Var<S, D> y = made.y, loss = made.loss.value_or(y);
-  require(first.made(y) && first.made(loss),
+  require(tape.made_since(begin, y) && tape.made_since(begin, loss),
           "recompute: the function must return what its own ops made, not a value from outside");
   require(!made.loss || loss.shape().size() == 1,
           "recompute: the function's own loss must have one element, its shape is ", loss.shape());
-  first.forget(y);
+  tape.forget(begin, y);
   if (!tape.wanted({y, loss})) {
     tape.node(x).saved = saved;  // nothing will come back to it
     return made;
   }
   const Var<S, D> last = y.needs_gradient() ? y : loss;
-  const bool bf16 = tape.bf16_products;
-  const std::size_t from = first.nodes, to = first.end();
+  const DType precision = tape.precision();
+  const Position end = tape.position();
   tape.record(last, {last}, {x}, [=](Tape<S, D>& t) {
-    const typename Tape<S, D>::Products as_before(t, bf16);
-    detail::Recomputation<S, D>::require_alive(t, from, to);
-    detail::Recomputation<S, D> again(t);
+    const DType now = t.precision();
+    t.set_precision(precision);
+    t.require_alive(begin, end);
+    const Position again = t.position();
     const Made<S, D> more = f(x);
     require(more.loss.has_value() == made.loss.has_value(),
             "recompute: the function must make a loss at every call, or at none");
-    again.hand_gradient(y, more.y);
-    if (made.loss) again.hand_gradient(loss, *more.loss);
-    again.walk_back();
-    again.forget();
+    detail::move_gradient(t, again, y, more.y);
+    if (made.loss) detail::move_gradient(t, again, loss, *more.loss);
+    t.walk_back(again);
+    t.forget(again);
+    t.set_precision(now);
   });
   if (made.loss && y.needs_gradient())
     tape.record(loss, {loss}, {}, [=](Tape<S, D>& t) {

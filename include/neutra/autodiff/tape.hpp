@@ -15,102 +15,75 @@
 #pragma once
 
 #include "neutra/autodiff/passes.hpp"
-#include "neutra/autodiff/values.hpp"
-#include "neutra/autodiff/var.hpp"
+#include "neutra/autodiff/records.hpp"
+#include "neutra/autodiff/scope.hpp"
+#include "neutra/autodiff/step_values.hpp"
 
 #include <initializer_list>
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
-  using Values = detail::Values<S, D>;
-  using Values::bytes, Values::end_of_scope, Values::is_number, Values::nodes_, Values::pool_, Values::release,
-      Values::require_alive;
+template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
+  using detail::StepValues<S, D>::values_, detail::StepValues<S, D>::step_, detail::StepValues<S, D>::push,
+      detail::StepValues<S, D>::value_of;
 
  public:
-  using Node = typename Values::Node;
+  using detail::StepValues<S, D>::node, detail::StepValues<S, D>::into;
+  using Node = neutra::Node<S, D>;
+  using Scope = neutra::Scope<S, D>;
 
   Tape() = default;
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
   /// Forgets the last step and begins a new one; with `recording` false nothing is kept for a backward pass.
-  void start(bool recording = true) {
-    Values::clear();
-    for (const Scratch& scratch : scratch_) pool_.release(scratch.memory, scratch.bytes);
-    scratch_.clear();
+  /// precision: what matmul inputs are rounded to (nearest even), with weights and in attention, forward and back; sums
+  /// are of S. An op goes back as it went forward. A model sets its own (see begin_pass). Error: S is not rounded to
+  /// it.
+  void start(bool recording = true, DType precision = dtype_of<S>) {
+    set_precision(precision);
+    values_.clear();
     records_.clear();
-    closures_.clear();
-    pool_.next_step();
     recording_ = recording;
     passes_.clear();
     walked_ = false;
     ++step_;
   }
 
-  /// Whether products round what they multiply to bf16 (nearest even): with weights, in attention, forward and back.
-  /// Sums are of S. float only. An op goes back as it went forward. nn::Transformer sets it for its own ops.
-  bool bf16_products = false;
+  DType precision() const { return precision_; }
+  /// For what is recorded from here on.
+  void set_precision(DType precision) {
+    require(stores<S>(precision), "Tape: numbers of ", dtype_of<S>, " are not rounded to ", precision,
+            "; compute in float, or leave the precision out");
+    precision_ = precision;
+  }
 
-  /// Whether an output that is kept so lies in memory as bf16.
-  bool rounds(Kept kept) const { return kept == Kept::rounded && bf16_products && std::is_same_v<S, float>; }
-
-  /// While it lives, products are of bf16 or not; then as before.
-  class Products {
-   public:
-    Products(Tape& tape, bool bf16) : tape_(tape), before_(std::exchange(tape.bf16_products, bf16)) {}
-    Products(const Products&) = delete;
-    Products& operator=(const Products&) = delete;
-    ~Products() { tape_.bf16_products = before_; }
-
-   private:
-    Tape& tape_;
-    bool before_;
-  };
-
-  /// For models: the one at this address begins a forward pass. Error: the loop around it forgot start() (see
-  /// detail::Passes).
-  void begin_pass(const void* model) { passes_.begin(model, step_ > 0 && !walked_, recording_); }
+  /// For models: the one at this address begins a forward pass, in its precision. Error: the loop around it forgot
+  /// start() (see detail::Passes).
+  void begin_pass(const void* model, DType precision) {
+    passes_.begin(model, step_ > 0 && !walked_, recording_);
+    set_precision(precision);
+  }
 
   // ---- leaves
 
   /// A trainable weight; its gradient goes to the parameter.
-  Var<S, D> leaf(Parameter<S, D>& parameter) {
-    Node node;
-    node.value = parameter.value.data();
-    node.gradient = parameter.gradient.data();
-    node.shape = parameter.value.shape();
-    node.parameter = &parameter;
-    node.alive = parameter.life.token();
-    node.needs_gradient = recording_;
-    return push(node);
-  }
+  Var<S, D> leaf(Parameter<S, D>& parameter) { return push(Node::of(parameter, recording_)); }
 
   /// A weight that never changes. The weight must outlive the step.
-  Var<S, D> constant(const Frozen<S, D>& weight) {
-    Node node;
-    node.shape = weight.shape();
-    node.frozen = &weight;
-    node.alive = weight.life.token();
-    return push(node);
-  }
+  Var<S, D> constant(const Frozen<S, D>& weight) { return push(Node::of(weight)); }
   Var<S, D> constant(const Frozen<S, D>&&) = delete;  // a temporary would be gone before its product
 
   /// For closures that point to something: require_alive(watch(x.life)) is an Error once x is gone.
   Var<S, D> watch(const Life& life) { return push({.alive = life.token()}); }
-  void require_alive(Var<S, D> watched) const { require_alive(node(watched)); }
+  void require_alive(Var<S, D> watched) const { node(watched).require_alive(); }
 
   /// Numbers from outside, on the device, that outlive the step; `gradient` (same shape) receives theirs if it is
   /// given.
   Var<S, D> input(View<const S> numbers, S* gradient = nullptr) {
     require(numbers.stride == numbers.cols() || numbers.rows() <= 1,
             "Tape::input: rows must be contiguous, got stride ", numbers.stride, " for ", numbers.shape);
-    Node node;
-    node.value = const_cast<S*>(numbers.data);
-    node.shape = numbers.shape;
-    node.gradient = gradient;
-    node.needs_gradient = recording_ && gradient != nullptr;
-    return push(node);
+    return push(Node::of(numbers, gradient, recording_));
   }
   template <class E> Var<S, D> input(const Tensor<S, E>&&, S* = nullptr) {
     return detail::view_of_temporary<Var<S, D>>();
@@ -119,18 +92,17 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
   // ---- for ops
 
   /// Room for an op's output. `room`: rows to reserve where the number of rows varies from step to step (see room()).
-  /// `rounded`: it lies in memory as bf16, and so does its gradient; float only.
-  Var<S, D> make(const Shape& shape, Index room = 0, bool rounded = false) {
-    Node node;
-    node.shape = shape;
-    node.room = room;
-    node.owned = true;
-    node.rounded = rounded;
-    node.value = pool_.acquire(bytes(node));
-    return push(node);
+  /// `dtype`: how it lies in memory, and its gradient. Other than S it is for values that are read by ops alone that
+  /// know it: linear, gated, attention.
+  Var<S, D> make(const Shape& shape, Index room = 0, DType dtype = dtype_of<S>) {
+    require(stores<S>(dtype), "Tape: numbers of ", dtype_of<S>, " are not stored as ", dtype);
+    Node made;
+    made.shape = shape;
+    made.room = room;
+    made.dtype = dtype;
+    values_.own(made);
+    return push(made);
   }
-  Index room(Var<S, D> x) const { return node(x).room; }
-  template <class T = S> View<T> out(Var<S, D> y) { return {numbers<T>(node(y).value, node(y)), node(y).shape}; }
 
   /// Fills y by forward(tape), one pass over `inputs`: all that it reads, two at most. Where a backward reads y and its
   /// inputs are kept anyway, y is not: its memory goes with its scope, and it is made once more when it is read. Leaves
@@ -140,15 +112,7 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     require(inputs.size() == 1 || inputs.size() == 2, "Tape::fill: one input or two, got ", inputs.size());
     forward(*this);
     if (recording_)
-      Values::can_fill_again(y.index_, {inputs.begin()->index_, (inputs.end() - 1)->index_}, {closures_, forward});
-  }
-
-  /// Device memory that lives until the next start(): row statistics, index lists.
-  template <class T> T* memory(Index count) {
-    const auto size = static_cast<std::size_t>(checked_product(count, sizeof(T), "Tape"));
-    void* memory = pool_.acquire(size);  // before it is noted: what could not be had must not come back to the pool
-    scratch_.push_back({memory, size});
-    return static_cast<T*>(memory);
+      values_.can_fill_again(y.index_, {inputs.begin()->index_, (inputs.end() - 1)->index_}, records_.keep(forward));
   }
 
   /// Whether a backward pass over an op with these inputs will be wanted.
@@ -167,41 +131,13 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     if (!wanted(inputs)) return;
     node(y).needs_gradient = true;
     for (const auto& saved : saves) node(saved).saved = true;
-    records_.push_back({y.index_, {closures_, backward}});
-  }
-
-  /// In a closure: the gradient of the op's output.
-  template <class T = S> View<const T> gradient(Var<S, D> y) const {
-    return {numbers<T>(node(y).gradient, node(y)), node(y).shape};
-  }
-
-  /// In a closure: where the gradient of an input goes; false if none is wanted. Asking is promising to write all of
-  /// it.
-  template <class T = S> Into<T> into(Var<S, D> x) {
-    Node& n = node(x);
-    if (!n.needs_gradient) return {};
-    require_alive(n);
-    if (!n.gradient) n.gradient = pool_.acquire(bytes(n));
-    bool& has = n.parameter ? n.parameter->has_gradient : n.has_gradient;
-    return {{numbers<T>(n.gradient, n), n.shape}, std::exchange(has, true)};
-  }
-
-  /// In a closure, as its last use of gradient(y): dy as a contribution to x, of the same shape. Its memory changes
-  /// hands where nothing came to x before; false where something did, or nothing is wanted, and the closure has to add.
-  bool hand_over(Var<S, D> y, Var<S, D> x) {
-    Node &from = node(y), &to = node(x);
-    if (!to.needs_gradient || to.gradient || !to.owned || !from.owned || from.rounded != to.rounded ||
-        bytes(from) != bytes(to))
-      return false;
-    to.gradient = std::exchange(from.gradient, nullptr);
-    to.has_gradient = true;
-    return true;
+    records_.push(y.index_, backward);
   }
 
   /// The same value with nothing going back.
   Var<S, D> stop_gradient(Var<S, D> x) {
     if (node(x).frozen) return x;
-    Values::value_at(x.index_, *this);
+    value_of(x);
     node(x).filling = 0;
     node(x).saved = true;  // its memory has a second reader
     Node alias = node(x);
@@ -223,103 +159,60 @@ template <Scalar S, Backend D> class Tape : detail::Values<S, D> {
     require(!std::exchange(walked_, true),
             "backward: this step was walked back already; add the losses up before, or start() a new step");
     D::template upload<S>(std::span<const S>(&seed, 1), into(loss).view.data);
-    walk_back(0);
+    walk_back({});
   }
 
-  // ---- scopes
+  // ---- stretches of the tape, for scopes and recomputation
 
-  /// While it lives, values made belong to it; at its end those that no backward reads are released. A block of a model
-  /// is one scope.
-  class Scope {
-   public:
-    /// `taken`: a value from outside that is the scope's to release, such as the residual stream that enters a block.
-    explicit Scope(Tape& tape, Var<S, D> taken = {}) : tape_(tape), first_(tape.nodes_.size()), taken_(taken) {}
-    Scope(const Scope&) = delete;
-    Scope& operator=(const Scope&) = delete;
-    /// The value that outlives the scope.
-    Var<S, D> keep(Var<S, D> x) { return kept_ = x; }
-    ~Scope() {
-      for (std::size_t index = tape_.nodes_.size();
-           index-- > first_;)  // from the end: what fills a value again is saved before its turn
-        if (kept_.tape_ == nullptr || index != kept_.index_) tape_.end_of_scope(tape_.nodes_[index]);
-      if (taken_.tape_ && taken_.index_ != kept_.index_) tape_.end_of_scope(tape_.nodes_[taken_.index_]);
+  Position position() const {
+    Position here = values_.position();
+    here.records = records_.count();
+    return here;
+  }
+  /// Whether an op made x since then.
+  bool made_since(Position begin, Var<S, D> x) const { return node(x).owned && x.index_ >= begin.values; }
+
+  /// Ends the life of what was made since, but for `kept`, and of `taken`: what a backward reads stays.
+  void end_scope(Position begin, Var<S, D> taken, Var<S, D> kept) {
+    for (std::size_t index = values_.position().values;
+         index-- > begin.values;)  // from the end: what fills a value again is saved before its turn
+      if (!is(kept, index)) values_.end_of_scope(values_[index]);
+    if (taken.tape_ && !is(kept, taken.index_)) values_.end_of_scope(values_[taken.index_]);
+  }
+
+  /// Drops what was recorded since, with all values made since but `kept` and single numbers.
+  void forget(Position begin, Var<S, D> kept = {}) {
+    if (kept.tape_) {
+      value_of(kept);
+      node(kept).filling = 0;  // what it was made of goes
     }
+    for (std::size_t index = begin.values; index < values_.position().values; ++index)
+      if (!is(kept, index) && !values_[index].is_number()) values_.release(values_[index]);
+    values_.release_scratch(begin.scratch);
+    records_.cut(begin.records);
+  }
 
-   private:
-    Tape& tape_;
-    std::size_t first_;
-    Var<S, D> taken_, kept_;
-  };
+  /// Walks back through what was recorded since, from the gradients that are there, and drops the record.
+  void walk_back(Position begin) {
+    records_.walk_back(begin.records, [&](const auto& record) {
+      if (values_[record.output].has_gradient) record.backward(*this);
+      if (!values_[record.output].is_number()) values_.release(values_[record.output]);
+    });
+  }
 
-  /// Made again where it is not there and can be. Error: it is gone.
-  template <class T = S> View<const T> value(Var<S, D> x) {
-    const Shape shape = node(x).shape;
-    const void* value = Values::value_at(x.index_, *this);
-    return {numbers<T>(const_cast<void*>(value), node(x)), shape};
+  /// Error: a weight on that stretch is gone, or what else its values stand for.
+  void require_alive(Position begin, Position end) const {
+    for (std::size_t index = begin.values; index < end.values; ++index) values_[index].require_alive();
   }
-  /// The same, or in a closure the gradient of an op's output, as an operand of products: as it lies in memory.
-  Operand<S> operand(Var<S, D> x, bool bf16_product) {
-    return x.rounded() ? Operand<S>::of(value<bf16>(x)) : Operand<S>{value(x), false, bf16_product};
-  }
-  Operand<S> gradient_operand(Var<S, D> y, bool bf16_product) const {
-    return y.rounded() ? Operand<S>::of(gradient<bf16>(y)) : Operand<S>{gradient(y), false, bf16_product};
-  }
-  const Node& node(Var<S, D> x) const {
-    require(x.tape_ == this, "Tape: a Var of ", x.tape_ ? "another tape" : "no tape",
-            " was used; the inputs of an op must lie on one tape");
-    require(x.step_ == step_, "Tape: a Var of step ", x.step_, " was used in step ", step_,
-            "; Vars live until the next start(), make it anew");
-    return nodes_[x.index_];
-  }
-  Node& node(Var<S, D> x) { return const_cast<Node&>(std::as_const(*this).node(x)); }
-  /// The weight behind a constant, else null.
-  const Frozen<S, D>* frozen(Var<S, D> x) const {
-    const Node& n = node(x);
-    if (n.frozen) require_alive(n);
-    return n.frozen;
-  }
+
   bool recording() const { return recording_; }
-  /// Bytes of the pool, in use or kept for the next step.
-  std::size_t memory_held() const { return pool_.total(); }
 
  private:
-  friend struct detail::Recomputation<S, D>;
-  struct Record {
-    std::uint32_t output = 0;
-    Closure<Tape> backward;
-  };
-  struct Scratch {
-    void* memory = nullptr;
-    std::size_t bytes = 0;
-  };
-  template <class T> static T* numbers(void* memory, const Node& node) {
-    static_assert(std::is_same_v<T, S> || std::is_same_v<T, bf16>,
-                  "neutra: numbers on a tape are of its own type, or bf16 where they are rounded");
-    require(node.rounded == std::is_same_v<T, bf16>, "Tape: a value of shape ", node.shape,
-            node.rounded ? " is kept as bf16 and was asked for as numbers of the tape's own type; let the op that made "
-                           "it keep it exact"
-                         : " is kept exact and was asked for as bf16; let the op that made it keep it rounded");
-    return static_cast<T*>(memory);
-  }
-  Var<S, D> push(const Node& node) {
-    nodes_.push_back(node);
-    nodes_.back().room = std::max(node.room, node.shape.rows());
-    return Var<S, D>(this, static_cast<std::uint32_t>(nodes_.size() - 1), step_);
-  }
-  /// Walks the records back to the first one asked for.
-  void walk_back(std::size_t first) {
-    for (std::size_t at = records_.size(); at-- > first;) {
-      const Record record = records_[at];  // a copy: what is recomputed is recorded too
-      if (nodes_[record.output].has_gradient) record.backward(*this);
-      if (!is_number(nodes_[record.output])) release(nodes_[record.output]);
-    }
-    records_.resize(first);
-  }
-  Arena closures_;
-  std::vector<Record> records_;
-  std::vector<Scratch> scratch_;
+  static bool is(Var<S, D> x, std::size_t index) { return x.tape_ && x.index_ == index; }
+
+  detail::Records<Tape> records_;
   detail::Passes passes_;
-  std::uint32_t step_ = 0;
+  DType precision_ = dtype_of<S>;
   bool recording_ = true, walked_ = false;
 };
 

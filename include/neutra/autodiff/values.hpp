@@ -3,7 +3,7 @@
 #pragma once
 
 #include "neutra/autodiff/closure.hpp"
-#include "neutra/autodiff/parameter.hpp"
+#include "neutra/autodiff/node.hpp"
 #include "neutra/autodiff/pool.hpp"
 
 #include <algorithm>
@@ -16,51 +16,70 @@ namespace neutra { inline namespace NEUTRA_ABI {
 
 template <Scalar S, Backend D> class Tape;
 
-namespace detail {
+/// A place on a tape: what was on it before, and what has come since.
+struct Position {
+  std::size_t values = 0, scratch = 0, records = 0;
+};
 
 template <Scalar S, Backend D> class Values {
  public:
-  struct Node {
-    void* value = nullptr;  // numbers of S, or of bf16 where `rounded`; so is the gradient
-    void* gradient = nullptr;
-    Shape shape{};
-    Index room =
-        0;  // rows there is memory for; more than shape.rows() where the number of rows varies from step to step
-    Parameter<S, D>* parameter = nullptr;
-    const Frozen<S, D>* frozen = nullptr;
-    Life::Token alive{};  // of the weight, or whatever else this stands for; null where the tape owns the memory or a
-                          // caller does
-    std::uint32_t filling = 0;  // 1 + its place among fillings, 0 where it cannot be filled again
-    bool needs_gradient = false, has_gradient = false, owned = false, saved = false, rounded = false;
-  };
-
- protected:
+  using Node = neutra::Node<S, D>;
   using Inputs = std::array<std::uint32_t, 2>;  // the same twice where there is one
 
+  Node& operator[](std::size_t index) { return values_[index]; }
+  const Node& operator[](std::size_t index) const { return values_[index]; }
+  Position position() const { return {values_.size(), scratch_.size()}; }
+  /// Bytes held, in use or for the next step.
+  std::size_t total() const { return pool_.total(); }
+
+  /// A new step begins.
   void clear() {
-    for (Node& node : nodes_) release(node);
-    nodes_.clear();
+    for (Node& value : values_) release(value);
+    values_.clear();
     fillings_.clear();
+    release_scratch(0);
+    pool_.next_step();
+  }
+
+  std::uint32_t push(const Node& value) {
+    values_.push_back(value);
+    values_.back().room = std::max(value.room, value.shape.rows());
+    return static_cast<std::uint32_t>(values_.size() - 1);
+  }
+  /// The tape's own memory for a value, or for its gradient where it has none yet.
+  void own(Node& value) {
+    value.owned = true;
+    value.value = pool_.acquire(value.bytes());
+  }
+  void* gradient(Node& value) {
+    if (!value.gradient) value.gradient = pool_.acquire(value.bytes());
+    return value.gradient;
+  }
+  /// Memory that lives until the next step.
+  void* scratch(std::size_t bytes) {
+    void* memory = pool_.acquire(bytes);  // before it is noted: what could not be had must not come back to the pool
+    scratch_.push_back({memory, bytes});
+    return memory;
   }
 
   void can_fill_again(std::uint32_t index, Inputs inputs, const Closure<Tape<S, D>>& forward) {
     int depth = 1;
     for (const std::uint32_t x : inputs)
-      if (nodes_[x].filling) depth = std::max(depth, 1 + fillings_[nodes_[x].filling - 1].depth);
+      if (values_[x].filling) depth = std::max(depth, 1 + fillings_[values_[x].filling - 1].depth);
     fillings_.push_back({inputs, depth, forward});
-    nodes_[index].filling = static_cast<std::uint32_t>(fillings_.size());
+    values_[index].filling = static_cast<std::uint32_t>(fillings_.size());
   }
 
   /// Filled again where it is not there and can be. Error: it is gone.
   const void* value_at(std::uint32_t index, Tape<S, D>& tape) {
-    if (!nodes_[index].value && nodes_[index].filling) {
-      const Filling filling = fillings_[nodes_[index].filling - 1];
+    if (!values_[index].value && values_[index].filling) {
+      const Filling filling = fillings_[values_[index].filling - 1];
       for (const std::uint32_t x : filling.inputs) value_at(x, tape);  // an Error leaves this value as it was
-      nodes_[index].value = pool_.acquire(bytes(nodes_[index]));
+      values_[index].value = pool_.acquire(values_[index].bytes());
       filling.forward(tape);
     }
-    const Node& n = nodes_[index];
-    require_alive(n);
+    const Node& n = values_[index];
+    n.require_alive();
     if (n.frozen) return n.frozen->value().data();
     require(
         n.value != nullptr || n.shape.size() == 0, "Tape: a value of shape ", n.shape,
@@ -69,39 +88,27 @@ template <Scalar S, Backend D> class Values {
   }
 
   /// At the end of a scope: what no backward reads goes; so does what can be filled again from values that stay anyway.
-  void end_of_scope(Node& node) {
-    if (!node.owned || !node.value || is_number(node)) return;
-    if (!node.saved) return release_value(node);
-    if (!node.filling) return;
-    const Filling& filling = fillings_[node.filling - 1];
+  void end_of_scope(Node& value) {
+    if (!value.owned || !value.value || value.is_number()) return;
+    if (!value.saved) return release_value(value);
+    if (!value.filling) return;
+    const Filling& filling = fillings_[value.filling - 1];
     const auto stays = [&](std::uint32_t x) {
-      return !nodes_[x].owned || nodes_[x].filling || (nodes_[x].saved && nodes_[x].value);
+      return !values_[x].owned || values_[x].filling || (values_[x].saved && values_[x].value);
     };
     if (filling.depth > most_fillings || !std::all_of(filling.inputs.begin(), filling.inputs.end(), stays)) return;
-    for (const std::uint32_t x : filling.inputs) nodes_[x].saved = true;
-    pool_.release(std::exchange(node.value, nullptr), bytes(node));
+    for (const std::uint32_t x : filling.inputs) values_[x].saved = true;
+    pool_.release(std::exchange(value.value, nullptr), value.bytes());
   }
 
-  void release(Node& node) {
-    release_value(node);
-    if (node.owned && node.gradient) pool_.release(std::exchange(node.gradient, nullptr), bytes(node));
+  void release(Node& value) {
+    release_value(value);
+    if (value.owned && value.gradient) pool_.release(std::exchange(value.gradient, nullptr), value.bytes());
   }
-
-  /// Error: what the node stands for is gone.
-  static void require_alive(const Node& node) {
-    require(!node.alive || *node.alive, "Tape: a weight or table of shape ", node.shape,
-            " was destroyed or moved before the step was over; keep the model where it is until backward() has ended");
+  void release_scratch(std::size_t from) {
+    for (std::size_t at = from; at < scratch_.size(); ++at) pool_.release(scratch_[at].memory, scratch_[at].bytes);
+    scratch_.resize(from);
   }
-
-  static std::size_t bytes(const Node& node) {
-    const Index elements = checked_product(std::max(node.room, node.shape.rows()), node.shape.cols(), "Tape");
-    return static_cast<std::size_t>(checked_product(elements, node.rounded ? sizeof(bf16) : sizeof(S), "Tape"));
-  }
-  /// A loss, or another single number: it stays.
-  static bool is_number(const Node& node) { return node.shape.size() == 1 && node.room <= 1; }
-
-  Pool<D> pool_;
-  std::vector<Node> nodes_;
 
  private:
   static constexpr int most_fillings = 8;  // in a row: a longer chain is kept from there on
@@ -110,14 +117,20 @@ template <Scalar S, Backend D> class Values {
     int depth;  // of fillings that fill one another
     Closure<Tape<S, D>> forward;
   };
+  struct Scratch {
+    void* memory = nullptr;
+    std::size_t bytes = 0;
+  };
 
-  void release_value(Node& node) {
-    node.filling = 0;
-    if (node.owned && node.value) pool_.release(std::exchange(node.value, nullptr), bytes(node));
+  void release_value(Node& value) {
+    value.filling = 0;
+    if (value.owned && value.value) pool_.release(std::exchange(value.value, nullptr), value.bytes());
   }
 
+  Pool<D> pool_;
+  std::vector<Node> values_;
   std::vector<Filling> fillings_;
+  std::vector<Scratch> scratch_;
 };
 
-}  // namespace detail
 }}  // namespace neutra::NEUTRA_ABI

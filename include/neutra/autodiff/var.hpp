@@ -1,7 +1,7 @@
 /// What ops take and give.
 #pragma once
 
-#include "neutra/autodiff/parameter.hpp"
+#include "neutra/autodiff/frozen.hpp"
 
 #include <cstdint>
 #include <type_traits>
@@ -10,13 +10,8 @@ namespace neutra { inline namespace NEUTRA_ABI {
 
 template <Scalar S, Backend D> class Tape;
 namespace detail {
-template <Scalar S, Backend D> struct Recomputation;  // recompute.hpp
+template <Scalar S, Backend D> class StepValues;  // of a tape
 }
-
-/// How an op's output lies in memory: as S; or, where the tape's products are of bf16, rounded to bf16 with its
-/// gradient, in half the memory. The second is for values that no op reads but those of this library that know it:
-/// linear, gated, attention.
-enum class Kept { exact, rounded };
 
 /// A handle to a value on a tape: index and step number. Using one from an earlier step is an Error.
 template <Scalar S, Backend D> class Var {
@@ -33,10 +28,11 @@ template <Scalar S, Backend D> class Var {
     require(tape_ != nullptr, "Var: this handle was never given a value; assign it the result of an op");
     return *tape_;
   }
-  /// Its numbers, of S or, where it lies in memory as bf16, of bf16.
+  /// Its numbers, of T as they are stored.
   template <class T = S> View<const T> value() const { return tape().template value<T>(*this); }
   const Shape& shape() const { return tape().node(*this).shape; }
-  bool rounded() const { return tape().node(*this).rounded; }
+  /// How its numbers, and those of its gradient, lie in memory.
+  DType dtype() const { return tape().node(*this).dtype; }
   bool needs_gradient() const { return tape().node(*this).needs_gradient; }
   /// The weight behind a constant that was made from one, else null; products then use its packed form.
   const Frozen<S, D>* frozen() const { return tape().frozen(*this); }
@@ -48,7 +44,7 @@ template <Scalar S, Backend D> class Var {
 
  private:
   friend class Tape<S, D>;
-  friend struct detail::Recomputation<S, D>;
+  friend class detail::StepValues<S, D>;
   Var(Tape<S, D>* tape, std::uint32_t index, std::uint32_t step) : tape_(tape), index_(index), step_(step) {}
   Tape<S, D>* tape_ = nullptr;
   std::uint32_t index_ = 0, step_ = 0;

@@ -1,60 +1,15 @@
 /// What a device provides: memory, loops over rows, matmul, attention. Folders to the right do not know how.
 #pragma once
 
+#include "neutra/backend/operand.hpp"
 #include "neutra/core/tensor.hpp"
 
 #include <concepts>
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <type_traits>
 
 namespace neutra { inline namespace NEUTRA_ABI {
-
-/// A matrix operand as it is stored, and whether it is used transposed.
-template <class S> struct Operand {
-  View<const S> view;
-  bool transposed = false;
-  // Whether elements are rounded to bf16 before they are multiplied; sums stay in S.
-  // Float only, and for both operands or neither.
-  bool bf16 = false;
-  // The elements, if they are stored as bf16; `view` then holds only shape and stride.
-  const neutra::bf16* rounded = nullptr;
-
-  /// An operand with the storage dtype of its elements.
-  static Operand of(View<const S> numbers) { return {numbers}; }
-  static Operand of(View<const neutra::bf16> numbers) {
-    return {{nullptr, numbers.shape, numbers.stride}, false, true, numbers.data};
-  }
-
-  Index rows() const { return transposed ? view.cols() : view.rows(); }
-  Index cols() const { return transposed ? view.rows() : view.cols(); }
-  Operand transpose() const {
-    Operand x = *this;
-    x.transposed = !transposed;
-    return x;
-  }
-  /// A range of its rows.
-  Operand slice(Index first, Index count) const {
-    return transposed ? block(0, view.rows(), first, count) : block(first, count, 0, view.cols());
-  }
-  /// A block of the matrix as it is stored.
-  Operand block(Index row, Index rows, Index column, Index columns) const {
-    Operand x = *this;
-    const Index skip = row * view.stride + column;
-    if (view.data) x.view.data += skip;
-    if (rounded) x.rounded += skip;
-    x.view.shape = {rows, columns};
-    return x;
-  }
-  /// Calls f with a view of the elements in their storage dtype, S or bf16.
-  template <class F> auto read(const F& f) const {
-    if constexpr (std::is_same_v<S, float>) {
-      if (rounded) return f(View<const neutra::bf16>(rounded, view.shape, view.stride));
-    }
-    return f(view);
-  }
-};
 
 /// Sizes of causal attention: B sequences of T tokens, H query heads that share K key/value heads, head width W.
 struct AttentionSizes {
@@ -76,25 +31,25 @@ struct AnyRow {
 ///   read(pointer)                          one element, copied to the host
 ///   upload(span, pointer)                  from host memory
 ///   download(pointer, span)                to host memory
-///   rows<S>(count, cost, f)                f(row, n) for n = 0 .. count-1 in any order; cost: elements touched
-///                                          per row. f is a copyable struct; `row` spreads the work of a row over SIMD
-///                                          lanes or the threads of a block (see cpu/rows.hpp)
-///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes); the order depends only on the sizes
-///   sum<S>(x, scale, into)                 one element: scale * sum of x; the order depends only on the size
-///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, ascending (slope may
-///                                          be null); place[n]: the position of n in index, -1 if absent; returns the
-///                                          number of such n
-///   product(a, b, into, addend)            into = a b + addend; b may be a Packed<S>; into is an Into<S>, or an
-///                                          Into<bf16> where a and b are rounded
-///   Packed<S>(operand)                     a right operand packed once for many products, move-only; rows(), cols();
-///                                          exact(): whether packing lost no bit, so that unpack(into) restores the
-///                                          matrix that the operand viewed
-///   attention_forward, attention_backward  see cpu/attention.hpp; results and gradients are S, or bf16 where q, k
-///                                          and v are rounded
-/// Operands may be stored as bf16 (see Operand::read), and so may the rows that f loads and stores through its lanes.
+///   rows<S>(count, cost, f)                f(row, n) for n = 0 .. count-1 in any order; cost: elements touched per
+///   row.
+///                                          f is a copyable struct; `row` spreads work over SIMD lanes or threads of a
+///                                          block (see cpu/rows.hpp)
+///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes), in an order that depends on the sizes
+///                                          only
+///   sum<S>(x, scale, into)                 one element: scale * sum of x, in an order that depends on the size only
+///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, in order (slope may be null);
+///                                          place[n]: where n stands in index, -1 if it does not; returns how many
+///   product<S>(a, b, result, addend)       result = a b + addend; a, b: Operand<S>, b may be a Packed<S>
+///   Packed<S>(operand)                     a right operand made ready for many products, in memory of its own: rows(),
+///                                          cols(); exact(): its numbers can all be had back to the bit. unpack(into)
+///                                          then writes the matrix that the operand was a view of. Moves
+///   attention_forward, attention_backward  see cpu/attention.hpp
+/// Operands and results may lie in memory as any DType that S is rounded to, each in its own; so may the rows that f
+/// reads and writes through its lanes. A result is rounded no further than the operands are.
 template <class D>
 concept Backend = requires(std::span<const float> host, std::span<float> to, View<const float> x, Into<float> into,
-                           Operand<float> a, float* memory, std::int32_t* index,
+                           Operand<float> a, Result<float> c, float* memory, std::int32_t* index,
                            const typename D::template Packed<float>& packed, AttentionSizes sizes) {
   { D::name } -> std::convertible_to<std::string_view>;
   { D::allocate(std::size_t{}) } -> std::same_as<void*>;
@@ -113,14 +68,10 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
   { packed.cols() } -> std::same_as<Index>;
   { packed.exact() } -> std::same_as<bool>;
   packed.unpack(into.view);
-  D::template product<float>(a, a, into, x);
-  D::template product<float>(a, packed, into, x);
-  D::template product<float>(a, a, Into<bf16>{}, x);
-  D::template product<float>(a, packed, Into<bf16>{}, x);
-  D::template attention_forward<float>(sizes, a, a, a, into.view, memory);
-  D::template attention_backward<float>(sizes, a, a, a, a, memory, into, into, into);
-  D::template attention_forward<float>(sizes, a, a, a, View<bf16>{}, memory);
-  D::template attention_backward<float>(sizes, a, a, a, a, memory, Into<bf16>{}, Into<bf16>{}, Into<bf16>{});
+  D::template product<float>(a, a, c, x);
+  D::template product<float>(a, packed, c, x);
+  D::template attention_forward<float>(sizes, a, a, a, c, memory);
+  D::template attention_backward<float>(sizes, a, a, a, a, memory, c, c, c);
 };
 
 }}  // namespace neutra::NEUTRA_ABI

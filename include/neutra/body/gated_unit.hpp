@@ -13,11 +13,13 @@ struct GatedUnit {
   static constexpr std::string_view name = "gated_unit";
 
   std::vector<Weight> weights(Index d, Index r) const {
-    return {{"gate_proj", {r, d}}, {"up_proj", {r, d}}, {"down_proj", {d, r}, true}};
+    return {{"gate_proj", {r, d}}, {"up_proj", {r, d}}, {"down_proj", {d, r}, 0.0}};
   }
 
   template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const {
-    return linear(gated(linear(x, w[0], Kept::rounded), linear(x, w[1], Kept::rounded)), w[2]);
+    const DType stored = x.tape().precision();                                // no other op reads them
+    const auto up = linear(x, w[1], stored), gate = linear(x, w[0], stored);  // (N,r)
+    return linear(gated(gate, up), w[2]);
   }
 };
 

@@ -54,6 +54,13 @@
 #define NEUTRA_HD
 #endif
 
+/// Marks a function that the library neutra::compiled_train defines for programs that link it; inline for all others.
+#if defined(NEUTRA_COMPILED_PROGRAMS)
+#define NEUTRA_ONCE
+#else
+#define NEUTRA_ONCE inline
+#endif
+
 /// A check inside an inner loop, off in release builds. User errors are caught by neutra::require instead.
 #ifndef NEUTRA_ASSERT
 #define NEUTRA_ASSERT(condition) assert(condition)

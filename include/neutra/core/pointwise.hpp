@@ -4,6 +4,7 @@
 #include "neutra/core/config.hpp"
 
 #include <concepts>
+#include <cstddef>
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
@@ -16,6 +17,49 @@ concept Pointwise = std::copyable<F> && requires(const F& function, float x) {
   { function.f(x) } -> std::same_as<float>;
   { function.df(x, x) } -> std::same_as<float>;
 };
+
+/// The K trainable parameters of a function of one number.
+template <class V, std::size_t K> struct Parameters {
+  V values[K];
+  NEUTRA_HD const V& operator[](std::size_t k) const { return values[k]; }
+};
+
+/// The number of parameters of a function f(x, p), at most 4; 0 for a plain f(x).
+template <class F>
+inline constexpr std::size_t parameters_of = [] {
+  const auto takes = []<std::size_t K>() {
+    return requires(const F& function, float x, const Parameters<float, K>& p) {
+      { function.f(x, p) } -> std::same_as<float>;
+    };
+  };
+  if (takes.template operator()<1>()) return 1;
+  if (takes.template operator()<2>()) return 2;
+  if (takes.template operator()<3>()) return 3;
+  return takes.template operator()<4>() ? 4 : 0;
+}();
+
+namespace detail {
+template <class F, std::size_t K = parameters_of<F>>
+concept HasSlopeWithParameters = requires(const F& function, float x, const Parameters<float, K>& p) {
+  requires K >
+  0;
+  { function.df(x, x, p) } -> std::same_as<float>;
+};
+template <class F, std::size_t K = parameters_of<F>>
+concept HasParameterSlopes = requires(const F& function, float x, const Parameters<float, K>& p) {
+  requires K >
+  0;
+  { function.dp(x, x, p) } -> std::same_as<Parameters<float, K>>;
+};
+}  // namespace detail
+
+/// A Pointwise function with K trainable parameters:
+///   f(x, p)      the value
+///   df(x, y, p)  the derivative at x, where y = f(x, p)
+///   dp(x, y, p)  the partial derivatives with respect to p
+template <class F>
+concept PointwiseWithParameters =
+    std::copyable<F> && detail::HasSlopeWithParameters<F> && detail::HasParameterSlopes<F>;
 
 /// Per-token sums that a residue penalty may use:
 /// over the channels of the residue r and of the output y that it is added to.

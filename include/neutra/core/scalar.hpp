@@ -32,14 +32,6 @@ struct bf16 {
   friend bool operator==(bf16, bf16) = default;
 };
 
-/// Calls f.template operator()<T>() with the storage type of scalar S: bf16 if `rounded` (float only), otherwise S.
-template <Scalar S, class F> auto with_storage(bool rounded, const F& f) {
-  if constexpr (std::same_as<S, float>) {
-    if (rounded) return f.template operator()<bf16>();
-  }
-  return f.template operator()<S>();
-}
-
 /// IEEE 754 half precision as a storage type: 5 exponent bits, 10 fraction bits.
 struct f16 {
   std::uint16_t bits = 0;

@@ -1,6 +1,7 @@
 /// Weights between host and device, for files.
 #pragma once
 
+#include "neutra/autodiff/frozen.hpp"
 #include "neutra/autodiff/parameter.hpp"
 
 #include <concepts>

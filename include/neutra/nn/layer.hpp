@@ -49,9 +49,13 @@ template <Scalar S, Backend D> struct Layer {
   Var<S, D> adapt(adapter::Site site, Var<S, D> x, Var<S, D> y) {
     return adapter.acts_at(site) ? adapter.apply(site, index, x, y, pass) : y;
   }
-  /// x W^T, adapted.
-  Var<S, D> project(adapter::Site site, Var<S, D> x, Kept kept = Kept::exact) {
-    return adapt(site, x, linear(x, weight(site), kept));
+  /// How values between two products are stored: in the precision of the step, where no adapter reads them at `sites`.
+  DType between(std::initializer_list<adapter::Site> sites) const {
+    return acts_at(sites) ? dtype_of<S> : pass.tape.precision();
+  }
+  /// x W^T, and what the adapter adds at that projection.
+  Var<S, D> project(adapter::Site site, Var<S, D> x, DType stored = dtype_of<S>) {
+    return adapt(site, x, linear(x, weight(site), stored));
   }
   /// A block's last projection of `inner` joins the stream, adapted at that projection and at the block, which reads x.
   /// Where no adapter acts, the sum is the product's own.

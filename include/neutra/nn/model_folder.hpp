@@ -201,7 +201,8 @@ void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const 
 /// to S from float, double, bf16 or half precision. Of a head that config.json says is tied the embedding counts, as in
 /// transformers. Error: everything read_config and io::WeightSource refuse; tensors that are missing, extra or of
 /// another shape, all at once; a generation_config.json whose ends of text cannot be read; NaN and infinity.
-template <Scalar S, Backend D> std::shared_ptr<const Backbone<S, D>> load_model(const io::Path& folder) {
+template <Scalar S, Backend D>
+std::shared_ptr<const Backbone<S, D>> load_model(const io::Path& folder, const Use<S>& use = {}) {
   const auto source = io::WeightSource::open(folder);  // first, since it knows what the folder is if it is none of ours
   const io::Path path = folder / "config.json";
   const io::Json json = io::read_json(path);
@@ -214,8 +215,8 @@ template <Scalar S, Backend D> std::shared_ptr<const Backbone<S, D>> load_model(
   documents["config.json"] = json.dump();
   const WeightList list = weight_list(config);
   const detail::NamedTensors tensors(source, list);
-  return std::make_shared<const Backbone<S, D>>(
-      config, [&](const Weight& weight) { return to_device<S, D>(tensors.read<S>(weight)); }, std::move(documents));
+  const auto read = [&](const Weight& weight) { return to_device<S, D>(tensors.read<S>(weight)); };
+  return std::make_shared<const Backbone<S, D>>(config, read, use, std::move(documents));
 }
 
 /// Every token that ends a text: those of the model's config.json, and those of the generation_config.json that lay

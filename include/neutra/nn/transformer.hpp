@@ -21,7 +21,8 @@ struct Tokens {
 /// Tokens of the whole optimizer step, micro-batches included: what its losses are divided by.
 struct StepCounts {
   Index predicted = 0;  // all tokens of the step
-  Index original = 0;   // tokens of its original-domain sequences
+  Index original = 0;   // tokens of its original-domain sequences; the others are of the target domain
+  Index target() const { return predicted - original; }
 };
 
 /// The language-model loss and the local loss of a batch; `local` is empty where there is none.
@@ -83,16 +84,9 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   /// it is until backward() has ended.
   bool recompute_layers = false;
 
-  /// Whether products round what they multiply to bf16: those with weights and those of attention, forward and back.
-  /// What lies between two products and is read by no adapter is then kept as bf16: gated units, queries, keys, values
-  /// and attention's result, and their gradients. The residual stream, gate logits, the weights that train, their
-  /// gradients and the optimizer's moments stay float.
-  bool bf16_products = false;
-
   /// What the head multiplies, (B*T, d): hidden states after the final norm.
   Var<S, D> hidden(const Tokens& tokens, Pass<S, D>& pass) {
     const Index rows = tokens.sequences * tokens.length;
-    const typename Tape<S, D>::Products precision(pass.tape, bf16_products);
     require(rows == static_cast<Index>(tokens.inputs.size()), "transformer: inputs must hold B*T = ", rows,
             " tokens, got ", tokens.inputs.size());
     require(!pass.probe || pass.probe->layers() == config().layers, "transformer: the probe was made for ",
@@ -100,7 +94,8 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
             "; make it with model.config().layers");
     require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context,
             " tokens (the model's context), got ", tokens.length);
-    pass.tape.begin_pass(this);
+    pass.tape.begin_pass(this, backbone_->use().precision);
+    pass.tokens = {tokens.sequences, tokens.length};
     const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
     auto x = decoder_->enter(weights(pass.tape), tokens.inputs, tokens.length);  // (N,d)
     for (Index index = 0; index < config().layers; ++index) {
@@ -121,7 +116,6 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     require(counts.predicted > 0, "transformer: the step must predict at least one token");
     Pass<S, D> pass{.tape = tape, .probe = probe};
     mark_domains(tokens, counts, pass);
-    const typename Tape<S, D>::Products precision(tape, bf16_products);
     const auto h = hidden(tokens, pass);
     const auto lm = cross_entropy(h, head(tape), tokens.targets, S(1) / static_cast<S>(counts.predicted));
     return {lm, pass.local};
@@ -129,14 +123,12 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
 
   /// Scores of the next token after every position, (B*T, V).
   Var<S, D> logits(Tape<S, D>& tape, const Tokens& tokens) {
-    const typename Tape<S, D>::Products precision(tape, bf16_products);
     Pass<S, D> pass{.tape = tape};
     return linear(hidden(tokens, pass), head(tape));
   }
 
   /// Scores of what follows one sequence, (1, V): logits() of its last position alone.
   Var<S, D> next_logits(Tape<S, D>& tape, std::span<const std::int32_t> sequence) {
-    const typename Tape<S, D>::Products precision(tape, bf16_products);
     Pass<S, D> pass{.tape = tape};
     const auto length = static_cast<Index>(sequence.size());
     const View<const S> h = hidden({1, length, sequence}, pass).value();
@@ -147,8 +139,6 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
   /// One layer, (N,d) to (N,d), and the local loss of its residues.
   Made<S, D> layer(Var<S, D> x, Pass<S, D> pass, const AttentionSizes& sizes, Index index) {
     pass.local.reset();
-    const typename Tape<S, D>::Products precision(pass.tape,
-                                                  bf16_products);  // also when it runs once more on the way back
     typename Tape<S, D>::Scope scope(pass.tape);
     pass.tape.watch(life_);  // backward() may call this once more
     const Weights<S, D> in_use = weights(pass.tape);
@@ -182,11 +172,15 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
             counts.original, "; this batch alone has ", original);
     S* marks = pass.tape.template memory<S>(static_cast<Index>(2 * rows));
     D::template upload<S>(std::span<const S>(staging_), marks);
-    pass.original = marks;
-    pass.label = marks + rows;
-    const S layers = static_cast<S>(config().layers);
-    pass.scale_original = counts.original > 0 ? S(1) / (layers * static_cast<S>(counts.original)) : S(0);
-    pass.scale_both = S(1) / (layers * static_cast<S>(counts.predicted));
+    const auto share = [&](const S* weight, Index here, Index in_step) -> penalty::Share<S> {
+      const S layers = static_cast<S>(config().layers);
+      return {weight, here, in_step > 0 ? S(1) / (layers * static_cast<S>(in_step)) : S(0)};
+    };
+    const auto all = static_cast<Index>(rows);
+    pass.domains = {.original = share(marks, original, counts.original),
+                    .target = share(marks + rows, all - original, counts.target()),
+                    .both = share(nullptr, all, counts.predicted),
+                    .known = true};
   }
 
   Life life_;
@@ -198,3 +192,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::nn
+
+#if defined(NEUTRA_COMPILED)
+#include "neutra/nn/instances.hpp"  // IWYU pragma: keep
+#endif

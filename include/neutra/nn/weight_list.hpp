@@ -60,18 +60,22 @@ struct Weight {
 struct WeightList {
   Index layers = 0;
   std::string_view layer_prefix;             // "model.layers.", then the layer, a point and the kind's name
-  std::vector<WeightKind> of_layer, of_all;  // of each layer; of the model as a whole
+  std::vector<WeightKind> of_layer, of_all;  // of each layer; of the model as a whole, the embedding first
   std::string_view optional_prefix{};        // which files may leave out of every name
+  bool tied = false;                         // whether the embedding is the head too
   std::vector<std::string_view> ignored{};   // tensors that are no weights: names, or endings that begin with a point
 
   /// The last weight: a head of its own. Where the head is the embedding, one that a file holds is passed over, as
   /// transformers does.
-  void add_head(const WeightKind& head, bool tied) {
+  void add_head(const WeightKind& head, bool is_embedding) {
+    tied = is_embedding;
     if (tied)
       ignored.push_back(head.name);
     else
       of_all.push_back(head);
   }
+  /// The weight that gives the logits.
+  Index head() const { return tied ? index_of_all(0) : count() - 1; }
 
   Index per_layer() const { return static_cast<Index>(of_layer.size()); }
   Index count() const { return layers * per_layer() + static_cast<Index>(of_all.size()); }

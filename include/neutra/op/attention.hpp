@@ -12,8 +12,8 @@ namespace neutra { inline namespace NEUTRA_ABI {
 
 /// For each sequence and query head: softmax(q k^T / sqrt(W), causal) v. Query head h reads key/value head h / (H/K).
 /// q, result: (B*T, H*W)   k, v: (B*T, K*W)      saves: q, k, v, lse (B,H,T)
-/// Where q, k and v are rounded so are the result and all gradients; sums over tokens and heads are rounded once, when
-/// they are whole.
+/// The result and all gradients are stored as q, k and v are; sums over tokens and heads are rounded once, when they
+/// are whole.
 template <Scalar S, Backend D>
 Var<S, D> attention(Var<S, D> q, std::type_identity_t<Var<S, D>> k, std::type_identity_t<Var<S, D>> v,
                     const AttentionSizes& z) {
@@ -23,22 +23,19 @@ Var<S, D> attention(Var<S, D> q, std::type_identity_t<Var<S, D>> k, std::type_id
   require(q.shape() == queries, "attention: q must be (B*T,H*W) = ", queries, ", got ", q.shape());
   require(k.shape() == keys && v.shape() == keys, "attention: k and v must be (B*T,K*W) = ", keys, ", got ", k.shape(),
           " and ", v.shape());
-  require(k.rounded() == q.rounded() && v.rounded() == q.rounded(), "attention: q, k and v must be kept alike, got ",
-          q.rounded() ? "bf16" : "exact", ", ", k.rounded() ? "bf16" : "exact", " and ", v.rounded() ? "bf16" : "exact",
-          "; give the ops that make them the same Kept");
+  require(k.dtype() == q.dtype() && v.dtype() == q.dtype(), "attention: q, k and v must be stored alike, got ",
+          q.dtype(), ", ", k.dtype(), " and ", v.dtype(), "; give the ops that make them the same DType");
   auto& tape = q.tape();
-  const bool bf16 = tape.bf16_products || q.rounded();
-  const auto y = tape.make(queries, 0, q.rounded());
+  const DType precision = q.dtype() == dtype_of<S> ? tape.precision() : q.dtype();
+  const auto y = tape.make(queries, 0, q.dtype());
   S* lse = tape.template memory<S>(z.sequences * z.heads * z.length);
-  with_storage<S>(y.rounded(), [&]<class T>() {
-    D::template attention_forward<S>(z, tape.operand(q, bf16), tape.operand(k, bf16), tape.operand(v, bf16),
-                                     tape.template out<T>(y), lse);
-    tape.record(y, {q, k, v}, {q, k, v}, [=](Tape<S, D>& t) {
-      // in the order in which the backend writes them: one value may stand in two places
-      const auto dv = t.template into<T>(v), dk = t.template into<T>(k), dq = t.template into<T>(q);
-      D::template attention_backward<S>(z, t.operand(q, bf16), t.operand(k, bf16), t.operand(v, bf16),
-                                        t.gradient_operand(y, bf16), lse, dq, dk, dv);
-    });
+  D::template attention_forward<S>(z, tape.operand(q, precision), tape.operand(k, precision),
+                                   tape.operand(v, precision), tape.result(y), lse);
+  tape.record(y, {q, k, v}, {q, k, v}, [=](Tape<S, D>& t) {
+    // in the order in which the backend writes them: one value may stand in two places
+    const auto dv = t.gradient_result(v), dk = t.gradient_result(k), dq = t.gradient_result(q);
+    D::template attention_backward<S>(z, t.operand(q, precision), t.operand(k, precision), t.operand(v, precision),
+                                      t.gradient_operand(y, precision), lse, dq, dk, dv);
   });
   return y;
 }

@@ -34,7 +34,7 @@ template <Scalar S> struct SoftmaxLoss {
 /// A softmax over a vocabulary that comes part by part: the largest score so far and the sum of exp(score - largest).
 /// For words first .. first + P - 1:  largest' = max(largest, scores)   shrink = exp(largest - largest')   total' =
 /// shrink total + sum of exp(scores - largest'), which the scores turn into, 0 for the target: SoftmaxEnd adds its term
-/// without rounding to bf16. What was added up for earlier parts, dx, shrinks too.      scores: (M,P)   dx: (M,C), or
+/// without rounding. What was added up for earlier parts, dx, shrinks too.      scores: (M,P)   dx: (M,C), or
 /// none      Milakov & Gimelshein 2018, arXiv 1805.02867
 template <Scalar S> struct SoftmaxPart {
   View<S> scores, dx;
@@ -94,7 +94,7 @@ template <Scalar S, Backend D>
 void loss_by_parts(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx) {
   auto& tape = w.tape();
   const Parts parts{w.shape().rows()};
-  const bool bf16 = tape.bf16_products;
+  const DType precision = tape.precision();
   const Index rows = x.rows(), chunk = std::min<Index>(256, rows);
   S* scores = tape.template memory<S>(chunk * parts.largest());
   S *largest = tape.template memory<S>(chunk), *total = tape.template memory<S>(chunk),
@@ -105,10 +105,10 @@ void loss_by_parts(View<const S> x, Var<S, D> w, const std::int32_t* targets, S 
     for (Index part = 0; part < parts.count(); ++part) {
       const Index word = parts.begin(part), words = parts.begin(part + 1) - word;
       const View<S> here(scores, {count, words});
-      Linear<S, D>::product_part({x.slice(first, count), false, bf16}, w, part, true, {here});
+      Linear<S, D>::product_part({x.slice(first, count), false, precision}, w, part, true, {here});
       D::template rows<S>(count, transcendental_cost * words,
                           SoftmaxPart<S>{here, dx_here, targets + first, word, largest, total, target_score});
-      if (dx.data) Linear<S, D>::product_part({here, false, bf16}, w, part, false, {dx_here, part > 0});
+      if (dx.data) Linear<S, D>::product_part({here, false, precision}, w, part, false, {dx_here, part > 0});
     }
     D::template rows<S>(
         count, 2 * x.cols(),
@@ -121,18 +121,18 @@ void loss_by_parts(View<const S> x, Var<S, D> w, const std::int32_t* targets, S 
 template <Scalar S, Backend D>
 void loss_by_rows(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx, View<S> dw) {
   auto& tape = w.tape();
-  const bool bf16 = tape.bf16_products;
+  const DType precision = tape.precision();
   const Index rows = x.rows(), vocabulary = w.shape().rows(), chunk = std::min<Index>(256, rows);
   const View<S> logits(tape.template memory<S>(chunk * vocabulary), {chunk, vocabulary});
   for (Index first = 0; first < rows || first == 0; first += chunk) {  // once for no rows too: dW has to be written
     const Index count = std::min(chunk, rows - first);
     const View<const S> here = x.slice(first, count);
     const View<S> scores = logits.slice(0, count);
-    Linear<S, D>::product({here, false, bf16}, w, true, Into<S>{scores});
+    Linear<S, D>::product({here, false, precision}, w, true, scores);
     D::template rows<S>(count, 2 * transcendental_cost * vocabulary,
                         SoftmaxLoss<S>{scores, targets + first, loss + first, scale});
-    if (dx.data) Linear<S, D>::product({scores, false, bf16}, w, false, Into<S>{dx.slice(first, count)});
-    Linear<S, D>::weight_gradient({scores, false, bf16}, {here, false, bf16}, {dw, first > 0});
+    if (dx.data) Linear<S, D>::product({scores, false, precision}, w, false, dx.slice(first, count));
+    Linear<S, D>::weight_gradient({scores, false, precision}, {here, false, precision}, {dw, first > 0});
     if (rows == 0) return;
   }
 }

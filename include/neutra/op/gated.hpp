@@ -15,7 +15,7 @@ struct Silu {
   }
 };
 
-/// y = f(a) b      a, b, y: (N,R), of S or all rounded      saves: a, b
+/// y = f(a) b      a, b, y: (N,R), all stored as T      saves: a, b
 template <Scalar S, class T, Pointwise F> struct Gated {
   View<const T> a, b;
   View<T> y;
@@ -43,15 +43,15 @@ template <Scalar S, class T, Pointwise F> struct GatedBackward {
 
 }  // namespace op
 
-/// y = function(a) * b, element by element; shapes must be equal. Where a and b are rounded so are y and all gradients.
+/// y = function(a) * b, element by element; shapes must be equal. y and all gradients are stored as a and b are.
 template <Scalar S, Backend D, Pointwise F = op::Silu>
 Var<S, D> gated(Var<S, D> a, std::type_identity_t<Var<S, D>> b, const F& function = {}) {
   static_assert(check_pointwise<F>());
   require(a.shape() == b.shape(), "gated: shapes must be equal, got ", a.shape(), " and ", b.shape());
   const Index rows = a.shape().rows(), cost = op::transcendental_cost * a.shape().cols();
   auto& tape = a.tape();
-  const auto y = tape.make(a.shape(), tape.room(a), a.rounded());
-  with_storage<S>(a.rounded(), [&]<class T>() {
+  const auto y = tape.make(a.shape(), tape.room(a), a.dtype());
+  with_dtype<S>(a.dtype(), [&]<class T>() {
     tape.fill(y, {a, b}, [=](Tape<S, D>& t) {
       D::template rows<S>(
           rows, cost, op::Gated<S, T, F>{a.template value<T>(), b.template value<T>(), t.template out<T>(y), function});

@@ -9,29 +9,40 @@ namespace op {
 /// y = x W^T + addend      x: (N,I)  W: (O,I)  y: (N,O)  addend: (N,O), or a bias (O) that is added to each row
 /// dx = dy W      dW = dy^T x      daddend = dy, or its sum over rows      saves: x where W trains, W
 template <Scalar S, Backend D> struct Linear {
-  /// a times W (or W^T): a frozen weight's packed form, or that of its parts where a loss has made them.
-  template <class T = S>
-  static void product(Operand<S> a, Var<S, D> w, bool transposed, Into<T> into, View<const S> addend = {}) {
+  /// a times W (or W^T), from the packed form of a frozen weight where it has one.
+  static void product(Operand<S> a, Var<S, D> w, bool transposed, Result<S> into, View<const S> addend = {}) {
     const Frozen<S, D>* frozen = w.frozen();
-    if (!frozen) return D::template product<S>(a, Operand<S>{w.value(), transposed, a.bf16}, into, addend);
-    if (!transposed || !frozen->in_parts(true, a.bf16))
-      return D::template product<S>(a, frozen->packed(transposed, a.bf16), into, addend);
+    if (!frozen) return D::template product<S>(a, Operand<S>(w.value(), transposed, a.precision), into, addend);
+    if (const auto* packed = frozen->packed(transposed, a.precision))
+      return D::template product<S>(a, *packed, into, addend);
+    const auto parts = frozen->parts(transposed, a.precision);
+    if (!transposed || parts.empty())
+      return D::template product<S>(a, Operand<S>(row_major(w, *frozen), transposed, a.precision), into, addend);
     Index column = 0;
-    for (const auto& part : frozen->parts(true, a.bf16)) {
+    for (const auto& part : parts) {
       const View<const S> addend_here = addend.data ? addend.columns(column, part.cols()) : addend;
-      D::template product<S>(a, part, Into<T>{into.view.columns(column, part.cols()), into.add}, addend_here);
+      D::template product<S>(a, part, into.block(0, a.rows(), column, part.cols()), addend_here);
       column += part.cols();
     }
   }
   /// The same with one of the Parts of W.
-  static void product_part(Operand<S> a, Var<S, D> w, Index part, bool transposed, Into<S> into) {
-    if (w.frozen())
-      D::template product<S>(a, w.frozen()->parts(transposed, a.bf16)[static_cast<std::size_t>(part)], into);
-    else
-      D::template product<S>(a, Operand<S>{Parts{w.shape().rows()}.of<S>(w.value(), part), transposed, a.bf16}, into);
+  static void product_part(Operand<S> a, Var<S, D> w, Index part, bool transposed, Result<S> into) {
+    if (w.frozen()) {
+      if (const auto parts = w.frozen()->parts(transposed, a.precision); !parts.empty())
+        return D::template product<S>(a, parts[static_cast<std::size_t>(part)], into);
+    }
+    D::template product<S>(a, Operand<S>(Parts{w.shape().rows()}.of<S>(w.value(), part), transposed, a.precision),
+                           into);
+  }
+  /// A frozen weight that is not packed for a product: its row-major copy, or one made for this step.
+  static View<const S> row_major(Var<S, D> w, const Frozen<S, D>& frozen) {
+    if (const auto* rows = frozen.rows()) return rows->view();
+    const View<S> again(w.tape().template memory<S>(frozen.shape().size()), frozen.shape());
+    frozen.unpack(again);
+    return again;
   }
   /// The gradient of W: dy^T x.
-  static void weight_gradient(Operand<S> dy, Operand<S> x, Into<S> into) {
+  static void weight_gradient(Operand<S> dy, Operand<S> x, Result<S> into) {
     D::template product<S>(dy.transpose(), x, into);
   }
 
@@ -46,20 +57,16 @@ template <Scalar S, Backend D> struct Linear {
       D::template column_sums<S>(y.shape().rows(), y.shape().cols(), SumOfRows<S>{tape.gradient(y)}, db);
   }
 
-  /// y = x W^T + addend, and how to go back.
-  static void run(Var<S, D> x, Var<S, D> w, Var<S, D> y, std::optional<Var<S, D>> addend) {
+  /// y = x W^T + addend, and how to go back; inputs are rounded to `precision`, or as x is already.
+  static void run(Var<S, D> x, Var<S, D> w, Var<S, D> y, std::optional<Var<S, D>> addend, DType precision) {
     auto& tape = x.tape();
-    const bool bf16 = tape.bf16_products || x.rounded();
-    with_storage<S>(y.rounded(), [&]<class T>() {
-      product<T>(tape.operand(x, bf16), w, true, {tape.template out<T>(y)},
-                 addend ? rows_of(*addend, y.shape()) : View<const S>{});
-    });
+    if (x.dtype() != dtype_of<S>) precision = x.dtype();
+    product(tape.operand(x, precision), w, true, tape.result(y),
+            addend ? rows_of(*addend, y.shape()) : View<const S>{});
     const auto backward = [=](Tape<S, D>& t) {
-      const Operand<S> dy = t.gradient_operand(y, bf16);
-      with_storage<S>(x.rounded(), [&]<class T>() {
-        if (const auto dx = t.template into<T>(x)) product<T>(dy, w, false, dx);
-      });
-      if (const auto dw = t.into(w)) weight_gradient(dy, t.operand(x, bf16), dw);
+      const Operand<S> dy = t.gradient_operand(y, precision);
+      if (const auto dx = t.gradient_result(x)) product(dy, w, false, dx);
+      if (const auto dw = t.gradient_result(w)) weight_gradient(dy, t.operand(x, precision), dw);
       if (addend) addend_gradient(t, y, *addend);
     };
     if (w.needs_gradient())
@@ -97,15 +104,23 @@ Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w,
   require(given.cols() == out && (given.rank() == 1 || given.rows() == rows), "linear: addend must be (", rows, ",",
           out, ") or a bias (", out, "), got ", given);
   const auto y = x.tape().make({rows, out}, x.tape().room(x));
-  op::Linear<S, D>::run(x, w, y, addend);
+  op::Linear<S, D>::run(x, w, y, addend, x.tape().precision());
   return y;
 }
 
-/// y = x W^T, in memory as `kept` says.      x: (N,I)  W: (O,I)  y: (N,O)
-template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w, Kept kept) {
+/// y = x W^T, stored as `stored` (see Tape::make).      x: (N,I)  W: (O,I)  y: (N,O)
+template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w, DType stored) {
   auto& tape = x.tape();
-  const auto y = tape.make({x.shape().rows(), op::Linear<S, D>::outputs(x, w)}, tape.room(x), tape.rounds(kept));
-  op::Linear<S, D>::run(x, w, y, {});
+  const auto y = tape.make({x.shape().rows(), op::Linear<S, D>::outputs(x, w)}, tape.room(x), stored);
+  op::Linear<S, D>::run(x, w, y, {}, tape.precision());
+  return y;
+}
+
+/// y = x W^T of the numbers as they are, whatever the precision of the step.      x: (N,I)  W: (O,I)  y: (N,O)
+template <Scalar S, Backend D> Var<S, D> linear_exact(Var<S, D> x, std::type_identity_t<Var<S, D>> w) {
+  auto& tape = x.tape();
+  const auto y = tape.make({x.shape().rows(), op::Linear<S, D>::outputs(x, w)}, tape.room(x));
+  op::Linear<S, D>::run(x, w, y, {}, dtype_of<S>);
   return y;
 }
 

@@ -34,8 +34,8 @@ template <Scalar S, Backend D> struct RopeTable {
 namespace op {
 
 /// In each head the elements p and p + W/2 turn together:  (u, v) -> (u cos - v sin, v cos + u sin); row n stands at
-/// position n mod T. x, y: (B*T, H*W), of S or rounded      saves: nothing; the gradient turns the other way (turn =
-/// -1)
+/// position n mod T. x, y: (B*T, H*W), stored as From and To      saves: nothing; the gradient turns the other way
+/// (turn = -1)
 template <Scalar S, class From, class To> struct Rope {
   View<const From> x;
   View<const S> cosine, sine;
@@ -63,9 +63,10 @@ template <Scalar S, class From, class To> struct Rope {
 }  // namespace op
 
 /// Turns every head of x (B*T, H*W) by its position; row n stands at position n mod T, T = rows of the table. The table
-/// must outlive the step. The result lies in memory as `kept` says.
+/// must outlive the step. The result is stored as `stored` (see Tape::make).
 template <Scalar S, Backend D>
-Var<S, D> rope(Var<S, D> x, const std::type_identity_t<RopeTable<S, D>>& table, Index length, Kept kept = Kept::exact) {
+Var<S, D> rope(Var<S, D> x, const std::type_identity_t<RopeTable<S, D>>& table, Index length,
+               DType stored = dtype_of<S>) {
   const Index width = 2 * table.cosine.shape().cols(), rows = x.shape().rows();
   require(x.shape().cols() % width == 0, "rope: the width of x must be a multiple of the head width ", width, ", got ",
           x.shape());
@@ -73,10 +74,10 @@ Var<S, D> rope(Var<S, D> x, const std::type_identity_t<RopeTable<S, D>>& table, 
           "rope: rows must be whole sequences of at most ", table.cosine.shape().rows(), " positions, got ", rows,
           " rows for length ", length);
   auto& tape = x.tape();
-  const auto y = tape.make(x.shape(), 0, tape.rounds(kept));
+  const auto y = tape.make(x.shape(), 0, stored);
   const View<const S> cosine = table.cosine, sine = table.sine;
   const auto there = tape.watch(table.life);
-  with_storage<S>(y.rounded(), [&]<class T>() {
+  with_dtype<S>(stored, [&]<class T>() {
     D::template rows<S>(rows, x.shape().cols(),
                         op::Rope<S, S, T>{x.value(), cosine, sine, {tape.template out<T>(y)}, length, width, S(1)});
     tape.record(y, {x}, {}, [=](Tape<S, D>& t) {

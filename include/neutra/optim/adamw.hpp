@@ -106,3 +106,7 @@ template <Scalar S, Backend D> class AdamW {
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::optim
+
+#if defined(NEUTRA_COMPILED)
+#include "neutra/optim/instances.hpp"  // IWYU pragma: keep
+#endif

@@ -12,14 +12,6 @@
 #include <string>
 #include <string_view>
 
-/// The commit and the compiler's flags, as the build defines them; a program built without these definitions says so.
-#ifndef NEUTRA_COMMIT
-#define NEUTRA_COMMIT "unknown"
-#endif
-#ifndef NEUTRA_FLAGS
-#define NEUTRA_FLAGS "unknown"
-#endif
-
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
 /// The machine and the build of a run. processor, flags: "unknown" where nothing tells them. threads: OpenMP threads of
@@ -55,17 +47,13 @@ inline std::string compiler() {
 }  // namespace detail
 
 /// This machine and this build.
-inline Machine machine() {
-  std::ifstream cpuinfo("/proc/cpuinfo");
-  return {io::utf8_text(detail::processor_name(cpuinfo)),  // JSON must hold whatever a virtual machine is called
-          std::string(cpu::instruction_set()),
-          detail::compiler(),
-          NEUTRA_FLAGS,
-          cpu::xsimd_version(),
-          omp_get_max_threads()};
-}
+Machine machine();
 
-/// The commit this program was built from, or "unknown".
-inline std::string commit() { return NEUTRA_COMMIT; }
+/// The commit this program, or the library it took this from, was built from, or "unknown".
+std::string commit();
 
 }}}  // namespace neutra::NEUTRA_ABI::study
+
+#if !defined(NEUTRA_COMPILED_PROGRAMS)
+#include "neutra/study/this_build.hpp"  // IWYU pragma: keep
+#endif

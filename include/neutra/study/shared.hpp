@@ -101,10 +101,7 @@ struct Shared {
     return options.precision == "bf16" ? io::Json{{"bf16_unit", to_string(cpu::bf16_unit())}} : io::Json::object();
   }
 
-  void set_up(train::Model& model) const {
-    model.recompute_layers = options.recompute;
-    model.bf16_products = options.precision == "bf16";
-  }
+  void set_up(train::Model& model) const { model.recompute_layers = options.recompute; }
   train::TrainingOptions training(double lr, Index steps, double alpha) const {
     return {.batch = options.batch,
             .accumulate = options.accumulate,

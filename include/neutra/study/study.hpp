@@ -85,11 +85,14 @@ class Study {
     check_fit(options_, shared_.corpus, shared_.registry, shared_.backbone->config());
   }
 
-  void load_backbone(const io::Path& folder) { shared_.backbone = nn::load_model<float, Cpu>(folder); }
+  void load_backbone(const io::Path& folder) {
+    shared_.backbone = nn::load_model<float, Cpu>(folder, {.precision = dtype_named(options_.precision)});
+  }
   void claim() { shared_.output.claim(shared_.asked(), options_of_choice); }
 
   io::Json pretrain(const nn::Config& config) {
-    train::Model model(train::Backbone::random(config, 1), adapter::None{});
+    train::Model model(train::Backbone::random(config, 1, {nn::Purpose::finetuning, dtype_named(options_.precision)}),
+                       adapter::None{});
     model.thaw();
     shared_.set_up(model);
     const data::Mix mix(shared_.corpus.train_original, {}, 1.0, 1);

@@ -34,8 +34,9 @@ inline nn::Config tiny_config(Index layers = 2) {
 /// Random weights of standard deviation 0.3, the same numbers for every scalar. The first channel of every embedding is
 /// 4, so that a gate weight on that channel alone opens or closes all tokens.
 template <Scalar S, Backend D = Cpu>
-std::shared_ptr<const nn::Backbone<S, D>> tiny_backbone(const nn::Config& config = tiny_config()) {
-  return std::make_shared<const nn::Backbone<S, D>>(config, [](const nn::Weight& made) {
+std::shared_ptr<const nn::Backbone<S, D>> tiny_backbone(const nn::Config& config = tiny_config(),
+                                                        const nn::Use<S>& use = {}) {
+  const auto draw = [](const nn::Weight& made) {
     const Shape& shape = made.kind.shape;
     const auto site = made.kind.site;
     Tensor<S, Host> drawn = random_tensor<S, Host>(shape, made.name, 0.3);
@@ -48,7 +49,8 @@ std::shared_ptr<const nn::Backbone<S, D>> tiny_backbone(const nn::Config& config
     Tensor<S, D> weight(shape);
     D::template upload<S>(std::span<const S>(drawn.data(), static_cast<std::size_t>(drawn.size())), weight.data());
     return weight;
-  });
+  };
+  return std::make_shared<const nn::Backbone<S, D>>(config, draw, use);
 }
 
 /// Sequences of random tokens with their domains; two of each by default.

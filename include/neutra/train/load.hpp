@@ -51,25 +51,26 @@ inline void check_units(const io::Path& path, const nn::AdapterFile& file, const
           file.base.config.layers, " layers: load that model, or copy JSON and weights from the same save");
 }
 
-/// Error: the adapter was trained with other options of its gate than this program's gate has.
+/// Error: the adapter was trained with other options of its gate or body than this program's policy has.
 /// It would compute another function.
-inline void check_gate_options(const io::Path& adapter_path, const std::map<std::string, double>& saved,
-                               const adapter::Description& here) {
-  const auto shown = [](const std::map<std::string, double>& options) {
+inline void check_options(const io::Path& adapter_path, std::string_view family, const std::string& name,
+                          const PolicyOptions& saved, const PolicyOptions& here) {
+  const auto shown = [](const PolicyOptions& options) {
     std::string text;
-    for (const auto& [name, value] : options) text += concat(text.empty() ? "" : ", ", name, " = ", value);
+    for (const auto& [option, value] : options) text += concat(text.empty() ? "" : ", ", option, " = ", value);
     return text.empty() ? std::string("no options") : text;
   };
-  require(saved == here.gate_options, adapter_path.string(), ": the gate ", here.gate, " was trained with ",
-          shown(saved), ", but here it has ", shown(here.gate_options), "; load it in a program with the same options");
+  require(saved == here, adapter_path.string(), ": the ", family, " ", name, " was trained with ", shown(saved),
+          ", but here it has ", shown(here), "; load it in a program with the same options");
 }
 
 /// Loads a model folder and, unless the path is empty, an adapter for it. Errors: those of the files; an adapter for
 /// another base; a tokenizer with more tokens than the model.
-inline LoadedModel load_model(const io::Path& folder, const io::Path& adapter_path, const adapter::Registry& registry) {
+inline LoadedModel load_model(const io::Path& folder, const io::Path& adapter_path, const adapter::Registry& registry,
+                              const nn::Use<float>& use = {}) {
   if (!adapter_path.empty()) refuse_other_adapters(adapter_path);
   LoadedModel loaded{nullptr, tokenizer_of(folder)};  // before the weights, which take long to load
-  const auto backbone = nn::load_model<float, Cpu>(folder);
+  const auto backbone = nn::load_model<float, Cpu>(folder, use);
   require(backbone->config().vocabulary >= loaded.tokenizer->vocab(), folder.string(), ": the tokenizer has ",
           loaded.tokenizer->vocab(), " tokens, the model only ", backbone->config().vocabulary,
           "; use the tokenizer it was trained with");
@@ -81,7 +82,9 @@ inline LoadedModel load_model(const io::Path& folder, const io::Path& adapter_pa
   const Adapter adapter = registry.make(file.description, adapter_path.string());
   const auto sizes = backbone->config().sizes();
   check_units(adapter_path, file, adapter, sizes);
-  check_gate_options(adapter_path, file.description.gate_options, adapter.describe(sizes));
+  const adapter::Description here = adapter.describe(sizes);
+  check_options(adapter_path, "gate", here.gate, file.description.gate_options, here.gate_options);
+  check_options(adapter_path, "body", here.body, file.description.body_options, here.body_options);
   loaded.model = std::make_unique<Model>(backbone, adapter);
   nn::load_adapter_weights(adapter_path, loaded.model->parameters(),
                            nn::base_of(*backbone, tokenizer_sha256(*loaded.tokenizer)));

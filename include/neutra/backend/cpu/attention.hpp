@@ -14,10 +14,10 @@ inline int attention_threads(const AttentionSizes& z) {
   return threads_for(z.sequences * z.heads * z.length * z.length * z.width, 8 * parallel_elements);
 }
 
-/// q, out: (B*T, H*W)   k, v: (B*T, K*W)   lse: (B, H, T)      out: S, or bf16 where the operands are rounded
-template <class D, Scalar S, class T>
+/// q, out: (B*T, H*W)   k, v: (B*T, K*W)   lse: (B, H, T)      out: S, or rounded as the operands are
+template <class D, Scalar S>
 void attention_forward(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v,
-                       View<T> out, S* lse) {
+                       const Result<S>& out, S* lse) {
   const S scale = S(1) / std::sqrt(static_cast<S>(z.width));
   for_each<Schedule::stretches>(attention_threads(z), z.sequences * z.heads, [&](Index task) {
     const Index b = task / z.heads, head = task % z.heads, shared = head / (z.heads / z.kv_heads);
@@ -26,11 +26,10 @@ void attention_forward(const AttentionSizes& z, const Operand<S>& q, const Opera
     for (Index first = 0; first < z.length; first += attention_tile) {
       const Index last = std::min(first + attention_tile, z.length);
       const View<S> scores = attention_scores<D>(qh, kh, first, last);
-      with_storage<S>(q.bf16, [&]<class P>() {
+      with_dtype<S>(q.precision, [&]<class P>() {
         const View<P> p = stored_as<P, Scratch::attention_weights>(scores);
         attention_softmax<D>(scores, p, first, scale, lse + task * z.length);
-        D::template product<S>(Operand<S>::of(View<const P>(p)), vh.slice(0, last),
-                               Into<T>{oh.slice(first, last - first)});
+        D::template product<S>(p, vh.slice(0, last), oh.block(first, last - first, 0, z.width));
       });
     }
   });
@@ -53,17 +52,16 @@ void attention_backward_head(const Operand<S>& q, const Operand<S>& k, const Ope
     const View<P> p = stored_as<P, Scratch::attention_weights>(weights);
     attention_softmax_again<D>(weights, p, first, scale, lse);
     const Operand<S> tile = dout.slice(first, count);
-    if (dv)
-      D::template product<S>(Operand<S>::of(View<const P>(p)).transpose(), tile, {dv.view.slice(0, last), dv.add});
+    if (dv) D::template product<S>(Operand<S>(p).transpose(), tile, {dv.view.slice(0, last), dv.add});
     const View<S> dp(scratch<S, Scratch::attention_slopes>(attention_tile * k.rows()), weights.shape, k.rows());
     const View<P> ds = stored_as<P, Scratch::attention_slopes>(dp);
-    D::template product<S>(tile, v.slice(0, last).transpose(), Into<S>{dp});
+    D::template product<S>(tile, v.slice(0, last).transpose(), dp);
     for (Index i = 0; i < count; ++i) {
       const S *pi = weights.row(i), *di = dp.row(i);
       const S mean = row.sum(first + i + 1, [&](auto c) { return c.load(pi) * c.load(di); });
       row.each(last, [&](auto c) { c.store(ds.row(i), V(scale) * c.load(pi) * (c.load(di) - V(mean))); });
     }
-    const auto slopes = Operand<S>::of(View<const P>(ds));
+    const Operand<S> slopes(ds);
     if (dk) D::template product<S>(slopes.transpose(), q.slice(first, count), {dk.view.slice(0, last), dk.add});
     if (dq) D::template product<S>(slopes, k.slice(0, last), {dq.view.slice(first, count), dq.add});
     dk.add = dv.add = true;
@@ -71,29 +69,29 @@ void attention_backward_head(const Operand<S>& q, const Operand<S>& k, const Ope
   }
 }
 
-/// The accumulator of a head's gradient: the gradient itself or, if that is stored as bf16, scratch memory of this
-/// thread in float.
-template <Scalar S, Scratch purpose, class T> Into<S> sums_of(const Into<T>& x) {
-  if constexpr (std::is_same_v<T, S>)
-    return x;
-  else
-    return x ? Into<S>{View<S>(scratch<S, purpose>(x.view.size()), x.view.shape)} : Into<S>{};
+/// The accumulator of a head's gradient: the gradient itself or, if its storage dtype is rounded, scratch memory of
+/// this thread in S.
+template <Scalar S, Scratch purpose> Into<S> sums_of(const Result<S>& x) {
+  if (x.view.dtype == dtype_of<S>) return {x.view.template as<S>(), x.add};
+  return x ? Into<S>{View<S>(scratch<S, purpose>(x.view.size()), x.view.shape)} : Into<S>{};
 }
 
 /// Rounds sums that were accumulated in scratch memory, and writes or adds them.
-template <class D, Scalar S, class T> void bring_in(const Into<S>& sums, const Into<T>& x) {
-  if constexpr (!std::is_same_v<T, S>) {
+template <class D, Scalar S> void bring_in(const Into<S>& sums, const Result<S>& x) {
+  if (x.view.dtype == dtype_of<S>) return;
+  x.visit([&](const auto& into) {
     const Row<S, typename D::template Value<S>> row;
-    for (Index n = 0; x && n < x.view.rows(); ++n)
-      row.each(x.view.cols(), [&](auto c) { c.write(x, n, c.load(sums.view.row(n))); });
-  }
+    for (Index n = 0; into && n < into.view.rows(); ++n)
+      row.each(into.view.cols(), [&](auto c) { c.write(into, n, c.load(sums.view.row(n))); });
+  });
 }
 
-/// The gradients of attention_forward, in S or all in bf16. Heads that share keys and values are added one after
-/// another, so that the order is fixed.
-template <class D, Scalar S, class T>
+/// The gradients of attention_forward. Heads that share keys and values are added one after another,
+/// so that the order is fixed.
+template <class D, Scalar S>
 void attention_backward(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v,
-                        const Operand<S>& dout, const S* lse, const Into<T>& dq, const Into<T>& dk, const Into<T>& dv) {
+                        const Operand<S>& dout, const S* lse, const Result<S>& dq, const Result<S>& dk,
+                        const Result<S>& dv) {
   const Index group = z.heads / z.kv_heads;
   for_each<Schedule::stretches>(attention_threads(z), z.sequences * z.kv_heads, [&](Index task) {
     const Index b = task / z.kv_heads, shared = task % z.kv_heads;
@@ -102,7 +100,7 @@ void attention_backward(const AttentionSizes& z, const Operand<S>& q, const Oper
     for (Index head = shared * group; head < (shared + 1) * group; ++head) {
       const auto dqh = head_view(dq, z, b, head);
       const auto dq_sums = sums_of<S, Scratch::query_gradient>(dqh);
-      with_storage<S>(q.bf16, [&]<class P>() {
+      with_dtype<S>(q.precision, [&]<class P>() {
         attention_backward_head<D, P>(head_view(q, z, b, head), head_view(k, z, b, shared), head_view(v, z, b, shared),
                                       head_view(dout, z, b, head), lse + (b * z.heads + head) * z.length, dq_sums,
                                       dk_sums, dv_sums);

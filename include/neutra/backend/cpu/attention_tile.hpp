@@ -12,15 +12,10 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 inline constexpr Index attention_tile = 64;
 
 /// Head `head` of sequence b as (T,W): a view of a (B*T, heads*W) matrix.
-template <class T> View<T> head_view(View<T> x, const AttentionSizes& z, Index b, Index head) {
-  return x.slice(b * z.length, z.length).columns(head * z.width, z.width);
-}
-template <Scalar S> Operand<S> head_view(const Operand<S>& x, const AttentionSizes& z, Index b, Index head) {
+/// An absent gradient stays absent.
+template <class M> M head_view(const M& x, const AttentionSizes& z, Index b, Index head) {
+  if (!x.view.data) return x;
   return x.block(b * z.length, z.length, head * z.width, z.width);
-}
-/// As above, for a gradient. An absent gradient stays absent.
-template <class T> Into<T> head_view(const Into<T>& x, const AttentionSizes& z, Index b, Index head) {
-  return x ? Into<T>{head_view(x.view, z, b, head), x.add} : x;
 }
 
 /// Q K^T of queries first .. last-1 and keys 0 .. last-1.
@@ -28,7 +23,7 @@ template <class D, Scalar S>
 View<S> attention_scores(const Operand<S>& q, const Operand<S>& k, Index first, Index last) {
   const View<S> scores(scratch<S, Scratch::attention_weights>(attention_tile * k.rows()), Shape{last - first, last},
                        k.rows());
-  D::template product<S>(q.slice(first, last - first), k.slice(0, last).transpose(), Into<S>{scores});
+  D::template product<S>(q.slice(first, last - first), k.slice(0, last).transpose(), scores);
   return scores;
 }
 

@@ -5,16 +5,12 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu { namespace detail {
 
-/// c = a b + addend, with all shapes checked. Element (i, j) of c and of addend is at [i * row + j * column].
-/// c is S or bf16.
+/// c = a b + addend, with all shapes checked.      a: (rows,depth)  c, addend: (rows,columns)
 template <Scalar S> struct Product {
   Operand<S> a;
   Index rows, columns, depth;
-  S* c;
-  bf16* rounded;
-  Index c_row, c_column;
-  const S* addend;
-  Index addend_row, addend_column;
+  Strided<void> c;
+  Strided<const void> addend;  // of S
   bool add;
 };
 
@@ -130,26 +126,20 @@ void multiply_block(const Product<S>& p, Index block, Index first_tile, Index la
   const Blocks<S> blocks{words<E>(p.depth)};
   const RowTiles<S> tiles{p.rows};
   const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
-  const bool addend = p.addend && block + 1 == blocks.count;
+  const bool addend = p.addend.data && block + 1 == blocks.count;
   for (Index tile = first_tile; tile < last_tile; ++tile) {
     const Index row = tiles.begin(tile), rows = tiles.begin(tile + 1) - row;
     const auto left = left_rows<E>(p.a, row, rows, k, depth, copy);
     for (Index n = 0; n * Tile<S>::width < columns; ++n) {
       const Index done = n * Tile<S>::width, column = first_column + done;
       const auto [soon, soon_step] = read_next<E>(p, left.data == copy, row, rows, k, n, left.data);
-      const Index place = row * p.c_row + column * p.c_column;
       const TileTask<S> task{.depth = depth,
                              .a = left.data,
                              .a_row = left.row,
                              .a_step = left.step,
                              .b = panels + n * Panels<K>::step * depth,
-                             .c = p.c ? p.c + place : nullptr,
-                             .rounded = p.rounded ? p.rounded + place : nullptr,
-                             .c_row = p.c_row,
-                             .c_column = p.c_column,
-                             .addend = addend ? p.addend + row * p.addend_row + column * p.addend_column : nullptr,
-                             .addend_row = p.addend_row,
-                             .addend_column = p.addend_column,
+                             .c = p.c.from(row, column),
+                             .addend = addend ? p.addend.from(row, column) : Strided<const void>{},
                              .add = p.add || block > 0,
                              .columns = static_cast<int>(std::min<Index>(Tile<S>::width, columns - done)),
                              .soon = soon,

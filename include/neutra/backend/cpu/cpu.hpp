@@ -45,29 +45,27 @@ template <class Lanes> struct BasicCpu : Host {
     return open;
   }
 
-  template <Scalar S, class T = S>
-  static void product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
+  template <Scalar S> static void product(Operand<S> a, Operand<S> b, Result<S> into, View<const S> addend = {}) {
     if constexpr (simd)
       cpu::product(a, b, into, addend);
     else
       cpu::plain_product(a, b, into, addend);
   }
-  template <Scalar S, class T = S>
-  static void product(Operand<S> a, const Packed<S>& b, Into<T> into, View<const S> addend = {}) {
+  template <Scalar S> static void product(Operand<S> a, const Packed<S>& b, Result<S> into, View<const S> addend = {}) {
     if constexpr (simd)
       cpu::product(a, b, into, addend);
     else
       cpu::plain_product(a, b.b(), into, addend);
   }
 
-  template <Scalar S, class T>
-  static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, View<T> out,
+  template <Scalar S>
+  static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, Result<S> out,
                                 S* lse) {
     cpu::attention_forward<BasicCpu>(z, q, k, v, out, lse);
   }
-  template <Scalar S, class T>
+  template <Scalar S>
   static void attention_backward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, Operand<S> dout,
-                                 const S* lse, Into<T> dq, Into<T> dk, Into<T> dv) {
+                                 const S* lse, Result<S> dq, Result<S> dk, Result<S> dv) {
     cpu::attention_backward<BasicCpu>(z, q, k, v, dout, lse, dq, dk, dv);
   }
 };
@@ -79,3 +77,7 @@ struct Cpu : BasicCpu<cpu::Simd> {};
 struct ScalarCpu : BasicCpu<cpu::NoSimd> {};
 
 }}  // namespace neutra::NEUTRA_ABI
+
+#if defined(NEUTRA_COMPILED)
+#include "neutra/backend/cpu/instances.hpp"  // IWYU pragma: keep
+#endif

@@ -36,23 +36,24 @@ template <class E, Scalar S> void pack_stored(const Operand<S>& b, S* out) {
 template <Scalar S> class Packed {
  public:
   Packed() = default;
-  explicit Packed(const Operand<S>& b) : rows_(b.rows()), cols_(b.cols()), transposed_(b.transposed), bf16_(b.bf16) {
-    detail::with_element<S>(bf16_, [&]<class E>() {
+  explicit Packed(const Operand<S>& b)
+      : rows_(b.rows()), cols_(b.cols()), transposed_(b.transposed), precision_(b.precision) {
+    detail::with_element<S>(precision_, [&]<class E>() {
       using Stored = detail::Panels<typename E::Stored>;
       panels_ = Tensor<S>(Shape{detail::words<E>(rows_), Stored{nullptr, cols_}.count() * Stored::step});
       detail::pack_stored<E>(b, panels_.data());
     });
-    exact_ = !bf16_ || same_bits(b);
+    exact_ = precision_ == dtype_of<S> || same_bits(b);
   }
 
   Index rows() const { return rows_; }
   Index cols() const { return cols_; }
-  bool bf16() const { return bf16_; }
+  DType precision() const { return precision_; }
   bool empty() const { return panels_.empty(); }
-  /// E: the type that with_element passes for bf16().
+  /// E: the type that with_element passes for precision().
   template <class E> detail::Panels<typename E::Stored> panels() const { return {panels_.data(), cols_}; }
 
-  /// Whether packing lost no bit: bf16 rounded none of the elements.
+  /// Whether packing lost no bit: none of the elements was rounded.
   bool exact() const { return exact_; }
   /// Restores the matrix that b was (or was the transpose of), row-major.
   void unpack(View<S> into) const {
@@ -67,14 +68,14 @@ template <Scalar S> class Packed {
     std::atomic<bool> same = true;
     each([&](Index k, Index j, S number) {
       if (!same) return;
-      const S there = b.read([&](const auto& x) { return static_cast<S>(transposed_ ? x(j, k) : x(k, j)); });
+      const S there = b.view.visit([&](const auto& x) { return static_cast<S>(transposed_ ? x(j, k) : x(k, j)); });
       if (std::memcmp(&number, &there, sizeof there) != 0) same = false;
     });
     return same;
   }
   /// Calls f(k, j, number) for every element, on several threads.
   template <class F> void each(const F& f) const {
-    detail::with_element<S>(bf16_, [&]<class E>() {
+    detail::with_element<S>(precision_, [&]<class E>() {
       const auto all = panels<E>();
       for_each<Schedule::tasks>(threads_for(rows_ * cols_, detail::parallel_copies), all.count(),
                                 [&](Index n) { each_of_panel<E>(all, n, f); });
@@ -95,7 +96,9 @@ template <Scalar S> class Packed {
 
   Tensor<S> panels_;
   Index rows_ = 0, cols_ = 0;
-  bool transposed_ = false, bf16_ = false, exact_ = true;
+  bool transposed_ = false;
+  DType precision_ = dtype_of<S>;
+  bool exact_ = true;
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::cpu

@@ -11,12 +11,12 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu { namespace detail {
 
-/// Calls f with a view of the operand's elements: as bf16 only if E multiplies bf16.
+/// Calls f with a view of the operand's elements: of a rounded type only if E multiplies that type.
 template <class E, Scalar S, class F> auto read(const Operand<S>& x, const F& f) {
   if constexpr (E::rounds)
-    return x.read(f);
+    return x.view.visit(f);
   else
-    return f(x.view);
+    return f(x.view.template as<S>());
 }
 
 /// The number of words, and so of micro-kernel steps, of a sum over K numbers.
@@ -146,16 +146,21 @@ template <class E> struct Panels {
   const S* panel(Index n, Index k, Index depth) const { return data + (k * count() + n * depth) * step; }
 };
 
-/// Calls f.template operator()<E>() with the element type that an operand asks for. Error: bf16 of double.
-template <Scalar S, class F> void with_element(bool as_bf16, const F& f) {
-  if constexpr (std::is_same_v<S, float>) {
-    if (as_bf16 && bf16_unit() == Bf16Unit::widened) return f.template operator()<WidenedBf16>();
-    if (as_bf16) return f.template operator()<Bf16>();
-  }
-  require(
-      !as_bf16,
-      "product: only float numbers are rounded to bf16, got double; compute in float, or leave Operand::bf16 false");
-  f.template operator()<Exact<S>>();
+/// Calls f.template operator()<E>() with the element type that multiplies values rounded to T.
+template <class T, class F> void with_element_of(const F& f) {
+  if constexpr (Scalar<T>)
+    f.template operator()<Exact<T>>();
+  else if (bf16_unit() == Bf16Unit::widened)
+    f.template operator()<WidenedBf16>();
+  else
+    f.template operator()<Bf16>();
+}
+
+/// As above, for a precision known at run time. Error: a precision that S is not rounded to.
+template <Scalar S, class F> void with_element(DType precision, const F& f) {
+  require(stores<S>(precision), "product: numbers of ", dtype_of<S>, " are not rounded to ", precision,
+          "; compute in float, or leave the precision out");
+  with_dtype<S>(precision, [&]<class T>() { with_element_of<T>(f); });
 }
 
 }}}}  // namespace neutra::NEUTRA_ABI::cpu::detail

@@ -3,6 +3,10 @@
 
 #include "neutra/backend/cpu/element.hpp"
 #include "neutra/backend/cpu/rows.hpp"
+#include "neutra/core/dtype.hpp"
+
+#include <cstddef>
+#include <type_traits>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
@@ -24,18 +28,34 @@ template <Scalar S> struct Tile {
   static constexpr Index depth = 2048 / sizeof(S);
 };
 
+/// A matrix with a stride for each index, so that its transpose is one too: element (i, j) is i * row + j * column
+/// elements of `dtype` after data. Memory: void, or const void for reading only.
+template <class Memory> struct Strided {
+  Memory* data = nullptr;
+  DType dtype{};
+  Index row = 0, column = 1;
+
+  /// The address of element (i, j), of type T.
+  template <class T> auto at(Index i, Index j) const {
+    return static_cast<std::conditional_t<std::is_const_v<Memory>, const T, T>*>(data) + i * row + j * column;
+  }
+  /// The part that begins at element (i, j).
+  Strided from(Index i, Index j) const {
+    using Byte = std::conditional_t<std::is_const_v<Memory>, const std::byte, std::byte>;
+    return {static_cast<Byte*>(data) + (i * row + j * column) * static_cast<Index>(size_of(dtype)), dtype, row, column};
+  }
+  Strided transpose() const { return {data, dtype, column, row}; }
+};
+
 /// The inputs and outputs of one tile. Strides are in elements;
 /// a and b are words (see element.hpp), one per step of the block.
 template <Scalar S> struct TileTask {
   Index depth;  // steps of k
   const S* a;   // element (i, k) at a[i * a_row + k * a_step]
   Index a_row, a_step;
-  const S* b;     // the steps of a panel, in the layout of E::load
-  S* c;           // element (i, j) at c[i * c_row + j * c_column]
-  bf16* rounded;  // the destination in bf16, if c is null
-  Index c_row, c_column;
-  const S* addend = nullptr;  // in the layout of c; may be null
-  Index addend_row = 0, addend_column = 0;
+  const S* b;  // the steps of a panel, in the layout of E::load
+  Strided<void> c;
+  Strided<const void> addend;  // of S; absent if data is null
   bool add = false;            // c += rather than c =
   int columns = 0;             // the number of the tile's columns that exist in c
   const char* soon = nullptr;  // prefetched at soon + k * soon_step (bytes): the input of the next tile
@@ -54,11 +74,12 @@ template <Scalar S, class T> void put(T& at, S x) {
 
 /// Writes or adds the sums of a tile where whole vectors do not do: at an edge, and for a transposed c. One function
 /// for all kernels, since this is less than a hundredth of their work. sums: `rows` rows of `width`
-template <Scalar S, class T>
-[[gnu::noinline]] void finish_tile(const TileTask<S>& t, T* c, const S* sums, int rows, int width) {
-  const bool along = t.c_column == 1 && (!t.addend || t.addend_column == 1);
-  for (int r = 0; r < rows; ++r, sums += width, c += t.c_row) {
-    const S* addend = t.addend ? t.addend + r * t.addend_row : nullptr;
+template <class T, Scalar S>
+[[gnu::noinline]] void finish_tile(const TileTask<S>& t, const S* sums, int rows, int width) {
+  const bool along = t.c.column == 1 && (!t.addend.data || t.addend.column == 1);
+  for (int r = 0; r < rows; ++r, sums += width) {
+    T* const c = t.c.template at<T>(r, 0);
+    const S* const addend = t.addend.data ? t.addend.template at<S>(r, 0) : nullptr;
     if (along) {
       Row<S, xsimd::batch<S>>{}.each(t.columns, [&](auto lanes) {
         auto x = lanes.load(sums);
@@ -69,10 +90,10 @@ template <Scalar S, class T>
       continue;
     }
     for (int j = 0; j < t.columns; ++j) {
-      T& at = c[j * t.c_column];
+      T& at = c[j * t.c.column];
       S x = sums[j];
       if (t.add) x = static_cast<S>(at) + x;
-      if (addend) x = x + addend[j * t.addend_column];
+      if (addend) x = x + addend[j * t.addend.column];
       put(at, x);
     }
   }

@@ -103,13 +103,14 @@ struct Record {
   /// A packed weight, of sizes only.
   template <Scalar S> class Packed {
    public:
-    explicit Packed(const Operand<S>& b) : rows_(b.rows()), cols_(b.cols()), shape_(b.view.shape), bf16_(b.bf16) {
-      check(b, "pack");
+    explicit Packed(const Operand<S>& b)
+        : rows_(b.rows()), cols_(b.cols()), shape_(b.view.shape), precision_(b.precision) {
+      check(b.view, "pack");
       note("pack (", rows_, ",", cols_, ")");
     }
     Index rows() const { return rows_; }
     Index cols() const { return cols_; }
-    bool bf16() const { return bf16_; }
+    DType precision() const { return precision_; }
     bool exact() const { return Record::exact; }
     void unpack(View<S> into) const {
       check_shape(into, shape_, "unpack");
@@ -119,30 +120,28 @@ struct Record {
    private:
     Index rows_, cols_;
     Shape shape_;
-    bool bf16_;
+    DType precision_;
   };
-  template <Scalar S, class T = S>
-  static void product(Operand<S> a, Operand<S> b, Into<T> into, View<const S> addend = {}) {
-    check(b, "product");
-    checked_product(a, b.rows(), b.cols(), b.bf16, into, addend, "product (");
+  template <Scalar S> static void product(Operand<S> a, Operand<S> b, Result<S> into, View<const S> addend = {}) {
+    check(b.view, "product");
+    checked_product(a, b.rows(), b.cols(), b.precision, into, addend, "product (");
   }
-  template <Scalar S, class T = S>
-  static void product(Operand<S> a, const Packed<S>& b, Into<T> into, View<const S> addend = {}) {
-    checked_product(a, b.rows(), b.cols(), b.bf16(), into, addend, "packed product (");
+  template <Scalar S> static void product(Operand<S> a, const Packed<S>& b, Result<S> into, View<const S> addend = {}) {
+    checked_product(a, b.rows(), b.cols(), b.precision(), into, addend, "packed product (");
   }
 
-  template <Scalar S, class T>
-  static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, View<T> out,
+  template <Scalar S>
+  static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, Result<S> out,
                                 S* lse) {
     check_attention(z, q, k, v, lse);
-    check_shape(out, q.view.shape, "attention_forward");
+    check_shape(out.view, q.view.shape, "attention_forward");
     note("attention_forward ", z.sequences, " x ", z.length);
   }
-  template <Scalar S, class T>
+  template <Scalar S>
   static void attention_backward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, Operand<S> dout,
-                                 const S* lse, Into<T> dq, Into<T> dk, Into<T> dv) {
+                                 const S* lse, Result<S> dq, Result<S> dk, Result<S> dv) {
     check_attention(z, q, k, v, lse);
-    check_shape(dout, q.view.shape, "attention_backward");
+    check_shape(dout.view, q.view.shape, "attention_backward");
     if (dq) check_shape(dq.view, q.view.shape, "attention_backward");
     if (dk) check_shape(dk.view, k.view.shape, "attention_backward");
     if (dv) check_shape(dv.view, v.view.shape, "attention_backward");
@@ -156,7 +155,7 @@ struct Record {
     return *all;
   }
   template <class... Parts> static void note(const Parts&... parts) { log.push_back(concat(parts...)); }
-  template <class T> static const char* adds(const Into<T>& into) { return into.add ? " adds" : ""; }
+  template <class T> static const char* adds(const T& into) { return into.add ? " adds" : ""; }
 
   /// Error: memory that is not the device's, or that ends before the last element.
   template <class T> static void check(const T* first, Index count, std::string_view what) {
@@ -174,36 +173,38 @@ struct Record {
     require(x.shape == shape, "record: ", what, " needs ", shape, ", got ", x.shape);
     check(x, what);
   }
-  template <Scalar S> static void check(const Operand<S>& x, std::string_view what) {
-    x.read([&](const auto& numbers) { check(numbers, what); });
+  template <Scalar S, class Memory> static void check(const AnyView<S, Memory>& x, std::string_view what) {
+    x.visit([&](const auto& numbers) { check(numbers, what); });
   }
-  template <Scalar S> static void check_shape(const Operand<S>& x, const Shape& shape, std::string_view what) {
-    x.read([&](const auto& numbers) { check_shape(numbers, shape, what); });
+  template <Scalar S, class Memory>
+  static void check_shape(const AnyView<S, Memory>& x, const Shape& shape, std::string_view what) {
+    x.visit([&](const auto& numbers) { check_shape(numbers, shape, what); });
   }
-  template <Scalar S, class T>
-  static void checked_product(const Operand<S>& a, Index b_rows, Index b_cols, bool b_bf16, const Into<T>& into,
+  template <Scalar S>
+  static void checked_product(const Operand<S>& a, Index b_rows, Index b_cols, DType b_precision, const Result<S>& into,
                               View<const S> addend, std::string_view what) {
-    const View<T> c = into.view;
-    require(a.bf16 == b_bf16 && (!a.bf16 || std::is_same_v<S, float>),
-            "record: both operands must be rounded to bf16 or neither, and only float can be");
-    require(a.bf16 || std::is_same_v<T, S>, "record: a bf16 result needs both operands in bf16");
+    const auto& c = into.view;
+    require(a.precision == b_precision && stores<S>(a.precision), "record: both operands are rounded alike, got ",
+            a.precision, " and ", b_precision);
+    require(c.dtype == dtype_of<S> || c.dtype == a.precision, "record: the result is rounded no further than operands");
     require(a.cols() == b_rows && c.rows() == a.rows() && c.cols() == b_cols, "record: product of (", a.rows(), ",",
             a.cols(), ") and (", b_rows, ",", b_cols, ") into ", c.shape);
     require(!addend.data || (addend.rows() == c.rows() && addend.cols() == c.cols()), "record: product into ", c.shape,
             " with addend ", addend.shape);
-    check(a, "product");
+    check(a.view, "product");
     check(c, "product");
     if (addend.data) check(addend, "product");
     note(what, a.rows(), ",", a.cols(), ") (", b_rows, ",", b_cols, ")", adds(into), addend.data ? " addend" : "",
-         a.bf16 ? " bf16" : "", std::is_same_v<T, S> ? "" : " rounded");
+         a.precision == dtype_of<S> ? "" : concat(" ", a.precision), c.dtype == dtype_of<S> ? "" : " rounded");
   }
   template <Scalar S>
   static void check_attention(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v,
                               const S* lse) {
-    check_shape(q, Shape{z.sequences * z.length, z.heads * z.width}, "attention");
-    check_shape(k, Shape{z.sequences * z.length, z.kv_heads * z.width}, "attention");
-    check_shape(v, k.view.shape, "attention");
-    require(k.bf16 == q.bf16 && v.bf16 == q.bf16, "record: attention: q, k and v must all be bf16, or none of them");
+    check_shape(q.view, Shape{z.sequences * z.length, z.heads * z.width}, "attention");
+    check_shape(k.view, Shape{z.sequences * z.length, z.kv_heads * z.width}, "attention");
+    check_shape(v.view, k.view.shape, "attention");
+    require(k.precision == q.precision && v.precision == q.precision, "record: attention rounds q, k and v alike, got ",
+            q.precision, ", ", k.precision, " and ", v.precision);
     check(lse, z.sequences * z.heads * z.length, "attention");
   }
 };

@@ -194,18 +194,18 @@ template <Scalar S, Backend D> class Llama::Blocks final : public Decoder<S, D> 
   /// stream + attention: project, turn, attend, project back.      stream: (N,d)  x: (N,d), the stream normed
   Var<S, D> attention_block(Layer<S, D>& layer, Var<S, D> stream, Var<S, D> x, const AttentionSizes& sizes) {
     const RopeTable<S, D>& table = rope_for(sizes.length);
-    const Kept kept = layer.acts_at({Site::q, Site::k, Site::v, Site::o}) ? Kept::exact : Kept::rounded;
-    const auto queries = rope(layer.project(Site::q, x), table, sizes.length, kept);  // (N,H*W)
-    const auto keys = rope(layer.project(Site::k, x), table, sizes.length, kept);     // (N,K*W)
-    const auto values = layer.project(Site::v, x, kept);                              // (N,K*W)
+    const DType stored = layer.between({Site::q, Site::k, Site::v, Site::o});
+    const auto queries = rope(layer.project(Site::q, x), table, sizes.length, stored);  // (N,H*W)
+    const auto keys = rope(layer.project(Site::k, x), table, sizes.length, stored);     // (N,K*W)
+    const auto values = layer.project(Site::v, x, stored);                              // (N,K*W)
     return layer.join(stream, Site::attention, x, Site::o, attention(queries, keys, values, sizes));
   }
 
   /// stream + down(silu(gate x) * (up x)).      stream: (N,d)  x: (N,d), the stream normed
   Var<S, D> ffn_block(Layer<S, D>& layer, Var<S, D> stream, Var<S, D> x) {
-    const Kept kept = layer.acts_at({Site::gate, Site::up, Site::down}) ? Kept::exact : Kept::rounded;
-    const auto inner = gated(layer.project(Site::gate, x, kept), layer.project(Site::up, x, kept));  // (N,f)
-    return layer.join(stream, Site::ffn, x, Site::down, inner);
+    const DType stored = layer.between({Site::gate, Site::up, Site::down});
+    const auto up = layer.project(Site::up, x, stored), gate = layer.project(Site::gate, x, stored);
+    return layer.join(stream, Site::ffn, x, Site::down, gated(gate, up));  // gate, up: (N,f)
   }
 
   /// A table of at least `length` positions: models may allow far more than are ever used. Twice the last one, since

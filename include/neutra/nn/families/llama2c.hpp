@@ -150,14 +150,16 @@ class Llama2cFile {
 /// SiLU, bos 1, eos 2. The rows of q and k are reordered to half-split order, so that save_model writes a folder that
 /// transformers reads. Error: another format or version, by name; a header value that is zero, negative or absurd;
 /// heads that do not divide; an odd head size; a file size that does not match (by how many bytes); NaN or infinity.
-template <Scalar S, Backend D> std::shared_ptr<const Backbone<S, D>> load_llama2c(const io::Path& path) {
+template <Scalar S, Backend D>
+std::shared_ptr<const Backbone<S, D>> load_llama2c(const io::Path& path, const Use<S>& use = {}) {
   const detail::Llama2cFile file(path);
-  return std::make_shared<const Backbone<S, D>>(file.config(), [&](const Weight& weight) {
+  const auto read = [&](const Weight& weight) {
     const Tensor<float> values = file.read(weight);
     Tensor<S> host(values.shape());
     std::copy_n(values.data(), values.size(), host.data());
     return to_device<S, D>(host);
-  });
+  };
+  return std::make_shared<const Backbone<S, D>>(file.config(), read, use);
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::nn

@@ -1,0 +1,44 @@
+/// How to go back from each value of a step.
+#pragma once
+
+#include "neutra/autodiff/closure.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace detail {
+
+/// The backward closures of a step in the order of their ops, and the memory of all its closures.
+template <class Tape> class Records {
+ public:
+  struct Record {
+    std::uint32_t output = 0;
+    Closure<Tape> backward;
+  };
+
+  template <class F> Closure<Tape> keep(const F& f) { return {closures_, f}; }
+  template <class F> void push(std::uint32_t output, const F& backward) {
+    records_.push_back({output, keep(backward)});
+  }
+  std::size_t count() const { return records_.size(); }
+  void clear() {
+    records_.clear();
+    closures_.clear();
+  }
+  void cut(std::size_t first) { records_.resize(first); }
+
+  /// f(record) from the end back to `first`, which are dropped then.
+  template <class F> void walk_back(std::size_t first, const F& f) {
+    for (std::size_t at = records_.size(); at-- > first;) {
+      const Record record = records_[at];  // a copy: what is recomputed is recorded too
+      f(record);
+    }
+    cut(first);
+  }
+
+ private:
+  Arena closures_;
+  std::vector<Record> records_;
+};
+
+}}}  // namespace neutra::NEUTRA_ABI::detail

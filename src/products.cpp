@@ -1,0 +1,7 @@
+// Matrix products and attention.
+#include "neutra/backend/cpu/instances.hpp"
+
+namespace neutra { inline namespace NEUTRA_ABI {
+NEUTRA_PRODUCT_INSTANCES(template, float)
+NEUTRA_PRODUCT_INSTANCES(template, double)
+}}  // namespace neutra::NEUTRA_ABI

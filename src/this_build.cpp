@@ -1,0 +1,2 @@
+// Apart from all else, for it is compiled again for every commit.
+#include "neutra/study/this_build.hpp"
