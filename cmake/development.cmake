@@ -29,7 +29,8 @@ if(NOT TARGET neutra::train)
                       "-DNEUTRA_PROGRAMS=OFF -DNEUTRA_TESTS=OFF -DNEUTRA_BENCHMARKS=OFF")
 endif()
 
-# Warnings, architecture and links shared by everything built here, neutra::compiled itself and what compiles headers alone included.
+# Warnings, architecture and links shared by everything built here, including neutra::compiled and the check of single
+# headers.
 add_library(neutra_development INTERFACE)
 target_link_libraries(neutra_development INTERFACE neutra::train)
 target_compile_options(neutra_development INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-psabi $<$<BOOL:${NEUTRA_ARCH}>:-march=${NEUTRA_ARCH}>)
@@ -44,7 +45,7 @@ endif()
 foreach(library IN ITEMS neutra_compiled neutra_compiled_train)
   target_link_libraries(${library} PRIVATE $<BUILD_INTERFACE:neutra_development>)
 endforeach()
-# What programs, tests and benchmarks link.
+# Linked by programs, tests and benchmarks.
 add_library(neutra_program INTERFACE)
 target_link_libraries(neutra_program INTERFACE neutra_development neutra_compiled_train)
 include(provenance)

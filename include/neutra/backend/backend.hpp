@@ -31,22 +31,21 @@ struct AnyRow {
 ///   read(pointer)                          one element, copied to the host
 ///   upload(span, pointer)                  from host memory
 ///   download(pointer, span)                to host memory
-///   rows<S>(count, cost, f)                f(row, n) for n = 0 .. count-1 in any order; cost: elements touched per
-///   row.
-///                                          f is a copyable struct; `row` spreads work over SIMD lanes or threads of a
-///                                          block (see cpu/rows.hpp)
-///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes), in an order that depends on the sizes
-///                                          only
-///   sum<S>(x, scale, into)                 one element: scale * sum of x, in an order that depends on the size only
-///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, in order (slope may be null);
-///                                          place[n]: where n stands in index, -1 if it does not; returns how many
+///   rows<S>(count, cost, f)                f(row, n) for n = 0 .. count-1 in any order; cost: elements touched
+///                                          per row. f is a copyable struct; `row` spreads the work of a row over SIMD
+///                                          lanes or the threads of a block (see cpu/rows.hpp)
+///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes); the order depends only on the sizes
+///   sum<S>(x, scale, into)                 one element: scale * sum of x; the order depends only on the size
+///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, ascending (slope may
+///                                          be null); place[n]: the position of n in index, -1 if absent; returns the
+///                                          number of such n
 ///   product<S>(a, b, result, addend)       result = a b + addend; a, b: Operand<S>, b may be a Packed<S>
-///   Packed<S>(operand)                     a right operand made ready for many products, in memory of its own: rows(),
-///                                          cols(); exact(): its numbers can all be had back to the bit. unpack(into)
-///                                          then writes the matrix that the operand was a view of. Moves
+///   Packed<S>(operand)                     a right operand packed once for many products, move-only; rows(), cols();
+///                                          exact(): whether packing lost no bit, so that unpack(into) restores the
+///                                          matrix that the operand viewed
 ///   attention_forward, attention_backward  see cpu/attention.hpp
-/// Operands and results may lie in memory as any DType that S is rounded to, each in its own; so may the rows that f
-/// reads and writes through its lanes. A result is rounded no further than the operands are.
+/// Operands and results may be stored as any DType that S is rounded to, each in its own, and so may the rows that f
+/// loads and stores through its lanes. A result is rounded no further than the operands are.
 template <class D>
 concept Backend = requires(std::span<const float> host, std::span<float> to, View<const float> x, Into<float> into,
                            Operand<float> a, Result<float> c, float* memory, std::int32_t* index,

@@ -1,4 +1,4 @@
-/// What evaluate and generate are told of the model.
+/// The options of a model, for evaluate and generate.
 #pragma once
 
 #include "neutra/adapter/registry.hpp"

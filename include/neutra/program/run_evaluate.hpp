@@ -1,4 +1,4 @@
-/// What the program `evaluate` does.
+/// The implementation of the program `evaluate`.
 #pragma once
 
 // First, as in neutra/neutra.hpp.
@@ -12,7 +12,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
-/// evaluate with the policies that are made for it, once errors can be told.
+/// Runs evaluate. The policies are created inside, so that their errors are reported.
 NEUTRA_ONCE int run_evaluate(int argc, const char* const* argv, const std::function<adapter::Registry()>& policies) {
   return run_program("evaluate", [&](std::stop_token stop) {
     CLI::App app("Compute the bits per byte of a text under a model, with or without an adapter.", "evaluate");

@@ -1,4 +1,4 @@
-/// What the program `extend` does.
+/// The implementation of the program `extend`.
 #pragma once
 
 // First, as in neutra/neutra.hpp.
@@ -20,7 +20,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
-/// extend with the policies that are made for it, once errors can be told.
+/// Runs extend. The policies are created inside, so that their errors are reported.
 NEUTRA_ONCE int run_extend(int argc, const char* const* argv, const std::function<adapter::Registry()>& policies) {
   return run_program(
       "extend",

@@ -1,4 +1,4 @@
-/// What the program `generate` does.
+/// The implementation of the program `generate`.
 #pragma once
 
 // First, as in neutra/neutra.hpp.
@@ -15,8 +15,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
-/// generate with the policies that are made for it, once errors can be told.
-/// Each token reads the last tokens anew, as many as the model's context holds: plain, and quadratic in the context.
+/// Runs generate. The policies are created inside, so that their errors are reported.
+/// Recomputes the last tokens, up to the model's context, for each new token: simple, and quadratic in the context.
 NEUTRA_ONCE int run_generate(int argc, const char* const* argv, const std::function<adapter::Registry()>& policies) {
   return run_program("generate", [&](std::stop_token stop) {
     CLI::App app("Continue a prompt.", "generate");

@@ -1,4 +1,4 @@
-/// Tokens drawn one after another, and the text they make.
+/// Sampling tokens one by one, and streaming the text they form.
 #pragma once
 
 #include "neutra/core/view.hpp"

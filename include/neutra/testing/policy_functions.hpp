@@ -136,7 +136,7 @@ template <Scalar S, Backend D, Gate G> std::vector<bool> closed(const G& gate) {
   return zero;
 }
 
-/// From x to the gate, with all weights, for two sequences of five tokens.
+/// Checks the path from x to the gate, with all weights, for two sequences of five tokens.
 template <Gate G> void check_gate_path(const G& gate, Faults& faults) {
   auto all = inputs(random_tensor<double>({10, 12}, "x"));
   const auto logit_weights = gate::logit_weights(gate, 12);
@@ -220,7 +220,7 @@ template <GateFunction P> void check_gate_penalty(const P& penalty, Faults& faul
   check_simd(inputs(all_logits(), all_logits()), f, "for gates and logits from -1e4 to 1e4", faults);
 }
 
-/// A loss made of ops, by r, by g and s where it reads them, and by its weights.
+/// The gradient of a loss composed of ops with respect to r, to its weights, and to g and s if it reads them.
 template <Penalty P> void check_penalty_of_ops(const P& penalty, Faults& faults) {
   const std::size_t values = penalty::reads_gate<P>() ? 3 : 1;
   auto all = inputs(random_tensor<double>({7, 5}, "r"));
@@ -242,7 +242,7 @@ template <Penalty P> void check_penalty_of_ops(const P& penalty, Faults& faults)
     e.domains = {
         .original = {original, 4, S(0.1)}, .target = {target, 3, S(0.2)}, .both = {nullptr, 7, S(0.15)}, .known = true};
     auto loss = penalty::loss(penalty, e, std::span<const Var<S, D>>(v).subspan(values));
-    for (std::size_t i = 0; i < values; ++i)  // a gradient also for what it does not read
+    for (std::size_t i = 0; i < values; ++i)  // a gradient for values that it does not read, too
       loss = add(loss, gate_penalty(penalty::detail::Itself{}, v[i], v[i], Counted<S>{}, S(0.01)));
     return loss;
   };

@@ -20,7 +20,7 @@ template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<
   }
 #endif
   using Vector = xsimd::batch<S>;
-  using Word [[gnu::may_alias, gnu::aligned(alignof(bf16))]] = S;  // a number, or a pair of halves
+  using Word [[gnu::may_alias, gnu::aligned(alignof(bf16))]] = S;  // a number or a pair of halves
   constexpr int half = (R + 1) / 2;
   constexpr Index step_words = E::panel_vectors * Tile<S>::lanes;
   const char* low = reinterpret_cast<const char*>(t.a);
@@ -83,7 +83,7 @@ template <class E, int R, int V, Scalar S> void multiply_tile(const TileTask<S>&
     for (int v = 0; v < V; ++v) sum[r][v] = Vector(S(0));
   }
   sum_block<E, R, V>(t, sum);
-  // By name, not through with_dtype or a fold over types: there g++ 12 keeps the sums in memory, at 0.4 of the speed.
+  // By name, because through with_dtype or a fold over types g++ 12 keeps the sums in memory, at 0.4 of the speed.
   const bool whole = t.columns == V * lanes && t.c.column == 1 && (!t.addend.data || t.addend.column == 1),
              direct = whole && t.c.dtype == dtype_of<S>;
   if constexpr (std::is_same_v<S, float>) {

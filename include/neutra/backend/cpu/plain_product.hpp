@@ -16,7 +16,7 @@ template <Scalar S> S element(const Operand<S>& x, Index i, Index j) {
 
 /// into = a b + addend      a: (M,K)  b: (K,N)  into, addend: (M,N)
 template <Scalar S> void plain_product(Operand<S> a, Operand<S> b, Result<S> into, View<const S> addend = {}) {
-  require(a.precision == b.precision && stores<S>(a.precision), "product: both operands are rounded alike, got ",
+  require(a.precision == b.precision && stores<S>(a.precision), "product: both operands must be rounded alike, got ",
           a.precision, " and ", b.precision);
   require(into.view.dtype == dtype_of<S> || into.view.dtype == a.precision, "product: the result is rounded to ",
           into.view.dtype, " only where both operands are");

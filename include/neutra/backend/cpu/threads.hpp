@@ -52,7 +52,7 @@ template <class F> void fork_stretches(int threads, Index count, const F& f) {
 #pragma omp parallel num_threads(threads)
     {
       ForkCost::Region::Part part(region);
-      // shared out here, because libomp asks for memory in every loop that it shares out
+      // Divided here, because libomp allocates memory in every loop that it divides.
       const Index own = omp_get_thread_num(), team = omp_get_num_threads();
       for (Index n = count * own / team, end = count * (own + 1) / team; n < end; ++n) {
         exception.keep_from(f, n);

@@ -39,7 +39,7 @@ template <class Memory> struct Strided {
   template <class T> auto at(Index i, Index j) const {
     return static_cast<std::conditional_t<std::is_const_v<Memory>, const T, T>*>(data) + i * row + j * column;
   }
-  /// The part that begins at element (i, j).
+  /// The submatrix that begins at element (i, j).
   Strided from(Index i, Index j) const {
     using Byte = std::conditional_t<std::is_const_v<Memory>, const std::byte, std::byte>;
     return {static_cast<Byte*>(data) + (i * row + j * column) * static_cast<Index>(size_of(dtype)), dtype, row, column};

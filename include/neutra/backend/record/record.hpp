@@ -184,9 +184,10 @@ struct Record {
   static void checked_product(const Operand<S>& a, Index b_rows, Index b_cols, DType b_precision, const Result<S>& into,
                               View<const S> addend, std::string_view what) {
     const auto& c = into.view;
-    require(a.precision == b_precision && stores<S>(a.precision), "record: both operands are rounded alike, got ",
+    require(a.precision == b_precision && stores<S>(a.precision), "record: both operands must be rounded alike, got ",
             a.precision, " and ", b_precision);
-    require(c.dtype == dtype_of<S> || c.dtype == a.precision, "record: the result is rounded no further than operands");
+    require(c.dtype == dtype_of<S> || c.dtype == a.precision,
+            "record: a result must not be rounded further than the operands");
     require(a.cols() == b_rows && c.rows() == a.rows() && c.cols() == b_cols, "record: product of (", a.rows(), ",",
             a.cols(), ") and (", b_rows, ",", b_cols, ") into ", c.shape);
     require(!addend.data || (addend.rows() == c.rows() && addend.cols() == c.cols()), "record: product into ", c.shape,
@@ -203,8 +204,9 @@ struct Record {
     check_shape(q.view, Shape{z.sequences * z.length, z.heads * z.width}, "attention");
     check_shape(k.view, Shape{z.sequences * z.length, z.kv_heads * z.width}, "attention");
     check_shape(v.view, k.view.shape, "attention");
-    require(k.precision == q.precision && v.precision == q.precision, "record: attention rounds q, k and v alike, got ",
-            q.precision, ", ", k.precision, " and ", v.precision);
+    require(k.precision == q.precision && v.precision == q.precision,
+            "record: attention: q, k and v must be rounded alike, got ", q.precision, ", ", k.precision, " and ",
+            v.precision);
     check(lse, z.sequences * z.heads * z.length, "attention");
   }
 };
