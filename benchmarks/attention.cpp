@@ -1,6 +1,7 @@
-// How near to the peak is attention, by the length of a sequence?      ./attention [THREADS] [bf16]
-// 8192 tokens, 8 heads of 64 channels, forward and backward. Useful multiply-adds (two products of half a square
-// forward, five back) as a share of the multiply-add peak, a burst of which takes turns; medians of seven.
+// Attention as a share of the multiply-add peak, by sequence length.      ./attention [THREADS] [bf16]
+//
+// 8192 tokens, 8 heads of 64 channels, forward and backward. Counts the useful multiply-adds: two causal (half)
+// products forward, five backward. The peak is a burst that alternates with the kernel; medians of seven.
 #include "roof.hpp"
 
 #include "neutra/neutra.hpp"
@@ -21,7 +22,7 @@ template <class T> Tensor<T> filled(const Shape& shape, std::string_view purpose
   return t;
 }
 
-/// T: the storage of queries, keys and values, bf16 where a model multiplies that.
+/// T: storage dtype of queries, keys and values; bf16 if a model multiplies bf16.
 template <class T> void measure(Index length, int threads) {
   constexpr Index tokens = 8192, heads = 8, width = 64;
   const AttentionSizes z{tokens / length, length, heads, heads, width};

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""What does neutra cost the compiler?      compile_time.py [--compiler g++] [--rounds 5] [--flags=-march=native] [--clean FOLDER]
+"""Compile time and memory of neutra.
 
-User seconds and peak memory of the compiler, medians over rounds in which all files take turns: a file of standard headers, xsimd alone, and
-neutra/neutra.hpp, parsed only; examples/04_train optimised, and what one more gate adds to a program that trains with one of its own, by headers
-alone (neutra::neutra) and with the library (neutra::compiled). --clean: also the wall and user seconds of a build of everything in a folder that is
-not there yet, by the release preset and two jobs, without ccache; it takes minutes.
+    compile_time.py [--compiler g++] [--rounds 5] [--flags=-march=native] [--clean FOLDER]
+
+User time and peak memory of the compiler, medians over rounds in which all files take turns. Parsed only: a file of
+standard headers, xsimd alone, and neutra/neutra.hpp. Optimised: examples/04_train, and the cost of one more gate in a
+program that trains with a gate of its own, header-only (neutra::neutra) and with the library (neutra::compiled).
+--clean also builds everything in a new folder (release preset, two jobs, no ccache) and reports wall and user time,
+which takes minutes.
 """
 import argparse
 import os
@@ -41,12 +44,12 @@ int main(int, char** argv) { return int(train<First>(*reinterpret_cast<nn::Token
 
 
 def second():
-    """The first gate again, under another name."""
+    """A copy of the first gate under another name."""
     return GATES[GATES.index("struct First"):GATES.index("SECOND")].replace("First", "Second").replace('"first"', '"second"')
 
 
 def files(folder):
-    """name -> (path, parsed only)"""
+    """name -> (path, whether it is only parsed)"""
     texts = {
         "standard headers": "#include <vector>\n#include <string>\n#include <memory>\n#include <functional>\n",
         "xsimd": "#include <xsimd/xsimd.hpp>\n",
@@ -82,7 +85,7 @@ def clean_build(folder):
 
 
 def compile_once(command):
-    """User seconds and peak memory in MB."""
+    """User time in seconds and peak memory in MB."""
     process = subprocess.Popen(command)
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
@@ -94,7 +97,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--compiler", default="g++")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--flags", default="-march=native", help="further flags")
+    parser.add_argument("--flags", default="-march=native", help="additional compiler flags")
     parser.add_argument("--clean", type=Path, metavar="FOLDER", help="time a build of everything there")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-// What benchmarks measure where nothing else is said: the model that extend pretrains by default, and its batch.
+// The default subject of benchmarks: the model that `extend` pretrains by default, and its batch.
 #pragma once
 
 #include "neutra/nn/families.hpp"

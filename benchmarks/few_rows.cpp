@@ -1,7 +1,8 @@
-// What does a product of few rows take, as when text is generated?      ./few_rows [--threads N] [--rows N ...]
-// x W^T for weights that come from memory: 256 MiB of them take turns. By row, where the weight stands, and packed
-// beforehand: bytes of the weight a second, as a share of what one pass over memory reads, which takes turns too;
-// medians. A number is 4 bytes by row, and 2 packed as pairs of bf16.
+// The speed of products of few rows, as in text generation.      ./few_rows [--threads N] [--rows N ...]
+//
+// x W^T with weights from memory: 256 MiB of them are used in turn. Compares row-major weights with packed ones. The
+// result is the bandwidth at which weights are read, as a share of one pass over memory that alternates with the
+// products; medians. An element has 4 bytes row-major, and 2 if packed as pairs of bf16.
 #include "neutra/backend/cpu/product.hpp"
 
 #include "roof.hpp"
@@ -35,7 +36,7 @@ struct Weights {
   }
 };
 
-/// Seconds of a product, over all weights once.
+/// Seconds per product, over all weights once.
 template <class F> double average(std::size_t count, int threads, const F& product) {
   const double start = roof::seconds(threads);
   for (std::size_t i = 0; i < count; ++i) product(i);
@@ -58,7 +59,7 @@ void measure(Index out, Index in, Index rows, DType precision, int threads) {
   }
   const double numbers = static_cast<double>(out * in), roof = roof::quantile(roofs, 0.5),
                slow = roof::quantile(by_row, 0.5), fast = roof::quantile(packed, 0.5);
-  std::printf("%-6s %3d %6d %6d   by row %8.1f us %4.0f %%   packed %8.1f us %4.0f %%   %4.2f times as fast\n",
+  std::printf("%-6s %3d %6d %6d   row-major %8.1f us %4.0f %%   packed %8.1f us %4.0f %%   %4.2f times as fast\n",
               std::string(to_string(precision)).c_str(), static_cast<int>(rows), static_cast<int>(out),
               static_cast<int>(in), 1e6 * slow, 400 * numbers / slow / roof, 1e6 * fast,
               400 * numbers * static_cast<double>(size_of(precision)) / 4 / fast / roof, slow / fast);
@@ -70,7 +71,7 @@ void measure(Index out, Index in, Index rows, DType precision, int threads) {
 int main(int argc, char** argv) {
   int threads = 2;
   std::vector<Index> counts = {1, 7};
-  CLI::App app("What does a product of few rows take, by row and packed?");
+  CLI::App app("Measure products of few rows, with row-major and with packed weights.");
   app.add_option("--threads", threads)->check(CLI::Range(1, 1024));
   app.add_option("--rows", counts, "rows of x, one or several numbers")->check(CLI::Range(1, 4096));
   CLI11_PARSE(app, argc, argv);

@@ -1,15 +1,17 @@
-// What does a gate cost?      ./gates [--benchmark_filter=relu] [other options of Google Benchmark]; threads as
-// OMP_NUM_THREADS says
+// The cost of a gate.      ./gates [--benchmark_filter=relu] [other options of Google Benchmark]
+// Threads: OMP_NUM_THREADS.
 //
-//   gate/NAME/forward, backward               the function and its slope alone, on the logits of 65536 tokens (per
-//   channel: 128 tokens) residue/NAME/dense/forward, backward      the residue behind it, every token computed;
-//   residue/open is the body without a gate residue/NAME/open:Q/forward, backward     closed tokens skipped, which
-//   gates without an exact zero cannot do; the gate lets Q percent pass
+//   gate/NAME/forward, backward             the gate function and its derivative, on the logits of 65536 tokens
+//                                           (per channel: 128 tokens)
+//   residue/NAME/dense/forward, backward    the residue with this gate, all tokens computed;
+//                                           residue/open is the body without a gate
+//   residue/NAME/open:Q/forward, backward   closed tokens are skipped (gates with an exact zero only);
+//                                           Q percent of the tokens are open
 //
-// forward is that of inference; backward is the walk back alone, weights' gradients included. per_token is the time per
-// token. bytes_per_second counts what has to be moved: the logits, gates and their gradients; for a residue, its input
-// and the output it joins, read, and their sum, written; on the way back their gradients. A residue stands in the model
-// that extend pretrains by default, on one batch, with 20 % of its weights.
+// forward is inference; backward is the backward pass alone, with the gradients of the weights. per_token is the time
+// per token. bytes_per_second counts the necessary traffic: logits, gates and their gradients; for a residue, its input
+// and the output it is added to (read) and their sum (written), and in the backward pass their gradients. The model is
+// the one that `extend` pretrains by default, with one batch and 20 % extra weights.
 #include "neutra/adapter/residue.hpp"
 #include "neutra/backend/cpu/cpu.hpp"
 #include "neutra/gate/all.hpp"
@@ -41,7 +43,7 @@ Tensor<float, Cpu> normal(const Shape& shape, std::string_view name) {
   return adapter::normal_tensor<float, Cpu>(shape, 1, 1, name);
 }
 
-/// A number whose gradient with respect to y is dy; `start` is the time when that is in place.
+/// A scalar whose gradient with respect to y is dy. `start` is set to the time when dy is in place.
 Var ending(Var y, View<const float> dy, Clock::time_point* start) {
   const auto end = y.tape().make({});
   *y.tape().out(end).data = 0;
@@ -59,7 +61,7 @@ void report(benchmark::State& state, Index tokens, Index bytes_per_token) {
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * tokens * bytes_per_token);
 }
 
-/// Times the forward pass, or the walk back alone: f(tape) makes the result from what it holds.
+/// Measures the forward pass, or the backward pass alone. f(tape) computes the result from what it captures.
 template <class F> void measure(benchmark::State& state, bool backward, View<const float> dy, const F& f) {
   Tape tape;
   const auto once = [&] {
@@ -69,7 +71,7 @@ template <class F> void measure(benchmark::State& state, bool backward, View<con
     if (backward) tape.backward(ending(y, dy, &start));
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
-  once();  // takes its memory
+  once();  // allocates memory
   for (auto _ : state) state.SetIterationTime(once());
 }
 
@@ -81,10 +83,10 @@ void gate_alone(benchmark::State& state, const Gate& chosen, bool backward) {
   Tensor<float, Cpu> gradient(shape);
   measure(state, backward, dy.view(),
           [&](Tape& tape) { return chosen.value(tape.input(logits.view(), gradient.data()), {}); });
-  report(state, tokens, values * (backward ? 16 : 8));  // backward reads logit, gate and dy and writes a gradient
+  report(state, tokens, values * (backward ? 16 : 8));  // backward reads logit, gate and dy and writes one gradient
 }
 
-/// One layer's residue that looks at the first channel alone, which says which tokens are open.
+/// The residue of one layer. Its gate looks only at the first channel, which decides which tokens are open.
 struct Setting {
   Setting(const Gate& gate, Index open_percent, bool skip) : residue(Residue{.gate = gate, .skip = skip}, sizes, 1) {
     for (auto* parameter : residue.parameters()) {

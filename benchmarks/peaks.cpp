@@ -1,7 +1,7 @@
-// What can this machine do at best?      ./peaks [--threads N]
-// Multiply-adds a second in registers, bytes a second by the size of what each thread works on, and the time of an
-// empty parallel region: the roofs that other benchmarks are held against. Medians, with the least and the largest of
-// the rounds; with one thread times are of the thread.
+// The best that this machine can do, as a reference for the other benchmarks.      ./peaks [--threads N]
+//
+// Multiply-adds per second in registers, bandwidth by the size of each thread's arrays, and the time of an empty
+// parallel region. Medians with the minimum and maximum over rounds. With one thread, times are CPU time of the thread.
 #include "roof.hpp"
 
 #include <cstdio>

@@ -1,10 +1,11 @@
-// How much of the machine's multiply-add peak do products reach?      ./product [--threads N] [--quick] [--double |
-// --bf16] Two tables: the products of the model that extend pretrains by default, its residues and its LoRA; and those
-// of larger models.
+// Matrix products as a share of the machine's multiply-add peak.
+//   ./product [--threads N] [--quick] [--double | --bf16]
 //
-// The peak is a burst of fused multiply-adds in registers, timed in alternation with the product itself, because clocks
-// drift and machines are shared. nt: y = x W^T      nn: dx = dy W      tn: dW = dy^T x      "packed": b in panels
-// beforehand; otherwise making them is part of the time.
+// Two tables: the products of the model that `extend` pretrains by default (with its residues and its LoRA), and those
+// of larger models. The peak is a burst of fused multiply-adds in registers that alternates with the product, because
+// clocks drift and machines are shared.
+//   nt: y = x W^T      nn: dx = dy W      tn: dW = dy^T x
+//   "packed": b is packed in advance; otherwise packing is part of the time
 #include "neutra/backend/cpu/product.hpp"
 #include "neutra/core/random.hpp"
 
@@ -36,8 +37,8 @@ template <class S> Tensor<S> filled(Index rows, Index cols) {
   return t;
 }
 
-/// Share of the peak over rounds in which burst and product take turns: the median product by the upper quartile of
-/// bursts, for a burst is short and may meet a clock that other programs have slowed down.
+/// Share of the peak over rounds in which burst and product alternate: the median of the product over the upper
+/// quartile of the bursts, because a burst is short and may coincide with a clock that other programs slow down.
 template <class E, class F> double share_of_peak(const Options& options, double work, const F& multiply) {
   multiply();
   std::vector<double> peaks, rates;

@@ -1,4 +1,4 @@
-// The products that benchmarks measure.
+// The sizes of the products that benchmarks measure.
 #pragma once
 
 #include "neutra/adapter/lora.hpp"
@@ -20,8 +20,8 @@ struct Sizes {
 
 using Widths = std::vector<std::pair<Index, Index>>;  // outputs, inputs
 
-/// What extend's default model multiplies, its residue and its LoRA included. The gate's logit is left out: with one
-/// output it is no product but a pass over memory.
+/// The products of extend's default model, with its residue and its LoRA. The gate's logit is not among them: with a
+/// single output it is a pass over memory rather than a matmul.
 inline Widths of_default_model() {
   const study::Options o;
   const adapter::Sizes model = default_model::sizes();
@@ -33,7 +33,7 @@ inline Widths of_default_model() {
 inline const Widths of_larger_models = {{256, 256},  {768, 256},   {256, 768},   {512, 512},  {1536, 512},
                                         {512, 1536}, {1024, 1024}, {2816, 1024}, {8192, 512}, {32000, 288}};
 
-/// Every width with every number of rows; `quick` leaves the largest out.
+/// All combinations of widths and numbers of rows; `quick` omits the largest.
 inline std::vector<Sizes> with_rows(std::initializer_list<Index> rows, const Widths& widths, bool quick = false) {
   std::vector<Sizes> sizes;
   for (const Index m : rows)

@@ -1,8 +1,9 @@
-// What does skipping save on real text?      ./real_text --model FOLDER --adapter NAME.safetensors --text FILE...
-// [--windows N] [--threads N]
-// [--rounds N] A forward pass with its loss over windows of each text: the backbone alone, its neutral residues with
-// closed tokens skipped, and with every token computed ("dense"); all take turns. The adapter must be of the paper's
-// gate, body and placement, as extend trains it by default.
+// What skipping closed tokens saves on real text.
+//   ./real_text --model FOLDER --adapter NAME.safetensors --text FILE... [--windows N] [--threads N] [--rounds N]
+//
+// A forward pass with its loss over windows of each text: the backbone alone, its neutral residues with closed tokens
+// skipped, and with all tokens computed ("dense"); all take turns. The adapter must have the paper's gate, body and
+// placement, the defaults of `extend`.
 #include "turns.hpp"
 
 #include "neutra/data/text.hpp"
@@ -84,9 +85,9 @@ class Contest {
 
 int main(int argc, char** argv) try {
   Settings settings;
-  CLI::App app("What does skipping save on real text?");
+  CLI::App app("Measure what skipping closed tokens saves on real text.");
   app.add_option("--model", settings.model, "a Hugging Face llama folder")->required();
-  app.add_option("--adapter", settings.adapter, "neutral residues made for it: NAME.safetensors")->required();
+  app.add_option("--adapter", settings.adapter, "neutral residues for this model: NAME.safetensors")->required();
   app.add_option("--text", settings.texts, "text files, one after another")->required();
   app.add_option("--windows", settings.windows, "windows of the model's context, from the middle of a text")
       ->check(CLI::Range(1, 1000000));

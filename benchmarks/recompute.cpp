@@ -1,6 +1,7 @@
-// What does it save to compute layers once more on the way back, and what does it cost?      ./recompute; one thread
-// Bytes that the tape of a training step holds, and the best time of three steps, for neutral residues and finetuning
-// on one batch.
+// What recomputing layers in the backward pass saves and costs.      ./recompute (one thread)
+//
+// Bytes that the tape of a training step holds, and the best time of three steps,
+// for neutral residues and finetuning on one batch.
 #include "neutra/neutra.hpp"
 
 #include "default_model.hpp"

@@ -1,5 +1,5 @@
-// What a machine can do at best, measured in the same run as what is held against it: clocks drift, and machines are
-// shared.
+// The best that a machine can do, measured in the same run as the subject,
+// because clocks drift and machines are shared.
 #pragma once
 
 #include "neutra/backend/cpu/panels.hpp"
@@ -15,29 +15,29 @@ namespace roof {
 
 using neutra::Index;
 
-/// With one thread the time it ran, which leaves out what the machine gave to other programs; with several the time
-/// that passed.
+/// With one thread its CPU time, which excludes time that the machine gave to other programs;
+/// with several, the elapsed time.
 inline double seconds(int threads) {
   timespec now;
   clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
   return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
 }
 
-/// The value that a share q of all values lies below.
+/// The q-quantile of the values.
 inline double quantile(std::vector<double> values, double q) {
   std::sort(values.begin(), values.end());
   return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1) + 0.5)];
 }
 
-/// Multiply-adds a second of all threads, of the kind E that products are made of (see element.hpp): 28 or 12
-/// independent chains, well more than the units' latency times their number.
+/// Multiply-adds per second of all threads, with the elements E of matmul (see element.hpp): 28 or 12 independent
+/// chains, well above latency times number of units.
 template <class E> double multiply_adds(int threads) {
   using S = typename E::Number;
   constexpr int chains = neutra::cpu::Tile<S>::rows == 14 ? 28 : 12, rounds = 10000;
   const double start = seconds(threads);
 #pragma omp parallel num_threads(threads)
   {
-    S ones[xsimd::batch<S>::size], words[xsimd::batch<S>::size];  // 1, and pairs of it where a word is two numbers
+    S ones[xsimd::batch<S>::size], words[xsimd::batch<S>::size];  // 1, and pairs of 1 if a word is two numbers
     std::fill_n(ones, xsimd::batch<S>::size, S(1));
     for (S& word : words) E::along(ones, E::numbers, &word);
     xsimd::batch<S> sum[chains];
@@ -61,7 +61,7 @@ template <class E> double multiply_adds(int threads) {
 using Float = neutra::cpu::Exact<float>;
 using Double = neutra::cpu::Exact<double>;
 
-/// Of float, rounded to bf16 as this machine multiplies it or as it is.
+/// In float, or in bf16 the way this machine multiplies it.
 inline double multiply_adds(bool bf16, int threads) {
   double rate = 0;
   neutra::cpu::detail::with_element<float>(bf16 ? neutra::DType::bf16 : neutra::DType::f32,
@@ -69,8 +69,8 @@ inline double multiply_adds(bool bf16, int threads) {
   return rate;
 }
 
-/// Bytes a second of one pass over arrays of n floats, each thread its own: their sum, a constant into them, one copied
-/// into another, a = b + 3 c. A store's read of the line it writes to is not counted.
+/// Bytes per second of one pass over arrays of n floats, separate for each thread: their sum, storing a constant,
+/// copying, a = b + 3 c. The read that a store causes of its cache line is not counted.
 enum class Pass { read, write, copy, triad };
 
 template <Pass pass> double bandwidth(Index n, int threads) {
@@ -110,7 +110,7 @@ template <Pass pass> double bandwidth(Index n, int threads) {
   return double(rounds * arrays * n) * sizeof(float) * threads / *std::max_element(took.begin(), took.end());
 }
 
-/// Seconds that an empty parallel region takes.
+/// The time of an empty parallel region, in seconds.
 inline double fork_and_join(int threads) {
   constexpr int rounds = 2000;
   const double start = seconds(2);

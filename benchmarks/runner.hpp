@@ -1,5 +1,5 @@
 // A model of small_models.hpp in one mode, ready to step, on 8 sequences of 256 random tokens, the first of the
-// original domain. The first channel of every token says whether its gates are open.
+// original domain. The first channel of a token decides whether its gates are open.
 #pragma once
 
 #include "small_models.hpp"
@@ -17,8 +17,8 @@ using namespace neutra;
 inline constexpr Index sequences = 8, length = 256, tokens = sequences * length;
 inline constexpr double alpha = 0.01, rate = 1e-3;
 
-/// Random weights, but for the first channel of the embedding, by which gates tell tokens apart: positive for the first
-/// words. In bf16 they are numbers of bf16, as checkpoints that were saved so have.
+/// Random weights, except for the first channel of the embedding, which the gates read: it is positive for the first
+/// half of the vocabulary. In bf16 they are values that bf16 represents, as in checkpoints saved in bf16.
 inline std::shared_ptr<const nn::Backbone<float, Cpu>> backbone_for(const nn::Config& config,
                                                                     const nn::Use<float>& use) {
   const auto random = nn::Backbone<float, Cpu>::random(config, 1, {nn::Purpose::finetuning});
@@ -38,7 +38,7 @@ struct Batch {
   std::vector<std::int32_t> inputs, targets;
   std::vector<std::uint8_t> domains;
 
-  /// Words at random, of which exactly `open` percent are from the first half of the vocabulary.
+  /// Random tokens, of which exactly `open` percent are from the first half of the vocabulary.
   Batch(Index vocabulary, int open) : domains(sequences, 1) {
     domains[0] = 0;
     const Permutation order(tokens, Philox(1, "open tokens"), 0);
@@ -56,7 +56,7 @@ struct Batch {
 /// One model in one mode, ready to step.
 template <class A> class Runner {
  public:
-  /// `open`: percent of the tokens whose gates are open.
+  /// `open`: percentage of tokens with open gates.
   Runner(std::shared_ptr<const nn::Backbone<float, Cpu>> backbone, Mode mode, const A& adapter, int open)
       : mode_(mode), model_(std::move(backbone), adapter, 1), batch_(model_.config().vocabulary, open) {
     if (mode == Mode::full) model_.thaw();
@@ -81,13 +81,13 @@ template <class A> class Runner {
     adamw_->step(rate, adamw_->gradient_norm());
     return loss;
   }
-  /// Seconds of one step, and its loss.
+  /// The time of one step in seconds, and its loss.
   std::pair<double, double> timed() {
     const auto start = std::chrono::steady_clock::now();
     const double loss = step();
     return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), loss};
   }
-  /// Multiply-adds of the products that a step cannot do without.
+  /// The multiply-adds of the products that a step needs at least.
   double multiply_adds() const {
     return static_cast<double>(tokens) * small_models::multiply_adds(model_.config(), mode_, extra_);
   }

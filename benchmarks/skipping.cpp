@@ -1,8 +1,9 @@
-// Does a closed token cost nothing?      ./skipping [--model tiny|stories15M|small] [--bf16] [--threads N] [--rounds N]
-// A forward pass and a training step with 0, 10, 50 and 100 percent of the tokens open, closed ones skipped, beside
-// every token computed ("dense") and, forward, beside the backbone alone; all take turns. Each is shown as its time
-// over that of the first line, as medians over rounds with their quartiles, and as the share of the dense adapter's
-// extra that it costs.
+// What closed tokens cost.      ./skipping [--model tiny|stories15M|small] [--bf16] [--threads N] [--rounds N]
+//
+// A forward pass and a training step with 0, 10, 50 and 100 percent of the tokens open and closed ones skipped,
+// compared with computing all tokens ("dense") and, forward, with the backbone alone; all take turns. Each is shown as
+// its time relative to the first line (medians over rounds with quartiles), and as the share of the dense adapter's
+// extra time that it costs.
 #include "runner.hpp"
 #include "turns.hpp"
 
@@ -30,9 +31,9 @@ int main(int argc, char** argv) {
   int threads = 2, rounds = 15;
   std::vector<std::string> models;
   for (const auto& known : small_models::all) models.emplace_back(known.name);
-  CLI::App app("Does a closed token cost nothing?");
+  CLI::App app("Measure what closed tokens cost.");
   app.add_option("--model", model, "which of the three models")->check(CLI::IsMember(models))->capture_default_str();
-  app.add_flag("--bf16", bf16, "products of bf16");
+  app.add_flag("--bf16", bf16, "multiply bf16");
   app.add_option("--threads", threads, "threads")->check(CLI::Range(1, 4096))->capture_default_str();
   app.add_option("--rounds", rounds, "rounds to time")->check(CLI::Range(1, 1000000))->capture_default_str();
   CLI11_PARSE(app, argc, argv);

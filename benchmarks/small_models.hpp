@@ -1,4 +1,4 @@
-// Three models that benchmarks of whole steps share, and the products that a step of each cannot do without.
+// Three models that the benchmarks of whole steps share, and the products that their steps need at least.
 #pragma once
 
 #include "neutra/neutra.hpp"
@@ -31,16 +31,16 @@ struct Named {
 inline constexpr std::array<Named, 3> all = {
     {{"tiny", 256, 4, 4, 688, 4096}, {"stories15M", 288, 6, 6, 768, 32000}, {"small", 512, 8, 8, 1376, 8192}}};
 
-/// What trains: a neutral residue, LoRA, everything; or nothing, and a residue takes part in a forward pass with its
-/// loss.
+/// What is trained: a neutral residue, LoRA, or everything. forward: nothing; a residue takes part in a forward pass
+/// with its loss.
 enum class Mode { adapter, lora, full, forward };
 
 inline constexpr std::array<std::string_view, 4> mode_names = {"adapter", "lora", "full", "forward"};
 
-/// Multiply-adds of products that a step cannot do without, for each token. `extra`: weights of the residue's bodies or
-/// of LoRA, over all layers. Each weight once forward; once more for the gradient of what it read, where something
-/// below trains; once more for its own, where it trains itself. Attention, norms and every other pass are left out:
-/// they are what a step has beside its floor.
+/// The multiply-adds of the products that a step needs at least, per token. `extra`: the weights of the residue's
+/// bodies or of LoRA, over all layers. Each weight counts once for the forward pass, once for the gradient of its input
+/// if something below it trains, and once for its own gradient if it trains itself. Attention, norms and all other
+/// passes are not counted: they are what a step may add to this floor.
 inline double multiply_adds(const neutra::nn::Config& c, Mode mode, double extra) {
   using neutra::adapter::Site;
   const neutra::adapter::Sizes sizes = c.sizes();
@@ -54,9 +54,9 @@ inline double multiply_adds(const neutra::nn::Config& c, Mode mode, double extra
   const double whole = layers * layer + static_cast<double>(c.vocabulary * c.dim), first_extra = extra / layers;
   if (mode == Mode::forward) return whole + extra;
   if (mode == Mode::full) return 3 * whole;
-  // In layer 0 nothing below the first thing that trains needs a gradient: neither what the residue's two input
-  // matrices read nor any frozen weight; with LoRA the weights of q, k and v and the three A beside them, each of dim x
-  // rank.
+  // In layer 0 nothing below the first trained weight needs a gradient: neither the input of the residue's two input
+  // matrices nor that of any frozen weight; with LoRA, neither the inputs of q, k and v nor those of the three A beside
+  // them, each of dim x rank.
   if (mode == Mode::adapter) return 2 * whole - layer + 3 * extra - first_extra * 2 / 3;
   const double rank =
       extra / layers / static_cast<double>(7 * c.dim + 3 * c.ffn + 2 * (c.heads + c.kv_heads) * c.head_width);

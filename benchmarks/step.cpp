@@ -1,14 +1,13 @@
-// How near is a training step to the products that it cannot do without?
-//   ./step [--model tiny|stories15M|small] [--mode adapter|lora|full|forward] [--precision float|bf16] [--open PERCENT]
-//   [--dense] [--threads N]
-//   [--recompute] [--rounds N]
-//   ./step ... --peer FOLDER      writes the model and the batch there, then runs a step for every line it reads, and
-//   answers with a JSON line
+// A training step relative to the products that it needs at least.
+//   ./step [--model tiny|stories15M|small] [--mode adapter|lora|full|forward] [--precision float|bf16]
+//          [--open PERCENT] [--dense] [--threads N] [--recompute] [--rounds N]
+//   ./step ... --peer FOLDER      writes model and batch to FOLDER, then runs a step for every line of input and
+//                                 answers with a line of JSON
 //
 // A step is forward, loss, backward and update over 8 sequences of 256 tokens, the first of the original domain;
-// `forward` is a pass with its loss. The residue is the paper's, 20 % of the block weights; the first channel of every
-// token says whether its gates are open. LoRA has as many weights. The floor: those products at 92 % of the
-// multiply-add peak, a burst of which takes turns with the steps.
+// `forward` is a forward pass with its loss. The residue is the paper's, with 20 % extra weights; the first channel of
+// a token decides whether its gates are open. LoRA has the same number of weights. The floor is the time of those
+// products at 92 % of the multiply-add peak, measured by bursts that alternate with the steps.
 #include "roof.hpp"
 #include "runner.hpp"
 
@@ -42,7 +41,7 @@ double resident_mb(const std::string& what) {
   return 0;
 }
 
-/// The model, its adapter and the batch, for another program.
+/// Writes the model, its adapter and the batch for another program.
 template <class A> void write(const io::Path& folder, Runner<A>& runner) {
   nn::save_model(folder, *runner.model().backbone());
   std::vector<io::NamedView<float>> weights;
@@ -110,23 +109,23 @@ int main(int argc, char** argv) try {
   Settings settings;
   std::vector<std::string> models, modes(small_models::mode_names.begin(), small_models::mode_names.end());
   for (const auto& known : small_models::all) models.emplace_back(known.name);
-  CLI::App app("How near is a training step to the products that it cannot do without?");
+  CLI::App app("Measure a training step relative to the products that it needs at least.");
   app.add_option("--model", settings.model, "which of the three models")
       ->check(CLI::IsMember(models))
       ->capture_default_str();
-  app.add_option("--mode", settings.mode, "what trains")->check(CLI::IsMember(modes))->capture_default_str();
-  app.add_option("--precision", settings.precision, "what products round to")
+  app.add_option("--mode", settings.mode, "what is trained")->check(CLI::IsMember(modes))->capture_default_str();
+  app.add_option("--precision", settings.precision, "matmul input precision")
       ->check(CLI::IsMember({"float", "bf16"}))
       ->capture_default_str();
-  app.add_option("--open", settings.open, "percent of the tokens whose gates are open")
+  app.add_option("--open", settings.open, "percentage of tokens with open gates")
       ->check(CLI::Range(0, 100))
       ->capture_default_str();
   app.add_flag("--dense", settings.dense, "compute closed tokens too");
   app.add_option("--threads", settings.threads, "threads")->check(CLI::Range(1, 4096))->capture_default_str();
-  app.add_flag("--recompute", settings.recompute, "compute layers once more on the way back, for memory");
+  app.add_flag("--recompute", settings.recompute, "recompute layers in the backward pass, to save memory");
   app.add_option("--rounds", settings.rounds, "steps to time")->check(CLI::Range(1, 1000000))->capture_default_str();
   app.add_option("--peer", settings.peer,
-                 "a folder for another program that is to do the same; then a step for every line of input");
+                 "write model and batch to this folder for another program, then run a step for every line of input");
   CLI11_PARSE(app, argc, argv);
   omp_set_num_threads(settings.threads);
   const auto mode = static_cast<Mode>(place_of(small_models::mode_names, settings.mode));

@@ -1,4 +1,4 @@
-// Contenders that take turns, so that whatever else the machine does meets all of them.
+// Programs that take turns, so that disturbances on the machine affect all of them equally.
 #pragma once
 
 #include "roof.hpp"
@@ -14,8 +14,8 @@ struct Contender {
   std::function<double()> seconds;
 };
 
-/// Times over that of the first, as medians over rounds with their quartiles, and how much of the last one's extra each
-/// costs.
+/// Shows times relative to the first program, as medians over rounds with quartiles, and the share of the last one's
+/// extra time that each costs.
 inline void show(const char* title, const std::vector<Contender>& all, int rounds) {
   for (const auto& c : all) {
     c.seconds();

@@ -1,7 +1,7 @@
-# SentencePiece comes without a CMake configuration of its own. Defines SentencePiece::SentencePiece.
+# SentencePiece has no CMake package configuration. Defines SentencePiece::SentencePiece.
 find_path(SentencePiece_INCLUDE_DIR sentencepiece_processor.h)
 find_library(SentencePiece_LIBRARY sentencepiece)
-# Training lives in a second library where it is linked statically or split off.
+# The trainer is a separate library if it is linked statically or packaged separately.
 find_library(SentencePiece_TRAIN_LIBRARY sentencepiece_train)
 mark_as_advanced(SentencePiece_INCLUDE_DIR SentencePiece_LIBRARY SentencePiece_TRAIN_LIBRARY)
 

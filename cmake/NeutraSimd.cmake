@@ -1,5 +1,5 @@
-# Defines neutra_simd: xsimd as neutra uses it, its headers and no more. Debian's xsimd target also names xtl, for complex
-# numbers that neutra does not have, while its package does not bring xtl; linking the target would fail.
+# Defines neutra_simd: xsimd's headers and nothing else. Debian's xsimd target also links xtl, which it needs for
+# complex numbers, but its package does not install xtl; linking that target would fail.
 if(NOT TARGET neutra_simd)
   get_target_property(neutra_simd_folders xsimd INTERFACE_INCLUDE_DIRECTORIES)
   add_library(neutra_simd INTERFACE IMPORTED GLOBAL)

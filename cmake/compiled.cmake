@@ -1,5 +1,6 @@
-# neutra::compiled: the headers of neutra::neutra, with kernels, ops and common models compiled once. Who links it compiles faster and gets, with the
-# library, the instruction set it was built for: as an option (-march, where NEUTRA_ARCH is set), and as NEUTRA_COMPILED, which headers check.
+# neutra::compiled: the headers of neutra::neutra, with kernels, ops and common models compiled once. Linking it makes
+# compilation faster. The target also passes on the instruction set that the library was built for: as an option
+# (-march, if NEUTRA_ARCH is set), and as NEUTRA_COMPILED, which the headers check.
 if(PROJECT_IS_TOP_LEVEL)
   set(arch native)
 else()
@@ -7,7 +8,7 @@ else()
 endif()
 set(NEUTRA_ARCH "${arch}" CACHE STRING "-march for neutra::compiled, programs, tests and benchmarks; empty for the compiler's default")
 
-# What the compiler makes of these flags is asked of neutra/core/config.hpp itself.
+# neutra/core/config.hpp itself determines the instruction set of these flags.
 string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)
 separate_arguments(flags UNIX_COMMAND "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${build_type}}")
 get_directory_property(options COMPILE_OPTIONS)
@@ -30,7 +31,7 @@ target_link_libraries(neutra_compiled PUBLIC neutra)
 target_compile_options(neutra_compiled PUBLIC "$<$<BOOL:${NEUTRA_ARCH}>:-march=${NEUTRA_ARCH}>")
 target_compile_definitions(neutra_compiled PUBLIC "NEUTRA_COMPILED=${instruction_set}")
 
-# neutra::compiled_train: the same of neutra::train, with what the programs do compiled once.
+# neutra::compiled_train: neutra::train likewise, with the implementation of the programs compiled once.
 if(TARGET neutra_train)
   add_library(neutra_compiled_train STATIC EXCLUDE_FROM_ALL src/programs.cpp src/this_build.cpp)
   add_library(neutra::compiled_train ALIAS neutra_compiled_train)

@@ -29,21 +29,23 @@ if(NOT TARGET neutra::train)
                       "-DNEUTRA_PROGRAMS=OFF -DNEUTRA_TESTS=OFF -DNEUTRA_BENCHMARKS=OFF")
 endif()
 
-# Warnings, architecture and links shared by everything built here, neutra::compiled itself and what compiles headers alone included.
+# Warnings, architecture and links shared by everything built here, including neutra::compiled and the check of single
+# headers.
 add_library(neutra_development INTERFACE)
 target_link_libraries(neutra_development INTERFACE neutra::train)
 target_compile_options(neutra_development INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-psabi $<$<BOOL:${NEUTRA_ARCH}>:-march=${NEUTRA_ARCH}>)
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(neutra_development INTERFACE -Wcomma)  # a, b; where two statements are meant
 endif()
-# GCC 12 warns of its own headers: AVX-512 intrinsics (GCC bug 105593), std::string's operator+ (105651), copies into spans. GCC 14 keeps watch.
+# GCC 12 gives false warnings for its own headers: AVX-512 intrinsics (GCC bug 105593), std::string's operator+
+# (105651), copies into spans. GCC 14 still checks these.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(neutra_development INTERFACE -Wno-restrict -Wno-uninitialized -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds)
 endif()
 foreach(library IN ITEMS neutra_compiled neutra_compiled_train)
   target_link_libraries(${library} PRIVATE $<BUILD_INTERFACE:neutra_development>)
 endforeach()
-# What programs, tests and benchmarks link.
+# Linked by programs, tests and benchmarks.
 add_library(neutra_program INTERFACE)
 target_link_libraries(neutra_program INTERFACE neutra_development neutra_compiled_train)
 include(provenance)

@@ -1,5 +1,5 @@
-# cmake --install: the headers, and what find_package(neutra) reads. Two sets of targets, because one that names a package
-# which is not there would take the other with it.
+# cmake --install: the headers, and the files that find_package(neutra) reads. Two sets of targets, because a set that
+# names a missing package cannot be imported at all.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(NEUTRA_PACKAGE_FOLDER "${CMAKE_INSTALL_DATADIR}/cmake/neutra")

@@ -1,4 +1,5 @@
-# A result names the commit and the flags it was built from: one file of neutra::compiled_train knows them, which alone is built again for every commit.
+# A result names the commit and the flags that it was built from. One file of neutra::compiled_train knows them; only
+# this file is rebuilt for every commit.
 set(commit unknown)
 find_package(Git QUIET)
 if(GIT_FOUND AND EXISTS "${PROJECT_SOURCE_DIR}/.git")
@@ -7,7 +8,7 @@ if(GIT_FOUND AND EXISTS "${PROJECT_SOURCE_DIR}/.git")
   if(status EQUAL 0)
     set(commit "${described}")
   endif()
-  # A commit writes a line here; the next build then asks again.
+  # Every commit appends a line to this log, and the next build then configures again.
   execute_process(COMMAND "${GIT_EXECUTABLE}" rev-parse --git-path logs/HEAD WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
                   OUTPUT_VARIABLE log OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
   file(REAL_PATH "${log}" log BASE_DIRECTORY "${PROJECT_SOURCE_DIR}")

@@ -1,7 +1,7 @@
-# The targets users link: neutra::neutra (headers, xsimd, OpenMP), neutra::train (what io, data, train and the programs add), and neutra::compiled.
-# Warnings, -march and the optimisation level belong to whoever builds a program.
+# The targets that users link: neutra::neutra (headers, xsimd, OpenMP), neutra::train (the dependencies of io, data,
+# train and the programs), and neutra::compiled. Warnings, -march and the optimisation level are up to the user.
 
-# A project that adds this folder links the targets from outside it and must see what they name.
+# A project that adds this folder links the targets from outside, so it must see the targets they depend on.
 set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
 find_package(xsimd REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
@@ -13,11 +13,12 @@ add_library(neutra::neutra ALIAS neutra)
 target_compile_features(neutra INTERFACE cxx_std_20)
 target_include_directories(neutra INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>" "$<INSTALL_INTERFACE:include>")
 target_link_libraries(neutra INTERFACE neutra_simd OpenMP::OpenMP_CXX)
-# The one flag that is neutra's own: equal bits for any number of threads need a * b + c to be rounded alike wherever a loop is inlined. GCC fuses it in
-# one copy of a loop and not in another; where one rounding is meant the kernels say so (multiply_add).
+# The only flag that neutra imposes: equal bits for any number of threads require that a * b + c is rounded the same way
+# wherever a loop is inlined. GCC fuses it in one copy of a loop and not in another. Where the kernels need a fused
+# operation, they call it explicitly (multiply_add).
 target_compile_options(neutra INTERFACE "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU,Clang,AppleClang>>:-ffp-contract=off>")
 
-# The same list serves installed users: cmake/neutraConfig.cmake.in finds it there.
+# Installed users need the same list, in cmake/neutraConfig.cmake.in.
 set(NEUTRA_TRAIN_PACKAGES Eigen3 xtensor nlohmann_json CLI11 SentencePiece)
 set(NEUTRA_TRAIN_MISSING "")
 foreach(package IN LISTS NEUTRA_TRAIN_PACKAGES)

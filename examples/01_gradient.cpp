@@ -1,9 +1,9 @@
-// How does a gradient come about, and is it right?      ./01_gradient      under a second
+// How is a gradient computed, and is it correct?      ./01_gradient      under a second
 //
-// Ops run when they are called and leave a record on a tape; backward() walks the record from its end. A gated unit is
-// fitted to random numbers by hand: loss, gradient, a step down, forty times. Before that every slope is held against
-// the difference quotient. Prints the gradient by tape and by differences for four weights, the largest difference of
-// all, then the loss every ten steps.
+// Ops run when they are called and record themselves on a tape; backward() walks the record from its end. A gated unit
+// is fitted to random numbers by hand: loss, gradient, a step down, forty times. Before that, every derivative is
+// compared with the difference quotient. Prints the gradient from the tape and from differences for four weights, the
+// largest difference of all, and the loss every ten steps.
 #include "neutra/backend/cpu/cpu.hpp"
 #include "neutra/core/random.hpp"
 #include "neutra/op/add.hpp"
@@ -18,7 +18,7 @@ using namespace neutra;
 
 namespace {
 
-/// Normal numbers that depend on the name alone.
+/// Normal random numbers that depend only on the name.
 Tensor<double, Cpu> drawn(const Shape& shape, const char* name, double scale) {
   Tensor<double, Cpu> tensor(shape);
   const Philox random(1, name);
@@ -26,7 +26,7 @@ Tensor<double, Cpu> drawn(const Shape& shape, const char* name, double scale) {
   return tensor;
 }
 
-/// An op of our own: the sum of the squares of x (N,C). Forward, then what goes back: dx = 2 x dsum.
+/// An op of your own: the sum of squares of x (N,C). First the forward pass, then the backward pass: dx = 2 x dsum.
 Var<double, Cpu> sum_of_squares(Var<double, Cpu> x) {
   auto& tape = x.tape();
   const auto sum = tape.make({});
@@ -35,14 +35,14 @@ Var<double, Cpu> sum_of_squares(Var<double, Cpu> x) {
   *tape.out(sum).data = total;
   tape.record(sum, {x}, {x}, [=](Tape<double, Cpu>& t) {
     const double up = *t.gradient(sum).data;
-    if (const auto dx = t.into(x))  // the tape knows whether this is the first contribution or is added to others
+    if (const auto dx = t.into(x))  // the tape knows whether to overwrite or to add
       for (Index i = 0; i < x.shape().size(); ++i)
         dx.view.data[i] = 2 * x.value().data[i] * up + (dx.add ? dx.view.data[i] : 0);
   });
   return sum;
 }
 
-/// y = W_o (silu(W_g x) * (W_i x)) against the numbers wanted.
+/// y = W_o (silu(W_g x) * (W_i x)), fitted to target numbers.
 struct Fit {
   Parameter<double, Cpu> gate{"gate", drawn({6, 3}, "gate", 0.5)}, in{"in", drawn({6, 3}, "in", 0.5)},
       out{"out", drawn({2, 6}, "out", 0.5)};
@@ -58,7 +58,7 @@ struct Fit {
     return sum_of_squares(add(linear(inner, tape.leaf(out)), tape.input(wanted.view()), -1));
   }
   void backward() {
-    for (auto* p : parameters()) p->has_gradient = false;  // what follows overwrites instead of adding
+    for (auto* p : parameters()) p->has_gradient = false;  // the next contribution overwrites instead of adding
     tape.backward(loss());
   }
 };

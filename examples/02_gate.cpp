@@ -1,10 +1,10 @@
-// What does it take to write a gate of one's own?      ./02_gate      a few seconds
+// What does it take to write a gate of your own?      ./02_gate      a few seconds
 //
-// One struct: a name, a value, a slope, and whether it has an exact zero. The library makes SIMD loops, the backward
-// pass and the skipping of closed tokens from it. Saturating has an exact zero as the paper's gate has, but never grows
-// beyond 1. Prints value and slope of the new gate beside the paper's and a sigmoid's; what the check of policies finds
-// (nothing); and, for each, the loss of a small random model before and after sixty training steps with the share of
-// tokens whose gate is open.
+// One struct: a name, a value, a derivative, and whether the gate has an exact zero. From these the library derives
+// SIMD loops, the backward pass and the skipping of closed tokens. Saturating has an exact zero like the paper's gate,
+// but never exceeds 1. Prints value and derivative of the new gate beside those of the paper's gate and of a sigmoid;
+// the faults that the policy check finds (none); and for each gate the loss of a small random model before and after
+// sixty training steps, with the share of open tokens.
 #include "neutra/neutra.hpp"
 #include "neutra/testing/check_policy.hpp"
 
@@ -27,7 +27,7 @@ namespace {
 
 using Gates = Types<gate::Relu, gate::Sigmoid, Saturating>;
 
-/// Loss before and after sixty steps on one batch, and the share of open tokens then.
+/// The loss before and after sixty steps on one batch, and the share of open tokens afterwards.
 template <Gate G> void train() {
   const adapter::Residue<G> residue{.width = 8};
   nn::Transformer<adapter::Residue<G>> model(testing::tiny_backbone<float>(), residue, 1);
@@ -35,7 +35,7 @@ template <Gate G> void train() {
   const auto losses = testing::train_on(model, batch, 60, 1e-2, 0.01f);
   adapter::Probe<float, Cpu> probe(model.config().layers);
   Tape<float, Cpu> tape;
-  tape.start(false);  // nothing is recorded: an evaluation
+  tape.start(false);  // an evaluation: nothing is recorded
   model.loss(tape, batch.tokens(), batch.counts(), &probe);
   double open = 0, gates = 0;
   for (const auto& layer : probe.counts(0)) {

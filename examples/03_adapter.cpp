@@ -1,10 +1,10 @@
 // What does an adapter add to a model, and when does it start to matter?      ./03_adapter      under ten seconds
 //
-// Adapters are attached to a frozen backbone that they share. Each is given a tenth and a fifth of the weights of the
-// backbone's blocks; each starts without changing a single bit of what the model says; then each trains for thirty
-// steps on one batch of two domains. Prints for each: width or rank, extra weights and their share, whether the logits
-// at the start are the backbone's bit by bit, the loss before and after, and the share of tokens with an open gate (all
-// of them where there is no gate with an exact zero).
+// Adapters are attached to a shared, frozen backbone. Each gets a tenth and then a fifth of the weights of the
+// backbone's blocks. None changes a single bit of the model's output at the start; then each trains for thirty steps on
+// one batch of two domains. Prints for each: width or rank; extra weights and their share; whether the logits at the
+// start equal the backbone's bit for bit; the loss before and after; and the share of tokens with an open gate (all
+// tokens if no gate has an exact zero).
 #include "neutra/neutra.hpp"
 
 #include <cstdio>
@@ -48,7 +48,7 @@ std::pair<float, float> train(Model& model, const Batch& batch) {
   for (int step = 0; step < 30; ++step) {
     tape.start();
     const auto loss =
-        model.loss(tape, batch.tokens(), {sequences * length, length});  // of which one sequence is original
+        model.loss(tape, batch.tokens(), {sequences * length, length});  // one of the sequences is original
     (step == 0 ? losses.first : losses.second) = loss.lm.item();
     tape.backward(loss.total(0.01f));
     adamw.step(5e-3, adamw.gradient_norm());

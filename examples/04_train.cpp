@@ -1,9 +1,9 @@
 // How is a model extended, step by step?      ./04_train      a few seconds on two cores
 //
-// A loop of your own: forward, loss, backward, update. A tiny llama is pretrained on sentences of one made-up language,
-// then extended to a second with neutral residues while its weights stay frozen, and with a vanilla adapter for
-// comparison. Printed: loss of both languages (nats per letter) and the share of tokens whose gates are open. Both
-// forget some of the first language, the residues less:
+// A training loop of your own: forward, loss, backward, update. A tiny llama is pretrained on sentences of one made-up
+// language, then extended to a second one, with neutral residues while its weights are frozen, and for comparison with
+// a vanilla adapter. Prints the loss on both languages (nats per letter) and the share of tokens with open gates. Both
+// methods forget some of the first language, the residues less:
 //     pretrained on the first       first 0.286  second 8.351
 //     with residues, untrained      first 0.286 (open  47 %)  second 8.351 (open  49 %)
 //     extended to the second        first 0.576 (open  66 %)  second 0.418 (open  76 %)
@@ -20,8 +20,8 @@ namespace {
 
 constexpr Index batch = 16, length = 32;
 
-/// Sequences of one language: its words in random order, one letter a token. Both languages share their letters, not
-/// their words.
+/// Sequences of one language: its words in random order, one letter per token. The languages share letters but no
+/// words.
 struct Language {
   std::vector<std::string_view> words;
   std::uint8_t domain;
@@ -35,7 +35,7 @@ struct Sequences {
   nn::Tokens tokens() const { return {static_cast<Index>(domains.size()), length, inputs, targets, domains}; }
 };
 
-/// Sequence i of step t is a function of (t, i); every tenth is of the first language when both are mixed.
+/// Sequence i of step t is a function of (t, i). In a mix, every tenth sequence is of the first language.
 Sequences draw(Index step, bool mixed, const Language& main) {
   static const Philox random(1, "letters");
   Sequences out;
@@ -52,7 +52,7 @@ Sequences draw(Index step, bool mixed, const Language& main) {
   return out;
 }
 
-/// The loop. The same calls, with files and checkpoints around them, are the library's own run.
+/// The training loop. The library's own run makes the same calls, with files and checkpoints around them.
 template <class Model>
 void train(Model& model, Index steps, double rate, float alpha, bool mixed, const Language& language) {
   Tape<float, Cpu> tape;
@@ -68,7 +68,7 @@ void train(Model& model, Index steps, double rate, float alpha, bool mixed, cons
   }
 }
 
-/// Loss on sequences that training has not drawn, and the share of open gates.
+/// The loss on sequences that were not trained on, and the share of open gates.
 template <class Model> void show(const char* when, Model& model) {
   Tape<float, Cpu> tape;
   std::printf("%-28s", when);
@@ -100,11 +100,11 @@ int main() {
                           .context = length,
                           .bos = '^'};
   nn::Transformer<> pretrained(nn::Backbone<float, Cpu>::random(config, 1, {nn::Purpose::finetuning}));
-  pretrained.thaw();  // pretraining: every weight trains
+  pretrained.thaw();  // pretraining: all weights are trained
   train(pretrained, 400, 3e-3, 0, false, first);
   show("pretrained on the first", pretrained);
 
-  std::size_t next = 0;  // what was trained becomes a backbone, frozen from here on
+  std::size_t next = 0;  // the trained weights become a backbone, frozen from here on
   const auto backbone = std::make_shared<const nn::Backbone<float, Cpu>>(
       config, [&](const nn::Weight&) { return pretrained.parameters()[next++]->value.clone(); });
   nn::Transformer<adapter::Residue<>> extended(backbone, {}, 1);

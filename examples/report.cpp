@@ -1,5 +1,5 @@
-// Draws results again, without running anything: the table, report.html and learning.svg from a results.json, or from
-// several as one.
+// Redraws the table, report.html and learning.svg from one results.json, or from several joined, without running
+// anything.
 //   report docs/results/da/results.json --out .
 #include "neutra/program/program.hpp"
 #include "neutra/report/markdown.hpp"

@@ -1,4 +1,4 @@
-// The tape, ops, models and optimizer of double.
+// The tape, ops, models and optimizer in double.
 #include "neutra/nn/instances.hpp"
 #include "neutra/optim/instances.hpp"
 

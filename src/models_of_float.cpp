@@ -1,4 +1,4 @@
-// The tape, ops, models and optimizer of float.
+// The tape, ops, models and optimizer in float.
 #include "neutra/nn/instances.hpp"
 #include "neutra/optim/instances.hpp"
 

@@ -1,2 +1,2 @@
-// Apart from all else, for it is compiled again for every commit.
+// A file of its own, because it is compiled again for every commit.
 #include "neutra/study/this_build.hpp"

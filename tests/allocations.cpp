@@ -16,7 +16,7 @@
 namespace {
 std::atomic<std::size_t> count{0}, largest{0};
 
-/// Notes one call; returns the bytes it asks for.
+/// Records one call; returns the number of bytes it asks for.
 [[maybe_unused]] std::size_t noted(std::size_t bytes) {
   ++count;
   for (std::size_t held = largest; held < bytes && !largest.compare_exchange_weak(held, bytes);) {
@@ -31,8 +31,8 @@ void forget_largest_allocation() { largest = 0; }
 bool allocations_counted() { return COUNTED; }
 
 #if COUNTED
-// A program's own definitions come before those of the C library, for every library it loads; glibc keeps its own under
-// these names.
+// The program's definitions take precedence over those of the C library, for all libraries it loads. glibc exports its
+// own under these names.
 extern "C" {
 void* __libc_malloc(std::size_t);
 void* __libc_calloc(std::size_t, std::size_t);

@@ -1,16 +1,15 @@
-// How often memory was asked of the system: malloc and its kin are counted for the whole test program, and with them
-// operator new.
+// Counts memory allocations of the whole test program: malloc and related functions, and through them operator new.
 #pragma once
 
 #include <cstddef>
 
-/// Calls of malloc, calloc, realloc, aligned_alloc, posix_memalign and memalign so far, by any thread. 0 where they
-/// cannot be counted.
+/// The number of calls of malloc, calloc, realloc, aligned_alloc, posix_memalign and memalign so far, by any thread. 0
+/// if they cannot be counted.
 std::size_t allocations();
 
-/// The largest number of bytes one of them asked for since the last forget_largest_allocation(), by any thread.
+/// The largest request in bytes since the last forget_largest_allocation(), by any thread.
 std::size_t largest_allocation();
 void forget_largest_allocation();
 
-/// Whether they are counted: on glibc, without a sanitizer (which brings a malloc of its own).
+/// Whether allocations are counted: on glibc, without a sanitizer (which replaces malloc).
 bool allocations_counted();

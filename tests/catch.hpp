@@ -1,4 +1,4 @@
-// Catch2 2 (Debian 12) and 3 (Debian 13): the one place that knows the difference.
+// Supports Catch2 2 (Debian 12) and 3 (Debian 13); no other file knows the difference.
 #pragma once
 
 #if __has_include(<catch2/catch_all.hpp>)

@@ -1,4 +1,4 @@
-// The policy tensors of tests/golden: functions as PyTorch computes them.
+// The policy tensors of tests/golden: the functions as PyTorch computes them.
 #pragma once
 
 #include "neutra/io/safetensors.hpp"
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-/// One tensor of the golden file, in double.
+/// One tensor of the golden file, as double.
 inline std::vector<double> golden(const std::string& name) {
   static const auto file =
       neutra::io::Safetensors::open(std::string(NEUTRA_SOURCE_DIR) + "/tests/golden/golden.safetensors");

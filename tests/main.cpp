@@ -1,4 +1,4 @@
-// Catch2 2 wants its main compiled into one file of the program; Catch2 3 brings it as a library.
+// Catch2 2 needs its main function compiled in one file; Catch2 3 provides it in a library.
 #if !__has_include(<catch2/catch_all.hpp>)
 #define CATCH_CONFIG_MAIN
 #include <catch2/catch.hpp>
@@ -6,7 +6,7 @@
 
 #include "neutra/backend/cpu/fork_cost.hpp"
 
-// Tests that compare numbers of threads must have these threads, on a machine that is busy too.
+// Tests that compare numbers of threads need these threads on a busy machine too.
 [[maybe_unused]] static const bool always_fork = [] {
   neutra::cpu::ForkCost::enabled = false;
   return true;

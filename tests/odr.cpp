@@ -1,5 +1,5 @@
-// A second file that includes everything: a function that misses its inline is defined twice, and the tests do not
-// link.
+// A second translation unit that includes everything: a function without `inline` is then defined twice, and the tests
+// do not link.
 #if __has_include("neutra/all.hpp")
 #include "neutra/all.hpp"
 #else

@@ -1,4 +1,4 @@
-// The code in README.md is cut from the examples, which are compiled: every line of it stands in one of them.
+// All code in README.md is taken from the examples, which are compiled: each of its lines occurs in one of them.
 #include "neutra/io/file.hpp"
 
 #include "tests/catch.hpp"

@@ -1,4 +1,4 @@
-// If this fails nothing else matters: one product, its gradient by hand, and one step that lowers a loss.
+// If this fails, nothing else matters: one product, its gradient by hand, and one step that lowers a loss.
 #include "neutra/neutra.hpp"
 
 #include "tests/catch.hpp"

@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
-"""How fast is a step beside PyTorch's, on one machine in one run?
+"""Compares a training step with PyTorch's, on one machine in one run.
 
-    compare.py STEP [--against OTHER_STEP] [--models tiny,stories15M,small] [--modes adapter] [--precisions float,bf16] [--peers eager,default]
-               [--threads N] [--rounds N] [--python PATH] [--preload LIB]
+    compare.py STEP [--against OTHER_STEP] [--models tiny,stories15M,small] [--modes adapter]
+               [--precisions float,bf16] [--peers eager,default] [--threads N] [--rounds N] [--python PATH]
+               [--preload LIB]
 
-STEP is the built benchmarks/step. For each model, mode and precision our program and the peers are started once, do a few steps each, and then take
-turns. A peer is PyTorch, eager or as a mode of torch.compile makes it (default, max-autotune); before PyTorch 2 there is only eager.
-Printed: median milliseconds, the ratio of theirs to ours as the median over rounds with its quartiles, the peak memory of steps beyond what the
-process held after start-up, and how far apart the losses of the first and the last step lie.
-With --against another build of step, such as that of an earlier commit, takes the place of PyTorch.
+STEP is the built benchmarks/step. For each model, mode and precision, STEP and the peers are started once, run a few
+steps each, and then take turns. A peer is PyTorch, eager or with a mode of torch.compile (default, max-autotune);
+before PyTorch 2 there is only eager.
+
+Printed: the median time in milliseconds; the ratio of the peer's time to ours, as the median over rounds with its
+quartiles; the peak memory of steps beyond that of the process after start-up; and the differences between the losses
+of the first and the last step.
+
+--against compares with another build of step, for example of an earlier commit, instead of PyTorch.
 """
 import argparse
 import json
@@ -19,15 +24,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-WARM_UP = 4  # steps: memory is taken, code compiled
+WARM_UP = 4  # steps in which memory is allocated and code compiled
 
 
 class Program:
-    """A program that answers every line with a step."""
+    """A program that runs a step for every line of input."""
 
     def __init__(self, command, environment):
         self.command = command
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}  # a forced core type halves its speed
+        # without OPENBLAS_CORETYPE and the like: a forced core type halves its speed
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**inherited, **environment})
         self.answers = []
 
@@ -40,7 +46,7 @@ class Program:
         self.answers.append(json.loads(line))
 
     def forget_peak(self):
-        """From here on the peak is that of steps, not of starting and compiling."""
+        """Resets the peak, so that it covers steps but not start-up and compilation."""
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
     def stop(self):
@@ -54,7 +60,7 @@ class Program:
 def compare(options, model, mode, precision):
     threads = str(options.threads)
     pinned = {"OMP_NUM_THREADS": threads, "OMP_PROC_BIND": "close", "OMP_PLACES": "threads"}
-    # buffers stay with the process and lie on large pages: without it PyTorch gives them back and faults them in again at every step
+    # keeps buffers in the process, on large pages: otherwise PyTorch frees them and faults them in again in every step
     torch_environment = {**pinned, "MALLOC_MMAP_THRESHOLD_": "8589934592", "MALLOC_TRIM_THRESHOLD_": "8589934592",
                          "MALLOC_TOP_PAD_": "67108864", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
     if options.preload:
@@ -103,7 +109,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--python", default=sys.executable)
-    parser.add_argument("--preload", default="", help="an allocator for PyTorch, such as libtcmalloc_minimal.so.4")
+    parser.add_argument("--preload", default="", help="an allocator for PyTorch, for example libtcmalloc_minimal.so.4")
     options = parser.parse_args()
     for model in options.models:
         for mode in options.modes:

@@ -1,10 +1,11 @@
-// Are products as fast as those of OpenBLAS and oneDNN?      ./peer_product [--threads N] [--bf16] [--quick]
-// The thirty sizes of larger models, as benchmarks/product has them. For each way a product is needed: the share of the
-// multiply-add peak that ours reaches, and its speed over that of the fastest other, all timed in alternation with a
-// burst at the peak.
-//   nt: y = x W^T      nn: dx = dy W      tn: dW = dy^T x      "packed": the weight laid out beforehand, as oneDNN does
-//   with format_tag::any
-// In bf16 oneDNN reads numbers that were rounded before the clock started; ours rounds them itself.
+// Matrix products compared with OpenBLAS and oneDNN.      ./peer_product [--threads N] [--bf16] [--quick]
+//
+// The thirty sizes of larger models of benchmarks/product. For each orientation: the share of the multiply-add peak
+// that this library reaches, and its speed relative to the fastest other one,
+// all timed in alternation with a burst at the peak.
+//   nt: y = x W^T      nn: dx = dy W      tn: dW = dy^T x
+//   "packed": the weight is packed in advance, in oneDNN with format_tag::any
+// In bf16, oneDNN reads values that were rounded before the clock started; this library rounds them itself.
 #include "../product_sizes.hpp"
 #include "../roof.hpp"
 
@@ -38,7 +39,7 @@ Tensor<float> filled(Index rows, Index cols) {
   return t;
 }
 
-/// c = a b as a oneDNN primitive, its operands in the type and, `packed`, the layout of b that it likes best.
+/// c = a b as a oneDNN primitive, with operands of `type` and, if `packed`, b in oneDNN's preferred layout.
 std::function<void()> onednn(const Operand<float>& a, const Operand<float>& b, View<float> c, Type type, bool packed) {
   const auto described = [](const Operand<float>& x, Type as) {
     const dnnl::memory::dims sizes{x.rows(), x.cols()};
@@ -81,10 +82,10 @@ struct Settings {
 };
 
 struct Outcome {
-  double share, ratio;  // of the peak, in percent; to the fastest other
+  double share, ratio;  // share: of the peak, in percent; ratio: to the fastest other library
 };
 
-/// Ours first, then the others; medians over rounds in which all take turns.
+/// The programs, this library's first: medians over rounds in which all take turns.
 Outcome compare(const Settings& settings, double work, const std::vector<std::function<void()>>& programs) {
   for (const auto& multiply : programs) multiply();
   std::vector<double> peaks;
@@ -105,7 +106,7 @@ Outcome compare(const Settings& settings, double work, const std::vector<std::fu
   return {100 * work / own / roof::quantile(peaks, 0.75), best / own};
 }
 
-/// One way of multiplying: packed b where `packed`.
+/// One orientation, with a packed b if `packed`.
 Outcome way(const Settings& settings, Operand<float> a, Operand<float> b, View<float> c, bool packed) {
   a.precision = b.precision = settings.bf16 ? DType::bf16 : DType::f32;
   const Type type = settings.bf16 ? Type::bf16 : Type::f32;
@@ -126,9 +127,9 @@ Outcome way(const Settings& settings, Operand<float> a, Operand<float> b, View<f
 
 int main(int argc, char** argv) try {
   Settings settings;
-  CLI::App app("Are products as fast as those of OpenBLAS and oneDNN?");
+  CLI::App app("Compare matrix products with OpenBLAS and oneDNN.");
   app.add_option("--threads", settings.threads, "threads")->check(CLI::Range(1, 4096))->capture_default_str();
-  app.add_flag("--bf16", settings.bf16, "products of bf16");
+  app.add_flag("--bf16", settings.bf16, "multiply bf16");
   app.add_flag("--quick", settings.quick, "a tenth of the rounds");
   CLI11_PARSE(app, argc, argv);
   omp_set_num_threads(settings.threads);

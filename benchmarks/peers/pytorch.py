@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""The work of benchmarks/step in PyTorch: the same weights, batch and update, written as PyTorch is used at its best.
+"""The work of benchmarks/step in PyTorch, written for speed: the same weights, batch and update.
 
     pytorch.py FOLDER --mode adapter|lora|full|forward [--precision float|bf16] [--compile MODE] [--threads N]
 
-FOLDER is what `step --peer FOLDER` wrote. A step is run for every line of input and answered with a JSON line; compare.py drives both.
-Fused where this PyTorch has a fused kernel: scaled_dot_product_attention (from 2.0), rms_norm and AdamW (from 2.4), cross_entropy.
-In bf16 frozen matrices are kept in bf16, for autocast would convert them anew in every step; what trains stays fp32 and is converted by autocast,
-once a step; the norm's output is converted once.
+FOLDER is the output of `step --peer FOLDER`. Every line of input runs a step and is answered with a line of JSON;
+compare.py drives both programs. Uses fused kernels where this PyTorch has them: scaled_dot_product_attention (from
+2.0), rms_norm and AdamW (from 2.4), cross_entropy. In bf16, frozen matrices are stored as bf16, because autocast would
+convert them in every step. Trained weights stay float32, and autocast converts them once per step; the output of a norm
+is converted once.
 """
 import argparse
 import json
@@ -20,11 +21,11 @@ import torch.nn.functional as F
 
 
 def load_file(path):
-    """The tensors of a safetensors file of floats."""
+    """The tensors of a safetensors file in float32."""
     data = bytearray(path.read_bytes())
     start = 8 + int.from_bytes(data[:8], "little")
     entries = {name: entry for name, entry in json.loads(data[8:start]).items() if name != "__metadata__"}
-    assert all(entry["dtype"] == "F32" for entry in entries.values()), f"{path}: only tensors of floats are expected"
+    assert all(entry["dtype"] == "F32" for entry in entries.values()), f"{path}: only float32 tensors are expected"
     numbers = lambda begin, end: torch.frombuffer(data[start + begin:start + end], dtype=torch.float32)
     return {name: numbers(*entry["data_offsets"]).view(entry["shape"]) for name, entry in entries.items()}
 
@@ -106,7 +107,7 @@ class Model(torch.nn.Module):
         return gate * F.linear(F.silu(F.linear(x, body("gate_proj"))) * F.linear(x, body("up_proj")), body("down_proj"))
 
     def forward(self, inputs, targets, original):
-        """The loss of the language and the local loss, sum over original tokens of |r| / d, by layers and original tokens."""
+        """The language-model loss, and the local loss: the mean of |r| / d over layers and original tokens."""
         x, local = F.embedding(inputs, self.embedding), 0.0
         for layer in range(self.config["num_hidden_layers"]):
             name = f"model.layers.{layer}."

@@ -45,7 +45,7 @@ TEST_CASE("attention kernels: equal bits for 1, 2 and 3 threads, forward and bac
   omp_set_num_threads(threads);
 }
 
-TEST_CASE("attention kernels: gradients add where they are told to") {
+TEST_CASE("attention kernels: gradients add where asked to") {
   const AttentionSizes z{2, 70, 4, 2, 6};
   const Result written = run(z, false), added = run(z, true);
   double most = 0;

@@ -1,5 +1,5 @@
-// How a packed weight holds numbers rounded to bf16 where they are multiplied as float. That products are right with
-// each unit is tested by running the tests of products once more with NEUTRA_BF16_UNIT (tests/CMakeLists.txt).
+// The layout of packed bf16 weights that are multiplied as float. The tests of products run a second time with each
+// value of NEUTRA_BF16_UNIT (tests/CMakeLists.txt), which tests the results of each unit.
 #include "neutra/backend/cpu/cpu.hpp"
 #include "neutra/testing/check_gradient.hpp"
 
@@ -29,7 +29,7 @@ TEST_CASE("bf16 unit: a panel held as pairs of columns has half the words and th
       CHECK(cpu::ColumnPairs::number(pairs.data(), k, j) == words[static_cast<std::size_t>(k * width + j)]);
 }
 
-TEST_CASE("bf16 unit: panels are widened where they stand among others, block by block") {
+TEST_CASE("bf16 unit: a range of panels is widened, block by block") {
   const Index columns = 3 * width, rows = 2 * cpu::Tile<float>::depth + 7;
   const auto b = testing::random_tensor<float>({rows, columns}, "b");
   const Operand<float> operand{b.view(), false, DType::bf16};

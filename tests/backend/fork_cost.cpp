@@ -11,7 +11,7 @@ namespace {
 
 const cpu::ForkCost::Clock::time_point start{};
 
-/// The test program switches the judgement off, see tests/main.cpp.
+/// Enables ForkCost, which the test program disables (see tests/main.cpp).
 struct Judging {
   Judging() { cpu::ForkCost::enabled = true; }
   ~Judging() { cpu::ForkCost::enabled = false; }
@@ -41,7 +41,7 @@ TEST_CASE("fork cost: one stall is an interruption, two are a busy machine") {
   CHECK_FALSE(cost.pays(start));
 }
 
-TEST_CASE("fork cost: stalls are not made good by a few regions that pay between them") {
+TEST_CASE("fork cost: a few regions that pay do not make up for the stalls around them") {
   const Judging on;
   cpu::ForkCost cost;
   for (int i = 0; i < 3; ++i) {
@@ -95,7 +95,7 @@ TEST_CASE("fork cost: the cost of forking short loops is not a stall") {
   CHECK(cost.pays(start));
 }
 
-TEST_CASE("fork cost: what one thread would have taken follows the fastest part") {
+TEST_CASE("fork cost: the time of one thread is estimated from the fastest part") {
   cpu::ForkCost::Region region(30);
   region.add(2e-3);  // interrupted
   CHECK(region.alone() == 60ms);
@@ -111,7 +111,7 @@ TEST_CASE("fork cost: loops take one thread while the thread that forks them res
   const Judging on;
   const int before = omp_get_max_threads();
   int first = 0, resting = 0, off = 0;
-  std::thread([&] {  // has no past, and leaves none to other tests
+  std::thread([&] {  // a new thread starts without history, and leaves none to other tests
     omp_set_num_threads(2);
     first = cpu::threads_for(1000, 10);
     const auto later = cpu::ForkCost::Clock::now() + std::chrono::hours(1);

@@ -1,5 +1,5 @@
-// Products against three loops in double, over sizes around every block and vector width; and that an element's bits
-// depend on nothing but its sum. Each for float, double, and float rounded to bf16.
+// Products against three loops in double, at sizes around every block and vector width; and that the bits of an element
+// depend only on its sum. Each for float, double, and float rounded to bf16.
 #include "neutra/backend/cpu/product.hpp"
 #include "neutra/core/random.hpp"
 
@@ -16,8 +16,8 @@ using namespace neutra;
 
 namespace {
 
-/// Rows with a gap after each, filled with random numbers; the gap holds NaN in operands, so that reading it shows, and
-/// is checked in results.
+/// Rows with padding, filled with random numbers. In operands the padding holds NaN, to detect reads; in results it is
+/// checked for writes.
 template <class S> struct Matrix {
   Index rows, cols, stride;
   std::vector<S> values;
@@ -54,7 +54,7 @@ struct Case {
   Index gap = 0;
 };
 
-/// E: what is multiplied, see element.hpp.
+/// E: the element type, see element.hpp.
 template <class E> struct Inputs {
   using S = typename E::Number;
   static constexpr DType precision = std::is_same_v<E, cpu::Bf16> ? DType::bf16 : dtype_of<S>;
@@ -82,7 +82,8 @@ template <class E> struct Inputs {
   }
 };
 
-/// Largest error over the bound (K + 2) eps (sum |a b| + |c| + |addend|) that any order of summation keeps.
+/// The largest error relative to the bound (K + 2) eps (sum |a b| + |c| + |addend|),
+/// which any order of summation satisfies.
 template <class E, class S> double worst_error(const Inputs<E>& in, const Matrix<S>& result) {
   const auto read = [](S x) {
     return Inputs<E>::precision == DType::bf16 ? double(static_cast<float>(bf16(static_cast<float>(x)))) : double(x);
@@ -115,8 +116,8 @@ template <class E> void check(const Case& s) {
   CHECK(result.same_bits(in.packed()));
 }
 
-/// All four orientations, each with another mix of accumulation, addend and gap, so that a grid of sizes meets every
-/// mix.
+/// All four orientations, each with a different combination of accumulation, addend and padding, so that a grid of
+/// sizes covers all combinations.
 template <class E> void check_orientations(Index m, Index n, Index k) {
   Index mix = m + 3 * n + 5 * k;
   for (const bool ta : {false, true})
@@ -202,7 +203,7 @@ TEMPLATE_TEST_CASE("there may be more threads than columns to share out", "[prod
   omp_set_num_threads(before);
 }
 
-TEMPLATE_TEST_CASE("a row has the same bits whichever rows stand around it", "[product]", Float, Double, cpu::Bf16) {
+TEMPLATE_TEST_CASE("the bits of a row do not depend on other rows", "[product]", Float, Double, cpu::Bf16) {
   for (const bool tb : {false, true}) {
     const Case s{61, 83, 700, false, tb, true, true, 2};
     const Inputs<TestType> in(s);
@@ -222,8 +223,7 @@ TEMPLATE_TEST_CASE("a row has the same bits whichever rows stand around it", "[p
   }
 }
 
-TEMPLATE_TEST_CASE("a column has the same bits whichever columns stand beside it", "[product]", Float, Double,
-                   cpu::Bf16) {
+TEMPLATE_TEST_CASE("the bits of a column do not depend on other columns", "[product]", Float, Double, cpu::Bf16) {
   const Case s{30, 83, 300, true, true};
   const Inputs<TestType> in(s);
   const auto whole = in.unpacked();
@@ -250,7 +250,7 @@ TEST_CASE("a product inside a parallel region runs there", "[product]") {
   CHECK(same == 3);
 }
 
-TEST_CASE("not a number and infinity stay in their rows", "[product]") {
+TEST_CASE("NaN and infinity stay in their rows", "[product]") {
   Inputs<Float> in(Case{20, 35, 40, false, true});
   in.a.at(4, 7) = std::numeric_limits<float>::infinity();
   in.a.at(9, 0) = std::numeric_limits<float>::quiet_NaN();
@@ -298,9 +298,9 @@ TEST_CASE("shapes that do not agree are named", "[product]") {
   CHECK(has(doubles, "numbers of double are not rounded to bf16"));
 }
 
-TEST_CASE("not a number stays one in bf16, and what is too large becomes infinite", "[product]") {
+TEST_CASE("NaN stays NaN in bf16, and values that are too large become infinite", "[product]") {
   const float nan = std::bit_cast<float>(0x7fffffffu),
-              large = std::numeric_limits<float>::max();  // both would wrap if rounded as integers are
+              large = std::numeric_limits<float>::max();  // both would overflow if rounded as integers
   Matrix<float> a(3, 40, 0, "a"), b(40, 33, 0, "b"), c(3, 33, 0, "c");
   a.at(0, 17) = nan;
   a.at(1, 39) = large;
@@ -312,8 +312,8 @@ TEST_CASE("not a number stays one in bf16, and what is too large becomes infinit
   }
 }
 
-// Of few rows, c^T = b^T a^T: the rows of the addend are then columns, also where a tile of them is whole.
-TEMPLATE_TEST_CASE("a bias is an addend whose rows are one", "[product]", Float, Double, cpu::Bf16) {
+// With few rows, c^T = b^T a^T is computed: the rows of the addend are then columns, also in full tiles.
+TEMPLATE_TEST_CASE("a bias is an addend of stride 0", "[product]", Float, Double, cpu::Bf16) {
   using S = typename TestType::Number;
   for (const Index m : {1, 3, 8, 16, 17, 32, 40})
     for (const Index n : {1, 2, 16, 37})

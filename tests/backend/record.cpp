@@ -1,4 +1,4 @@
-// Every op, forward and backward, on a device whose memory faults when touched. The log says what was asked of it.
+// Every op, forward and backward, on a device whose memory faults when touched. The log shows the calls to the device.
 #include "neutra/backend/record/record.hpp"
 
 #include "neutra/adapter/lora.hpp"
@@ -33,7 +33,7 @@ using Tapes = Tape<float, Record>;
 Weight weight(const Shape& shape) { return Weight("w", Tensor<float, Record>(shape)); }
 Lines taken() { return std::exchange(Record::log, {}); }
 
-/// The log of an op's backward pass: y goes into a penalty, whose own two lines are dropped.
+/// The log of an op's backward pass. The loss is a penalty on y, whose own two lines are dropped.
 template <class V> Lines backward_of(V y) {
   auto& tape = y.tape();
   const auto loss = residue_penalty(cases::RowPenalty{}, y, tape.stop_gradient(y), Counted<float>{}, 1);
@@ -157,8 +157,8 @@ TEST_CASE("record: norms, embedding, rope") {
   CHECK(backward_of(layer_norm(tape.leaf(x), tape.leaf(w), tape.leaf(b))) ==
         Lines{"rows 6", "column_sums 6 x 8 adds", "column_sums 6 x 8"});
   tape.start();
-  CHECK(backward_of(embedding(tape.leaf(table), std::span<const std::int32_t>(tokens))) ==
-        Lines{"rows 3"});  // 40 columns: three parts
+  // 40 columns: three chunks
+  CHECK(backward_of(embedding(tape.leaf(table), std::span<const std::int32_t>(tokens))) == Lines{"rows 3"});
   tape.start();
   taken();
   embedding(tape.leaf(table), std::span<const std::int32_t>(tokens));
@@ -197,8 +197,8 @@ TEST_CASE("record: values stored as bf16") {
                          "product (6,16) (16,8) bf16 rounded", "attention_forward 2 x 3",
                          "product (6,16) (16,16) bf16 rounded", "rows 6", "product (6,16) (16,5) bf16"});
   const Lines back = backward_of(z);
-  CHECK(std::count(back.begin(), back.end(), "product (6,5) (5,16) bf16 rounded") ==
-        1);  // the gradient of what the last product reads
+  // The gradient of the last product's input.
+  CHECK(std::count(back.begin(), back.end(), "product (6,5) (5,16) bf16 rounded") == 1);
   CHECK(std::count(back.begin(), back.end(), "attention_backward 2 x 3 q k v") == 1);
 }
 
@@ -213,7 +213,7 @@ TEST_CASE("record: attention of operands that are rounded and others that are no
 TEST_CASE("record: cross_entropy, in chunks, with and without a trained head") {
   auto x = weight({300, 7}), w = weight({11, 7});
   const Constant frozen("w", Tensor<float, Record>({2048, 7}),
-                        {.forward = true, .backward = true, .in_parts = true});  // two parts
+                        {.forward = true, .backward = true, .in_parts = true});  // two chunks
   const std::vector<std::int32_t> targets(300, 3);
   Tapes tape;
   tape.start();
@@ -311,10 +311,9 @@ TEST_CASE("record: shapes that do not fit and memory of the host are refused") {
     return message([&] { Record::product<float>(Operand<float>{left}, Operand<float>{right}, Into<float>{c.view()}); });
   };
   CHECK(product(a, b) == "record: product of (2,3) and (4,5) into (2,5)");
-  CHECK(product(a, host) ==
-        "record: product was given 15 elements that do not lie in one block of the device's memory");
-  CHECK(product(a, View<const float>(b.data() + 6, Shape{3, 5})) ==  // begins inside, ends outside
-        "record: product was given 15 elements that do not lie in one block of the device's memory");
+  CHECK(product(a, host) == "record: product was given 15 elements that are not within one block of device memory");
+  CHECK(product(a, View<const float>(b.data() + 6, Shape{3, 5})) ==  // begins inside a block, ends outside
+        "record: product was given 15 elements that are not within one block of device memory");
   CHECK(product(a, View<const float>(b.data() + 5, Shape{3, 5})) == "no Error");
 }
 

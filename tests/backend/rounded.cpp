@@ -1,4 +1,4 @@
-// Numbers that lie in memory as bf16: loaded and stored by rows, read and written by products.
+// Values stored as bf16: loads and stores of rows, inputs and outputs of products.
 #include "neutra/backend/cpu/cpu.hpp"
 #include "neutra/testing/check_gradient.hpp"
 
@@ -14,7 +14,7 @@ using namespace neutra;
 
 namespace {
 
-/// Rows of bf16 with a gap after each that holds NaN: reading it shows, and writing it is looked for.
+/// Rows of bf16 with padding of NaN, which is checked for writes and shows reads.
 struct Rounded {
   Index rows, cols, stride;
   std::vector<bf16> values;
@@ -37,7 +37,7 @@ struct Rounded {
         if (!(values[static_cast<std::size_t>(i * stride + j)] == outside())) return false;
     return true;
   }
-  /// The same numbers as float.
+  /// The values as float.
   Tensor<float> widened() const {
     Tensor<float> all({rows, cols});
     for (Index i = 0; i < rows; ++i)
@@ -74,13 +74,14 @@ template <class D> void check(const Case& s) {
     D::template product<float>(left, right, Into<float>{sums, s.add}, extra);
     return sums;
   };
-  // whichever operand lies in memory as bf16, before or after packing
+  // Either operand may be stored as bf16, before or after packing.
   const auto sums = into(operand(wide_a, s.ta), operand(wide_b, s.tb));
   CHECK(same_bits(into(operand(a, s.ta), operand(b, s.tb)), sums));
   CHECK(same_bits(into(operand(a, s.ta), operand(wide_b, s.tb)), sums));
   CHECK(same_bits(into(operand(wide_a, s.ta), operand(b, s.tb)), sums));
   CHECK(same_bits(into(operand(a, s.ta), typename D::template Packed<float>(operand(b, s.tb))), sums));
-  // the result rounded once, at the end; what it is added to, and the blocks of a long sum, may come in another order
+  // The result is rounded once, at the end. The order in which the addend and the blocks of
+  // a long sum are added may differ.
   D::template product<float>(operand(a, s.ta), operand(b, s.tb), Into<bf16>{c.view(), s.add}, extra);
   D::template product<float>(operand(a, s.ta), typename D::template Packed<float>(operand(b, s.tb)),
                              Into<bf16>{packed_c.view(), s.add}, extra);
@@ -106,7 +107,7 @@ template <class D> void check_orientations(Index m, Index n, Index k) {
 }
 
 template <class Row> void check_row(const Row& row) {
-  // every bf16, and a sweep of floats with ties, the largest, infinite and not a number
+  // Every bf16, and floats with ties, the largest value, infinity and NaN.
   std::vector<bf16> every(1 << 16);
   for (std::size_t i = 0; i < every.size(); ++i) every[i].bits = static_cast<std::uint16_t>(i);
   std::vector<float> numbers(every.size()), wanted(every.size());
@@ -125,7 +126,7 @@ template <class Row> void check_row(const Row& row) {
     }
   }
   CHECK(wrong == 0);
-  for (const Index n : {1, 7, 16, 17, 31, 40}) {  // tails
+  for (const Index n : {1, 7, 16, 17, 31, 40}) {  // with tails
     std::vector<bf16> part(static_cast<std::size_t>(n) + 1, bf16(-7));
     row.each(n, [&](auto c) { c.store(part.data(), c.load(every.data() + 0x3f80)); });
     for (Index i = 0; i < n; ++i)
@@ -162,7 +163,7 @@ TEST_CASE("rounded: sums of several blocks are added up before they are rounded"
   const Index block = 2 * cpu::Tile<float>::depth;
   for (const Index k : {block, block + 2, 2 * block + 7}) {
     check_orientations<Cpu>(20, 40, k);
-    check<Cpu>({530, 33, k, false, true, false, false, 0});  // more rows than are added up at a time
+    check<Cpu>({530, 33, k, false, true, false, false, 0});  // more rows than are accumulated at a time
   }
 }
 
@@ -249,7 +250,7 @@ TEST_CASE("rounded: sums of several blocks take their memory at the first produc
   CHECK(asked == 0);
 }
 
-TEST_CASE("rounded: a result cannot be rounded where the operands are not") {
+TEST_CASE("rounded: a bf16 result needs bf16 operands") {
   const auto x = testing::random_tensor<float>({3, 4}, "x"), w = testing::random_tensor<float>({5, 4}, "w");
   Rounded c(3, 5, 0, "c");
   CHECK_THROWS_AS(Cpu::product<float>(Operand<float>{x}, Operand<float>{w, true}, c.view()), Error);

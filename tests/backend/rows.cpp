@@ -21,15 +21,16 @@ template <class Row, class S> void check_row(const Row& row, S) {
     CAPTURE(n);
     std::vector<S> x(static_cast<std::size_t>(n)), y(static_cast<std::size_t>(n) + 1, S(-7));
     std::iota(x.begin(), x.end(), S(1));
-    // Whole numbers: every order gives the same sum, so a lane that is left out or counted twice shows.
+    // Integers: every order gives the same sum, so that a lane that is skipped or counted twice shows.
     CHECK(row.sum(n, [&](auto c) { return c.load(x.data()); }) == static_cast<S>(n * (n + 1) / 2));
+    // Also where unused lanes of a tail hold 1.
     CHECK(row.sum(n, [](auto c) { return decltype(c.load(static_cast<const S*>(nullptr)))(S(1)); }) ==
-          static_cast<S>(n));  // also where a tail's spare lanes hold 1
+          static_cast<S>(n));
     row.each(n, [&](auto c) { c.store(y.data(), c.load(x.data()) * S(2)); });
     for (Index i = 0; i < n; ++i) CHECK(y[static_cast<std::size_t>(i)] == static_cast<S>(2 * (i + 1)));
-    CHECK(y.back() == S(-7));  // nothing beyond the end
+    CHECK(y.back() == S(-7));  // nothing is written beyond the end
     for (Index at = 0; at < n; ++at) {
-      std::vector<S> z(static_cast<std::size_t>(n), S(-5));  // below zero: a tail's spare lanes must not win
+      std::vector<S> z(static_cast<std::size_t>(n), S(-5));  // negative: the unused lanes of a tail must not win
       z[static_cast<std::size_t>(at)] = S(-2);
       if (row.max(n, [&](auto c) { return c.load(z.data()); }) != S(-2)) FAIL("the largest is missed at " << at);
     }
@@ -145,7 +146,7 @@ TEST_CASE("sum: scaled, written or added") {
 
 namespace {
 
-/// Largest |batch - std| / (|std| + least) over points; every lane holds another point.
+/// The largest |batch - std| / (|std| + least) over the points. Every lane holds a different point.
 template <Scalar S, class F, class G>
 double worst(const std::vector<double>& points, F batch_function, G exact, double least = 0) {
   using V = xsimd::batch<S>;
@@ -159,7 +160,7 @@ double worst(const std::vector<double>& points, F batch_function, G exact, doubl
       const double want = exact(static_cast<double>(in[k])), got = static_cast<double>(out[k]);
       if (want == got) continue;
       const double error = std::abs(got - want) / (std::abs(want) + least);
-      most = error <= most ? most : error;  // a NaN does not pass
+      most = error <= most ? most : error;  // NaN fails
     }
   }
   return most;

@@ -16,7 +16,7 @@ struct Bad {
 }  // namespace
 
 TEST_CASE("threads: every task is done once, by one thread or several") {
-  for (const int threads : {1, 2, 3, 70})  // more than there are stretches of tasks
+  for (const int threads : {1, 2, 3, 70})  // more than there are ranges of tasks
     for (const Index count : {0, 1, 2, 7, 100}) {
       CAPTURE(threads, count);
       std::vector<int> stretches(static_cast<std::size_t>(count)), tasks(static_cast<std::size_t>(count));
@@ -41,8 +41,8 @@ TEST_CASE("threads: an Error in a loop reaches the caller, whichever thread met 
       cpu::for_each<cpu::Schedule::stretches>(threads, 100, [&](Index) { ++done; });
       CHECK(done == 100);
     }
-  CHECK(message([] { cpu::for_each<cpu::Schedule::tasks>(2, 100, [](Index n) { require(false, n); }); }).size() <
-        3);  // all fail: one is told
+  // All throw, one is rethrown.
+  CHECK(message([] { cpu::for_each<cpu::Schedule::tasks>(2, 100, [](Index n) { require(false, n); }); }).size() < 3);
 }
 
 TEST_CASE(

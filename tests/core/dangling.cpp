@@ -4,7 +4,7 @@
 
 using namespace neutra;
 
-TEST_CASE("only a link that leads nowhere is told, with what it names") {
+TEST_CASE("only a dangling link is reported, with its target") {
   const samples::Scratch folder;
   folder.write("file", "x");
   std::filesystem::create_symlink("file", folder.path() / "good");

@@ -19,7 +19,7 @@ Tensor<double> counting(const Shape& shape) {
 
 }  // namespace
 
-TEST_CASE("eigen: a tensor is seen without a copy, leading axes together, and written through") {
+TEST_CASE("eigen: a map of a tensor makes no copy, merges leading axes, and can be written through") {
   Tensor<double> t = counting({2, 3, 4});
   auto m = as_eigen(t.view());
   CHECK(m.data() == t.data());
@@ -33,7 +33,7 @@ TEST_CASE("eigen: a tensor is seen without a copy, leading axes together, and wr
   CHECK(read_only.sum() == m.sum());
 }
 
-TEST_CASE("eigen: a part of wider rows takes the right numbers and leaves the others") {
+TEST_CASE("eigen: a map of a column block reads and writes only its columns") {
   Tensor<double> t = counting({3, 8});
   auto m = as_eigen(View<double>(t.data() + 2, Shape{3, 4}, 8));
   CHECK(m(2, 1) == 19);
@@ -53,7 +53,7 @@ TEST_CASE("eigen: a product of maps is the product") {
   CHECK(std::vector<double>(c.data(), c.data() + 4) == std::vector<double>{10, 13, 28, 40});
 }
 
-TEST_CASE("eigen: matrices, vectors, maps and blocks are seen as views without a copy, and written through") {
+TEST_CASE("eigen: views of matrices, vectors, maps and blocks make no copy and can be written through") {
   RowMajor m = RowMajor::Zero(3, 5);
   const View<double> view = as_view(m);
   CHECK(view.data == m.data());
@@ -77,9 +77,9 @@ TEST_CASE("eigen: matrices, vectors, maps and blocks are seen as views without a
   CHECK(as_view(map).data == t.data());
 }
 
-TEST_CASE("eigen: elements that do not stand side by side are an Error") {
+TEST_CASE("eigen: rows that are not contiguous are an Error") {
   RowMajor m = RowMajor::Zero(3, 5);
   auto column = m.col(1);
   CHECK(message([&] { as_view(column); }) ==
-        "as_view: elements of a row must stand side by side, got an inner stride of 5");
+        "as_view: the elements of a row must be contiguous, got an inner stride of 5");
 }

@@ -1,4 +1,4 @@
-// Files of other formats are named; what only begins like one is not.
+// Files of other formats are named; text that only begins like another format is text.
 #include "neutra/core/file_format.hpp"
 
 #include "tests/catch.hpp"
@@ -53,7 +53,7 @@ TEST_CASE("formats are known by their first bytes, by every reader") {
       {"\x89HDF\r\n\x1a\n", "an HDF5 file"},
       {"\x93NUMPY", "a NumPy array"},
       {std::string("GIF89a\x01\0\x01\0\x80\0\0\xff", 14), "a GIF picture"},
-      {"GIF89a\x80\x02\xa5\x01\xf7\x02\x31", "a GIF picture"},  // with an aspect ratio
+      {"GIF89a\x80\x02\xa5\x01\xf7\x02\x31", "a GIF picture"},  // the header declares an aspect ratio
       {std::string("GIF87a\x20\x03\x58\x02\xf7\xff\0\0", 14), "a GIF picture"},
       {std::string("RIFF\x24\x08\0\0WEBPVP8 ", 16), "a WebP picture"},
       {std::string("RIFF\x24\x08\0\x7fWAVEfmt \x10\0\0\0", 20), "a WAVE sound"},

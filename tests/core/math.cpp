@@ -38,6 +38,6 @@ TEMPLATE_TEST_CASE("math: sigmoid and softplus hold at both ends", "", float, do
   CHECK(math::softplus(-big) == 0);
   CHECK(math::softplus(most) == most);
   CHECK(math::softplus(-most) == 0);
-  CHECK(math::softplus(TestType(-30)) == Approx(std::exp(-30.0)).epsilon(1e-6));  // not lost against 1
+  CHECK(math::softplus(TestType(-30)) == Approx(std::exp(-30.0)).epsilon(1e-6));  // not lost in the rounding of 1 + x
   CHECK(math::sign(TestType(-0.0)) == 0);
 }

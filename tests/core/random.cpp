@@ -1,4 +1,4 @@
-// The published test vectors of Philox 4x32-10 (Random123, kat_vectors), and what is built on it.
+// The published test vectors of Philox 4x32-10 (Random123, kat_vectors), and the functions built on it.
 #include "neutra/core/random.hpp"
 
 #include "tests/catch.hpp"

@@ -12,7 +12,7 @@ namespace {
 float from_bits(std::uint32_t bits) { return std::bit_cast<float>(bits); }
 std::uint16_t rounded(std::uint32_t bits) { return bf16(from_bits(bits)).bits; }
 
-/// The meaning: of the two neighbours in bf16 the nearer one; of two as near, the even one. `x` finite.
+/// Reference rounding: the nearer of the two neighbouring bf16, and the even one on a tie. `x` must be finite.
 std::uint16_t nearest(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   const auto below = static_cast<std::uint16_t>(bits >> 16), above = static_cast<std::uint16_t>(below + 1);
@@ -27,12 +27,12 @@ std::uint16_t nearest(float x) {
 
 TEST_CASE("bf16: to the nearest, ties to even, up to infinity") {
   CHECK(rounded(0x3f800000) == 0x3f80);
-  CHECK(rounded(0x3f808000) == 0x3f80);  // tie, even below
-  CHECK(rounded(0x3f818000) == 0x3f82);  // tie, even above
+  CHECK(rounded(0x3f808000) == 0x3f80);  // tie: the even one is below
+  CHECK(rounded(0x3f818000) == 0x3f82);  // tie: the even one is above
   CHECK(rounded(0x3f807fff) == 0x3f80);
   CHECK(rounded(0x3f808001) == 0x3f81);
   CHECK(rounded(0xbf818000) == 0xbf82);
-  CHECK(rounded(0x7f7fffff) == 0x7f80);  // the largest float is nearer to infinity's place
+  CHECK(rounded(0x7f7fffff) == 0x7f80);  // the largest float rounds to infinity
   CHECK(rounded(0x7f7f7fff) == 0x7f7f);
   CHECK(rounded(0x00000001) == 0x0000);
   CHECK(rounded(0x80000000) == 0x8000);

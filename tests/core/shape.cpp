@@ -40,7 +40,7 @@ TEST_CASE("shape: too many axes, negative sizes and products beyond the machine 
   CHECK_NOTHROW(Shape{Index{1} << 31, Index{1} << 31});
 }
 
-TEST_CASE("checked_product: the edge lies at 2^62") {
+TEST_CASE("checked_product: the limit is 2^62") {
   const Index half = Index{1} << 31;
   CHECK(checked_product(half, half, "x") == Index{1} << 62);
   CHECK(checked_product(0, std::numeric_limits<Index>::max(), "x") == 0);

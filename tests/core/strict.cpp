@@ -1,4 +1,4 @@
-// What a policy's function may do; what it may not is under tests/reject.
+// What a policy's function may do. What it may not do is tested under tests/reject.
 #include "neutra/core/strict.hpp"
 
 #include "neutra/op/gated.hpp"
@@ -12,7 +12,7 @@ using namespace neutra;
 
 namespace {
 
-/// Operators, math, conversions of options, an `if` on an option.
+/// Operators, math functions, conversions of options, and an `if` on an option.
 struct Allowed {
   float slope = 0.1f;
   int power = 2;
@@ -31,7 +31,7 @@ struct Allowed {
   template <class V> auto df(V x, V) const { return math::select(x < V(0), V(slope), V(1)); }
 };
 
-/// A penalty on channel sums is given numbers and may ask them.
+/// A penalty on channel sums gets plain numbers, so that it may branch on them.
 struct OfRows {
   template <class S> S f(RowSums<S> t) const { return t.square > S(0) ? std::sqrt(t.square) : S(0); }
   template <class S> RowSlopes<S> df(RowSums<S> t) const {

@@ -54,14 +54,14 @@ TEST_CASE("tensor: more than the machine has is an Error before anything is touc
 }
 
 #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
-TEST_CASE("tensor: the memory of those that are gone is the system's again, also between others that stay") {
+TEST_CASE("tensor: freed memory returns to the system, also between live tensors") {
   const auto resident = [] {
     std::ifstream statm("/proc/self/statm");
     Index total = 0, pages = 0;
     statm >> total >> pages;
     return pages * sysconf(_SC_PAGESIZE);
   };
-  { const Tensor<float> large({4 << 20}); }  // once it is freed, glibc takes smaller blocks from its heap
+  { const Tensor<float> large({4 << 20}); }  // after this is freed, glibc serves smaller blocks from its heap
   for (const Index kib : {400, 1000, 2100, 3000}) {
     CAPTURE(kib);
     std::vector<Tensor<float>> all(64);

@@ -13,7 +13,7 @@ TEST_CASE("every code point is valid and every surrogate is not") {
     const bool valid = point <= 0x10ffff && !(point >= 0xd800 && point < 0xe000);
     wrong += utf8_length(text, 0) != (valid ? text.size() : 0);
     wrong += valid && code_point(text) != point;
-    wrong += text.size() > 1 && utf8_length(text.substr(0, text.size() - 1), 0) != 0;  // cut short
+    wrong += text.size() > 1 && utf8_length(text.substr(0, text.size() - 1), 0) != 0;  // truncated
   }
   CHECK(wrong == 0);
 }

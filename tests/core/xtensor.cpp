@@ -29,7 +29,7 @@ Tensor<float> counting(const Shape& shape) {
 
 }  // namespace
 
-TEST_CASE("xtensor: a tensor is seen without a copy, and written through") {
+TEST_CASE("xtensor: an adaptor of a tensor makes no copy and can be written through") {
   Tensor<float> t = counting({2, 3, 4});
   auto x = as_xtensor(t.view());
   CHECK(x.data() == t.data());
@@ -55,7 +55,7 @@ TEST_CASE("xtensor: rows that are part of wider rows, single numbers and nothing
   CHECK(t.data()[2] == 0);
   CHECK(t.data()[21] == 0);
   CHECK(t.data()[22] == 22);
-  auto deep = as_xtensor(View<float>(t.data(), Shape{3, 2, 1}, 4));  // six rows of one number, four apart
+  auto deep = as_xtensor(View<float>(t.data(), Shape{3, 2, 1}, 4));  // six rows of one element, with stride 4
   CHECK(deep(2, 1, 0) == t.data()[20]);
   Tensor<float> number(Shape{}), none({0, 4});
   as_xtensor(number.view())() = 5;
@@ -63,7 +63,7 @@ TEST_CASE("xtensor: rows that are part of wider rows, single numbers and nothing
   CHECK(as_xtensor(none.view()).size() == 0);
 }
 
-TEST_CASE("xtensor: an array is seen as a view without a copy, and written through") {
+TEST_CASE("xtensor: a view of an array makes no copy and can be written through") {
   xt::xarray<double> array = xt::arange<double>(0, 24).reshape({2, 3, 4});
   const View<double> view = as_view(array);
   CHECK(view.data == array.data());
@@ -71,7 +71,7 @@ TEST_CASE("xtensor: an array is seen as a view without a copy, and written throu
   CHECK(view(5, 3) == 23);
   view(4, 1) = -7;
   CHECK(array(1, 1, 1) == -7);
-  const xt::xtensor<double, 2> fixed = xt::ones<double>({1, 5});  // of one row the stride is 0 in xtensor
+  const xt::xtensor<double, 2> fixed = xt::ones<double>({1, 5});  // xtensor's stride of a single row is 0
   const View<const double> row = as_view(fixed);
   CHECK(row.data == fixed.data());
   CHECK(row.stride == 5);
@@ -88,10 +88,10 @@ TEST_CASE("xtensor: an array is seen as a view without a copy, and written throu
 TEST_CASE("xtensor: other orders and too many axes are an Error") {
   xt::xarray<float, xt::layout_type::column_major> columns = xt::ones<float>({3, 4});
   CHECK(message([&] { as_view(columns); }) ==
-        "as_view: needs row-major order with contiguous rows, got a (3,4) that lies otherwise; copy it to a row-major "
+        "as_view: needs row-major order with contiguous rows, got a (3,4) with other strides; copy it to a row-major "
         "array first");
   xt::xtensor<float, 3> cube = xt::ones<float>({4, 4, 4});
-  auto gaps = xt::view(cube, xt::all(), xt::range(0, 2), xt::all());  // rows of 4, but a gap after every second
+  auto gaps = xt::view(cube, xt::all(), xt::range(0, 2), xt::all());  // rows of 4, but a gap after every second one
   CHECK_THROWS_AS(as_view(gaps), Error);
   auto every_second = xt::view(cube, 0, xt::all(), xt::range(0, 4, 2));
   CHECK_THROWS_AS(as_view(every_second), Error);

@@ -19,7 +19,7 @@ TEST_CASE("bytes are their own tokens") {
   CHECK(tokenizer.serialized().empty());
 }
 
-TEST_CASE("bytes are shown so that each can be told from the others") {
+TEST_CASE("every byte has a different piece") {
   const data::ByteTokenizer tokenizer;
   CHECK(tokenizer.piece('a') == "a");
   CHECK(tokenizer.piece(' ') == "<0x20>");

@@ -17,8 +17,8 @@ using samples::fails_with;
 
 namespace {
 
-// Window w of length 3 holds base + 3 w, base + 3 w + 1, ..., so that a sequence tells which window it is; `extra`
-// tokens make a short one at the end.
+// Window w of length 3 holds base + 3 w, base + 3 w + 1, ..., so that a sequence identifies its window. `extra` tokens
+// make a short one at the end.
 Windows numbered(Index windows, std::int32_t base, Index extra = 0) {
   std::vector<std::int32_t> tokens;
   for (Index k = 0; k < 3 * windows + extra; ++k) tokens.push_back(base + static_cast<std::int32_t>(k));
@@ -62,7 +62,7 @@ TEST_CASE("the share is exact within one sequence over any stretch") {
   for (const double share : {0.0, 0.001, 0.1, 1.0 / 3, 0.5, 0.73, 0.999, 1.0}) {
     for (const std::uint64_t seed : {1u, 2u, 77u}) {
       const Mix mix = mix_of(11, 13, share, seed);
-      std::vector<int> before{0};  // originals before each slot
+      std::vector<int> before{0};  // the number of original sequences before each slot
       for (Index step = 0; step < 120; ++step) {
         const Batch batch = mix.batch(step, 10);
         CHECK(mix.original_in_step(step, 10) == originals(batch));
@@ -74,7 +74,7 @@ TEST_CASE("the share is exact within one sequence over any stretch") {
           worst = std::max(worst, std::abs(before[last] - before[first] - share * static_cast<double>(last - first)));
         }
       }
-      CHECK(worst < 1.0 + 1e-6);  // 2^-33 per slot: p is kept to 32 bits
+      CHECK(worst < 1.0 + 1e-6);  // 2^-33 per slot, as p is stored with 32 bits
     }
   }
 }
@@ -98,8 +98,8 @@ TEST_CASE("domain and window of a slot are the stated function of seed, step and
       const auto rate = static_cast<std::uint64_t>(std::round(share * 4294967296.0));
       const std::uint32_t offset = Philox(seed, "mix").words(0, 0)[0];
       const auto before = [&](Index slot) { return static_cast<Index>((Wide(slot) * rate + offset) >> 32); };
-      for (const Index step : {Index{0}, Index{1}, Index{99}, Index{858993459}, Index{1} << 40,
-                               Index{1} << 59}) {  // 858993459 x 5 is next to 2^32
+      // 858993459 x 5 is next to 2^32
+      for (const Index step : {Index{0}, Index{1}, Index{99}, Index{858993459}, Index{1} << 40, Index{1} << 59}) {
         const Batch batch = mix.batch(step, 5);
         for (Index i = 0; i < 5; ++i) {
           const Index slot = 5 * step + i;
@@ -142,7 +142,7 @@ TEST_CASE("each epoch visits each window once, in an order of its own") {
 TEST_CASE("a resumed run and a run in micro-batches see what the whole run sees") {
   const Mix mix = mix_of(9, 14, 0.3, 5), again = mix_of(9, 14, 0.3, 5);
   Batch part;
-  for (Index step = 0; step < 30; ++step) again.fill(step, 8, 0, 8, part);  // whatever came before changes nothing
+  for (Index step = 0; step < 30; ++step) again.fill(step, 8, 0, 8, part);  // earlier content of `part` changes nothing
   for (const Index step : {29, 3, 0, 1000000}) {
     const Batch whole = mix.batch(step, 8);
     again.fill(step, 8, 0, 8, part);
@@ -171,7 +171,7 @@ TEST_CASE("a batch that was large enough once is filled in place") {
   const auto *inputs = batch.inputs.data(), *targets = batch.targets.data();
   const auto* domains = batch.domains.data();
   for (Index step = 1; step < 50; ++step) mix.fill(step, 500, step % 4, 1 + step % 5, batch);
-  CHECK(batch.inputs.capacity() >= 1500);  // never given back on the way
+  CHECK(batch.inputs.capacity() >= 1500);  // capacity never shrank in between
   CHECK(batch.targets.capacity() >= 1500);
   CHECK(batch.domains.capacity() >= 500);
   mix.fill(50, 500, 0, 500, batch);
@@ -186,7 +186,7 @@ TEST_CASE("a domain that is never drawn may be absent") {
   CHECK(Mix(numbered(4, 1), Windows(), 1.0, 1).length() == 3);
 }
 
-TEST_CASE("a mix that cannot be is an error") {
+TEST_CASE("an impossible mix is an error") {
   for (const double share : {-0.1, 1.1, std::nan(""), std::numeric_limits<double>::infinity()}) {
     CHECK(fails_with([&] { mix_of(4, 4, share); }, "must lie in [0, 1]"));
   }
@@ -199,12 +199,12 @@ TEST_CASE("a mix that cannot be is an error") {
       [] {
         Mix(numbered(4, 1), Windows({1, 2, 3, 4}, 4, 9, 0), 0.1, 1);
       },
-      "one sequence length, got 3 for original and 4 for target"));
+      "the same sequence length, got 3 for original and 4 for target"));
   CHECK(fails_with(
       [] {
         Mix(numbered(4, 1), Windows({1, 2, 3}, 3, 9, 7), 0.1, 1);
       },
-      "one bos, got 0 for original and 7 for target"));
+      "the same bos, got 0 for original and 7 for target"));
   const Mix mix = mix_of(4, 4, 0.5);
   Batch batch;
   CHECK(fails_with([&] { mix.batch(-1, 4); }, "step must not be negative"));

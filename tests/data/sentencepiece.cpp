@@ -46,7 +46,7 @@ TEST_CASE("every byte string comes back as it was") {
   }
 }
 
-TEST_CASE("merges are found, and ids lie in the vocabulary without bos") {
+TEST_CASE("merges are found, and ids are in the vocabulary without bos") {
   const data::SentencePiece tokenizer(trained());
   const Ids ids = tokenizer.encode(samples::five_languages);
   CHECK(ids.size() < samples::five_languages.size() / 2);

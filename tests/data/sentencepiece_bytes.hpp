@@ -1,4 +1,4 @@
-// Writes SentencePiece models field by field, sound and unsound ones.
+// Writes SentencePiece models field by field, valid and invalid ones.
 #pragma once
 
 #include <bit>
@@ -31,7 +31,7 @@ inline std::string piece_field(std::string_view text, float score, std::uint64_t
   return bytes_field(1, bytes_field(1, text) + float_field(2, score) + number_field(3, type));
 }
 
-// A sound model of <unk>, <s>, 256 bytes and a few merges; each member spoils or changes one thing.
+// A valid model of <unk>, <s>, 256 bytes and a few merges. Each member changes or breaks one thing.
 struct ModelBytes {
   std::vector<std::string> pieces = {"th", "the", "\xe2\x96\x81the", "\xe2\x96\x81", "t", "h", "e"};
   std::uint64_t kind = 2;
@@ -39,7 +39,7 @@ struct ModelBytes {
   bool bos = true, byte_fallback = true, trainer = true, normalizer = true;
   bool dummy_prefix = false, removes_spaces = false, escapes_spaces = true, space_as_suffix = false;
   std::string charsmap = {}, decoding_charsmap = {};
-  std::string more_trainer = {}, more_normalizer = {};  // further fields of the two sections
+  std::string more_trainer = {}, more_normalizer = {};  // additional fields of the two sections
 
   std::string serialize() const {
     std::string model = piece_field("<unk>", 0, 2);

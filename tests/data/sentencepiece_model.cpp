@@ -15,7 +15,7 @@ auto load(std::string model) {
   return [model = std::move(model)] { data::SentencePiece{model}; };
 }
 
-// A number in `more` bytes beyond its shortest encoding.
+// A number encoded with `more` bytes more than its shortest encoding.
 std::string padded(std::uint64_t value, int more) {
   std::string bytes = varint(value);
   for (; more > 0; --more) {
@@ -25,7 +25,7 @@ std::string padded(std::uint64_t value, int more) {
   return bytes;
 }
 
-// A normalizer section whose character map points far beyond itself: SentencePiece reads there when it encodes.
+// A normalizer section whose character map points far outside itself; SentencePiece follows it when it encodes.
 std::string hostile_normalizer() {
   std::string units;
   for (const std::uint32_t unit : {0x1fffffu << 10 | 1u << 9, 0u})
@@ -34,7 +34,7 @@ std::string hostile_normalizer() {
   return bytes_field(2, std::string("\0\x10\0\0", 4) + units + "x");
 }
 
-// What a hostile file may do to a field: other encodings of its tag, a second one, a third party's number, a section
+// A random hostile change: another encoding of a field's tag, a repeated field, the number of an extension, a section
 // inside another.
 std::string mutation(std::mt19937& random) {
   static const std::uint64_t numbers[] = {1, 2, 3, 4, 5, 6, 7, 24, 35, 44, 46, 54, 55, 199, 200, 536870911};
@@ -47,7 +47,7 @@ std::string mutation(std::mt19937& random) {
          (kind == 2 ? length + content : varint(random() % 3));
 }
 
-// Whether a model is accepted. One that is must lose nothing of a text; what refuses it must be ours.
+// Whether a model is accepted. An accepted model must be lossless, and a rejection must be an Error of this library.
 bool accepted(const std::string& model, const std::string& text, int change) {
   std::string back;
   const std::string message = error_of([&] {
@@ -119,8 +119,8 @@ TEST_CASE("damaged pieces and fields are errors") {
   const std::string sound = ModelBytes{}.serialize();
   CHECK(fails_with(load(sound + piece_field("the", 0, 1)), "occurs twice"));
   CHECK(fails_with(load(sound + piece_field("<s>", 0, 1)), "(<s>) occurs twice"));
-  CHECK(fails_with(load(sound + piece_field("", 0, 1)), "must be text in UTF-8"));
-  CHECK(fails_with(load(sound + piece_field("\xff", 0, 1)), "must be text in UTF-8"));
+  CHECK(fails_with(load(sound + piece_field("", 0, 1)), "must be UTF-8 text"));
+  CHECK(fails_with(load(sound + piece_field("\xff", 0, 1)), "must be UTF-8 text"));
   CHECK(fails_with(load(sound + piece_field(std::string("a\0b", 3), 0, 4)), "without NUL"));
   CHECK(fails_with(load(sound + piece_field("new", std::numeric_limits<float>::quiet_NaN(), 1)),
                    "score of piece 265 must be finite"));
@@ -135,8 +135,8 @@ TEST_CASE("damaged pieces and fields are errors") {
 TEST_CASE("what SentencePiece would read otherwise than the check is an error") {
   const std::string sound = ModelBytes{}.serialize(), hostile = hostile_normalizer(),
                     body = varint(hostile.size()) + hostile;
-  CHECK(fails_with(load(sound + "\x9a\x80\x80\x80\x10" + body), "tag of a field must fit 32 bits, got 4294967322"));
-  CHECK(fails_with(load(sound + varint(3 << 3 | 2 | 1ull << 35) + body), "tag of a field must fit 32 bits"));
+  CHECK(fails_with(load(sound + "\x9a\x80\x80\x80\x10" + body), "field's tag must fit in 32 bits, got 4294967322"));
+  CHECK(fails_with(load(sound + varint(3 << 3 | 2 | 1ull << 35) + body), "field's tag must fit in 32 bits"));
   CHECK(fails_with(load(sound + padded(3 << 3 | 2, 1) + body),
                    "the number 26 must be in its shortest encoding, got 2 bytes"));
   CHECK(fails_with(load(sound + padded(3 << 3 | 2, 4) + body), "shortest encoding, got 5 bytes"));
@@ -144,19 +144,20 @@ TEST_CASE("what SentencePiece would read otherwise than the check is an error") 
                    "the number 3 must be in its shortest encoding"));
   CHECK(fails_with(load(sound + std::string(9, '\xff') + '\x02'), "more than 64 bits"));
   for (const std::uint64_t section : {2, 3})
-    CHECK(fails_with(load(sound + bytes_field(section, "")), "must come once in its section"));
-  CHECK(fails_with(load(sound + bytes_field(5, "") + bytes_field(5, "")), "field 5 must come once"));
+    CHECK(fails_with(load(sound + bytes_field(section, "")), "must occur once in its section"));
+  CHECK(fails_with(load(sound + bytes_field(5, "") + bytes_field(5, "")), "field 5 must occur once"));
   CHECK(fails_with(load(sound + bytes_field(0, "")), "field 0"));
-  CHECK(fails_with(load(sound + bytes_field(6, "")), "field 6 is not known"));
-  CHECK(fails_with(load(ModelBytes{.more_trainer = number_field(3, 2)}.serialize()), "field 3 must come once"));
-  CHECK(fails_with(load(ModelBytes{.more_trainer = number_field(55, 2)}.serialize()), "field 55 is not known"));
+  CHECK(fails_with(load(sound + bytes_field(6, "")), "field 6 is unknown"));
+  CHECK(fails_with(load(ModelBytes{.more_trainer = number_field(3, 2)}.serialize()), "field 3 must occur once"));
+  CHECK(fails_with(load(ModelBytes{.more_trainer = number_field(55, 2)}.serialize()), "field 55 is unknown"));
   CHECK(fails_with(load(ModelBytes{.more_trainer = bytes_field(40, "")}.serialize()),
                    "field 40 must be of kind 0, got 2"));
-  CHECK(fails_with(load(ModelBytes{.more_normalizer = bytes_field(2, hostile)}.serialize()), "field 2 must come once"));
-  CHECK(fails_with(load(ModelBytes{.more_normalizer = number_field(7, 1)}.serialize()), "field 7 is not known"));
+  CHECK(
+      fails_with(load(ModelBytes{.more_normalizer = bytes_field(2, hostile)}.serialize()), "field 2 must occur once"));
+  CHECK(fails_with(load(ModelBytes{.more_normalizer = number_field(7, 1)}.serialize()), "field 7 is unknown"));
   CHECK(fails_with(load(sound + bytes_field(5, number_field(3, 2))), "field 3 must be 0 or 1, got 2"));
   const std::string twice = bytes_field(1, bytes_field(1, "new") + bytes_field(1, "newer"));
-  CHECK(fails_with(load(sound + twice), "field 1 must come once"));
+  CHECK(fails_with(load(sound + twice), "field 1 must occur once"));
 }
 
 TEST_CASE("every field of the format and those of third parties are read") {
@@ -194,8 +195,8 @@ TEST_CASE("a model with any byte changed is refused or still loses nothing") {
   int count = 0;
   for (int k = 0; k < 3000; ++k) {
     std::string model = sound;
-    for (unsigned change = 0; change <= random() % 3;
-         ++change) {  // half of the changes near the end, where the options are
+    // Half of the changes near the end, where the options are.
+    for (unsigned change = 0; change <= random() % 3; ++change) {
       const std::size_t at = random() % 2 ? model.size() - 1 - random() % 150 : random() % model.size();
       model[at] = static_cast<char>(random());
     }

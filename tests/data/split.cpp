@@ -1,5 +1,5 @@
-// What is held out of a text: near the share that was asked for, at the best place to cut, with nothing lost and no
-// character broken.
+// Holding out a part of a text: near the requested share, at the best place for a cut, with nothing lost and no
+// character split.
 #include "neutra/data/split.hpp"
 
 #include "tests/data/samples.hpp"
@@ -21,7 +21,7 @@ std::string repeated(std::string_view piece, std::size_t count) {
   return text;
 }
 
-/// Documents of sentences, one a line.
+/// Documents of several sentences, one per line.
 std::string documents(std::size_t count, std::size_t bytes) {
   std::string text;
   for (std::size_t i = 0; i < count; ++i) {
@@ -33,7 +33,7 @@ std::string documents(std::size_t count, std::size_t bytes) {
   return text;
 }
 
-/// Whether no valid character of the text lies across the place.
+/// Whether the position is not inside a valid character.
 bool between_characters(std::string_view text, std::size_t at) {
   for (std::size_t back = 1; back <= 3 && back <= at; ++back)
     if (utf8_length(text, at - back) > back) return false;
@@ -53,10 +53,10 @@ TEST_CASE("the held part begins at the line end nearest to the last tenth") {
     return std::string(first - 1, 'a') + '\n' + std::string(second - first - 1, 'b') + '\n' +
            std::string(100 - second, 'c');
   };
-  CHECK(data::hold_out(lines(78, 83), 0.2).train.size() == 78);  // wanted 80: 78 is nearer than 83
+  CHECK(data::hold_out(lines(78, 83), 0.2).train.size() == 78);  // 80 was requested: 78 is nearer than 83
   CHECK(data::hold_out(lines(77, 82), 0.2).train.size() == 82);
-  CHECK(data::hold_out(lines(78, 82), 0.2).train.size() == 78);  // equally near, the earlier
-  CHECK(data::hold_out(lines(75, 99), 0.2).train.size() == 75);  // a quarter more than was asked
+  CHECK(data::hold_out(lines(78, 82), 0.2).train.size() == 78);  // equally near: the earlier one
+  CHECK(data::hold_out(lines(75, 99), 0.2).train.size() == 75);  // a quarter more than requested
   CHECK(data::hold_out(lines(74, 99), 0.2).train.size() == 80);  // no longer near
   CHECK(data::hold_out(lines(10, 85), 0.2).train.size() == 85);  // a quarter less
   CHECK(data::hold_out(lines(10, 86), 0.2).train.size() == 80);
@@ -64,21 +64,21 @@ TEST_CASE("the held part begins at the line end nearest to the last tenth") {
 
 TEST_CASE(
     "without a line end near a text is cut behind a sentence, else a word, else a character, and never inside one") {
-  const auto cut =
-      [](std::string_view piece) {  // where its second half of 100 characters is cut, in characters of the piece
-        const std::string text = repeated("x", 700) + std::string(piece);
-        const auto split = data::hold_out(text, static_cast<double>(piece.size()) / static_cast<double>(text.size()));
-        CHECK(std::string(split.train).append(split.held) == text);
-        CHECK(between_characters(text, split.train.size()));
-        return split.train.size() - 700;
-      };
+  // The position of the cut in the second half of 100 characters, in characters of the piece.
+  const auto cut = [](std::string_view piece) {
+    const std::string text = repeated("x", 700) + std::string(piece);
+    const auto split = data::hold_out(text, static_cast<double>(piece.size()) / static_cast<double>(text.size()));
+    CHECK(std::string(split.train).append(split.held) == text);
+    CHECK(between_characters(text, split.train.size()));
+    return split.train.size() - 700;
+  };
   const std::string rest = repeated("y", 200);
-  CHECK(cut("aa bb. Cc" + rest) == 7);  // the sentence, not the word before it
+  CHECK(cut("aa bb. Cc" + rest) == 7);  // after the sentence, not after the word before it
   CHECK(cut("aa bb! Cc" + rest) == 7);
-  CHECK(cut("aa \"bb?\") Cc" + rest) == 10);  // quotes and brackets belong to the sentence
+  CHECK(cut("aa \"bb?\") Cc" + rest) == 10);  // closing quotes and brackets belong to the sentence
   CHECK(cut("aa \u201cbb.\u201d Cc" + rest) == 13);
-  CHECK(cut("aa 3.14 bb" + rest) == 3);                      // no sentence: the first word
-  CHECK(cut("aa. Bb\nCc" + rest) == 7);                      // a line end, where one is in reach
+  CHECK(cut("aa 3.14 bb" + rest) == 3);                      // no sentence end: after the first word
+  CHECK(cut("aa. Bb\nCc" + rest) == 7);                      // a line end, if one is in reach
   CHECK(cut("aa. Bb\r\nCc" + rest) == 8);                    // never between CR and LF
   CHECK(cut("aa. Bb\rCc" + rest) == 7);                      // CR alone ends a line too
   CHECK(cut("\u6f22\u5b57\u3002\u6f22\u5b57" + rest) == 9);  // scripts without spaces
@@ -86,7 +86,8 @@ TEST_CASE(
   CHECK(cut("\u0915\u0964 \u0915" + rest) == 7);
   CHECK(cut("\u6f22\u3000\u5b57" + rest) == 6);
   CHECK(cut(rest) == 0);
-  for (std::size_t lead = 0; lead < 4; ++lead) {  // no space at all, four bytes a character
+  // No space at all, four bytes per character.
+  for (std::size_t lead = 0; lead < 4; ++lead) {
     const std::string text = std::string(lead, 'x') + repeated("\xf0\x9f\x98\x80", 100);
     const auto split = data::hold_out(text, 0.1);
     CHECK(between_characters(text, split.train.size()));
@@ -160,7 +161,7 @@ TEST_CASE("documents of one line are cut at sentence ends, from all over the tex
     CHECK(parts.held.substr(at + 1, 9) == "Sentence ");
 }
 
-TEST_CASE("what cannot be split is an error") {
+TEST_CASE("a text that cannot be split is an error") {
   const std::string text = repeated("line\n", 100);
   for (const double fraction : {0.0, 1.0, -0.1, 2.0, std::nan("")}) {
     CHECK(fails_with([&] { data::hold_out(text, fraction); }, "fraction to hold out must lie inside (0, 1)"));
@@ -180,7 +181,7 @@ TEST_CASE("what cannot be split is an error") {
 TEST_CASE("a tenth taken throughout a text of short lines keeps the order and loses nothing") {
   std::string text;
   for (int line = 0; line < 40000; ++line)
-    text += "line " + std::to_string(line + 100000) + "\n";  // 12 bytes each: 14 stretches of 32 KiB
+    text += "line " + std::to_string(line + 100000) + "\n";  // 12 bytes each: 14 segments of 32 KiB
   const auto parts = data::hold_out_throughout(text, 0.1);
   CHECK(parts.train.size() + parts.held.size() == text.size());
   CHECK(static_cast<double>(parts.held.size()) == Approx(0.1 * static_cast<double>(text.size())).epsilon(0.01));

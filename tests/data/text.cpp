@@ -24,7 +24,7 @@ TEST_CASE("files are joined with a newline where one is missing, bytes unchanged
   REQUIRE(text.files.size() == 3);
   CHECK(text.files[1].path == second);
   CHECK(text.files[1].hash == std::hash<std::string_view>()("two\n"));
-  const std::string large = std::string(200000, 'x') + "\n";  // more than one block
+  const std::string large = std::string(200000, 'x') + "\n";  // more than one read block
   CHECK(data::read_text(folder.write("large", large)) == large);
 }
 
@@ -57,7 +57,7 @@ TEST_CASE("what is no text file is an error that says so") {
   std::filesystem::create_symlink("../blobs/nowhere", folder.path() / "link");
   CHECK(fails_with(read(folder.path() / "link"),
                    "link: it is a link to ../blobs/nowhere, which is not there; name the file itself"));
-  CHECK(fails_with(read(folder.path() / std::string(5000, 'x')), "cannot be looked at"));
+  CHECK(fails_with(read(folder.path() / std::string(5000, 'x')), "cannot be examined"));
   CHECK(fails_with(read(folder.path()), "is a directory"));
   CHECK(fails_with(read("/dev/zero"), "is a device"));
   CHECK(fails_with(read(folder.write("empty", "")), "is empty"));

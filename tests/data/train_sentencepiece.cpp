@@ -19,14 +19,14 @@ TEST_CASE("training is repeatable and gives the size asked for") {
   const std::string model = data::train_sentencepiece(samples::five_languages, {.vocab = 500});
   CHECK(model == data::train_sentencepiece(samples::five_languages, {.vocab = 500}));
   CHECK(model == data::train_sentencepiece(std::string(samples::five_languages),
-                                           {.vocab = 500, .seed = 9}));  // nothing to draw: all of it is used
+                                           {.vocab = 500, .seed = 9}));  // nothing to draw, as all of it is used
   CHECK(model != data::train_sentencepiece(samples::five_languages, {.vocab = 501}));
   CHECK(data::SentencePiece(model).vocab() == 500);
 }
 
-TEST_CASE("no text is dropped, however long its lines and whatever stands in them") {
-  // The trainer by itself drops lines that are long or have U+2585 in them, and ends the process at 65,536 characters
-  // without a space.
+TEST_CASE("no text is dropped, whatever the length and content of its lines") {
+  // The trainer itself drops lines that are long or contain U+2585,
+  // and ends the process at 65,536 characters without a space.
   std::string line;
   while (line.size() < 100000) line += "zymurgy ";
   for (const std::string& text : {line + "\n", "\xe2\x96\x85" + line.substr(0, 800),
@@ -39,7 +39,7 @@ TEST_CASE("no text is dropped, however long its lines and whatever stands in the
                   "qqqqqqqq") == 1);
 }
 
-TEST_CASE("runs of spaces merge, digits do not, newlines join what stands before them") {
+TEST_CASE("runs of spaces merge, digits do not, newlines merge with the text before them") {
   std::string code;
   for (int k = 0; k < 300; ++k) code += "        return 77777;\n\n";
   const std::string model = data::train_sentencepiece(std::string(samples::five_languages) + code, {.vocab = 500});
@@ -73,7 +73,7 @@ TEST_CASE("odd little texts train or say why not") {
   }
 }
 
-TEST_CASE("training that cannot be is an error") {
+TEST_CASE("impossible training is an error") {
   for (const Index vocab : {-1, 0, 259, 2000000})
     CHECK(fails_with([&] { data::train_sentencepiece(samples::five_languages, {.vocab = vocab}); },
                      "260 .. 1048576 pieces"));

@@ -5,7 +5,7 @@
 using namespace neutra;
 using namespace std::string_view_literals;
 
-TEST_CASE("the beginning of every character is told from what can never become one") {
+TEST_CASE("the beginning of a character is distinguished from bytes that can never become one") {
   int wrong = 0;
   for (unsigned point = 0; point <= 0x10ffff; ++point) {
     if (point >= 0xd800 && point < 0xe000) continue;
@@ -19,7 +19,7 @@ TEST_CASE("the beginning of every character is told from what can never become o
     CHECK(data::utf8_unfinished(text) == 0);
 }
 
-TEST_CASE("the first invalid byte is found wherever it stands") {
+TEST_CASE("the first invalid byte is found at any position") {
   CHECK_FALSE(data::find_invalid_utf8(""));
   CHECK_FALSE(data::find_invalid_utf8(samples::five_languages));
   for (std::size_t at = 0; at < 40; ++at) {

@@ -37,7 +37,7 @@ TEST_CASE("a stream that fills its windows has no short one") {
   CHECK(data::Windows().count() == 0);
 }
 
-TEST_CASE("a text goes in through its tokenizer") {
+TEST_CASE("a text is encoded with its tokenizer") {
   const data::Windows windows(data::ByteTokenizer(), "abc", 2);
   data::Batch batch;
   windows.read(0, 1, Domain::original, batch);
@@ -45,7 +45,7 @@ TEST_CASE("a text goes in through its tokenizer") {
   CHECK(batch.targets == Ids{'a', 'b'});
 }
 
-TEST_CASE("windows that cannot be are an error") {
+TEST_CASE("invalid windows are an error") {
   CHECK(fails_with([] { data::Windows({1}, 0, 5, 0); }, "length must be positive, got 0"));
   CHECK(fails_with([] { data::Windows({}, 4, 5, 0); }, "at least one token"));
   CHECK(fails_with([] { data::Windows({1}, 4, 5, 5); }, "bos must lie in 0 .. 4, got 5"));

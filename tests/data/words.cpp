@@ -35,7 +35,7 @@ TEST_CASE("words begin before spaces and after newlines") {
   CHECK(lines_of("a  bc\n\nd \ne") == Parts{{"a  bc\n\n", false}, {"d \n", false}, {"e", false}});
 }
 
-TEST_CASE("invalid bytes and reserved characters stand alone, one at a time") {
+TEST_CASE("invalid bytes and reserved characters are separate words") {
   CHECK(words_of("a\xff\xfe"
                  "b\xe2\x96\x81\0c"sv) == Parts{{"a", false},
                                                 {"\xff", true},
@@ -53,7 +53,7 @@ TEST_CASE("nothing is lost, every part is bounded, and parts that are not raw ar
   for (int k = 0; k < 200; ++k) texts.push_back(samples::random_bytes(random, random() % 300, k % 2 == 0));
   texts.push_back(std::string(50000, 'x'));
   std::string accents = "x";
-  for (int k = 0; k < 10000; ++k) accents += "\xc3\xa9";  // a character never falls apart at the bound
+  for (int k = 0; k < 10000; ++k) accents += "\xc3\xa9";  // the length limit must not split a character
   texts.push_back(accents);
   for (const std::string& text : texts) {
     for (const Parts& parts : {words_of(text), lines_of(text)}) {

@@ -26,7 +26,7 @@ TEST_CASE("a file is read whole, and only up to its limit") {
 TEST_CASE("a limit is checked before memory is taken") {
   const scratch::Folder folder;
   put(folder / "sparse", "");
-  std::filesystem::resize_file(folder / "sparse", std::uintmax_t{1} << 42);  // 4 TiB of nothing
+  std::filesystem::resize_file(folder / "sparse", std::uintmax_t{1} << 42);  // 4 TiB, sparse
   CHECK(says([&] { io::read_file(folder / "sparse", 1000); }, "sparse", "at most 1000 bytes", "4398046511104"));
 }
 
@@ -37,21 +37,21 @@ TEST_CASE("paths that cannot be read are named with the reason") {
   CHECK(says([&] { io::read_file(folder.path(), 10); }, folder.path().string(), "directory"));
   CHECK(says([&] { io::read_file(folder / "loop", 10); }, "loop", "cannot be opened"));
   CHECK(says([&] { io::read_file("/dev/null", 10); }, "/dev/null", "regular file"));
-  if (geteuid() != 0) {  // root may read everything
+  if (geteuid() != 0) {  // root can read everything
     put(folder / "secret", "x");
     std::filesystem::permissions(folder / "secret", std::filesystem::perms::none);
     CHECK(says([&] { io::read_file(folder / "secret", 10); }, "secret", "Permission denied"));
   }
 }
 
-TEST_CASE("a link that leads nowhere is told with what it names") {
+TEST_CASE("a dangling link is reported with its target") {
   const scratch::Folder folder;
   std::filesystem::create_symlink("../blobs/nowhere", folder / "link");
   CHECK(says([&] { io::read_file(folder / "link", 10); }, "link: cannot be opened",
              "it is a link to ../blobs/nowhere, which is not there"));
 }
 
-TEST_CASE("the error of a system call is that of the call, whatever ran before") {
+TEST_CASE("the error of a system call does not depend on earlier calls") {
   const scratch::Folder folder;
   put(folder / "data", "0123456789");
   const io::InputFile file(folder / "data");
@@ -67,13 +67,13 @@ TEST_CASE("a pipe is refused at once") {
   CHECK(says([&] { io::read_file(folder / "pipe", 10); }, "pipe", "regular file"));
 }
 
-TEST_CASE("a file that is shortened while open gives an Error") {
+TEST_CASE("a file that is truncated while open gives an Error") {
   const scratch::Folder folder;
   put(folder / "data", "0123456789");
   const io::InputFile file(folder / "data");
   std::filesystem::resize_file(folder / "data", 4);
   char bytes[10];
-  CHECK(says([&] { file.read(0, bytes, 10); }, "data", "10 bytes", "got 4", "shortened"));
+  CHECK(says([&] { file.read(0, bytes, 10); }, "data", "10 bytes", "got 4", "truncated"));
 }
 
 TEST_CASE("a file of another format is named by its first bytes") {

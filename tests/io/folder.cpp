@@ -1,4 +1,4 @@
-// Model folders: one file or shards, and what is refused.
+// Model folders: a single file or shards, and what is rejected.
 #include "neutra/io/folder.hpp"
 
 #include "neutra/io/safetensors_writer.hpp"
@@ -58,7 +58,7 @@ TEST_CASE("shards give the tensor of the file that the index names") {
   CHECK(source.read<float>("unmentioned").data()[0] == 5);
   CHECK(source.files().size() == 2);
 
-  make(folder / "model.safetensors", {{"single", 7}});  // goes before the index
+  make(folder / "model.safetensors", {{"single", 7}});  // takes precedence over the index
   CHECK(WeightSource::open(folder.path()).names() == std::vector<std::string>{"single"});
 }
 
@@ -101,7 +101,8 @@ TEST_CASE("what a folder holds instead of a model is named, with the way out") {
   const auto header = [](std::initializer_list<std::int32_t> sizes) {
     return std::string(reinterpret_cast<const char*>(sizes.begin()), 4 * sizes.size()) + std::string(40, '\0');
   };
-  for (const int dim : {64, 640, 896, 1152, 1408, 288})  // 640 = 0x280 and its like begin as pickles do
+  // 640 = 0x280 and similar sizes begin like a pickle.
+  for (const int dim : {64, 640, 896, 1152, 1408, 288})
     CHECK(says(with({{"stories260K.bin", header({dim, 172, 5, 8, 4, dim == 64 ? 512 : -512, 512})}}),
                "stories260K.bin: a llama2.c model", "export.py --version -1", "nn::load_llama2c"));
   CHECK(says(with({{"x.bin", "24ka" + std::string(60, '\0')}}), "x.bin: a llama2.c model"));
@@ -111,14 +112,14 @@ TEST_CASE("what a folder holds instead of a model is named, with the way out") {
   CHECK(says(with({{"adapter_config.json", "{}"}, {"adapter_model.bin", "PK\x03\x04"}}), "a PEFT adapter"));
   CHECK(says(with({{"adapter_config.json", "{}"}, {"adapters.safetensors", ""}}), "mlx-lm", "mlx_lm.fuse"));
   CHECK(says(with({{"adapter.json", "{}"}, {"adapter.safetensors", ""}}), "made by neutra", "--adapter"));
-  CHECK(says(with({{"backbone/model.safetensors", ""}}), "the folder of a run", "backbone/"));
+  CHECK(says(with({{"backbone/model.safetensors", ""}}), "the output folder of a run", "backbone/"));
   CHECK(says(with({{"tokenizer.model", "x"}}), "a tokenizer (tokenizer.model) without", "model.safetensors"));
   CHECK(says(with({{"tokenizer.json", "{}"}, {"config.json", "{}"}}), "a tokenizer (tokenizer.json) without"));
   put(folder / "whole.safetensors", scratch::safetensors(R"({"__metadata__":{"format":"pt"}})"));
   CHECK(says([&] { WeightSource::open(folder / "whole.safetensors"); }, "must be a folder", "a safetensors file"));
 }
 
-TEST_CASE("names of the hub and links to nothing are told from wrong paths") {
+TEST_CASE("names of the hub and dangling links are distinguished from wrong paths") {
   const auto open = [](const io::Path& path) { return [path] { WeightSource::open(path); }; };
   CHECK(says(open("TinyLlama/TinyLlama-1.1B-Chat-v1.0"),
              "huggingface-cli download TinyLlama/TinyLlama-1.1B-Chat-v1.0 --local-dir TinyLlama-1.1B-Chat-v1.0"));
@@ -152,6 +153,6 @@ TEST_CASE("folders of other formats are refused by name") {
   put(folder / "pytorch_model.bin",
       std::string("\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}q\x01(X", 32));
   CHECK(says(open, "pytorch_model.bin", "a PyTorch file"));
-  make(folder / "model.safetensors", {{"a", 1}});  // beside it, all is well
+  make(folder / "model.safetensors", {{"a", 1}});  // with weights beside it, all is well
   CHECK(WeightSource::open(folder.path()).names().size() == 1);
 }

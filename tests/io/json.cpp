@@ -1,4 +1,4 @@
-// JSON under limits, and the messages of the typed reader.
+// JSON within limits, and the messages of the typed reader.
 #include "neutra/io/json.hpp"
 
 #include "tests/catch.hpp"
@@ -32,13 +32,13 @@ TEST_CASE("nesting without end stops at the cap") {
 }
 
 TEST_CASE("a key that comes twice in one object is named") {
-  CHECK(parse(R"({"a": {"a": 1}, "b": [{"a": 1}, {"a": 2}]})", "t").size() == 2);  // in several objects it may
+  CHECK(parse(R"({"a": {"a": 1}, "b": [{"a": 1}, {"a": 2}]})", "t").size() == 2);  // allowed in different objects
   CHECK(says([] { parse(R"({"a": 1, "b": 2, "a": 1})", "t"); }, "t", "\"a\"", "twice"));
   CHECK(says([] { parse(R"({"x": {"a": 1, "\u0061": 2}})", "t"); }, "\"a\"", "twice"));
 }
 
 TEST_CASE("json of many values takes time in proportion to its size") {
-  // With a time that grows with the square of the number of siblings each of these would take minutes.
+  // If the time grew with the square of the number of siblings, each of these would take minutes.
   std::string objects = "[{}", members = "{\"k\": 0";
   for (int i = 0; i < 1000000; ++i) objects += ",{}";
   for (int i = 0; i < 300000; ++i) members += concat(",\"key", i, "\":{}");
@@ -56,9 +56,8 @@ TEST_CASE("json that would take many times its size in memory is refused") {
 }
 
 TEST_CASE("json is built as the library builds it") {
-  const std::string text =
-      R"({"a": [1, -2, 2.5, "x", null, true, [], {}, [[3]], {"b": {"c": [{"d": 1}, {"e": 2}]}}],)"
-      R"( "z": 18446744073709551615, "": "\u00e6"})";
+  const std::string text = R"({"a": [1, -2, 2.5, "x", null, true, [], {}, [[3]], {"b": {"c": [{"d": 1}, {"e": 2}]}}],)"
+                           R"( "z": 18446744073709551615, "": "\u00e6"})";
   CHECK(parse(text, "t") == io::Json::parse(text));
   for (const char* scalar : {"1", "\"x\"", "null", "[]", "{}"}) CHECK(parse(scalar, "t") == io::Json::parse(scalar));
 }
@@ -87,8 +86,8 @@ TEST_CASE("the reader gives values, fallbacks and messages") {
   CHECK(config.number("absent", 1e-6) == 1e-6);
 
   CHECK(scratch::message([&] { config.positive("s"); }) == "config.json: s must be a positive integer, got \"abc\"");
-  CHECK(
-      says([&] { config.positive("s", 7); }, "s must be a positive integer, got \"abc\""));  // a fallback hides nothing
+  CHECK(says([&] { config.positive("s", 7); },
+             "s must be a positive integer, got \"abc\""));  // a fallback does not hide a wrong type
   CHECK(says([&] { config.positive("absent"); }, "config.json: absent is missing"));
   CHECK(says([&] { config.positive("nothing"); }, "config.json: nothing is missing"));
   CHECK(says([&] { config.positive("zero"); }, "positive integer, got 0"));
@@ -134,6 +133,6 @@ TEST_CASE("json files that are something else say what") {
   CHECK(says([&] { io::read_json(folder / "gguf"); }, "gguf", "a GGUF file"));
   CHECK(says([&] { io::read_json(folder / "lfs"); },
              "lfs: must be JSON, got a Git LFS pointer, not the file itself; run git lfs pull"));
-  CHECK(says([&] { io::read_json(folder / "bad"); }, "bad", "line 1, column 10", "bring back a whole copy"));
+  CHECK(says([&] { io::read_json(folder / "bad"); }, "bad", "line 1, column 10", "restore an intact copy"));
   CHECK(says([&] { io::read_json(folder / "long", 10); }, "long", "at most 10 bytes"));
 }

@@ -1,4 +1,4 @@
-// Writing files so that no failure leaves half of one, nothing of others is touched, and the right reason is told.
+// Atomic writing: no failure leaves a partial file or touches other files, and the reported reason is the right one.
 #include "neutra/io/output_file.hpp"
 
 #include "tests/catch.hpp"
@@ -20,7 +20,7 @@ using scratch::says;
 
 namespace {
 
-// For one scope the process may not write files beyond `bytes`, and is told so by write() instead of being killed.
+// Limits the file size of the process to `bytes` within a scope; write() then fails instead of killing the process.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
@@ -102,7 +102,7 @@ TEST_CASE("a process killed in the middle of writing leaves the old file whole")
   REQUIRE(waitpid(child, &status, 0) == child);
   CHECK(WIFSIGNALED(status));
   CHECK(get(folder / "data") == "old");
-  io::write_file(folder / "data", "new");  // what the killed process left does not stand in the way
+  io::write_file(folder / "data", "new");  // the temporary of the killed process is not in the way
   CHECK(get(folder / "data") == "new");
 }
 
@@ -163,7 +163,8 @@ TEST_CASE("a file keeps its mode when it is replaced, also where a link led to i
     io::OutputFile file(folder / "link");
     file.write("new");
     for (const auto& item :
-         std::filesystem::directory_iterator(folder.path()))  // the temporary is no easier to read either
+         // The temporary is not readable by more users either.
+         std::filesystem::directory_iterator(folder.path()))
       if (io::is_temporary(item.path().filename().string()))
         CHECK((static_cast<unsigned>(item.status().permissions()) & 077) == 0);
     file.commit();
@@ -172,13 +173,13 @@ TEST_CASE("a file keeps its mode when it is replaced, also where a link led to i
   umask(before);
 }
 
-TEST_CASE("the reason that a file cannot be written is that of the call that failed") {
+TEST_CASE("the reported reason is that of the call that failed") {
   const scratch::Folder folder;
   put(folder / "data", "old");
   {
     io::OutputFile file(folder / "data");
     std::filesystem::remove(folder / "data");
-    std::filesystem::create_directories(folder / "data" / "inside");  // so that the rename fails
+    std::filesystem::create_directories(folder / "data" / "inside");  // makes the rename fail
     errno = EXDEV;
     CHECK(says([&] { file.commit(); }, "data: cannot be written: Is a directory"));
   }
@@ -194,7 +195,7 @@ TEST_CASE("the reason that a file cannot be written is that of the call that fai
   CHECK(says([&] { io::OutputFile file(folder / "none/other"); }, "none/other: cannot be written: No such file"));
 }
 
-TEST_CASE("temporaries are removed only where their process is gone, and nothing that only looks like them") {
+TEST_CASE("temporaries are removed only if their process has ended, and files that only look like them are not") {
   const scratch::Folder folder;
   std::filesystem::create_directory(folder / "below");
   const std::string mark = ".neutra.tmp-";
@@ -225,7 +226,7 @@ TEST_CASE("temporaries are removed only where their process is gone, and nothing
     return count;
   };
   io::remove_temporaries(folder.path());
-  CHECK(temporaries() == 3);  // that of the child, the folder and the link
+  CHECK(temporaries() == 3);  // those of the child, the folder and the link
   kill(child, SIGKILL);
   REQUIRE(waitpid(child, nullptr, 0) == child);
   io::remove_temporaries(folder.path());
@@ -235,7 +236,7 @@ TEST_CASE("temporaries are removed only where their process is gone, and nothing
   close(ready[1]);
 }
 
-TEST_CASE("a folder that cannot be made is told with what stands in its way") {
+TEST_CASE("a folder that cannot be created is reported with what is in the way") {
   const scratch::Folder folder;
   put(folder / "file", "x");
   std::filesystem::create_symlink("nowhere", folder / "link");
@@ -243,9 +244,9 @@ TEST_CASE("a folder that cannot be made is told with what stands in its way") {
   CHECK(std::filesystem::is_directory(folder / "a/b"));
   CHECK_NOTHROW(io::make_folder(folder / "a/b", "a/b"));
   CHECK(says([&] { io::make_folder(folder / "file", "--out file"); },
-             "--out file: cannot be made, because it is there and is a file, not a folder"));
+             "--out file: cannot be created, because it exists and is a file, not a folder"));
   CHECK(says([&] { io::make_folder(folder / "file/below", "--out x"); }, "--out x",
-             (folder / "file").string() + " is there and is a file"));
+             (folder / "file").string() + " exists and is a file"));
   CHECK(says([&] { io::make_folder(folder / "link", "--out x"); }, "--out x",
              "it is a link to nowhere, which is not there"));
   CHECK(says([&] { io::make_folder(folder / "link/below", "--out x"); },

@@ -1,4 +1,5 @@
-// safetensors files: the reference's smallest files byte for byte, round trips, and every way a file can be wrong.
+// safetensors files: the reference implementation's smallest files byte for byte, round trips,
+// and all kinds of invalid files.
 #include "neutra/io/safetensors.hpp"
 
 #include "neutra/core/random.hpp"
@@ -24,7 +25,7 @@ template <class T> std::string raw(std::initializer_list<T> values) {
   return {reinterpret_cast<const char*>(values.begin()), values.size() * sizeof(T)};
 }
 
-// The message of opening a file of this header and so many bytes of data.
+// The message when opening a file with this header and that many bytes of data.
 std::string refused(std::string_view header, std::size_t data = 0) {
   const scratch::Folder folder;
   put(folder / "m.safetensors", scratch::safetensors(header, std::string(data, '\0')));
@@ -37,12 +38,12 @@ bool opens(std::string_view header, std::size_t data = 0) {
   return text.empty();
 }
 
-// Whether opening is refused with the file's name and all of the parts.
+// Whether opening fails with a message that contains the file name and all parts.
 template <class... Parts> bool refuses(std::string_view header, std::size_t data, const Parts&... parts) {
   return says([&] { throw Error(refused(header, data)); }, "m.safetensors: ", parts...);
 }
 
-// One F32 tensor of two elements, with the given members instead.
+// The header of one F32 tensor of two elements, with the given members instead.
 std::string one(std::string_view dtype, std::string_view shape, std::string_view offsets) {
   return concat(R"({"w":{"dtype":)", dtype, R"(,"shape":)", shape, R"(,"data_offsets":)", offsets, "}}");
 }
@@ -95,7 +96,7 @@ TEST_CASE("each of the four float types is read into both scalars") {
   check("d", 1.5, -0.1, 1e30);
   check("f", 1.5, double(-0.1f), double(1e30f));
   check("b", 1.5, -1, 0x1p-133);     // the smallest subnormal
-  check("h", 1.5, 0x1p-24, -65504);  // subnormals are kept; the largest value
+  check("h", 1.5, 0x1p-24, -65504);  // subnormals are preserved; the largest value
 }
 
 TEST_CASE("tensors come back as they were written") {
@@ -130,7 +131,7 @@ TEST_CASE("tensors come back as they were written") {
   CHECK(same("four", four));
   CHECK(same("a \"part\"\n", part));
 
-  Tensor<double> wide({3, 70010});  // into rows of another stride, and nothing beside them
+  Tensor<double> wide({3, 70010});  // into rows with a larger stride, without writing between them
   file.read<double>("z", View<double>(wide.data() + 5, {3, 70000}, 70010));
   CHECK(wide.view()(2, 5) == double(a.view()(2, 0)));
   CHECK(wide.view()(2, 70004) == double(a.view()(2, 69999)));
@@ -246,10 +247,10 @@ TEST_CASE("shapes and offsets that do not fit are refused") {
                   R"(},"b":{"dtype":"U8","shape":[4],"data_offsets":)", b, "}}");
   };
   CHECK(opens(two("[0,4]", "[4,8]"), 8));
-  CHECK(refuses(two("[0,4]", "[5,9]"), 9, "tensor b", "begin at 4", "got 5", "hole of 1"));
+  CHECK(refuses(two("[0,4]", "[5,9]"), 9, "tensor b", "begin at 4", "got 5", "gap of 1"));
   CHECK(refuses(two("[0,4]", "[3,7]"), 7, "tensor b", "begin at 4", "got 3", "overlap of 1"));
   CHECK(refuses(two("[0,4]", "[0,4]"), 4, "tensor b", "overlap of 4"));
-  CHECK(refuses(two("[1,5]", "[5,9]"), 9, "tensor a", "begin at 0", "hole of 1"));
+  CHECK(refuses(two("[1,5]", "[5,9]"), 9, "tensor a", "begin at 0", "gap of 1"));
   CHECK(refuses(one("\"F32\"", "[2]", "[8,0]"), 8, "tensor w", "begin at 0, "));
   CHECK(refuses(
       R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}})", 4,
@@ -259,12 +260,12 @@ TEST_CASE("shapes and offsets that do not fit are refused") {
   CHECK(refuses(one("\"F32\"", "[]", "[0,0]"), 0, "tensor w", "4 bytes"));
   CHECK(refuses(one("\"F4\"", "[3]", "[0,2]"), 2, "tensor w", "whole bytes, got 12 bits"));
   CHECK(refuses(one("\"U8\"", "[4294967296,4294967296]", "[0,0]"), 0, "tensor w", "more than a machine can address"));
-  CHECK(refuses(one("\"F32\"", "[2147483648,2147483648]", "[0,0]"), 0, "tensor w",
-                "more than a machine can address"));  // only with the bits
+  // The size overflows only in bits.
+  CHECK(refuses(one("\"F32\"", "[2147483648,2147483648]", "[0,0]"), 0, "tensor w", "more than a machine can address"));
   CHECK(refuses(one("\"F32\"", "[281474976710655,281474976710655,0]", "[0,0]"), 0, "tensor w",
                 "more than a machine can address"));
-  CHECK(refuses(one("\"F32\"", "[1000000,1000000]", "[0,4000000000000]"), 8,
-                "3999999999992 are missing"));  // before memory is taken
+  // Checked before allocating.
+  CHECK(refuses(one("\"F32\"", "[1000000,1000000]", "[0,4000000000000]"), 8, "3999999999992 are missing"));
 }
 
 TEST_CASE("reading names the tensor and what is wrong with it") {
@@ -297,7 +298,7 @@ TEST_CASE("NaN and infinity are found at their first index in every type") {
   CHECK(found("BF16", raw<std::uint16_t>({0, 1, 0x7f81, 0}), "nan"));
   CHECK(found("F16", raw<std::uint16_t>({0, 0x7bff, 0xfc00, 0x7e00}), "-inf"));
 
-  Tensor<float> wide({3, 50000});  // beyond the first piece that is read, and into strided rows
+  Tensor<float> wide({3, 50000});  // beyond the first block that is read, and into strided rows
   wide.view()(2, 40001) = 1;
   io::write_safetensors<float>(folder / "m", {{"w", wide}});
   std::string bytes = scratch::get(folder / "m");
@@ -313,7 +314,7 @@ TEST_CASE("NaN and infinity are found at their first index in every type") {
       "index 140001 of (3,50000)"));
 }
 
-TEST_CASE("what cannot be written leaves the old file") {
+TEST_CASE("tensors that cannot be written leave the old file unchanged") {
   const scratch::Folder folder;
   put(folder / "m", "old");
   Tensor<float> w({2000});
@@ -340,7 +341,7 @@ TEST_CASE("what cannot be written leaves the old file") {
   CHECK(folder.count() == 1);
 }
 
-TEST_CASE("whatever happens to a file, it is read or refused with an Error") {
+TEST_CASE("a mutated file is read or refused with an Error") {
   const scratch::Folder folder;
   Tensor<float> a({2, 3}), b({5});
   for (Index i = 0; i < 6; ++i) a.data()[i] = static_cast<float>(i) / 8;
@@ -355,9 +356,8 @@ TEST_CASE("whatever happens to a file, it is read or refused with an Error") {
     std::string bytes = good;
     for (std::uint32_t change = 0; change <= w[0] % 3; ++change) {
       const auto v = random.words(round, 1 + change);
-      const std::size_t at =
-          v[0] %
-          (v[3] % 8 == 0 ? bytes.size() : std::min(header, bytes.size()));  // the header is where the danger lies
+      // Mostly in the header, which is the risky part.
+      const std::size_t at = v[0] % (v[3] % 8 == 0 ? bytes.size() : std::min(header, bytes.size()));
       switch (v[1] % 5) {
         case 0:
           bytes[at] = static_cast<char>(bytes[at] ^ 1 << v[2] % 8);
@@ -383,7 +383,8 @@ TEST_CASE("whatever happens to a file, it is read or refused with an Error") {
       ++read;
     } catch (const Error&) {
       ++refusals;
-    }  // any other exception fails the test
+      // Any other exception fails the test.
+    }
   }
   CHECK(read > 100);
   CHECK(refusals > 1000);
@@ -392,7 +393,7 @@ TEST_CASE("whatever happens to a file, it is read or refused with an Error") {
 TEST_CASE("a header of many tensors takes time in proportion to their number") {
   const scratch::Folder folder;
   std::string header = "{";
-  constexpr int count = 200000;  // a look at all siblings for each would take minutes
+  constexpr int count = 200000;  // visiting all siblings of each would take minutes
   for (int i = 0; i < count; ++i)
     header += concat(i == 0 ? "" : ",", "\"layer", i, R"(":{"dtype":"F32","shape":[1],"data_offsets":[)", 4 * i, ",",
                      4 * (i + 1), "]}");

@@ -1,4 +1,4 @@
-// A folder of its own for each test, and what the tests of files share.
+// A temporary folder for each test, and helpers for tests of files.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -42,7 +42,7 @@ class Folder {
   std::filesystem::path path_;
 };
 
-// Independent of the code under test.
+// Does not use the code under test.
 inline void put(const std::filesystem::path& path, std::string_view bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
@@ -61,7 +61,7 @@ template <class F> std::string message(F&& f) {
   return {};
 }
 
-// Whether the Error of f says all of the parts; shows the message if not.
+// Whether the Error that f throws contains all parts. Shows the message if not.
 template <class F, class... Parts> bool says(F&& f, const Parts&... parts) {
   const std::string text = message(f);
   const bool all = !text.empty() && ((text.find(parts) != text.npos) && ...);
@@ -69,7 +69,7 @@ template <class F, class... Parts> bool says(F&& f, const Parts&... parts) {
   return all;
 }
 
-// 8 bytes of length, the header, the data: a safetensors file of any content.
+// A safetensors file with any content: 8 bytes of length, the header, the data.
 inline std::string safetensors(std::string_view header, std::string_view data = {}) {
   std::string bytes;
   for (int shift = 0; shift < 64; shift += 8)

@@ -1,4 +1,4 @@
-// JSON that notices any change of its file, and hashes that notice any change of others.
+// JSON files that detect any change to themselves, and hashes that detect any change to other files.
 #include "neutra/io/sealed.hpp"
 
 #include "tests/catch.hpp"
@@ -7,7 +7,7 @@
 using namespace neutra;
 using scratch::says;
 
-TEST_CASE("sealed: an object comes back as it was, whatever keys and digits it holds") {
+TEST_CASE("sealed: an object is read back unchanged, with any keys and digits") {
   const scratch::Folder folder;
   const io::Json object = {
       {"a", 0.1},
@@ -20,10 +20,10 @@ TEST_CASE("sealed: an object comes back as it was, whatever keys and digits it h
   std::string text = scratch::get(folder / "x.json");
   const std::string digits = raw.at("content_sha256");
   text.replace(text.rfind(digits), 64, std::string(64, '0'));
-  CHECK(io::sha256_hex(text) == digits);  // as the comment says how to compute it
+  CHECK(io::sha256_hex(text) == digits);  // computed as the doc block of write_sealed describes
 }
 
-TEST_CASE("sealed: every bit of the file counts") {
+TEST_CASE("sealed: a change of any bit is detected") {
   const scratch::Folder folder;
   io::write_sealed(folder / "x.json", {{"a", 0.12345678901234567}, {"b", {1, 2}}});
   const std::string text = scratch::get(folder / "x.json");
@@ -37,7 +37,7 @@ TEST_CASE("sealed: every bit of the file counts") {
   }
 }
 
-TEST_CASE("sealed: a file without a seal, or none at all, is told apart") {
+TEST_CASE("sealed: a file without a seal is distinguished from a missing file") {
   const scratch::Folder folder;
   scratch::put(folder / "x.json", "{\"a\": 1}");
   CHECK(says([&] { io::read_sealed(folder / "x.json"); }, "x.json: must hold the hash of its own content",
@@ -57,10 +57,11 @@ TEST_CASE("hashes of files: of any length, and of files that are not there") {
   CHECK(hashes.at("b").is_null());
   CHECK_NOTHROW(io::check_hashes(folder.path(), hashes));
   scratch::put(folder / "b", "");
-  CHECK(says([&] { io::check_hashes(folder.path(), hashes); }, (folder / "b").string(), "must not be there"));
+  CHECK(says([&] { io::check_hashes(folder.path(), hashes); }, (folder / "b").string(), "must not exist"));
   std::filesystem::remove(folder / "b");
   scratch::put(folder / "a", "y");
-  CHECK(says([&] { io::check_hashes(folder.path(), hashes); }, (folder / "a").string(), "must be what was saved"));
+  CHECK(says([&] { io::check_hashes(folder.path(), hashes); }, (folder / "a").string(),
+             "must be unchanged since it was saved"));
   std::filesystem::remove(folder / "a");
   CHECK(says([&] { io::check_hashes(folder.path(), hashes); }, (folder / "a").string(), "is missing"));
 }

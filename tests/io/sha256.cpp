@@ -1,4 +1,4 @@
-// The examples published with FIPS 180-4, and that pieces make no difference.
+// The examples published with FIPS 180-4; and the digest does not depend on how the bytes are split.
 #include "neutra/io/sha256.hpp"
 
 #include "tests/catch.hpp"
@@ -23,7 +23,8 @@ TEST_CASE("sha256 does not depend on how the bytes were cut") {
     io::Sha256 sum;
     for (std::size_t at = 0; at < bytes.size(); at += step) {
       sum.update(std::string_view(bytes).substr(at, step));
-      CHECK(sum.hex() == io::sha256_hex(std::string_view(bytes).substr(0, at + step)));  // asking changes nothing
+      CHECK(sum.hex() ==
+            io::sha256_hex(std::string_view(bytes).substr(0, at + step)));  // hex() does not change the state
     }
     CHECK(sum.hex() == io::sha256_hex(bytes));
   }

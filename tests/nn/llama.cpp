@@ -198,7 +198,7 @@ TEST_CASE("llama: saving that fails leaves the old model") {
   CHECK(folder.count() == 2);
   scratch::put(folder / "file", "x");
   CHECK(says([&] { nn::save_model(folder / "file", *model); },
-             "file: cannot be made, because it is there and is a file"));
+             "file: cannot be created, because it exists and is a file"));
   CHECK_THROWS_AS(nn::save_model(folder / "file/below", *model), io::WriteError);
 }
 
@@ -303,7 +303,7 @@ TEST_CASE("llama: every end of text counts, from both files") {
   std::string weights = scratch::get(saved.folder / "model.safetensors");
   scratch::put(saved.folder / "model.safetensors",
                weights.replace(weights.size() - 4, 4, "\xff\xff\xff\xff"));  // NaN; it is told before that
-  CHECK(says(saved.with(io::Json::object()), path, "must be JSON, got an error at line 2", "bring back a whole copy"));
+  CHECK(says(saved.with(io::Json::object()), path, "must be JSON, got an error at line 2", "restore an intact copy"));
 }
 
 TEST_CASE("llama: a saved model keeps what its files said beside this library's own keys") {

@@ -1,4 +1,4 @@
-// AdamW against a plain loop in double; clipping; schedules; every Error.
+// AdamW against a plain loop in double; clipping; schedules; errors.
 #include "neutra/backend/cpu/cpu.hpp"
 
 #include "neutra/core/random.hpp"
@@ -15,7 +15,7 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-/// The formula of the papers, element by element.
+/// The update formula of the papers, element by element.
 struct Plain {
   std::vector<double> w, m, v;
   double decay;
@@ -39,7 +39,7 @@ template <Scalar S, Backend D> Parameter<S, D> parameter(const std::string& name
   return made;
 }
 
-/// Gradients of step t: some steps large enough to be clipped, some not; returns them in double.
+/// Sets the gradients of step t and returns them in double. Some steps have gradients large enough to be clipped.
 template <Scalar S, Backend D> std::vector<double> set_gradient(Parameter<S, D>& p, std::uint64_t t) {
   const Philox random(4, p.name);
   std::vector<double> g(static_cast<std::size_t>(p.value.size()));
@@ -52,7 +52,7 @@ template <Scalar S, Backend D> std::vector<double> set_gradient(Parameter<S, D>&
 }
 
 template <Scalar S, Backend D> double fifty_steps(const optim::AdamWOptions& options) {
-  // 5000 elements: two blocks of the update; a vector, which does not decay; a single number
+  // 5000 elements: two blocks of the update. A vector, which is not decayed. A single number.
   std::vector<Parameter<S, D>> parameters;
   parameters.push_back(parameter<S, D>("matrix", {100, 50}));
   parameters.push_back(parameter<S, D>("norm", {37}));
@@ -173,7 +173,7 @@ TEST_CASE("adamw: parameters that died or moved are an Error") {
   CHECK(message([&] { adamw.step(0.1, 0); }) == gone);
 }
 
-TEST_CASE("adamw: options that mean nothing are Errors") {
+TEST_CASE("adamw: invalid options are Errors") {
   auto p = parameter<float, Cpu>("p", {3});
   const auto said = [&](const optim::AdamWOptions& options) {
     return message([&] { optim::AdamW<float, Cpu>({&p}, options); });

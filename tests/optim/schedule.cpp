@@ -31,7 +31,7 @@ TEST_CASE(
   CHECK(Schedule{.rate = 3, .steps = 8, .floor = 0}(8) == Approx(0).margin(1e-15));
 }
 
-TEST_CASE("schedule: what means nothing is an Error") {
+TEST_CASE("schedule: invalid options are an Error") {
   const auto said = [](const Schedule& s) { return message([&] { s.check(); }); };
   CHECK(said({.rate = 1e-3, .steps = 1}) == "no Error");
   CHECK(said({.rate = 1e-3, .steps = 5, .warmup = 5, .floor = 0}) == "no Error");
@@ -43,7 +43,7 @@ TEST_CASE("schedule: what means nothing is an Error") {
   CHECK(said({.rate = 1, .steps = 5, .warmup = -1}) ==
         "schedule: the warm-up must lie between 0 and the 5 steps of the run, got -1");
   CHECK(said({.rate = 1, .steps = 5, .floor = 1.5}) ==
-        "schedule: the floor is a share of the rate, between 0 and 1, got 1.5");
+        "schedule: the floor is a fraction of the rate, between 0 and 1, got 1.5");
   CHECK(said({.rate = 1, .steps = 5, .floor = -0.1}) ==
-        "schedule: the floor is a share of the rate, between 0 and 1, got -0.1");
+        "schedule: the floor is a fraction of the rate, between 0 and 1, got -0.1");
 }

@@ -15,7 +15,7 @@ string(REPLACE "|" ";" options "${OPTIONS}")
 string(REPLACE "|" ";" programs "${RUN}")
 file(REMOVE_RECURSE "${BINARY}")
 step("${CMAKE_COMMAND}" -S "${SOURCE}" -B "${BINARY}" -G "${GENERATOR}" ${options} "-DCMAKE_INSTALL_PREFIX=${BINARY}/prefix")
-# neutra itself chooses Release; a user who has chosen nothing is told what that costs.
+# neutra itself sets Release. A user who sets no build type gets a warning.
 set(told OFF)
 if("${output}" MATCHES "neutra: no build type is set")
   set(told ON)
@@ -32,7 +32,7 @@ foreach(program IN LISTS programs)
   step("${BINARY}/${program}")
 endforeach()
 step("${CMAKE_COMMAND}" --install "${BINARY}")
-# A consumer has no install rule; whatever stands in its prefix was put there by neutra, which nobody asked to.
+# A consumer has no install rule: files in its prefix would have been installed by neutra, which must not happen.
 if(programs AND EXISTS "${BINARY}/prefix")
   message(FATAL_ERROR "neutra installs itself with a project that only uses it: ${BINARY}/prefix")
 endif()

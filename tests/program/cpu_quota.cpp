@@ -7,7 +7,7 @@ using namespace neutra;
 
 namespace {
 
-/// A root folder with the process's groups and what some of them grant.
+/// A root folder with the groups of the process and the quotas of some of them.
 struct Root {
   scratch::Folder folder;
 

@@ -1,4 +1,4 @@
-// What the environment says of stacks and threads, read as the OpenMP runtime reads it.
+// Settings of stacks and threads, parsed as the OpenMP runtime parses them.
 #include "neutra/program/environment.hpp"
 
 #include "tests/catch.hpp"
@@ -31,21 +31,21 @@ TEST_CASE("environment: a stack size is read with its unit and white space aroun
   }
 }
 
-TEST_CASE("environment: a stack in which the kernels would not find room is refused by the variable's name") {
+TEST_CASE("environment: a stack that is too small for the kernels is refused with the variable's name") {
   for (const char* name : {"KMP_STACKSIZE", "GOMP_STACKSIZE", "OMP_STACKSIZE"}) unsetenv(name);
   CHECK_FALSE(program::check_stacks());
   setenv("OMP_STACKSIZE", "32k", 1);
   CHECK(says([] { program::check_stacks(); },
-             "OMP_STACKSIZE=32k: a thread's stack must have at least 256k, got 32768 bytes", "take it away"));
+             "OMP_STACKSIZE=32k: a thread's stack must have at least 256k, got 32768 bytes", "unset it"));
   setenv("OMP_STACKSIZE", "4M", 1);
   setenv("GOMP_STACKSIZE", "16", 1);
-#ifdef __clang__  // libomp, where KMP_STACKSIZE counts first, then GOMP_STACKSIZE
+#ifdef __clang__  // libomp reads KMP_STACKSIZE first, then GOMP_STACKSIZE
   CHECK(says([] { program::check_stacks(); }, "GOMP_STACKSIZE=16: "));
   setenv("KMP_STACKSIZE", "1048576", 1);
   CHECK(program::check_stacks() == std::uint64_t{1} << 20);
   unsetenv("KMP_STACKSIZE");
 #else
-  CHECK(program::check_stacks() == std::uint64_t{4} << 20);  // the first counts
+  CHECK(program::check_stacks() == std::uint64_t{4} << 20);  // the first one counts
 #endif
   setenv("OMP_STACKSIZE", "much", 1);
   CHECK(says([] { program::check_stacks(); }, "GOMP_STACKSIZE=16: "));
@@ -54,7 +54,7 @@ TEST_CASE("environment: a stack in which the kernels would not find room is refu
   unsetenv("OMP_STACKSIZE");
 }
 
-TEST_CASE("environment: as many threads are counted on as can be made") {
+TEST_CASE("environment: as many threads are used as can be created") {
   CHECK(program::detail::try_threads(3, std::nullopt) == std::pair{Index{3}, 0});
   CHECK(program::detail::try_threads(0, std::nullopt) == std::pair{Index{0}, 0});
   CHECK(program::start_threads(omp_get_max_threads(), std::uint64_t{1} << 20).empty());

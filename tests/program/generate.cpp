@@ -1,4 +1,4 @@
-// What generate draws from, and how its text reaches standard output.
+// Sampling in `generate`, and streaming its text to standard output.
 #include "neutra/program/text_stream.hpp"
 
 #include "neutra/data/byte_tokenizer.hpp"
@@ -58,7 +58,7 @@ TEST_CASE("sayable: what the tokenizer knows and what ends a text, within the mo
 TEST_CASE("last decoded: tokens shown one by one give the text of them all", "[train]") {
   const data::SentencePiece plain(samples::ModelBytes{}.serialize()),
       prefixed(samples::ModelBytes{.dummy_prefix = true}.serialize());
-  const std::int32_t bos = plain.bos(), the = 260, space = 261, byte = 2 + 0xc3;  // the: with a space in front
+  const std::int32_t bos = plain.bos(), the = 260, space = 261, byte = 2 + 0xc3;  // the: begins with a space
   REQUIRE(prefixed.decode(std::vector{the, the, space, byte}) == "the the \xc3");
   for (const data::SentencePiece* tokenizer : {&plain, &prefixed})
     for (const std::vector<std::int32_t>& ids : {std::vector{the, the, space, byte, bos, the},

@@ -1,4 +1,4 @@
-// Progress on a pseudo-terminal and in a file, with a clock that the test moves.
+// Progress on a pseudo-terminal and in a file, with a clock that the test controls.
 #include "neutra/program/progress.hpp"
 
 #include "tests/catch.hpp"
@@ -43,7 +43,7 @@ class Terminal {
     size.ws_col = columns;
     ioctl(master_, TIOCSWINSZ, &size);
   }
-  /// What was written since the last call.
+  /// The output since the last call.
   std::string take() {
     std::string text;
     char part[4096];
@@ -56,7 +56,7 @@ class Terminal {
   int master_;
 };
 
-/// The screen's line after carriage returns have been obeyed.
+/// The line on the screen after carriage returns.
 std::string screen(const std::string& written) {
   std::string line;
   std::size_t column = 0;
@@ -93,18 +93,18 @@ TEST_CASE("the time left is that of the whole program") {
     ProgressLine progress(out, [&] { return now; });
     progress.start(1000);
     CHECK_FALSE(progress.seconds_left());
-    progress.begin("pretrain", 10, 400);  // 40 of the work a step
+    progress.begin("pretrain", 10, 400);  // 40 units of work per step
     now += 8;
     progress.advance(5);  // 200 of 1000 in 8 s: 32 s left
     CHECK(progress.share() == Approx(0.2));
     CHECK(*progress.seconds_left() == Approx(32));
     now += 2;
-    progress.begin("extend", 3, 600);  // what pretrain left undone counts as done
+    progress.begin("extend", 3, 600);  // the rest of pretrain counts as done
     CHECK(progress.share() == Approx(0.4));
     CHECK(*progress.seconds_left() == Approx(15));
     progress.advance(1);
     CHECK(progress.share() == Approx(0.6));
-    progress.advance(100);  // beyond its steps
+    progress.advance(100);  // more steps than the phase has
     CHECK(progress.share() == Approx(1.0));
     CHECK(*progress.seconds_left() == Approx(0));
   }
@@ -122,7 +122,7 @@ TEST_CASE("steps done by an earlier run took no time of this one") {
     CHECK(progress.share() == Approx(0.5));
     CHECK_FALSE(progress.seconds_left());
     now = 10;
-    progress.advance(10);  // one a second, 40 are left
+    progress.advance(10);  // one per second, 40 are left
     CHECK(*progress.seconds_left() == Approx(40));
   }
   std::fclose(out);
@@ -154,7 +154,7 @@ TEST_CASE("without a terminal: plain lines at the start, each tenth or half minu
   CHECK(lines[8].starts_with(" 52 %"));
 }
 
-TEST_CASE("the last plain line is not said twice") {
+TEST_CASE("the last plain line is not printed twice") {
   std::FILE* out = std::tmpfile();
   {
     ProgressLine progress(out, [] { return 0.0; });
@@ -181,15 +181,14 @@ TEST_CASE("on a terminal: one line, at most five times a second, wiped at the en
       drawn += !terminal.take().empty();
     }
     CHECK(drawn >= 4);
-    CHECK(drawn <= 5);  // in one second
+    CHECK(drawn <= 5);  // within one second
     now += 1;
     progress.advance(0);
     CHECK(screen(terminal.take()) == "[############............] extend 50/100  loss 2.500  250 tokens/s  0:02 left");
     now += 1;
     progress.begin("b", 1, 0);
-    CHECK(screen(terminal.take())
-              .starts_with("[########################] b 0/1  0:00 left                  "));  // nothing of the longer
-                                                                                               // line is left
+    // Nothing of the longer line is left.
+    CHECK(screen(terminal.take()).starts_with("[########################] b 0/1  0:00 left                  "));
     now += 1;
     progress.message("a warning");
     const std::string text = terminal.take();
@@ -199,7 +198,7 @@ TEST_CASE("on a terminal: one line, at most five times a second, wiped at the en
   }
   const std::string end = terminal.take();
   CHECK(end.find_first_not_of("\r ") == end.npos);
-  CHECK(end.size() >= 41);  // all of the line
+  CHECK(end.size() >= 41);  // the whole line
   CHECK(end.back() == '\r');
 }
 

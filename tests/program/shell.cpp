@@ -1,4 +1,4 @@
-// Recorded commands: a shell that reads them gets the words back, byte for byte.
+// Recorded commands: a shell that parses them gets the words back, byte for byte.
 #include "neutra/program/shell.hpp"
 
 #include "tests/catch.hpp"
@@ -25,7 +25,7 @@ TEST_CASE("shell: words that mean nothing to a shell stay as they are, others ar
 }
 
 TEST_CASE("shell: bash reads every byte back") {
-  if (std::system("bash -c true >/dev/null 2>&1") != 0) return;  // not everywhere
+  if (std::system("bash -c true >/dev/null 2>&1") != 0) return;  // not installed everywhere
   const scratch::Folder folder;
   std::string all, command = "printf '%s\\0' ";
   for (int byte = 1; byte < 256; ++byte) all += static_cast<char>(byte);

@@ -73,9 +73,9 @@ TEST_CASE("programs: without a thread to be had they end with one line, with few
     const auto none = with_processes(1, {path_of(program), "--help"}, "2");
     if (none.status == 127) return;  // that user may not run programs here
     CHECK(none.status == 1);
-    CHECK(none.err.starts_with(
-        std::string(program) +
-        ": no thread can be made (Resource temporarily unavailable); raise the limit of processes"));
+    CHECK(
+        none.err.starts_with(std::string(program) +
+                             ": no thread can be created (Resource temporarily unavailable); raise the process limit"));
     CHECK(std::count(none.err.begin(), none.err.end(), '\n') == 1);
   }
   for (const auto& [processes, threads] : {std::pair<rlim_t, std::string>{2, "1"}, {3, "2"}, {4, "3"}}) {
@@ -83,7 +83,7 @@ TEST_CASE("programs: without a thread to be had they end with one line, with few
     INFO(processes << ": " << ended.err);
     CHECK(ended.status == 0);
     CHECK(ended.out == usual.out);
-    CHECK(ended.err.starts_with("note: only " + threads + " of 4 threads can be made"));
+    CHECK(ended.err.starts_with("note: only " + threads + " of 4 threads can be created"));
   }
   const auto enough = with_processes(5, command, "4");
   CHECK(enough.status == 0);
@@ -151,7 +151,7 @@ TEST_CASE("report: a link in the way is replaced, the file behind it and the mod
   CHECK(run(command).status == 0);
   CHECK((static_cast<unsigned>(std::filesystem::status(study.out() / "report.html").permissions()) & 0777) == 0600);
   CHECK(refuses({path_of("report"), (study.folder / "results.json").string(), "--out", study.text("first")},
-                "is there and is a file, not a folder"));
+                "exists and is a file, not a folder"));
 }
 
 TEST_CASE("evaluate and generate: numbers out of range and links that lead nowhere are told plainly", "[programs]") {

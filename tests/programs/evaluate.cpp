@@ -108,7 +108,7 @@ TEST_CASE("evaluate: what it refuses", "[programs]") {
   CHECK(refuses({path_of("evaluate"), "--model", backbone(), "--text", "none.txt"}, "none.txt"));
   CHECK(refuses(
       {path_of("evaluate"), "--model", (the_study().out() / "runs").string(), "--text", the_study().text("first")},
-      "is it the folder of a model?"));
+      "is this a model folder?"));
 }
 
 TEST_CASE("evaluate: text that is not UTF-8 is evaluated, and remarked upon", "[programs]") {
@@ -117,7 +117,7 @@ TEST_CASE("evaluate: text that is not UTF-8 is evaluated, and remarked upon", "[
   CHECK(ended.status == 0);
   CHECK(ended.out.starts_with("12 tokens, "));
   CHECK(ended.err == "note: text file " + the_study().text("bytes") +
-                         ": is not UTF-8 from byte 10 on; such bytes are kept and become byte tokens\n");
+                         ": is not UTF-8 from byte 10 on; these bytes are kept and become byte tokens\n");
 }
 
 TEST_CASE("evaluate: Ctrl-C ends it with one line and no number", "[programs]") {

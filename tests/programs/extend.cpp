@@ -62,7 +62,7 @@ TEST_CASE("extend: all methods leave results, a report, models, adapters and log
   CHECK(run({programs::path_of("report"), file, "--markdown", "--out", (study.folder / "again").string()})
             .out.find("| neutral |") != std::string::npos);
   CHECK(programs::refuses({programs::path_of("report"), file, file}, "--out is missing", "2 results"));
-  CHECK(programs::refuses({programs::path_of("report"), file, "--out", file}, "--out " + file, "cannot be made"));
+  CHECK(programs::refuses({programs::path_of("report"), file, "--out", file}, "--out " + file, "cannot be created"));
 }
 
 TEST_CASE("extend: --recompute changes no number", "[programs]") {
@@ -213,14 +213,15 @@ TEST_CASE("extend: --resume with a pretrained model, tokenizer or record that wa
   };
   std::string weights = scratch::get(study.out() / "backbone" / "model.safetensors");
   weights[weights.size() - 4] = static_cast<char>(weights[weights.size() - 4] ^ 1);
-  CHECK(refused("backbone/model.safetensors", weights, "backbone/model.safetensors: must be what was saved",
-                "bring back what was there"));
+  CHECK(refused("backbone/model.safetensors", weights,
+                "backbone/model.safetensors: must be unchanged since it was saved", "bring back what was there"));
   const auto other = data::train_sentencepiece(programs::salad(programs::second_words, 20000, 9), {.vocab = 300});
-  CHECK(refused("backbone/tokenizer.model", std::string(other), "backbone/tokenizer.model: must be what was saved"));
+  CHECK(refused("backbone/tokenizer.model", std::string(other),
+                "backbone/tokenizer.model: must be unchanged since it was saved"));
   std::string record = scratch::get(study.out() / "pretrain.json");
   const auto digit = record.find_first_of("0123456789", record.find("\"final_nats_per_token\""));
   record[digit] = record[digit] == '9' ? '8' : '9';
-  CHECK(refused("pretrain.json", record, "pretrain.json: must hold what was written to it",
+  CHECK(refused("pretrain.json", record, "pretrain.json: must hold content that matches its hash",
                 "start a run in another --out"));
   CHECK(refused("pretrain.json", record.substr(1), "pretrain.json"));
   CHECK(refused("options.json", "{", "options.json"));

@@ -74,7 +74,7 @@ TEST_CASE("extend: Ctrl-C in pretraining and in an extension saves, says how to 
     const auto messages = programs::messages(ended.err, "extend");
     REQUIRE(messages.size() == 1);
     CHECK(messages[0].find("--resume") != std::string::npos);
-    CHECK(ended.err.find("stopping after this step; again ends at once\n") != std::string::npos);
+    CHECK(ended.err.find("stopping after this step; repeat to end at once\n") != std::string::npos);
   };
   expect_stop(stopped_at("pretrain", 40, SIGINT));
   const auto checkpoint = whole().out("stopped") / "runs" / "pretrain" / "checkpoint.safetensors";
@@ -135,8 +135,8 @@ TEST_CASE("extend: a second Ctrl-C ends it within the step, and --resume goes on
     const auto lines = programs::lines_of(log);
     REQUIRE(programs::wait_for(process, [&] { return programs::lines_of(log) > lines; }));
     process.send(SIGINT);
-    REQUIRE(
-        programs::wait_for(process, [&] { return process.errors().find("again ends at once") != std::string::npos; }));
+    REQUIRE(programs::wait_for(process,
+                               [&] { return process.errors().find("repeat to end at once") != std::string::npos; }));
     process.send(SIGINT);
     const auto ended = process.wait();
     INFO(ended.err);
@@ -152,7 +152,7 @@ TEST_CASE("extend: a second process in the folder is refused, and the first one'
   Process first(whole().command(longer(), "stopped"));
   const auto log = whole().out("stopped") / "runs" / "pretrain" / "log.jsonl";
   REQUIRE(programs::wait_for(first, [&] { return programs::lines_of(log) >= 20; }));
-  CHECK(programs::refuses(whole().command(longer({"--resume"}), "stopped"), "another process is at work in it"));
+  CHECK(programs::refuses(whole().command(longer({"--resume"}), "stopped"), "another process is using it"));
   CHECK(programs::refuses(whole().command(longer(), "stopped"), "holds a run already"));
   CHECK(first.running());
   CHECK(first.wait().status == 0);

@@ -54,7 +54,7 @@ TEST_CASE("extend: options that mean nothing are refused by name", "[programs]")
   CHECK(refused(study, {"--eval", "x"}, "unknown option --eval; did you mean '--eval-original' or '--eval-target'?"));
   CHECK(refused(study, {"--steps", "5", "--steps", "6"}, "--steps was given twice: 5 and 6"));
   CHECK(refused(study, {"--share", "0,8"}, "--share must be a number", "got 0,8; write 0.8 with a point"));
-  CHECK(refused(study, {"stray"}, "a word too many, 'stray'"));
+  CHECK(refused(study, {"stray"}, "unexpected argument 'stray'"));
   CHECK(refused(study, {"--threads", "-1"}, "--threads"));
   CHECK(refused(study, {"--capacity", "1e300"}, "capacity", "1e+300"));
   CHECK(refused(study, {"--capacity", "1e-9"}, "capacity"));
@@ -165,9 +165,9 @@ TEST_CASE("extend: one text in two roles is refused, lines in two roles are told
   const auto ended = programs::run(with("--eval-target", (study.folder / "mixed").string()));
   INFO(ended.err);
   REQUIRE(ended.status == 0);
-  CHECK(
-      ended.err.find("note: evaluation lines of 50 and more characters that are in the training text too: original ") !=
-      std::string::npos);
+  CHECK(ended.err.find(
+            "note: evaluation lines of at least 50 characters that are also in the training text: original ") !=
+        std::string::npos);
   CHECK(ended.err.find("target 1 of 3 (33 %)") != std::string::npos);
   CHECK(ended.out.find("target 1 of 3 (33 %)") != std::string::npos);
   const auto overlap = study::read_results(study.out() / "results.json").config.at("evaluation_overlap").at("target");

@@ -70,7 +70,7 @@ TEST_CASE("extend: on a terminal Ctrl-C is answered on a line of its own", "[pro
   INFO(shown.text);
   REQUIRE(WIFEXITED(shown.status));
   CHECK(WEXITSTATUS(shown.status) == 130);
-  const auto answer = shown.text.find("\nstopping after this step; again ends at once\r\n");
+  const auto answer = shown.text.find("\nstopping after this step; repeat to end at once\r\n");
   REQUIRE(answer != std::string::npos);
   CHECK(shown.text.find("extend: stopped at step ", answer) != std::string::npos);
 }

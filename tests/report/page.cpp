@@ -1,4 +1,4 @@
-// report.html: well formed, self-contained, escaped, with a point where each run belongs; whatever the results hold.
+// report.html: well-formed, self-contained and escaped, with a point for each run in the right place, for any results.
 #include "neutra/report/page.hpp"
 
 #include "tests/catch.hpp"
@@ -20,7 +20,7 @@ std::size_t count(const std::string& text, std::string_view part) {
   return n;
 }
 
-/// The first tag that is not closed in order, or "" when all are. Attributes are quoted and hold no < or >.
+/// The first tag that is not closed in order; "" if all are. Attributes are quoted and contain no < or >.
 std::string unbalanced(const std::string& html) {
   std::vector<std::string> open;
   for (auto at = html.find('<'); at != html.npos; at = html.find('<', at + 1)) {
@@ -39,7 +39,7 @@ std::string unbalanced(const std::string& html) {
   return open.empty() ? "" : open.back() + " is not closed";
 }
 
-/// What holds of every report.
+/// Holds for every report.
 void check_page(const std::string& html) {
   CHECK(html.starts_with("<!DOCTYPE html>"));
   CHECK(unbalanced(html) == "");
@@ -67,7 +67,7 @@ TEST_CASE("ticks are round, lie on the axis and carry the digits they need") {
   CHECK(texts == "0.00 0.05 0.10 0.15 0.20 0.25 0.30 ");
   CHECK(axis.pixel(-0.013) == Approx(0));
   CHECK(axis.pixel(0.31) == Approx(100));
-  for (const double value : {0.0, 3.0, -2e-9, 1e9}) {  // one value, several times over
+  for (const double value : {0.0, 3.0, -2e-9, 1e9}) {  // a single value, repeated
     const Axis single = Axis::around({value, value}, 0, 10);
     CHECK(single.low < value);
     CHECK(single.high > value);
@@ -85,7 +85,7 @@ TEST_CASE("a report shows each run as a point where it belongs") {
                               neutra::fixed(row.forgetting(), 3));
     CHECK(count(html, "<title>" + title) == 2);  // in the wide and in the narrow picture
   }
-  // finetuning forgets most, 0.4, and learns most, 3.4; the axes have a margin of 7 % around 0 .. 0.4 and 2.6 .. 3.4
+  // Finetuning forgets most, 0.4, and learns most, 3.4; the axes have a margin of 7 % around 0 .. 0.4 and 2.6 .. 3.4.
   const auto picture = report::learning_picture(study::summarise(results), 760, 440, "wide");
   const auto start = picture.rfind("<path", picture.find("><title>finetune"));
   REQUIRE(start != picture.npos);
@@ -93,11 +93,11 @@ TEST_CASE("a report shows each run as a point where it belongs") {
   REQUIRE(std::sscanf(picture.c_str() + start, "<path d=\"M%lf %lfL%lf %lfL", &top_x, &top_y, &right_x, &right_y) == 4);
   CHECK(top_x == Approx(46 + 702 * (0.4 + 0.028) / 0.456).margin(0.1));
   CHECK(right_y == Approx(396 - 370 * (0.8 + 0.056) / 0.912).margin(0.1));
-  CHECK(count(picture, "<polyline class=\"path") == 1);  // neutral alone has two rates
+  CHECK(count(picture, "<polyline class=\"path") == 1);  // only neutral has two rates
   CHECK(count(picture, "class=\"label\"") == 3);
 }
 
-TEST_CASE("a report tells what was run and how gates opened") {
+TEST_CASE("a report shows what was run and how gates opened") {
   const auto html = report::report(sample::results());
   const std::vector<std::string> parts{"extend --methods neutral,adapter",
                                        "0123abc",
@@ -147,7 +147,7 @@ TEST_CASE("labels overlap neither each other nor points") {
   CHECK(boxes.size() >= 4);
 }
 
-TEST_CASE("whatever a user calls a method is text, not markup") {
+TEST_CASE("a user's name of a method is text, not markup") {
   auto row = sample::neutral(1, 1, 0.1, 2);
   row.method = "<script>alert(\"1\")</script> & 'x'\x01\xff";
   row.gate = "</style>";
@@ -175,7 +175,7 @@ TEST_CASE("a report of little or of odd results is still a report") {
   ragged.gate_open_by_layer = {{}, {0.5}};
   ragged.residue_ratio_by_layer = {{0.0}, {0.0}};
   check_page(report::report(only({ragged})));
-  check_page(report::report(only({sample::neutral(1, 1, 0.1, 2), ragged})));  // other numbers of layers: no panel
+  check_page(report::report(only({sample::neutral(1, 1, 0.1, 2), ragged})));  // different numbers of layers: no panel
   ragged.target.after = std::numeric_limits<double>::quiet_NaN();
   CHECK_THROWS_AS(report::report(only({ragged})), Error);
 }
@@ -203,7 +203,7 @@ TEST_CASE("the report is written whole") {
   const std::string svg = io::read_file(std::filesystem::path(folder) / "learning.svg", 1 << 24);
   CHECK(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
   CHECK(unbalanced(svg) == "");
-  CHECK(count(svg, "<title>") == sample::results().rows.size());  // a point for each run
+  CHECK(count(svg, "<title>") == sample::results().rows.size());  // one point per run
   CHECK(svg.find("--page") != svg.npos);                          // with its colours
   std::filesystem::remove_all(folder);
 }
@@ -223,20 +223,21 @@ TEST_CASE("the report says of its validation text what was found out, and no mor
   CHECK_FALSE(says("no method was trained on"));
   results.config["evaluation_overlap"] = {{"original", {{"lines", 340}, {"in_training", 0}}},
                                           {"target", {{"lines", 500}, {"in_training", 0}}}};
-  CHECK(says("both on validation text, of which the training text has no line of 50 or more characters.</p>"));
-  CHECK(report::table(results).find("in the training text too") == std::string::npos);
+  CHECK(says("both on validation text, of which no line of at least 50 characters is in the training text.</p>"));
+  CHECK(report::table(results).find("also in the training text") == std::string::npos);
   results.config["evaluation_overlap"]["target"]["in_training"] = 125;
-  CHECK(says("the training text has these too: original 0 of 340 (0 %), target 125 of 500 (25 %).</p>"));
-  CHECK(report::table(results).find("in the training text too: original 0 of 340 (0 %), target 125 of 500 (25 %).") !=
+  CHECK(says("that are also in the training text: original 0 of 340 (0 %), target 125 of 500 (25 %).</p>"));
+  CHECK(report::table(results).find("also in the training text: original 0 of 340 (0 %), target 125 of 500 (25 %).") !=
         std::string::npos);
   results.config["evaluation_overlap"] = {{"original", {{"lines", 340}, {"in_training", 0}}},
                                           {"target", {{"lines", 0}, {"in_training", 0}}}};
-  CHECK(says("has these too: original 0 of 340 (0 %), target has none to compare.</p>"));
+  CHECK(says("that are also in the training text: original 0 of 340 (0 %), target has none to compare.</p>"));
   results.config["evaluation_overlap"] = {{"original", {{"lines", 340}, {"in_training", 0}}}};
-  CHECK(says("has these too: original 0 of 340 (0 %).</p>"));
+  CHECK(says("that are also in the training text: original 0 of 340 (0 %).</p>"));
   results.config["evaluation_overlap"]["target"] = {{"lines", 5}, {"in_training", 0}, {"shorter", true}};
-  CHECK(says("has these too: original 0 of 340 (0 %), target 0 of 5 (0 %, all of them shorter).</p>"));
-  results.config["evaluation_overlap"] = {{"target", {{"lines", 0}, {"in_training", 0}}}};  // nothing could be compared
+  CHECK(says(
+      "that are also in the training text: original 0 of 340 (0 %), target 0 of 5 (0 %, all of them shorter).</p>"));
+  results.config["evaluation_overlap"] = {{"target", {{"lines", 0}, {"in_training", 0}}}};  // no lines to compare
   CHECK(says("both on validation text.</p>"));
 }
 

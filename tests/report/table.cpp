@@ -1,4 +1,4 @@
-// The table's numbers, computed by hand from the sample study, and its form.
+// The numbers of the table, computed by hand from the sample study, and its form.
 #include "neutra/report/table.hpp"
 
 #include "tests/catch.hpp"
@@ -55,7 +55,7 @@ TEST_CASE("lines are means over the seeds of the chosen rate") {
 
 TEST_CASE("forgetting is read at the vanilla adapter's learning, where every seed's curve brackets it") {
   const auto lines = study::summarise(sample::results());
-  // the adapter learns 2.8, halfway between 2.6 and 3.0: seed 1 has (0.02 + 0.06)/2 = 0.04, seed 2 has 0.06
+  // The adapter learns 2.8, halfway between 2.6 and 3.0: seed 1 gets (0.02 + 0.06)/2 = 0.04, seed 2 gets 0.06.
   const auto& at = line(lines, "neutral").forgetting_at_vanilla;
   REQUIRE(at);
   CHECK(at->value == Approx(0.05));
@@ -87,8 +87,8 @@ TEST_CASE("methods are held against the vanilla adapter seed by seed, and an ord
   CHECK(neutral.forgets_more->value == Approx(-0.15));  // 0.06 - 0.20 and 0.08 - 0.24
   CHECK(*neutral.forgets_more->error == Approx(0.01));
   CHECK(neutral.learns_more->value == Approx(0.2));  // 3.0 - 2.7 and 3.0 - 2.9
-  CHECK(neutral.vanilla_forgetting_here->value ==
-        Approx(0.32));  // at 3.0: 0.20 + 0.3 / 0.4 * 0.20 and 0.24 + 0.1 / 0.4 * 0.20
+  // At 3.0: 0.20 + 0.3 / 0.4 * 0.20 and 0.24 + 0.1 / 0.4 * 0.20.
+  CHECK(neutral.vanilla_forgetting_here->value == Approx(0.32));
   CHECK(study::against_vanilla(line(lines, "adapter")).empty());
   const std::string text = report::table(results);
   CHECK(text.find("neutral forgets 0.150 less (s.e. 0.010), learns 0.200 more (s.e. 0.100") != std::string::npos);
@@ -116,7 +116,7 @@ TEST_CASE("a method is held against the vanilla adapter of its own steps, share,
 
 TEST_CASE("seeds that ran fewer rates than others have no whole curve") {
   auto results = sample::results();
-  results.rows.push_back(sample::neutral(0.004, 1, 0.07, 3.1));  // seed 1 alone has three rates
+  results.rows.push_back(sample::neutral(0.004, 1, 0.07, 3.1));  // only seed 1 has three rates
   const auto at = line(study::summarise(results), "neutral").forgetting_at_vanilla;
   CHECK(at->value == Approx(0.04));
   CHECK_FALSE(at->error);
@@ -130,7 +130,7 @@ TEST_CASE(
   CHECK(report::table(results).find("chosen)") == std::string::npos);
   results.config["chosen_alpha"] = 0.1;
   CHECK(report::table(results).find("neutral, alpha 0.1 (chosen)") != std::string::npos);
-  auto ablated = results;  // a line of other settings was not among those it was chosen from
+  auto ablated = results;  // a line with other settings was not among the candidates
   ablated.rows.push_back(sample::neutral(0.002, 1, 0.1, 3.0));
   ablated.rows.back().init = "he";
   CHECK(report::table(ablated).find("init low_variance, alpha 0.1 (chosen)") != std::string::npos);
@@ -140,7 +140,7 @@ TEST_CASE(
   CHECK(report::table(results).find("No alpha learned within") != std::string::npos);
   CHECK(report::table(results).find("2e-3^") != std::string::npos);
   results.rows.push_back(sample::neutral(0.004, 1, 0.1, 2.9));
-  CHECK(report::table(results).find('^') == std::string::npos);  // 2e-3 lies between 1e-3 and 4e-3
+  CHECK(report::table(results).find('^') == std::string::npos);  // 2e-3 is between 1e-3 and 4e-3
 }
 
 TEST_CASE("a curve that turns back gives the least forgetting of its passes") {
@@ -161,7 +161,7 @@ TEST_CASE("labels name what differs, and the vanilla adapter of the same share i
   results.rows.push_back(sample::neutral(0.002, 1, 0.1, 3.1, 0.01));
   auto other = sample::adapter(0.002, 1, 0.9, 2.9);
   other.share = 0;
-  results.rows.insert(results.rows.begin(), other);  // before the one that counts
+  results.rows.insert(results.rows.begin(), other);  // before the baseline that counts
   const auto lines = study::summarise(results);
   REQUIRE(lines.size() == 5);
   CHECK(line(lines, "neutral, alpha 0.1").runs.size() == 2);
@@ -173,7 +173,7 @@ TEST_CASE("labels name what differs, and the vanilla adapter of the same share i
 TEST_CASE("without a recorded choice the rate with the most seeds is reported, or the best one is marked") {
   auto results = sample::results();
   results.config.erase("chosen_lr");
-  CHECK(line(study::summarise(results), "neutral").lr == 0.002);  // 2.0 after, against 2.4
+  CHECK(line(study::summarise(results), "neutral").lr == 0.002);  // 2.0 after training, against 2.4
   CHECK(line(study::summarise(results), "neutral").chosen_here);
   CHECK(report::table(results).find("2e-3*") != std::string::npos);
   CHECK(report::table(sample::results()).find('*') == std::string::npos);
@@ -200,9 +200,9 @@ TEST_CASE("the table is aligned, complete and fits 120 columns") {
     CHECK(neutral.find(part) != std::string::npos);
   const auto adapter =
       *std::find_if(lines.begin(), lines.end(), [](const auto& l) { return l.starts_with("adapter"); });
-  CHECK(adapter.find("2.000 2.220") == neutral.find("2.000 2.070"));  // one under the other
+  CHECK(adapter.find("2.000 2.220") == neutral.find("2.000 2.070"));  // aligned
   CHECK(adapter.size() == neutral.size());
-  CHECK(text.find("no column at all\n") != std::string::npos);  // on a line of its own
+  CHECK(text.find("no column at all\n") != std::string::npos);  // on its own line
   CHECK(report::table({}) == "No runs yet: the results have no rows.\n");
 }
 
@@ -236,7 +236,7 @@ TEST_CASE("numbers for people") {
 }
 
 TEST_CASE("results of many rows take time in proportion to their number") {
-  // Of these many, a look at all lines for each line or row would take minutes.
+  // Visiting all lines for each line or row would take minutes with so many.
   auto results = sample::results();
   for (int i = 1; i <= 10000; ++i) {
     results.rows.push_back(sample::neutral(0.002, 1, 0.1, 3.1, 1 + 1e-4 * i));
@@ -249,12 +249,12 @@ TEST_CASE("results of many rows take time in proportion to their number") {
   const auto lines = study::summarise(results);
   CHECK(lines.size() == 3 + 10000 + 1 + 10000);
   CHECK(line(lines, "neutral, alpha 0.5 (chosen)").runs.size() == 10000);
-  CHECK(line(lines, "neutral, alpha 1.5").forgetting_at_vanilla.has_value() == false);  // of one rate: no curve
+  CHECK(line(lines, "neutral, alpha 1.5").forgetting_at_vanilla.has_value() == false);  // only one rate, so no curve
   CHECK(line(lines, "neutral, alpha 1.5").forgets_more.has_value());
   CHECK(line(lines, "adapter, capacity 1.5").forgetting_at_vanilla->value == Approx(0.2));
 }
 
-TEST_CASE("names from outside stand in the table without what a terminal would obey") {
+TEST_CASE("names from outside are shown in the table without control characters") {
   auto results = sample::results();
   for (auto& row : results.rows)
     if (row.method == "finetune") row.method = "lo\x1b[2Jra\n\u202e\u009b";
@@ -269,15 +269,13 @@ TEST_CASE("names from outside stand in the table without what a terminal would o
 TEST_CASE("the table names the runs that have no row, with what ended them") {
   auto results = sample::with_failures();
   const std::string told =
-      "\nRuns without a result, left out of every mean and choice:\n"
+      "\nRuns without a result, excluded from all means and selections:\n"
       "  finetune, rate 5e-1, seed 1: diverged at step 3, gradient largest in layers.0.<q> (2.5e+20)\n"
       "  lora, rate 1e-3, seed 2: ran out of memory\n";
   CHECK(report::table(results).find(told) != std::string::npos);
   CHECK(report::table(sample::results()).find("without a result") == std::string::npos);
-  results.failed.push_back({sample::neutral(0.01, 1, 0, 0, 3),
-                            study::FailureState::not_saved,
-                            "a disk",
-                            {}});  // of an alpha that has no line
+  // Its alpha has no line.
+  results.failed.push_back({sample::neutral(0.01, 1, 0, 0, 3), study::FailureState::not_saved, "a disk", {}});
   CHECK(report::table(results).find("  neutral, alpha 3, rate 1e-2, seed 1: could not be saved\n") !=
         std::string::npos);
   results.rows.clear();
@@ -296,5 +294,6 @@ TEST_CASE("a rate beyond which another diverged is not at the edge of those trie
 TEST_CASE("the table says that alpha was chosen without a vanilla adapter") {
   auto results = sample::results();
   results.config["chosen_alpha_learns_as_vanilla"] = nullptr;
-  CHECK(report::table(results).find("No run of the vanilla adapter was left to choose alpha by") != std::string::npos);
+  CHECK(report::table(results).find("No run of the vanilla adapter was available to select alpha by") !=
+        std::string::npos);
 }

@@ -1,4 +1,4 @@
-# Fails where a line of a source has more than 120 columns.
+# Fails if a line of a source file has more than 120 columns.
 # cmake -D SOURCE=<folder of the project> -P columns.cmake
 cmake_minimum_required(VERSION 3.25)
 

@@ -1,10 +1,10 @@
-# Reads the includes of every header under INCLUDE and fails on any arrow that the floor plan does not have:
+# Reads the includes of every header under INCLUDE and fails on any that the architecture does not allow:
 #   core < backend < autodiff < op < {gate, body, penalty, init} < adapter < nn < train < study < program,
-# and beside the chain optim, data, io, report, testing.
+# and beside this chain optim, data, io, report, testing (docs/architecture.md).
 # cmake -D INCLUDE=<folder> -P includes.cmake
 cmake_minimum_required(VERSION 3.25)
 
-# What a folder may include beside itself.
+# The folders that a folder may include besides its own.
 set(sees_core)
 set(sees_backend core)
 set(sees_autodiff core backend)
@@ -23,7 +23,8 @@ set(sees_report core io)
 set(sees_program ${sees_study} study report)
 set(sees_testing ${sees_train} train study report program)
 
-# report draws results and knows no model: of study and train it sees what the format of results is made of.
+# report draws results and knows no model. Of study and train it may include only the headers that define the format of
+# results.
 set(results_format study/choice study/comparison study/failure study/line study/machine study/results study/row study/this_build
     study/summary train/overlap train/stopped)
 
@@ -32,7 +33,7 @@ macro(fault text)
   string(APPEND faults "  ${header}: ${text}\n")
 endmacro()
 
-# check_own <header> <folder> <included>: an include of ours.
+# check_own <header> <folder> <included>: an include of this project.
 macro(check_own header folder included)
   if(NOT EXISTS "${INCLUDE}/${included}")
     fault("includes ${included}, which does not exist")
@@ -53,7 +54,7 @@ macro(check_own header folder included)
   endif()
 endmacro()
 
-# check_foreign <header> <folder> <included>: an include of somebody else's.
+# check_foreign <header> <folder> <included>: an include of another project.
 macro(check_foreign header folder included)
   if("${included}" MATCHES "^(iostream|regex)$" AND NOT "${folder}" STREQUAL "program")
     fault("<${included}> is for program alone")
@@ -89,8 +90,8 @@ foreach(header IN LISTS headers)
   endforeach()
 endforeach()
 
-# neutra.hpp is for prototypes and reaches no data, run or test (lines.cmake sees to it that it needs no other library); all.hpp
-# reaches every header but the checks for tests.
+# neutra.hpp is for prototypes: it reaches no data, run or test (and needs no other library, see lines.cmake). all.hpp
+# reaches every header except the checks for tests.
 foreach(top IN ITEMS neutra/neutra.hpp neutra/all.hpp)
   if(EXISTS "${INCLUDE}/${top}")
     set(todo "${top}")

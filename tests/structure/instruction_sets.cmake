@@ -1,4 +1,5 @@
-# Files built for different vector instructions must not share inline functions: each set gives the inline namespace another name.
+# Files compiled for different instruction sets must not share inline functions: each set has an inline namespace of its
+# own.
 # cmake -D COMPILER=<c++> -D INCLUDE=<folder> -P instruction_sets.cmake
 cmake_minimum_required(VERSION 3.25)
 

@@ -1,5 +1,5 @@
-# Counts the lines that the preprocessor makes of neutra/neutra.hpp beyond those of xsimd, and fails over BUDGET, or where it
-# reads a header of a library that neutra::neutra does not name.
+# Counts the preprocessed lines of neutra/neutra.hpp without those of xsimd. Fails if they exceed BUDGET, or if a header
+# of a library is read that neutra::neutra does not name.
 # cmake -D COMPILER=.. -D INCLUDE=.. -D FOLDERS=a|b -D OPTIONS=a|b -D BUDGET=.. -D SCRATCH=<folder> -P lines.cmake
 cmake_minimum_required(VERSION 3.25)
 
@@ -7,7 +7,7 @@ string(REPLACE "|" ";" folders "${FOLDERS}")
 string(REPLACE "|" ";" options "${OPTIONS}")
 list(TRANSFORM folders PREPEND "-I")
 
-# preprocess(<header> <variable>): the text after the preprocessor, with the options that the tests are built with.
+# preprocess(<header> <variable>): the preprocessed text, with the options that tests are built with.
 function(preprocess header variable)
   string(MAKE_C_IDENTIFIER "${header}" name)
   file(WRITE "${SCRATCH}/${name}.cpp" "#include <${header}>\n")

@@ -210,7 +210,7 @@ TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's fo
   CHECK(text.find("| neutral | 2e-3^ | 2 | 0.070 \u00b1 0.010 | 3.000 \u00b1 0.000 | 0.125 | 0.56 | 50 / 90 |\n") !=
         std::string::npos);
   CHECK(text.find("| neutral | 1e-3 | 2 | 0.030 \u00b1 0.010 | 2.600 \u00b1 0.000 |\n") != std::string::npos);
-  CHECK(text.find("^ the least or largest of the rates tried") != std::string::npos);
+  CHECK(text.find("^ the smallest or largest rate tried") != std::string::npos);
   auto improved = results;  // an adapter that forgets nothing has no share to be held against
   for (auto& row : improved.rows)
     if (row.method == "adapter") row.original.after = 1.9;
@@ -220,7 +220,8 @@ TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's fo
   results.rows.clear();
   CHECK(report::markdown(results).find("No runs yet") != std::string::npos);
   const std::string told =
-      "\nRuns without a result, left out of every mean and choice:\n\n- finetune, rate 5e-1, seed 1: diverged at step "
+      "\nRuns without a result, excluded from all means and selections:\n\n- finetune, rate 5e-1, seed 1: diverged at "
+      "step "
       "3, ";
   auto failing = sample::with_failures();
   CHECK(report::markdown(failing).find(told) != std::string::npos);

@@ -307,7 +307,7 @@ TEST_CASE("options: one that takes a single value is given once") {
       "--gate was given 3 times: relu, elu and relu"));
   CHECK(says([] { parse({"--out", "p"}); }, "--out was given twice: o and p"));
   CHECK_NOTHROW(parse({"--quick", "--quick"}));
-  CHECK(says([] { parse({"--steps", "5", "6"}); }, "there is a word too many, '6'"));
+  CHECK(says([] { parse({"--steps", "5", "6"}); }, "unexpected argument '6'"));
 }
 
 TEST_CASE("options: a comma where a point is meant is told") {

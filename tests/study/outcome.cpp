@@ -77,8 +77,8 @@ TEST_CASE("outcome: a file that it recorded and that is missing, cut or changed 
     changed[1] = static_cast<char>(changed[1] ^ 1);
     for (const std::string& bad : {changed, bytes.substr(0, 1), bytes + "x", std::string()}) {
       scratch::put(left.folder / name, bad);
-      CHECK(
-          says(left.read(), (left.folder / name).string(), "must be what was saved, of SHA-256", io::sha256_hex(bad)));
+      CHECK(says(left.read(), (left.folder / name).string(), "must be unchanged since it was saved with SHA-256",
+                 io::sha256_hex(bad)));
     }
     std::filesystem::remove(left.folder / name);
     CHECK(says(left.read(), (left.folder / name).string(), "is missing"));

@@ -90,8 +90,8 @@ TEST_CASE("output: a file in the way, and a place that cannot be made") {
   const scratch::Folder folder;
   scratch::put(folder / "file", "x");
   CHECK(says([&] { Output(folder / "file", false); }, "file", "is no folder"));
-  CHECK(says([&] { Output(folder / "file/below", false).claim({}); }, "below", "cannot be made"));
-  CHECK(says([&] { Output("/proc/nowhere", false).claim({}); }, "/proc/nowhere", "cannot be made"));
+  CHECK(says([&] { Output(folder / "file/below", false).claim({}); }, "below", "cannot be created"));
+  CHECK(says([&] { Output("/proc/nowhere", false).claim({}); }, "/proc/nowhere", "cannot be created"));
 }
 
 TEST_CASE("output: a folder is one process's alone from the claim on, and free again after it") {
@@ -99,9 +99,9 @@ TEST_CASE("output: a folder is one process's alone from the claim on, and free a
   Output early(folder / "o", false), late(folder / "o", false), resumed_early(folder / "o", true);
   {
     early.claim({{"steps", 1}});
-    CHECK(says([&] { late.claim({{"steps", 1}}); }, "--out", "another process is at work in it"));
-    CHECK(says([&] { resumed_early.claim({{"steps", 1}}); }, "another process is at work in it"));
-    CHECK(says([&] { Output(folder / "o", true); }, "another process is at work in it", "wait until that has ended"));
+    CHECK(says([&] { late.claim({{"steps", 1}}); }, "--out", "another process is using it"));
+    CHECK(says([&] { resumed_early.claim({{"steps", 1}}); }, "another process is using it"));
+    CHECK(says([&] { Output(folder / "o", true); }, "another process is using it", "wait for it to end"));
     const Output ended = std::move(early);
   }
   CHECK(says([&] { late.claim({{"steps", 2}}); }, "another process has just started a run in it"));

@@ -518,13 +518,13 @@ TEST_CASE("study: what a finetuned model keeps of the model it came from is what
   given.resume = true;
   const io::Path kept = given.out / "runs/finetune-lr5e-04-seed1/model";
   for (const char* name : {"generation_config.json", "tokenizer_config.json"}) {
-    CHECK(notices(texts, given, kept / name, 3, "must be what was saved", "or delete "));
+    CHECK(notices(texts, given, kept / name, 3, "must be unchanged since it was saved", "or delete "));
     std::filesystem::remove(kept / name);
     CHECK(scratch::says([&] { texts.run(given); }, (kept / name).string(), "is missing"));
     scratch::put(kept / name, "{\"eos_token_id\": 1}");
   }
   scratch::put(kept / "added_tokens.json", "{}");
-  CHECK(scratch::says([&] { texts.run(given); }, "added_tokens.json: must not be there"));
+  CHECK(scratch::says([&] { texts.run(given); }, "added_tokens.json: must not exist"));
   std::filesystem::remove(kept / "added_tokens.json");
   CHECK(without_times(texts.run(given)) == without_times(results));
 }
@@ -543,10 +543,10 @@ TEST_CASE("study: a run's own backbone, record and options are what was written,
   const std::string config = scratch::get(o.out / "backbone/config.json");
   scratch::put(o.out / "backbone/config.json",
                std::string(config).replace(config.find("rms_norm_eps"), 12, "rm3_norm_eps"));
-  CHECK(scratch::says([&] { texts.run(o); }, "backbone/config.json: must be what was saved"));
+  CHECK(scratch::says([&] { texts.run(o); }, "backbone/config.json: must be unchanged since it was saved"));
   scratch::put(o.out / "backbone/config.json", config);
   scratch::put(o.out / "backbone/tokenizer.model", "another");
-  CHECK(scratch::says([&] { texts.run(o); }, "backbone/tokenizer.model: must not be there"));
+  CHECK(scratch::says([&] { texts.run(o); }, "backbone/tokenizer.model: must not exist"));
   std::filesystem::remove(o.out / "backbone/tokenizer.model");
   for (std::size_t at = 1; at < 400; at += 40) CHECK(notices(texts, o, o.out / "options.json", at, "another --out"));
   CHECK_NOTHROW(texts.run(o));

@@ -1,4 +1,4 @@
-// A model that says what it is told to: after token a comes next[a], after any other token number 0.
+// A model with a fixed continuation: after token a comes next[a], after any other token number 0.
 #pragma once
 
 #include "neutra/nn/model_folder.hpp"
@@ -11,8 +11,8 @@ namespace chain {
 using namespace neutra;
 using Next = std::map<std::int32_t, std::int32_t>;
 
-/// Blocks add nothing and the embedding is the identity, so that the logits are the head's column of the last token: 1
-/// for what comes next, and 2 for the row `loud`, which only a program that does not mask it would choose.
+/// The blocks add nothing and the embedding is the identity, so that the logits are the head's column of the last
+/// token: 1 for the next token, and 2 for the row `loud`, which only a program that does not mask it would choose.
 inline std::shared_ptr<const nn::Backbone<float, Cpu>> model(Index vocabulary, const Next& next, Index loud,
                                                              Index context = 64) {
   const nn::Config config{.vocabulary = vocabulary,
@@ -37,7 +37,7 @@ inline std::shared_ptr<const nn::Backbone<float, Cpu>> model(Index vocabulary, c
   });
 }
 
-/// The model as a folder, with further keys of its config.json.
+/// Writes the model as a folder, with additional keys in its config.json.
 inline void write(const io::Path& folder, Index vocabulary, const Next& next, Index loud, const io::Json& more) {
   nn::save_model(folder, *model(vocabulary, next, loud));
   io::Json config = io::read_json(folder / "config.json");

@@ -1,4 +1,4 @@
-// Checkpoints: bit for bit there and back, and refused whole where anything is wrong.
+// Checkpoints: restored bit for bit, and rejected as a whole if anything is wrong.
 #include "neutra/train/checkpoint.hpp"
 
 #include "neutra/core/random.hpp"
@@ -20,7 +20,7 @@ const io::Json identity = {{"options", {{"steps", 3}, {"share", 0.1}}},
                            {"base", "f00"},
                            {"run", "lora"}};
 
-/// Three parameters with values and moments that follow from a seed; awkward ones among them.
+/// Three parameters with values and moments determined by a seed, special values among them.
 struct Parameters {
   std::deque<Parameter<float, Cpu>> all;
 
@@ -107,7 +107,7 @@ TEST_CASE("checkpoint: every length it may be cut to is refused, and nothing is 
   CHECK(read.bits() == before);
 }
 
-TEST_CASE("checkpoint: one changed bit of a value is noticed, wherever it is") {
+TEST_CASE("checkpoint: a changed bit of any value is detected") {
   const scratch::Folder folder;
   Parameters saved(1), read(2);
   train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
@@ -122,7 +122,7 @@ TEST_CASE("checkpoint: one changed bit of a value is noticed, wherever it is") {
   CHECK(read.bits() == before);
 }
 
-TEST_CASE("checkpoint: one changed bit of the header is noticed, or changes nothing that is read") {
+TEST_CASE("checkpoint: a changed bit of the header is detected, or has no effect") {
   const scratch::Folder folder;
   Parameters saved(1);
   train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
@@ -132,7 +132,8 @@ TEST_CASE("checkpoint: one changed bit of the header is noticed, or changes noth
   for (std::size_t bit = 0; bit < 8 * header; ++bit) {
     std::string changed = bytes;
     changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << bit % 8));
-    std::filesystem::remove(folder / "changed");  // some disks flush a file that is written over, thousands of times
+    std::filesystem::remove(folder /
+                            "changed");  // some file systems flush an overwritten file, thousands of times here
     scratch::put(folder / "changed", changed);
     Parameters read(2);
     const std::string before = read.bits();
@@ -146,7 +147,7 @@ TEST_CASE("checkpoint: one changed bit of the header is noticed, or changes noth
   }
 }
 
-TEST_CASE("checkpoint: another version, other tensors, other shapes and other files are told apart") {
+TEST_CASE("checkpoint: another version, other tensors, other shapes and other files are distinguished") {
   const scratch::Folder folder;
   Parameters saved(1), read(2), wider(3, 6);
   train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
@@ -166,7 +167,7 @@ TEST_CASE("checkpoint: another version, other tensors, other shapes and other fi
   scratch::put(folder / "c", replaced(bytes, "\"log\":\"log\"", "\"log\":\"lag\""));
   CHECK(says(load(read), "the file is damaged"));
   scratch::put(folder / "c", replaced(bytes, "\"schema\"", "\"schemx\""));
-  CHECK(says(load(read), "is no checkpoint (schema is missing)"));
+  CHECK(says(load(read), "is not a checkpoint (schema is missing)"));
   scratch::put(folder / "c", replaced(bytes, "\"norm.mean\"", "\"norm.meam\""));
   CHECK(says(load(read), "norm.mean"));
   scratch::put(folder / "c", "PK\x03\x04 and so on");

@@ -1,4 +1,4 @@
-// The texts of a run: parts that lose nothing, overlap nowhere and are told by their hashes.
+// The texts of a run: the parts lose nothing, do not overlap, and are identified by their hashes.
 #include "neutra/train/corpus.hpp"
 
 #include "tests/catch.hpp"
@@ -48,7 +48,7 @@ TEST_CASE("corpus: the last tenth is held out, a tenth of the rest is for choosi
   }
 }
 
-TEST_CASE("corpus: with evaluation files all of the text but the choosing part trains") {
+TEST_CASE("corpus: with evaluation files all of the text except the tuning split is trained on") {
   Files files;
   files.paths.eval_original = {files.folder / "va"};
   const Corpus corpus = files.corpus();
@@ -111,19 +111,17 @@ TEST_CASE(
   REQUIRE(corpus.target.remarks.size() == 1);
   CHECK(corpus.target.remarks[0] ==
         "note: holding out the end of --target for evaluation: asked for 10.0 % of 992 bytes, got 12.2 % (121 bytes), "
-        "since a line, sentence or word "
-        "ends there");
+        "to end at a line, sentence or word");
   scratch::put(files.folder / "b", "one line\n");
   CHECK(says([&] { files.corpus(); }, "holding out the end of --target for evaluation: 9 bytes are too few",
              "give more text"));
   files.paths.eval_target = {files.folder / "va"};
-  CHECK(
-      says([&] { files.corpus(); }, "holding out parts of --target to choose a rate or alpha on: 9 bytes are too few"));
+  CHECK(says([&] { files.corpus(); }, "holding out parts of --target for tuning: 9 bytes are too few"));
   files.holds_out = false;
   CHECK(files.corpus().target.train == "one line\n");
 }
 
-TEST_CASE("corpus: one text in two roles is refused by both options, told by path, link or content") {
+TEST_CASE("corpus: one text in two roles is refused with both options, recognised by path, link or content") {
   Files files;
   using List = std::vector<io::Path> train::TextPaths::*;
   const auto refused = [&](List first, List again, const std::string& one, const std::string& other) {
@@ -159,7 +157,7 @@ TEST_CASE("corpus: training texts that are alike but for some lines are remarked
   scratch::put(files.folder / "b", lines(200, word) + "\n");
   REQUIRE(remarks().size() == 1);
   CHECK(remarks()[0].starts_with(
-      "warning: training lines of 50 and more characters that are in the training text of --original too: target 16"));
+      "warning: training lines of at least 50 characters that are also in the training text of --original: target 16"));
   CHECK(remarks()[0].find("give a target text of another domain") != std::string::npos);
   scratch::put(
       files.folder / "b",
@@ -195,7 +193,7 @@ TEST_CASE(
   CHECK_FALSE(files.corpus().overlaps().contains("original"));
 }
 
-TEST_CASE("corpus: the choosing text comes from every file, and is never more than half a megabyte and 4 KiB") {
+TEST_CASE("corpus: the tuning split comes from every file, and is at most half a megabyte and 4 KiB") {
   Files files;
   std::string whole;
   for (const char* name : {"one", "two", "three"}) {
@@ -206,11 +204,13 @@ TEST_CASE("corpus: the choosing text comes from every file, and is never more th
   files.paths.original.erase(files.paths.original.begin());
   const Corpus corpus = files.corpus();
   for (const char* name : {"one", "two"}) CHECK(corpus.original.choosing.find(name) != std::string::npos);
-  CHECK(corpus.original.choosing.find("three") == std::string::npos);  // the last tenth, for validation, has all of it
+  CHECK(corpus.original.choosing.find("three") ==
+        std::string::npos);  // all of it is in the last tenth, held out for validation
   CHECK(static_cast<double>(corpus.original.choosing.size()) ==
         Approx(std::min(0.09 * static_cast<double>(whole.size()), 524288.0)).epsilon(0.01));
   CHECK(whole.size() * 9 / 100 > 524288);
-  for (const std::size_t width : {70, 300, 1000, 1600, 3000}) {  // line ends that meet the share ever worse
+  for (const std::size_t width :
+       {70, 300, 1000, 1600, 3000}) {  // line ends that match the requested share less and less
     scratch::put(files.folder / "long", lines(static_cast<int>(6500000 / width), std::string(width, 'x')));
     auto paths = files.paths;
     paths.original = {files.folder / "long"};
@@ -244,8 +244,8 @@ TEST_CASE("corpus: encoded parts hold the tokens of their own text and no other,
   CHECK(corpus.choosing_target.windows.tokens() ==
         static_cast<Index>(tokenizer->encode(corpus.target.choosing).size()));
   CHECK(corpus.valid_target.bytes == static_cast<Index>(corpus.target.valid.size()));
-  CHECK(corpus.valid_original.windows.tokens() <
-        corpus.valid_original.bytes);  // its own tokenizer has pieces of several bytes
+  // Its tokenizer has pieces of several bytes.
+  CHECK(corpus.valid_original.windows.tokens() < corpus.valid_original.bytes);
   CHECK(corpus.train_target.length() == 16);
   files.holds_out = false;
   Corpus all = files.corpus();
@@ -253,7 +253,7 @@ TEST_CASE("corpus: encoded parts hold the tokens of their own text and no other,
   CHECK(all.choosing_target.bytes == 0);
 }
 
-TEST_CASE("corpus: hashes name each part by its content") {
+TEST_CASE("corpus: hashes identify each part by its content") {
   Files files;
   const auto before = files.corpus().hashes();
   CHECK(before.size() == 6);
@@ -301,9 +301,8 @@ TEST_CASE("tokenizers: found in a folder, trained on the pretraining text alone,
         trained->serialized());
   scratch::put(model / "tokenizer.model", trained->serialized().substr(0, 100));
   CHECK(says([&] { train::tokenizer_of(model.path()); }, "tokenizer.model"));
-  CHECK(
-      says(with("model_type", "qwen2"),
-           "config.json: model_type must be one of \"llama\", \"gpt2\", got \"qwen2\""));  // told before its tokenizer
+  // Reported before its tokenizer.
+  CHECK(says(with("model_type", "qwen2"), "config.json: model_type must be one of \"llama\", \"gpt2\", got \"qwen2\""));
   std::filesystem::remove(model / "tokenizer.model");
   CHECK(says(with("model_type", "qwen2"), "got \"qwen2\""));
   with("model_type", "llama");

@@ -1,4 +1,4 @@
-// Evaluation against a plain computation: each token once, from inside its window, the last short window included.
+// Evaluation against a plain computation: each token once, from inside its window, with a short last window included.
 #include "neutra/train/evaluation.hpp"
 
 #include "tests/io/scratch.hpp"
@@ -11,7 +11,7 @@ using small::Trained;
 
 namespace {
 
-/// -ln p of every byte of the text, a window at a time, from the logits.
+/// -ln p of every byte of the text, computed window by window from the logits.
 std::vector<double> plain_nats(train::Model& model, const std::string& text, std::size_t length) {
   std::vector<double> nats;
   Tape<float, Cpu> tape;
@@ -31,7 +31,7 @@ std::vector<double> plain_nats(train::Model& model, const std::string& text, std
   return nats;
 }
 
-/// A neutral model that has learnt something, so that its gates and residues differ from token to token.
+/// A trained neutral model, so that gates and residues differ from token to token.
 Trained& learnt() {
   static Trained trained("neutral");
   static const bool done = [] {
@@ -63,8 +63,8 @@ TEST_CASE("evaluation: every token is predicted once, with context from inside i
     CHECK(result.tokens == static_cast<Index>(size));
     CHECK(result.nats == Approx(sum).epsilon(1e-5));
     CHECK(result.nats_per_token() == Approx(sum / static_cast<double>(size)).epsilon(1e-5));
-    CHECK(result.bits_per_byte() == Approx(sum / (std::log(2.0) * 2 * static_cast<double>(size)))
-                                        .epsilon(1e-5));  // bytes of the raw text, not tokens
+    // Bytes of the raw text, not tokens.
+    CHECK(result.bits_per_byte() == Approx(sum / (std::log(2.0) * 2 * static_cast<double>(size))).epsilon(1e-5));
   }
 }
 
@@ -112,13 +112,12 @@ TEST_CASE("evaluation: gate shares are counted on the same tokens", "[train]") {
 TEST_CASE("evaluation: gates that are closed or open for all show as 0 and 1, and are warned of", "[train]") {
   const std::string text = small::letters('a', 5, 60, 9);
   Trained trained("neutral");
-  const auto force =
-      [&](int layer,
-          float sign) {  // the norm's output has a mean square of one: every logit gets its first channel's square
-        for (auto* p : trained.model.parameters())
-          if (p->name.ends_with(".gate") && p->name.find(concat(layer)) != p->name.npos)
-            std::fill_n(p->value.data(), p->value.size(), 0.0f * sign);
-      };
+  // The norm's output has a mean square of one: every logit is the square of its first channel.
+  const auto force = [&](int layer, float sign) {
+    for (auto* p : trained.model.parameters())
+      if (p->name.ends_with(".gate") && p->name.find(concat(layer)) != p->name.npos)
+        std::fill_n(p->value.data(), p->value.size(), 0.0f * sign);
+  };
   force(0, 0);
   adapter::Probe<float, Cpu> probe(2);
   Tape<float, Cpu> tape;
@@ -145,7 +144,7 @@ TEST_CASE("gate warnings: a layer closed for all new tokens or open for all orig
   CHECK(warnings[1].find("layer 2 is closed for every token of the new domain") != std::string::npos);
 }
 
-TEST_CASE("evaluation: stops when asked to, and says where weights are not usable", "[train]") {
+TEST_CASE("evaluation: stops on request, and reports unusable weights", "[train]") {
   const std::string text = small::letters('n', 5, 100, 9);
   Tape<float, Cpu> tape;
   std::stop_source stop;
@@ -161,6 +160,6 @@ TEST_CASE("evaluation: stops when asked to, and says where weights are not usabl
   CHECK(seen == 48);
   Trained broken("finetune");
   broken.model.parameters()[0]->value.data()[0] = std::numeric_limits<float>::quiet_NaN();
-  CHECK(scratch::says([&] { evaluated(broken.model, text, 100, 2); }, "evaluation: the loss is", "window 0",
-                      "not usable"));
+  CHECK(
+      scratch::says([&] { evaluated(broken.model, text, 100, 2); }, "evaluation: the loss is", "window 0", "unusable"));
 }

@@ -1,4 +1,4 @@
-// A model and its adapter from files: what only the program that loads them can notice.
+// Loading a model and its adapter: errors that only the loading program can notice.
 #include "neutra/train/load.hpp"
 #include "neutra/study/pretraining.hpp"
 
@@ -26,13 +26,13 @@ TEST_CASE("an adapter whose gate has other options here is refused, for it would
   save("other", 0.25f);
   CHECK_NOTHROW(train::load_model(folder / "model", folder / "same.safetensors", small::registry()));
   CHECK(scratch::says([&] { train::load_model(folder / "model", folder / "other.safetensors", small::registry()); },
-                      "other.safetensors", "jump_relu was saved with threshold = 0.25",
-                      "this program has it with threshold = 0.1"));
+                      "other.safetensors", "jump_relu was trained with threshold = 0.25",
+                      "but here it has threshold = 0.1"));
 }
 
 namespace {
 
-/// A saved model, and an adapter of two tensors beside it whose JSON can say anything.
+/// A saved model, and beside it an adapter of two tensors whose JSON can claim anything.
 struct Claims {
   scratch::Folder folder;
   std::string path;
@@ -90,17 +90,17 @@ TEST_CASE("an adapter that claims more than its file holds is refused before mem
   CHECK(scratch::says(claims.with(empty, 0, {{"width", 1000000}}),
                       "a.safetensors: no tensor has the width or rank of 1000000"));
   CHECK(scratch::says(claims.with(column, 16384, {{"width", 4096}}),
-                      "the adapter has 393248 weights in this model (dim 16, 2 layers)", "the file holds only 4096",
-                      "bring JSON and weights from one saving"));
+                      "the adapter has 393248 weights in this model (dim 16, 2 layers)", "the file has only 4096",
+                      "copy JSON and weights from the same save"));
   io::Json ranked = lora;
   ranked["rank"] = 1000000;
   CHECK(scratch::says(claims.with(empty, 0, ranked), "no tensor has the width or rank of 1000000"));
   ranked["rank"] = 4096;
   CHECK(scratch::says(claims.with(column, 16384, ranked), "the adapter has 458752 weights in this model",
-                      "the file holds only 4096"));
+                      "the file has only 4096"));
 }
 
-TEST_CASE("a tokenizer that is missing is told before the weights are read", "[train]") {
+TEST_CASE("a missing tokenizer is reported before the weights are read", "[train]") {
   const scratch::Folder folder;
   train::Model model(small::Trained::backbone(), adapter::None{});
   study::save_model(folder.path(), model, data::ByteTokenizer());
@@ -109,14 +109,13 @@ TEST_CASE("a tokenizer that is missing is told before the weights are read", "[t
   io::write_json(folder / "config.json", config);
   std::string bytes = scratch::get(folder / "model.safetensors");
   const float infinity = std::numeric_limits<float>::infinity();
-  bytes.replace(bytes.size() - 4, 4, reinterpret_cast<const char*>(&infinity),
-                4);  // what reading the weights would tell
+  // The error that reading the weights would give.
+  bytes.replace(bytes.size() - 4, 4, reinterpret_cast<const char*>(&infinity), 4);
   scratch::put(folder / "model.safetensors", bytes);
   const auto load = [&](const io::Path& adapter = {}) {
     return [&, adapter] { train::load_model(folder.path(), adapter, small::registry()); };
   };
-  CHECK(
-      scratch::says(load(), "must hold a tokenizer.model (SentencePiece), and does not", "take a model that has one"));
+  CHECK(scratch::says(load(), "must hold a tokenizer.model (SentencePiece), got none", "take a model that has one"));
   scratch::put(folder / "tokenizer.json", "{}");
   CHECK(scratch::says(load(), "got a tokenizer.json, which is not read yet"));
   std::filesystem::create_symlink("../blobs/x", folder / "tokenizer.model");
@@ -160,8 +159,8 @@ TEST_CASE("an adapter is refused by a base of the same weights with another conf
                       "norm_epsilon: made for 1e-06, the model has 0.1", "fingerprint"));
   with("rope_theta", 500.0);
   CHECK(scratch::says(load, "rope_theta: made for 10000, the model has 500"));
-  with("rm3_norm_eps",
-       1e-5);  // what one flipped bit makes of a key says nothing, and the default was what the model has
+  // A flipped bit may turn the key into an unknown one, and then the default applies, which the model had.
+  with("rm3_norm_eps", 1e-5);
   CHECK(scratch::message(load).empty());
   with("eos_token_id", 7);
   CHECK(scratch::message(load).empty());

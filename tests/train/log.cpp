@@ -1,4 +1,4 @@
-// The log of a run: the lines of every step that counts, or a message that says which is missing.
+// The log of a run: a line for every step that counts, or a message that says which is missing.
 #include "neutra/train/log.hpp"
 
 #include "neutra/study/pretraining.hpp"
@@ -26,7 +26,7 @@ TEST_CASE("log: opened for step n it keeps the n lines before, and drops those a
   CHECK(scratch::get(path) == "{\"step\":0}\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"step\":4}\n");
   Log(path, 3).write({{"step", 3}});
   CHECK(scratch::get(path) == "{\"step\":0}\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n");
-  scratch::put(path, "{\"step\":0}\n{\"st");  // cut in the middle of a line that is not needed
+  scratch::put(path, "{\"step\":0}\n{\"st");  // truncated within a line that is not needed
   Log(path, 1).write({{"step", 1}});
   CHECK(scratch::get(path) == "{\"step\":0}\n{\"step\":1}\n");
   { Log anew(path, 0); }
@@ -45,7 +45,7 @@ TEST_CASE(
   };
   CHECK(says([&] { Log(path, 2); }, "log.jsonl", "that of step 0 is missing"));
   CHECK(refused("", "that of step 0 is missing"));
-  CHECK(refused("{\"step\":0}\n", "each of the 2 steps", "that of step 1 is missing"));
+  CHECK(refused("{\"step\":0}\n", "each of the 2 completed steps", "that of step 1 is missing"));
   CHECK(refused("{\"step\":0}\n{\"step\":1", "that of step 1 is missing"));
   CHECK(refused("{\"step\":0}\n{\"step\":0}\n", "line 2", "must be of step 1, got 0"));
   CHECK(refused("{\"step\":0}\n{\"step\":2}\n", "line 2", "must be of step 1, got 2"));
@@ -54,7 +54,7 @@ TEST_CASE(
   CHECK(refused("{\"stop\":0}\n{\"step\":1}\n", "line 1", "step is missing"));
 }
 
-TEST_CASE("log: it knows the hash of its lines, kept and new, and refuses lines of another") {
+TEST_CASE("log: it computes the hash of its old and new lines, and refuses lines with another hash") {
   const scratch::Folder folder;
   const auto path = folder / "log.jsonl";
   scratch::put(path, "{\"step\":0}\n{\"step\":1}\n{\"step\":2}\n");
@@ -66,11 +66,11 @@ TEST_CASE("log: it knows the hash of its lines, kept and new, and refuses lines 
     CHECK(log.sha256() == io::sha256_hex(scratch::get(path)));
   }
   scratch::put(path, "{\"step\":0}\n{\"step\":1} \n");
-  CHECK(says([&] { Log(path, 2, two); }, "log.jsonl", "its first 2 lines must be those that were written",
+  CHECK(says([&] { Log(path, 2, two); }, "log.jsonl", "its first 2 lines must be unchanged since",
              "delete the checkpoint beside it"));
 }
 
-TEST_CASE("log: a line is on the disk when write returns, and a full disk is told") {
+TEST_CASE("log: a line is in the file when write returns, and a full disk is reported") {
   const scratch::Folder folder;
   const auto path = folder / "log.jsonl";
   Log log(path, 0);
@@ -89,7 +89,7 @@ TEST_CASE("log: a line is on the disk when write returns, and a full disk is tol
   CHECK(told.find("--resume") != std::string::npos);
 }
 
-TEST_CASE("log: a file that cannot be appended to is told as one that cannot be written") {
+TEST_CASE("log: a file that cannot be appended to is reported as one that cannot be written") {
   const scratch::Folder folder;
   const auto path = folder / "log.jsonl";
   scratch::put(path, "");

@@ -1,4 +1,4 @@
-// How much of the evaluation text was trained on.
+// Overlap of evaluation and training text.
 #include "neutra/train/overlap.hpp"
 
 #include "tests/catch.hpp"
@@ -7,7 +7,7 @@ using namespace neutra;
 
 namespace {
 
-/// A line of so many characters that no other number has.
+/// A line of that many characters, different for each number.
 std::string line(int number, std::size_t characters = 60) {
   std::string text = "line " + std::to_string(number) + ' ';
   return text + std::string(characters - text.size(), 'x');
@@ -62,7 +62,7 @@ TEST_CASE(
         "original 12 of 340 (4 %), target has none to compare");
 }
 
-TEST_CASE("overlap: kept in a config as numbers, and read back from there alone where they are numbers") {
+TEST_CASE("overlap: stored in a config as numbers, and read back only from numbers") {
   const train::Overlaps overlaps = {{"original", {340, 12}}, {"target", {500, 0, true}}};
   const io::Json json = train::to_json(overlaps);
   CHECK(json == io::Json({{"original", {{"lines", 340}, {"in_training", 12}, {"shorter", false}}},
@@ -70,9 +70,10 @@ TEST_CASE("overlap: kept in a config as numbers, and read back from there alone 
   const auto back = train::overlaps_of({{"evaluation_overlap", json}});
   CHECK(train::to_json(back) == json);
   CHECK(train::to_string(back) == "original 12 of 340 (4 %), target 0 of 500 (0 %, all of them shorter)");
+  // Older results have no such key.
   CHECK_FALSE(train::overlaps_of({{"evaluation_overlap", {{"target", {{"lines", 5}, {"in_training", 1}}}}}})
                   .at("target")
-                  .shorter);  // older results
+                  .shorter);
   CHECK(train::overlaps_of(io::Json::object()).empty());
   for (const char* wrong : {"1", "\"x\"", "[1]", "{\"<b>\": {\"lines\": 1, \"in_training\": 1}}", "{\"original\": 1}",
                             "{\"original\": {\"lines\": -1}}"})
@@ -83,6 +84,6 @@ TEST_CASE("overlap: a remark where there is one, a warning where half of a domai
   CHECK(train::overlap_remark({{"original", {340, 0}}}).empty());
   CHECK(train::overlap_remark({}).empty());
   CHECK(
-      train::overlap_remark({{"original", {340, 12}}}).starts_with("note: evaluation lines of 50 and more characters"));
+      train::overlap_remark({{"original", {340, 12}}}).starts_with("note: evaluation lines of at least 50 characters"));
   CHECK(train::overlap_remark({{"original", {340, 0}}, {"target", {10, 5}}}).starts_with("warning: "));
 }

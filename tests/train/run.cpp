@@ -1,5 +1,5 @@
-// A run that is stopped at any step, or killed, or out of disk, and resumed, equals the run that never was: bit for
-// bit.
+// A run that is stopped at any step, killed, or out of disk space and then resumed equals
+// the uninterrupted run bit for bit.
 #include "neutra/train/run.hpp"
 
 #include "tests/io/scratch.hpp"
@@ -16,7 +16,7 @@ namespace {
 
 constexpr Index steps = 6;
 
-/// The log without its seconds.
+/// The log without its times.
 std::string log_of(const io::Path& folder) {
   std::istringstream lines(scratch::get(folder / "log.jsonl"));
   std::string kept;
@@ -30,8 +30,8 @@ std::string log_of(const io::Path& folder) {
 
 struct Killed {};
 
-/// One session of a run in a folder: a fresh model, resumed if there is something, stopped after `stop_after` steps or
-/// killed after `kill_after`.
+/// One session of a run in a folder: a fresh model, resumed if there is a checkpoint, stopped after `stop_after` steps
+/// or killed after `kill_after`.
 struct Session {
   Trained trained;
   bool stopped = false, killed = false;
@@ -98,7 +98,8 @@ TEST_CASE("run: stopped at every step in turn, it still ends the same", "[train]
   CHECK(log_of(folder.path()) == log_of(never.path()));
 }
 
-TEST_CASE("run: killed between checkpoints, it goes on from the last one, and the log has every step once", "[train]") {
+TEST_CASE("run: killed between checkpoints, it continues from the last one, and the log has every step once",
+          "[train]") {
   const scratch::Folder never, folder;
   Session whole("neutral", never.path());
   const Session first("neutral", folder.path(), 2);
@@ -110,7 +111,7 @@ TEST_CASE("run: killed between checkpoints, it goes on from the last one, and th
   CHECK(log_of(folder.path()) == log_of(never.path()));
 
   const scratch::Folder without;
-  const Session early("neutral", without.path(), -1, 3);  // no checkpoint at all
+  const Session early("neutral", without.path(), -1, 3);  // no checkpoint yet
   REQUIRE(early.killed);
   CHECK_FALSE(std::filesystem::exists(without / "checkpoint.safetensors"));
   Session anew("neutral", without.path());
@@ -123,7 +124,7 @@ TEST_CASE("run: a finished run is saved, so that a kill in its evaluation costs 
   Session whole("lora", folder.path());
   const std::string log = scratch::get(folder / "log.jsonl");
   Session again("lora", folder.path(), 0);
-  CHECK_FALSE(again.stopped);  // nothing is left to stop
+  CHECK_FALSE(again.stopped);  // nothing left to stop
   CHECK(again.trained.bits() == whole.trained.bits());
   CHECK(scratch::get(folder / "log.jsonl") == log);
 }
@@ -144,9 +145,10 @@ TEST_CASE(
     return told && kept;
   };
   const std::string log = scratch::get(folder / "log.jsonl");
-  CHECK(refused("log.jsonl", log.substr(0, log.size() - 1), "each of the 4 steps", "that of step 3 is missing"));
+  CHECK(refused("log.jsonl", log.substr(0, log.size() - 1), "each of the 4 completed steps",
+                "that of step 3 is missing"));
   CHECK(refused("log.jsonl", log.substr(log.find('\n') + 1), "line 1", "must be of step 0, got 1"));
-  for (std::size_t i = 0; i < log.size(); i += 11) {  // wherever it is
+  for (std::size_t i = 0; i < log.size(); i += 11) {  // at any position
     std::string changed = log;
     changed[i] = static_cast<char>(changed[i] ^ 1);
     CHECK(refused("log.jsonl", changed));
@@ -154,7 +156,7 @@ TEST_CASE(
   std::string digit = log;
   const auto at = digit.find('.', digit.find("\"lm\":")) + 3;
   digit[at] = digit[at] == '9' ? '0' : static_cast<char>(digit[at] + 1);
-  CHECK(refused("log.jsonl", digit, "its first 4 lines must be those that were written", "bring the log back"));
+  CHECK(refused("log.jsonl", digit, "its first 4 lines must be unchanged since", "restore the log"));
   Session last("lora", folder.path());
   CHECK(last.trained.bits() == whole.trained.bits());
   CHECK(log_of(folder.path()) == log_of(never.path()));
@@ -164,10 +166,10 @@ TEST_CASE("run: a checkpoint of more steps than the run has is refused", "[train
   const scratch::Folder folder;
   REQUIRE(Session("lora", folder.path(), 5).stopped);
   CHECK(scratch::says([&] { Session("lora", folder.path(), -1, -1, 1e9, small::training(4)); },
-                      "checkpoint.safetensors", "after 5 steps", "has only 4"));
+                      "checkpoint.safetensors", "from step 5", "has only 4"));
 }
 
-TEST_CASE("run: seconds of earlier sessions count", "[train]") {
+TEST_CASE("run: the time of earlier sessions is included", "[train]") {
   const scratch::Folder folder;
   const Session first("lora", folder.path(), 3);
   Trained trained("lora");
@@ -183,19 +185,19 @@ TEST_CASE("run: seconds of earlier sessions count", "[train]") {
   CHECK(seconds < 1100);
 }
 
-TEST_CASE("run: a loss that is not finite leaves the last checkpoint whole", "[train]") {
+TEST_CASE("run: a loss that is not finite leaves the last checkpoint intact", "[train]") {
   const scratch::Folder folder;
   auto wild = small::training(steps);
-  wild.schedule.rate = 1e30;  // weights stay finite, what they multiply does not
+  wild.schedule.rate = 1e30;  // the weights stay finite, their products do not
   wild.adamw.weight_decay = 0;
-  std::string told =
-      scratch::message([&] { Session("finetune", folder.path(), -1, -1, -1, wild); });  // a checkpoint each step
+  // A checkpoint after each step.
+  std::string told = scratch::message([&] { Session("finetune", folder.path(), -1, -1, -1, wild); });
   CHECK(told.find("training: step ") != std::string::npos);
   CHECK(told.find("largest in ") != std::string::npos);
   const std::string saved = scratch::get(folder / "checkpoint.safetensors");
   REQUIRE(!saved.empty());
-  CHECK(scratch::message([&] { Session("finetune", folder.path(), -1, -1, -1, wild); }) ==
-        told);  // the same step, from the checkpoint
+  // The same step, from the checkpoint.
+  CHECK(scratch::message([&] { Session("finetune", folder.path(), -1, -1, -1, wild); }) == told);
   CHECK(scratch::get(folder / "checkpoint.safetensors") == saved);
 }
 
@@ -204,13 +206,13 @@ TEST_CASE("run: an update that leaves values that are not finite is no state to 
   auto wild = small::training(3);
   wild.schedule.rate = 1e38;
   wild.schedule.warmup = 0;
-  wild.adamw.weight_decay = 1e10;  // the product is beyond the largest float
-  CHECK_THROWS_AS(Session("finetune", folder.path(), -1, -1, -1, wild), train::Diverged);  // a checkpoint each step
+  wild.adamw.weight_decay = 1e10;  // overflows float
+  CHECK_THROWS_AS(Session("finetune", folder.path(), -1, -1, -1, wild),
+                  train::Diverged);  // a checkpoint after each step
   CHECK_FALSE(std::filesystem::exists(folder / "checkpoint.safetensors"));
 }
 
-TEST_CASE("run: a disk that fills leaves the last checkpoint whole, and the run goes on when there is room",
-          "[train]") {
+TEST_CASE("run: a full disk leaves the last checkpoint intact, and the run continues once there is space", "[train]") {
   const scratch::Folder never, folder;
   Session whole("finetune", never.path());
   REQUIRE(Session("finetune", folder.path(), 3).stopped);
@@ -225,7 +227,7 @@ TEST_CASE("run: a disk that fills leaves the last checkpoint whole, and the run 
   std::signal(SIGXFSZ, old);
   CHECK(told.find("checkpoint.safetensors: cannot be written") != std::string::npos);
   CHECK(scratch::get(folder / "checkpoint.safetensors") == saved);
-  CHECK(folder.count() == 2);  // checkpoint and log: no temporary
+  CHECK(folder.count() == 2);  // checkpoint and log, but no temporary
   Session last("finetune", folder.path());
   CHECK(last.trained.bits() == whole.trained.bits());
   CHECK(log_of(folder.path()) == log_of(never.path()));

@@ -1,4 +1,4 @@
-// Models, mixes and texts small enough to be trained hundreds of times by the tests.
+// Models, mixes and texts small enough for tests to train hundreds of times.
 #pragma once
 
 #include "neutra/study/job.hpp"
@@ -20,7 +20,7 @@ inline nn::Config config() {
   return config;
 }
 
-/// Letters drawn from a range, so that two ranges are two languages.
+/// Letters drawn from a range: two ranges stand for two languages.
 inline std::string letters(char first, int count, std::size_t bytes, std::uint64_t seed) {
   const Philox random(seed, "letters");
   std::string text;
@@ -42,7 +42,7 @@ inline const adapter::Registry& registry() {
   return all;
 }
 
-/// A model of a method, as extend makes it: a shared backbone, a fresh adapter of the seed.
+/// A model of one method as `extend` builds it: a shared backbone and a fresh adapter of the seed.
 struct Trained {
   train::Model model;
 
@@ -54,7 +54,7 @@ struct Trained {
     static const auto made = train::Backbone::random(config(), 5);
     return made;
   }
-  /// Values and moments of everything that trains.
+  /// The values and moments of all trainable parameters.
   std::string bits() {
     std::string bytes;
     for (const auto* p : model.parameters())
@@ -73,7 +73,7 @@ inline train::TrainingOptions training(Index steps, Index batch = 8, Index accum
           .adamw = {}};
 }
 
-/// Sets the number of threads while it lives.
+/// Sets the number of threads within a scope.
 class Threads {
  public:
   explicit Threads(int count) : before_(omp_get_max_threads()) { omp_set_num_threads(count); }

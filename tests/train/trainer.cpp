@@ -1,5 +1,5 @@
-// One training step: what it reports, that micro-batches change rounding only, and that it stops before a step that is
-// not finite.
+// One training step: what it reports, that micro-batches change only rounding,
+// and that it stops before a step that is not finite.
 #include "neutra/train/trainer.hpp"
 
 #include "tests/io/scratch.hpp"
@@ -55,7 +55,7 @@ TEST_CASE("trainer: the local loss is of the neutral method alone, and alpha rea
   const auto reports = run(with, mix, small::training(12, 8, 1, 100));
   const auto free = run(without, mix, small::training(12, 8, 1, 0));
   CHECK(reports.back().local > 0);
-  CHECK(reports.back().local < free.back().local);  // it is what alpha holds down
+  CHECK(reports.back().local < free.back().local);  // alpha penalises the local loss
   CHECK(with.bits() != without.bits());
 }
 
@@ -123,7 +123,7 @@ TEST_CASE("trainer: a loss that is not finite stops with the step and the larges
   CHECK_THROWS_AS(trainer.check_finite(), train::Diverged);
 }
 
-TEST_CASE("trainer: once the cause of an Error is gone, training goes on as if it had never been", "[train]") {
+TEST_CASE("trainer: once the cause of an Error is removed, training continues as if it had not occurred", "[train]") {
   const auto mix = small::mix();
   Trained stumbling("finetune"), straight("finetune");
   run(straight, mix, small::training(5, 8, 2));
@@ -137,7 +137,7 @@ TEST_CASE("trainer: once the cause of an Error is gone, training goes on as if i
   CHECK(stumbling.bits() == straight.bits());
 }
 
-TEST_CASE("trainer: what means nothing is refused", "[train]") {
+TEST_CASE("trainer: invalid options are refused", "[train]") {
   const auto mix = small::mix();
   Trained trained("lora");
   train::Model frozen(Trained::backbone(), adapter::None{});

@@ -1,5 +1,4 @@
-/// What a device must offer: memory, loops over rows, products, attention. Nothing right of this folder knows how it
-/// does them.
+/// What a device provides: memory, loops over rows, matmul, attention. Folders to the right do not know how.
 #pragma once
 
 #include "neutra/backend/operand.hpp"
@@ -18,7 +17,7 @@ struct AttentionSizes {
 };
 
 namespace detail {
-/// Stands in for any functor when a backend's loops are asked for in the concept.
+/// A placeholder for a functor in the concept.
 struct AnyRow {
   template <class R> void operator()(R, Index) const {}
 };
@@ -26,28 +25,27 @@ struct AnyRow {
 
 /// A device is a type with static functions; S is float or double.
 ///   name                                   "cpu", ...
-///   allocate(bytes)                        zeroed memory; Error when there is none
-///   release(memory, bytes)                 as many bytes as were asked for
+///   allocate(bytes)                        zeroed memory; Error: out of memory
+///   release(memory, bytes)                 bytes: the size that was allocated
 ///   copy(from, to, bytes)                  within the device
-///   read(pointer)                          one element, brought to the host
+///   read(pointer)                          one element, copied to the host
 ///   upload(span, pointer)                  from host memory
 ///   download(pointer, span)                to host memory
-///   rows<S>(count, cost, f)                f(row, n) for n = 0 .. count-1 in any order; cost: elements touched per
-///   row.
-///                                          f is a copyable struct; `row` spreads work over SIMD lanes or threads of a
-///                                          block (see cpu/rows.hpp)
-///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes), in an order that depends on the sizes
-///                                          only
-///   sum<S>(x, scale, into)                 one element: scale * sum of x, in an order that depends on the size only
-///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, in order (slope may be null);
-///                                          place[n]: where n stands in index, -1 if it does not; returns how many
+///   rows<S>(count, cost, f)                f(row, n) for n = 0 .. count-1 in any order; cost: elements touched
+///                                          per row. f is a copyable struct; `row` spreads the work of a row over SIMD
+///                                          lanes or the threads of a block (see cpu/rows.hpp)
+///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes); the order depends only on the sizes
+///   sum<S>(x, scale, into)                 one element: scale * sum of x; the order depends only on the size
+///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, ascending (slope may
+///                                          be null); place[n]: the position of n in index, -1 if absent; returns the
+///                                          number of such n
 ///   product<S>(a, b, result, addend)       result = a b + addend; a, b: Operand<S>, b may be a Packed<S>
-///   Packed<S>(operand)                     a right operand made ready for many products, in memory of its own: rows(),
-///                                          cols(); exact(): its numbers can all be had back to the bit. unpack(into)
-///                                          then writes the matrix that the operand was a view of. Moves
+///   Packed<S>(operand)                     a right operand packed once for many products, move-only; rows(), cols();
+///                                          exact(): whether packing lost no bit, so that unpack(into) restores the
+///                                          matrix that the operand viewed
 ///   attention_forward, attention_backward  see cpu/attention.hpp
-/// Operands and results may lie in memory as any DType that S is rounded to, each in its own; so may the rows that f
-/// reads and writes through its lanes. A result is rounded no further than the operands are.
+/// Operands and results may be stored as any DType that S is rounded to, each in its own, and so may the rows that f
+/// loads and stores through its lanes. A result is rounded no further than the operands are.
 template <class D>
 concept Backend = requires(std::span<const float> host, std::span<float> to, View<const float> x, Into<float> into,
                            Operand<float> a, Result<float> c, float* memory, std::int32_t* index,

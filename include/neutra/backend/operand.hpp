@@ -1,4 +1,4 @@
-/// What products read and write: numbers whose storage type is known at run time.
+/// The inputs and outputs of matmul: arrays whose storage dtype is known at run time.
 #pragma once
 
 #include "neutra/core/dtype.hpp"
@@ -8,8 +8,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// A View of numbers that lie in memory as `dtype` says, S or a type that S is rounded to.
-/// Memory: const void where they are only read, void where they are written.
+/// A View of elements with the storage dtype `dtype`: S, or a type that S is rounded to.
+/// Memory: const void for reading, void for writing.
 template <Scalar S, class Memory = const void> struct AnyView {
   Memory* data = nullptr;
   Shape shape;
@@ -32,19 +32,19 @@ template <Scalar S, class Memory = const void> struct AnyView {
     x.shape = {count, columns};
     return x;
   }
-  /// f of a View of T, the type that dtype names.
+  /// Calls f with a View of T, the type that dtype names.
   template <class F> auto visit(const F& f) const {
     return with_dtype<S>(dtype, [&]<class T>() { return f(as<T>()); });
   }
-  /// The numbers, where they are of T.
+  /// The view's data if the elements are of type T.
   template <class T> auto as() const {
     using Number = std::conditional_t<std::is_const_v<Memory>, const T, T>;
     return View<Number>(static_cast<Number*>(data), shape, stride);
   }
 };
 
-/// A matrix as it is stored, whether its transpose is meant, and what its numbers are rounded to before they are
-/// multiplied: that of both operands of a product is the same.
+/// A matrix as it is stored, whether it is used transposed, and the precision that its elements are rounded to before
+/// they are multiplied, which must be the same for both operands of a product.
 template <Scalar S> struct Operand {
   AnyView<S> view;
   bool transposed = false;
@@ -53,7 +53,7 @@ template <Scalar S> struct Operand {
   Operand() = default;
   Operand(View<const S> numbers, bool transpose = false, DType rounded_to = dtype_of<S>)
       : view(numbers), transposed(transpose), precision(rounded_to) {}
-  /// Numbers that are rounded already are multiplied as they are.
+  /// Elements that are rounded already are multiplied as they are.
   template <StorageOf<S> T> Operand(View<T> numbers) : view(numbers), precision(view.dtype) {}
   Operand(const AnyView<S>& numbers, DType rounded_to)
       : view(numbers), precision(numbers.dtype == dtype_of<S> ? rounded_to : numbers.dtype) {}
@@ -65,11 +65,11 @@ template <Scalar S> struct Operand {
     x.transposed = !transposed;
     return x;
   }
-  /// Some of its rows.
+  /// A range of its rows.
   Operand slice(Index first, Index count) const {
     return transposed ? block(0, view.rows(), first, count) : block(first, count, 0, view.cols());
   }
-  /// Some rows and columns of it as it is stored.
+  /// A block of the matrix as it is stored.
   Operand block(Index row, Index count, Index column, Index columns) const {
     Operand x = *this;
     x.view = view.block(row, count, column, columns);
@@ -77,8 +77,8 @@ template <Scalar S> struct Operand {
   }
 };
 
-/// Where the numbers of a product or of attention go: they are rounded to the storage type of the memory once, when
-/// they are whole, and replace what is there or add to it.
+/// The destination of a product or of attention. Results are rounded to its storage dtype once, when the sums are
+/// complete, and overwrite it or are added to it.
 template <Scalar S> struct Result {
   AnyView<S, void> view;
   bool add = false;
@@ -92,7 +92,7 @@ template <Scalar S> struct Result {
   Result block(Index row, Index count, Index column, Index columns) const {
     return {view.block(row, count, column, columns), add};
   }
-  /// f of an Into of T, the type that view.dtype names.
+  /// Calls f with an Into of T, the type that view.dtype names.
   template <class F> auto visit(const F& f) const {
     return view.visit([&]<class T>(const View<T>& numbers) { return f(Into<T>{numbers, add}); });
   }

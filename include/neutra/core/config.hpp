@@ -8,9 +8,8 @@
 
 #define NEUTRA_VERSION "0.1.0"
 
-/// The vector instructions the compiler may use, from its own macros: they decide the sizes of tiles and what inline
-/// functions are made of. Intel's tile registers serve products of bf16 where they are among them
-/// (backend/cpu/amx.hpp), unless NEUTRA_NO_AMX is defined.
+/// The vector instruction set, read from the compiler's macros: it decides the tile sizes and the code of inline
+/// functions. AMX multiplies bf16 where the compiler may use it (backend/cpu/amx.hpp), unless NEUTRA_NO_AMX is defined.
 #if defined(__AVX512BF16__) && defined(__AMX_BF16__) && defined(__AMX_TILE__) && defined(__linux__) && \
     !defined(NEUTRA_NO_AMX)
 #define NEUTRA_AMX 1
@@ -39,7 +38,7 @@
 #define NEUTRA_INSTRUCTION_SET scalar
 #endif
 
-// In two steps, so that the name of the set is put in before it is joined.
+// Two steps, so that NEUTRA_INSTRUCTION_SET is expanded before the names are joined.
 #define NEUTRA_JOIN_EXPANDED(first, second) first##second
 #define NEUTRA_JOIN(first, second) NEUTRA_JOIN_EXPANDED(first, second)
 #if defined(NEUTRA_CUDA)
@@ -48,22 +47,21 @@
 #define NEUTRA_ABI NEUTRA_JOIN(cpu_, NEUTRA_INSTRUCTION_SET)
 #endif
 
-/// Marks a function that also runs on the device, so that one text serves scalar, SIMD batch and CUDA thread.
+/// Marks a function that also compiles for the GPU: the same source serves scalar, SIMD batch and CUDA thread.
 #if defined(__CUDACC__)
 #define NEUTRA_HD __host__ __device__
 #else
 #define NEUTRA_HD
 #endif
 
-/// Marks a function that programs which link neutra::compiled_train take from the library; inline for all others.
+/// Marks a function that the library neutra::compiled_train defines for programs that link it; inline for all others.
 #if defined(NEUTRA_COMPILED_PROGRAMS)
 #define NEUTRA_ONCE
 #else
 #define NEUTRA_ONCE inline
 #endif
 
-/// Checks inside inner loops; off in release builds. Everything a user can get wrong is checked by neutra::require
-/// instead.
+/// A check inside an inner loop, off in release builds. User errors are caught by neutra::require instead.
 #ifndef NEUTRA_ASSERT
 #define NEUTRA_ASSERT(condition) assert(condition)
 #endif

@@ -1,4 +1,4 @@
-/// Symbolic links that lead nowhere, for messages about a file that is not found.
+/// Dangling symbolic links, for messages about a file that is not found.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -9,7 +9,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// ": it is a link to X, which is not there" for a symbolic link whose target does not exist, else empty.
+/// ": it is a link to X, which is not there" for a symbolic link whose target does not exist; otherwise empty.
 inline std::string dangling(const std::filesystem::path& path) {
   std::error_code error;
   if (!std::filesystem::is_symlink(path, error) ||

@@ -1,4 +1,4 @@
-/// Views and Eigen, without a copy in either direction. A header of its own: it needs Eigen.
+/// Conversions between View and Eigen, without a copy. A separate header, because it needs Eigen.
 #pragma once
 
 #include "neutra/core/view.hpp"
@@ -9,7 +9,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// The same numbers as an Eigen map of rows() x cols(), row-major; it owns nothing and must not outlive them.
+/// A row-major Eigen map of rows() x cols() onto the view's memory. It owns nothing and must not outlive that memory.
 template <class S> auto as_eigen(View<S> view) {
   using Matrix = Eigen::Matrix<std::remove_const_t<S>, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   using Target = std::conditional_t<std::is_const_v<S>, const Matrix, Matrix>;
@@ -17,8 +17,8 @@ template <class S> auto as_eigen(View<S> view) {
                                                                     Eigen::OuterStride<>(view.stride));
 }
 
-/// The same numbers as a View: (rows, cols) of a row-major matrix, map or block, (size) of a vector. Error: elements
-/// that do not stand side by side.
+/// A View of an Eigen object's memory: (rows, cols) for a row-major matrix, map or block, (size) for a vector.
+/// Error: the elements of a row are not contiguous.
 template <class M>
 requires requires(M& matrix) { matrix.data(); }
 auto as_view(Eigen::DenseBase<M>& dense) {
@@ -26,7 +26,7 @@ auto as_view(Eigen::DenseBase<M>& dense) {
                 "neutra: as_view needs a row-major matrix; declare it with Eigen::RowMajor");
   M& matrix = dense.derived();
   require(matrix.innerStride() == 1 || matrix.size() <= 1,
-          "as_view: elements of a row must stand side by side, got an inner stride of ", matrix.innerStride());
+          "as_view: the elements of a row must be contiguous, got an inner stride of ", matrix.innerStride());
   if constexpr (M::IsVectorAtCompileTime)
     return View(matrix.data(), Shape{matrix.size()});
   else
@@ -39,7 +39,7 @@ auto as_view(const Eigen::DenseBase<M>& dense) {
   return View<const std::remove_pointer_t<decltype(view.data)>>(view);
 }
 
-/// Temporaries die before the view: name them first.
+/// A temporary dies before its view: give it a name first.
 template <class M> void as_view(const Eigen::DenseBase<M>&&) = delete;
 
 }}  // namespace neutra::NEUTRA_ABI

@@ -1,4 +1,4 @@
-/// The one exception of the library, and the two functions that throw it.
+/// The library's only exception, and the two functions that throw it.
 #pragma once
 
 #include "neutra/core/config.hpp"
@@ -11,8 +11,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Thrown for everything a caller can get wrong. The text says what was asked, the rule that was broken, what was
-/// received, and what to do:
+/// Thrown for every user error. The text says what was asked, the rule that was broken, what was received,
+/// and what to do:
 ///     rms_norm: w must be (C) with C = 64, got (32); x is (8,64)
 class Error : public std::runtime_error {
  public:
@@ -33,14 +33,14 @@ template <class T> void append(std::string& text, const T& part) {
     const auto end = std::to_chars(digits, digits + sizeof digits, part).ptr;
     text.append(digits, end);
   } else {
-    text += to_string(part);  // found beside the type, as for Shape
+    text += to_string(part);  // found by argument-dependent lookup, as for Shape
   }
 }
 
 }  // namespace detail
 
-/// The parts one after another: strings, numbers (shortest form that reads back equal), and types with a to_string
-/// beside them.
+/// Concatenates the parts: strings, numbers (the shortest form that parses to the same value), and types with a
+/// to_string in their namespace.
 template <class... Parts> std::string concat(const Parts&... parts) {
   std::string text;
   (detail::append(text, parts), ...);
@@ -50,7 +50,7 @@ template <class... Parts> std::string concat(const Parts&... parts) {
 /// Throws Error with the parts as its text.
 template <class... Parts> [[noreturn]] void fail(const Parts&... parts) { throw Error(concat(parts...)); }
 
-/// Throws Error with the parts as its text unless the rule holds; the text is only put together then.
+/// Throws Error with the parts as its text unless the rule holds. The text is built only on failure.
 template <class... Parts> void require(bool holds, const Parts&... parts) {
   if (!holds) [[unlikely]]
     fail(parts...);

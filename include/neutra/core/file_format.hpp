@@ -1,4 +1,5 @@
-/// What a file is by its bytes, so that a message about a wrong file can say so: one list for all readers.
+/// Recognises a file's format by its first bytes, so that an error about a wrong file can name what it is. All readers
+/// share this list.
 #pragma once
 
 #include "neutra/core/config.hpp"
@@ -10,28 +11,27 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// What a reader takes, and what a format can be taken as.
+/// The kind of content a reader accepts, and the kind a format counts as.
 enum class FileKind { text, json, safetensors, sentencepiece, other };
 
-/// A format, as in "must be JSON, got a GGUF file; give ...", and what to do instead.
+/// A format as it is named in an error ("must be JSON, got a GGUF file; ..."), and the advice that follows.
 struct FileFormat {
   std::string_view name, advice;
   FileKind kind = FileKind::other;
 };
 
-/// "a GGUF file; give ..."
+/// "a GGUF file; models are read as ..."
 inline std::string to_string(const FileFormat& format) {
   return std::string(format.name).append("; ").append(format.advice);
 }
 
-/// So many of a file's first bytes are enough for every format but JSON Lines, arrays and ORC, for which a text is read
-/// whole.
+/// Bytes from the start of a file that suffice to recognise any format except JSON Lines, JSON arrays and ORC, which
+/// need the whole text.
 inline constexpr std::size_t format_head = 512;
 
 namespace detail::formats {
 
-/// The bytes that a format begins with: `start`, `gap` bytes of any value, `rest`. Together they are bytes that plain
-/// text does not begin with.
+/// The magic number of a format: `start`, then `gap` arbitrary bytes, then `rest`. No plain text begins with one.
 struct Signature {
   std::string_view start;
   std::size_t gap;
@@ -127,7 +127,8 @@ inline constexpr FileFormat pdf{"a PDF document", "take the text out of it first
 
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// "%PDF-1.7", a line end, and what a text about PDF has not: a comment of bytes beyond ASCII, or an object.
+/// PDF: "%PDF-1.7", a line end, and then what a text about PDF would not contain,
+/// a comment with non-ASCII bytes or an object.
 inline bool is_pdf(std::string_view bytes) {
   if (!bytes.starts_with("%PDF-") || bytes.size() < 8 || !is_digit(bytes[5]) || bytes[6] != '.' || !is_digit(bytes[7]))
     return false;
@@ -137,8 +138,8 @@ inline bool is_pdf(std::string_view bytes) {
   return is_digit(bytes[line]) && bytes.substr(line, 24).find(" 0 obj") != bytes.npos;
 }
 
-/// Seven bytes behind the magic, among them the high bytes of width and height: below 0x20 in a picture of less than
-/// 8192 pixels, and text has none.
+/// GIF: the seven bytes after the magic number. Among them are the high bytes of width and height, below 0x20 for a
+/// picture of fewer than 8192 pixels; text has no such bytes.
 inline bool is_gif(std::string_view bytes) {
   if (!bytes.starts_with("GIF87a") && !bytes.starts_with("GIF89a")) return false;
   const std::string_view sizes = bytes.substr(6, 7);
@@ -146,14 +147,15 @@ inline bool is_gif(std::string_view bytes) {
                      [](char c) { return static_cast<unsigned char>(c) < 0x20 && (c < '\t' || c > '\r'); });
 }
 
-/// "ORC" and its last bytes, "ORC" again and a small number, which is the length of what stands before.
+/// ORC: begins with "ORC" and ends with "ORC" and one byte, the length of the postscript before it.
 inline bool is_orc(std::string_view bytes) {
   constexpr std::string_view magic = "ORC", line_ends = "\r\n";
   return bytes.size() >= 7 && bytes.starts_with(magic) && bytes.substr(bytes.size() - 4, 3) == magic &&
          static_cast<unsigned char>(bytes.back()) < ' ' && line_ends.find(bytes.back()) == line_ends.npos;
 }
 
-/// A whole first line and the key that follows it, in a file of less than 1024 bytes.      The Git LFS specification
+/// Git LFS pointer: a fixed first line and the key of the second, in fewer than 1024 bytes.
+/// The Git LFS specification
 inline bool is_lfs_pointer(std::string_view bytes) {
   constexpr std::string_view first = "version https://git-lfs.github.com/spec/v1";
   if (!bytes.starts_with(first) || bytes.size() >= 1024) return false;
@@ -162,7 +164,7 @@ inline bool is_lfs_pointer(std::string_view bytes) {
   return bytes.starts_with("\noid ") || bytes.starts_with("\next-");
 }
 
-/// Eight characters of which every second byte is zero, in one order or the other.
+/// UTF-16 without a byte order mark: in the first eight characters every second byte is zero.
 inline bool is_utf16(std::string_view bytes) {
   if (bytes.size() < 16) return false;
   std::size_t even = 0, odd = 0;
@@ -176,12 +178,12 @@ inline std::string_view trimmed(std::string_view text) {
   return begin == text.npos ? std::string_view() : text.substr(begin, text.find_last_not_of(spaces) + 1 - begin);
 }
 
-/// An object's brace and its first key.
+/// A JSON object: a brace and the first key.
 inline bool opens_object(std::string_view text) {
   return text.starts_with('{') && trimmed(text.substr(1)).starts_with('"');
 }
 
-/// An array's bracket, and a string or an object in it: documents, where "[1]" and "[Music]" are text.
+/// A JSON array of strings or objects, as data sets of documents are; "[1]" and "[Music]" are text.
 inline bool opens_array(std::string_view text) {
   if (!text.starts_with('[')) return false;
   const std::string_view inside = trimmed(text.substr(1));
@@ -197,7 +199,7 @@ inline bool is_json_array(std::string_view text) {
   return opens_array(text) && trimmed(text).ends_with(']');
 }
 
-/// One string in quotes, with no quote inside but those behind a backslash.
+/// One JSON string: quotes at both ends, and inside only escaped quotes.
 inline bool is_json_string(std::string_view text) {
   if (!text.starts_with('"')) return false;
   for (std::size_t i = 1; i < text.size(); ++i) {
@@ -207,8 +209,8 @@ inline bool is_json_string(std::string_view text) {
   return false;
 }
 
-/// Whether each of the first hundred lines is JSON: an object or an array, by its ends, or a string. One line alone
-/// must be an object: an array is told by is_json_array, and one line in quotes is text.
+/// Whether each of the first hundred lines is JSON: an object or an array (judged by its first and last character) or a
+/// string. A file of one line must be an object: is_json_array recognises arrays, and a single quoted line is text.
 inline bool is_json_lines(std::string_view text) {
   text = without_byte_order_mark(text);
   const bool object = opens_object(text);
@@ -224,9 +226,9 @@ inline bool is_json_lines(std::string_view text) {
 
 }  // namespace detail::formats
 
-/// What a file's bytes say it is, where that is not what the reader wants; null where nothing is recognised. `bytes`:
-/// all of a text, else the first `format_head`. JSON and web pages are text; plain text that begins as some format does
-/// ("BZh", "GGUF", "%PDF-") is text.
+/// The format of a file if it is recognised and is not what the reader wants; otherwise null. `bytes`: a whole text, or
+/// the first `format_head` bytes of another file. JSON and web pages count as text, and so does plain text that only
+/// begins like some format ("BZh", "GGUF", "%PDF-").
 inline const FileFormat* other_format(std::string_view bytes, FileKind wanted) {
   using namespace detail::formats;
   const auto wrong = [&](const FileFormat& format) {

@@ -1,4 +1,4 @@
-/// A small thing held by value whose type only its maker knows.
+/// A small value whose type only its creator knows.
 #pragma once
 
 #include "neutra/core/config.hpp"
@@ -9,9 +9,9 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Holds a policy beside plain functions of it:   Held held(gate); f(held), which asks held.as<Gate>().
-/// Policies are plain values, so that copies are those of bytes; it allocates nothing, and costs a compiler next to
-/// nothing for each policy.
+/// Holds a policy for plain functions that know its type:   Held held(gate); f(held), which calls held.as<Gate>().
+/// Policies are plain values, so that copies are byte copies. It allocates nothing, and costs a compiler next to
+/// nothing per policy.
 class Held {
  public:
   Held() = default;

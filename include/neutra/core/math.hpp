@@ -1,5 +1,6 @@
-/// Functions that pointwise policies are written in. One text serves scalars, SIMD batches and CUDA threads:
-/// math::f forwards to Functions<V>, which a backend specialises for its vector types, so include order cannot matter.
+/// The functions that pointwise policies are written with. The same source serves scalars, SIMD batches and CUDA
+/// threads: math::f forwards to Functions<V>, which each backend specialises for its vector types, so the order of
+/// includes does not matter.
 #pragma once
 
 #include "neutra/core/config.hpp"
@@ -44,17 +45,17 @@ template <class V> NEUTRA_HD V abs(V x) { return Functions<V>::abs(x); }
 template <class V> NEUTRA_HD V min(V x, V y) { return Functions<V>::min(x, y); }
 template <class V> NEUTRA_HD V max(V x, V y) { return Functions<V>::max(x, y); }
 
-/// condition ? yes : no, element by element; the condition is what a comparison of two V gives.
+/// condition ? yes : no, elementwise. The condition is the result of comparing two V.
 template <class M, class V> NEUTRA_HD V select(M condition, V yes, V no) {
   return Functions<V>::select(condition, yes, no);
 }
 
-/// A number beside a value.
+/// Refused: a plain number beside a value of type V.
 template <class V, class W> NEUTRA_HD V min(V, W) { return detail::one_type<V, W>(); }
 template <class V, class W> NEUTRA_HD V max(V, W) { return detail::one_type<V, W>(); }
 template <class M, class V, class W> NEUTRA_HD V select(M, V, W) { return detail::one_type<V, W>(); }
 
-/// max(0, x); what is not a number stays so, on every backend.
+/// max(0, x). NaN stays NaN on every backend.
 template <class V> NEUTRA_HD V relu(V x) { return select(x < V(0), V(0), x); }
 
 /// -1, 0 or 1: the subgradient of abs that is 0 at 0.

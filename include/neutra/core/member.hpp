@@ -1,13 +1,13 @@
-/// Whether a type has a member of some name, whatever its kind and signature.
+/// Detects whether a type has a member of a given name, whatever its kind and signature.
 ///
-/// An optional member that is misspelt in its signature would be ignored in silence. Such a member is looked for by
-/// its name alone, and refused in one sentence where it cannot be called.
+/// An optional member with a wrong signature would be ignored silently. Such a member is therefore detected by its name
+/// alone, and rejected with one message if it cannot be called.
 #pragma once
 
 #include <type_traits>
 
 /// NEUTRA_NAMED_MEMBER(SaysOptions, options);   defines the concept SaysOptions<P>: P has a member called options.
-/// Where a second base has a member of that name too, naming it is ambiguous. A final class cannot be asked.
+/// If a second base has a member of that name too, the name is ambiguous. A final class cannot be tested.
 #define NEUTRA_NAMED_MEMBER(Concept, member)                       \
   struct Concept##Other {                                          \
     void member();                                                 \

@@ -1,4 +1,4 @@
-/// Names of composed policies, put together at compile time.
+/// Names of composed policies, concatenated at compile time.
 #pragma once
 
 #include "neutra/core/config.hpp"
@@ -21,7 +21,7 @@ template <class... Parts> struct JoinedName {
 };
 }  // namespace detail
 
-/// The names of types one after another:   static constexpr std::string_view name = joined_name<Prefix, G>;
+/// The concatenated names of types:   static constexpr std::string_view name = joined_name<Prefix, G>;
 template <class... Parts> inline constexpr std::string_view joined_name = detail::JoinedName<Parts...>::value;
 
 }}  // namespace neutra::NEUTRA_ABI

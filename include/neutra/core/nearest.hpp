@@ -12,7 +12,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Insertions, deletions and replacements between two words.      Levenshtein 1966
+/// Levenshtein distance: the fewest insertions, deletions and substitutions that turn a into b.      Levenshtein 1966
 inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -24,8 +24,8 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-/// "; did you mean 'relu'?" where the name is the beginning of some, or where one is near; else nothing. Dashes in
-/// front are no letters.
+/// "; did you mean 'relu'?" if `name` is a prefix of a known name or close to one; otherwise empty.
+/// Leading dashes are ignored.
 inline std::string suggestion(std::string_view name, const std::vector<std::string>& names) {
   std::string longer;
   if (name.find_first_not_of('-') != name.npos)

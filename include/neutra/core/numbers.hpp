@@ -1,4 +1,4 @@
-/// How numbers are written for people, in tables, pictures and on the progress line: the same in every locale.
+/// Number formatting for people (tables, pictures, the progress line), independent of the locale.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -12,7 +12,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// The value with so many digits behind the point; never "-0.000".
+/// The value with `digits` digits after the point; never "-0.000".
 inline std::string fixed(double value, int digits) {
   char text[512];  // the largest double has 309 digits before the point
   const auto write = [&](double number) {
@@ -35,15 +35,15 @@ inline std::string short_count(double value) {
   return fixed(value, digits) + units[unit];
 }
 
-/// "69.4 %" as "69"; a share that is not whole but would round to 0 or 100 keeps a digit, because a gate open for no
-/// token is a finding.
+/// A share in percent: "69.4 %" as "69". Any other share that would round to 0 or 100 keeps a digit, because a gate
+/// that is open for no token at all is a finding.
 inline std::string percent(double share) {
   const double value = 100 * share;
   const bool blurred = (value > 0 && value < 0.5) || (value < 100 && value >= 99.5);
   return value > 0 && value < 0.05 ? "<0.1" : value < 100 && value >= 99.95 ? ">99.9" : fixed(value, blurred ? 1 : 0);
 }
 
-/// A learning rate as people write it: "2e-3", "1.5e-4", "0".
+/// A learning rate in the usual notation: "2e-3", "1.5e-4", "0".
 inline std::string rate(double value) {
   if (value == 0) return "0";
   char digits[64];

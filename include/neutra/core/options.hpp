@@ -1,6 +1,6 @@
-/// Options of a policy by name: read where they are recorded, set where a program is told them.
+/// Options of a policy by name: read for recording, set by programs.
 ///
-/// A policy with options shows each to a visitor, by name and by reference; one function serves reading and setting:
+/// A policy with options passes each to a visitor, by name and by reference. One function serves reading and setting:
 ///
 ///     struct JumpRelu {
 ///       float threshold = 0.1f;
@@ -45,7 +45,7 @@ concept HasOptions = requires(P& policy, const P& fixed) {
   P::options(fixed, detail::AnyOption{});
 };
 
-/// One sentence where options would be overlooked.
+/// One message if options would be overlooked.
 template <class P> consteval bool check_options() {
   static_assert(!detail::SaysOptions<P> || HasOptions<P> || detail::HoldsOptions<P>,
                 "neutra: this policy's options cannot be read and set; write  template <class Self, class Visit> "
@@ -54,12 +54,12 @@ template <class P> consteval bool check_options() {
   return true;
 }
 
-/// visit(name, member) for each option of a policy that may be const; nothing where it has none.
+/// Calls visit(name, member) for each option of a policy, which may be const; does nothing if it has none.
 template <class P, class Visit> void visit_options(P& policy, const Visit& visit) {
   if constexpr (HasOptions<std::remove_const_t<P>>) std::remove_const_t<P>::options(policy, visit);
 }
 
-/// What a policy's options are now. One chosen at run time (an Any) has them as a member.
+/// The current options of a policy. A policy chosen at run time (an Any) has them as a member.
 template <class P> PolicyOptions options_of(const P& policy) {
   if constexpr (detail::HoldsOptions<P>) return policy.options;
   PolicyOptions options;
@@ -69,13 +69,13 @@ template <class P> PolicyOptions options_of(const P& policy) {
 }
 
 namespace detail {
-/// Takes the options that a policy has out of those that are asked for.
+/// Takes the options of a policy out of those that were requested.
 struct OptionsToSet {
   std::string_view policy;
   PolicyOptions left;
   std::string known{};
 
-  /// The number asked for under this name; null where none is.
+  /// The requested value of this name; null if there is none.
   const double* find(std::string_view name, bool whole) {
     known += concat(known.empty() ? "it has " : ", ", name);
     const auto found = left.find(std::string(name));
@@ -96,8 +96,8 @@ struct OptionsToSet {
 };
 }  // namespace detail
 
-/// The policy with some of its options set. Error: a name it does not have; a number that is not finite, or not whole
-/// where the option is.
+/// The policy with some of its options set. Error: an unknown name; a number that is not finite, or not whole for an
+/// integer option.
 template <class P> P with_options(P policy, const PolicyOptions& options) {
   detail::OptionsToSet to_set{P::name, options};
   visit_options(policy, [&]<class T>(std::string_view name, T& value) {

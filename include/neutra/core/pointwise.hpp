@@ -1,4 +1,4 @@
-/// The concept that ops which take a policy's function are written against.
+/// The concepts of the functions that a policy hands to an op.
 #pragma once
 
 #include "neutra/core/config.hpp"
@@ -10,15 +10,15 @@ namespace neutra { inline namespace NEUTRA_ABI {
 
 /// A differentiable function of one number, generic in the value type (scalar, SIMD batch, CUDA thread):
 ///   f(x)      the value
-///   df(x, y)  the slope at x, where y = f(x) is given because it often shortens the formula
-/// Stateful functions carry their options as members. The policy families gate and body refine this.
+///   df(x, y)  the derivative at x, where y = f(x) is passed in because it often shortens the formula
+/// Options are members. The families gate and body refine this concept.
 template <class F>
 concept Pointwise = std::copyable<F> && requires(const F& function, float x) {
   { function.f(x) } -> std::same_as<float>;
   { function.df(x, x) } -> std::same_as<float>;
 };
 
-/// K numbers that train beside a function of one number.
+/// The K trainable parameters of a function of one number.
 template <class V, std::size_t K> struct Parameters {
   V values[K];
   NEUTRA_HD const V& operator[](std::size_t k) const { return values[k]; }
@@ -31,7 +31,7 @@ concept TakesParameters = requires(const F& function, float x, const Parameters<
 };
 }  // namespace detail
 
-/// How many numbers a function f(x, p) takes beside x, at most 4; 0 for a plain f(x).
+/// The number of parameters of a function f(x, p), at most 4; 0 for a plain f(x).
 template <class F>
 inline constexpr std::size_t parameters_of = detail::TakesParameters<F, 1>   ? 1
                                              : detail::TakesParameters<F, 2> ? 2
@@ -50,16 +50,16 @@ concept HasParameterSlopes = (K > 0) && requires(const F& function, float x, con
 };
 }  // namespace detail
 
-/// A Pointwise function that trains K numbers of its own:
+/// A Pointwise function with K trainable parameters:
 ///   f(x, p)      the value
-///   df(x, y, p)  the slope at x, where y = f(x, p)
-///   dp(x, y, p)  the slopes by each of p
+///   df(x, y, p)  the derivative at x, where y = f(x, p)
+///   dp(x, y, p)  the partial derivatives with respect to p
 template <class F>
 concept PointwiseWithParameters =
     std::copyable<F> && detail::HasSlopeWithParameters<F> && detail::HasParameterSlopes<F>;
 
-/// What a penalty on a residue may know of one token: channel sums of the residue r and of the output y it joins, and
-/// the number of channels d.
+/// Per-token sums that a residue penalty may use:
+/// over the channels of the residue r and of the output y that it is added to.
 template <class S> struct RowSums {
   S absolute;  // sum |r|
   S square;    // sum r^2
@@ -67,21 +67,21 @@ template <class S> struct RowSums {
   S channels;  // d
 };
 
-/// Slopes of such a function; y is held constant.
+/// Derivatives of such a penalty. y is held constant.
 template <class S> struct RowSlopes {
   S absolute;  // by sum |r|
   S square;    // by sum r^2
 };
 
-/// A differentiable function of the channel sums of a token: f(sums), and df(sums), finite also where r = 0.
+/// A differentiable function of a token's channel sums: f(sums) and df(sums). df must be finite at r = 0 too.
 template <class F>
 concept RowFunction = std::copyable<F> && requires(const F& function, RowSums<float> sums) {
   { function.f(sums) } -> std::same_as<float>;
   { function.df(sums) } -> std::same_as<RowSlopes<float>>;
 };
 
-/// A differentiable function of a gate's value g, its logit s and the token's label (0 original, 1 target):
-/// f(g, s, label), its slope dg by g and ds by s.
+/// A differentiable function of a gate's value g, its logit s and the token's label  (0 original, 1 target):
+/// f(g, s, label) with partial derivatives dg and ds.
 template <class F>
 concept GateFunction = std::copyable<F> && requires(const F& function, float x) {
   { function.f(x, x, x) } -> std::same_as<float>;

@@ -1,5 +1,5 @@
-/// Counter-based random numbers: the value at (seed, purpose, step, element) is a function of these four and nothing
-/// else, so that runs resume at any step and draw the same values on any number of threads and on any device.
+/// Counter-based random numbers: a value depends on (seed, purpose, step, element) and on nothing else. A run can
+/// therefore resume at any step, and every thread count and device draws the same values.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -35,7 +35,7 @@ class Philox {
     return std::uint64_t{w[0]} << 32 | w[1];
   }
 
-  /// Uniform in [0, 1): the top 53 bits.
+  /// Uniform in [0, 1) with 53 random bits.
   double uniform(std::uint64_t step, std::uint64_t element) const {
     return static_cast<double>(bits(step, element) >> 11) * 0x1p-53;
   }
@@ -71,8 +71,9 @@ class Philox {
   std::uint64_t key_ = 0;
 };
 
-/// A keyed permutation of 0 .. size-1 that is evaluated at single points: epoch e of a data set is Permutation(size,
-/// random, e). A four-round Feistel network on the next even power of two, walked until it lands inside the range.
+/// A keyed permutation of 0 .. size-1 that can be evaluated at one point: epoch e of a data set is Permutation(size,
+/// random, e). A four-round Feistel network on the next even power of two,
+/// iterated until the value is in range (cycle walking).
 class Permutation {
  public:
   Permutation(Index size, const Philox& random, std::uint64_t epoch) : size_(size), random_(random), epoch_(epoch) {

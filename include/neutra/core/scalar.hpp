@@ -1,4 +1,4 @@
-/// What a number is: the scalars that are computed with, and the storage types weights may lie in.
+/// Scalars, which the library computes with, and storage types, which weights may be stored in.
 #pragma once
 
 #include "neutra/core/config.hpp"
@@ -9,20 +9,20 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Sizes, strides and indices: signed, so that differences and loops downwards are safe.
+/// Sizes, strides and indices. Signed, so that differences and descending loops are safe.
 using Index = std::int64_t;
 
-/// A number the library computes with: float by default, double for gradient checks.
+/// The type of arithmetic: float by default, double for gradient checks.
 template <class S>
 concept Scalar = std::same_as<S, float> || std::same_as<S, double>;
 
-/// Upper half of a float: 8 exponent bits, 7 fraction bits. A storage type: converted on load and store, never computed
-/// with.
+/// The upper half of a float: 8 exponent bits, 7 fraction bits. A storage type: converted on load and store, never
+/// computed with.
 struct bf16 {
   std::uint16_t bits = 0;
 
   bf16() = default;
-  /// Nearest, ties to even; NaN stays NaN (quiet), also where the fraction bits that survive would be zero.
+  /// Rounds to nearest, ties to even. NaN stays a (quiet) NaN even if its remaining fraction bits are zero.
   NEUTRA_HD explicit bf16(float value) {
     const auto word = std::bit_cast<std::uint32_t>(value);
     const bool nan = (word & 0x7fffffffu) > 0x7f800000u;
@@ -32,7 +32,7 @@ struct bf16 {
   friend bool operator==(bf16, bf16) = default;
 };
 
-/// IEEE half precision as a storage type: 5 exponent bits, 10 fraction bits.
+/// IEEE 754 half precision as a storage type: 5 exponent bits, 10 fraction bits.
 struct f16 {
   std::uint16_t bits = 0;
 
@@ -42,14 +42,14 @@ struct f16 {
       const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
       return sign ? -magnitude : magnitude;
     }
-    const std::uint32_t widened =
-        exponent == 31 ? 0xffu : exponent + 112u;  // 112 = 127 - 15, the difference of the biases
+    // 112 = 127 - 15, the difference of the exponent biases
+    const std::uint32_t widened = exponent == 31 ? 0xffu : exponent + 112u;
     return std::bit_cast<float>(sign | (widened << 23) | (fraction << 13));
   }
   friend bool operator==(f16, f16) = default;
 };
 
-/// Whatever may lie in memory as an element: scalars, bf16, f16 and integers.
+/// Any element type in memory: scalars, bf16, f16 and integers.
 template <class T>
 concept Storage = Scalar<T> || std::integral<T> || std::same_as<T, bf16> || std::same_as<T, f16>;
 

@@ -9,8 +9,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// a * b for sizes that come from outside. Error: a negative size, or a product beyond 2^62; `what` names the thing
-/// that was sized.
+/// a * b for sizes from outside. `what` names the sized thing in errors. Error: a negative size; a product beyond 2^62.
 inline Index checked_product(Index a, Index b, std::string_view what) {
   require(a >= 0 && b >= 0, what, ": sizes must not be negative, got ", a, " and ", b);
   require(b == 0 || a <= (Index{1} << 62) / b, what, ": ", a, " x ", b,
@@ -18,8 +17,8 @@ inline Index checked_product(Index a, Index b, std::string_view what) {
   return a * b;
 }
 
-/// Sizes of up to four axes, the last one contiguous. Most ops see a tensor as rows() x cols(): all leading axes
-/// together by the last.
+/// Sizes of up to four axes; the last axis is contiguous. Most ops see a tensor as a matrix of rows() x cols(): the
+/// product of all leading axes by the last.
 class Shape {
  public:
   static constexpr int max_rank = 4;

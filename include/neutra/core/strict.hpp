@@ -1,10 +1,9 @@
-/// A value type that allows what the values of every backend allow, and no more. Policies are compiled for it where
-/// they are first used.
+/// A value type that supports exactly the operations that the values of every backend support. Policies are compiled
+/// for it where they are first used.
 ///
-/// A plain number allows more than a SIMD batch, and a batch allows more on one instruction set than on another: on
-/// AVX-512 a comparison converts to bool, so `if (s > V(0)) return s;` compiles there and asks one question for all
-/// tokens of a batch. Everything here is constexpr: compilers then report a mistake at once, before what follows from
-/// it.
+/// A plain number supports more than a SIMD batch, and batches differ between instruction sets. On AVX-512 a comparison
+/// converts to bool, so `if (s > V(0)) return s;` compiles there and takes one branch for a whole batch of tokens.
+/// Everything here is constexpr, so that compilers report a mistake at once, before its consequences.
 #pragma once
 
 #include "neutra/core/math.hpp"
@@ -18,7 +17,7 @@ namespace strict {
 
 template <class> inline constexpr bool never = false;
 
-// The one sentence for all that a value does not allow; where it stands, the compiler has least to say before it.
+// One message for every unsupported operation. Placed here, compilers print the least text before it.
 #define NEUTRA_REFUSE(Policy)                                                                                        \
   static_assert(strict::never<Policy>,                                                                               \
                 "neutra: this policy's function must compile for SIMD values; write math::select instead of if and " \
@@ -28,9 +27,9 @@ template <class> inline constexpr bool never = false;
 template <class T>
 concept Number = std::is_arithmetic_v<T>;
 template <class T>
-concept WrittenNumber = Number<T> && !std::same_as<T, void>;  // preferred to Number, where V(2) is written
+concept WrittenNumber = Number<T> && !std::same_as<T, void>;  // preferred over Number for V(2)
 
-/// What the comparison of two values gives.
+/// The result of comparing two values.
 template <class Policy> struct Mask {
   NEUTRA_HD constexpr explicit operator bool() const {
     NEUTRA_REFUSE(Policy);
@@ -43,12 +42,12 @@ template <class Policy> struct Mask {
   NEUTRA_HD friend constexpr Mask operator||(Mask m, Mask) { return m; }
 };
 
-/// What a policy's function takes and gives.
+/// The argument and result type of a policy's function.
 template <class Policy> struct Value {
   Value() = default;
   template <WrittenNumber T> NEUTRA_HD constexpr explicit Value(T) {}
   template <Number T> NEUTRA_HD constexpr Value(T) { NEUTRA_REFUSE(Policy); }
-  template <std::same_as<double> T> NEUTRA_HD constexpr operator T() const {  // what std::exp asks for
+  template <std::same_as<double> T> NEUTRA_HD constexpr operator T() const {  // the conversion that std::exp asks for
     NEUTRA_REFUSE(Policy);
     return {};
   }
@@ -65,7 +64,7 @@ template <class Policy> struct Value {
   NEUTRA_HD friend constexpr Value operator-(Value x) { return x; }
 };
 
-/// The policy whose values stand at an operator: two values, or one and something that is refused there.
+/// The policy of an operator's operands: two values, or a value and something that is refused.
 template <class A, class B> struct Between {};
 template <class P> struct Between<Value<P>, Value<P>> { using Policy = P; };
 template <class P> struct Between<Value<P>, Mask<P>> { using Policy = P; };
@@ -104,7 +103,7 @@ requires Meet<A, B> NEUTRA_HD constexpr auto operator==(A, B) { return met<Mask,
 template <class A, class B>
 requires Meet<A, B> NEUTRA_HD constexpr auto operator!=(A, B) { return met<Mask, A, B>(); }
 
-/// A member function that is no template and not overloaded.
+/// A member function that is neither a template nor overloaded.
 template <class Member> inline constexpr bool one_type = std::is_member_function_pointer_v<Member>;
 template <class F>
 concept OneTypeF = requires {
@@ -147,7 +146,7 @@ template <class Policy> struct Functions<strict::Value<Policy>> {
 };
 }  // namespace math
 
-/// One sentence for what keeps a Pointwise function from compiling for every backend.
+/// Checks that a Pointwise function compiles for every backend; one message per reason why it does not.
 template <Pointwise F> consteval bool check_pointwise() {
   constexpr bool generic = !strict::OneTypeF<F> && !strict::OneTypeDf<F>;
   static_assert(generic,
@@ -160,7 +159,7 @@ template <Pointwise F> consteval bool check_pointwise() {
   return true;
 }
 
-/// The same of a function with parameters.
+/// As above, for a function with parameters.
 template <PointwiseWithParameters F> consteval bool check_pointwise() {
   constexpr bool generic = !strict::OneTypeF<F> && !strict::OneTypeDf<F> && !strict::OneTypeDp<F>;
   static_assert(generic,
@@ -175,7 +174,7 @@ template <PointwiseWithParameters F> consteval bool check_pointwise() {
   return true;
 }
 
-/// The same of a GateFunction.
+/// As check_pointwise, for a GateFunction.
 template <GateFunction F> consteval bool check_gate_function() {
   constexpr bool generic = !strict::OneTypeF<F> && !strict::OneTypeDg<F> && !strict::OneTypeDs<F>;
   static_assert(generic,
@@ -189,12 +188,11 @@ template <GateFunction F> consteval bool check_gate_function() {
   return true;
 }
 
-/// The same of a RowFunction, which is given numbers: it serves float and double.
+/// As check_pointwise, for a RowFunction, which is called with plain numbers: it must take float and double.
 template <RowFunction F> consteval bool check_row_function() {
   static_assert(!strict::OneTypeF<F> && !strict::OneTypeDf<F>,
                 "neutra: this policy's f and df serve one type; write  template <class S> S f(RowSums<S> sums) const  "
-                "and  template <class S> "
-                "RowSlopes<S> df(RowSums<S> sums) const");
+                "and  template <class S> RowSlopes<S> df(RowSums<S> sums) const");
   return true;
 }
 

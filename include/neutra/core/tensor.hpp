@@ -1,4 +1,4 @@
-/// Owning, row-major, 64-byte aligned numbers.
+/// Owning arrays: row-major, 64-byte aligned.
 #pragma once
 
 #include "neutra/core/view.hpp"
@@ -18,22 +18,22 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Plain memory of the host: what a device without memory of its own uses. Large blocks are the system's own mappings
-/// and go back to it at once: an allocator keeps many that are freed, in holes that few others fit into.
+/// Memory of the host, for devices without memory of their own. Large blocks are mmapped and returned to the system at
+/// once: an allocator would keep them after free, fragmented.
 struct Host {
   static constexpr std::size_t alignment = 64;  // one cache line, one AVX-512 register
-  static constexpr std::size_t huge_page =
-      2u << 20;  // from here on ask for 2 MiB pages: first touch is about ten times faster
-  static constexpr std::size_t mapped_from =
-      256 << 10;  // where the system's work for a mapping is little beside the block's first use
+  // First touch is about ten times faster with 2 MiB pages.
+  static constexpr std::size_t huge_page = 2u << 20;
+  // From this size on, the cost of mmap is small beside the first use of the block.
+  static constexpr std::size_t mapped_from = 256 << 10;
 
-  /// Zeroed memory. Error: none is left.
+  /// Zeroed memory. Error: out of memory.
   static void* allocate(std::size_t bytes) {
     void* memory = is_mapped(bytes) ? map(bytes) : from_heap(bytes);
     require(memory != nullptr, "out of memory: asked for ", bytes, " bytes; use a smaller batch, model or sequence");
     return memory;
   }
-  /// bytes: as many as were asked for.
+  /// bytes: the size that was passed to allocate.
   static void release(void* memory, std::size_t bytes) noexcept {
     if (is_mapped(bytes))
       unmap(memory, whole_pages(bytes));
@@ -44,7 +44,7 @@ struct Host {
 
  private:
   static std::size_t whole_pages(std::size_t bytes) {
-    constexpr std::size_t page = 64 << 10;  // the largest that Linux has
+    constexpr std::size_t page = 64 << 10;  // the largest page size of Linux
     return (bytes + page - 1) / page * page;
   }
   static void* from_heap(std::size_t bytes) noexcept {
@@ -54,7 +54,7 @@ struct Host {
   }
 #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
   static bool is_mapped(std::size_t bytes) { return bytes >= mapped_from; }
-  /// Null where there is none left.
+  /// Null if there is no memory.
   static void* map(std::size_t bytes) noexcept {
     const std::size_t whole = whole_pages(bytes), more = bytes >= huge_page ? huge_page : 0;
     if (whole + more < bytes) return nullptr;
@@ -65,8 +65,8 @@ struct Host {
     const std::size_t before = (huge_page - reinterpret_cast<std::uintptr_t>(first) % huge_page) % huge_page;
     unmap(first, before);
     unmap(first + before + whole, more - before);
-    madvise(first + before, bytes / huge_page * huge_page,
-            MADV_HUGEPAGE);  // not what is left of it: up to 2 MiB for a few bytes
+    // The tail stays in small pages: a huge page would take 2 MiB for a few bytes.
+    madvise(first + before, bytes / huge_page * huge_page, MADV_HUGEPAGE);
     return first + before;
   }
   static void unmap(void* memory, std::size_t bytes) noexcept {
@@ -80,7 +80,7 @@ struct Host {
 };
 
 namespace detail {
-/// Temporaries die before the view.
+/// A temporary dies before its view.
 template <class Result> Result view_of_temporary() {
   static_assert(sizeof(Result) == 0,
                 "neutra: a view of a temporary Tensor would outlive it; give the Tensor a name first, and keep it "
@@ -89,8 +89,8 @@ template <class Result> Result view_of_temporary() {
 }
 }  // namespace detail
 
-/// Owning array of a Shape, row-major, zeroed, on device D. Moves; copies only where clone() says so.
-/// Shapes beyond the machine's memory are an Error before anything is touched.
+/// Owning array of a Shape on device D: row-major, zeroed. Move-only; clone() copies.
+/// Error: a shape larger than the machine's memory.
 template <Storage S, class D = Host> class Tensor {
  public:
   Tensor() = default;
@@ -106,7 +106,7 @@ template <Storage S, class D = Host> class Tensor {
   View<const S> view() const& { return {data_.get(), shape_}; }
   View<S> view() && { return detail::view_of_temporary<View<S>>(); }
   View<const S> view() const&& { return detail::view_of_temporary<View<const S>>(); }
-  /// Of a temporary too: it lives as long as the call that it is an argument of.
+  /// Also for a temporary: an argument lives as long as its call.
   operator View<S>() { return {data_.get(), shape_}; }
   operator View<const S>() const { return {data_.get(), shape_}; }
 

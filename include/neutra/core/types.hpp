@@ -1,4 +1,4 @@
-/// Lists of types, by which tests, benchmarks and programs reach every member of a policy family.
+/// Type lists, by which tests, benchmarks and programs iterate over a policy family.
 #pragma once
 
 #include "neutra/core/config.hpp"
@@ -14,7 +14,7 @@ template <class A, class B> struct Joined;
 template <class... A, class... B> struct Joined<Types<A...>, Types<B...>> { using type = Types<A..., B...>; };
 }  // namespace detail
 
-/// The members of two lists, in order.
+/// The concatenation of two lists.
 template <class A, class B> using Joined = typename detail::Joined<A, B>::type;
 
 /// Calls f.template operator()<T>() for each T of the list:   for_each_type(gate::All{}, [&]<class G>() { ... });

@@ -1,4 +1,4 @@
-/// UTF-8, decoded one character at a time.
+/// UTF-8 decoding, one character at a time.
 #pragma once
 
 #include "neutra/core/config.hpp"
@@ -8,9 +8,9 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Bytes of the character that begins at text[at]: 1 to 4, or 0 at the end and where no valid one begins (overlong
-/// forms, surrogates, values beyond U+10FFFF, stray or missing continuation bytes).      The Unicode Standard, table
-/// 3-7
+/// Length in bytes of the character at text[at]: 1 to 4. 0 at the end of the text and for an invalid sequence (overlong
+/// form, surrogate, value beyond U+10FFFF, stray or missing continuation byte).
+/// The Unicode Standard, table 3-7.
 inline std::size_t utf8_length(std::string_view text, std::size_t at = 0) {
   if (at >= text.size()) return 0;
   const auto byte = [&](std::size_t k) -> unsigned {

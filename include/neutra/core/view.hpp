@@ -1,4 +1,4 @@
-/// A non-owning window onto rows of numbers.
+/// Non-owning views of rows of numbers.
 #pragma once
 
 #include "neutra/core/shape.hpp"
@@ -7,8 +7,9 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Pointer, shape and row stride (elements between the starts of two rows; cols() unless the view is a part of wider
-/// rows). Owns nothing and is passed by value. View<S> converts to View<const S>.
+/// Pointer, shape and row stride. The stride is the number of elements from the start of one row to the next; it equals
+/// cols() unless the view is a column block of a wider array. Owns nothing and is passed by value. View<S> converts to
+/// View<const S>.
 template <class S> struct View {
   S* data = nullptr;
   Shape shape;
@@ -35,7 +36,7 @@ template <class S> struct View {
   }
 };
 
-/// Writes into memory that already holds a value either replace it or add to it; the tape decides which (see Tape).
+/// A destination that is overwritten or added to; the tape decides which (see Tape).
 template <class S> struct Into {
   View<S> view;
   bool add = false;

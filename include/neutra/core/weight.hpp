@@ -1,4 +1,4 @@
-/// What a policy says of a weight that it trains.
+/// The description of a weight that a policy trains.
 #pragma once
 
 #include "neutra/core/shape.hpp"
@@ -10,11 +10,11 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// How a weight starts: drawn by the initialisation, or at one value everywhere, such as 0.0 or 1.0.
+/// The start value of a weight: drawn by the initialisation, or a constant such as 0.0 or 1.0.
 class Start {
  public:
   Start() = default;
-  template <std::floating_point T> Start(T value) : value_(value) {}  // a bool or int is no value to start at
+  template <std::floating_point T> Start(T value) : value_(value) {}  // bool and int are not start values
 
   bool drawn() const { return !value_; }
   double value() const { return value_.value_or(0); }
@@ -23,21 +23,21 @@ class Start {
   std::optional<double> value_;
 };
 
-/// A weight of every layer: its name in a file, its shape (outputs, inputs), and how it starts.
+/// A weight of every layer: its name in a file, its shape (outputs, inputs), and its start value.
 struct Weight {
   std::string name;
   Shape shape;
   Start start = {};
 };
 
-/// Elements of all of them.
+/// The total number of elements.
 inline Index count(const std::vector<Weight>& weights) {
   Index total = 0;
   for (const Weight& weight : weights) total += weight.shape.size();
   return total;
 }
 
-/// The same weights with a prefix to their names.
+/// The weights with a prefix before their names.
 inline std::vector<Weight> prefixed(std::string_view prefix, std::vector<Weight> weights) {
   for (Weight& weight : weights) weight.name.insert(0, prefix);
   return weights;

@@ -1,4 +1,4 @@
-/// Views and xtensor, without a copy in either direction. A header of its own: it needs xtensor.
+/// Conversions between View and xtensor, without a copy. A separate header, because it needs xtensor.
 #pragma once
 
 #include "neutra/core/view.hpp"
@@ -19,7 +19,7 @@ namespace neutra { inline namespace NEUTRA_ABI {
 
 namespace detail {
 
-/// Error: more axes than a Shape has.
+/// Error: more than four axes.
 template <class Sizes> Shape shape_of(const Sizes& sizes, std::string_view what) {
   const auto size = [&](std::size_t axis) { return static_cast<Index>(sizes[axis]); };
   switch (sizes.size()) {
@@ -40,9 +40,9 @@ template <class Sizes> Shape shape_of(const Sizes& sizes, std::string_view what)
 
 }  // namespace detail
 
-/// The same numbers as an xtensor adaptor with the view's shape and strides; it owns nothing and must not outlive them.
-/// Elements may be written through it; to write an expression into a view of wider rows use assign(), as xtensor takes
-/// no gaps there.
+/// An xtensor adaptor onto the view's memory, with its shape and strides. It owns nothing and must not outlive that
+/// memory. Elements can be assigned through it. To assign an expression to a view whose stride exceeds cols(), use
+/// assign(): xtensor's own assignment does not support the padding.
 template <class S> auto as_xtensor(View<S> view) {
   const int rank = view.shape.rank();
   std::vector<std::size_t> shape(static_cast<std::size_t>(rank));
@@ -55,27 +55,28 @@ template <class S> auto as_xtensor(View<S> view) {
     strides[at] = stride;
     stride *= view.shape[axis];
   }
-  return xt::adapt(view.data, static_cast<std::size_t>(view.size()), xt::no_ownership(), shape,
-                   strides);  // it wants the number of elements, gaps or not
+  // The size is the number of elements, without padding.
+  return xt::adapt(view.data, static_cast<std::size_t>(view.size()), xt::no_ownership(), shape, strides);
 }
 
-/// The same numbers as a View. Error: an order other than row-major with contiguous rows, or more than 4 axes.
+/// A View of an xtensor object's memory. Error: an order other than row-major with contiguous rows;
+/// more than four axes.
 template <class E> auto as_view(xt::xexpression<E>& expression) {
   auto& e = expression.derived_cast();
   const Shape shape = detail::shape_of(e.shape(), "as_view");
   const auto step = [&](int axis) { return static_cast<Index>(e.strides()[static_cast<std::size_t>(axis)]); };
-  Index stride = 0, rows = 1;  // stride 0: only single rows so far
+  Index stride = 0, rows = 1;  // 0 while every row axis seen has size 1
   bool fits = true;
   for (int axis = shape.rank() - 1; axis >= 0; --axis) {
     const bool last = axis == shape.rank() - 1;
-    if (shape[axis] > 1) {  // the stride of an axis with one element means nothing
+    if (shape[axis] > 1) {  // the stride of an axis of size 1 is meaningless
       if (!last && stride == 0) stride = step(axis);
       fits = fits && step(axis) == (last ? 1 : stride * rows);
     }
     if (!last) rows *= shape[axis];
   }
   require(fits || shape.size() == 0, "as_view: needs row-major order with contiguous rows, got a ", shape,
-          " that lies otherwise; copy it to a row-major array first");
+          " with other strides; copy it to a row-major array first");
   return View(e.data() + e.data_offset(), shape, stride == 0 ? shape.cols() : stride);
 }
 template <class E> auto as_view(const xt::xexpression<E>& expression) {
@@ -83,17 +84,17 @@ template <class E> auto as_view(const xt::xexpression<E>& expression) {
   return View<const std::remove_pointer_t<decltype(view.data)>>(view);
 }
 
-/// Temporaries die before the view: name them first.
+/// A temporary dies before its view: give it a name first.
 template <class E> void as_view(const xt::xexpression<E>&&) = delete;
 
-/// Evaluates an xtensor expression into the view's memory. Error: shapes that differ (nothing is broadcast).
+/// Evaluates an xtensor expression into the view's memory. Error: different shapes (there is no broadcasting).
 template <class S, class E> void assign(View<S> to, const xt::xexpression<E>& from) {
   const Shape shape = detail::shape_of(from.derived_cast().shape(), "assign");
   require(shape == to.shape, "assign: the view is ", to.shape, ", the expression ", shape, "; shapes must be equal");
   const auto& expression = from.derived_cast();
   auto target = as_xtensor(to);
-  std::copy(expression.cbegin(), expression.cend(),
-            target.begin());  // xtensor's own assignment takes no adaptor with gaps
+  // xtensor's own assignment does not support a stride larger than the row.
+  std::copy(expression.cbegin(), expression.cend(), target.begin());
 }
 
 }}  // namespace neutra::NEUTRA_ABI

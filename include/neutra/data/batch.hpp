@@ -1,4 +1,4 @@
-/// What a model is fed: token sequences of equal length, each with its domain.
+/// A training or evaluation batch: token sequences of equal length, each labelled with its domain.
 #pragma once
 
 #include "neutra/core/scalar.hpp"
@@ -10,11 +10,11 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
-/// Which text a sequence comes from: the one the backbone was trained on, or the one it is extended to.
+/// The domain of a sequence: the one the backbone was trained on, or the one it is extended to.
 enum class Domain : std::uint8_t { original = 0, target = 1 };
 
-/// inputs, targets: (sequences, length), row-major; targets[b, t] is the token that follows inputs[b, 0 .. t]. domains:
-/// (sequences)
+/// inputs, targets: (sequences, length), row-major; targets[b, t] is the token that follows inputs[b, 0 .. t].
+/// domains: (sequences)
 struct Batch {
   Index sequences = 0, length = 0;
   std::vector<std::int32_t> inputs, targets;
@@ -22,7 +22,7 @@ struct Batch {
 
   Index tokens() const { return sequences * length; }
 
-  /// Sets the sizes; allocates only where the batch was never this large.
+  /// Sets the sizes. Allocates only when the batch grows beyond its largest size so far.
   void resize(Index new_sequences, Index new_length) {
     const auto size = static_cast<std::size_t>(checked_product(new_sequences, new_length, "batch"));
     sequences = new_sequences;

@@ -1,4 +1,4 @@
-/// Bytes as tokens: no training, no file, the baseline that every other tokenizer is measured against.
+/// Bytes as tokens: no training and no file. The baseline for every other tokenizer.
 #pragma once
 
 #include "neutra/data/tokenizer.hpp"

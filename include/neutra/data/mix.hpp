@@ -1,4 +1,4 @@
-/// The mix of two domains that training sees: which window stands in which slot of which step.
+/// The mix of two domains in training: which window is in which slot of which step.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -15,20 +15,21 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
-/// Sequences of two domains with the share p of original ones, exact within one sequence over any stretch. Everything
-/// is a function of (seed, step, slot, sequences in a step), so a resumed run continues and micro-batches add up to the
-/// step.
+/// Draws sequences from two domains. The share p of original sequences is exact to within one sequence over any stretch
+/// of slots. Everything is a function of (seed, step, slot, sequences in a step): a resumed run continues the sequence
+/// of draws, and micro-batches together are the step.
 ///
-/// Systematic sampling: slot i of step t with B sequences is n = t B + i; with P = round(2^32 p) and a 32-bit offset U
-/// drawn from the seed
+/// Systematic sampling: slot i of step t with B sequences has the number n = t B + i. With P = round(2^32 p) and a
+/// 32-bit offset U drawn from the seed
 ///     original slots before n = (n P + U) >> 32
-/// n is original where this number rises from n to n + 1, and the number is its ordinal in its domain (n minus it for
-/// target). Each domain is passed in epochs, a keyed permutation each:   window = Permutation(windows, epoch = ordinal
-/// / windows)(ordinal % windows).
+/// Slot n is original if this count rises from n to n + 1. The count is then the slot's ordinal in its domain; for a
+/// target slot the ordinal is n minus the count. Each epoch visits a domain in its own keyed order:
+///     window = Permutation(windows, epoch = ordinal / windows)(ordinal % windows)
 class Mix {
  public:
-  /// Shares the tokens of both. A domain that is never drawn (p = 0 or 1) may be absent, Windows().
-  /// Errors: p outside [0, 1]; a drawn domain absent or shorter than one window; sequence lengths or bos that differ.
+  /// Shares the tokens of both domains. A domain that is never drawn (p = 0 or 1) may be Windows().
+  /// Errors: p outside [0, 1]; a drawn domain that is absent or shorter than one window;
+  /// different sequence lengths or bos.
   Mix(Windows original, Windows target, double share, std::uint64_t seed)
       : original_(std::move(original)),
         target_(std::move(target)),
@@ -40,10 +41,11 @@ class Mix {
     if (share > 0.0) check_drawn(original_, "original");
     if (share < 1.0) check_drawn(target_, "target");
     const bool both = original_.tokens() > 0 && target_.tokens() > 0;
-    require(!both || original_.length() == target_.length(), "mix: both domains must have one sequence length, got ",
-            original_.length(), " for original and ", target_.length(), " for target");
-    require(!both || original_.bos() == target_.bos(), "mix: both domains must have one bos, got ", original_.bos(),
-            " for original and ", target_.bos(), " for target; encode both with the same tokenizer");
+    require(!both || original_.length() == target_.length(),
+            "mix: both domains must have the same sequence length, got ", original_.length(), " for original and ",
+            target_.length(), " for target");
+    require(!both || original_.bos() == target_.bos(), "mix: both domains must have the same bos, got ",
+            original_.bos(), " for original and ", target_.bos(), " for target; encode both with the same tokenizer");
     rate_ = static_cast<std::uint64_t>(std::llround(std::ldexp(share, 32)));
     offset_ = Philox(seed, "mix").words(0, 0)[0];
   }
@@ -51,7 +53,7 @@ class Mix {
   double share() const { return share_; }
   Index length() const { return target_.tokens() > 0 ? target_.length() : original_.length(); }
 
-  /// Original sequences among the `sequences` of a whole step, known before any of it is drawn. Errors: as fill.
+  /// The number of original sequences in a whole step, known before any is drawn. Errors: as fill.
   Index original_in_step(Index step, Index sequences) const {
     const Index first = first_slot(step, sequences);
     return original_before(first + sequences) - original_before(first);
@@ -64,9 +66,9 @@ class Mix {
     return whole;
   }
 
-  /// Slots first .. first + count - 1 of the step, whose size is `sequences` whatever part is asked for. Allocates only
-  /// where `into` was never this large. Errors: a negative step, sizes that are not positive, slots outside the step,
-  /// more slots than 2^62 in all.
+  /// Slots first .. first + count - 1 of a step of `sequences` sequences. Allocates only when `into` grows beyond its
+  /// largest size so far. Errors: a negative step; sizes that are not positive; slots outside the step;
+  /// a slot number beyond 2^62.
   void fill(Index step, Index sequences, Index first, Index count, Batch& into) const {
     const Index start = first_slot(step, sequences);
     require(first >= 0 && count > 0 && first < sequences && count <= sequences - first, "mix: slots must lie in 0 .. ",
@@ -103,7 +105,7 @@ class Mix {
     return first;
   }
 
-  /// (n P + U) >> 32 without a wider type: the low half's product and U together stay below 2^64.
+  /// (n P + U) >> 32 in 64-bit arithmetic: (low half of n) P + U stays below 2^64.
   Index original_before(Index slot) const {
     const auto n = static_cast<std::uint64_t>(slot);
     const std::uint64_t high = n >> 32, low = n & 0xffffffffu;

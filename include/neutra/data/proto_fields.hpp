@@ -1,4 +1,4 @@
-/// Protocol-buffer messages from outside, read so that no other parser can read them differently.
+/// Reading untrusted protocol-buffer messages, so strictly that no other parser can read them differently.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -11,20 +11,20 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace data { namespace detail {
 
-/// Kinds of fields on the wire.      protobuf.dev, "Encoding"
+/// Wire types.      protobuf.dev, "Encoding"
 enum class Wire { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
-/// A field that a message may hold.
+/// A known field of a message.
 struct ProtoField {
   std::uint64_t number;
   Wire wire;
   bool repeated = false;
 };
 
-/// Walks the fields of one protocol-buffer message. Whatever another parser could read differently is an error: a
-/// number that is not in its shortest encoding, a tag beyond 32 bits, a field below 200 that is not known or of another
-/// kind, and a field that comes twice where one is asked for. Fields from 200 on belong to third parties: SentencePiece
-/// and this reader skip them.
+/// Iterates over the fields of one protocol-buffer message. Whatever another parser might read differently is
+/// an Error: a varint that is not in its shortest encoding, a tag beyond 32 bits, a field below 200 that is unknown or
+/// has another wire type, and a repeated field where one is allowed. Fields from 200 on are extensions of third
+/// parties; SentencePiece and this reader skip them.
 class ProtoFields {
  public:
   ProtoFields(std::string_view message, std::span<const ProtoField> known) : rest_(message), known_(known) {}
@@ -33,8 +33,8 @@ class ProtoFields {
   bool next() {
     if (rest_.empty()) return false;
     const std::uint64_t tag = read_varint();
-    require(tag <= 0xffffffff, "tokenizer model: the tag of a field must fit 32 bits, got ", tag,
-            "; the file is damaged or made to mislead");
+    require(tag <= 0xffffffff, "tokenizer model: a field's tag must fit in 32 bits, got ", tag,
+            "; the file is damaged or crafted");
     number_ = tag >> 3;
     value_ = 0;
     bytes_ = {};
@@ -60,22 +60,22 @@ class ProtoFields {
   static constexpr std::uint64_t third_parties = 200;  // sentencepiece_model.proto: "extensions 200 to max"
 
   void check(int wire) {
-    require(number_ > 0 && (wire <= 2 || wire == 5), "tokenizer model: is no SentencePiece model (field ", number_,
+    require(number_ > 0 && (wire <= 2 || wire == 5), "tokenizer model: is not a SentencePiece model (field ", number_,
             ", a field of kind ", wire, "); give a tokenizer.model file");
     if (number_ >= third_parties) return;
     const auto field =
         std::find_if(known_.begin(), known_.end(), [&](const ProtoField& f) { return f.number == number_; });
     require(field != known_.end(), "tokenizer model: field ", number_,
-            " is not known; the file is no SentencePiece model, damaged, or newer than this program");
+            " is unknown; the file is not a SentencePiece model, is damaged, or is newer than this program");
     const int kind = static_cast<int>(field->wire);
     require(kind == wire, "tokenizer model: field ", number_, " must be of kind ", kind, ", got ", wire,
-            "; the file is damaged or no SentencePiece model");
+            "; the file is damaged or not a SentencePiece model");
     require(field->repeated || !seen_[number_], "tokenizer model: field ", number_,
-            " must come once in its section, got another; the file is damaged");
+            " must occur once in its section, got another; the file is damaged");
     seen_[number_] = true;
   }
   std::string_view take(std::uint64_t count) {
-    require(count <= rest_.size(), "tokenizer model: a field of ", count, " bytes goes ", count - rest_.size(),
+    require(count <= rest_.size(), "tokenizer model: a field of ", count, " bytes extends ", count - rest_.size(),
             " past the end; the file is truncated or damaged");
     const std::string_view taken = rest_.substr(0, count);
     rest_.remove_prefix(count);
@@ -88,10 +88,10 @@ class ProtoFields {
       if (shift == 63 && byte > 1) break;
       value |= std::uint64_t{byte & 0x7fu} << shift;
       require(byte != 0 || shift == 0, "tokenizer model: the number ", value, " must be in its shortest encoding, got ",
-              shift / 7 + 1, " bytes; the file is damaged or made to mislead");
+              shift / 7 + 1, " bytes; the file is damaged or crafted");
       if (byte < 0x80) return value;
     }
-    fail("tokenizer model: a number of more than 64 bits; the file is damaged or no SentencePiece model");
+    fail("tokenizer model: a number of more than 64 bits; the file is damaged or not a SentencePiece model");
   }
   std::string_view rest_, bytes_;
   std::span<const ProtoField> known_;

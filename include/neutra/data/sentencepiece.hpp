@@ -1,4 +1,4 @@
-/// Tokenizers of the SentencePiece format (tokenizer.model), made lossless for every byte string.
+/// Tokenizers in the SentencePiece format (tokenizer.model), made lossless for every byte string.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -24,17 +24,17 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
 /// A SentencePiece model (BPE or unigram) with byte fallback.
 ///
-/// The library itself would lose text: an invalid byte becomes U+FFFD and U+2581 comes back as a space. Both, U+2585
-/// and NUL, are emitted here as byte pieces directly. All other text is encoded a word at a time (for_each_word), a
-/// repeated word once; where a piece of the model reaches over a word's start, a line at a time. A cut word gives the
-/// same tokens as the whole line, except at a newline a piece would reach over and at longest_stretch. Text that spells
-/// a control piece or an added token stays text: encode yields neither. A model that puts a space in front of every
-/// text (Llama 2) keeps doing so: encode adds one, decode takes one away.
+/// The library itself loses text: an invalid byte becomes U+FFFD, and U+2581 is decoded as a space. Both, as well as
+/// U+2585 and NUL, are therefore emitted as byte pieces here. All other text is encoded one word at a time
+/// (for_each_word), with a cache of repeated words; if a piece of the model spans the start of a word, one line at a
+/// time. Encoding by word gives the tokens of the whole line, except where a piece would span a newline or where a word
+/// is cut at longest_stretch. Text that spells a control piece or an added token stays text: encode returns neither. A
+/// model that prepends a space to every text (Llama 2) keeps doing so: encode adds the space, decode removes it.
 class SentencePiece final : public Tokenizer {
  public:
-  /// From the bytes of a tokenizer.model file, and the tokens that were added beside it; those with an id of the
-  /// model's are the model's. Errors: truncated, damaged or another format; no bos; no byte fallback; a model that
-  /// rewrites text.
+  /// From the bytes of a tokenizer.model file and the tokens added beside it. Where both define an id, the model's
+  /// piece wins. Errors: a truncated or damaged file, or another format; no bos; no byte fallback;
+  /// a model that changes text.
   explicit SentencePiece(std::string serialized, AddedTokens added = {})
       : serialized_(std::move(serialized)), added_(std::move(added)) {
     const detail::SentencePieceModel model = detail::read_sentencepiece_model(serialized_);
@@ -46,11 +46,11 @@ class SentencePiece final : public Tokenizer {
     dummy_prefix_ = model.dummy_prefix;
     crosses_words_ = model.crosses_words;
     processor_ = std::make_unique<sentencepiece::SentencePieceProcessor>();
-    // Later fields of a protocol buffer win: normalizer_spec { add_dummy_prefix: false }, since encode calls the
-    // library once a word.
+    // In protocol buffers the last value of a field wins. Appends normalizer_spec { add_dummy_prefix: false }, because
+    // encode calls the library once per word.
     const auto status = processor_->LoadFromSerializedProto(
         dummy_prefix_ ? serialized_ + std::string("\x1a\x02\x18\x00", 4) : serialized_);
-    require(status.ok(), "tokenizer model: SentencePiece refuses it (", status.ToString(), "); the file is damaged");
+    require(status.ok(), "tokenizer model: SentencePiece rejects it (", status.ToString(), "); the file is damaged");
     require(processor_->GetPieceSize() == vocab(), "tokenizer model: SentencePiece reads ", processor_->GetPieceSize(),
             " pieces where ", vocab(), " were found; the file is damaged");
     bos_ = processor_->bos_id();
@@ -92,7 +92,7 @@ class SentencePiece final : public Tokenizer {
     return text;
   }
 
-  /// As the model spells it: U+2581 for a space, <0xNN> for a byte.
+  /// The piece as the model spells it: U+2581 for a space, <0xNN> for a byte.
   std::string piece(std::int32_t id) const override {
     check_id(id, 0);
     return id >= vocab() ? added_.at(id).content : pieces_[static_cast<std::size_t>(id)];
@@ -101,7 +101,7 @@ class SentencePiece final : public Tokenizer {
   std::string_view serialized() const override { return serialized_; }
 
  private:
-  /// Where the tokens of a word met before lie in ids.
+  /// The position in ids of the tokens of a word encoded before.
   struct Place {
     std::size_t first = 0, count = 0;
   };
@@ -111,12 +111,12 @@ class SentencePiece final : public Tokenizer {
     std::vector<int> fresh;
     std::string spelled;
   };
-  static constexpr std::size_t most_seen = std::size_t{1} << 20;  // bounds the map at about 64 MB
+  static constexpr std::size_t most_seen = std::size_t{1} << 20;  // limits the cache to about 64 MB
 
   static std::string surface(const detail::SentencePieceModel::Piece& piece) {
     using Model = detail::SentencePieceModel;
     if (piece.type == Model::control) return {};
-    if (piece.type == Model::unknown) return " \xe2\x81\x87 ";  // what SentencePiece shows; encode never yields it
+    if (piece.type == Model::unknown) return " \xe2\x81\x87 ";  // as SentencePiece decodes it; encode never returns it
     if (piece.type == Model::byte) return std::string(1, static_cast<char>(detail::byte_of(piece.text)));
     std::string text = piece.text;
     for (std::size_t at = 0; (at = text.find(space_sign, at)) != std::string::npos; ++at)

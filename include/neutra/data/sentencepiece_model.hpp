@@ -1,5 +1,4 @@
-/// The file format of SentencePiece models, read far enough to check what is in them before the library that trusts
-/// them does.
+/// Reads the SentencePiece file format far enough to validate it before the library, which trusts it, loads it.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -42,8 +41,8 @@ inline constexpr ProtoField trainer[] = {
     {54, Wire::bytes}};
 }  // namespace fields
 
-/// What is needed of a model: its pieces and the options that decide whether it loses nothing.      SentencePiece,
-/// sentencepiece_model.proto
+/// The part of a model that is checked: its pieces, and the options that decide whether encoding is lossless.
+/// SentencePiece, sentencepiece_model.proto
 struct SentencePieceModel {
   enum Type { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
   enum Kind { unigram = 1, bpe = 2 };
@@ -55,11 +54,11 @@ struct SentencePieceModel {
   std::vector<Piece> pieces;
   std::array<std::int32_t, 256> byte_ids;  // id of <0xNN>, -1 where there is none
   std::uint64_t kind = unigram;
-  bool trainer = false, normalizer = false;  // present at all
+  bool trainer = false, normalizer = false;  // whether the sections exist
   bool byte_fallback = false, space_as_suffix = false;
-  bool rewrites = false, dummy_prefix = true, removes_spaces = true,
-       escapes_spaces = true;  // the format's own defaults
-  bool crosses_words = false;  // a piece holds a space behind a non-space
+  // The defaults of the format.
+  bool rewrites = false, dummy_prefix = true, removes_spaces = true, escapes_spaces = true;
+  bool crosses_words = false;  // a piece contains a space after a non-space
 };
 
 inline void read_piece(std::string_view message, SentencePieceModel& model) {
@@ -76,7 +75,7 @@ inline void read_piece(std::string_view message, SentencePieceModel& model) {
   }
   const std::size_t id = model.pieces.size();
   require(!piece.text.empty() && !find_invalid_utf8(piece.text) && piece.text.find('\0') == std::string::npos,
-          "tokenizer model: piece ", id, " must be text in UTF-8 without NUL; the file is damaged");
+          "tokenizer model: piece ", id, " must be UTF-8 text without NUL; the file is damaged");
   require(std::isfinite(piece.score), "tokenizer model: the score of piece ", id, " must be finite, got ", piece.score,
           "; the file is damaged");
   require(piece.type >= SentencePieceModel::normal && piece.type <= SentencePieceModel::byte, "tokenizer model: piece ",
@@ -103,7 +102,7 @@ inline void read_normalizer(std::string_view message, SentencePieceModel& model)
   }
 }
 
-/// 0xNN of "<0xNN>"; -1 for any other text.
+/// NN of "<0xNN>"; -1 for any other text.
 inline int byte_of(std::string_view text) {
   constexpr std::string_view digits = "0123456789ABCDEF";
   if (text.size() != 6 || !text.starts_with("<0x") || text[5] != '>') return -1;
@@ -136,7 +135,7 @@ inline void check_lossless(const SentencePieceModel& model) {
   require(model.trainer && model.normalizer && !model.pieces.empty(),
           "tokenizer model: must have pieces, a trainer and a normalizer section, got ", model.pieces.size(), " pieces",
           model.trainer ? "" : ", no trainer section", model.normalizer ? "" : ", no normalizer section",
-          "; the file is truncated or no SentencePiece model");
+          "; the file is truncated or not a SentencePiece model");
   require(model.kind == SentencePieceModel::bpe || model.kind == SentencePieceModel::unigram,
           "tokenizer model: the kind must be 1 (unigram) or 2 (BPE), got ", model.kind,
           "; use a model of one of these kinds");
@@ -144,7 +143,7 @@ inline void check_lossless(const SentencePieceModel& model) {
   require(model.byte_fallback && missing == 0, "tokenizer model: has no byte fallback (", missing,
           " of 256 byte pieces missing), so text outside its pieces would be lost; train it with byte_fallback, or use "
           "the byte tokenizer");
-  require(!model.rewrites && !model.removes_spaces, "tokenizer model: must keep text as it is, this one ",
+  require(!model.rewrites && !model.removes_spaces, "tokenizer model: must keep text as it is, got one that ",
           model.rewrites ? "rewrites characters" : "removes spaces",
           "; train it with identity normalisation and remove_extra_whitespaces=false");
   require(model.escapes_spaces && !model.space_as_suffix,
@@ -152,7 +151,7 @@ inline void check_lossless(const SentencePieceModel& model) {
           "treat_whitespace_as_suffix=false");
 }
 
-/// Reads and checks a whole model. Errors: another format; a truncated or damaged file; as check_lossless.
+/// Reads and validates a whole model. Errors: another format; a truncated or damaged file; as check_lossless.
 inline SentencePieceModel read_sentencepiece_model(std::string_view serialized) {
   require(!serialized.empty(), "tokenizer model: is empty; give a tokenizer.model file");
   if (const FileFormat* other = other_format(serialized, FileKind::sentencepiece))

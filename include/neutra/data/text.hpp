@@ -1,4 +1,4 @@
-/// Text as it enters: files read whole and joined.
+/// Input text: files read whole and concatenated.
 #pragma once
 
 #include "neutra/core/dangling.hpp"
@@ -25,17 +25,18 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
-/// A file given as text: by which option, and once it was read, a hash of its bytes.
+/// A text file: the option that named it, and a hash of its bytes once it was read.
 struct TextFile {
   std::string option;
   std::filesystem::path path;
   std::optional<std::size_t> hash = {};
 };
 
-/// Error: one text given twice: the same file by path or link, or, among files that were read, the same bytes.
+/// Error: a text that is given twice, as the same file (by path or link) or, among files already read,
+/// as the same bytes.
 inline void check_different(const std::vector<TextFile>& files) {
-  std::map<std::pair<dev_t, ino_t>, const TextFile*>
-      by_file;  // pipes too, which std::filesystem::equivalent does not compare
+  // Pipes too, which std::filesystem::equivalent does not compare.
+  std::map<std::pair<dev_t, ino_t>, const TextFile*> by_file;
   std::unordered_map<std::size_t, const TextFile*> by_content;
   for (const TextFile& file : files) {
     struct stat status {};
@@ -51,16 +52,15 @@ inline void check_different(const std::vector<TextFile>& files) {
   }
 }
 
-/// One byte string and the files it came from.
+/// The concatenated text, and the files it came from.
 struct Text {
   std::string bytes;
   std::vector<TextFile> files;
-  std::vector<std::string> remarks;  // a sentence for each file that is not UTF-8
+  std::vector<std::string> remarks;  // one sentence for each file that is not valid UTF-8
 };
 
-/// The bytes of one text file, unchanged: a byte order mark, CRLF and invalid UTF-8 stay.
-/// Errors: the path is missing, a directory, a device or unreadable; the file is empty, holds nothing but NUL bytes, or
-/// is of another format.
+/// The bytes of a text file, unchanged, including a byte order mark, CRLF and invalid UTF-8. Errors: the path is
+/// missing, a directory, a device or unreadable; the file is empty, contains only NUL bytes, or has another format.
 inline std::string read_text(const std::filesystem::path& path) {
   const std::string name = path.string();
   std::error_code problem;
@@ -68,9 +68,9 @@ inline std::string read_text(const std::filesystem::path& path) {
   if (status.type() == std::filesystem::file_type::not_found) {
     const std::string link = dangling(path);
     fail("text file ", name,
-         link.empty() ? ": there is no such file; check the path" : link + "; name the file itself, or mend the link");
+         link.empty() ? ": there is no such file; check the path" : link + "; name the file itself, or fix the link");
   }
-  require(!problem, "text file ", name, ": cannot be looked at (", problem.message(),
+  require(!problem, "text file ", name, ": cannot be examined (", problem.message(),
           "); check the path and its permissions");
   require(status.type() != std::filesystem::file_type::directory, "text file ", name,
           ": is a directory; name the files in it");
@@ -92,8 +92,8 @@ inline std::string read_text(const std::filesystem::path& path) {
   return bytes;
 }
 
-/// The files one after another; a newline is put between two where the first does not end in one. `option` is what
-/// messages call the list. The caller checks that the files differ.      Errors: as read_text.
+/// The concatenated files, with a newline between two files where the first does not end in one. `option` names the
+/// list in messages. The caller checks that the files differ.      Errors: as read_text.
 inline Text join_texts(const std::vector<std::filesystem::path>& paths, const std::string& option) {
   Text text;
   for (const auto& path : paths) {
@@ -102,7 +102,7 @@ inline Text join_texts(const std::vector<std::filesystem::path>& paths, const st
     text.files.push_back({option, path, std::hash<std::string_view>()(bytes)});
     if (const auto at = find_invalid_utf8(bytes))
       text.remarks.push_back(concat("note: text file ", path.string(), ": is not UTF-8 from byte ", *at,
-                                    " on; such bytes are kept and become byte tokens"));
+                                    " on; these bytes are kept and become byte tokens"));
     text.bytes += bytes;
   }
   return text;
@@ -113,7 +113,7 @@ inline Text read_texts(const std::vector<std::filesystem::path>& paths, const st
   require(!paths.empty(), "reading text: at least one file must be named, got none");
   std::vector<TextFile> files;
   for (const auto& path : paths) files.push_back({option, path});
-  check_different(files);  // before reading: a pipe is read only once
+  check_different(files);  // before reading: a pipe can be read only once
   Text text = join_texts(paths, option);
   check_different(text.files);
   return text;

@@ -1,4 +1,4 @@
-/// What every tokenizer offers; programs choose one at run time.
+/// The interface of tokenizers; programs choose one at run time.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -13,8 +13,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
-/// A token that was added to a tokenizer after its training, as chat models mark turns: its text, and whether it is a
-/// control token that is not shown.
+/// A token added to a tokenizer after its training, as chat models do for turns: its text, and whether it is a control
+/// token, which decodes to nothing.
 struct AddedToken {
   std::string content;
   bool special = false;
@@ -27,19 +27,19 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  /// Ids are 0 .. vocab() - 1, and those of added tokens, which may lie beyond.
+  /// Ids are 0 .. vocab() - 1, plus those of added tokens, which may lie beyond.
   virtual Index vocab() const = 0;
-  /// Whether decode takes the id. A model may have rows for more: padding of its vocabulary.
+  /// Whether decode accepts the id. A model's embedding may have more rows than there are tokens, as padding.
   virtual bool knows(std::int32_t id) const { return id >= 0 && id < vocab(); }
-  /// The id that stands before the first token of a window; encode never yields it.
+  /// The id in front of the first token of a window; encode never returns it.
   virtual std::int32_t bos() const = 0;
-  /// Token ids of the text, bos not added.
+  /// The token ids of the text, without bos.
   virtual std::vector<std::int32_t> encode(std::string_view text) const = 0;
-  /// Bytes of the tokens; bos and other control tokens have none. Error: an id that is not known, with its position.
+  /// The bytes of the tokens; bos and other control tokens decode to nothing. Error: an unknown id, with its position.
   virtual std::string decode(std::span<const std::int32_t> ids) const = 0;
-  /// One token as it is shown to people. Error: an id that is not known.
+  /// One token in readable form. Error: an unknown id.
   virtual std::string piece(std::int32_t id) const = 0;
-  /// What a tokenizer.model file holds; empty for a tokenizer that has none.
+  /// The content of a tokenizer.model file; empty for a tokenizer without one.
   virtual std::string_view serialized() const = 0;
 
  protected:

@@ -1,5 +1,4 @@
-/// Trains a tokenizer on text. Apart from sentencepiece.hpp because it needs SentencePiece's trainer library too
-/// (sentencepiece_train).
+/// Trains a SentencePiece tokenizer. A separate header, because it also needs the library sentencepiece_train.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -19,9 +18,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
-/// How a tokenizer is trained. vocab counts everything: 3 control pieces, 256 bytes, characters, merges. Beyond
-/// sample_bytes of text, lines are drawn at random by the seed, since the trainer holds all it is given several times
-/// over.
+/// Options of tokenizer training. vocab counts all pieces: 3 control pieces, 256 bytes, characters, merges. From a text
+/// larger than sample_bytes, lines are drawn at random, because the trainer holds several copies of its input.
 struct TokenizerTraining {
   Index vocab = 4096;
   std::uint64_t seed = 1;
@@ -51,8 +49,8 @@ class Lines final : public sentencepiece::SentenceIterator {
   std::string line_;
 };
 
-/// Lines without the bytes that never enter a merge, thinned to about sample_bytes; each stands or falls by its own
-/// random number.
+/// The lines of the text without the bytes that never enter a merge, subsampled to about sample_bytes. Each line is
+/// kept or dropped by its own random number.
 inline std::vector<std::string_view> training_lines(std::string_view text, const TokenizerTraining& options) {
   const double share = static_cast<double>(options.sample_bytes) / static_cast<double>(text.size());
   const Philox random(options.seed, "tokenizer");
@@ -64,8 +62,8 @@ inline std::vector<std::string_view> training_lines(std::string_view text, const
   return lines;
 }
 
-/// The trainer's own sentence, without its source line ("Internal: file(line) [condition] sentence") and without advice
-/// on options that are not here.
+/// The trainer's message without its source line ("Internal: file(line) [condition] message") and without advice on
+/// options that do not exist here.
 inline std::string plain_message(std::string message) {
   const std::size_t start = message.find("] "), advice = message.find(" Increase vocab_size");
   if (advice != std::string::npos) message.replace(advice, std::string::npos, " Raise the vocabulary above that.");
@@ -74,10 +72,10 @@ inline std::string plain_message(std::string message) {
 
 }  // namespace detail
 
-/// Trains byte-pair merges within words and returns the bytes of a tokenizer.model, equal for equal text and options:
-/// byte fallback, identity normalisation, no dummy prefix, white space kept, single digits, runs of spaces mergeable;
-/// newlines may join what stands before them. The trainer's log is silenced for the whole process. Errors: vocab out of
-/// range; no text that is valid UTF-8; text too small or too rich for vocab.
+/// Trains BPE merges within words and returns the bytes of a tokenizer.model. Equal text and options give equal bytes.
+/// Settings: byte fallback, identity normalisation, no dummy prefix, whitespace preserved, single digits, mergeable
+/// runs of spaces; a newline may merge with the text before it. Silences the trainer's log for the whole process.
+/// Errors: vocab out of range; no valid UTF-8; a text too small or with too many different characters for vocab.
 inline std::string train_sentencepiece(std::string_view text, const TokenizerTraining& options = {}) {
   require(options.vocab >= 260 && options.vocab <= Index{1} << 20,
           "training a tokenizer: the vocabulary must have 260 .. 1048576 pieces (256 are bytes, 3 control), got ",
@@ -96,7 +94,7 @@ inline std::string train_sentencepiece(std::string_view text, const TokenizerTra
       {"remove_extra_whitespaces", "false"},
       {"allow_whitespace_only_pieces", "true"},
       {"split_digits", "true"},
-      {"max_sentence_length", std::to_string(longest_stretch)},  // longer lines would be dropped; there are none
+      {"max_sentence_length", std::to_string(longest_stretch)},  // the trainer drops longer lines; there are none
       {"num_threads", "1"},
       {"minloglevel", "3"},
   };

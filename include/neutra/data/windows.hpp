@@ -1,4 +1,4 @@
-/// A token stream cut into windows: the unit that training draws and evaluation walks through.
+/// A token stream cut into windows, the unit of training and evaluation.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -16,17 +16,16 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
-/// Tokens in windows of `length` without overlap. Window w predicts each of its tokens once, with context from inside
-/// it only:
+/// Tokens in non-overlapping windows of `length`. Window w predicts each of its tokens once, with context from inside
+/// the window only:
 ///     targets = tokens[w * length ...],   inputs = bos, targets without the last
-/// The last window may be short: evaluation reads it, training draws from the whole ones. A cheap handle: copies share
-/// the tokens.
+/// The last window may be short: evaluation reads it, training skips it. Copies share the tokens.
 class Windows {
  public:
-  /// No tokens: the absent domain of a Mix.
+  /// No tokens: an absent domain of a Mix.
   Windows() = default;
 
-  /// Errors: no tokens; length not positive; bos or a token outside 0 .. vocab - 1, with its position.
+  /// Errors: no tokens; a length that is not positive; bos or a token outside 0 .. vocab - 1, with its position.
   Windows(std::vector<std::int32_t> tokens, Index length, Index vocab, std::int32_t bos)
       : tokens_(std::make_shared<const std::vector<std::int32_t>>(std::move(tokens))), length_(length), bos_(bos) {
     require(length > 0, "windows: the sequence length must be positive, got ", length);
@@ -40,20 +39,20 @@ class Windows {
             "; the tokenizer has more tokens than the model, use the one it was trained with");
   }
 
-  /// The text's own tokens. Errors: as above.
+  /// Tokenizes the text. Errors: as above.
   Windows(const Tokenizer& tokenizer, std::string_view text, Index length)
       : Windows(tokenizer.encode(text), length, tokenizer.vocab(), tokenizer.bos()) {}
 
   Index tokens() const { return tokens_ ? static_cast<Index>(tokens_->size()) : 0; }
   Index length() const { return length_; }
   std::int32_t bos() const { return bos_; }
-  /// Windows of full length.
+  /// The number of windows of full length.
   Index whole() const { return tokens() / length_; }
-  /// All windows, the last short one included.
+  /// The number of windows, including a short last one.
   Index count() const { return whole() + (tokens() % length_ != 0); }
   Index length_of(Index window) const { return std::min(length_, tokens() - window * length_); }
 
-  /// Writes one window's inputs and targets, length_of(window) each.
+  /// Writes the inputs and targets of a window, length_of(window) each.
   void copy_window(Index window, std::int32_t* inputs, std::int32_t* targets) const {
     const Index length = length_of(window);
     const std::int32_t* first = tokens_->data() + window * length_;
@@ -62,8 +61,8 @@ class Windows {
     std::copy_n(first, length - 1, inputs + 1);
   }
 
-  /// Windows first .. first + count - 1 in order, all of one domain, for evaluation. The last short window is read
-  /// alone. Errors: windows outside 0 .. count() - 1; the short one among others.
+  /// Reads windows first .. first + count - 1 in order, all of one domain, for evaluation. A short last window is read
+  /// alone. Errors: windows outside 0 .. count() - 1; a short window together with others.
   void read(Index first, Index count, Domain domain, Batch& into) const {
     require(first >= 0 && count > 0 && count <= this->count() - first, "windows: must lie in 0 .. ", this->count() - 1,
             ", got ", count, " from ", first);

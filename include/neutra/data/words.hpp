@@ -1,6 +1,6 @@
-/// The stretches of text that are tokenized on their own. A cut depends on the bytes beside it alone, so memory stays
-/// bounded, long input costs no more per byte than short input, and the tokens do not depend on how the text was
-/// buffered.
+/// The pieces of text that are tokenized independently. A cut depends only on the bytes next to it. Memory therefore
+/// stays bounded, the cost per byte does not grow with the length of the input,
+/// and the tokens do not depend on buffering.
 #pragma once
 
 #include "neutra/core/config.hpp"
@@ -11,22 +11,22 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
-/// Bytes of the longest stretch. Merging is n log n in it, and SentencePiece's trainer ends the process from 65,536
-/// characters on.
+/// Length limit of words and lines, in bytes. Merging costs n log n in it, and SentencePiece's trainer ends the process
+/// at 65,536 characters.
 inline constexpr std::size_t longest_stretch = 4096;
 
-/// SentencePiece's sign for a space. Met in a text it would come back as a space.
+/// SentencePiece's escape for a space. In a text it would be decoded as a space.
 inline constexpr std::string_view space_sign = "\xe2\x96\x81";
 
-/// Characters that SentencePiece keeps for itself: its sign for a space, U+2581; its sign for an unknown character,
-/// U+2585, for which its trainer drops the whole line; and NUL. They travel as bytes, like invalid UTF-8.
+/// The characters that SentencePiece reserves: U+2581, its escape for a space; U+2585, its sign for an unknown
+/// character, for which the trainer drops the whole line; and NUL. They are encoded as bytes, like invalid UTF-8.
 inline bool reserved_character(std::string_view character) {
   return character == space_sign || character == "\xe2\x96\x85" || character == std::string_view("\0", 1);
 }
 
-/// Calls visit(word, raw) over the whole text in order. raw: an invalid byte or a reserved character, to be kept as
-/// bytes. Else a word, valid UTF-8: it ends before a space that follows a non-space, after the last newline of a run,
-/// at a raw stretch, or at longest_stretch bytes.
+/// Calls visit(word, raw) for all of the text in order. raw: an invalid byte or a reserved character, to be encoded as
+/// bytes. Otherwise a word of valid UTF-8, which ends before a space that follows a non-space, after the last newline
+/// of a run, before a raw byte, or at longest_stretch bytes.
 template <class Visit> void for_each_word(std::string_view text, Visit&& visit) {
   std::size_t start = 0;
   const auto finish = [&](std::size_t end) {
@@ -50,8 +50,8 @@ template <class Visit> void for_each_word(std::string_view text, Visit&& visit) 
   finish(text.size());
 }
 
-/// Calls visit(line, raw): words joined up to a newline, a raw stretch, or longest_stretch bytes, so that a long line
-/// is cut between words.
+/// Calls visit(line, raw). A line is a sequence of words up to a newline, a raw byte or longest_stretch bytes: a long
+/// line is cut between words.
 template <class Visit> void for_each_line(std::string_view text, Visit&& visit) {
   std::string_view line;
   const auto finish = [&] {

@@ -1,4 +1,4 @@
-/// Element types of safetensors files, and which of them the library's storage types are.
+/// Element types of safetensors files, and the library's storage types among them.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -11,7 +11,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
-/// An element type by its name in the file, and its size in bits.
+/// An element type: its name in the file and its size in bits.
 struct Dtype {
   std::string_view name;
   Index bits = 0;
@@ -20,21 +20,21 @@ struct Dtype {
 
 inline std::string_view to_string(const Dtype& dtype) { return dtype.name; }
 
-/// All that the format knows, the widest alignment first, as tensors lie in a file.
+/// All types of the format, widest alignment first: the order of tensors in a file.
 inline constexpr Dtype dtypes[] = {
     {"C64", 64},        {"F64", 64},    {"I64", 64},    {"U64", 64}, {"F32", 32}, {"U32", 32},
     {"I32", 32},        {"BF16", 16},   {"F16", 16},    {"U16", 16}, {"I16", 16}, {"F8_E8M0", 8},
     {"F8_E4M3", 8},     {"F8_E5M2", 8}, {"I8", 8},      {"U8", 8},   {"BOOL", 8}, {"F8_E4M3FNUZ", 8},
     {"F8_E5M2FNUZ", 8}, {"F6_E3M2", 6}, {"F6_E2M3", 6}, {"F4", 4}};
 
-/// The type of a name; none if the format has no such type.
+/// The type of that name; empty if the format has none.
 inline std::optional<Dtype> find_dtype(std::string_view name) {
   for (const Dtype& dtype : dtypes)
     if (dtype.name == name) return dtype;
   return {};
 }
 
-/// The type that elements S are written as.
+/// The type that elements of S are written as.
 template <Storage S> constexpr Dtype dtype_of() {
   if constexpr (std::same_as<S, bf16>)
     return {"BF16", 16};

@@ -1,4 +1,4 @@
-/// Whole files, read under a limit. Writing them: io/output_file.hpp.
+/// Reading whole files up to a size limit. For writing see io/output_file.hpp.
 #pragma once
 
 #include "neutra/core/dangling.hpp"
@@ -28,12 +28,12 @@ namespace detail {
 
 inline std::string reason(int error) { return std::generic_category().message(error); }
 
-/// The error number of a system call that has just ended, 0 if all is well. Taken in a statement of its own, because
-/// whatever runs between the call and the message, and the message's own parts, may set another:   const int error =
-/// error_of(::fsync(file) == 0);
+/// The error number of the system call just made, 0 on success. Store it in a variable of its own: anything evaluated
+/// between the call and the message, even the parts of the message, may overwrite errno.
+///     const int error = error_of(::fsync(file) == 0);
 inline int error_of(bool good) { return good ? 0 : errno; }
 
-/// An open file descriptor, closed at the end.
+/// An open file descriptor, closed by the destructor.
 class Descriptor {
  public:
   Descriptor() = default;
@@ -55,12 +55,12 @@ class Descriptor {
 
 }  // namespace detail
 
-/// A regular file opened for reading at any position; its size is that of the moment of opening.
-/// Error: missing, a directory or other thing that is no file, unreadable.
+/// A regular file, opened for reading at any offset. Its size is read once, on opening.
+/// Error: missing, unreadable, or not a regular file.
 class InputFile {
  public:
   explicit InputFile(Path path) : path_(std::move(path)) {
-    // Without O_NONBLOCK opening a pipe that nobody writes to would wait for ever.
+    // Without O_NONBLOCK, opening a pipe that has no writer blocks forever.
     file_ = detail::Descriptor(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     int error = detail::error_of(bool(file_));
     if (error != 0)
@@ -79,12 +79,12 @@ class InputFile {
   const Path& path() const { return path_; }
   std::uint64_t size() const { return size_; }
 
-  /// Up to `count` bytes from `offset` on; fewer only at the end of the file.      Error: the device fails.
+  /// Up to `count` bytes from `offset`; fewer only at the end of the file.      Error: the device fails.
   std::size_t read_some(std::uint64_t offset, void* into, std::size_t count) const {
     std::size_t done = 0;
     while (done < count) {
-      const std::size_t step =
-          std::min<std::size_t>(count - done, std::size_t{1} << 30);  // some systems refuse more at once
+      // Some systems refuse larger reads.
+      const std::size_t step = std::min<std::size_t>(count - done, std::size_t{1} << 30);
       const auto got = ::pread(file_.get(), static_cast<char*>(into) + done, step, static_cast<off_t>(offset + done));
       const int error = detail::error_of(got >= 0);
       if (error == EINTR) continue;
@@ -96,11 +96,11 @@ class InputFile {
     return done;
   }
 
-  /// Exactly `count` bytes from `offset` on.      Error: the file was shortened since it was opened.
+  /// Exactly `count` bytes from `offset`.      Error: the file was truncated after it was opened.
   void read(std::uint64_t offset, void* into, std::size_t count) const {
     const std::size_t got = read_some(offset, into, count);
     require(got == count, name(), ": ", count, " bytes from byte ", offset, " on must be there, got ", got,
-            "; the file was shortened while it was being read");
+            "; the file was truncated while it was being read");
   }
 
  private:
@@ -109,14 +109,13 @@ class InputFile {
   std::uint64_t size_ = 0;
 };
 
-/// What a file of the wrong format is; null where its first bytes tell nothing, or nothing else than what is wanted.
+/// The format of a file that has the wrong one; null if its first bytes show no format, or the wanted one.
 inline const FileFormat* other_format(const InputFile& file, FileKind wanted) {
   char head[format_head];
   return neutra::other_format({head, file.read_some(0, head, sizeof head)}, wanted);
 }
 
-/// The bytes of a file of at most max_bytes.      Error: see InputFile; larger than max_bytes (found before memory is
-/// taken).
+/// The bytes of a file.      Error: as InputFile; larger than max_bytes (checked before allocating).
 inline std::string read_file(const Path& path, std::uint64_t max_bytes) {
   const InputFile file(path);
   require(file.size() <= max_bytes, file.name(), ": must have at most ", max_bytes, " bytes, got ", file.size(),

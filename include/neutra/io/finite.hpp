@@ -1,4 +1,4 @@
-/// NaN and infinity, found by their bits: -ffast-math may take std::isfinite to be always true.
+/// Detects NaN and infinity by their bits, because -ffast-math lets compilers assume that std::isfinite is true.
 #pragma once
 
 #include "neutra/core/scalar.hpp"
@@ -10,7 +10,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
-/// A storage type's value as the narrowest scalar that holds it.
+/// A value of a storage type as the narrowest scalar that represents it.
 inline float widened(float value) { return value; }
 inline double widened(double value) { return value; }
 inline float widened(bf16 value) { return static_cast<float>(value); }
@@ -23,11 +23,11 @@ inline bool is_finite(double value) {
 inline bool is_finite(bf16 value) { return (value.bits & 0x7f80u) != 0x7f80u; }
 inline bool is_finite(f16 value) { return (value.bits & 0x7c00u) != 0x7c00u; }
 
-/// Index of the first value that is NaN or infinite; count if there is none, and for integers.
+/// The index of the first NaN or infinity; `count` if there is none. Integers are always finite.
 template <Storage S> Index first_not_finite(const S* values, Index count) {
   if constexpr (!std::integral<S>) {
-    for (Index start = 0; start < count;
-         start += 4096) {  // blocks without a branch inside, so that they become SIMD code
+    // The inner loop has no branch, so that it vectorises.
+    for (Index start = 0; start < count; start += 4096) {
       const Index end = std::min<Index>(start + 4096, count);
       unsigned bad = 0;
       for (Index i = start; i < end; ++i) bad |= !is_finite(values[i]);

@@ -1,4 +1,4 @@
-/// The weights of a model folder, whether they lie in one file or in shards.
+/// The weights of a model folder, in one file or in shards.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -23,14 +23,14 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
-/// Named tensors of a folder: model.safetensors if it is there, else the shards that model.safetensors.index.json
-/// names. Tensors of a shard that the index does not mention are there too, so that whoever asked for other names can
-/// report them.
+/// The named tensors of a folder: from model.safetensors if it exists, otherwise from the shards listed in
+/// model.safetensors.index.json. Tensors of a shard that are missing from the index are included, so that a caller can
+/// report unexpected names.
 class WeightSource {
  public:
-  /// Error: not a folder; neither file in it (what it holds instead is named, with the way out); a link to nothing;
-  /// everything Safetensors::open refuses; an index that is not of its form, a shard that is missing or named with a
-  /// path in it, a tensor that its shard lacks (all at once).
+  /// Error: not a folder; a dangling link; no weights in it (the message says what it holds and what to do); whatever
+  /// Safetensors::open rejects; a malformed index; a shard that is missing or whose name has a path in it; tensors that
+  /// their shard lacks (all in one message).
   static WeightSource open(const Path& folder) { return WeightSource(folder); }
 
   /// All names, sorted.
@@ -41,7 +41,7 @@ class WeightSource {
   }
   bool contains(std::string_view name) const { return files_.find(name) != files_.end(); }
 
-  /// Name, dtype and shape of a tensor.      Error: no such tensor; as in the functions below.
+  /// Name, dtype and shape of a tensor.      Error: no such tensor, here and below.
   const Entry& entry(std::string_view name) const { return file(name).entry(name); }
   const Shape& shape(std::string_view name) const { return entry(name).shape; }
 
@@ -87,7 +87,7 @@ class WeightSource {
 
   void read_index() {
     const Path path = folder_ / index;
-    const Json json = read_json(path, 32'000'000);  // a hundred bytes a tensor
+    const Json json = read_json(path, 32'000'000);  // about a hundred bytes per tensor
     const Reader map = Reader(json, path.string()).object("weight_map");
     require(!map.json().empty(), path.string(), ": weight_map must name at least one tensor, got none");
     std::map<std::string, std::string> wanted;  // tensor -> shard
@@ -102,7 +102,7 @@ class WeightSource {
         lacking += concat(count == 1 ? "" : ", ", shown(name), " (", shard, ")");
     }
     require(count == 0, path.string(), ": each tensor must be in the shard that weight_map names, but ", count,
-            " are not: ", lacking, count > 20 ? ", ..." : "", "; index and shards are of different versions");
+            " are not: ", lacking, count > 20 ? ", ..." : "", "; index and shards come from different versions");
   }
 
   std::map<std::string, std::size_t> open_shards(const Path& path, const std::map<std::string, std::string>& wanted) {
@@ -129,12 +129,12 @@ class WeightSource {
   [[noreturn]] void refuse() const {
     const std::string kind = detail::describe_folder(folder_);
     fail(folder_.string(), ": must hold ", single, " or ", index, ", got ",
-         kind.empty() ? "neither; is it the folder of a model?" : kind);
+         kind.empty() ? "neither; is this a model folder?" : kind);
   }
 
   Path folder_;
   std::vector<Safetensors> shards_;
-  std::map<std::string, std::size_t, std::less<>> files_;  // tensor -> position in shards_
+  std::map<std::string, std::size_t, std::less<>> files_;  // tensor -> index in shards_
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::io

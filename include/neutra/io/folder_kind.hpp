@@ -1,4 +1,4 @@
-/// What a path that is no model's folder is instead, and the way from there to one, for messages.
+/// Error texts for a path that is not a model folder: what it is instead, and how to get a model from it.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -16,8 +16,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
-/// Whether something is at a path. Error: a link to nothing, as is left where the cache of a download was cleared, or
-/// copied without its blobs.
+/// Whether a path exists. Error: a dangling link,
+/// as remains when a download cache was cleared or copied without its blobs.
 inline bool is_there(const Path& path) {
   const std::string link = dangling(path);
   if (!link.empty())
@@ -29,8 +29,8 @@ inline bool is_there(const Path& path) {
 
 namespace detail {
 
-/// Whether first bytes are those of a llama2.c model: seven sizes that fit together, or the mark of a later version. A
-/// dim of 640 begins like a pickle, but no pickle goes on so.
+/// Whether these first bytes are those of a llama2.c model: seven consistent sizes, or the magic number of a later
+/// version. A dim of 640 has the first bytes of a pickle, but no pickle continues with such sizes.
 inline bool begins_llama2c(std::string_view first) {
   if (first.starts_with("24ka")) return true;
   std::array<std::int32_t, 7> header{};  // dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size, seq_len
@@ -42,7 +42,7 @@ inline bool begins_llama2c(std::string_view first) {
          vocabulary != 0 && dim % heads == 0 && heads % kv_heads == 0;
 }
 
-/// What a file of weights is, and what to do with it; empty where its first bytes say nothing.
+/// What a weight file is, and what to do with it; empty if its first bytes are not recognised.
 inline std::string describe_weights(const Path& path) {
   const InputFile file(path);
   char bytes[28] = {};
@@ -51,8 +51,8 @@ inline std::string describe_weights(const Path& path) {
   const std::string_view kind = format ? format->name : std::string_view();
   if (begins_llama2c(first))
     return "a llama2.c model, which the programs do not read; export its checkpoint with llama2.c's export.py "
-           "--version -1, or convert it in C++ "
-           "with nn::load_llama2c and nn::save_model, and put its tokenizer.model beside it";
+           "--version -1, or convert it in C++ with nn::load_llama2c and nn::save_model, and put its tokenizer.model "
+           "beside it";
   if (kind.starts_with("a zip archive") || kind.starts_with("a Python pickle"))
     return "a PyTorch file, which can run code when it is loaded and is not read; convert it with save_pretrained(..., "
            "safe_serialization=True)";
@@ -60,7 +60,7 @@ inline std::string describe_weights(const Path& path) {
   return std::string(kind);
 }
 
-/// Whether a path that is not there looks like org/name on the Hugging Face hub and not like a folder of this machine.
+/// Whether a path that does not exist looks like org/name on the Hugging Face hub rather than like a local folder.
 inline bool looks_like_hub_id(const Path& path) {
   const std::string text = path.string();
   const std::size_t slash = text.find('/');
@@ -75,7 +75,7 @@ inline bool looks_like_hub_id(const Path& path) {
          !std::filesystem::exists(text.substr(0, slash), error);
 }
 
-/// The way out where nothing is at a path.
+/// What to do about a path that does not exist.
 inline std::string describe_missing(const Path& path) {
   const std::string text = path.string();
   if (text.find("://") != text.npos) return "models are not downloaded; download this one's folder, and name it";
@@ -85,19 +85,19 @@ inline std::string describe_missing(const Path& path) {
                 " --local-dir ", name, ", then name ", name);
 }
 
-/// What lies in a folder that has no model.safetensors, and what to do; empty where nothing is known.
+/// What a folder without model.safetensors contains, and what to do; empty if nothing is recognised.
 inline std::string describe_folder(const Path& folder) {
   std::error_code error;
   const auto has = [&](const char* name) { return is_there(folder / name); };
   if (has("adapter_config.json") && has("adapters.safetensors"))
-    return "an adapter of mlx-lm, no model: fuse it with its base (mlx_lm.fuse --dequantize) and take that folder";
+    return "an mlx-lm adapter, not a model: fuse it with its base (mlx_lm.fuse --dequantize) and take that folder";
   if (has("adapter_config.json"))
-    return "a PEFT adapter, no model: merge it into its base (merge_and_unload(), then save_pretrained()) and take "
+    return "a PEFT adapter, not a model: merge it into its base (merge_and_unload(), then save_pretrained()) and take "
            "that folder";
   if (has("adapter.safetensors") && has("adapter.json"))
     return "an adapter made by neutra: give its base as --model, and --adapter .../adapter.safetensors";
-  if (has("backbone/model.safetensors")) return "the folder of a run: its model is in backbone/";
-  if (has("model/model.safetensors")) return "the folder of a finetuning: its model is in model/";
+  if (has("backbone/model.safetensors")) return "the output folder of a run: its model is in backbone/";
+  if (has("model/model.safetensors")) return "the output folder of finetuning: its model is in model/";
   for (const auto& item : std::filesystem::directory_iterator(folder, error)) {
     const std::string name = item.path().filename().string(), ending = item.path().extension().string();
     constexpr std::array endings = {".bin", ".pt", ".pth", ".ckpt", ".gguf", ".safetensors"};

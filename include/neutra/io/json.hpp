@@ -1,4 +1,4 @@
-/// JSON from outside: parsed under limits, read with messages that name the file, the key, the rule and the value.
+/// Untrusted JSON: parsed within limits, and read with errors that name the file, the key, the rule and the value.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -25,7 +25,7 @@ using Json = nlohmann::json;
 
 namespace detail {
 
-/// "line 3, column 14" of a byte, both counted from 1.
+/// The position of a byte as "line 3, column 14", both counted from 1.
 inline std::string position(std::string_view text, std::size_t offset) {
   const std::string_view before = text.substr(0, offset);
   const auto line = std::count(before.begin(), before.end(), '\n') + 1;
@@ -33,7 +33,7 @@ inline std::string position(std::string_view text, std::size_t offset) {
   return concat("line ", line, ", column ", before.size() - (start == before.npos ? 0 : start + 1) + 1);
 }
 
-/// The part of a parser message behind "[json.exception...] parse error at line 1, column 5: ".
+/// A parser message without its prefix "[json.exception...] parse error at line 1, column 5: ".
 inline std::string_view bare(std::string_view message) {
   if (const auto end = message.find("] "); message.starts_with('[') && end != message.npos)
     message.remove_prefix(end + 2);
@@ -42,8 +42,8 @@ inline std::string_view bare(std::string_view message) {
   return message;
 }
 
-/// Builds a value from the events of the parser. The library's parser with a callback would do, but looks at all
-/// siblings again at the end of each object: a time that grows with the square of their number.
+/// Builds a value from the parser's events. The library's own parser with a callback would do, but at the end of each
+/// object it visits all siblings again, which is quadratic in their number.
 class Builder : public nlohmann::json_sax<Json> {
  public:
   Builder(std::string_view text, std::string_view what, std::size_t depth) : text_(text), what_(what), depth_(depth) {}
@@ -55,14 +55,14 @@ class Builder : public nlohmann::json_sax<Json> {
   bool number_unsigned(Json::number_unsigned_t value) override { return add(value); }
   bool number_float(Json::number_float_t value, const std::string&) override { return add(value); }
   bool string(std::string& value) override { return add(std::move(value)); }
-  bool binary(Json::binary_t&) override { return false; }  // not in texts
+  bool binary(Json::binary_t&) override { return false; }  // does not occur in text
   bool start_object(std::size_t) override { return open(Json::object()); }
   bool start_array(std::size_t) override { return open(Json::array()); }
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
   bool key(std::string& name) override {
     const auto [member, fresh] = open_.back()->emplace(name, nullptr);
-    if (!fresh) fail(what_, ": key \"", shown(name), "\" must not come twice in one object; remove one");
+    if (!fresh) fail(what_, ": key \"", shown(name), "\" must not occur twice in one object; remove one");
     member_ = &*member;
     return true;
   }
@@ -74,8 +74,8 @@ class Builder : public nlohmann::json_sax<Json> {
   }
 
  private:
-  /// A value takes up to about a hundred bytes of memory beside its text, so a file of a kind that is full of them
-  /// ({},{},{},...) up to forty times its size.
+  /// A limit on memory: a value takes up to about a hundred bytes beside its text, so that a file of many small values
+  /// ({},{},{},...) takes up to forty times its size.
   static constexpr std::size_t most_values = 4'000'000;
 
   bool add(Json value) {
@@ -92,7 +92,7 @@ class Builder : public nlohmann::json_sax<Json> {
   }
   bool open(Json value) {
     require(open_.size() < depth_, what_, ": must not be nested deeper than ", depth_,
-            " levels; this is not a file of ours or of a known tool");
+            " levels; neither neutra nor a known tool writes such a file");
     add(std::move(value));
     open_.push_back(open_.empty() ? &root_ : open_.back()->is_array() ? &open_.back()->back() : member_);
     return true;
@@ -105,35 +105,37 @@ class Builder : public nlohmann::json_sax<Json> {
   std::string_view text_, what_;
   std::size_t depth_, values_ = 0;
   Json root_;
-  std::vector<Json*> open_;  // from the outermost on; what is inside an open value does not move while that is open
-  Json* member_ = nullptr;   // of the innermost open object: the one that the last key named
+  // From the outermost inwards. A value does not move while it is open.
+  std::vector<Json*> open_;
+  Json* member_ = nullptr;  // the member of the innermost open object that the last key named
 };
 
 }  // namespace detail
 
-/// The value of a JSON text; `what` opens each message, as in "config.json". Takes time in proportion to the text.
-/// Error: not UTF-8 (byte), not JSON (line and column), nested deeper than max_depth, a key twice in one object, a
-/// number too large to hold, more values than any file of ours has.
+/// Parses JSON text in linear time. `what` opens each message, for example "config.json".
+/// Error: not UTF-8 (with the byte), not JSON (with line and column), nested deeper than max_depth, a repeated key in
+/// one object, a number out of range, more values than any expected file has.
 inline Json parse(std::string_view text, std::string_view what, std::size_t max_depth = 64) {
   const std::size_t valid = utf8_prefix(text);
   require(valid == text.size(), what, ": must be UTF-8, got the byte ",
           valid < text.size() ? hex_byte(text[valid]) : "", " at offset ", valid,
           "; was it saved in another encoding?");
-  const std::size_t zero = text.find('\0');  // the parser would take it for the end and drop what follows
+  // The parser would take a zero byte for the end and ignore what follows.
+  const std::size_t zero = text.find('\0');
   require(zero == text.npos, what, ": must be JSON, got a zero byte at ", detail::position(text, zero));
   detail::Builder builder(text, what, max_depth);
   Json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
 }
 
-/// What a configuration or a record of ours may have; results and indices of shards may have more, see their readers.
+/// Size limit of configurations and other small files. Results and shard indices may be larger;
+/// their readers set their own limits.
 inline constexpr std::uint64_t max_small_json = 4'000'000;
 
-/// Parses a file of at most max_bytes; messages open with its path. Error: as read_file and parse, with what to do
-/// about a damaged file.
+/// Parses a file. Messages begin with its path. Error: as read_file and parse, with advice about damaged files.
 inline Json read_json(const Path& path, std::uint64_t max_bytes = max_small_json) {
   const std::string text = read_file(path, max_bytes), name = path.string();
-  const char* const advice = "; the file is damaged or of another kind: bring back a whole copy";
+  const char* const advice = "; the file is damaged or of another kind; restore an intact copy";
   require(text.find_first_not_of(" \t\r\n") != text.npos, name, ": must be JSON, got an empty file", advice);
   if (const FileFormat* other = neutra::other_format(text, FileKind::json)) fail(name, ": must be JSON, got ", *other);
   try {
@@ -143,8 +145,8 @@ inline Json read_json(const Path& path, std::uint64_t max_bytes = max_small_json
   }
 }
 
-/// Text of a value: indented by two spaces, keys sorted. Numbers that are not finite become null, since JSON has no
-/// others. Error: a string that is not UTF-8.
+/// Serialises a value: two spaces of indentation, sorted keys. NaN and infinity become null, as JSON has neither.
+/// Error: a string that is not UTF-8.
 inline std::string dump(const Json& value, std::string_view what) {
   try {
     return value.dump(2) + "\n";
@@ -153,17 +155,17 @@ inline std::string dump(const Json& value, std::string_view what) {
   }
 }
 
-/// Replaces a file by the text of a value, whole or not at all; see dump and write_file.
+/// Writes a value to a file, whole or not at all; see dump and write_file.
 inline void write_json(const Path& path, const Json& value) { write_file(path, dump(value, path.string())); }
 
 /// One object of a configuration, read key by key:
 ///     const Reader config(json, "config.json");
 ///     const Index width = config.positive("hidden_size"), heads = config.positive("num_attention_heads");
 ///     const Index groups = config.positive("num_key_value_heads", heads);
-/// A key that is absent or null gives the fallback; without one it is an Error. Each value of another kind is an Error
-/// such as
+/// An absent or null key yields the fallback, or an Error if there is none.
+/// A value of another type is an Error, for example
 ///     config.json: hidden_size must be a positive integer, got "abc"
-/// Keeps a reference to the object.
+/// The reader refers to the object and must not outlive it.
 class Reader {
  public:
   Reader(const Json& object, std::string what) : object_(&object), what_(std::move(what)) {
@@ -174,17 +176,17 @@ class Reader {
   const std::string& what() const { return what_; }
   const Json& json() const { return *object_; }
 
-  /// Whether the key is there and not null.
+  /// Whether the key exists and is not null.
   bool has(std::string_view key) const { return find(key) != nullptr; }
 
-  /// The value as it is.
+  /// The raw value.
   const Json& value(std::string_view key) const {
     const Json* found = find(key);
-    require(found != nullptr, what_, ": ", path(key), " is missing; the file is not complete, or of another kind");
+    require(found != nullptr, what_, ": ", path(key), " is missing; the file is incomplete or of another kind");
     return *found;
   }
 
-  /// Integer in low .. high.
+  /// An integer in low .. high.
   Index integer(std::string_view key, std::optional<Index> fallback = {}, Index low = -largest,
                 Index high = largest) const {
     if (fallback && !has(key)) return *fallback;
@@ -196,9 +198,9 @@ class Reader {
     expect(within(found, low, high), key, rule, found);
     return found.get<Index>();
   }
-  /// Integer of 1 or more.
+  /// An integer of at least 1.
   Index positive(std::string_view key, std::optional<Index> fallback = {}) const { return integer(key, fallback, 1); }
-  /// Any finite number.
+  /// A finite number.
   double number(std::string_view key, std::optional<double> fallback = {}) const {
     if (fallback && !has(key)) return *fallback;
     const Json& found = value(key);
@@ -222,7 +224,7 @@ class Reader {
     expect(found.is_array(), key, "an array", found);
     return found;
   }
-  /// Array of integers in low .. high.
+  /// An array of integers in low .. high.
   std::vector<Index> integers(std::string_view key, Index low = -largest, Index high = largest) const {
     std::vector<Index> result;
     for (const Json& item : array(key)) {
@@ -239,21 +241,21 @@ class Reader {
     }
     return result;
   }
-  /// An object inside this one; its messages say outer.inner.
+  /// A nested object; its messages say outer.inner.
   Reader object(std::string_view key) const {
     const Json& found = value(key);
     expect(found.is_object(), key, "an object", found);
     return Reader(found, what_, path(key) + ".");
   }
 
-  /// Error: a key that is not in the list; for formats of which every key must be understood.
+  /// Error: a key that is not listed. For formats in which every key must be understood.
   void only(std::initializer_list<std::string_view> known) const {
     for (const auto& item : object_->items())
       if (std::find(known.begin(), known.end(), item.key()) == known.end())
         fail(what_, ": ", path(item.key()), " is not a known key; is the file newer than this program?");
   }
 
-  /// The largest integer that JSON readers agree on.
+  /// The largest integer that all JSON readers represent exactly.
   static constexpr Index largest = (Index{1} << 53) - 1;
 
  private:

@@ -1,4 +1,4 @@
-/// Files written so that a reader never sees half of one, and what writing them may leave behind.
+/// Atomic writing of files, and cleaning up after processes that were killed while writing.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -21,20 +21,23 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
-/// Thrown where a file or folder cannot be written, as on a full disk.
+/// Thrown when a file or folder cannot be written, for example because the disk is full.
 class WriteError : public Error {
  public:
   using Error::Error;
 };
 
-/// A file that comes into being whole or not at all: bytes go to a temporary beside it, and commit() flushes this and
-/// renames it over the target. Without commit(), after any Error or an exception of the caller, the temporary is
-/// removed and the old file is as it was. A symbolic link is never written through: the new file takes the link's
-/// place, and the file that it led to is as it was. Whoever can read the old file, or the one a link led to, can read
-/// the new one: its mode is kept. The temporary is NAME.neutra.tmp-PID-N, locked (flock) for as long as it is written;
-/// see remove_temporaries. Error: which file, and why (disk full, file-size limit, no such folder, ...). A process at
-/// its file-size limit is killed by SIGXFSZ before write can report it: programs call std::signal(SIGXFSZ, SIG_IGN) at
-/// their start.
+/// A file that appears whole or not at all. Bytes go to a temporary file beside the target; commit() flushes it and
+/// renames it over the target. Without commit(), or after an Error or another exception, the temporary is removed and
+/// the old file stays.
+///
+/// A symbolic link is replaced by the new file; the file it points to stays as it was. The new file takes the mode of
+/// the old one (or of the link's target), so that it has the same readers.
+///
+/// The temporary is NAME.neutra.tmp-PID-N, locked (flock) while it is written; see remove_temporaries.
+///
+/// Error: which file, and why (disk full, file-size limit, no such folder, ...). A process at its file-size limit is
+/// killed by SIGXFSZ before write can fail, so programs call std::signal(SIGXFSZ, SIG_IGN) at the start.
 class OutputFile {
  public:
   explicit OutputFile(const Path& path) : target_(path) {
@@ -44,7 +47,7 @@ class OutputFile {
     const bool there = error == 0, link = there && S_ISLNK(status.st_mode);
     if (there && !link && !S_ISREG(status.st_mode))
       throw WriteError(
-          concat(path.string(), ": cannot be written: it is there and is not a regular file; choose another name"));
+          concat(path.string(), ": cannot be written: it exists and is not a regular file; choose another name"));
     if (there && (!link || ::stat(path.c_str(), &status) == 0) && S_ISREG(status.st_mode))
       mode_ = status.st_mode & 0777;
     open();
@@ -68,16 +71,16 @@ class OutputFile {
     }
   }
 
-  /// Puts what was written in the place of the target, on the disk and not only in the system's memory.
+  /// Replaces the target by what was written, flushed to disk.
   void commit() {
     check(detail::error_of(::fsync(file_.get()) == 0));
     check(detail::error_of(::rename(temporary_.c_str(), target_.c_str()) == 0));
     temporary_.clear();
-    const int closing = detail::error_of(file_.close() == 0);  // only now: the lock goes with it
+    const int closing = detail::error_of(file_.close() == 0);  // only now, because closing releases the lock
     const Path folder = target_.parent_path();
     const detail::Descriptor handle(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
-    // Folders that cannot be opened or flushed (permissions, some network disks) leave the moment of the rename to the
-    // system.
+    // If the folder cannot be opened or flushed (permissions, some network disks), the system decides when the rename
+    // reaches the disk.
     const int flushing = handle ? detail::error_of(::fsync(handle.get()) == 0) : 0;
     const int lost = closing != 0 ? closing : flushing == EIO ? EIO : 0;
     if (lost != 0)
@@ -88,7 +91,7 @@ class OutputFile {
  private:
   void open() {
     static std::atomic<unsigned> counter{0};
-    int error = EEXIST;  // left by a process that was killed and had this one's number
+    int error = EEXIST;  // the name may exist: left by a killed process that had the same id
     while (error == EEXIST) {
       temporary_ = target_;
       temporary_ += concat(".neutra.tmp-", ::getpid(), "-", counter++);
@@ -99,10 +102,10 @@ class OutputFile {
     }
     if (error != 0) temporary_.clear();  // not ours to remove
     check(error);
-    if (mode_) ::fchmod(file_.get(), *mode_);  // what the umask took away; some disks know no modes
+    if (mode_) ::fchmod(file_.get(), *mode_);  // the bits that the umask cleared; some file systems have no modes
   }
-  /// Locks the temporary; false if remove_temporaries took it for a left-over before that. On a disk without locks that
-  /// removes nothing.
+  /// Locks the temporary; false if remove_temporaries has already removed it as a left-over. On a file system without
+  /// locks, remove_temporaries removes nothing.
   bool hold() const {
     while (::flock(file_.get(), LOCK_EX) != 0 && errno == EINTR) continue;
     struct stat status {};
@@ -111,15 +114,15 @@ class OutputFile {
   void check(int error) const {
     if (error != 0)
       throw WriteError(concat(name(), ": cannot be written: ", detail::reason(error),
-                              "; what was there before is unchanged; free space or choose another folder"));
+                              "; the previous content is unchanged; free space or choose another folder"));
   }
 
   Path target_, temporary_;
-  std::optional<mode_t> mode_;  // of the file that is replaced
+  std::optional<mode_t> mode_;  // of the file being replaced
   detail::Descriptor file_;
 };
 
-/// Whether a file's name is that of a temporary of OutputFile: NAME.neutra.tmp-PID-N.
+/// Whether a name is that of an OutputFile temporary: NAME.neutra.tmp-PID-N.
 inline bool is_temporary(std::string_view name) {
   constexpr std::string_view mark = ".neutra.tmp-";
   const auto at = name.rfind(mark);
@@ -132,9 +135,8 @@ inline bool is_temporary(std::string_view name) {
   return dash != numbers.npos && number(numbers.substr(0, dash)) && number(numbers.substr(dash + 1));
 }
 
-/// Removes what OutputFile left in a folder where its program was killed; folders below it are not looked into. A
-/// temporary that a living process writes is locked and stays, whatever its number is and on whichever machine that
-/// shares the disk it runs; so does everything else.
+/// Removes the temporaries that killed processes left in a folder (not in its subfolders). The temporary of a live
+/// process is locked and stays, even if the process runs on another machine that shares the disk.
 inline void remove_temporaries(const Path& folder) {
   std::error_code ignored;
   for (const auto& item : std::filesystem::directory_iterator(
@@ -148,8 +150,8 @@ inline void remove_temporaries(const Path& folder) {
   }
 }
 
-/// Makes a folder, and those above it, where they are not there; `name` is what the message calls it. Error: it cannot
-/// be made, as where a file or a link that leads nowhere stands in the way.
+/// Creates a folder and its missing parents. `name` is what messages call it. Error: it cannot be created, for example
+/// because a file or a dangling link is in the way.
 inline void make_folder(const Path& folder, std::string_view name) {
   std::error_code problem, ignored;
   std::filesystem::create_directories(folder, problem);
@@ -157,18 +159,18 @@ inline void make_folder(const Path& folder, std::string_view name) {
   for (Path part = folder; !part.empty() && part != part.root_path(); part = part.parent_path()) {
     const std::string link = dangling(part);
     if (!link.empty())
-      throw WriteError(concat(name, ": cannot be made", part == folder ? "" : concat(", ", part.native()), link,
-                              "; make that, or name another folder"));
+      throw WriteError(concat(name, ": cannot be created", part == folder ? "" : concat(", ", part.native()), link,
+                              "; create the target of that link, or name another folder"));
     if (std::filesystem::is_directory(part, ignored)) break;
     if (std::filesystem::exists(part, ignored))
-      throw WriteError(concat(name, ": cannot be made, because ", part == folder ? "it" : part.native(),
-                              " is there and is a file, not a folder; name another folder"));
+      throw WriteError(concat(name, ": cannot be created, because ", part == folder ? "it" : part.native(),
+                              " exists and is a file, not a folder; name another folder"));
   }
-  throw WriteError(concat(name, ": cannot be made (", problem.message(),
-                          "); check the permissions and the room of the folder above, or name another"));
+  throw WriteError(concat(name, ": cannot be created (", problem.message(),
+                          "); check the permissions and free space of the parent folder, or name another"));
 }
 
-/// Replaces a file by bytes, whole or not at all; see OutputFile for the contract and the errors.
+/// Replaces the content of a file, whole or not at all. Contract and errors: as OutputFile.
 inline void write_file(const Path& path, std::string_view bytes) {
   OutputFile file(path);
   file.write(bytes);

@@ -1,4 +1,4 @@
-/// safetensors files, read and written.
+/// Reading and writing safetensors files.
 #pragma once
 
 #include "neutra/io/safetensors_reader.hpp"

@@ -1,6 +1,7 @@
 /// Reading safetensors files.      github.com/huggingface/safetensors, README "Format"
-///     8 bytes N (little-endian) | N bytes of JSON: {"name": {"dtype", "shape", "data_offsets": [begin, end]}, ...} |
-///     data
+///     8 bytes:  N, little-endian
+///     N bytes:  JSON, {"name": {"dtype": ..., "shape": ..., "data_offsets": [begin, end]}, ...}
+///     the rest: data
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -31,10 +32,10 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 static_assert(std::endian::native == std::endian::little,
               "neutra: safetensors data is little-endian, and so must the machine be");
 
-/// Texts beside the tensors: "__metadata__" of the file.
+/// The file's "__metadata__": string to string.
 using Metadata = std::map<std::string, std::string>;
 
-/// One tensor of a file: its bytes are begin .. end - 1 of the data part.
+/// One tensor of a file. Its bytes are begin .. end - 1 of the data part.
 struct Entry {
   std::string name;
   Dtype dtype;
@@ -42,26 +43,26 @@ struct Entry {
   Index begin = 0, end = 0;
 };
 
-/// A safetensors file opened for reading. The whole layout is checked when it is opened; data is read and converted
-/// tensor by tensor. The file is read, not mapped, so that one shortened while it is open gives an Error and not a
-/// signal.
+/// A safetensors file opened for reading. Opening validates the whole layout; data is read and converted tensor by
+/// tensor. The file is read, not mapped: truncating it while it is open then causes an Error and not a signal.
 class Safetensors {
  public:
-  static constexpr std::uint64_t max_header = 100'000'000;  // the reference reader's cap
-  static constexpr Index max_size = (Index{1} << 48) - 1;   // the schema's cap on sizes and offsets
+  static constexpr std::uint64_t max_header = 100'000'000;  // the limit of the reference reader
+  static constexpr Index max_size = (Index{1} << 48) - 1;   // limit of sizes and offsets
 
-  /// Error, with the name of the file and the item:
-  ///   shorter than 8 bytes; a header longer than max_header or than the file; another format (named);
-  ///   a header that is not UTF-8, not JSON, not an object, nested deeply, or has a name twice;
-  ///   an entry with a missing, unknown or ill-typed member, an unknown dtype, more than 4 axes, sizes beyond max_size
-  ///   or whose product overflows; data that leaves a hole, overlaps, ends before it begins or differs from shape x
-  ///   dtype; missing or trailing bytes (how many).
+  /// Errors name the file and the item:
+  ///   - shorter than 8 bytes; a header longer than max_header or than the file; another format (named)
+  ///   - a header that is not UTF-8, not JSON, not an object, too deeply nested, or has a repeated name
+  ///   - an entry with a missing, unknown or ill-typed member, an unknown dtype, more than 4 axes, a size beyond
+  ///     max_size or a size product that overflows
+  ///   - data with a gap or an overlap, that ends before it begins, or whose length differs from shape x dtype
+  ///   - missing or trailing bytes (how many)
   static Safetensors open(const Path& path) { return Safetensors(path); }
 
   const Path& path() const { return file_.path(); }
   const Metadata& metadata() const { return metadata_; }
 
-  /// All tensors in the order of their data.
+  /// All tensors, in the order of their data.
   const std::vector<Entry>& entries() const { return entries_; }
   bool contains(std::string_view name) const { return index_.find(name) != index_.end(); }
 
@@ -75,9 +76,9 @@ class Safetensors {
     fail(file_.name(), ": tensor ", shown(name), " is missing; the file has ", entries_.size(), " tensors", some);
   }
 
-  /// Converts a tensor of F64, F32, BF16 or F16 into memory of its shape (rows of any stride).
-  /// Error: no such tensor; another shape or dtype; NaN, infinity or a value beyond S (index of the first, counted
-  /// row-major).
+  /// Converts a tensor of F64, F32, BF16 or F16 into memory of the same shape (with any row stride).
+  /// Error: no such tensor; another shape or dtype; NaN, infinity or a value out of S's range (with the row-major index
+  /// of the first).
   template <Scalar S> void read(std::string_view name, View<S> into) const {
     const Entry& found = entry(name);
     if (into.shape != found.shape)
@@ -86,7 +87,7 @@ class Safetensors {
     dispatch(found, into);
   }
 
-  /// The same into a new tensor.
+  /// Reads into a new tensor.
   template <Scalar S> Tensor<S> read(std::string_view name) const {
     const Entry& found = entry(name);
     check_dtype(found);
@@ -176,7 +177,7 @@ class Safetensors {
     for (const Entry& entry : entries_) {
       if (entry.begin != reached)
         fail(item(entry), ": data must begin at ", reached, ", where the one before it ends, got ", entry.begin,
-             entry.begin > reached ? ": a hole of " : ": an overlap of ",
+             entry.begin > reached ? ": a gap of " : ": an overlap of ",
              std::max(entry.begin, reached) - std::min(entry.begin, reached), " bytes");
       if (entry.end < entry.begin)
         fail(item(entry), ": data must not end before it begins, got data_offsets ", entry.begin, " and ", entry.end);
@@ -221,8 +222,8 @@ class Safetensors {
   template <class Source, class S> void read_rows(const Entry& entry, View<S> into) const {
     const bool whole = into.stride == into.cols() || into.rows() == 1;
     const Index rows = whole ? 1 : into.rows(), cols = whole ? into.size() : into.cols();
-    std::vector<Source> buffer(
-        static_cast<std::size_t>(std::min<Index>(cols, 1 << 16)));  // stays in the second-level cache
+    // Small enough to stay in the L2 cache.
+    std::vector<Source> buffer(static_cast<std::size_t>(std::min<Index>(cols, 1 << 16)));
     for (Index row = 0; row < rows; ++row) {
       for (Index first = 0; first < cols; first += static_cast<Index>(buffer.size())) {
         const Index count = std::min<Index>(cols - first, static_cast<Index>(buffer.size())),
@@ -244,7 +245,7 @@ class Safetensors {
   }
 
   InputFile file_;
-  std::uint64_t data_ = 0;  // where the data part begins
+  std::uint64_t data_ = 0;  // offset of the data part
   std::vector<Entry> entries_;
   std::map<std::string, std::size_t, std::less<>> index_;
   Metadata metadata_;

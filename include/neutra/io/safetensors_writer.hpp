@@ -1,4 +1,4 @@
-/// Writing safetensors files, byte for byte as the reference crate lays them out.
+/// Writing safetensors files, byte for byte as the reference implementation does.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -22,7 +22,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
-/// A tensor to be written, and the name it gets.
+/// A tensor to write, and its name.
 template <Storage S> struct NamedView {
   std::string name;
   View<const S> view;
@@ -35,7 +35,7 @@ inline std::string quoted(const Path& path, const std::string& text) {
   return Json(text).dump();
 }
 
-/// The header text, padded with spaces so that the data begins at a multiple of 8.
+/// The header text, padded with spaces so that the data begins at a multiple of 8 bytes.
 template <Storage S>
 std::string safetensors_header(const Path& path, const std::vector<NamedView<S>>& tensors, const Metadata& metadata) {
   std::string text = "{";
@@ -72,16 +72,16 @@ template <Storage S> void write_rows(OutputFile& file, const NamedView<S>& tenso
     if (bad < cols)
       fail(file.name(), ": tensor ", shown(tensor.name),
            ": values must be finite to be saved, got NaN or infinity at index ", row * cols + bad, " of ", view.shape,
-           "; what was there before is unchanged");
+           "; the previous content is unchanged");
     file.write({reinterpret_cast<const char*>(view.row(row)), static_cast<std::size_t>(cols) * sizeof(S)});
   }
 }
 
 }  // namespace detail
 
-/// Writes tensors sorted by name, and metadata, whole or not at all (see OutputFile). Nothing but the views is held in
-/// memory. Error: a name twice, "__metadata__" as a name, text that is not UTF-8, a header beyond the cap, NaN or
-/// infinity (which reading would refuse), the disk.
+/// Writes tensors, sorted by name, and metadata, whole or not at all (see OutputFile). Copies no tensor.
+/// Error: a repeated name; "__metadata__" as a name; text that is not UTF-8; a header over the limit; NaN or infinity
+/// (which the reader rejects); the disk.
 template <Storage S>
 void write_safetensors(const Path& path, std::vector<NamedView<S>> tensors, const Metadata& metadata = {}) {
   std::sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) { return a.name < b.name; });

@@ -1,4 +1,4 @@
-/// Files that are known again: JSON that carries the SHA-256 of its own text, and the SHA-256 of other files.
+/// Integrity checks by SHA-256: JSON files that contain the hash of their own content, and hashes of other files.
 #pragma once
 
 #include "neutra/io/file.hpp"
@@ -19,8 +19,8 @@ namespace detail {
 inline constexpr const char* seal_key = "content_sha256";
 inline constexpr std::size_t digest_size = 64;
 
-/// Where the digest of a sealed text begins; npos where it has none. At this indentation the key can only be the
-/// outermost object's.
+/// The offset of the digest in a sealed text; npos if it has none. With this indentation, the key can only belong to
+/// the outermost object.
 inline std::size_t digest_at(std::string_view text) {
   const std::string before = concat("\n  \"", seal_key, "\": \"");
   const auto at = text.find(before);
@@ -29,8 +29,8 @@ inline std::size_t digest_at(std::string_view text) {
 
 }  // namespace detail
 
-/// Replaces a JSON file by an object with one more key, content_sha256: the SHA-256 of the file's text with zeros in
-/// the place of these digits. Error: see write_json.
+/// Writes a JSON object with one more key, content_sha256: the SHA-256 of the file's text in which the digits of the
+/// hash itself are zeros. Error: as write_json.
 inline void write_sealed(const Path& path, Json object) {
   object[detail::seal_key] = std::string(detail::digest_size, '0');
   std::string text = dump(object, path.string());
@@ -38,18 +38,17 @@ inline void write_sealed(const Path& path, Json object) {
   write_file(path, text);
 }
 
-/// The object of a file that write_sealed wrote, without its seal.
-/// Error: a file of which any bit is another now; one that has no seal; see read_file.
+/// Reads the object from a file of write_sealed, without the seal.
+/// Error: content that does not match its hash; no hash; as read_file.
 inline Json read_sealed(const Path& path) {
   std::string text = read_file(path, 100'000'000);
   const std::size_t at = detail::digest_at(text);
   require(at != text.npos, path.string(), ": must hold the hash of its own content (", detail::seal_key,
-          "), but does not; the file is damaged, or of another version");
+          "), got none; the file is damaged, or of another version");
   const std::string digest = text.substr(at, detail::digest_size);
   text.replace(at, detail::digest_size, detail::digest_size, '0');
-  require(sha256_hex(text) == digest, path.string(),
-          ": must hold what was written to it, but its content is not that of its hash (", detail::seal_key,
-          "); the file is damaged, or was changed by hand");
+  require(sha256_hex(text) == digest, path.string(), ": must hold content that matches its hash (", detail::seal_key,
+          "), but does not; the file is damaged or was edited");
   Json object = parse(text, path.string());
   object.erase(detail::seal_key);
   return object;
@@ -68,8 +67,7 @@ inline std::string file_sha256(const Path& path) {
   return sum.hex();
 }
 
-/// {"a.json": "0123...", "b.json": null}: the SHA-256 of files by their names in a folder, null for one that is not
-/// there.
+/// The SHA-256 of the named files in a folder, null for one that does not exist: {"a.json": "0123...", "b.json": null}.
 inline Json hashes_of(const Path& folder, const std::vector<std::string>& names) {
   Json hashes = Json::object();
   for (const std::string& name : names)
@@ -77,18 +75,17 @@ inline Json hashes_of(const Path& folder, const std::vector<std::string>& names)
   return hashes;
 }
 
-/// Compares files with what hashes_of said of them.      Error: the first that is missing, has come beside them, or
-/// holds something else.
+/// Compares files with the result of hashes_of.      Error: the first file that is missing, new or different.
 inline void check_hashes(const Path& folder, const Json& hashes) {
   for (const auto& [name, expected] : hashes.items()) {
     const std::string file = (folder / name).string();
     std::error_code ignored;
     const bool there = std::filesystem::exists(file, ignored);
-    require(there || expected.is_null(), file, ": must be there as it was saved, but is missing");
-    require(!there || !expected.is_null(), file, ": must not be there: no such file was saved; move it away");
+    require(there || expected.is_null(), file, ": must exist as it was saved, but is missing");
+    require(!there || !expected.is_null(), file, ": must not exist: no such file was saved; move it away");
     const std::string found = there ? file_sha256(file) : std::string();
-    require(!there || found == expected, file, ": must be what was saved, of SHA-256 ", expected.dump(), ", got ",
-            found, "; it was damaged or replaced");
+    require(!there || found == expected, file, ": must be unchanged since it was saved with SHA-256 ", expected.dump(),
+            ", got ", found, "; it was damaged or replaced");
   }
 }
 

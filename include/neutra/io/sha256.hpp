@@ -1,4 +1,4 @@
-/// SHA-256, by which results name the texts and weights they came from.      FIPS 180-4
+/// SHA-256, which identifies texts and weights in results.      FIPS 180-4
 #pragma once
 
 #include "neutra/core/config.hpp"
@@ -13,7 +13,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
-/// SHA-256 of bytes that arrive in pieces:   Sha256 sum; sum.update(a); sum.update(b); sum.hex();
+/// An incremental SHA-256:   Sha256 sum; sum.update(a); sum.update(b); sum.hex();
 class Sha256 {
  public:
   void update(std::string_view bytes) {
@@ -27,7 +27,7 @@ class Sha256 {
     }
   }
 
-  /// 64 lower-case hexadecimal digits of the bytes so far; more may follow.
+  /// 64 lower-case hexadecimal digits for the bytes so far. More may follow.
   std::string hex() const {
     Sha256 last = *this;
     last.pad();

@@ -1,4 +1,4 @@
-/// UTF-8 from outside: where it breaks, how any bytes are shown in a message, and how JSON holds them.
+/// Untrusted bytes as text: finding invalid UTF-8, escaping for messages, and storing any bytes in JSON.
 #pragma once
 
 #include "neutra/core/utf8.hpp"
@@ -11,7 +11,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 
-/// Offset of the first byte that is not UTF-8; text.size() if all of it is.
+/// The offset of the first byte that is not UTF-8; text.size() if there is none.
 inline std::size_t utf8_prefix(std::string_view text) {
   std::size_t offset = 0;
   while (const std::size_t length = utf8_length(text.substr(offset))) offset += length;
@@ -27,16 +27,14 @@ inline std::string hex_byte(char byte) {
 
 namespace detail {
 
-/// Whether a code point steers the terminal, breaks the line, reorders what stands around it, or cannot be seen.
-/// Unicode 15: Cc, Zl, Zp, and Default_Ignorable_Code_Point but for the variation selectors, which only choose between
-/// shapes of a character.
+/// Whether a code point controls the terminal, breaks the line, reorders the text around it, or is invisible. Unicode
+/// 15: Cc, Zl, Zp, and Default_Ignorable_Code_Point without the variation selectors, which only choose a glyph.
 inline bool is_control(char32_t point) {
-  static constexpr std::array<char32_t, 38> ranges{0x00,    0x1f,    0x7f,    0x9f,    0xad,    0xad,    0x34f,
-                                                   0x34f,   0x61c,   0x61c,   0x115f,  0x1160,  0x17b4,  0x17b5,
-                                                   0x180b,  0x180f,  0x200b,  0x200f,  0x2028,  0x202e,  0x2060,
-                                                   0x206f,  0x3164,  0x3164,  0xfeff,  0xfeff,  0xffa0,  0xffa0,
-                                                   0xfff0,  0xfffb,  0x13430, 0x1343f, 0x1bca0, 0x1bca3, 0x1d173,
-                                                   0x1d17a, 0xe0000, 0xe0fff};  // first and last of each
+  // First and last of each range.
+  static constexpr std::array<char32_t, 38> ranges{
+      0x00,   0x1f,   0x7f,   0x9f,   0xad,    0xad,    0x34f,   0x34f,   0x61c,   0x61c,   0x115f,  0x1160, 0x17b4,
+      0x17b5, 0x180b, 0x180f, 0x200b, 0x200f,  0x2028,  0x202e,  0x2060,  0x206f,  0x3164,  0x3164,  0xfeff, 0xfeff,
+      0xffa0, 0xffa0, 0xfff0, 0xfffb, 0x13430, 0x1343f, 0x1bca0, 0x1bca3, 0x1d173, 0x1d17a, 0xe0000, 0xe0fff};
   for (std::size_t i = 0; i < ranges.size(); i += 2)
     if (point >= ranges[i] && point <= ranges[i + 1]) return true;
   return false;
@@ -44,7 +42,7 @@ inline bool is_control(char32_t point) {
 
 }  // namespace detail
 
-/// Bytes of the character that text begins with if it can be printed as it is; 0 for a control character (see
+/// The length in bytes of the printable character at the start of the text. 0 for a control character (see
 /// detail::is_control), for a byte that is not UTF-8, and at the end.
 inline std::size_t printable_length(std::string_view text) {
   const std::size_t length = utf8_length(text);
@@ -54,12 +52,12 @@ inline std::size_t printable_length(std::string_view text) {
 /// "\x1f"
 inline std::string escaped_byte(char byte) { return "\\" + hex_byte(byte).substr(1); }
 
-/// Which characters `shown` leaves as they are.
+/// The characters that `shown` does not escape.
 enum class Letters { all, ascii };
 
-/// Text from outside made fit to be printed: each byte of a control character, or of what is not UTF-8, becomes \x1f;
-/// cut with "..." near `limit` bytes. The one function through which names, paths and values reach a terminal, a table
-/// or a page. Shown again, the result stays as it is.
+/// Makes untrusted text printable: each byte of a control character and each byte that is not UTF-8 becomes \x1f, and
+/// the text is cut with "..." near `limit` bytes. All names, paths and values that reach a terminal, a table or a page
+/// go through this function. Idempotent.
 inline std::string shown(std::string_view text, std::size_t limit = 80, Letters letters = Letters::all) {
   std::string result;
   while (!text.empty()) {
@@ -71,11 +69,11 @@ inline std::string shown(std::string_view text, std::size_t limit = 80, Letters 
   }
   return result;
 }
-/// All of it.
+/// Without a limit.
 inline std::string shown_whole(std::string_view text) { return shown(text, std::string_view::npos); }
 
-/// Any bytes, such as a path, as UTF-8 that JSON can hold and from which they can be had back: a byte that is not UTF-8
-/// becomes \xe5, a backslash two.
+/// Encodes any bytes, such as a path, as UTF-8 for JSON, reversibly: a byte that is not UTF-8 becomes \xe5, and a
+/// backslash becomes two.
 inline std::string utf8_text(std::string_view bytes) {
   std::string result;
   while (!bytes.empty()) {

@@ -1,4 +1,4 @@
-/// What a model is beside its weights: sizes, and what its family computes from them.
+/// The configuration of a model: its sizes, and the settings of its family.
 #pragma once
 
 #include "neutra/adapter/sizes.hpp"
@@ -10,39 +10,38 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// What a config.json says of a decoder: names in the field's terms, defaults where a file may leave a key out.
+/// The configuration of a decoder (config.json), in the field's terms, with defaults for optional keys.
 struct Config {
-  std::string family = "llama";  // one of those in families.hpp, by the model_type of its config.json
+  std::string family = "llama";  // a family of families.hpp: the model_type of config.json
   Index vocabulary = 0;          // V
   Index dim = 0;                 // d
   Index ffn = 0;                 // f
   Index layers = 0;              // L
   Index heads = 0;               // H
-  Index kv_heads = 0;            // K, 0: as many as heads
+  Index kv_heads = 0;            // K; 0: as many as heads
   Index head_width = 0;          // 0: dim / heads
-  Index context = 0;             // tokens the model was trained with at a time
+  Index context = 0;             // context length in training, in tokens
   double norm_epsilon = 1e-6;
-  // What the family has of its own; complete() adds its defaults.
-  std::map<std::string, double> numbers{};       // such as rope_theta
-  std::map<std::string, std::string> choices{};  // such as activation
-  bool tied = false;                             // the head is the embedding
+  // Settings of the family; complete() adds its defaults.
+  std::map<std::string, double> numbers{};       // for example rope_theta
+  std::map<std::string, std::string> choices{};  // for example activation
+  bool tied = false;                             // embedding and head share their weights
   Index bos = -1;                                // -1: none
-  std::vector<Index> eos{};                      // every token that ends a text
+  std::vector<Index> eos{};                      // all tokens that end a text
 
-  /// Fills what follows from the sizes, and the family's defaults (defined in families.hpp). Error: a family that is
-  /// not there; a size that is not positive or does not divide, a setting that the family does not have, all said at
-  /// once.
+  /// Computes the derived sizes and adds the family's defaults (defined in families.hpp). Error: an unknown family;
+  /// sizes that are not positive or do not divide, and settings that the family does not have, all in one message.
   void complete();
 
-  /// Widths at the sites that the family has (defined in families.hpp).
+  /// The widths at the sites of the family (defined in families.hpp).
   adapter::Sizes sizes() const;
 
   friend bool operator==(const Config&, const Config&) = default;
 };
 
-/// Shows visit(name, member) every value that decides what a model computes from its weights and text, or the window
-/// that its numbers are of. Left out is eos: where a generated text ends changes no number. The default family is not
-/// named, as in files that are older than a second one.
+/// Calls visit(name, member) for every value that determines what a model computes from weights and text, or which
+/// window its numbers refer to. eos is not among them: where generation ends changes no number. The default family is
+/// not named, as in files from the time when it was the only one.
 template <class C, class Visit> void visit_function(C& c, const Visit& visit) {
   if (c.family != Config{}.family) visit("family", c.family);
   visit("vocabulary", c.vocabulary);

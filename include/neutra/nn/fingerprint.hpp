@@ -1,4 +1,4 @@
-/// What tells one base model from another.
+/// The identity of a base model.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -15,10 +15,10 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// 64 hexadecimal digits: SHA-256 over the configuration (see visit_function), each value as "name=value" and a line
-/// feed, then over the weights in the backbone's order, each as its name, a zero byte, its shape as in "(8,64)", a zero
-/// byte, and its values as little-endian float32. A model loaded in double has the fingerprint of the same model loaded
-/// in float.
+/// SHA-256 in 64 hexadecimal digits: first over the configuration (see visit_function), each value as "name=value" and
+/// a line feed; then over the weights in the backbone's order, each as its name, a zero byte, its shape as in "(8,64)",
+/// a zero byte, and its values as little-endian float32.
+/// A model has the same fingerprint whether it is loaded in float or in double.
 template <Scalar S, Backend D> std::string fingerprint(const Backbone<S, D>& backbone) {
   using namespace std::string_view_literals;
   io::Sha256 sum;
@@ -39,12 +39,12 @@ template <Scalar S, Backend D> std::string fingerprint(const Backbone<S, D>& bac
   return sum.hex();
 }
 
-/// A base model as its adapters and runs know it.
+/// What identifies a base model to its adapters and runs.
 struct Base {
   Config config;
   std::string fingerprint;  // of configuration and weights
-  std::string tokenizer;    // SHA-256 of its tokenizer.model, of no bytes where tokens are bytes; empty where no
-                            // tokenizer is known
+  // SHA-256 of tokenizer.model, or of the empty string for the byte tokenizer; empty if the tokenizer is unknown.
+  std::string tokenizer;
 };
 
 template <Scalar S, Backend D> Base base_of(const Backbone<S, D>& backbone, std::string tokenizer = {}) {

@@ -12,9 +12,9 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace optim {
 
 struct AdamWOptions {
-  double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;  // beta2 as usual for language models (Brown et al. 2020)
-  double weight_decay = 0.1;                         // of matrices; vectors (norms) do not decay
-  double clip = 1.0;                                 // largest gradient norm; 0: no limit
+  double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;  // beta2: usual for language models (Brown et al. 2020)
+  double weight_decay = 0.1;                         // of matrices; vectors (norms, biases) are not decayed
+  double clip = 1.0;                                 // upper limit of the gradient norm; 0: no clipping
 
   void check() const {
     require(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, "adamw: betas must lie in [0, 1), got ", beta1, " and ",
@@ -27,10 +27,11 @@ struct AdamWOptions {
   }
 };
 
-/// One pass over a block of a parameter:
-///   m = b1 m + (1-b1) k g      v = b2 v + (1-b2) (k g)^2      w = w - rate decay w - rate (m / c1) / (sqrt(v / c2) +
-///   eps)
-/// k the clipping factor, c = 1 - b^t the bias corrections
+/// One AdamW update of a block of a parameter:
+///     m = b1 m + (1 - b1) k g
+///     v = b2 v + (1 - b2) (k g)^2
+///     w = w - rate decay w - rate (m / c1) / (sqrt(v / c2) + eps)
+/// k: the clipping factor; c1 = 1 - b1^t and c2 = 1 - b2^t: the bias corrections.
 template <Scalar S> struct AdamWUpdate {
   static constexpr Index block = 4096;
   S *value, *mean, *variance;
@@ -60,19 +61,19 @@ template <Scalar S, Backend D> class AdamW {
     for (const auto* parameter : parameters_) alive_.push_back(parameter->life.token());
   }
 
-  /// Steps done; with the moments in the parameters all the state there is.
+  /// Steps done. Together with the moments in the parameters, this is the whole optimizer state.
   Index steps = 0;
 
   const std::vector<Parameter<S, D>*>& parameters() const { return parameters_; }
 
-  /// Norm of the gradients now, before clipping.
+  /// The norm of the current gradients, before clipping.
   double gradient_norm() {
     require_alive();
     return norm_(parameters_);
   }
 
-  /// One update with gradients of the given norm; forgets them. Error, with nothing changed: a norm that is not finite,
-  /// a parameter without a gradient of this step.
+  /// One update with the current gradients, whose norm is given; discards them. Error, with nothing changed: a norm
+  /// that is not finite; a parameter without a gradient from this step.
   void step(double rate, double norm) {
     require(rate >= 0 && std::isfinite(rate), "adamw: the learning rate must not be negative, got ", rate);
     require(std::isfinite(norm), "adamw: the gradient is not finite at step ", steps, "; lower the learning rate");
@@ -99,7 +100,7 @@ template <Scalar S, Backend D> class AdamW {
             "adamw: parameters were destroyed or moved; keep the model where it is while its optimizer is in use");
   }
   std::vector<Parameter<S, D>*> parameters_;
-  std::vector<Life::Token> alive_;  // of each parameter
+  std::vector<Life::Token> alive_;  // one per parameter
   AdamWOptions options_;
   GradientNorm<S, D> norm_;
 };

@@ -1,4 +1,4 @@
-/// The size of a gradient, and its limit.
+/// The gradient norm.
 #pragma once
 
 #include "neutra/autodiff/parameter.hpp"
@@ -10,7 +10,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace optim {
 
-/// Error: a parameter that got no gradient in this step, by name: it is not part of the loss.
+/// Error: a parameter that got no gradient in this step and so is not part of the loss; the message names it.
 template <Scalar S, Backend D> void require_gradients(std::span<Parameter<S, D>* const> parameters) {
   for (const auto* parameter : parameters)
     require(parameter->has_gradient, "optimizer: ", parameter->name,
@@ -31,7 +31,7 @@ template <Scalar S> struct BlockSquares {
   }
 };
 
-/// Square root of the sum of all squared gradient elements, blocks added in a fixed order in double.
+/// The square root of the sum of all squared gradient elements. Block sums are added in a fixed order in double.
 /// Error: as require_gradients.
 template <Scalar S, Backend D> class GradientNorm {
  public:

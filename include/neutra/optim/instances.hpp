@@ -1,4 +1,4 @@
-/// What neutra::compiled compiles once of the optimizer (see backend/cpu/instances.hpp).
+/// The instantiations of the optimizer in neutra::compiled (see backend/cpu/instances.hpp).
 #pragma once
 
 #include "neutra/backend/cpu/instances.hpp"

@@ -1,4 +1,4 @@
-/// Learning rate over a run.
+/// The learning rate schedule.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -9,22 +9,22 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace optim {
 
-/// Linear warm-up, then half a cosine down to a floor.      Loshchilov & Hutter 2016, arXiv 1608.03983
+/// Linear warm-up, then cosine decay to a floor.      Loshchilov & Hutter 2016, arXiv 1608.03983
 ///   t < warmup:  rate (t + 1) / warmup
-///   else:        rate (f + (1 - f) (1 + cos(pi (t - warmup) / (steps - warmup))) / 2)
+///   otherwise:   rate (f + (1 - f) (1 + cos(pi (t - warmup) / (steps - warmup))) / 2)
 struct Schedule {
   double rate = 1e-3;
   Index steps = 0;
   Index warmup = 0;
   double floor = 0.1;  // f
 
-  /// Error: a rate, floor or length that means nothing, or a warm-up longer than the run.
+  /// Error: a rate, floor or length out of range; a warm-up longer than the run.
   void check() const {
     require(rate > 0 && std::isfinite(rate), "schedule: the learning rate must be positive and finite, got ", rate);
     require(steps > 0, "schedule: steps must be positive, got ", steps);
     require(warmup >= 0 && warmup <= steps, "schedule: the warm-up must lie between 0 and the ", steps,
             " steps of the run, got ", warmup);
-    require(floor >= 0 && floor <= 1, "schedule: the floor is a share of the rate, between 0 and 1, got ", floor);
+    require(floor >= 0 && floor <= 1, "schedule: the floor is a fraction of the rate, between 0 and 1, got ", floor);
   }
 
   /// The rate of step t, counted from 0.

@@ -1,4 +1,4 @@
-/// Command lines: what holds for the options of every program, and one message for what is wrong with them.
+/// Rules for the options of every program, with one message for each mistake.
 #pragma once
 
 #include "neutra/core/nearest.hpp"
@@ -15,13 +15,13 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
-/// Thrown when the command line asked for nothing but its help; what() is the text.
+/// Thrown if the command line asked only for help; what() is the help text.
 class HelpAsked : public Error {
  public:
   using Error::Error;
 };
 
-/// "; write 0.8 with a point" where a text would be a number if its comma were one, else nothing.
+/// "; write 0.8 with a point" if the text would be a number with a point instead of its comma; otherwise empty.
 inline std::string decimal_comma(std::string text) {
   const auto comma = text.find(',');
   if (comma == text.npos) return {};
@@ -32,8 +32,8 @@ inline std::string decimal_comma(std::string text) {
                                                                        : std::string();
 }
 
-/// "1e-3,2e-3" to numbers. Error: an item that is not a number in plain decimal digits, by name of the option: 0,001
-/// are two, the second of which nobody writes so.
+/// Parses a list such as "1e-3,2e-3". Error: an item that is not a number in plain decimal digits; the message names
+/// the option. "0,001" counts as a decimal comma, because nobody writes 1 as 001 in a list.
 inline std::vector<double> numbers_of(std::string_view list, std::string_view option) {
   std::vector<double> numbers;
   for (std::size_t first = 0; first <= list.size();) {
@@ -53,7 +53,7 @@ inline std::vector<double> numbers_of(std::string_view list, std::string_view op
 
 namespace detail {
 
-/// Error: an option that takes one value and was given several times.
+/// Error: an option that takes one value was given several times.
 inline void check_once(const CLI::App& app) {
   for (const CLI::Option* option : app.get_options()) {
     const auto& values = option->results();
@@ -66,7 +66,7 @@ inline void check_once(const CLI::App& app) {
   }
 }
 
-/// CLI11's complaint as an Error of ours; an unknown option gets the nearest known one.
+/// Rethrows a CLI11 error as an Error. An unknown option gets a suggestion.
 [[noreturn]] inline void fail_parsing(const CLI::App& app, const CLI::ParseError& error) {
   check_once(app);
   if (dynamic_cast<const CLI::ExtrasError*>(&error)) {
@@ -75,16 +75,16 @@ inline void check_once(const CLI::App& app) {
       for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
     const auto extras = app.remaining();
     const std::string first = extras.empty() ? "" : extras.front().substr(0, extras.front().find('='));
-    require(first.starts_with('-'), "there is a word too many, '", first,
-            "': options begin with --, and a value with spaces stands in quotes");
+    require(first.starts_with('-'), "unexpected argument '", first,
+            "': options begin with --, and a value with spaces needs quotes");
     fail("unknown option ", first, suggestion(first.starts_with("--") ? first : "-" + first, known),
          "; --help lists all");
   }
   fail(error.what(), "; --help lists all options");
 }
 
-/// Whether all of the text is one number of type T and within its range, as CLI11 does not ask: it reads 010 as 8, 0x10
-/// as 16, and what is beyond 64 bits as the largest number there is.
+/// Whether the whole text is one number in the range of T. CLI11 does not check this: it reads 010 as 8, 0x10 as 16,
+/// and anything beyond 64 bits as the largest number.
 template <class T> bool reads_as(const std::string& text) {
   T value{};
   const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -92,8 +92,7 @@ template <class T> bool reads_as(const std::string& text) {
          (std::floating_point<T> || concat(value) == text);
 }
 
-/// What holds for the values of every option. Error: one that is empty, or a number in another form than its plain
-/// decimal digits.
+/// Rules for the values of all options. Error: an empty value; a number that is not in plain decimal digits.
 inline void check_values(const CLI::App& app, std::string_view may_be_empty) {
   for (const CLI::Option* option : app.get_options())
     for (const std::string& value : option->results()) {
@@ -111,16 +110,16 @@ inline void check_values(const CLI::App& app, std::string_view may_be_empty) {
 
 }  // namespace detail
 
-/// Parses a prepared command line; the one option that may be empty is named. Errors: an unknown option, with the
-/// nearest; a value that is missing, empty, of the wrong kind or out of range; HelpAsked.
+/// Parses the command line. `may_be_empty` names the one option whose value may be empty. Errors: an unknown option,
+/// with a suggestion; a value that is missing, empty, of the wrong type or out of range; HelpAsked.
 inline void parse_command_line(CLI::App& app, int argc, const char* const* argv, std::string_view may_be_empty = {}) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     throw HelpAsked(app.help());
   } catch (const CLI::ParseError& error) {
-    if (dynamic_cast<const CLI::ConversionError*>(&error))
-      detail::check_values(app, may_be_empty);  // says what was expected, as CLI11 does not
+    // Says what was expected, which CLI11 does not.
+    if (dynamic_cast<const CLI::ConversionError*>(&error)) detail::check_values(app, may_be_empty);
     detail::fail_parsing(app, error);
   }
   detail::check_values(app, may_be_empty);

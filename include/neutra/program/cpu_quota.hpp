@@ -1,4 +1,4 @@
-/// How many processors a container may use, as the kernel's control groups say.
+/// The number of processors that a container may use, from the kernel's control groups.
 #pragma once
 
 #include "neutra/core/config.hpp"
@@ -14,8 +14,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
 namespace detail {
 
-/// Processors that one group grants: cpu.max (version 2) or cpu.cfs_quota_us and cpu.cfs_period_us (version 1);
-/// infinity without a limit.
+/// The quota of one group in processors: cpu.max (version 2), or cpu.cfs_quota_us and cpu.cfs_period_us (version 1).
+/// Infinity if it has no limit.
 inline double group_quota(const std::filesystem::path& group) {
   double quota = 0, period = 0;
   if (std::ifstream file(group / "cpu.max"); file >> quota >> period && quota > 0 && period > 0) return quota / period;
@@ -24,7 +24,7 @@ inline double group_quota(const std::filesystem::path& group) {
   return std::numeric_limits<double>::infinity();
 }
 
-/// The least that a group below `mount` and the groups above it grant.
+/// The smallest quota of a group below `mount` and the groups above it.
 inline double quota_along(const std::filesystem::path& mount, const std::filesystem::path& group) {
   double least = group_quota(mount);
   std::filesystem::path at = mount;
@@ -34,9 +34,9 @@ inline double quota_along(const std::filesystem::path& mount, const std::filesys
 
 }  // namespace detail
 
-/// Processors that this process may use on average, by /proc/self/cgroup and the groups below /sys/fs/cgroup; infinity
-/// where nothing limits it. A container may see its own group as the root: groups that are not there are passed over.
-/// root: where proc and sys are
+/// The number of processors that this process may use on average, from /proc/self/cgroup and the groups below
+/// /sys/fs/cgroup; infinity without a limit. A container may see its own group as the root, so groups that do not exist
+/// are skipped. root: the folder of proc and sys.
 inline double cpu_quota(const std::filesystem::path& root = "/") {
   const auto groups = root / "sys/fs/cgroup";
   double least = std::numeric_limits<double>::infinity();

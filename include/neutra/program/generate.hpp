@@ -1,4 +1,4 @@
-/// The program `generate`: text that continues a prompt.
+/// The program `generate`: continues a prompt.
 #pragma once
 
 // First, as in neutra/neutra.hpp.
@@ -15,7 +15,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
 int run_generate(int argc, const char* const* argv, const std::function<adapter::Registry()>& policies);
 
-/// main() of generate; a user's own policies are named as in extend_main.
+/// main() of generate. A user's own policies are named as in extend_main.
 template <class Gates = gate::All, class... Own> int generate_main(int argc, const char* const* argv) {
   static_assert((adapter::Registry::check<Own>() && ...));
   return run_generate(argc, argv, adapter::Registry::with<Gates, Own...>);

@@ -1,4 +1,4 @@
-/// What evaluate and generate are told of the model.
+/// The options of a model, for evaluate and generate.
 #pragma once
 
 #include "neutra/adapter/registry.hpp"
@@ -11,7 +11,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program { namespace detail {
 
-/// What both evaluate and generate are told of the model.
+/// The options of a model, for evaluate and generate.
 struct ModelOptions {
   io::Path model, adapter;
   std::string precision = "float";
@@ -22,15 +22,15 @@ struct ModelOptions {
   }
   void add_to(CLI::App& app) {
     app.add_option("--model", model, "a Hugging Face folder of a model")->required();
-    app.add_option("--adapter", adapter, "an adapter made for it: NAME.safetensors");
-    app.add_option("--precision", precision, "float, or bf16: what products round to before they multiply")
+    app.add_option("--adapter", adapter, "an adapter for this model: NAME.safetensors");
+    app.add_option("--precision", precision, "matmul input precision: float or bf16; sums are float32")
         ->capture_default_str();
-    app.add_option("--threads", threads, "0: all of the machine")->capture_default_str();
+    app.add_option("--threads", threads, "number of threads; 0: all")->capture_default_str();
   }
-  /// What holds for the values. Error: one that means nothing.
+  /// Error: an invalid value.
   void check() const {
     study::detail::check_precision(precision);
-    if (precision == "bf16") cpu::bf16_unit();  // what it refuses is told before weights are read
+    if (precision == "bf16") cpu::bf16_unit();  // reports an invalid NEUTRA_BF16_UNIT before the weights are read
     study::detail::check_threads(threads);
   }
 };

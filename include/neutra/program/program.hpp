@@ -1,4 +1,4 @@
-/// What the main functions of programs share: errors as one message, Ctrl-C and a lost terminal as a stop request.
+/// What all main functions share: errors as one message; Ctrl-C and a lost terminal as a stop request.
 #pragma once
 
 #include "neutra/io/utf8.hpp"
@@ -23,20 +23,21 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
-/// Puts /dev/null where the program was started without a standard stream: the next file that is opened would take its
-/// number, and messages would go into a checkpoint. Opened for reading, so that a result that nobody gets is an error,
-/// as with other programs.
+/// Opens /dev/null for standard streams that are closed at the start. Otherwise the next opened file would take the
+/// number of one, and messages would go into, say, a checkpoint. Opened for reading only, so that writing a result
+/// nobody can get is an error, as in other programs.
 inline void open_streams() {
   int file = -1;
   while ((file = ::open("/dev/null", O_RDONLY)) >= 0 && file <= STDERR_FILENO) continue;
   if (file >= 0) ::close(file);
 }
 
-/// Turns SIGINT, SIGTERM and SIGHUP into a stop request while it lives, and says so; a second SIGINT or SIGTERM ends
-/// the program at once, a SIGHUP does not: a terminal that goes away sends several. Under nohup SIGHUP stays ignored.
-/// Made before any other thread, so that no other thread is interrupted, and before any file is opened. SIGXFSZ and
-/// SIGPIPE are ignored: a file-size limit shows as an error of the write, like a full disk, and a reader of the
-/// messages that has ended must not end hours of training. Error: the thread that waits for signals cannot be made.
+/// Turns SIGINT, SIGTERM and SIGHUP into a stop request while it exists, with a message. A second SIGINT or SIGTERM
+/// ends the program at once; a second SIGHUP does not, because a closing terminal sends several. Under nohup, SIGHUP
+/// stays ignored. Construct it before any other thread, so that no other thread receives the signals, and before any
+/// file is opened. SIGXFSZ and SIGPIPE are ignored: a file-size limit then is a write error like a full disk, and a
+/// reader of the messages that ends does not end hours of training.
+/// Error: the thread that waits for signals cannot be created.
 class StopOnSignal {
  public:
   StopOnSignal() {
@@ -50,8 +51,8 @@ class StopOnSignal {
     try {
       waiter_ = std::thread([this] { wait(); });
     } catch (const std::system_error& error) {
-      fail("no thread can be made (", error.code().message(),
-           "); raise the limit of processes (ulimit -u, or that of the container)");
+      fail("no thread can be created (", error.code().message(),
+           "); raise the process limit (ulimit -u, or that of the container)");
     }
   }
   StopOnSignal(const StopOnSignal&) = delete;
@@ -67,10 +68,10 @@ class StopOnSignal {
   void wait() {
     for (int signal = 0; sigwait(&set_, &signal) == 0 && !ended_;) {
       const bool again = source_.stop_requested();
-      if (signal == SIGUSR2 || (again && signal == SIGHUP)) continue;  // the destructor's SIGUSR2 comes with ended_
+      if (signal == SIGUSR2 || (again && signal == SIGHUP)) continue;  // the destructor sends SIGUSR2 with ended_ set
       if (again) _exit(128 + signal);
-      source_.request_stop();  // then, below a progress line that may stand on the terminal:
-      std::fprintf(stderr, "%sstopping after this step; again ends at once\n", isatty(STDERR_FILENO) ? "\n" : "");
+      source_.request_stop();  // a newline first, if a progress line may be on the terminal
+      std::fprintf(stderr, "%sstopping after this step; repeat to end at once\n", isatty(STDERR_FILENO) ? "\n" : "");
     }
   }
 
@@ -80,20 +81,20 @@ class StopOnSignal {
   std::thread waiter_;
 };
 
-/// Prints on one line, whatever the names and values in the text hold.
+/// Prints the text on one line, whatever characters its names and values contain.
 inline void print_line(std::string_view text) { std::fprintf(stderr, "%s\n", io::shown_whole(text).c_str()); }
 inline void print_message(const char* name, const std::string& text) { print_line(concat(name, ": ", text)); }
 
-/// The exit status of a program that has done its work: 1, with a message, where what it printed did not get out.
+/// The exit status of a program that has finished: 1, with a message, if its output could not be written.
 inline int end_output(const char* name) {
   const bool flushed = std::fflush(stdout) == 0;
   if (flushed && !std::ferror(stdout)) return 0;
-  print_message(name, "standard output cannot be written; is the disk full, or has the program that reads it ended?");
+  print_message(name, "standard output cannot be written; is the disk full, or has the reading program ended?");
   return 1;
 }
 
-/// Runs a program's body; one that takes a std::stop_token stops on signals (see StopOnSignal).
-/// Exit status: 0 done, 1 an error, told in one line, 130 stopped; `stopped_hint` is what to do then.
+/// Runs a program's body. A body that takes a std::stop_token stops on signals (see StopOnSignal). Exit status: 0 done;
+/// 1 an error, reported on one line; 130 stopped. `stopped_hint` says what to do after a stop.
 template <class Body> int run_program(const char* name, Body&& body, const char* stopped_hint = "") {
   try {
     if constexpr (std::invocable<Body&, std::stop_token>) {
@@ -117,7 +118,7 @@ template <class Body> int run_program(const char* name, Body&& body, const char*
   return 1;
 }
 
-/// Sets how many threads work, 0: default_threads(); fewer, with a note, where so many cannot be made.
+/// Sets the number of threads; 0: default_threads(). Uses fewer, with a note, if so many cannot be created.
 /// Error: stacks that are too small (see check_stacks).
 inline void set_threads(Index threads) {
   const std::string note = start_threads(threads, check_stacks());

@@ -1,4 +1,4 @@
-/// How far a program is and how long it will still take, on a terminal or in a log.
+/// The progress of a program and its remaining time, on a terminal or in a log.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -22,18 +22,17 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
-/// Progress of a whole program through its phases, with the time left of the program and not of the phase:
+/// Progress of a program through its phases, with the remaining time of the whole program:
 ///     ProgressLine progress;
 ///     progress.start(pretrain_work + runs * run_work);
 ///     progress.begin("pretrain", steps, pretrain_work);
 ///     for (...) progress.advance(1, loss, tokens);
-/// On a terminal one line of ASCII is rewritten at most five times a second, as wide as the terminal, and wiped at the
-/// end, also when an exception ends it. Elsewhere a plain line is printed at the start, at each tenth or after half a
-/// minute, and at the end. Output that cannot be written is lost without an error: a run must not end because its log
-/// is full.
+/// On a terminal, one line of ASCII as wide as the terminal is redrawn at most five times a second, and erased at the
+/// end, also after an exception. Elsewhere a plain line is printed at the start, at each tenth or every half minute,
+/// and at the end. Write errors are ignored: a run must not end because its log is full.
 class ProgressLine final : public train::Progress {
  public:
-  using Clock = std::function<double()>;  // seconds from any fixed moment
+  using Clock = std::function<double()>;  // seconds since any fixed moment
 
   explicit ProgressLine(std::FILE* out = stderr, Clock clock = seconds)
       : out_(out), clock_(std::move(clock)), terminal_(isatty(fileno(out)) == 1), start_(clock_()) {}
@@ -65,7 +64,7 @@ class ProgressLine final : public train::Progress {
     loss_.reset();
     show(!printed_);
   }
-  /// The loss is shown until the next one. Steps beyond the phase's count as its last.
+  /// The loss is shown until the next one. Steps beyond the phase's count are ignored.
   void advance(Index steps, std::optional<double> loss = {}, Index tokens = 0) override {
     step_ = std::clamp<Index>(step_ + steps, 0, steps_);
     tokens_ += static_cast<double>(tokens);
@@ -73,7 +72,7 @@ class ProgressLine final : public train::Progress {
     show(false);
   }
 
-  /// Steps that were skipped count as done but took no time of this program.
+  /// Skipped steps count as done but took no time of this process.
   void skip(Index steps) override {
     const double done_before = done();
     step_ = std::clamp<Index>(step_ + steps, 0, steps_);
@@ -81,7 +80,7 @@ class ProgressLine final : public train::Progress {
     show(false);
   }
 
-  /// Prints a line of its own, above the progress line.
+  /// Prints a line above the progress line.
   void message(std::string_view text) override {
     if (terminal_) wipe();
     std::fprintf(out_, "%s\n", io::shown_whole(text).c_str());
@@ -89,10 +88,10 @@ class ProgressLine final : public train::Progress {
     if (terminal_) show(true);
   }
 
-  /// Share of the total work that is done, 0 .. 1.
+  /// The fraction of the total work that is done, 0 .. 1.
   double share() const { return std::min(done() / total_, 1.0); }
 
-  /// Seconds until the end at the mean speed so far; empty before anything was done.
+  /// Seconds to the end at the average speed so far; empty before anything is done.
   std::optional<double> seconds_left() const {
     const double spent = clock_() - start_, own = done() - skipped_;
     if (own <= 0 || spent <= 0) return std::nullopt;
@@ -112,8 +111,8 @@ class ProgressLine final : public train::Progress {
 
   /// "pretrain 120/2000  loss 3.214  12.3k tokens/s  1:23 left"
   std::string words() const {
-    std::string text =
-        io::shown(phase_, 200, io::Letters::ascii);  // named after a user's policy; a byte must be a column
+    // The phase may be named after a user's policy. ASCII only, since a byte must be a column.
+    std::string text = io::shown(phase_, 200, io::Letters::ascii);
     if (steps_ > 0) text += concat(' ', step_, '/', steps_);
     if (loss_) text += "  loss " + fixed(*loss_, 3);
     const double spent = clock_() - phase_start_;
@@ -139,16 +138,16 @@ class ProgressLine final : public train::Progress {
   }
 
   void draw() {
-    const std::size_t room = columns() - 1;  // a full last column would wrap on some terminals
+    const std::size_t width = columns() - 1;  // a full last column would wrap on some terminals
     std::string line = words();
-    if (line.size() + 8 <= room) {
-      const std::size_t bar = std::min<std::size_t>(room - line.size() - 3, 24);
+    if (line.size() + 8 <= width) {
+      const std::size_t bar = std::min<std::size_t>(width - line.size() - 3, 24);
       const auto full = static_cast<std::size_t>(share() * static_cast<double>(bar));
       line = "[" + std::string(full, '#') + std::string(bar - full, '.') + "] " + line;
     }
-    line.resize(std::min(line.size(), room));
+    line.resize(std::min(line.size(), width));
     const std::size_t length = line.size();
-    if (length < drawn_) line.append(std::min(drawn_, room) - std::min(length, room), ' ');
+    if (length < drawn_) line.append(std::min(drawn_, width) - std::min(length, width), ' ');
     std::fprintf(out_, "\r%s", line.c_str());
     std::fflush(out_);
     drawn_ = length;
@@ -180,9 +179,9 @@ class ProgressLine final : public train::Progress {
   Index steps_ = 0, step_ = 0, last_tenth_ = 0;
   std::string phase_;
   std::optional<double> loss_;
-  std::size_t drawn_ = 0;  // characters of the line that stands on the terminal
+  std::size_t drawn_ = 0;  // characters of the line on the terminal
   bool printed_ = false;
-  bool changed_ = false;  // since something was last shown
+  bool changed_ = false;  // since the last output
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::program

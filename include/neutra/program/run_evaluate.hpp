@@ -1,4 +1,4 @@
-/// What the program `evaluate` does.
+/// The implementation of the program `evaluate`.
 #pragma once
 
 // First, as in neutra/neutra.hpp.
@@ -12,19 +12,19 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
-/// evaluate with the policies that are made for it, once errors can be told.
+/// Runs evaluate. The policies are created inside, so that their errors are reported.
 NEUTRA_ONCE int run_evaluate(int argc, const char* const* argv, const std::function<adapter::Registry()>& policies) {
   return run_program("evaluate", [&](std::stop_token stop) {
-    CLI::App app("Bits per byte of a text under a model, with or without an adapter.", "evaluate");
+    CLI::App app("Compute the bits per byte of a text under a model, with or without an adapter.", "evaluate");
     detail::ModelOptions options;
     options.add_to(app);
     std::vector<io::Path> files;
     Index sequence = 0, batch = 16;
     bool json = false;
-    app.add_option("--text", files, "text to predict; one file or several")->required();
-    app.add_option("--sequence", sequence, "tokens of a window; 0: the model's context, at most 4096");
-    app.add_option("--batch", batch, "windows at a time")->capture_default_str();
-    app.add_flag("--json", json, "one JSON object instead of a line");
+    app.add_option("--text", files, "text to evaluate on; one file or several")->required();
+    app.add_option("--sequence", sequence, "tokens per evaluation window; 0: the model's context, at most 4096");
+    app.add_option("--batch", batch, "windows per batch")->capture_default_str();
+    app.add_flag("--json", json, "print a JSON object instead of a line");
     parse_command_line(app, argc, argv);
     options.check();
     study::detail::check_from_zero(sequence, "sequence");
@@ -33,12 +33,13 @@ NEUTRA_ONCE int run_evaluate(int argc, const char* const* argv, const std::funct
     const data::Text text = data::read_texts(files);
     for (const std::string& remark : text.remarks) print_line(remark);
     const train::LoadedModel loaded = options.load(policies(), nn::Purpose::evaluation);
-    constexpr Index most =
-        4096;  // by itself: attention over the millions that a config.json may claim takes memory and days
+    // The default limit: attention over the millions that a config.json may claim would take
+    // days and more memory than there is.
+    constexpr Index most = 4096;
     const Index context = loaded.model->config().context, length = sequence > 0 ? sequence : std::min(context, most);
     if (sequence == 0 && context > most)
-      print_line(
-          concat("note: windows of ", most, " tokens, the model's context is ", context, "; --sequence sets them"));
+      print_line(concat("note: windows have ", most, " tokens although the model's context is ", context,
+                        "; --sequence sets their length"));
     require(length <= context, "--sequence must not exceed the model's context of ", context, ", got ", length);
     Tape<float, Cpu> tape;
     const train::EvaluationText parts{data::Windows(*loaded.tokenizer, text.bytes, length),

@@ -1,4 +1,4 @@
-/// What the program `extend` does.
+/// The implementation of the program `extend`.
 #pragma once
 
 // First, as in neutra/neutra.hpp.
@@ -20,7 +20,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
-/// extend with the policies that are made for it, once errors can be told.
+/// Runs extend. The policies are created inside, so that their errors are reported.
 NEUTRA_ONCE int run_extend(int argc, const char* const* argv, const std::function<adapter::Registry()>& policies) {
   return run_program(
       "extend",
@@ -32,7 +32,7 @@ NEUTRA_ONCE int run_extend(int argc, const char* const* argv, const std::functio
         const auto show = [&](const study::Results& so_far) { report::write_report(options.out, so_far); };
         std::optional<ProgressLine> progress(std::in_place);
         const study::Results results = study::Study(options, config, registry, stop, {&*progress, show}).run();
-        progress.reset();  // wipes its line before the table comes
+        progress.reset();  // erases its line before the table is printed
         std::printf("%s\nreport: %s\n", report::table(results).c_str(),
                     io::shown_whole((options.out / "report.html").native()).c_str());
       },

@@ -1,4 +1,4 @@
-/// What the program `generate` does.
+/// The implementation of the program `generate`.
 #pragma once
 
 // First, as in neutra/neutra.hpp.
@@ -15,21 +15,22 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
-/// generate with the policies that are made for it, once errors can be told.
-/// Each token reads the last tokens anew, as many as the model's context holds: plain, and quadratic in the context.
+/// Runs generate. The policies are created inside, so that their errors are reported.
+/// Recomputes the last tokens, up to the model's context, for each new token: simple, and quadratic in the context.
 NEUTRA_ONCE int run_generate(int argc, const char* const* argv, const std::function<adapter::Registry()>& policies) {
   return run_program("generate", [&](std::stop_token stop) {
-    CLI::App app("Text that continues a prompt.", "generate");
+    CLI::App app("Continue a prompt.", "generate");
     detail::ModelOptions options;
     options.add_to(app);
     std::string prompt;
     Index tokens = 100;
     double temperature = 0;
     std::uint64_t seed = 1;
-    app.add_option("--prompt", prompt, "text to continue; empty starts a new one");
-    app.add_option("--tokens", tokens, "tokens to add")->capture_default_str();
-    app.add_option("--temperature", temperature, "0: always the likeliest token")->capture_default_str();
-    app.add_option("--seed", seed, "of the draws")->capture_default_str();
+    app.add_option("--prompt", prompt, "text to continue; empty: start a new text");
+    app.add_option("--tokens", tokens, "number of tokens to generate")->capture_default_str();
+    app.add_option("--temperature", temperature, "sampling temperature; 0: always the most likely token")
+        ->capture_default_str();
+    app.add_option("--seed", seed, "seed of the random numbers")->capture_default_str();
     parse_command_line(app, argc, argv, "--prompt");
     options.check();
     study::detail::check_count(tokens, "tokens");
@@ -54,11 +55,11 @@ NEUTRA_ONCE int run_generate(int argc, const char* const* argv, const std::funct
       tape.start(false);
       const View<const float> logits = loaded.model->next_logits(tape, window).value();
       text.push_back(sample(logits, among, temperature, random.uniform(static_cast<std::uint64_t>(t), 0)));
-      if (!tokenizer.knows(text.back())) break;  // an end that has no text
+      if (!tokenizer.knows(text.back())) break;  // an end token that has no text
       open = stream.append(last_decoded(tokenizer, text, !stream.empty()));
       if (ends.contains(text.back())) break;
     }
-    if (stop.stop_requested()) throw train::Stopped("stopped before all tokens were made");
+    if (stop.stop_requested()) throw train::Stopped("stopped before all tokens were generated");
   });
 }
 

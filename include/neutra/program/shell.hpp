@@ -1,4 +1,4 @@
-/// Command lines as text that a shell reads back.
+/// Command lines as text that a shell parses back.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -11,12 +11,11 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
-/// A word as a shell reads it back: as it is where no character of it means anything to a shell, else in single quotes,
-/// and with $'...' (bash, zsh, ksh, POSIX 2024) where it holds control characters or bytes that are not UTF-8, which
-/// stand as \345.
+/// Quotes a word for a shell: unchanged if no character is special, otherwise in single quotes, and as $'...' (bash,
+/// zsh, ksh, POSIX 2024) if it contains control characters or bytes that are not UTF-8, which become \345.
 inline std::string shell_word(std::string_view word) {
   constexpr std::string_view plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+:,./-";
-  const auto equals = word.find('=');  // --share=0.1 needs none, but zsh would look for a command called =x
+  const auto equals = word.find('=');  // --share=0.1 needs no quotes, but zsh would look for a command called =x
   const bool bare = word.find_first_not_of(concat(plain, equals == 0 ? "" : "=")) == word.npos;
   if (!word.empty() && bare) return std::string(word);
   const bool printable = io::shown_whole(word) == word;
@@ -38,8 +37,8 @@ inline std::string shell_word(std::string_view word) {
   return quoted + "'";
 }
 
-/// The command line again, for the record: as it was when the run began, without --resume, and so that it can be pasted
-/// into a shell.
+/// The command line for the record, quoted so that it can be pasted into a shell:
+/// as at the start of the run, without --resume.
 inline std::string command_of(int argc, const char* const* argv) {
   std::string command;
   for (int i = 0; i < argc; ++i)

@@ -1,4 +1,4 @@
-/// Tokens drawn one after another, and the text they make.
+/// Sampling tokens one by one, and streaming the text they form.
 #pragma once
 
 #include "neutra/core/view.hpp"
@@ -17,8 +17,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
-/// A token of `among` from softmax(logits / temperature) over these; the likeliest at temperature 0. `uniform` lies in
-/// [0, 1).
+/// Draws a token of `among` from softmax(logits / temperature) over these tokens; temperature 0 takes the most likely
+/// one. `uniform` is in [0, 1).
 inline std::int32_t sample(View<const float> logits, std::span<const std::int32_t> among, double temperature,
                            double uniform) {
   const auto logit = [&](std::int32_t id) { return static_cast<double>(logits.data[id]); };
@@ -31,11 +31,11 @@ inline std::int32_t sample(View<const float> logits, std::span<const std::int32_
   double left = uniform * total;
   for (const std::int32_t id : among)
     if ((left -= weight(id)) < 0) return id;
-  return best;  // rounding used up the last share
+  return best;  // rounding used up the last probability
 }
 
-/// The tokens that a model may say: those that can be shown, and those that end a text. Its vocabulary may have rows
-/// for more, as padding.
+/// The tokens that may be generated: those that decode to text, and those that end a text. The vocabulary may have more
+/// rows, as padding.
 inline std::vector<std::int32_t> sayable(const data::Tokenizer& tokenizer, Index vocabulary,
                                          const std::set<Index>& ends) {
   std::vector<std::int32_t> ids;
@@ -45,8 +45,8 @@ inline std::vector<std::int32_t> sayable(const data::Tokenizer& tokenizer, Index
   return ids;
 }
 
-/// What the last token adds to the text of those before it. begun: whether that text has any bytes. Then the last token
-/// alone is decoded, behind a letter, since a tokenizer may drop the space that a text begins with.
+/// The text that the last token adds to the tokens before it. begun: whether those have any text. If so, the last token
+/// is decoded alone behind a letter, since a tokenizer may drop a space at the start of a text.
 inline std::string last_decoded(const data::Tokenizer& tokenizer, std::span<const std::int32_t> ids, bool begun) {
   if (!begun) return tokenizer.decode(ids);
   std::vector<std::int32_t> behind_letter = tokenizer.encode("a");
@@ -54,8 +54,8 @@ inline std::string last_decoded(const data::Tokenizer& tokenizer, std::span<cons
   return tokenizer.decode(behind_letter).substr(1);
 }
 
-/// A text on standard output while it is made. A character whose bytes are not all there waits for them; whatever ends
-/// the text, an error too, what was made of it stands there, and a newline.
+/// Streams text to standard output while it is generated. The bytes of an incomplete character are held back until it
+/// is complete. Whatever ends the text, even an error, leaves what was generated and a newline.
 class TextStream {
  public:
   TextStream() = default;
@@ -67,7 +67,7 @@ class TextStream {
   }
 
   bool empty() const { return text_.empty(); }
-  /// Appends to the text. False: nobody can read it any more.
+  /// Appends text. False if the output can no longer be read by anyone.
   bool append(std::string_view more) {
     text_ += more;
     return write(text_.size() - data::utf8_unfinished(text_));

@@ -1,4 +1,4 @@
-/// The results as Markdown, for a page such as those of docs/results.
+/// Results as Markdown, for pages such as docs/results.
 #pragma once
 
 #include "neutra/core/numbers.hpp"
@@ -15,8 +15,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace report {
 
 namespace detail {
 
-/// Text from outside as Markdown: what HTML or Markdown would read as markup, or as the end of a cell, is escaped.
-/// Underscores inside words are none.
+/// Escapes untrusted text for Markdown: whatever HTML or Markdown would read as markup or as the end of a cell.
+/// Underscores inside words are not markup.
 inline std::string markdown_text(std::string_view text) {
   std::string out;
   for (const char c : escape(text)) {
@@ -51,7 +51,7 @@ inline std::string markdown_line(const study::Line& line) {
                       : ""});
 }
 
-/// A line's means at every rate it was run with.
+/// The means of a line at every rate that was run.
 inline std::string markdown_curve(const study::Line& line) {
   std::map<double, std::vector<study::Row>> by_rate;
   for (const study::Row& row : line.curve) by_rate[row.lr].push_back(row);
@@ -65,7 +65,7 @@ inline std::string markdown_curve(const study::Line& line) {
 
 }  // namespace detail
 
-/// Two tables and their notes: a line per method at its chosen rate (see summarise), and a line per method and rate.
+/// Two tables with notes: one line per method at its selected rate (see summarise), and one line per method and rate.
 /// Error: a number that is not finite.
 inline std::string markdown(const study::Results& results) {
   const auto lines = study::summarise(results);

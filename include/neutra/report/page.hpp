@@ -1,4 +1,4 @@
-/// report.html and learning.svg: what shows a study, made from its results alone and readable without a network.
+/// report.html and learning.svg: a study's results as a self-contained page and a picture.
 #pragma once
 
 #include "neutra/core/numbers.hpp"
@@ -40,11 +40,11 @@ inline std::string fact(std::string_view name, std::string_view html) {
 }
 inline std::string code(std::string_view text) { return concat("<code>", escape(text), "</code>"); }
 
-/// A line for each option, those of inner objects as outer.inner.
+/// One line per option; options of nested objects are named outer.inner.
 inline std::string config_facts(const io::Json& config, const std::string& prefix = {}) {
   std::string out;
   for (const auto& [key, value] : config.items()) {
-    if (prefix.empty() && key == "command") continue;  // stands above
+    if (prefix.empty() && key == "command") continue;  // shown above
     if (value.is_object() && !value.empty()) {
       out += config_facts(value, prefix + key + ".");
     } else {
@@ -58,8 +58,8 @@ inline std::string config_facts(const io::Json& config, const std::string& prefi
 
 inline std::string counted(std::size_t n, std::string_view one) { return concat(n, ' ', one, n == 1 ? "" : "s"); }
 
-/// What is known of validation lines that were trained on: nothing in older results, and where neither domain had a
-/// line to compare.
+/// What is known about validation lines that are also in the training text. Empty for older results, and if neither
+/// domain had a line to compare.
 inline std::string validation_claim(const study::Results& results) {
   const train::Overlaps overlaps = train::overlaps_of(results.config);
   const auto compared =
@@ -68,11 +68,11 @@ inline std::string validation_claim(const study::Results& results) {
   const bool any_shorter =
       std::any_of(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.shorter; });
   if (compared == 2 && !any_shorter && !train::any_in_training(overlaps))
-    return ", of which the training text has no line of 50 or more characters";
-  return concat(", of whose lines of 50 and more characters the training text has these too: ", to_string(overlaps));
+    return ", of which no line of at least 50 characters is in the training text";
+  return concat("; lines of at least 50 characters that are also in the training text: ", to_string(overlaps));
 }
 
-/// The question, and what was run in one sentence.
+/// The question, and one sentence about what was run.
 inline std::string introduction(const study::Results& results, const std::vector<study::Line>& lines) {
   std::set<double> rates;
   std::set<std::uint64_t> seeds;
@@ -84,10 +84,9 @@ inline std::string introduction(const study::Results& results, const std::vector
   }
   std::string out =
       "<h1>Learning and forgetting</h1>\n<p>A language model pretrained on one domain, the <em>original</em>, is "
-      "extended to another, the "
-      "<em>target</em>. How much does each method learn of the target, and how much does it forget of the original? "
-      "Learning is the fall of the "
-      "target\u2019s bits per byte, forgetting the rise of the original\u2019s, both on validation text" +
+      "extended to another, the <em>target</em>. How much does each method learn of the target, and how much does it "
+      "forget of the original? Learning is the fall of the target\u2019s bits per byte, forgetting the rise of the "
+      "original\u2019s, both on validation text" +
       validation_claim(results) + ".</p>\n";
   if (!lines.empty())
     out += concat("<p>", counted(results.rows.size(), "run"), ": ", counted(methods.size(), "method"), ", ",
@@ -106,10 +105,9 @@ inline std::string introduction(const study::Results& results, const std::vector
 inline std::string summary_table(const study::Results& results, const std::vector<study::Line>& lines) {
   std::string out =
       "<h2>Methods</h2>\n<div class=\"scroll\"><table><thead><tr><th "
-      "class=\"name\">method</th><th>rate</th><th>seeds</th><th>original before</th>"
-      "<th>original after</th><th>target before</th><th>target "
-      "after</th><th>forgetting</th><th>learning</th><th>forgetting "
-      "at adapter\u2019s learning</th><th>gates open, original / target</th><th>extra weights</th><th>tokens per "
+      "class=\"name\">method</th><th>rate</th><th>seeds</th><th>original before</th><th>original after</th><th>target "
+      "before</th><th>target after</th><th>forgetting</th><th>learning</th><th>forgetting at adapter\u2019s "
+      "learning</th><th>gates open, original / target</th><th>extra weights</th><th>tokens per "
       "second</th></tr></thead><tbody>\n";
   const auto style = styles(lines);
   for (std::size_t i = 0; i < lines.size(); ++i) {
@@ -133,25 +131,23 @@ inline std::string summary_table(const study::Results& results, const std::vecto
   }
   out +=
       "</tbody></table></div>\n<p class=\"note\">Bits per byte; means over seeds, \u00b1 the standard error. An order "
-      "is claimed only where a "
-      "difference exceeds twice "
-      "its standard error. \u201cAt adapter\u2019s learning\u201d reads each method\u2019s curve over its learning "
-      "rates where it learns as much as "
-      "the vanilla adapter; a "
-      "dash stands where the curve does not reach it. Gates open: the share of tokens with a gate that is not exactly "
-      "zero.</p>\n";
+      "is claimed only if a difference exceeds twice its standard error. \u201cAt adapter\u2019s learning\u201d is the "
+      "forgetting on a method\u2019s curve over learning rates at the point where it learns as much as the vanilla "
+      "adapter; a dash means that the curve does not reach this point. Gates open: the share of tokens with a gate "
+      "that "
+      "is not exactly zero.</p>\n";
   for (const std::string& note : notes(results, lines)) out += concat("<p class=\"note\">", escape(note), "</p>\n");
   return out;
 }
 
-/// A line for each run that has no row; nothing where none failed.
+/// One line per run without a result; empty if none failed.
 inline std::string failure_list(const study::Results& results, const std::vector<study::Line>& lines) {
   std::string items;
   for (const std::string& failure : failures(results, lines)) items += concat("<li>", escape(failure), "</li>\n");
   return items.empty() ? items : concat("<p><strong>", failures_heading, ":</strong></p>\n<ul>\n", items, "</ul>\n");
 }
 
-/// A sentence for each method that can be held against a vanilla adapter; nothing where there is none.
+/// One sentence per method that can be compared with a vanilla adapter; empty if there is none.
 inline std::string comparison_list(const std::vector<study::Line>& lines) {
   std::string items;
   for (const study::Line& line : lines)
@@ -160,8 +156,8 @@ inline std::string comparison_list(const std::vector<study::Line>& lines) {
   if (items.empty()) return items;
   return concat(
       "<h2>Against the vanilla adapter</h2>\n<p class=\"note\">Differences of runs of one seed, which saw the same "
-      "data in the same order; "
-      "means over seeds. No order is claimed where a difference is within twice its standard error.</p>\n<ul>\n",
+      "data in the same order; means over seeds. No order is claimed if a difference is within twice its standard "
+      "error.</p>\n<ul>\n",
       items, "</ul>\n");
 }
 
@@ -179,16 +175,16 @@ inline std::string learning_figure(const std::vector<study::Line>& lines) {
   };
   std::string out = concat("<h2>Learning against forgetting</h2>\n<figure>", legend(lines),
                            both(std::numeric_limits<double>::infinity()),
-                           "<figcaption>Better is up and to the left. A point for each method, rate and seed; large "
-                           "points are at the rate of the table above, and a "
-                           "faint line joins one method\u2019s rates.</figcaption></figure>\n");
+                           "<figcaption>Better is up and to the left. One point per method, rate and seed; large "
+                           "points are at the rate of the table above, and a faint line joins one method\u2019s "
+                           "rates.</figcaption></figure>\n");
   if (const auto farthest = closer_view(lines))
-    out += concat("<figure>", both(*farthest), "<figcaption>The same, without the runs that forget more than ",
+    out += concat("<figure>", both(*farthest), "<figcaption>As above, without the runs that forget more than ",
                   fixed(*farthest, 3), " bits per byte.</figcaption></figure>\n");
   return out;
 }
 
-/// A panel for each line that has the values, all on one axis; nothing where none has.
+/// One panel for each line that has the values, all with the same axis; empty if none has them.
 template <class Member>
 std::string layer_figure(const std::vector<study::Line>& lines, Member member, double fixed_top, double scale) {
   const auto style = styles(lines);
@@ -218,12 +214,12 @@ inline std::string layer_figures(const std::vector<study::Line>& lines) {
   std::string out = "<h2>Open gates by layer</h2>\n";
   out += gates.empty() ? "<p>No method here has a gate that closes to exactly zero.</p>\n"
                        : "<p class=\"note\">Percent of tokens whose gate is not exactly zero, at the rate of the "
-                         "table, means over seeds.</p>\n" +
+                         "table; means over seeds.</p>\n" +
                              gates;
   if (!ratios.empty())
     out +=
-        "<h2>Size of the residue by layer</h2>\n<p class=\"note\">The norm of the residue over that of the FFN\u2019s "
-        "output it joins.</p>\n" +
+        "<h2>Size of the residue by layer</h2>\n<p class=\"note\">The norm of the residue divided by that of the FFN "
+        "output it is added to.</p>\n" +
         ratios;
   return out;
 }
@@ -231,8 +227,7 @@ inline std::string layer_figures(const std::vector<study::Line>& lines) {
 inline std::string all_runs(const std::vector<study::Line>& lines) {
   std::string out =
       "<h2>All runs</h2>\n<div class=\"scroll\"><table><thead><tr><th "
-      "class=\"name\">method</th><th>rate</th><th>seed</th><th>original "
-      "after</th><th>target after</th>"
+      "class=\"name\">method</th><th>rate</th><th>seed</th><th>original after</th><th>target after</th>"
       "<th>forgetting</th><th>learning</th><th>steps</th><th>training time</th></tr></thead><tbody>\n";
   for (const study::Line& line : lines)
     for (const study::Row& r : line.curve)
@@ -252,8 +247,8 @@ inline std::string origin(const study::Results& results) {
 
 }  // namespace detail
 
-/// The page as HTML: one self-contained text in UTF-8, everything that came from outside escaped. Without rows it says
-/// so. Error: a number that is not finite.
+/// The page as self-contained HTML in UTF-8; all untrusted text is escaped. Without rows the page says so.
+/// Error: a number that is not finite.
 inline std::string report(const study::Results& results) {
   const auto lines = study::summarise(results);
   std::string out = concat(
@@ -272,7 +267,7 @@ inline std::string report(const study::Results& results) {
   return out + detail::origin(results) + "</body></html>\n";
 }
 
-/// The learning/forgetting picture as a file of its own, for a paper or a page. Error: as report.
+/// The learning/forgetting picture as a file of its own. Error: as report.
 inline std::string learning_svg(const study::Results& results) {
   const std::string style = concat("<style>", detail::report_style, "svg { background: var(--page); }</style>");
   std::string picture =
@@ -280,8 +275,7 @@ inline std::string learning_svg(const study::Results& results) {
   return picture.insert(4, " xmlns=\"http://www.w3.org/2000/svg\"");
 }
 
-/// Replaces what shows the results in a folder: report.html and learning.svg, each whole or not at all. Error: see
-/// report and io::write_file.
+/// Writes report.html and learning.svg to a folder, each whole or not at all. Error: as report and io::write_file.
 inline void write_report(const std::filesystem::path& folder, const study::Results& results) {
   io::write_file(folder / "report.html", report(results));
   io::write_file(folder / "learning.svg", learning_svg(results));

@@ -18,8 +18,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace report {
 
-/// A style number (see svg::marker) for each line. The paper's methods keep theirs from report to report; others take
-/// what is free.
+/// One style number (see svg::marker) per line. The paper's methods keep theirs across reports;
+/// the others take what is free.
 inline std::vector<std::size_t> styles(const std::vector<study::Line>& lines) {
   constexpr std::array<std::string_view, 4> known{"neutral", "adapter", "lora", "finetune"};
   constexpr auto none = std::numeric_limits<std::size_t>::max();
@@ -42,7 +42,7 @@ struct Box {
   bool meets(const Box& o) const { return left < o.right && o.left < right && top < o.bottom && o.top < bottom; }
 };
 
-/// Where words fit beside a point without touching what is there: to the right, left, above, below, then further out.
+/// A position for a label beside a point that overlaps nothing: right, left, above, below, then further out.
 inline std::optional<Box> place_label(double x, double y, double width, const Box& frame,
                                       const std::vector<Box>& taken) {
   constexpr double height = 13;
@@ -66,7 +66,7 @@ inline std::optional<Box> place_label(double x, double y, double width, const Bo
   return std::nullopt;
 }
 
-/// Grid lines, ticks and the frame's two sides.
+/// Grid lines, tick labels, and the left and bottom axis.
 inline std::string grid(const Axis& x, const Axis& y, int x_ticks, int y_ticks) {
   std::string out;
   for (const double v : y.ticks(y_ticks))
@@ -78,7 +78,7 @@ inline std::string grid(const Axis& x, const Axis& y, int x_ticks, int y_ticks) 
   return out;
 }
 
-/// The means over seeds of each rate's runs, in the order of the rates, as pixels.
+/// The means over seeds at each rate, in the order of the rates, in pixels.
 inline std::vector<std::array<double, 2>> path_over_rates(const study::Line& line, const Axis& x, const Axis& y) {
   std::map<double, std::vector<study::Row>> by_rate;
   for (const study::Row& row : line.curve) by_rate[row.lr].push_back(row);
@@ -89,8 +89,8 @@ inline std::vector<std::array<double, 2>> path_over_rates(const study::Line& lin
   return points;
 }
 
-/// The words beside each line's reported mean, where there is room; the legend names those that find none. Nobody could
-/// read more than some dozens.
+/// Labels beside the reported means, where they fit; the legend names the rest.
+/// At most some dozens, since nobody could read more.
 inline std::string direct_labels(const std::vector<study::Line>& lines, const Axis& x, const Axis& y,
                                  std::vector<Box> taken) {
   constexpr std::size_t most = 64;
@@ -108,7 +108,7 @@ inline std::string direct_labels(const std::vector<study::Line>& lines, const Ax
   return out;
 }
 
-/// A line's mark and its name, one below the other: what a picture without a page around it is read by.
+/// The legend inside a picture that stands alone: markers and names, one per line.
 inline std::string key(const std::vector<study::Line>& lines, const std::vector<std::size_t>& style, double left) {
   std::string out;
   for (std::size_t i = 0; i < lines.size(); ++i) {
@@ -126,9 +126,9 @@ inline double key_width(const std::vector<study::Line>& lines) {
 
 }  // namespace detail
 
-/// Forgetting across, learning up: a point per method, rate and seed, the reported rates larger, a faint line joining
-/// one method's rates. farthest: runs that forget more are left out; kind: the CSS class of the picture; style_element:
-/// put inside, where the page has none, with a key.
+/// Forgetting on the x axis, learning on the y axis: one point per method, rate and seed, larger at the reported rates,
+/// and a faint line through the rates of a method. farthest: omit runs that forget more. kind: CSS class of the
+/// picture. style_element: a style sheet to embed, with a legend, for a picture that stands alone.
 inline std::string learning_picture(const std::vector<study::Line>& lines, double width, double height,
                                     std::string_view kind, double farthest = std::numeric_limits<double>::infinity(),
                                     std::string_view style_element = {}) {
@@ -162,11 +162,11 @@ inline std::string learning_picture(const std::vector<study::Line>& lines, doubl
       taken.push_back({px - r, py - r, px + r, py + r});
     }
   }
-  // the paths lie in an inner picture, which cuts off what leaves the axes
+  // A nested svg element clips paths that leave the axes.
   const std::string clipped =
       concat("<svg width=\"", svg::at(x.last), "\" height=\"", svg::at(y.first), "\">", paths, "</svg>");
   return svg::picture(width, height, kind,
-                      "Learning against forgetting, a point per method, rate and seed; the numbers are in the tables",
+                      "Learning against forgetting, one point per method, rate and seed; the numbers are in the tables",
                       concat(style_element, detail::grid(x, y, x_ticks, y_ticks)) +
                           svg::line(x.first, y.first, x.last, y.first, "axis") +
                           svg::text(8, 14, "\u2191 learning, bits per byte", "start", "title") +
@@ -175,8 +175,7 @@ inline std::string learning_picture(const std::vector<study::Line>& lines, doubl
                           (alone ? detail::key(lines, style, x.last + 20) : detail::direct_labels(lines, x, y, taken)));
 }
 
-/// Where a second picture should end that shows the crowd when a few runs forget far more than the others; empty where
-/// none is needed.
+/// The right end of a second, closer picture, if a few runs forget far more than the others; empty if none is needed.
 inline std::optional<double> closer_view(const std::vector<study::Line>& lines) {
   std::vector<double> values;
   for (const study::Line& line : lines)
@@ -187,8 +186,8 @@ inline std::optional<double> closer_view(const std::vector<study::Line>& lines) 
   return crowd > 0 && values.back() > 4 * crowd ? std::optional(2 * crowd) : std::nullopt;
 }
 
-/// One method's values by layer: the original domain dashed with open circles, the target solid with filled ones.
-/// top: the end of the axis that starts at zero, shared by the panels that are to be compared; scale: 100 for percent.
+/// One method's values by layer: the original domain dashed with open circles, the target solid with filled circles.
+/// top: the end of the axis, which starts at zero, shared by panels to be compared. scale: 100 for percent.
 inline std::string layer_picture(const study::PerDomain<std::vector<double>>& values, std::size_t style, double top,
                                  double scale, std::string_view label) {
   const auto layers = std::max(values.original.size(), values.target.size());

@@ -1,4 +1,4 @@
-/// The style sheet of a report: light and dark by the reader's setting, light on paper.
+/// The style sheet of reports: light or dark by the reader's preference, light on paper.
 #pragma once
 
 #include "neutra/core/config.hpp"
@@ -7,8 +7,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace report { namespace detail {
 
-/// The eight colours c0 .. c7 have a contrast of at least 4 to the page in both schemes; shapes carry the same
-/// distinction.
+/// The eight colours c0 .. c7 have a contrast of at least 4 to the page in both schemes.
+/// Marker shapes make the same distinction.
 inline constexpr std::string_view report_style = R"css(
 :root { color-scheme: light dark; --page: #fcfcfa; --ink: #1b1b19; --soft: #5c5c57; --rule: #deded8; --k0: #1f68c9;
   --k1: #c2500d; --k2: #13814f;

@@ -1,5 +1,5 @@
-/// The little SVG that pictures are drawn with: escaped text, axes with round ticks, and markers told apart by shape as
-/// well as colour. Colours are CSS classes c0 .. c7 of the page, so that a picture follows its light or dark scheme.
+/// SVG primitives: escaped text, axes with round ticks, and markers that differ in shape as well as colour. Colours are
+/// CSS classes c0 .. c7 of the page, so that pictures follow its light or dark scheme.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -15,7 +15,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace report {
 
-/// Text for HTML and SVG, also inside quotes; control characters and broken UTF-8 are shown as \x1f.
+/// Escapes text for HTML and SVG, including attribute values. Control characters and invalid UTF-8 are shown as \x1f.
 inline std::string escape(std::string_view text) {
   std::string out;
   for (const char c : io::shown(text, 10000)) {
@@ -42,7 +42,7 @@ inline std::string escape(std::string_view text) {
   return out;
 }
 
-/// The distance between ticks: 1, 2 or 5 times a power of ten, at most `most` steps over the span.
+/// The distance between ticks: 1, 2 or 5 times a power of ten, with at most `most` steps over the span.
 inline double tick_step(double span, int most) {
   const double power = std::pow(10.0, std::floor(std::log10(span / most)));
   for (const double factor : {1.0, 2.0, 5.0})
@@ -54,7 +54,7 @@ inline double tick_step(double span, int most) {
 struct Axis {
   double low = 0, high = 1, first = 0, last = 1;
 
-  /// Around the values with a margin on both sides; a single value, or none, gets room too.
+  /// An axis around the values, with a margin on both sides. A single value, or none, gets a range too.
   static Axis around(const std::vector<double>& values, double first, double last, double margin = 0.07) {
     if (values.empty()) return {0, 1, first, last};
     const auto [low, high] = std::minmax_element(values.begin(), values.end());
@@ -66,7 +66,7 @@ struct Axis {
   double pixel(double value) const { return first + (value - low) / (high - low) * (last - first); }
   bool holds(double value) const { return value >= low && value <= high; }
 
-  /// Round values on the axis.
+  /// Round values on the axis, for ticks.
   std::vector<double> ticks(int most) const {
     const double step = tick_step(high - low, most);
     std::vector<double> values;
@@ -74,7 +74,7 @@ struct Axis {
       values.push_back(n == 0 ? 0 : n * step);
     return values;
   }
-  /// A tick's text, with the digits that its neighbours need.
+  /// The label of a tick, with as many digits as distinguish it from its neighbours.
   std::string tick_text(double value, int most) const {
     const double step = tick_step(high - low, most);
     return std::abs(value) >= 1e5 ? rate(value)
@@ -86,7 +86,7 @@ namespace svg {
 
 inline constexpr std::size_t colours = 8, shapes = 7;
 
-/// A coordinate: a tenth of a pixel is finer than any screen.
+/// A coordinate, to a tenth of a pixel.
 inline std::string at(double pixel) { return fixed(pixel, 1); }
 
 inline std::string line(double x1, double y1, double x2, double y2, std::string_view kind) {
@@ -94,15 +94,15 @@ inline std::string line(double x1, double y1, double x2, double y2, std::string_
                 "\"/>");
 }
 
-/// anchor: "start", "middle" or "end". The text is escaped here.
+/// anchor: "start", "middle" or "end". Escapes the text.
 inline std::string text(double x, double y, std::string_view words, std::string_view anchor,
                         std::string_view kind = "tick") {
   return concat("<text class=\"", kind, "\" x=\"", at(x), "\" y=\"", at(y), "\" text-anchor=\"", anchor, "\">",
                 escape(words), "</text>");
 }
 
-/// A marker of radius r. Shapes and colours repeat with different periods, so that the same number for both keeps 56
-/// methods apart. title: shown on hovering.
+/// A marker of radius r. Shapes and colours repeat with different periods, so that equal numbers for both distinguish
+/// 56 methods. title: the tooltip.
 inline std::string marker(std::size_t shape, std::size_t colour, double x, double y, double r, std::string_view kind,
                           std::string_view title = {}) {
   const auto path = [&](std::initializer_list<std::array<double, 2>> corners) {
@@ -154,7 +154,7 @@ inline std::string polyline(std::size_t colour, const std::vector<std::array<dou
   return concat("<polyline class=\"", kind, " c", colour % colours, "\" points=\"", list, "\"/>");
 }
 
-/// A whole picture; label: what it shows, for those who cannot see it.
+/// A whole picture. label: a description for screen readers.
 inline std::string picture(double width, double height, std::string_view kind, std::string_view label,
                            std::string_view content) {
   return concat("<svg class=\"", kind, "\" viewBox=\"0 0 ", at(width), ' ', at(height), "\" width=\"", at(width),

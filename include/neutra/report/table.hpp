@@ -1,4 +1,4 @@
-/// The results as a text table for a terminal of 120 columns.
+/// Results as a text table for a terminal of 120 columns.
 #pragma once
 
 #include "neutra/core/numbers.hpp"
@@ -15,7 +15,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace report {
 
 namespace detail {
 
-/// Columns a text takes: characters, not bytes.
+/// The display width of a text: characters, not bytes.
 inline std::size_t text_width(std::string_view text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
@@ -28,13 +28,13 @@ inline std::string pad_right(std::string_view text, std::size_t width) {
   return std::string(text) + std::string(width - std::min(width, text_width(text)), ' ');
 }
 
-/// "0.126 0.003": the mean and its standard error, if it has one.
+/// "0.126 0.003": the mean and, if there is one, its standard error.
 inline std::string with_error(const study::Mean& m) {
   return fixed(m.value, 3) + " " + (m.error ? fixed(*m.error, 3) : std::string(5, ' '));
 }
 
-using Cells = std::array<std::string,
-                         10>;  // rate, seeds, original, target, forgetting, learning, at vanilla, gates, extra, speed
+// rate, seeds, original, target, forgetting, learning, at vanilla, gates, extra, speed
+using Cells = std::array<std::string, 10>;
 
 inline Cells cells(const study::Line& line) {
   const auto pair = [](const study::Mean& before, const study::Mean& after) {
@@ -54,7 +54,8 @@ inline Cells cells(const study::Line& line) {
           short_count(line.tokens_per_second.value)};
 }
 
-/// The line that a run would be of, or its method with what tells it from the lines of that.
+/// The label of the line a run belongs to; if it belongs to none, its method with whatever distinguishes it from that
+/// method's lines.
 inline std::string label_of(const study::Row& run, const std::vector<study::Line>& lines) {
   const auto own = study::detail::settings(run);
   std::string label = run.method;
@@ -69,7 +70,7 @@ inline std::string label_of(const study::Row& run, const std::vector<study::Line
   return line == lines.end() ? io::shown(label, 300) : line->label;
 }
 
-/// A sentence for each method that can be held against a vanilla adapter, broken where it would leave 120 columns.
+/// One sentence per method that can be compared with a vanilla adapter, broken to fit 120 columns.
 inline std::string comparisons(const std::vector<study::Line>& lines) {
   std::string text;
   for (const study::Line& line : lines) {
@@ -83,7 +84,7 @@ inline std::string comparisons(const std::vector<study::Line>& lines) {
 
 }  // namespace detail
 
-/// What a reader must know of the marks and choices, a sentence each.
+/// Notes about marks and choices, one sentence each.
 inline std::vector<std::string> notes(const study::Results& results, const std::vector<study::Line>& lines) {
   std::vector<std::string> all;
   const auto any = [&](bool study::Line::*mark) {
@@ -91,28 +92,27 @@ inline std::vector<std::string> notes(const study::Results& results, const std::
   };
   if (any(&study::Line::chosen_here))
     all.push_back(
-        "* the best of several rates on the text reported here, because the results record no choice made on another "
-        "text.");
-  if (any(&study::Line::at_edge))
-    all.push_back("^ the least or largest of the rates tried: a better one may lie beyond.");
+        "* best of several rates on the text reported here, as the results record no selection on another text.");
+  if (any(&study::Line::at_edge)) all.push_back("^ the smallest or largest rate tried; a better one may lie beyond.");
   const io::Json met = results.config.value("chosen_alpha_learns_as_vanilla", io::Json(true));
   if (met.is_null())
-    all.push_back("No run of the vanilla adapter was left to choose alpha by; the one that learned most was chosen.");
+    all.push_back(
+        "No run of the vanilla adapter was available to select alpha by; the one that learned most was selected.");
   if (met == false)
     all.push_back(
-        "No alpha learned within 1 % of the vanilla adapter on the choosing text; the one that learned most was "
-        "chosen.");
+        "No alpha learned within 1 % of the vanilla adapter on the tuning split; the one that learned most was "
+        "selected.");
   if (const train::Overlaps overlaps = train::overlaps_of(results.config); train::any_in_training(overlaps))
     all.push_back(
-        "Validation lines of 50 and more characters that are in the training text too: " + to_string(overlaps) + ".");
+        "Validation lines of at least 50 characters that are also in the training text: " + to_string(overlaps) + ".");
   return all;
 }
 
-/// What stands above the runs that have no row.
-inline constexpr std::string_view failures_heading = "Runs without a result, left out of every mean and choice";
+/// Heading of the runs that have no result.
+inline constexpr std::string_view failures_heading = "Runs without a result, excluded from all means and selections";
 
-/// "adapter, rate 1e4, seed 1: diverged at step 3, gradient largest in layers.0.w (not finite)", for each run that has
-/// no row.
+/// One line per run without a result: "adapter, rate 1e4, seed 1: diverged at step 3, gradient largest in layers.0.w
+/// (not finite)".
 inline std::vector<std::string> failures(const study::Results& results, const std::vector<study::Line>& lines) {
   std::vector<std::string> all;
   for (const study::Failure& failure : results.failed)
@@ -121,9 +121,9 @@ inline std::vector<std::string> failures(const study::Results& results, const st
   return all;
 }
 
-/// One line per method (see summarise), a heading of two lines and notes. All but a label that is longer than its
-/// column and runs without a result fits 120 columns; such a label stands on a line of its own. Without rows: a
-/// sentence that says so.
+/// One line per method (see summarise), with a heading of two lines and notes. Fits 120 columns, except for labels that
+/// are longer than their column (they get a line of their own) and runs without a result. Without rows:
+/// a sentence that says so.
 inline std::string table(const study::Results& results) {
   const auto lines = study::summarise(results);
   std::string without_result;

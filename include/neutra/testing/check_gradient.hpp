@@ -1,4 +1,4 @@
-/// Gradients against central differences: one line checks an op, a gate, a whole adapter.
+/// Gradient checks against central differences: one line checks an op, a gate or a whole adapter.
 #pragma once
 
 #include "neutra/autodiff/tape.hpp"
@@ -11,7 +11,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace testing {
 
-/// sum of weights * y: turns any result into one number with a gradient in every direction.      weights, y: same size
+/// sum of weights * y, which turns any result into a scalar whose gradient reaches every element.
+/// weights, y: same size
 template <Scalar S, Backend D> Var<S, D> weighted_sum(Var<S, D> y, const Tensor<S, D>& weights) {
   auto& tape = y.tape();
   const auto sum = tape.make({});
@@ -27,7 +28,7 @@ template <Scalar S, Backend D> Var<S, D> weighted_sum(Var<S, D> y, const Tensor<
   return sum;
 }
 
-/// Normal values with mean 0 and the given scale, a function of the name.
+/// Standard normal values times `scale`, determined by the name.
 template <Scalar S, class D = Host>
 Tensor<S, D> random_tensor(const Shape& shape, std::string_view name, double scale = 1.0) {
   Tensor<S, D> tensor(shape);
@@ -37,10 +38,10 @@ Tensor<S, D> random_tensor(const Shape& shape, std::string_view name, double sca
   return tensor;
 }
 
-/// Largest over the inputs of |analytic - numeric| / (|numeric| + 1e-6 of all inputs together), norms over an input's
-/// elements, in double. f(tape, vars) makes a value of any shape from one Var per input; each input is trainable. Keep
-/// inputs away from kinks by more than `step`. The gradient of every input is taken twice, into empty and into filled
-/// memory, so that both the writing and the adding path are seen.
+/// The largest relative gradient error over the inputs: |analytic - numeric| / (|numeric| + 1e-6 of all inputs
+/// together), with norms over the elements of an input, in double. f(tape, vars) returns a value of any shape from one
+/// Var per input; every input is trainable. Keep inputs away from kinks by more than `step`. Each gradient is computed
+/// twice, into empty and into filled memory, to test both overwriting and adding.
 template <Backend D>
 double gradient_error(std::vector<Tensor<double, D>>& inputs,
                       const std::function<Var<double, D>(Tape<double, D>&, std::vector<Var<double, D>>&)>& f,
@@ -58,7 +59,7 @@ double gradient_error(std::vector<Tensor<double, D>>& inputs,
     if (weights.empty()) weights = random_tensor<double, D>(y.shape(), "projection");
     return weighted_sum(y, weights);
   };
-  for (int pass = 0; pass < 2; ++pass) tape.backward(evaluate(true));  // the second adds: twice the gradient
+  for (int pass = 0; pass < 2; ++pass) tape.backward(evaluate(true));  // the second pass adds: twice the gradient
   std::vector<double> error(inputs.size()), size(inputs.size());
   double everything = 0;
   for (std::size_t at = 0; at < inputs.size(); ++at) {

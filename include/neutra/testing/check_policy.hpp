@@ -1,9 +1,9 @@
-/// What every policy must pass, ours and a user's:
+/// The checks that every policy must pass, the library's and a user's:
 ///
 ///     TEST_CASE("saturating") { CHECK(neutra::testing::check_policy<Saturating>() == neutra::testing::Faults{}); }
 ///
-/// A policy must be right as a function (value and slope, finite everywhere, the same by SIMD and by scalars), keep its
-/// promises (exact_zero, linear sizes, an output that starts at zero), and let a tiny model learn.
+/// A policy must be correct as a function (value and derivative, finite everywhere, SIMD equal to scalar), keep its
+/// promises (exact_zero, sizes linear in the width, an output that starts at zero), and train a tiny model.
 #pragma once
 
 #include "neutra/body/gated_unit.hpp"
@@ -24,7 +24,7 @@ template <class P> void check_name(Faults& faults) {
         concat("the name must be lower case letters, digits and '_', since programs choose by it, got '", name, "'"));
 }
 
-/// Twenty steps on one batch must lower its loss.
+/// Twenty steps on one batch must reduce its loss.
 inline void check_training(const AnyResidue<float>& residue, Faults& faults) {
   nn::Transformer<AnyResidue<float>, float, Cpu> model(tiny_backbone<float>(), residue, 1);
   const auto losses = train_on(model, TinyBatch());
@@ -33,8 +33,8 @@ inline void check_training(const AnyResidue<float>& residue, Faults& faults) {
         concat("twenty training steps took the loss from ", losses.front(), " to ", losses.back(), "; it must fall"));
 }
 
-/// Logits of size 3, of either sign: weights of deviation 4 for all channels but the first, which is large and alike
-/// for every token.
+/// Spreads the gates: logits of size 3 and either sign. The gate weights have standard deviation 4 in all channels but
+/// the first, which is large and equal for every token.
 inline void spread_gates(const std::vector<Parameter<float, Cpu>*>& parameters) {
   for (auto* parameter : parameters) {
     const bool reads_x = parameter->value.shape().cols() == tiny_config().dim;
@@ -44,7 +44,8 @@ inline void spread_gates(const std::vector<Parameter<float, Cpu>*>& parameters) 
   }
 }
 
-/// Computing the open tokens alone must give the rows, bit by bit, and the local loss and gradients of computing all.
+/// Computing only the open tokens must give the same logits, bit for bit, and the same local loss and gradients as
+/// computing all.
 inline void check_skipping(AnyResidue<float> residue, Faults& faults) {
   const TinyBatch batch;
   adapter::Probe<float, Cpu> probe(tiny_config().layers);
@@ -81,8 +82,8 @@ inline void check_skipping(AnyResidue<float> residue, Faults& faults) {
                             " (relative, by norm), at most 1e-6 is rounding"));
 }
 
-/// Weights of a body: named once and not as the gate's, and each fixed or linear in the width, as the search for a
-/// capacity assumes.
+/// The weights of a body: distinct names that the gate does not use, and sizes fixed or linear in the width, as the
+/// search for a capacity assumes.
 template <Body B> void check_weights(const B& body, Faults& faults) {
   std::vector<std::string> names{"gate", "gate_hidden"};
   const auto count = [&](Index r) { return neutra::count(body.weights(12, r)); };
@@ -112,15 +113,13 @@ template <Init I> void check_variance(const I& init, Faults& faults) {
 
 }  // namespace detail
 
-/// Everything wrong with a Gate, Body, Penalty or Init, one sentence each; empty: nothing. Options of the policy may be
-/// given.
+/// All faults of a Gate, Body, Penalty or Init, one sentence each; empty if there are none. `policy` carries options.
 template <class P> Faults check_policy(const P& policy = {}) {
   static_assert(Gate<P> || Body<P> || Penalty<P> || Init<P>,
                 "neutra: this is no Gate, Body, Penalty or Init; static_assert(neutra::check_gate<P>()), or "
-                "check_body, check_penalty, check_init, "
-                "says what it lacks");
+                "check_body, check_penalty, check_init, says what it lacks");
   Faults faults;
-  // He: its logits are large enough to open some tokens of most gates at the start
+  // He, because its logits are large enough to open some tokens of most gates at the start
   AnyResidue<float> residue{
       .gate = gate::Relu{}, .body = body::GatedUnit{}, .penalty = penalty::L1{}, .init = init::He{}, .width = 5};
   detail::check_name<P>(faults);
@@ -138,7 +137,7 @@ template <class P> Faults check_policy(const P& policy = {}) {
     detail::check_variance(policy, faults);
     residue.init = policy;
   }
-  if (!faults.empty()) return faults;  // a model would only show the same again
+  if (!faults.empty()) return faults;  // training would only show the same faults again
   detail::check_skipping(residue, faults);
   detail::check_training(residue, faults);
   return faults;

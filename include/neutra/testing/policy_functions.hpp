@@ -1,5 +1,5 @@
-/// Gates, penalties and bodies as functions: slopes against central differences, SIMD against scalars, finite
-/// everywhere.
+/// Checks of gates, penalties and bodies as functions: derivatives against central differences, SIMD against scalar,
+/// finite everywhere.
 #pragma once
 
 #include "neutra/backend/cpu/cpu.hpp"
@@ -14,12 +14,12 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace testing {
 
-/// What is wrong, a sentence each.
+/// Faults, one sentence each.
 using Faults = std::vector<std::string>;
 
 namespace detail {
 
-/// One function of a few tensors, by which both backends are asked for value and gradients.
+/// A function of a few tensors whose value and gradients both backends compute.
 /// f(tape, vars) is called as in gradient_error, and must be generic in scalar and backend.
 template <Scalar S, Backend D, class F>
 std::vector<double> value_and_gradients(const std::vector<Tensor<double>>& inputs, const F& f) {
@@ -42,7 +42,7 @@ std::vector<double> value_and_gradients(const std::vector<Tensor<double>>& input
   return all;
 }
 
-/// Largest |a - b| / max(1, |b|); infinity where one is not finite.
+/// The largest |a - b| / max(1, |b|); infinity if an element is not finite.
 inline double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
   double most = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -52,7 +52,7 @@ inline double largest_difference(const std::vector<double>& a, const std::vector
   return most;
 }
 
-/// SIMD and scalars must agree in float and in double, and be finite. `what` names the inputs in the fault.
+/// SIMD and scalar code must agree in float and in double, and be finite. `what` names the inputs in a fault.
 template <class F>
 void check_simd(const std::vector<Tensor<double>>& inputs, const F& f, std::string_view what, Faults& faults) {
   const double fine = largest_difference(value_and_gradients<double, Cpu>(inputs, f),
@@ -60,12 +60,14 @@ void check_simd(const std::vector<Tensor<double>>& inputs, const F& f, std::stri
   const double coarse =
       largest_difference(value_and_gradients<float, Cpu>(inputs, f), value_and_gradients<float, ScalarCpu>(inputs, f));
   if (!(fine < 1e-13))
-    faults.push_back(concat("value or slope is not finite, or SIMD and scalar differ by ", fine, " in double ", what));
+    faults.push_back(
+        concat("value or derivative is not finite, or SIMD and scalar differ by ", fine, " in double ", what));
   if (!(coarse < 1e-4))
-    faults.push_back(concat("value or slope is not finite, or SIMD and scalar differ by ", coarse, " in float ", what));
+    faults.push_back(
+        concat("value or derivative is not finite, or SIMD and scalar differ by ", coarse, " in float ", what));
 }
 
-/// Slopes against central differences in double, by one backend.
+/// Derivatives against central differences in double, on one backend.
 template <Backend D, class F> double slope_error(const std::vector<Tensor<double>>& inputs, const F& f) {
   std::vector<Tensor<double, D>> copies;
   for (const auto& input : inputs) {
@@ -79,20 +81,20 @@ template <class F> void check_slopes(const std::vector<Tensor<double>>& inputs, 
   const double simd = slope_error<Cpu>(inputs, f), scalar = slope_error<ScalarCpu>(inputs, f);
   if (!(simd < 1e-7))
     faults.push_back(
-        concat("the slope differs from central differences by ", simd, " (relative, by norm) through SIMD"));
+        concat("the derivative differs from central differences by ", simd, " (relative, by norm) through SIMD"));
   if (!(scalar < 1e-7))
     faults.push_back(
-        concat("the slope differs from central differences by ", scalar, " (relative, by norm) through scalars"));
+        concat("the derivative differs from central differences by ", scalar, " (relative, by norm) through scalars"));
 }
 
-/// The same inputs again, for a check of its own.
+/// The tensors as a vector of inputs.
 template <class... T> std::vector<Tensor<double>> inputs(T&&... tensors) {
   std::vector<Tensor<double>> all;
   (all.push_back(std::forward<T>(tensors)), ...);
   return all;
 }
 
-/// Logits from one end to the other, 0 among them; 97 of them, so that SIMD has a tail.
+/// Logits over the whole range, including 0; 97 of them, so that SIMD has a tail.
 inline Tensor<double> all_logits() {
   Tensor<double> all({1, 97});
   const double ends[] = {-1e4, -88.7, -20, 0, 20, 88.7, 1e4};
@@ -102,7 +104,7 @@ inline Tensor<double> all_logits() {
   return all;
 }
 
-/// Values for weights: those they start with, and random ones for those that start at zero or are drawn.
+/// Values for weights: their start values, and random ones for weights that start at zero or are drawn.
 inline void append_weights(std::vector<Tensor<double>>& all, const std::vector<Weight>& weights) {
   for (const Weight& weight : weights) {
     all.push_back(random_tensor<double>(weight.shape, weight.name, 0.4));
@@ -110,7 +112,7 @@ inline void append_weights(std::vector<Tensor<double>>& all, const std::vector<W
   }
 }
 
-/// The gate of each of v[0], its parameters after it.
+/// The gate of the logits v[0]; its parameters follow in v.
 template <Gate G, Scalar S, Backend D> Var<S, D> gate_of(const G& gate, const std::vector<Var<S, D>>& v) {
   return gate::value(gate, v[0], std::span<const Var<S, D>>(v).subspan(1));
 }
@@ -123,7 +125,8 @@ template <Gate G> std::vector<Tensor<double>> gate_inputs(const G& gate, Tensor<
   return all;
 }
 
-/// Whether the gate is 0 at each of the logits from -20 on (further out an exp gives 0 too), by one scalar and backend.
+/// Whether the gate is 0 at each of the logits from -20 up, by one scalar and backend. Below -20, exp underflows to 0
+/// for gates that are not exactly 0.
 template <Scalar S, Backend D, Gate G> std::vector<bool> closed(const G& gate) {
   const auto logits = all_logits();
   const auto values =
@@ -133,7 +136,7 @@ template <Scalar S, Backend D, Gate G> std::vector<bool> closed(const G& gate) {
   return zero;
 }
 
-/// From x to the gate, with all weights, for two sequences of five tokens.
+/// Checks the path from x to the gate, with all weights, for two sequences of five tokens.
 template <Gate G> void check_gate_path(const G& gate, Faults& faults) {
   auto all = inputs(random_tensor<double>({10, 12}, "x"));
   const auto logit_weights = gate::logit_weights(gate, 12);
@@ -154,7 +157,7 @@ template <Gate G> void check_gate_function(const G& gate, Faults& faults) {
       return faults.push_back(concat("f takes ", parameters_of<gate::Function<G>>,
                                      " parameters; the first weights must be as many, of one number each"));
   const auto f = [&](auto&, auto& v) { return gate_of(gate, v); };
-  Tensor<double> middle({1, 90});  // no likely kink among them
+  Tensor<double> middle({1, 90});  // away from likely kinks
   std::copy_n(all_logits().data() + 7, 90, middle.data());
   check_slopes(gate_inputs(gate, std::move(middle)), f, faults);
   check_simd(gate_inputs(gate, all_logits()), f, "for logits from -1e4 to 1e4", faults);
@@ -168,7 +171,7 @@ template <Gate G> void check_gate_function(const G& gate, Faults& faults) {
     faults.push_back("the gate says exact_zero, but float, double, SIMD and scalar are not 0 at the same logits");
 }
 
-/// Every other token counted, every third of the target domain.
+/// Counts every other token; every third is of the target domain.
 template <Scalar S, Backend D> Counted<S> some_counted(Tape<S, D>& tape, Index rows) {
   S *weight = tape.template memory<S>(rows), *label = tape.template memory<S>(rows);
   for (Index n = 0; n < rows; ++n) {
@@ -178,7 +181,7 @@ template <Scalar S, Backend D> Counted<S> some_counted(Tape<S, D>& tape, Index r
   return {weight, label, nullptr};
 }
 
-/// Value and slopes of the sums of real rows: r of size `scale` (0 too), y likewise.
+/// Value and derivatives for the channel sums of actual rows: r of size `scale` (also 0), y likewise.
 template <Scalar S, RowFunction P> bool finite_for_rows(const P& penalty, double r_scale, double y_scale) {
   const S r[] = {S(r_scale), S(-r_scale), S(r_scale) / S(2), S(0), S(r_scale) / S(3)}, y = S(y_scale);
   RowSums<S> sums{0, 0, S(5) * y * y, 5};
@@ -205,7 +208,7 @@ template <RowFunction P> void check_row_penalty(const P& penalty, Faults& faults
   for (const double r : {0.0, 1e-30, 1e-22, 1e-15, 1e-4, 1.0, 1e4, 1e12})
     for (const double y : {0.0, 1e-6, 1.0, 1e12})
       if (!finite_for_rows<float>(penalty, r, y) || !finite_for_rows<double>(penalty, r, y))
-        faults.push_back(concat("value or slope is not finite where the residue's elements are ", r,
+        faults.push_back(concat("value or derivative is not finite where the residue's elements are ", r,
                                 " and those of what it joins ", y));
 }
 
@@ -217,7 +220,7 @@ template <GateFunction P> void check_gate_penalty(const P& penalty, Faults& faul
   check_simd(inputs(all_logits(), all_logits()), f, "for gates and logits from -1e4 to 1e4", faults);
 }
 
-/// A loss made of ops, by r, by g and s where it reads them, and by its weights.
+/// The gradient of a loss composed of ops with respect to r, to its weights, and to g and s if it reads them.
 template <Penalty P> void check_penalty_of_ops(const P& penalty, Faults& faults) {
   const std::size_t values = penalty::reads_gate<P>() ? 3 : 1;
   auto all = inputs(random_tensor<double>({7, 5}, "r"));
@@ -239,7 +242,7 @@ template <Penalty P> void check_penalty_of_ops(const P& penalty, Faults& faults)
     e.domains = {
         .original = {original, 4, S(0.1)}, .target = {target, 3, S(0.2)}, .both = {nullptr, 7, S(0.15)}, .known = true};
     auto loss = penalty::loss(penalty, e, std::span<const Var<S, D>>(v).subspan(values));
-    for (std::size_t i = 0; i < values; ++i)  // a gradient also for what it does not read
+    for (std::size_t i = 0; i < values; ++i)  // a gradient for values that it does not read, too
       loss = add(loss, gate_penalty(penalty::detail::Itself{}, v[i], v[i], Counted<S>{}, S(0.01)));
     return loss;
   };
@@ -253,7 +256,7 @@ template <Penalty P> void check_penalty_function(const P& penalty, Faults& fault
   if constexpr (GateFunction<P>) check_gate_penalty(penalty, faults);
 }
 
-/// x (rows, 12) and the weights of width 3; those that start at a value are there where `started`.
+/// x (rows, 12) and the weights of width 3. If `started`, weights with a fixed start value have it.
 template <Body B> std::vector<Tensor<double>> body_inputs(const B& body, Index rows, bool started) {
   auto all = inputs(random_tensor<double>({rows, 12}, "x"));
   append_weights(all, body.weights(12, 3));

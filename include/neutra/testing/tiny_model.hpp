@@ -1,4 +1,4 @@
-/// A llama small enough to be checked number by number, and what is done with it: one pass, twenty training steps.
+/// A llama small enough to check number by number, and the operations of its tests: a pass, training steps.
 #pragma once
 
 #include "neutra/adapter/residue.hpp"
@@ -15,11 +15,11 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace testing {
 
-/// Any composition of policies as one type, so that a model is compiled once for all of them.
+/// Any composition of policies as one type, so that the model is compiled only once.
 template <Scalar S, Backend D = Cpu>
 using AnyResidue = adapter::Residue<gate::Any<S, D>, body::Any<S, D>, penalty::Any<S, D>, init::Any>;
 
-/// Odd sizes, two query heads on one key/value head.
+/// Odd sizes; two query heads share one key/value head.
 inline nn::Config tiny_config(Index layers = 2) {
   return {.vocabulary = 19,
           .dim = 12,
@@ -31,8 +31,8 @@ inline nn::Config tiny_config(Index layers = 2) {
           .context = 8};
 }
 
-/// Random weights of deviation 0.3, the same numbers for every scalar. The first channel of every embedding is 4, so
-/// that a gate weight on that channel alone opens or closes every token.
+/// Random weights of standard deviation 0.3, the same numbers for every scalar. The first channel of every embedding is
+/// 4, so that a gate weight on that channel alone opens or closes all tokens.
 template <Scalar S, Backend D = Cpu>
 std::shared_ptr<const nn::Backbone<S, D>> tiny_backbone(const nn::Config& config = tiny_config(),
                                                         const nn::Use<S>& use = {}) {
@@ -45,7 +45,7 @@ std::shared_ptr<const nn::Backbone<S, D>> tiny_backbone(const nn::Config& config
     for (Index n = 0; made.name == "model.embed_tokens.weight" && n < shape.rows(); ++n)
       drawn.data()[n * shape.cols()] = S(4);
     for (Index c = 0; (site == adapter::Site::o || site == adapter::Site::down) && c < shape.cols(); ++c)
-      drawn.data()[c] /= S(8);  // blocks leave that channel nearly as it is
+      drawn.data()[c] /= S(8);  // blocks leave that channel almost unchanged
     Tensor<S, D> weight(shape);
     D::template upload<S>(std::span<const S>(drawn.data(), static_cast<std::size_t>(drawn.size())), weight.data());
     return weight;
@@ -53,7 +53,7 @@ std::shared_ptr<const nn::Backbone<S, D>> tiny_backbone(const nn::Config& config
   return std::make_shared<const nn::Backbone<S, D>>(config, draw, use);
 }
 
-/// Sequences of random tokens with their domains; the default has two of each domain.
+/// Sequences of random tokens with their domains; two of each by default.
 struct TinyBatch {
   Index length;
   std::vector<std::uint8_t> domains;
@@ -72,8 +72,8 @@ struct TinyBatch {
   }
 };
 
-/// Random values into every parameter that starts at zero: before that a body says nothing, and its other matrices get
-/// no gradient.
+/// Sets every parameter that starts at zero to random values. At zero a body outputs nothing, and its other matrices
+/// get no gradient.
 template <Scalar S, Backend D>
 void fill_zero_parameters(const std::vector<Parameter<S, D>*>& parameters, double scale = 0.3) {
   for (auto* parameter : parameters) {
@@ -84,7 +84,7 @@ void fill_zero_parameters(const std::vector<Parameter<S, D>*>& parameters, doubl
   }
 }
 
-/// Everything a pass gives: logits at inference, losses, and the gradient of every parameter, one after another.
+/// All numbers of a pass, concatenated: logits at inference, losses, and the gradient of every parameter.
 struct Numbers {
   std::vector<double> logits, losses, gradients;
 };
@@ -108,7 +108,7 @@ Numbers numbers_of(nn::Transformer<A, S, D>& model, const TinyBatch& batch, S al
   return numbers;
 }
 
-/// ||a - b|| / ||b||; infinity where sizes differ or a number is not finite.
+/// ||a - b|| / ||b||; infinity if sizes differ or a number is not finite.
 inline double relative_difference(const std::vector<double>& a, const std::vector<double>& b) {
   if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
   double error = 0, size = 0;
@@ -120,7 +120,7 @@ inline double relative_difference(const std::vector<double>& a, const std::vecto
   return std::isfinite(relative) ? relative : std::numeric_limits<double>::infinity();
 }
 
-/// The loss (with alpha times the local one) before each of `steps` training steps on one batch, and after the last.
+/// The loss (with alpha times the local loss) before each of `steps` training steps on one batch, and after the last.
 template <class A, Scalar S, Backend D>
 std::vector<double> train_on(nn::Transformer<A, S, D>& model, const TinyBatch& batch, int steps = 20,
                              double rate = 2e-2, S alpha = S(0.1)) {

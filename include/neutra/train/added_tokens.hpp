@@ -1,4 +1,4 @@
-/// The tokens that a model's folder adds to those of its tokenizer.model.
+/// The tokens that a model folder adds to its tokenizer.model.
 #pragma once
 
 #include "neutra/data/tokenizer.hpp"
@@ -14,13 +14,13 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 namespace detail {
 
-/// A token as these files name it: its text, or an object with its text under "content".
+/// The text of a token in these files: a string, or an object with the text under "content".
 inline std::string token_text(const io::Json& token) {
   if (token.is_object() && token.contains("content")) return token_text(token["content"]);
   return token.is_string() ? token.get<std::string>() : std::string();
 }
 
-/// Collects what special_tokens_map.json or tokenizer_config.json names as special: eos_token, pad_token, ...,
+/// Collects the special tokens of special_tokens_map.json or tokenizer_config.json: eos_token, pad_token, ...,
 /// additional_special_tokens.
 inline void add_special(const io::Json& file, std::set<std::string>& special) {
   for (const auto& [key, value] : file.items()) {
@@ -32,9 +32,8 @@ inline void add_special(const io::Json& file, std::set<std::string>& special) {
 
 }  // namespace detail
 
-/// From added_tokens.json (text to id) and tokenizer_config.json ("added_tokens_decoder": id to text); which are
-/// special, from the latter and from special_tokens_map.json. None where there are no such files. Error: a file that is
-/// not of its form.
+/// Reads added_tokens.json (text to id) and tokenizer_config.json ("added_tokens_decoder": id to text). The latter and
+/// special_tokens_map.json say which tokens are special. Empty if there are no such files. Error: a malformed file.
 inline data::AddedTokens read_added_tokens(const io::Path& folder) {
   constexpr std::uint64_t most = 16'000'000;  // bytes
   constexpr Index last = (Index{1} << 31) - 1;

@@ -1,4 +1,4 @@
-/// A run's state on disk: weights, moments and how far it came, in one file that is whole or not there.
+/// Checkpoints: weights, optimizer state and progress of a run, in one file that is written whole or not at all.
 #pragma once
 
 #include "neutra/autodiff/parameter.hpp"
@@ -12,37 +12,37 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// The format's name and version.
+/// Name and version of the format.
 inline constexpr std::string_view checkpoint_schema = "neutra.checkpoint/3";
 
-/// How far a run came.
+/// The progress of a run.
 struct Reached {
   Index steps = 0;
-  double seconds = 0;  // spent on them, by all sessions
-  std::string log;     // SHA-256 of their lines in the log
+  double seconds = 0;  // training time, over all sessions
+  std::string log;     // SHA-256 of the log lines of these steps
 };
 
 namespace detail {
 
-/// The notes that a checkpoint's sum covers.
+/// The metadata that a checkpoint's hash covers.
 inline constexpr std::array<const char*, 4> checkpoint_notes = {"steps", "seconds", "log", "identity"};
 
-/// SHA-256 over what a checkpoint says of its run, to which its values are added in the parameters' order: safetensors
-/// has no sum of its own, and one bit is another run.
+/// A SHA-256 over the metadata, to which the values are added in the order of the parameters. safetensors has no
+/// checksum, and a single wrong bit would make another run.
 inline io::Sha256 sum_of(const io::Metadata& notes) {
   io::Sha256 sum;
   for (const char* key : checkpoint_notes) sum.update(notes.at(key) + "\n");
   return sum;
 }
 
-/// Error: text that is no number, zero or more.
+/// Error: text that is not a non-negative number.
 template <class T>
 T count_of(const io::Metadata& notes, const char* key, const std::string& where, std::string_view advice) {
   const std::string& text = notes.at(key);
   T value{};
   const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
   require(end.ec == std::errc{} && end.ptr == text.data() + text.size() && value >= 0, where, ": ", key,
-          " must be a number, zero or more, got ", io::shown(text), advice);
+          " must be a non-negative number, got ", io::shown(text), advice);
   return value;
 }
 inline void add_values(io::Sha256& sum, View<const float> values) {
@@ -51,7 +51,7 @@ inline void add_values(io::Sha256& sum, View<const float> values) {
 
 }  // namespace detail
 
-/// Replaces a checkpoint. `identity` says which run it is of (options, texts, base, binary): load refuses any other.
+/// Writes a checkpoint. `identity` describes the run (options, texts, base, binary); load_checkpoint rejects any other.
 inline void save_checkpoint(const std::filesystem::path& path, const std::vector<Parameter<float, Cpu>*>& parameters,
                             const Reached& reached, const io::Json& identity) {
   std::vector<io::NamedView<float>> tensors;
@@ -71,27 +71,26 @@ inline void save_checkpoint(const std::filesystem::path& path, const std::vector
   io::write_safetensors(path, tensors, notes);
 }
 
-/// Fills the parameters and returns how far the run came. Nothing is changed unless everything fits.
-/// Error: a checkpoint of another version or run (the first option that differs is named), damaged, or with other
-/// tensors.
+/// Sets the parameters and returns the run's progress. Changes nothing unless everything matches.
+/// Error: a checkpoint of another version or run (the first option that differs is named); damage; other tensors.
 inline Reached load_checkpoint(const std::filesystem::path& path, const std::vector<Parameter<float, Cpu>*>& parameters,
                                const io::Json& identity) {
   const std::string where = path.string();
   const auto file = io::Safetensors::open(where);
   const auto note = [&](const std::string& key) {
     const auto found = file.metadata().find(key);
-    require(found != file.metadata().end(), where, ": is no checkpoint (", key,
-            " is missing); delete it to start this run anew");
+    require(found != file.metadata().end(), where, ": is not a checkpoint (", key,
+            " is missing); delete it to restart this run");
     return found->second;
   };
-  const char* const advice = "; delete it to start this run anew";
+  const char* const advice = "; delete it to restart this run";
   require(note("schema") == checkpoint_schema, where, ": must be a ", checkpoint_schema, ", got ",
           io::shown(note("schema")),
-          "; it was written by another version: continue with that one, or delete it to start this run anew");
+          "; it was written by another version: continue with that version, or delete the file to restart this run");
   const io::Json written = io::parse(note("identity"), where);
   for (const auto& [key, value] : identity.items())
     require(written.contains(key) && written[key] == value, where, ": was written by a run with ", key, " = ",
-            written.contains(key) ? written[key].dump() : "(nothing)", ", this one has ", value.dump(),
+            written.contains(key) ? written[key].dump() : "(nothing)", ", but this run has ", value.dump(),
             "; use the same options, or another --out");
   require(file.entries().size() == 3 * parameters.size(), where, ": must hold ", 3 * parameters.size(),
           " tensors, got ", file.entries().size(), advice);
@@ -106,7 +105,7 @@ inline Reached load_checkpoint(const std::filesystem::path& path, const std::vec
       detail::add_values(sum, values.back().view());
     }
   require(note("sha256") == sum.hex(), where,
-          ": its content is not what was saved; the file is damaged: delete it to start this run anew");
+          ": content must match its hash, but does not; the file is damaged: delete it to restart this run");
   const Reached reached{detail::count_of<Index>(file.metadata(), "steps", where, advice),
                         detail::count_of<double>(file.metadata(), "seconds", where, advice), note("log")};
   auto next = values.begin();

@@ -1,4 +1,4 @@
-/// The texts of a run: read, hashed, split, tokenized.
+/// The texts of a run: read, hashed, split and tokenized.
 #pragma once
 
 #include "neutra/core/numbers.hpp"
@@ -29,40 +29,40 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// One domain's text in its three parts. Without evaluation files the last tenth of all text is `valid`. Where a rate
-/// or alpha is chosen, `choosing` is about a tenth of the training text, taken throughout it and never more than 516
-/// KiB: the choice looks at it and nothing trains on it.
+/// The text of one domain, in three parts. Without evaluation files, `valid` is the last tenth of the text. If a rate
+/// or alpha is to be selected, `choosing` is the tuning split: about a tenth of the training text, spread over all of
+/// it and at most 516 KiB. Selection evaluates on it; nothing trains on it.
 struct DomainText {
   std::string train, choosing, valid;
-  std::vector<data::TextFile> files;  // all that were read
-  std::vector<std::string> remarks;   // on bytes that are not UTF-8 (they are kept as they are), parts of another size
-                                      // than was asked, texts alike
+  std::vector<data::TextFile> files;  // all files that were read
+  // About invalid UTF-8 (which is kept), parts of another size than requested, and similar texts.
+  std::vector<std::string> remarks;
 
-  /// `option` is what messages call the files, as in "target". The caller checks that the files differ.
+  /// `option` names the files in messages, for example "target". The caller checks that the files differ.
   static DomainText read(const std::string& option, const std::vector<io::Path>& files,
                          const std::vector<io::Path>& evaluation_files, bool holds_out) {
-    constexpr double most_choosing =
-        1 << 19;  // bytes, and up to 4 KiB to a line end: enough to tell rates apart, evaluated after every run
+    // In bytes (a part may be up to 4 KiB larger, to end at a line). Enough to tell rates apart;
+    // evaluated after every run.
+    constexpr double max_tuning = 1 << 19;
     DomainText text;
     if (!files.empty()) text.train = text.read_all("--" + option, files);
     if (!evaluation_files.empty()) text.valid = text.read_all("--eval-" + option, evaluation_files);
-    if (files.empty()) return text;  // nothing to train on, but forgetting can still be measured
+    if (files.empty()) return text;  // without training text, forgetting can still be measured
     if (evaluation_files.empty()) {
       const std::string whole = std::move(text.train),
                         what = concat("holding out the end of --", option, " for evaluation");
       const auto last = data::hold_out(whole, 0.1, what);
       text.train = last.train;
       text.valid = last.held;
-      text.tell(what, text.valid.size(), whole.size(), 0.1);
+      text.note_size(what, text.valid.size(), whole.size(), 0.1);
     }
     if (holds_out) {
-      const std::string whole = std::move(text.train),
-                        what = concat("holding out parts of --", option, " to choose a rate or alpha on");
-      const double fraction = std::min(0.1, most_choosing / static_cast<double>(whole.size()));
+      const std::string whole = std::move(text.train), what = concat("holding out parts of --", option, " for tuning");
+      const double fraction = std::min(0.1, max_tuning / static_cast<double>(whole.size()));
       auto parts = data::hold_out_throughout(whole, fraction, what);
       text.train = std::move(parts.train);
       text.choosing = std::move(parts.held);
-      text.tell(what, text.choosing.size(), whole.size(), fraction);
+      text.note_size(what, text.choosing.size(), whole.size(), fraction);
     }
     return text;
   }
@@ -74,24 +74,23 @@ struct DomainText {
     remarks.insert(remarks.end(), whole.remarks.begin(), whole.remarks.end());
     return std::move(whole.bytes);
   }
-  /// A remark where a part is more than a tenth larger or smaller than was asked.
-  void tell(const std::string& what, std::size_t held, std::size_t size, double fraction) {
+  /// Adds a remark if a part is more than a tenth larger or smaller than requested.
+  void note_size(const std::string& what, std::size_t held, std::size_t size, double fraction) {
     const double share = static_cast<double>(held) / static_cast<double>(size);
     if (std::abs(share - fraction) > 0.1 * fraction)
       remarks.push_back(concat("note: ", what, ": asked for ", fixed(100 * fraction, 1), " % of ", size, " bytes, got ",
-                               fixed(100 * share, 1), " % (", held,
-                               " bytes), since a line, sentence or word ends there"));
+                               fixed(100 * share, 1), " % (", held, " bytes), to end at a line, sentence or word"));
   }
 };
 
-/// Both domains as tokens of one tokenizer.
+/// Both domains, encoded with one tokenizer.
 struct Corpus {
   DomainText original, target;
   std::shared_ptr<const data::Tokenizer> tokenizer;
   data::Windows train_original, train_target;
   EvaluationText choosing_original, choosing_target, valid_original, valid_target;
 
-  /// holds_out: whether a part of each domain is held out to choose rates and alphas on.
+  /// holds_out: whether to hold out a tuning split of each domain.
   /// Error: as data::read_text and data::hold_out; a text that is given for two roles, by path, link or content.
   explicit Corpus(const TextPaths& paths, bool holds_out) {
     std::vector<data::TextFile> files;
@@ -100,7 +99,7 @@ struct Corpus {
                                        {"--eval-original", &paths.eval_original},
                                        {"--eval-target", &paths.eval_target}})
       for (const io::Path& path : *role) files.push_back({option, path});
-    data::check_different(files);  // before reading: a pipe is read only once
+    data::check_different(files);  // before reading: a pipe can be read only once
     original = DomainText::read("original", paths.original, paths.eval_original, holds_out);
     target = DomainText::read("target", paths.target, paths.eval_target, holds_out);
     files = original.files;
@@ -110,7 +109,7 @@ struct Corpus {
       target.remarks.push_back(remark);
   }
 
-  /// How much of each domain's evaluation text is in the text that trains, of either domain.
+  /// The overlap of each domain's evaluation text with the training text of either domain.
   Overlaps overlaps() const {
     std::map<std::string, std::string_view> evaluation;
     for (const auto& [domain, text] : {std::pair{"original", &original.valid}, {"target", &target.valid}})
@@ -118,7 +117,7 @@ struct Corpus {
     return measure_overlap(evaluation, {original.train, target.train});
   }
 
-  /// By role, for results.json.
+  /// SHA-256 of the texts by role, for results.json.
   std::map<std::string, std::string> hashes() const {
     std::map<std::string, std::string> all;
     const auto add = [&](const std::string& role, std::string_view text) {
@@ -133,7 +132,7 @@ struct Corpus {
     return all;
   }
 
-  /// Encodes every part; `length` tokens a window.
+  /// Encodes all parts into windows of `length` tokens.
   void encode(std::shared_ptr<const data::Tokenizer> chosen, Index length) {
     tokenizer = std::move(chosen);
     const auto windows = [&](std::string_view text) {
@@ -151,11 +150,11 @@ struct Corpus {
   }
 };
 
-/// What tells one tokenizer from another: the SHA-256 of its tokenizer.model, of no bytes where tokens are bytes.
+/// The identity of a tokenizer: the SHA-256 of its tokenizer.model, or of the empty string for the byte tokenizer.
 inline std::string tokenizer_sha256(const data::Tokenizer& tokenizer) { return io::sha256_hex(tokenizer.serialized()); }
 
-/// A tokenizer.model file, and the tokens that were added beside it. Error: those of the file and of its content, by
-/// its name.
+/// Reads a tokenizer.model file; `added` are the tokens added beside it. Error: the file cannot be read, or its content
+/// is not valid; the message begins with its path.
 inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const io::Path& file, data::AddedTokens added = {}) {
   try {
     return std::make_shared<data::SentencePiece>(io::read_file(file, std::uint64_t{1} << 30), std::move(added));
@@ -165,28 +164,28 @@ inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const io::Path& fil
   }
 }
 
-/// The tokenizer a folder holds: its tokenizer.model with the added tokens, or bytes where its config.json says so. The
-/// weights are not read. Error: a model that is not supported, whatever its tokenizer is; neither; no folder of a
-/// model.
+/// The tokenizer of a model folder: its tokenizer.model with the added tokens, or bytes if its config.json says so.
+/// Does not read the weights. Error: an unsupported model (checked before its tokenizer); no tokenizer;
+/// not a model folder.
 inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const io::Path& folder) {
   bool bytes = false;
   if (const io::Path file = folder / "config.json"; io::is_there(file)) {
     const io::Json config = io::read_json(file);
-    nn::read_config(
-        config, file.string());  // for its checks: nobody should look for the tokenizer of a model that cannot be used
+    // For its checks: no use looking for the tokenizer of a model that is not supported.
+    nn::read_config(config, file.string());
     bytes = config.value("neutra_tokenizer", io::Json()) == "byte";
   }
   if (const io::Path file = folder / "tokenizer.model"; io::is_there(file))
     return read_tokenizer(file, read_added_tokens(folder));
   if (bytes) return std::make_shared<data::ByteTokenizer>();
-  io::WeightSource::open(folder);  // names what the folder is if it is none of ours
+  io::WeightSource::open(folder);  // throws with what the folder is, if it is not a model folder
   fail(folder.string(), ": must hold a tokenizer.model (SentencePiece)",
-       io::is_there(folder / "tokenizer.json") ? ", got a tokenizer.json, which is not read yet" : ", and does not",
+       io::is_there(folder / "tokenizer.json") ? ", got a tokenizer.json, which is not read yet" : ", got none",
        "; take a model that has one, or put the model's SentencePiece file there");
 }
 
-/// The tokenizer of a backbone that is pretrained here: bytes ("byte"), one trained on the pretraining text alone and
-/// never again ("sentencepiece"), or a given file.
+/// The tokenizer of a backbone pretrained here: bytes ("byte"), one trained on the pretraining text alone
+/// ("sentencepiece"), or a given file.
 inline std::shared_ptr<const data::Tokenizer> new_tokenizer(const std::string& kind, Index vocabulary,
                                                             std::string_view pretraining_text) {
   if (kind == "byte") return std::make_shared<data::ByteTokenizer>();

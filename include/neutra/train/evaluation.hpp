@@ -1,4 +1,4 @@
-/// Bits per byte of a text, and what its gates did.
+/// Evaluation: bits per byte of a text, and gate statistics.
 #pragma once
 
 #include "neutra/data/windows.hpp"
@@ -11,7 +11,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// One text as evaluation reads it.
+/// A text for evaluation.
 struct EvaluationText {
   data::Windows windows;
   Index bytes = 0;  // of the raw text
@@ -25,9 +25,9 @@ struct Evaluation {
   double bits_per_byte() const { return nats / (std::numbers::ln2 * static_cast<double>(bytes)); }
 };
 
-/// Predicts every token of the text exactly once, with context only from inside its window, the last short window
-/// included. `seen(tokens)` is called after each batch; `probe` counts gates where one is given. Error: Stopped before
-/// the end; Diverged where the loss is not finite.
+/// Predicts every token of the text exactly once, with context from inside its window only; a short last window is
+/// included. Calls `seen(tokens)` after each batch; counts gates in `probe` if given. Error: Stopped before the end;
+/// Diverged for a loss that is not finite.
 inline Evaluation evaluate(Model& model, Tape<float, Cpu>& tape, const EvaluationText& text, data::Domain domain,
                            Index batch, adapter::Probe<float, Cpu>* probe = nullptr,
                            const std::function<void(Index)>& seen = {}, std::stop_token stop = {}) {
@@ -37,7 +37,7 @@ inline Evaluation evaluate(Model& model, Tape<float, Cpu>& tape, const Evaluatio
   for (Index window = 0; window < text.windows.count();) {
     if (stop.stop_requested())
       throw Stopped(
-          concat("stopped in an evaluation, after ", result.tokens, " of ", text.windows.tokens(), " tokens"));
+          concat("stopped during evaluation, after ", result.tokens, " of ", text.windows.tokens(), " tokens"));
     const Index whole = text.windows.whole() - window;
     const Index count = whole > 0 ? std::min(batch, whole) : 1;
     text.windows.read(window, count, domain, part);
@@ -45,7 +45,7 @@ inline Evaluation evaluate(Model& model, Tape<float, Cpu>& tape, const Evaluatio
     const double mean = static_cast<double>(model.loss(tape, tokens_of(part), {part.tokens(), 0}, probe).lm.item());
     if (!std::isfinite(mean))
       throw Diverged(concat("evaluation: the loss is ", mean, " in window ", window,
-                            "; the weights are not usable: lower the learning rate that made them"));
+                            "; the weights are unusable: train them with a lower learning rate"));
     result.nats += mean * static_cast<double>(part.tokens());
     result.tokens += part.tokens();
     window += count;

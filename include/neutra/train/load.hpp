@@ -1,4 +1,4 @@
-/// A model with its tokenizer and, if one is named, an adapter, from files.
+/// Loading a model with its tokenizer and, optionally, an adapter.
 #pragma once
 
 #include "neutra/adapter/registry.hpp"
@@ -17,7 +17,7 @@ struct LoadedModel {
   std::shared_ptr<const data::Tokenizer> tokenizer;
 };
 
-/// Error: a folder, or an adapter of PEFT or mlx-lm, where a file of this library is asked for.
+/// Error: a folder, or a PEFT or mlx-lm adapter, in place of an adapter file of this library.
 inline void refuse_other_adapters(const io::Path& path) {
   std::error_code error;
   const bool folder = std::filesystem::is_directory(path, error);
@@ -25,14 +25,13 @@ inline void refuse_other_adapters(const io::Path& path) {
   const bool ours = !folder && io::is_there(io::Path(path).replace_extension(".json"));
   require(ours || !io::is_there(home / "adapter_config.json"), path.string(),
           ": must be an adapter written by neutra, got one of PEFT or mlx-lm; merge it into its model "
-          "(merge_and_unload() or mlx_lm.fuse) and give "
-          "that as --model");
+          "(merge_and_unload() or mlx_lm.fuse) and give that as --model");
   require(!folder, path.string(), ": must be a file NAME.safetensors, got a folder; name ",
           io::is_there(path / "adapter.safetensors") ? "adapter.safetensors" : "the file", " in it");
 }
 
-/// Error: a width or rank that no tensor of the weights has; an adapter that has more weights in the model at hand than
-/// the file holds. Found before memory is taken for them.
+/// Error: a width or rank that no weight tensor has; an adapter with more weights in this model than the file holds.
+/// Checked before memory is allocated for them.
 inline void check_units(const io::Path& path, const nn::AdapterFile& file, const Adapter& adapter,
                         const adapter::Sizes& sizes) {
   const auto weights = io::Safetensors::open(path);
@@ -42,18 +41,18 @@ inline void check_units(const io::Path& path, const nn::AdapterFile& file, const
     };
     require(units == 0 || std::any_of(weights.entries().begin(), weights.entries().end(), has), path.string(),
             ": no tensor has the width or rank of ", units,
-            " that the JSON beside it names; bring both from one saving");
+            " in the JSON beside it; copy both files from the same save");
   }
   Index held = 0;
   for (const auto& entry : weights.entries()) held += entry.shape.size();
   const Index wanted = adapter.describe(sizes).weights;
   require(wanted <= held, path.string(), ": the adapter has ", wanted, " weights in this model (dim ", sizes.dim, ", ",
-          sizes.layers, " layers), the file holds only ", held, "; it was made for dim ", file.base.config.dim, ", ",
-          file.base.config.layers, " layers: load that model, or bring JSON and weights from one saving");
+          sizes.layers, " layers), the file has only ", held, "; it was made for dim ", file.base.config.dim, ", ",
+          file.base.config.layers, " layers: load that model, or copy JSON and weights from the same save");
 }
 
-/// Error: a gate or body that this program has with other options than the adapter was trained with; it would be
-/// another function.
+/// Error: the adapter was trained with other options of its gate or body than this program's policy has.
+/// It would compute another function.
 inline void check_options(const io::Path& adapter_path, std::string_view family, const std::string& name,
                           const PolicyOptions& saved, const PolicyOptions& here) {
   const auto shown = [](const PolicyOptions& options) {
@@ -61,16 +60,16 @@ inline void check_options(const io::Path& adapter_path, std::string_view family,
     for (const auto& [option, value] : options) text += concat(text.empty() ? "" : ", ", option, " = ", value);
     return text.empty() ? std::string("no options") : text;
   };
-  require(saved == here, adapter_path.string(), ": the ", family, " ", name, " was saved with ", shown(saved),
-          ", this program has it with ", shown(here), "; load it in a program whose ", family, " has the same");
+  require(saved == here, adapter_path.string(), ": the ", family, " ", name, " was trained with ", shown(saved),
+          ", but here it has ", shown(here), "; load it in a program with the same options");
 }
 
-/// A model folder and, unless empty, an adapter made for it. Errors: those of the files; an adapter for another base; a
-/// tokenizer larger than the model.
+/// Loads a model folder and, unless the path is empty, an adapter for it. Errors: those of the files; an adapter for
+/// another base; a tokenizer with more tokens than the model.
 inline LoadedModel load_model(const io::Path& folder, const io::Path& adapter_path, const adapter::Registry& registry,
                               const nn::Use<float>& use = {}) {
   if (!adapter_path.empty()) refuse_other_adapters(adapter_path);
-  LoadedModel loaded{nullptr, tokenizer_of(folder)};  // before the weights, which take long
+  LoadedModel loaded{nullptr, tokenizer_of(folder)};  // before the weights, which take long to load
   const auto backbone = nn::load_model<float, Cpu>(folder, use);
   require(backbone->config().vocabulary >= loaded.tokenizer->vocab(), folder.string(), ": the tokenizer has ",
           loaded.tokenizer->vocab(), " tokens, the model only ", backbone->config().vocabulary,

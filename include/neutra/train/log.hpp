@@ -1,4 +1,4 @@
-/// The log of a run: one JSON object per line, a line for each step.
+/// The log of a run: one JSON object per line, one line per step.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -20,18 +20,18 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// Shows the lines of the first `steps` steps of a log's text to seen(line), and returns where they end. digest: their
-/// SHA-256, empty where it is not known. Error: a line that is missing, no JSON or of another step; lines of another
-/// digest. What is after them is not looked at.
+/// Calls seen(line) for the lines of the first `steps` steps and returns the offset of their end. digest: their
+/// expected SHA-256; empty if unknown. Lines after them are ignored. Error: a line that is missing, malformed or of
+/// another step; another digest.
 template <class Seen>
 std::size_t read_log(const std::filesystem::path& path, std::string_view text, Index steps, Seen&& seen,
                      std::string_view digest = {}) {
-  return advised("bring the log back, or delete the checkpoint beside it to start this run anew", [&] {
+  return advised("restore the log, or delete the checkpoint beside it to restart this run", [&] {
     std::size_t end = 0;
     for (Index step = 0; step < steps; ++step) {
       const auto newline = text.find('\n', end);
-      require(newline != text.npos, path.string(), ": must have a line for each of the ", steps,
-              " steps that are done, but that of step ", step, " is missing");
+      require(newline != text.npos, path.string(), ": must have one line for each of the ", steps,
+              " completed steps, but that of step ", step, " is missing");
       const std::string where = concat(path.string(), ": line ", step + 1);
       const io::Json json = io::parse(text.substr(end, newline - end), where);
       const io::Reader line(json, where);
@@ -40,13 +40,13 @@ std::size_t read_log(const std::filesystem::path& path, std::string_view text, I
       end = newline + 1;
     }
     require(digest.empty() || io::sha256_hex(text.substr(0, end)) == digest, path.string(), ": its first ", steps,
-            " lines must be those that were written before the checkpoint was saved, but are not");
+            " lines must be unchanged since the checkpoint was saved, but are not");
     return end;
   });
 }
 
-/// Opened for step n it keeps the lines of the steps before n, all of which must be there as they were written (digest:
-/// the checkpoint's, see read_log): after a kill the log may be ahead of the checkpoint, never behind it.
+/// Opening the log for step n keeps the lines of the steps before n and drops the rest: after a kill the log may be
+/// ahead of the checkpoint, never behind it. digest: that of the checkpoint; see read_log.
 class Log {
  public:
   Log(const std::filesystem::path& path, Index from_step, std::string_view digest = {}) : path_(path) {
@@ -61,24 +61,24 @@ class Log {
     file_.reset(std::fopen(path.c_str(), "abe"));
     check(io::detail::error_of(file_ != nullptr));
   }
-  /// Error: a line that could not be written, as on a full disk.
+  /// Error: the line could not be written, for example because the disk is full.
   void write(const io::Json& line) {
     const std::string text = line.dump() + "\n";
     check(io::detail::error_of(std::fwrite(text.data(), 1, text.size(), file_.get()) == text.size() &&
                                std::fflush(file_.get()) == 0));
     sum_.update(text);
   }
-  /// SHA-256 of all its lines so far.
+  /// SHA-256 of all lines so far.
   std::string sha256() const { return sum_.hex(); }
-  /// Puts what was written on the disk and not only in the system's memory. Before a checkpoint is saved, so that a
-  /// power cut leaves no checkpoint that is ahead of its log.
+  /// Flushes the log to disk. Done before a checkpoint is saved,
+  /// so that no power cut leaves a checkpoint ahead of its log.
   void flush() const { check(io::detail::error_of(::fsync(fileno(file_.get())) == 0)); }
 
  private:
   void check(int error) const {
     if (error != 0)
       throw io::WriteError(concat(path_.string(), ": the log cannot be written: ", io::detail::reason(error),
-                                  "; the last checkpoint is whole: mend that, and continue with --resume"));
+                                  "; the last checkpoint is intact: fix the cause, and continue with --resume"));
   }
   struct Close {
     void operator()(std::FILE* file) const { std::fclose(file); }

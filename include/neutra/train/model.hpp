@@ -1,4 +1,4 @@
-/// The types that programs train: float on the default device, with an adapter chosen at run time.
+/// The types of training programs: float on the default device, with an adapter chosen at run time.
 #pragma once
 
 #include "neutra/adapter/any.hpp"

@@ -1,4 +1,4 @@
-/// How much of the evaluation text was trained on, told by its lines.
+/// Overlap of evaluation and training text, measured in lines.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -16,12 +16,12 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// Evaluation lines that were compared, and how many of them are in the training text too. Lines of 50 and more
-/// characters are compared, because shorter ones ("Thank you.") come again by chance; where a text has none so long,
-/// such as one of verse, all its lines are.
+/// The number of evaluation lines compared, and how many of them are in the training text too. Only lines of at least
+/// 50 characters are compared, because shorter ones ("Thank you.") recur by chance. A text without such lines, for
+/// example verse, is compared by all its lines.
 struct Overlap {
   std::size_t lines = 0, in_training = 0;
-  bool shorter = false;  // no line of 50 characters: all were compared
+  bool shorter = false;  // no line has 50 characters, so all lines were compared
 
   double share() const { return lines == 0 ? 0 : static_cast<double>(in_training) / static_cast<double>(lines); }
 };
@@ -31,8 +31,8 @@ using Overlaps = std::map<std::string, Overlap>;
 
 namespace detail {
 
-/// Calls f with a hash of each line of at least so many characters, without the white space around it: so CR LF equals
-/// LF.
+/// Calls f with a hash of each line of at least `least` characters.
+/// Surrounding white space is ignored, so that CR LF equals LF.
 template <class F> void for_each_line(std::string_view text, std::size_t least, F f) {
   while (!text.empty()) {
     const std::size_t end = std::min(text.find_first_of("\r\n"), text.size());
@@ -49,13 +49,13 @@ template <class F> void for_each_line(std::string_view text, std::size_t least, 
 
 }  // namespace detail
 
-/// Each evaluation text against all training texts: a line of the one domain may stand in the other's. The sets hold no
-/// more than evaluation lines.
+/// Compares each evaluation text with all training texts, because a line of one domain may be in the text of the other.
+/// Stores hashes of evaluation lines only.
 inline Overlaps measure_overlap(const std::map<std::string, std::string_view>& evaluation,
                                 std::initializer_list<std::string_view> training) {
   constexpr std::size_t any = 1, long_line = 50;
   std::unordered_set<std::size_t> wanted, found;
-  std::map<std::string, std::size_t> least;  // by domain
+  std::map<std::string, std::size_t> least;  // per domain
   std::size_t least_of_all = long_line;
   for (const auto& [domain, text] : evaluation) {
     std::size_t& shortest = least[domain] = any;
@@ -82,8 +82,8 @@ inline Overlaps measure_overlap(const std::map<std::string, std::string_view>& e
   return overlaps;
 }
 
-/// {"original": {"lines": 340, "in_training": 12, "shorter": false}, ...}: the key evaluation_overlap of a results
-/// file's config.
+/// {"original": {"lines": 340, "in_training": 12, "shorter": false}, ...}:
+/// evaluation_overlap in the config of a results file.
 inline io::Json to_json(const Overlaps& overlaps) {
   io::Json json = io::Json::object();
   for (const auto& [domain, overlap] : overlaps)
@@ -91,7 +91,7 @@ inline io::Json to_json(const Overlaps& overlaps) {
   return json;
 }
 
-/// What a config says; empty where it says nothing, as older results do.
+/// Reads it from a config; empty if the config has none, as in older results.
 inline Overlaps overlaps_of(const io::Json& config) {
   Overlaps overlaps;
   const io::Json all = config.value("evaluation_overlap", io::Json());
@@ -109,8 +109,8 @@ inline bool any_in_training(const Overlaps& overlaps) {
   return std::any_of(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.in_training > 0; });
 }
 
-/// "original 12 of 340 (4 %), target 3 of 8 (38 %, all of them shorter)", or of a domain without lines, "target has
-/// none to compare"
+/// "original 12 of 340 (4 %), target 3 of 8 (38 %, all of them shorter)";
+/// for a domain without lines, "target has none to compare".
 inline std::string to_string(const Overlaps& overlaps) {
   std::string text;
   for (const auto& [domain, overlap] : overlaps) {
@@ -122,25 +122,26 @@ inline std::string to_string(const Overlaps& overlaps) {
   return text;
 }
 
-/// A remark for stderr where evaluation lines were trained on, a warning where it is half of a domain's; else empty. No
-/// more than that: lists and forms repeat lines with good reason.
+/// A remark for stderr if evaluation lines are in the training text, a warning if half of a domain's lines are;
+/// otherwise empty. Not an error, since lists and forms repeat lines legitimately.
 inline std::string overlap_remark(const Overlaps& overlaps) {
   if (!any_in_training(overlaps)) return {};
   const bool grave =
       std::any_of(overlaps.begin(), overlaps.end(), [](const auto& item) { return item.second.share() >= 0.5; });
-  return concat(grave ? "warning" : "note",
-                ": evaluation lines of 50 and more characters that are in the training text too: ", to_string(overlaps),
-                grave ? "; what is measured is memory of that text; give evaluation text that training has not" : "");
+  return concat(
+      grave ? "warning" : "note",
+      ": evaluation lines of at least 50 characters that are also in the training text: ", to_string(overlaps),
+      grave ? "; the evaluation measures memorisation; give evaluation text that is not in the training text" : "");
 }
 
-/// A warning where half or more of the target's training lines are in the original's training text too, as where one
-/// text is given for both with a byte changed; else empty.
+/// A warning if at least half of the target's training lines are also in the original's training text, for example
+/// because one text was given for both; otherwise empty.
 inline std::string alike_remark(std::string_view original, std::string_view target) {
   const Overlaps overlaps = measure_overlap({{"target", target}}, {original});
   if (overlaps.at("target").share() < 0.5) return {};
-  return concat("warning: training lines of 50 and more characters that are in the training text of --original too: ",
+  return concat("warning: training lines of at least 50 characters that are also in the training text of --original: ",
                 to_string(overlaps),
-                "; an extension to what the model was trained on shows nothing; give a target text of another domain");
+                "; extending a model to text it was trained on shows nothing; give a target text of another domain");
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::train

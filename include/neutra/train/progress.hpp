@@ -1,4 +1,4 @@
-/// What a long computation tells of itself while it runs.
+/// Progress reports of a long computation.
 #pragma once
 
 #include "neutra/core/scalar.hpp"
@@ -8,8 +8,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// Listens to a computation; this one shows nothing. Programs draw a line (program/progress.hpp). Work is counted in
-/// any one unit, say weighted tokens.
+/// Receives progress; the base class shows nothing (see program/progress.hpp for a progress line). Work may be counted
+/// in any unit, for example weighted tokens.
 class Progress {
  public:
   Progress() = default;
@@ -17,15 +17,16 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
   virtual ~Progress() = default;
 
-  /// The work of everything that follows. Called once, before the first phase.
+  /// The total work. Called once, before the first phase.
   virtual void start(double /*total_work*/) {}
-  /// Starts a phase of so many steps, which are `work` of the total. What the last phase left undone counts as done.
+  /// Begins a phase of so many steps, which account for `work` of the total. Unfinished work of the previous phase
+  /// counts as done.
   virtual void begin(std::string_view /*phase*/, Index /*steps*/, double /*work*/) {}
-  /// So many steps of the phase are done. loss: nats per token of the last one.
+  /// So many more steps of the phase are done. loss: of the last one, in nats per token.
   virtual void advance(Index /*steps*/, std::optional<double> /*loss*/ = {}, Index /*tokens*/ = 0) {}
-  /// So many steps of the phase were done by an earlier run, which was interrupted.
+  /// So many steps of the phase were done by an earlier, interrupted run.
   virtual void skip(Index /*steps*/) {}
-  /// A sentence for whoever watches.
+  /// A message for the user.
   virtual void message(std::string_view /*text*/) {}
 };
 

@@ -1,4 +1,4 @@
-/// One training run from its start, or its last checkpoint, to its end.
+/// One training run, from its start or its last checkpoint to its end.
 #pragma once
 
 #include "neutra/train/checkpoint.hpp"
@@ -12,18 +12,18 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// What stands around a run.
+/// Where a run stores its state.
 struct RunPlace {
-  std::filesystem::path folder;  // its checkpoint.safetensors and log.jsonl
-  io::Json identity;             // what a checkpoint must agree with
+  std::filesystem::path folder;  // of checkpoint.safetensors and log.jsonl
+  io::Json identity;             // what a checkpoint must match
   Progress* progress = nullptr;
   std::stop_token stop;
   double checkpoint_seconds = 60;
 };
 
-/// Steps until the schedule's end; a checkpoint about every minute, when stopped, and at the end. Returns the seconds
-/// spent, those of earlier sessions included. `step_done` sees each report. Errors: Stopped after a stop request;
-/// Diverged, with the last checkpoint left whole; io::WriteError.
+/// Trains to the end of the schedule. Saves a checkpoint about every minute, when stopped, and at the end. Calls
+/// `step_done` with each report. Returns the training time in seconds, including earlier sessions.
+/// Errors: Stopped after a stop request; Diverged, with the last checkpoint intact; io::WriteError.
 inline double run_training(Trainer& trainer, const RunPlace& place,
                            const std::function<void(const StepReport&)>& step_done = {}) {
   const auto checkpoint = place.folder / "checkpoint.safetensors";
@@ -32,9 +32,9 @@ inline double run_training(Trainer& trainer, const RunPlace& place,
   if (std::filesystem::exists(checkpoint)) {
     before = load_checkpoint(checkpoint, parameters, place.identity);
     trainer.optimizer().steps = before.steps;
-    require(trainer.steps_done() <= trainer.steps(), checkpoint.string(), ": is of a run after ", trainer.steps_done(),
-            " steps, this one has only ", trainer.steps(),
-            "; use as many steps as it was written with, or delete it to start this run anew");
+    require(trainer.steps_done() <= trainer.steps(), checkpoint.string(), ": is from step ", trainer.steps_done(),
+            ", but this run has only ", trainer.steps(),
+            " steps; use the number of steps it was written with, or delete it to restart this run");
     if (place.progress) place.progress->skip(trainer.steps_done());
   }
   const Index first = trainer.steps_done();
@@ -46,7 +46,7 @@ inline double run_training(Trainer& trainer, const RunPlace& place,
   const auto in_run = [&](auto&& f) { return named(place.folder.filename().string(), f); };
   const auto save = [&] {
     in_run([&] { trainer.check_finite(); });
-    log.flush();  // first: a kill in between must not leave steps without lines
+    log.flush();  // first, so that a kill in between leaves no checkpoint without its lines
     save_checkpoint(checkpoint, parameters, {trainer.steps_done(), seconds(), log.sha256()}, place.identity);
   };
   double saved = seconds();
@@ -69,7 +69,7 @@ inline double run_training(Trainer& trainer, const RunPlace& place,
       saved = seconds();
     }
   }
-  if (trainer.steps_done() > first) save();  // what follows, evaluation, may be stopped too
+  if (trainer.steps_done() > first) save();  // before evaluation, which may be stopped too
   return seconds();
 }
 

@@ -1,5 +1,5 @@
-/// What ends work before its end: that it was asked to stop, numbers that are not finite, and errors with the name of
-/// the run or with advice.
+/// The ways in which work ends early: a stop request, or numbers that are not finite.
+/// Also adds a run's name or advice to errors.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -12,8 +12,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// Thrown when work was asked to stop and has ended at a whole step; what was done is saved where there is a place to
-/// save it.
+/// Thrown after a stop request, once the current step is complete and saved (if there is a place to save it).
 class Stopped : public Error {
  public:
   using Error::Error;
@@ -21,12 +20,12 @@ class Stopped : public Error {
 
 /// Where a run diverged.
 struct Divergence {
-  std::optional<Index> step{};  // empty after the last one, in the evaluation
-  std::string parameter{};      // with the largest gradient; empty where no gradient was looked at
-  double gradient = 0;          // its largest; NaN where that is not finite
+  std::optional<Index> step{};  // empty: in the evaluation after the last step
+  std::string parameter{};      // with the largest gradient; empty if gradients were not examined
+  double gradient = 0;          // the largest; NaN if not finite
 };
 
-/// Thrown where a loss, a gradient, a weight or a score is not finite. The same run would come to it again.
+/// Thrown if a loss, gradient, weight or score is not finite. Repeating the run would diverge again.
 class Diverged : public Error {
  public:
   explicit Diverged(const std::string& message, Divergence where = {}) : Error(message), where_(std::move(where)) {}
@@ -36,7 +35,7 @@ class Diverged : public Error {
   Divergence where_;
 };
 
-/// Returns what f returns; an Error that f throws is thrown again with the name of the run before its message.
+/// Returns the result of f. An Error from f is rethrown with the run's name in front of its message.
 template <class F> decltype(auto) named(const std::string& run, F&& f) {
   try {
     return f();
@@ -49,7 +48,7 @@ template <class F> decltype(auto) named(const std::string& run, F&& f) {
   }
 }
 
-/// Returns what f returns; an Error that f throws is thrown again as an Error with the advice after its message.
+/// Returns the result of f. An Error from f is rethrown with the advice after its message.
 template <class F> decltype(auto) advised(std::string_view advice, F&& f) {
   try {
     return f();

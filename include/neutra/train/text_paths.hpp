@@ -7,7 +7,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// Without evaluation files the last tenth of a domain's text is held out.
+/// Without evaluation files, the last tenth of a domain's text is held out.
 struct TextPaths {
   std::vector<io::Path> original, target, eval_original, eval_target;
 };

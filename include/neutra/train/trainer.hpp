@@ -1,4 +1,4 @@
-/// The training loop's one step, as a user would write it.
+/// The training step, as a user would write it.
 #pragma once
 
 #include "neutra/data/mix.hpp"
@@ -12,16 +12,16 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// Options of one run over a mix.
+/// Options of a run over a mix.
 struct TrainingOptions {
-  Index batch = 16;      // sequences of an optimizer step
-  Index accumulate = 1;  // micro-batches it is cut into
+  Index batch = 16;      // sequences per optimizer step
+  Index accumulate = 1;  // micro-batches per optimizer step
   double alpha = 0.01;   // weight of the local loss
   optim::Schedule schedule;
   optim::AdamWOptions adamw;
 };
 
-/// What one step showed: losses in nats per token, before the update.
+/// The result of one step. Losses are in nats per token, before the update.
 struct StepReport {
   Index step = 0;
   double lm = 0, local = 0, gradient_norm = 0, rate = 0;
@@ -36,11 +36,11 @@ inline nn::Tokens tokens_of(const data::Batch& batch) {
           {reinterpret_cast<const std::uint8_t*>(batch.domains.data()), batch.domains.size()}};
 }
 
-/// Trains a model on a mix, step by step. All its state is the parameters with their moments, and the number of steps
-/// done.
+/// Trains a model on a mix, step by step. Its whole state is the parameters with their moments,
+/// and the number of steps done.
 class Trainer {
  public:
-  /// Model and mix must outlive the trainer. Error: options that mean nothing, or nothing to train.
+  /// Model and mix must outlive the trainer. Error: invalid options; nothing to train.
   Trainer(Model& model, const data::Mix& mix, const TrainingOptions& options)
       : model_(model), mix_(mix), options_(options), adamw_(model.parameters(), options.adamw) {
     options.schedule.check();
@@ -49,17 +49,17 @@ class Trainer {
   }
 
   Index steps_done() const { return adamw_.steps; }
-  /// Of the whole run.
+  /// The number of steps of the whole run.
   Index steps() const { return options_.schedule.steps; }
   bool done() const { return steps_done() >= steps(); }
   optim::AdamW<float, Cpu>& optimizer() { return adamw_; }
   Index tokens_per_step() const { return options_.batch * mix_.length(); }
 
-  /// Forward, loss, backward and update. Error: Diverged where a loss or gradient is not finite, with the step and the
-  /// largest gradient; nothing has been changed then.
+  /// Forward, loss, backward and update. Error: Diverged for a loss or gradient that is not finite, with the step and
+  /// the largest gradient; nothing has been changed.
   StepReport advance() {
-    for (auto* parameter : adamw_.parameters())
-      parameter->has_gradient = false;  // a step that ended in an Error has left its own
+    // A step that ended in an Error has left its gradients.
+    for (auto* parameter : adamw_.parameters()) parameter->has_gradient = false;
     StepReport report{.step = steps_done(), .rate = options_.schedule(steps_done())};
     const Index part = options_.batch / options_.accumulate;
     const nn::StepCounts counts{tokens_per_step(), mix_.original_in_step(report.step, options_.batch) * mix_.length()};
@@ -78,8 +78,8 @@ class Trainer {
     return report;
   }
 
-  /// Error: Diverged where a weight or moment is not finite, as the last update may have left it; no loss has been
-  /// computed with it yet.
+  /// Error: Diverged for a weight or moment that is not finite. The last update may have caused this, and no loss has
+  /// been computed with it yet.
   void check_finite() const {
     for (const auto* parameter : adamw_.parameters())
       for (const auto* tensor : {&parameter->value, &parameter->mean, &parameter->variance})
@@ -99,7 +99,7 @@ class Trainer {
                           "); lower the learning rate (now ", report.rate, ")"),
                    where);
   }
-  /// The first gradient that is not a number, or the largest.
+  /// The largest gradient, or the first that is NaN.
   Divergence largest_gradient(Index step) const {
     Divergence where{.step = step, .gradient = -1};
     for (const auto* parameter : adamw_.parameters())

@@ -1,5 +1,5 @@
-/// Sums of bf16 products in the tile registers of Intel's AMX: 16 x 16 sums over 32 numbers an instruction.      Intel
-/// SDM, TDPBF16PS
+/// bf16 matmul in Intel AMX tile registers: 16 x 16 sums over 32 elements per instruction.
+/// Intel SDM, TDPBF16PS
 #pragma once
 
 #include "neutra/backend/cpu/tile.hpp"
@@ -15,24 +15,24 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu { namespace detail {
 
-/// Registers that products of E need beside the usual ones: held while a block is multiplied, during which no code but
-/// ours runs on the thread.
+/// Extra registers that products of E need. They are held while a block is multiplied; only code of this library runs
+/// on the thread in that time.
 template <class E> struct MatrixRegisters {};
 
 #if !defined(NEUTRA_AMX)
 inline bool has_tile_registers() { return false; }
 #else
 
-/// Whether the kernel lets this process use tile registers; asked once, as their state is large and saved only for who
-/// wants it.
+/// Whether the kernel grants this process tile registers. Asked once;
+/// their large state is saved only for processes that ask.
 inline bool has_tile_registers() {
   constexpr long request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
   static const bool granted = syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
   return granted;
 }
 
-/// What each tile register holds: sums in 0 and 1, `rows` of a in 2 and two panels of b in 3 and 4; what is left of a
-/// sum, `rest` words, in 5, 6 and 7.
+/// The use of the tile registers: sums in 0 and 1, `rows` rows of a in 2, two panels of b in 3 and 4. The remainder of
+/// a sum, `rest` words, uses 5, 6 and 7.
 template <> struct MatrixRegisters<Bf16> {
   MatrixRegisters() = default;
   MatrixRegisters(const MatrixRegisters&) = delete;
@@ -61,19 +61,19 @@ template <> struct MatrixRegisters<Bf16> {
       set(6, rest, 16);
       set(7, rest, 16);
     }
-    asm volatile("" ::: "memory");  // g++'s intrinsics do not say which memory they read
+    asm volatile("" ::: "memory");  // g++'s intrinsics do not declare which memory they read
     _tile_loadconfig(&all);
   }
 
  private:
-  /// By this thread: 16 rows + rest, 0 for not at all.
+  /// The configuration of this thread, as 16 rows + rest; 0 if there is none.
   static int& configured() {
     thread_local int now = 0;
     return now;
   }
 };
 
-/// The sums of R rows by V vectors over one block of k; words of a row of a beside one another (a_step = 1).
+/// The sums of R rows by V vectors over one block of k. Needs a_step = 1: the words of a row of a are contiguous.
 template <int R, int V> void sum_in_tiles(const TileTask<float>& t, xsimd::batch<float> (&sum)[R][V]) {
   constexpr Index step = 16;
   static_assert(Tile<float>::width == 2 * step && R <= step);
@@ -82,7 +82,7 @@ template <int R, int V> void sum_in_tiles(const TileTask<float>& t, xsimd::batch
                     b_bytes = Tile<float>::width * sizeof(float);
   const float *a = t.a, *b = t.b;
   asm volatile("" ::: "memory");  // as above
-  _tile_zero(0);  // here and below numbers of tiles are part of the instruction's text: no loop, no function of them
+  _tile_zero(0);  // tile numbers, here and below, are immediate operands: neither a loop nor a function can pass them
   if constexpr (V == 2) _tile_zero(1);
   Index k = 0;
   for (; k + step <= t.depth; k += step, a += step, b += step * Tile<float>::width) {

@@ -1,20 +1,20 @@
-/// Causal attention with grouped key/value heads, 64 query rows at a time: at most 64 x T scores exist per thread,
-/// forward and backward.
+/// Causal grouped-query attention, 64 query rows at a time:
+/// at most 64 x T scores exist per thread, forward and backward.
 ///   P = softmax(scale Q K^T + mask)      O = P V      scale = width^-0.5      lse = log of the softmax's denominator
-/// The backward pass recomputes P from lse.      Dao et al. 2022, arXiv 2205.14135; Ainslie et al. 2023, arXiv
-/// 2305.13245
+/// The backward pass recomputes P from lse.
+/// Dao et al. 2022, arXiv 2205.14135; Ainslie et al. 2023, arXiv 2305.13245
 #pragma once
 
 #include "neutra/backend/cpu/attention_tile.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
-/// An element of parallel_elements stands for some eight steps of a product.
+/// One element of parallel_elements costs about as much as eight multiply-adds of a product.
 inline int attention_threads(const AttentionSizes& z) {
   return threads_for(z.sequences * z.heads * z.length * z.length * z.width, 8 * parallel_elements);
 }
 
-/// q, out: (B*T, H*W)   k, v: (B*T, K*W)   lse: (B, H, T)      out: of S, or rounded as the operands are
+/// q, out: (B*T, H*W)   k, v: (B*T, K*W)   lse: (B, H, T)      out: S, or rounded as the operands are
 template <class D, Scalar S>
 void attention_forward(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v,
                        const Result<S>& out, S* lse) {
@@ -35,17 +35,18 @@ void attention_forward(const AttentionSizes& z, const Operand<S>& q, const Opera
   });
 }
 
-/// One query head's part of the gradients: dQ, and its contribution to the shared dK and dV. P: what P and dS are
-/// multiplied as.
+/// One query head's share of the gradients: dQ, and its contribution to the shared dK and dV.
+/// P is the matmul type of P and dS.
 ///   dP = dO V^T      dS = scale P (dP - sum(P dP))      dQ = dS K      dK += dS^T Q      dV += P^T dO
-/// In this order: dV, dK, dQ. Where two of them are one array the first writes all of it and the others add.
+/// Computed in the order dV, dK, dQ. If two of them are the same array,
+/// the first overwrites all of it and the others add.
 template <class D, class P, Scalar S>
 void attention_backward_head(const Operand<S>& q, const Operand<S>& k, const Operand<S>& v, const Operand<S>& dout,
                              const S* lse, Into<S> dq, Into<S> dk, Into<S> dv) {
   using V = typename D::template Value<S>;
   const Row<S, V> row;
   const S scale = S(1) / std::sqrt(static_cast<S>(q.cols()));
-  for (Index last = q.rows(); last > 0;) {  // from the end, so that the first tile writes every row of dK and dV
+  for (Index last = q.rows(); last > 0;) {  // backwards, so that the first tile writes every row of dK and dV
     const Index first = (last - 1) / attention_tile * attention_tile, count = last - first;
     const View<S> weights = attention_scores<D>(q, k, first, last);
     const View<P> p = stored_as<P, Scratch::attention_weights>(weights);
@@ -68,14 +69,14 @@ void attention_backward_head(const Operand<S>& q, const Operand<S>& k, const Ope
   }
 }
 
-/// Where a head's gradient is added up: in its place, or, if it is stored rounded, in memory of this thread until it is
-/// whole.
+/// The accumulator of a head's gradient: the gradient itself or, if its storage dtype is rounded, scratch memory of
+/// this thread in S.
 template <Scalar S, Scratch purpose> Into<S> sums_of(const Result<S>& x) {
   if (x.view.dtype == dtype_of<S>) return {x.view.template as<S>(), x.add};
   return x ? Into<S>{View<S>(scratch<S, purpose>(x.view.size()), x.view.shape)} : Into<S>{};
 }
 
-/// Rounds what was added up elsewhere, and writes or adds it.
+/// Rounds sums that were accumulated in scratch memory, and writes or adds them.
 template <class D, Scalar S> void bring_in(const Into<S>& sums, const Result<S>& x) {
   if (x.view.dtype == dtype_of<S>) return;
   x.visit([&](const auto& into) {
@@ -85,8 +86,8 @@ template <class D, Scalar S> void bring_in(const Into<S>& sums, const Result<S>&
   });
 }
 
-/// Gradients of attention_forward; heads that share keys and values are added up one after another, so the order never
-/// changes.
+/// The gradients of attention_forward. Heads that share keys and values are added one after another,
+/// so that the order is fixed.
 template <class D, Scalar S>
 void attention_backward(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v,
                         const Operand<S>& dout, const S* lse, const Result<S>& dq, const Result<S>& dk,
@@ -105,7 +106,7 @@ void attention_backward(const AttentionSizes& z, const Operand<S>& q, const Oper
                                       dk_sums, dv_sums);
       });
       dk_sums.add = dv_sums.add = true;
-      if (head + 1 == (shared + 1) * group) {  // before dQ, which adds to them where all three are one array
+      if (head + 1 == (shared + 1) * group) {  // before dQ, which adds to dK and dV if all three are the same array
         bring_in<D>(dv_sums, dvh);
         bring_in<D>(dk_sums, dkh);
       }

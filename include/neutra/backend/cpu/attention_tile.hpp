@@ -1,4 +1,4 @@
-/// Parts of attention: heads cut out of matrices, and the softmax of a tile of queries.
+/// Parts of attention: views of heads, and the softmax of a tile of queries.
 #pragma once
 
 #include "neutra/backend/backend.hpp"
@@ -8,11 +8,11 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
-inline constexpr Index attention_tile =
-    64;  // 64 x 256 scores of float: 64 KiB, well inside L2 beside the head's keys and values
+// 64 x 256 scores in float are 64 KiB, which fits in L2 beside the head's keys and values.
+inline constexpr Index attention_tile = 64;
 
-/// Head `head` of sequence b as (T,W), cut out of a (B*T, heads*W) matrix.
-/// A gradient that is not wanted stays so.
+/// Head `head` of sequence b as (T,W): a view of a (B*T, heads*W) matrix.
+/// An absent gradient stays absent.
 template <class M> M head_view(const M& x, const AttentionSizes& z, Index b, Index head) {
   if (!x.view.data) return x;
   return x.block(b * z.length, z.length, head * z.width, z.width);
@@ -27,7 +27,7 @@ View<S> attention_scores(const Operand<S>& q, const Operand<S>& k, Index first, 
   return scores;
 }
 
-/// As many numbers of T as x has: x itself where it is of T.
+/// Scratch memory for as many elements of T as x has; x itself if its type is T.
 template <class T, Scratch purpose, Scalar S> View<T> stored_as(View<S> x) {
   if constexpr (std::is_same_v<T, S>)
     return x;
@@ -35,8 +35,8 @@ template <class T, Scratch purpose, Scalar S> View<T> stored_as(View<S> x) {
     return {scratch<T, purpose>(attention_tile * x.stride), x.shape, x.stride};
 }
 
-/// P = softmax(scale scores), for rows first ... of Q; entries after the diagonal are zero. Divided by their sum: the
-/// rounding of a large lse would not be small.
+/// P = softmax(scale scores) for the rows first ... of Q; entries right of the diagonal are zero. Divides by the sum
+/// instead of subtracting lse, because a large lse has a large rounding error.
 template <class D, Scalar S, class T> void attention_softmax(View<S> scores, View<T> p, Index first, S scale, S* lse) {
   using V = typename D::template Value<S>;
   const Row<S, V> row;
@@ -55,7 +55,7 @@ template <class D, Scalar S, class T> void attention_softmax(View<S> scores, Vie
   }
 }
 
-/// The same from lse, as S in place of the scores and as T.
+/// P recomputed from lse: in S in place of the scores, and in T.
 template <class D, Scalar S, class T>
 void attention_softmax_again(View<S> scores, View<T> p, Index first, S scale, const S* lse) {
   using V = typename D::template Value<S>;

@@ -1,5 +1,5 @@
-/// Which instructions multiply numbers rounded to bf16. Chosen once for a process: some processors have dot products
-/// that are slower than float.
+/// Which instructions multiply bf16. Chosen once per process, because on some processors the bf16 dot-product
+/// instruction is slower than float multiply-adds.
 #pragma once
 
 #include "neutra/backend/cpu/amx.hpp"
@@ -14,8 +14,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
-/// widened: as float, after widening; dot_product: AVX-512's pairs; tile_registers: Intel's AMX. All sum in float, but
-/// in different orders, so that results differ in their last bits.
+/// widened: converted to float first; dot_product: AVX-512 BF16; tile_registers: Intel AMX. All accumulate in float,
+/// but in different orders, so that results differ in their last bits.
 enum class Bf16Unit { widened, dot_product, tile_registers };
 
 inline std::string_view to_string(Bf16Unit unit) {
@@ -25,13 +25,13 @@ inline std::string_view to_string(Bf16Unit unit) {
 namespace detail {
 
 #if defined(__AVX512BF16__)
-/// Seconds of a burst of E's multiply-adds, in enough chains to fill the units.
+/// Seconds for a burst of E's multiply-adds, in enough independent chains to fill the execution units.
 template <class E> double burst() {
   using Clock = std::chrono::steady_clock;
-  constexpr int chains = 12, rounds = 1000;  // 2 us and more, beside which a slow clock is short
+  constexpr int chains = 12, rounds = 1000;  // at least 2 us, long enough for a clock of coarse resolution
   const xsimd::batch<float> x(0.0f);
   xsimd::batch<float> sum[chains];
-  // Between two of these the sums are computed: without them the compiler moves the multiply-adds past the clock.
+  // Forces the sums to be computed here; otherwise the compiler moves multiply-adds past the clock reading.
   const auto settle = [&] {
 #pragma GCC unroll 12
     for (auto& s : sum) asm volatile("" : "+v"(s.data));
@@ -50,9 +50,10 @@ template <class E> double burst() {
 }
 #endif
 
-/// Whether AVX-512's dot product of pairs, two multiply-adds an instruction, is faster than as many of float. Bursts
-/// take turns and the fastest of each counts, so that neither a clock that is still rising nor another process decides.
-/// AMD's Zen 4 and 5: 1 time a float instruction; an Intel Xeon of family 6, model 207: 3.6 times.
+/// Whether the AVX-512 dot product (two multiply-adds per instruction) beats the same number of float multiply-adds.
+/// Bursts alternate and the fastest of each counts,
+/// so that neither a rising clock frequency nor another process decides.
+/// Cost of one dot product in float instructions: 1 on AMD Zen 4 and 5, 3.6 on an Intel Xeon of family 6, model 207.
 inline bool dot_product_pays() {
 #if defined(__AVX512BF16__)
   double dot = 1, multiply = 1;
@@ -90,9 +91,9 @@ inline Bf16Unit choose_bf16_unit() {
 
 }  // namespace detail
 
-/// The unit of this process: NEUTRA_BF16_UNIT (widened, dot_product or tile_registers) where that is set, so that the
-/// bits of another machine can be had again; else tile registers, or the faster of the other two. Error:
-/// NEUTRA_BF16_UNIT is no unit of this program.
+/// The unit of this process. The environment variable NEUTRA_BF16_UNIT (widened, dot_product or tile_registers) selects
+/// it, to reproduce the bits of another machine; otherwise it is AMX, or the faster of the other two.
+/// Error: the variable names no unit of this program.
 inline Bf16Unit bf16_unit() {
   static const Bf16Unit unit = detail::choose_bf16_unit();
   return unit;

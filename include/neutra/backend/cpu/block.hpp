@@ -1,12 +1,11 @@
-/// One block of a matrix product: tiles of c over a stretch of the sum, a read where it stands or copied a tile at a
-/// time.
+/// One block of a matmul: the tiles of c over one block of k. a is read in place, or copied one tile at a time.
 #pragma once
 
 #include "neutra/backend/cpu/panels.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu { namespace detail {
 
-/// c = a b + addend with all shapes checked.      a: (rows,depth)  c, addend: (rows,columns)
+/// c = a b + addend, with all shapes checked.      a: (rows,depth)  c, addend: (rows,columns)
 template <Scalar S> struct Product {
   Operand<S> a;
   Index rows, columns, depth;
@@ -15,17 +14,17 @@ template <Scalar S> struct Product {
   bool add;
 };
 
-/// The rows of a that one tile reads, over one block of k: where they stand, or copied beside each other as words.
+/// The rows of a for one tile, over one block of k: in place, or copied contiguously as words.
 template <Scalar S> struct LeftRows {
-  static constexpr Index copy_row =
-      Tile<S>::depth + 64 / Index{sizeof(S)};  // a cache line more, so that rows do not collide again
+  // One more cache line, so that the copied rows do not conflict in the cache as well.
+  static constexpr Index copy_row = Tile<S>::depth + 64 / Index{sizeof(S)};
   static constexpr Index copy_size = Tile<S>::rows * copy_row;
   const S* data;
   Index row, step;
 };
 
-/// Whether tiles read copies of a's rows: where rows of numbers are not rows of words, and where they collide, for 14
-/// rows whose starts lie a multiple of 4 KiB apart share one set of the first-level cache, which holds 12 (or 8) lines.
+/// Whether tiles copy their rows of a. They do if rows of elements are not rows of words, or if rows conflict in the
+/// cache: 14 rows whose starts are a multiple of 4 KiB apart map to the same L1 set, which has 12 (or 8) ways.
 template <class E, Scalar S> bool copies(const Operand<S>& a) {
   return read<E>(a, [&]<class T>(const View<const T>& x) {
     const bool words =
@@ -34,8 +33,8 @@ template <class E, Scalar S> bool copies(const Operand<S>& a) {
   });
 }
 
-/// copy[i * step + r] = word k + i of row first + r of a transposed a; returns step. Whole vectors where the row of the
-/// source allows it: what is too much is overwritten by the next row, and there is a line to spare behind the last.
+/// copy[i * step + r] = word k + i of row first + r of a transposed a; returns step. Copies whole vectors where the
+/// source row allows: the excess is overwritten by the next row, and the last row has a spare line after it.
 template <class E, Scalar S, class T>
 Index copy_columns(const View<const T>& a, Index first, Index rows, Index k, Index depth, S* copy) {
   constexpr Index step = Tile<S>::rows, whole = (step + Tile<S>::lanes - 1) / Tile<S>::lanes * Tile<S>::lanes;
@@ -51,8 +50,8 @@ Index copy_columns(const View<const T>& a, Index first, Index rows, Index k, Ind
   return step;
 }
 
-/// copy[r * copy_row + i] = word k + i of row first + r of a transposed a: squares of words turned in registers. Up to
-/// a vector more is written.
+/// copy[r * copy_row + i] = word k + i of row first + r of a transposed a, transposed in registers. Writes up to one
+/// vector beyond the end.
 template <class E, Scalar S, class T>
 void copy_columns_as_rows(const View<const T>& a, Index first, Index rows, Index k, Index depth, S* copy) {
   constexpr int lanes = Tile<S>::lanes;
@@ -82,7 +81,7 @@ LeftRows<S> left_rows(const Operand<S>& a, Index first, Index rows, Index k, Ind
       }
     }
     if (a.transposed) return {copy, 1, copy_columns<E>(x, first, rows, k, depth, copy)};
-    constexpr Index numbers_in_place = sizeof(S) / sizeof(T);  // of a word
+    constexpr Index numbers_in_place = sizeof(S) / sizeof(T);  // elements per word
     if (!copies<E>(a)) return {reinterpret_cast<const S*>(x.row(first)) + k, x.stride / numbers_in_place, 1};
     constexpr Index copy_row = LeftRows<S>::copy_row;
     const Index number = k * E::numbers, numbers = std::min(depth * E::numbers, a.cols() - number);
@@ -91,8 +90,8 @@ LeftRows<S> left_rows(const Operand<S>& a, Index first, Index rows, Index k, Ind
   });
 }
 
-/// What to prefetch while the tile at `row` meets its panel-th panel: what the next tile is made of, where that has to
-/// be copied. Of a transposed a, a column is a line per step; else a row of the next tile for each panel.
+/// What to prefetch while the tile at `row` works on its panel-th panel, if the next tile has to be copied: one row of
+/// the next tile per panel or, for a transposed a, one cache line (part of a column) per step.
 template <class E, Scalar S>
 std::pair<const char*, Index> read_next(const Product<S>& p, bool copied, Index row, Index rows, Index k, Index panel,
                                         const S* nothing) {
@@ -109,7 +108,7 @@ std::pair<const char*, Index> read_next(const Product<S>& p, bool copied, Index 
   });
 }
 
-/// Rows of c in tiles, near equal, so that no narrow one remains at the end.
+/// Cuts the rows of c into tiles of nearly equal height, so that no small one is left over.
 template <Scalar S> struct RowTiles {
   Index rows;
   Index count = (rows + Tile<S>::rows - 1) / Tile<S>::rows;
@@ -117,8 +116,8 @@ template <Scalar S> struct RowTiles {
   Index begin(Index tile) const { return rows * tile / count; }
 };
 
-/// Tiles first_tile .. last_tile - 1 of c, over one block of k, times the `columns` columns from first_column on, whose
-/// panels of that block stand at `panels`, as the micro-kernel of K reads them.
+/// Multiplies tiles first_tile .. last_tile - 1 of a, over one block of k, by `columns` columns from first_column.
+/// `panels` holds the packed panels of that block in the layout of K's micro-kernel.
 template <class E, class K = typename E::Kernel, Scalar S>
 void multiply_block(const Product<S>& p, Index block, Index first_tile, Index last_tile, const S* panels,
                     Index first_column, Index columns) {

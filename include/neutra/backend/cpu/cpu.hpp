@@ -1,4 +1,4 @@
-/// The CPU as a Backend: xsimd along rows, OpenMP across them, packed products.
+/// The CPU as a Backend: xsimd along rows, OpenMP across rows, packed matmul.
 #pragma once
 
 #include "neutra/backend/cpu/attention.hpp"
@@ -9,8 +9,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Memory of the host, loops of cpu/. `Lanes` is cpu::Simd, or cpu::NoSimd for the same loops element by element with
-/// plain products.
+/// Host memory and the loops of cpu/. `Lanes` is cpu::Simd, or cpu::NoSimd for scalar loops and plain matmul.
 template <class Lanes> struct BasicCpu : Host {
   static constexpr std::string_view name = "cpu";
   static constexpr bool simd = std::is_same_v<Lanes, cpu::Simd>;
@@ -28,7 +27,7 @@ template <class Lanes> struct BasicCpu : Host {
     cpu::column_sums<S, Value<S>>(count, cols, f, into);
   }
 
-  /// In double and one after another: a step sums a few thousand losses this way, and no more.
+  /// In double and sequentially: a step sums only a few thousand losses this way.
   template <Scalar S> static void sum(View<const S> x, std::type_identity_t<S> scale, Into<S> into) {
     double total = 0;
     for (Index n = 0; n < x.size(); ++n) total += static_cast<double>(x.data[n]);
@@ -71,10 +70,10 @@ template <class Lanes> struct BasicCpu : Host {
   }
 };
 
-/// Structs of their own, so that compilers name them by one word.
+/// Structs instead of aliases, so that compiler messages name them by one word.
 struct Cpu : BasicCpu<cpu::Simd> {};
 
-/// The same loops without SIMD: what tests compare Cpu with.
+/// The scalar backend, the reference that tests compare Cpu with.
 struct ScalarCpu : BasicCpu<cpu::NoSimd> {};
 
 }}  // namespace neutra::NEUTRA_ABI

@@ -1,8 +1,8 @@
-/// What a product multiplies: numbers as they are, or rounded to bf16.
+/// The element types of matmul: numbers as they are, or rounded to bf16.
 ///
-/// The micro-kernel reads words, of the size of a number: a word is one number, or two neighbours in k. Packing and
-/// copying turn rows of numbers into words; E::multiply_add multiplies them, and sums are of E::Number. E::Kernel names
-/// the element whose micro-kernel multiplies these words, E::Stored the layout of weights that were packed beforehand.
+/// The micro-kernel works on words of the size of a number. A word is one number, or two neighbours in k. Packing and
+/// copying turn rows of numbers into words; E::multiply_add multiplies words, and sums are of type E::Number. E::Kernel
+/// is the element type whose micro-kernel multiplies these words, E::Stored the one whose layout prepacked weights use.
 #pragma once
 
 #include "neutra/core/scalar.hpp"
@@ -16,24 +16,24 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
-/// Numbers as they are: a word is a number.
+/// No rounding: a word is a number.
 template <Scalar S> struct Exact {
   using Number = S;
   using Kernel = Exact;
   using Stored = Exact;
   static constexpr bool rounds = false;        // whether numbers are rounded to bf16
-  static constexpr Index numbers = 1;          // in a word
-  static constexpr Index panel_vectors = 2;    // of words that one step of a panel has
-  static constexpr bool as_they_stand = true;  // a row of numbers is a row of words
-  static constexpr bool rows_of_words =
-      false;  // whether the kernel wants words of a row beside one another, also where a is transposed
+  static constexpr Index numbers = 1;          // numbers per word
+  static constexpr Index panel_vectors = 2;    // vectors of words per step of a panel
+  static constexpr bool as_they_stand = true;  // whether a row of numbers is a row of words
+  // Whether the kernel needs the words of a row of a to be contiguous even if a is transposed.
+  static constexpr bool rows_of_words = false;
 
-  /// One step of a panel, or the first V vectors of it.
+  /// Loads one step of a panel, or its first V vectors.
   template <int V> static void load(const S* panel, xsimd::batch<S> (&right)[V]) {
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) right[v] = xsimd::batch<S>::load_unaligned(panel + v * lanes);
   }
-  /// sum += a * b, rounded once where the machine can.
+  /// sum += a * b, as a fused multiply-add where the machine has one.
   static void multiply_add(xsimd::batch<S>& sum, const xsimd::batch<S>& a, const xsimd::batch<S>& b) {
 #if defined(__AVX512F__)
     // As an intrinsic, g++ 12 spills a vector of b in every step of the 14 x 2 tile: 66 % of peak instead of 90 %.
@@ -47,26 +47,26 @@ template <Scalar S> struct Exact {
 #endif
   }
 
-  /// words[i] of one row: `count` numbers, neighbours in k
+  /// words[i] of one row, from `count` numbers that are neighbours in k.
   static void along(const S* row, Index count, S* words) { std::copy_n(row, count, words); }
-  /// words[j] of the row of step k for `count` columns; `next`, the row of step k + 1, is for words of two numbers
-  /// (null beyond the last)
+  /// words[j] of step k for `count` columns, from its row. `next`, the row of step k + 1, serves words of two numbers
+  /// (null after the last row).
   static void across(const S* row, const S* /*next*/, Index count, S* words) { std::copy_n(row, count, words); }
-  /// The number of step k and column j in a panel.
+  /// The number at step k and column j of a panel.
   static S number(const S* panel, Index k, Index j) { return panel[k * panel_vectors * lanes + j]; }
 
  protected:
   static constexpr Index lanes = static_cast<Index>(xsimd::batch<S>::size);
 };
 
-/// The lower (0) or upper (1) of the two bf16 of a word.
+/// The lower (0) or upper (1) bf16 of a word.
 inline float half(float word, Index which) {
   const auto bits = std::bit_cast<std::uint32_t>(word);
   return std::bit_cast<float>(which == 0 ? bits << 16 : bits & 0xffff0000u);
 }
 
-/// Panels of numbers rounded to bf16, in half the memory: a word is the numbers of columns j and j + lanes of a panel
-/// in one step of k. They are widened as they are read.
+/// Panels of bf16 in half the memory: a word holds the numbers of columns j and j + lanes of one step of k. They are
+/// widened to float on load.
 struct ColumnPairs : Exact<float> {
   using Kernel = ColumnPairs;
   using Stored = ColumnPairs;
@@ -79,7 +79,7 @@ struct ColumnPairs : Exact<float> {
     right[1] = std::bit_cast<typename xsimd::batch<float>::register_type>(words & 0xffff0000u);
   }
   static float number(const float* panel, Index k, Index j) { return half(panel[k * lanes + j % lanes], j / lanes); }
-  /// `steps` steps of a panel of words of one rounded number each into pairs, and back.
+  /// Converts `steps` steps of a panel between words of one rounded number and pairs.
   static void pair(const float* words, Index steps, float* pairs) {
     for (Index k = 0; k < steps; ++k, words += 2 * lanes, pairs += lanes) {
       const Words low = bits(words), high = bits(words + lanes), both = low >> 16 | high;
@@ -103,8 +103,7 @@ struct ColumnPairs : Exact<float> {
   }
 };
 
-/// Numbers rounded to bf16 (nearest even) and multiplied as float, where the processor multiplies pairs of bf16 slower
-/// or not at all.
+/// bf16 (rounded to nearest even), multiplied as float: for processors on which bf16 dot products are slow or absent.
 struct WidenedBf16 : Exact<float> {
   using Stored = ColumnPairs;
   static constexpr bool rounds = true;
@@ -118,7 +117,7 @@ struct WidenedBf16 : Exact<float> {
   static void across(const bf16* row, const bf16* /*next*/, Index count, float* words) { along(row, count, words); }
 
  private:
-  /// As float(bf16(x)), in words of 32 bits throughout: loops of it become vectors without packing to 16.
+  /// float(bf16(x)) in 32-bit operations only, so that loops vectorise without packing to 16 bits.
   static float rounded(float x) {
     const auto word = std::bit_cast<std::uint32_t>(x);
     const bool nan = (word & 0x7fffffffu) > 0x7f800000u;
@@ -127,9 +126,9 @@ struct WidenedBf16 : Exact<float> {
 };
 
 #if defined(__AVX512BF16__)
-/// Numbers rounded to bf16 (nearest even; subnormal ones to zero), their products added up in float: a word is a pair
-/// of them, kept as the bits of a float. The sum of a word's two products has roundings of its own.      Intel SDM,
-/// VDPBF16PS
+/// bf16 (rounded to nearest even; subnormals flushed to zero), accumulated in float. A word is a pair of them, stored
+/// as the bits of a float. The instruction rounds the sum of a word's two products in its own way.
+/// Intel SDM, VDPBF16PS
 struct Bf16 {
   using Number = float;
   using Kernel = Bf16;
@@ -169,7 +168,7 @@ struct Bf16 {
     const __m512 high = next ? _mm512_maskz_loadu_ps(left, next + j) : _mm512_setzero_ps();
     _mm512_mask_storeu_ps(words + j, left, paired(_mm512_maskz_loadu_ps(left, row + j), high));
   }
-  /// Of numbers that lie in memory as bf16.
+  /// For a row stored as bf16.
   static void along(const bf16* row, Index count, float* words) {
     Index i = 0;
     for (; i + 32 <= count; i += 32) _mm512_storeu_si512(words + i / 2, _mm512_loadu_si512(row + i));
@@ -192,7 +191,7 @@ struct Bf16 {
  private:
   static __mmask16 first(Index count) { return static_cast<__mmask16>((1u << count) - 1u); }
   static __m512 pairs(__m512 low, __m512 high) { return std::bit_cast<__m512>(_mm512_cvtne2ps_pbh(high, low)); }
-  /// Word j of low[j] and high[j].
+  /// Interleaves: word j is the pair of low[j] and high[j].
   static __m512 paired(__m512 low, __m512 high) {
     return beside(std::bit_cast<__m256i>(_mm512_cvtneps_pbh(low)), std::bit_cast<__m256i>(_mm512_cvtneps_pbh(high)));
   }

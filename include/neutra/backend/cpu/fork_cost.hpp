@@ -1,9 +1,9 @@
-/// Whether several threads are faster than one at present.
+/// Decides whether several threads are currently faster than one.
 ///
-/// A parallel region ends when its last thread is done. Where other processes use the cores too, that thread may be
-/// waiting for a core while the others wait for it, and a region of microseconds takes milliseconds, whatever the
-/// OpenMP runtime waits with. Results do not depend on the number of threads, so the loops go on with one thread for a
-/// while, and then try again.
+/// A parallel region ends with its last thread. If other processes use the cores too, that thread may be waiting for a
+/// core while the others wait for it, and a region of microseconds takes milliseconds, whatever way of waiting the
+/// OpenMP runtime has. Since results do not depend on the number of threads, loops then continue on one thread for a
+/// while before they try again.
 #pragma once
 
 #include "neutra/core/scalar.hpp"
@@ -14,8 +14,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
-/// What stalled parallel regions have cost the thread that forks them, against what the others have saved. One object
-/// per forking thread.
+/// Compares what stalled parallel regions cost the forking thread with what the others saved.
+/// One object per forking thread.
 class ForkCost {
  public:
   using Clock = std::chrono::steady_clock;
@@ -26,7 +26,7 @@ class ForkCost {
     return cost;
   }
 
-  /// Off: loops always fork. For tests and measurements that need the team in every step.
+  /// If off, loops always fork: for tests and measurements that need all threads in every step.
   static inline std::atomic<bool> enabled = true;
 
   /// Whether to fork now.
@@ -35,8 +35,8 @@ class ForkCost {
   }
   bool pays() const { return rest_ == Duration::zero() || pays(Clock::now()); }
 
-  /// Adds a region that ends now; `alone`: what one thread would have taken. A loss below `stall` is the cost of
-  /// forking itself, which the loops' own limits are for.
+  /// Records a region that ends now; `alone` is the time one thread would have taken. A loss below `stall` is the
+  /// normal cost of forking, which the loops' thresholds account for.
   void add(Duration region, Duration alone, Clock::time_point now) {
     const Duration loss = region - alone * 9 / 10;
     if (loss < Duration::zero() || loss > stall) lost_ = std::max(lost_ + loss, -enough);
@@ -47,10 +47,10 @@ class ForkCost {
     lost_ = Duration::zero();
   }
 
-  /// Times one region of `count` iterations, all alike.
+  /// Measures one region of `count` iterations of equal cost.
   class Region {
    public:
-    /// One thread's own iterations, from construction to destruction.
+    /// Measures the iterations of one thread, from construction to destruction.
     class Part {
      public:
       explicit Part(Region& region) : region_(region) {}
@@ -74,14 +74,14 @@ class ForkCost {
       const Clock::time_point end = Clock::now();
       of_this_thread().add(end - start_, alone(), end);
     }
-    /// What one thread would have taken: all iterations at the pace of the fastest part, since a part that was
-    /// interrupted says nothing of its work.
+    /// The time one thread would have taken: all iterations at the pace of the fastest part. An interrupted part says
+    /// nothing about the work.
     Duration alone() const {
       return std::chrono::duration_cast<Duration>(
           std::chrono::duration<double>(pace_.load(std::memory_order_relaxed) * static_cast<double>(count_)));
     }
 
-    /// The pace of one part, in seconds an iteration.
+    /// Records the pace of one part, in seconds per iteration.
     void add(double pace) {
       double least = pace_.load(std::memory_order_relaxed);
       while (pace < least && !pace_.compare_exchange_weak(least, pace, std::memory_order_relaxed)) continue;
@@ -90,18 +90,18 @@ class ForkCost {
    private:
     Index count_;
     Clock::time_point start_ = Clock::now();
-    alignas(64) std::atomic<double> pace_ = 1e6;  // seconds an iteration; apart from what the forking thread reads
+    alignas(64) std::atomic<double> pace_ = 1e6;  // seconds per iteration; on a cache line of its own
   };
 
  private:
-  // A stall lasts a scheduler's time slice of some 4 ms. One may be a single interruption; two that forking does not
-  // make good begin a rest of 50 ms, then 200, then 800, as long as each attempt loses a stall before it has saved as
-  // much as ends the matter.
+  // A stall lasts about one scheduler time slice, 4 ms. A single one may be an interruption. Two that forking does not
+  // make up for start a pause of 50 ms. Each further attempt that loses a stall before it has saved `enough` lengthens
+  // the pause, to 200 and then 800 ms.
   static constexpr Duration stall = std::chrono::microseconds(200), one_stall = std::chrono::milliseconds(2),
                             enough = std::chrono::milliseconds(5);
   static constexpr Duration first_rest = std::chrono::milliseconds(50), longest_rest = std::chrono::milliseconds(800);
 
-  Duration lost_{}, rest_{};  // lost: less than zero where forking has saved more
+  Duration lost_{}, rest_{};  // lost: negative if forking has saved more than it cost
   Clock::time_point resume_{};
 };
 

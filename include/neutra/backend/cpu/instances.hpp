@@ -1,7 +1,7 @@
-/// What of this folder neutra::compiled compiles once: products, packed operands, attention.
+/// The instantiations of this folder in neutra::compiled: products, packed operands, attention.
 ///
-/// Lists of instances are macros, so that a header can promise them (`extern template`) and one file of src/ make them
-/// (`template`). Only who links neutra::compiled defines NEUTRA_COMPILED, and with it gets the promises.
+/// Lists of instantiations are macros, so that a header can declare them (`extern template`) and one file of src/
+/// define them (`template`). NEUTRA_COMPILED enables the declarations; it is defined only by linking neutra::compiled.
 #pragma once
 
 #include "neutra/backend/cpu/cpu.hpp"
@@ -23,7 +23,7 @@
                                              const Operand<S>&, const Operand<S>&, const S*, const Result<S>&, \
                                              const Result<S>&, const Result<S>&);
 
-/// The lists of the rooms right of this one take a keyword, a scalar and a device; these are promised.
+/// The lists of the folders right of this one take a keyword, a scalar and a device; these declare them.
 #define NEUTRA_PROMISE(LIST)        \
   LIST(extern template, float, Cpu) \
   LIST(extern template, double, Cpu)

@@ -1,4 +1,4 @@
-/// What the vector code of this program was compiled for, as text for results and checkpoints: equal bits are promised
+/// The instruction set that this program was compiled for, as text for results and checkpoints. Equal bits are promised
 /// for one binary on one instruction set.
 #pragma once
 
@@ -13,7 +13,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
 #define NEUTRA_TEXT_OF_EXPANDED(name) #name
 #define NEUTRA_TEXT_OF(name) NEUTRA_TEXT_OF_EXPANDED(name)
-/// "avx512", "avx2_fma", ...: the name that core/config.hpp gives it.
+/// "avx512", "avx2_fma", ...: the name chosen in core/config.hpp.
 inline std::string_view instruction_set() { return NEUTRA_TEXT_OF(NEUTRA_INSTRUCTION_SET); }
 #undef NEUTRA_TEXT_OF
 #undef NEUTRA_TEXT_OF_EXPANDED

@@ -1,4 +1,4 @@
-/// The innermost loop of all products: one tile of c, held in registers while k runs over one block of the sum.
+/// The micro-kernel of all products: one tile of c is held in registers while k runs over one block.
 #pragma once
 
 #include "neutra/backend/cpu/bf16_unit.hpp"
@@ -11,8 +11,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
 namespace detail {
 
-/// The sums of R rows by V vectors over one block of k, each a chain of multiply_add from zero in the order of k; in
-/// tile registers, of 16 words.
+/// The sums of R rows by V vectors over one block of k. Each is a chain of multiply_add from zero in the order of k; in
+/// AMX tile registers, of 16 words at a time.
 template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<S>& t, xsimd::batch<S> (&sum)[R][V]) {
 #if defined(NEUTRA_AMX)
   if constexpr (std::is_same_v<E, Bf16>) {
@@ -20,7 +20,7 @@ template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<
   }
 #endif
   using Vector = xsimd::batch<S>;
-  using Word [[gnu::may_alias, gnu::aligned(alignof(bf16))]] = S;  // a number, or a pair of halves
+  using Word [[gnu::may_alias, gnu::aligned(alignof(bf16))]] = S;  // a number or a pair of halves
   constexpr int half = (R + 1) / 2;
   constexpr Index step_words = E::panel_vectors * Tile<S>::lanes;
   const char* low = reinterpret_cast<const char*>(t.a);
@@ -30,8 +30,8 @@ template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<
   const S* b = t.b;
   const char* soon = t.soon;
   for (Index k = t.depth; k > 0; --k) {
-    // Two bases and three strides reach 14 rows by addressing modes alone; unless they are opaque the compiler keeps 14
-    // pointers and spills them.
+    // Two base pointers and three strides address 14 rows.
+    // Unless they are opaque, the compiler keeps 14 pointers and spills them.
     asm("" : "+r"(low), "+r"(high), "+r"(stride), "+r"(stride3), "+r"(stride5));
     const Index offset[7] = {0, stride, 2 * stride, stride3, 4 * stride, stride5, 2 * stride3};
     Vector right[V];
@@ -52,8 +52,8 @@ template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<
   }
 }
 
-/// The rows of c that a tile will write. Inlined by force: g++ takes a function that only prefetches for one without
-/// effect and drops its calls.
+/// Prefetches the rows of c that a tile will write. Forced inline: g++ considers a function that only prefetches free
+/// of side effects, and drops calls to it.
 template <int R, Scalar S> [[gnu::always_inline]] inline void prefetch_result(const TileTask<S>& t) {
   if (t.c.column != 1) return;
   const auto number = static_cast<Index>(size_of(t.c.dtype));
@@ -83,7 +83,7 @@ template <class E, int R, int V, Scalar S> void multiply_tile(const TileTask<S>&
     for (int v = 0; v < V; ++v) sum[r][v] = Vector(S(0));
   }
   sum_block<E, R, V>(t, sum);
-  // By name, not through with_dtype or a fold over types: there g++ 12 keeps the sums in memory, at 0.4 of the speed.
+  // By name, because through with_dtype or a fold over types g++ 12 keeps the sums in memory, at 0.4 of the speed.
   const bool whole = t.columns == V * lanes && t.c.column == 1 && (!t.addend.data || t.addend.column == 1),
              direct = whole && t.c.dtype == dtype_of<S>;
   if constexpr (std::is_same_v<S, float>) {
@@ -121,9 +121,9 @@ template <class E, int V, int... R> constexpr auto tiles_of(std::integer_sequenc
 
 }  // namespace detail
 
-/// Computes one tile of `rows` rows, 1 .. Tile<S>::rows, and 1 .. Tile<S>::width columns.
-/// An element's value depends on its row of a, its column of b, depth and what c and addend hold; not on rows, columns
-/// or its place in the tile.
+/// Computes one tile of `rows` rows (1 .. Tile<S>::rows) and 1 .. Tile<S>::width columns.
+/// An element depends only on its row of a, its column of b, depth, and the values in c and addend; not on `rows`,
+/// `columns` or its place in the tile.
 template <class E> void multiply_tile(int rows, const TileTask<typename E::Number>& task) {
   using S = typename E::Number;
   using Counts = std::make_integer_sequence<int, Tile<S>::rows>;

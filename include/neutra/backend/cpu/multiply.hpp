@@ -1,36 +1,36 @@
-/// Products shared out among threads: with panels made beforehand, by all together, or by each for itself.
+/// Multithreaded matmul: with panels packed beforehand, packed by all threads together, or by each thread for itself.
 #pragma once
 
 #include "neutra/backend/cpu/block.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu { namespace detail {
 
-inline constexpr Index parallel_steps =
-    100000;  // multiply-adds, at 16 to 32 a cycle some 2 us of a core: several times fork and join (0.5 us)
-inline constexpr Index second_level =
-    512 * 1024;  // bytes of panels that one core works with: of a cache of 1 MiB or more
-inline constexpr Index third_level =
-    16 * 1024 * 1024;  // bytes of panels made at a time: all of a is read once for each time
+// Multiply-adds. At 16 to 32 per cycle they take one core about 2 us, several times the cost of fork and join (0.5 us).
+inline constexpr Index parallel_steps = 100000;
+// Bytes of panels that one core works on: half of an L2 cache of 1 MiB.
+inline constexpr Index second_level = 512 * 1024;
+// Bytes of panels packed at a time. All of a is read once per such batch.
+inline constexpr Index third_level = 16 * 1024 * 1024;
 
-/// Panels of one block of k that stay in a second-level cache (of 1 MiB or more) while tile after tile reads them.
+/// Panels of one block of k that stay in an L2 cache of 1 MiB while the tiles stream past.
 template <Scalar S> Index cached_panels(Index depth) {
   return std::max<Index>(1, second_level / (std::min(depth, Tile<S>::depth) * Tile<S>::width * Index{sizeof(S)}));
 }
 
-/// How c is cut into tasks where b is packed: bands of row tiles times groups of panels, all near equal. Tasks are in
-/// the order in which a thread's stretch of them has the bands of its own rows, one group of panels after another.
+/// How c is cut into tasks once b is packed: bands of row tiles times groups of panels, all nearly equal. Tasks are
+/// ordered so that a thread's range covers the bands of its own rows, one group of panels after another.
 template <Scalar S> struct Cut {
   Index tiles, panels;  // of c
-  Index bands, groups;  // groups of tiles, groups of panels
-  Index own;            // bands of a thread's stretch
+  Index bands, groups;  // bands: of tiles; groups: of panels
+  Index own;            // bands in one thread's range
 
   Cut(Index row_count, Index panel_count, Index depth, int threads)
       : tiles(RowTiles<S>{row_count}.count), panels(panel_count) {
     groups = (panels + cached_panels<S>(depth) - 1) / cached_panels<S>(depth);
-    const Index wanted =
-        threads == 1 ? 1 : 6 * threads;  // several tasks a thread, so that one that is held up does not hold up all
-    constexpr Index most_tiles =
-        16;  // of a band: 14 rows of 2 KiB each are 448 KiB of a, beside the panels in that cache
+    // Several tasks per thread, so that a delayed one does not delay all.
+    const Index wanted = threads == 1 ? 1 : 6 * threads;
+    // Of a band: 14 rows of 2 KiB each are 448 KiB of a, which share the L2 cache with the panels.
+    constexpr Index most_tiles = 16;
     bands = std::max((tiles + most_tiles - 1) / most_tiles, (wanted + groups - 1) / groups);
     own = (bands + threads - 1) / threads;
     bands = own * threads;
@@ -46,7 +46,7 @@ template <Scalar S> struct Cut {
   Index panel_begin(Index group) const { return panels * group / groups; }
 };
 
-/// Columns first_column ... of c, as many as b has.
+/// Computes the columns first_column ... of c, as many as b has.
 template <class E, class K, Scalar S>
 void multiply_columns(const Product<S>& p, const Panels<K>& b, Index first_column) {
   const int threads = threads_for(p.rows * b.columns * p.depth, parallel_steps);
@@ -63,21 +63,21 @@ void multiply_columns(const Product<S>& p, const Panels<K>& b, Index first_colum
   });
 }
 
-/// Memory for panels, of the thread that asks for the product: all that it may ever need at once, for the rows of a
-/// sparse product vary from step to step, and with them who packs.
+/// Scratch memory for panels, of the calling thread. It takes the largest size that may be needed at once, because the
+/// number of rows of a sparse product varies from step to step, and with it who packs.
 template <Scalar S> S* panel_memory(Index size) {
   const bool alone = omp_in_parallel() || omp_get_max_threads() == 1;
   return scratch<S, Scratch::panels>(size, alone ? 0 : third_level / Index{sizeof(S)});
 }
 
-/// Columns of panels made at a time, for sums over `depth` words.
+/// The number of columns packed at a time, for sums over `depth` words.
 template <Scalar S> Index columns_at_a_time(Index depth) {
-  constexpr Index width = Tile<S>::width,
-                  least_panels = 4;  // with one a is read four times as often: 69 instead of 93 GFLOP/s at K = 32000
+  // With a single panel, a is read four times as often: 69 instead of 93 GFLOP/s at K = 32000.
+  constexpr Index width = Tile<S>::width, least_panels = 4;
   return std::max(least_panels, third_level / (depth * width * Index{sizeof(S)})) * width;
 }
 
-/// All threads pack together, and then multiply with what all have packed.
+/// All threads pack together, then all multiply with all panels.
 template <class E, Scalar S> void multiply_packing_together(const Product<S>& p, const Operand<S>& b) {
   constexpr Index width = Tile<S>::width;
   const Index depth = words<E>(p.depth), most = columns_at_a_time<S>(depth);
@@ -89,9 +89,9 @@ template <class E, Scalar S> void multiply_packing_together(const Product<S>& p,
   }
 }
 
-/// Groups of columns that threads pack apart, of `vectors` vectors: none empty, none with more panels than stay cached.
-/// A thread has one where reading a once more for each is dear, as a has to be copied or does not stay in a cache; else
-/// several, so that who is late can be helped.
+/// The number of column groups that threads pack separately, of `vectors` vectors: none empty, none with more panels
+/// than stay cached. One group per thread if rereading a for each group is expensive (a has to be copied, or does not
+/// stay in a cache); otherwise several, for work stealing.
 template <class E, Scalar S> Index column_groups(const Product<S>& p, Index vectors, Index threads) {
   const Index cached = cached_panels<S>(words<E>(p.depth)) * Tile<S>::vectors;
   const bool dear = copies<E>(p.a) || p.rows * p.depth * Index{sizeof(S)} > second_level;
@@ -100,12 +100,12 @@ template <class E, Scalar S> Index column_groups(const Product<S>& p, Index vect
   return std::min(vectors, (wanted + threads - 1) / threads * threads);
 }
 
-/// A thread packs what it multiplies with, a group of columns over one block of k at a time, so that no core waits for
-/// what another one wrote.
+/// Each thread packs the panels it multiplies with, one group of columns over one block of k at a time, so that no core
+/// waits for another's panels.
 template <class E, Scalar S> void multiply_packing_apart(const Product<S>& p, const Operand<S>& b, Index threads) {
   constexpr Index lanes = Tile<S>::lanes;
-  constexpr Index room =
-      second_level / Index{sizeof(S)} + Tile<S>::depth * Tile<S>::width;  // a group may end within a panel
+  // One panel more, since a group may end within a panel.
+  constexpr Index room = second_level / Index{sizeof(S)} + Tile<S>::depth * Tile<S>::width;
   const Blocks<S> blocks{words<E>(p.depth)};
   const Index vectors = (p.columns + lanes - 1) / lanes, groups = column_groups<E>(p, vectors, threads);
   S* memory = panel_memory<S>(threads * room);
@@ -121,9 +121,10 @@ template <class E, Scalar S> void multiply_packing_apart(const Product<S>& p, co
   });
 }
 
-/// Whether threads should pack apart. What either way costs beside the products, as a share of them, from shapes timed
-/// on two cores: together, panels that another core wrote are worth 120 rows of a; apart, every thread reads all of a
-/// (6 columns of b a thread, 33 where a has to be copied), and who has the most columns, or is late, is waited for.
+/// Whether threads should pack separately. The overhead of either way, as a fraction of the product, was fitted to
+/// shapes timed on two cores. Together: panels written by another core cost as much as 120 rows of a. Separately: every
+/// thread reads all of a (worth 6 columns of b per thread, 33 if a has to be copied), and all wait for the thread with
+/// the most columns.
 template <class E, Scalar S> bool pack_apart(const Product<S>& p, Index threads) {
   if (threads == 1) return true;
   const auto share = [](Index part, Index whole) { return static_cast<double>(part) / static_cast<double>(whole); };
@@ -140,7 +141,7 @@ template <class E, Scalar S> void multiply_unpacked(const Product<S>& p, const O
     multiply_packing_together<E>(p, b);
 }
 
-/// Panels n .. n + count - 1 of b, widened into `out`.
+/// Widens panels n .. n + count - 1 of b into `out`.
 inline void widen_panels(const Panels<ColumnPairs>& b, const Blocks<float>& blocks, Index n, Index count, float* out) {
   const int threads = threads_for(blocks.steps * count * Tile<float>::width, parallel_copies);
   for_each<Schedule::tasks>(threads, blocks.count * count, [&](Index task) {
@@ -150,16 +151,16 @@ inline void widen_panels(const Panels<ColumnPairs>& b, const Blocks<float>& bloc
   });
 }
 
-/// The product with a b that was packed beforehand.
+/// The product with a prepacked b.
 template <class E, Scalar S> void multiply_packed(const Product<S>& p, const Panels<typename E::Stored>& b) {
   if constexpr (!std::is_same_v<typename E::Stored, typename E::Kernel>) {
-    // Widening once costs 0.57 of one tile's product, widening in the kernel 0.07 of every tile's (2 of 28 operations
-    // more).
+    // Widening once costs 0.57 of one tile's product;
+    // widening in the kernel costs 0.07 of every tile's (2 more in 28 operations).
     constexpr Index most_tiles = 8;
     const Blocks<S> blocks{words<E>(p.depth)};
     const Index most = std::min(columns_at_a_time<S>(blocks.steps) / Tile<S>::width, b.count());
-    S* const panels =
-        panel_memory<S>(blocks.steps * most * Tile<S>::width);  // for few rows too: the next product may have more
+    // Taken for few rows too, since the next product may have more.
+    S* const panels = panel_memory<S>(blocks.steps * most * Tile<S>::width);
     if (RowTiles<S>{p.rows}.count > most_tiles) {
       for (Index n = 0; n < b.count(); n += most) {
         const Index count = std::min(most, b.count() - n), column = n * Tile<S>::width;

@@ -1,4 +1,4 @@
-/// The right operand of a product, laid out beforehand.
+/// A right operand packed in advance.
 #pragma once
 
 #include "neutra/backend/cpu/panels.hpp"
@@ -10,7 +10,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
 namespace detail {
 
-/// Packs all columns of b in the layout of E::Stored.
+/// Packs all columns of b into the layout of E::Stored.
 template <class E, Scalar S> void pack_stored(const Operand<S>& b, S* out) {
   if constexpr (std::is_same_v<typename E::Stored, typename E::Kernel>)
     return pack_columns<E>(b, Index{0}, b.cols(), out);
@@ -31,8 +31,8 @@ template <class E, Scalar S> void pack_stored(const Operand<S>& b, S* out) {
 
 }  // namespace detail
 
-/// An operand b (K,N) in panels, made once for a matrix that many products share; the bits of a product do not depend
-/// on whether b was packed before.
+/// An operand b (K,N) packed into panels, once for many products.
+/// Packing in advance does not change the bits of a product.
 template <Scalar S> class Packed {
  public:
   Packed() = default;
@@ -50,16 +50,16 @@ template <Scalar S> class Packed {
   Index cols() const { return cols_; }
   DType precision() const { return precision_; }
   bool empty() const { return panels_.empty(); }
-  /// E: what with_element gives for precision().
+  /// E: the type that with_element passes for precision().
   template <class E> detail::Panels<typename E::Stored> panels() const { return {panels_.data(), cols_}; }
 
-  /// Whether all numbers of b can be had back, to the bit: none of them has been rounded.
+  /// Whether packing lost no bit: none of the elements was rounded.
   bool exact() const { return exact_; }
-  /// The matrix that b was, or was the transpose of, in rows again.
+  /// Restores the matrix that b was (or was the transpose of), row-major.
   void unpack(View<S> into) const {
     require(into.shape == (transposed_ ? Shape{cols_, rows_} : Shape{rows_, cols_}),
-            "Packed::unpack: ", transposed_ ? "the transpose of " : "", "a (", rows_, ",", cols_,
-            ") does not fit into ", into.shape);
+            "Packed::unpack: ", transposed_ ? "the transpose of " : "", "a (", rows_, ",", cols_, ") does not fit in ",
+            into.shape);
     each([&](Index k, Index j, S number) { (transposed_ ? into(j, k) : into(k, j)) = number; });
   }
 
@@ -73,7 +73,7 @@ template <Scalar S> class Packed {
     });
     return same;
   }
-  /// f(k, j, number) for every number, on several threads.
+  /// Calls f(k, j, number) for every element, on several threads.
   template <class F> void each(const F& f) const {
     detail::with_element<S>(precision_, [&]<class E>() {
       const auto all = panels<E>();

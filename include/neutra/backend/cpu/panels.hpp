@@ -1,4 +1,4 @@
-/// How the right operand of a product is laid out in the order in which the micro-kernel reads it.
+/// The panel layout: the right operand in the order in which the micro-kernel reads it.
 #pragma once
 
 #include "neutra/backend/backend.hpp"
@@ -11,7 +11,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu { namespace detail {
 
-/// f of a view of an operand's numbers: of a rounded type only where that is what is multiplied.
+/// Calls f with a view of the operand's elements: of a rounded type only if E multiplies that type.
 template <class E, Scalar S, class F> auto read(const Operand<S>& x, const F& f) {
   if constexpr (E::rounds)
     return x.view.visit(f);
@@ -19,11 +19,11 @@ template <class E, Scalar S, class F> auto read(const Operand<S>& x, const F& f)
     return f(x.view.template as<S>());
 }
 
-/// Words that a sum of K numbers has: the steps of the micro-kernel.
+/// The number of words, and so of micro-kernel steps, of a sum over K numbers.
 template <class E> Index words(Index numbers) { return (numbers + E::numbers - 1) / E::numbers; }
 
-/// How the steps of a sum are cut into blocks of at most Tile::depth, near equal: a function of their number alone, as
-/// every element's bits are.
+/// Cuts the steps of a sum into nearly equal blocks of at most Tile::depth. Depends only on the number of steps,
+/// because an element's bits do too.
 template <Scalar S> struct Blocks {
   Index steps;
   Index count = (steps + Tile<S>::depth - 1) / Tile<S>::depth;
@@ -31,7 +31,7 @@ template <Scalar S> struct Blocks {
   Index begin(Index block) const { return steps * block / count; }
 };
 
-/// L vectors of L numbers, swapped with their transpose in log2(L) rounds of L/2 exchanges of halves, quarters, ...
+/// L vectors of L numbers, transposed in log2(L) rounds of L/2 exchanges of halves, quarters, ...
 template <Scalar S, int L> struct Square {
   using Vector [[gnu::vector_size(L * sizeof(S))]] = S;
   Vector row[L];
@@ -54,7 +54,7 @@ template <Scalar S, int L> struct Square {
   }
 };
 
-/// out[k * out_step + j] = word k of row j, for j, k < L: one load per row instead of one per number.
+/// out[k * out_step + j] = word k of row j, for j, k < L. One load per row instead of one per number.
 template <class E, int L, Scalar S, class T>
 void transpose_square(const T* from, Index from_row, S* out, Index out_step) {
   Square<S, L> square;
@@ -69,8 +69,8 @@ void transpose_square(const T* from, Index from_row, S* out, Index out_step) {
   for (int k = 0; k < L; ++k) std::memcpy(out + k * out_step, &square.row[k], sizeof square.row[k]);
 }
 
-/// out[k * width + j] = word k of row j for j < columns, 0 for the columns up to the panel's width; a row has `numbers`
-/// numbers.
+/// out[k * width + j] = word k of row j for j < columns, and 0 for the other columns of the panel.
+/// A row has `numbers` numbers.
 template <class E, Scalar S, class T>
 void pack_transposed(const T* from, Index from_row, Index numbers, Index columns, S* out) {
   constexpr Index lanes = Tile<S>::lanes, width = Tile<S>::width;
@@ -88,8 +88,8 @@ void pack_transposed(const T* from, Index from_row, Index numbers, Index columns
   }
 }
 
-/// The same for a matrix whose rows run along the panels: out[panel * depth * width + k * width + j] = word k of column
-/// panel * width + j. Row after row over several panels, so that each page of the source is visited once.
+/// As above, for a matrix whose rows run along the panels: out[panel * depth * width + k * width + j] = word k of
+/// column panel * width + j. Copies row by row over several panels, so that each page of the source is visited once.
 template <class E, Scalar S, class T>
 void pack_rows(const T* from, Index from_row, Index numbers, Index columns, S* out) {
   constexpr Index width = Tile<S>::width;
@@ -107,10 +107,10 @@ void pack_rows(const T* from, Index from_row, Index numbers, Index columns, S* o
   }
 }
 
-inline constexpr Index parallel_copies =
-    32768;  // numbers to pack: 128 KiB of float, read and written, are more than a microsecond's work
+// Elements to pack: reading and writing 128 KiB of float takes more than a microsecond.
+inline constexpr Index parallel_copies = 32768;
 
-/// Steps k .. k + depth - 1 of columns first .. first + columns - 1 of an operand (K,N), panel after panel.
+/// Packs steps k .. k + depth - 1 of columns first .. first + columns - 1 of an operand (K,N), panel by panel.
 template <class E, Scalar S>
 void pack_block(const Operand<S>& b, Index k, Index depth, Index first, Index columns, S* out) {
   constexpr Index width = Tile<S>::width;
@@ -122,7 +122,7 @@ void pack_block(const Operand<S>& b, Index k, Index depth, Index first, Index co
   });
 }
 
-/// Columns first .. first + columns - 1 of an operand (K,N) into the layout of Panels.
+/// Packs columns first .. first + columns - 1 of an operand (K,N) into the layout of Panels.
 template <class E, Scalar S> void pack_columns(const Operand<S>& b, Index first, Index columns, S* out) {
   constexpr Index width = Tile<S>::width, strip = 8 * width;
   const Blocks<S> blocks{words<E>(b.rows())};
@@ -134,11 +134,11 @@ template <class E, Scalar S> void pack_columns(const Operand<S>& b, Index first,
   });
 }
 
-/// Packed columns, for the micro-kernel of E: for each block of k, for each panel of Tile::width columns, for each k,
-/// the panel's words (zero beyond the last column).
+/// Packed columns for E's micro-kernel: for each block of k, for each panel of Tile::width columns, for each k, the
+/// panel's words (zero beyond the last column).
 template <class E> struct Panels {
   using S = typename E::Number;
-  static constexpr Index step = E::panel_vectors * Tile<S>::lanes;  // words of a panel for each k
+  static constexpr Index step = E::panel_vectors * Tile<S>::lanes;  // words per step of a panel
   const S* data = nullptr;
   Index columns = 0;
 
@@ -146,7 +146,7 @@ template <class E> struct Panels {
   const S* panel(Index n, Index k, Index depth) const { return data + (k * count() + n * depth) * step; }
 };
 
-/// f.template operator()<E>() with the kind of element that multiplies numbers rounded to T.
+/// Calls f.template operator()<E>() with the element type that multiplies values rounded to T.
 template <class T, class F> void with_element_of(const F& f) {
   if constexpr (Scalar<T>)
     f.template operator()<Exact<T>>();
@@ -156,7 +156,7 @@ template <class T, class F> void with_element_of(const F& f) {
     f.template operator()<Bf16>();
 }
 
-/// The same of a precision that is known at run time. Error: S is not rounded to it.
+/// As above, for a precision known at run time. Error: a precision that S is not rounded to.
 template <Scalar S, class F> void with_element(DType precision, const F& f) {
   require(stores<S>(precision), "product: numbers of ", dtype_of<S>, " are not rounded to ", precision,
           "; compute in float, or leave the precision out");

@@ -1,4 +1,4 @@
-/// The meaning of a product: three loops. For tests, and for the scalar variant of the CPU backend.
+/// The definition of the product: three loops. For tests, and for the scalar CPU backend.
 #pragma once
 
 #include "neutra/backend/backend.hpp"
@@ -7,7 +7,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
-/// Element (i, j) of an operand, rounded where it asks for it.
+/// Element (i, j) of an operand, rounded if the operand asks for it.
 template <Scalar S> S element(const Operand<S>& x, Index i, Index j) {
   const S value =
       x.view.visit([&](const auto& numbers) { return static_cast<S>(x.transposed ? numbers(j, i) : numbers(i, j)); });
@@ -16,7 +16,7 @@ template <Scalar S> S element(const Operand<S>& x, Index i, Index j) {
 
 /// into = a b + addend      a: (M,K)  b: (K,N)  into, addend: (M,N)
 template <Scalar S> void plain_product(Operand<S> a, Operand<S> b, Result<S> into, View<const S> addend = {}) {
-  require(a.precision == b.precision && stores<S>(a.precision), "product: both operands are rounded alike, got ",
+  require(a.precision == b.precision && stores<S>(a.precision), "product: both operands must be rounded alike, got ",
           a.precision, " and ", b.precision);
   require(into.view.dtype == dtype_of<S> || into.view.dtype == a.precision, "product: the result is rounded to ",
           into.view.dtype, " only where both operands are");
@@ -31,7 +31,7 @@ template <Scalar S> void plain_product(Operand<S> a, Operand<S> b, Result<S> int
   });
 }
 
-/// A weight ready for plain products: a copy of it.
+/// The packed form for plain products: a copy.
 template <Scalar S> class PlainPacked {
  public:
   explicit PlainPacked(const Operand<S>& weight)
@@ -46,7 +46,7 @@ template <Scalar S> class PlainPacked {
   Index cols() const { return b_.cols(); }
   bool exact() const { return true; }
   void unpack(View<S> into) const {
-    require(into.shape == rows_.shape(), "PlainPacked::unpack: ", rows_.shape(), " does not fit into ", into.shape);
+    require(into.shape == rows_.shape(), "PlainPacked::unpack: ", rows_.shape(), " does not fit in ", into.shape);
     for (Index n = 0; n < into.rows(); ++n) std::copy_n(rows_.view().row(n), into.cols(), into.row(n));
   }
 

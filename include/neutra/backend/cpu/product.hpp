@@ -1,9 +1,9 @@
 /// Matrix products on the CPU.      Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication"
 ///
-/// b is laid out in panels; a is read where it stands, or copied a tile at a time where it is transposed or rounded.
-/// Every element is the sum over k, in order, of blocks (Blocks: a function of K and of what is multiplied), each block
-/// a chain of E::multiply_add from zero; then the addend is added. Its bits depend on nothing else: not on its place in
-/// c, the sizes M and N, the number of threads, or whether b was packed before.
+/// b is packed into panels. a is read in place, or copied one tile at a time if it is transposed or rounded. Every
+/// element is the sum of its blocks in the order of k (Blocks: a function of K and of the element type); each block is
+/// a chain of E::multiply_add from zero; the addend is added last. The bits depend on nothing else: not on the position
+/// in c, the sizes M and N, the number of threads, or whether b was packed in advance.
 #pragma once
 
 #include "neutra/backend/cpu/multiply.hpp"
@@ -17,7 +17,7 @@ template <Scalar S> void product(Operand<S> a, const Packed<S>& b, Result<S> c, 
 
 namespace detail {
 
-/// K = 0: the sum has no terms.
+/// K = 0: an empty sum.
 template <Scalar S> void empty_sum(const Product<S>& p) {
   with_dtype<S>(p.c.dtype, [&]<class T>() {
     for (Index i = 0; i < p.rows; ++i) {
@@ -37,8 +37,8 @@ Product<S> checked(const Operand<S>& a, Index b_rows, Index b_cols, DType b_prec
   const Index m = a.rows(), k = a.cols();
   require(k == b_rows, "product: a (M,K) and b (K,N) must agree in K, got a (", m, ",", k, ") and b (", b_rows, ",",
           b_cols, ")");
-  require(c.view.rows() == m && c.view.cols() == b_cols, "product: c must be (", m, ",", b_cols, "), as a (", m, ",", k,
-          ") and b (", b_rows, ",", b_cols, ") say, got ", c.view.shape);
+  require(c.view.rows() == m && c.view.cols() == b_cols, "product: c must be (", m, ",", b_cols, ") for a (", m, ",", k,
+          ") and b (", b_rows, ",", b_cols, "), got ", c.view.shape);
   require(a.precision == b_precision, "product: both operands must be rounded alike, got a in ", a.precision,
           " and b in ", b_precision);
   require(c.view.dtype == dtype_of<S> || c.view.dtype == a.precision, "product: the result is rounded to ",
@@ -55,7 +55,8 @@ Product<S> checked(const Operand<S>& a, Index b_rows, Index b_cols, DType b_prec
           .add = c.add};
 }
 
-/// Few rows and b given by its rows: c^T = b^T a^T reads b once, where it stands, instead of packing it. Same sums.
+/// For few rows and an unpacked row-major b: c^T = b^T a^T reads b once in place, instead of packing it.
+/// The sums are the same.
 template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b) {
   return {.a = b.transpose(),
           .rows = p.columns,
@@ -66,7 +67,7 @@ template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b)
           .add = p.add};
 }
 
-/// Whether a result would be rounded more than once, and added up as what it is stored as, block after block.
+/// Whether the result would be accumulated in its storage dtype, block by block, and so be rounded more than once.
 template <Scalar S> bool adds_up_rounded(const Product<S>& p) {
   bool several = false;
   if (p.c.dtype != dtype_of<S>)
@@ -74,7 +75,7 @@ template <Scalar S> bool adds_up_rounded(const Product<S>& p) {
   return several;
 }
 
-/// Sums of several blocks: some rows at a time as S, and then rounded.
+/// Sums of several blocks: computed in S for some rows at a time, and then rounded.
 template <Scalar S, class B>
 void add_up_and_round(const Operand<S>& a, const B& b, const Result<S>& c, const View<const S>& addend) {
   constexpr Index most_rows = 512;
@@ -93,10 +94,9 @@ void add_up_and_round(const Operand<S>& a, const B& b, const Result<S>& c, const
 
 }  // namespace detail
 
-/// c = a b, or c += a b where c.add; then + addend where given.      a: (M,K)  b: (K,N)  c, addend: (M,N)
-/// c overlaps no operand. It is of S, or rounded as the operands are. A bias, one row for all, is an addend of stride
-/// 0. Sizes may be 0; K = 0 is a sum of no terms. Error: shapes that do not agree, operands that are rounded to two
-/// types.
+/// c = a b, or c += a b if c.add; then + addend if given.      a: (M,K)  b: (K,N)  c, addend: (M,N)
+/// c must not overlap an operand. It is S, or rounded as the operands are. A bias is an addend of stride 0. Sizes may
+/// be 0; K = 0 is an empty sum. Error: shapes that do not agree; operands that are rounded to different types.
 template <Scalar S> void product(Operand<S> a, Operand<S> b, Result<S> c, View<const S> addend) {
   const auto p = detail::checked(a, b.rows(), b.cols(), b.precision, c, addend);
   if (p.rows * p.columns == 0) return;
@@ -109,7 +109,7 @@ template <Scalar S> void product(Operand<S> a, Operand<S> b, Result<S> c, View<c
   });
 }
 
-/// The same with b packed before; the same bits.
+/// The product with a prepacked b; gives the same bits.
 template <Scalar S> void product(Operand<S> a, const Packed<S>& b, Result<S> c, View<const S> addend) {
   const auto p = detail::checked(a, b.rows(), b.cols(), b.precision(), c, addend);
   if (p.rows * p.columns == 0) return;

@@ -1,4 +1,4 @@
-/// Loops over rows: SIMD along a row, OpenMP over rows. The partition of every sum depends on sizes only, never on the
+/// Loops over rows: SIMD along a row, OpenMP across rows. How a sum is partitioned depends only on sizes, never on the
 /// number of threads.
 #pragma once
 
@@ -10,12 +10,11 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
-/// Below this many elements a fork costs more than it saves: fork and join take about 0.5 us, in which a core touches
-/// some 16 thousand floats.
+/// Below this number of elements a fork costs more than it saves: fork and join take about 0.5 us, in which one core
+/// touches about 16 thousand floats.
 inline constexpr Index parallel_elements = 16384;
 
-/// One row's worth of work, handed to a functor; the functor says what happens to an element, Row says how elements are
-/// grouped.
+/// The work on one row. A functor defines what happens to an element; Row defines how elements are grouped.
 template <Scalar S, class V> struct Row {
   static constexpr Index width = Batch<V>::width;
 
@@ -26,10 +25,10 @@ template <Scalar S, class V> struct Row {
     if (i < n) f(Lanes<S, V, false>{i, n - i});
   }
 
-  /// f() by one worker, after what came before: for single elements of the row
+  /// f() by one worker, after the preceding calls: for single elements of the row
   template <class F> void once(F f) const { f(); }
 
-  /// sum over elements of f(lanes): four running batches (adds have a latency of four), then a fixed tree
+  /// sum over elements of f(lanes): four accumulators (an add has a latency of four cycles), combined in a fixed tree
   template <class F> S sum(Index n, F f) const {
     V parts[4] = {V(S(0)), V(S(0)), V(S(0)), V(S(0))};
     Index i = 0;
@@ -41,7 +40,7 @@ template <Scalar S, class V> struct Row {
     return total;
   }
 
-  /// largest f(lanes); minus infinity for n = 0
+  /// maximum of f(lanes); minus infinity for n = 0
   template <class F> S max(Index n, F f) const {
     const auto larger = [](S a, S b) { return a < b ? b : a; };
     V best(-std::numeric_limits<S>::infinity());
@@ -53,7 +52,7 @@ template <Scalar S, class V> struct Row {
   }
 
  private:
-  /// The lanes of a whole batch, combined by halves.
+  /// Reduces the lanes of a full batch by halves.
   template <class Combine> static S by_halves(V v, Combine combine) {
     alignas(64) S lanes[width];
     Batch<V>::store(lanes, v);
@@ -61,7 +60,7 @@ template <Scalar S, class V> struct Row {
       for (Index i = 0; i < half; ++i) lanes[i] = combine(lanes[i], lanes[i + half]);
     return lanes[0];
   }
-  /// The first `count` lanes, the tail of a row, combined in order.
+  /// Reduces the first `count` lanes, the tail of a row, in order.
   template <class Combine> static S in_order(V v, Index count, Combine combine) {
     alignas(64) S lanes[width];
     Batch<V>::store(lanes, v);
@@ -77,7 +76,7 @@ template <Scalar S, class V, class F> void rows(Index count, Index cost, const F
                                 [&](Index n) { f(Row<S, V>{}, n); });
 }
 
-/// Blocks of 64 rows are summed on their own, then the blocks in order.
+/// Sums blocks of 64 rows separately, then the block sums in order.
 template <Scalar S, class V, class F> void column_sums(Index count, Index cols, const F& f, Into<S> into) {
   constexpr Index block = 64;
   const Index blocks = (count + block - 1) / block;

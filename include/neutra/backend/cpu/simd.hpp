@@ -1,6 +1,6 @@
-/// xsimd's batches as value types of the math functions, and groups of neighbouring elements ("lanes") of a row.
-/// With element.hpp, tile.hpp, amx.hpp and micro_kernel.hpp the only place that computes with xsimd; names that changed
-/// between its versions are absorbed here.
+/// xsimd batches as value types of the math functions, and "lanes": groups of neighbouring elements of a row. Together
+/// with element.hpp, tile.hpp, amx.hpp and micro_kernel.hpp the only place that computes with xsimd; names that changed
+/// between versions of xsimd are handled here.
 #pragma once
 
 #include "neutra/core/math.hpp"
@@ -35,7 +35,7 @@ template <class S, class A> struct Functions<xsimd::batch<S, A>> {
 
 namespace cpu {
 
-/// How many elements a value type holds, and its way to memory: a scalar is a batch of one.
+/// The number of elements of a value type, and its loads and stores. A scalar is a batch of one.
 template <class V> struct Batch;
 
 template <Scalar S> struct Batch<S> {
@@ -58,7 +58,7 @@ template <class S, class A> struct Batch<xsimd::batch<S, A>> {
   }
   static void store(bf16* to, V v) {
 #if defined(__AVX512BF16__)
-    const auto halves = _mm512_cvtneps_pbh(v.data);  // subnormal numbers to zero
+    const auto halves = _mm512_cvtneps_pbh(v.data);  // flushes subnormals to zero
 #else
     const auto words = std::bit_cast<Words>(v.data);
     const Words nan = words | 0x00400000u, nearest = words + 0x7fffu + ((words >> 16) & 1u);
@@ -73,8 +73,7 @@ template <class S, class A> struct Batch<xsimd::batch<S, A>> {
   using Halves = typename Bits<std::uint16_t>::Type;
 };
 
-/// Which value type a loop uses for S: the widest batch of the target, or the scalar itself (the same loops, for
-/// comparison).
+/// The value type of a loop over S: the target's widest batch, or the scalar itself (the same loops, for comparison).
 struct Simd {
   template <Scalar S> using Value = xsimd::batch<S>;
 };
@@ -82,9 +81,9 @@ struct NoSimd {
   template <Scalar S> using Value = S;
 };
 
-/// Elements i .. i + count - 1 of a row as one value V; count < width only at the end of a row (Full = false).
-/// Lanes beyond count read as zero and are not stored, so every element goes through the same arithmetic wherever it
-/// stands. A row lies in memory as S, or rounded to bf16.
+/// Elements i .. i + count - 1 of a row as one value V; count < width only at the end of a row (Full = false). Lanes
+/// beyond count load as zero and are not stored, so that every element goes through the same arithmetic wherever it is.
+/// A row is stored as S or as bf16.
 template <Scalar S, class V, bool Full> struct Lanes {
   static constexpr Index width = Batch<V>::width;
   Index i;
@@ -109,7 +108,7 @@ template <Scalar S, class V, bool Full> struct Lanes {
     }
   }
   template <class T> void fill(T* row, S value) const { store(row, V(value)); }
-  /// Replaces or adds, as `into` says.
+  /// Overwrites or adds, depending on `into`.
   template <class T> void write(const Into<T>& into, Index n, V v) const {
     store(into.view.row(n), into.add ? load(into.view.row(n)) + v : v);
   }

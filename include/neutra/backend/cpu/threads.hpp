@@ -1,4 +1,4 @@
-/// Loops shared out among threads, and memory that stays with a thread.
+/// Parallel loops, and per-thread scratch memory.
 #pragma once
 
 #include "neutra/backend/cpu/fork_cost.hpp"
@@ -13,14 +13,14 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
-/// How many threads work of that many elementary steps is worth: below `least` a fork costs more than it saves. Inside
-/// a parallel region of the caller, and while forks do not pay: one.
+/// The number of threads for that many elementary steps: below `least`, a fork costs more than it saves. One thread
+/// inside the caller's parallel region, and while forking does not pay.
 inline int threads_for(Index steps, Index least) {
   return steps < least || omp_in_parallel() || !ForkCost::of_this_thread().pays() ? 1 : omp_get_max_threads();
 }
 
-/// An exception that leaves an OpenMP region ends the program: the first one is kept, and thrown when all threads are
-/// done.
+/// An exception that leaves an OpenMP region would end the program. The first one is stored, and rethrown when all
+/// threads are done.
 class FirstException {
  public:
   template <class F> void keep_from(const F& f, Index n) noexcept {
@@ -39,13 +39,12 @@ class FirstException {
   std::exception_ptr first_;
 };
 
-/// How a loop is shared out: a stretch of equal length for each thread; or in tasks, where who has done its own stretch
-/// goes on with another's. Either way a thread meets the same part of a matrix from loop to loop, which its own cache
-/// may still hold.
+/// How a loop is shared out: one equal range per thread, or per-thread ranges of tasks with work stealing. Either way a
+/// thread gets the same part of a matrix from loop to loop, which its cache may still hold.
 enum class Schedule { stretches, tasks };
 
-/// The parts of for_each that need several threads; apart from it, so that the loop of one thread is small enough to be
-/// inlined (15 % of a short row).
+/// The multithreaded part of for_each. Separate, so that the single-threaded loop is small enough to be inlined (15 %
+/// of a short row).
 template <class F> void fork_stretches(int threads, Index count, const F& f) {
   FirstException exception;
   {
@@ -53,7 +52,7 @@ template <class F> void fork_stretches(int threads, Index count, const F& f) {
 #pragma omp parallel num_threads(threads)
     {
       ForkCost::Region::Part part(region);
-      // shared out here, because libomp asks for memory in every loop that it shares out
+      // Divided here, because libomp allocates memory in every loop that it divides.
       const Index own = omp_get_thread_num(), team = omp_get_num_threads();
       for (Index n = count * own / team, end = count * (own + 1) / team; n < end; ++n) {
         exception.keep_from(f, n);
@@ -65,7 +64,7 @@ template <class F> void fork_stretches(int threads, Index count, const F& f) {
 }
 
 template <class F> void fork_tasks(int threads, Index count, const F& f) {
-  constexpr int most = 64;  // with more threads than that several begin with the same stretch
+  constexpr int most = 64;  // with more threads, several start on the same range
   struct alignas(64) Next {
     std::atomic<Index> task;
   };
@@ -93,14 +92,14 @@ template <class F> void fork_tasks(int threads, Index count, const F& f) {
   exception.rethrow();
 }
 
-/// f(n) for n = 0 .. count-1. One thread works without a team: for a team of one libgomp asks for memory each time.
+/// f(n) for n = 0 .. count-1. A single thread runs without a team, for which libgomp would allocate memory each time.
 template <Schedule schedule, class F> void for_each(int threads, Index count, const F& f) {
   if (count > 1 && threads > 1)
     return schedule == Schedule::stretches ? fork_stretches(threads, count, f) : fork_tasks(threads, count, f);
   for (Index n = 0; n < count; ++n) f(n);
 }
 
-/// What a thread's memory is for: one piece each, so that two that are in use at once do not meet.
+/// The purposes of scratch memory: one buffer each, so that buffers in use at the same time are distinct.
 enum class Scratch {
   column_sums,
   attention_weights,
@@ -112,13 +111,13 @@ enum class Scratch {
   sums
 };
 
-/// Memory of the calling thread that only grows: no allocation once sizes have settled. What it held is lost when it
-/// grows. `least`: how much is taken at first. Error: there is no memory left.
+/// Scratch memory of the calling thread. It only grows, so that allocation stops once sizes have settled. Growing
+/// discards the content. `least`: the minimum to allocate. Error: out of memory.
 template <Storage S, Scratch purpose> S* scratch(Index size, Index least = 0) {
   thread_local Tensor<S> memory;
   if (memory.size() < size) {
-    const Index room = std::max({size, least, 2 * memory.size()});  // twice the last: a text grows by a token at a time
-    memory = Tensor<S>();  // given back first, so that both are never held at once
+    const Index room = std::max({size, least, 2 * memory.size()});  // doubles, as a text grows by one token at a time
+    memory = Tensor<S>();  // freed first, so that the old and the new buffer never coexist
     memory = Tensor<S>(Shape{room});
   }
   return memory.data();

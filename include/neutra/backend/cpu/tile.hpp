@@ -1,4 +1,4 @@
-/// One tile of c: its shape, what it reads and writes, and how its sums come into c.
+/// One tile of c: its shape, its inputs and outputs, and how its sums are written to c.
 #pragma once
 
 #include "neutra/backend/cpu/element.hpp"
@@ -10,10 +10,10 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
-/// The shape of a register tile: rows x (vectors of `lanes` numbers), and how many steps of k one block of a sum has at
-/// most. 32 registers hold 14 x 2 sums, two vectors of b and two broadcasts of a; 16 hold 6 x 2 with fused
-/// multiply-add, 4 x 2 where the product needs a register of its own. A tile's rows of a (14 x 2 KiB) stay in the
-/// first-level cache while panels of b stream past.
+/// The shape of a register tile: rows x (vectors of `lanes` numbers), and the largest number of steps of k in a block.
+/// 32 registers hold 14 x 2 sums, two vectors of b and two broadcasts of a. 16 registers hold 6 x 2 sums with fused
+/// multiply-add, and 4 x 2 where the multiplication needs a register of its own. A tile's rows of a (14 x 2 KiB) stay
+/// in L1 while panels of b stream past.
 template <Scalar S> struct Tile {
 #if defined(__AVX512F__) || defined(__aarch64__)
   static constexpr int rows = 14;
@@ -28,18 +28,18 @@ template <Scalar S> struct Tile {
   static constexpr Index depth = 2048 / sizeof(S);
 };
 
-/// A matrix with a stride for each index, so that its transpose is one too: element (i, j) stands i * row + j * column
-/// numbers of `dtype` after data. Memory: void, or const void where it is only read.
+/// A matrix with a stride for each index, so that its transpose is one too: element (i, j) is i * row + j * column
+/// elements of `dtype` after data. Memory: void, or const void for reading only.
 template <class Memory> struct Strided {
   Memory* data = nullptr;
   DType dtype{};
   Index row = 0, column = 1;
 
-  /// The numbers, of T.
+  /// The address of element (i, j), of type T.
   template <class T> auto at(Index i, Index j) const {
     return static_cast<std::conditional_t<std::is_const_v<Memory>, const T, T>*>(data) + i * row + j * column;
   }
-  /// The part that begins at element (i, j).
+  /// The submatrix that begins at element (i, j).
   Strided from(Index i, Index j) const {
     using Byte = std::conditional_t<std::is_const_v<Memory>, const std::byte, std::byte>;
     return {static_cast<Byte*>(data) + (i * row + j * column) * static_cast<Index>(size_of(dtype)), dtype, row, column};
@@ -47,24 +47,24 @@ template <class Memory> struct Strided {
   Strided transpose() const { return {data, dtype, column, row}; }
 };
 
-/// What one tile reads and writes. Strides are in elements; a and b are words (see element.hpp), as many as the block
-/// has steps.
+/// The inputs and outputs of one tile. Strides are in elements;
+/// a and b are words (see element.hpp), one per step of the block.
 template <Scalar S> struct TileTask {
   Index depth;  // steps of k
   const S* a;   // element (i, k) at a[i * a_row + k * a_step]
   Index a_row, a_step;
-  const S* b;  // steps of a panel, as E::load reads them
+  const S* b;  // the steps of a panel, in the layout of E::load
   Strided<void> c;
-  Strided<const void> addend;  // of S; none where its data is null
+  Strided<const void> addend;  // of S; absent if data is null
   bool add = false;            // c += rather than c =
-  int columns = 0;             // of the tile's width, how many exist in c
-  const char* soon = nullptr;  // prefetched at soon + k * soon_step, in bytes: what the next tile will read
+  int columns = 0;             // the number of the tile's columns that exist in c
+  const char* soon = nullptr;  // prefetched at soon + k * soon_step (bytes): the input of the next tile
   Index soon_step = 0;
 };
 
 namespace detail {
 
-/// at = x, rounded as whole vectors are.
+/// at = x, rounded as the vector stores round.
 template <Scalar S, class T> void put(T& at, S x) {
   if constexpr (std::is_same_v<T, S>)
     at = x;
@@ -72,9 +72,8 @@ template <Scalar S, class T> void put(T& at, S x) {
     Lanes<S, xsimd::batch<S>, false>{0, 1}.store(&at, xsimd::batch<S>(x));
 }
 
-/// Brings the sums of a tile into c where that is more than adding and writing whole vectors: at an edge, and across a
-/// transposed c. One function for all kernels, since it is less than a hundredth of their work. sums: `rows` rows of
-/// `width`
+/// Writes or adds the sums of a tile where whole vectors do not do: at an edge, and for a transposed c. One function
+/// for all kernels, since this is less than a hundredth of their work. sums: `rows` rows of `width`
 template <class T, Scalar S>
 [[gnu::noinline]] void finish_tile(const TileTask<S>& t, const S* sums, int rows, int width) {
   const bool along = t.c.column == 1 && (!t.addend.data || t.addend.column == 1);

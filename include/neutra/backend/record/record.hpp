@@ -1,6 +1,6 @@
-/// A device for tests that computes nothing: its memory is address space that faults when touched, its loops and
-/// products go to a log. An op that runs here keeps its hands off the device's memory and asks only for what fits
-/// together.
+/// A device for tests that computes nothing. Its memory is address space that faults when touched; its loops and
+/// products are logged. An op that passes here never touches device memory from the host,
+/// and the sizes of its calls agree.
 #pragma once
 
 #include "neutra/backend/backend.hpp"
@@ -20,18 +20,18 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// A Backend that records. Not for several threads at once.
+/// A recording Backend. Not thread-safe.
 struct Record {
   static constexpr std::string_view name = "record";
 
-  /// One line a call, with sizes: "product (5,7) (7,9) adds", "rows 5".
+  /// One line per call, with sizes: "product (5,7) (7,9) adds", "rows 5".
   static inline std::vector<std::string> log;
-  /// How many rows open_rows says are open, at most; the gate's numbers do not exist.
+  /// The largest number of rows that open_rows reports as open, since there are no gate values.
   static inline Index open = 1;
-  /// Whether weights that are made ready say that they hold all their numbers.
+  /// What exact() of a packed weight returns.
   static inline bool exact = false;
 
-  /// Address space. Error: none is left.
+  /// Reserves address space. Error: none left.
   static void* allocate(std::size_t bytes) {
     const std::size_t reserved = std::max<std::size_t>(bytes, 1);
     void* memory = mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -52,7 +52,7 @@ struct Record {
     note("copy ", bytes);
   }
 
-  /// 1, whatever is asked for: nothing is there to be read.
+  /// Always 1: there is nothing to read.
   template <class T> static T read(const T* from) {
     check(from, 1, "read");
     note("read");
@@ -100,7 +100,7 @@ struct Record {
     return std::min(open, total);
   }
 
-  /// A weight made ready for products.
+  /// A packed weight, of sizes only.
   template <Scalar S> class Packed {
    public:
     explicit Packed(const Operand<S>& b)
@@ -150,22 +150,21 @@ struct Record {
 
  private:
   static std::map<const std::byte*, std::size_t>& blocks() {
-    static auto* all =
-        new std::map<const std::byte*, std::size_t>;  // never destroyed: tensors of static life come after it
+    // Never destroyed: tensors of static storage duration are released after it.
+    static auto* all = new std::map<const std::byte*, std::size_t>;
     return *all;
   }
   template <class... Parts> static void note(const Parts&... parts) { log.push_back(concat(parts...)); }
   template <class T> static const char* adds(const T& into) { return into.add ? " adds" : ""; }
 
-  /// Error: memory that is not the device's, or ends before the last element.
+  /// Error: memory that is not the device's, or that ends before the last element.
   template <class T> static void check(const T* first, Index count, std::string_view what) {
     if (count == 0) return;
     const auto* begin = reinterpret_cast<const std::byte*>(first);
     auto block = blocks().upper_bound(begin);
     const bool inside = block != blocks().begin() &&
                         begin + static_cast<std::size_t>(count) * sizeof(T) <= (--block)->first + block->second;
-    require(inside, "record: ", what, " was given ", count,
-            " elements that do not lie in one block of the device's memory");
+    require(inside, "record: ", what, " was given ", count, " elements that are not within one block of device memory");
   }
   template <class T> static void check(const View<T>& x, std::string_view what) {
     if (x.size() > 0) check(x.data, (x.rows() - 1) * x.stride + x.cols(), what);
@@ -185,9 +184,10 @@ struct Record {
   static void checked_product(const Operand<S>& a, Index b_rows, Index b_cols, DType b_precision, const Result<S>& into,
                               View<const S> addend, std::string_view what) {
     const auto& c = into.view;
-    require(a.precision == b_precision && stores<S>(a.precision), "record: both operands are rounded alike, got ",
+    require(a.precision == b_precision && stores<S>(a.precision), "record: both operands must be rounded alike, got ",
             a.precision, " and ", b_precision);
-    require(c.dtype == dtype_of<S> || c.dtype == a.precision, "record: the result is rounded no further than operands");
+    require(c.dtype == dtype_of<S> || c.dtype == a.precision,
+            "record: a result must not be rounded further than the operands");
     require(a.cols() == b_rows && c.rows() == a.rows() && c.cols() == b_cols, "record: product of (", a.rows(), ",",
             a.cols(), ") and (", b_rows, ",", b_cols, ") into ", c.shape);
     require(!addend.data || (addend.rows() == c.rows() && addend.cols() == c.cols()), "record: product into ", c.shape,
@@ -204,8 +204,9 @@ struct Record {
     check_shape(q.view, Shape{z.sequences * z.length, z.heads * z.width}, "attention");
     check_shape(k.view, Shape{z.sequences * z.length, z.kv_heads * z.width}, "attention");
     check_shape(v.view, k.view.shape, "attention");
-    require(k.precision == q.precision && v.precision == q.precision, "record: attention rounds q, k and v alike, got ",
-            q.precision, ", ", k.precision, " and ", v.precision);
+    require(k.precision == q.precision && v.precision == q.precision,
+            "record: attention: q, k and v must be rounded alike, got ", q.precision, ", ", k.precision, " and ",
+            v.precision);
     check(lse, z.sequences * z.heads * z.length, "attention");
   }
 };

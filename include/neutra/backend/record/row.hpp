@@ -1,6 +1,5 @@
-/// What functors see of the recording backend: values without a number in them, lanes without memory, rows without
-/// elements. Functors compile against these types and are never run, so a functor that knows the CPU's loops or batches
-/// does not compile.
+/// The values, lanes and rows that functors get on the recording backend: no numbers, no memory. Functors are compiled
+/// against these types and never run, so that a functor which relies on CPU loops or batches fails to compile.
 #pragma once
 
 #include "neutra/core/math.hpp"
@@ -12,14 +11,14 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 namespace record {
 
-/// What a comparison of two Values gives.
+/// The result of comparing two Values.
 struct Mask {
   friend Mask operator&&(Mask, Mask) { return {}; }
   friend Mask operator||(Mask, Mask) { return {}; }
   Mask operator!() const { return {}; }
 };
 
-/// Stands for one or more elements of type S.
+/// One or more elements of type S.
 template <Scalar S> struct Value {
   Value() = default;
   Value(S) {}
@@ -36,7 +35,7 @@ template <Scalar S> struct Value {
   friend Mask operator!=(Value, Value) { return {}; }
 };
 
-/// The lanes that cpu/simd.hpp describes, of nothing.
+/// The interface of the lanes of cpu/simd.hpp, without memory.
 template <Scalar S> struct Lanes {
   Index i = 0, count = 0;
   template <class T> Value<S> load(const T*) const { return {}; }
@@ -45,13 +44,13 @@ template <Scalar S> struct Lanes {
   template <class T> void write(const Into<T>&, Index, Value<S>) const {}
 };
 
-/// True only in a program that is out of its mind; the compiler has to build what follows it all the same.
+/// False, but the compiler cannot know, so it must compile the code that depends on it.
 inline bool never() {
   static const volatile bool value = false;
   return value;
 }
 
-/// The row that cpu/rows.hpp describes: builds what a functor asks it to do, and does none of it.
+/// The interface of the row of cpu/rows.hpp: compiles what a functor passes to it, and runs none of it.
 template <Scalar S> struct Row {
   template <std::invocable<Lanes<S>> F> void each(Index, F f) const {
     if (never()) f(Lanes<S>{});

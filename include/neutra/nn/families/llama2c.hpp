@@ -1,8 +1,8 @@
 /// Models of llama2.c, version 0.      github.com/karpathy/llama2.c, export.py (legacy_export) and run.c
-///     seven int32: dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size (negative: the head is separate),
-///     seq_len float32: embedding | per kind, all layers: attention norm, q, k, v, o, FFN norm, gate, down, up | final
-///     norm
-///         | two RoPE tables | head
+///     seven int32:  dim, hidden_dim, n_layers, n_heads, n_kv_heads, vocab_size (negative: separate head), seq_len
+///     float32:      embedding
+///                   for each kind, all layers: attention norm, q, k, v, o, FFN norm, gate, down, up
+///                   final norm, two RoPE tables, head
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -26,7 +26,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
 namespace detail {
 
-/// A version-0 file: its sizes, and where each weight lies. The whole layout is checked when it is opened.
+/// A version-0 file: its sizes and the position of each weight. Opening validates the whole layout.
 class Llama2cFile {
  public:
   explicit Llama2cFile(const io::Path& path) : file_(path) {
@@ -38,7 +38,8 @@ class Llama2cFile {
 
   const Config& config() const { return config_; }
 
-  /// The weight with RoPE's rows in half-split order.      Error: NaN or infinity (index in the file's order).
+  /// Reads a weight; rows that RoPE rotates are put in half-split order.
+  /// Error: NaN or infinity (with the index in file order).
   Tensor<float> read(const Weight& weight) const {
     const Shape& shape = weight.kind.shape;
     Tensor<float> values(shape);
@@ -59,11 +60,11 @@ class Llama2cFile {
   void read_header() {
     char first[header_bytes] = {};
     const std::size_t have = file_.read_some(0, first, sizeof first);
-    // Bytes of another format are only a hint: a dim of 640 begins like a pickle.
+    // The first bytes of another format are only a hint: a dim of 640 has the first bytes of a pickle.
     const FileFormat* other = io::other_format(file_, FileKind::other);
-    hint_ = other ? concat("; it is ", *other) : "; this is no llama2.c model of version 0, or it is damaged";
+    hint_ = other ? concat("; it is ", *other) : "; it is not a llama2.c model of version 0, or is damaged";
     require(!other || !other->name.starts_with("a llama2.c file"), file_.name(),
-            ": must be of version 0, got a later version (magic ak42); export it with --version 0");
+            ": must have version 0, got a later version (magic ak42); export it with --version 0");
     require(have == sizeof first, file_.name(), ": a llama2.c model must begin with 28 bytes of header, got ", have,
             " bytes", hint_);
     const auto header = std::bit_cast<std::array<std::int32_t, 7>>(first);
@@ -101,7 +102,7 @@ class Llama2cFile {
     config_.complete();
   }
 
-  /// Limits keep the sum far below 2^63.
+  /// The limits on sizes keep the sum far below 2^63.
   void lay_out() {
     using family::Llama;
     const WeightList list = Llama::weights(config_);
@@ -115,7 +116,7 @@ class Llama2cFile {
                             Llama::down, Llama::up})
       place(list.of_layer[kind], config_.layers);
     place(list.of_all[Llama::final_norm], 1);
-    numbers += config_.context * config_.head_width;  // cosine and sine, half a head's width each: computed, not read
+    numbers += config_.context * config_.head_width;  // cosine and sine, half a head each: recomputed, not read
     if (!config_.tied) place(list.of_all[Llama::head], 1);
     const auto expected = static_cast<std::uint64_t>(header_bytes + 4 * numbers), size = file_.size();
     require(size == expected, file_.name(), ": a llama2.c model of these sizes (dim ", config_.dim, ", hidden_dim ",
@@ -125,7 +126,8 @@ class Llama2cFile {
             size < expected ? " are missing" : " too many", hint_);
   }
 
-  /// Rows of each head from interleaved order (2p and 2p+1 turn together) to half-split order (p and p + W/2 do).
+  /// Reorders the rows of each head from interleaved order (2p and 2p+1 are a pair)
+  /// to half-split order (p and p + W/2 are).
   Tensor<float> half_split(const Tensor<float>& values) const {
     const Index width = config_.head_width, half = width / 2, cols = values.shape().cols();
     Tensor<float> split(values.shape());
@@ -137,17 +139,17 @@ class Llama2cFile {
   }
 
   io::InputFile file_;
-  std::string hint_;  // what to think of a header that is wrong
+  std::string hint_;  // advice for an invalid header
   Config config_;
-  std::map<std::string_view, Index> begin_;  // of each kind of weight: its first number behind the header
+  std::map<std::string_view, Index> begin_;  // per kind of weight: its first number after the header
 };
 
 }  // namespace detail
 
-/// The model of a llama2.c file of version 0. What the file does not say is as in llama2.c: RoPE's base 10000, epsilon
-/// 1e-5, SiLU, bos 1, eos 2. The rows of q and k are put into half-split order; save_model then writes a folder that
+/// Loads a llama2.c file of version 0. What the file does not specify is as in llama2.c: RoPE base 10000, epsilon 1e-5,
+/// SiLU, bos 1, eos 2. The rows of q and k are reordered to half-split order, so that save_model writes a folder that
 /// transformers reads. Error: another format or version, by name; a header value that is zero, negative or absurd;
-/// heads that do not divide; an odd head size; a size that does not match to the byte (how many); NaN or infinity.
+/// heads that do not divide; an odd head size; a file size that does not match (by how many bytes); NaN or infinity.
 template <Scalar S, Backend D>
 std::shared_ptr<const Backbone<S, D>> load_llama2c(const io::Path& path, const Use<S>& use = {}) {
   const detail::Llama2cFile file(path);
