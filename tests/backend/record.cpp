@@ -61,6 +61,8 @@ TEST_CASE("record: add, gated, scale_rows, pointwise, activation") {
   tape.start();
   CHECK(backward_of(pointwise(tape.leaf(x), cases::LogNorm{})) == Lines{"rows 5"});
   tape.start();
+  CHECK(backward_of(pointwise(tape.leaf(g), cases::LogNorm{})) == Lines{"elements 5"});
+  tape.start();
   CHECK(backward_of(activation(tape.leaf(x), Activation::gelu)) == Lines{"rows 5"});
   tape.start();
   const auto a = tape.leaf(x);
@@ -158,7 +160,7 @@ TEST_CASE("record: norms, embedding, rope") {
         Lines{"rows 6", "column_sums 6 x 8 adds", "column_sums 6 x 8"});
   tape.start();
   // 40 columns: three chunks
-  CHECK(backward_of(embedding(tape.leaf(table), std::span<const std::int32_t>(tokens))) == Lines{"rows 3"});
+  CHECK(backward_of(embedding(tape.leaf(table), std::span<const std::int32_t>(tokens))) == Lines{"add_rows 3 into 11"});
   tape.start();
   taken();
   embedding(tape.leaf(table), std::span<const std::int32_t>(tokens));

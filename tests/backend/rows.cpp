@@ -216,6 +216,25 @@ TEST_CASE("math: functions of batches agree with the standard ones") {
   check_functions<float>(2e-6);
 }
 
+TEST_CASE("add_rows: sums by index in the order of rows, written or added, for 1, 2 and 3 threads") {
+  const int threads = omp_get_max_threads();
+  const auto x = testing::random_tensor<float>({90, 33}, "x");
+  std::vector<std::int32_t> index(90);
+  for (std::size_t n = 0; n < index.size(); ++n) index[n] = static_cast<std::int32_t>(7 * n % 5);  // row 5 has none
+  for (const bool add : {false, true})
+    for (const int wanted : {1, 2, 3}) {
+      omp_set_num_threads(wanted);
+      Tensor<float> sums({6, 33}), expected({6, 33});
+      std::fill_n(sums.data(), sums.size(), 2.0f);
+      std::fill_n(expected.data(), expected.size(), add ? 2.0f : 0.0f);
+      Cpu::add_rows<float>(x.view(), index.data(), Into<float>{sums.view(), add});
+      for (Index n = 0; n < 90; ++n)
+        for (Index c = 0; c < 33; ++c) expected.view()(index[static_cast<std::size_t>(n)], c) += x.view()(n, c);
+      CHECK(std::equal(sums.data(), sums.data() + sums.size(), expected.data()));
+    }
+  omp_set_num_threads(threads);
+}
+
 TEST_CASE("open_rows: lists and places agree for every pattern of five rows") {
   for (int pattern = 0; pattern < 32; ++pattern) {
     float g[5];

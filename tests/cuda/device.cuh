@@ -66,7 +66,19 @@ __global__ void run_column_sums(F f, neutra::Index count, neutra::Index cols, ne
   }
 }
 
+/// One long row by all threads of a grid.
+template <neutra::Scalar S> struct LongRow {
+  template <class F> __device__ void each(neutra::Index n, F f) const {
+    const neutra::Index step = neutra::Index{gridDim.x} * blockDim.x;
+    for (neutra::Index i = neutra::Index{blockIdx.x} * blockDim.x + threadIdx.x; i < n; i += step) f(Lanes<S>{i, 1});
+  }
+};
+template <neutra::Scalar S, class F> __global__ void run_elements(F f) { f(LongRow<S>{}, 0); }
+
 struct Device : neutra::Record {
+  template <neutra::Scalar S, class F> static void elements(neutra::Index count, neutra::Index, const F& f) {
+    run_elements<S, F><<<static_cast<unsigned>((count + 127) / 128), 128>>>(f);
+  }
   template <neutra::Scalar S, class F> static void rows(neutra::Index count, neutra::Index, const F& f) {
     run_rows<S, F><<<static_cast<unsigned>(count), 128>>>(f);
   }

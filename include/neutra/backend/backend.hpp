@@ -34,6 +34,10 @@ struct AnyRow {
 ///   rows<S>(count, cost, f)                f(row, n) for n = 0 .. count-1 in any order; cost: elements touched
 ///                                          per row. f is a copyable struct; `row` spreads the work of a row over SIMD
 ///                                          lanes or the threads of a block (see cpu/rows.hpp)
+///   elements<S>(count, cost, f)            f(row, 0) for one long row of `count` elements, where f asks the row for
+///                                          nothing but each(): a device may spread it over more than a block
+///   add_rows<S>(x, index, into)            into[index[n]] += x[n] in the order of n; where into is overwritten, rows
+///                                          that no n names become 0
 ///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes); the order depends only on the sizes
 ///   sum<S>(x, scale, into)                 one element: scale * sum of x; the order depends only on the size
 ///   open_rows<S>(g, slope, index, place)   index: the n with g[n] != 0 or slope[n] != 0, ascending (slope may
@@ -58,6 +62,8 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
   D::template upload<float>(host, memory);
   D::template download<float>(memory, to);
   D::template rows<float>(Index{}, Index{}, detail::AnyRow{});
+  D::template elements<float>(Index{}, Index{}, detail::AnyRow{});
+  D::template add_rows<float>(x, index, into);
   D::template column_sums<float>(Index{}, Index{}, detail::AnyRow{}, into);
   D::template sum<float>(x, 1.0f, into);
   { D::template open_rows<float>(x, x, index, index) } -> std::same_as<Index>;

@@ -56,10 +56,10 @@ View<const S> slopes(const G& gate, Var<S, D> s, Var<S, D> g, std::type_identity
   if constexpr ((parameters_of<F>) > 0) {
     const auto numbers = op::trained_numbers<F>(w);
     const op::TrainedSlope<S, F> kernel{from, to, op::lengthwise(slope), numbers, function(gate)};
-    D::template rows<S>(from.rows(), from.cols(), kernel);
+    op::elementwise<S, D>(from, 1, kernel);
   } else {
     const op::PointwiseSlope<S, F> kernel{from, to, op::lengthwise(slope), function(gate)};
-    D::template rows<S>(from.rows(), from.cols(), kernel);
+    op::elementwise<S, D>(from, 1, kernel);
   }
   return slope;
 }

@@ -18,26 +18,6 @@ template <Scalar S> struct Embedding {
   }
 };
 
-/// dtable[v] = sum of dy[n] over the n with tokens[n] = v, in the order of n. One call works on 16 columns of the
-/// table, so that columns may run in parallel.
-template <Scalar S> struct EmbeddingBackward {
-  static constexpr Index columns = 16;
-  View<const S> dy;
-  const std::int32_t* tokens;
-  Into<S> dtable;
-
-  template <class Row> NEUTRA_HD void operator()(Row row, Index part) const {
-    const Index first = part * columns, width = dy.cols() - first < columns ? dy.cols() - first : columns;
-    if (!dtable.add)
-      for (Index v = 0; v < dtable.view.rows(); ++v)
-        row.each(width, [&](auto c) { c.fill(dtable.view.row(v) + first, S(0)); });
-    for (Index n = 0; n < dy.rows(); ++n) {
-      S* to = dtable.view.row(tokens[n]) + first;
-      row.each(width, [&](auto c) { c.store(to, c.load(to) + c.load(dy.row(n) + first)); });
-    }
-  }
-};
-
 }  // namespace op
 
 /// Rows of `table` for `tokens`, which lie on the host. Error: a token outside the table, with its position.
@@ -54,11 +34,8 @@ template <Scalar S, Backend D> Var<S, D> embedding(Var<S, D> table, std::span<co
   auto* chosen = tape.template memory<std::int32_t>(count);  // the tokens, where the device can read them
   D::template upload<std::int32_t>(tokens, chosen);
   D::template rows<S>(count, cols, op::Embedding<S>{table.value(), chosen, tape.out(y)});
-  tape.record(y, {table}, {}, [=](Tape<S, D>& t) {
-    constexpr Index columns = op::EmbeddingBackward<S>::columns;
-    D::template rows<S>((cols + columns - 1) / columns, columns * count,
-                        op::EmbeddingBackward<S>{t.gradient(y), chosen, t.into(table)});
-  });
+  // dtable[v] = sum of dy[n] over the n with tokens[n] = v
+  tape.record(y, {table}, {}, [=](Tape<S, D>& t) { D::template add_rows<S>(t.gradient(y), chosen, t.into(table)); });
   return y;
 }
 

@@ -50,6 +50,14 @@ template <class S> View<S> lengthwise(View<S> x) {
   return x.cols() == 1 && x.stride == 1 ? View<S>(x.data, {1, x.rows()}) : x;
 }
 
+/// Runs a kernel that works on each element of x alone. cost: of an element.
+template <Scalar S, Backend D, class F> void elementwise(View<const S> x, Index cost, const F& kernel) {
+  if (x.rows() == 1)
+    D::template elements<S>(x.cols(), cost, kernel);
+  else
+    D::template rows<S>(x.rows(), cost * x.cols(), kernel);
+}
+
 }  // namespace op
 
 /// y = function.f(x), element by element.
@@ -58,14 +66,15 @@ template <Pointwise F, Scalar S, Backend D> Var<S, D> pointwise(Var<S, D> x, con
   auto& tape = x.tape();
   const auto y = tape.make(x.shape(), tape.room(x));
   const View<const S> from = op::lengthwise(x.value());
-  const Index rows = from.rows(), cost = op::transcendental_cost * from.cols();
-  D::template rows<S>(rows, cost, op::PointwiseForward<S, F>{from, op::lengthwise(tape.out(y)), function});
+  op::elementwise<S, D>(from, op::transcendental_cost,
+                        op::PointwiseForward<S, F>{from, op::lengthwise(tape.out(y)), function});
   tape.record(y, {x}, {x, y}, [=](Tape<S, D>& t) {
     Into<S> dx = t.into(x);
     dx.view = op::lengthwise(dx.view);
-    D::template rows<S>(rows, cost,
-                        op::PointwiseBackward<S, F>{op::lengthwise(x.value()), op::lengthwise(y.value()),
-                                                    op::lengthwise(t.gradient(y)), dx, function});
+    const View<const S> again = op::lengthwise(x.value());  // it may have been recomputed elsewhere
+    op::elementwise<S, D>(
+        again, op::transcendental_cost,
+        op::PointwiseBackward<S, F>{again, op::lengthwise(y.value()), op::lengthwise(t.gradient(y)), dx, function});
   });
   return y;
 }

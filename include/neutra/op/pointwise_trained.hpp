@@ -114,9 +114,10 @@ Var<S, D> pointwise_trained(Var<S, D> x, const F& function, std::type_identity_t
   auto& tape = x.tape();
   const auto y = tape.make(x.shape(), tape.room(x));
   const View<const S> from = op::lengthwise(x.value());
-  const Index rows = from.rows(), cost = op::transcendental_cost * from.cols();
-  D::template rows<S>(rows, cost,
-                      op::TrainedForward<S, F>{from, op::lengthwise(tape.out(y)), op::trained_numbers<F>(w), function});
+  const auto run = [](View<const S> at, const auto& kernel) {
+    op::elementwise<S, D>(at, op::transcendental_cost, kernel);
+  };
+  run(from, op::TrainedForward<S, F>{from, op::lengthwise(tape.out(y)), op::trained_numbers<F>(w), function});
   std::array<Var<S, D>, K> p;
   std::copy_n(w.begin(), K, p.begin());
   const auto backward = [=](Tape<S, D>& t) {
@@ -125,12 +126,12 @@ Var<S, D> pointwise_trained(Var<S, D> x, const F& function, std::type_identity_t
                         dy = op::lengthwise(t.gradient(y));
     if (Into<S> dx = t.into(x)) {
       dx.view = op::lengthwise(dx.view);
-      D::template rows<S>(rows, cost, op::TrainedBackward<S, F>{xs, ys, dy, dx, numbers, function});
+      run(xs, op::TrainedBackward<S, F>{xs, ys, dy, dx, numbers, function});
     }
     if (std::none_of(p.begin(), p.end(), [](const Var<S, D>& each) { return each.needs_gradient(); })) return;
     op::TrainedGradient<S, F> gradient{xs, ys, dy, {}, numbers, function};
     for (auto& part : gradient.parts) part = {t.template memory<S>(xs.size()), xs.shape};
-    D::template rows<S>(rows, cost, gradient);
+    run(xs, gradient);
     for (std::size_t k = 0; k < K; ++k)
       if (const auto dp = t.into(p[k])) D::template sum<S>(gradient.parts[k], S(1), dp);
   };

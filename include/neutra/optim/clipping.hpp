@@ -3,7 +3,6 @@
 
 #include "neutra/autodiff/parameter.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <span>
 #include <vector>
@@ -36,22 +35,23 @@ template <Scalar S> struct BlockSquares {
 template <Scalar S, Backend D> class GradientNorm {
  public:
   explicit GradientNorm(std::span<Parameter<S, D>* const> parameters) {
-    Index largest = 0;
-    for (const auto* parameter : parameters) largest = std::max(largest, blocks(parameter->gradient.size()));
-    device_ = Tensor<S, D>({largest});
-    host_.resize(static_cast<std::size_t>(largest));
+    Index all = 0;
+    for (const auto* parameter : parameters) all += blocks(parameter->gradient.size());
+    device_ = Tensor<S, D>({all});
+    host_.resize(static_cast<std::size_t>(all));
   }
 
   double operator()(std::span<Parameter<S, D>* const> parameters) {
     require_gradients<S, D>(parameters);
-    double total = 0;
+    S* squares = device_.data();
     for (const auto* parameter : parameters) {
       const Index size = parameter->gradient.size(), count = blocks(size);
-      D::template rows<S>(count, BlockSquares<S>::block,
-                          BlockSquares<S>{parameter->gradient.data(), size, device_.data()});
-      D::template download<S>(device_.data(), std::span<S>(host_).first(static_cast<std::size_t>(count)));
-      for (Index b = 0; b < count; ++b) total += static_cast<double>(host_[static_cast<std::size_t>(b)]);
+      D::template rows<S>(count, BlockSquares<S>::block, BlockSquares<S>{parameter->gradient.data(), size, squares});
+      squares += count;
     }
+    D::template download<S>(device_.data(), std::span<S>(host_));  // one for all, since each waits for the device
+    double total = 0;
+    for (const S square : host_) total += static_cast<double>(square);
     return std::sqrt(total);
   }
 

@@ -23,6 +23,12 @@ template <class Lanes> struct BasicCpu : Host {
   template <Scalar S, class F> static void rows(Index count, Index cost, const F& f) {
     cpu::rows<S, Value<S>>(count, cost, f);
   }
+  template <Scalar S, class F> static void elements(Index count, Index cost, const F& f) {
+    cpu::rows<S, Value<S>>(1, count * cost, f);
+  }
+  template <Scalar S> static void add_rows(View<const S> x, const std::int32_t* index, Into<S> into) {
+    cpu::add_rows<S, Value<S>>(x, index, into);
+  }
   template <Scalar S, class F> static void column_sums(Index count, Index cols, const F& f, Into<S> into) {
     cpu::column_sums<S, Value<S>>(count, cols, f, into);
   }

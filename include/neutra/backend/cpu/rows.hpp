@@ -94,4 +94,18 @@ template <Scalar S, class V, class F> void column_sums(Index count, Index cols, 
   });
 }
 
+/// into[index[n]] += x[n]; columns run in parallel, 16 at a time, so that the order of each sum is that of n.
+template <Scalar S, class V> void add_rows(View<const S> x, const std::int32_t* index, Into<S> into) {
+  constexpr Index columns = 16;
+  rows<S, V>((x.cols() + columns - 1) / columns, columns * x.rows(), [&](Row<S, V> row, Index part) {
+    const Index first = part * columns, width = std::min(columns, x.cols() - first);
+    for (Index v = 0; !into.add && v < into.view.rows(); ++v)
+      row.each(width, [&](auto c) { c.fill(into.view.row(v) + first, S(0)); });
+    for (Index n = 0; n < x.rows(); ++n) {
+      S* to = into.view.row(index[n]) + first;
+      row.each(width, [&](auto c) { c.store(to, c.load(to) + c.load(x.row(n) + first)); });
+    }
+  });
+}
+
 }}}  // namespace neutra::NEUTRA_ABI::cpu

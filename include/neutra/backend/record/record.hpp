@@ -75,6 +75,17 @@ struct Record {
     if (record::never()) f(record::Row<S>{}, Index{0});
     note("rows ", count);
   }
+  template <Scalar S, class F> static void elements(Index count, Index cost, const F& f) {
+    rows<S>(1, count * cost, f);
+    log.back() = concat("elements ", count);
+  }
+  template <Scalar S> static void add_rows(View<const S> x, const std::int32_t* index, Into<S> into) {
+    require(x.cols() == into.view.cols(), "record: add_rows of ", x.shape, " into ", into.view.shape);
+    check(x, "add_rows");
+    check(index, x.rows(), "add_rows");
+    check(into.view, "add_rows");
+    note("add_rows ", x.rows(), " into ", into.view.rows(), adds(into));
+  }
   template <Scalar S, class F> static void column_sums(Index count, Index cols, const F& f, Into<S> into) {
     static_assert(std::is_trivially_copyable_v<F>,
                   "neutra: a functor goes to the device by its bytes; keep views, pointers and numbers in it");
