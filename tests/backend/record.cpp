@@ -159,7 +159,6 @@ TEST_CASE("record: norms, embedding, rope") {
   CHECK(backward_of(layer_norm(tape.leaf(x), tape.leaf(w), tape.leaf(b))) ==
         Lines{"rows 6", "column_sums 6 x 8 adds", "column_sums 6 x 8"});
   tape.start();
-  // 40 columns: three chunks
   CHECK(backward_of(embedding(tape.leaf(table), std::span<const std::int32_t>(tokens))) == Lines{"add_rows 3 into 11"});
   tape.start();
   taken();
