@@ -4,7 +4,7 @@
 #include "neutra/adapter/attached.hpp"
 #include "neutra/adapter/none.hpp"
 #include "neutra/autodiff/recompute.hpp"
-#include "neutra/backend/cpu/cpu.hpp"
+#include "neutra/backend/device.hpp"
 #include "neutra/nn/backbone.hpp"
 #include "neutra/op/cross_entropy.hpp"
 
@@ -36,7 +36,7 @@ template <Scalar S, Backend D> struct Losses {
 
 /// The model: a shared frozen backbone and an adapter of its own. After thaw() the backbone's weights train too, as a
 /// copy of this model's own.
-template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Transformer {
+template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> class Transformer {
   static_assert(adapter::check_adapter<A, S, D>());
 
  public:

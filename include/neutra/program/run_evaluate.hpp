@@ -41,7 +41,7 @@ NEUTRA_ONCE int run_evaluate(int argc, const char* const* argv, const std::funct
       print_line(concat("note: windows have ", most, " tokens although the model's context is ", context,
                         "; --sequence sets their length"));
     require(length <= context, "--sequence must not exceed the model's context of ", context, ", got ", length);
-    Tape<float, Cpu> tape;
+    Tape<float, DefaultDevice> tape;
     const train::EvaluationText parts{data::Windows(*loaded.tokenizer, text.bytes, length),
                                       static_cast<Index>(text.bytes.size())};
     const train::Evaluation result =

@@ -45,7 +45,7 @@ NEUTRA_ONCE int run_generate(int argc, const char* const* argv, const std::funct
     std::vector<std::int32_t> text = tokenizer.encode(prompt), window;
     const auto room = static_cast<std::size_t>(config.context);
     const Philox random(seed, "sample");
-    Tape<float, Cpu> tape;
+    Tape<float, DefaultDevice> tape;
     TextStream stream;
     bool open = stream.append(prompt);
     for (Index t = 0; t < tokens && open && !stop.stop_requested(); ++t) {

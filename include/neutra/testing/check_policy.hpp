@@ -26,7 +26,7 @@ template <class P> void check_name(Faults& faults) {
 
 /// Twenty steps on one batch must reduce its loss.
 inline void check_training(const AnyResidue<float>& residue, Faults& faults) {
-  nn::Transformer<AnyResidue<float>, float, Cpu> model(tiny_backbone<float>(), residue, 1);
+  nn::Transformer<AnyResidue<float>, float, DefaultDevice> model(tiny_backbone<float>(), residue, 1);
   const auto losses = train_on(model, TinyBatch());
   if (!(losses.back() < losses.front()))
     faults.push_back(
@@ -35,11 +35,11 @@ inline void check_training(const AnyResidue<float>& residue, Faults& faults) {
 
 /// Spreads the gates: logits of size 3 and either sign. The gate weights have standard deviation 4 in all channels but
 /// the first, which is large and equal for every token.
-inline void spread_gates(const std::vector<Parameter<float, Cpu>*>& parameters) {
+inline void spread_gates(const std::vector<Parameter<float, DefaultDevice>*>& parameters) {
   for (auto* parameter : parameters) {
     const bool reads_x = parameter->value.shape().cols() == tiny_config().dim;
     if (!parameter->name.ends_with(".gate") && !parameter->name.ends_with(".gate_hidden")) continue;
-    parameter->value = random_tensor<float, Cpu>(parameter->value.shape(), parameter->name, 4);
+    parameter->value = random_tensor<float, DefaultDevice>(parameter->value.shape(), parameter->name, 4);
     for (Index n = 0; reads_x && n < parameter->value.shape().rows(); ++n) parameter->value.view()(n, 0) = 0;
   }
 }
@@ -48,13 +48,13 @@ inline void spread_gates(const std::vector<Parameter<float, Cpu>*>& parameters) 
 /// computing all.
 inline void check_skipping(AnyResidue<float> residue, Faults& faults) {
   const TinyBatch batch;
-  adapter::Probe<float, Cpu> probe(tiny_config().layers);
+  adapter::Probe<float, DefaultDevice> probe(tiny_config().layers);
   const auto numbers = [&](bool skip) {
     residue.skip = skip;
-    nn::Transformer<AnyResidue<float>, float, Cpu> model(tiny_backbone<float>(), residue, 1);
+    nn::Transformer<AnyResidue<float>, float, DefaultDevice> model(tiny_backbone<float>(), residue, 1);
     fill_zero_parameters(model.parameters());
     spread_gates(model.parameters());
-    Tape<float, Cpu> tape;
+    Tape<float, DefaultDevice> tape;
     tape.start(false);
     model.loss(tape, batch.tokens(), batch.counts(), &probe);
     return numbers_of(model, batch, 0.1f);

@@ -2,7 +2,7 @@
 /// finite everywhere.
 #pragma once
 
-#include "neutra/backend/cpu/cpu.hpp"
+#include "neutra/backend/device.hpp"
 #include "neutra/body/family.hpp"
 #include "neutra/gate/any.hpp"
 #include "neutra/op/add.hpp"
@@ -55,10 +55,10 @@ inline double largest_difference(const std::vector<double>& a, const std::vector
 /// SIMD and scalar code must agree in float and in double, and be finite. `what` names the inputs in a fault.
 template <class F>
 void check_simd(const std::vector<Tensor<double>>& inputs, const F& f, std::string_view what, Faults& faults) {
-  const double fine = largest_difference(value_and_gradients<double, Cpu>(inputs, f),
-                                         value_and_gradients<double, ScalarCpu>(inputs, f));
-  const double coarse =
-      largest_difference(value_and_gradients<float, Cpu>(inputs, f), value_and_gradients<float, ScalarCpu>(inputs, f));
+  const double fine = largest_difference(value_and_gradients<double, DefaultDevice>(inputs, f),
+                                         value_and_gradients<double, ReferenceDevice>(inputs, f));
+  const double coarse = largest_difference(value_and_gradients<float, DefaultDevice>(inputs, f),
+                                           value_and_gradients<float, ReferenceDevice>(inputs, f));
   if (!(fine < 1e-13))
     faults.push_back(
         concat("value or derivative is not finite, or SIMD and scalar differ by ", fine, " in double ", what));
@@ -78,7 +78,7 @@ template <Backend D, class F> double slope_error(const std::vector<Tensor<double
 }
 
 template <class F> void check_slopes(const std::vector<Tensor<double>>& inputs, const F& f, Faults& faults) {
-  const double simd = slope_error<Cpu>(inputs, f), scalar = slope_error<ScalarCpu>(inputs, f);
+  const double simd = slope_error<DefaultDevice>(inputs, f), scalar = slope_error<ReferenceDevice>(inputs, f);
   if (!(simd < 1e-7))
     faults.push_back(
         concat("the derivative differs from central differences by ", simd, " (relative, by norm) through SIMD"));
@@ -163,11 +163,11 @@ template <Gate G> void check_gate_function(const G& gate, Faults& faults) {
   check_simd(gate_inputs(gate, all_logits()), f, "for logits from -1e4 to 1e4", faults);
   if (!gate::traits(gate).open) check_gate_path(gate, faults);
   if (!gate::traits(gate).exact_zero) return;
-  const auto zero = closed<float, Cpu>(gate);
+  const auto zero = closed<float, DefaultDevice>(gate);
   if (std::count(zero.begin(), zero.end(), true) == 0)
     faults.push_back("the gate says exact_zero, but at no logit from -20 to 1e4 is it 0");
-  if (closed<float, ScalarCpu>(gate) != zero || closed<double, Cpu>(gate) != zero ||
-      closed<double, ScalarCpu>(gate) != zero)
+  if (closed<float, ReferenceDevice>(gate) != zero || closed<double, DefaultDevice>(gate) != zero ||
+      closed<double, ReferenceDevice>(gate) != zero)
     faults.push_back("the gate says exact_zero, but float, double, SIMD and scalar are not 0 at the same logits");
 }
 
@@ -273,14 +273,14 @@ template <Body B> void check_body_function(const B& body, Faults& faults) {
     return body.forward(v[0], std::span<const Var<S, D>>(v).subspan(1));
   };
   const auto rows = [&](Index count, bool started) {
-    auto values = value_and_gradients<float, Cpu>(body_inputs(body, count, started), f);
+    auto values = value_and_gradients<float, DefaultDevice>(body_inputs(body, count, started), f);
     values.resize(static_cast<std::size_t>(12 * count));
     return values;
   };
   check_slopes(body_inputs(body, 7, false), f, faults);
   check_simd(body_inputs(body, 7, false), f, "for normal x and weights", faults);
   const auto seven = rows(7, false), three = rows(3, false), start = rows(7, true),
-             none = value_and_gradients<double, Cpu>(body_inputs(body, 0, false), f);
+             none = value_and_gradients<double, DefaultDevice>(body_inputs(body, 0, false), f);
   if (!std::equal(three.begin(), three.end(), seven.begin()))
     faults.push_back("a row's result depends on other rows; a closed token could not be skipped");
   if (std::any_of(start.begin(), start.end(), [](double x) { return x != 0; }))

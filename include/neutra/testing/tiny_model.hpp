@@ -2,7 +2,7 @@
 #pragma once
 
 #include "neutra/adapter/residue.hpp"
-#include "neutra/backend/cpu/cpu.hpp"
+#include "neutra/backend/device.hpp"
 #include "neutra/body/any.hpp"
 #include "neutra/gate/any.hpp"
 #include "neutra/init/any.hpp"
@@ -16,7 +16,7 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace testing {
 
 /// Any composition of policies as one type, so that the model is compiled only once.
-template <Scalar S, Backend D = Cpu>
+template <Scalar S, Backend D = DefaultDevice>
 using AnyResidue = adapter::Residue<gate::Any<S, D>, body::Any<S, D>, penalty::Any<S, D>, init::Any>;
 
 /// Odd sizes; two query heads share one key/value head.
@@ -33,7 +33,7 @@ inline nn::Config tiny_config(Index layers = 2) {
 
 /// Random weights of standard deviation 0.3, the same numbers for every scalar. The first channel of every embedding is
 /// 4, so that a gate weight on that channel alone opens or closes all tokens.
-template <Scalar S, Backend D = Cpu>
+template <Scalar S, Backend D = DefaultDevice>
 std::shared_ptr<const nn::Backbone<S, D>> tiny_backbone(const nn::Config& config = tiny_config(),
                                                         const nn::Use<S>& use = {}) {
   const auto draw = [](const nn::Weight& made) {

@@ -2,13 +2,15 @@
 #pragma once
 
 #include "neutra/autodiff/parameter.hpp"
-#include "neutra/backend/cpu/cpu.hpp"
+#include "neutra/backend/device.hpp"
 #include "neutra/io/json.hpp"
 #include "neutra/io/safetensors.hpp"
 #include "neutra/io/sha256.hpp"
+#include "neutra/nn/host.hpp"
 
 #include <array>
 #include <charconv>
+#include <deque>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
@@ -52,13 +54,15 @@ inline void add_values(io::Sha256& sum, View<const float> values) {
 }  // namespace detail
 
 /// Writes a checkpoint. `identity` describes the run (options, texts, base, binary); load_checkpoint rejects any other.
-inline void save_checkpoint(const std::filesystem::path& path, const std::vector<Parameter<float, Cpu>*>& parameters,
-                            const Reached& reached, const io::Json& identity) {
+inline void save_checkpoint(const std::filesystem::path& path,
+                            const std::vector<Parameter<float, DefaultDevice>*>& parameters, const Reached& reached,
+                            const io::Json& identity) {
+  std::deque<Tensor<float>> copies;
   std::vector<io::NamedView<float>> tensors;
   for (const auto* p : parameters) {
-    tensors.push_back({p->name, p->value.view()});
-    tensors.push_back({p->name + ".mean", p->mean.view()});
-    tensors.push_back({p->name + ".variance", p->variance.view()});
+    tensors.push_back({p->name, nn::on_host(p->value, copies)});
+    tensors.push_back({p->name + ".mean", nn::on_host(p->mean, copies)});
+    tensors.push_back({p->name + ".variance", nn::on_host(p->variance, copies)});
   }
   io::Metadata notes = {{"schema", std::string(checkpoint_schema)},
                         {"steps", concat(reached.steps)},
@@ -73,7 +77,8 @@ inline void save_checkpoint(const std::filesystem::path& path, const std::vector
 
 /// Sets the parameters and returns the run's progress. Changes nothing unless everything matches.
 /// Error: a checkpoint of another version or run (the first option that differs is named); damage; other tensors.
-inline Reached load_checkpoint(const std::filesystem::path& path, const std::vector<Parameter<float, Cpu>*>& parameters,
+inline Reached load_checkpoint(const std::filesystem::path& path,
+                               const std::vector<Parameter<float, DefaultDevice>*>& parameters,
                                const io::Json& identity) {
   const std::string where = path.string();
   const auto file = io::Safetensors::open(where);
@@ -111,7 +116,7 @@ inline Reached load_checkpoint(const std::filesystem::path& path, const std::vec
   auto next = values.begin();
   for (auto* p : parameters)
     for (auto* tensor : {&p->value, &p->mean, &p->variance}) {
-      std::copy_n(next->data(), next->size(), tensor->data());
+      nn::upload(*next, *tensor);
       ++next;
     }
   return reached;

@@ -28,8 +28,8 @@ struct Evaluation {
 /// Predicts every token of the text exactly once, with context from inside its window only; a short last window is
 /// included. Calls `seen(tokens)` after each batch; counts gates in `probe` if given. Error: Stopped before the end;
 /// Diverged for a loss that is not finite.
-inline Evaluation evaluate(Model& model, Tape<float, Cpu>& tape, const EvaluationText& text, data::Domain domain,
-                           Index batch, adapter::Probe<float, Cpu>* probe = nullptr,
+inline Evaluation evaluate(Model& model, Tape<float, DefaultDevice>& tape, const EvaluationText& text,
+                           data::Domain domain, Index batch, adapter::Probe<float, DefaultDevice>* probe = nullptr,
                            const std::function<void(Index)>& seen = {}, std::stop_token stop = {}) {
   Evaluation result{.bytes = text.bytes};
   data::Batch part;

@@ -70,7 +70,7 @@ inline LoadedModel load_model(const io::Path& folder, const io::Path& adapter_pa
                               const nn::Use<float>& use = {}) {
   if (!adapter_path.empty()) refuse_other_adapters(adapter_path);
   LoadedModel loaded{nullptr, tokenizer_of(folder)};  // before the weights, which take long to load
-  const auto backbone = nn::load_model<float, Cpu>(folder, use);
+  const auto backbone = nn::load_model<float, DefaultDevice>(folder, use);
   require(backbone->config().vocabulary >= loaded.tokenizer->vocab(), folder.string(), ": the tokenizer has ",
           loaded.tokenizer->vocab(), " tokens, the model only ", backbone->config().vocabulary,
           "; use the tokenizer it was trained with");

@@ -2,13 +2,13 @@
 #pragma once
 
 #include "neutra/adapter/any.hpp"
-#include "neutra/backend/cpu/cpu.hpp"
+#include "neutra/backend/device.hpp"
 #include "neutra/nn/transformer.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-using Adapter = adapter::Any<float, Cpu>;
-using Model = nn::Transformer<Adapter, float, Cpu>;
-using Backbone = nn::Backbone<float, Cpu>;
+using Adapter = adapter::Any<float, DefaultDevice>;
+using Model = nn::Transformer<Adapter, float, DefaultDevice>;
+using Backbone = nn::Backbone<float, DefaultDevice>;
 
 }}}  // namespace neutra::NEUTRA_ABI::train

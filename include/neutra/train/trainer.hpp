@@ -3,12 +3,14 @@
 
 #include "neutra/data/mix.hpp"
 #include "neutra/io/finite.hpp"
+#include "neutra/nn/host.hpp"
 #include "neutra/optim/adamw.hpp"
 #include "neutra/optim/schedule.hpp"
 #include "neutra/train/model.hpp"
 #include "neutra/train/stopped.hpp"
 
 #include <cmath>
+#include <deque>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
@@ -52,7 +54,7 @@ class Trainer {
   /// The number of steps of the whole run.
   Index steps() const { return options_.schedule.steps; }
   bool done() const { return steps_done() >= steps(); }
-  optim::AdamW<float, Cpu>& optimizer() { return adamw_; }
+  optim::AdamW<float, DefaultDevice>& optimizer() { return adamw_; }
   Index tokens_per_step() const { return options_.batch * mix_.length(); }
 
   /// Forward, loss, backward and update. Error: Diverged for a loss or gradient that is not finite, with the step and
@@ -82,12 +84,15 @@ class Trainer {
   /// been computed with it yet.
   void check_finite() const {
     for (const auto* parameter : adamw_.parameters())
-      for (const auto* tensor : {&parameter->value, &parameter->mean, &parameter->variance})
-        if (io::first_not_finite(tensor->data(), tensor->size()) < tensor->size())
+      for (const auto* tensor : {&parameter->value, &parameter->mean, &parameter->variance}) {
+        std::deque<Tensor<float>> copies;
+        const View<const float> values = nn::on_host(*tensor, copies);
+        if (io::first_not_finite(values.data, values.size()) < values.size())
           throw Diverged(concat("training: the update of step ", steps_done() - 1, " left ", parameter->name,
                                 " with values or moments that are not finite; lower the learning rate (at most ",
                                 options_.schedule.rate, ")"),
                          {.step = steps_done() - 1});
+      }
   }
 
  private:
@@ -102,22 +107,25 @@ class Trainer {
   /// The largest gradient, or the first that is NaN.
   Divergence largest_gradient(Index step) const {
     Divergence where{.step = step, .gradient = -1};
-    for (const auto* parameter : adamw_.parameters())
-      for (Index i = 0; i < parameter->gradient.size(); ++i) {
-        const double size = std::abs(static_cast<double>(parameter->gradient.data()[i]));
+    for (const auto* parameter : adamw_.parameters()) {
+      std::deque<Tensor<float>> copies;
+      const View<const float> gradient = nn::on_host(parameter->gradient, copies);
+      for (Index i = 0; i < gradient.size(); ++i) {
+        const double size = std::abs(static_cast<double>(gradient.data[i]));
         if (std::isnan(size)) return {step, parameter->name, size};
         if (size > where.gradient) {
           where.gradient = size;
           where.parameter = parameter->name;
         }
       }
+    }
     return where;
   }
   Model& model_;
   const data::Mix& mix_;
   TrainingOptions options_;
-  optim::AdamW<float, Cpu> adamw_;
-  Tape<float, Cpu> tape_;
+  optim::AdamW<float, DefaultDevice> adamw_;
+  Tape<float, DefaultDevice> tape_;
   data::Batch batch_;
 };
 
