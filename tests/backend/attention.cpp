@@ -10,14 +10,14 @@ using namespace neutra;
 
 namespace {
 
-struct Result {
+struct Outcome {
   std::vector<float> y, lse, dq, dk, dv;
-  bool operator==(const Result&) const = default;
+  bool operator==(const Outcome&) const = default;
 };
 
 std::vector<float> numbers(const Tensor<float>& x) { return {x.data(), x.data() + x.size()}; }
 
-Result run(const AttentionSizes& z, bool add) {
+Outcome run(const AttentionSizes& z, bool add) {
   const Shape queries{z.sequences * z.length, z.heads * z.width}, keys{z.sequences * z.length, z.kv_heads * z.width};
   const auto q = testing::random_tensor<float>(queries, "q"), k = testing::random_tensor<float>(keys, "k"),
              v = testing::random_tensor<float>(keys, "v"), dy = testing::random_tensor<float>(queries, "dy");
@@ -36,7 +36,7 @@ TEST_CASE("attention kernels: equal bits for 1, 2 and 3 threads, forward and bac
   const int threads = omp_get_max_threads();
   for (const auto& z : {AttentionSizes{3, 70, 4, 2, 16}, AttentionSizes{1, 130, 6, 1, 5}}) {
     omp_set_num_threads(1);
-    const Result one = run(z, false);
+    const Outcome one = run(z, false);
     for (const int wanted : {2, 3}) {
       omp_set_num_threads(wanted);
       CHECK(run(z, false) == one);
@@ -47,7 +47,7 @@ TEST_CASE("attention kernels: equal bits for 1, 2 and 3 threads, forward and bac
 
 TEST_CASE("attention kernels: gradients add where asked to") {
   const AttentionSizes z{2, 70, 4, 2, 6};
-  const Result written = run(z, false), added = run(z, true);
+  const Outcome written = run(z, false), added = run(z, true);
   double most = 0;
   const auto compare = [&](const std::vector<float>& a, const std::vector<float>& b) {
     for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, static_cast<double>(std::abs(b[i] - (a[i] + 1))));
