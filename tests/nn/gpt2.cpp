@@ -198,8 +198,10 @@ TEST_CASE("gpt2: finetuned, with products in float and in bf16, it learns and is
     const scratch::Folder folder;
     nn::save_model(folder.path(), model);
     const auto loaded = nn::load_model<float, Cpu>(folder.path());
-    for (std::size_t i = 0; i < loaded->weights().size(); ++i)
-      CHECK(models::same_bits<float>(loaded->weights()[i].value(), model.thawed_weights()[i].value.view()));
+    for (std::size_t i = 0; i < loaded->weights().size(); ++i) {
+      const auto values = loaded->weights()[i].copy();
+      CHECK(models::same_bits<float>(values.view(), model.thawed_weights()[i].value.view()));
+    }
   }
 }
 

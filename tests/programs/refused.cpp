@@ -221,8 +221,8 @@ TEST_CASE("extend: models and tokenizers that do not fit are refused before the 
                                std::filesystem::file_size(backbone / "model.safetensors") - 3);
   CHECK(refuses(with_model({backbone.string(), "--sequence", "16"}), "model.safetensors", "3"));
   scratch::put(backbone / "model.safetensors", weights);
-  scratch::put(backbone / "config.json", "{\"model_type\": \"gpt2\"}");
-  CHECK(refuses(with_model({backbone.string(), "--sequence", "16"}), "config.json", "gpt2"));
+  scratch::put(backbone / "config.json", "{\"model_type\": \"mistral\"}");
+  CHECK(refuses(with_model({backbone.string(), "--sequence", "16"}), "config.json", "mistral"));
   CHECK_FALSE(std::filesystem::exists(study.out()));
 }
 

@@ -49,9 +49,10 @@ template <Scalar S, Backend D> class GradientNorm {
       D::template rows<S>(count, BlockSquares<S>::block, BlockSquares<S>{parameter->gradient.data(), size, squares});
       squares += count;
     }
-    D::template download<S>(device_.data(), std::span<S>(host_));  // one for all, since each waits for the device
+    const std::span<S> all = std::span<S>(host_).first(static_cast<std::size_t>(squares - device_.data()));
+    D::template download<S>(device_.data(), all);  // one for all parameters, since each waits for the device
     double total = 0;
-    for (const S square : host_) total += static_cast<double>(square);
+    for (const S square : all) total += static_cast<double>(square);
     return std::sqrt(total);
   }
 
