@@ -74,13 +74,13 @@ template <class F> void measure(benchmark::State& state, bool backward, View<con
 }
 
 void gate_alone(benchmark::State& state, const Gate& chosen, bool backward) {
-  const bool per_channel = traits(chosen).per_channel;
+  const bool per_channel = chosen.per_channel;
   const Index tokens = per_channel ? 128 : 65536, values = per_channel ? sizes.dim : 1;
   const Shape shape{tokens, values};
   const auto logits = normal(shape, "logits"), dy = normal(shape, "dy");
   Tensor<float, Cpu> gradient(shape);
   measure(state, backward, dy.view(),
-          [&](Tape& tape) { return apply(chosen, tape.input(logits.view(), gradient.data())); });
+          [&](Tape& tape) { return chosen.value(tape.input(logits.view(), gradient.data()), {}); });
   report(state, tokens, values * (backward ? 16 : 8));  // backward reads logit, gate and dy and writes a gradient
 }
 
@@ -125,10 +125,9 @@ template <class F> void add(const std::string& name, const F& body) {
 
 template <class G> void add_gate() {
   const Gate chosen = G{};
-  const gate::Traits known = traits(chosen);
   for (const bool backward : {false, true}) {
     const std::string way = backward ? "/backward" : "/forward";
-    if (!known.open && known.hidden == 0)
+    if (!chosen.open && chosen.logit_weights(sizes.dim).size() == 1)
       add(concat("gate/", G::name, way), [=](benchmark::State& state) { gate_alone(state, chosen, backward); });
     add(concat("residue/", G::name, "/dense", way),
         [=](benchmark::State& state) { residue_behind(state, chosen, 100, false, backward); });

@@ -41,8 +41,8 @@ struct Seventeen {
     static constexpr std::array<std::string_view, 16> names{"a", "b", "c", "d", "e", "f", "g", "h",
                                                             "i", "j", "k", "l", "m", "n", "o", "p"};
     std::vector<body::Weight> all;
-    for (const auto down : names) all.push_back({down, {r, d}});
-    all.push_back({"up", {d, r}, true});
+    for (const auto down : names) all.push_back({std::string(down), {r, d}});
+    all.push_back({"up", {d, r}, 0.0});
     return all;
   }
   template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const {
@@ -132,8 +132,8 @@ TEST_CASE("residue: the capacity is met within 2 % or half a width, and what is 
         AnyResidue<float> residue{
             .gate = gate, .body = body, .penalty = penalty::None{}, .init = init::He{}, .capacity = capacity};
         const double block = static_cast<double>(sizes.block_weights()),
-                     fixed = static_cast<double>(residue.gate_weights(sizes) * sizes.layers);
-        const double unit = static_cast<double>(residue.body_weights(sizes, 1) * sizes.layers);
+                     fixed = static_cast<double>(residue.fixed_weights(sizes) * sizes.layers);
+        const double unit = static_cast<double>(residue.unit_weights(sizes) * sizes.layers);
         CAPTURE(gate.name, body.name, capacity);
         if (fixed + unit / 2 > capacity * block) {
           CHECK(message([&] {
@@ -170,7 +170,7 @@ TEST_CASE("residue: what cannot be is an Error that says what to do") {
         "residue: the width must be positive (or 0, to follow from the capacity), got -1");
   const std::string tight = message([&] { Paper{.capacity = 0.001}.describe(sizes); });
   CHECK(
-      tight.starts_with("residue: a capacity of 0.001 leaves no room beside 12 gate weights in a layer; raise the "
+      tight.starts_with("residue: a capacity of 0.001 leaves no room beside 12 fixed weights in a layer; raise the "
                         "capacity to at least "));
   const double least = std::stod(tight.substr(tight.rfind(' ')));
   CHECK(Paper{.capacity = least}.describe(sizes).width == 1);
@@ -185,4 +185,21 @@ TEST_CASE("residue: a body may have any number of matrices, and each is trained"
 TEST_CASE("residue: a wrapped gate that would lose what it wraps is refused") {
   CHECK_THROWS_AS(tiny_model<float>(residue_of<float>(gate::TwoLayer<gate::Relu>{.hidden = 0}, penalty::L1{})), Error);
   CHECK_THROWS_AS(tiny_model<float>(residue_of<float>(gate::TwoLayer<gate::Relu>{.hidden = -3}, penalty::L1{})), Error);
+}
+
+TEST_CASE("residue: one class serves every composition, and policies chosen at run time give the same bits") {
+  using Composed = adapter::Residue<gate::TwoLayer<gate::Relu>, body::Bottleneck, penalty::Hoyer, init::He>;
+  static_assert(std::same_as<Composed::Instance<float, Cpu>, adapter::Residue<>::Instance<float, Cpu>>);
+  const auto numbers = [](auto model) {
+    testing::fill_zero_parameters(model->parameters());
+    return testing::numbers_of(*model, TinyBatch(), 0.1f);
+  };
+  const auto composed =
+      numbers(std::make_unique<nn::Transformer<Composed, float, Cpu>>(tiny_backbone<float>(), Composed{.width = 3}, 1));
+  const auto chosen = numbers(std::make_unique<nn::Transformer<AnyResidue<float>, float, Cpu>>(
+      tiny_backbone<float>(),
+      residue_of<float>(gate::TwoLayer<gate::Relu>{}, penalty::Hoyer{}, Placement::parallel, body::Bottleneck{}), 1));
+  CHECK(composed.logits == chosen.logits);
+  CHECK(composed.losses == chosen.losses);
+  CHECK(composed.gradients == chosen.gradients);
 }

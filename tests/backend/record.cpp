@@ -12,6 +12,7 @@
 #include "tests/cases/message.hpp"
 #include "tests/cases/penalty.hpp"
 #include "tests/cases/pointwise.hpp"
+#include "tests/cases/pointwise_trained.hpp"
 #include "tests/catch.hpp"
 
 #include <sys/wait.h>
@@ -64,6 +65,26 @@ TEST_CASE("record: add, gated, scale_rows, pointwise") {
   CHECK(taken() == Lines{});
   pointwise(a, cases::Softplus{});
   CHECK(taken() == Lines{"rows 5"});
+}
+
+TEST_CASE("record: columns, scale_columns, softmax, sums, causal_mean, pointwise_trained") {
+  auto x = weight({6, 7}), v = weight({7}), a = weight({1}), b = weight({1});
+  Tapes tape;
+  const auto walked = [&](const auto& f) {
+    tape.start();
+    return backward_of(f(tape.leaf(x)));
+  };
+  CHECK(walked([](auto at) { return columns(at, 2, 3); }) == Lines{"rows 6"});
+  CHECK(walked([&](auto at) { return scale_columns(at, tape.leaf(v)); }) == Lines{"rows 6", "column_sums 6 x 7"});
+  CHECK(walked([](auto at) { return softmax(at); }) == Lines{"rows 6"});
+  CHECK(walked([](auto at) { return row_sum(at); }) == Lines{"rows 6"});
+  CHECK(walked([](auto at) { return row_mean(at); }) == Lines{"rows 6"});
+  CHECK(walked([](auto at) { return sum(at); }) == Lines{"rows 6"});
+  CHECK(walked([](auto at) { return causal_mean(at, 3); }) == Lines{"rows 2"});
+  CHECK(walked([&](auto at) {
+          const Var<float, Record> w[] = {tape.leaf(a), tape.leaf(b)};
+          return pointwise_trained(at, cases::Affine{}, w);
+        }) == Lines{"rows 6", "rows 6", "sum 42", "sum 42"});
 }
 
 TEST_CASE("record: linear with trained and frozen weights, few and many rows") {

@@ -49,11 +49,11 @@ struct NotZeroAtStart : body::Bottleneck {
 };
 struct NotLinear : body::Bottleneck {
   std::vector<body::Weight> weights(Index d, Index r) const {
-    return {{"down_proj", {r + 1, d}}, {"up_proj", {d, r + 1}, true}};
+    return {{"down_proj", {r * r, d}}, {"up_proj", {d, r * r}, 0.0}};
   }
 };
 struct SameNames : body::Bottleneck {
-  std::vector<body::Weight> weights(Index d, Index r) const { return {{"gate", {r, d}}, {"gate", {d, r}, true}}; }
+  std::vector<body::Weight> weights(Index d, Index r) const { return {{"gate", {r, d}}, {"gate", {d, r}, 0.0}}; }
 };
 /// A row's result depends on the number of rows beside it.
 struct LooksAside : body::Bottleneck {
@@ -89,7 +89,7 @@ TEST_CASE("bodies: only the matrix that writes the output starts at zero") {
   for_each_type(body::All{}, []<class B>() {
     CAPTURE(B::name);
     const auto weights = B{}.weights(7, 3);
-    for (const body::Weight& weight : weights) CHECK(weight.zero == (&weight == &weights.back()));
+    for (const body::Weight& weight : weights) CHECK(weight.start.drawn() == (&weight != &weights.back()));
     CHECK(weights.back().shape == Shape({7, 3}));
   });
 }

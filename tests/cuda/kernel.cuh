@@ -9,6 +9,18 @@ template <class S, neutra::Pointwise F> __global__ void apply_pointwise(F functi
   slope[i] = function.df(x[i], y[i]);
 }
 
+template <class S, neutra::PointwiseWithParameters F>
+__global__ void apply_trained(F function, const S* x, const S* p, S* y, S* slope, S* slopes) {
+  constexpr std::size_t K = neutra::parameters_of<F>;
+  const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
+  neutra::Parameters<S, K> numbers;
+  for (std::size_t k = 0; k < K; ++k) numbers.values[k] = p[k];
+  y[i] = function.f(x[i], numbers);
+  slope[i] = function.df(x[i], y[i], numbers);
+  const auto by_number = function.dp(x[i], y[i], numbers);
+  for (std::size_t k = 0; k < K; ++k) slopes[k] = by_number[k];
+}
+
 template <class S, neutra::RowFunction F>
 __global__ void apply_row(F function, const neutra::RowSums<S>* sums, S* y, neutra::RowSlopes<S>* slope) {
   const unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -24,9 +36,11 @@ __global__ void apply_gate(F function, const S* g, const S* s, const S* label, S
   ds[i] = function.ds(g[i], s[i], label[i]);
 }
 
-// Launches of F's kernels for one scalar; F is one of the three kinds, or none of them and has no kernel.
+// Launches of F's kernels for one scalar; F is one of the kinds above, or none of them and has no kernel.
 template <class S, class F> void compile_for(const F& function) {
   if constexpr (neutra::Pointwise<F>) apply_pointwise<S, F><<<1, 32>>>(function, nullptr, nullptr, nullptr);
+  if constexpr (neutra::PointwiseWithParameters<F>)
+    apply_trained<S, F><<<1, 32>>>(function, nullptr, nullptr, nullptr, nullptr, nullptr);
   if constexpr (neutra::RowFunction<F>) apply_row<S, F><<<1, 32>>>(function, nullptr, nullptr, nullptr);
   if constexpr (neutra::GateFunction<F>)
     apply_gate<S, F><<<1, 32>>>(function, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);

@@ -14,14 +14,15 @@ namespace {
 
 template <class G> void check_golden(const G& gate, std::string_view name) {
   CAPTURE(name);
+  const auto& function = gate::function(gate);
   const auto s = golden("policy.s"), value = golden(concat("policy.gate.", name, ".value")),
              slope = golden(concat("policy.gate.", name, ".slope"));
   REQUIRE(s.size() == 6);
   for (std::size_t i = 0; i < s.size(); ++i) {
     CAPTURE(s[i]);
-    CHECK(gate.f(s[i]) == Approx(value[i]).epsilon(1e-14).margin(1e-15));
-    CHECK(gate.df(s[i], gate.f(s[i])) == Approx(slope[i]).epsilon(1e-14).margin(1e-15));
-    CHECK(gate.f(static_cast<float>(s[i])) == Approx(value[i]).epsilon(1e-5).margin(1e-6));
+    CHECK(function.f(s[i]) == Approx(value[i]).epsilon(1e-14).margin(1e-15));
+    CHECK(function.df(s[i], function.f(s[i])) == Approx(slope[i]).epsilon(1e-14).margin(1e-15));
+    CHECK(function.f(static_cast<float>(s[i])) == Approx(value[i]).epsilon(1e-5).margin(1e-6));
   }
 }
 
@@ -93,9 +94,9 @@ TEST_CASE("gates: names are unique, and wrappers carry what they wrap") {
   CHECK(gate::PerChannel<gate::Relu>::name == "per_channel_relu");
   CHECK(gate::TwoLayer<gate::JumpRelu>::name == "two_layer_jump_relu");
   const gate::TwoLayer<gate::JumpRelu> gate{.gate = {.threshold = 2}, .hidden = 3};
-  CHECK(gate.f(1.5) == 0);
-  CHECK(gate.f(2.5) == 2.5);
-  CHECK(gate::traits(gate).hidden == 3);
+  CHECK(gate::function(gate).f(1.5) == 0);
+  CHECK(gate::function(gate).f(2.5) == 2.5);
+  CHECK(gate::traits(gate).logit_weights(12).front().shape == Shape({3, 12}));
   CHECK(gate::traits(gate).exact_zero);
   CHECK_FALSE(gate::traits(gate::TwoLayer<gate::Sigmoid>{}).exact_zero);
   CHECK(gate::traits(gate::PerChannel<gate::Relu>{}).per_channel);
@@ -131,7 +132,7 @@ TEST_CASE("gates: slopes at 0, where a closed token may stand") {
 }
 
 TEST_CASE("gates name their options, and wrappers those of the gate they wrap") {
-  using Options = std::map<std::string, double>;
+  using Options = PolicyOptions;
   CHECK(gate::traits(gate::Relu{}).options.empty());
   CHECK(gate::traits(gate::JumpRelu{.threshold = 0.5f}).options == Options{{"threshold", 0.5}});
   CHECK(gate::traits(gate::PerChannel<gate::JumpRelu>{.gate = {.threshold = 0.5f}}).options ==

@@ -153,6 +153,21 @@ TEST_CASE("adapter file: the JSON says what the adapter is") {
   CHECK((other.description.gate.empty() && other.description.width == 0 && other.description.gate_options.empty()));
 }
 
+TEST_CASE("adapter file: options of bodies, penalties and initialisations are there where they have any") {
+  const scratch::Folder folder;
+  adapter::Residue<> residue{.width = 5};
+  Attached attached(residue);
+  auto described = residue.describe(sizes);
+  described.body_options = {{"slope", 0.5}};
+  described.penalty_options = {{"floor", 0.25}, {"second_weight", 2}};
+  described.init_options = {{"gain", 3}};
+  nn::save_adapter(folder / "x.safetensors", attached.parameters(), described, base);
+  const auto read = nn::read_adapter_json(folder / "x.safetensors").description;
+  CHECK(read.body_options == described.body_options);
+  CHECK(read.penalty_options == described.penalty_options);
+  CHECK(read.init_options == described.init_options);
+}
+
 TEST_CASE("adapter file: what cannot be saved") {
   const scratch::Folder folder;
   Attached attached(lora());

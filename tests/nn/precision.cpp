@@ -126,8 +126,7 @@ TEST_CASE("precision: gate logits are never of bf16, and the tape is left as it 
     Tape<float, Cpu> tape;
     tape.start();
     tape.bf16_products = bf16;
-    Pass<float, Cpu> pass{
-        .tape = tape, .original = marks.data(), .label = marks.data(), .scale_original = 1, .scale_both = 1};
+    Pass<float, Cpu> pass{.tape = tape, .domains = {.original = {marks.data(), 50, 1}, .known = true}};
     residue.add(adapter::Site::ffn, 0, tape.input(x.view()), tape.input(x.view()), pass);
     penalty[bf16] = pass.local->item();
     CHECK(tape.bf16_products == bf16);

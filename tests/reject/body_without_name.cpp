@@ -7,7 +7,7 @@ using namespace neutra;
 struct Right {
   static constexpr std::string_view name = "right";
   std::vector<body::Weight> weights(Index d, Index r) const {
-    return {{"down_proj", {r, d}}, {"up_proj", {d, r}, true}};
+    return {{"down_proj", {r, d}}, {"up_proj", {d, r}, 0.0}};
   }
   template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const {
     return linear(linear(x, w[0]), w[1]);
@@ -20,7 +20,7 @@ adapter::Residue<gate::Relu, Right>::Instance<float, Cpu>* right(adapter::Residu
 #ifdef NEUTRA_REJECT
 struct Wrong {
   std::vector<body::Weight> weights(Index d, Index r) const {
-    return {{"down_proj", {r, d}}, {"up_proj", {d, r}, true}};
+    return {{"down_proj", {r, d}}, {"up_proj", {d, r}, 0.0}};
   }
   template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>>) const { return x; }
 };

@@ -19,11 +19,13 @@
 
 #include "neutra/adapter/probe.hpp"
 #include "neutra/adapter/sizes.hpp"
+#include "neutra/core/options.hpp"
 #include "neutra/core/random.hpp"
+#include "neutra/gate/context.hpp"
+#include "neutra/penalty/tokens.hpp"
 
 #include <concepts>
 #include <deque>
-#include <map>
 #include <optional>
 #include <vector>
 
@@ -32,13 +34,10 @@ namespace neutra { inline namespace NEUTRA_ABI {
 /// What a forward pass knows besides tokens. The model hands each layer a copy; adapters read it and add to `local`.
 template <Scalar S, Backend D> struct Pass {
   Tape<S, D>& tape;
-  /// (N) 1 for tokens of original-domain sequences, else 0; and the domain's label, 0 or 1. Device memory; null when
-  /// the domains are unknown.
-  const S* original = nullptr;
-  const S* label = nullptr;
-  /// 1 / (layers * counted tokens of the whole step), 0 where none is counted; for penalties on original tokens and on
-  /// both domains.
-  S scale_original = 0, scale_both = 0;
+  /// Which tokens are of which domain, and what sums over them are divided by.
+  penalty::Domains<S> domains{};
+  /// How the rows of x and y are cut into sequences.
+  gate::Context tokens{};
   /// Sum of the local losses so far: in add(), of this layer.
   std::optional<Var<S, D>> local{};
   /// Where an evaluation counts open gates; null in training.
@@ -56,7 +55,7 @@ struct Description {
   Index rank = 0;     // of LoRA
   Index weights = 0;  // all that it adds, gates included
   double scale = 1;
-  std::map<std::string, double> gate_options{};  // by name, such as threshold or hidden
+  PolicyOptions gate_options{}, body_options{}, penalty_options{}, init_options{};  // such as threshold or hidden
 };
 
 /// Whether an adapter acts at a site; one that does not say may act at all of them.
@@ -138,6 +137,14 @@ Tensor<S, D> normal_tensor(const Shape& shape, double variance, std::uint64_t se
   return tensor;
 }
 
+/// One value everywhere.
+template <Scalar S, Backend D> Tensor<S, D> constant_tensor(const Shape& shape, double value) {
+  Tensor<S, D> tensor(shape);
+  const std::vector<S> values(static_cast<std::size_t>(shape.size()), static_cast<S>(value));
+  D::template upload<S>(std::span<const S>(values), tensor.data());
+  return tensor;
+}
+
 /// The rank or width whose weights come nearest to `share` of the block weights: weights = layers * (fixed + per_unit *
 /// units), at least one unit.
 inline Index units_for(double share, Index fixed, Index per_unit, const Sizes& sizes, std::string_view what) {
@@ -145,7 +152,7 @@ inline Index units_for(double share, Index fixed, Index per_unit, const Sizes& s
   const double budget = share * static_cast<double>(sizes.block_weights()) / static_cast<double>(sizes.layers);
   const double units = (budget - static_cast<double>(fixed)) / static_cast<double>(per_unit);
   require(units >= 0.5, what, ": a capacity of ", share, " leaves no room beside ", fixed,
-          " gate weights in a layer; raise the capacity to at least ",
+          " fixed weights in a layer; raise the capacity to at least ",
           (static_cast<double>(fixed + per_unit)) * static_cast<double>(sizes.layers) /
               static_cast<double>(sizes.block_weights()));
   require(units < 1e9, what, ": a capacity of ", share, " is beyond any machine");

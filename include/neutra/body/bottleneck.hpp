@@ -12,7 +12,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace body {
 struct Bottleneck {
   static constexpr std::string_view name = "bottleneck";
 
-  std::vector<Weight> weights(Index d, Index r) const { return {{"down_proj", {r, d}}, {"up_proj", {d, r}, true}}; }
+  std::vector<Weight> weights(Index d, Index r) const { return {{"down_proj", {r, d}}, {"up_proj", {d, r}, 0.0}}; }
 
   template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const {
     return linear(pointwise(linear(x, w[0]), op::Silu{}), w[1]);

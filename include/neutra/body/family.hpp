@@ -2,38 +2,43 @@
 ///
 /// A body is a small struct with
 ///   static constexpr std::string_view name
-///   std::vector<body::Weight> weights(Index d, Index r) const
-///       names and shapes for model width d and adapter width r; sizes must grow linearly in r
+///   std::vector<Weight> weights(Index d, Index r) const
+///       names, shapes and start values for model width d and adapter width r; each size is fixed or grows linearly in
+///       r
 ///   template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const
 ///       x (N,d) to (N,d), w in the order of weights()
+/// and, where it has any,
+///   static void options(self, visit)      its options by name (core/options.hpp)
 ///
 ///     struct Linear {
 ///       static constexpr std::string_view name = "linear";
-///       std::vector<neutra::body::Weight> weights(Index d, Index r) const { return {{"down_proj", {r, d}}, {"up_proj",
-///       {d, r}, true}}; } template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w)
-///       const { return linear(linear(x, w[0]), w[1]); }
+///       std::vector<neutra::Weight> weights(Index d, Index r) const {
+///         return {{"down_proj", {r, d}}, {"up_proj", {d, r}, 0.0}};
+///       }
+///       template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const {
+///         return linear(linear(x, w[0]), w[1]);
+///       }
 ///     };
 ///
-/// The matrix marked `zero` starts at zero, so that the model starts exactly as the backbone. Ours are listed in
-/// body/all.hpp. Consumer: adapter::Residue.
+/// The matrix that writes the output starts at 0.0, so that the model starts exactly as the backbone; the others are
+/// drawn by the initialisation, or start at a value of their own, such as 1.0. Ours are listed in body/all.hpp.
+/// Consumer: adapter::Residue.
 #pragma once
 
 #include "neutra/autodiff/tape.hpp"
+#include "neutra/core/options.hpp"
+#include "neutra/core/weight.hpp"
 
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
 namespace body {
-/// A matrix (outputs, inputs) of a body.
-struct Weight {
-  std::string_view name;
-  Shape shape;
-  bool zero = false;  // starts at zero instead of by the initialisation
-};
-}  // namespace body
+using neutra::Weight;
+}
 
 namespace body::detail {
 template <class B>
@@ -43,6 +48,10 @@ concept Named = requires {
 template <class B>
 concept HasWeights = requires(const B& b) {
   { b.weights(Index{}, Index{}) } -> std::convertible_to<std::vector<Weight>>;
+};
+template <class B, class S, class D>
+concept HasForward = requires(const B& b, Var<S, D> x, std::span<const Var<S, D>> w) {
+  { b.forward(x, w) } -> std::same_as<Var<S, D>>;
 };
 }  // namespace body::detail
 
@@ -56,7 +65,7 @@ template <class B> consteval bool check_body() {
   static_assert(body::detail::HasWeights<B>,
                 "neutra: this Body does not say its weights; add  std::vector<neutra::body::Weight> weights(Index d, "
                 "Index r) const;");
-  return true;
+  return check_options<B>();
 }
 
 }}  // namespace neutra::NEUTRA_ABI

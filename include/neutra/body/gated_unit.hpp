@@ -13,7 +13,7 @@ struct GatedUnit {
   static constexpr std::string_view name = "gated_unit";
 
   std::vector<Weight> weights(Index d, Index r) const {
-    return {{"gate_proj", {r, d}}, {"up_proj", {r, d}}, {"down_proj", {d, r}, true}};
+    return {{"gate_proj", {r, d}}, {"up_proj", {r, d}}, {"down_proj", {d, r}, 0.0}};
   }
 
   template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const {

@@ -4,6 +4,7 @@
 #include "neutra/core/config.hpp"
 
 #include <concepts>
+#include <cstddef>
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
@@ -16,6 +17,49 @@ concept Pointwise = std::copyable<F> && requires(const F& function, float x) {
   { function.f(x) } -> std::same_as<float>;
   { function.df(x, x) } -> std::same_as<float>;
 };
+
+/// K numbers that train beside a function of one number.
+template <class V, std::size_t K> struct Parameters {
+  V values[K];
+  NEUTRA_HD const V& operator[](std::size_t k) const { return values[k]; }
+};
+
+/// How many numbers a function f(x, p) takes beside x, at most 4; 0 for a plain f(x).
+template <class F>
+inline constexpr std::size_t parameters_of = [] {
+  const auto takes = []<std::size_t K>() {
+    return requires(const F& function, float x, const Parameters<float, K>& p) {
+      { function.f(x, p) } -> std::same_as<float>;
+    };
+  };
+  if (takes.template operator()<1>()) return 1;
+  if (takes.template operator()<2>()) return 2;
+  if (takes.template operator()<3>()) return 3;
+  return takes.template operator()<4>() ? 4 : 0;
+}();
+
+namespace detail {
+template <class F, std::size_t K = parameters_of<F>>
+concept HasSlopeWithParameters = requires(const F& function, float x, const Parameters<float, K>& p) {
+  requires K >
+  0;
+  { function.df(x, x, p) } -> std::same_as<float>;
+};
+template <class F, std::size_t K = parameters_of<F>>
+concept HasParameterSlopes = requires(const F& function, float x, const Parameters<float, K>& p) {
+  requires K >
+  0;
+  { function.dp(x, x, p) } -> std::same_as<Parameters<float, K>>;
+};
+}  // namespace detail
+
+/// A Pointwise function that trains K numbers of its own:
+///   f(x, p)      the value
+///   df(x, y, p)  the slope at x, where y = f(x, p)
+///   dp(x, y, p)  the slopes by each of p
+template <class F>
+concept PointwiseWithParameters =
+    std::copyable<F> && detail::HasSlopeWithParameters<F> && detail::HasParameterSlopes<F>;
 
 /// What a penalty on a residue may know of one token: channel sums of the residue r and of the output y it joins, and
 /// the number of channels d.

@@ -115,6 +115,10 @@ concept OneTypeDf = requires {
   requires one_type<decltype(&F::df)>;
 };
 template <class F>
+concept OneTypeDp = requires {
+  requires one_type<decltype(&F::dp)>;
+};
+template <class F>
 concept OneTypeDg = requires {
   requires one_type<decltype(&F::dg)>;
 };
@@ -151,6 +155,21 @@ template <Pointwise F> consteval bool check_pointwise() {
   if constexpr (generic) {
     using V = strict::Value<F>;
     static_cast<void>([](const F& function, V x) -> V { return function.df(x, function.f(x)); });
+  }
+  return true;
+}
+
+/// The same of a function with parameters.
+template <PointwiseWithParameters F> consteval bool check_pointwise() {
+  constexpr bool generic = !strict::OneTypeF<F> && !strict::OneTypeDf<F> && !strict::OneTypeDp<F>;
+  static_assert(generic,
+                "neutra: this policy's f, df or dp serves one type; write  template <class V> V f(V s, "
+                "neutra::Parameters<V, 1> p) const, and df and dp likewise");
+  if constexpr (generic) {
+    using V = strict::Value<F>;
+    static_cast<void>([](const F& function, V x, Parameters<V, parameters_of<F>> p) -> V {
+      return function.df(x, function.f(x, p), p) + function.dp(x, x, p)[0];
+    });
   }
   return true;
 }

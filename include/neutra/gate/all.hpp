@@ -4,6 +4,7 @@
 
 #include "neutra/core/types.hpp"
 // IWYU pragma: begin_exports
+#include "neutra/gate/causal_mean.hpp"
 #include "neutra/gate/elu.hpp"
 #include "neutra/gate/hard_sigmoid.hpp"
 #include "neutra/gate/jump_relu.hpp"

@@ -1,46 +1,89 @@
-/// A gate chosen at run time.
+/// A gate as one type, whatever it is: what a residue computes with.
 #pragma once
 
-#include "neutra/gate/family.hpp"
+#include "neutra/gate/context.hpp"
+#include "neutra/gate/traits.hpp"
+#include "neutra/op/linear.hpp"
 #include "neutra/op/pointwise.hpp"
+#include "neutra/op/pointwise_trained.hpp"
 
 #include <functional>
+#include <span>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
-/// g = f(s), recorded      s, g: (N,1) or (N,d)
-template <Gate G, Scalar S, Backend D> Var<S, D> apply(const G& gate, Var<S, D> s) { return pointwise(s, gate); }
+namespace detail {
+NEUTRA_NAMED_MEMBER(SaysLogit, logit);
+}
 
-/// dg/ds of every logit, in memory of the tape; not recorded      s, g: (N,1)
-template <Gate G, Scalar S, Backend D> View<const S> slopes(const G& gate, Var<S, D> s, Var<S, D> g) {
+/// The logits of x (N,d), recorded: (N,1), or (N,d) with one gate per channel.      w: logit_weights, then weights
+template <Gate G, Scalar S, Backend D>
+Var<S, D> logit(const G& gate, Var<S, D> x, std::type_identity_t<std::span<const Var<S, D>>> w,
+                const Context& context) {
+  constexpr bool own = requires {
+    { gate.logit(x, w, context) } -> std::same_as<Var<S, D>>;
+  };
+  static_assert(own || !detail::SaysLogit<G>,
+                "neutra: this Gate's logit would never be asked; write  template <neutra::Scalar S, neutra::Backend D> "
+                "neutra::Var<S, D> logit(neutra::Var<S, D> x, std::span<const neutra::Var<S, D>> w, const "
+                "neutra::gate::Context& context) const;");
+  if constexpr (own)
+    return gate.logit(x, w, context);
+  else if constexpr (detail::Wrapper<G>)
+    return logit(gate.gate, x, w, context);
+  else
+    return linear(x, w[0]);
+}
+
+/// g = f(s), recorded      s, g: (N,1) or (N,d)  w: weights
+template <Gate G, Scalar S, Backend D>
+Var<S, D> value(const G& gate, Var<S, D> s, std::type_identity_t<std::span<const Var<S, D>>> w) {
+  if constexpr (parameters_of < Function < G >>> 0)
+    return pointwise_trained(s, function(gate), w);
+  else
+    return pointwise(s, function(gate));
+}
+
+/// dg/ds of every logit, in memory of the tape; not recorded. With parameters, the sum of the sizes of all slopes.
+/// s, g: (N,1)
+template <Gate G, Scalar S, Backend D>
+View<const S> slopes(const G& gate, Var<S, D> s, Var<S, D> g, std::type_identity_t<std::span<const Var<S, D>>> w) {
+  using F = Function<G>;
   const View<S> slope(s.tape().template memory<S>(s.shape().size()), s.shape());
-  const op::PointwiseSlope<S, G> kernel{op::lengthwise(s.value()), op::lengthwise(g.value()), op::lengthwise(slope),
-                                        gate};
-  D::template rows<S>(kernel.x.rows(), kernel.x.cols(), kernel);
+  const View<const S> from = op::lengthwise(s.value()), to = op::lengthwise(g.value());
+  if constexpr (constexpr auto K = parameters_of<F>; K > 0)
+    D::template rows<S>(
+        from.rows(), from.cols(),
+        op::TrainedSlope<S, F>{from, to, op::lengthwise(slope), op::trained_numbers<K>(w), function(gate)});
+  else
+    D::template rows<S>(from.rows(), from.cols(),
+                        op::PointwiseSlope<S, F>{from, to, op::lengthwise(slope), function(gate)});
   return slope;
 }
 
-/// Any gate, behind two functions; kernels are compiled once per gate, not once per combination of policies.
-template <Scalar S, Backend D> class Any {
- public:
-  template <Gate G>
-  Any(const G& chosen)
-      : traits_(gate::traits(chosen)),
-        apply_([chosen](Var<S, D> s) { return gate::apply(chosen, s); }),
-        slopes_([chosen](Var<S, D> s, Var<S, D> g) { return gate::slopes(chosen, s, g); }) {
-    static_assert(check_gate<G>());
-  }
+/// Any gate, behind a few functions. Kernels are compiled once per gate, not once per combination of policies.
+template <Scalar S, Backend D> struct Any : Traits {
+  using Weights = std::span<const Var<S, D>>;
 
-  friend Traits traits(const Any& any) { return any.traits_; }
-  friend Var<S, D> apply(const Any& any, Var<S, D> s) { return any.apply_(s); }
-  friend View<const S> slopes(const Any& any, Var<S, D> s, Var<S, D> g) { return any.slopes_(s, g); }
+  template <Gate G>
+  Any(const G& gate)
+      : Traits(checked(gate)),
+        logit([gate](Var<S, D> x, Weights w, const Context& context) { return gate::logit(gate, x, w, context); }),
+        value([gate](Var<S, D> s, Weights w) { return gate::value(gate, s, w); }),
+        slopes([gate](Var<S, D> s, Var<S, D> g, Weights w) { return gate::slopes(gate, s, g, w); }),
+        with([gate](const PolicyOptions& chosen) { return Any(with_options(gate, chosen)); }) {}
+
+  std::function<Var<S, D>(Var<S, D> x, Weights w, const Context&)> logit;
+  std::function<Var<S, D>(Var<S, D> s, Weights w)> value;
+  std::function<View<const S>(Var<S, D> s, Var<S, D> g, Weights w)> slopes;
+  /// The same gate with some of its options set. Error: as with_options.
+  std::function<Any(const PolicyOptions&)> with;
 
  private:
-  Traits traits_;
-  std::function<Var<S, D>(Var<S, D>)> apply_;
-  std::function<View<const S>(Var<S, D>, Var<S, D>)> slopes_;
+  template <class G> static Traits checked(const G& gate) {
+    static_assert(check_gate<G>());  // here, before anything else of it is compiled
+    return traits(gate);
+  }
 };
-
-template <Scalar S, Backend D> inline constexpr bool may_skip<Any<S, D>> = true;  // known at run time
 
 }}}  // namespace neutra::NEUTRA_ABI::gate

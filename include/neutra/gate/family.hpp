@@ -6,38 +6,89 @@
 ///   template <class V> V df(V s, V g) const     the slope dg/ds, where g = f(s) is given
 /// and, where it holds,
 ///   static constexpr bool exact_zero = true     g == 0 means that the token's body may be skipped
-///   Index hidden                                the logit is learned: W_h (hidden, d), then w_b (1, hidden); a member
-///   of this name makes it so template <class Visit> void options(const Visit& visit) const { visit("threshold",
-///   threshold); }
-///                                               its options by name, saved with an adapter and compared when one is
-///                                               loaded
+///   static void options(self, visit)            its options by name (core/options.hpp), saved with an adapter and
+///                                               compared when one is loaded
 /// written with neutra::math, so that one text serves scalar, SIMD batch and CUDA thread:
 ///
 ///     struct Saturating {                                   // g = r / (1 + r), r = max(0, s)
 ///       static constexpr std::string_view name = "saturating";
 ///       static constexpr bool exact_zero = true;
-///       template <class V> NEUTRA_HD V f (V s)      const { V r = math::relu(s); return r / (V(1) + r); }
-///       template <class V> NEUTRA_HD V df(V s, V g) const { return math::select(s > V(0), (V(1) - g) * (V(1) - g),
-///       V(0)); }
+///       template <class V> NEUTRA_HD V f(V s) const {
+///         const V r = math::relu(s);
+///         return r / (V(1) + r);
+///       }
+///       template <class V> NEUTRA_HD V df(V s, V g) const {
+///         return math::select(s > V(0), (V(1) - g) * (V(1) - g), V(0));
+///       }
 ///     };
 ///     using Mine = neutra::adapter::Residue<Saturating>;
 ///
-/// The logit is w_b . x, one number per token (block gate, as in the paper); the wrappers PerChannel and TwoLayer
-/// change that. Options are members. Ours are listed in gate/all.hpp. Consumer: adapter::Residue.
+/// A gate may train numbers of its own, one set a layer, saved as adapter.L.gate.NAME and counted in the capacity:
+///   std::vector<Weight> weights(Index d) const                 names, shapes (one number each) and start values
+///   template <class V> V f(V s, Parameters<V, K> p) const      the value; p[k] is the number of the k-th weight
+///   template <class V> V df(V s, V g, Parameters<V, K> p) const                  the slope by s
+///   template <class V> Parameters<V, K> dp(V s, V g, Parameters<V, K> p) const   the slopes by p
+///
+/// The logit is w_b . x, one number per token (block gate, as in the paper). A gate may compute it otherwise, by ops:
+///   std::vector<Weight> logit_weights(Index d) const           in place of {"gate", {1, d}}; names as in the file
+///   template <Scalar S, Backend D>
+///   Var<S, D> logit(Var<S, D> x, std::span<const Var<S, D>> w, const gate::Context&) const
+///                                               x (N,d) to logits (N,1); w: logit_weights(d), then weights(d), of
+///                                               which those beyond the K of f may have any shape
+///   static constexpr bool per_channel = true    logits are (N,d): one gate per output channel, nothing is skipped
+/// A gate with a member `gate` is a wrapper: what it does not say itself is said by the gate in it, f and df always.
+///
+/// Options are members. Ours are listed in gate/all.hpp. Consumer: adapter::Residue.
 #pragma once
 
 #include "neutra/core/error.hpp"
 #include "neutra/core/math.hpp"
+#include "neutra/core/options.hpp"
 #include "neutra/core/scalar.hpp"
 #include "neutra/core/strict.hpp"
+#include "neutra/core/weight.hpp"
 
-#include <map>
-#include <string>
+#include <functional>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-namespace gate::detail {
+namespace gate {
+
+/// What a residue has to know of a gate beside its function. A gate chosen at run time is derived from it.
+struct Traits {
+  std::string_view name;
+  bool open = false;         // the value is 1 for every token: no gate, no weights
+  bool exact_zero = false;   // a token with g == 0 may be skipped
+  bool per_channel = false;  // one gate per output channel instead of one per token
+  PolicyOptions options{};   // what is saved beside an adapter's weights
+  std::function<std::vector<Weight>(Index d)> logit_weights{}, weights{};  // named as in the file
+};
+
+namespace detail {
+template <class G>
+concept Wrapper = requires(const G& g) {
+  g.gate;
+};
+}  // namespace detail
+
+/// The gate whose f and df are computed: the innermost one of wrappers.
+template <class G> constexpr const auto& function(const G& gate) {
+  if constexpr (detail::Wrapper<G>)
+    return function(gate.gate);
+  else
+    return gate;
+}
+template <class G> using Function = std::remove_cvref_t<decltype(function(std::declval<const G&>()))>;
+
+namespace detail {
+NEUTRA_NAMED_MEMBER(SaysWeights, weights);
+NEUTRA_NAMED_MEMBER(SaysLogitWeights, logit_weights);
+
+template <class G>
+concept AtRunTime = std::derived_from<G, Traits>;
 template <class G>
 concept Named = requires {
   { G::name } -> std::convertible_to<std::string_view>;
@@ -45,42 +96,21 @@ concept Named = requires {
 template <class G>
 concept HasValue = requires(const G& g, float s) {
   { g.f(s) } -> std::same_as<float>;
-};
+}
+|| (parameters_of<G> > 0);
 template <class G>
 concept HasSlope = requires(const G& g, float s) {
   { g.df(s, s) } -> std::same_as<float>;
-};
-}  // namespace gate::detail
-
-template <class G>
-concept Gate = gate::detail::Named<G> && gate::detail::HasValue<G> && gate::detail::HasSlope<G> && Pointwise<G>;
-
-/// One sentence for each thing a gate lacks.
-template <class G> consteval bool check_gate() {
-  static_assert(gate::detail::Named<G>,
-                "neutra: this Gate has no name; add  static constexpr std::string_view name = \"...\";");
-  static_assert(gate::detail::HasValue<G>, "neutra: this Gate has no value; add  template <class V> V f(V s) const;");
-  static_assert(gate::detail::HasSlope<G>,
-                "neutra: this Gate has no derivative; add  template <class V> V df(V s, V g) const;");
-  static_assert(std::copyable<G>,
-                "neutra: this Gate cannot be copied; keep only plain values in it, kernels take it by value");
-  if constexpr (Gate<G>) return check_pointwise<G>();
-  return true;
 }
-
-namespace gate {
-
-/// What a residue has to know of a gate beside its function.
-struct Traits {
-  std::string_view name;
-  bool open = false;                        // the value is 1 for every token: no gate, no weights
-  bool exact_zero = false;                  // a token with g == 0 may be skipped
-  bool per_channel = false;                 // one gate per output channel instead of one per token
-  Index hidden = 0;                         // > 0: width of the hidden layer of a learned logit
-  std::map<std::string, double> options{};  // by name; what is saved beside an adapter's weights
+|| neutra::detail::HasSlopeWithParameters<G>;
+template <class G>
+concept HasWeights = requires(const G& g) {
+  { g.weights(Index{}) } -> std::same_as<std::vector<Weight>>;
 };
-
-namespace detail {
+template <class G>
+concept HasLogitWeights = requires(const G& g) {
+  { g.logit_weights(Index{}) } -> std::same_as<std::vector<Weight>>;
+};
 template <class G>
 concept IsOpen = requires {
   requires bool(G::open);
@@ -93,42 +123,46 @@ template <class G>
 concept IsPerChannel = requires {
   requires bool(G::per_channel);
 };
-template <class G>
-concept HasHidden = requires(const G& g) {
-  g.hidden;
-};
-template <class G>
-concept HasOptions = requires(const G& g) {
-  g.options([](std::string_view, double) {});
-};
 }  // namespace detail
 
-/// A gate that a wrapper may take: one that is neither a wrapper itself, whose part would be lost, nor open.
-template <class G>
-inline constexpr bool plain = !detail::IsPerChannel<G> && !detail::HasHidden<G> && !detail::IsOpen<G>;
-
-/// Whether skipping is compiled in for this gate at all.
-template <class G> inline constexpr bool may_skip = detail::IsExactZero<G> && !detail::IsPerChannel<G>;
-
-template <Gate G> Traits traits(const G& gate) {
-  Traits traits{.name = G::name,
-                .open = detail::IsOpen<G>,
-                .exact_zero = detail::IsExactZero<G>,
-                .per_channel = detail::IsPerChannel<G>};
-  if constexpr (detail::HasHidden<G>) {
-    require(gate.hidden > 0, "gate ", G::name, ": the hidden layer of its logit must have a width of at least 1, got ",
-            gate.hidden);
-    traits.hidden = gate.hidden;
-  }
-  if constexpr (detail::HasOptions<G>)
-    gate.options([&](std::string_view name, double value) { traits.options.emplace(name, value); });
-  return traits;
-}
-
-/// What a wrapper hands on of the gate it wraps.
-template <class G, class Visit> void options_of(const G& gate, const Visit& visit) {
-  if constexpr (detail::HasOptions<G>) gate.options(visit);
-}
-
 }  // namespace gate
+
+template <class G>
+concept Gate = !gate::detail::AtRunTime<G> && gate::detail::Named<G> && std::is_trivially_copyable_v<G> &&
+               (Pointwise<gate::Function<G>> || PointwiseWithParameters<gate::Function<G>>);
+
+/// One sentence for each thing a gate lacks.
+template <class G> consteval bool check_gate() {
+  if constexpr (gate::detail::AtRunTime<G>) {  // checked when it was made
+    return true;
+  } else {
+    using F = gate::Function<G>;
+    static_assert(gate::detail::Named<G>,
+                  "neutra: this Gate has no name; add  static constexpr std::string_view name = \"...\";");
+    static_assert(gate::detail::HasValue<F>, "neutra: this Gate has no value; add  template <class V> V f(V s) const;");
+    static_assert(gate::detail::HasSlope<F>,
+                  "neutra: this Gate has no derivative; add  template <class V> V df(V s, V g) const;");
+    static_assert(parameters_of<F> == 0 || neutra::detail::HasParameterSlopes<F>,
+                  "neutra: this Gate's f takes parameters, but it has no slopes by them; add  template <class V> "
+                  "neutra::Parameters<V, 1> dp(V s, V g, neutra::Parameters<V, 1> p) const;");
+    static_assert(parameters_of<F> == 0 || gate::detail::HasWeights<F>,
+                  "neutra: this Gate's f takes parameters that nothing declares; add  std::vector<neutra::Weight> "
+                  "weights(neutra::Index d) const { return {{\"temperature\", {1}, 1.0}}; }");
+    static_assert(std::copyable<G>,
+                  "neutra: this Gate cannot be copied; keep only plain values in it, kernels take it by value");
+    static_assert(!std::copyable<G> || std::is_trivially_copyable_v<G>,
+                  "neutra: this Gate holds more than plain values; what trains is declared, so that every layer has "
+                  "its own:  std::vector<neutra::Weight> weights(neutra::Index d) const;");
+    static_assert(!gate::detail::SaysWeights<G> || gate::detail::HasWeights<G>,
+                  "neutra: this Gate's weights would never train; write  std::vector<neutra::Weight> "
+                  "weights(neutra::Index d) const;");
+    static_assert(!gate::detail::SaysLogitWeights<G> || gate::detail::HasLogitWeights<G>,
+                  "neutra: this Gate's logit_weights would never train; write  std::vector<neutra::Weight> "
+                  "logit_weights(neutra::Index d) const;");
+    static_assert(check_options<G>());
+    if constexpr (Gate<G>) return check_pointwise<F>();
+    return true;
+  }
+}
+
 }}  // namespace neutra::NEUTRA_ABI

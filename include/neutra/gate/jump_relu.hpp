@@ -11,7 +11,9 @@ struct JumpRelu {
   static constexpr std::string_view name = "jump_relu";
   static constexpr bool exact_zero = true;
   float threshold = 0.1f;
-  template <class Visit> void options(const Visit& visit) const { visit("threshold", threshold); }
+  template <class Self, class Visit> static void options(Self& self, const Visit& visit) {
+    visit("threshold", self.threshold);
+  }
   template <class V> NEUTRA_HD V f(V s) const { return math::select(s > V(threshold), s, V(0)); }
   template <class V> NEUTRA_HD V df(V s, V) const { return math::select(s > V(threshold), V(1), V(0)); }
 };

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "neutra/core/name.hpp"
-#include "neutra/gate/family.hpp"
+#include "neutra/gate/traits.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
@@ -16,11 +16,12 @@ template <class G> struct PerChannel {
   static constexpr std::string_view prefix = "per_channel_";
   static constexpr std::string_view name = joined_name<prefix, G::name>;
   static constexpr bool per_channel = true;
-  static constexpr bool exact_zero = may_skip<G>;  // counted channel by channel
   G gate{};
-  template <class Visit> void options(const Visit& visit) const { options_of(gate, visit); }
-  template <class V> NEUTRA_HD V f(V s) const { return gate.f(s); }
-  template <class V> NEUTRA_HD V df(V s, V g) const { return gate.df(s, g); }
+
+  template <class Self, class Visit> static void options(Self& self, const Visit& visit) {
+    visit_options(self.gate, visit);
+  }
+  std::vector<Weight> logit_weights(Index d) const { return {{"gate", {d, d}}}; }
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::gate

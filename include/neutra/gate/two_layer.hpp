@@ -2,7 +2,12 @@
 #pragma once
 
 #include "neutra/core/name.hpp"
-#include "neutra/gate/family.hpp"
+#include "neutra/gate/context.hpp"
+#include "neutra/gate/traits.hpp"
+#include "neutra/op/gated.hpp"
+#include "neutra/op/linear.hpp"
+
+#include <span>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
@@ -14,15 +19,20 @@ template <class G> struct TwoLayer {
       "neutra: a wrapper takes a gate that is no wrapper and not open; give it the inner one, such as gate::Relu");
   static constexpr std::string_view prefix = "two_layer_";
   static constexpr std::string_view name = joined_name<prefix, G::name>;
-  static constexpr bool exact_zero = may_skip<G>;
   G gate{};
   Index hidden = 16;
-  template <class Visit> void options(const Visit& visit) const {
-    visit("hidden", static_cast<double>(hidden));
-    options_of(gate, visit);
+
+  template <class Self, class Visit> static void options(Self& self, const Visit& visit) {
+    visit("hidden", self.hidden);
+    visit_options(self.gate, visit);
   }
-  template <class V> NEUTRA_HD V f(V s) const { return gate.f(s); }
-  template <class V> NEUTRA_HD V df(V s, V g) const { return gate.df(s, g); }
+  std::vector<Weight> logit_weights(Index d) const {
+    require(hidden > 0, "gate ", name, ": the hidden layer of its logit must have a width of at least 1, got ", hidden);
+    return {{"gate_hidden", {hidden, d}}, {"gate", {1, hidden}}};
+  }
+  template <Scalar S, Backend D> Var<S, D> logit(Var<S, D> x, std::span<const Var<S, D>> w, const Context&) const {
+    return linear(pointwise(linear(x, w[0]), op::Silu{}), w[1]);
+  }
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::gate

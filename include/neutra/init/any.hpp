@@ -1,4 +1,4 @@
-/// An initialisation chosen at run time.
+/// An initialisation as one type, whatever it is: what a residue starts from.
 #pragma once
 
 #include "neutra/init/family.hpp"
@@ -9,11 +9,19 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace init {
 
 /// Any initialisation, behind a function.
 struct Any {
-  template <Init I>
-  Any(const I& chosen) : name(I::name), variance([chosen](const Matrix& m) { return chosen.variance(m); }) {}
+  template <class I>
+  requires(!std::same_as<I, Any>) && Init<I> Any(const I& init)
+      : name(I::name),
+  options(options_of(init)), variance([init](const Matrix& m) { return init.variance(m); }),
+  with([init](const PolicyOptions& chosen) { return Any(with_options(init, chosen)); }) {
+    static_assert(check_init<I>());
+  }
 
   std::string_view name;
+  PolicyOptions options;
   std::function<double(const Matrix&)> variance;
+  /// The same initialisation with some of its options set. Error: as with_options.
+  std::function<Any(const PolicyOptions&)> with;
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::init

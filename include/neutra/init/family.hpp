@@ -4,6 +4,8 @@
 /// An initialisation is a small struct with
 ///   static constexpr std::string_view name
 ///   double variance(const init::Matrix&) const      positive and finite
+/// and, where it has any,
+///   static void options(self, visit)                its options by name (core/options.hpp)
 ///
 ///     struct Tiny {
 ///       static constexpr std::string_view name = "tiny";
@@ -14,6 +16,7 @@
 /// listed in init/all.hpp.
 #pragma once
 
+#include "neutra/core/options.hpp"
 #include "neutra/core/scalar.hpp"
 
 #include <concepts>
@@ -49,7 +52,7 @@ template <class I> consteval bool check_init() {
                 "neutra: this Init has no name; add  static constexpr std::string_view name = \"...\";");
   static_assert(init::detail::HasVariance<I>,
                 "neutra: this Init has no variance; add  double variance(const neutra::init::Matrix&) const;");
-  return true;
+  return check_options<I>();
 }
 
 }}  // namespace neutra::NEUTRA_ABI

@@ -63,6 +63,15 @@ template <class D, class Visit> void visit_numbers(D& d, const Visit& visit) {
   visit("width", d.width), visit("rank", d.rank), visit("weights", d.weights);
 }
 
+/// visit(key, member) for the options of every policy. Those of gates are always in the file, others where there are
+/// any.
+template <class D, class Visit> void visit_policy_options(D& d, const Visit& visit) {
+  visit("gate_options", d.gate_options);
+  visit("body_options", d.body_options);
+  visit("penalty_options", d.penalty_options);
+  visit("init_options", d.init_options);
+}
+
 /// The configuration of a base as the object "model", there and back. An id that may be absent is negative in memory
 /// and null in the file.
 inline io::Json model_json(const Config& config) {
@@ -104,11 +113,14 @@ inline io::Json adapter_json(const AdapterFile& file, const std::string& where) 
   });
   visit_numbers(file.description,
                 [&](const char* key, Index number) { json[key] = number == 0 ? io::Json() : io::Json(number); });
-  json["gate_options"] = io::Json::object();
-  for (const auto& [name, value] : file.description.gate_options) {
-    require(std::isfinite(value), where, ": gate_options.", io::shown(name), " must be finite, got ", value);
-    json["gate_options"][name] = value;
-  }
+  visit_policy_options(file.description, [&](const char* key, const PolicyOptions& options) {
+    if (options.empty() && key != std::string_view("gate_options")) return;
+    json[key] = io::Json::object();
+    for (const auto& [name, value] : options) {
+      require(std::isfinite(value), where, ": ", key, ".", io::shown(name), " must be finite, got ", value);
+      json[key][name] = value;
+    }
+  });
   return json;
 }
 
@@ -121,17 +133,20 @@ inline AdapterFile read_adapter_text(std::string_view text, const std::string& w
           " of the model it was made for; use it with that version, or train it again with this one");
   require(schema == adapter_schema, where, ": schema must be \"", adapter_schema, "\", got \"", io::shown(schema),
           "\"; read it with the version of neutra that wrote it");
-  read.only({"schema", "method", "gate", "gate_options", "body", "penalty", "init", "placement", "sites", "width",
-             "rank", "weights", "scale", "model", "fingerprint", "tokenizer"});
+  read.only({"schema", "method", "gate", "gate_options", "body", "body_options", "penalty", "penalty_options", "init",
+             "init_options", "placement", "sites", "width", "rank", "weights", "scale", "model", "fingerprint",
+             "tokenizer"});
   AdapterFile file{.description = {.method = read.text("method"), .scale = read.number("scale")},
                    .base = {read_model(read.object("model")), read.text("fingerprint"), read.text("tokenizer", "")}};
   require(!file.description.method.empty(), where, ": method must not be empty");
   check_base(where, file.base);
   visit_texts(file.description, [&](const char* key, std::string& member) { member = read.text(key, ""); });
   visit_numbers(file.description, [&](const char* key, Index& member) { member = read.integer(key, 0, 0); });
-  const io::Reader options = read.object("gate_options");
-  for (const auto& item : options.json().items())
-    file.description.gate_options[item.key()] = options.number(item.key());
+  visit_policy_options(file.description, [&](const char* key, PolicyOptions& options) {
+    if (!json.contains(key) && key != std::string_view("gate_options")) return;
+    const io::Reader saved = read.object(key);
+    for (const auto& item : saved.json().items()) options[item.key()] = saved.number(item.key());
+  });
   return file;
 }
 

@@ -23,7 +23,8 @@ struct Tokens {
 /// Tokens of the whole optimizer step, micro-batches included: what its losses are divided by.
 struct StepCounts {
   Index predicted = 0;  // all tokens of the step
-  Index original = 0;   // tokens of its original-domain sequences
+  Index original = 0;   // tokens of its original-domain sequences; the others are of the target domain
+  Index target() const { return predicted - original; }
 };
 
 /// The language-model loss and the local loss of a batch; `local` is empty where there is none.
@@ -101,6 +102,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
     require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context,
             " tokens (the model's context), got ", tokens.length);
     pass.tape.begin_pass(this);
+    pass.tokens = {tokens.sequences, tokens.length};
     const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
     const RopeTable<S, D>& rope = rope_for(tokens.length);
     auto x = embedding(weights_in_use().on(pass.tape, Slot::embedding, 0), tokens.inputs);  // (N,d)
@@ -202,11 +204,15 @@ template <class A = adapter::None, Scalar S = float, Backend D = Cpu> class Tran
             counts.original, "; this batch alone has ", original);
     S* marks = pass.tape.template memory<S>(static_cast<Index>(2 * rows));
     D::template upload<S>(std::span<const S>(staging_), marks);
-    pass.original = marks;
-    pass.label = marks + rows;
-    const S layers = static_cast<S>(config().layers);
-    pass.scale_original = counts.original > 0 ? S(1) / (layers * static_cast<S>(counts.original)) : S(0);
-    pass.scale_both = S(1) / (layers * static_cast<S>(counts.predicted));
+    const auto share = [&](const S* weight, Index here, Index in_step) -> penalty::Share<S> {
+      const S layers = static_cast<S>(config().layers);
+      return {weight, here, in_step > 0 ? S(1) / (layers * static_cast<S>(in_step)) : S(0)};
+    };
+    const auto all = static_cast<Index>(rows);
+    pass.domains = {.original = share(marks, original, counts.original),
+                    .target = share(marks + rows, all - original, counts.target()),
+                    .both = share(nullptr, all, counts.predicted),
+                    .known = true};
   }
 
   Life life_;

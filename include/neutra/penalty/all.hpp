@@ -10,6 +10,7 @@
 #include "neutra/penalty/l1.hpp"
 #include "neutra/penalty/l2.hpp"
 #include "neutra/penalty/relative.hpp"
+#include "neutra/penalty/sum.hpp"
 // IWYU pragma: end_exports
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {

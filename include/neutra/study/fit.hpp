@@ -20,9 +20,8 @@ namespace detail {
 /// seed, which alpha is chosen with.
 inline void check_alphas(const Options& options, const adapter::Registry& registry, const data::Mix& mix) {
   const bool neutral = std::find(options.methods.begin(), options.methods.end(), "neutral") != options.methods.end();
-  using penalty::traits;
   if (!neutral || options.alphas.size() < 2 ||
-      traits(registry.penalties.find(options.penalty)).counts != penalty::Counts::original)
+      registry.penalties.find(options.penalty).counts != penalty::Counts::original)
     return;
   const Index drawn = mix.original_in_step(
       0, options.steps * options.batch);  // those of all steps, since slots are numbered on from step to step

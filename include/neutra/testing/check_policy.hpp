@@ -81,25 +81,23 @@ inline void check_skipping(AnyResidue<float> residue, Faults& faults) {
                             " (relative, by norm), at most 1e-6 is rounding"));
 }
 
-/// Weights of a body: named once and not as the gate's, and r times those of width 1, as the search for a capacity
-/// assumes.
+/// Weights of a body: named once and not as the gate's, and each fixed or linear in the width, as the search for a
+/// capacity assumes.
 template <Body B> void check_weights(const B& body, Faults& faults) {
-  std::vector<std::string_view> names{"gate", "gate_hidden"};
-  const auto count = [&](Index r) {
-    Index total = 0;
-    for (const body::Weight& weight : body.weights(12, r)) total += weight.shape.size();
-    return total;
-  };
-  for (const body::Weight& weight : body.weights(12, 3)) {
+  std::vector<std::string> names{"gate", "gate_hidden"};
+  const auto count = [&](Index r) { return neutra::count(body.weights(12, r)); };
+  for (const Weight& weight : body.weights(12, 3)) {
     if (std::count(names.begin(), names.end(), weight.name))
       faults.push_back(concat("two weights of a layer are called '", weight.name, "'"));
-    if (weight.shape.rank() != 2)
-      faults.push_back(concat("the weight '", weight.name, "' must be a matrix (outputs, inputs), got ", weight.shape));
+    if (weight.shape.rank() != 2 && weight.start.drawn())
+      faults.push_back(concat("the weight '", weight.name, "' must be a matrix (outputs, inputs), got ", weight.shape,
+                              "; one that is not drawn may have any shape"));
     names.push_back(weight.name);
   }
-  if (count(1) <= 0 || count(3) != 3 * count(1) || count(8) != 8 * count(1))
-    faults.push_back(concat("the weights must grow linearly with the width, got ", count(1), ", ", count(3), " and ",
-                            count(8), " for widths 1, 3 and 8"));
+  const Index unit = count(2) - count(1);
+  if (unit <= 0 || count(3) != count(1) + 2 * unit || count(8) != count(1) + 7 * unit)
+    faults.push_back(concat("the weights must be fixed or grow linearly with the width, got ", count(1), ", ", count(2),
+                            ", ", count(3), " and ", count(8), " for widths 1, 2, 3 and 8"));
 }
 
 template <Init I> void check_variance(const I& init, Faults& faults) {

@@ -4,10 +4,10 @@
 
 #include "neutra/backend/cpu/cpu.hpp"
 #include "neutra/body/family.hpp"
-#include "neutra/gate/family.hpp"
-#include "neutra/op/pointwise.hpp"
+#include "neutra/gate/any.hpp"
+#include "neutra/op/add.hpp"
 #include "neutra/op/sparse_rows.hpp"
-#include "neutra/penalty/family.hpp"
+#include "neutra/penalty/evidence.hpp"
 #include "neutra/testing/check_gradient.hpp"
 
 #include <string>
@@ -102,21 +102,63 @@ inline Tensor<double> all_logits() {
   return all;
 }
 
+/// Values for weights: those they start with, and random ones for those that start at zero or are drawn.
+inline void append_weights(std::vector<Tensor<double>>& all, const std::vector<Weight>& weights) {
+  for (const Weight& weight : weights) {
+    all.push_back(random_tensor<double>(weight.shape, weight.name, 0.4));
+    if (const double start = weight.start.value(); start != 0) std::fill_n(all.back().data(), all.back().size(), start);
+  }
+}
+
+/// The gate of each of v[0], its parameters after it.
+template <Gate G, Scalar S, Backend D> Var<S, D> gate_of(const G& gate, const std::vector<Var<S, D>>& v) {
+  return gate::value(gate, v[0], std::span<const Var<S, D>>(v).subspan(1));
+}
+
+template <Gate G> std::vector<Tensor<double>> gate_inputs(const G& gate, Tensor<double> logits) {
+  auto all = inputs(std::move(logits));
+  auto parameters = gate::weights(gate, 12);
+  parameters.resize(parameters_of<gate::Function<G>>);
+  append_weights(all, parameters);
+  return all;
+}
+
 /// Whether the gate is 0 at each of the logits from -20 on (further out an exp gives 0 too), by one scalar and backend.
 template <Scalar S, Backend D, Gate G> std::vector<bool> closed(const G& gate) {
+  const auto logits = all_logits();
   const auto values =
-      value_and_gradients<S, D>(inputs(all_logits()), [&](auto&, auto& v) { return pointwise(v[0], gate); });
+      value_and_gradients<S, D>(gate_inputs(gate, logits.clone()), [&](auto&, auto& v) { return gate_of(gate, v); });
   std::vector<bool> zero;
-  for (std::size_t i = 2; i < values.size() / 2; ++i) zero.push_back(values[i] == 0);
+  for (Index i = 2; i < logits.size(); ++i) zero.push_back(values[static_cast<std::size_t>(i)] == 0);
   return zero;
 }
 
+/// From x to the gate, with all weights, for two sequences of five tokens.
+template <Gate G> void check_gate_path(const G& gate, Faults& faults) {
+  auto all = inputs(random_tensor<double>({10, 12}, "x"));
+  const auto logit_weights = gate::logit_weights(gate, 12);
+  append_weights(all, logit_weights);
+  append_weights(all, gate::weights(gate, 12));
+  const auto f = [&]<Scalar S, Backend D>(Tape<S, D>&, std::vector<Var<S, D>>& v) {
+    const auto w = std::span<const Var<S, D>>(v).subspan(1);
+    return gate::value(gate, gate::logit(gate, v[0], w, {2, 5}), w.subspan(logit_weights.size()));
+  };
+  check_slopes(all, f, faults);
+  check_simd(all, f, "for normal x and weights", faults);
+}
+
 template <Gate G> void check_gate_function(const G& gate, Faults& faults) {
-  const auto f = [&](auto&, auto& v) { return pointwise(v[0], gate); };
+  const auto weights = gate::weights(gate, 12);
+  for (std::size_t k = 0; k < parameters_of<gate::Function<G>>; ++k)
+    if (k >= weights.size() || weights[k].shape.size() != 1)
+      return faults.push_back(concat("f takes ", parameters_of<gate::Function<G>>,
+                                     " parameters; the first weights must be as many, of one number each"));
+  const auto f = [&](auto&, auto& v) { return gate_of(gate, v); };
   Tensor<double> middle({1, 90});  // no likely kink among them
   std::copy_n(all_logits().data() + 7, 90, middle.data());
-  check_slopes(inputs(std::move(middle)), f, faults);
-  check_simd(inputs(all_logits()), f, "for logits from -1e4 to 1e4", faults);
+  check_slopes(gate_inputs(gate, std::move(middle)), f, faults);
+  check_simd(gate_inputs(gate, all_logits()), f, "for logits from -1e4 to 1e4", faults);
+  if (!gate::traits(gate).open) check_gate_path(gate, faults);
   if (!gate::traits(gate).exact_zero) return;
   const auto zero = closed<float, Cpu>(gate);
   if (std::count(zero.begin(), zero.end(), true) == 0)
@@ -175,17 +217,51 @@ template <GateFunction P> void check_gate_penalty(const P& penalty, Faults& faul
   check_simd(inputs(all_logits(), all_logits()), f, "for gates and logits from -1e4 to 1e4", faults);
 }
 
+/// A loss made of ops, by r, by g and s where it reads them, and by its weights.
+template <Penalty P> void check_penalty_of_ops(const P& penalty, Faults& faults) {
+  const std::size_t values = penalty::reads_gate<P>() ? 3 : 1;
+  auto all = inputs(random_tensor<double>({7, 5}, "r"));
+  for (const char* name : {"g", "s"})
+    if (values > 1) all.push_back(random_tensor<double>({7, 1}, name));
+  append_weights(all, penalty::own_weights(penalty, 5));
+  const auto drawn = random_tensor<double, Host>({7, 5}, "y");
+  const auto f = [&]<Scalar S, Backend D>(Tape<S, D>& tape, std::vector<Var<S, D>>& v) {
+    const auto y = tape.make({7, 5});
+    std::copy_n(drawn.data(), drawn.size(), tape.out(y).data);
+    const auto target = some_counted(tape, 7).label;
+    S* original = tape.template memory<S>(7);
+    std::transform(target, target + 7, original, [](S label) { return S(1) - label; });
+    penalty::Evidence<S, D> e{.r = v[0], .y = y};
+    if (values > 1) {
+      e.g = v[1];
+      e.s = v[2];
+    }
+    e.domains = {
+        .original = {original, 4, S(0.1)}, .target = {target, 3, S(0.2)}, .both = {nullptr, 7, S(0.15)}, .known = true};
+    auto loss = penalty::loss(penalty, e, std::span<const Var<S, D>>(v).subspan(values));
+    for (std::size_t i = 0; i < values; ++i)  // a gradient also for what it does not read
+      loss = add(loss, gate_penalty(penalty::detail::Itself{}, v[i], v[i], Counted<S>{}, S(0.01)));
+    return loss;
+  };
+  check_slopes(all, f, faults);
+  check_simd(all, f, "for normal residues, gates and weights", faults);
+}
+
 template <Penalty P> void check_penalty_function(const P& penalty, Faults& faults) {
+  if constexpr (penalty::detail::OfOps<P>) check_penalty_of_ops(penalty, faults);
   if constexpr (RowFunction<P>) check_row_penalty(penalty, faults);
   if constexpr (GateFunction<P>) check_gate_penalty(penalty, faults);
 }
 
-/// x (rows, 12) and the weights of width 3; those that start at zero are 0 where `started`.
+/// x (rows, 12) and the weights of width 3; those that start at a value are there where `started`.
 template <Body B> std::vector<Tensor<double>> body_inputs(const B& body, Index rows, bool started) {
   auto all = inputs(random_tensor<double>({rows, 12}, "x"));
-  for (const body::Weight& weight : body.weights(12, 3))
-    all.push_back(started && weight.zero ? Tensor<double>(weight.shape)
-                                         : random_tensor<double>(weight.shape, weight.name, 0.4));
+  append_weights(all, body.weights(12, 3));
+  std::size_t at = 1;
+  for (const Weight& weight : body.weights(12, 3)) {
+    if (started && !weight.start.drawn()) std::fill_n(all[at].data(), all[at].size(), weight.start.value());
+    ++at;
+  }
   return all;
 }
 
@@ -205,7 +281,7 @@ template <Body B> void check_body_function(const B& body, Faults& faults) {
   if (!std::equal(three.begin(), three.end(), seven.begin()))
     faults.push_back("a row's result depends on other rows; a closed token could not be skipped");
   if (std::any_of(start.begin(), start.end(), [](double x) { return x != 0; }))
-    faults.push_back("the body is not 0 at the start; mark the matrix that writes its output with zero = true");
+    faults.push_back("the body is not 0 at the start; let the matrix that writes its output start at 0.0");
   if (std::any_of(none.begin(), none.end(), [](double x) { return x != 0; }))
     faults.push_back("a batch without open tokens gives the weights a gradient");
 }

@@ -52,17 +52,17 @@ inline void check_units(const io::Path& path, const nn::AdapterFile& file, const
           file.base.config.layers, " layers: load that model, or bring JSON and weights from one saving");
 }
 
-/// Error: a gate that this program has with other options than the adapter was trained with; it would be another
-/// function.
-inline void check_gate_options(const io::Path& adapter_path, const std::map<std::string, double>& saved,
-                               const adapter::Description& here) {
-  const auto shown = [](const std::map<std::string, double>& options) {
+/// Error: a gate or body that this program has with other options than the adapter was trained with; it would be
+/// another function.
+inline void check_options(const io::Path& adapter_path, std::string_view family, const std::string& name,
+                          const PolicyOptions& saved, const PolicyOptions& here) {
+  const auto shown = [](const PolicyOptions& options) {
     std::string text;
     for (const auto& [name, value] : options) text += concat(text.empty() ? "" : ", ", name, " = ", value);
     return text.empty() ? std::string("no options") : text;
   };
-  require(saved == here.gate_options, adapter_path.string(), ": the gate ", here.gate, " was saved with ", shown(saved),
-          ", this program has it with ", shown(here.gate_options), "; load it in a program whose gate has the same");
+  require(saved == here, adapter_path.string(), ": the ", family, " ", name, " was saved with ", shown(saved),
+          ", this program has it with ", shown(here), "; load it in a program whose ", family, " has the same");
 }
 
 /// A llama folder and, unless empty, an adapter made for it. Errors: those of the files; an adapter for another base; a
@@ -82,7 +82,9 @@ inline LoadedModel load_model(const io::Path& folder, const io::Path& adapter_pa
   const Adapter adapter = registry.make(file.description, adapter_path.string());
   const auto sizes = backbone->config().sizes();
   check_units(adapter_path, file, adapter, sizes);
-  check_gate_options(adapter_path, file.description.gate_options, adapter.describe(sizes));
+  const adapter::Description here = adapter.describe(sizes);
+  check_options(adapter_path, "gate", here.gate, file.description.gate_options, here.gate_options);
+  check_options(adapter_path, "body", here.body, file.description.body_options, here.body_options);
   loaded.model = std::make_unique<Model>(backbone, adapter);
   nn::load_adapter_weights(adapter_path, loaded.model->parameters(),
                            nn::base_of(*backbone, tokenizer_sha256(*loaded.tokenizer)));

@@ -1,0 +1,139 @@
+/// A residue at work in a model: one class for every composition of policies.
+#pragma once
+
+#include "neutra/adapter/adapter.hpp"
+#include "neutra/body/any.hpp"
+#include "neutra/gate/any.hpp"
+#include "neutra/init/any.hpp"
+#include "neutra/op/add.hpp"
+#include "neutra/op/scale_rows.hpp"
+#include "neutra/op/sparse_rows.hpp"
+#include "neutra/penalty/any.hpp"
+
+#include <array>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
+
+/// Where the residue stands: beside the FFN (reads what the FFN reads), after it (reads what the FFN wrote), or beside
+/// attention.
+enum class Placement { parallel, after, attention };
+
+inline constexpr std::array<std::string_view, 3> placement_names = {"parallel", "after", "attention"};
+
+/// The Instance of every Residue. Each policy is asked through its Any, a few calls a layer, so that this class and the
+/// kernels behind it are compiled once, not once a composition.
+template <Scalar S, Backend D> class ResidueInstance {
+ public:
+  /// R: a Residue
+  template <class R>
+  ResidueInstance(const R& residue, const Sizes& sizes, std::uint64_t seed)
+      : gate_(at_run_time<gate::Any<S, D>>(residue.gate)),
+        body_(at_run_time<body::Any<S, D>>(residue.body)),
+        penalty_(at_run_time<penalty::Any<S, D>>(residue.penalty)),
+        placement_(residue.placement),
+        skip_(residue.skip && gate_.exact_zero && !gate_.per_channel) {
+    require(!(gate_.open && penalty_.reads_gate), "residue: the penalty ", penalty_.name,
+            " reads the gate, but the gate is open; choose a gate or another penalty");
+    const std::vector<Weight> weights = residue.weights(sizes.dim, residue.width_for(sizes));
+    logit_weights_ = gate_.logit_weights(sizes.dim).size();
+    gate_weights_ = logit_weights_ + gate_.weights(sizes.dim).size();
+    penalty_weights_ = penalty_.weights(sizes.dim).size();
+    for (Index layer = 0; layer < sizes.layers; ++layer) make(layer, weights, residue.init, sizes, seed);
+    leaves_.resize(weights.size());
+  }
+
+  std::vector<Parameter<S, D>*> parameters() {
+    std::vector<Parameter<S, D>*> all;
+    for (auto& parameter : parameters_) all.push_back(&parameter);
+    return all;
+  }
+
+  bool acts_at(Site site) const { return site == (placement_ == Placement::attention ? Site::attention : Site::ffn); }
+
+  Var<S, D> add(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+    if (!acts_at(site)) return y;
+    if (placement_ == Placement::after) x = y;
+    for (std::size_t i = 0; i < leaves_.size(); ++i)
+      leaves_[i] = pass.tape.leaf(parameters_[static_cast<std::size_t>(layer) * leaves_.size() + i]);
+    if (gate_.open) {
+      const auto r = body_.forward(x, body_leaves());
+      conclude(layer, {.r = r, .y = y, .domains = pass.domains}, pass);
+      return neutra::add(y, r);
+    }
+    const auto s = logit(x, pass);
+    const auto g = gate_.value(s, gate_leaves());
+    if (skip_) return add_open(layer, x, y, s, g, pass);
+    const auto r = scale_rows(body_.forward(x, body_leaves()), g);
+    conclude(layer, {.r = r, .y = y, .g = g, .s = s, .domains = pass.domains}, pass);
+    return neutra::add(y, r);
+  }
+
+ private:
+  using Leaves = std::span<const Var<S, D>>;
+
+  template <class Any, class P> static Any at_run_time(const P& policy) {
+    static_assert(std::constructible_from<Any, const P&>,
+                  "neutra: a policy chosen at run time serves models of the same scalar and device; write the model's "
+                  "own into gate::Any<S, D>, body::Any<S, D> and penalty::Any<S, D>");
+    return Any(policy);
+  }
+
+  void make(Index layer, const std::vector<Weight>& weights, const init::Any& init, const Sizes& sizes,
+            std::uint64_t seed) {
+    for (const Weight& weight : weights) {
+      const Shape& shape = weight.shape;
+      const std::string name = concat("adapter.", layer, ".", weight.name);
+      if (weight.start.drawn()) {
+        const double variance = init.variance({shape.cols(), shape.rows(), sizes.dim, sizes.layers});
+        parameters_.emplace_back(name, normal_tensor<S, D>(shape, variance, seed, name));
+      } else {
+        parameters_.emplace_back(name, constant_tensor<S, D>(shape, weight.start.value()));
+      }
+    }
+  }
+
+  // The weights of a layer, in the order of Residue::weights.
+  Leaves gate_leaves() const { return Leaves(leaves_).subspan(logit_weights_, gate_weights_ - logit_weights_); }
+  Leaves body_leaves() const {
+    return Leaves(leaves_).subspan(gate_weights_, leaves_.size() - gate_weights_ - penalty_weights_);
+  }
+  Leaves penalty_leaves() const { return Leaves(leaves_).last(penalty_weights_); }
+
+  /// (N,1) or (N,d); never of bf16, which would open other gates.
+  Var<S, D> logit(Var<S, D> x, const Pass<S, D>& pass) const {
+    const typename Tape<S, D>::Products exact(x.tape(), false);
+    return gate_.logit(x, Leaves(leaves_).first(gate_weights_), pass.tokens);
+  }
+
+  /// The residue of the open tokens alone. In training a closed token whose gate has a slope still counts as open.
+  Var<S, D> add_open(Index layer, Var<S, D> x, Var<S, D> y, Var<S, D> s, Var<S, D> g, Pass<S, D>& pass) {
+    RowSet open = open_rows(g, pass.tape.recording() ? gate_.slopes(s, g, gate_leaves()) : View<const S>{});
+    if (open.all() && !pass.tape.recording())
+      open = {};  // nothing to gather; a training step gathers all the same, so that every step finds its memory
+    const auto rows = [&](Var<S, D> of) { return open.index ? gather_rows(of, open) : of; };
+    const auto body = body_.forward(rows(x), body_leaves());
+    const auto r = scale_rows(body, rows(g));  // (M,d)
+    conclude(layer, {.r = r, .y = y, .g = g, .s = s, .domains = pass.domains, .index = open.index}, pass);
+    return open.index ? scatter_add(y, r, open) : neutra::add(y, r);
+  }
+
+  void conclude(Index layer, const penalty::Evidence<S, D>& evidence, Pass<S, D>& pass) {
+    if (pass.probe)
+      pass.probe->see(layer, gate_.exact_zero ? &evidence.g : nullptr, evidence.r, evidence.index, evidence.y);
+    require(penalty_.none || !pass.tape.recording() || pass.domains.known, "residue: the penalty ", penalty_.name,
+            " needs the domain of every sequence in training; give Tokens::domains, or use penalty::None");
+    // also where no token is counted: a step that kept less would leave the next one to ask for memory
+    if (!penalty_.none && pass.tape.recording()) pass.add_local(penalty_.loss(evidence, penalty_leaves()));
+  }
+
+  gate::Any<S, D> gate_;
+  body::Any<S, D> body_;
+  penalty::Any<S, D> penalty_;
+  Placement placement_;
+  bool skip_;
+  std::size_t logit_weights_ = 0, gate_weights_ = 0, penalty_weights_ = 0;  // of a layer; gate: those of the logit too
+  std::deque<Parameter<S, D>> parameters_;                                  // layer by layer
+  std::vector<Var<S, D>> leaves_;  // those of the layer at work, on the tape; kept, so that a step asks for no memory
+};
+
+}}}  // namespace neutra::NEUTRA_ABI::adapter

@@ -1,0 +1,28 @@
+/// A gate that changes slowly along a sequence.
+#pragma once
+
+#include "neutra/core/name.hpp"
+#include "neutra/gate/any.hpp"
+#include "neutra/op/causal_mean.hpp"
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
+
+/// The gate of the mean logit of the token and those before it in its sequence. It has no weights of its own, and takes
+/// any gate but an open one, other wrappers included:   CausalMean<TwoLayer<Relu>>
+template <class G> struct CausalMean {
+  static_assert(check_gate<G>());
+  static_assert(!detail::IsOpen<G>, "neutra: an open gate has no logit to average; give CausalMean another gate");
+  static constexpr std::string_view prefix = "causal_mean_";
+  static constexpr std::string_view name = joined_name<prefix, G::name>;
+  G gate{};
+
+  template <class Self, class Visit> static void options(Self& self, const Visit& visit) {
+    visit_options(self.gate, visit);
+  }
+  template <Scalar S, Backend D>
+  Var<S, D> logit(Var<S, D> x, std::span<const Var<S, D>> w, const Context& context) const {
+    return causal_mean(gate::logit(gate, x, w, context), context.length);
+  }
+};
+
+}}}  // namespace neutra::NEUTRA_ABI::gate

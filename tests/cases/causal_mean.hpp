@@ -1,0 +1,38 @@
+// y[t] = mean of x[0] .. x[t] within a sequence.
+#pragma once
+
+#include "neutra/op/causal_mean.hpp"
+
+#include "tests/cases/check.hpp"
+
+namespace cases {
+
+struct CausalMean {
+  static constexpr std::string_view name = "causal_mean";
+  static constexpr std::size_t trained = 1;
+  static constexpr double tolerance = 64;
+  Index sequences, length, cols;
+
+  static std::vector<CausalMean> all() { return {{0, 3, 2}, {2, 1, 1}, {2, 5, 1}, {3, 4, 21}, {1, 9, 16}}; }
+  std::string label() const { return concat(sequences, "x", length, "x", cols); }
+  template <Scalar S, class D> auto inputs() const { return list(numbers<S, D>({sequences * length, cols}, "x")); }
+  template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const {
+    return causal_mean(v[0], length);
+  }
+  std::vector<double> reference(const std::vector<Tensor<double>>& in) const {
+    std::vector<double> y;
+    for (Index n = 0; n < sequences * length; ++n)
+      for (Index c = 0; c < cols; ++c) {
+        double sum = 0;
+        for (Index u = n - n % length; u <= n; ++u) sum += in[0].data()[u * cols + c];
+        y.push_back(sum / static_cast<double>(n % length + 1));
+      }
+    return y;
+  }
+  double flops() const { return 2 * static_cast<double>(sequences * length * cols); }
+  double bytes(std::size_t size) const {
+    return 2 * static_cast<double>(sequences * length * cols) * static_cast<double>(size);
+  }
+};
+
+}  // namespace cases

@@ -1,0 +1,14 @@
+#include "tests/cases/causal_mean.hpp"
+
+#include "tests/cases/message.hpp"
+
+using namespace cases;
+
+TEST_CASE("causal_mean: value, gradients, SIMD and scalar") { check_all<cases::CausalMean>(); }
+
+TEST_CASE("causal_mean: a part of a sequence is an Error") {
+  Tape<float, Cpu> tape;
+  const Tensor<float> x({5, 2});
+  CHECK(message([&] { causal_mean(tape.input(x.view()), 2); }) ==
+        "causal_mean: x must have whole sequences of 2 rows, got 5 rows");
+}
