@@ -1,7 +1,8 @@
 // The main job: extend a language model with neutral residues, beside finetuning, LoRA and vanilla adapters, on your
 // own text.
 //   extend --original english.txt --target danish.txt --out results
-// A gate of your own takes part by naming it:   extend_main<neutra::gate::All, Mine>(argc, argv)
+//   extend ... --method neutral --method 'elu: residue(gate=elu, capacity={0.1,0.2})' --method 'lora(rank=8)'
+// A gate or adapter of your own takes part by naming it:   extend_main<neutra::gate::All, Mine>(argc, argv)
 #include "neutra/program/extend.hpp"
 
 int main(int argc, char** argv) { return neutra::program::extend_main<neutra::gate::All>(argc, argv); }

@@ -75,7 +75,7 @@ std::function<void()> openblas(const Operand<float>& a, const Operand<float>& b,
   };
 }
 
-struct Settings {
+struct Asked {
   int threads = 2;
   bool bf16 = false, quick = false;
 };
@@ -85,7 +85,7 @@ struct Outcome {
 };
 
 /// Ours first, then the others; medians over rounds in which all take turns.
-Outcome compare(const Settings& settings, double work, const std::vector<std::function<void()>>& programs) {
+Outcome compare(const Asked& settings, double work, const std::vector<std::function<void()>>& programs) {
   for (const auto& multiply : programs) multiply();
   std::vector<double> peaks;
   std::vector<std::vector<double>> seconds(programs.size());
@@ -106,7 +106,7 @@ Outcome compare(const Settings& settings, double work, const std::vector<std::fu
 }
 
 /// One way of multiplying: packed b where `packed`.
-Outcome way(const Settings& settings, Operand<float> a, Operand<float> b, View<float> c, bool packed) {
+Outcome way(const Asked& settings, Operand<float> a, Operand<float> b, View<float> c, bool packed) {
   a.bf16 = b.bf16 = settings.bf16;
   const Type type = settings.bf16 ? Type::bf16 : Type::f32;
   std::vector<std::function<void()>> programs;
@@ -125,7 +125,7 @@ Outcome way(const Settings& settings, Operand<float> a, Operand<float> b, View<f
 }  // namespace
 
 int main(int argc, char** argv) try {
-  Settings settings;
+  Asked settings;
   CLI::App app("Are products as fast as those of OpenBLAS and oneDNN?");
   app.add_option("--threads", settings.threads, "threads")->check(CLI::Range(1, 4096))->capture_default_str();
   app.add_flag("--bf16", settings.bf16, "products of bf16");

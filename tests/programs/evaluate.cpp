@@ -56,11 +56,11 @@ TEST_CASE("evaluate: backbone, adapters and the finetuned model have the bits pe
   const auto results = study::read_results(the_study().out() / "results.json");
   REQUIRE(results.rows.size() == 4);
   for (const auto& row : results.rows) {
-    INFO(row.method);
+    INFO(row.label);
     const Words model =
-        row.method == "finetune"
+        row.label == "finetune"
             ? Words{"--model", (the_study().out() / "runs" / "finetune-lr5e-04-seed1" / "model").string()}
-            : Words{"--model", backbone(), "--adapter", adapter_of(row.method)};
+            : Words{"--model", backbone(), "--adapter", adapter_of(row.label)};
     CHECK(evaluated(model, "first.valid").at("bits_per_byte").get<double>() ==
           Approx(row.original.after).epsilon(1e-6));
     CHECK(evaluated(model, "second.valid").at("bits_per_byte").get<double>() == Approx(row.target.after).epsilon(1e-6));

@@ -24,8 +24,8 @@ set(sees_program ${sees_study} study report)
 set(sees_testing ${sees_train} train study report program)
 
 # report draws results and knows no model: of study and train it sees what the format of results is made of.
-set(results_format study/choice study/comparison study/failure study/line study/machine study/results study/row
-    study/summary train/overlap train/stopped)
+set(results_format study/choice study/comparison study/failure study/line study/machine study/results study/results_1 study/row
+    study/run study/shorthands study/summary train/overlap train/stopped)
 
 set(faults "")
 macro(fault text)

@@ -9,13 +9,22 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-/// y = W x + scale B (A x) at the chosen projections      A: (r,in), uniform with variance 1/(3 in) as in PEFT   B:
-/// (out,r), zero A rank of 0 is chosen so that the extra weights are `capacity` of the block weights.
+/// y = W x + scale B (A x) at the chosen projections
+/// A: (r,in), uniform with variance 1/(3 in) as in PEFT   B: (out,r), zero
+/// A rank of 0 is chosen so that the extra weights are `capacity` of the block weights.
 struct Lora {
+  static constexpr std::string_view name = "lora";
   std::vector<Site> sites = {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down};
   double scale = 1;
   double capacity = 0.2;
   Index rank = 0;
+
+  template <class Self, class Visit> static void settings(Self& self, const Visit& visit) {
+    visit("targets", self.sites);
+    visit("rank", self.rank);
+    visit("scale", self.scale);
+    visit("capacity", self.capacity);
+  }
 
   Index rank_for(const Sizes& sizes) const {
     require(std::isfinite(scale), "lora: the scale must be a finite number, got ", scale);
@@ -33,11 +42,10 @@ struct Lora {
   }
 
   Description describe(const Sizes& sizes) const {
-    Description d{.method = "lora", .rank = rank_for(sizes), .scale = scale};
-    for (const Site site : sites) {
-      d.sites += concat(d.sites.empty() ? "" : ",", to_string(site));
-      d.weights += sizes.layers * d.rank * (sizes.inputs(site) + sizes.outputs(site));
-    }
+    Lora ranked = *this;
+    ranked.rank = rank_for(sizes);
+    Description d{.kind = std::string(name), .settings = settings_of(ranked)};
+    for (const Site site : sites) d.weights += sizes.layers * ranked.rank * (sizes.inputs(site) + sizes.outputs(site));
     return d;
   }
 

@@ -40,7 +40,7 @@ struct ModelOptions {
 
 }  // namespace detail
 
-/// main() of evaluate; a user's own policies are named as in extend_main.
+/// main() of evaluate; a user's own adapters and policies are named as in extend_main.
 template <class Gates = gate::All, class... Own> int evaluate_main(int argc, const char* const* argv) {
   static_assert((adapter::Registry::check<Own>() && ...));
   return run_program("evaluate", [&](std::stop_token stop) {

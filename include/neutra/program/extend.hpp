@@ -18,8 +18,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
-/// main() of extend. Gates: the list of gates to choose from; Own: a user's policies of any family, chosen by their
-/// names like ours:
+/// main() of extend. Gates: the list of gates to choose from; Own: a user's adapters, and policies of any family,
+/// chosen by their names like ours:
 ///     int main(int argc, char** argv) { return neutra::program::extend_main<neutra::gate::All, Mine>(argc, argv); }
 template <class Gates = gate::All, class... Own> int extend_main(int argc, const char* const* argv) {
   static_assert((adapter::Registry::check<Own>() && ...));
@@ -32,7 +32,7 @@ template <class Gates = gate::All, class... Own> int extend_main(int argc, const
         const io::Json config = {{"command", command_of(argc, argv)}, {"options", to_json(options)}};
         const auto show = [&](const study::Results& so_far) { report::write_report(options.out, so_far); };
         std::optional<ProgressLine> progress(std::in_place);
-        const study::Results results = study::Study(options, config, registry, stop, {&*progress, show}).run();
+        const study::Results results = study::Study(options, config, stop, {&*progress, show}).run();
         progress.reset();  // wipes its line before the table comes
         std::printf("%s\nreport: %s\n", report::table(results).c_str(),
                     io::shown_whole((options.out / "report.html").native()).c_str());

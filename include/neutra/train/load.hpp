@@ -6,7 +6,6 @@
 #include "neutra/nn/families/llama.hpp"
 #include "neutra/train/corpus.hpp"
 
-#include <algorithm>
 #include <memory>
 #include <system_error>
 
@@ -31,38 +30,34 @@ inline void refuse_other_adapters(const io::Path& path) {
           io::is_there(path / "adapter.safetensors") ? "adapter.safetensors" : "the file", " in it");
 }
 
-/// Error: a width or rank that no tensor of the weights has; an adapter that has more weights in the model at hand than
-/// the file holds. Found before memory is taken for them.
-inline void check_units(const io::Path& path, const nn::AdapterFile& file, const Adapter& adapter,
-                        const adapter::Sizes& sizes) {
+/// Error: an adapter that has more weights in the model at hand than the file holds. Found before memory is taken for
+/// them.
+inline void check_weights(const io::Path& path, const nn::AdapterFile& file, const adapter::Description& here,
+                          const adapter::Sizes& sizes) {
   const auto weights = io::Safetensors::open(path);
-  for (const Index units : {file.description.width, file.description.rank}) {
-    const auto has = [&](const auto& entry) {
-      return entry.shape.rank() == 2 && entry.shape.size() > 0 && (entry.shape[0] == units || entry.shape[1] == units);
-    };
-    require(units == 0 || std::any_of(weights.entries().begin(), weights.entries().end(), has), path.string(),
-            ": no tensor has the width or rank of ", units,
-            " that the JSON beside it names; bring both from one saving");
-  }
   Index held = 0;
   for (const auto& entry : weights.entries()) held += entry.shape.size();
-  const Index wanted = adapter.describe(sizes).weights;
-  require(wanted <= held, path.string(), ": the adapter has ", wanted, " weights in this model (dim ", sizes.dim, ", ",
-          sizes.layers, " layers), the file holds only ", held, "; it was made for dim ", file.base.config.dim, ", ",
-          file.base.config.layers, " layers: load that model, or bring JSON and weights from one saving");
+  require(here.weights <= held, path.string(), ": the adapter has ", here.weights, " weights in this model (dim ",
+          sizes.dim, ", ", sizes.layers, " layers), the file holds only ", held, "; it was made for dim ",
+          file.base.config.dim, ", ", file.base.config.layers,
+          " layers: load that model, or bring JSON and weights from one saving");
 }
 
-/// Error: a gate or body that this program has with other options than the adapter was trained with; it would be
-/// another function.
-inline void check_options(const io::Path& adapter_path, std::string_view family, const std::string& name,
-                          const PolicyOptions& saved, const PolicyOptions& here) {
-  const auto shown = [](const PolicyOptions& options) {
-    std::string text;
-    for (const auto& [name, value] : options) text += concat(text.empty() ? "" : ", ", name, " = ", value);
-    return text.empty() ? std::string("no options") : text;
-  };
-  require(saved == here, adapter_path.string(), ": the ", family, " ", name, " was saved with ", shown(saved),
-          ", this program has it with ", shown(here), "; load it in a program whose ", family, " has the same");
+/// Error: a policy that has options in this program of which the file does not tell; it might be another function.
+inline void check_policy_options(const io::Path& path, const Settings& saved, const Settings& here) {
+  for (const auto& [key, setting] : here)
+    require(saved.contains(key) || key.find('.') == key.npos, path.string(), ": was saved without ", key,
+            ", which this program has as ", text_of(setting),
+            "; load it in a program whose policies have the options that they had");
+}
+
+/// The adapter that a file speaks of. Error: what this program does not know, by the file.
+inline Adapter adapter_of(const io::Path& path, const adapter::Description& saved, const adapter::Registry& registry) {
+  try {
+    return registry.make(saved.kind, saved.settings);
+  } catch (const SettingError& error) {
+    fail(path.string(), ": ", error.what());
+  }
 }
 
 /// A llama folder and, unless empty, an adapter made for it. Errors: those of the files; an adapter for another base; a
@@ -79,12 +74,10 @@ inline LoadedModel load_model(const io::Path& folder, const io::Path& adapter_pa
     return loaded;
   }
   const auto file = nn::read_adapter_json(adapter_path);
-  const Adapter adapter = registry.make(file.description, adapter_path.string());
+  const Adapter adapter = adapter_of(adapter_path, file.description, registry);
   const auto sizes = backbone->config().sizes();
-  check_units(adapter_path, file, adapter, sizes);
-  const adapter::Description here = adapter.describe(sizes);
-  check_options(adapter_path, "gate", here.gate, file.description.gate_options, here.gate_options);
-  check_options(adapter_path, "body", here.body, file.description.body_options, here.body_options);
+  check_weights(adapter_path, file, adapter.describe(sizes), sizes);
+  check_policy_options(adapter_path, file.description.settings, adapter.settings());
   loaded.model = std::make_unique<Model>(backbone, adapter);
   nn::load_adapter_weights(adapter_path, loaded.model->parameters(),
                            nn::base_of(*backbone, tokenizer_sha256(*loaded.tokenizer)));
