@@ -87,8 +87,8 @@ void gate_alone(benchmark::State& state, const Gate& chosen, bool backward) {
 }
 
 /// The residue of one layer. Its gate looks only at the first channel, which decides which tokens are open.
-struct Setting {
-  Setting(const Gate& gate, Index open_percent, bool skip) : residue(Residue{.gate = gate, .skip = skip}, sizes, 1) {
+struct Trial {
+  Trial(const Gate& gate, Index open_percent, bool skip) : residue(Residue{.gate = gate, .skip = skip}, sizes, 1) {
     for (auto* parameter : residue.parameters()) {
       Tensor<float, Cpu>& w = parameter->value;
       const Index cols = w.shape().cols();
@@ -116,7 +116,7 @@ struct Setting {
 };
 
 void residue_behind(benchmark::State& state, const Gate& chosen, Index open_percent, bool skip, bool backward) {
-  Setting setting(chosen, open_percent, skip);
+  Trial setting(chosen, open_percent, skip);
   measure(state, backward, setting.dy.view(), [&](Tape& tape) { return setting.run(tape); });
   report(state, setting.tokens, sizes.dim * (backward ? 16 : 12));  // x, y and the sum; dy, x and two gradients
 }

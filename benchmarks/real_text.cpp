@@ -19,7 +19,7 @@ using namespace neutra;
 
 namespace {
 
-struct Settings {
+struct Asked {
   std::string model, adapter;
   std::vector<std::string> texts;
   Index windows = 64, batch = 16;
@@ -28,17 +28,20 @@ struct Settings {
 
 class Contest {
  public:
-  explicit Contest(const Settings& settings)
+  explicit Contest(const Asked& settings)
       : settings_(settings), backbone_(nn::load_model<float, Cpu>(settings.model, {nn::Purpose::evaluation})) {
     const auto file = nn::read_adapter_json(settings.adapter);
-    const auto& d = file.description;
-    require(d.gate == "relu" && d.body == "gated_unit" && d.placement == "parallel", settings.adapter,
-            ": this benchmark runs the paper's gate, body and placement, got ", d.method, " ", d.gate, " ", d.body, " ",
-            d.placement);
+    const neutra::Settings& saved = file.description.settings;
+    for (const auto& [key, paper] : {std::pair{"gate", "relu"}, {"body", "gated_unit"}, {"placement", "parallel"}}) {
+      const auto own = saved.find(key);
+      require(own != saved.end() && text_of(own->second) == paper, settings.adapter,
+              ": this benchmark runs the paper's gate, body and placement, got another ", key);
+    }
+    const Index width = std::get<Index>(saved.at("width"));
     alone_ = std::make_unique<train::Model>(backbone_, adapter::None{});
     for (const bool skip : {true, false}) {
       auto& model = skip ? skipping_ : dense_;
-      model = std::make_unique<train::Model>(backbone_, adapter::Residue<>{.width = d.width, .skip = skip});
+      model = std::make_unique<train::Model>(backbone_, adapter::Residue<>{.width = width, .skip = skip});
       nn::load_adapter_weights(settings.adapter, model->parameters(), nn::base_of(*backbone_));
     }
   }
@@ -76,7 +79,7 @@ class Contest {
   }
 
  private:
-  Settings settings_;
+  Asked settings_;
   std::shared_ptr<const nn::Backbone<float, Cpu>> backbone_;
   std::unique_ptr<train::Model> alone_, skipping_, dense_;
 };
@@ -84,7 +87,7 @@ class Contest {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  Settings settings;
+  Asked settings;
   CLI::App app("Measure what skipping closed tokens saves on real text.");
   app.add_option("--model", settings.model, "a Hugging Face llama folder")->required();
   app.add_option("--adapter", settings.adapter, "neutral residues for this model: NAME.safetensors")->required();

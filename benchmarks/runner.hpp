@@ -67,7 +67,7 @@ template <class A> class Runner {
     if constexpr (!std::is_same_v<A, adapter::None>) {
       const auto d = adapter.describe(model_.config().sizes());
       extra_ = static_cast<double>(d.weights) -
-               (d.method == "residue" ? static_cast<double>(model_.config().layers * model_.config().dim) : 0.0);
+               (d.kind == "residue" ? static_cast<double>(model_.config().layers * model_.config().dim) : 0.0);
     }
   }
 

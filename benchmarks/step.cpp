@@ -27,7 +27,7 @@ using small_models::Runner;
 
 namespace {
 
-struct Settings {
+struct Asked {
   std::string model = "small", mode = "adapter", precision = "float", peer;
   int open = 100, threads = 2, rounds = 15;
   bool dense = false, recompute = false;
@@ -67,7 +67,7 @@ template <class A> void serve(Runner<A>& runner, double at_start_mb) {
   }
 }
 
-template <class A> void measure(const Settings& settings, Runner<A>& runner, double at_start_mb) {
+template <class A> void measure(const Asked& settings, Runner<A>& runner, double at_start_mb) {
   const int warm_up = 2;
   for (int i = 0; i < warm_up; ++i) runner.step();
   std::vector<double> seconds, peaks;
@@ -86,7 +86,7 @@ template <class A> void measure(const Settings& settings, Runner<A>& runner, dou
       static_cast<double>(small_models::tokens) / took, resident_mb("VmHWM") - at_start_mb);
 }
 
-template <class A> void run(const Settings& settings, Mode mode, const nn::Config& config, const A& adapter) {
+template <class A> void run(const Asked& settings, Mode mode, const nn::Config& config, const A& adapter) {
   const double at_start_mb = resident_mb("VmRSS");
   const nn::Purpose purpose = mode == Mode::full      ? nn::Purpose::finetuning
                               : mode == Mode::forward ? nn::Purpose::evaluation
@@ -106,7 +106,7 @@ template <std::size_t N, class Name> std::size_t place_of(const std::array<Name,
 }  // namespace
 
 int main(int argc, char** argv) try {
-  Settings settings;
+  Asked settings;
   std::vector<std::string> models, modes(small_models::mode_names.begin(), small_models::mode_names.end());
   for (const auto& known : small_models::all) models.emplace_back(known.name);
   CLI::App app("Measure a training step relative to the products that it needs at least.");

@@ -92,12 +92,13 @@ int main() {
     for (const auto& [name, adapter] : adapters) {
       Model model(backbone, adapter, 1);
       const auto said = adapter.describe(sizes);
+      const Setting units = said.settings.at(said.settings.contains("rank") ? "rank" : "width");
       const auto start = logits(model, batch);
       const bool same = std::memcmp(start.data(), expected.data(), start.size() * sizeof(float)) == 0;
       equal = equal && same;
       const auto [before, after] = train(model, batch);
       std::printf("%-9s %8.2f %6d %8d %6.1f%% %10s %8.4f %8.4f %5.0f%%\n", name, capacity,
-                  static_cast<int>(said.width + said.rank), static_cast<int>(said.weights),
+                  static_cast<int>(std::get<Index>(units)), static_cast<int>(said.weights),
                   100.0 * static_cast<double>(said.weights) / static_cast<double>(sizes.block_weights()),
                   same ? "same bits" : "differs", before, after, 100 * open_share(model, batch));
     }

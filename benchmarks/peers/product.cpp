@@ -76,7 +76,7 @@ std::function<void()> openblas(const Operand<float>& a, const Operand<float>& b,
   };
 }
 
-struct Settings {
+struct Asked {
   int threads = 2;
   bool bf16 = false, quick = false;
 };
@@ -86,7 +86,7 @@ struct Outcome {
 };
 
 /// The programs, this library's first: medians over rounds in which all take turns.
-Outcome compare(const Settings& settings, double work, const std::vector<std::function<void()>>& programs) {
+Outcome compare(const Asked& settings, double work, const std::vector<std::function<void()>>& programs) {
   for (const auto& multiply : programs) multiply();
   std::vector<double> peaks;
   std::vector<std::vector<double>> seconds(programs.size());
@@ -107,7 +107,7 @@ Outcome compare(const Settings& settings, double work, const std::vector<std::fu
 }
 
 /// One orientation, with a packed b if `packed`.
-Outcome way(const Settings& settings, Operand<float> a, Operand<float> b, View<float> c, bool packed) {
+Outcome way(const Asked& settings, Operand<float> a, Operand<float> b, View<float> c, bool packed) {
   a.precision = b.precision = settings.bf16 ? DType::bf16 : DType::f32;
   const Type type = settings.bf16 ? Type::bf16 : Type::f32;
   std::vector<std::function<void()>> programs;
@@ -126,7 +126,7 @@ Outcome way(const Settings& settings, Operand<float> a, Operand<float> b, View<f
 }  // namespace
 
 int main(int argc, char** argv) try {
-  Settings settings;
+  Asked settings;
   CLI::App app("Compare matrix products with OpenBLAS and oneDNN.");
   app.add_option("--threads", settings.threads, "threads")->check(CLI::Range(1, 4096))->capture_default_str();
   app.add_flag("--bf16", settings.bf16, "multiply bf16");

@@ -71,15 +71,18 @@ TEST_CASE("run-time policies: what is said of them is what is said of the static
   const auto sizes = testing::tiny_config().sizes();
   const auto said = [&](const auto& residue) {
     const auto d = residue.describe(sizes);
-    return concat(d.method, " ", d.gate, " ", d.body, " ", d.penalty, " ", d.init, " ", d.placement, " ", d.width, " ",
-                  d.weights);
+    std::string text = concat(d.kind, " ", d.weights);
+    for (const auto& [key, setting] : d.settings) text += concat(" ", key, "=", text_of(setting));
+    return text;
   };
   CHECK(said(AnyResidue<float>{.gate = gate::Relu{},
                                .body = body::GatedUnit{},
                                .penalty = penalty::L1{},
                                .init = init::LowVariance{},
                                .width = 3}) == said(Residue<>{.width = 3}));
-  CHECK(said(Residue<>{.width = 3}) == "residue relu gated_unit l1 low_variance parallel 3 240");
+  CHECK(said(Residue<>{.width = 3}) ==
+        "residue 240 body=gated_unit capacity=0.2 gate=relu init=low_variance penalty=l1 "
+        "placement=parallel width=3");
 }
 
 TEST_CASE("adapter::Any: the bits of what it holds") {
@@ -87,7 +90,14 @@ TEST_CASE("adapter::Any: the bits of what it holds") {
   check_same(history(AnyAdapter(small_lora())), history(small_lora()));
   check_same(history(AnyAdapter(adapter::None{}), true), history(adapter::None{}, true));
   const auto sizes = testing::tiny_config().sizes();
-  CHECK(AnyAdapter(small_lora()).describe(sizes).sites == "q,down");
+  const AnyAdapter low_rank = small_lora();
+  CHECK(low_rank.kind() == "lora");
+  CHECK(low_rank.describe(sizes).settings.at("targets") == Setting("q|down"));
+  CHECK(low_rank.settings().at("rank") == Setting(Index{2}));
+  CHECK_FALSE(low_rank.local_loss());
+  CHECK(AnyAdapter(Residue<>{}).local_loss() == penalty::Counts::original);
+  CHECK(AnyAdapter(Residue<>{}).settings().at("width") == Setting(Index{0}));  // as asked, not as it came out
+  CHECK_FALSE(AnyAdapter(Residue<gate::Relu, body::GatedUnit, penalty::None>{}).local_loss());
   const AnyAdapter copy = AnyAdapter(Residue<>{.width = 3});
   CHECK(AnyAdapter(copy).describe(sizes).weights == 240);
 }
@@ -105,7 +115,9 @@ TEST_CASE("adapter::List: all members count, each under its own name, and a sile
   const auto sizes = testing::tiny_config().sizes();
   const adapter::List list(small_lora(), Residue<>{.width = 3});
   CHECK(list.describe(sizes).weights == small_lora().describe(sizes).weights + 240);
-  CHECK(list.describe(sizes).sites == "lora+residue");
+  const Settings said = list.describe(sizes).settings;
+  CHECK((said.at("0.targets") == Setting("q|down") && said.at("1.gate") == Setting("relu")));
+  CHECK(said.at("1.width") == Setting(Index{3}));
   auto model = tiny_model<float>(list);
   std::vector<std::string> names;
   for (const auto* parameter : model.parameters()) names.push_back(parameter->name);

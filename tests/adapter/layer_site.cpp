@@ -13,8 +13,9 @@ using adapter::Site;
 
 /// y' = v y, a trainable factor for each channel of the stream behind each layer.      v: (1,C), starts at 1
 struct LayerScale {
+  static constexpr std::string_view name = "layer_scale";
   adapter::Description describe(const adapter::Sizes& sizes) const {
-    return {.method = "layer scale", .weights = sizes.layers * sizes.dim};
+    return {.kind = std::string(name), .weights = sizes.layers * sizes.dim};
   }
 
   template <Scalar S, Backend D> class Instance {
@@ -44,8 +45,9 @@ struct LayerScale {
 
 /// Leaves the stream of one layer as it came in.
 struct Without {
+  static constexpr std::string_view name = "without";
   Index layer;
-  adapter::Description describe(const adapter::Sizes&) const { return {.method = "without"}; }
+  adapter::Description describe(const adapter::Sizes&) const { return {.kind = std::string(name)}; }
 
   template <Scalar S, Backend D> class Instance {
    public:

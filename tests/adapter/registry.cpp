@@ -2,7 +2,8 @@
 // what they describe.
 #include "neutra/adapter/registry.hpp"
 
-#include "neutra/study/job.hpp"
+#include "neutra/adapter/list.hpp"
+#include "neutra/nn/families.hpp"
 
 #include "tests/catch.hpp"
 #include "tests/io/scratch.hpp"
@@ -35,13 +36,13 @@ TEST_CASE("registry: every policy of the library is found by its name") {
   int count = 0;
   const auto found = [&]<class Policy>() {
     if constexpr (Gate<Policy>)
-      CHECK_NOTHROW(registry.gates.find(Policy::name));
+      CHECK_NOTHROW(registry.gates.make(Policy::name));
     else if constexpr (Penalty<Policy>)
-      CHECK_NOTHROW(registry.penalties.find(Policy::name));
+      CHECK_NOTHROW(registry.penalties.make(Policy::name));
     else if constexpr (Init<Policy>)
-      CHECK_NOTHROW(registry.inits.find(Policy::name));
+      CHECK_NOTHROW(registry.inits.make(Policy::name));
     else
-      CHECK_NOTHROW(registry.bodies.find(Policy::name));
+      CHECK_NOTHROW(registry.bodies.make(Policy::name));
     ++count;
   };
   for_each_type(gate::All{}, found);
@@ -53,75 +54,82 @@ TEST_CASE("registry: every policy of the library is found by its name") {
 
 TEST_CASE("registry: a user's own policies go to their families, once") {
   const Registry registry = Registry::with<Types<gate::Relu>, Halving, Narrow>();
-  CHECK_NOTHROW(registry.gates.find("halving"));
-  CHECK_NOTHROW(registry.inits.find("narrow"));
-  CHECK(says([&] { registry.gates.find("tanh"); }, "no gate called 'tanh'",
-             "known: halving, relu"));  // the list given is the list there is
-  CHECK(says([&] { registry.gates.find("halvin"); }, "did you mean 'halving'?"));
+  CHECK_NOTHROW(registry.gates.make("halving"));
+  CHECK_NOTHROW(registry.inits.make("narrow"));
+  CHECK(says([&] { registry.gates.make("tanh"); }, "no gate called 'tanh'",
+             "known: causal_mean(GATE), halving, per_channel(GATE), relu, two_layer(GATE)"));
+  CHECK(says([&] { registry.gates.make("halvin"); }, "did you mean 'halving'?"));
   CHECK(says([] { Registry::with<gate::All, Halving, Halving>(); }, "the gate 'halving' is there twice"));
   CHECK(says([] { Registry::with<gate::All, gate::Relu>(); }, "'relu' is there twice"));
 }
 
-TEST_CASE("registry: what a method's adapter says of itself makes the same adapter again") {
-  const Registry registry = Registry::with<gate::All>();
-  study::Options options;
-  options.gate = "tanh";
-  options.body = "bottleneck";
-  options.penalty = "l2";
-  options.placement = "attention";
-  options.lora_sites = {adapter::Site::q, adapter::Site::down};
-  for (const std::string method : {"neutral", "adapter", "lora"}) {
-    INFO(method);
-    const auto first = study::adapter_of(method, options, registry).describe(sizes),
-               second = registry.make(first).describe(sizes);
-    CHECK(first.weights > 0);
-    CHECK(std::tie(first.method, first.gate, first.body, first.penalty, first.init, first.placement, first.sites,
-                   first.width, first.rank, first.weights) ==
-          std::tie(second.method, second.gate, second.body, second.penalty, second.init, second.placement, second.sites,
-                   second.width, second.rank, second.weights));
-  }
-  const auto neutral = study::adapter_of("neutral", options, registry).describe(sizes),
-             vanilla = study::adapter_of("adapter", options, registry).describe(sizes);
-  CHECK(neutral.gate == "tanh");
-  CHECK(neutral.penalty == "l2");
-  CHECK(vanilla.gate == "open");
-  CHECK(vanilla.penalty == "none");
-  CHECK(vanilla.init == "he");
-  CHECK(vanilla.body == "bottleneck");
-  CHECK(study::adapter_of("lora", options, registry).describe(sizes).sites == "q,down");
-  CHECK(study::adapter_of("finetune", options, registry).describe(sizes).weights == 0);
+TEST_CASE("registry: every plain gate comes in every wrapper, a user's own too") {
+  const Registry registry = Registry::with<Types<gate::Relu, gate::JumpRelu>, Halving>();
+  for (const char* name :
+       {"per_channel_relu", "two_layer_halving", "causal_mean_jump_relu", "causal_mean_two_layer_relu"})
+    CHECK(registry.gates.make(name).name == name);
+  CHECK(registry.gates.make("two_layer_jump_relu", {{"hidden", 3}, {"threshold", 0.5}}).options ==
+        PolicyOptions{{"hidden", 3}, {"threshold", 0.5}});
+  CHECK_FALSE(registry.gates.contains("per_channel_tanh"));
 }
 
-TEST_CASE("registry: unknown methods, places and projections are refused by name") {
+TEST_CASE("registry: what an adapter says of itself makes the same adapter again") {
   const Registry registry = Registry::with<gate::All>();
-  CHECK(says([&] { registry.make({.method = "prefix"}); }, "none, lora or residue, got 'prefix'"));
-  CHECK(says([&] { study::adapter_of("lorra", {}, registry); }, "no method 'lorra'", "'lora'"));
-  CHECK(says([] { Registry::placement("before"); }, "parallel, after or attention, got 'before'"));
-  CHECK(Registry::placement("after") == adapter::Placement::after);
-  CHECK(Registry::sites("q,down") == std::vector<adapter::Site>{adapter::Site::q, adapter::Site::down});
-  for (const char* list : {"", "q,", "attention", "q,q2", "Q"}) {
-    INFO(list);
-    CHECK(says([&] { Registry::sites(list); }, "--lora-targets must be among q k v o gate up down"));
-  }
-  const adapter::Description good = {
-      .method = "residue", .gate = "relu", .body = "bottleneck", .penalty = "l1", .init = "he", .placement = "after"};
-  CHECK_NOTHROW(registry.make(good, "a.safetensors"));
-  const auto refused = [&](std::string adapter::Description::*member, const std::string& words) {
-    auto description = good;
-    description.*member = "relo";
-    const std::string told = scratch::message([&] { registry.make(description, "a.safetensors"); });
-    return told.starts_with("a.safetensors: ") && told.find(words) != std::string::npos &&
-           told.find("--") == std::string::npos;
+  const auto again = [&](const std::string& kind, const Settings& settings) {
+    const auto first = registry.make(kind, settings).describe(sizes);
+    const auto second = registry.make(first.kind, first.settings).describe(sizes);
+    CHECK((first.weights > 0 || kind == "none"));
+    CHECK((first.kind == kind && second.kind == kind && first.settings == second.settings));
+    CHECK(first.weights == second.weights);
+    for (const auto& [key, setting] : settings) CHECK(first.settings.at(key) == setting);
   };
-  CHECK(refused(&adapter::Description::method, "the method must be none, lora or residue, got 'relo'"));
-  CHECK(refused(&adapter::Description::gate, "there is no gate called 'relo'; did you mean 'relu'?"));
-  CHECK(refused(&adapter::Description::body, "there is no body called 'relo'"));
-  CHECK(refused(&adapter::Description::penalty, "there is no penalty called 'relo'"));
-  CHECK(refused(&adapter::Description::init, "there is no init called 'relo'"));
-  CHECK(refused(&adapter::Description::placement, "placement must be parallel, after or attention, got 'relo'"));
-  study::Options misfit;
-  misfit.gate = "open";
-  misfit.penalty = "gate_l1";
+  again("residue", {{"gate", "two_layer_jump_relu"},
+                    {"gate.threshold", 0.5},
+                    {"gate.hidden", 3.0},
+                    {"body", "bottleneck"},
+                    {"penalty", "l2"},
+                    {"placement", "attention"},
+                    {"capacity", 0.1}});
+  again("lora", {{"targets", "q|down"}, {"scale", 0.5}});
+  again("none", {});
+  const adapter::List list(adapter::Lora{.rank = 2}, adapter::Residue<>{.width = 3});
+  const auto same = adapter::with_settings(adapter::List<adapter::Lora, adapter::Residue<>>(),
+                                           list.describe(sizes).settings, registry);
+  CHECK(same.describe(sizes).settings == list.describe(sizes).settings);
+}
+
+TEST_CASE("registry: unknown adapters, settings and values are refused by name") {
+  const Registry registry = Registry::with<gate::All>();
+  const auto refused = [&](const std::string& kind, const Settings& settings, const auto&... words) {
+    return says([&] { registry.make(kind, settings); }, words...);
+  };
+  CHECK(refused("prefix", {}, "there is no adapter called 'prefix'; known: lora, none, residue"));
   CHECK(
-      says([&] { study::adapter_of("neutral", misfit, registry); }, "--penalty gate_l1 reads the gate", "--gate open"));
+      refused("residue", {{"gaet", "relu"}}, "gaet is no setting of residue; did you mean 'gate'?; known: gate, body"));
+  CHECK(refused("none", {{"rank", Index{1}}}, "rank is no setting of none; it has none"));
+  CHECK(refused("residue", {{"gate", "relo"}}, "gate: there is no gate called 'relo'; did you mean 'relu'?; known: "));
+  CHECK(refused("residue", {{"body", "relo"}}, "body: there is no body called 'relo'"));
+  CHECK(refused("residue", {{"penalty", "relo"}}, "penalty: there is no penalty called 'relo'"));
+  CHECK(refused("residue", {{"init", "relo"}}, "init: there is no init called 'relo'"));
+  CHECK(refused("residue", {{"gate", "relu"}, {"gate.threshold", 1.0}}, "gate: relu has no option 'threshold'"));
+  CHECK(
+      refused("residue", {{"gate", "two_layer_relu"}, {"gate.hidden", 1.5}}, "hidden must be a whole number, got 1.5"));
+  CHECK(refused("residue", {{"gate", Index{1}}}, "gate must be a text, got '1'"));
+  CHECK(refused("residue", {{"placement", "before"}}, "placement must be parallel, after or attention, got 'before'"));
+  CHECK(refused("residue", {{"capacity", "much"}}, "capacity must be a number, got 'much'"));
+  CHECK(refused("residue", {{"width", 1e300}}, "width must be a whole number below 2^31, got '1e+300'"));
+  for (const char* list : {"", "q|", "attention", "q|q2", "Q"}) {
+    INFO(list);
+    CHECK(refused("lora", {{"targets", list}}, "targets must be among q k v o gate up down"));
+  }
+  CHECK(says(
+      [&] {
+        adapter::with_settings(adapter::Residue<>{}, {{"gate", "elu"}}, registry);
+      },
+      "gate must be relu, which is compiled in, got 'elu'"));
+  CHECK(says(
+      [&] {
+        registry.make("residue", {{"gate", "open"}, {"penalty", "gate_l1"}}).describe(sizes);
+      },
+      "the penalty gate_l1 reads the gate, but the gate is open"));
 }

@@ -148,8 +148,8 @@ TEST_CASE("residue: the capacity is met within 2 % or half a width, and what is 
         Index there = 0;
         for (const auto* parameter : instance.parameters()) there += parameter->value.size();
         CHECK(there == description.weights);
-        CHECK(description.gate == gate.name);
-        CHECK(description.body == body.name);
+        CHECK(text_of(description.settings.at("gate")) == gate.name);
+        CHECK(text_of(description.settings.at("body")) == body.name);
       }
     };
     for_each_type(gate::All{}, [&]<class G>() { for_each_type(body::All{}, [&]<class B>() { check(G{}, B{}); }); });
@@ -173,7 +173,7 @@ TEST_CASE("residue: what cannot be is an Error that says what to do") {
       tight.starts_with("residue: a capacity of 0.001 leaves no room beside 12 fixed weights in a layer; raise the "
                         "capacity to at least "));
   const double least = std::stod(tight.substr(tight.rfind(' ')));
-  CHECK(Paper{.capacity = least}.describe(sizes).width == 1);
+  CHECK(text_of(Paper{.capacity = least}.describe(sizes).settings.at("width")) == "1");
 }
 
 TEST_CASE("residue: a body may have any number of matrices, and each is trained") {

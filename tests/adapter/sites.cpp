@@ -32,7 +32,8 @@ struct Silent {
   Site at = Site::gate;
   static inline int seen = 0;
 
-  adapter::Description describe(const adapter::Sizes&) const { return {.method = "silent"}; }
+  static constexpr std::string_view name = "silent";
+  adapter::Description describe(const adapter::Sizes&) const { return {.kind = std::string(name)}; }
 
   template <Scalar S, Backend D> class Instance {
    public:

@@ -44,8 +44,8 @@ struct Nested {
   }
 };
 
-struct Setting {
-  Setting() { std::fill_n(eighths.data(), eighths.size(), 0.125f); }
+struct Trial {
+  Trial() { std::fill_n(eighths.data(), eighths.size(), 0.125f); }
   Weight weight(const char* name) { return Weight(name, testing::random_tensor<float, Device>({5, 5}, name, 0.3)); }
 
   Weight input{"x", testing::random_tensor<float, Device>({7, 5}, "x")}, v = weight("v"), w = weight("w");
@@ -72,7 +72,7 @@ struct Setting {
 }  // namespace
 
 TEST_CASE("recompute: values and gradients are those of the function itself, bit by bit, nested too") {
-  Setting s;
+  Trial s;
   for (const bool own_loss : {false, true}) {
     const Block one = s.block(s.v, own_loss), two = s.block(s.w, own_loss);
     const auto both = [&](const auto& apply) {
@@ -89,7 +89,7 @@ TEST_CASE("recompute: values and gradients are those of the function itself, bit
 }
 
 TEST_CASE("recompute: an input that others read too has all of its gradient") {
-  Setting s;
+  Trial s;
   const Block f = s.block(s.v, false);
   const auto around = [&](const auto& apply) {
     return s.walked([&](Value x) {
@@ -102,7 +102,7 @@ TEST_CASE("recompute: an input that others read too has all of its gradient") {
 }
 
 TEST_CASE("recompute: only what passes between blocks is kept") {
-  Setting s;
+  Trial s;
   const Block f = s.block(s.v, false);
   const auto held = [&](int blocks, bool again) {
     Tapes tape;
@@ -117,7 +117,7 @@ TEST_CASE("recompute: only what passes between blocks is kept") {
 }
 
 TEST_CASE("recompute: what an op keeps beside its values is given back") {
-  Setting s;
+  Trial s;
   s.tape.start();
   auto x = s.tape.leaf(s.input);
   const auto f = [](Value in) {
@@ -130,7 +130,7 @@ TEST_CASE("recompute: what an op keeps beside its values is given back") {
 }
 
 TEST_CASE("recompute: without recording it is the function") {
-  Setting s;
+  Trial s;
   s.tape.start(false);
   const Block f = s.block(s.v, false);
   const auto x = s.tape.leaf(s.input);
@@ -138,7 +138,7 @@ TEST_CASE("recompute: without recording it is the function") {
 }
 
 TEST_CASE("recompute: a function that returns what is not its own, or a loss without its output, is an Error") {
-  Setting s;
+  Trial s;
   s.tape.start();
   const auto x = s.tape.leaf(s.input), one = testing::weighted_sum(x, s.slopes);
   const std::string own = "recompute: the function must return what its own ops made, not a value from outside";
@@ -153,7 +153,7 @@ TEST_CASE("recompute: a function that returns what is not its own, or a loss wit
 }
 
 TEST_CASE("recompute: a function whose loss alone trains is walked back by its loss") {
-  Setting s;
+  Trial s;
   const auto gradient = [&](bool again) {
     s.v.has_gradient = false;
     s.tape.start();
@@ -169,7 +169,7 @@ TEST_CASE("recompute: a function whose loss alone trains is walked back by its l
 }
 
 TEST_CASE("recompute: a function that makes something else the second time is an Error") {
-  Setting s;
+  Trial s;
   static int calls;
   calls = 0;
   s.tape.start();

@@ -106,19 +106,18 @@ TEST_CASE("adapter file: the JSON says what the adapter is") {
   Attached attached(residue);
   attached.save(folder / "x.safetensors");
   const Index weights = sizes.layers * (12 + 3 * 5 * 12);
-  CHECK(io::read_json(folder / "x.json") == io::Json{{"schema", "neutra.adapter/2"},
-                                                     {"method", "residue"},
-                                                     {"gate", "jump_relu"},
-                                                     {"gate_options", {{"threshold", double{0.3f}}}},
-                                                     {"body", "gated_unit"},
-                                                     {"penalty", "l1"},
-                                                     {"init", "low_variance"},
-                                                     {"placement", "after"},
-                                                     {"sites", nullptr},
-                                                     {"width", 5},
-                                                     {"rank", nullptr},
+  CHECK(io::read_json(folder / "x.json") == io::Json{{"schema", "neutra.adapter/3"},
+                                                     {"kind", "residue"},
+                                                     {"settings",
+                                                      {{"gate", "jump_relu"},
+                                                       {"gate.threshold", double{0.3f}},
+                                                       {"body", "gated_unit"},
+                                                       {"penalty", "l1"},
+                                                       {"init", "low_variance"},
+                                                       {"placement", "after"},
+                                                       {"capacity", 0.2},
+                                                       {"width", 5}}},
                                                      {"weights", weights},
-                                                     {"scale", 1.0},
                                                      {"fingerprint", base.fingerprint},
                                                      {"tokenizer", base.tokenizer},
                                                      {"model",
@@ -136,36 +135,64 @@ TEST_CASE("adapter file: the JSON says what the adapter is") {
                                                        {"bos", 1}}}});
   const auto file = nn::read_adapter_json(folder / "x.safetensors");
   const auto& d = file.description;
-  CHECK((d.method == "residue" && d.gate == "jump_relu" && d.body == "gated_unit" && d.penalty == "l1" &&
-         d.init == "low_variance"));
-  CHECK((d.placement == "after" && d.sites.empty() && d.width == 5 && d.rank == 0 && d.weights == weights &&
-         d.scale == 1));
+  CHECK((d.kind == "residue" && d.settings == residue.describe(sizes).settings && d.weights == weights));
   nn::Config expected = base.config;
   expected.eos.clear();  // decides no number
   CHECK(file.base.config == expected);
-  CHECK((file.base.fingerprint == base.fingerprint && file.base.tokenizer == base.tokenizer &&
-         d.gate_options == std::map<std::string, double>{{"threshold", double{0.3f}}}));
+  CHECK((file.base.fingerprint == base.fingerprint && file.base.tokenizer == base.tokenizer));
 
   const Saved saved;
   const auto other = nn::read_adapter_json(saved.path);
-  CHECK((other.description.method == "lora" && other.description.sites == "q,down" && other.description.rank == 3 &&
-         other.description.scale == 0.1));
-  CHECK((other.description.gate.empty() && other.description.width == 0 && other.description.gate_options.empty()));
+  CHECK((other.description.kind == "lora" && other.description.settings == lora().describe(sizes).settings));
 }
 
-TEST_CASE("adapter file: options of bodies, penalties and initialisations are there where they have any") {
-  const scratch::Folder folder;
-  adapter::Residue<> residue{.width = 5};
-  Attached attached(residue);
-  auto described = residue.describe(sizes);
-  described.body_options = {{"slope", 0.5}};
-  described.penalty_options = {{"floor", 0.25}, {"second_weight", 2}};
-  described.init_options = {{"gain", 3}};
-  nn::save_adapter(folder / "x.safetensors", attached.parameters(), described, base);
-  const auto read = nn::read_adapter_json(folder / "x.safetensors").description;
-  CHECK(read.body_options == described.body_options);
-  CHECK(read.penalty_options == described.penalty_options);
-  CHECK(read.init_options == described.init_options);
+TEST_CASE("adapter file: one of the schema before is read as what it says today") {
+  const Saved saved;
+  io::Json old = saved.json;
+  for (const char* key : {"kind", "settings"}) old.erase(key);
+  old.update({{"schema", "neutra.adapter/2"},
+              {"method", "residue"},
+              {"gate", "jump_relu"},
+              {"body", "gated_unit"},
+              {"penalty", "l1"},
+              {"init", "he"},
+              {"placement", "after"},
+              {"sites", nullptr},
+              {"width", 5},
+              {"rank", nullptr},
+              {"scale", 1.0},
+              {"gate_options", {{"threshold", 0.25}}}});
+  const auto read = [&](const io::Json& json) {
+    io::write_json(saved.beside, json);
+    return nn::read_adapter_json(saved.path).description;
+  };
+  const auto residue = read(old);
+  CHECK((residue.kind == "residue" && residue.weights == saved.json["weights"]));
+  CHECK(residue.settings == Settings{{"gate", "jump_relu"},
+                                     {"gate.threshold", 0.25},
+                                     {"body", "gated_unit"},
+                                     {"penalty", "l1"},
+                                     {"init", "he"},
+                                     {"placement", "after"},
+                                     {"width", Index{5}}});
+  io::Json low_rank = old;
+  low_rank.update({{"method", "lora"}, {"sites", "q,down"}, {"rank", 3}, {"scale", 0.5}, {"width", nullptr}});
+  for (const char* key : {"gate", "body", "penalty", "init", "placement"}) low_rank[key] = nullptr;
+  low_rank["gate_options"] = io::Json::object();
+  CHECK(read(low_rank).settings == Settings{{"targets", "q|down"}, {"rank", Index{3}}, {"scale", 0.5}});
+  const std::string name = saved.beside.string() + ": ";
+  const auto refused = [&](const io::Json& changes, const std::string& words) {
+    io::Json bad = old;
+    bad.update(changes);
+    return says([&] { read(bad); }, name, words);
+  };
+  CHECK(refused({{"alpha", 1}}, "alpha is not a known key"));
+  CHECK(refused({{"gate", 3}}, "gate must be a string, got 3"));
+  CHECK(refused({{"width", -1}}, "width must be an integer, zero or more, got -1"));
+  CHECK(refused({{"rank", 1.5}}, "rank must be an integer, zero or more, got 1.5"));
+  CHECK(refused({{"scale", "1"}}, "scale must be a number"));
+  CHECK(refused({{"gate_options", {{"threshold", "low"}}}}, "gate_options.threshold must be a number, got \"low\""));
+  CHECK(refused({{"method", ""}}, "kind must not be empty"));
 }
 
 TEST_CASE("adapter file: what cannot be saved") {
@@ -187,16 +214,14 @@ TEST_CASE("adapter file: what cannot be saved") {
         nn::save_adapter(path, attached.parameters(), description, {base.config, base.fingerprint, "abc"});
       },
       "a.json: tokenizer must be 64 hexadecimal digits, got \"abc\""));
-  CHECK(says([&] { nn::save_adapter(path, attached.parameters(), {}, base); }, "must name the method"));
+  CHECK(says([&] { nn::save_adapter(path, attached.parameters(), {}, base); }, "must name the kind of adapter"));
   const double infinity = std::numeric_limits<double>::infinity();
   CHECK(says(
       [&] {
-        nn::save_adapter(path, attached.parameters(), {.method = "residue", .gate_options = {{"threshold", infinity}}},
+        nn::save_adapter(path, attached.parameters(), {.kind = "mine", .settings = {{"gate.threshold", infinity}}},
                          base);
       },
-      "gate_options.threshold must be finite, got inf"));
-  CHECK(says([&] { nn::save_adapter(path, attached.parameters(), {.method = "lora", .scale = infinity}, base); },
-             "scale must be finite"));
+      "settings: gate.threshold must be finite, got inf"));
   auto twice = attached.parameters();
   twice.push_back(twice[0]);
   CHECK(says([&] { nn::save_adapter(path, twice, description, base); }, "must not be given twice"));
@@ -327,19 +352,17 @@ TEST_CASE("adapter file: a JSON that is not one of ours") {
   const Saved saved;
   const std::string name = saved.beside.string() + ": ";
   CHECK(message(saved.with(io::Json::object())).empty());
-  CHECK(says(saved.with({{"schema", "neutra.adapter/3"}}), name,
-             "schema must be \"neutra.adapter/2\", got \"neutra.adapter/3\"", "the version of neutra"));
+  CHECK(says(saved.with({{"schema", "neutra.adapter/4"}}), name,
+             "schema must be \"neutra.adapter/3\", got \"neutra.adapter/4\"", "the version of neutra"));
   CHECK(says(saved.with({{"schema", "neutra.adapter/1"}}), name, "was saved by an older version (neutra.adapter/1)",
              "train it again"));
   CHECK(says(saved.with({{"alpha", 1}}), name, "alpha is not a known key"));
-  CHECK(says(saved.with({{"method", ""}}), name, "method must not be empty"));
-  CHECK(says(saved.with({{"gate", 3}}), name, "gate must be a string, got 3"));
-  CHECK(says(saved.with({{"width", -1}}), name, "width must be an integer, zero or more, got -1"));
-  CHECK(says(saved.with({{"rank", 1.5}}), name, "rank must be an integer, zero or more, got 1.5"));
-  CHECK(says(saved.with({{"scale", "1"}}), name, "scale must be a number"));
+  CHECK(says(saved.with({{"kind", ""}}), name, "kind must not be empty"));
+  CHECK(says(saved.with({{"settings", 3}}), name, "settings must be an object, got 3"));
+  CHECK(
+      says(saved.with({{"settings", {{"rank", io::Json::array()}}}}), name, "settings.rank must be a string, got []"));
+  CHECK(says(saved.with({{"weights", -1}}), name, "weights must be an integer, zero or more, got -1"));
   CHECK(says(saved.with({{"fingerprint", std::string(64, 'G')}}), name, "fingerprint must be 64 hexadecimal digits"));
-  CHECK(says(saved.with({{"gate_options", {{"threshold", "low"}}}}), name,
-             "gate_options.threshold must be a number, got \"low\""));
   CHECK(says(saved.with({{"model", 1}}), name, "model must be an object"));
   CHECK(says(saved.with({{"model", io::Json::object()}}), name, "model.vocabulary is missing"));
   for (const char* key : {"vocabulary", "dim", "ffn", "layers", "heads", "kv_heads", "head_width", "context"}) {
@@ -350,7 +373,7 @@ TEST_CASE("adapter file: a JSON that is not one of ours") {
   io::Json model = saved.json["model"];
   model["eos"] = 1;
   CHECK(says(saved.with({{"model", model}}), name, "model.eos is not a known key"));
-  for (const char* key : {"schema", "method", "scale", "fingerprint", "model", "gate_options"})
+  for (const char* key : {"schema", "kind", "settings", "weights", "fingerprint", "model"})
     CHECK(says(saved.with(io::Json::object(), key), name, concat(key, " is missing")));
   for (const char* text : {"", "[]", "{", "\xff"}) {
     scratch::put(saved.beside, text);

@@ -156,7 +156,7 @@ TEST_CASE("gpt2: LoRA stands at the projections that it has") {
   const auto sizes = load<float>()->config().sizes();
   CHECK(sizes.block_weights() == 2 * (4 * 12 * 12 + 2 * 12 * 48 + 4 * 12 + 48 + 12 + 4 * 12));
   const auto described = adapter::Lora{.rank = 2}.describe(sizes);
-  CHECK(described.sites == "q,k,v,o,up,down");
+  CHECK(text_of(described.settings.at("targets")) == "q|k|v|o|up|down");
   CHECK(described.weights == 2 * 2 * (4 * (12 + 12) + 2 * (12 + 48)));
   CHECK(says([&] { adapter::Lora{.sites = {Site::gate}}.describe(sizes); }, "lora", "no projection 'gate'"));
 }

@@ -47,8 +47,8 @@ void add_log(io::Json& bits, const std::string& name, const std::string& text) {
 /// "neutral-lr0.01-alpha1-seed2": a run, from its row or from its entry in the list of scores that rates are chosen by.
 std::string name_of(const io::Json& run) {
   const io::Json& alpha = run.at("alpha");
-  const std::string method = run.at("method"), weight = alpha.is_null() ? "" : concat("-alpha", alpha.get<double>());
-  return concat(method, "-lr", run.at("lr").get<double>(), weight, "-seed", run.at("seed").get<int>());
+  const std::string label = run.at("label"), weight = alpha.is_null() ? "" : concat("-alpha", alpha.get<double>());
+  return concat(label, "-lr", run.at("lr").get<double>(), weight, "-seed", run.at("seed").get<int>());
 }
 
 constexpr std::array row_numbers = {
@@ -61,14 +61,16 @@ void add_results(io::Json& bits, const std::string& study, const io::Json& resul
     for (const std::string number : row_numbers)
       if (const io::Json value = row.value(number, io::Json()); !value.is_null())
         bits[concat(study, " row ", name_of(row), " ", number)] = value;
-  const io::Json& config = results.at("config");
-  if (!config.contains("choosing")) return;
-  for (const io::Json& scores : config.at("choosing"))
-    for (const std::string number : {"forgetting", "learning"})
-      bits[concat(study, " choosing ", name_of(scores), " ", number)] = scores.at(number);
-  for (const std::string method : {"neutral", "adapter", "lora", "finetune"})
-    bits[concat(study, " chosen lr ", method)] = config.at("chosen_lr").at(method);
-  bits[study + " chosen alpha"] = config.at("chosen_alpha");
+  for (const io::Json& choice : results.at("choices")) {
+    io::Json run = choice;
+    bits.emplace(concat(study, " chosen lr ", choice.at("label").get<std::string>()), choice.at("lr"));
+    if (choice.at("alpha_chosen") == true) bits[study + " chosen alpha"] = choice.at("alpha");
+    for (const io::Json& tried : choice.at("tried"))
+      for (const std::string number : {"forgetting", "learning"}) {
+        run["lr"] = tried.at("lr");
+        bits[concat(study, " choosing ", name_of(run), " ", number)] = tried.at(number);
+      }
+  }
 }
 
 /// Words between spaces.

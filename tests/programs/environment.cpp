@@ -184,6 +184,6 @@ TEST_CASE("evaluate and generate: numbers out of range and links that lead nowhe
 TEST_CASE("extend: several alphas without original text are refused, since all would give one run", "[programs]") {
   const Study study;
   CHECK(refuses(study.command(Study::small({"--share", "0", "--methods", "neutral,adapter", "--alpha", "0.01,1"})),
-                "--alpha must be one value with --share 0, got 2", "--penalty l1"));
+                "--alpha must be one value with --share 0, got 2", "the local loss of neutral"));
   CHECK_FALSE(std::filesystem::exists(study.out()));
 }

@@ -24,25 +24,27 @@ TEST_CASE("extend: all methods leave results, a report, models, adapters and log
   const auto results = study::read_results(study.out() / "results.json");
   std::set<std::string> methods;
   for (const auto& row : results.rows) {
-    methods.insert(row.method);
-    CHECK(ended.out.find("\n" + row.method) != std::string::npos);  // its line of the table
+    methods.insert(row.label);
+    CHECK(ended.out.find("\n" + row.label) != std::string::npos);  // its line of the table
     CHECK(row.steps == 12);
     CHECK(row.train_tokens == 12 * 4 * 16);
     CHECK(row.original.before > 0);
     CHECK(row.target.after < row.target.before);
     const auto folder =
         study.out() / "runs" /
-        neutra::concat(row.method, "-lr", row.lr, row.alpha ? neutra::concat("-alpha", *row.alpha) : "", "-seed1");
+        neutra::concat(row.label, "-lr", row.lr, row.alpha ? neutra::concat("-alpha", *row.alpha) : "", "-seed1");
     CHECK(programs::lines_of(folder / "log.jsonl") == 12);
     CHECK_FALSE(std::filesystem::exists(folder / "checkpoint.safetensors"));
-    if (row.method == "finetune")
+    if (row.label == "finetune")
       CHECK(std::filesystem::exists(folder / "model" / "model.safetensors"));
     else
       CHECK(std::filesystem::exists(folder / "adapter.safetensors"));
   }
   CHECK(methods == std::set<std::string>{"neutral", "adapter", "lora", "finetune"});
   CHECK(results.rows.size() == 4);
-  for (const auto& method : methods) CHECK(results.config.at("chosen_lr").contains(method));
+  for (const auto& method : methods)
+    CHECK(std::any_of(results.choices.begin(), results.choices.end(),
+                      [&](const auto& choice) { return choice.run.label == method; }));
   CHECK(results.text_sha256.at("target.valid") == io::sha256_hex(scratch::get(study.text("second.valid"))));
   CHECK(programs::lines_of(study.out() / "runs" / "pretrain" / "log.jsonl") == 20);
   CHECK(scratch::get(study.out() / "report.html").find("<svg") != std::string::npos);
@@ -347,19 +349,22 @@ TEST_CASE("extend: rates, alphas and seeds are tried and chosen as documented", 
   INFO(ended.err);
   REQUIRE(ended.status == 0);
   const auto results = study::read_results(study.out() / "results.json");
-  CHECK(results.rows.front().method == "adapter");  // the choice of alpha looks at it
+  CHECK(results.rows.front().label == "adapter");  // the choice of alpha looks at it
   const auto count = [&](const std::string& method, std::uint64_t seed, double lr) {
     return std::count_if(results.rows.begin(), results.rows.end(),
-                         [&](const auto& row) { return row.method == method && row.seed == seed && row.lr == lr; });
+                         [&](const auto& row) { return row.label == method && row.seed == seed && row.lr == lr; });
   };
   for (const double lr : {1e-4, 1e-2})
     for (const std::uint64_t seed : {1, 2}) CHECK(count("adapter", seed, lr) == 1);
-  CHECK(results.config.at("chosen_lr").at("adapter") ==
-        1e-2);  // a hundred times the other: it learns more in twelve steps
-  CHECK(results.config.at("chosen_lr").at("neutral") == 1e-2);
+  std::size_t scored = 0;
+  double alpha = 0;
+  for (const auto& choice : results.choices) {
+    CHECK(choice.run.lr == 1e-2);  // a hundred times the other: it learns more in twelve steps
+    scored += choice.tried.size();
+    if (choice.alpha_chosen == true) alpha = choice.run.alpha.value();
+  }
   CHECK(count("neutral", 1, 1e-2) == 2);  // both alphas
-  CHECK(count("neutral", 1, 1e-4) == 1);
-  const double alpha = results.config.at("chosen_alpha");
+  CHECK(count("neutral", 1, 1e-4) == (alpha == 0.01 ? 1 : 2));
   CHECK(count("neutral", 2, 1e-2) == (alpha == 0.01 ? 1 : 2));
-  CHECK(results.config.at("choosing").size() == 5);
+  CHECK(scored == (alpha == 0.01 ? 5 : 6));
 }

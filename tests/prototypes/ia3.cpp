@@ -11,7 +11,7 @@ struct Ia3 {
   static constexpr std::array<adapter::Site, 3> sites{adapter::Site::k, adapter::Site::v, adapter::Site::up};
 
   adapter::Description describe(const adapter::Sizes& sizes) const {
-    return {.method = "ia3",
+    return {.kind = "ia3",
             .weights = sizes.layers * (2 * sizes.outputs(adapter::Site::k) + sizes.outputs(adapter::Site::up))};
   }
   template <Scalar S, Backend D> class Instance {

@@ -132,7 +132,8 @@ TEST_CASE("prototype: a sum weighs its parts, and records their options") {
   CHECK(FloorAndL1::name == "floor_and_l1");
   CHECK(FloorAndL1::counts == penalty::Counts::both);
   const adapter::Residue<gate::Relu, body::GatedUnit, FloorAndL1> residue{.penalty = {.first = {.floor = 0.25f}}};
-  CHECK(residue.describe(tiny_backbone<float>()->config().sizes()).penalty_options ==
+  Settings said = residue.describe(tiny_backbone<float>()->config().sizes()).settings;
+  CHECK(adapter::detail::take_options(said, "penalty") ==
         PolicyOptions{{"first_weight", 1}, {"second_weight", 1}, {"first_floor", 0.25}});
   using Any = penalty::Any<float, Cpu>;
   CHECK(Any(FloorAndL1{}).with({{"first_floor", 0.5}}).options.at("first_floor") == 0.5);

@@ -123,7 +123,7 @@ TEST_CASE("prototype: the gate's own numbers are saved and loaded, its options r
   testing::train_on(first, TinyBatch(), 3);
   const nn::Base base = nn::base_of(*first.backbone());
   const auto described = residue_of<float>(Tempered{.start = 2}, penalty::L1{}).describe(first.config().sizes());
-  CHECK(described.gate_options == PolicyOptions{{"start", 2}});
+  CHECK(described.settings.at("gate.start") == Setting(2.0));
   const auto path = folder / "adapter.safetensors";
   nn::save_adapter<float, Cpu>(path, first.parameters(), described, base);
   nn::load_adapter_weights<float, Cpu>(path, second.parameters(), base);

@@ -4,7 +4,8 @@
 #include "neutra/neutra.hpp"
 
 struct Right {
-  neutra::adapter::Description describe(const neutra::adapter::Sizes&) const { return {.method = "right"}; }
+  static constexpr std::string_view name = "right";
+  neutra::adapter::Description describe(const neutra::adapter::Sizes&) const { return {.kind = std::string(name)}; }
   template <neutra::Scalar S, neutra::Backend D> struct Instance {
     Instance(const Right&, const neutra::adapter::Sizes&, std::uint64_t) {}
     std::vector<neutra::Parameter<S, D>*> parameters() { return {}; }

@@ -81,7 +81,7 @@ TEST_CASE("a report shows each run as a point where it belongs") {
   const auto html = report::report(results);
   check_page(html);
   for (const auto& row : results.rows) {
-    const auto title = concat(row.method, ", rate ", neutra::rate(row.lr), ", seed ", row.seed, ": forgetting ",
+    const auto title = concat(row.label, ", rate ", neutra::rate(row.lr), ", seed ", row.seed, ": forgetting ",
                               neutra::fixed(row.forgetting(), 3));
     CHECK(count(html, "<title>" + title) == 2);  // in the wide and in the narrow picture
   }
@@ -103,7 +103,7 @@ TEST_CASE("a report shows what was run and how gates opened") {
                                        "0123abc",
                                        std::string(64, 'a'),
                                        "sha256 of target",
-                                       "chosen_lr.neutral",
+                                       "<td><code>adapter</code></td>",
                                        "50 % / 90 %",
                                        "600k <small>20.0 %",
                                        "0.070 <small>\u00b1\u00a00.010",
@@ -149,10 +149,10 @@ TEST_CASE("labels overlap neither each other nor points") {
 
 TEST_CASE("a user's name of a method is text, not markup") {
   auto row = sample::neutral(1, 1, 0.1, 2);
-  row.method = "<script>alert(\"1\")</script> & 'x'\x01\xff";
-  row.gate = "</style>";
+  row.label = "<script>alert(\"1\")</script> & 'x'\x01\xff";
+  row.settings["gate"] = "</style>";
   auto results = only({row, row});
-  results.rows[1].gate = "\"onload=";
+  results.rows[1].settings["gate"] = "\"onload=";
   results.config["<b>"] = "<i>";
   results.text_sha256["<u>"] = std::string(64, '1');
   const auto html = report::report(results);

@@ -56,30 +56,30 @@ TEST_CASE("lines are means over the seeds of the chosen rate") {
 TEST_CASE("forgetting is read at the vanilla adapter's learning, where every seed's curve brackets it") {
   const auto lines = study::summarise(sample::results());
   // The adapter learns 2.8, halfway between 2.6 and 3.0: seed 1 gets (0.02 + 0.06)/2 = 0.04, seed 2 gets 0.06.
-  const auto& at = line(lines, "neutral").forgetting_at_vanilla;
+  const auto& at = line(lines, "neutral").forgetting_at_baseline;
   REQUIRE(at);
   CHECK(at->value == Approx(0.05));
   CHECK(*at->error == Approx(0.01));
-  CHECK(line(lines, "adapter").forgetting_at_vanilla->value == Approx(0.22));
-  CHECK_FALSE(line(lines, "finetune").forgetting_at_vanilla);
+  CHECK(line(lines, "adapter").forgetting_at_baseline->value == Approx(0.22));
+  CHECK_FALSE(line(lines, "finetune").forgetting_at_baseline);
 
   auto partly = sample::results();
   partly.rows[0].target.after = 2.1;  // seed 1 now learns 2.9 and 3.0
-  CHECK_FALSE(line(study::summarise(partly), "neutral").forgetting_at_vanilla);
+  CHECK_FALSE(line(study::summarise(partly), "neutral").forgetting_at_baseline);
   auto without = sample::results();
-  std::erase_if(without.rows, [](const auto& row) { return row.method == "adapter"; });
-  CHECK_FALSE(line(study::summarise(without), "neutral").forgetting_at_vanilla);
+  std::erase_if(without.rows, [](const auto& row) { return row.label == "adapter"; });
+  CHECK_FALSE(line(study::summarise(without), "neutral").forgetting_at_baseline);
 }
 
 TEST_CASE("a seed that ran one rate alone has no curve and does not hide those of the others") {
   auto results = sample::results();
   results.rows.push_back(sample::neutral(0.002, 3, 0.9, 2.9));
-  CHECK(line(study::summarise(results), "neutral").forgetting_at_vanilla->value == Approx(0.05));
+  CHECK(line(study::summarise(results), "neutral").forgetting_at_baseline->value == Approx(0.05));
 }
 
 TEST_CASE("methods are held against the vanilla adapter seed by seed, and an order is claimed beyond twice its error") {
   auto results = sample::results();
-  results.config["chosen_lr"]["adapter"] = 0.002;
+  results.choices.push_back(sample::chosen(sample::adapter(0.002, 1, 0, 0)));
   results.rows.push_back(sample::adapter(0.004, 1, 0.40, 3.1));
   results.rows.push_back(sample::adapter(0.004, 2, 0.44, 3.3));
   const auto lines = study::summarise(results);
@@ -88,11 +88,11 @@ TEST_CASE("methods are held against the vanilla adapter seed by seed, and an ord
   CHECK(*neutral.forgets_more->error == Approx(0.01));
   CHECK(neutral.learns_more->value == Approx(0.2));  // 3.0 - 2.7 and 3.0 - 2.9
   // At 3.0: 0.20 + 0.3 / 0.4 * 0.20 and 0.24 + 0.1 / 0.4 * 0.20.
-  CHECK(neutral.vanilla_forgetting_here->value == Approx(0.32));
-  CHECK(study::against_vanilla(line(lines, "adapter")).empty());
+  CHECK(neutral.baseline_forgetting_here->value == Approx(0.32));
+  CHECK(study::against_baseline(line(lines, "adapter")).empty());
   const std::string text = report::table(results);
   CHECK(text.find("neutral forgets 0.150 less (s.e. 0.010), learns 0.200 more (s.e. 0.100") != std::string::npos);
-  CHECK(text.find(";\n    where the adapter learns as much it forgets 0.320, this 0.070") != std::string::npos);
+  CHECK(text.find(";\n    where adapter learns as much it forgets 0.320, this 0.070") != std::string::npos);
   CHECK(text.find("finetune forgets 0.200 more (one seed, no order)") != std::string::npos);
   CHECK(study::is_order({0.3, 0.1}));
   CHECK(study::is_order({-0.3, 0.1}));
@@ -104,20 +104,20 @@ TEST_CASE("a method is held against the vanilla adapter of its own steps, share,
   const auto held = [](auto change) {
     auto results = sample::results();
     for (auto& row : results.rows)
-      if (row.method == "adapter") change(row);
+      if (row.label == "adapter") change(row);
     return line(study::summarise(results), "neutral").forgets_more.has_value();
   };
   CHECK(held([](study::Row&) {}));
   CHECK_FALSE(held([](study::Row& row) { row.steps = 200; }));
   CHECK_FALSE(held([](study::Row& row) { row.share = 0; }));
-  CHECK_FALSE(held([](study::Row& row) { row.body = "bottleneck"; }));
-  CHECK_FALSE(held([](study::Row& row) { row.placement = "after"; }));
+  CHECK_FALSE(held([](study::Row& row) { row.settings["body"] = "bottleneck"; }));
+  CHECK_FALSE(held([](study::Row& row) { row.settings["placement"] = "after"; }));
 }
 
 TEST_CASE("seeds that ran fewer rates than others have no whole curve") {
   auto results = sample::results();
   results.rows.push_back(sample::neutral(0.004, 1, 0.07, 3.1));  // only seed 1 has three rates
-  const auto at = line(study::summarise(results), "neutral").forgetting_at_vanilla;
+  const auto at = line(study::summarise(results), "neutral").forgetting_at_baseline;
   CHECK(at->value == Approx(0.04));
   CHECK_FALSE(at->error);
 }
@@ -128,16 +128,18 @@ TEST_CASE(
   auto results = sample::results();
   results.rows.push_back(sample::neutral(0.002, 1, 0.1, 3.1, 0.01));
   CHECK(report::table(results).find("chosen)") == std::string::npos);
-  results.config["chosen_alpha"] = 0.1;
+  results.choices[0].alpha_chosen = true;
+  results.choices[0].learns_as_baseline = true;
   CHECK(report::table(results).find("neutral, alpha 0.1 (chosen)") != std::string::npos);
   auto ablated = results;  // a line with other settings was not among the candidates
   ablated.rows.push_back(sample::neutral(0.002, 1, 0.1, 3.0));
-  ablated.rows.back().init = "he";
-  CHECK(report::table(ablated).find("init low_variance, alpha 0.1 (chosen)") != std::string::npos);
-  CHECK(report::table(ablated).find("init he, alpha 0.1 (chosen)") == std::string::npos);
-  CHECK(report::table(results).find("No alpha learned within") == std::string::npos);
-  results.config["chosen_alpha_learns_as_vanilla"] = false;
-  CHECK(report::table(results).find("No alpha learned within") != std::string::npos);
+  ablated.rows.back().settings["init"] = "he";
+  CHECK(report::table(ablated).find("alpha 0.1, init low_variance (chosen)") != std::string::npos);
+  CHECK(report::table(ablated).find("init he (chosen)") == std::string::npos);
+  CHECK(report::table(results).find("No alpha of neutral") == std::string::npos);
+  results.choices[0].learns_as_baseline = false;
+  CHECK(report::table(results).find("No alpha of neutral, alpha 0.1 (chosen) learned within 1 % of adapter") !=
+        std::string::npos);
   CHECK(report::table(results).find("2e-3^") != std::string::npos);
   results.rows.push_back(sample::neutral(0.004, 1, 0.1, 2.9));
   CHECK(report::table(results).find('^') == std::string::npos);  // 2e-3 is between 1e-3 and 4e-3
@@ -167,12 +169,12 @@ TEST_CASE("labels name what differs, and the vanilla adapter of the same share i
   CHECK(line(lines, "neutral, alpha 0.1").runs.size() == 2);
   CHECK(line(lines, "neutral, alpha 0.01").runs.size() == 1);
   CHECK(line(lines, "adapter, share 0").forgetting.value == Approx(0.9));
-  CHECK(line(lines, "neutral, alpha 0.1").forgetting_at_vanilla->value == Approx(0.05));
+  CHECK(line(lines, "neutral, alpha 0.1").forgetting_at_baseline->value == Approx(0.05));
 }
 
 TEST_CASE("without a recorded choice the rate with the most seeds is reported, or the best one is marked") {
   auto results = sample::results();
-  results.config.erase("chosen_lr");
+  results.choices.clear();
   CHECK(line(study::summarise(results), "neutral").lr == 0.002);  // 2.0 after training, against 2.4
   CHECK(line(study::summarise(results), "neutral").chosen_here);
   CHECK(report::table(results).find("2e-3*") != std::string::npos);
@@ -180,7 +182,7 @@ TEST_CASE("without a recorded choice the rate with the most seeds is reported, o
   results.rows.push_back(sample::neutral(0.001, 3, 0.03, 2.6));
   CHECK(line(study::summarise(results), "neutral").lr == 0.001);
   CHECK_FALSE(line(study::summarise(results), "neutral").chosen_here);
-  results.config["chosen_lr"] = {{"neutral", 0.5}};  // a rate that was not run
+  results.choices = {sample::chosen(sample::neutral(0.5, 1, 0, 0))};  // a rate that was not run
   CHECK(line(study::summarise(results), "neutral").lr == 0.001);
 }
 
@@ -242,22 +244,23 @@ TEST_CASE("results of many rows take time in proportion to their number") {
     results.rows.push_back(sample::neutral(0.002, 1, 0.1, 3.1, 1 + 1e-4 * i));
     results.rows.push_back(sample::neutral(0.002, static_cast<std::uint64_t>(i + 10), 0.1, 3.1, 0.5));
     auto adapter = sample::adapter(0.002, 1, 0.2, 3.0);
-    adapter.capacity = 1 + 1e-4 * i;
+    adapter.settings["capacity"] = 1 + 1e-4 * i;
     results.rows.push_back(adapter);
   }
-  results.config["chosen_alpha"] = 0.5;
+  results.choices = {sample::chosen(sample::neutral(0.002, 1, 0, 0, 0.5))};
+  results.choices[0].alpha_chosen = true;
   const auto lines = study::summarise(results);
   CHECK(lines.size() == 3 + 10000 + 1 + 10000);
   CHECK(line(lines, "neutral, alpha 0.5 (chosen)").runs.size() == 10000);
-  CHECK(line(lines, "neutral, alpha 1.5").forgetting_at_vanilla.has_value() == false);  // only one rate, so no curve
+  CHECK(line(lines, "neutral, alpha 1.5").forgetting_at_baseline.has_value() == false);  // only one rate, so no curve
   CHECK(line(lines, "neutral, alpha 1.5").forgets_more.has_value());
-  CHECK(line(lines, "adapter, capacity 1.5").forgetting_at_vanilla->value == Approx(0.2));
+  CHECK(line(lines, "adapter, capacity 1.5").forgetting_at_baseline->value == Approx(0.2));
 }
 
 TEST_CASE("names from outside are shown in the table without control characters") {
   auto results = sample::results();
   for (auto& row : results.rows)
-    if (row.method == "finetune") row.method = "lo\x1b[2Jra\n\u202e\u009b";
+    if (row.label == "finetune") row.label = "lo\x1b[2Jra\n\u202e\u009b";
   const std::string text = report::table(results);
   CHECK(text.find("lo\\x1b[2Jra\\x0a\\xe2\\x80\\xae\\xc2\\x9b") != std::string::npos);
   CHECK(text.find('\x1b') == std::string::npos);
@@ -291,9 +294,32 @@ TEST_CASE("a rate beyond which another diverged is not at the edge of those trie
   CHECK_FALSE(line(study::summarise(results), "neutral").at_edge);
 }
 
-TEST_CASE("the table says that alpha was chosen without a vanilla adapter") {
+TEST_CASE("the table says that alpha was chosen without a baseline") {
   auto results = sample::results();
-  results.config["chosen_alpha_learns_as_vanilla"] = nullptr;
-  CHECK(report::table(results).find("No run of the vanilla adapter was available to select alpha by") !=
+  results.choices[0].alpha_chosen = true;
+  CHECK(report::table(results).find("No run of the baseline was available to select the alpha of neutral by") !=
         std::string::npos);
+}
+
+TEST_CASE("any method may be the baseline, and messages call it by its label") {
+  auto results = sample::results();
+  results.config["baseline"] = "finetune";
+  const auto lines = study::summarise(results);
+  CHECK(line(lines, "finetune").is_baseline);
+  CHECK(line(lines, "adapter").forgets_more.has_value());
+  const std::string text = report::table(results);
+  CHECK(text.find("\nAgainst finetune, seed by seed:\n") != std::string::npos);
+  CHECK(text.find("reaches the baseline's learning (finetune)") != std::string::npos);
+  results.config.erase("baseline");
+  CHECK(report::table(results).find("seed by seed") == std::string::npos);
+  results.config["baseline"] = "adapter";  // several of one name: that of the line's own capacity
+  for (const double capacity : {0.1, 0.2}) {
+    auto row = sample::adapter(0.002, 1, 0.5, 2.7);
+    row.label = concat("adapter, capacity ", capacity);
+    row.settings["capacity"] = capacity;
+    results.rows.push_back(row);
+  }
+  std::erase_if(results.rows, [](const auto& row) { return row.label == "adapter"; });
+  results.rows[0].settings["capacity"] = 0.1;
+  CHECK(study::summarise(results)[0].baseline == "adapter, capacity 0.1");
 }

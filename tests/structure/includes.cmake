@@ -25,8 +25,8 @@ set(sees_testing ${sees_train} train study report program)
 
 # report draws results and knows no model. Of study and train it may include only the headers that define the format of
 # results.
-set(results_format study/choice study/comparison study/failure study/line study/machine study/results study/row study/this_build
-    study/summary train/overlap train/stopped)
+set(results_format study/choice study/comparison study/failure study/line study/machine study/results study/results_1 study/row
+    study/run study/shorthands study/summary study/this_build train/overlap train/stopped)
 
 set(faults "")
 macro(fault text)

@@ -8,6 +8,7 @@ using namespace neutra;
 
 TEST_CASE("several alphas are refused where no step of the run draws what the penalty counts", "[train]") {
   study::Options options;
+  options.methods = small::methods({"neutral", "adapter"});
   options.alphas = {0.01, 1};
   options.batch = 4;
   const auto check = [&](double share, Index steps) {
@@ -15,22 +16,33 @@ TEST_CASE("several alphas are refused where no step of the run draws what the pe
     options.steps = steps;
     const data::Mix mix(small::windows(small::letters('a', 5, 900, 1)), small::windows(small::letters('n', 5, 1100, 2)),
                         share, 1);
-    study::detail::check_alphas(options, small::registry(), mix);
+    study::detail::check_alphas(options, mix);
   };
   const std::string told =
-      "--alpha must be one value with --share 1e-09, got 2 of them: --penalty l1 counts original text alone, of which "
+      "--alpha must be one value with --share 1e-09, got 2 of them: the local loss of neutral counts original text "
+      "alone, of which "
       "the 100 "
       "steps of 4 sequences draw none";
   CHECK(scratch::says([&] { check(1e-9, 100); }, told, "a larger --share"));
   CHECK(scratch::says([&] { check(0, 100); }, "with --share 0, got 2"));
   CHECK_NOTHROW(check(0.1, 100));
   CHECK_NOTHROW(check(1e-9, 2000000000));  // 2^32 slots and more: one is drawn
-  options.penalty = "domain_cross_entropy";
+  options.methods = small::methods({"neutral(penalty=domain_cross_entropy)"});
   CHECK_NOTHROW(check(1e-9, 100));
-  options.penalty = "l1";
+  options.methods = small::methods({"neutral"});
   options.alphas = {1};
   CHECK_NOTHROW(check(1e-9, 100));
   options.alphas = {0.01, 1};
-  options.methods = {"adapter"};
+  options.methods = small::methods({"adapter"});
   CHECK_NOTHROW(check(1e-9, 100));
+}
+
+TEST_CASE("a method trains an adapter with weights, or the whole model without one", "[train]") {
+  const auto check = [&](const std::string& spec) {
+    study::detail::check_adapter_fits(small::method(spec), small::config());
+  };
+  for (const char* fits : {"neutral", "lora", "finetune", "none(trains=model)"}) CHECK_NOTHROW(check(fits));
+  CHECK(scratch::says([&] { check("none"); }, "the method none trains nothing", "trains=model"));
+  CHECK(scratch::says([&] { check("neutral(trains=model)"); }, "must train the whole model without an adapter"));
+  CHECK(scratch::says([&] { check("mine: residue(capacity=1e-9)"); }, "mine: residue: a capacity of 1e-09"));
 }

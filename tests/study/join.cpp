@@ -15,7 +15,7 @@ namespace {
 /// Another study on the sample's texts and backbone: seed 3 of the chosen rate, and a run that the sample has too.
 study::Results more() {
   auto r = sample::results();
-  r.config = {{"command", "extend --lr 2e-3"}, {"chosen_lr", {{"neutral", 0.002}, {"lora", 0.01}}}};
+  r.config = {{"command", "extend --lr 2e-3"}};
   r.rows = {sample::neutral(0.002, 1, 0.06, 3.0), sample::neutral(0.002, 3, 0.10, 3.0)};
   r.rows[0].train_seconds = 99;  // the same run, on a busier day
   return r;
@@ -29,18 +29,23 @@ struct Scored {
 
 study::Results scored(std::span<const Scored> runs) {
   study::Results r = sample::results();
-  r.config = {{"choosing", io::Json::array()}};
   r.rows.clear();
+  r.choices.clear();
   for (const auto& [row, forgetting, learning] : runs) {
     r.rows.push_back(row);
-    r.config["choosing"].push_back({{"method", row.method},
-                                    {"alpha", row.alpha ? io::Json(*row.alpha) : io::Json()},
-                                    {"lr", row.lr},
-                                    {"seed", row.seed},
-                                    {"forgetting", forgetting},
-                                    {"learning", learning}});
+    const auto same = [&](const study::Choice& choice) { return study::detail::same_line(choice.run, row); };
+    auto own = std::find_if(r.choices.begin(), r.choices.end(), same);
+    if (own == r.choices.end()) own = r.choices.insert(own, sample::chosen(row));
+    own->tried.push_back({row.lr, forgetting, learning});
   }
   return r;
+}
+
+/// The choice for the line of a run.
+const study::Choice* choice_for(const study::Results& results, const study::Run& run) {
+  for (const study::Choice& choice : results.choices)
+    if (study::detail::same_line(choice.run, run)) return &choice;
+  return nullptr;
 }
 
 std::string refusal(const std::vector<study::Results>& studies) {
@@ -74,20 +79,18 @@ TEST_CASE("joined studies choose rates and alpha by the scores of all") {
                                  {sample::neutral(0.004, 1, 0.06, 2.9, 0.1), 0.06, 2.98},
                                  {sample::adapter(0.004, 1, 0.3, 2.9), 0.3, 2.9}};
   auto first = scored(first_scores), other = scored(other_scores);
-  first.config["chosen_alpha"] = 0.01;
-  const auto all = join({first, other}, {"a", "b"}).config;
-  CHECK(all["chosen_lr"] ==
-        io::Json{{"adapter", 0.001}, {"neutral, alpha 0.01", 0.004}, {"neutral, alpha 0.1", 0.004}});
-  CHECK(all["chosen_alpha"] == 0.1);  // within 1 % of 3.0, and forgets less than the other that is
-  CHECK(all["chosen_alpha_learns_as_vanilla"] == true);
+  first.choices[1].alpha_chosen = true;
+  const auto all = join({first, other}, {"a", "b"});
+  CHECK(choice_for(all, first_scores[0].row)->run.lr == 0.001);
+  const study::Choice &paper = *choice_for(all, first_scores[1].row), &larger = *choice_for(all, first_scores[2].row);
+  CHECK((paper.run.lr == 0.004 && paper.tried.size() == 2 && paper.alpha_chosen == false));
+  CHECK((larger.run.lr == 0.004 && larger.alpha_chosen == true));  // within 1 % of 3.0, and forgets less than the other
+  CHECK((larger.learns_as_baseline == true && !paper.learns_as_baseline));
 
-  other.config["choosing"] = "none";  // a run without a score has a part in no choice
-  other.config.erase("chosen_lr");
-  const auto unknown = join({first, other}, {"a", "b"}).config;
-  CHECK_FALSE(unknown["chosen_lr"].contains("neutral, alpha 0.1"));
-  CHECK_FALSE(unknown.contains("chosen_alpha"));
-  other.config["choosing"] = {{{"method", "neutral"}}};
-  CHECK(refusal({first, other}).find("some.json: choosing: alpha") != std::string::npos);
+  other.choices.clear();  // a run without a score has a part in no choice
+  const auto unknown = join({first, other}, {"a", "b"});
+  CHECK(choice_for(unknown, first_scores[2].row) == nullptr);
+  for (const study::Choice& choice : unknown.choices) CHECK_FALSE(choice.alpha_chosen);
 }
 
 TEST_CASE("a study joined with itself chooses what it chose") {
@@ -96,34 +99,49 @@ TEST_CASE("a study joined with itself chooses what it chose") {
       {sample::neutral(0.001, 1, 0.1, 2.9, 0.01), 0.1, 2.8},   {sample::neutral(0.004, 1, 0.1, 2.8, 0.01), 0.1, 2.9},
       {sample::neutral(0.004, 1, 0.05, 2.8, 0.1), 0.05, 2.85}, {sample::neutral(0.001, 1, 0.05, 2.8, 0.1), 0.05, 2.98}};
   auto study = scored(scores);
-  study.config["chosen_lr"] = {{"adapter", 0.004}, {"neutral, alpha 0.01", 0.004}, {"neutral, alpha 0.1", 0.001}};
-  study.config["chosen_alpha"] = 0.01;  // at the rate of 0.01 none is within 1 % of 3.0: the one that learns most
-                                        // there, whatever 0.1 does elsewhere
-  study.config["chosen_alpha_learns_as_vanilla"] = false;
-  const auto twice = join({study, study}, {"a", "b"}).config;
-  for (const char* key : {"chosen_lr", "chosen_alpha", "chosen_alpha_learns_as_vanilla"})
-    CHECK(twice[key] == study.config[key]);
+  for (const auto& [index, lr] : {std::pair{0u, 0.004}, {1u, 0.004}, {2u, 0.001}}) study.choices[index].run.lr = lr;
+  study.choices[1].alpha_chosen = true;  // at the rate of 0.01 none is within 1 % of 3.0: the one that learns most
+                                         // there, whatever 0.1 does elsewhere
+  study.choices[1].learns_as_baseline = false;
+  study.choices[2].alpha_chosen = false;
+  std::reverse(study.choices[2].tried.begin(), study.choices[2].tried.end());  // in the order of the rates
+  const auto chosen = study::to_json(study).at("choices");
+  CHECK(study::to_json(join({study, study}, {"a", "b"})).at("choices") == chosen);
 }
 
-TEST_CASE("joined studies without a vanilla adapter choose the alpha that learns most, as extend does") {
+TEST_CASE("joined studies without a baseline choose the alpha that learns most, as extend does") {
   const Scored first_scores[] = {{sample::neutral(0.001, 1, 0.1, 2.8, 0.01), 0.1, 2.8},
                                  {sample::neutral(0.001, 1, 0.2, 2.9, 0.1), 0.2, 2.9}};
   const Scored other_scores[] = {{sample::neutral(0.001, 1, 0.05, 2.7, 1), 0.05, 2.7}};
-  const auto all = join({scored(first_scores), scored(other_scores)}, {"a", "b"}).config;
-  CHECK(all.at("chosen_alpha") == 0.1);
-  CHECK(all.at("chosen_alpha_learns_as_vanilla").is_null());
+  const auto all = join({scored(first_scores), scored(other_scores)}, {"a", "b"});
+  const study::Choice& most = *choice_for(all, first_scores[1].row);
+  CHECK((most.alpha_chosen == true && !most.learns_as_baseline));
 }
 
 TEST_CASE("a rate that one study chose is not another's") {
   auto first = sample::results(), other = sample::results();
-  for (auto& row : other.rows) row.gate = "tanh";
-  other.config["chosen_lr"] = {{"neutral", 0.001}};
-  const auto rates = join({first, other}, {"a", "b"}).config["chosen_lr"];
-  CHECK(rates["neutral, gate relu"] == 0.002);
-  CHECK(rates["neutral, gate tanh"] == 0.001);
+  for (auto& row : other.rows)
+    if (row.label == "neutral") row.settings["gate"] = "tanh";
+  other.choices = {sample::chosen(other.rows[0])};
+  const auto all = join({first, other}, {"a", "b"});
+  CHECK(choice_for(all, first.rows[0])->run.lr == 0.002);
+  CHECK(choice_for(all, other.rows[0])->run.lr == 0.001);
+  CHECK(study::summarise(all)[0].label == "neutral, gate relu");
   other = sample::results();
-  other.config["chosen_lr"] = {{"neutral", 0.001}};  // contradicts the first, and no score decides
-  CHECK_FALSE(join({first, other}, {"a", "b"}).config["chosen_lr"].contains("neutral"));
+  other.choices = {sample::chosen(other.rows[0])};  // contradicts the first, and no score decides
+  CHECK(choice_for(join({first, other}, {"a", "b"}), first.rows[0]) == nullptr);
+}
+
+TEST_CASE("results of the schema before and of today are joined, runs of the same settings on one line") {
+  const std::string folder = NEUTRA_SOURCE_DIR "/docs/results/extension/";
+  const auto old = study::read_results(folder + "da/results.json"),
+             more = study::read_results(folder + "da-he/results.json");
+  auto now = study::results_from_json(study::to_json(old));  // written as today's
+  for (auto& row : now.rows) row.seed += 100;
+  const auto all = join({old, now}, {"old", "now"});
+  CHECK(all.rows.size() == 2 * old.rows.size());
+  CHECK(study::summarise(all).size() == study::summarise(old).size());
+  CHECK(join({old, more}, {"a", "b"}).rows.size() == old.rows.size() + more.rows.size());
 }
 
 TEST_CASE("joined studies name every commit once") {
@@ -181,7 +199,7 @@ TEST_CASE("joined studies keep the runs that failed in both, and those that have
   other.rows.push_back(sample::row("lora", 0.001, 2, 0.1, 2.0));  // there was memory enough
   const auto all = join({first, other}, {"a", "b"});
   REQUIRE(all.failed.size() == 1);
-  CHECK(all.failed[0].run.method == "finetune");
+  CHECK(all.failed[0].run.label == "finetune");
   CHECK(join({other, first}, {"a", "b"}).failed.size() == 1);
   other.rows.push_back(sample::row("finetune", 0.5, 1, 0.1, 2.0));
   CHECK(refusal({first, other})
@@ -204,7 +222,7 @@ TEST_CASE("joined studies are of one backbone and tokenizer, where they say whic
 TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's forgetting, and every rate") {
   auto results = sample::results();
   results.rows.push_back(sample::adapter(0.001, 1, 0.1, 3.1));  // seed 1's curve: 2.7 at 0.20, 3.1 at 0.10
-  results.config["chosen_lr"]["adapter"] = 0.002;
+  results.choices.push_back(sample::chosen(sample::adapter(0.002, 1, 0, 0)));
   const std::string text = report::markdown(results);
   CHECK(text.find("original 2.000, target 5.000") != std::string::npos);
   CHECK(text.find("| neutral | 2e-3^ | 2 | 0.070 \u00b1 0.010 | 3.000 \u00b1 0.000 | 0.125 | 0.56 | 50 / 90 |\n") !=
@@ -213,9 +231,9 @@ TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's fo
   CHECK(text.find("^ the smallest or largest rate tried") != std::string::npos);
   auto improved = results;  // an adapter that forgets nothing has no share to be held against
   for (auto& row : improved.rows)
-    if (row.method == "adapter") row.original.after = 1.9;
+    if (row.label == "adapter") row.original.after = 1.9;
   CHECK(report::markdown(improved).find("| -0.100 | \u2013 | 50 / 90 |\n") != std::string::npos);
-  results.rows[0].gate = "a|b";
+  results.rows[0].settings["gate"] = "a|b";
   CHECK(report::markdown(results).find("neutral, gate a\\|b") != std::string::npos);
   results.rows.clear();
   CHECK(report::markdown(results).find("No runs yet") != std::string::npos);
@@ -244,27 +262,22 @@ TEST_CASE("joined studies are of one precision, float where it is not said") {
 
 TEST_CASE("studies of many runs are joined in time that is in proportion to their number") {
   auto first = sample::results(), second = first;
-  first.config["choosing"] = io::Json::array();
   for (int i = 1; i <= 10000; ++i) {
     const auto row = sample::neutral(0.002, 1, 0.1, 3.1, 1 + 1e-4 * i);
     first.rows.push_back(row);
-    first.config["choosing"].push_back({{"method", "neutral"},
-                                        {"alpha", *row.alpha},
-                                        {"lr", 0.002},
-                                        {"seed", 1u},
-                                        {"forgetting", 0.1},
-                                        {"learning", 3}});
+    first.choices.push_back(sample::chosen(row));
+    first.choices.back().tried = {{0.002, 0.1, 3}};
     second.rows.push_back(i % 2 ? row : sample::neutral(0.002, 1, 0.1, 3.1, 3 + 1e-4 * i));
   }
   const auto all = join({first, second}, {"first", "second"});
   CHECK(all.rows.size() == first.rows.size() + 5000);
-  CHECK(all.config.at("chosen_lr").at("neutral, alpha 1.5") == 0.002);
+  CHECK(all.choices.size() > 10000);
 }
 
 TEST_CASE("names from outside are text in Markdown, not markup") {
   auto results = sample::results();
   for (auto& row : results.rows)
-    if (row.method == "finetune") row.method = "<script>a|b</script> [x](y) `c` *d* e_f\\ \x1b\n&";
+    if (row.label == "finetune") row.label = "<script>a|b</script> [x](y) `c` *d* e_f\\ \x1b\n&";
   const std::string text = report::markdown(results),
                     name = "&lt;script&gt;a\\|b&lt;/script&gt; \\[x\\](y) \\`c\\` \\*d\\* e_f\\\\ \\\\x1b\\\\x0a&amp;";
   CHECK(text.find("| " + name + " |") != std::string::npos);

@@ -27,20 +27,44 @@ Options parse(std::vector<std::string> words) {
 
 }  // namespace
 
+namespace {
+
+const study::Method& method(const Options& o, std::string_view label) {
+  for (const study::Method& one : o.methods)
+    if (one.label == label) return one;
+  FAIL("no method " << label);
+  return o.methods.front();
+}
+std::vector<double> rates(const Options& o, std::string_view label) { return o.rates_of(method(o, label)); }
+std::vector<std::string> labels(const Options& o) {
+  std::vector<std::string> all;
+  for (const study::Method& one : o.methods) all.push_back(one.label);
+  return all;
+}
+std::string setting(const Options& o, std::string_view label, const std::string& key) {
+  return text_of(method(o, label).all_settings().at(key));
+}
+
+}  // namespace
+
 TEST_CASE("options: without further words the defaults of the page hold") {
   const Options o = parse({}), page;
   CHECK(o.original == std::vector<io::Path>{"a"});
   CHECK(o.out == "o");
-  CHECK(study::to_json(o).at("lr") == study::to_json(page).at("lr"));
-  CHECK(o.methods == page.methods);
+  CHECK(labels(o) == study::shorthand_names());
+  CHECK(o.baseline_label() == "adapter");
   CHECK(o.steps == page.steps);
   CHECK(o.alphas == std::vector<double>{0.01});
   CHECK(o.share == 0.1);
-  CHECK(o.lora_sites.size() == 7);
+  CHECK(setting(o, "lora", "targets") == "q|k|v|o|gate|up|down");
+  CHECK(setting(o, "neutral", "gate") == "relu");
+  CHECK((setting(o, "adapter", "gate") == "open" && setting(o, "adapter", "penalty") == "none" &&
+         setting(o, "adapter", "init") == "he"));
+  CHECK(setting(o, "finetune", "trains") == "model");
   CHECK(o.whole_curve);
   CHECK_FALSE(o.resume);
-  CHECK(o.rates_of("finetune") == std::vector<double>{3e-4, 1e-3, 3e-3});
-  CHECK(o.rates_of("lora") == std::vector<double>{1e-3, 3e-3, 1e-2});
+  CHECK(rates(o, "finetune") == std::vector<double>{3e-4, 1e-3, 3e-3});
+  CHECK(rates(o, "lora") == std::vector<double>{1e-3, 3e-3, 1e-2});
   CHECK(o.warmup_of(1000) == 50);
 }
 
@@ -61,6 +85,8 @@ TEST_CASE(
                                                             {"--tokenizer", "byte"},
                                                             {"--tied"},
                                                             {"--methods", "lora"},
+                                                            {"--method", "residue(gate=elu)"},
+                                                            {"--baseline", "lora"},
                                                             {"--steps", "999"},
                                                             {"--seeds", "5"},
                                                             {"--share", "0.5"},
@@ -119,14 +145,14 @@ TEST_CASE("options: --quick changes what was not named") {
 
 TEST_CASE("options: rates for all methods replace every default, rates for one replace its own") {
   const Options all = parse({"--lr", "1e-3,3e-3"});
-  CHECK(all.rates_of("finetune") == std::vector<double>{1e-3, 3e-3});
+  CHECK(rates(all, "finetune") == std::vector<double>{1e-3, 3e-3});
   const Options one = parse({"--lr", "lora=1e-2"});
-  CHECK(one.rates_of("lora") == std::vector<double>{1e-2});
-  CHECK(one.rates_of("finetune") == std::vector<double>{3e-4, 1e-3, 3e-3});
-  CHECK(one.rates_of("neutral") == std::vector<double>{1e-3, 3e-3, 1e-2});
+  CHECK(rates(one, "lora") == std::vector<double>{1e-2});
+  CHECK(rates(one, "finetune") == std::vector<double>{3e-4, 1e-3, 3e-3});
+  CHECK(rates(one, "neutral") == std::vector<double>{1e-3, 3e-3, 1e-2});
   const Options both = parse({"--lr", "1e-3", "finetune=1e-4,2e-4"});
-  CHECK(both.rates_of("neutral") == std::vector<double>{1e-3});
-  CHECK(both.rates_of("finetune") == std::vector<double>{1e-4, 2e-4});
+  CHECK(rates(both, "neutral") == std::vector<double>{1e-3});
+  CHECK(rates(both, "finetune") == std::vector<double>{1e-4, 2e-4});
 }
 
 TEST_CASE("options: lists of numbers are read whole or refused by name") {
@@ -152,7 +178,7 @@ TEST_CASE("options: zero is refused only where it means nothing") {
 TEST_CASE("options: an empty value of any option, and a number in another form than its digits, are refused by name") {
   const std::string help = scratch::message([] { parse({"--help"}); });
   int options = 0, integers = 0, numbers = 0;
-  std::istringstream lines(help);
+  std::istringstream lines(help.substr(0, help.find("\nMethods:")));
   for (std::string line, name, type; std::getline(lines, line);) {
     std::istringstream words(line);
     if (!(words >> name >> type) || !name.starts_with("--")) continue;
@@ -196,9 +222,8 @@ TEST_CASE("options: shares outside 0 .. 1 and numbers that are none are refused"
 }
 
 TEST_CASE("options: p and original text must go together") {
-  Options o;
-  o.out = "o";
-  o.target = {"b"};
+  Options o = parse({});
+  o.original.clear();
   CHECK(says([&] { o.check(); }, "--original is missing", "is pretrained on"));
   o.model = "m";
   CHECK(says([&] { o.check(); }, "--original is missing", "--share 0"));
@@ -215,14 +240,15 @@ TEST_CASE("options: p and original text must go together") {
 
 TEST_CASE("options: rates given in several words are all tried") {
   using Rates = std::vector<double>;
-  CHECK(parse({"--lr", "1e-3", "3e-3"}).rates_of("neutral") == Rates{1e-3, 3e-3});
-  CHECK(parse({"--lr", "1e-3", "--lr", "3e-3,1e-2"}).rates_of("neutral") == Rates{1e-3, 3e-3, 1e-2});
-  CHECK(parse({"--lr", "lora=1e-3", "--lr", "lora=3e-3"}).rates_of("lora") == Rates{1e-3, 3e-3});
+  CHECK(rates(parse({"--lr", "1e-3", "3e-3"}), "neutral") == Rates{1e-3, 3e-3});
+  CHECK(rates(parse({"--lr", "1e-3", "--lr", "3e-3,1e-2"}), "neutral") == Rates{1e-3, 3e-3, 1e-2});
+  CHECK(rates(parse({"--lr", "lora=1e-3", "--lr", "lora=3e-3"}), "lora") == Rates{1e-3, 3e-3});
   CHECK(says([] { parse({"--lr", "1e-3", "--lr", "1e-3"}); }, "--lr must not name anything twice"));
 }
 
 TEST_CASE("options: one that has no effect beside the others is refused") {
-  for (const char* option : {"--alpha", "--gate", "--penalty", "--init"})
+  CHECK(says([] { parse({"--methods", "adapter,lora", "--alpha", "0.1"}); }, "--alpha has no effect without a method"));
+  for (const char* option : {"--gate", "--penalty", "--init"})
     CHECK(says(
         [&] {
           parse({"--methods", "adapter,lora", option, "0.1"});
@@ -231,14 +257,20 @@ TEST_CASE("options: one that has no effect beside the others is refused") {
   CHECK(says([] { parse({"--methods", "lora", "--placement", "after"}); }, "--placement", "neutral or adapter"));
   CHECK(says([] { parse({"--methods", "neutral", "--lora-targets", "q"}); }, "--lora-targets", "lora among --methods"));
   CHECK(says([] { parse({"--tokenizer", "byte", "--vocab", "512"}); }, "--vocab", "--tokenizer sentencepiece"));
-  CHECK(says([] { parse({"--penalty", "none", "--alpha", "0.1"}); }, "--alpha", "a --penalty other than none"));
+  CHECK(says([] { parse({"--penalty", "none", "--alpha", "0.1"}); }, "--alpha", "a method that has a local loss"));
+  CHECK(says([] { parse({"--method", "residue", "--gate", "elu"}); }, "--gate", "neutral among --methods"));
   CHECK_NOTHROW(parse({"--methods", "neutral", "--alpha", "0.1", "--gate", "tanh"}));
 }
 
 TEST_CASE("options: the paper's alpha is tried first wherever one is chosen") {
-  CHECK(parse({"--alpha", "0.5"}).tried_alphas() == std::vector<double>{0.5});
-  CHECK(parse({"--alpha", "1,0.1"}).tried_alphas() == std::vector<double>{0.01, 1, 0.1});
-  CHECK(parse({"--alpha", "1,0.01"}).tried_alphas() == std::vector<double>{0.01, 1});
+  const auto tried = [](const std::vector<std::string>& words) {
+    const Options o = parse(words);
+    CHECK(o.tried_alphas(method(o, "lora")).empty());
+    return o.tried_alphas(method(o, "neutral"));
+  };
+  CHECK(tried({"--alpha", "0.5"}) == std::vector<double>{0.5});
+  CHECK(tried({"--alpha", "1,0.1"}) == std::vector<double>{0.01, 1, 0.1});
+  CHECK(tried({"--alpha", "1,0.01"}) == std::vector<double>{0.01, 1});
 }
 
 TEST_CASE("options: whether anything is chosen") {
@@ -266,7 +298,7 @@ TEST_CASE("options: on resume a method may be left out whose options stay as the
         [&, option = option, value = value] {
           parse({"--methods", "lora", option, value});
         },
-        option, "has no effect without neutral"));
+        option, "has no effect without "));
   }
   CHECK_NOTHROW(parse({"--methods", "neutral", "--lora-targets", "q", "--resume"}));
   CHECK(says([] { parse({"--tokenizer", "byte", "--vocab", "300", "--resume"}); }, "--vocab has no effect"));
@@ -291,6 +323,7 @@ TEST_CASE("options: help names what each policy option takes, a user's own among
            {"--placement", {"parallel", "after", "attention"}},
            {"--lora-targets", {"q", "down"}},
            {"--methods", {"neutral", "finetune"}},
+           {"--method", {"residue(gate=elu)"}},
            {"--precision", {"float", "bf16"}}})
     for (const std::string& name : names) {
       INFO(option << ": " << line_of(option));
@@ -353,4 +386,42 @@ TEST_CASE("suggestions: a name is suggested where it is near, not where nothing 
   CHECK(neutra::suggestion("tanhh", {"relu", "tanh"}) == "; did you mean 'tanh'?");
   CHECK(neutra::suggestion("something else", {"relu", "tanh"}).empty());
   CHECK(neutra::suggestion("x", {}).empty());
+}
+
+TEST_CASE("options: specs and names are compared together, and set what the shorthands leave open") {
+  const Options o = parse({"--methods", "neutral,finetune", "--method", "elu: residue(gate=elu, alpha=0.1, lr=1e-3)",
+                           "--method", "lora(rank=8, targets=q|v)", "--gate", "tanh", "--capacity", "0.1"});
+  CHECK(labels(o) == std::vector<std::string>{"neutral", "finetune", "elu", "lora"});
+  CHECK((setting(o, "neutral", "gate") == "tanh" && setting(o, "elu", "gate") == "elu"));
+  CHECK((setting(o, "neutral", "capacity") == "0.1" && setting(o, "elu", "capacity") == "0.1"));
+  CHECK((setting(o, "lora", "rank") == "8" && setting(o, "lora", "targets") == "q|v"));
+  CHECK((rates(o, "elu") == std::vector<double>{1e-3} && o.alphas_of(method(o, "elu")) == std::vector<double>{0.1}));
+  CHECK(o.alphas_of(method(o, "neutral")) == std::vector<double>{0.01});
+  CHECK(labels(parse({"--method", "finetune"})) == std::vector<std::string>{"finetune"});
+  CHECK(says([] { parse({"--methods", "neutral", "--method", "neutral"}); }, "the method 'neutral' was given twice"));
+  CHECK(says([] { parse({"--gate", "relo"}); }, "--gate: there is no gate called 'relo'; did you mean 'relu'?"));
+  CHECK(says([] { parse({"--placement", "before"}); }, "--placement must be parallel, after or attention"));
+  CHECK(says([] { parse({"--lora-targets", "q,x"}); }, "--lora-targets must be among q k v o gate up down, got 'x'"));
+}
+
+TEST_CASE("options: rates of a spec come before those of its label, these before its name's, and these before all's") {
+  const Options o = parse({"--method", "a: lora(lr=1)", "--method", "b: lora", "--method", "c: lora", "--method",
+                           "neutral", "--lr", "4", "lora=3", "b=2"});
+  CHECK(rates(o, "a") == std::vector<double>{1});
+  CHECK(rates(o, "b") == std::vector<double>{2});
+  CHECK(rates(o, "c") == std::vector<double>{3});
+  CHECK(rates(o, "neutral") == std::vector<double>{4});
+  CHECK(says([] { parse({"--lr", "finetun=1e-3"}); }, "--lr: there is no method 'finetun'; did you mean 'finetune'?"));
+}
+
+TEST_CASE("options: a baseline is one of the methods") {
+  CHECK(parse({"--baseline", "lora"}).baseline_label() == "lora");
+  CHECK(parse({"--methods", "neutral"}).baseline_label().empty());
+  CHECK(parse({"--method", "adapter(capacity={0.1,0.2})"}).baseline_label() == "adapter");
+  CHECK(says([] { parse({"--baseline", "lorra"}); }, "--baseline: there is no method 'lorra'; did you mean 'lora'?"));
+  CHECK(says(
+      [] {
+        parse({"--methods", "neutral", "--alpha", "0.1,1"});
+      },
+      "--alpha with several values needs a baseline", "--methods adapter"));
 }

@@ -9,11 +9,19 @@
 
 using namespace neutra;
 using scratch::says;
-using study::Job;
+using study::Run;
 
 namespace {
 
-const Job job{"neutral", 0.002, 0.1, 3};
+/// A run as the sample has it.
+Run run(std::string label = "neutral", double lr = 0.002, std::optional<double> alpha = 0.1, std::uint64_t seed = 3,
+        Index steps = 100) {
+  Run run = sample::neutral(lr, seed, 0, 0);
+  run.label = std::move(label);
+  run.alpha = alpha;
+  run.steps = steps;
+  return run;
+}
 const std::vector<std::string> files = {"adapter.json", "adapter.safetensors"};
 
 /// A folder as a finished job leaves it.
@@ -26,8 +34,8 @@ struct Left {
     scratch::put(folder / "adapter.safetensors", "weights");
     study::write_outcome(folder.path(), to_json(saved), files);
   }
-  auto read(const Job& asked = job, Index steps = 100) const {
-    return [=, this] { return study::read_ending(folder.path(), asked, steps); };
+  auto read(const Run& asked = run()) const {
+    return [=, this] { return study::read_ending(folder.path(), asked); };
   }
 };
 
@@ -36,14 +44,14 @@ struct Left {
 TEST_CASE("outcome: it comes back as it was, and that of another job is refused") {
   const Left left;
   CHECK(to_json(std::get<study::Outcome>(left.read()())) == to_json(left.saved));
-  const auto other = [&](const Job& asked, Index steps, const std::string& name) {
-    return says(left.read(asked, steps), "outcome.json", name, "got that of neutral-lr0.002-alpha0.1-seed3 after 100");
+  const auto other = [&](const Run& asked, const std::string& name) {
+    return says(left.read(asked), "outcome.json", name, "got that of neutral-lr0.002-alpha0.1-seed3 after 100");
   };
-  CHECK(other({"adapter", 0.002, 0, 3}, 100, "adapter-lr0.002-seed3 after 100"));
-  CHECK(other({"neutral", 0.001, 0.1, 3}, 100, "neutral-lr0.001-alpha0.1-seed3"));
-  CHECK(other({"neutral", 0.002, 1, 3}, 100, "neutral-lr0.002-alpha1-seed3"));
-  CHECK(other({"neutral", 0.002, 0.1, 4}, 100, "neutral-lr0.002-alpha0.1-seed4"));
-  CHECK(other(job, 99, "after 99 steps"));
+  CHECK(other(run("adapter", 0.002, {}), "adapter-lr0.002-seed3 after 100"));
+  CHECK(other(run("neutral", 0.001), "neutral-lr0.001-alpha0.1-seed3"));
+  CHECK(other(run("neutral", 0.002, 1.0), "neutral-lr0.002-alpha1-seed3"));
+  CHECK(other(run("neutral", 0.002, 0.1, 4), "neutral-lr0.002-alpha0.1-seed4"));
+  CHECK(other(run("neutral", 0.002, 0.1, 3, 99), "after 99 steps"));
 }
 
 TEST_CASE("outcome: any changed bit and any changed digit of it is noticed") {
@@ -115,15 +123,11 @@ TEST_CASE("outcome: a run that diverged comes back with its step and gradient, a
                                "training: step 7",
                                {7, "layers.0.w", gradient}};
     study::write_failure(folder.path(), saved);
-    const auto back = std::get<study::Failure>(study::read_ending(folder.path(), job, 100));
+    const auto back = std::get<study::Failure>(study::read_ending(folder.path(), run()));
     CHECK(to_json(back, "x") == to_json(saved, "x"));
     CHECK(told(back) == concat("diverged at step 7, gradient largest in layers.0.w (",
                                gradient == 2.5e20 ? "2.5e+20" : "not finite", ")"));
-    CHECK(says(
-        [&] {
-          study::read_ending(folder.path(), {"lora", 0.002, 0, 3}, 100);
-        },
-        "must be of lora-lr0.002-seed3"));
+    CHECK(says([&] { study::read_ending(folder.path(), run("lora", 0.002, {})); }, "must be of lora-lr0.002-seed3"));
   }
 }
 
@@ -131,4 +135,36 @@ TEST_CASE("outcome: scores that are not finite are those of a run that diverged"
   Left left;
   left.saved.row.target.after = std::numeric_limits<double>::infinity();
   CHECK_THROWS_AS(to_json(left.saved), train::Diverged);
+}
+
+TEST_CASE("outcome: that of a method of the same label with other settings is refused by what differs") {
+  const Left left;
+  const auto with = [&](const char* key, const Setting& setting) {
+    Run asked = run();
+    asked.settings[key] = setting;
+    return left.read(asked);
+  };
+  CHECK(says(with("gate", "elu"), "must be of a method neutral with gate = elu, got relu", "a label of its own"));
+  CHECK(says(with("gate.threshold", 0.5), "with gate.threshold = 0.5, got (nothing)"));
+  Run asked = run();
+  asked.settings.erase("width");
+  CHECK(says(left.read(asked), "with width = (nothing), got 0"));
+  asked = run();
+  asked.kind = "mine";
+  CHECK(says(left.read(asked), "of the kind mine, got residue"));
+  asked = run();
+  asked.share = 0.5;
+  CHECK(says(left.read(asked), "must be of a share of 0.5, got 0.1"));
+}
+
+TEST_CASE("run: labels name folders, whatever they hold, and two never share one") {
+  using study::folder_name;
+  CHECK(folder_name("neutral, gate relu") == "neutral, gate relu");
+  CHECK(folder_name("../a/b") == "%2e.%2fa%2fb");
+  CHECK(folder_name("a%2fb") == "a%252fb");
+  CHECK(folder_name("\x1b\xc3\xa6") == "%1b%c3%a6");
+  const std::string longest(160, 'a'), other = std::string(159, 'a') + "b";
+  CHECK(folder_name(longest).size() <= 120);
+  CHECK(folder_name(longest) != folder_name(other));
+  CHECK(run().name() == "neutral-lr0.002-alpha0.1-seed3");
 }

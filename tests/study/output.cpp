@@ -45,6 +45,27 @@ TEST_CASE("output: what may be asked otherwise is remembered as it was asked las
   CHECK(io::read_sealed(folder / "o/options.json") == io::Json{{"steps", 3}, {"lr", {1}}});
 }
 
+TEST_CASE("output: what may grow keeps what it had, and is refused where a member is another") {
+  const scratch::Folder folder;
+  const auto asked = [](const io::Json& settings) { return io::Json{{"settings", settings}}; };
+  Output(folder / "o", false).claim(asked({{"a", {{"gate", "elu"}}}}));
+  Output again(folder / "o", true);
+  again.claim(asked({{"b", {{"rank", 2}}}}), {}, {"settings"});
+  const io::Json both = asked({{"a", {{"gate", "elu"}}}, {"b", {{"rank", 2}}}});
+  CHECK(io::read_sealed(folder / "o/options.json") == both);
+  CHECK(says(
+      [&] {
+        again.claim(asked({{"a", {{"gate", "relu"}}}}), {}, {"settings"});
+      },
+      "gate = \"elu\" in the settings of a, now it is \"relu\""));
+  CHECK(says(
+      [&] {
+        again.claim(asked({{"a", {{"gate", "elu"}, {"x", 1}}}}), {}, {"settings"});
+      },
+      "was started with other settings of a"));
+  CHECK(io::read_sealed(folder / "o/options.json") == both);
+}
+
 TEST_CASE("output: resume in an empty folder starts a run") {
   const scratch::Folder folder;
   scratch::put(folder / "lock", "");  // a start that ended before there were options

@@ -60,9 +60,9 @@ TEST_CASE("results survive the file with every key, null and 64-bit seed") {
   const Results back = study::read_results(path);
   CHECK(study::to_json(back) == study::to_json(results));
   CHECK(back.rows.at(0).seed == std::numeric_limits<std::uint64_t>::max());
-  CHECK(back.rows.at(0).gate == "relu");
+  CHECK(back.rows.at(0).settings == results.rows[0].settings);
   CHECK(back.rows.at(0).gate_open_by_layer->target == results.rows[0].gate_open_by_layer->target);
-  CHECK_FALSE(back.rows.back().gate);  // finetuning has none
+  CHECK_FALSE(back.rows.back().alpha);  // finetuning has none
   CHECK(back.machine.threads == results.machine.threads);
   std::filesystem::remove_all(folder);
 }
@@ -72,9 +72,8 @@ TEST_CASE("a row has exactly the keys of the format") {
   std::string keys;
   for (const auto& [key, ignored] : row.items()) keys += key + " ";
   CHECK(keys ==
-        "alpha body capacity extra_share extra_weights forgetting gate gate_open gate_open_by_layer init learning lr "
-        "method original penalty "
-        "placement residue_ratio_by_layer seed share steps target tokens_per_second train_seconds train_tokens "
+        "alpha extra_share extra_weights forgetting gate_open gate_open_by_layer kind label learning lr original "
+        "residue_ratio_by_layer seed settings share steps target tokens_per_second train_seconds train_tokens "
         "trainable_weights ");
   CHECK(row["forgetting"].get<double>() ==
         Approx(row["original"]["after"].get<double>() - row["original"]["before"].get<double>()));
@@ -103,11 +102,16 @@ TEST_CASE("each fault of a results file is named") {
     bad[io::Json::json_pointer(pointer)] = value;
     return message(bad);
   };
-  CHECK(contains(with("/schema", "neutra.results/2"), "schema must be \"neutra.results/1\", got \"neutra.results/2\""));
+  CHECK(contains(with("/schema", "neutra.results/3"), "schema must be \"neutra.results/2\", got \"neutra.results/3\""));
   CHECK(contains(with("/extra", 1), "extra is not a known key"));
   CHECK(contains(with("/rows/0/colour", 1), "rows[0]: colour is not a known key"));
   CHECK(contains(with("/rows/0/original/between", 1), "rows[0]: original: between is not a known key"));
-  CHECK(contains(with("/rows/0/method", nullptr), "rows[0]: method is missing"));
+  CHECK(contains(with("/rows/0/label", nullptr), "rows[0]: label is missing"));
+  CHECK(contains(with("/rows/0/settings/gate", io::Json::array()), "rows[0]: settings.gate must be a string"));
+  CHECK(contains(with("/choices/0/tried", 1), "choices[0]: tried must be an array"));
+  CHECK(contains(with("/choices/0/lr", -1), "choices[0]: lr must be zero or more"));
+  CHECK(contains(with("/choices/0/tried/0/lr", 1), "choices[0]: tried: forgetting is missing"));
+  CHECK(contains(with("/choices/0/alpha_chosen", "x"), "choices[0]: alpha_chosen must be true or false"));
   CHECK(contains(with("/rows/0/seed", -1), "rows[0]: seed must be an integer, zero or more, got -1"));
   CHECK(contains(with("/rows/0/steps", 1.5), "rows[0]: steps must be an integer, zero or more, got 1.5"));
   CHECK(contains(with("/rows/0/gate_open/target", "x"), "rows[0]: gate_open: target must be a number"));
@@ -127,7 +131,7 @@ TEST_CASE("runs without a row survive the file, and files without any need not s
   const io::Json json = study::to_json(sample::with_failures());
   CHECK(study::to_json(study::results_from_json(json)) == json);
   const io::Json& diverged = json["failed"][0];
-  CHECK((diverged["method"] == "finetune" && diverged["lr"] == 0.5 && diverged["seed"] == 1 &&
+  CHECK((diverged["label"] == "finetune" && diverged["lr"] == 0.5 && diverged["seed"] == 1 &&
          diverged["alpha"].is_null()));
   CHECK((diverged["state"] == "diverged" && diverged["step"] == 3 &&
          diverged["reason"] == "training: step 3 gave a loss of nan"));
@@ -146,7 +150,7 @@ TEST_CASE("runs without a row survive the file, and files without any need not s
   CHECK(contains(with("/failed/0/colour", 1), "failed[0]: colour is not a known key"));
   CHECK(contains(with("/failed", 1), "failed must be an array"));
   CHECK(contains(with("/failed/0/share", 1.5), "failed[0]: share must be a share in [0, 1], got 1.5"));
-  for (const char* key : {"lr", "alpha", "capacity"})
+  for (const char* key : {"lr", "alpha"})
     CHECK(contains(with(concat("/failed/0/", key).c_str(), -0.5),
                    concat("failed[0]: ", key, " must be zero or more, got -0.5")));
   io::Json bad = json;
@@ -179,7 +183,7 @@ TEST_CASE("a number that no run can have is refused by its place") {
   CHECK(contains(with("/rows/0/residue_ratio_by_layer/target/0", -1),
                  "residue_ratio_by_layer: target must be zero or more, got -1"));
   CHECK(contains(with("/rows/0/share", 1.5), "share must be a share in [0, 1], got 1.5"));
-  for (const char* key : {"lr", "alpha", "capacity", "extra_share", "train_seconds", "tokens_per_second"})
+  for (const char* key : {"lr", "alpha", "extra_share", "train_seconds", "tokens_per_second"})
     CHECK(contains(with(concat("/rows/0/", key).c_str(), -0.5),
                    concat("rows[0]: ", key, " must be zero or more, got -0.5")));
   CHECK(contains(with("/rows/0/extra_weights", 600001),
@@ -229,4 +233,82 @@ TEST_CASE("the machine is described") {
 #elif defined(__AVX512F__)
   CHECK(machine.instruction_set == "avx512");
 #endif
+}
+
+namespace {
+
+/// The sample as the schema before wrote it: settings as columns, choices under names in the configuration.
+io::Json of_schema_1() {
+  io::Json json = study::to_json(sample::with_failures());
+  json["schema"] = "neutra.results/1";
+  json.erase("choices");
+  json["config"].erase("baseline");
+  json["config"]["chosen_lr"] = {{"neutral", 0.002}, {"neutral, alpha 0.1", 0.001}};
+  json["config"]["chosen_alpha"] = 0.1;
+  json["config"]["chosen_alpha_learns_as_vanilla"] = false;
+  json["config"]["choosing"] = {
+      {{"method", "neutral"}, {"alpha", 0.1}, {"lr", 0.001}, {"seed", 1}, {"forgetting", 0.5}, {"learning", 2.5}}};
+  for (const char* list : {"rows", "failed"})
+    for (io::Json& run : json[list]) {
+      const io::Json settings = run["settings"];
+      run["method"] = run["label"];
+      for (const char* key : {"gate", "body", "penalty", "init", "placement", "capacity"})
+        run[key] = settings.contains(key) ? settings[key] : io::Json();
+      for (const char* key : {"label", "kind", "settings"}) run.erase(key);
+    }
+  return json;
+}
+
+}  // namespace
+
+TEST_CASE("results of the schema before are read as what they say today") {
+  const Results read = study::results_from_json(of_schema_1()), now = sample::with_failures();
+  REQUIRE(read.rows.size() == now.rows.size());
+  for (std::size_t i = 0; i < read.rows.size(); ++i) CHECK(static_cast<const study::Run&>(read.rows[i]) == now.rows[i]);
+  CHECK(read.failed[0].run == now.failed[0].run);
+  CHECK(read.config.at("baseline") == "adapter");
+  for (const char* key : {"chosen_lr", "chosen_alpha", "choosing"}) CHECK_FALSE(read.config.contains(key));
+  REQUIRE(read.choices.size() == 1);
+  const study::Choice& choice = read.choices[0];
+  CHECK((choice.run.label == "neutral" && choice.run.lr == 0.001 && choice.run.alpha == 0.1 && choice.run.seed == 1));
+  CHECK((choice.alpha_chosen == true && choice.learns_as_baseline == false));
+  REQUIRE(choice.tried.size() == 1);
+  CHECK((choice.tried[0].lr == 0.001 && choice.tried[0].forgetting == 0.5 && choice.tried[0].learning == 2.5));
+  CHECK(study::to_json(study::results_from_json(study::to_json(read))) == study::to_json(read));
+}
+
+TEST_CASE("each fault of a results file of the schema before is named") {
+  const io::Json good = of_schema_1();
+  REQUIRE(message(good) == "no error");
+  for (const auto& [key, ignored] : good["rows"][1].items()) {
+    INFO(key);
+    io::Json bad = good;
+    bad["rows"][1].erase(key);
+    CHECK(contains(message(bad), "results.json: rows[1]: " + key + " is missing"));
+    bad = good;
+    bad["rows"][1][key] = true;
+    CHECK(contains(message(bad), "results.json: rows[1]: " + key + " must be "));
+  }
+  io::Json bad = good;
+  bad["config"]["choosing"][0].erase("alpha");
+  CHECK(contains(message(bad), "results.json: choosing: alpha is missing"));
+  bad = good;
+  bad["choices"] = io::Json::array();
+  CHECK(contains(message(bad), "choices is not a known key"));
+}
+
+TEST_CASE("the results that the repository keeps are read") {
+  const std::filesystem::path folder = std::filesystem::path(NEUTRA_SOURCE_DIR) / "docs/results/extension";
+  const Results danish = study::read_results(folder / "da/results.json");
+  REQUIRE(danish.rows.size() == 23);
+  CHECK(danish.rows[0].settings.at("gate") == Setting("open"));
+  const auto lora =
+      std::find_if(danish.rows.begin(), danish.rows.end(), [](const auto& row) { return row.kind == "lora"; });
+  REQUIRE(lora != danish.rows.end());
+  CHECK(lora->settings.at("targets") == Setting("q|k|v|o|gate|up|down"));
+  const auto chosen = std::find_if(danish.choices.begin(), danish.choices.end(),
+                                   [](const auto& choice) { return choice.alpha_chosen == true; });
+  REQUIRE(chosen != danish.choices.end());
+  CHECK((chosen->run.alpha == 0.01 && chosen->run.lr == 0.01 && chosen->learns_as_baseline == false));
+  CHECK(chosen->tried.size() == 3);
 }

@@ -9,9 +9,11 @@
 namespace sample {
 
 /// A run of a method without any gate; forgetting and learning are from the same backbone: 2 and 5 bits per byte.
-inline neutra::study::Row row(std::string method, double lr, std::uint64_t seed, double forgetting, double learning) {
+inline neutra::study::Row row(std::string label, double lr, std::uint64_t seed, double forgetting, double learning) {
   neutra::study::Row row;
-  row.method = std::move(method);
+  row.label = std::move(label);
+  row.kind = "none";
+  row.settings = {{"trains", "model"}};
   row.seed = seed;
   row.steps = 100;
   row.lr = lr;
@@ -28,13 +30,11 @@ inline neutra::study::Row row(std::string method, double lr, std::uint64_t seed,
 inline neutra::study::Row neutral(double lr, std::uint64_t seed, double forgetting, double learning,
                                   double alpha = 0.1) {
   auto r = row("neutral", lr, seed, forgetting, learning);
-  r.gate = "relu";
-  r.body = "gated_unit";
-  r.penalty = "l1";
-  r.init = "low_variance";
-  r.placement = "parallel";
+  r.kind = "residue";
+  r.settings = {
+      {"gate", "relu"},          {"body", "gated_unit"}, {"penalty", "l1"},           {"init", "low_variance"},
+      {"placement", "parallel"}, {"capacity", 0.2},      {"width", neutra::Index{0}}, {"trains", "adapter"}};
   r.alpha = alpha;
-  r.capacity = 0.2;
   r.extra_share = 0.2;
   r.extra_weights = 600000;
   r.trainable_weights = 600000;
@@ -46,21 +46,28 @@ inline neutra::study::Row neutral(double lr, std::uint64_t seed, double forgetti
 
 inline neutra::study::Row adapter(double lr, std::uint64_t seed, double forgetting, double learning) {
   auto r = neutral(lr, seed, forgetting, learning);
-  r.method = "adapter";
-  r.gate = "open";
-  r.penalty = "none";
-  r.init = "he";
+  r.label = "adapter";
+  for (const auto& [key, value] : {std::pair{"gate", "open"}, {"penalty", "none"}, {"init", "he"}})
+    r.settings[key] = value;
   r.alpha.reset();
   r.gate_open.reset();
   r.gate_open_by_layer.reset();
   return r;
 }
 
+/// The rate of a run as the one that was chosen for its line.
+inline neutra::study::Choice chosen(const neutra::study::Row& row) {
+  neutra::study::Choice choice{row};
+  choice.run.seed = 1;
+  return choice;
+}
+
 /// Two seeds of two rates of neutral (0.002 chosen), the vanilla adapter at one rate, and finetuning with one seed.
 inline neutra::study::Results results() {
   neutra::study::Results r;
   r.commit = "0123abc";
-  r.config = {{"command", "extend --methods neutral,adapter"}, {"steps", 100}, {"chosen_lr", {{"neutral", 0.002}}}};
+  r.config = {{"command", "extend --methods neutral,adapter"}, {"steps", 100}, {"baseline", "adapter"}};
+  r.choices = {chosen(neutral(0.002, 1, 0, 0))};
   r.text_sha256 = {{"original", std::string(64, 'a')}, {"target", std::string(64, '0')}};
   r.rows = {neutral(0.001, 1, 0.02, 2.6),        neutral(0.002, 1, 0.06, 3.0), neutral(0.001, 2, 0.04, 2.6),
             neutral(0.002, 2, 0.08, 3.0),        adapter(0.002, 1, 0.20, 2.7), adapter(0.002, 2, 0.24, 2.9),

@@ -42,15 +42,15 @@ struct Texts {
     o.steps = 4;
     o.batch = 4;
     o.sequence = 12;
-    o.rates = {{"", {2e-3}}, {"finetune", {5e-4}}};
+    o.adapter_rates = {2e-3};
+    o.model_rates = {5e-4};
+    o.methods = small::methods(study::shorthand_names());
     return o;
   }
   study::Results run(const study::Options& o, std::stop_token stop = {}) const {
     o.check();
     const study::Watch watch{.show = [&](const study::Results& results) { report::write_report(o.out, results); }};
-    return study::Study(o, {{"command", "test"}, {"options", study::to_json(o)}}, small::registry(), std::move(stop),
-                        watch)
-        .run();
+    return study::Study(o, {{"command", "test"}, {"options", study::to_json(o)}}, std::move(stop), watch).run();
   }
 };
 
@@ -86,6 +86,23 @@ bool notices(const Texts& texts, const study::Options& o, const io::Path& file, 
   if (!told) UNSCOPED_INFO("bit " << at % 8 << " of byte " << at);
   return told;
 }
+
+const study::Choice& choice_of(const study::Results& results, const std::string& label,
+                               std::optional<double> alpha = {}) {
+  for (const study::Choice& choice : results.choices)
+    if (choice.run.label == label && choice.run.alpha == alpha) return choice;
+  FAIL("no choice for " << label);
+  return results.choices.front();
+}
+
+double chosen_alpha(const study::Results& results) {
+  for (const study::Choice& choice : results.choices)
+    if (choice.alpha_chosen == true) return choice.run.alpha.value();
+  FAIL("no alpha was chosen");
+  return 0;
+}
+
+io::Json choices(const study::Results& results) { return study::to_json(results).at("choices"); }
 
 std::string without_times(study::Results results) {
   for (auto& row : results.rows) row.train_seconds = row.tokens_per_second = 1;
@@ -137,13 +154,13 @@ TEST_CASE("study: rows say what was trained, within the capacity asked for", "[t
   REQUIRE(results.rows.size() == 4);
   const auto backbone = nn::load_model<float, Cpu>(texts.folder / "out/backbone");
   for (const auto& row : results.rows) {
-    INFO(row.method);
+    INFO(row.label);
     CHECK(row.original.before == results.rows[0].original.before);
     CHECK(row.target.before == results.rows[0].target.before);
     CHECK(row.train_tokens == 4 * 4 * 12);
-    CHECK(row.gate_open.has_value() == (row.method == "neutral"));
-    CHECK(row.alpha.has_value() == (row.method == "neutral"));
-    if (row.method == "finetune") {
+    CHECK(row.gate_open.has_value() == (row.label == "neutral"));
+    CHECK(row.alpha.has_value() == (row.label == "neutral"));
+    if (row.label == "finetune") {
       CHECK(row.extra_weights == 0);
       CHECK(row.trainable_weights == backbone->count());
     } else {
@@ -159,22 +176,19 @@ TEST_CASE("study: rows say what was trained, within the capacity asked for", "[t
 TEST_CASE("study: what was chosen is what scored best on the choosing text", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"neutral", "adapter"};
-  o.rates = {{"", {1e-4, 3e-3, 1e-3}}};
+  o.methods = small::methods({"neutral", "adapter"});
+  o.adapter_rates = {1e-4, 3e-3, 1e-3};
   o.alphas = {0.01, 10};
   const auto results = texts.run(o);
   const auto best = [&](const std::string& method) {
-    double lr = 0, learning = -1e9;
-    for (const auto& item : results.config.at("choosing"))
-      if (item.at("method") == method && item.at("seed") == 1 && item.at("learning").get<double>() > learning &&
-          (item.at("alpha").is_null() || item.at("alpha") == 0.01)) {
-        learning = item.at("learning");
-        lr = item.at("lr");
-      }
-    return lr;
+    const study::Choice& choice = choice_of(results, method, method == "adapter" ? std::nullopt : std::optional(0.01));
+    REQUIRE(choice.tried.size() == 3);
+    const auto most = std::max_element(choice.tried.begin(), choice.tried.end(),
+                                       [](const auto& a, const auto& b) { return a.learning < b.learning; });
+    CHECK(choice.run.lr == most->lr);
+    return most->lr;
   };
-  for (const std::string method : {"neutral", "adapter"})
-    CHECK(results.config.at("chosen_lr").at(method) == best(method));
+  best("adapter");
   CHECK(results.rows.size() == 3 + 3 + 1);
   CHECK(results.rows.back().alpha == 10);
   CHECK(results.rows.back().lr == best("neutral"));
@@ -183,7 +197,7 @@ TEST_CASE("study: what was chosen is what scored best on the choosing text", "[t
 TEST_CASE("study: the paper's alpha stands beside the chosen one, with every seed, named or not", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"neutral", "adapter"};
+  o.methods = small::methods({"neutral", "adapter"});
   o.alphas = {10, 1};
   o.seeds = 2;
   const auto results = texts.run(o);
@@ -192,13 +206,13 @@ TEST_CASE("study: the paper's alpha stands beside the chosen one, with every see
     if (row.alpha) ++rows[*row.alpha];
   CHECK(rows.size() == 3);
   CHECK(rows[0.01] == 2);
-  CHECK(rows[results.config.at("chosen_alpha").get<double>()] == 2);
+  CHECK(rows[chosen_alpha(results)] == 2);
 }
 
 TEST_CASE("study: a folder is continued by the program that began it alone", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"lora"};
+  o.methods = small::methods({"lora"});
   texts.run(o);
   auto asked = io::read_sealed(o.out / "options.json");
   CHECK(asked.at("program commit") == study::commit());
@@ -223,7 +237,7 @@ TEST_CASE("study: precision reaches pretraining, extension and evaluation", "[tr
   const Texts texts;
   const auto rows = [&](const std::string& precision, const std::string& model) {
     auto o = texts.options(precision + (model.empty() ? "" : "-extended"));
-    o.methods = {"adapter"};
+    o.methods = small::methods({"adapter"});
     o.precision = precision;
     o.model = model;
     return texts.run(o).rows.at(0);
@@ -240,20 +254,20 @@ TEST_CASE("study: precision reaches pretraining, extension and evaluation", "[tr
 TEST_CASE("study: a rate that diverges is told, left out, remembered, and may be dropped", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"adapter", "lora"};
-  o.rates = {{"", {2e-3, 1e30}}};
+  o.methods = small::methods({"adapter", "lora"});
+  o.adapter_rates = {2e-3, 1e30};
   const auto results = texts.run(o);
   REQUIRE(results.rows.size() == 2);
   REQUIRE(results.failed.size() == 2);
   for (const auto& row : results.rows) CHECK(row.lr == 2e-3);
   for (const auto& failure : results.failed) {
-    CHECK((failure.state == study::FailureState::diverged && failure.run.lr == 1e30 && failure.run.capacity == 0.2 &&
-           failure.run.steps == 4));
+    CHECK((failure.state == study::FailureState::diverged && failure.run.lr == 1e30 &&
+           failure.run.settings.at("capacity") == Setting(0.2) && failure.run.steps == 4));
     CHECK(failure.where.step > 0);
     CHECK(failure.where.parameter.starts_with("adapter."));
-    CHECK(failure.reason.find(failure.run.method + "-lr1e+30-seed1: training: step ") == 0);
+    CHECK(failure.reason.find(failure.run.label + "-lr1e+30-seed1: training: step ") == 0);
   }
-  CHECK(results.config.at("chosen_lr") == io::Json{{"adapter", 2e-3}, {"lora", 2e-3}});
+  for (const char* label : {"adapter", "lora"}) CHECK(choice_of(results, label).run.lr == 2e-3);
   CHECK(study::to_json(study::read_results(o.out / "results.json")) == study::to_json(results));
   CHECK(scratch::get(o.out / "report.html").find("adapter, rate 1e30, seed 1: diverged at step ") != std::string::npos);
 
@@ -266,12 +280,13 @@ TEST_CASE("study: a rate that diverges is told, left out, remembered, and may be
 
   std::filesystem::remove_all(o.out / "runs/lora-lr1e+30-seed1");  // as the note says
   CHECK(study::to_json(texts.run(o)) == study::to_json(results));
-  o.rates = {{"", {2e-3}}};
+  o.adapter_rates = {2e-3};
   const auto dropped = texts.run(o);
   CHECK(dropped.failed.empty());
   CHECK(without_times(dropped) == without_times(results));
   CHECK_FALSE(study::to_json(study::read_results(o.out / "results.json")).contains("failed"));
-  CHECK(io::read_json(o.out / "results.json").at("config").at("options").at("lr").at("any") == io::Json{2e-3});
+  CHECK(io::read_json(o.out / "results.json").at("config").at("options").at("methods").at(0).at("lr") ==
+        io::Json{2e-3});
 }
 
 TEST_CASE(
@@ -279,42 +294,44 @@ TEST_CASE(
     "[train]") {
   const Texts texts;
   auto o = texts.options("out"), all = texts.options("all");
-  o.methods = {"neutral", "finetune"};
-  o.rates = {{"", {2e-3, 3e-3}}, {"finetune", {5e-4}}};
+  o.methods = small::methods({"neutral", "finetune"});
+  o.adapter_rates = {2e-3, 3e-3};
+  o.model_rates = {5e-4};
   texts.run(o);
-  all.methods = {"neutral", "adapter", "finetune"};
-  all.rates = {{"", {1e-3, 2e-3}}, {"finetune", {5e-4, 1e-3}}};
+  all.methods = small::methods({"neutral", "adapter", "finetune"});
+  all.adapter_rates = {1e-3, 2e-3};
+  all.model_rates = {5e-4, 1e-3};
   all.alphas = {0.01, 1};
   all.seeds = 2;
   const auto expected = texts.run(all);
   o.methods = all.methods;
-  o.rates = all.rates;
+  o.adapter_rates = all.adapter_rates;
+  o.model_rates = all.model_rates;
   o.alphas = all.alphas;
   o.seeds = all.seeds;
   o.resume = true;
   const auto extended = texts.run(o);
   CHECK(without_times(extended) == without_times(expected));
-  for (const char* key : {"choosing", "chosen_lr", "chosen_alpha"})
-    CHECK(extended.config.at(key) == expected.config.at(key));
-  o.methods = {"finetune"};
-  o.rates = {{"", {1e-3}}};
+  CHECK(choices(extended) == choices(expected));
+  o.methods = small::methods({"finetune"});
+  o.model_rates = {1e-3};
   o.alphas = {0.01};
   o.seeds = 1;
   const auto fewer = texts.run(o);
   REQUIRE(fewer.rows.size() == 1);
-  CHECK((fewer.rows[0].method == "finetune" && fewer.rows[0].lr == 1e-3));
-  CHECK_FALSE(fewer.config.contains("choosing"));
+  CHECK((fewer.rows[0].label == "finetune" && fewer.rows[0].lr == 1e-3));
+  CHECK(fewer.choices.at(0).tried.empty());
   CHECK(fewer.text_sha256 == expected.text_sha256);
-  o.rates = {{"", {3e-3}}};
+  o.model_rates = {3e-3};
   texts.run(o);  // a rate that nothing is chosen from yet
-  o.rates = all.rates = {{"", {1e-3, 3e-3}}};
+  o.model_rates = all.model_rates = {1e-3, 3e-3};
   all.methods = o.methods;
   all.alphas = o.alphas;
   all.seeds = o.seeds;
   all.out = texts.folder / "two";
   const auto again = texts.run(o), two = texts.run(all);
   CHECK(without_times(again) == without_times(two));
-  CHECK(again.config.at("choosing") == two.config.at("choosing"));
+  CHECK(choices(again) == choices(two));
   o.share = 0.5;
   CHECK(scratch::says([&] { texts.run(o); }, "share = 0.1, now it is 0.5"));
 }
@@ -322,7 +339,7 @@ TEST_CASE(
 TEST_CASE("study: a run that holds no text out to choose on is not continued with a choice", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"adapter"};
+  o.methods = small::methods({"adapter"});
   const auto results = texts.run(o);
   CHECK_FALSE(results.text_sha256.contains("target.choosing"));
   o.resume = true;
@@ -331,17 +348,17 @@ TEST_CASE("study: a run that holds no text out to choose on is not continued wit
     return scratch::says([&] { texts.run(o); }, "--resume: the run in ", o.out.string(),
                          "holds no text out to choose on", "another --out");
   };
-  o.rates = {{"", {2e-3, 1e-3}}};
+  o.adapter_rates = {2e-3, 1e-3};
   CHECK(refused());
-  o.rates = {{"", {2e-3}}};
-  o.methods = {"adapter", "neutral"};
+  o.adapter_rates = {2e-3};
+  o.methods = small::methods({"adapter", "neutral"});
   o.alphas = {0.01, 1};
   CHECK(refused());
   CHECK(files_below(o.out) == before);
   o.alphas = {1};
   o.seeds = 2;
   CHECK(texts.run(o).rows.size() == 4);
-  o.methods = {"adapter"};
+  o.methods = small::methods({"adapter"});
   o.alphas = {0.01};
   o.seeds = 1;
   const auto fewer = texts.run(o);
@@ -352,64 +369,65 @@ TEST_CASE("study: a run that holds no text out to choose on is not continued wit
 TEST_CASE("study: a method is left out on resume while the options that only it reads stay as they were", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"lora", "neutral"};
-  o.gate = "elu";
+  o.methods = small::methods({"lora", "neutral(gate=elu)"});
   const auto both = texts.run(o);
-  o.methods = {"lora"};
+  o.methods = small::methods({"lora"});
   o.resume = true;
   const auto one = texts.run(o);
   REQUIRE(one.rows.size() == 1);
   CHECK(one.rows[0].target.after == both.rows[0].target.after);
-  o.gate = "relu";
-  CHECK(scratch::says([&] { texts.run(o); }, "gate = \"elu\", now it is \"relu\""));
+  o.methods = small::methods({"lora", "neutral"});
+  CHECK(scratch::says([&] { texts.run(o); }, "gate = \"elu\" in the settings of neutral, now it is \"relu\"",
+                      "a name of its own"));
+  o.methods = small::methods({"lora", "relu: neutral"});
+  CHECK(texts.run(o).rows.size() == 2);
+  o.methods = small::methods({"neutral(gate=elu)"});
+  CHECK(texts.run(o).rows.at(0).target.after == both.rows[1].target.after);
 }
 
 TEST_CASE("study: a run that was interrupted goes on where other rates are asked for", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"lora"};
-  o.rates = {{"", {2e-3, 3e-3}}};
+  o.methods = small::methods({"lora"});
+  o.adapter_rates = {2e-3, 3e-3};
   std::stop_source stop;
   stop.request_stop();
   CHECK_THROWS_AS(texts.run(o, stop.get_token()), train::Stopped);  // a checkpoint of pretraining
   o.resume = true;
-  o.rates = {{"", {2e-3, 1e-3, 4e-3}}};
+  o.adapter_rates = {2e-3, 1e-3, 4e-3};
   CHECK(texts.run(o).rows.size() == 3);
 }
 
 TEST_CASE("study: alpha is chosen among those that are left, also without a vanilla adapter", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"neutral", "adapter"};
+  o.methods = small::methods({"neutral", "adapter"});
   o.alphas = {0.01, 3e38};
   auto results = texts.run(o);
-  CHECK(results.config.at("chosen_alpha") == 0.01);
+  CHECK(chosen_alpha(results) == 0.01);
   REQUIRE(results.failed.size() == 1);
   CHECK(results.failed[0].run.alpha == 3e38);
 
   o = texts.options("without");
-  o.methods = {"neutral", "adapter"};
+  o.methods = small::methods({"neutral", "adapter"});
   o.alphas = {0.01, 10};
-  o.rates = {{"", {2e-3}}, {"adapter", {1e30}}};
   o.seeds = 2;
+  o.methods[1].rates = {1e30};
   results = texts.run(o);
   CHECK(results.failed.size() == 1);  // other seeds of a method of which nothing is left are not tried
-  CHECK_FALSE(results.config.at("chosen_lr").contains("adapter"));
-  double most = -1e9, alpha = 0;
-  for (const auto& item : results.config.at("choosing"))
-    if (item.at("learning").get<double>() > most) {
-      most = item.at("learning");
-      alpha = item.at("alpha");
-    }
-  CHECK(results.config.at("chosen_alpha") == alpha);
-  CHECK(results.config.at("chosen_alpha_learns_as_vanilla").is_null());
+  REQUIRE(results.choices.size() == 2);
+  const auto most = std::max_element(results.choices.begin(), results.choices.end(), [](const auto& a, const auto& b) {
+    return a.tried.at(0).learning < b.tried.at(0).learning;
+  });
+  CHECK((most->run.label == "neutral" && most->alpha_chosen == true && !most->learns_as_baseline));
+  CHECK(chosen_alpha(results) == most->run.alpha);
 }
 
 TEST_CASE("study: where every run failed there is one message, and the results say why", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"adapter", "lora"};
-  o.rates = {{"", {1e30}}};
+  o.methods = small::methods({"adapter", "lora"});
+  o.adapter_rates = {1e30};
   const auto told = [&] { return scratch::message([&] { texts.run(o); }); };
   const std::string message = told();
   CHECK(message.find("adapter-lr1e+30-seed1: training: step ") == 0);
@@ -423,15 +441,14 @@ TEST_CASE("study: where every run failed there is one message, and the results s
 TEST_CASE("study: a run without memory is told, the others go on, and resume tries it again", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"neutral", "lora"};
-  o.init = "greedy";
-  const auto registry = adapter::Registry::with<gate::All, Greedy>();
-  const auto run = [&] { return study::Study(o, {{"options", study::to_json(o)}}, registry, {}).run(); };
+  o.methods = small::methods({"neutral(init=greedy)", "lora"}, adapter::Registry::with<gate::All, Greedy>());
+  const auto run = [&] { return study::Study(o, {{"options", study::to_json(o)}}).run(); };
   *Greedy::full() = true;
   const study::Results results = run();
   CHECK(results.rows.size() == 1);
   REQUIRE(results.failed.size() == 1);
-  CHECK((results.failed[0].state == study::FailureState::out_of_memory && results.failed[0].run.init == "greedy"));
+  CHECK((results.failed[0].state == study::FailureState::out_of_memory &&
+         results.failed[0].run.settings.at("init") == Setting("greedy")));
   CHECK_FALSE(std::filesystem::exists(o.out / "runs/neutral-lr0.002-alpha0.01-seed1/outcome.json"));
   *Greedy::full() = false;
   o.resume = true;
@@ -442,11 +459,11 @@ TEST_CASE("study: a run without memory is told, the others go on, and resume tri
 TEST_CASE("study: a run whose files find no room is told, the others go on, and resume tries it again", "[train]") {
   const Texts texts;
   auto o = texts.options("first");
-  o.methods = {"lora"};
+  o.methods = small::methods({"lora"});
   texts.run(o);
   auto full = texts.options("full"), never = texts.options("never");
   for (auto* options : {&full, &never}) {
-    options->methods = {"finetune", "lora"};
+    options->methods = small::methods({"finetune", "lora"});
     options->model = o.out / "backbone";
   }
   rlimit before{};
@@ -462,7 +479,7 @@ TEST_CASE("study: a run whose files find no room is told, the others go on, and 
   std::signal(SIGXFSZ, old);
   CHECK(told.empty());
   REQUIRE(results.rows.size() == 1);
-  CHECK(results.rows[0].method == "lora");
+  CHECK(results.rows[0].label == "lora");
   REQUIRE(results.failed.size() == 1);
   CHECK(results.failed[0].state == study::FailureState::not_saved);
   CHECK(results.failed[0].reason.find("checkpoint.safetensors: cannot be written") != std::string::npos);
@@ -473,7 +490,7 @@ TEST_CASE("study: a run whose files find no room is told, the others go on, and 
 TEST_CASE("study: a finished run's files are what they were, or it is told which is not and what to do", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"lora", "finetune"};
+  o.methods = small::methods({"lora", "finetune"});
   const auto results = texts.run(o);
   o.resume = true;
   const io::Path lora = o.out / "runs/lora-lr0.002-seed1", finetune = o.out / "runs/finetune-lr5e-04-seed1";
@@ -506,10 +523,10 @@ TEST_CASE("study: a finished run's files are what they were, or it is told which
 TEST_CASE("study: what a finetuned model keeps of the model it came from is what was written, to the bit", "[train]") {
   const Texts texts;
   auto o = texts.options("first");
-  o.methods = {"lora"};
+  o.methods = small::methods({"lora"});
   texts.run(o);
   auto given = texts.options("given");
-  given.methods = {"finetune"};
+  given.methods = small::methods({"finetune"});
   given.model = texts.folder / "model";
   std::filesystem::copy(o.out / "backbone", given.model);
   for (const char* name : {"generation_config.json", "tokenizer_config.json"})
@@ -532,7 +549,7 @@ TEST_CASE("study: what a finetuned model keeps of the model it came from is what
 TEST_CASE("study: a run's own backbone, record and options are what was written, to the bit", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
-  o.methods = {"lora"};
+  o.methods = small::methods({"lora"});
   texts.run(o);
   o.resume = true;
   for (const char* name : {"backbone/config.json", "backbone/model.safetensors", "pretrain.json"}) {
@@ -555,12 +572,12 @@ TEST_CASE("study: a run's own backbone, record and options are what was written,
 TEST_CASE("study: the model that is given is the same on resume, by its configuration and tokenizer too", "[train]") {
   const Texts texts;
   auto o = texts.options("first");
-  o.methods = {"lora"};
+  o.methods = small::methods({"lora"});
   texts.run(o);
   const io::Path model = texts.folder / "model";
   std::filesystem::copy(o.out / "backbone", model);
   auto given = texts.options("given");
-  given.methods = {"lora"};
+  given.methods = small::methods({"lora"});
   given.model = model;
   texts.run(given);
   given.resume = true;
@@ -586,4 +603,35 @@ TEST_CASE("study: the model that is given is the same on resume, by its configur
   CHECK_NOTHROW(texts.run(given));
   const auto results = study::read_results(given.out / "results.json");
   CHECK(results.config.at("base").at("tokenizer") == io::sha256_hex(""));
+}
+
+TEST_CASE("study: methods are values, written in C++", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = {
+      {.label = "mine", .adapter = adapter::Residue<gate::Tanh>{.capacity = 0.1}, .alphas = {0.5}},
+      {.label = "../low rank", .adapter = adapter::Lora{.rank = 2}, .rates = {1e-3}, .settings = {{"tag", "x"}}}};
+  o.baseline = "../low rank";
+  const auto results = texts.run(o);
+  REQUIRE(results.rows.size() == 2);
+  CHECK(results.rows[0].label == "../low rank");  // the baseline first
+  CHECK((results.rows[0].lr == 1e-3 && !results.rows[0].alpha && results.rows[0].settings.at("tag") == Setting("x")));
+  CHECK((results.rows[1].kind == "residue" && results.rows[1].settings.at("gate") == Setting("tanh") &&
+         results.rows[1].alpha == 0.5));
+  CHECK(results.config.at("baseline") == "../low rank");
+  CHECK(std::filesystem::exists(o.out / "runs/%2e.%2flow rank-lr0.001-seed1/adapter.safetensors"));
+  o.methods[0].label = "../low rank";
+  CHECK(scratch::says([&] { o.check(); }, "must not name anything twice, got ../low rank again"));
+  o.methods[0].label = "a\x1b";
+  CHECK(scratch::says([&] { o.check(); }, "the label 'a\\x1b' must hold no control characters"));
+  o.methods[0].label = "";
+  CHECK(scratch::says([&] { o.check(); }, "must have a label"));
+  o.methods[0].label = std::string(161, 'a');
+  CHECK(scratch::says([&] { o.check(); }, "at most 160 bytes, got 161"));
+  o.methods[0].label = "mine";
+  o.methods[1].alphas = {1};
+  CHECK(scratch::says([&] { o.check(); }, "has no local loss"));
+  o.methods[1].alphas.clear();
+  o.baseline = "low";
+  CHECK(scratch::says([&] { o.check(); }, "--baseline: there is no method 'low'; ", "compared: mine, ../low rank"));
 }

@@ -1,7 +1,9 @@
 // Models, mixes and texts small enough for tests to train hundreds of times.
 #pragma once
 
+#include "neutra/data/mix.hpp"
 #include "neutra/study/job.hpp"
+#include "neutra/study/methods.hpp"
 
 #include "tests/catch.hpp"
 
@@ -42,13 +44,19 @@ inline const adapter::Registry& registry() {
   return all;
 }
 
+/// Methods as extend reads them.
+inline std::vector<study::Method> methods(const std::vector<std::string>& specs,
+                                          const adapter::Registry& known = registry()) {
+  return study::methods_of(specs, known);
+}
+inline study::Method method(const std::string& spec) { return methods({spec}).at(0); }
+
 /// A model of one method as `extend` builds it: a shared backbone and a fresh adapter of the seed.
 struct Trained {
   train::Model model;
 
-  explicit Trained(const std::string& method, std::uint64_t seed = 1, const study::Options& options = {})
-      : model(backbone(), study::adapter_of(method, options, registry()), seed) {
-    if (method == "finetune") model.thaw();
+  explicit Trained(const std::string& spec, std::uint64_t seed = 1) : model(backbone(), method(spec).adapter, seed) {
+    if (method(spec).trains == study::Trains::model) model.thaw();
   }
   static std::shared_ptr<const train::Backbone> backbone() {
     static const auto made = train::Backbone::random(config(), 5);

@@ -12,9 +12,15 @@
 ///         called at each site where it acts, x what goes in and y what comes out there: y, or what stands in its
 ///         place. Called again on the way back where layers are recomputed: it must make the same values, and keep
 ///         nothing of the tape from layer to layer. At Site::layer x and y are the residual stream
-/// and in the description
+/// To be saved, compared and named in programs, the description also has
+///   static constexpr std::string_view name
+///       its kind
 ///   Description describe(const Sizes&) const
-///       what a file or a results row says of it
+///       what a file says of it, in a model of these sizes
+///   static void settings(self, visit)
+///       may be missing: its settings by name (adapter/settings.hpp)
+///   std::optional<penalty::Counts> local_loss() const
+///       may be missing: which tokens its local loss counts, if it has one; without it, it has none
 /// Where no adapter acts, sums are the products' own and values between two of them are stored in the precision of the
 /// step.
 #pragma once
@@ -23,6 +29,7 @@
 #include "neutra/core/strict.hpp"
 
 #include "neutra/adapter/probe.hpp"
+#include "neutra/adapter/settings.hpp"
 #include "neutra/adapter/sizes.hpp"
 #include "neutra/core/options.hpp"
 #include "neutra/core/random.hpp"
@@ -53,15 +60,21 @@ template <Scalar S, Backend D> struct Pass {
 
 namespace adapter {
 
-/// What is written beside an adapter's weights and into a results row; empty where it does not apply.
+/// What is written beside an adapter's weights. The settings are those it has in one model: a width that follows from
+/// the capacity is told.
 struct Description {
-  std::string method{}, gate{}, body{}, penalty{}, init{}, placement{}, sites{};
-  Index width = 0;    // of a residue
-  Index rank = 0;     // of LoRA
+  std::string kind{};
+  Settings settings{};
   Index weights = 0;  // all that it adds, gates included
-  double scale = 1;
-  PolicyOptions gate_options{}, body_options{}, penalty_options{}, init_options{};  // such as threshold or hidden
 };
+
+/// Which tokens the local loss of an adapter counts; empty where it has none.
+template <class A> std::optional<penalty::Counts> local_loss_of(const A& adapter) {
+  if constexpr (requires { adapter.local_loss(); })
+    return adapter.local_loss();
+  else
+    return std::nullopt;
+}
 
 /// Whether an adapter acts at a site; one that does not say may act at all of them.
 template <class Instance> bool acts_at(const Instance& instance, Site site) {
@@ -119,6 +132,11 @@ template <class A, Scalar S, Backend D> consteval bool check_adapter() {
 
 /// The same of the description, where an adapter is saved or named in results.
 template <class A> consteval bool check_described() {
+  static_assert(
+      requires {
+        { A::name } -> std::convertible_to<std::string_view>;
+      },
+      "neutra: this adapter has no name; add  static constexpr std::string_view name = \"...\";");
   static_assert(
       requires(const A& adapter, const Sizes& sizes) {
         { adapter.describe(sizes) } -> std::same_as<Description>;

@@ -14,15 +14,18 @@ template <Scalar S, Backend D> class Any {
  public:
   template <class A>
   requires(!std::same_as<A, Any>) Any(const A& adapter)
-      : describe_([adapter](const Sizes& sizes) {
-          static_assert(check_adapter<A, S, D>() &&
-                        check_described<A>());  // here, before anything else of it is compiled
-          return adapter.describe(sizes);
-        }),
+      : kind_(checked<A>()),
+        settings_(settings_of(adapter)),
+        local_loss_(local_loss_of(adapter)),
+        describe_([adapter](const Sizes& sizes) { return adapter.describe(sizes); }),
         make_([adapter](const Sizes& sizes, std::uint64_t seed) -> std::unique_ptr<Attached<S, D>> {
           return std::make_unique<AttachedInstance<A, S, D>>(adapter, sizes, seed);
         }) {}
 
+  /// The adapter's name, and its settings as they were asked for.
+  const std::string& kind() const { return kind_; }
+  const Settings& settings() const { return settings_; }
+  std::optional<penalty::Counts> local_loss() const { return local_loss_; }
   Description describe(const Sizes& sizes) const { return describe_(sizes); }
 
   template <Scalar T, Backend E> class Instance {
@@ -43,6 +46,14 @@ template <Scalar S, Backend D> class Any {
   };
 
  private:
+  template <class A> static std::string checked() {
+    static_assert(check_adapter<A, S, D>() && check_described<A>());  // before anything else of it is compiled
+    return std::string(A::name);
+  }
+
+  std::string kind_;
+  Settings settings_;
+  std::optional<penalty::Counts> local_loss_;
   std::function<Description(const Sizes&)> describe_;
   std::function<std::unique_ptr<Attached<S, D>>(const Sizes&, std::uint64_t)> make_;
 };

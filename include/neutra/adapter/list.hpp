@@ -12,15 +12,38 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 /// Each adapter in turn adds to what the ones before it gave. Parameters are called "0.adapter...", "1.adapter..." in
 /// the order of the list.
 template <class... A> struct List {
+  static constexpr std::string_view name = "list";
   std::tuple<A...> adapters;
 
-  explicit List(A... each) : adapters(std::move(each)...) {}
+  List() = default;
+  explicit List(A... each) requires(sizeof...(A) > 0) : adapters(std::move(each)...) {}
 
+  /// Those of each adapter, with its position in front: "0.gate", "1.rank".
+  template <class Self, class Visit> static void settings(Self& self, const Visit& visit) {
+    int position = 0;
+    const auto each = [&](auto& adapter) {
+      visit_settings(adapter, [&](std::string_view name, auto& member) { visit(concat(position, ".", name), member); });
+      ++position;
+    };
+    std::apply([&](auto&... adapter) { (each(adapter), ...); }, self.adapters);
+  }
   Description describe(const Sizes& sizes) const {
     static_assert((check_described<A>() && ...));
-    Description all{.method = "list"};
-    std::apply([&](const A&... each) { (join(all, each.describe(sizes)), ...); }, adapters);
+    Description all{.kind = std::string(name)};
+    int position = 0;
+    const auto add = [&](const Description& one) {
+      for (const auto& [key, setting] : one.settings) all.settings[concat(position, ".", key)] = setting;
+      all.weights += one.weights;
+      ++position;
+    };
+    std::apply([&](const A&... each) { (add(each.describe(sizes)), ...); }, adapters);
     return all;
+  }
+  /// Those of the first that has any: a step divides all of them by the same.
+  std::optional<penalty::Counts> local_loss() const {
+    std::optional<penalty::Counts> first;
+    std::apply([&](const A&... each) { ((first = first ? first : local_loss_of(each)), ...); }, adapters);
+    return first;
   }
 
   template <Scalar S, Backend D> class Instance {
@@ -67,12 +90,6 @@ template <class... A> struct List {
     }
     Instances instances_;
   };
-
- private:
-  static void join(Description& all, const Description& one) {
-    all.sites += concat(all.sites.empty() ? "" : "+", one.method);
-    all.weights += one.weights;
-  }
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::adapter

@@ -14,10 +14,18 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 /// Of `sites` those count that the model's family has: not every one has a gate.
 /// A rank of 0 is chosen so that the extra weights are `capacity` of the block weights.
 struct Lora {
+  static constexpr std::string_view name = "lora";
   std::vector<Site> sites = {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down};
   double scale = 1;
   double capacity = 0.2;
   Index rank = 0;
+
+  template <class Self, class Visit> static void settings(Self& self, const Visit& visit) {
+    visit("targets", self.sites);
+    visit("rank", self.rank);
+    visit("scale", self.scale);
+    visit("capacity", self.capacity);
+  }
 
   /// The chosen projections that the model has. Error: none chosen, or none of them there; a block; one named twice.
   std::vector<Site> sites_in(const Sizes& sizes) const {
@@ -43,11 +51,12 @@ struct Lora {
   }
 
   Description describe(const Sizes& sizes) const {
-    Description d{.method = "lora", .rank = rank_for(sizes), .scale = scale};
-    for (const Site site : sites_in(sizes)) {
-      d.sites += concat(d.sites.empty() ? "" : ",", to_string(site));
-      d.weights += sizes.layers * d.rank * (sizes.inputs(site) + sizes.outputs(site));
-    }
+    Lora ranked = *this;
+    ranked.sites = sites_in(sizes);
+    ranked.rank = rank_for(sizes);
+    Description d{.kind = std::string(name), .settings = settings_of(ranked)};
+    for (const Site site : ranked.sites)
+      d.weights += sizes.layers * ranked.rank * (sizes.inputs(site) + sizes.outputs(site));
     return d;
   }
 

@@ -7,7 +7,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
 /// Adds nothing, trains nothing.
 struct None {
-  Description describe(const Sizes&) const { return {.method = "none"}; }
+  static constexpr std::string_view name = "none";
+  Description describe(const Sizes&) const { return {.kind = std::string(name)}; }
 
   template <Scalar S, Backend D> class Instance {
    public:

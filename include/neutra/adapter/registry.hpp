@@ -1,4 +1,4 @@
-/// Policies by name: what programs choose from.
+/// Adapters and policies by name: what programs choose from.
 #pragma once
 
 #include "neutra/adapter/any.hpp"
@@ -17,131 +17,184 @@
 #include "neutra/penalty/all.hpp"
 #include "neutra/penalty/any.hpp"
 
+#include <functional>
 #include <map>
+#include <set>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
 /// A residue whose policies are chosen at run time.
 using AnyResidue = adapter::Residue<gate::Any<float, Cpu>, body::Any<float, Cpu>, penalty::Any<float, Cpu>, init::Any>;
 
-/// Named members of one policy family.
+/// Named members of one policy family, each made with options of its own.
 template <class Any> class Family {
  public:
   explicit Family(std::string_view what) : what_(what) {}
-  void add(std::string_view name, const Any& policy) {
-    require(members_.emplace(name, policy).second, "the ", what_, " '", name,
+
+  /// `shown` stands for it in a list of names; several may share one. A policy under its own name replaces one that is
+  /// shown as something else. Error: a name that is there already.
+  template <class Policy> void add(std::string_view shown = Policy::name) {
+    const auto make = [](const PolicyOptions& options) { return Any(with_options(Policy{}, options)); };
+    const auto found = members_.find(std::string(Policy::name));
+    require(found == members_.end() || found->second.shown != Policy::name, "the ", what_, " '", Policy::name,
             "' is there twice; give yours another name");
+    members_.insert_or_assign(std::string(Policy::name), Member{make, std::string(shown)});
   }
-  /// Error: an unknown name, with the nearest one and all there are; the message begins with the file that named it,
-  /// else the option.
-  const Any& find(std::string_view name, const std::string& file = "") const {
+  bool contains(std::string_view name) const { return members_.contains(std::string(name)); }
+  /// Error (SettingError of `key`): an unknown name, with the nearest one and all there are; options that it lacks.
+  Any make(std::string_view name, const PolicyOptions& options = {}, const std::string& key = {}) const {
+    const std::string own_key = key.empty() ? std::string(what_) : key;
     const auto found = members_.find(std::string(name));
-    if (found != members_.end()) return found->second;
-    fail(file.empty() ? concat("--", what_) : file, ": there is no ", what_, " called '", name, "'",
-         suggestion(name, names()), "; known: ", listed(names()));
+    if (found == members_.end())
+      throw SettingError(own_key, concat(": there is no ", what_, " called '", name, "'", suggestion(name, all()),
+                                         "; known: ", listed(names())));
+    try {
+      return found->second.make(options);
+    } catch (const Error& error) {
+      throw SettingError(own_key, concat(": ", error.what()));
+    }
   }
-  /// All names, sorted.
+  /// What may be chosen, sorted.
   std::vector<std::string> names() const {
-    std::vector<std::string> all;
-    for (const auto& member : members_) all.push_back(member.first);
-    return all;
+    std::set<std::string> shown;
+    for (const auto& member : members_) shown.insert(member.second.shown);
+    return {shown.begin(), shown.end()};
   }
 
  private:
+  struct Member {
+    std::function<Any(const PolicyOptions&)> make;
+    std::string shown;
+  };
+
+  std::vector<std::string> all() const {
+    std::vector<std::string> names;
+    for (const auto& member : members_) names.push_back(member.first);
+    return names;
+  }
+
   std::string_view what_;
-  std::map<std::string, Any> members_;
+  std::map<std::string, Member> members_;
 };
 
 struct Registry;
-/// The library's bodies, penalties and initialisations, and the gates of the list.
+/// The library's adapters, bodies, penalties and initialisations, and the gates of the list with their wrappers.
 template <class Gates> Registry of_library();
 
-/// All policies a program knows: the library's and the user's own.
+/// All adapters and policies a program knows: the library's and the user's own.
 struct Registry {
+  /// A kind of adapter: how one is made, and the settings it then has where nothing is said.
+  struct Kind {
+    std::function<Any<float, Cpu>(const Settings&, const Registry&)> make;
+    Settings defaults;
+  };
+
   Family<gate::Any<float, Cpu>> gates{"gate"};
   Family<body::Any<float, Cpu>> bodies{"body"};
   Family<penalty::Any<float, Cpu>> penalties{"penalty"};
   Family<init::Any> inits{"init"};
+  std::map<std::string, Kind> kinds;
 
-  /// One sentence for what is wrong with a policy of whatever family.
-  template <class Policy> static consteval bool check() {
-    static_assert(Gate<Policy> || Penalty<Policy> || Init<Policy> || Body<Policy>,
-                  "neutra: this type is no gate, penalty, initialisation or body; "
-                  "static_assert(neutra::check_gate<P>()), or check_penalty, check_init, "
-                  "check_body, says what it lacks");
-    if constexpr (Gate<Policy>) return check_gate<Policy>();
-    if constexpr (Penalty<Policy>) return check_penalty<Policy>();
-    return true;
+  template <class A> static constexpr bool is_adapter = adapter::detail::HasInstance<A, float, Cpu>;
+
+  /// One sentence for what is wrong with an adapter, or with a policy of whatever family.
+  template <class Own> static consteval bool check() {
+    if constexpr (is_adapter<Own>) {
+      static_assert(std::default_initializable<Own>,
+                    "neutra: this adapter cannot be made without arguments; give its settings values to begin with");
+      return check_adapter<Own, float, Cpu>() && check_described<Own>();
+    } else {
+      static_assert(Gate<Own> || Penalty<Own> || Init<Own> || Body<Own>,
+                    "neutra: this type is no gate, penalty, initialisation or body; "
+                    "static_assert(neutra::check_gate<P>()), or check_penalty, check_init, "
+                    "check_body, says what it lacks");
+      if constexpr (Gate<Own>) return check_gate<Own>();
+      if constexpr (Penalty<Own>) return check_penalty<Own>();
+      return true;
+    }
   }
 
-  /// Puts a policy into the family it belongs to.
-  template <class Policy> void add() {
-    static_assert(check<Policy>());
-    if constexpr (Gate<Policy>)
-      gates.add(Policy::name, Policy{});
-    else if constexpr (Penalty<Policy>)
-      penalties.add(Policy::name, Policy{});
-    else if constexpr (Init<Policy>)
-      inits.add(Policy::name, Policy{});
-    else if constexpr (Body<Policy>)
-      bodies.add(Policy::name, Policy{});
+  /// Puts a policy into the family it belongs to, or an adapter among the kinds.
+  template <class Own> void add() {
+    static_assert(check<Own>());
+    if constexpr (is_adapter<Own>)
+      add_kind(Own{});
+    else if constexpr (Gate<Own>)
+      gates.add<Own>();
+    else if constexpr (Penalty<Own>)
+      penalties.add<Own>();
+    else if constexpr (Init<Own>)
+      inits.add<Own>();
+    else if constexpr (Body<Own>)
+      bodies.add<Own>();
+  }
+  template <class A> void add_kind(const A& prototype) {
+    const auto make = [prototype](const Settings& settings, const Registry& registry) -> Any<float, Cpu> {
+      return with_settings(prototype, settings, registry);
+    };
+    require(kinds.emplace(A::name, Kind{make, settings_of(prototype)}).second, "the adapter '", A::name,
+            "' is there twice; give yours another name");
   }
 
-  /// The library's bodies, penalties and initialisations, the gates of the list, and the user's own policies of any
-  /// family.
+  /// Puts a gate into the family in each wrapper that takes it, unless that is there already.
+  template <class G> void add_wrapped() {
+    if constexpr (Gate<G>) {
+      if constexpr (gate::plain<G>)
+        for_each_type(gate::Wrapped<G>{}, [&]<class W>() {
+          const std::string_view prefix = W::Prefix::name;
+          if (!gates.contains(W::name)) gates.add<W>(concat(prefix.substr(0, prefix.size() - 1), "(GATE)"));
+        });
+    }
+  }
+
+  /// The library's adapters, bodies, penalties and initialisations, the gates of the list with every wrapper that takes
+  /// one, and the user's own adapters and policies of any family.
   template <class Gates, class... Own> static Registry with() {
     Registry registry = of_library<Gates>();
     for_each_type(Types<Own...>{}, [&]<class Policy>() { registry.add<Policy>(); });
+    for_each_type(Types<Own...>{}, [&]<class G>() { registry.add_wrapped<G>(); });
     return registry;
   }
 
-  /// The adapter that a description speaks of. Error: an unknown method, policy, placement or projection, by the file
-  /// that the description is from.
-  Any<float, Cpu> make(const adapter::Description& d, const std::string& file = "adapter") const {
-    if (d.method == "none") return adapter::None{};
-    if (d.method == "lora") {
-      adapter::Lora lora;
-      lora.sites = sites(d.sites, file);
-      lora.scale = d.scale;
-      lora.rank = d.rank;
-      return lora;
-    }
-    require(d.method == "residue", file, ": the method must be none, lora or residue, got '", d.method, "'");
-    return AnyResidue{.gate = gates.find(d.gate, file),
-                      .body = bodies.find(d.body, file),
-                      .penalty = penalties.find(d.penalty, file),
-                      .init = inits.find(d.init, file),
-                      .placement = placement(d.placement, file),
-                      .width = d.width};
+  /// Error (SettingError): an unknown kind; a setting that it does not have, or that cannot be.
+  Any<float, Cpu> make(const std::string& kind, const Settings& settings) const {
+    const auto found = kinds.find(kind);
+    if (found != kinds.end()) return found->second.make(settings, *this);
+    throw SettingError("kind", concat(": there is no adapter called '", kind, "'", suggestion(kind, kind_names()),
+                                      "; known: ", listed(kind_names())));
+  }
+  std::vector<std::string> kind_names() const {
+    std::vector<std::string> names;
+    for (const auto& kind : kinds) names.push_back(kind.first);
+    return names;
   }
 
-  static adapter::Placement placement(std::string_view name, const std::string& file = "") {
-    for (std::size_t i = 0; i < adapter::placement_names.size(); ++i)
-      if (adapter::placement_names[i] == name) return static_cast<adapter::Placement>(i);
-    fail(file.empty() ? "--placement" : file + ": placement", " must be parallel, after or attention, got '", name,
-         "'");
+  /// Puts the policy of that name into a member of an adapter (see with_settings).
+  void set(gate::Any<float, Cpu>& member, const std::string& key, const std::string& name,
+           const PolicyOptions& options) const {
+    member = gates.make(name, options, key);
   }
-  /// "q,v" to sites.
-  static std::vector<adapter::Site> sites(std::string_view list, const std::string& file = "") {
-    std::vector<adapter::Site> chosen;
-    for (std::size_t first = 0; first <= list.size();) {
-      const std::size_t comma = std::min(list.find(',', first), list.size());
-      const auto name = list.substr(first, comma - first);
-      const auto names = site_names();
-      const auto found = std::find(names.begin(), names.end(), name);
-      require(found != names.end(), file.empty() ? "--lora-targets" : file + ": sites",
-              " must be among q k v o gate up down, got '", name, "'");
-      chosen.push_back(static_cast<adapter::Site>(found - names.begin()));
-      first = comma + 1;
+  void set(body::Any<float, Cpu>& member, const std::string& key, const std::string& name,
+           const PolicyOptions& options) const {
+    member = bodies.make(name, options, key);
+  }
+  void set(penalty::Any<float, Cpu>& member, const std::string& key, const std::string& name,
+           const PolicyOptions& options) const {
+    member = penalties.make(name, options, key);
+  }
+  void set(init::Any& member, const std::string& key, const std::string& name, const PolicyOptions& options) const {
+    member = inits.make(name, options, key);
+  }
+  /// A policy that was chosen at compile time has its options set. Error: another name.
+  template <class Policy>
+  void set(Policy& member, const std::string& key, const std::string& name, const PolicyOptions& options) const {
+    if (name != Policy::name)
+      throw SettingError(key, concat(" must be ", Policy::name, ", which is compiled in, got '", name, "'"));
+    try {
+      member = with_options(member, options);
+    } catch (const Error& error) {
+      throw SettingError(key, concat(": ", error.what()));
     }
-    return chosen;
-  }
-  /// What may be chosen: the projections, which stand first among the sites.
-  static std::vector<std::string> site_names() {
-    return {adapter::site_names.begin(), adapter::site_names.begin() + adapter::projection_sites};
-  }
-  static std::vector<std::string> placement_names() {
-    return {adapter::placement_names.begin(), adapter::placement_names.end()};
   }
 };
 
@@ -152,6 +205,11 @@ template <class Gates> Registry of_library() {
   for_each_type(body::All{}, add);
   for_each_type(penalty::All{}, add);
   for_each_type(init::All{}, add);
+  registry.add<None>();
+  registry.add<Lora>();
+  registry.add_kind(AnyResidue{
+      .gate = gate::Relu{}, .body = body::GatedUnit{}, .penalty = penalty::L1{}, .init = init::LowVariance{}});
+  for_each_type(Gates{}, [&]<class G>() { registry.add_wrapped<G>(); });
   return registry;
 }
 

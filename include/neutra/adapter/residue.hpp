@@ -11,7 +11,20 @@
 #include "neutra/init/low_variance.hpp"
 #include "neutra/penalty/l1.hpp"
 
+#include <algorithm>
+
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
+
+inline Setting setting_of(Placement placement) {
+  return std::string(placement_names[static_cast<std::size_t>(placement)]);
+}
+/// Error (SettingError): no placement of that name.
+inline void read_setting(const std::string& key, const Setting& setting, Placement& placement) {
+  const auto found = std::find(placement_names.begin(), placement_names.end(), text_of(setting));
+  if (found == placement_names.end())
+    throw SettingError(key, concat(" must be parallel, after or attention, got '", text_of(setting), "'"));
+  placement = static_cast<Placement>(found - placement_names.begin());
+}
 
 /// y + g(x) A(x), g the gate of the logit w_b . x, A the body; local loss: the penalty on g(x) A(x).
 /// Each policy defaults to the paper's choice and carries its options:
@@ -25,6 +38,7 @@ struct Residue {
   static_assert(check_body<B>());
   static_assert(check_penalty<P>());
   static_assert(check_init<I>());
+  static constexpr std::string_view name = "residue";
 
   G gate{};
   B body{};
@@ -34,6 +48,16 @@ struct Residue {
   double capacity = 0.2;
   Index width = 0;
   bool skip = true;  // false computes every token, for comparison
+
+  template <class Self, class Visit> static void settings(Self& self, const Visit& visit) {
+    visit("gate", self.gate);
+    visit("body", self.body);
+    visit("penalty", self.penalty);
+    visit("init", self.init);
+    visit("placement", self.placement);
+    visit("capacity", self.capacity);
+    visit("width", self.width);
+  }
 
   template <Scalar S, Backend D> using Instance = ResidueInstance<S, D>;
 
@@ -63,20 +87,23 @@ struct Residue {
     require(width >= 0, "residue: the width must be positive (or 0, to follow from the capacity), got ", width);
     return width > 0 ? width : units_for(capacity, fixed_weights(sizes), unit_weights(sizes), sizes, "residue");
   }
+  std::optional<penalty::Counts> local_loss() const {
+    const penalty::Traits traits = penalty_traits();
+    return traits.none ? std::nullopt : std::optional(traits.counts);
+  }
+  /// Error: a penalty that reads a gate where there is none.
+  void check() const {
+    const penalty::Traits penalty_has = penalty_traits();
+    require(!(gate_traits().open && penalty_has.reads_gate), "residue: the penalty ", penalty_has.name,
+            " reads the gate, but the gate is open; choose a gate or another penalty");
+  }
   Description describe(const Sizes& sizes) const {
-    const Index r = width_for(sizes);
-    return {.method = "residue",
-            .gate = std::string(gate_traits().name),
-            .body = std::string(body.name),
-            .penalty = std::string(penalty_traits().name),
-            .init = std::string(init.name),
-            .placement = std::string(placement_names[static_cast<std::size_t>(placement)]),
-            .width = r,
-            .weights = sizes.layers * count(weights(sizes.dim, r)),
-            .gate_options = gate_traits().options,
-            .body_options = options_of(body),
-            .penalty_options = penalty_traits().options,
-            .init_options = options_of(init)};
+    check();
+    Residue sized = *this;
+    sized.width = width_for(sizes);
+    return {.kind = std::string(name),
+            .settings = settings_of(sized),
+            .weights = sizes.layers * count(weights(sizes.dim, sized.width))};
   }
 };
 

@@ -32,8 +32,7 @@ template <Scalar S, Backend D> class ResidueInstance {
         penalty_(at_run_time<penalty::Any<S, D>>(residue.penalty)),
         placement_(residue.placement),
         skip_(residue.skip && gate_.exact_zero && !gate_.per_channel) {
-    require(!(gate_.open && penalty_.reads_gate), "residue: the penalty ", penalty_.name,
-            " reads the gate, but the gate is open; choose a gate or another penalty");
+    residue.check();
     const std::vector<Weight> weights = residue.weights(sizes.dim, residue.width_for(sizes));
     logit_weights_ = gate_.logit_weights(sizes.dim).size();
     gate_weights_ = logit_weights_ + gate_.weights(sizes.dim).size();

@@ -3,10 +3,13 @@
 
 #include "neutra/core/error.hpp"
 #include "neutra/core/scalar.hpp"
+#include "neutra/core/settings.hpp"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
@@ -19,6 +22,27 @@ inline constexpr std::array<std::string_view, 10> site_names = {"q",  "k",    "v
 inline constexpr std::size_t projection_sites = 7;  // they stand first
 
 inline std::string_view to_string(Site site) { return site_names[static_cast<std::size_t>(site)]; }
+
+/// "q|v": a choice of projections as a setting.
+inline Setting setting_of(const std::vector<Site>& sites) {
+  std::string text;
+  for (const Site site : sites) text += concat(text.empty() ? "" : "|", to_string(site));
+  return text;
+}
+/// "q|v" to sites. Error (SettingError): what is no projection.
+inline void read_setting(const std::string& key, const Setting& setting, std::vector<Site>& sites) {
+  const std::string list = text_of(setting);
+  sites.clear();
+  for (std::size_t first = 0; first <= list.size();) {
+    const std::size_t bar = std::min(list.find('|', first), list.size());
+    const std::string name = list.substr(first, bar - first);
+    const auto end = site_names.begin() + projection_sites;
+    const auto found = std::find(site_names.begin(), end, name);
+    if (found == end) throw SettingError(key, concat(" must be among q k v o gate up down, got '", name, "'"));
+    sites.push_back(static_cast<Site>(found - site_names.begin()));
+    first = bar + 1;
+  }
+}
 
 /// Widths of the model an adapter is attached to (see nn::Config::sizes).
 struct Sizes {

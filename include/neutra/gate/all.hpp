@@ -22,4 +22,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 using All = Types<Open, Relu, Sigmoid, Tanh, Elu, Softplus, HardSigmoid, JumpRelu, PerChannel<Relu>,
                   PerChannel<Sigmoid>, TwoLayer<Relu>>;
 
+/// A gate in each wrapper: what programs offer beside every plain gate, as in per_channel(tanh).
+template <class G> using Wrapped = Types<PerChannel<G>, TwoLayer<G>, CausalMean<G>, CausalMean<TwoLayer<G>>>;
+
 }}}  // namespace neutra::NEUTRA_ABI::gate

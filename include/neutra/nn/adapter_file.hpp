@@ -6,12 +6,13 @@
 #include "neutra/core/error.hpp"
 #include "neutra/io/json.hpp"
 #include "neutra/io/safetensors.hpp"
+#include "neutra/io/settings.hpp"
 #include "neutra/io/sha256.hpp"
+#include "neutra/nn/adapter_file_2.hpp"
 #include "neutra/nn/fingerprint.hpp"
 #include "neutra/nn/host.hpp"
 #include "neutra/nn/items.hpp"
 
-#include <cmath>
 #include <concepts>
 #include <deque>
 #include <functional>
@@ -25,7 +26,7 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
 /// The format's name and version, the first thing a reader checks.
-inline constexpr std::string_view adapter_schema = "neutra.adapter/2";
+inline constexpr std::string_view adapter_schema = "neutra.adapter/3";
 
 /// What the JSON beside an adapter's weights says.
 struct AdapterFile {
@@ -52,30 +53,6 @@ inline void check_digits(const std::string& where, const char* key, const std::s
 inline void check_base(const std::string& where, const Base& base) {
   check_digits(where, "fingerprint", base.fingerprint);
   if (!base.tokenizer.empty()) check_digits(where, "tokenizer", base.tokenizer);
-}
-
-/// visit(key, member) for every text, or every whole number, of a description; empty and 0 are null in the file.
-template <class D, class Visit> void visit_texts(D& d, const Visit& visit) {
-  visit("gate", d.gate);
-  visit("body", d.body);
-  visit("penalty", d.penalty);
-  visit("init", d.init);
-  visit("placement", d.placement);
-  visit("sites", d.sites);
-}
-template <class D, class Visit> void visit_numbers(D& d, const Visit& visit) {
-  visit("width", d.width);
-  visit("rank", d.rank);
-  visit("weights", d.weights);
-}
-
-/// visit(key, member) for the options of every policy. Those of gates are always in the file, others where there are
-/// any.
-template <class D, class Visit> void visit_policy_options(D& d, const Visit& visit) {
-  visit("gate_options", d.gate_options);
-  visit("body_options", d.body_options);
-  visit("penalty_options", d.penalty_options);
-  visit("init_options", d.init_options);
 }
 
 /// The configuration of a base as the object "model", there and back. An id that may be absent is negative in memory
@@ -107,29 +84,15 @@ inline Config read_model(const io::Reader& model) {
 }
 
 inline io::Json adapter_json(const AdapterFile& file, const std::string& where) {
-  require(!file.description.method.empty(), where, ": the description must name the method, got none");
-  require(std::isfinite(file.description.scale), where, ": scale must be finite, got ", file.description.scale);
+  require(!file.description.kind.empty(), where, ": the description must name the kind of adapter, got none");
   check_base(where, file.base);
-  io::Json json = {{"schema", adapter_schema},
-                   {"method", file.description.method},
-                   {"scale", file.description.scale},
-                   {"fingerprint", file.base.fingerprint},
-                   {"tokenizer", file.base.tokenizer.empty() ? io::Json() : io::Json(file.base.tokenizer)},
-                   {"model", model_json(file.base.config)}};
-  visit_texts(file.description, [&](const char* key, const std::string& text) {
-    json[key] = text.empty() ? io::Json() : io::Json(text);
-  });
-  visit_numbers(file.description,
-                [&](const char* key, Index number) { json[key] = number == 0 ? io::Json() : io::Json(number); });
-  visit_policy_options(file.description, [&](const char* key, const PolicyOptions& options) {
-    if (options.empty() && key != std::string_view("gate_options")) return;
-    json[key] = io::Json::object();
-    for (const auto& [name, value] : options) {
-      require(std::isfinite(value), where, ": ", key, ".", io::shown(name), " must be finite, got ", value);
-      json[key][name] = value;
-    }
-  });
-  return json;
+  return {{"schema", adapter_schema},
+          {"kind", file.description.kind},
+          {"settings", io::to_json(file.description.settings, where + ": settings")},
+          {"weights", file.description.weights},
+          {"fingerprint", file.base.fingerprint},
+          {"tokenizer", file.base.tokenizer.empty() ? io::Json() : io::Json(file.base.tokenizer)},
+          {"model", model_json(file.base.config)}};
 }
 
 inline AdapterFile read_adapter_text(std::string_view text, const std::string& where) {
@@ -139,22 +102,17 @@ inline AdapterFile read_adapter_text(std::string_view text, const std::string& w
   require(schema != "neutra.adapter/1", where,
           ": was saved by an older version (neutra.adapter/1), which did not record the configuration and tokenizer",
           " of the model it was made for; use it with that version, or train it again with this one");
-  require(schema == adapter_schema, where, ": schema must be \"", adapter_schema, "\", got \"", io::shown(schema),
-          "\"; read it with the version of neutra that wrote it");
-  read.only({"schema", "method", "gate", "gate_options", "body", "body_options", "penalty", "penalty_options", "init",
-             "init_options", "placement", "sites", "width", "rank", "weights", "scale", "model", "fingerprint",
-             "tokenizer"});
-  AdapterFile file{.description = {.method = read.text("method"), .scale = read.number("scale")},
+  const bool second = schema == adapter_schema_2;
+  require(second || schema == adapter_schema, where, ": schema must be \"", adapter_schema, "\", got \"",
+          io::shown(schema), "\"; read it with the version of neutra that wrote it");
+  if (!second) read.only({"schema", "kind", "settings", "weights", "model", "fingerprint", "tokenizer"});
+  AdapterFile file{.description = second ? read_description_2(read)
+                                         : adapter::Description{.kind = read.text("kind"),
+                                                                .settings = io::settings_of(read.object("settings")),
+                                                                .weights = read.integer("weights", {}, 0)},
                    .base = {read_model(read.object("model")), read.text("fingerprint"), read.text("tokenizer", "")}};
-  require(!file.description.method.empty(), where, ": method must not be empty");
+  require(!file.description.kind.empty(), where, ": kind must not be empty");
   check_base(where, file.base);
-  visit_texts(file.description, [&](const char* key, std::string& member) { member = read.text(key, ""); });
-  visit_numbers(file.description, [&](const char* key, Index& member) { member = read.integer(key, 0, 0); });
-  visit_policy_options(file.description, [&](const char* key, PolicyOptions& options) {
-    if (!json.contains(key) && key != std::string_view("gate_options")) return;
-    const io::Reader saved = read.object(key);
-    for (const auto& item : saved.json().items()) options[item.key()] = saved.number(item.key());
-  });
   return file;
 }
 

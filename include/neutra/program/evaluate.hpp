@@ -15,7 +15,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
 int run_evaluate(int argc, const char* const* argv, const std::function<adapter::Registry()>& policies);
 
-/// main() of evaluate. A user's own policies are named as in extend_main.
+/// main() of evaluate. A user's own adapters and policies are named as in extend_main.
 template <class Gates = gate::All, class... Own> int evaluate_main(int argc, const char* const* argv) {
   static_assert((adapter::Registry::check<Own>() && ...));
   return run_evaluate(argc, argv, adapter::Registry::with<Gates, Own...>);

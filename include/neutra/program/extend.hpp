@@ -15,7 +15,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
 int run_extend(int argc, const char* const* argv, const std::function<adapter::Registry()>& policies);
 
-/// main() of extend. Gates: the gates to choose from. Own: a user's policies of any family, chosen by name:
+/// main() of extend. Gates: the gates to choose from. Own: a user's adapters, and policies of any family, chosen by
+/// name:
 ///     int main(int argc, char** argv) { return neutra::program::extend_main<neutra::gate::All, Mine>(argc, argv); }
 template <class Gates = gate::All, class... Own> int extend_main(int argc, const char* const* argv) {
   static_assert((adapter::Registry::check<Own>() && ...));

@@ -31,7 +31,7 @@ NEUTRA_ONCE int run_extend(int argc, const char* const* argv, const std::functio
         const io::Json config = {{"command", command_of(argc, argv)}, {"options", to_json(options)}};
         const auto show = [&](const study::Results& so_far) { report::write_report(options.out, so_far); };
         std::optional<ProgressLine> progress(std::in_place);
-        const study::Results results = study::Study(options, config, registry, stop, {&*progress, show}).run();
+        const study::Results results = study::Study(options, config, stop, {&*progress, show}).run();
         progress.reset();  // erases its line before the table is printed
         std::printf("%s\nreport: %s\n", report::table(results).c_str(),
                     io::shown_whole((options.out / "report.html").native()).c_str());

@@ -40,13 +40,13 @@ inline std::string plus_minus(const study::Mean& m) {
 }
 
 inline std::string markdown_line(const study::Line& line) {
-  const auto& vanilla = line.vanilla_forgetting_here;
-  const std::string none = line.method == "adapter" ? "" : "\u2013";
+  const auto& baseline = line.baseline_forgetting_here;
+  const std::string none = line.is_baseline ? "" : "\u2013";
   const char* mark = line.chosen_here ? "*" : line.at_edge ? "^" : "";
   return markdown_row(
       {markdown_text(line.label), rate(line.lr) + mark, concat(line.runs.size()), plus_minus(line.forgetting),
-       plus_minus(line.learning), vanilla ? plus_minus(*vanilla) : none,
-       vanilla && vanilla->value > 0 ? fixed(line.forgetting.value / vanilla->value, 2) : none,
+       plus_minus(line.learning), baseline ? plus_minus(*baseline) : none,
+       baseline && baseline->value > 0 ? fixed(line.forgetting.value / baseline->value, 2) : none,
        line.gate_open ? concat(percent(line.gate_open->original.value), " / ", percent(line.gate_open->target.value))
                       : ""});
 }
@@ -78,22 +78,21 @@ inline std::string markdown(const study::Results& results) {
   std::string text = concat("Bits per byte of the backbone: original ", fixed(first.original.before, 3), ", target ",
                             fixed(first.target.before, 3), ". Means over seeds \u00b1 the standard error.\n\n");
   text += detail::markdown_heading({"method", "rate", "seeds", "forgetting", "learning",
-                                    "the vanilla adapter's forgetting where it learns as much", "share of it",
+                                    "the baseline's forgetting where it learns as much", "share of it",
                                     "gates open, original / target, %"});
   for (const study::Line& line : lines) text += detail::markdown_line(line);
-  text += "\n\u2013: the vanilla adapter's curve over rates does not reach that learning.\n";
+  text += "\n\u2013: the baseline's curve over rates does not reach that learning.\n";
   for (const std::string& note : notes(results, lines))
     text += concat("\n", note.front() == '*' ? "\\" : "", note, "\n");
   text += without_result;
   std::string sentences;
   for (const study::Line& line : lines)
-    if (const std::string sentence = study::against_vanilla(line); !sentence.empty())
+    if (const std::string sentence = study::against_baseline(line); !sentence.empty())
       sentences += concat("- ", detail::markdown_text(line.label), ' ', sentence, '\n');
   if (!sentences.empty())
-    text +=
-        "\nAgainst the vanilla adapter, seed by seed; an order is claimed only where a difference exceeds twice its "
-        "standard error:\n\n" +
-        sentences;
+    text += concat("\nAgainst ", detail::markdown_text(io::shown(study::baseline_of(results))),
+                   ", seed by seed; an order is claimed only where a difference exceeds twice its standard error:\n\n",
+                   sentences);
   text += concat("\nEvery rate:\n\n", detail::markdown_heading({"method", "rate", "seeds", "forgetting", "learning"}));
   for (const study::Line& line : lines) text += detail::markdown_curve(line);
   return text;

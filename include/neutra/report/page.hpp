@@ -80,7 +80,7 @@ inline std::string introduction(const study::Results& results, const std::vector
   for (const study::Row& row : results.rows) {
     rates.insert(row.lr);
     seeds.insert(row.seed);
-    methods.insert(row.method);
+    methods.insert(row.label);
   }
   std::string out =
       "<h1>Learning and forgetting</h1>\n<p>A language model pretrained on one domain, the <em>original</em>, is "
@@ -106,7 +106,7 @@ inline std::string summary_table(const study::Results& results, const std::vecto
   std::string out =
       "<h2>Methods</h2>\n<div class=\"scroll\"><table><thead><tr><th "
       "class=\"name\">method</th><th>rate</th><th>seeds</th><th>original before</th><th>original after</th><th>target "
-      "before</th><th>target after</th><th>forgetting</th><th>learning</th><th>forgetting at adapter\u2019s "
+      "before</th><th>target after</th><th>forgetting</th><th>learning</th><th>forgetting at the baseline\u2019s "
       "learning</th><th>gates open, original / target</th><th>extra weights</th><th>tokens per "
       "second</th></tr></thead><tbody>\n";
   const auto style = styles(lines);
@@ -120,7 +120,7 @@ inline std::string summary_table(const study::Results& results, const std::vecto
     for (const study::Mean* m : {&l.original_before, &l.original_after, &l.target_before, &l.target_after})
       out += cell(fixed(m->value, 3));
     out += cell(html_mean(l.forgetting)) + cell(html_mean(l.learning)) +
-           cell(l.forgetting_at_vanilla ? html_mean(*l.forgetting_at_vanilla) : "\u2013");
+           cell(l.forgetting_at_baseline ? html_mean(*l.forgetting_at_baseline) : "\u2013");
     out += cell(l.gate_open
                     ? escape(percent(l.gate_open->original.value) + " % / " + percent(l.gate_open->target.value) + " %")
                     : "\u2013");
@@ -131,11 +131,10 @@ inline std::string summary_table(const study::Results& results, const std::vecto
   }
   out +=
       "</tbody></table></div>\n<p class=\"note\">Bits per byte; means over seeds, \u00b1 the standard error. An order "
-      "is claimed only if a difference exceeds twice its standard error. \u201cAt adapter\u2019s learning\u201d is the "
-      "forgetting on a method\u2019s curve over learning rates at the point where it learns as much as the vanilla "
-      "adapter; a dash means that the curve does not reach this point. Gates open: the share of tokens with a gate "
-      "that "
-      "is not exactly zero.</p>\n";
+      "is claimed only if a difference exceeds twice its standard error. \u201cAt the baseline\u2019s "
+      "learning\u201d is the forgetting on a method\u2019s curve over learning rates at the point where it learns as "
+      "much as the baseline; a dash means that the curve does not reach this point. Gates open: the share of tokens "
+      "with a gate that is not exactly zero.</p>\n";
   for (const std::string& note : notes(results, lines)) out += concat("<p class=\"note\">", escape(note), "</p>\n");
   return out;
 }
@@ -147,15 +146,16 @@ inline std::string failure_list(const study::Results& results, const std::vector
   return items.empty() ? items : concat("<p><strong>", failures_heading, ":</strong></p>\n<ul>\n", items, "</ul>\n");
 }
 
-/// One sentence per method that can be compared with a vanilla adapter; empty if there is none.
-inline std::string comparison_list(const std::vector<study::Line>& lines) {
+/// One sentence per method that can be compared with a baseline; empty if there is none.
+inline std::string comparison_list(const std::vector<study::Line>& lines, const std::string& baseline) {
   std::string items;
   for (const study::Line& line : lines)
-    if (const std::string sentence = study::against_vanilla(line); !sentence.empty())
+    if (const std::string sentence = study::against_baseline(line); !sentence.empty())
       items += concat("<li><strong>", escape(line.label), "</strong> ", escape(sentence), "</li>\n");
   if (items.empty()) return items;
   return concat(
-      "<h2>Against the vanilla adapter</h2>\n<p class=\"note\">Differences of runs of one seed, which saw the same "
+      "<h2>Against ", escape(baseline),
+      "</h2>\n<p class=\"note\">Differences of runs of one seed, which saw the same "
       "data in the same order; means over seeds. No order is claimed if a difference is within twice its standard "
       "error.</p>\n<ul>\n",
       items, "</ul>\n");
@@ -261,8 +261,8 @@ inline std::string report(const study::Results& results) {
     out += "<p><strong>No runs yet:</strong> the results have no rows.</p>\n" + detail::failure_list(results, lines);
   } else {
     out += detail::summary_table(results, lines) + detail::failure_list(results, lines) +
-           detail::comparison_list(lines) + detail::learning_figure(lines) + detail::layer_figures(lines) +
-           detail::all_runs(lines);
+           detail::comparison_list(lines, study::baseline_of(results)) + detail::learning_figure(lines) +
+           detail::layer_figures(lines) + detail::all_runs(lines);
   }
   return out + detail::origin(results) + "</body></html>\n";
 }

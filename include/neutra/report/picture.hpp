@@ -3,6 +3,7 @@
 
 #include "neutra/report/svg.hpp"
 #include "neutra/report/table.hpp"
+#include "neutra/study/shorthands.hpp"
 #include "neutra/study/summary.hpp"
 
 #include <algorithm>
@@ -21,7 +22,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace report {
 /// One style number (see svg::marker) per line. The paper's methods keep theirs across reports;
 /// the others take what is free.
 inline std::vector<std::size_t> styles(const std::vector<study::Line>& lines) {
-  constexpr std::array<std::string_view, 4> known{"neutral", "adapter", "lora", "finetune"};
+  const std::vector<std::string> known = study::shorthand_names();
   constexpr auto none = std::numeric_limits<std::size_t>::max();
   std::vector<std::size_t> result(lines.size(), none);
   std::set<std::size_t> taken;

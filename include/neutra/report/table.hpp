@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,7 +34,7 @@ inline std::string with_error(const study::Mean& m) {
   return fixed(m.value, 3) + " " + (m.error ? fixed(*m.error, 3) : std::string(5, ' '));
 }
 
-// rate, seeds, original, target, forgetting, learning, at vanilla, gates, extra, speed
+// rate, seeds, original, target, forgetting, learning, at baseline, gates, extra, speed
 using Cells = std::array<std::string, 10>;
 
 inline Cells cells(const study::Line& line) {
@@ -48,38 +49,41 @@ inline Cells cells(const study::Line& line) {
           pair(line.target_before, line.target_after),
           with_error(line.forgetting),
           with_error(line.learning),
-          line.forgetting_at_vanilla ? with_error(*line.forgetting_at_vanilla) : "-      ",
+          line.forgetting_at_baseline ? with_error(*line.forgetting_at_baseline) : "-      ",
           line.gate_open ? percent(line.gate_open->original.value) + "/" + percent(line.gate_open->target.value) : "-",
           line.extra_weights.value > 0 ? short_count(line.extra_weights.value) : "-",
           short_count(line.tokens_per_second.value)};
 }
 
-/// The label of the line a run belongs to; if it belongs to none, its method with whatever distinguishes it from that
-/// method's lines.
-inline std::string label_of(const study::Row& run, const std::vector<study::Line>& lines) {
-  const auto own = study::detail::settings(run);
-  std::string label = run.method;
-  for (std::size_t i = 0; i < own.size(); ++i) {
-    const auto differs = [&](const study::Line& line) {
-      return line.method == run.method && study::detail::settings(line.curve.front())[i].second != own[i].second;
-    };
-    if (std::any_of(lines.begin(), lines.end(), differs)) label += concat(", ", own[i].first, ' ', own[i].second);
+/// The label of the line a run belongs to; if it belongs to none, its label with whatever distinguishes it from the
+/// lines of that.
+inline std::string label_of(const study::Run& run, const std::vector<study::Line>& lines) {
+  std::string label = run.label;
+  const Settings own = study::detail::line_settings(run);
+  std::set<std::string> different;
+  for (const study::Line& line : lines) {
+    const study::Row& row = line.curve.front();
+    if (study::detail::same_line(row, run)) return line.label;
+    if (row.label != run.label) continue;
+    const Settings theirs = study::detail::line_settings(row);
+    for (const auto* settings : {&own, &theirs})
+      for (const auto& [key, ignored] : *settings)
+        if (study::detail::told_setting(own, key) != study::detail::told_setting(theirs, key)) different.insert(key);
   }
-  const auto line = std::find_if(lines.begin(), lines.end(),
-                                 [&](const study::Line& l) { return study::detail::same_line(l.curve.front(), run); });
-  return line == lines.end() ? io::shown(label, 300) : line->label;
+  for (const std::string& key : different) label += concat(", ", key, ' ', study::detail::told_setting(own, key));
+  return io::shown(label, 300);
 }
 
-/// One sentence per method that can be compared with a vanilla adapter, broken to fit 120 columns.
-inline std::string comparisons(const std::vector<study::Line>& lines) {
+/// One sentence per method that can be compared with a baseline, broken to fit 120 columns.
+inline std::string comparisons(const std::vector<study::Line>& lines, const std::string& baseline) {
   std::string text;
   for (const study::Line& line : lines) {
-    std::string sentence = study::against_vanilla(line);
+    std::string sentence = study::against_baseline(line);
     if (sentence.empty()) continue;
     if (const auto middle = sentence.find("; "); middle != sentence.npos) sentence.replace(middle, 2, ";\n    ");
     text += concat("  ", line.label, text_width(line.label) > 50 ? "\n    " : " ", sentence, "\n");
   }
-  return text.empty() ? text : "\nAgainst the vanilla adapter, seed by seed:\n" + text;
+  return text.empty() ? text : concat("\nAgainst ", io::shown(baseline), ", seed by seed:\n", text);
 }
 
 }  // namespace detail
@@ -94,14 +98,15 @@ inline std::vector<std::string> notes(const study::Results& results, const std::
     all.push_back(
         "* best of several rates on the text reported here, as the results record no selection on another text.");
   if (any(&study::Line::at_edge)) all.push_back("^ the smallest or largest rate tried; a better one may lie beyond.");
-  const io::Json met = results.config.value("chosen_alpha_learns_as_vanilla", io::Json(true));
-  if (met.is_null())
-    all.push_back(
-        "No run of the vanilla adapter was available to select alpha by; the one that learned most was selected.");
-  if (met == false)
-    all.push_back(
-        "No alpha learned within 1 % of the vanilla adapter on the tuning split; the one that learned most was "
-        "selected.");
+  const std::string baseline = io::shown(study::baseline_of(results));
+  for (const study::Choice& choice : results.choices) {
+    if (choice.alpha_chosen != true || choice.learns_as_baseline == true) continue;
+    const std::string label = detail::label_of(choice.run, lines);
+    all.push_back(choice.learns_as_baseline ? concat("No alpha of ", label, " learned within 1 % of ", baseline,
+                                                     " on the tuning split; the one that learned most was selected.")
+                                            : concat("No run of the baseline was available to select the alpha of ",
+                                                     label, " by; the one that learned most was selected."));
+  }
   if (const train::Overlaps overlaps = train::overlaps_of(results.config); train::any_in_training(overlaps))
     all.push_back(
         "Validation lines of at least 50 characters that are also in the training text: " + to_string(overlaps) + ".");
@@ -132,9 +137,8 @@ inline std::string table(const study::Results& results) {
   if (lines.empty()) return "No runs yet: the results have no rows.\n" + without_result;
   const detail::Cells above{"",         "",           "original", "target", "forgetting",
                             "learning", "forgetting", "open %",   "extra",  "tokens"};
-  const detail::Cells below{"rate ",      "n",          "before after", "before after",
-                            "mean  s.e.", "mean  s.e.", "at adapter's", "orig/targ",
-                            "weights",    "/s"};
+  const detail::Cells below{"rate ",      "n",           "before after", "before after", "mean  s.e.",
+                            "mean  s.e.", "at baseline", "orig/targ",    "weights",      "/s"};
   std::vector<detail::Cells> body{above, below};
   for (const study::Line& line : lines) body.push_back(detail::cells(line));
 
@@ -158,13 +162,14 @@ inline std::string table(const study::Results& results) {
       out += (c == 0 ? "  " : " ") + detail::pad_left(body[r][c], widths[c]);
     text += out.erase(out.find_last_not_of(' ') + 1) + "\n";
   }
-  text +=
-      "Bits per byte; means over n seeds, s.e. the standard error. \"At adapter's\": forgetting where a method's curve "
-      "over rates\n"
-      "reaches the vanilla adapter's learning. An order is claimed only where a difference exceeds twice its standard "
-      "error.\n";
+  const std::string baseline = study::baseline_of(results);
+  text += concat(
+      "Bits per byte; means over n seeds, s.e. the standard error. \"At baseline\": forgetting where a method's curve "
+      "over\nrates reaches the baseline's learning",
+      baseline.empty() ? "" : concat(" (", io::shown(baseline, 40), ")"),
+      ".\nAn order is claimed only where a difference exceeds twice its standard error.\n");
   for (const std::string& note : notes(results, lines)) text += note + "\n";
-  return text + without_result + detail::comparisons(lines);
+  return text + without_result + detail::comparisons(lines, study::baseline_of(results));
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::report

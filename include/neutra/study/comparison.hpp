@@ -1,10 +1,11 @@
-/// A method against the vanilla adapter: differences by seed, and forgetting at equal learning.
+/// A method against the baseline: differences by seed, and forgetting at equal learning.
 #pragma once
 
 #include "neutra/core/numbers.hpp"
 #include "neutra/study/line.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -70,55 +71,65 @@ template <class F> std::optional<Mean> difference(const Line& ours, const Line& 
 
 namespace detail {
 
-/// The vanilla adapters (method "adapter") of some lines, each to be found by what a line has in common with it. The
-/// lines must outlive it.
-class Vanillas {
+/// The baselines of some lines, each to be found by what a line has in common with it. The lines must outlive it.
+class Baselines {
  public:
-  explicit Vanillas(const std::vector<Line>& lines) {
-    for (const Line& line : lines)
-      if (line.method == "adapter")
-        for (unsigned has = 0; has < 8; ++has)
-          lines_.emplace(key(line.curve.front(), has), &line);  // the first of several stays
+  explicit Baselines(const std::vector<Line>& lines) {
+    for (const Line& line : lines) {
+      const Row& row = line.curve.front();
+      for (unsigned common = 0; line.is_baseline && common < 8; ++common)
+        if ((common & has(row)) == common) lines_.emplace(key(row, common, has(row)), &line);  // the first stays
+    }
   }
   /// The one that a line is held against: of the same steps and share, and of the same capacity, body and placement
-  /// where the line has them; else null.
+  /// where both have them; else null.
   const Line* of(const Line& line) const {
     const Row& row = line.curve.front();
-    const auto found =
-        lines_.find(key(row, (row.capacity ? 1u : 0u) | (row.body ? 2u : 0u) | (row.placement ? 4u : 0u)));
-    return found == lines_.end() ? nullptr : found->second;
+    for (unsigned theirs = 8; theirs-- > 0;)
+      if (const auto found = lines_.find(key(row, has(row) & theirs, theirs)); found != lines_.end())
+        return found->second;
+    return nullptr;
   }
 
  private:
-  using Key = std::tuple<Index, double, unsigned, std::optional<double>, std::optional<std::string>,
-                         std::optional<std::string>>;
-  /// has: which of capacity, body and placement count.
-  static Key key(const Row& row, unsigned has) {
-    const auto where = [&](unsigned bit, const auto& value) { return has & bit ? value : std::nullopt; };
-    return {row.steps, row.share, has, where(1, row.capacity), where(2, row.body), where(4, row.placement)};
+  static constexpr std::array<const char*, 3> framing = {"capacity", "body", "placement"};
+  using Key = std::tuple<Index, double, unsigned, unsigned, std::array<std::string, 3>>;
+  static unsigned has(const Row& row) {
+    unsigned bits = 0;
+    for (std::size_t i = 0; i < framing.size(); ++i)
+      if (row.settings.contains(framing[i])) bits |= 1u << i;
+    return bits;
+  }
+  /// common: which of the settings count; theirs: which of them the baseline has.
+  static Key key(const Row& row, unsigned common, unsigned theirs) {
+    std::array<std::string, 3> values;
+    for (std::size_t i = 0; i < framing.size(); ++i)
+      if (common & (1u << i)) values[i] = text_of(row.settings.at(framing[i]));
+    return {row.steps, row.share, common, theirs, values};
   }
   std::map<Key, const Line*> lines_;
 };
 
 }  // namespace detail
 
-/// Fills what lines know of their vanilla adapter.
-inline void compare_with_vanilla(std::vector<Line>& lines) {
-  const detail::Vanillas vanillas(lines);
-  std::map<const Line*, Curves> curves;  // of the vanilla adapters
+/// Fills what lines know of their baseline.
+inline void compare_with_baseline(std::vector<Line>& lines) {
+  const detail::Baselines baselines(lines);
+  std::map<const Line*, Curves> curves;  // of the baselines
   for (Line& line : lines) {
-    const Line* vanilla = vanillas.of(line);
-    if (vanilla == nullptr) continue;
-    if (vanilla == &line) {
-      line.forgetting_at_vanilla = line.forgetting;
+    const Line* baseline = baselines.of(line);
+    if (baseline == nullptr) continue;
+    line.baseline = baseline->label;
+    if (baseline == &line) {
+      line.forgetting_at_baseline = line.forgetting;
       continue;
     }
-    const auto [theirs, fresh] = curves.try_emplace(vanilla);
-    if (fresh) theirs->second = curves_of(*vanilla);
-    line.forgetting_at_vanilla = forgetting_at(curves_of(line), vanilla->learning.value);
-    line.vanilla_forgetting_here = forgetting_at(theirs->second, line.learning.value);
-    line.forgets_more = difference(line, *vanilla, [](const Row& row) { return row.forgetting(); });
-    line.learns_more = difference(line, *vanilla, [](const Row& row) { return row.learning(); });
+    const auto [theirs, fresh] = curves.try_emplace(baseline);
+    if (fresh) theirs->second = curves_of(*baseline);
+    line.forgetting_at_baseline = forgetting_at(curves_of(line), baseline->learning.value);
+    line.baseline_forgetting_here = forgetting_at(theirs->second, line.learning.value);
+    line.forgets_more = difference(line, *baseline, [](const Row& row) { return row.forgetting(); });
+    line.learns_more = difference(line, *baseline, [](const Row& row) { return row.learning(); });
   }
 }
 
@@ -127,9 +138,9 @@ inline bool is_order(const Mean& difference) {
   return difference.error && std::abs(difference.value) > 2 * *difference.error;
 }
 
-/// "forgets 0.123 less (s.e. 0.004), learns 0.020 more (s.e. 0.015, no order); ..."; empty for the vanilla adapter
-/// itself, or where there is none.
-inline std::string against_vanilla(const Line& line) {
+/// "forgets 0.123 less (s.e. 0.004), learns 0.020 more (s.e. 0.015, no order); ..."; empty for the baseline itself,
+/// or where there is none.
+inline std::string against_baseline(const Line& line) {
   if (!line.forgets_more || !line.learns_more) return {};
   const auto told = [](std::string_view verb, const Mean& d) {
     const std::string error =
@@ -137,9 +148,9 @@ inline std::string against_vanilla(const Line& line) {
     return concat(verb, ' ', fixed(std::abs(d.value), 3), d.value < 0 ? " less (" : " more (", error, ')');
   };
   std::string text = told("forgets", *line.forgets_more) + ", " + told("learns", *line.learns_more);
-  if (line.vanilla_forgetting_here)
-    text += concat("; where the adapter learns as much it forgets ", fixed(line.vanilla_forgetting_here->value, 3),
-                   ", this ", fixed(line.forgetting.value, 3));
+  if (line.baseline_forgetting_here)
+    text += concat("; where ", line.baseline, " learns as much it forgets ",
+                   fixed(line.baseline_forgetting_here->value, 3), ", this ", fixed(line.forgetting.value, 3));
   return text;
 }
 

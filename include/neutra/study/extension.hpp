@@ -16,16 +16,16 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// One job of a study, with the folder it is at home in.
+/// One run of a method of a study, with the folder it is at home in.
 class Extension {
  public:
-  /// `shared` must outlive it.
-  Extension(Shared& shared, const Job& job)
+  /// `shared` and `method` must outlive it.
+  Extension(Shared& shared, const Method& method, const Run& run)
       : shared_(shared),
-        job_(job),
-        folder_(shared.output.run_folder(job.name())),
-        adapter_(adapter_of(job.method, shared.options, shared.registry)),
-        description_(adapter_.describe(shared.backbone->config().sizes())) {}
+        method_(method),
+        run_(run),
+        folder_(shared.output.run_folder(run.name())),
+        description_(method.adapter.describe(shared.backbone->config().sizes())) {}
 
   const io::Path& folder() const { return folder_; }
   /// Whether it had ended before this session.
@@ -33,11 +33,10 @@ class Extension {
 
   /// A run that diverges or lacks memory or disk ends in a Failure. Error: damage to what is there; Stopped.
   Ending run() {
-    shared_.progress.begin(job_.name(), shared_.options.steps, shared_.work.extension());
+    shared_.progress.begin(run_.name(), shared_.options.steps, shared_.work.extension());
     if (ended_before()) return read();
     const auto failed = [&](FailureState state, const std::string& reason, const train::Divergence& where = {}) {
-      return Failure{describe_row(job_, shared_.options, description_, shared_.backbone->config().sizes()), state,
-                     reason, where};
+      return Failure{run_, state, reason, where};
     };
     try {
       return train();
@@ -47,7 +46,7 @@ class Extension {
       return failure;
     } catch (const std::bad_alloc&) {
       return failed(FailureState::out_of_memory,
-                    concat(job_.name(), ": out of memory; use a smaller batch or sequence, or --recompute"));
+                    concat(run_.name(), ": out of memory; use a smaller batch or sequence, or --recompute"));
     } catch (const io::WriteError& error) {
       return failed(FailureState::not_saved, error.what());
     }
@@ -55,32 +54,32 @@ class Extension {
 
  private:
   Ending train() {
-    shared_.output.run(job_.name());
+    shared_.output.run(run_.name());
     const auto model = make_model();
-    const data::Mix mix(shared_.corpus.train_original, shared_.corpus.train_target, shared_.options.share, job_.seed);
-    train::Trainer trainer(*model, mix, shared_.training(job_.lr, shared_.options.steps, job_.alpha));
-    Outcome outcome{describe_row(job_, shared_.options, description_, shared_.backbone->config().sizes()), {}};
+    const data::Mix mix(shared_.corpus.train_original, shared_.corpus.train_target, shared_.options.share, run_.seed);
+    train::Trainer trainer(*model, mix, shared_.training(run_.lr, run_.steps, run_.alpha.value_or(0)));
+    Outcome outcome{describe_row(run_, description_, shared_.backbone->config().sizes()), {}};
     Row& row = outcome.row;
     for (const auto* parameter : model->parameters()) row.trainable_weights += parameter->value.size();
     row.train_seconds =
-        train::run_training(trainer, {folder_, shared_.identity(job_.name()), &shared_.progress, shared_.stop});
-    row.train_tokens = shared_.options.steps * trainer.tokens_per_step();
+        train::run_training(trainer, {folder_, shared_.identity(run_), &shared_.progress, shared_.stop});
+    row.train_tokens = run_.steps * trainer.tokens_per_step();
     row.tokens_per_second = static_cast<double>(row.train_tokens) / row.train_seconds;
-    const io::Json json = train::named(job_.name(), [&] {
+    const io::Json json = train::named(run_.name(), [&] {
       measure(*model, outcome);
       return to_json(outcome);
     });
     save(*model);
     write_outcome(folder_, json, files());
     std::filesystem::remove(folder_ / "checkpoint.safetensors");  // outcome and weights are on disk now
-    for (const std::string& warning : gate_warnings(row, job_.name())) shared_.progress.message(warning);
+    for (const std::string& warning : gate_warnings(row, run_.name())) shared_.progress.message(warning);
     return outcome;
   }
 
   Ending read() {
     Ending ending = train::advised(
         concat("bring back what was there, or delete ", folder_.string(), " to have the run made again"), [&] {
-          Ending read = read_ending(folder_, job_, shared_.options.steps);
+          Ending read = read_ending(folder_, run_);
           if (const auto* outcome = std::get_if<Outcome>(&read)) check_before(outcome->row);
           return read;
         });
@@ -101,15 +100,15 @@ class Extension {
   }
 
   std::unique_ptr<train::Model> make_model() const {
-    auto model = std::make_unique<train::Model>(shared_.backbone, adapter_, job_.seed);
-    if (finetunes()) model->thaw();
+    auto model = std::make_unique<train::Model>(shared_.backbone, method_.adapter, run_.seed);
+    if (trains_model()) model->thaw();
     shared_.set_up(*model);
     return model;
   }
 
   void measure(train::Model& model, Outcome& outcome) {
     shared_.progress.begin("evaluating", shared_.evaluation_steps(), shared_.work.evaluation());
-    if (job_.seed == 1 && shared_.options.holds_out()) {  // rates and alpha are chosen by the first seed
+    if (run_.seed == 1 && shared_.options.holds_out()) {  // rates and alpha are chosen by the first seed
       Scores& scores = outcome.choosing.emplace(shared_.choosing);
       scores.original.after = shared_.score(model, shared_.corpus.choosing_original, data::Domain::original);
       scores.target.after = shared_.score(model, shared_.corpus.choosing_target, data::Domain::target);
@@ -122,24 +121,24 @@ class Extension {
     add_gates(outcome.row, probe);
   }
 
-  bool finetunes() const { return job_.method == "finetune"; }
+  bool trains_model() const { return method_.trains == Trains::model; }
   std::vector<std::string> files() const {
-    if (!finetunes()) return {"adapter.json", "adapter.safetensors"};
+    if (!trains_model()) return {"adapter.json", "adapter.safetensors"};
     std::vector<std::string> names;
     for (const std::string& name : model_files()) names.push_back(concat("model/", name));
     return names;
   }
   void save(train::Model& model) const {
-    if (finetunes())
+    if (trains_model())
       save_model(folder_ / "model", model, *shared_.corpus.tokenizer);
     else
       nn::save_adapter(folder_ / "adapter.safetensors", model.parameters(), description_, shared_.base);
   }
 
   Shared& shared_;
-  const Job job_;
+  const Method& method_;
+  const Run run_;
   const io::Path folder_;
-  const train::Adapter adapter_;
   const adapter::Description description_;
 };
 

@@ -19,7 +19,7 @@ enum class FailureState { diverged, out_of_memory, not_saved };
 inline constexpr std::array<std::string_view, 3> failure_states = {"diverged", "out_of_memory", "not_saved"};
 
 struct Failure {
-  Row run;  // its method, settings, rate and seed; no scores
+  Run run;
   FailureState state = FailureState::diverged;
   std::string reason;  // the message that ended it
   train::Divergence where;
@@ -39,7 +39,7 @@ inline std::string told(const Failure& failure) {
 /// With its texts as they are shown, so that JSON can hold them.
 inline io::Json to_json(const Failure& failure, const std::string& where) {
   detail::FieldWriter run(where);
-  detail::visit_settings(run, failure.run);
+  detail::visit_run(run, failure.run);
   io::Json json = run.take();
   const auto& [step, parameter, gradient] = failure.where;
   json["state"] = failure_states[static_cast<std::size_t>(failure.state)];
@@ -57,7 +57,7 @@ inline Failure failure_from_json(const io::Json& json, const std::string& where)
   const io::Reader read(json, where);
   detail::FieldReader fields(read);
   Failure failure;
-  detail::visit_settings(fields, failure.run);
+  detail::visit_run(fields, failure.run);
   std::string state;
   fields("state", state);
   fields("reason", failure.reason);

@@ -1,8 +1,6 @@
 /// One extension run of a study: what it is, and what its row tells of it.
 #pragma once
 
-#include "neutra/adapter/registry.hpp"
-#include "neutra/core/numbers.hpp"
 #include "neutra/study/options.hpp"
 #include "neutra/study/row.hpp"
 #include "neutra/train/corpus.hpp"
@@ -10,67 +8,22 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// A method with its rate, weight of the local loss, and seed.
-struct Job {
-  std::string method;
-  double lr = 0;
-  double alpha = 0;  // 0 where the method has no local loss
-  std::uint64_t seed = 1;
-
-  /// The name of its folder: "neutral-lr0.002-alpha0.1-seed1".
-  std::string name() const {
-    return concat(method, "-lr", lr, alpha > 0 || method == "neutral" ? concat("-alpha", alpha) : "", "-seed", seed);
-  }
-};
-
-/// The adapter of a method: neutral takes its policies from the options; the vanilla adapter is the same body without
-/// gate and local loss, with He initialisation; finetuning has none. Error: an unknown method, policy or placement;
-/// policies that exclude each other.
-inline train::Adapter adapter_of(const std::string& method, const Options& options, const adapter::Registry& registry) {
-  if (method == "finetune") return adapter::None{};
-  if (method == "lora") {
-    adapter::Lora lora;
-    lora.sites = options.lora_sites;
-    lora.capacity = options.capacity;
-    return lora;
-  }
-  if (method == "adapter")
-    return adapter::AnyResidue{.gate = gate::Open{},
-                               .body = registry.bodies.find(options.body),
-                               .penalty = penalty::None{},
-                               .init = init::He{},
-                               .placement = adapter::Registry::placement(options.placement),
-                               .capacity = options.capacity};
-  detail::check_method(method, "methods");
-  const adapter::AnyResidue residue{.gate = registry.gates.find(options.gate),
-                                    .body = registry.bodies.find(options.body),
-                                    .penalty = registry.penalties.find(options.penalty),
-                                    .init = registry.inits.find(options.init),
-                                    .placement = adapter::Registry::placement(options.placement),
-                                    .capacity = options.capacity};
-  require(!(residue.gate_traits().open && residue.penalty_traits().reads_gate), "--penalty ", options.penalty,
-          " reads the gate, but --gate ", options.gate, " has none; choose a gate or another penalty");
-  return residue;
+/// One run of a method.      alpha: empty where its adapter has no local loss
+inline Run run_of(const Method& method, const Options& options, double lr, std::optional<double> alpha,
+                  std::uint64_t seed) {
+  return {.label = method.label,
+          .kind = method.adapter.kind(),
+          .settings = method.all_settings(),
+          .seed = seed,
+          .steps = options.steps,
+          .lr = lr,
+          .alpha = alpha,
+          .share = options.share};
 }
 
 /// The parts of a row that are known before the run.
-inline Row describe_row(const Job& job, const Options& options, const adapter::Description& d,
-                        const adapter::Sizes& sizes) {
-  const auto some = [](const std::string& text) { return text.empty() ? std::nullopt : std::optional(text); };
-  const bool finetune = job.method == "finetune";
-  Row row;
-  row.method = job.method;
-  row.gate = some(d.gate);
-  row.body = some(d.body);
-  row.penalty = some(d.penalty);
-  row.init = some(d.init);
-  row.placement = some(d.placement);
-  row.seed = job.seed;
-  row.steps = options.steps;
-  row.lr = job.lr;
-  row.share = options.share;
-  if (job.method == "neutral") row.alpha = job.alpha;
-  if (!finetune) row.capacity = options.capacity;
+inline Row describe_row(const Run& run, const adapter::Description& d, const adapter::Sizes& sizes) {
+  Row row{run};
   row.extra_weights = d.weights;
   row.extra_share = static_cast<double>(d.weights) / static_cast<double>(sizes.block_weights());
   return row;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "neutra/study/choice.hpp"
-#include "neutra/study/options.hpp"
 #include "neutra/study/results.hpp"
+#include "neutra/study/shorthands.hpp"
 #include "neutra/study/summary.hpp"
 
 #include <algorithm>
@@ -22,10 +22,11 @@ namespace detail {
 
 /// What makes a run: its line, rate and seed.
 using RunKey = std::tuple<LineKey, double, std::uint64_t>;
-inline RunKey run_key(const Row& row) { return {line_key(row), row.lr, row.seed}; }
+inline RunKey run_key(const Run& run) { return {line_key(run), run.lr, run.seed}; }
 
-inline std::string told(const Row& row) {
-  return concat(row.method, row.alpha ? concat(", alpha ", *row.alpha) : "", ", rate ", row.lr, ", seed ", row.seed);
+inline std::string told(const Run& run) {
+  return concat(io::shown(run.label), run.alpha ? concat(", alpha ", *run.alpha) : "", ", rate ", run.lr, ", seed ",
+                run.seed);
 }
 
 /// Everything about a run but how long it took.
@@ -89,7 +90,7 @@ inline void check_alike(const Results& first, const Results& more, const std::st
   const auto shown = [](const io::Json& value) {
     return value.is_null() ? std::string("(nothing)") : io::shown(value.dump());
   };
-  for (const char* key : {"batch", "sequence", "clip", "weight_decay", "lora_targets", "warmup", "precision"}) {
+  for (const char* key : {"batch", "sequence", "clip", "weight_decay", "warmup", "precision"}) {
     const io::Json own = option(first, key), other = option(more, key);
     const bool follows = std::string_view(key) == "warmup" && option(first, "steps") != option(more, "steps");
     require(own == other || follows, where, ": --", key, " must be that of the first results, ", shown(own), ", got ",
@@ -129,28 +130,14 @@ struct Scored {
 using ScoredRuns = std::map<RunKey, Scored>;
 
 /// Adds what a study's choosing text said of its runs; the first study to score a run is believed.
-inline void add_scores(ScoredRuns& all, const Results& study, const std::string& where) {
-  const auto choosing = study.config.find("choosing");
-  if (choosing == study.config.end() || !choosing->is_array()) return;
-  const auto key = [](const Row& row) { return std::tuple(row.method, row.alpha, row.lr, row.seed); };
-  std::map<decltype(key(Row())), std::vector<const Row*>> rows;
-  for (const Row& row : study.rows) rows[key(row)].push_back(&row);
-  for (const io::Json& entry : *choosing) {
-    const io::Reader read(entry, where + ": choosing");
-    FieldReader fields(read);
-    Row run;
-    double forgetting = 0, learning = 0;
-    fields("method", run.method);
-    fields("alpha", run.alpha);
-    fields("lr", run.lr);
-    fields("seed", run.seed);
-    fields("forgetting", forgetting);
-    fields("learning", learning);
-    fields.finish();
-    for (const Row* row : rows[key(run)])
-      all.try_emplace(run_key(*row),
-                      Scored{row->lr, row->alpha, {.original = {0, forgetting}, .target = {learning, 0}}});
-  }
+inline void add_scores(ScoredRuns& all, const Results& study) {
+  for (const Choice& choice : study.choices)
+    for (const Tried& tried : choice.tried) {
+      Run run = choice.run;
+      run.lr = tried.lr;
+      const Scores scores{.original = {0, tried.forgetting}, .target = {tried.learning, 0}};
+      all.try_emplace(run_key(run), Scored{run.lr, run.alpha, scores});
+    }
 }
 
 inline const Scored* find(const ScoredRuns& scored, const Row& row) {
@@ -174,35 +161,55 @@ inline std::optional<double> joined_rate(const Line& line, const ScoredRuns& sco
   return rates == apart.end() || rates->second.size() != 1 ? std::nullopt : std::optional(*rates->second.begin());
 }
 
-/// Chooses alpha as `extend` does: among the scores at the rate of the paper's alpha, by what the vanilla adapter
-/// learns at its own rate; where no run of that is left, the alpha that learns most. Chooses none where scores are
-/// missing, those of the paper's alpha among them.
-inline void choose_alpha_again(io::Json& config, const std::vector<Line>& lines, const ScoredRuns& scored) {
-  const auto rate_of = [&](const Line& line) { return config["chosen_lr"].value(line.label, 0.0); };
-  const auto score_of = [&](const Line& line, double lr) {
+/// The choice of a line at a rate, with the scores of its runs of the first seed.
+inline Choice joined_choice(const Line& line, double rate, const ScoredRuns& scored) {
+  Choice choice{line.curve.front()};
+  choice.run.lr = rate;
+  choice.run.seed = 1;
+  for (const Row& row : line.curve)
+    if (const Scored* own = row.seed == 1 ? find(scored, row) : nullptr)
+      choice.tried.push_back({own->lr, own->scores.forgetting(), own->scores.learning()});
+  return choice;
+}
+
+/// Chooses alpha among lines that differ in it alone, as `extend` does: by the scores at the rate of the paper's alpha,
+/// and by what the baseline learns at its own rate; where no run of that is left, the alpha that learns most. Chooses
+/// none where scores are missing, those of the paper's alpha among them.
+inline void choose_alpha_again(std::vector<Choice>& choices, const Line& paper, const std::vector<Line>& lines,
+                               const Baselines& baselines, const ScoredRuns& scored) {
+  std::map<LineKey, Choice*> by_line;
+  for (Choice& choice : choices) by_line.emplace(line_key(choice.run), &choice);
+  const auto choice_of = [&](const Line& line) -> Choice* {
+    const auto own = by_line.find(line_key(line.curve.front()));
+    return own == by_line.end() ? nullptr : own->second;
+  };
+  const auto score_of = [&](const Line& line, double lr) -> const Scored* {
     const auto row =
         std::find_if(line.curve.begin(), line.curve.end(), [&](const Row& r) { return r.lr == lr && r.seed == 1; });
     return row == line.curve.end() ? nullptr : find(scored, *row);
   };
-  const auto paper = std::find_if(lines.begin(), lines.end(),
-                                  [](const Line& line) { return line.curve.front().alpha == paper_alpha; });
-  if (paper == lines.end()) return;
-  const Line* vanilla = Vanillas(lines).of(*paper);
-  const Scored* yardstick = vanilla ? score_of(*vanilla, rate_of(*vanilla)) : nullptr;
-  if (vanilla && !yardstick) return;
+  const Choice* own = choice_of(paper);
+  if (!own) return;
+  const double rate = own->run.lr;
+  const Line* baseline = baselines.of(paper);
+  const Choice* theirs = baseline ? choice_of(*baseline) : nullptr;
+  const Scored* yardstick = theirs ? score_of(*baseline, theirs->run.lr) : nullptr;
+  if (baseline && !yardstick) return;
   const auto learning = yardstick ? std::optional(yardstick->scores.learning()) : std::nullopt;
-  std::vector<const Scored*> tried;
+  std::vector<Choice*> tried;
   std::vector<Scores> scores;
-  for (const Line& line : lines)
-    if (&line == &*paper || differ_in_alpha_alone(paper->curve.front(), line.curve.front()))
-      if (const Scored* own = score_of(line, rate_of(*paper))) {
-        tried.push_back(own);
-        scores.push_back(own->scores);
-      }
+  for (const Line& line : lines) {
+    if (&line != &paper && !differ_in_alpha_alone(paper.curve.front(), line.curve.front())) continue;
+    const Scored* score = score_of(line, rate);
+    if (Choice* choice = choice_of(line); score && choice) {
+      tried.push_back(choice);
+      scores.push_back(score->scores);
+    }
+  }
   if (scores.size() < 2) return;
   const std::size_t chosen = choose_alpha(scores, learning);
-  config["chosen_alpha"] = *tried[chosen]->alpha;
-  config["chosen_alpha_learns_as_vanilla"] = learning ? io::Json(learns_enough(scores[chosen], learning)) : io::Json();
+  for (std::size_t i = 0; i < tried.size(); ++i) tried[i]->alpha_chosen = i == chosen;
+  if (learning) tried[chosen]->learns_as_baseline = learns_enough(scores[chosen], learning);
 }
 
 }  // namespace detail
@@ -225,7 +232,7 @@ inline Results join(const std::vector<Results>& studies, const std::vector<std::
   for (std::size_t i = 0; i < studies.size(); ++i) {
     const Results& study = studies[i];
     detail::check_one_backbone(study.rows, names[i]);
-    detail::add_scores(scored, study, names[i]);
+    detail::add_scores(scored, study);
     for (const Line& line : summarise(study))
       if (!line.chosen_here) apart[detail::line_key(line.curve.front())].insert(line.lr);
     if (i == 0) continue;
@@ -233,18 +240,22 @@ inline Results join(const std::vector<Results>& studies, const std::vector<std::
     detail::join_rows(all, study, names[i], places);
     detail::join_failed(all, study, names[i], places);
     joined.push_back(study.config);
+    if (baseline_of(all).empty() && !baseline_of(study).empty()) all.config["baseline"] = baseline_of(study);
     detail::join_text(all.commit, study.commit);
     for (const auto part :
          {&Machine::processor, &Machine::instruction_set, &Machine::compiler, &Machine::flags, &Machine::xsimd})
       detail::join_text(all.machine.*part, study.machine.*part);
   }
   all.config["joined"] = joined;
-  for (const char* key : {"chosen_alpha", "chosen_alpha_learns_as_vanilla"}) all.config.erase(key);
-  all.config["chosen_lr"] = io::Json::object();
-  const auto lines = summarise(all);
+  const std::vector<Line> lines = summarise(all);
+  const detail::Baselines baselines(lines);
+  all.choices.clear();
   for (const Line& line : lines)
-    if (const auto rate = detail::joined_rate(line, scored, apart)) all.config["chosen_lr"][line.label] = *rate;
-  detail::choose_alpha_again(all.config, lines, scored);
+    if (const auto rate = detail::joined_rate(line, scored, apart))
+      all.choices.push_back(detail::joined_choice(line, *rate, scored));
+  for (const Line& line : lines)
+    if (line.curve.front().alpha == paper_alpha)
+      detail::choose_alpha_again(all.choices, line, lines, baselines, scored);
   return all;
 }
 

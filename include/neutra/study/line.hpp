@@ -27,10 +27,11 @@ inline Mean mean(const std::vector<double>& values) {
 }
 
 /// One line of a table: the runs that differ in seed and learning rate alone.
-/// label: the method, followed by those settings in which it differs from other lines of the same method, as in
-/// "neutral, alpha 0.1".
+/// label: that of the method, followed by those settings in which it differs from other lines of the same method, as
+/// in "neutral, alpha 0.1".
 struct Line {
   std::string label, method;
+  bool is_baseline = false;
   std::vector<Row> curve;    // all its runs, by rate, then seed
   std::vector<Row> runs;     // those at the reported rate
   double lr = 0;             // the reported rate
@@ -39,12 +40,11 @@ struct Line {
   Mean original_before, original_after, target_before, target_after, forgetting, learning, extra_weights, extra_share,
       tokens_per_second;
 
-  // Against the vanilla adapter (method "adapter") of the same steps, share, capacity, body and placement; see
-  // comparison.hpp.
-  std::optional<Mean>
-      forgetting_at_vanilla;  // this line's curve over rates, read at the vanilla adapter's mean learning
-  std::optional<Mean> vanilla_forgetting_here;    // the vanilla adapter's curve, read at this line's mean learning
-  std::optional<Mean> forgets_more, learns_more;  // differences by seed, this minus the vanilla adapter
+  // Against the baseline of the same steps, share, capacity, body and placement; see comparison.hpp.
+  std::string baseline;                           // its label
+  std::optional<Mean> forgetting_at_baseline;     // this line's curve over rates, read at the baseline's mean learning
+  std::optional<Mean> baseline_forgetting_here;   // the baseline's curve, read at this line's mean learning
+  std::optional<Mean> forgets_more, learns_more;  // differences by seed, this minus the baseline
 
   std::optional<PerDomain<Mean>> gate_open;
   std::optional<PerDomain<std::vector<double>>> gate_open_by_layer, residue_ratio_by_layer;  // means over seeds

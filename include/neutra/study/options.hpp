@@ -1,26 +1,20 @@
 /// Every option of an extension run, on one page: the defaults and their reasons.
 #pragma once
 
-#include "neutra/adapter/sizes.hpp"
 #include "neutra/core/error.hpp"
 #include "neutra/core/nearest.hpp"
+#include "neutra/study/method.hpp"
+#include "neutra/train/stopped.hpp"
 #include "neutra/train/text_paths.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
-
-/// The weight of the local loss in the paper's runs.
-inline constexpr double paper_alpha = 0.01;
-
-/// What is compared.
-inline const std::vector<std::string> known_methods = {"neutral", "adapter", "lora", "finetune"};
 
 /// What `extend` is told. check() throws for everything that means nothing, before any work is done.
 struct Options {
@@ -38,16 +32,16 @@ struct Options {
   bool tied = false;
 
   // What is compared.
-  std::vector<std::string> methods = known_methods;
+  std::vector<Method> methods;
+  std::string baseline;  // the label of the method that others are held against; empty: see baseline_label
   Index steps = 1000;
   Index seeds = 1;
   double share = 0.1;  // p of the paper
   std::vector<double> alphas = {
-      paper_alpha};       // several: the one that forgets least among those that learn as the vanilla adapter does
-  double capacity = 0.2;  // of the block weights, as in the paper
-  /// Rates to try by method; "" is for methods that are not named. Frozen backbones take rates of 1e-3 and more,
-  /// finetuning moves all weights and forgets with less.
-  std::map<std::string, std::vector<double>> rates = {{"", {1e-3, 3e-3, 1e-2}}, {"finetune", {3e-4, 1e-3, 3e-3}}};
+      paper_alpha};  // several: the one that forgets least among those that learn as the baseline does
+  /// Rates to try for methods that name none. Frozen backbones take rates of 1e-3 and more; training all weights
+  /// forgets with less.
+  std::vector<double> adapter_rates = {1e-3, 3e-3, 1e-2}, model_rates = {3e-4, 1e-3, 3e-3};
 
   // Batches: 16 x 128 = 2048 tokens keep two cores busy and give a model of some million weights steady gradients.
   Index batch = 16, sequence = 128;
@@ -57,11 +51,6 @@ struct Options {
   Index warmup = -1;        // steps; -1: a twentieth of the run
   double weight_decay = 0.1;  // of matrices
   double clip = 1.0;          // gradient norm; 0: none
-  std::vector<adapter::Site> lora_sites = {adapter::Site::q,    adapter::Site::k,  adapter::Site::v,   adapter::Site::o,
-                                           adapter::Site::gate, adapter::Site::up, adapter::Site::down};
-
-  // Policies of the method `neutral`: the paper's.
-  std::string gate = "relu", body = "gated_unit", penalty = "l1", init = "low_variance", placement = "parallel";
 
   std::string precision = "float";  // or "bf16": what products round to before they multiply, in training and
                                     // evaluation alike; sums stay float
@@ -77,25 +66,41 @@ struct Options {
 
   train::TextPaths texts() const { return {original, target, eval_original, eval_target}; }
   /// The rates tried for a method.
-  const std::vector<double>& rates_of(const std::string& method) const {
-    const auto own = rates.find(method);
-    return own != rates.end() ? own->second : rates.at("");
+  const std::vector<double>& rates_of(const Method& method) const {
+    if (!method.rates.empty()) return method.rates;
+    return method.trains == Trains::model ? model_rates : adapter_rates;
   }
-  /// The alphas that are tried: where one is chosen among several, the paper's first, which is shown beside it whatever
-  /// is chosen.
-  std::vector<double> tried_alphas() const {
-    std::vector<double> all = alphas;
+  /// The alphas tried for a method; none where its adapter has no local loss.
+  const std::vector<double>& alphas_of(const Method& method) const {
+    static const std::vector<double> none;
+    if (!method.has_alpha()) return none;
+    return method.alphas.empty() ? alphas : method.alphas;
+  }
+  /// The same in the order in which they are tried: where one is chosen among several, the paper's first, which is
+  /// shown beside it whatever is chosen.
+  std::vector<double> tried_alphas(const Method& method) const {
+    std::vector<double> all = alphas_of(method);
     if (all.size() > 1) {
       std::erase(all, paper_alpha);
       all.insert(all.begin(), paper_alpha);
     }
     return all;
   }
+  bool chooses_alpha() const {
+    return std::any_of(methods.begin(), methods.end(), [&](const Method& m) { return alphas_of(m).size() > 1; });
+  }
   /// Whether a rate is chosen among several, or alpha.
   bool chooses() const {
-    for (const std::string& method : methods)
-      if (rates_of(method).size() > 1) return true;
-    return alphas.size() > 1;
+    const auto several = [&](const Method& m) { return rates_of(m).size() > 1; };
+    return chooses_alpha() || std::any_of(methods.begin(), methods.end(), several);
+  }
+  bool compares(std::string_view label) const {
+    return std::any_of(methods.begin(), methods.end(), [&](const Method& m) { return is_baseline(m.label, label); });
+  }
+  /// The one that was named, else the vanilla adapter where it is compared, else none.
+  std::string baseline_label() const {
+    if (!baseline.empty()) return baseline;
+    return compares(default_baseline) ? std::string(default_baseline) : std::string();
   }
   /// Whether a choosing text is held out. A run that is continued keeps the texts it began with, also where nothing is
   /// left to choose.
@@ -104,6 +109,9 @@ struct Options {
   Index ffn_width() const { return ffn > 0 ? ffn : (8 * dim / 3 + 31) / 32 * 32; }
 
   void check() const;
+
+ private:
+  void check_methods() const;
 };
 
 namespace detail {
@@ -131,10 +139,6 @@ inline void check_from_zero(Index value, std::string_view name) {
   require(value >= 0 && value < (Index{1} << 31), "--", name, " must be a whole number from 0 up and below 2^31, got ",
           value);
 }
-inline void check_method(const std::string& method, std::string_view option) {
-  require(std::find(known_methods.begin(), known_methods.end(), method) != known_methods.end(), "--", option,
-          ": there is no method '", method, "'", suggestion(method, known_methods), "; known: ", listed(known_methods));
-}
 inline void check_precision(const std::string& precision) {
   require(precision == "float" || precision == "bf16", "--precision must be float or bf16, got '", precision, "'");
 }
@@ -150,6 +154,14 @@ template <class T> void check_different(std::vector<T> values, std::string_view 
           twice == values.end() ? T() : *twice, " again");
 }
 
+/// Error: rates or alphas that cannot be tried.
+inline void check_tried(const std::vector<double>& rates, const std::vector<double>& alphas) {
+  for (const double rate : rates) check_positive(rate, "lr");
+  check_different(rates, "lr");
+  for (const double alpha : alphas) check_not_negative(alpha, "alpha");
+  check_different(alphas, "alpha");
+}
+
 }  // namespace detail
 
 inline void Options::check() const {
@@ -161,7 +173,7 @@ inline void Options::check() const {
           model.empty() ? "is pretrained on" : "was trained on, or give --share 0");
   require(!original.empty() || !eval_original.empty(),
           "--eval-original is missing: without --original it is what forgetting is measured on");
-  require(!original.empty() || alphas.size() < 2,
+  require(!original.empty() || !chooses_alpha(),
           "--alpha with several values needs --original: the choice looks at what is forgotten of it");
   for (const auto& [value, name] : {std::pair{steps, "steps"},
                                     {seeds, "seeds"},
@@ -182,33 +194,41 @@ inline void Options::check() const {
   require(share >= 0 && share <= 1, "--share must lie in [0, 1], got ", share, "; the paper uses 0.1");
   require(batch * sequence <= Index{1} << 31, "--batch times --sequence must be at most 2^31 tokens, got ", batch,
           " x ", sequence);
-  check_positive(capacity, "capacity");
   check_positive(pretrain_lr, "pretrain-lr");
   check_not_negative(weight_decay, "weight-decay");
   check_not_negative(clip, "clip");
   require(!alphas.empty(), "--alpha needs at least one value");
-  for (const double alpha : alphas) check_not_negative(alpha, "alpha");
-  check_different(alphas, "alpha");
-  for (const auto& [method, values] : rates) {
-    if (!method.empty()) check_method(method, "lr");
-    require(!values.empty(), "--lr needs at least one value");
-    for (const double rate : values) check_positive(rate, "lr");
-    check_different(values, "lr");
-  }
+  require(!adapter_rates.empty() && !model_rates.empty(), "--lr needs at least one value");
+  check_tried(adapter_rates, alphas);
+  check_tried(model_rates, {});
   require(warmup <= steps, "--warmup must not be longer than the run of ", steps, " steps, got ", warmup);
   require(!model.empty() || warmup <= pretrain_steps, "--warmup must not be longer than the pretraining of ",
           pretrain_steps, " steps, got ", warmup);
-  require(!methods.empty(), "--methods needs at least one of neutral, adapter, lora, finetune");
-  for (const std::string& method : methods) check_method(method, "methods");
-  check_different(methods, "methods");
+  require(!methods.empty(), "--methods needs at least one of ", listed(shorthand_names()));
+  check_methods();
   check_precision(precision);
-  const auto compared = [&](const char* method) {
-    return std::find(methods.begin(), methods.end(), method) != methods.end();
-  };
-  require(alphas.size() < 2 || !compared("neutral") || compared("adapter"),
-          "--alpha with several values needs --methods adapter beside neutral: the choice looks at what the vanilla "
-          "adapter learns");
   check_threads(threads);
+}
+
+inline void Options::check_methods() const {
+  std::vector<std::string> labels;
+  for (const Method& method : methods) {
+    check_label(method.label);
+    labels.push_back(method.label);
+    require(method.alphas.empty() || method.has_alpha(), "the method ", method.label,
+            " has no local loss, so that alpha has no effect; give it none");
+    train::named(method.label, [&] { detail::check_tried(method.rates, method.alphas); });
+  }
+  detail::check_different(labels, "methods");
+  require(baseline.empty() || compares(baseline), "--baseline: there is no method '", io::shown(baseline), "'",
+          suggestion(baseline, labels), "; compared: ", listed(labels));
+  for (const Method& method : methods)
+    require(alphas_of(method).size() < 2 || !baseline_label().empty(),
+            "--alpha with several values needs a baseline "
+            "beside ",
+            method.label, ", as --methods ", default_baseline,
+            " or --baseline LABEL give: the choice looks "
+            "at what that learns");
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::study

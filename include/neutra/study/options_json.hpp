@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/io/json.hpp"
+#include "neutra/io/settings.hpp"
 #include "neutra/io/utf8.hpp"
 #include "neutra/study/options.hpp"
 
@@ -10,6 +11,16 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
+/// What each method is, by its label.
+inline io::Json settings_json(const std::vector<Method>& methods) {
+  io::Json all = io::Json::object();
+  for (const Method& method : methods) {
+    all[method.label] = io::to_json(method.all_settings(), method.label);
+    all[method.label]["kind"] = method.adapter.kind();
+  }
+  return all;
+}
+
 /// What a run is remembered by: everything that its numbers depend on.
 inline io::Json to_json(const Options& o) {
   const auto names = [](const std::vector<io::Path>& paths) {
@@ -17,21 +28,19 @@ inline io::Json to_json(const Options& o) {
     for (const io::Path& path : paths) list.push_back(io::utf8_text(path.native()));
     return list;
   };
-  std::string sites;
-  for (const adapter::Site site : o.lora_sites) sites += concat(sites.empty() ? "" : ",", adapter::to_string(site));
-  io::Json rates = io::Json::object();
-  for (const auto& [method, values] : o.rates) rates[method.empty() ? "any" : method] = values;
+  io::Json methods = io::Json::array();
+  for (const Method& method : o.methods)
+    methods.push_back({{"label", method.label}, {"lr", o.rates_of(method)}, {"alpha", o.alphas_of(method)}});
   io::Json json = {{"original", names(o.original)},
                    {"target", names(o.target)},
                    {"eval_original", names(o.eval_original)},
                    {"eval_target", names(o.eval_target)},
-                   {"methods", o.methods},
+                   {"methods", methods},
+                   {"baseline", o.baseline_label()},
                    {"steps", o.steps},
                    {"seeds", o.seeds},
                    {"share", o.share},
-                   {"alpha", o.alphas},
-                   {"capacity", o.capacity},
-                   {"lr", rates},
+                   {"settings", settings_json(o.methods)},
                    {"whole_curve", o.whole_curve},
                    {"batch", o.batch},
                    {"sequence", o.sequence},
@@ -39,13 +48,7 @@ inline io::Json to_json(const Options& o) {
                    {"warmup", o.warmup_of(o.steps)},
                    {"weight_decay", o.weight_decay},
                    {"clip", o.clip},
-                   {"precision", o.precision},
-                   {"lora_targets", sites},
-                   {"gate", o.gate},
-                   {"body", o.body},
-                   {"penalty", o.penalty},
-                   {"init", o.init},
-                   {"placement", o.placement}};
+                   {"precision", o.precision}};
   if (!o.model.empty())
     json["model"] = io::utf8_text(o.model.native());
   else

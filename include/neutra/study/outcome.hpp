@@ -23,16 +23,6 @@ struct Outcome {
 /// How a job ended.
 using Ending = std::variant<Outcome, Failure>;
 
-/// What results.json keeps of the scores by which rates and alpha are chosen.
-inline io::Json choosing_json(const Outcome& outcome) {
-  return {{"method", outcome.row.method},
-          {"lr", outcome.row.lr},
-          {"alpha", outcome.row.alpha ? io::Json(*outcome.row.alpha) : io::Json()},
-          {"seed", outcome.row.seed},
-          {"forgetting", outcome.choosing->forgetting()},
-          {"learning", outcome.choosing->learning()}};
-}
-
 /// Error: Diverged where a score is not finite.
 inline io::Json to_json(const Outcome& outcome) {
   detail::FieldWriter row("outcome");
@@ -57,29 +47,41 @@ inline void write_failure(const io::Path& folder, const Failure& failure) {
 
 namespace detail {
 
-inline void check_job(const std::string& where, const Row& row, const Job& job, Index steps) {
-  const bool same_alpha = job.method == "neutral" ? row.alpha == job.alpha : !row.alpha;
-  require(row.method == job.method && row.lr == job.lr && same_alpha && row.seed == job.seed && row.steps == steps,
-          where, ": must be of ", job.name(), " after ", steps, " steps, got that of ",
-          Job{row.method, row.lr, row.alpha.value_or(0), row.seed}.name(), " after ", row.steps);
+/// Error: another run, by what differs.
+inline void check_run(const std::string& where, const Run& found, const Run& asked) {
+  require(found.name() == asked.name() && found.steps == asked.steps, where, ": must be of ", asked.name(), " after ",
+          asked.steps, " steps, got that of ", found.name(), " after ", found.steps);
+  const auto told = [](const Settings& settings, const std::string& key) {
+    const auto own = settings.find(key);
+    return own == settings.end() ? std::string("(nothing)") : text_of(own->second);
+  };
+  const std::string advice = "; give the method that is another a label of its own";
+  require(found.kind == asked.kind, where, ": must be of a method ", asked.label, " of the kind ", asked.kind, ", got ",
+          io::shown(found.kind), advice);
+  for (const auto* settings : {&asked.settings, &found.settings})
+    for (const auto& [key, ignored] : *settings)
+      require(told(asked.settings, key) == told(found.settings, key), where, ": must be of a method ", asked.label,
+              " with ", io::shown(key), " = ", told(asked.settings, key), ", got ",
+              io::shown(told(found.settings, key)), advice);
+  require(found == asked, where, ": must be of a share of ", asked.share, ", got ", found.share);
 }
 
 }  // namespace detail
 
 /// Reads the outcome.json of a folder. Error: damage to it or to the files that it recorded; the outcome of another
 /// job.
-inline Ending read_ending(const io::Path& folder, const Job& job, Index steps) {
+inline Ending read_ending(const io::Path& folder, const Run& asked) {
   const io::Path path = folder / "outcome.json";
   const std::string where = path.string();
   const io::Json json = io::read_sealed(path);
   const io::Reader whole(json, where);
   if (whole.has("failed")) {
     Failure failure = failure_from_json(whole.value("failed"), where + ": failed");
-    detail::check_job(where, failure.run, job, steps);
+    detail::check_run(where, failure.run, asked);
     return failure;
   }
   Outcome outcome{detail::read_row(whole.value("row"), where + ": row"), {}};
-  detail::check_job(where, outcome.row, job, steps);
+  detail::check_run(where, outcome.row, asked);
   if (whole.has("choosing")) {
     const io::Reader choosing(whole.value("choosing"), where + ": choosing");
     detail::FieldReader scores(choosing);

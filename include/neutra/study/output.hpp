@@ -42,9 +42,10 @@ class Output {
 
   /// From now on the folder, made if it is not there, holds the run that was asked and is this object's alone; called
   /// when nothing can be wrong with it any more. What is asked under the keys in `free` may differ from before and is
-  /// remembered as it is now. Error: an earlier run was asked otherwise, by the first key that differs; another
-  /// process; a place that cannot be written.
-  void claim(const io::Json& asked, const std::set<std::string>& free = {}) {
+  /// remembered as it is now; the objects under the keys in `growing` may have other members, and those of before are
+  /// remembered too. Error: an earlier run was asked otherwise, by the first key that differs; another process; a place
+  /// that cannot be written.
+  void claim(io::Json asked, const std::set<std::string>& free = {}, const std::set<std::string>& growing = {}) {
     const auto path = folder_ / "options.json";
     io::make_folder(folder_, where());
     if (!lock_) {
@@ -60,9 +61,11 @@ class Output {
       return;
     }
     const io::Json before = asked_before();
+    for (const std::string& key : growing)
+      if (before.contains(key)) grow(asked[key], before[key], key);
     for (const auto& [key, value] : asked.items())
-      require(free.contains(key) || (before.contains(key) && before[key] == value), "--resume: the run in ",
-              folder_.string(), " was started with ", key, " = ",
+      require(free.contains(key) || growing.contains(key) || (before.contains(key) && before[key] == value),
+              "--resume: the run in ", folder_.string(), " was started with ", key, " = ",
               before.contains(key) ? before[key].dump() : "(nothing)", ", now it is ", value.dump(),
               "; use the same options, texts, model and program, or another --out");
     if (before != asked) io::write_sealed(path, asked);
@@ -88,6 +91,18 @@ class Output {
   }
 
  private:
+  /// Adds what is remembered. Error: a member that both have, and not the same.
+  void grow(io::Json& asked, const io::Json& before, const std::string& key) const {
+    for (const auto& [name, value] : before.items()) {
+      const auto now = asked.emplace(name, value).first;
+      for (const auto& [what, old] : value.items())
+        require(now->value(what, io::Json()) == old, "--resume: the run in ", folder_.string(), " was started with ",
+                what, " = ", old.dump(), " in the ", key, " of ", name, ", now it is ",
+                now->value(what, io::Json()).dump(), "; give what is another a name of its own, or another --out");
+      require(now->size() == value.size(), "--resume: the run in ", folder_.string(), " was started with other ", key,
+              " of ", name, "; give what is another a name of its own, or another --out");
+    }
+  }
   std::string where() const { return "--out " + folder_.string(); }
   io::Lock take() const {
     io::Lock lock(folder_ / "lock", where());

@@ -1,7 +1,6 @@
 /// What pretraining here needs beside a run: sizes, a folder for the model, and a record of how flat its loss became.
 #pragma once
 
-#include "neutra/adapter/registry.hpp"
 #include "neutra/io/sealed.hpp"
 #include "neutra/nn/model_folder.hpp"
 #include "neutra/study/options.hpp"

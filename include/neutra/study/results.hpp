@@ -3,8 +3,10 @@
 
 #include "neutra/core/error.hpp"
 #include "neutra/io/json.hpp"
+#include "neutra/study/choice.hpp"
 #include "neutra/study/failure.hpp"
 #include "neutra/study/machine.hpp"
+#include "neutra/study/results_1.hpp"
 #include "neutra/study/row.hpp"
 
 #include <cstdint>
@@ -18,7 +20,7 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
 /// The format's name and version, the first thing a reader checks.
-inline constexpr std::string_view results_schema = "neutra.results/1";
+inline constexpr std::string_view results_schema = "neutra.results/2";
 
 /// The most bytes of a results.json that is read: fifty thousand rows of six layers, of 60 values and about 1,800 bytes
 /// each. So they stay below the four million values that io::parse takes.
@@ -27,14 +29,14 @@ inline constexpr std::uint64_t max_results = 100'000'000;
 /// A results file, by default with the commit and machine of this program.
 /// config: the options of the run, any JSON object. Tables and reports read two of its keys where they are there:
 ///   command      the command line, a string
-///   chosen_lr    {"neutral": 0.002, ...}: the rate chosen for a method, or for one line of the table by its label (see
-///   summarise)
+///   baseline     the label of the method that others are held against
 /// text_sha256: 64 hexadecimal digits by the text's role or name.
 struct Results {
   std::string commit = study::commit();
   Machine machine = study::machine();
   io::Json config = io::Json::object();
   std::map<std::string, std::string> text_sha256;
+  std::vector<Choice> choices;
   std::vector<Row> rows;
   std::vector<Failure> failed;  // runs that were asked for and have no row
 };
@@ -83,22 +85,28 @@ inline io::Json to_json(const Results& results, const std::string& where = "resu
     detail::visit_row(write, row);
     rows.push_back(write.take());
   }
+  io::Json choices = io::Json::array();
+  for (const Choice& choice : results.choices)
+    choices.push_back(to_json(choice, concat(where, ": choices[", choices.size(), "]")));
   io::Json json = {{"schema", results_schema}, {"commit", results.commit},           {"machine", machine.take()},
-                   {"config", results.config}, {"text_sha256", results.text_sha256}, {"rows", std::move(rows)}};
+                   {"config", results.config}, {"text_sha256", results.text_sha256}, {"choices", std::move(choices)},
+                   {"rows", std::move(rows)}};
   for (const Failure& failure : results.failed)
     json["failed"].push_back(to_json(failure, where + ": failed"));  // absent where none did
   return json;
 }
 
-/// Results from the JSON of a results.json, strictly; `where`, as in its path, opens each message.
+/// Results from the JSON of a results.json, strictly, of this schema or the one before; `where`, as in its path, opens
+/// each message.
 /// Error: another schema; a key that is missing, unknown or of the wrong type, by its place, as in "results.json:
 /// rows[2]: seed ..."; a number that no run can have; rows of two backbones.
 inline Results results_from_json(const io::Json& json, const std::string& where = "results") {
   const io::Reader read(json, where);
   const auto schema = read.text("schema");
+  if (schema == detail::results_schema_1) return results_from_json(detail::results_from_1(read), where);
   require(schema == results_schema, where, ": schema must be \"", results_schema, "\", got \"", io::shown(schema),
           "\"; read it with the version of neutra that wrote it");
-  read.only({"schema", "commit", "machine", "config", "text_sha256", "rows", "failed"});
+  read.only({"schema", "commit", "machine", "config", "text_sha256", "choices", "rows", "failed"});
   Results results;
   results.commit = read.text("commit");
   const io::Reader machine(read.value("machine"), where + ": machine");
@@ -111,6 +119,8 @@ inline Results results_from_json(const io::Json& json, const std::string& where 
     detail::check_sha256(where, name, results.text_sha256[name] = hashes.text(name));
   for (const io::Json& row : read.array("rows"))
     results.rows.push_back(detail::read_row(row, concat(where, ": rows[", results.rows.size(), "]")));
+  for (const io::Json& choice : read.array("choices"))
+    results.choices.push_back(choice_from_json(choice, concat(where, ": choices[", results.choices.size(), "]")));
   if (read.has("failed"))
     for (const io::Json& failure : read.array("failed"))
       results.failed.push_back(failure_from_json(failure, concat(where, ": failed[", results.failed.size(), "]")));

@@ -4,6 +4,8 @@
 #include "neutra/core/error.hpp"
 #include "neutra/core/scalar.hpp"
 #include "neutra/io/json.hpp"
+#include "neutra/io/settings.hpp"
+#include "neutra/study/run.hpp"
 #include "neutra/train/stopped.hpp"
 
 #include <cmath>
@@ -26,24 +28,15 @@ struct BeforeAfter {
   double before = 0, after = 0;
 };
 
-/// One extension run. What a method does not have is empty and null in the file: LoRA has no gate, finetuning no
-/// capacity.
-struct Row {
-  std::string method;
-  std::optional<std::string> gate, body, penalty, init, placement;
-  std::uint64_t seed = 0;
-  Index steps = 0;
-  double lr = 0;
-  std::optional<double> alpha;
-  double share = 0;                // of original-domain sequences, in [0, 1]
-  std::optional<double> capacity;  // asked for; extra_share is what came out
+/// One extension run with its results. What a method does not have is empty and null in the file: LoRA has no gate.
+struct Row : Run {
   Index extra_weights = 0;
   double extra_share = 0;  // extra weights / weights of the backbone's blocks
   Index trainable_weights = 0;
-  BeforeAfter original, target;                // bits per byte
-  std::optional<PerDomain<double>> gate_open;  // share of tokens with g != 0; empty where no gate has an exact zero
-  std::optional<PerDomain<std::vector<double>>> gate_open_by_layer;
-  std::optional<PerDomain<std::vector<double>>> residue_ratio_by_layer;  // ||r|| / ||FFN(x)||
+  BeforeAfter original{}, target{};              // bits per byte
+  std::optional<PerDomain<double>> gate_open{};  // share of tokens with g != 0; empty where no gate has an exact zero
+  std::optional<PerDomain<std::vector<double>>> gate_open_by_layer{};
+  std::optional<PerDomain<std::vector<double>>> residue_ratio_by_layer{};  // ||r|| / ||FFN(x)||
   Index train_tokens = 0;
   double train_seconds = 0, tokens_per_second = 0;
 
@@ -55,25 +48,9 @@ struct Row {
 
 namespace detail {
 
-/// The keys of a row that say what was run, in one list, read and written by the same text.
-template <class Visitor, class R> void visit_settings(Visitor& visit, R& row) {
-  visit("method", row.method);
-  visit("gate", row.gate);
-  visit("body", row.body);
-  visit("penalty", row.penalty);
-  visit("init", row.init);
-  visit("placement", row.placement);
-  visit("seed", row.seed);
-  visit("steps", row.steps);
-  visit("lr", row.lr);
-  visit("alpha", row.alpha);
-  visit("share", row.share);
-  visit("capacity", row.capacity);
-}
-
 /// All keys of a row.
 template <class Visitor, class R> void visit_row(Visitor& visit, R& row) {
-  visit_settings(visit, row);
+  visit_run(visit, row);
   visit("extra_weights", row.extra_weights);
   visit("extra_share", row.extra_share);
   visit("trainable_weights", row.trainable_weights);
@@ -117,6 +94,9 @@ class FieldWriter {
     for (std::size_t i = 0; i < values.size(); ++i) list.push_back(convert(values[i], concat(key, '[', i, ']')));
     return list;
   }
+  io::Json convert(const Settings& settings, const std::string& key) const {
+    return io::to_json(settings, concat(where_, ": ", key));
+  }
   template <class T> io::Json convert(const std::optional<T>& value, const std::string& key) const {
     return value ? convert(*value, key) : io::Json(nullptr);
   }
@@ -156,6 +136,8 @@ class FieldReader {
  private:
   void convert(const std::string& key, std::string& out) const { out = json_.text(key); }
   void convert(const std::string& key, double& out) const { out = json_.number(key); }
+  void convert(const std::string& key, bool& out) const { out = json_.flag(key); }
+  void convert(const std::string& key, Settings& out) const { out = io::settings_of(json_.object(key)); }
   void convert(const std::string& key, Index& out) const { out = json_.integer(key, {}, 0); }
   void convert(const std::string& key, std::uint64_t& out) const {  // a seed may use all 64 bits
     const io::Json& found = json_.value(key);
@@ -193,24 +175,32 @@ class FieldReader {
   std::set<std::string> known_;
 };
 
+inline void check_within(const std::string& where, const std::string& key, double value, double most,
+                         std::string_view rule) {
+  require(value >= 0 && value <= most, where, ": ", key, " must be ", rule, ", got ", value,
+          "; the file was changed by hand, or is damaged");
+}
+inline void check_share(const std::string& where, const std::string& key, double value) {
+  check_within(where, key, value, 1, "a share in [0, 1]");
+}
+inline void check_size(const std::string& where, const std::string& key, double value) {
+  check_within(where, key, value, std::numeric_limits<double>::max(), "zero or more");
+}
+
 /// Error: a number that no run can have.
+inline void check_ranges(const Run& run, const std::string& where) {
+  check_share(where, "share", run.share);
+  check_size(where, "lr", run.lr);
+  check_size(where, "alpha", run.alpha.value_or(0));
+}
 inline void check_ranges(const Row& row, const std::string& where) {
-  const auto within = [&](const std::string& key, double value, double most, std::string_view rule) {
-    require(value >= 0 && value <= most, where, ": ", key, " must be ", rule, ", got ", value,
-            "; the file was changed by hand, or is damaged");
-  };
-  const auto share = [&](const std::string& key, double value) { within(key, value, 1, "a share in [0, 1]"); };
-  const auto size = [&](const std::string& key, double value) {
-    within(key, value, std::numeric_limits<double>::max(), "zero or more");
-  };
+  const auto share = [&](const std::string& key, double value) { check_share(where, key, value); };
+  const auto size = [&](const std::string& key, double value) { check_size(where, key, value); };
   const auto both = [](const auto& check, const std::string& key, const auto& values) {
     for (const double value : values.original) check(key + ": original", value);
     for (const double value : values.target) check(key + ": target", value);
   };
-  share("share", row.share);
-  size("lr", row.lr);
-  size("alpha", row.alpha.value_or(0));
-  size("capacity", row.capacity.value_or(0));
+  check_ranges(static_cast<const Run&>(row), where);
   size("extra_share", row.extra_share);
   size("original: before", row.original.before);
   size("original: after", row.original.after);

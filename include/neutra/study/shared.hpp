@@ -21,15 +21,14 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
 /// Options that say which runs a study has and change nothing in any of them: --resume may be given others.
-inline const std::set<std::string> options_of_choice = {"methods", "lr", "alpha", "seeds", "whole_curve"};
+inline const std::set<std::string> options_of_choice = {"methods", "baseline", "seeds", "whole_curve"};
 
 /// Made once a study; the backbone and what is known of it come later, in this order: backbone, corpus.encode(),
 /// describe_base(), the scores.
 struct Shared {
-  Shared(const Options& asked_options, const io::Json& config, const adapter::Registry& policies,
-         std::stop_token stop_token, train::Progress* watched = nullptr)
+  Shared(const Options& asked_options, const io::Json& config, std::stop_token stop_token,
+         train::Progress* watched = nullptr)
       : options(asked_options),
-        registry(policies),
         stop(std::move(stop_token)),
         output(options.out, options.resume),
         corpus(read_corpus()),
@@ -39,8 +38,7 @@ struct Shared {
     results.config = config;
     results.config.update(bf16_unit());
     results.text_sha256 = corpus.hashes();
-    for (const std::string& method : options.methods)
-      adapter_of(method, options, registry);  // unknown names end the program before hours of work
+    if (const std::string baseline = options.baseline_label(); !baseline.empty()) results.config["baseline"] = baseline;
   }
   Shared(const Shared&) = delete;
 
@@ -84,9 +82,16 @@ struct Shared {
 
   /// What a checkpoint must agree with: the run, the options, the texts, the base, and the binary that equality of bits
   /// is promised for.
+  io::Json identity(const Run& run) const {
+    io::Json json = identity(run.name());
+    json["method"] = io::to_json(run.settings, run.label);
+    json["method"]["kind"] = run.kind;
+    return json;
+  }
   io::Json identity(const std::string& run) const {
     io::Json fixed = results.config.at("options");
     for (const std::string& key : options_of_choice) fixed.erase(key);
+    fixed.erase("settings");
     return {{"run", run},
             {"options", fixed},
             {"texts", results.text_sha256},
@@ -128,7 +133,6 @@ struct Shared {
   }
 
   Options options;
-  const adapter::Registry& registry;
   std::stop_token stop;
   Output output;
   train::Corpus corpus;

@@ -23,22 +23,23 @@ struct Watch {
 /// the step at hand, saves, and throws Stopped.
 class Study {
  public:
-  Study(const Options& options, const io::Json& config, const adapter::Registry& registry, std::stop_token stop = {},
-        Watch watch = {})
-      : shared_(options, config, registry, std::move(stop), watch.progress), show_(std::move(watch.show)) {}
+  Study(const Options& options, const io::Json& config, std::stop_token stop = {}, Watch watch = {})
+      : shared_(options, config, std::move(stop), watch.progress), show_(std::move(watch.show)) {}
 
   /// Error: what was asked cannot be; nothing could be extended; every run failed.
   const Results& run() {
     prepare_backbone();
     train::named("backbone", [&] { measure_backbone(); });
-    std::vector<std::string> methods = options_.methods;  // the vanilla adapter first: the choice of alpha looks at it
-    std::stable_partition(methods.begin(), methods.end(), [](const std::string& m) { return m == "adapter"; });
-    std::map<std::string, double> alpha;  // of the methods of which a run is left
-    for (const std::string& method : methods)
-      if (const auto chosen = extend_with(method)) alpha[method] = *chosen;
+    const std::string baseline = options_.baseline_label();
+    std::vector<Method> methods = options_.methods;  // the baseline first: the choice of alpha looks at it
+    std::stable_partition(methods.begin(), methods.end(),
+                          [&](const Method& m) { return is_baseline(m.label, baseline); });
+    std::map<std::string, Alpha> alpha;  // of the methods of which a run is left
+    for (const Method& method : methods)
+      if (const auto chosen = extend_with(method)) alpha[method.label] = chosen->alpha;
     if (options_.whole_curve)  // last, so that a run that is cut short has what tables show first
-      for (const auto& method : methods)
-        if (alpha.contains(method)) extend_seeds(method, options_.rates_of(method), alpha[method]);
+      for (const Method& method : methods)
+        if (alpha.contains(method.label)) extend_seeds(method, options_.rates_of(method), alpha[method.label]);
     write();
     if (results_.rows.empty())
       fail(results_.failed.front().reason, "; of ", results_.failed.size(),
@@ -66,8 +67,7 @@ class Study {
     if (given) load_backbone(folder);  // after the tokenizer, since weights take long to read
     shared_.corpus.encode(tokenizer, options_.sequence);
     if (given) shared_.describe_base();
-    check_fit(options_, shared_.corpus, shared_.registry,
-              given ? shared_.backbone->config() : new_config(options_, *tokenizer));
+    check_fit(options_, shared_.corpus, given ? shared_.backbone->config() : new_config(options_, *tokenizer));
     claim();
     shared_.tell_of_texts();
     if (given) return;
@@ -82,13 +82,13 @@ class Study {
     load_backbone(folder);
     shared_.describe_base();
     results_.config["pretraining"] = record;
-    check_fit(options_, shared_.corpus, shared_.registry, shared_.backbone->config());
+    check_fit(options_, shared_.corpus, shared_.backbone->config());
   }
 
   void load_backbone(const io::Path& folder) {
     shared_.backbone = nn::load_model<float, Cpu>(folder, {.precision = dtype_named(options_.precision)});
   }
-  void claim() { shared_.output.claim(shared_.asked(), options_of_choice); }
+  void claim() { shared_.output.claim(shared_.asked(), options_of_choice, {"settings"}); }
 
   io::Json pretrain(const nn::Config& config) {
     train::Model model(train::Backbone::random(config, 1, {nn::Purpose::finetuning, dtype_named(options_.precision)}),
@@ -122,96 +122,120 @@ class Study {
 
   // ---- extension
 
+  using Alpha = std::optional<double>;  // empty where the adapter has no local loss
+
   /// A run of the first seed that is the best of those it was chosen from.
   struct Tuned {
-    double alpha = 0, lr = 0;
-    Scores scores;
+    Alpha alpha;
+    double lr = 0;
+    Scores scores{};
   };
 
-  /// Tunes a method with the first seed, then runs the other seeds. Returns the chosen alpha, empty where every run
+  /// Tunes a method with the first seed, then runs the other seeds. Returns what was chosen, empty where every run
   /// failed.
   /// 1. Tries every rate and takes the best on the choosing text. Where alpha is chosen too, the rates are tried at the
-  /// paper's alpha; if all of them
-  ///    fail there, at the next alpha, and so on.
+  ///    paper's alpha; if all of them fail there, at the next alpha, and so on.
   /// 2. Where alpha is chosen: tries the alphas left at that rate, chooses one, and tries every rate at the chosen
-  /// alpha.
+  ///    alpha.
   /// 3. Runs the other seeds at the chosen alpha and rate; where that alpha is not the one of step 1, also at that one
-  /// and its rate.
-  std::optional<double> extend_with(const std::string& method) {
-    const auto alphas = method == "neutral" ? options_.tried_alphas() : std::vector<double>{0};
+  ///    and its rate.
+  std::optional<Tuned> extend_with(const Method& method) {
+    std::vector<Alpha> alphas;
+    for (const double alpha : options_.tried_alphas(method)) alphas.push_back(alpha);
+    if (alphas.empty()) alphas.push_back({});
     std::size_t tried = 0;
     std::optional<Tuned> first;
     while (!first && tried < alphas.size()) first = tune(method, alphas[tried++]);
     if (!first) return std::nullopt;
-    results_.config["chosen_lr"][method] = first->lr;
-    if (method == "adapter") vanilla_learning_ = first->scores.learning();
     Tuned chosen = *first;
     if (alphas.size() > 1) {
-      const double alpha = tune_alpha(*first, {alphas.begin() + static_cast<std::ptrdiff_t>(tried), alphas.end()});
+      const Alpha alpha =
+          tune_alpha(method, *first, {alphas.begin() + static_cast<std::ptrdiff_t>(tried), alphas.end()});
       chosen = tune(method, alpha).value();
-      results_.config["chosen_lr"][concat("neutral, alpha ", alpha)] = chosen.lr;
       if (alpha != first->alpha) extend_seeds(method, {first->lr}, first->alpha);
     }
+    if (is_baseline(method.label, options_.baseline_label()) && !baseline_learning_)
+      baseline_learning_ = chosen.scores.learning();
     extend_seeds(method, {chosen.lr}, chosen.alpha);
-    return chosen.alpha;
+    return chosen;
   }
 
   /// Tries every rate with the first seed; the best, empty where all failed.
-  std::optional<Tuned> tune(const std::string& method, double alpha) {
+  std::optional<Tuned> tune(const Method& method, Alpha alpha) {
     std::vector<double> rates;
     std::vector<Scores> scores;
     for (const double rate : options_.rates_of(method))
-      if (const auto own = scores_of({method, rate, alpha, 1})) {
+      if (const auto own = scores_of(method, rate, alpha)) {
         rates.push_back(rate);
         scores.push_back(*own);
       }
     if (rates.empty()) return std::nullopt;
     const std::size_t best = choose_rate(scores);
+    Choice& choice = choice_of(method, alpha, rates[best]);
+    choice.run.lr = rates[best];
+    choice.tried = tried_of(rates, scores);
     return Tuned{alpha, rates[best], scores[best]};
   }
 
-  /// Tries further alphas at the rate of the first with the first seed. Without a vanilla adapter to hold them against
-  /// the one that learns most is taken.
-  double tune_alpha(const Tuned& first, const std::vector<double>& further) {
-    std::vector<double> alphas = {first.alpha};
+  /// Tries further alphas at the rate of the first with the first seed. Without a baseline to hold them against the one
+  /// that learns most is taken.
+  Alpha tune_alpha(const Method& method, const Tuned& first, const std::vector<Alpha>& further) {
+    std::vector<Alpha> alphas = {first.alpha};
     std::vector<Scores> scores = {first.scores};
-    for (const double alpha : further)
-      if (const auto own = scores_of({"neutral", first.lr, alpha, 1})) {
+    for (const Alpha alpha : further)
+      if (const auto own = scores_of(method, first.lr, alpha)) {
         alphas.push_back(alpha);
         scores.push_back(*own);
+        choice_of(method, alpha, first.lr).tried = tried_of({first.lr}, {*own});
       }
-    const std::size_t chosen = choose_alpha(scores, vanilla_learning_);
-    const bool met = learns_enough(scores[chosen], vanilla_learning_);
-    if (!vanilla_learning_)
-      shared_.progress.message(
-          "note: no run of the vanilla adapter is left to choose alpha by; the one that learns most was taken");
+    const std::size_t chosen = choose_alpha(scores, baseline_learning_);
+    const bool met = learns_enough(scores[chosen], baseline_learning_);
+    const std::string baseline = options_.baseline_label(), most = "; the one that learns most was taken";
+    if (!baseline_learning_)
+      shared_.progress.message(concat("note: no run of ", baseline, " is left to choose alpha by", most));
     else if (!met)
-      shared_.progress.message(
-          "note: no alpha learned within 1 % of the vanilla adapter; the one that learns most was taken");
-    results_.config["chosen_alpha"] = alphas[chosen];
-    results_.config["chosen_alpha_learns_as_vanilla"] = vanilla_learning_ ? io::Json(met) : io::Json();
+      shared_.progress.message(concat("note: no alpha learned within 1 % of ", baseline, most));
+    for (const Alpha alpha : alphas) choice_of(method, alpha, first.lr).alpha_chosen = alpha == alphas[chosen];
+    if (baseline_learning_) choice_of(method, alphas[chosen], first.lr).learns_as_baseline = met;
     return alphas[chosen];
   }
 
-  void extend_seeds(const std::string& method, const std::vector<double>& rates, double alpha) {
-    for (Index seed = 2; seed <= options_.seeds; ++seed)
-      for (const double rate : rates) extend({method, rate, alpha, static_cast<std::uint64_t>(seed)});
+  /// The choice for a method at one alpha, made with that rate if it is not there.
+  Choice& choice_of(const Method& method, Alpha alpha, double lr) {
+    auto& all = results_.choices;
+    const auto own = std::find_if(all.begin(), all.end(), [&](const Choice& choice) {
+      return choice.run.label == method.label && choice.run.alpha == alpha;
+    });
+    return own != all.end() ? *own : all.emplace_back(Choice{run_of(method, options_, lr, alpha, 1)});
+  }
+  /// What is kept of scores; nothing where they were not asked for.
+  std::vector<Tried> tried_of(const std::vector<double>& rates, const std::vector<Scores>& scores) const {
+    std::vector<Tried> tried;
+    for (std::size_t i = 0; options_.chooses() && i < rates.size(); ++i)
+      tried.push_back({rates[i], scores[i].forgetting(), scores[i].learning()});
+    return tried;
   }
 
-  /// What the choosing text says of a job of the first seed; empty where it failed, zero where nothing is chosen.
-  std::optional<Scores> scores_of(const Job& job) {
-    const Outcome* outcome = extend(job);
+  void extend_seeds(const Method& method, const std::vector<double>& rates, Alpha alpha) {
+    for (Index seed = 2; seed <= options_.seeds; ++seed)
+      for (const double rate : rates) extend(method, rate, alpha, static_cast<std::uint64_t>(seed));
+  }
+
+  /// What the choosing text says of a run of the first seed; empty where it failed, zero where nothing is chosen.
+  std::optional<Scores> scores_of(const Method& method, double lr, Alpha alpha) {
+    const Outcome* outcome = extend(method, lr, alpha, 1);
     if (!outcome) return std::nullopt;
     return options_.chooses() ? outcome->choosing.value() : Scores{};
   }
 
-  /// The outcome of a job; none where it failed, which is told.
-  const Outcome* extend(const Job& job) {
-    auto done = endings_.find(job.name());
+  /// The outcome of a run; none where it failed, which is told.
+  const Outcome* extend(const Method& method, double lr, Alpha alpha, std::uint64_t seed) {
+    const Run run = run_of(method, options_, lr, alpha, seed);
+    auto done = endings_.find(run.name());
     if (done == endings_.end()) {
-      Extension extension(shared_, job);
+      Extension extension(shared_, method, run);
       const bool known = extension.ended_before();
-      done = endings_.emplace(job.name(), extension.run()).first;
+      done = endings_.emplace(run.name(), extension.run()).first;
       record(done->second, extension.folder());
       if (!known) write();
     }
@@ -221,7 +245,6 @@ class Study {
   void record(const Ending& ending, const io::Path& folder) {
     if (const auto* outcome = std::get_if<Outcome>(&ending)) {
       results_.rows.push_back(outcome->row);
-      if (outcome->choosing && options_.chooses()) results_.config["choosing"].push_back(choosing_json(*outcome));
       return;
     }
     const Failure& failure = results_.failed.emplace_back(std::get<Failure>(ending));
@@ -242,8 +265,8 @@ class Study {
   std::function<void(const Results&)> show_;
   const Options& options_ = shared_.options;
   Results& results_ = shared_.results;
-  std::map<std::string, Ending> endings_;  // of this study, by the job's name
-  std::optional<double> vanilla_learning_;
+  std::map<std::string, Ending> endings_;  // of this study, by the run's name
+  std::optional<double> baseline_learning_;
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::study

@@ -1,9 +1,10 @@
 /// Results to the lines that tables and reports print: runs grouped, rates chosen, means over seeds, and each against
-/// the vanilla adapter.
+/// the baseline.
 #pragma once
 
 #include "neutra/io/utf8.hpp"
 #include "neutra/study/comparison.hpp"
+#include "neutra/study/shorthands.hpp"
 
 #include <algorithm>
 #include <array>
@@ -26,30 +27,27 @@ template <class F> Mean mean_of(const std::vector<Row>& rows, F&& f) {
 
 namespace detail {
 
-/// The settings of a row that make a line of its own, by name; what a row does not have is "none".
-inline std::array<std::pair<std::string_view, std::string>, 9> settings(const Row& row) {
-  const auto text = [](const auto& value) { return value ? concat(*value) : std::string("none"); };
-  return {{{"gate", text(row.gate)},
-           {"body", text(row.body)},
-           {"penalty", text(row.penalty)},
-           {"init", text(row.init)},
-           {"placement", text(row.placement)},
-           {"steps", concat(row.steps)},
-           {"alpha", text(row.alpha)},
-           {"share", concat(row.share)},
-           {"capacity", text(row.capacity)}}};
+/// The settings of a run that make a line of its own, by name.
+inline Settings line_settings(const Run& run) {
+  Settings all = run.settings;
+  all["kind"] = run.kind;
+  all["steps"] = run.steps;
+  all["share"] = run.share;
+  if (run.alpha) all["alpha"] = *run.alpha;
+  return all;
 }
 
-/// What two rows of one line have in common: the method and all settings. To compare, and to find in a map.
-using LineKey = std::array<std::string, 10>;
-inline LineKey line_key(const Row& row) {
-  LineKey key{row.method};
-  const auto own = settings(row);
-  for (std::size_t i = 0; i < own.size(); ++i) key[i + 1] = own[i].second;
-  return key;
-}
+/// What two runs of one line have in common: the label and all settings. To compare, and to find in a map.
+using LineKey = std::pair<std::string, Settings>;
+inline LineKey line_key(const Run& run) { return {run.label, line_settings(run)}; }
 
-inline bool same_line(const Row& a, const Row& b) { return line_key(a) == line_key(b); }
+inline bool same_line(const Run& a, const Run& b) { return line_key(a) == line_key(b); }
+
+/// A setting as it stands in a label; what a run does not have is "none".
+inline std::string told_setting(const Settings& settings, const std::string& key) {
+  const auto own = settings.find(key);
+  return own == settings.end() ? "none" : text_of(own->second);
+}
 
 /// Whether a line's rate is the least or largest of those tried, of which several may have diverged. diverged: their
 /// rates, by line.
@@ -62,60 +60,69 @@ inline bool at_edge(const Line& line, const std::map<LineKey, std::set<double>>&
 
 /// Labels are shown to people, so that whatever names the results hold is made fit for that here.
 inline void name_lines(std::vector<Line>& lines) {
-  std::map<std::string, std::array<std::set<std::string>, 9>> values;  // of each setting, by method
+  std::map<std::string, std::map<std::string, std::set<std::string>>> values;  // of each setting, by label
+  std::map<std::string, std::map<std::string, std::size_t>> counts;            // of the lines that have it
+  std::map<std::string, std::size_t> alike;
   for (const Line& line : lines) {
-    const auto own = settings(line.curve.front());
-    for (std::size_t i = 0; i < own.size(); ++i) values[line.curve.front().method][i].insert(own[i].second);
+    const Row& row = line.curve.front();
+    ++alike[row.label];
+    for (const auto& [key, setting] : line_settings(row)) {
+      values[row.label][key].insert(text_of(setting));
+      ++counts[row.label][key];
+    }
   }
   for (Line& line : lines) {
-    const auto own = settings(line.curve.front());
-    std::string label = line.method = line.curve.front().method;
-    for (std::size_t i = 0; i < own.size(); ++i)
-      if (values[line.method][i].size() > 1) label += concat(", ", own[i].first, ' ', own[i].second);
+    const Row& row = line.curve.front();
+    const Settings own = line_settings(row);
+    std::string label = line.method = row.label;
+    if (alike[label] > 1)
+      for (const auto& [key, different] : values[row.label])
+        if (different.size() > 1 || counts[row.label][key] < alike[row.label])
+          label += concat(", ", key, ' ', told_setting(own, key));
     line.label = io::shown(label, 300);
   }
 }
 
 /// The key of a line whatever its alpha: lines that differ in that alone share it.
-inline LineKey key_but_alpha(Row row) {
-  row.alpha.reset();
-  return line_key(row);
+inline LineKey key_but_alpha(Run run) {
+  run.alpha.reset();
+  return line_key(run);
 }
 
-/// Whether the rows differ in alpha and in nothing else that makes a line.
-inline bool differ_in_alpha_alone(const Row& a, const Row& b) {
+/// Whether the runs differ in alpha and in nothing else that makes a line.
+inline bool differ_in_alpha_alone(const Run& a, const Run& b) {
   return a.alpha != b.alpha && key_but_alpha(a) == key_but_alpha(b);
 }
 
+/// The choices that were recorded, by the line they are for.
+using Choices = std::map<LineKey, const Choice*>;
+inline Choices choices_of(const Results& results) {
+  Choices choices;
+  for (const Choice& choice : results.choices) choices.emplace(line_key(choice.run), &choice);
+  return choices;
+}
+
 /// Says of each line at the chosen alpha that it is that, among those it was chosen from.
-inline void mark_chosen_alpha(std::vector<Line>& lines, const io::Json& config) {
-  const auto chosen = config.find("chosen_alpha");
-  if (chosen == config.end() || !chosen->is_number()) return;
+inline void mark_chosen_alpha(std::vector<Line>& lines, const Choices& choices) {
   std::map<LineKey, std::size_t> alternatives;
   for (const Line& line : lines) ++alternatives[key_but_alpha(line.curve.front())];
   for (Line& line : lines) {
-    const Row& own = line.curve.front();
-    if (own.alpha == chosen->get<double>() && alternatives[key_but_alpha(own)] > 1) line.label += " (chosen)";
+    const Row& row = line.curve.front();
+    const auto own = choices.find(line_key(row));
+    if (own != choices.end() && own->second->alpha_chosen == true && alternatives[key_but_alpha(row)] > 1)
+      line.label += " (chosen)";
   }
 }
 
-/// The recorded choice, for this line by its label, for its alpha, or for its method; else the only rate with the most
-/// seeds; else, marked, that of the lowest target loss.
-inline void choose_rate(Line& line, const io::Json& config) {
+/// The recorded choice; else the only rate with the most seeds; else, marked, that of the lowest target loss.
+inline void choose_rate(Line& line, const Choices& choices) {
   std::map<double, std::vector<Row>> by_rate;
   for (const Row& row : line.curve) by_rate[row.lr].push_back(row);
-  std::vector<std::string> keys = {line.label};
-  if (const auto& alpha = line.curve.front().alpha) keys.push_back(concat(line.method, ", alpha ", *alpha));
-  keys.push_back(line.method);
-  for (const std::string& key : keys) {
-    const auto pointer = io::Json::json_pointer("/chosen_lr");
-    if (!config.contains(pointer) || !config[pointer].is_object() || !config[pointer].contains(key)) continue;
-    const auto& lr = config[pointer][key];
-    if (lr.is_number() && by_rate.contains(lr.get<double>())) {
-      line.lr = lr.get<double>();
-      line.runs = by_rate[line.lr];
-      return;
-    }
+  const auto own = choices.find(line_key(line.curve.front()));
+  if (own != choices.end() && by_rate.contains(own->second->run.lr)) {
+    line.lr = own->second->run.lr;
+    line.runs = by_rate[line.lr];
+    return;
   }
   std::size_t most = 0;
   for (const auto& [lr, rows] : by_rate) most = std::max(most, rows.size());
@@ -172,9 +179,15 @@ inline void average(Line& line) {
 
 }  // namespace detail
 
+/// The label of the method that others are held against; empty where the results name none.
+inline std::string baseline_of(const Results& results) {
+  const auto named = results.config.find("baseline");
+  return named != results.config.end() && named->is_string() ? named->get<std::string>() : std::string();
+}
+
 /// One line per method and choice of settings, in the order of the rows.
-/// The reported rate is config's chosen_lr; without one the rate with the most seeds, or the best of several, which
-/// chosen_here marks. Error: a number that is not finite.
+/// The reported rate is the choice that the results record; without one the rate with the most seeds, or the best of
+/// several, which chosen_here marks. Error: a number that is not finite.
 inline std::vector<Line> summarise(const Results& results) {
   to_json(results);  // for its checks
   std::vector<Line> lines;
@@ -187,16 +200,19 @@ inline std::vector<Line> summarise(const Results& results) {
   std::map<detail::LineKey, std::set<double>> diverged;
   for (const Failure& failure : results.failed)
     if (failure.state == FailureState::diverged) diverged[detail::line_key(failure.run)].insert(failure.run.lr);
+  const detail::Choices choices = detail::choices_of(results);
+  const std::string baseline = baseline_of(results);
   detail::name_lines(lines);
   for (Line& line : lines) {
+    line.is_baseline = is_baseline(line.method, baseline);
     std::stable_sort(line.curve.begin(), line.curve.end(),
                      [](const Row& a, const Row& b) { return std::pair(a.lr, a.seed) < std::pair(b.lr, b.seed); });
-    detail::choose_rate(line, results.config);
+    detail::choose_rate(line, choices);
     line.at_edge = detail::at_edge(line, diverged);
     detail::average(line);
   }
-  detail::mark_chosen_alpha(lines, results.config);  // last: rates are chosen by the label without the mark
-  compare_with_vanilla(lines);
+  compare_with_baseline(lines);
+  detail::mark_chosen_alpha(lines, choices);  // last: a baseline is called by its label without the mark
   return lines;
 }
 

@@ -23,14 +23,12 @@ class Workload {
   /// The whole study: pretraining, the backbone's evaluation, and every extension with its own.
   double total() const {
     double jobs = 0;
-    for (const std::string& method : options_.methods) {
+    for (const Method& method : options_.methods) {
       const double tried = static_cast<double>(options_.rates_of(method).size()),
                    more_seeds = static_cast<double>(options_.seeds - 1);
-      const bool tunes_alpha =
-          method == "neutral" &&
-          options_.alphas.size() > 1;  // the rates again at the chosen alpha, and the paper's beside it
-      const double more_alphas =
-          tunes_alpha ? static_cast<double>(options_.tried_alphas().size() - 1) + tried - 1 + more_seeds : 0;
+      const double alphas = static_cast<double>(options_.tried_alphas(method).size());
+      // the rates again at the chosen alpha, and the paper's beside it
+      const double more_alphas = alphas > 1 ? alphas - 1 + tried - 1 + more_seeds : 0;
       jobs += tried + more_seeds * (options_.whole_curve ? tried : 1) + more_alphas;
     }
     return jobs * (extension() + evaluation()) + (options_.model.empty() ? pretraining() : 0) + evaluation();

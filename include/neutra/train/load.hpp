@@ -6,7 +6,6 @@
 #include "neutra/nn/model_folder.hpp"
 #include "neutra/train/corpus.hpp"
 
-#include <algorithm>
 #include <memory>
 #include <system_error>
 
@@ -30,38 +29,32 @@ inline void refuse_other_adapters(const io::Path& path) {
           io::is_there(path / "adapter.safetensors") ? "adapter.safetensors" : "the file", " in it");
 }
 
-/// Error: a width or rank that no weight tensor has; an adapter with more weights in this model than the file holds.
-/// Checked before memory is allocated for them.
-inline void check_units(const io::Path& path, const nn::AdapterFile& file, const Adapter& adapter,
-                        const adapter::Sizes& sizes) {
+/// Error: an adapter with more weights in this model than the file holds. Checked before memory is allocated for them.
+inline void check_weights(const io::Path& path, const nn::AdapterFile& file, const adapter::Description& here,
+                          const adapter::Sizes& sizes) {
   const auto weights = io::Safetensors::open(path);
-  for (const Index units : {file.description.width, file.description.rank}) {
-    const auto has = [&](const auto& entry) {
-      return entry.shape.rank() == 2 && entry.shape.size() > 0 && (entry.shape[0] == units || entry.shape[1] == units);
-    };
-    require(units == 0 || std::any_of(weights.entries().begin(), weights.entries().end(), has), path.string(),
-            ": no tensor has the width or rank of ", units,
-            " in the JSON beside it; copy both files from the same save");
-  }
   Index held = 0;
   for (const auto& entry : weights.entries()) held += entry.shape.size();
-  const Index wanted = adapter.describe(sizes).weights;
-  require(wanted <= held, path.string(), ": the adapter has ", wanted, " weights in this model (dim ", sizes.dim, ", ",
-          sizes.layers, " layers), the file has only ", held, "; it was made for dim ", file.base.config.dim, ", ",
-          file.base.config.layers, " layers: load that model, or copy JSON and weights from the same save");
+  require(here.weights <= held, path.string(), ": the adapter has ", here.weights, " weights in this model (dim ",
+          sizes.dim, ", ", sizes.layers, " layers), the file has only ", held, "; it was made for dim ",
+          file.base.config.dim, ", ", file.base.config.layers,
+          " layers: load that model, or copy JSON and weights from the same save");
 }
 
-/// Error: the adapter was trained with other options of its gate or body than this program's policy has.
-/// It would compute another function.
-inline void check_options(const io::Path& adapter_path, std::string_view family, const std::string& name,
-                          const PolicyOptions& saved, const PolicyOptions& here) {
-  const auto shown = [](const PolicyOptions& options) {
-    std::string text;
-    for (const auto& [option, value] : options) text += concat(text.empty() ? "" : ", ", option, " = ", value);
-    return text.empty() ? std::string("no options") : text;
-  };
-  require(saved == here, adapter_path.string(), ": the ", family, " ", name, " was trained with ", shown(saved),
-          ", but here it has ", shown(here), "; load it in a program with the same options");
+/// Error: a policy has options in this program that the file does not mention. It might compute another function.
+inline void check_policy_options(const io::Path& path, const Settings& saved, const Settings& here) {
+  for (const auto& [key, setting] : here)
+    require(saved.contains(key) || key.find('.') == key.npos, path.string(), ": was saved without ", key,
+            ", but here it has ", key, " = ", text_of(setting), "; load it in a program with the same options");
+}
+
+/// The adapter that a file describes. Error: what this program does not know; the message names the file.
+inline Adapter adapter_of(const io::Path& path, const adapter::Description& saved, const adapter::Registry& registry) {
+  try {
+    return registry.make(saved.kind, saved.settings);
+  } catch (const SettingError& error) {
+    fail(path.string(), ": ", error.what());
+  }
 }
 
 /// Loads a model folder and, unless the path is empty, an adapter for it. Errors: those of the files; an adapter for
@@ -79,12 +72,10 @@ inline LoadedModel load_model(const io::Path& folder, const io::Path& adapter_pa
     return loaded;
   }
   const auto file = nn::read_adapter_json(adapter_path);
-  const Adapter adapter = registry.make(file.description, adapter_path.string());
+  const Adapter adapter = adapter_of(adapter_path, file.description, registry);
   const auto sizes = backbone->config().sizes();
-  check_units(adapter_path, file, adapter, sizes);
-  const adapter::Description here = adapter.describe(sizes);
-  check_options(adapter_path, "gate", here.gate, file.description.gate_options, here.gate_options);
-  check_options(adapter_path, "body", here.body, file.description.body_options, here.body_options);
+  check_weights(adapter_path, file, adapter.describe(sizes), sizes);
+  check_policy_options(adapter_path, file.description.settings, adapter.settings());
   loaded.model = std::make_unique<Model>(backbone, adapter);
   nn::load_adapter_weights(adapter_path, loaded.model->parameters(),
                            nn::base_of(*backbone, tokenizer_sha256(*loaded.tokenizer)));

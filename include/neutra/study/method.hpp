@@ -1,0 +1,46 @@
+/// What a study compares: a method is a value.
+#pragma once
+
+#include "neutra/adapter/none.hpp"
+#include "neutra/io/utf8.hpp"
+#include "neutra/study/shorthands.hpp"
+#include "neutra/train/model.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace study {
+
+/// An adapter under a label, with what is tried for it:
+///     Method{.label = "mine", .adapter = adapter::Residue<MyGate>{.capacity = 0.1}, .rates = {1e-3, 3e-3}}
+struct Method {
+  std::string label{};  // of its rows, tables and run folders; of its own within a study
+  train::Adapter adapter = adapter::None{};
+  Trains trains = Trains::adapter;
+  /// Learning rates and weights of the local loss that are tried; of several one is chosen. Empty: those of the study.
+  std::vector<double> rates{}, alphas{};
+  Settings settings{};  // further ones that a row is to tell, beside those that the adapter tells itself
+
+  /// Whether its adapter has a local loss, and so an alpha.
+  bool has_alpha() const { return adapter.local_loss().has_value(); }
+  /// Everything that makes it another method than one of the same label.
+  Settings all_settings() const {
+    Settings all = adapter.settings();
+    all.insert(settings.begin(), settings.end());
+    all["trains"] = trains == Trains::model ? "model" : "adapter";
+    return all;
+  }
+};
+
+/// A label as it is, with what it must be. Error: one that is empty, longer than 160 bytes, or holds what a terminal
+/// would obey.
+inline void check_label(const std::string& label) {
+  require(!label.empty(), "a method must have a label; give it one");
+  require(io::shown_whole(label) == label, "the label '", io::shown(label),
+          "' must hold no control characters and be UTF-8");
+  require(label.size() <= 160, "the label '", io::shown(label), "' must have at most 160 bytes, got ", label.size());
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::study

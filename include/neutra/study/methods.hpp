@@ -1,0 +1,150 @@
+/// Methods from what a command line says of them.
+#pragma once
+
+#include "neutra/adapter/registry.hpp"
+#include "neutra/study/method.hpp"
+#include "neutra/study/spec.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace study {
+
+/// What holds for methods that do not say otherwise.
+struct MethodDefaults {
+  Settings settings{};  // of the shorthands that read them, and of every adapter that has a capacity
+  std::map<std::string, std::string> options{};        // what messages call a setting of these, as in --gate
+  std::map<std::string, std::vector<double>> rates{};  // by label or name; "" for all; else those of the study
+};
+
+namespace detail {
+
+/// A method and the name it was asked by.
+struct Asked {
+  Method method;
+  std::string name;
+  Settings told{};  // what may tell it from others of its label: settings, rates and alphas
+};
+
+inline std::string joined(const std::vector<double>& numbers) {
+  std::string text;
+  for (const double number : numbers) text += concat(text.empty() ? "" : "|", number);
+  return text;
+}
+
+/// Error: by the place in the spec, or by the option that it came from.
+inline Method make_method(const Spec& spec, const Term& term, const adapter::Registry& registry,
+                          const MethodDefaults& defaults) {
+  const Shorthand* shorthand = find_shorthand(term.name);
+  const std::string kind(shorthand ? shorthand->kind : term.name);
+  if (!registry.kinds.contains(kind)) {
+    std::vector<std::string> known = shorthand_names();
+    for (const std::string& name : registry.kind_names())
+      if (!find_shorthand(name)) known.push_back(name);
+    spec.fail_at(term.start, "there is no method '", io::shown(term.name), "'", suggestion(term.name, known),
+                 "; known: ", listed(known));
+  }
+  Settings settings = shorthand ? shorthand->settings : Settings{};
+  for (const auto& [key, setting] : defaults.settings) {
+    const bool read = shorthand && std::count(shorthand->reads.begin(), shorthand->reads.end(), key) > 0;
+    if (read || (key == "capacity" && registry.kinds.at(kind).defaults.contains(key))) settings.emplace(key, setting);
+  }
+  for (const auto& [key, setting] : term.settings) {
+    if (key.find('.') == key.npos) adapter::detail::take_options(settings, key);  // those of another policy
+    settings[key] = setting;
+  }
+  Trains trains = shorthand ? shorthand->trains : Trains::adapter;
+  try {
+    if (const auto given = settings.extract("trains")) {
+      const std::string what = text_of(given.mapped());
+      if (what != "model" && what != "adapter")
+        throw SettingError("trains", " must be model or adapter, got '" + what + "'");
+      trains = what == "model" ? Trains::model : Trains::adapter;
+    }
+    return {.adapter = registry.make(kind, settings), .trains = trains, .rates = term.rates, .alphas = term.alphas};
+  } catch (const SettingError& error) {
+    const auto at = term.at.find(error.key());
+    const auto option = defaults.options.find(error.key());
+    if (at == term.at.end() && option != defaults.options.end()) fail(option->second, error.rule());
+    spec.fail_at(at == term.at.end() ? term.start : at->second, error.what());
+  }
+}
+
+/// Appends to equal labels the settings in which their methods differ. Error: a method that is there twice.
+inline void tell_apart(std::vector<Asked>& asked) {
+  std::map<std::string, std::vector<Asked*>> by_label;
+  for (Asked& one : asked) by_label[one.method.label].push_back(&one);
+  for (const auto& [label, alike] : by_label) {
+    if (alike.size() == 1) continue;
+    std::map<std::string, std::set<std::string>> values;
+    const auto value = [](const Asked& one, const std::string& key) {
+      const auto found = one.told.find(key);
+      return found == one.told.end() ? std::string("none") : text_of(found->second);
+    };
+    for (const Asked* one : alike)
+      for (const auto& [key, ignored] : one->told) values[key];
+    for (auto& [key, different] : values)
+      for (const Asked* one : alike) different.insert(value(*one, key));
+    for (Asked* one : alike)
+      for (const auto& [key, different] : values)
+        if (different.size() > 1) one->method.label += concat(", ", key, ' ', value(*one, key));
+  }
+  std::set<std::string> seen;
+  for (Asked& one : asked) {
+    one.method.label = io::shown(one.method.label, 150);
+    require(
+        seen.insert(one.method.label).second, "--method: the method '", one.method.label,
+        "' was given twice; leave one out, or give methods that differ labels of their own, as in  LABEL: ", one.name);
+  }
+}
+
+/// The rates of the label, of the name, or of all.
+inline void add_default_rates(Asked& one, const MethodDefaults& defaults) {
+  for (const std::string& key : {one.method.label, one.name, std::string()})
+    if (const auto own = defaults.rates.find(key); one.method.rates.empty() && own != defaults.rates.end())
+      one.method.rates = own->second;
+}
+
+}  // namespace detail
+
+/// The methods that specs speak of, in order; a sweep makes several. Labels that are not given are the names, with what
+/// differs where that is not enough. Error: see parse_spec; a name, setting or policy that is not there, with the
+/// nearest; alpha for an adapter without local loss; a method or label twice; rates for a method that is unknown.
+inline std::vector<Method> methods_of(const std::vector<std::string>& specs, const adapter::Registry& registry,
+                                      const MethodDefaults& defaults = {}) {
+  std::vector<detail::Asked> asked;
+  std::set<std::string> labels;
+  for (const std::string& text : specs) {
+    const Spec spec = parse_spec(text);
+    const std::string label = io::shown(spec.label, 80);
+    if (!label.empty() && !labels.insert(label).second) spec.fail_at(0, "the label '", label, "' was given twice");
+    for (const Term& term : spec.terms) {
+      detail::Asked one{detail::make_method(spec, term, registry, defaults), term.name};
+      one.method.label = label.empty() ? one.name : label;
+      if (!term.alphas.empty() && !one.method.has_alpha())
+        spec.fail_at(spec.text.find("alpha"), "alpha has no effect: ", one.method.label, " has no local loss");
+      one.told = one.method.all_settings();
+      one.told["alpha"] = detail::joined(term.alphas);
+      one.told["lr"] = detail::joined(term.rates);
+      asked.push_back(std::move(one));
+    }
+  }
+  detail::tell_apart(asked);
+  std::vector<std::string> known = shorthand_names();
+  std::vector<Method> methods;
+  for (detail::Asked& one : asked) {
+    detail::add_default_rates(one, defaults);
+    for (const std::string& name : {one.name, one.method.label})
+      if (std::count(known.begin(), known.end(), name) == 0) known.push_back(name);
+    methods.push_back(one.method);
+  }
+  for (const auto& [name, ignored] : defaults.rates)
+    require(name.empty() || std::count(known.begin(), known.end(), name) > 0, "--lr: there is no method '",
+            io::shown(name), "'", suggestion(name, known), "; known: ", listed(known));
+  return methods;
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::study

@@ -1,0 +1,18 @@
+// expect: neutra: this adapter has no name; add  static constexpr std::string_view name = "...";
+#include "tests/reject/right_adapter.hpp"
+
+using namespace neutra;
+
+adapter::Any<float, Cpu> right_any{Right{}};
+
+#ifdef NEUTRA_REJECT
+struct Wrong {
+  adapter::Description describe(const adapter::Sizes&) const { return {.kind = "wrong"}; }
+  template <Scalar S, Backend D> struct Instance {
+    Instance(const Wrong&, const adapter::Sizes&, std::uint64_t) {}
+    std::vector<Parameter<S, D>*> parameters() { return {}; }
+    Var<S, D> apply(adapter::Site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) { return y; }
+  };
+};
+adapter::Any<float, Cpu> wrong{Wrong{}};
+#endif

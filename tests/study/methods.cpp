@@ -1,0 +1,70 @@
+// Specs become methods: defaults, labels and rates; what is not there is told with the nearest that is, and where.
+#include "neutra/study/methods.hpp"
+
+#include "tests/io/scratch.hpp"
+#include "tests/train/small.hpp"
+
+using namespace neutra;
+using scratch::says;
+using small::methods;
+
+namespace {
+
+std::vector<std::string> labels(const std::vector<std::string>& specs) {
+  std::vector<std::string> all;
+  for (const study::Method& method : methods(specs)) all.push_back(method.label);
+  return all;
+}
+using Labels = std::vector<std::string>;
+
+template <class... Parts> bool refused(const std::string& spec, const Parts&... parts) {
+  return says([&] { methods({spec}); }, parts...);
+}
+
+}  // namespace
+
+TEST_CASE("methods: labels are given, or made of the name and what differs") {
+  CHECK(labels({"neutral", "mine: lora"}) == Labels{"neutral", "mine"});
+  CHECK(labels({"residue(gate={relu,elu}, capacity={0.1,0.2})"}) ==
+        Labels{"residue, capacity 0.1, gate relu", "residue, capacity 0.2, gate relu",
+               "residue, capacity 0.1, gate elu", "residue, capacity 0.2, gate elu"});
+  CHECK(labels({"x: neutral(gate={relu,jump_relu(threshold=0.2)})"}) ==
+        Labels{"x, gate relu, gate.threshold none", "x, gate jump_relu, gate.threshold 0.2"});
+  CHECK(labels({"neutral", "neutral(gate=elu)"}) == Labels{"neutral, gate relu", "neutral, gate elu"});
+  CHECK(labels({"neutral(alpha=0.1)", "neutral(alpha={1,2})"}) == Labels{"neutral, alpha 0.1", "neutral, alpha 1|2"});
+  CHECK(labels({"a\x1b\n: lora"}) == Labels{"a\\x1b\\x0a"});
+  CHECK(labels({std::string(3000, 'a') + ": lora"})[0].size() < 100);
+}
+
+TEST_CASE("methods: one that is there twice is refused") {
+  CHECK(says([] { methods({"neutral", "neutral"}); }, "the method 'neutral' was given twice", "LABEL: neutral"));
+  CHECK(says([] { methods({"neutral", "neutral(gate=relu)"}); }, "given twice"));
+  CHECK(says([] { methods({"residue(gate={elu,elu})"}); }, "given twice"));
+  CHECK(says([] { methods({"a: lora", "a: neutral"}); }, "column 1: the label 'a' was given twice"));
+  CHECK(says([] { methods({"lora: neutral", "lora"}); }, "given twice") == false);  // they differ, and say in what
+}
+
+TEST_CASE("methods: what trains, what has an alpha, and further settings of any") {
+  const auto all = methods({"neutral", "finetune", "lora", "adapter", "none(trains=model)"});
+  CHECK((all[0].has_alpha() && !all[1].has_alpha() && !all[2].has_alpha() && !all[3].has_alpha()));
+  CHECK((all[0].trains == study::Trains::adapter && all[1].trains == study::Trains::model));
+  CHECK(all[1].all_settings() == all[4].all_settings());
+  CHECK(small::method("neutral(penalty=none)").has_alpha() == false);
+  CHECK(text_of(small::method("neutral(gate=two_layer(jump_relu, hidden=64))").adapter.settings().at("gate.hidden")) ==
+        "64");
+}
+
+TEST_CASE("methods: what is not there is told by its place, with the nearest that is") {
+  CHECK(refused("nuetral", "column 1: there is no method 'nuetral'; did you mean 'neutral'?",
+                "known: neutral, adapter, lora, finetune, none, residue"));
+  CHECK(refused("x: residue(gaet=relu)", "column 17: gaet is no setting of residue; did you mean 'gate'?"));
+  CHECK(refused("residue(gate=relo)", "column 14: gate: there is no gate called 'relo'; did you mean 'relu'?"));
+  CHECK(
+      refused("residue(gate=per_channel(tan))", "no gate called 'per_channel_tan'; did you mean 'per_channel_tanh'?"));
+  CHECK(refused("residue(gate=relu(threshold=1))", "column 14: gate: relu has no option 'threshold'"));
+  CHECK(refused("residue(capacity=much)", "column 18: capacity must be a number, got 'much'"));
+  CHECK(refused("lora(targets=q|x)", "column 14: targets must be among q k v o gate up down, got 'x'"));
+  CHECK(refused("lora(rank=2.5)", "column 11: rank must be a whole number below 2^31, got '2.5'"));
+  CHECK(refused("lora(trains=all)", "column 13: trains must be model or adapter, got 'all'"));
+  CHECK(refused("lora(alpha=0.1)", "column 6: alpha has no effect: lora has no local loss"));
+}
