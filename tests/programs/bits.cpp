@@ -62,6 +62,7 @@ void add_results(io::Json& bits, const std::string& study, const io::Json& resul
       if (const io::Json value = row.value(number, io::Json()); !value.is_null())
         bits[concat(study, " row ", name_of(row), " ", number)] = value;
   for (const io::Json& choice : results.at("choices")) {
+    if (choice.at("tried").empty()) continue;  // there was nothing to choose
     io::Json run = choice;
     bits.emplace(concat(study, " chosen lr ", choice.at("label").get<std::string>()), choice.at("lr"));
     if (choice.at("alpha_chosen") == true) bits[study + " chosen alpha"] = choice.at("alpha");

@@ -73,6 +73,6 @@ TEST_CASE("extend_main: a user's own adapter is compared, saved, loaded and swep
   CHECK(help.out.find("\n  scaled(start=1)\n") != std::string::npos);
   CHECK(help.out.find("\n  residue(body=gated_unit, capacity=0.2, gate=relu") != std::string::npos);
   const auto wrong = programs::run(command({"--method", "scaled(strat=2)"}, "wrong"));
-  CHECK(wrong.err.find("column 8: strat is no setting of scaled; did you mean 'start'?; known: start") !=
+  CHECK(wrong.err.find("column 14: strat is no setting of scaled; did you mean 'start'?; known: start") !=
         std::string::npos);
 }
