@@ -141,7 +141,7 @@ TEST_CASE("recompute: a function that returns what is not its own, or a loss wit
   Setting s;
   s.tape.start();
   const auto x = s.tape.leaf(s.input), one = testing::weighted_sum(x, s.slopes);
-  const std::string own = "recompute: the function must return what its own ops made, not a value from outside";
+  const std::string own = "recompute: the function must return values that its own ops made, not captured ones";
   CHECK(message([&] { recompute(x, [](Value in) { return Pair{in}; }); }) == own);
   CHECK(message([&] { recompute(x, [=](Value in) { return Pair{pointwise(in, Square{}), one}; }); }) == own);
   CHECK(message([&] {
@@ -149,7 +149,7 @@ TEST_CASE("recompute: a function that returns what is not its own, or a loss wit
         }) == "recompute: the function's own loss must have one element, its shape is (7,5)");
   const Pair made = recompute(x, s.block(s.v, true));
   CHECK(message([&] { s.tape.backward(*made.loss); }) ==
-        "recompute: a block's own loss was walked back without its output; add both to the loss of the step");
+        "recompute: the backward pass reached a block's own loss but not its output; add both to the loss of the step");
 }
 
 TEST_CASE("recompute: a function whose loss alone trains is walked back by its loss") {
@@ -177,7 +177,8 @@ TEST_CASE("recompute: a function that makes something else the second time is an
                               [](Value in) { return Pair{++calls == 1 ? pointwise(in, Square{}) : linear(in, in)}; });
   const auto loss = testing::weighted_sum(made.y, s.slopes);
   CHECK(message([&] { s.tape.backward(loss); }) ==
-        "recompute: the function must make the same values at every call, got float (7,7) after float (7,5)");
+        "recompute: the function must make values of the same dtype and shape at every call, got float (7,7) after "
+        "float (7,5)");
   calls = 0;
   s.tape.start();
   const Block block = s.block(s.v, true);
@@ -247,5 +248,6 @@ TEST_CASE("recompute: a function that stores its output otherwise at the second 
   const auto loss = testing::weighted_sum(linear(recompute(tape.input(x.view()), block).y, tape.leaf(w)), weights);
   stored = DType::f32;
   CHECK(message([&] { tape.backward(loss); }) ==
-        "recompute: the function must make the same values at every call, got float (5,12) after bf16 (5,12)");
+        "recompute: the function must make values of the same dtype and shape at every call, got float (5,12) after "
+        "bf16 (5,12)");
 }

@@ -91,7 +91,8 @@ TEST_CASE("tape: a Var of an earlier step, of another tape, or of none is an Err
   tape.start();
   const auto x = tape.leaf(p);
   tape.start();
-  const std::string stale = "Tape: a Var of step 1 was used in step 2; Vars live until the next start(), make it anew";
+  const std::string stale =
+      "Tape: a Var of step 1 was used in step 2; a Var is valid until the next start(), make a new one";
   CHECK(message([&] { x.value(); }) == stale);
   CHECK(message([&] { x.shape(); }) == stale);
   CHECK(message([&] { x.item(); }) == stale);
@@ -118,7 +119,7 @@ TEST_CASE("tape: a value is an Error once its scope, or the backward pass, relea
   }
   CHECK(kept.value()(1, 2) == 1);
   CHECK(message([&] { inside.value(); }) ==
-        "Tape: a value of shape (2,3) was read after its scope or the backward pass released it; read it before, or "
+        "Tape: a value of shape (2,3) was read after its scope or the backward pass released it; read it earlier, or "
         "return it through Scope::keep");
   tape.start();
   const auto middle = pointwise(tape.leaf(p), Square{}), loss = testing::weighted_sum(middle, p.value);
@@ -362,8 +363,8 @@ TEST_CASE("tape: a loss that depends on nothing that trains, or is not one numbe
   Tapes tape;
   tape.start();
   const std::string nothing =
-      "backward: the loss depends on nothing that trains; was the tape started with recording, and is a Parameter in "
-      "use?";
+      "backward: the loss depends on no trainable parameter; was the tape started with recording, and does the loss "
+      "use a Parameter?";
   CHECK(message([&] { tape.backward(pointwise(tape.input(p.value.view()), Square{})); }) == nothing);
   CHECK(message([&] { tape.backward(tape.stop_gradient(tape.leaf(p))); }) == nothing);
   CHECK(message([&] { tape.backward(tape.leaf(table)); }) ==
@@ -382,7 +383,7 @@ TEST_CASE("tape: a second backward pass in one step is an Error, not silence") {
     const auto x = tape.leaf(p), first = pointwise(x, Square{}), second = pointwise(x, Square{});
     tape.backward(first);
     CHECK(message([&] { tape.backward(second); }) ==
-          "backward: this step was walked back already; add the losses up before, or start() a new step");
+          "backward: already called in this step; add up the losses and call it once, or start() a new step");
   }
 }
 
@@ -390,7 +391,8 @@ TEST_CASE(
     "tape: a weight or table that died or moved before the walk back reached it is an Error, one that nothing reads is "
     "not") {
   const std::string gone =
-      "was destroyed or moved before the step was over; keep the model where it is until backward() has ended";
+      "was destroyed or moved before the end of the step; neither destroy nor move the model until backward() has "
+      "returned";
   auto p = parameter({2, 2}, 1);
   const auto said = [&](const auto& use) {
     Tapes tape;

@@ -34,7 +34,8 @@ template <class A> std::string after_death(const A& adapter, bool thawed, bool r
 
 TEST_CASE("misuse: the loss of a model that is gone cannot be walked back") {
   const std::string gone =
-      "was destroyed or moved before the step was over; keep the model where it is until backward() has ended";
+      "was destroyed or moved before the end of the step; neither destroy nor move the model until backward() has "
+      "returned";
   adapter::Lora queries;
   queries.sites = {adapter::Site::q};  // its weights come after the rotation on the way back
   for (const bool recomputed : {false, true}) {
@@ -71,7 +72,7 @@ TEST_CASE("misuse: a forward pass without recording is one a step, with recordin
   model.loss(tape, batch.tokens(), batch.counts());
   other.logits(tape, batch.tokens());  // two models side by side
   const std::string again =
-      "Tape: this model has run in this step already, and what it made stays until start(); call start(false) before "
+      "Tape: this model has run in this step already, and its values live until start(); call start(false) before "
       "each forward pass";
   CHECK(message([&] { model.loss(tape, batch.tokens(), batch.counts()); }) == again);
   CHECK(message([&] { other.next_logits(tape, batch.tokens().inputs.first(3)); }) == again);
@@ -82,9 +83,8 @@ TEST_CASE("misuse: a forward pass without recording is one a step, with recordin
   auto total = model.loss(tape, batch.tokens(), batch.counts()).lm;
   for (int pass = 1; pass < 64; ++pass) total = add(total, model.loss(tape, batch.tokens(), batch.counts()).lm);
   CHECK(message([&] { model.loss(tape, batch.tokens(), batch.counts()); }) ==
-        "Tape: this model has run 64 times in this step, and all that it made stays until start(); call start() for "
-        "every step, start(false) where "
-        "nothing is walked back");
+        "Tape: this model has run 64 times in this step, and all its values live until start(); call start() for "
+        "every step, start(false) if there is no backward pass");
   tape.backward(total);
   for (const auto* p : model.parameters()) CHECK(p->has_gradient);
 }
@@ -95,8 +95,7 @@ TEST_CASE("misuse: a forward pass on a tape that was never started, or walked ba
   Tapes tape;
   const std::string closed =
       "Tape: a model ran before the first start(), or after the backward() of its step; call start() for every step, "
-      "start(false) where nothing is "
-      "walked back";
+      "start(false) if there is no backward pass";
   CHECK(message([&] { model.loss(tape, batch.tokens(), batch.counts()); }) == closed);
   tape.start();
   tape.backward(model.loss(tape, batch.tokens(), batch.counts()).lm);

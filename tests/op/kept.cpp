@@ -139,16 +139,16 @@ TEST_CASE("kept: asked for as what it is not, a value says so") {
   tape.start(false, DType::bf16);
   const auto exact = linear(tape.input(x), tape.input(w)), rounded = linear(tape.input(x), tape.input(w), DType::bf16);
   CHECK(message([&] { add(rounded, rounded); }) ==
-        "Tape: a value of shape (9,35) is stored as bf16 and was asked for as float; let the op that made it store it "
-        "so");
+        "Tape: a value of shape (9,35) is stored as bf16 and was asked for as float; set the storage dtype in the op "
+        "that made it");
   CHECK(message([&] { gated(rounded, exact); }) ==
-        "Tape: a value of shape (9,35) is stored as float and was asked for as bf16; let the op that made it store it "
-        "so");
+        "Tape: a value of shape (9,35) is stored as float and was asked for as bf16; set the storage dtype in the op "
+        "that made it");
   CHECK(message([&] {
           attention(rounded, exact, exact, {1, 9, 1, 1, 35});
         }) ==
-        "attention: q, k and v must be stored alike, got bf16, float and float; give the ops that make them the "
-        "same DType");
+        "attention: q, k and v must have one storage dtype, got bf16, float and float; pass the same DType to the ops "
+        "that make them");
   const auto cut = tape.stop_gradient(rounded);
   CHECK((cut.dtype() == DType::bf16 && cut.value<bf16>().data == rounded.value<bf16>().data));
 }
