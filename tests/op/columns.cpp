@@ -10,5 +10,5 @@ TEST_CASE("columns: a column that is not there is an Error") {
   Tape<float, Cpu> tape;
   const Tensor<float> x({5, 2});
   CHECK(message([&] { columns(tape.input(x.view()), 1, 2); }) ==
-        "columns: 2 columns from 1 must lie in the 2 of x, which is (5,2)");
+        "columns: 2 columns from 1 must lie within the 2 of x, which is (5,2)");
 }

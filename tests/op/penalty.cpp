@@ -37,5 +37,5 @@ TEST_CASE("residue_penalty, gate_penalty: shapes that differ are an Error") {
   CHECK(message([&] { residue_penalty(RowPenalty{}, tape.input(r), tape.input(y), Counted<float>{}, 1); }) ==
         "residue_penalty: r and y must have equal widths, got (2,3) and (2,4)");
   CHECK(message([&] { gate_penalty(LogitPenalty{}, tape.input(g), tape.input(r), Counted<float>{}, 1); }) ==
-        "gate_penalty: a gate and its logits must have one shape, got (2,1) and (2,3)");
+        "gate_penalty: a gate and its logits must have equal shapes, got (2,1) and (2,3)");
 }

@@ -88,7 +88,7 @@ TEST_CASE("sparse_rows: sets and shapes that do not fit are an Error") {
   const Tensor<float> g({4, 1}), wide({4, 2}), x({3, 5}), base({4, 5}), r({2, 5});
   CHECK(message([&] { open_rows(tape.input(wide)); }) == "open_rows: the gate must be one number per token, got (4,2)");
   const RowSet set = open_rows(tape.input(g));
-  CHECK(message([&] { gather_rows(tape.input(x), set); }) == "gather_rows: the set is of 4 rows, x has 3");
+  CHECK(message([&] { gather_rows(tape.input(x), set); }) == "gather_rows: the set is of 4 rows, but x has 3");
   CHECK(message([&] { scatter_add(tape.input(base), tape.input(r), set); }) ==
         "scatter_add: r must be (0,5) and base have 4 rows, got (2,5) and (4,5)");
   const Tensor<float> none({0, 5});

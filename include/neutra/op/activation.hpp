@@ -1,4 +1,4 @@
-/// The activations of feed-forward blocks, by the names that model files give them.
+/// The activations of feed-forward blocks, by the names in model files.
 #pragma once
 
 #include "neutra/op/gated.hpp"
@@ -21,8 +21,8 @@ struct Gelu {
   }
 };
 
-/// x (1 + tanh(u)) / 2,  u = sqrt(2 / pi) (x + 0.044715 x^3)      slope: (1 + t) / 2 + x (1 - t^2) u' / 2, t = tanh(u)
-/// The same source: within 5e-4 of Gelu.
+/// x (1 + t) / 2,  t = tanh(u),  u = sqrt(2 / pi) (x + 0.044715 x^3)      slope: (1 + t) / 2 + x (1 - t^2) u' / 2
+/// The tanh approximation of Gelu, same source; differs by at most 5e-4.
 struct GeluTanh {
   template <class V> NEUTRA_HD V f(V x) const { return V(0.5) * x * (V(1) + inner(x)); }
   template <class V> NEUTRA_HD V df(V x, V) const {
@@ -44,7 +44,7 @@ struct Relu {
 
 enum class Activation { gelu, gelu_tanh, relu, silu };
 
-/// The names of transformers (ACT2FN) for each.
+/// The names in Hugging Face transformers (ACT2FN).
 inline constexpr std::array<std::pair<std::string_view, Activation>, 7> activation_names = {
     {{"gelu", Activation::gelu},
      {"gelu_new", Activation::gelu_tanh},
@@ -54,7 +54,7 @@ inline constexpr std::array<std::pair<std::string_view, Activation>, 7> activati
      {"silu", Activation::silu},
      {"swish", Activation::silu}}};
 
-/// The activation of that name; none where it has another.
+/// The activation of this name, or none.
 constexpr std::optional<Activation> activation_named(std::string_view name) {
   for (const auto& [known, activation] : activation_names)
     if (known == name) return activation;

@@ -15,7 +15,7 @@ struct Silu {
   }
 };
 
-/// y = f(a) b      a, b, y: (N,R), all stored as T      saves: a, b
+/// y = f(a) b      a, b, y: (N,R), stored as T      saves: a, b
 template <Scalar S, class T, Pointwise F> struct Gated {
   View<const T> a, b;
   View<T> y;
@@ -43,7 +43,8 @@ template <Scalar S, class T, Pointwise F> struct GatedBackward {
 
 }  // namespace op
 
-/// y = function(a) * b, element by element; shapes must be equal. y and all gradients are stored as a and b are.
+/// y = function(a) * b, element by element; shapes must be equal. y and all gradients have the storage dtype of a and
+/// b.
 template <Scalar S, Backend D, Pointwise F = op::Silu>
 Var<S, D> gated(Var<S, D> a, std::type_identity_t<Var<S, D>> b, const F& function = {}) {
   static_assert(check_pointwise<F>());
