@@ -276,7 +276,7 @@ TEST_CASE("gpt2: tensors of another shape, turned round, missing or foreign are 
   wrong.tensors.erase("transformer.wpe.weight");
   wrong.tensors["transformer.h.0.crossattention.c_attn.weight"] = Tensor<float>({2, 2});
   CHECK(says([&] { wrong.load(); }, "missing: transformer.wpe.weight",
-             "c_attn.weight must be (12,36), got (36,12) (transposed: its files hold it as (in, out))",
+             "c_attn.weight must be (12,36), got (36,12) (transposed: it is stored as (in, out) in this family)",
              "transformer.h.1.ln_1.bias must be (12), got (11)",
              "not of a gpt2: transformer.h.0.crossattention.c_attn.weight"));
 }

@@ -379,11 +379,10 @@ TEST_CASE("llama: tensors that do not fit are listed at once") {
   tensors.all["model.layers.0.self_attn.q_proj.bias"] = Tensor<float>({16});
   tensors.all["model.layers.2.self_attn.q_proj.weight"] = Tensor<float>({16, 12});
   tensors.write(saved.folder);
-  CHECK(says([&] { load(saved.folder); },
-             saved.folder.path().string() + ": the weights must be those that config.json describes",
+  CHECK(says([&] { load(saved.folder); }, saved.folder.path().string() + ": the weights must match config.json",
              "; missing: model.layers.1.mlp.up_proj.weight, model.norm.weight;",
              "; of the wrong shape: model.layers.0.mlp.down_proj.weight must be (12,10), got (10,12) (transposed: "
-             "files hold weights as (out, in)), "
+             "weights are stored as (out, in)), "
              "model.layers.1.input_layernorm.weight must be (12), got (13);",
              "; not of a llama: model.layers.0.self_attn.q_proj.bias, model.layers.2.self_attn.q_proj.weight"));
   CHECK_FALSE(says([&] { load(saved.folder); }, "tie_word_embeddings"));
