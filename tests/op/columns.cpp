@@ -6,7 +6,7 @@ using namespace cases;
 
 TEST_CASE("columns: value, gradients, SIMD and scalar") { check_all<cases::Columns>(); }
 
-TEST_CASE("columns: a column that is not there is an Error") {
+TEST_CASE("columns: a column out of range is an Error") {
   Tape<float, Cpu> tape;
   const Tensor<float> x({5, 2});
   CHECK(message([&] { columns(tape.input(x.view()), 1, 2); }) ==

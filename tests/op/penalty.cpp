@@ -8,7 +8,7 @@ TEST_CASE("residue_penalty: value, gradients, SIMD and scalar") { check_all<case
 
 TEST_CASE("gate_penalty: value, gradients, SIMD and scalar") { check_all<cases::GatePenalty>(); }
 
-TEST_CASE("residue_penalty: what is not counted adds nothing, be it infinite") {
+TEST_CASE("residue_penalty: uncounted rows add nothing, even if infinite") {
   Parameter<float, Cpu> r("r", numbers<float, Cpu>({3, 17}, "r"));
   const auto y = numbers<float, Cpu>({3, 17}, "y");
   const std::vector<float> first_only{1, 0, 0};
@@ -22,7 +22,7 @@ TEST_CASE("residue_penalty: what is not counted adds nothing, be it infinite") {
   for (Index i = 0; i < 51; ++i) CHECK((r.gradient.data()[i] != 0) == (i < 17));
 }
 
-TEST_CASE("residue_penalty: nothing goes back to the output it joins") {
+TEST_CASE("residue_penalty: the output to which the residue is added gets no gradient") {
   Parameter<double, Cpu> r("r", numbers<double, Cpu>({3, 5}, "r")), y("y", numbers<double, Cpu>({3, 5}, "y"));
   Tape<double, Cpu> tape;
   tape.start();
