@@ -388,9 +388,7 @@ TEST_CASE("tape: a second backward pass in one step is an Error, not silence") {
   }
 }
 
-TEST_CASE(
-    "tape: a weight or table that died or moved before the walk back reached it is an Error, one that nothing reads is "
-    "not") {
+TEST_CASE("tape: a weight or table destroyed or moved before its backward is an Error, unless no backward reads it") {
   const std::string gone =
       "was destroyed or moved before the end of the step; neither destroy nor move the model until backward() has "
       "returned";

@@ -1,4 +1,4 @@
-# The check of includes must detect every kind of fault: a tree in SCRATCH has one of each.
+# includes.cmake must detect every kind of fault: the tree in SCRATCH has one of each.
 # cmake -D SCRATCH=<folder> -P includes_notices.cmake
 cmake_minimum_required(VERSION 3.25)
 
