@@ -72,7 +72,7 @@ TEST_CASE("frozen: the row-major copy of a weight of double is freed too") {
 
 TEST_CASE("frozen: only a matrix is packed, and only in a precision to which its scalar can be rounded") {
   CHECK(message([&] { Weight("norm", numbers<float, Cpu>({16}, "w"), forward); }) ==
-        "Frozen: only a matrix is packed for products, got norm of shape (16)");
+        "Frozen: only a matrix can be packed for matmul, got norm of shape (16)");
   CHECK(message([&] {
           Frozen<double, Cpu>("w", numbers<double, Cpu>({4, 4}, "w"), forward, DType::bf16);
         }) == "product: numbers of double are not rounded to bf16; compute in float, or leave the precision out");
@@ -97,7 +97,7 @@ TEST_CASE("frozen: the row-major copy remains if it is requested, and for a loss
   for (const Weight* w : {&rows, &head, &plain}) CHECK(same_bits(w->value(), start));
   CHECK(
       message([&] { freed.value(); }) ==
-      "Frozen: the row-major copy of freed was freed when it was packed; ask for it in Forms::rows, or take a copy()");
+      "Frozen: the row-major copy of freed was freed when it was packed; set Forms::rows to keep it, or take a copy()");
   Tape<float, Cpu> tape;
   tape.start(false);
   CHECK(tape.stop_gradient(tape.constant(freed)).shape() == Shape{33, 40});  // reads nothing

@@ -23,7 +23,7 @@ struct Square {
   template <class V> V df(V x, V) const { return x + x; }
 };
 
-/// x -> x + (x W^T)^2, and a loss of its own, the sum of (x W^T)^2 over 8.
+/// x + (x W^T)^2, and a local loss, the sum of (x W^T)^2 / 8.
 struct Block {
   Weight* w;
   const Tensor<float, Device>* eighths;

@@ -103,7 +103,7 @@ TEST_CASE("tape: a Var of an earlier step, of another tape, or of none is an Err
   other.start();
   const auto foreign = other.leaf(p);
   CHECK(message([&] { add(tape.leaf(p), foreign); }) ==
-        "Tape: a Var of another tape was used; the inputs of an op must lie on one tape");
+        "Tape: a Var of another tape was used; the inputs of an op must be on one tape");
   CHECK(message([&] { Value().value(); }) == "Var: this handle was never given a value; assign it the result of an op");
 }
 
@@ -287,18 +287,19 @@ TEST_CASE("tape: a value is stored if its inputs are released or if it has a sec
   CHECK(gradient_through(true, cut) == gradient_through(false, cut));
   const auto of_a_sum = [](Value x) {
     return pointwise(refillable_double(refillable_double(add(x, x))), Square{});
-  };  // nobody saves the sum
+  };  // the sum is not saved
   CHECK(gradient_through(true, of_a_sum) == gradient_through(false, of_a_sum));
-  const auto nested = [](Value x) {  // the inner one goes with its own scope
+  const auto nested = [](Value x) {  // the inner value is released with its own scope
     Tapes::Scope inner(x.tape());
     const auto y = inner.keep(refillable_double(refillable_double(add(x, x))));
     return y;
   };
   const auto of_nested = [&](Value x) { return pointwise(nested(x), Square{}); };
   CHECK(gradient_through(true, of_nested) == gradient_through(false, of_nested));
-  const auto recomputed = [](Value x) {  // the output that recompute keeps is refillable, but not its factor
-    return pointwise(recompute(x, [](Value in) { return Made<float, Device>{refillable_double(in)}; }).y, Square{});
-  };
+  const auto recomputed =
+      [](Value x) {  // the output that recompute stores can be rematerialised, but its factor cannot
+        return pointwise(recompute(x, [](Value in) { return Made<float, Device>{refillable_double(in)}; }).y, Square{});
+      };
   CHECK(gradient_through(true, recomputed) == gradient_through(false, recomputed));
 }
 

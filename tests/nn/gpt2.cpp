@@ -266,7 +266,7 @@ TEST_CASE("gpt2: unsupported settings are rejected by name") {
                    .numbers = {{"rope_theta", 1e4}}}
             .complete();
       },
-      "a gpt2 has one choice of its own, activation", "as many kv_heads as heads"));
+      "the only setting of a gpt2 is activation", "as many kv_heads as heads"));
 }
 
 TEST_CASE("gpt2: tensors of another shape, transposed, missing or foreign are listed in one message") {

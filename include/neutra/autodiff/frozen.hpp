@@ -45,7 +45,7 @@ template <Scalar S, Backend D> class Frozen {
   Frozen(std::string called, Tensor<S, D> weight, const Forms& forms = {}, DType precision = dtype_of<S>)
       : name(std::move(called)), shape_(weight.shape()), precision_(precision), rows_(std::move(weight)) {
     require(!(forms.forward || forms.backward) || shape_.rank() == 2,
-            "Frozen: only a matrix is packed for products, got ", name, " of shape ", shape_);
+            "Frozen: only a matrix can be packed for matmul, got ", name, " of shape ", shape_);
     if (forms.forward) pack(true, forms.in_parts);
     if (forms.backward) pack(false, forms.in_parts);
     if (!forms.rows && !forms.in_parts && lossless()) rows_ = {};
@@ -62,7 +62,7 @@ template <Scalar S, Backend D> class Frozen {
   /// The row-major copy. Error: it was freed.
   const Tensor<S, D>& value() const {
     require(rows(), "Frozen: the row-major copy of ", name,
-            " was freed when it was packed; ask for it in Forms::rows, ", "or take a copy()");
+            "  was freed when it was packed; set Forms::rows to keep it, or take a copy()");
     return rows_;
   }
   /// A new row-major copy, unpacked if necessary.

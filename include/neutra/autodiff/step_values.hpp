@@ -17,7 +17,7 @@ template <Scalar S, Backend D> class StepValues {
   /// Error: a Var of another tape or step.
   const Node& node(Var<S, D> x) const {
     require(x.tape_ == static_cast<const Tape<S, D>*>(this), "Tape: a Var of ", x.tape_ ? "another tape" : "no tape",
-            " was used; the inputs of an op must lie on one tape");
+            " was used; the inputs of an op must be on one tape");
     require(x.step_ == step_, "Tape: a Var of step ", x.step_, " was used in step ", step_,
             "; a Var is valid until the next start(), make a new one");
     return values_[x.index_];

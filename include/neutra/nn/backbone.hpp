@@ -94,9 +94,9 @@ template <Scalar S, Backend D> class Backbone {
     config.complete();
     return config;
   }
-  /// Embeddings and the loss read rows, so those weights keep the row-major copy. No gradient flows below the residue
-  /// of the first FFN, so layer 0 is not packed for the backward pass; a residue elsewhere in layer 0 packs it in every
-  /// step.
+  /// Embeddings and the loss read rows, so their weights keep the row-major copy. Backward of a residue at the first
+  /// FFN reaches no projection before it, so layer 0 is not packed for the backward pass; adapters elsewhere in layer 0
+  /// pack it in every step.
   Forms forms(const Weight& weight, bool head) const {
     if (use_.purpose == Purpose::finetuning || !(head || weight.kind.site)) return {.rows = true};
     const bool training = use_.purpose == Purpose::training;

@@ -46,7 +46,7 @@ struct Gpt2 {
 
   static void complete(Config& config, std::string& faults) {
     config.choices.try_emplace("activation", "gelu_new");
-    if (config.numbers.size() + config.choices.size() > 1) faults += "; a gpt2 has one choice of its own, activation";
+    if (config.numbers.size() + config.choices.size() > 1) faults += "; the only setting of a gpt2 is activation";
     if (const std::string& activation = config.choices["activation"]; !activation_named(activation))
       faults += concat("; activation must be one of ", activations(), ", got ", activation);
     if (config.kv_heads != config.heads) faults += "; a gpt2 has as many kv_heads as heads";

@@ -28,7 +28,7 @@ struct Llama {
 
   static void complete(Config& config, std::string& faults) {
     config.numbers.try_emplace("rope_theta", 10000.0);
-    if (config.numbers.size() + config.choices.size() > 1) faults += "; a llama has one number of its own, rope_theta";
+    if (config.numbers.size() + config.choices.size() > 1) faults += "; the only setting of a llama is rope_theta";
     if (const double theta = config.numbers["rope_theta"]; !(theta > 0) || !std::isfinite(theta))
       faults += concat("; rope_theta must be positive, got ", theta);
     if (config.head_width % 2 != 0) faults += concat("; head width must be even for RoPE, got ", config.head_width);

@@ -102,7 +102,7 @@ class Llama2cFile {
     config_.complete();
   }
 
-  /// The limits on sizes keep the sum far below 2^63.
+  /// Computes the position of each weight. The limits on sizes keep the sum far below 2^63.
   void lay_out() {
     using family::Llama;
     const WeightList list = Llama::weights(config_);
