@@ -1,5 +1,4 @@
-// After the first step, a training step (forward, backward, update) allocates no system memory, however many tokens are
-// open.
+// After the first step, a training step (forward, backward, update) allocates no memory, however many tokens are open.
 #include "tests/adapter/model.hpp"
 #include "tests/allocations.hpp"
 #include "tests/nn/forking.hpp"

@@ -1,4 +1,4 @@
-// The order in which arguments of a call are evaluated is up to the compiler, and ops record when they are called. Two
+// The compiler chooses the order in which arguments of a call are evaluated, and ops record when they are called. Two
 // ops in one argument list would be recorded, and gradients be added up, in an order that depends on the compiler, and
 // so would the bits of the result. No source and no page may have two ops in one argument list: name their results
 // first.

@@ -10,8 +10,7 @@ using namespace cases;
 
 namespace {
 
-/// Value and gradients of f(vars, table, stored) in double, or with bf16 matmul and values in between stored as either
-/// dtype.
+/// Value and gradients of f(vars, table, stored) in double, or with bf16 matmul and either storage dtype in between.
 template <Scalar S, Backend D, class F> Outcome outcome(const std::vector<Shape>& shapes, DType stored, const F& f) {
   std::deque<Parameter<S, D>> inputs;
   for (const auto& shape : shapes)

@@ -75,8 +75,7 @@ template <Scalar S, Backend D> class Frozen {
   /// Unpacks into `into`; only for a weight whose row-major copy was freed.
   void unpack(View<S> into) const { (packed_[true] ? packed_[true] : packed_[false])->unpack(into); }
 
-  /// W^T if `transposed`, else W, packed as a right operand; null if it is not packed for this `precision`, or in
-  /// chunks.
+  /// W^T if `transposed`, else W, packed as a right operand; null if not packed for this `precision`, or in chunks.
   const Packed* packed(bool transposed, DType precision) const {
     return packed_[transposed] && precision == precision_ ? &*packed_[transposed] : nullptr;
   }

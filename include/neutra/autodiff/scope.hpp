@@ -10,8 +10,7 @@ namespace neutra { inline namespace NEUTRA_ABI {
 /// block is one scope.
 template <Scalar S, Backend D> class Scope {
  public:
-  /// `taken`: a value made before the scope that is also released at its end, such as the residual stream that enters a
-  /// block.
+  /// `taken`: an earlier value that is also released at the end of the scope, such as the residual stream.
   explicit Scope(Tape<S, D>& tape, Var<S, D> taken = {}) : tape_(tape), begin_(tape.position()), taken_(taken) {}
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;

@@ -28,8 +28,7 @@ template <Scalar S, Backend D> class StepValues {
     const void* value = value_of(x);
     return {node(x).template numbers<const T>(value), node(x).shape};
   }
-  /// The value of x as a matmul operand, rematerialised if necessary; elements of S are rounded to `precision` in the
-  /// matmul.
+  /// The value of x as a matmul operand, rematerialised if necessary; matmul rounds elements of S to `precision`.
   Operand<S> operand(Var<S, D> x, DType precision) {
     const void* value = value_of(x);
     return {AnyView<S>(value, node(x).shape, node(x).dtype), precision};

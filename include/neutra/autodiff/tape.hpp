@@ -189,8 +189,7 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
     records_.cut(begin.records);
   }
 
-  /// Runs the backward closures recorded after `begin` in reverse order, from the gradients present, and drops the
-  /// records.
+  /// Runs the backward closures recorded after `begin` in reverse order, from the gradients present, and drops them.
   void walk_back(Position begin) {
     records_.walk_back(begin.records, [&](const auto& record) {
       if (values_[record.output].has_gradient) record.backward(*this);

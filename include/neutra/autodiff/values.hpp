@@ -1,5 +1,4 @@
-/// The values of a step and their memory: who owns it, whether a backward reads it, and which values can be
-/// rematerialised.
+/// The values of a step and their memory: its owner, whether a backward reads it, and whether it can be rematerialised.
 #pragma once
 
 #include "neutra/autodiff/closure.hpp"

@@ -1,5 +1,4 @@
-/// Adapters as files: NAME.safetensors with the weights, and NAME.json with the description of the adapter and of its
-/// base model.
+/// Adapters as files: NAME.safetensors with the weights, NAME.json with the description and the base model.
 #pragma once
 
 #include "neutra/adapter/adapter.hpp"

@@ -22,8 +22,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// Limits on sizes: above those of any existing model, and low enough that no product of sizes overflows, whatever a
-/// file contains.
+/// Limits on sizes: above those of any existing model, and so low that no product of sizes in a file overflows.
 struct Limits {
   static constexpr Index width = Index{1} << 20;  // of the residual stream, the FFN, a head
   static constexpr Index heads = Index{1} << 12;

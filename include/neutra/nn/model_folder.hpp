@@ -137,8 +137,7 @@ inline void check_tensors(const std::string& where, const io::WeightSource& sour
   require(faults.empty(), where, ": the weights must match config.json", faults);
 }
 
-/// The config.json to write: the keys of the loaded one, overwritten by those that this library writes, and the extra
-/// keys.
+/// The config.json to write: the keys of the loaded one, overwritten by those of this library, and the extra keys.
 inline io::Json merged_config(const Config& config, std::string_view dtype,
                               const std::map<std::string, std::string>& documents, const io::Json& extra,
                               const std::string& where) {
@@ -198,7 +197,7 @@ void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const 
 }  // namespace detail
 
 /// Loads the model of a Hugging Face folder (config.json, model.safetensors or its shards), converted to S from float,
-/// double, bf16 or half precision. If config.json ties the head, the weight of the embedding is used, as in
+/// double, bf16 or half precision. If config.json ties the head, the embedding is used as in
 /// transformers.
 /// Error: the Errors of read_config and io::WeightSource; in one message, tensors that are missing, extra or of another
 /// shape; a generation_config.json whose end-of-text tokens cannot be read; NaN and infinity.
@@ -242,8 +241,8 @@ void save_model(const io::Path& folder, const Backbone<S, D>& backbone, const io
   detail::save_weights(folder, backbone, backbone.weights(), extra);
 }
 
-/// Writes the weights that a model uses: its own after thaw(), else those of the backbone. The adapter is not saved
-/// (see save_adapter).
+/// Writes the weights that a model uses: its own after thaw(), else those of the backbone. For the adapter see
+/// save_adapter.
 template <class A, Scalar S, Backend D>
 void save_model(const io::Path& folder, const Transformer<A, S, D>& model, const io::Json& extra = io::Json::object()) {
   if (!model.thawed()) return save_model(folder, *model.backbone(), extra);

@@ -64,8 +64,7 @@ struct WeightList {
   bool tied = false;                         // whether the head shares the weight of the embedding
   std::vector<std::string_view> ignored{};   // tensors that are not weights: names, or suffixes that begin with a point
 
-  /// Adds the head as the last weight. If it is tied to the embedding, a head in the file is ignored, as in
-  /// transformers.
+  /// Adds the head as the last weight. If it is tied to the embedding, a head in files is ignored, as in transformers.
   void add_head(const WeightKind& head, bool is_embedding) {
     tied = is_embedding;
     if (tied)

@@ -102,7 +102,7 @@ template <Scalar S, GateFunction P> struct GatePenaltyBackward {
 
   template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const S counts = counted.counts(n);
-    if (counts == S(0)) {  // not counted, whatever its gate
+    if (counts == S(0)) {  // 0 even if the gate of an uncounted token is infinite
       if (dg && !dg.add) row.each(g.cols(), [&](auto c) { c.fill(dg.view.row(n), S(0)); });
       if (ds && !ds.add) row.each(g.cols(), [&](auto c) { c.fill(ds.view.row(n), S(0)); });
       return;

@@ -62,9 +62,8 @@ template <Scalar S, class From, class To> struct Rope {
 
 }  // namespace op
 
-/// Rotates every head of x (B*T, H*W) by its position. Row n has position n mod T, T = `length`. The table must outlive
-/// the step.
-/// stored: the storage dtype of the result (see Tape::make).
+/// Rotates every head of x (B*T, H*W) by its position: row n has position n mod T, T = `length`.
+/// The table must outlive the step. stored: the storage dtype of the result (see Tape::make).
 template <Scalar S, Backend D>
 Var<S, D> rope(Var<S, D> x, const std::type_identity_t<RopeTable<S, D>>& table, Index length,
                DType stored = dtype_of<S>) {
