@@ -34,8 +34,7 @@ template <Scalar S, Backend D> void move_gradient(Tape<S, D>& tape, Position beg
 /// f(x); a recording tape stores only x, the output and the loss, and backward() runs f again before the backward pass
 /// through it. f is evaluated twice; gradients are bit-identical to those without recomputation.
 /// f: trivially copyable, from a Var to Made<S, D>. Its output and its loss (one element) must be made by its own ops.
-/// Every call must make the same values, from weights and
-/// inputs that do not change in the step and live until backward() returns.
+/// Every call must make the same values, from weights and inputs that do not change in the step and outlive it.
 /// Error: an output or loss that f did not make, or a loss of several elements; in backward(), other values than in the
 /// first call, or a loss whose backward pass does not include the output.
 template <Scalar S, Backend D, class F> Made<S, D> recompute(Var<S, D> x, const F& f) {

@@ -91,8 +91,7 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
 
   /// Allocates the output of an op.
   /// room: the capacity in rows, if the number of rows varies from step to step (see room()).
-  /// dtype: the storage dtype of the value and its gradient. Other than S, only for values read by linear, gated and
-  /// attention.
+  /// dtype: the storage dtype of the value and its gradient; other than S only if linear, gated and attention read it.
   Var<S, D> make(const Shape& shape, Index room = 0, DType dtype = dtype_of<S>) {
     require(stores<S>(dtype), "Tape: numbers of ", dtype_of<S>, " are not stored as ", dtype);
     Node made;

@@ -197,8 +197,7 @@ void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const 
 }  // namespace detail
 
 /// Loads the model of a Hugging Face folder (config.json, model.safetensors or its shards), converted to S from float,
-/// double, bf16 or half precision. If config.json ties the head, the embedding is used as in
-/// transformers.
+/// double, bf16 or half precision. The head is the embedding if config.json says that it is tied, as in transformers.
 /// Error: the Errors of read_config and io::WeightSource; in one message, tensors that are missing, extra or of another
 /// shape; a generation_config.json whose end-of-text tokens cannot be read; NaN and infinity.
 template <Scalar S, Backend D>
