@@ -62,7 +62,7 @@ template <Scalar S, Backend D> class Frozen {
   /// The row-major copy. Error: it was freed.
   const Tensor<S, D>& value() const {
     require(rows(), "Frozen: the row-major copy of ", name,
-            "  was freed when it was packed; set Forms::rows to keep it, or take a copy()");
+            " was freed when it was packed; set Forms::rows to keep it, or take a copy()");
     return rows_;
   }
   /// A new row-major copy, unpacked if necessary.

@@ -46,7 +46,7 @@ template <class D> class Pool {
   std::size_t total() const { return total_; }
 
  private:
-  // Alternating batch shapes, and evaluations in between, reuse their blocks within so many steps.
+  // Alternating batch shapes, and evaluations in between, reuse blocks released up to this many steps before.
   static constexpr std::uint64_t idle_steps = 8;
   struct Free {
     void* memory;

@@ -18,7 +18,7 @@ struct Config {
   Index ffn = 0;                 // f
   Index layers = 0;              // L
   Index heads = 0;               // H
-  Index kv_heads = 0;            // K; 0: heads
+  Index kv_heads = 0;            // K; 0: equal to heads
   Index head_width = 0;          // 0: dim / heads
   Index context = 0;             // context length in training, in tokens
   double norm_epsilon = 1e-6;
