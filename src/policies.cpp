@@ -1,4 +1,4 @@
-// The library's own policies, for programs that choose by name.
+// The registry of the policies of the library, from which programs select by name.
 #include "neutra/adapter/registry.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {

@@ -1,4 +1,4 @@
-// Matrix products and attention.
+// Matmul and attention.
 #include "neutra/backend/cpu/instances.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI {

@@ -1,4 +1,4 @@
-// The implementation of the programs, whatever policies they know.
+// The implementation of the programs, independent of the registered policies.
 #include "neutra/program/run_evaluate.hpp"
 #include "neutra/program/run_extend.hpp"
 #include "neutra/program/run_generate.hpp"

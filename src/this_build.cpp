@@ -1,2 +1,2 @@
-// A file of its own, because it is compiled again for every commit.
+// Separate, because it is recompiled for every commit.
 #include "neutra/study/this_build.hpp"

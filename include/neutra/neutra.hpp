@@ -1,8 +1,8 @@
-/// The core a prototype needs: tensors, tape, ops, policies, adapters, the transformer and its optimizer. Needs xsimd
-/// and OpenMP.
+/// The core for a prototype: tensors, tape, ops, policies, adapters, the transformer and its optimizer. Needs xsimd and
+/// OpenMP.
 #pragma once
 
-// First: a compiler says the path of includes to what refuses a mistake, and that is to be short.
+// Included first: compilers print the include path of a failed static_assert, and a short path is easier to read.
 #include "neutra/autodiff/var.hpp"
 #include "neutra/core/strict.hpp"
 

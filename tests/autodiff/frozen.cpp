@@ -1,4 +1,4 @@
-// Weights that never change: when their row-major copy is freed, and that no number is lost with it.
+// Frozen weights: when the row-major copy is freed, and that packing loses no element.
 #include "tests/cases/linear.hpp"
 #include "tests/cases/message.hpp"
 
@@ -22,7 +22,7 @@ bool same_bits(View<const float> a, View<const float> b) {
   return same;
 }
 
-/// Numbers that bf16 has, or next to none of which it has.
+/// Numbers that are exact in bf16, or almost none of which are.
 Tensor<float, Cpu> weight(const Shape& shape, bool rounded) {
   auto w = numbers<float, Cpu>(shape, "w");
   for (Index i = 0; rounded && i < w.size(); ++i) w.data()[i] = static_cast<float>(bf16(w.data()[i]));
@@ -33,7 +33,7 @@ DType rounded_to(bool bf16) { return bf16 ? DType::bf16 : DType::f32; }
 
 }  // namespace
 
-TEST_CASE("frozen: a packed weight holds its numbers in place of its rows, at any size and in either layout") {
+TEST_CASE("frozen: packing replaces the row-major copy, at any size and in either layout") {
   for (const bool bf16 : {false, true})
     for (const Forms& forms : {forward, backward, both})
       for (const Index out : {1, 16, 31, 33, 64, 70})
@@ -49,7 +49,7 @@ TEST_CASE("frozen: a packed weight holds its numbers in place of its rows, at an
         }
 }
 
-TEST_CASE("frozen: numbers of every kind come back to the bit") {
+TEST_CASE("frozen: numbers of every kind are unpacked bit for bit") {
   using Limits = std::numeric_limits<float>;
   Tensor<float, Cpu> start({2, 40});
   const float kinds[] = {-0.0f,         Limits::infinity(),   -Limits::infinity(),
@@ -58,27 +58,27 @@ TEST_CASE("frozen: numbers of every kind come back to the bit") {
   for (Index i = 0; i < start.size(); ++i) start.data()[i] = kinds[i % 7];
   for (const bool bf16 : {false, true}) {
     const Weight w("w", start.clone(), forward, rounded_to(bf16));
-    CHECK((w.rows() == nullptr) == !bf16);  // bf16 lacks a third
+    CHECK((w.rows() == nullptr) == !bf16);  // a third are not exact in bf16
     CHECK(same_bits(w.copy(), start));
   }
 }
 
-TEST_CASE("frozen: a weight of double gives its rows up as well") {
+TEST_CASE("frozen: the row-major copy of a weight of double is freed too") {
   const auto start = numbers<double, Cpu>({33, 300}, "w");
   const Frozen<double, Cpu> w("w", start.clone(), forward);
   CHECK(w.rows() == nullptr);
   CHECK(as_doubles(View<const double>(w.copy())) == as_doubles(View<const double>(start)));
 }
 
-TEST_CASE("frozen: only a matrix is packed, and only in a precision that its scalar is rounded to") {
+TEST_CASE("frozen: only a matrix is packed, and only in a precision to which its scalar can be rounded") {
   CHECK(message([&] { Weight("norm", numbers<float, Cpu>({16}, "w"), forward); }) ==
-        "Frozen: only a matrix is packed for products, got norm of shape (16)");
+        "Frozen: only a matrix can be packed for matmul, got norm of shape (16)");
   CHECK(message([&] {
           Frozen<double, Cpu>("w", numbers<double, Cpu>({4, 4}, "w"), forward, DType::bf16);
         }) == "product: numbers of double are not rounded to bf16; compute in float, or leave the precision out");
 }
 
-TEST_CASE("frozen: one number that bf16 lacks keeps the rows, wherever it stands") {
+TEST_CASE("frozen: one element that is not exact in bf16 keeps the row-major copy, wherever it is") {
   for (const Index at : {0, 1, 64, 999, 70 * 65 - 1}) {
     CAPTURE(at);
     auto start = weight({70, 65}, true);
@@ -89,7 +89,7 @@ TEST_CASE("frozen: one number that bf16 lacks keeps the rows, wherever it stands
   }
 }
 
-TEST_CASE("frozen: rows stay where they are asked for, and for a loss that reads parts") {
+TEST_CASE("frozen: the row-major copy remains if it is requested, and for a loss that reads chunks") {
   const auto start = weight({33, 40}, false);
   const Weight rows("rows", start.clone(), {.forward = true, .rows = true}),
       head("head", start.clone(), {.forward = true, .in_parts = true}), plain("plain", start.clone()),
@@ -97,13 +97,13 @@ TEST_CASE("frozen: rows stay where they are asked for, and for a loss that reads
   for (const Weight* w : {&rows, &head, &plain}) CHECK(same_bits(w->value(), start));
   CHECK(
       message([&] { freed.value(); }) ==
-      "Frozen: the row-major copy of freed was freed when it was packed; ask for it in Forms::rows, or take a copy()");
+      "Frozen: the row-major copy of freed was freed when it was packed; set Forms::rows to keep it, or take a copy()");
   Tape<float, Cpu> tape;
   tape.start(false);
   CHECK(tape.stop_gradient(tape.constant(freed)).shape() == Shape{33, 40});  // reads nothing
 }
 
-TEST_CASE("frozen: scores of a head that is packed in parts have the same bits") {
+TEST_CASE("frozen: a head packed in chunks gives bit-equal logits") {
   const auto start = weight({2500, 1100}, false), x = numbers<float, Cpu>({3, 1100}, "x"),
              addend = numbers<float, Cpu>({3, 2500}, "addend");
   for (const bool bf16 : {false, true}) {
@@ -133,7 +133,8 @@ TEST_CASE("frozen: scores of a head that is packed in parts have the same bits")
   }
 }
 
-TEST_CASE("frozen: products that a weight is not packed for have the same bits, forward and back, and change nothing") {
+TEST_CASE(
+    "frozen: matmuls for which a weight is not packed give equal bits, forward and backward, and change nothing") {
   const auto start = weight({35, 600}, true), x = numbers<float, Cpu>({3, 600}, "x"),
              weights = numbers<float, Cpu>({3, 35}, "weights");
   for (const bool bf16 : {false, true}) {

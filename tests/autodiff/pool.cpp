@@ -1,4 +1,4 @@
-// What the memory of steps holds on to, and what it gives back.
+// Which blocks the pool holds, and which it frees.
 #include "neutra/autodiff/tape.hpp"
 #include "neutra/backend/cpu/cpu.hpp"
 
@@ -10,7 +10,7 @@ namespace {
 
 using Memory = Pool<Cpu>;
 
-/// One step over a text of `length` tokens: values of three widths.
+/// One step over `length` tokens: values of three widths.
 void step(Tape<float, Cpu>& tape, Index length) {
   tape.start(false);
   for (const Index width : {1, 48, 130}) tape.make({length, width});
@@ -18,7 +18,7 @@ void step(Tape<float, Cpu>& tape, Index length) {
 
 }  // namespace
 
-TEST_CASE("pool: size classes hold what is asked for, waste an eighth at most, and are their own class") {
+TEST_CASE("pool: a size class holds the requested size, wastes at most an eighth, and is its own size class") {
   for (std::size_t bytes = 0; bytes < 100000; bytes += 7) {
     const std::size_t size = Memory::size_class(bytes);
     if (size < bytes || size > std::max<std::size_t>(bytes + bytes / 8 + 64, 64) || size % 64 != 0 ||
@@ -30,14 +30,14 @@ TEST_CASE("pool: size classes hold what is asked for, waste an eighth at most, a
   CHECK(Memory::size_class((std::size_t{1} << 40) + 1) == (std::size_t{9} << 37));
 }
 
-TEST_CASE("pool: a text that grows by a token a step holds less than three times the memory of its last step") {
+TEST_CASE("pool: a text that grows by a token a step holds less than three times the memory of the last step") {
   Tape<float, Cpu> growing, alone;
   for (Index length = 1; length <= 200; ++length) step(growing, length);
   step(alone, 200);
   CHECK(growing.memory_held() < 3 * alone.memory_held());
 }
 
-TEST_CASE("pool: shapes that take turns keep their blocks, however often") {
+TEST_CASE("pool: alternating shapes reuse their blocks") {
   Tape<float, Cpu> tape;
   std::size_t held = 0;
   for (int turn = 0; turn < 30; ++turn) {
@@ -47,7 +47,7 @@ TEST_CASE("pool: shapes that take turns keep their blocks, however often") {
   }
 }
 
-TEST_CASE("pool: what long was not used is given back when another size is wanted, and not before") {
+TEST_CASE("pool: blocks unused for long are freed when another size is allocated, and not before") {
   Memory pool;
   void* large = pool.acquire(1 << 20);
   void* used = pool.acquire(1 << 16);

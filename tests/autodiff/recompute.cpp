@@ -1,4 +1,4 @@
-// Recomputing changes what is kept, and nothing else.
+// Recomputation changes what is stored, and nothing else.
 #include "neutra/autodiff/recompute.hpp"
 #include "neutra/op/all.hpp"
 #include "neutra/testing/check_gradient.hpp"
@@ -23,7 +23,7 @@ struct Square {
   template <class V> V df(V x, V) const { return x + x; }
 };
 
-/// x -> x + (x W^T)^2, and a loss of its own, the sum of (x W^T)^2 over 8.
+/// x + (x W^T)^2, and a local loss, the sum of (x W^T)^2 / 8.
 struct Block {
   Weight* w;
   const Tensor<float, Device>* eighths;
@@ -35,7 +35,7 @@ struct Block {
   }
 };
 
-/// Two blocks, as one.
+/// Two blocks as one function.
 struct Nested {
   Block first, second;
   Pair operator()(Value x) const {
@@ -53,7 +53,7 @@ struct Trial {
   Tapes tape;
 
   Block block(Weight& of, bool own_loss) { return {&of, &eighths, own_loss}; }
-  /// Values and gradients of a loss through two blocks and their own losses.
+  /// The value and gradients of a loss through two blocks, with their local losses.
   template <class F> std::vector<double> walked(const F& blocks) {
     for (auto* p : {&input, &v, &w}) p->has_gradient = false;
     tape.start();
@@ -88,7 +88,7 @@ TEST_CASE("recompute: values and gradients are those of the function itself, bit
   }
 }
 
-TEST_CASE("recompute: an input that others read too has all of its gradient") {
+TEST_CASE("recompute: an input with further readers gets its whole gradient") {
   Trial s;
   const Block f = s.block(s.v, false);
   const auto around = [&](const auto& apply) {
@@ -101,7 +101,7 @@ TEST_CASE("recompute: an input that others read too has all of its gradient") {
   CHECK(around([&](Value y) { return recompute(y, f); }) == around(f));
 }
 
-TEST_CASE("recompute: only what passes between blocks is kept") {
+TEST_CASE("recompute: only values between blocks are stored") {
   Trial s;
   const Block f = s.block(s.v, false);
   const auto held = [&](int blocks, bool again) {
@@ -113,10 +113,10 @@ TEST_CASE("recompute: only what passes between blocks is kept") {
     return static_cast<double>(tape.memory_held());
   };
   const double plain = held(60, false) - held(20, false), less = held(60, true) - held(20, true);
-  CHECK(less < 0.5 * plain);  // a block's output, instead of its product and square beside it
+  CHECK(less < 0.5 * plain);  // the output of a block, without its matmul and square
 }
 
-TEST_CASE("recompute: what an op keeps beside its values is given back") {
+TEST_CASE("recompute: the scratch memory of ops is released") {
   Trial s;
   s.tape.start();
   auto x = s.tape.leaf(s.input);
@@ -129,7 +129,7 @@ TEST_CASE("recompute: what an op keeps beside its values is given back") {
   CHECK(s.tape.memory_held() < 2 * sizeof(float) * (1 << 14));
 }
 
-TEST_CASE("recompute: without recording it is the function") {
+TEST_CASE("recompute: without recording it only calls the function") {
   Trial s;
   s.tape.start(false);
   const Block f = s.block(s.v, false);
@@ -137,11 +137,11 @@ TEST_CASE("recompute: without recording it is the function") {
   CHECK(as_doubles(recompute(x, f).y.value()) == as_doubles(f(x).y.value()));
 }
 
-TEST_CASE("recompute: a function that returns what is not its own, or a loss without its output, is an Error") {
+TEST_CASE("recompute: a function that returns a captured value, or a loss without its output, is an Error") {
   Trial s;
   s.tape.start();
   const auto x = s.tape.leaf(s.input), one = testing::weighted_sum(x, s.slopes);
-  const std::string own = "recompute: the function must return what its own ops made, not a value from outside";
+  const std::string own = "recompute: the function must return values that its own ops made, not captured ones";
   CHECK(message([&] { recompute(x, [](Value in) { return Pair{in}; }); }) == own);
   CHECK(message([&] { recompute(x, [=](Value in) { return Pair{pointwise(in, Square{}), one}; }); }) == own);
   CHECK(message([&] {
@@ -149,10 +149,10 @@ TEST_CASE("recompute: a function that returns what is not its own, or a loss wit
         }) == "recompute: the function's own loss must have one element, its shape is (7,5)");
   const Pair made = recompute(x, s.block(s.v, true));
   CHECK(message([&] { s.tape.backward(*made.loss); }) ==
-        "recompute: a block's own loss was walked back without its output; add both to the loss of the step");
+        "recompute: the backward pass reached a block's own loss but not its output; add both to the loss of the step");
 }
 
-TEST_CASE("recompute: a function whose loss alone trains is walked back by its loss") {
+TEST_CASE("recompute: a function with gradients from its loss alone") {
   Trial s;
   const auto gradient = [&](bool again) {
     s.v.has_gradient = false;
@@ -168,7 +168,7 @@ TEST_CASE("recompute: a function whose loss alone trains is walked back by its l
   CHECK(gradient(true) == gradient(false));
 }
 
-TEST_CASE("recompute: a function that makes something else the second time is an Error") {
+TEST_CASE("recompute: a function that makes another value in the second call is an Error") {
   Trial s;
   static int calls;
   calls = 0;
@@ -177,7 +177,8 @@ TEST_CASE("recompute: a function that makes something else the second time is an
                               [](Value in) { return Pair{++calls == 1 ? pointwise(in, Square{}) : linear(in, in)}; });
   const auto loss = testing::weighted_sum(made.y, s.slopes);
   CHECK(message([&] { s.tape.backward(loss); }) ==
-        "recompute: the function must make the same values at every call, got float (7,7) after float (7,5)");
+        "recompute: the function must make values of the same dtype and shape at every call, got float (7,7) after "
+        "float (7,5)");
   calls = 0;
   s.tape.start();
   const Block block = s.block(s.v, true);
@@ -188,12 +189,12 @@ TEST_CASE("recompute: a function that makes something else the second time is an
         "recompute: the function must make a loss at every call, or at none");
 }
 
-TEST_CASE("recompute: the second time as the first, whatever the precision by then") {
+TEST_CASE("recompute: the second call uses the precision of the first") {
   Parameter<float, Cpu> w("w", testing::random_tensor<float, Cpu>({12, 12}, "w"));
   const auto x = testing::random_tensor<float, Cpu>({5, 12}, "x"),
              weights = testing::random_tensor<float, Cpu>({5, 12}, "weights");
   std::vector<double> gradients[3];
-  for (const int way : {0, 1, 2}) {  // kept; recomputed; recomputed after the tape has changed
+  for (const int way : {0, 1, 2}) {  // stored; recomputed; recomputed after the precision of the tape has changed
     auto* weight = &w;
     const auto block = [weight](Var<float, Cpu> in) {
       const auto a = linear(in, in.tape().leaf(*weight), DType::bf16);
@@ -234,7 +235,7 @@ TEST_CASE("recompute: a block whose output is stored as bf16") {
   CHECK((gradients[1] == gradients[0]));
 }
 
-TEST_CASE("recompute: a function that stores its output otherwise at the second call is an Error") {
+TEST_CASE("recompute: another storage dtype of the output in the second call is an Error") {
   Parameter<float, Cpu> w("w", testing::random_tensor<float, Cpu>({12, 12}, "w"));
   const auto x = testing::random_tensor<float, Cpu>({5, 12}, "x"),
              weights = testing::random_tensor<float, Cpu>({5, 12}, "weights");
@@ -247,5 +248,6 @@ TEST_CASE("recompute: a function that stores its output otherwise at the second 
   const auto loss = testing::weighted_sum(linear(recompute(tape.input(x.view()), block).y, tape.leaf(w)), weights);
   stored = DType::f32;
   CHECK(message([&] { tape.backward(loss); }) ==
-        "recompute: the function must make the same values at every call, got float (5,12) after bf16 (5,12)");
+        "recompute: the function must make values of the same dtype and shape at every call, got float (5,12) after "
+        "bf16 (5,12)");
 }

@@ -35,7 +35,7 @@ struct Square {
 
 }  // namespace
 
-TEST_CASE("tape: the first contribution overwrites what a gradient held, later ones add") {
+TEST_CASE("tape: the first contribution overwrites a gradient, later ones add") {
   auto p = parameter({1}, 3);
   p.gradient.data()[0] = 1000;
   Tapes tape;
@@ -57,7 +57,7 @@ TEST_CASE("tape: one parameter used twice, as two leaves and as one") {
   CHECK(gradient(p)[0] == Approx(2 + slope * 9 + silu * 6).epsilon(1e-6));
 }
 
-TEST_CASE("tape: micro-batches add up until the gradient is declared used") {
+TEST_CASE("tape: micro-batches accumulate until has_gradient is reset") {
   auto p = parameter({2, 1}, 1);
   const auto step = [&](float slope) {
     Tapes tape;
@@ -91,7 +91,8 @@ TEST_CASE("tape: a Var of an earlier step, of another tape, or of none is an Err
   tape.start();
   const auto x = tape.leaf(p);
   tape.start();
-  const std::string stale = "Tape: a Var of step 1 was used in step 2; Vars live until the next start(), make it anew";
+  const std::string stale =
+      "Tape: a Var of step 1 was used in step 2; a Var is valid until the next start(), make a new one";
   CHECK(message([&] { x.value(); }) == stale);
   CHECK(message([&] { x.shape(); }) == stale);
   CHECK(message([&] { x.item(); }) == stale);
@@ -102,7 +103,7 @@ TEST_CASE("tape: a Var of an earlier step, of another tape, or of none is an Err
   other.start();
   const auto foreign = other.leaf(p);
   CHECK(message([&] { add(tape.leaf(p), foreign); }) ==
-        "Tape: a Var of another tape was used; the inputs of an op must lie on one tape");
+        "Tape: a Var of another tape was used; the inputs of an op must be on one tape");
   CHECK(message([&] { Value().value(); }) == "Var: this handle was never given a value; assign it the result of an op");
 }
 
@@ -118,13 +119,13 @@ TEST_CASE("tape: a value is an Error once its scope, or the backward pass, relea
   }
   CHECK(kept.value()(1, 2) == 1);
   CHECK(message([&] { inside.value(); }) ==
-        "Tape: a value of shape (2,3) was read after its scope or the backward pass released it; read it before, or "
+        "Tape: a value of shape (2,3) was read after its scope or the backward pass released it; read it earlier, or "
         "return it through Scope::keep");
   tape.start();
   const auto middle = pointwise(tape.leaf(p), Square{}), loss = testing::weighted_sum(middle, p.value);
   tape.backward(loss);
   CHECK_THROWS_AS(middle.value(), Error);
-  CHECK(loss.item() == 6);  // single numbers stay readable
+  CHECK(loss.item() == 6);  // scalars remain readable
 }
 
 TEST_CASE("tape: layers at inference reuse the memory of the layers before them") {
@@ -141,10 +142,10 @@ TEST_CASE("tape: layers at inference reuse the memory of the layers before them"
     return tape.memory_held();
   };
   CHECK(held(2, true) == held(50, true));
-  CHECK(held(2, false) < held(50, false));  // nobody released the stream
+  CHECK(held(2, false) < held(50, false));  // no scope released the stream
 }
 
-TEST_CASE("tape: in training a scope keeps what the backward pass reads and no more") {
+TEST_CASE("tape: in training a scope keeps the values saved for backward, and no others") {
   auto p = parameter({1, 40}, 0.5f), q = parameter({1, 40}, 1.0f);
   Tapes tape;
   tape.start();
@@ -163,19 +164,19 @@ TEST_CASE("tape: in training a scope keeps what the backward pass reads and no m
   CHECK(gradient(p) == Numbers(40, 2 * 1.5 * 3));
 }
 
-TEST_CASE("tape: stop_gradient passes the value and cuts what goes back") {
+TEST_CASE("tape: stop_gradient passes the value and stops the gradient") {
   auto p = parameter({1}, 3);
   Tapes tape;
   tape.start();
   const auto x = tape.leaf(p), y = pointwise(x, Square{}), cut = tape.stop_gradient(y);
   CHECK(cut.item() == 9);
   CHECK_FALSE(cut.needs_gradient());
-  tape.backward(gated(cut, y));  // silu(9) held, times y
+  tape.backward(gated(cut, y));  // silu(9) as a constant, times y
   const double silu = 9 / (1 + std::exp(-9.0));
   CHECK(gradient(p)[0] == Approx(silu * 6).epsilon(1e-6));
 }
 
-TEST_CASE("tape: the memory behind a stopped value outlives the scope of the value") {
+TEST_CASE("tape: the memory of a value passed to stop_gradient outlives its scope") {
   auto p = parameter({1, 40}, 3);
   Tapes tape;
   tape.start();
@@ -193,7 +194,7 @@ namespace {
 
 int filled = 0;
 
-/// y = x^2 made by fill(), counted; saves x.
+/// y = x^2 by fill(), which is counted; saves x.
 Value refillable_square(Value x) {
   auto& tape = x.tape();
   const auto y = tape.make(x.shape());
@@ -209,7 +210,7 @@ Value refillable_square(Value x) {
   return y;
 }
 
-/// y = 2x made by fill(), with the factor in the tape's memory; saves nothing.
+/// y = 2x by fill(), with the factor in scratch memory; saves nothing.
 Value refillable_double(Value x) {
   auto& tape = x.tape();
   const auto y = tape.make(x.shape());
@@ -225,7 +226,7 @@ Value refillable_double(Value x) {
 
 const Shape wide{3, 40};
 
-/// Writes over what the pool has free, as ops to come would.
+/// Overwrites the free blocks of the pool, as later ops would.
 void spoil(Tapes& tape) {
   for (int i = 0; i < 8; ++i) {
     std::fill_n(tape.out(tape.make(wide)).data, wide.size(), -7.0f);
@@ -233,7 +234,8 @@ void spoil(Tapes& tape) {
   }
 }
 
-/// The gradient of the sum of f(x^2) by x = 1.25, f run in a scope that ends before other values are made, or in none.
+/// The derivative of the sum of f(x^2) at x = 1.25. f runs in a scope that ends before other values are made, or
+/// without a scope.
 template <class F> Numbers gradient_through(bool scoped, const F& f) {
   auto p = parameter(wide, 1.25f);
   const auto ones = parameter(wide, 1);
@@ -253,7 +255,7 @@ template <class F> Numbers gradient_through(bool scoped, const F& f) {
 
 }  // namespace
 
-TEST_CASE("tape: a value that can be filled again dies with its scope, and is there when it is read") {
+TEST_CASE("tape: a value made by fill() is released with its scope, and rematerialised when it is read") {
   const auto f = [](Value x) {
     return pointwise(refillable_square(refillable_square(x)), Square{});
   };  // (x^2)^8 and by x: 16 x^15
@@ -261,7 +263,7 @@ TEST_CASE("tape: a value that can be filled again dies with its scope, and is th
   CHECK(plain[0] == Approx(16 * std::pow(1.25, 15)).epsilon(1e-5));
   filled = 0;
   CHECK(gradient_through(true, f) == plain);
-  CHECK(filled == 4);  // each of the two once more
+  CHECK(filled == 4);  // each of the two twice
 
   auto p = parameter(wide, 1.25f);
   const auto held = [&](bool refillable) {
@@ -277,7 +279,7 @@ TEST_CASE("tape: a value that can be filled again dies with its scope, and is th
   CHECK(held(true) < 0.6 * static_cast<double>(held(false)));
 }
 
-TEST_CASE("tape: what cannot be filled again is kept: inputs that go, and values with a second reader") {
+TEST_CASE("tape: a value is stored if its inputs are released or if it has a second reader") {
   const auto cut = [](Value x) {
     const auto y = refillable_square(x);
     return gated(y, y.tape().stop_gradient(y));
@@ -285,22 +287,23 @@ TEST_CASE("tape: what cannot be filled again is kept: inputs that go, and values
   CHECK(gradient_through(true, cut) == gradient_through(false, cut));
   const auto of_a_sum = [](Value x) {
     return pointwise(refillable_double(refillable_double(add(x, x))), Square{});
-  };  // nobody saves the sum
+  };  // the sum is not saved
   CHECK(gradient_through(true, of_a_sum) == gradient_through(false, of_a_sum));
-  const auto nested = [](Value x) {  // the inner one goes with its own scope
+  const auto nested = [](Value x) {  // the inner value is released with its own scope
     Tapes::Scope inner(x.tape());
     const auto y = inner.keep(refillable_double(refillable_double(add(x, x))));
     return y;
   };
   const auto of_nested = [&](Value x) { return pointwise(nested(x), Square{}); };
   CHECK(gradient_through(true, of_nested) == gradient_through(false, of_nested));
-  const auto recomputed = [](Value x) {  // the output that recompute keeps is refillable, but not its factor
-    return pointwise(recompute(x, [](Value in) { return Made<float, Device>{refillable_double(in)}; }).y, Square{});
-  };
+  const auto recomputed =
+      [](Value x) {  // the output that recompute stores can be rematerialised, but its factor cannot
+        return pointwise(recompute(x, [](Value in) { return Made<float, Device>{refillable_double(in)}; }).y, Square{});
+      };
   CHECK(gradient_through(true, recomputed) == gradient_through(false, recomputed));
 }
 
-TEST_CASE("tape: a long chain of values that fill one another is kept from some depth on") {
+TEST_CASE("tape: a long chain of rematerialised values is cut at a limit") {
   auto p = parameter({1, 1}, 1);
   Tapes tape;
   tape.start();
@@ -316,7 +319,7 @@ TEST_CASE("tape: a long chain of values that fill one another is kept from some 
   CHECK(y.value()(0, 1) == 1);
 }
 
-TEST_CASE("tape: an input that nobody else needs is not kept for filling") {
+TEST_CASE("tape: no input is stored only to rematerialise another value") {
   auto p = parameter(wide, 2);
   Tapes tape;
   tape.start();
@@ -331,7 +334,7 @@ TEST_CASE("tape: an input that nobody else needs is not kept for filling") {
   CHECK(y.value()(0, 0) == 8);
 }
 
-TEST_CASE("tape: at inference nothing is noted for filling again") {
+TEST_CASE("tape: at inference nothing is recorded for rematerialisation") {
   auto p = parameter(wide, 2);
   Tapes tape;
   tape.start(false);
@@ -343,7 +346,7 @@ TEST_CASE("tape: at inference nothing is noted for filling again") {
   CHECK_THROWS_AS(y.value(), Error);
 }
 
-TEST_CASE("tape: a gradient that passes a sum unchanged is handed over, once") {
+TEST_CASE("tape: a gradient that passes a sum unchanged is moved, once") {
   auto p = parameter(wide, 2);
   const auto ones = parameter(wide, 1);
   Tapes tape;
@@ -357,13 +360,13 @@ TEST_CASE("tape: a gradient that passes a sum unchanged is handed over, once") {
         2 * Pool<Device>::size_class(120 * sizeof(float)) + 128);  // dx, and dsum, which becomes that of a part
 }
 
-TEST_CASE("tape: a loss that depends on nothing that trains, or is not one number, is an Error") {
+TEST_CASE("tape: a loss without trainable parameters, or with several elements, is an Error") {
   auto p = parameter({1}, 3), table = parameter({2, 3}, 1);
   Tapes tape;
   tape.start();
   const std::string nothing =
-      "backward: the loss depends on nothing that trains; was the tape started with recording, and is a Parameter in "
-      "use?";
+      "backward: the loss depends on no trainable parameter; was the tape started with recording, and does the loss "
+      "use a Parameter?";
   CHECK(message([&] { tape.backward(pointwise(tape.input(p.value.view()), Square{})); }) == nothing);
   CHECK(message([&] { tape.backward(tape.stop_gradient(tape.leaf(p))); }) == nothing);
   CHECK(message([&] { tape.backward(tape.leaf(table)); }) ==
@@ -382,15 +385,14 @@ TEST_CASE("tape: a second backward pass in one step is an Error, not silence") {
     const auto x = tape.leaf(p), first = pointwise(x, Square{}), second = pointwise(x, Square{});
     tape.backward(first);
     CHECK(message([&] { tape.backward(second); }) ==
-          "backward: this step was walked back already; add the losses up before, or start() a new step");
+          "backward: already called in this step; add up the losses and call it once, or start() a new step");
   }
 }
 
-TEST_CASE(
-    "tape: a weight or table that died or moved before the walk back reached it is an Error, one that nothing reads is "
-    "not") {
+TEST_CASE("tape: a weight or table destroyed or moved before its backward is an Error, unless no backward reads it") {
   const std::string gone =
-      "was destroyed or moved before the step was over; keep the model where it is until backward() has ended";
+      "was destroyed or moved before the end of the step; neither destroy nor move the model until backward() has "
+      "returned";
   auto p = parameter({2, 2}, 1);
   const auto said = [&](const auto& use) {
     Tapes tape;
@@ -429,7 +431,7 @@ TEST_CASE(
         }) == "no Error");
 }
 
-TEST_CASE("tape: input hands its gradient to the caller, written first and added to after") {
+TEST_CASE("tape: input writes its gradient to memory of the caller, first overwriting, then adding") {
   auto p = parameter({1}, 3);
   float dx = 77;
   Tapes tape;
@@ -461,12 +463,12 @@ Value counting(Value x) {
 
 }  // namespace
 
-TEST_CASE("tape: a value nobody uses costs nothing on the way back, and each other one is visited once") {
+TEST_CASE("tape: the backward pass skips unused values, and visits each other one once") {
   auto p = parameter({1}, 3);
   Tapes tape;
   tape.start();
   const auto x = counting(tape.leaf(p));
-  counting(counting(x));  // leads nowhere
+  counting(counting(x));  // the loss does not depend on it
   const auto y = add(add(x, x), x);
   visited = 0;
   tape.backward(y);
@@ -474,7 +476,7 @@ TEST_CASE("tape: a value nobody uses costs nothing on the way back, and each oth
   CHECK(gradient(p) == Numbers{3});
 }
 
-TEST_CASE("tape: a leaf, an input and a constant have room for their own rows") {
+TEST_CASE("tape: the capacity of a leaf, an input and a constant is their number of rows") {
   auto p = parameter({130, 3}, 3);
   const Frozen<float, Device> frozen("f", p.value.clone());
   Tapes tape;
@@ -486,7 +488,7 @@ TEST_CASE("tape: a leaf, an input and a constant have room for their own rows") 
   CHECK(tape.room(tape.make({2, 3}, 1)) == 2);
 }
 
-TEST_CASE("tape: 100000 ops in a chain, walked in a loop") {
+TEST_CASE("tape: a chain of 100000 ops, without recursion") {
   auto p = parameter({1}, 1);
   Tapes tape;
   tape.start();
@@ -502,7 +504,7 @@ namespace {
 
 bool out_of_memory = false;
 
-/// A device that can be told to have no memory left.
+/// A device that can simulate running out of memory.
 struct Full : Cpu {
   static void* allocate(std::size_t bytes) {
     require(!out_of_memory, "out of memory");
@@ -512,7 +514,7 @@ struct Full : Cpu {
 
 }  // namespace
 
-TEST_CASE("tape: after running out of memory the next step is sound") {
+TEST_CASE("tape: the step after an out-of-memory Error is correct") {
   Tape<float, Full> tape;
   tape.start();
   out_of_memory = true;
@@ -539,7 +541,7 @@ TEST_CASE("tape: sizes beyond the machine are an Error, not a small block") {
 
 namespace {
 
-/// One block of a model and its loss; `rows` large enough that some loops use several threads and some do not.
+/// One block of a model and its loss; with so many `rows` that some loops use several threads and some do not.
 struct Composite {
   static constexpr Index rows = 96, cols = 64, vocabulary = 50;
   Parameter<float, Cpu> table{"table", numbers<float, Cpu>({vocabulary, cols}, "table")},

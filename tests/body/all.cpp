@@ -1,4 +1,4 @@
-// Every body: what each policy must pass, its formula element by element, and promises that are broken on purpose.
+// Every body: the checks of policies, the formula element by element, and bodies that break a promise.
 #include "neutra/body/all.hpp"
 
 #include "neutra/testing/check_policy.hpp"
@@ -21,8 +21,8 @@ double dot(const Tensor<double>& w, Index o, const double* x) {
   return sum;
 }
 
-/// Largest difference of the body's rows from those of inner(w, j, x), which is what unit j of a token carries into the
-/// last weight.
+/// The largest difference between the output of a body and that of inner(w, j, x), the value of unit j of a token
+/// before the last weight.
 template <class B, class F> double difference(const B& body, const F& inner) {
   constexpr Index rows = 5, d = 7, r = 3;
   const auto x = random_tensor<double>({rows, d}, "x");
@@ -55,7 +55,7 @@ struct NotLinear : body::Bottleneck {
 struct SameNames : body::Bottleneck {
   std::vector<body::Weight> weights(Index d, Index r) const { return {{"gate", {r, d}}, {"gate", {d, r}, 0.0}}; }
 };
-/// A row's result depends on the number of rows beside it.
+/// A body whose result for a row depends on the number of rows.
 struct LooksAside : body::Bottleneck {
   template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const {
     const auto y = body::Bottleneck::forward(x, w);
@@ -70,7 +70,7 @@ bool has(const Faults& faults, std::string_view part) {
 
 }  // namespace
 
-TEST_CASE("bodies: every one of the list is right as a function, keeps its promises and learns") {
+TEST_CASE("bodies: every body of the list is a correct function, keeps its promises and trains") {
   for_each_type(body::All{}, []<class B>() {
     CAPTURE(B::name);
     CHECK(check_policy<B>() == Faults{});
@@ -85,7 +85,7 @@ TEST_CASE("bodies: the formula, element by element") {
         1e-12);
 }
 
-TEST_CASE("bodies: only the matrix that writes the output starts at zero") {
+TEST_CASE("bodies: only the output matrix starts at zero") {
   for_each_type(body::All{}, []<class B>() {
     CAPTURE(B::name);
     const auto weights = B{}.weights(7, 3);

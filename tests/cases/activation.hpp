@@ -1,4 +1,4 @@
-// y = f(x), f chosen at run time
+// y = f(x), with f chosen at run time
 #pragma once
 
 #include "neutra/op/activation.hpp"

@@ -12,9 +12,9 @@ struct Attention {
   static constexpr std::size_t trained = 3;
   static constexpr double tolerance = 256;
   AttentionSizes z;
-  double scale = 1;  // of q: large scores make one key win
+  double scale = 1;  // of q; large scores give one key all weight
 
-  /// Lengths around the tile of 64 rows; one, two and three query heads to a key/value head.
+  /// Lengths around the tile size of 64 rows; one, two and three query heads per key/value head.
   static std::vector<Attention> all() {
     return {{{0, 3, 2, 1, 4}},  {{2, 0, 2, 1, 4}},   {{1, 1, 1, 1, 1}},    {{2, 1, 4, 2, 3}},
             {{1, 63, 2, 1, 3}}, {{1, 64, 1, 1, 4}},  {{1, 65, 2, 1, 2}},   {{1, 130, 1, 1, 2}},
@@ -24,7 +24,7 @@ struct Attention {
     return concat(z.sequences, "x", z.length, " heads ", z.heads, "/", z.kv_heads, " width ", z.width, " scale ",
                   scale);
   }
-  /// Central differences need a softmax that is not a step.
+  /// Central differences need a softmax that is not a step function.
   bool smooth() const { return scale <= 10; }
   template <Scalar S, class D> auto inputs() const {
     const Index rows = z.sequences * z.length;

@@ -1,16 +1,16 @@
-// What the case of every op is put through: values, gradients, SIMD against scalar, float against double.
+// The checks of every op: values, gradients, SIMD against scalar, float against double.
 //
 // A case is a struct with its sizes as members, and
-//   name, trained            of the op; how many of the inputs, from the first, are trained (the others are constant)
-//   tolerance                of values and gradients, in rounding errors of the largest number
-//   all()                    what is worth testing: sizes 0, 1, odd, no multiple of a SIMD width, ties, large values
+//   name, trained            the name of the op; how many inputs, from the first, are trained (the others are constant)
+//   tolerance                of values and gradients, in rounding errors of the largest element
+//   all()                    the cases to test: sizes 0, 1, odd, not a multiple of the SIMD width, ties, large values
 //   label()                  sizes, for messages
-//   inputs<S, D>()           one tensor each, the same numbers for every S and D (exact in float)
+//   inputs<S, D>()           one tensor each, with equal values for every S and D (exact in float)
 //   run(tape, vars)          the op, on one Var per input
-//   smooth()                 may be missing: whether central differences make sense at these sizes
-//   reference(inputs)        its meaning, in double, element by element
-//   flops(), bytes(size)     of one forward pass, where a number has `size` bytes; for benchmarks
-// A new op: add its case here and a test in tests/op that calls check_case.
+//   smooth()                 optional: whether central differences are accurate at these sizes
+//   reference(inputs)        the reference in double, element by element
+//   flops(), bytes(size)     of one forward pass, with elements of `size` bytes; for benchmarks
+// A new op: add its case here and a test in tests/op that calls check_all.
 #pragma once
 
 #include "neutra/testing/check_gradient.hpp"
@@ -26,7 +26,7 @@ namespace cases {
 
 using namespace neutra;
 
-/// A backend whose fresh memory is all NaN (and -1): what an op forgets to write shows.
+/// A backend that fills new memory with NaN (and -1), to detect elements that an op does not write.
 template <class D> struct Dirty : D {
   static void* allocate(std::size_t bytes) {
     void* memory = D::allocate(bytes);
@@ -69,7 +69,7 @@ struct Outcome {
   std::vector<std::vector<double>> gradients;
 };
 
-/// The first `trained` tensors as trainable leaves (their Vars are given), the others as inputs.
+/// The first `trained` tensors as leaves (their Vars are returned), the others as inputs.
 template <Scalar S, Backend D, class Case>
 Var<S, D> run_case(const Case& c, Tape<S, D>& tape, std::vector<Var<S, D>> vars,
                    const std::vector<Tensor<S, D>>& inputs) {
@@ -77,7 +77,7 @@ Var<S, D> run_case(const Case& c, Tape<S, D>& tape, std::vector<Var<S, D>> vars,
   return c.run(tape, vars);
 }
 
-/// Value, and gradients of the sum of the value's elements times fixed weights.
+/// The value, and the gradients of the sum of its elements times fixed weights.
 template <Scalar S, Backend D, class Case> Outcome evaluate(const Case& c) {
   const auto inputs = c.template inputs<S, D>();
   std::vector<Parameter<S, D>> parameters;
@@ -103,7 +103,7 @@ template <Backend D, class Case> double gradient_error(const Case& c) {
   });
 }
 
-/// Value and gradients of `a` are those of `b` up to `tolerance`.
+/// Checks that value and gradients of `a` equal those of `b` up to `tolerance`.
 inline void check_equal(const Outcome& a, const Outcome& b, double tolerance) {
   CHECK(difference(a.value, b.value) <= tolerance);
   REQUIRE(a.gradients.size() == b.gradients.size());
@@ -125,7 +125,7 @@ template <class Case> void check_case(const Case& c) {
   check_equal(evaluate<double, Dirty<ScalarCpu>>(c), simd, fine);
   check_equal(evaluate<float, Dirty<Cpu>>(c), simd, coarse);
   check_equal(evaluate<float, Dirty<ScalarCpu>>(c), simd, coarse);
-  constexpr Index affordable = 1000;  // two forward passes an element
+  constexpr Index affordable = 1000;  // two forward passes per element
   if (elements > affordable) return;
   if constexpr (requires { c.smooth(); }) {
     if (!c.smooth()) return;

@@ -1,4 +1,4 @@
-// y = some columns of x.
+// y = a range of columns of x
 #pragma once
 
 #include "neutra/op/columns.hpp"

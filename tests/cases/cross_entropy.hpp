@@ -7,7 +7,7 @@
 
 namespace cases {
 
-/// HeadTrains: W is an input like x; otherwise it is constant.
+/// HeadTrains: W is trained like x; otherwise it is constant.
 template <bool HeadTrains> struct CrossEntropy {
   static constexpr std::string_view name = "cross_entropy";
   static constexpr std::size_t trained = HeadTrains ? 2 : 1;
@@ -15,19 +15,19 @@ template <bool HeadTrains> struct CrossEntropy {
   Index rows, cols, vocabulary;
   double scale = 1;                        // of the loss
   double size = 1;                         // of x
-  std::vector<std::int32_t> targets = {};  // chosen by all(); they outlive the step
+  std::vector<std::int32_t> targets = {};  // set by all(); they outlive the step
 
-  /// Rows around the chunk of 256; logits of some hundreds.
+  /// Rows around the chunk size of 256; logits of some hundreds.
   static std::vector<CrossEntropy> all() {
     std::vector<CrossEntropy> all{{0, 3, 5},         {1, 1, 1},         {1, 5, 2},
                                   {5, 7, 33, 0.2},   {255, 2, 3, 0.01}, {256, 1, 3, 0.01},
                                   {257, 2, 3, 0.01}, {513, 1, 3, 0.01}, {3, 5, 21, 1, 30}};
-    if constexpr (!HeadTrains) all.push_back({5, 7, 2500, 0.2});  // three parts of a vocabulary
+    if constexpr (!HeadTrains) all.push_back({5, 7, 2500, 0.2});  // three chunks of the vocabulary
     for (CrossEntropy& c : all)
       for (Index n = 0; n < c.rows; ++n) c.targets.push_back(static_cast<std::int32_t>((n * 7 + 3) % c.vocabulary));
     return all;
   }
-  /// Central differences need a softmax that is not a step.
+  /// Central differences need a softmax that is not a step function.
   bool smooth() const { return size <= 10; }
   std::string label() const {
     return concat(rows, "x", cols, " vocabulary ", vocabulary, HeadTrains ? " trained" : " constant", " head");
@@ -46,7 +46,7 @@ template <bool HeadTrains> struct CrossEntropy {
         for (Index c = 0; c < cols; ++c)
           logits[static_cast<std::size_t>(v)] += in[0].data()[n * cols + c] * in[1].data()[v * cols + c];
       const double own = logits[static_cast<std::size_t>(targets[static_cast<std::size_t>(n)])];
-      double others = 0;  // p = 1 / (1 + sum over the others of exp(logit - own))
+      double others = 0;  // p = 1 / (1 + sum over the other tokens of exp(logit - logit of the target))
       for (const double logit : logits) others += std::exp(logit - own);
       loss += std::log(others);
     }

@@ -17,7 +17,7 @@ template <Addend addend> struct Linear {
 
   static std::vector<Linear> all() {
     return {{0, 3, 2}, {3, 0, 4},   {4, 3, 0},    {1, 1, 1},
-            {5, 7, 9}, {7, 16, 33}, {17, 33, 31}, {19, 1100, 35}};  // 1100: more than one block of a sum
+            {5, 7, 9}, {7, 16, 33}, {17, 33, 31}, {19, 1100, 35}};  // 1100: more than one block of K
   }
   std::string label() const {
     return concat(rows, "x", in, "->", out, addend == Addend::none ? "" : addend == Addend::rows ? " addend" : " bias");

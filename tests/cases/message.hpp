@@ -1,4 +1,4 @@
-// The text of the Error that a call ends in.
+// The message of the Error that a call throws.
 #pragma once
 
 #include "neutra/core/error.hpp"

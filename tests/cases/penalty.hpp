@@ -1,4 +1,4 @@
-// Local losses of a residue's rows and of a gate, over counted tokens.
+// Local losses of the rows of a residue and of a gate, over counted tokens.
 #pragma once
 
 #include "neutra/op/penalty.hpp"
@@ -10,7 +10,7 @@
 
 namespace cases {
 
-/// Uses all four sums: sum|r|/d + (sum r^2)/d + sqrt(1 + sum r^2) / sqrt(1 + sum y^2)
+/// A function of all four sums: sum|r|/d + (sum r^2)/d + sqrt(1 + sum r^2) / sqrt(1 + sum y^2)
 struct RowPenalty {
   template <class S> S f(const RowSums<S>& z) const {
     return (z.absolute + z.square) / z.channels + std::sqrt(S(1) + z.square) / std::sqrt(S(1) + z.joined);
@@ -20,14 +20,14 @@ struct RowPenalty {
   }
 };
 
-/// |g| + cross-entropy of the label under the logit s
+/// |g| + the cross-entropy of sigmoid(s) and the label
 struct LogitPenalty {
   template <class V> V f(V g, V s, V label) const { return math::abs(g) + math::softplus(s) - label * s; }
   template <class V> V dg(V g, V, V) const { return math::sign(g); }
   template <class V> V ds(V, V s, V label) const { return math::sigmoid(s) - label; }
 };
 
-/// Weights and labels of tokens; row i of the residue speaks of token 2 i + 1 where `sparse`.
+/// Weights and labels of tokens; if `sparse`, row i of the residue belongs to token 2 i + 1.
 template <Scalar S> struct Tokens {
   std::vector<S> weight, label;
   std::vector<std::int32_t> index;
@@ -43,12 +43,12 @@ template <Scalar S> struct Tokens {
 
 struct ResiduePenalty {
   static constexpr std::string_view name = "residue_penalty";
-  static constexpr std::size_t trained = 1;  // y is held constant
+  static constexpr std::size_t trained = 1;  // y is a constant
   static constexpr double tolerance = 64;
   Index rows, cols;
   bool sparse = false;
   double scale = 1;
-  mutable std::shared_ptr<void> held = {};  // the last run's weights: they must outlive the step
+  mutable std::shared_ptr<void> held = {};  // the weights of the last run, which must outlive the step
 
   static std::vector<ResiduePenalty> all() {
     return {{0, 3}, {1, 1}, {5, 7, false, 0.25}, {5, 7, true}, {4, 16, true}, {9, 65}};

@@ -27,7 +27,7 @@ struct Relu {
   template <class V> V df(V x, V) const { return math::select(x > V(0), V(1), V(0)); }
   static double plain(double x) { return x > 0 ? x : 0; }
 };
-/// log(sqrt(1 + x^2)), held between -1 and 1 from outside by min and max.
+/// log(sqrt(1 + x^2)), clamped to -1 .. 1 by min and max.
 struct LogNorm {
   template <class V> V f(V x) const { return math::max(V(-1), math::min(V(1), math::log(math::sqrt(V(1) + x * x)))); }
   template <class V> V df(V x, V y) const { return math::select(y < V(1), x / (V(1) + x * x), V(0)); }

@@ -1,4 +1,4 @@
-// y = f(x, p), p two numbers that train.
+// y = f(x, p), p: two trained scalars
 #pragma once
 
 #include "neutra/op/pointwise_trained.hpp"

@@ -18,7 +18,7 @@ struct RmsNorm {
     return {{0, 5},  {3, 0},   {1, 1, 1, 0.5}, {5, 7},         {4, 16},
             {3, 33}, {130, 3}, {2, 81, 1e4},   {2, 9, 0, 1e-2}};  // 130: more than two blocks of column_sums
   }
-  /// Slopes of 1e-4 drown in the rounding of central differences.
+  /// Derivatives of 1e-4 are below the rounding errors of central differences.
   bool smooth() const { return scale <= 10; }
   std::string label() const { return concat(rows, "x", cols, " scale ", scale); }
   template <Scalar S, class D> auto inputs() const {

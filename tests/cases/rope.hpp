@@ -1,4 +1,4 @@
-// Heads turned by their position: elements p and p + W/2 as one complex number times exp(i t theta^(-2p/W)).
+// Heads rotated by their position: elements p and p + W/2 as one complex number times exp(i t theta^(-2p/W))
 #pragma once
 
 #include "neutra/op/rope.hpp"
@@ -15,7 +15,7 @@ struct Rope {
   static constexpr std::size_t trained = 1;
   static constexpr double tolerance = 256;  // of the angle, up to 100
   Index sequences, length, heads, width, first = 0;
-  mutable std::shared_ptr<void> table = {};  // of the last run: it must outlive the step
+  mutable std::shared_ptr<void> table = {};  // of the last run, which must outlive the step
 
   static std::vector<Rope> all() {
     return {{0, 4, 1, 2}, {1, 1, 1, 2}, {2, 3, 3, 8}, {3, 5, 2, 6}, {1, 9, 1, 34}, {2, 3, 1, 32, 100}};

@@ -1,4 +1,4 @@
-// y = x times one factor per channel.
+// y[n,c] = x[n,c] v[c]
 #pragma once
 
 #include "neutra/op/scale_columns.hpp"

@@ -1,4 +1,4 @@
-// y = g a, g one factor per row or one per element.
+// y = g a, one factor g per row or per element
 #pragma once
 
 #include "neutra/op/scale_rows.hpp"

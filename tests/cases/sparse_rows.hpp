@@ -1,4 +1,4 @@
-// Gather the open rows, work on them, scatter the result.
+// Gather the open rows, compute with them, scatter the result.
 #pragma once
 
 #include "neutra/op/gated.hpp"
@@ -8,7 +8,7 @@
 
 namespace cases {
 
-/// x + silu(a) b on the open rows, x on the others; `open` has one character a row, '.' where the gate is zero.
+/// x + silu(a) b on the open rows, x on the others; `open` has one character per row, '.' if the gate is zero.
 struct SparseRows {
   static constexpr std::string_view name = "sparse_rows";
   static constexpr std::size_t trained = 3;

@@ -1,4 +1,4 @@
-// The sum of a row, its mean, or the sum of everything.
+// The sum of each row, its mean, and the sum of all elements.
 #pragma once
 
 #include "neutra/op/sum.hpp"

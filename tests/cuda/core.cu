@@ -1,4 +1,4 @@
-// Every function of core/math.hpp on the device, through the concept that policies are written against.
+// Every function of core/math.hpp on the device, called through the concept that policies use.
 #include "neutra/core/math.hpp"
 
 #include "tests/cuda/kernel.cuh"

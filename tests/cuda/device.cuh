@@ -1,5 +1,5 @@
-// A device that nobody runs: its loops launch every functor, so that nvcc compiles the device half of each. Memory and
-// all that is no loop are the recording backend's.
+// A device that is never run: its loops launch every functor, so that nvcc compiles the device code of each. Memory and
+// other operations are those of the recording backend.
 #pragma once
 
 #include "neutra/backend/record/record.hpp"
@@ -8,7 +8,7 @@
 
 namespace cuda {
 
-/// One thread's element of a row, as cpu/simd.hpp describes lanes.
+/// One element of a row per thread, with the interface of lanes in cpu/simd.hpp.
 template <neutra::Scalar S> struct Lanes {
   neutra::Index i = 0, count = 1;
 
@@ -23,7 +23,7 @@ template <neutra::Scalar S> struct Lanes {
   }
 };
 
-/// One row by the threads of one block, as cpu/rows.hpp describes it.
+/// One row per block of threads, with the interface of cpu/rows.hpp.
 template <neutra::Scalar S> struct Row {
   template <class F> __device__ void each(neutra::Index n, F f) const {
     for (neutra::Index i = threadIdx.x; i < n; i += blockDim.x) f(Lanes<S>{i, 1});
@@ -66,7 +66,7 @@ __global__ void run_column_sums(F f, neutra::Index count, neutra::Index cols, ne
   }
 }
 
-/// One long row by all threads of a grid.
+/// One long row for all threads of a grid.
 template <neutra::Scalar S> struct LongRow {
   template <class F> __device__ void each(neutra::Index n, F f) const {
     const neutra::Index step = neutra::Index{gridDim.x} * blockDim.x;

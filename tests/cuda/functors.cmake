@@ -1,4 +1,5 @@
-# Every functor that an op, the optimizer or a probe gives to a device's loops is among the kernels of functors.cu.
+# Fails unless every functor that an op, the optimizer or a probe passes to the loops of a device is a kernel of
+# functors.cu.
 # cmake -D OBJECT=<functors.cu, compiled> -D INCLUDE=<folder> -P functors.cmake
 cmake_minimum_required(VERSION 3.25)
 
@@ -22,8 +23,8 @@ foreach(header IN LISTS headers)
   endforeach()
 endforeach()
 if(count LESS 30)
-  message(FATAL_ERROR "functors: only ${count} functors were found in ${INCLUDE}; how are they written now?")
+  message(FATAL_ERROR "functors: only ${count} functors were found in ${INCLUDE}; adapt the regular expressions of this script to the headers")
 elseif(NOT "${missing}" STREQUAL "")
-  message(FATAL_ERROR "functors: no kernel of these is compiled; call what uses them in tests/cuda/functors.cu:${missing}")
+  message(FATAL_ERROR "functors: these are not compiled as kernels; call the ops that use them in tests/cuda/functors.cu:${missing}")
 endif()
 message("functors: all ${count} are compiled for the device")

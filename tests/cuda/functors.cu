@@ -1,5 +1,5 @@
-// Every functor of every op, of the optimizer and of every policy as device code: whatever a call makes a device run,
-// forward and backward, is compiled into kernels.
+// Every functor of the ops, the optimizer and the policies as device code: the kernels of every forward and backward
+// pass are compiled.
 #include "neutra/adapter/any.hpp"
 #include "neutra/adapter/lora.hpp"
 #include "neutra/adapter/residue.hpp"
@@ -19,14 +19,14 @@ using namespace neutra;
 
 namespace {
 
-/// y = a x + b, both trained.
+/// y = a x + b, with a and b trained
 struct Affine {
   template <class V> NEUTRA_HD V f(V x, Parameters<V, 2> p) const { return p[0] * x + p[1]; }
   template <class V> NEUTRA_HD V df(V, V, Parameters<V, 2> p) const { return p[0]; }
   template <class V> NEUTRA_HD Parameters<V, 2> dp(V x, V, Parameters<V, 2>) const { return {x, V(1)}; }
 };
 
-/// A gate with a number of its own.
+/// A gate with a trainable parameter.
 struct Warm {
   static constexpr std::string_view name = "warm";
   std::vector<Weight> weights(Index) const { return {{"temperature", {1}, 1.0}}; }

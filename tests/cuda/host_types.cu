@@ -1,4 +1,4 @@
-// The headers of core that hold no loops: a CUDA program includes them too, on the host's side.
+// The headers of core without loops, which a CUDA program also includes in host code.
 #include "neutra/core/error.hpp"
 #include "neutra/core/random.hpp"
 #include "neutra/core/scalar.hpp"

@@ -1,4 +1,4 @@
-// A kernel for each kind of function that policies are, so that its device half is compiled and not only parsed.
+// A kernel for each kind of policy function, so that its device code is compiled and not only parsed.
 #pragma once
 
 #include "neutra/core/pointwise.hpp"
@@ -36,7 +36,7 @@ __global__ void apply_gate(F function, const S* g, const S* s, const S* label, S
   ds[i] = function.ds(g[i], s[i], label[i]);
 }
 
-// Launches of F's kernels for one scalar; F is one of the kinds above, or none of them and has no kernel.
+// Launches the kernels of F for one scalar; none if F is not of one of these kinds.
 template <class S, class F> void compile_for(const F& function) {
   if constexpr (neutra::Pointwise<F>) apply_pointwise<S, F><<<1, 32>>>(function, nullptr, nullptr, nullptr);
   if constexpr (neutra::PointwiseWithParameters<F>)

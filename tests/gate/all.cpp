@@ -1,4 +1,4 @@
-// Every gate: what each policy must pass, values and slopes against PyTorch, and promises that are broken on purpose.
+// Every gate: the checks of policies, values and derivatives against PyTorch, and gates that break a promise.
 #include "neutra/gate/all.hpp"
 
 #include "neutra/testing/check_policy.hpp"
@@ -56,7 +56,7 @@ struct UnlikeBySimd : gate::Relu {
 struct Named : gate::Relu {
   static constexpr std::string_view name = "Named Badly";
 };
-/// Right as a function, but nothing ever passes.
+/// Correct as a function, but never open.
 struct Closed {
   static constexpr std::string_view name = "closed";
   template <class V> V f(V) const { return V(0); }
@@ -65,14 +65,14 @@ struct Closed {
 
 }  // namespace
 
-TEST_CASE("gates: every one of the list is right as a function, may be skipped where it says so, and learns") {
+TEST_CASE("gates: every gate of the list is a correct function, keeps its exact_zero, and trains") {
   for_each_type(gate::All{}, []<class G>() {
     CAPTURE(G::name);
     CHECK(check_policy<G>() == Faults{});
   });
 }
 
-TEST_CASE("gates: values and slopes are PyTorch's") {
+TEST_CASE("gates: values and derivatives equal those of PyTorch") {
   check_golden(gate::Relu{}, "relu");
   check_golden(gate::Sigmoid{}, "sigmoid");
   check_golden(gate::Tanh{}, "tanh");
@@ -84,7 +84,7 @@ TEST_CASE("gates: values and slopes are PyTorch's") {
   check_golden(gate::TwoLayer<gate::Elu>{}, "elu");
 }
 
-TEST_CASE("gates: names are unique, and wrappers carry what they wrap") {
+TEST_CASE("gates: names are unique, and wrappers contain the name of the inner gate") {
   std::vector<std::string_view> names;
   for_each_type(gate::All{}, [&]<class G>() {
     CHECK(std::count(names.begin(), names.end(), G::name) == 0);
@@ -103,7 +103,7 @@ TEST_CASE("gates: names are unique, and wrappers carry what they wrap") {
   CHECK_FALSE(gate::may_skip<gate::PerChannel<gate::Relu>>);
 }
 
-TEST_CASE("gates: a user's own is checked by one line, and each broken promise is named") {
+TEST_CASE("gates: one line checks a gate of a user, and names each broken promise") {
   CHECK(check_policy<Saturating>() == Faults{});
   CHECK(check_policy(gate::JumpRelu{.threshold = 0.7f}) == Faults{});
   const auto fault = [](const Faults& faults, std::string_view part) {
@@ -120,7 +120,7 @@ TEST_CASE("gates: a user's own is checked by one line, and each broken promise i
   CHECK(fault(check_policy(gate::JumpRelu{.threshold = 100}), "skipping was not tried"));
 }
 
-TEST_CASE("gates: slopes at 0, where a closed token may stand") {
+TEST_CASE("gates: derivatives at 0, the logit of a token that is just closed") {
   const auto slope = [](const auto& gate) { return gate.df(0.0, gate.f(0.0)); };
   CHECK(slope(gate::Relu{}) == 0);
   CHECK(slope(gate::JumpRelu{}) == 0);
@@ -131,7 +131,7 @@ TEST_CASE("gates: slopes at 0, where a closed token may stand") {
   CHECK(gate::HardSigmoid{}.df(-3.5, 0.0) == 0);
 }
 
-TEST_CASE("gates name their options, and wrappers those of the gate they wrap") {
+TEST_CASE("gates list their options, and wrappers those of the inner gate") {
   using Options = PolicyOptions;
   CHECK(gate::traits(gate::Relu{}).options.empty());
   CHECK(gate::traits(gate::JumpRelu{.threshold = 0.5f}).options == Options{{"threshold", 0.5}});

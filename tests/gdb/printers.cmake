@@ -1,4 +1,4 @@
-# PROGRAM (tests/gdb/shown.cpp), stopped where it shows everything, must read as the printers of PRINTERS say.
+# PROGRAM (tests/gdb/shown.cpp) is stopped at its breakpoint, where PRINTERS must print the lines below.
 # cmake -D GDB=.. -D PROGRAM=.. -D PRINTERS=.. -P printers.cmake
 cmake_minimum_required(VERSION 3.25)
 
@@ -26,6 +26,6 @@ endif()
 foreach(line IN LISTS expected)
   string(FIND "${output}" "${line}\n" position)
   if(position EQUAL -1)
-    message(FATAL_ERROR "gdb was to print\n  ${line}\nbut said\n${output}\n${error}")
+    message(FATAL_ERROR "gdb must print\n  ${line}\ngot\n${output}\n${error}")
   endif()
 endforeach()

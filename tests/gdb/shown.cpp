@@ -1,4 +1,4 @@
-// What the pretty printers of tools/gdb are shown.
+// Values for the pretty printers of tools/gdb.
 #include "neutra/backend/cpu/cpu.hpp"
 #include "neutra/op/pointwise.hpp"
 
@@ -9,7 +9,7 @@ struct Twice {
   template <class V> V df(V, V) const { return V(2); }
 };
 
-/// The breakpoint. Everything is an argument, so that no optimisation hides it.
+/// The breakpoint. All values are arguments, so that no optimisation removes them.
 [[gnu::noinline]] void shown(const Shape& shape, const Tensor<float>& tensor, const Tensor<float>& none,
                              const View<const float>& part, const Tensor<bf16>& rounded, const Tensor<double>& row,
                              const Var<float, Cpu>& var, const Var<float, Cpu>& old, const Var<float, Cpu>& unset) {

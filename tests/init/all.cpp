@@ -1,4 +1,4 @@
-// Every initialisation: its formula, the variance that is drawn, and that draws depend on seed and name alone.
+// Every initialisation: its formula, the variance of the values, and that they depend only on seed and name.
 #include "neutra/init/all.hpp"
 
 #include "neutra/testing/check_policy.hpp"
@@ -29,7 +29,7 @@ std::vector<float> drawn(double variance, std::uint64_t seed, std::string_view n
 
 }  // namespace
 
-TEST_CASE("initialisations: every one of the list is positive and finite, and lets a model learn") {
+TEST_CASE("initialisations: every initialisation of the list is positive and finite, and trains") {
   for_each_type(init::All{}, []<class I>() {
     CAPTURE(I::name);
     CHECK(check_policy<I>() == Faults{});
@@ -43,13 +43,13 @@ TEST_CASE("initialisations: the formulas") {
   CHECK(init::Xavier{}.variance(m) == Approx(2.0 / (50 + 30)));
 }
 
-TEST_CASE("initialisations: values have the variance asked for, mean 0 and are normal in their tails") {
+TEST_CASE("initialisations: values have the requested variance, mean 0 and normal tails") {
   const auto values = drawn(0.25, 1, "w");
   double mean = 0, square = 0, beyond = 0;
   for (const float x : values) {
     mean += x;
     square += static_cast<double>(x) * x;
-    beyond += std::abs(x) > 1;  // two deviations
+    beyond += std::abs(x) > 1;  // two standard deviations
   }
   const double n = static_cast<double>(values.size());
   CHECK(std::abs(mean / n) < 4 * 0.5 / std::sqrt(n));
@@ -57,7 +57,7 @@ TEST_CASE("initialisations: values have the variance asked for, mean 0 and are n
   CHECK(beyond / n == Approx(0.0455).margin(4 * std::sqrt(0.0455 / n)));
 }
 
-TEST_CASE("initialisations: draws are a function of seed, name and place") {
+TEST_CASE("initialisations: values are a function of seed, name and index") {
   CHECK(drawn(1, 1, "w") == drawn(1, 1, "w"));
   CHECK(drawn(1, 1, "w") != drawn(1, 2, "w"));
   CHECK(drawn(1, 1, "w") != drawn(1, 1, "v"));
@@ -66,7 +66,7 @@ TEST_CASE("initialisations: draws are a function of seed, name and place") {
   CHECK(drawn(0, 1, "w", {3}) == std::vector<float>(3, 0));
 }
 
-TEST_CASE("initialisations: a residue draws each matrix with the variance its sizes say, the output matrix at zero") {
+TEST_CASE("initialisations: a residue draws each matrix with the variance for its sizes, the output matrix at zero") {
   const nn::Config config{.vocabulary = 5, .dim = 64, .ffn = 4, .layers = 3, .heads = 1, .head_width = 4, .context = 4};
   adapter::Residue<gate::Relu, body::GatedUnit, penalty::L1, init::Xavier> residue{.width = 32};
   decltype(residue)::Instance<float, Cpu> instance(residue, config.sizes(), 7);
@@ -85,7 +85,7 @@ TEST_CASE("initialisations: a residue draws each matrix with the variance its si
   }
 }
 
-TEST_CASE("initialisations: what cannot be drawn is an Error") {
+TEST_CASE("initialisations: an invalid variance is an Error") {
   CHECK(message([] { drawn(-1, 1, "w"); }) == "w: the initial variance must be positive and finite, got -1");
   CHECK(message([] { drawn(std::numeric_limits<double>::infinity(), 1, "w"); }) ==
         "w: the initial variance must be positive and finite, got inf");

@@ -1,5 +1,5 @@
-// Adapters as files: bit for bit, with what they are; another base, half a saving and damaged files are told in one
-// message.
+// Adapters as files: weights bit for bit, with their description; another base model, incomplete saves and damaged
+// files give one message.
 #include "neutra/nn/adapter_file.hpp"
 
 #include "neutra/adapter/list.hpp"
@@ -69,7 +69,7 @@ template <Scalar S, class A> void check_round_trip(const A& adapter) {
   CHECK(folder.count() == 2);
 }
 
-/// A saved LoRA whose JSON can be changed together with the hash that the weights carry.
+/// A saved LoRA whose JSON can be changed together with its hash in the weights.
 struct Saved {
   scratch::Folder folder;
   io::Path path = folder / "a.safetensors", beside = folder / "a.json";
@@ -99,7 +99,7 @@ TEMPLATE_TEST_CASE("adapter file: weights come back bit for bit", "", float, dou
   check_round_trip<TestType>(adapter::List(adapter::Residue<>{.width = 2}, lora()));
 }
 
-TEST_CASE("adapter file: the JSON says what the adapter is") {
+TEST_CASE("adapter file: the JSON describes the adapter") {
   const scratch::Folder folder;
   const adapter::Residue<gate::JumpRelu> residue{
       .gate = {.threshold = 0.3f}, .placement = adapter::Placement::after, .width = 5};
@@ -137,7 +137,7 @@ TEST_CASE("adapter file: the JSON says what the adapter is") {
   const auto& d = file.description;
   CHECK((d.kind == "residue" && d.settings == residue.describe(sizes).settings && d.weights == weights));
   nn::Config expected = base.config;
-  expected.eos.clear();  // decides no number
+  expected.eos.clear();  // changes no logit
   CHECK(file.base.config == expected);
   CHECK((file.base.fingerprint == base.fingerprint && file.base.tokenizer == base.tokenizer));
 
@@ -195,7 +195,7 @@ TEST_CASE("adapter file: one of the schema before is read as what it says today"
   CHECK(refused({{"method", ""}}, "kind must not be empty"));
 }
 
-TEST_CASE("adapter file: what cannot be saved") {
+TEST_CASE("adapter file: invalid adapters are not saved") {
   const scratch::Folder folder;
   Attached attached(lora());
   const auto path = folder / "a.safetensors";
@@ -228,7 +228,7 @@ TEST_CASE("adapter file: what cannot be saved") {
   CHECK(folder.count() == 0);
 }
 
-TEST_CASE("adapter file: a saving that fails leaves the old adapter whole") {
+TEST_CASE("adapter file: a failed save leaves the old adapter intact") {
   Saved saved;
   Attached other(lora(), 3), loaded(lora(), 4);
   const auto unharmed = [&] {
@@ -241,7 +241,7 @@ TEST_CASE("adapter file: a saving that fails leaves the old adapter whole") {
   unharmed();
   other.parameters().back()->value.data()[1] = 0;
 
-  // A disk that is full, first for the JSON, then for the weights alone.
+  // A full disk, first for the JSON, then only for the weights.
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   rlimit before{};
   getrlimit(RLIMIT_FSIZE, &before);
@@ -261,12 +261,12 @@ TEST_CASE("adapter file: a saving that fails leaves the old adapter whole") {
   CHECK(same(loaded, other));
 }
 
-TEST_CASE("adapter file: half a saving is noticed") {
+TEST_CASE("adapter file: an incomplete save is detected") {
   Saved saved;
   Attached loaded(lora(), 2), untouched(lora(), 2);
   const std::string old = scratch::get(saved.beside);
   const auto changed = lora(4);
-  Attached<adapter::Lora>(changed).save(saved.path);  // weights new, JSON old: killed between the two
+  Attached<adapter::Lora>(changed).save(saved.path);  // new weights, old JSON: killed between the two
   scratch::put(saved.beside, old);
   CHECK(says(loaded.load(saved.path), "a.safetensors: must have been saved together with a.json", "interrupted"));
   std::filesystem::remove(saved.beside);
@@ -282,7 +282,7 @@ TEST_CASE("adapter file: half a saving is noticed") {
   CHECK(same(loaded, untouched));
 }
 
-TEST_CASE("adapter file: every mismatch with the model at once") {
+TEST_CASE("adapter file: all mismatches with the model in one message") {
   Saved saved;
   nn::Config config{.vocabulary = 13,
                     .dim = 14,
@@ -321,11 +321,11 @@ TEST_CASE("adapter file: every mismatch with the model at once") {
   CHECK(tokenizer.find("SHA-256 of the tokenizer") != tokenizer.npos);
   CHECK(tokenizer.find("fingerprint") == tokenizer.npos);
   CHECK(message(fits.load(saved.path, {base.config, base.fingerprint, ""}))
-            .empty());  // a base whose tokenizer nobody knows
+            .empty());  // a base model with an unknown tokenizer
   CHECK(message(fits.load(saved.path)).empty());
 }
 
-TEST_CASE("adapter file: the fingerprint is the base's own") {
+TEST_CASE("adapter file: the fingerprint is that of the base model") {
   const scratch::Folder folder;
   const auto model = models::random(), other = models::random(models::tiny(), 8);
   Attached attached(lora());
@@ -335,7 +335,7 @@ TEST_CASE("adapter file: the fingerprint is the base's own") {
              "fingerprint of configuration and weights: made for"));
 }
 
-TEST_CASE("adapter file: damaged weights leave the parameters as they were") {
+TEST_CASE("adapter file: damaged weights leave the parameters unchanged") {
   Saved saved;
   std::string bytes = scratch::get(saved.path);
   const float nan = std::numeric_limits<float>::quiet_NaN();
@@ -348,7 +348,7 @@ TEST_CASE("adapter file: damaged weights leave the parameters as they were") {
   CHECK(says(loaded.load(saved.path), "a.safetensors", "1 are missing"));
 }
 
-TEST_CASE("adapter file: a JSON that is not one of ours") {
+TEST_CASE("adapter file: a JSON that is not an adapter") {
   const Saved saved;
   const std::string name = saved.beside.string() + ": ";
   CHECK(message(saved.with(io::Json::object())).empty());

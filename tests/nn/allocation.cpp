@@ -1,12 +1,11 @@
-// After the first step a training step (forward, backward, update) asks the system for no memory, however many tokens
-// are open.
+// After the first step, a training step (forward, backward, update) allocates no memory, however many tokens are open.
 #include "tests/adapter/model.hpp"
 #include "tests/allocations.hpp"
 #include "tests/nn/forking.hpp"
 
 namespace {
 
-/// Training steps of a model with skipping, on one batch a step; its gates can be forced open or closed between steps.
+/// Training steps of a model with skipping, one batch per step; its gates can be forced open or closed between steps.
 struct Training {
   explicit Training(const AnyResidue<float>& residue) : model(tiny_model<float>(residue)) {
     testing::fill_zero_parameters(model.parameters());
@@ -16,7 +15,7 @@ struct Training {
     tape.backward(model.loss(tape, batch.tokens(), batch.counts()).total(0.1f));
     adamw.step(rate, adamw.gradient_norm());
   }
-  /// How often memory was asked for in a step.
+  /// The number of allocations in a step.
   std::size_t asked(const TinyBatch& batch, double rate = 1e-2) {
     const auto before = allocations();
     step(batch, rate);
@@ -49,15 +48,14 @@ TEST_CASE("allocation: none after the first step of training with skipping") {
     for (const double share : shares) CHECK((share > 0 && share < 1));
     training.step(batch, 1e-6);
     for (int step = 0; step < 5; ++step)
-      CHECK(training.asked(batch, 1e-6) == 0);  // so slowly that no gate opens or closes
+      CHECK(training.asked(batch, 1e-6) == 0);  // a learning rate at which no gate opens or closes
   });
 }
 
-// The tiny model's loops are too short to be shared out; this one's are not.
+// The loops of the tiny model are too short for several threads; those of this one are not.
 TEST_CASE(
-    "allocation: none after the first step of each method, on one thread and on two, with one micro-batch and with "
-    "two, "
-    "kept and recomputed, with products of float and of bf16") {
+    "allocation: none after the first step of each method, for 1 and 2 threads, 1 and 2 micro-batches, stored and "
+    "recomputed values, float and bf16 matmul") {
   if (!allocations_counted()) return;
   const std::pair<forking::Chosen, bool> methods[] = {
       {adapter::Residue<>{}, false}, {adapter::Lora{}, false}, {adapter::None{}, true}};
@@ -92,9 +90,9 @@ TEST_CASE(
   omp_set_num_threads(before);
 }
 
-// Panels of a product over the open tokens grow with their number, and a layer with all tokens open might take a path
-// with fewer values.
-TEST_CASE("allocation: none when text changes, and with it how many tokens are open") {
+// The packed panels of a matmul over the open tokens grow with their number, and a layer with all tokens open might
+// take a code path with fewer values.
+TEST_CASE("allocation: none when the text, and with it the number of open tokens, changes") {
   if (!allocations_counted()) return;
   const TinyBatch batch = batch_of(1);
   Training changing(residue_of<float>(gate::Relu{}, penalty::L1{}));
@@ -125,7 +123,8 @@ TEST_CASE("allocation: none when text changes, and with it how many tokens are o
   }
 }
 
-TEST_CASE("allocation: none when the first step had no original-domain sequence, which alone the penalty counts") {
+TEST_CASE(
+    "allocation: none when the first step had no original-domain sequence, the only ones that the penalty counts") {
   if (!allocations_counted()) return;
   const TinyBatch target({1, 1, 1, 1, 1, 1}, 0, 8), mixed = batch_of(1);
   Training training(residue_of<float>(gate::Relu{}, penalty::L1{}));
@@ -135,8 +134,8 @@ TEST_CASE("allocation: none when the first step had no original-domain sequence,
   CHECK(training.asked(target) == 0);
 }
 
-TEST_CASE("allocation: a layer's tape keeps what no single pass makes again, and nothing else") {
-  const Index tokens = 128, dim = 64, ffn = 128, width = 64;  // of sizes that are their own size class
+TEST_CASE("allocation: the tape of a layer stores only values that cannot be rematerialised in one pass") {
+  const Index tokens = 128, dim = 64, ffn = 128, width = 64;  // sizes that are their own size class
   const auto held = [&](Index layers, bool bf16) {
     nn::Config config{.vocabulary = 50,
                       .dim = dim,
@@ -160,9 +159,9 @@ TEST_CASE("allocation: a layer's tape keeps what no single pass makes again, and
   const Index streams = 2 * dim;      // both sums of the residual stream
   const Index between = 3 * dim       // queries, keys, values
                         + 2 * ffn     // gate and up
-                        + 2 * width;  // the same of the residue's body
-  const Index residue = dim;          // the body's output, for the gradient of the gate
-  const Index numbers = 24;  // of a token: statistics of norms and attention, gates, row sets, sums of the penalty
+                        + 2 * width;  // gate and up of the body
+  const Index residue = dim;          // the output of the body, for the gradient of the gate
+  const Index numbers = 24;  // per token: statistics of norms and attention, gates, row sets, sums of the penalty
   for (const bool bf16 : {false, true}) {
     CAPTURE(bf16);
     const Index bytes = tokens * ((streams + residue) * Index{sizeof(float)} +

@@ -1,4 +1,4 @@
-// The fingerprint is a plain SHA-256 of names, shapes and float32 values, and notices each of them.
+// The fingerprint is a SHA-256 of names, shapes and float32 values, and detects a change of each of them.
 #include "neutra/nn/fingerprint.hpp"
 
 #include "tests/catch.hpp"
@@ -10,7 +10,7 @@ using namespace neutra;
 
 namespace {
 
-/// A tiny model with one number of one weight (by its place) changed.
+/// A tiny model with one element of one weight (by index) changed.
 std::string changed(std::size_t weight, Index element) {
   const auto base = models::random();
   std::size_t place = 0;
@@ -59,7 +59,7 @@ TEST_CASE("fingerprint: any weight changes it, the scalar does not") {
   CHECK(nn::fingerprint(wide) == base);
 }
 
-TEST_CASE("fingerprint: whatever decides the function beside the weights changes it, where a text ends does not") {
+TEST_CASE("fingerprint: every setting that determines the function changes it, end-of-text tokens do not") {
   const auto model = models::random();
   const auto with = [&](const auto& change) {
     nn::Config config = model->config();
@@ -81,7 +81,7 @@ TEST_CASE("fingerprint: whatever decides the function beside the weights changes
   CHECK(with([](nn::Config& c) { c.eos = {3}; }) == base);
 }
 
-TEST_CASE("fingerprint: weights longer than a block are seen to their end") {
+TEST_CASE("fingerprint: weights longer than a block are read to their end") {
   nn::Config config{.vocabulary = 3000, .dim = 16, .ffn = 4, .layers = 1, .heads = 2, .context = 4, .tied = true};
   const auto sum = [&](Index element) {
     const nn::Backbone<float, Cpu> model(config, [&](const nn::Weight& made) {

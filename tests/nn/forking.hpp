@@ -1,4 +1,4 @@
-// A model and text large enough that loops of every kind are shared out among threads.
+// A model and text large enough that loops of every kind use several threads.
 #pragma once
 
 #include "neutra/adapter/any.hpp"
@@ -17,7 +17,7 @@ namespace forking {
 using namespace neutra;
 using Chosen = adapter::Any<float, Cpu>;
 
-/// 350 rows: 5 sequences of 70 tokens, two of them of the original domain. Inputs are drawn anew for every step.
+/// 350 rows: 5 sequences of 70 tokens, two of them of the original domain. Inputs are drawn anew in every step.
 struct Batch {
   static constexpr Index sequences = 5, length = 70;
   std::vector<std::int32_t> inputs = std::vector<std::int32_t>(sequences * length), targets = inputs;
@@ -31,7 +31,7 @@ struct Batch {
     }
   }
   nn::Tokens tokens() const { return {sequences, length, inputs, targets, domains}; }
-  /// Of a step of so many batches.
+  /// The counts of a step of this many batches.
   nn::StepCounts counts(Index batches = 1) const { return {batches * sequences * length, batches * 2 * length}; }
 };
 

@@ -1,5 +1,5 @@
-// A tiny llama and its four extensions against numbers from an independent PyTorch script (tests/golden): logits,
-// losses, every gradient, ten training losses.
+// A tiny llama with four extensions, against an independent PyTorch script (tests/golden): logits, losses, every
+// gradient, ten training losses.
 #include "neutra/adapter/lora.hpp"
 #include "neutra/adapter/none.hpp"
 #include "neutra/adapter/residue.hpp"
@@ -51,7 +51,7 @@ template <Scalar S> struct Golden {
   }
 };
 
-/// Largest difference over the largest golden value.
+/// The largest difference, divided by the largest golden value.
 template <Scalar S> double difference(View<const S> got, View<const S> golden) {
   REQUIRE(got.size() == golden.size());
   double worst = 0, largest = 0;
@@ -62,7 +62,7 @@ template <Scalar S> double difference(View<const S> got, View<const S> golden) {
   return worst / largest;
 }
 
-/// The ten steps of one method; checks what every step gives.
+/// Ten steps of one method; checks the results of each step.
 template <Scalar S, class A> void check_method(const std::string& method, const A& adapter, bool thaw) {
   CAPTURE(method, sizeof(S));
   const Golden<S> golden;

@@ -1,5 +1,5 @@
-// GPT-2 folders: logits and losses as transformers computes them (tests/golden/make_gpt2.py), adapters and training on
-// them, and what is saved; what is not supported is refused by name.
+// GPT-2 folders: logits and losses against transformers (tests/golden/make_gpt2.py), adapters, training and saving;
+// unsupported settings are rejected by name.
 #include "neutra/adapter/any.hpp"
 #include "neutra/adapter/list.hpp"
 #include "neutra/adapter/lora.hpp"
@@ -26,7 +26,7 @@ template <Scalar S> auto load(DType precision = dtype_of<S>) {
 
 io::Json expected() { return io::read_json(golden / "expected.json"); }
 
-/// The golden folder with keys of config.json changed, its tensors renamed or new ones beside them.
+/// The golden folder with changed keys of config.json, and tensors renamed or added.
 struct Changed {
   scratch::Folder folder;
   std::map<std::string, Tensor<float>> tensors;
@@ -52,7 +52,7 @@ struct Changed {
   }
 };
 
-/// Mean loss of the golden sequences.
+/// The mean loss of the golden sequences.
 std::vector<double> losses(const std::shared_ptr<const nn::Backbone<double, Cpu>>& backbone) {
   nn::Transformer<adapter::None, double, Cpu> model(backbone);
   std::vector<double> all;
@@ -70,7 +70,7 @@ template <class A> nn::Transformer<A, double, Cpu> extended(const A& adapter) { 
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("gpt2: logits are those of transformers", "", float, double) {
+TEMPLATE_TEST_CASE("gpt2: logits equal those of transformers", "", float, double) {
   using S = TestType;
   nn::Transformer<adapter::None, S, Cpu> model(load<S>());
   const io::Json json = expected();
@@ -90,7 +90,7 @@ TEMPLATE_TEST_CASE("gpt2: logits are those of transformers", "", float, double) 
   CHECK(worst < (std::is_same_v<S, float> ? 1e-5 : 1e-12));
 }
 
-TEST_CASE("gpt2: losses are those of transformers for every activation that files may name") {
+TEST_CASE("gpt2: losses equal those of transformers for every activation name") {
   const io::Json json = expected();
   for (const auto& [name, right] : json["losses"].items()) {
     CAPTURE(name);
@@ -101,20 +101,20 @@ TEST_CASE("gpt2: losses are those of transformers for every activation that file
   }
 }
 
-TEST_CASE("gpt2: names may lack the prefix, and masks in old files are passed over") {
+TEST_CASE("gpt2: the prefix of names is optional, and masks in old files are ignored") {
   const auto whole = load<float>();
   Changed old;
   old.tensors.clear();
   for (auto& [name, tensor] : Changed().tensors) old.tensors[name.substr(name.find('.') + 1)] = tensor.clone();
   old.tensors["h.0.attn.bias"] = Tensor<float>({1, 1, 10, 10});
   old.tensors["h.0.attn.masked_bias"] = Tensor<float>({1});
-  old.tensors["lm_head.weight"] = Tensor<float>({23, 12});  // tied: transformers takes the embedding
+  old.tensors["lm_head.weight"] = Tensor<float>({23, 12});  // tied: transformers uses the embedding
   const auto loaded = old.load();
   CHECK(models::same(*loaded, *whole));
   CHECK(nn::fingerprint(*loaded) == nn::fingerprint(*whole));
 }
 
-TEST_CASE("gpt2: a saved model is the file it was loaded from, tensor by tensor, and keeps what else its folder said") {
+TEST_CASE("gpt2: a saved model equals the loaded files, tensor by tensor and key by key") {
   const scratch::Folder folder;
   const auto model = load<float>();
   nn::save_model(folder.path(), *model);
@@ -133,7 +133,7 @@ TEST_CASE("gpt2: a saved model is the file it was loaded from, tensor by tensor,
   CHECK(models::same(*nn::load_model<float, Cpu>(folder.path()), *model));
 }
 
-TEST_CASE("gpt2: fresh, untied and of another width inside, it comes back bit for bit") {
+TEST_CASE("gpt2: a random untied model of another FFN width is loaded bit for bit") {
   nn::Config config{.family = "gpt2",
                     .vocabulary = 11,
                     .dim = 12,
@@ -152,7 +152,7 @@ TEST_CASE("gpt2: fresh, untied and of another width inside, it comes back bit fo
   CHECK(model->weight("transformer.h.1.attn.k.bias").value().data()[3] == 0);
 }
 
-TEST_CASE("gpt2: LoRA stands at the projections that it has") {
+TEST_CASE("gpt2: LoRA acts on the projections of the family") {
   const auto sizes = load<float>()->config().sizes();
   CHECK(sizes.block_weights() == 2 * (4 * 12 * 12 + 2 * 12 * 48 + 4 * 12 + 48 + 12 + 4 * 12));
   const auto described = adapter::Lora{.rank = 2}.describe(sizes);
@@ -161,7 +161,7 @@ TEST_CASE("gpt2: LoRA stands at the projections that it has") {
   CHECK(says([&] { adapter::Lora{.sites = {Site::gate}}.describe(sizes); }, "lora", "no projection 'gate'"));
 }
 
-TEST_CASE("gpt2: gradients of adapters are those of differences") {
+TEST_CASE("gpt2: gradients of adapters equal central differences") {
   auto lora = extended(adapter::Lora{.scale = 0.5, .rank = 2});
   testing::fill_zero_parameters(lora.parameters());
   CHECK(model_gradient_error(lora, TinyBatch(), Slopes::smooth) < 1e-6);
@@ -174,7 +174,7 @@ TEST_CASE("gpt2: gradients of adapters are those of differences") {
   CHECK(model_gradient_error(both, TinyBatch()) < 1e-6);
 }
 
-TEST_CASE("gpt2: every weight has the gradient of differences, recomputed or not") {
+TEST_CASE("gpt2: gradients of every weight equal central differences, recomputed or not") {
   nn::Transformer<adapter::None, double, Cpu> model(nn::Backbone<double, Cpu>::random(
       {.family = "gpt2", .vocabulary = 19, .dim = 6, .ffn = 5, .layers = 2, .heads = 2, .context = 6, .tied = true},
       1));
@@ -189,7 +189,7 @@ TEST_CASE("gpt2: every weight has the gradient of differences, recomputed or not
   CHECK(testing::numbers_of(model, TinyBatch(), 0.0).gradients == whole.gradients);
 }
 
-TEST_CASE("gpt2: finetuned, with products in float and in bf16, it learns and is saved") {
+TEST_CASE("gpt2: finetuning, with matmul in float and in bf16, reduces the loss and is saved") {
   for (const bool bf16 : {false, true}) {
     nn::Transformer<adapter::None, float, Cpu> model(load<float>(bf16 ? DType::bf16 : DType::f32));
     model.thaw();
@@ -205,7 +205,7 @@ TEST_CASE("gpt2: finetuned, with products in float and in bf16, it learns and is
   }
 }
 
-TEST_CASE("gpt2: a training step asks for no memory after the first") {
+TEST_CASE("gpt2: training steps after the first allocate no memory") {
   if (!allocations_counted()) return;
   nn::Transformer<adapter::Residue<>, float, Cpu> model(load<float>(), {.width = 3}, 1);
   optim::AdamW<float, Cpu> adamw(model.parameters(), {});
@@ -222,7 +222,7 @@ TEST_CASE("gpt2: a training step asks for no memory after the first") {
   CHECK(asked == 0);
 }
 
-TEST_CASE("gpt2: an adapter is saved for its model, and refused by another") {
+TEST_CASE("gpt2: an adapter is saved for its model, and rejected by another") {
   const scratch::Folder folder;
   const io::Path file = folder / "adapter.safetensors";
   nn::Transformer<adapter::Lora, float, Cpu> model(load<float>(), {.rank = 2}, 1);
@@ -239,7 +239,7 @@ TEST_CASE("gpt2: an adapter is saved for its model, and refused by another") {
              "family: made for gpt2, the model is of llama"));
 }
 
-TEST_CASE("gpt2: what is not supported is refused by name") {
+TEST_CASE("gpt2: unsupported settings are rejected by name") {
   const auto with = [](const io::Json& changes) { return Changed::with(changes); };
   CHECK(says(with({{"activation_function", "quick_gelu"}}), "activation_function must be one of gelu, gelu_new",
              "got \"quick_gelu\""));
@@ -268,17 +268,17 @@ TEST_CASE("gpt2: what is not supported is refused by name") {
                    .numbers = {{"rope_theta", 1e4}}}
             .complete();
       },
-      "a gpt2 has one choice of its own, activation", "as many kv_heads as heads"));
+      "the only setting of a gpt2 is activation", "as many kv_heads as heads"));
 }
 
-TEST_CASE("gpt2: tensors of another shape, turned round, missing or foreign are told at once") {
+TEST_CASE("gpt2: tensors of another shape, transposed, missing or foreign are listed in one message") {
   Changed wrong;
   wrong.tensors["transformer.h.0.attn.c_attn.weight"] = Tensor<float>({36, 12});
   wrong.tensors["transformer.h.1.ln_1.bias"] = Tensor<float>({11});
   wrong.tensors.erase("transformer.wpe.weight");
   wrong.tensors["transformer.h.0.crossattention.c_attn.weight"] = Tensor<float>({2, 2});
   CHECK(says([&] { wrong.load(); }, "missing: transformer.wpe.weight",
-             "c_attn.weight must be (12,36), got (36,12) (transposed: its files hold it as (in, out))",
+             "c_attn.weight must be (12,36), got (36,12) (transposed: it is stored as (in, out) in this family)",
              "transformer.h.1.ln_1.bias must be (12), got (11)",
              "not of a gpt2: transformer.h.0.crossattention.c_attn.weight"));
 }

@@ -1,4 +1,4 @@
-// Llama folders: what is written comes back bit for bit, and what is not supported is refused by name.
+// Llama folders: saved models are loaded bit for bit, and unsupported settings are rejected by name.
 #include "neutra/nn/model_folder.hpp"
 
 #include "neutra/adapter/none.hpp"
@@ -19,7 +19,7 @@ namespace {
 
 const auto load = [](const scratch::Folder& folder) { return nn::load_model<float, Cpu>(folder.path()); };
 
-/// A saved tiny model whose config.json can be changed for one loading at a time.
+/// A saved tiny model whose config.json can be changed for one load.
 struct Saved {
   scratch::Folder folder;
   io::Json json;
@@ -28,7 +28,7 @@ struct Saved {
     nn::save_model(folder.path(), *models::random(models::tiny(tied)));
     json = io::read_json(folder / "config.json");
   }
-  /// Loads with `changes` merged into config.json (null stays null; a key in `without` goes).
+  /// Loads with `changes` merged into config.json (null stays null) and the key `without` removed.
   auto with(const io::Json& changes, const std::string& without = "") const {
     return [=, this] {
       io::Json changed = json;
@@ -40,7 +40,7 @@ struct Saved {
   }
 };
 
-/// The tensors of a folder, changed and written back.
+/// The tensors of a folder, which can be changed and saved again.
 struct Tensors {
   std::map<std::string, Tensor<float>> all;
 
@@ -57,7 +57,8 @@ struct Tensors {
 
 }  // namespace
 
-TEST_CASE("config: sizes of 2^31 and models of more than 2^40 weights are refused, whatever their products are") {
+TEST_CASE(
+    "config: sizes of 2^31 and models of more than 2^40 weights are rejected, even if products of sizes overflow") {
   const auto complete = [](Index dim, Index layers, Index ffn = 64) {
     return message([&] {
       nn::Config{.vocabulary = 300, .dim = dim, .ffn = ffn, .layers = layers, .heads = 1, .context = 8}.complete();
@@ -72,7 +73,7 @@ TEST_CASE("config: sizes of 2^31 and models of more than 2^40 weights are refuse
     CHECK(told.find("at most 2^40 weights, got about ") != std::string::npos);
 }
 
-TEMPLATE_TEST_CASE("llama: a saved model comes back bit for bit", "", float, double) {
+TEMPLATE_TEST_CASE("llama: a saved model is loaded bit for bit", "", float, double) {
   using S = TestType;
   for (const bool tied : {false, true}) {
     const scratch::Folder folder;
@@ -86,7 +87,7 @@ TEMPLATE_TEST_CASE("llama: a saved model comes back bit for bit", "", float, dou
   }
 }
 
-TEST_CASE("llama: config.json is what transformers reads") {
+TEST_CASE("llama: config.json has the keys of transformers") {
   const Saved saved;
   CHECK(
       saved.json ==
@@ -109,7 +110,7 @@ TEST_CASE("llama: config.json is what transformers reads") {
   CHECK(nn::read_config(json, "x") == config);
 }
 
-TEST_CASE("llama: keys that may be absent have the family's values") {
+TEST_CASE("llama: absent keys have the defaults of the family") {
   nn::Config config = models::tiny();
   config.heads = config.kv_heads = 3;
   config.head_width = 4;
@@ -131,7 +132,7 @@ TEST_CASE("llama: keys that may be absent have the family's values") {
   }
 }
 
-TEST_CASE("llama: a thawed model saves its own weights, another its backbone's") {
+TEST_CASE("llama: a thawed model saves its own weights, another those of its backbone") {
   const scratch::Folder folder;
   const auto backbone = models::random(models::tiny(true));
   nn::Transformer<> model(backbone);
@@ -150,7 +151,7 @@ TEST_CASE("llama: a thawed model saves its own weights, another its backbone's")
   }
 }
 
-TEST_CASE("llama: a model whose rows have gone is told from others, saved and thawed as before") {
+TEST_CASE("llama: a packed model has the same fingerprint, and is saved and thawed bit for bit") {
   const scratch::Folder folder;
   const auto twin = nn::Backbone<float, Cpu>::random(models::tiny(), 7, {nn::Purpose::finetuning});
   const auto backbone = models::random();
@@ -161,7 +162,7 @@ TEST_CASE("llama: a model whose rows have gone is told from others, saved and th
                          [](const auto& weight) { return weight.rows() != nullptr; });
   };
   const auto kept = here();
-  CHECK(kept == 2 * 2 + 3);  // norms, the embedding, and the head, of which a loss reads rows
+  CHECK(kept == 2 * 2 + 3);  // norms, the embedding, and the head, whose rows a loss reads
   CHECK(nn::fingerprint(*backbone) == before);
   nn::save_model(folder.path(), model);
   CHECK(models::same(*load(folder), *twin));
@@ -171,7 +172,7 @@ TEST_CASE("llama: a model whose rows have gone is told from others, saved and th
     CHECK(models::same_bits<float>(model.thawed_weights()[i].value, twin->weights()[i].copy()));
 }
 
-TEST_CASE("llama: further keys go into config.json, the model's own cannot be replaced") {
+TEST_CASE("llama: extra keys are added to config.json, those of the model cannot be replaced") {
   const scratch::Folder folder;
   const auto model = models::random();
   nn::save_model(folder.path(), *model, {{"neutra_tokenizer", "byte"}});
@@ -185,7 +186,7 @@ TEST_CASE("llama: further keys go into config.json, the model's own cannot be re
   CHECK(says([&] { nn::save_model(folder.path(), *model, io::Json(3)); }, "extra keys", "an object"));
 }
 
-TEST_CASE("llama: saving that fails leaves the old model") {
+TEST_CASE("llama: a failed save leaves the old model") {
   const scratch::Folder folder;
   const auto model = models::random();
   nn::save_model(folder.path(), *model);
@@ -202,7 +203,7 @@ TEST_CASE("llama: saving that fails leaves the old model") {
   CHECK_THROWS_AS(nn::save_model(folder / "file/below", *model), io::WriteError);
 }
 
-TEST_CASE("llama: what is not supported is refused by name") {
+TEST_CASE("llama: unsupported settings are rejected by name") {
   const Saved saved;
   CHECK(models::same(*saved.with(io::Json::object())(), *models::random()));
   const std::string name = (saved.folder / "config.json").string() + ": ";
@@ -255,7 +256,7 @@ TEST_CASE("llama: RoPE in both forms") {
   CHECK(says(saved.with({{"rope_theta", "10000"}}), "rope_theta must be a number"));
 }
 
-TEST_CASE("llama: sizes that are no sizes are refused with their key") {
+TEST_CASE("llama: invalid sizes are rejected with their key") {
   const Saved saved;
   for (const char* key : {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
                           "num_key_value_heads", "head_dim", "max_position_embeddings"}) {
@@ -286,7 +287,7 @@ TEST_CASE("llama: token ids") {
   CHECK(says(saved.with({{"eos_token_id", {3, -1}}}), "eos_token_id must be an array of integers in 0 .. 10, got -1"));
 }
 
-TEST_CASE("llama: every end of text counts, from both files") {
+TEST_CASE("llama: end-of-text tokens are read from both files") {
   const Saved saved;
   const auto ends = [&](const io::Json& changes) { return nn::ends_of_text(*saved.with(changes)()); };
   CHECK(ends({{"eos_token_id", {5, 7}}}) == std::set<Index>{5, 7});
@@ -302,11 +303,11 @@ TEST_CASE("llama: every end of text counts, from both files") {
   scratch::put(path, "{\n\"eos_token_id\" 2}");
   std::string weights = scratch::get(saved.folder / "model.safetensors");
   scratch::put(saved.folder / "model.safetensors",
-               weights.replace(weights.size() - 4, 4, "\xff\xff\xff\xff"));  // NaN; it is told before that
+               weights.replace(weights.size() - 4, 4, "\xff\xff\xff\xff"));  // NaN; the Error comes before it
   CHECK(says(saved.with(io::Json::object()), path, "must be JSON, got an error at line 2", "restore an intact copy"));
 }
 
-TEST_CASE("llama: a saved model keeps what its files said beside this library's own keys") {
+TEST_CASE("llama: a saved model keeps the keys and files that this library does not write") {
   const Saved saved;
   const scratch::Folder again;
   const io::Json others = {{"dtype", "bfloat16"},
@@ -342,13 +343,13 @@ TEST_CASE("llama: a saved model keeps what its files said beside this library's 
     const auto loaded = load(again);
     CHECK(models::same(*loaded, *backbone));
     CHECK(nn::ends_of_text(*loaded) == std::set<Index>{2, 8, 9});
-    const scratch::Folder third;  // what was written once can be written again
+    const scratch::Folder third;  // a saved model can be saved again
     nn::save_model(third.path(), *loaded, {{"neutra_tokenizer", "byte"}});
     CHECK(io::read_json(third / "config.json") == expected);
   }
 }
 
-TEST_CASE("llama: claims beyond what the files hold are refused by the files") {
+TEST_CASE("llama: a configuration larger than its files is rejected quickly") {
   const Saved saved;
   CHECK(says(saved.with({{"num_hidden_layers", 65536}}),
              "missing: model.layers.2.input_layernorm.weight, model.layers.2.self_attn.q_proj.weight",
@@ -369,7 +370,7 @@ TEST_CASE("llama: claims beyond what the files hold are refused by the files") {
   CHECK_FALSE(says([&] { load(saved.folder); }, "missing"));
 }
 
-TEST_CASE("llama: tensors that do not fit are listed at once") {
+TEST_CASE("llama: tensors that do not match are listed in one message") {
   const Saved saved;
   Tensors tensors(saved.folder);
   tensors.all.erase("model.norm.weight");
@@ -379,11 +380,10 @@ TEST_CASE("llama: tensors that do not fit are listed at once") {
   tensors.all["model.layers.0.self_attn.q_proj.bias"] = Tensor<float>({16});
   tensors.all["model.layers.2.self_attn.q_proj.weight"] = Tensor<float>({16, 12});
   tensors.write(saved.folder);
-  CHECK(says([&] { load(saved.folder); },
-             saved.folder.path().string() + ": the weights must be those that config.json describes",
+  CHECK(says([&] { load(saved.folder); }, saved.folder.path().string() + ": the weights must match config.json",
              "; missing: model.layers.1.mlp.up_proj.weight, model.norm.weight;",
              "; of the wrong shape: model.layers.0.mlp.down_proj.weight must be (12,10), got (10,12) (transposed: "
-             "files hold weights as (out, in)), "
+             "weights are stored as (out, in)), "
              "model.layers.1.input_layernorm.weight must be (12), got (13);",
              "; not of a llama: model.layers.0.self_attn.q_proj.bias, model.layers.2.self_attn.q_proj.weight"));
   CHECK_FALSE(says([&] { load(saved.folder); }, "tie_word_embeddings"));
@@ -404,7 +404,7 @@ TEST_CASE("llama: heads, tied and not") {
 
   const Saved tied(true);
   Tensors more(tied.folder);
-  more.all["lm_head.weight"] = Tensor<float>({11, 12});  // of other values: transformers takes the embedding
+  more.all["lm_head.weight"] = Tensor<float>({11, 12});  // other values: transformers uses the embedding
   more.all["model.layers.0.self_attn.rotary_emb.inv_freq"] = Tensor<float>({2});
   more.write(tied.folder);
   CHECK(models::same(*load(tied.folder), *models::random(models::tiny(true))));
@@ -451,7 +451,7 @@ TEST_CASE("llama: bfloat16 folders are read, integers are not") {
   CHECK(says([&] { load(saved.folder); }, "I32", "quantised"));
 }
 
-TEST_CASE("llama: folders that are none") {
+TEST_CASE("llama: folders without a model") {
   const scratch::Folder folder;
   CHECK(says([&] { load(folder); }, folder.path().string(), "neither"));
   CHECK(says([&] { nn::load_model<float, Cpu>(folder / "none"); }, "no such folder"));

@@ -1,5 +1,5 @@
-// llama2.c files made byte by byte here: every weight lands where it belongs, RoPE's pairs turn as in llama2.c, and
-// wrong files are refused.
+// llama2.c files written byte by byte: every weight is read from its position, RoPE rotates the pairs of llama2.c, and
+// invalid files are rejected.
 #include "neutra/nn/families/llama2c.hpp"
 
 #include "tests/catch.hpp"
@@ -25,7 +25,7 @@ struct Part {
 
   std::string of(Index layer) const { return layers == 1 ? name : concat("model.layers.", layer, ".", name); }
 };
-/// The file's parts in order, from its description; rope: the two tables that are skipped.
+/// The parts of a file in order; rope: the two tables, which are skipped.
 const std::vector<Part> parts{{"model.embed_tokens.weight", 1, vocabulary* dim},
                               {"input_layernorm.weight", layers, dim},
                               {"self_attn.q_proj.weight", layers, dim* dim},
@@ -40,7 +40,7 @@ const std::vector<Part> parts{{"model.embed_tokens.weight", 1, vocabulary* dim},
 
 std::string bytes_of(const void* data, std::size_t size) { return {static_cast<const char*>(data), size}; }
 
-/// A number that says which it is: part, layer and element.
+/// A value that identifies its part, layer and element.
 float number(std::size_t part, Index layer, Index element) {
   return static_cast<float>(
       std::sin(static_cast<double>(1 + element + 1000 * layer + 100000 * static_cast<Index>(part))));
@@ -72,8 +72,8 @@ std::string with(Header header, std::size_t at, std::int32_t value) {
   return file(tied_header).replace(0, sizeof header, bytes_of(header.data(), sizeof header));
 }
 
-/// y = W x for the rows of one head, as pairs (first, second) that turn together by `angle(p)`; the sum of products of
-/// two such is a score.
+/// y = W x for the rows of one head, as pairs (first, second), each rotated by `angle(p)`. The sum of products of two
+/// such vectors is a score.
 template <class F, class S>
 std::vector<std::complex<double>> turned(const F& weight, Index head, const S& pair, Index position) {
   std::vector<std::complex<double>> result;
@@ -96,7 +96,7 @@ double score(const std::vector<std::complex<double>>& q, const std::vector<std::
 
 }  // namespace
 
-TEST_CASE("llama2c: every weight lands where it belongs") {
+TEST_CASE("llama2c: every weight is read from its position") {
   for (const Header& header : {tied_header, untied_header}) {
     const Written written(file(header));
     const auto model = written.load()();
@@ -139,7 +139,7 @@ TEST_CASE("llama2c: every weight lands where it belongs") {
         static_cast<double>(number(9, 1, 7)));
 }
 
-TEST_CASE("llama2c: scores of half-split rows are those of the file's interleaved rows") {
+TEST_CASE("llama2c: scores of half-split rows equal those of the interleaved rows of the file") {
   const Written written(file(tied_header));
   const auto model = written.load()();
   const auto in_file = [&](std::size_t part) {
@@ -159,14 +159,14 @@ TEST_CASE("llama2c: scores of half-split rows are those of the file's interleave
   }
 }
 
-TEST_CASE("llama2c: header values that are no sizes") {
+TEST_CASE("llama2c: invalid header values") {
   const std::array<const char*, 7> keys{"dim",        "hidden_dim", "n_layers", "n_heads",
                                         "n_kv_heads", "vocab_size", "seq_len"};
   for (std::size_t at = 0; at < keys.size(); ++at)
     for (const std::int32_t value :
          {0, -3, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max()}) {
       if (at == 5 && value != 0 && value != std::numeric_limits<std::int32_t>::min())
-        continue;  // negative: the head is separate
+        continue;  // negative: a separate head
       const Written written(with(tied_header, at, value));
       CHECK(says(written.load(), written.path.string() + ": header: " + keys[at] + " must ", concat("got ", value)));
     }
@@ -187,19 +187,19 @@ TEST_CASE("llama2c: the size must match to the byte") {
   CHECK(says(Written("").load(), "28 bytes of header, got 0"));
 }
 
-TEST_CASE("llama2c: other formats are named, a dim that looks like one is not") {
+TEST_CASE("llama2c: other formats are named, but a dim with the bytes of one is not") {
   CHECK(says(Written("24ka" + std::string(300, '\0')).load(), "version 0", "ak42"));
   CHECK(says(Written("PK\x03\x04" + std::string(300, '\0')).load(), "dim", "zip"));
   CHECK(says(Written("GGUF" + std::string(300, '\0')).load(), "dim", "GGUF"));
   CHECK(says(Written("{\"a\"}").load(), "JSON"));
-  // 640 is the bytes 0x80 0x02, as a pickle begins.
+  // 640 is stored as 0x80 0x02, the first bytes of a pickle.
   const Header wide{640, 2, 1, 1, 1, 1, 1};
   const std::string bytes = bytes_of(wide.data(), sizeof wide) +
                             std::string(4 * (640 + 2 * 640 + 4 * 640 * 640 + 3 * 2 * 640 + 640 + 640), '\0');
   const Written written(bytes);
   const auto model = written.load()();
   CHECK(model->config().dim == 640);
-  CHECK(model->config().bos == -1);  // no such token
+  CHECK(model->config().bos == -1);  // outside the vocabulary
   const scratch::Folder folder;
   CHECK(says([&] { nn::load_llama2c<float, Cpu>(folder / "none"); }, "none: cannot be opened"));
   CHECK(says([&] { nn::load_llama2c<float, Cpu>(folder.path()); }, "got a directory"));
@@ -208,7 +208,7 @@ TEST_CASE("llama2c: other formats are named, a dim that looks like one is not") 
 TEST_CASE("llama2c: weights that are not finite are named") {
   std::string bytes = file(tied_header);
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  const std::size_t q1 = 28 + 4 * (vocabulary * dim + layers * dim + dim * dim);  // layer 1's q
+  const std::size_t q1 = 28 + 4 * (vocabulary * dim + layers * dim + dim * dim);  // q of layer 1
   std::memcpy(bytes.data() + q1 + 4 * 17, &nan, 4);
   CHECK(
       says(Written(bytes).load(), "model.layers.1.self_attn.q_proj.weight", "finite, got nan at index 17 of (16,16)"));

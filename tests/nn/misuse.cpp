@@ -1,4 +1,4 @@
-// Mistakes with a model, a tape and a probe: each is an Error that says what to do.
+// Misuse of a model, a tape and a probe: each is an Error that names the remedy.
 #include "neutra/adapter/lora.hpp"
 #include "neutra/adapter/residue.hpp"
 #include "neutra/nn/transformer.hpp"
@@ -16,7 +16,7 @@ namespace {
 using Tapes = Tape<float, Cpu>;
 template <class A> using Model = nn::Transformer<A, float, Cpu>;
 
-/// What backward() says of the loss of a model that is gone by then; its backbone is not.
+/// The message of backward() for the loss of a destroyed model whose backbone still exists.
 template <class A> std::string after_death(const A& adapter, bool thawed, bool recomputed) {
   const auto backbone = testing::tiny_backbone<float>();
   const testing::TinyBatch batch;
@@ -32,11 +32,12 @@ template <class A> std::string after_death(const A& adapter, bool thawed, bool r
 
 }  // namespace
 
-TEST_CASE("misuse: the loss of a model that is gone cannot be walked back") {
+TEST_CASE("misuse: backward of the loss of a destroyed model is an Error") {
   const std::string gone =
-      "was destroyed or moved before the step was over; keep the model where it is until backward() has ended";
+      "was destroyed or moved before the end of the step; neither destroy nor move the model until backward() has "
+      "returned";
   adapter::Lora queries;
-  queries.sites = {adapter::Site::q};  // its weights come after the rotation on the way back
+  queries.sites = {adapter::Site::q};  // in the backward pass its weights come after the rotation
   for (const bool recomputed : {false, true}) {
     CAPTURE(recomputed);
     CHECK(after_death(adapter::Residue<>{.width = 4}, false, recomputed).ends_with(gone));
@@ -45,7 +46,7 @@ TEST_CASE("misuse: the loss of a model that is gone cannot be walked back") {
   }
 }
 
-TEST_CASE("misuse: a model that was moved after its forward pass cannot be walked back") {
+TEST_CASE("misuse: backward after the model was moved is an Error") {
   const testing::TinyBatch batch;
   for (const bool recomputed : {false, true}) {
     CAPTURE(recomputed);
@@ -57,21 +58,20 @@ TEST_CASE("misuse: a model that was moved after its forward pass cannot be walke
     const auto moved = std::make_unique<Model<adapter::Residue<>>>(std::move(model));
     const std::string said = message([&] { tape.backward(loss); });
     CHECK((said == "no Error" || said.ends_with("until backward() has ended")));
-    CHECK((said != "no Error") ==
-          recomputed);  // a deque's weights stay where they are; what runs again asks for the model
+    CHECK((said != "no Error") == recomputed);  // weights in a deque keep their address; recomputation reads the model
   }
 }
 
-TEST_CASE("misuse: a forward pass without recording is one a step, with recording it has a limit") {
+TEST_CASE("misuse: forward passes per step are limited, to one without recording") {
   const testing::TinyBatch batch;
   Model<adapter::Residue<>> model(testing::tiny_backbone<float>(), {.width = 4}, 1),
       other(testing::tiny_backbone<float>(), {.width = 4}, 2);
   Tapes tape;
   tape.start(false);
   model.loss(tape, batch.tokens(), batch.counts());
-  other.logits(tape, batch.tokens());  // two models side by side
+  other.logits(tape, batch.tokens());  // a second model in the same step
   const std::string again =
-      "Tape: this model has run in this step already, and what it made stays until start(); call start(false) before "
+      "Tape: this model has run in this step already, and its values live until start(); call start(false) before "
       "each forward pass";
   CHECK(message([&] { model.loss(tape, batch.tokens(), batch.counts()); }) == again);
   CHECK(message([&] { other.next_logits(tape, batch.tokens().inputs.first(3)); }) == again);
@@ -82,28 +82,26 @@ TEST_CASE("misuse: a forward pass without recording is one a step, with recordin
   auto total = model.loss(tape, batch.tokens(), batch.counts()).lm;
   for (int pass = 1; pass < 64; ++pass) total = add(total, model.loss(tape, batch.tokens(), batch.counts()).lm);
   CHECK(message([&] { model.loss(tape, batch.tokens(), batch.counts()); }) ==
-        "Tape: this model has run 64 times in this step, and all that it made stays until start(); call start() for "
-        "every step, start(false) where "
-        "nothing is walked back");
+        "Tape: this model has run 64 times in this step, and all its values live until start(); call start() for "
+        "every step, start(false) if there is no backward pass");
   tape.backward(total);
   for (const auto* p : model.parameters()) CHECK(p->has_gradient);
 }
 
-TEST_CASE("misuse: a forward pass on a tape that was never started, or walked back, is an Error") {
+TEST_CASE("misuse: a forward pass before start() or after backward() is an Error") {
   const testing::TinyBatch batch;
   Model<adapter::Residue<>> model(testing::tiny_backbone<float>(), {.width = 4}, 1);
   Tapes tape;
   const std::string closed =
       "Tape: a model ran before the first start(), or after the backward() of its step; call start() for every step, "
-      "start(false) where nothing is "
-      "walked back";
+      "start(false) if there is no backward pass";
   CHECK(message([&] { model.loss(tape, batch.tokens(), batch.counts()); }) == closed);
   tape.start();
   tape.backward(model.loss(tape, batch.tokens(), batch.counts()).lm);
   CHECK(message([&] { model.loss(tape, batch.tokens(), batch.counts()); }) == closed);
 }
 
-TEST_CASE("misuse: a probe for another number of layers, or of a domain that is none, is an Error") {
+TEST_CASE("misuse: a probe for another number of layers, and an invalid domain, are an Error") {
   const testing::TinyBatch batch;
   Model<adapter::Residue<>> model(testing::tiny_backbone<float>(), {.width = 4}, 1);
   const auto said = [&](adapter::Probe<float, Cpu> probe) {

@@ -10,7 +10,7 @@ namespace models {
 
 using namespace neutra;
 
-/// Every size differs from every other, so that none can be taken for another; head widths are not dim / heads.
+/// All sizes differ, so that none can be confused with another; head widths are not dim / heads.
 inline nn::Config tiny(bool tied = false) {
   nn::Config config{.vocabulary = 11,
                     .dim = 12,
@@ -38,7 +38,7 @@ template <Scalar S> bool same_bits(View<const S> a, View<const S> b) {
   return a.shape == b.shape && std::memcmp(a.data, b.data, static_cast<std::size_t>(a.size()) * sizeof(S)) == 0;
 }
 
-/// Whether two models have the same sizes, names and bits.
+/// Whether two models have equal sizes, names and bits.
 template <Scalar S> bool same(const nn::Backbone<S, Cpu>& a, const nn::Backbone<S, Cpu>& b) {
   bool equal = a.config() == b.config() && a.weights().size() == b.weights().size();
   for (std::size_t i = 0; equal && i < a.weights().size(); ++i)

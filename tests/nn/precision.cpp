@@ -1,4 +1,4 @@
-// Products of bf16 in a whole model: they are used, everything else stays float, and training ends where float ends.
+// bf16 matmul in a whole model: it is used, everything else stays float, and training converges as in float.
 #include "tests/catch.hpp"
 #include "tests/nn/forking.hpp"
 
@@ -15,7 +15,7 @@ namespace {
 using Backbone = std::shared_ptr<const nn::Backbone<float, Cpu>>;
 using Model = nn::Transformer<Chosen, float, Cpu>;
 
-/// The losses of training towards words first_word .. first_word + 29.
+/// The losses of training on tokens first_word .. first_word + 29.
 std::vector<double> train(Model& model, std::uint64_t steps, int first_word, double rate) {
   optim::AdamW<float, Cpu> adamw(model.parameters(), {});
   forking::Batch batch;
@@ -33,7 +33,7 @@ std::vector<double> train(Model& model, std::uint64_t steps, int first_word, dou
   return losses;
 }
 
-/// A backbone that expects the words 0 .. 29, so that there is something to extend.
+/// A backbone trained on tokens 0 .. 29, which the test then extends to others.
 Backbone pretrained(DType precision) {
   Model model = forking::model(adapter::None{}, true);
   train(model, 20, 0, 3e-3);
@@ -45,7 +45,7 @@ Backbone pretrained(DType precision) {
                                                           nn::Use<float>{.precision = precision});
 }
 
-/// Extended to other words with products in float and in bf16.
+/// The losses of extending it to other tokens, with matmul in float and in bf16.
 void check_ends_as_float(const Chosen& adapter, bool thaw, double rate) {
   std::vector<double> losses[2];
   for (const bool bf16 : {false, true}) {
@@ -60,7 +60,7 @@ void check_ends_as_float(const Chosen& adapter, bool thaw, double rate) {
   CHECK(std::abs(rounded - exact) < 0.005 * exact);
 }
 
-/// The gradients of one batch with the model's device.
+/// The gradients of one batch on the device of the model.
 template <Backend D> std::vector<float> gradients_of(bool bf16) {
   const nn::Config config{
       .vocabulary = 300, .dim = 64, .ffn = 96, .layers = 2, .heads = 4, .kv_heads = 2, .head_width = 16, .context = 96};
@@ -89,27 +89,27 @@ double relative_difference(const std::vector<float>& a, const std::vector<float>
 
 }  // namespace
 
-TEST_CASE("precision: training with products of bf16 ends within 0.5 % of the loss in float") {
+TEST_CASE("precision: training with bf16 matmul ends within 0.5 % of the loss in float") {
   SECTION("neutral") { check_ends_as_float(adapter::Residue<>{}, false, 5e-3); }
   SECTION("lora") { check_ends_as_float(adapter::Lora{}, false, 5e-3); }
   SECTION("finetune") { check_ends_as_float(adapter::None{}, true, 1e-3); }
 }
 
-TEST_CASE("precision: gradients through products of bf16 are those of rounded numbers") {
+TEST_CASE("precision: gradients through bf16 matmul are those of rounded inputs") {
   const auto exact = gradients_of<Cpu>(false), rounded = gradients_of<Cpu>(true), plain = gradients_of<ScalarCpu>(true);
   const double moved = relative_difference(rounded, exact);
-  CHECK((moved > 1e-4 && moved < 2e-2));  // bf16 keeps 8 bits: 2^-9 a number
+  CHECK((moved > 1e-4 && moved < 2e-2));  // bf16 has 8 significant bits: a relative error of 2^-9
   CHECK(relative_difference(rounded, plain) <
-        0.25 * moved);  // a sum's last bit may round another way at the next product
+        0.25 * moved);  // the last bit of a sum may change how the next matmul rounds it
 }
 
-TEST_CASE("precision: a backbone in double has no products of bf16") {
+TEST_CASE("precision: a backbone in double has no bf16 matmul") {
   const nn::Config config{
       .vocabulary = 30, .dim = 16, .ffn = 24, .layers = 1, .heads = 2, .kv_heads = 2, .head_width = 8, .context = 8};
   CHECK_THROWS_AS((nn::Backbone<double, Cpu>::random(config, 1, {.precision = DType::bf16})), Error);
 }
 
-TEST_CASE("precision: gate logits are never of bf16, and the tape is left as it was") {
+TEST_CASE("precision: gate logits are never bf16, and the precision of the tape is restored") {
   using Residue = adapter::Residue<gate::Relu, body::GatedUnit, penalty::GateL1>;
   const adapter::Sizes sizes{.dim = 64, .layers = 1, .layer_weights = 47232};
   Residue::Instance<float, Cpu> residue(Residue{}, sizes, 1);
@@ -128,7 +128,7 @@ TEST_CASE("precision: gate logits are never of bf16, and the tape is left as it 
   CHECK(penalty[0] == penalty[1]);
 }
 
-TEST_CASE("precision: an op goes back as it went forward, whatever the tape says by then") {
+TEST_CASE("precision: the backward pass of an op uses the precision of its forward pass") {
   std::vector<float> gradients[2];
   for (const bool changed : {false, true}) {
     Parameter<float, Cpu> x("x", adapter::normal_tensor<float, Cpu>({20, 64}, 1, 1, "x")),
@@ -139,7 +139,7 @@ TEST_CASE("precision: an op goes back as it went forward, whatever the tape says
     if (changed) tape.set_precision(DType::f32);
     const std::vector<float> marks(20, 1.0f);
     tape.backward(residue_penalty(penalty::L2{}, y, y, Counted<float>{marks.data(), marks.data(), nullptr},
-                                  1));  // a loss without products
+                                  1));  // a loss without matmul
     for (const auto* p : {&x, &w})
       gradients[changed].insert(gradients[changed].end(), p->gradient.data(), p->gradient.data() + p->gradient.size());
   }

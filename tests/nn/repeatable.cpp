@@ -1,5 +1,5 @@
-// The same bits for any number of threads, and whether inner values are kept or recomputed, over twenty training steps
-// of a model large enough that every kind of loop is shared out.
+// Equal bits for any number of threads, and with values stored or recomputed, over twenty training steps of a model
+// large enough that every kind of loop uses several threads.
 #include "tests/catch.hpp"
 #include "tests/nn/forking.hpp"
 
@@ -11,7 +11,7 @@ using forking::Chosen;
 
 namespace {
 
-/// Twenty steps; every number of the run in one list: losses, norms, and all parameters and moments at the end.
+/// All numbers of a run of twenty steps: losses, norms, and all parameters and moments at the end.
 std::vector<float> run(const Chosen& adapter, bool thaw, int threads, bool recompute, bool bf16) {
   const int before = omp_get_max_threads();
   omp_set_num_threads(threads);
@@ -58,7 +58,7 @@ TEST_CASE("repeatable: neutral residues give equal bits for 1, 2 and 3 threads, 
   check(adapter::Residue<>{}, false);
 }
 
-TEST_CASE("repeatable: so do neutral residues, LoRA and finetuning with products of bf16") {
+TEST_CASE("repeatable: neutral residues, LoRA and finetuning with bf16 matmul give equal bits too") {
   SECTION("neutral") { check(adapter::Residue<>{}, false, true); }
   SECTION("lora") { check(adapter::Lora{.sites = {adapter::Site::q, adapter::Site::down}}, false, true); }
   SECTION("finetune") { check(adapter::None{}, true, true); }

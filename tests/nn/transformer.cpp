@@ -1,4 +1,4 @@
-// What a model holds of a device's memory, at inference and in training.
+// How much device memory a model holds, at inference and in training.
 #include "neutra/nn/transformer.hpp"
 #include "neutra/adapter/residue.hpp"
 
@@ -10,10 +10,10 @@ using namespace neutra;
 
 namespace {
 
-/// A device that knows how much of its memory is held.
+/// A device that counts its allocated memory.
 struct Measured : Cpu {
   static inline std::map<void*, std::size_t> blocks;
-  static inline bool sizes_agree = true;  // what is released is said to be as large as it was made
+  static inline bool sizes_agree = true;  // whether each block is released with the size that was allocated
 
   static void* allocate(std::size_t bytes) {
     void* memory = Cpu::allocate(bytes);
@@ -32,8 +32,8 @@ struct Measured : Cpu {
   }
 };
 
-/// What a fresh model and its tape hold after these lengths, one step each, beyond what the weights took before (their
-/// rows have gone since; packed ones are no memory of this device).
+/// The memory of a new model and its tape after one step of each length, beyond that of the weights before (row-major
+/// copies have been freed since, and packed weights are not in the memory of this device).
 std::size_t held_after(Index first, Index last) {
   const nn::Config config{
       .vocabulary = 19, .dim = 12, .ffn = 10, .layers = 2, .heads = 2, .kv_heads = 1, .head_width = 6, .context = 256};
@@ -49,8 +49,7 @@ std::size_t held_after(Index first, Index last) {
   return Measured::held() - weights;
 }
 
-/// Bytes that the tape of a training step holds, in a model of eight layers with an adapter in each, or in the last
-/// alone.
+/// The bytes of the tape of a training step, for eight layers with an adapter in each, or only in the last.
 struct Lonely {
   adapter::Description describe(const adapter::Sizes&) const { return {}; }
   Index first = 0;
@@ -86,14 +85,12 @@ double tape_of_step(Index first_adapted, bool recompute, adapter::Probe<float, C
 
 }  // namespace
 
-TEST_CASE(
-    "transformer: a step that recomputes its layers holds less than half of the memory, and keeps nothing below the "
-    "lowest adapter") {
+TEST_CASE("transformer: recomputing layers halves the memory of a step, and stores nothing below the lowest adapter") {
   CHECK(tape_of_step(0, true) < 0.5 * tape_of_step(0, false));
-  CHECK(tape_of_step(7, true) < 1.2 * tape_of_step(7, false));  // the inputs of seven layers would be another 0.3
+  CHECK(tape_of_step(7, true) < 1.2 * tape_of_step(7, false));  // storing the inputs of seven layers would add 0.3
 }
 
-TEST_CASE("transformer: a probe sees each layer once, recomputed or not") {
+TEST_CASE("transformer: a probe records each layer once, recomputed or not") {
   for (const bool recompute : {false, true}) {
     adapter::Probe<float, Cpu> probe(8);
     tape_of_step(0, recompute, &probe);
@@ -102,7 +99,8 @@ TEST_CASE("transformer: a probe sees each layer once, recomputed or not") {
 }
 
 TEST_CASE(
-    "transformer: a text that grows by a token a step holds less than three times the memory of its whole length") {
+    "transformer: a text that grows by a token a step holds less than three times the memory of one step of its final "
+    "length") {
   const std::size_t grown = held_after(1, 200), whole = held_after(200, 200);
   CHECK(Measured::sizes_agree);
   CAPTURE(grown, whole);

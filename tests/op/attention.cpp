@@ -11,7 +11,7 @@ using namespace cases;
 
 TEST_CASE("attention: value, gradients, SIMD and scalar") { check_all<cases::Attention>(); }
 
-TEST_CASE("attention: gradients for the query alone, for keys or values alone, with the others constant") {
+TEST_CASE("attention: gradients of q alone, of k alone and of v alone, with the others constant") {
   const AttentionSizes z{1, 66, 4, 2, 3};
   for (int wanted = 0; wanted < 3; ++wanted) {
     CAPTURE(wanted);
@@ -28,7 +28,7 @@ TEST_CASE("attention: gradients for the query alone, for keys or values alone, w
   }
 }
 
-TEST_CASE("attention: one value in several places gets every contribution") {
+TEST_CASE("attention: a value used as several operands gets every contribution") {
   const AttentionSizes z{1, 66, 2, 2, 2};
   using Vars = std::vector<Var<double, Dirty<Cpu>>>;
   using Tapes = Tape<double, Dirty<Cpu>>;
@@ -46,7 +46,7 @@ TEST_CASE("attention: one value in several places gets every contribution") {
   }
 }
 
-TEST_CASE("attention: scores of 1e4 and ties stay finite, the winner takes all") {
+TEST_CASE("attention: scores of 1e4 and ties are finite, the largest takes all weight") {
   Tape<float, Cpu> tape;
   Tensor<float> q({3, 1}), k({3, 1}), v({3, 1});
   const float keys[] = {1, -1, 1}, values[] = {5, 7, 9};
@@ -59,7 +59,7 @@ TEST_CASE("attention: scores of 1e4 and ties stay finite, the winner takes all")
   CHECK(as_doubles(y) == std::vector<double>{5, 5, 7});
 }
 
-TEST_CASE("attention: no token sees a later one, no sequence another, not by one bit") {
+TEST_CASE("attention: no bit depends on later tokens or other sequences") {
   const AttentionSizes z{2, 70, 2, 1, 4};
   auto inputs = cases::Attention{z}.inputs<float, Cpu>();
   const auto forward = [&] {
@@ -68,7 +68,7 @@ TEST_CASE("attention: no token sees a later one, no sequence another, not by one
         attention(tape.input(inputs[0].view()), tape.input(inputs[1].view()), tape.input(inputs[2].view()), z).value());
   };
   const auto before = forward();
-  const Index changed = 70 + 66;  // of the second sequence
+  const Index changed = 70 + 66;  // in the second sequence
   for (Index c = 0; c < 4; ++c) {
     inputs[1].view()(changed, c) = 50;
     inputs[2].view()(changed, c) = -1e6;
@@ -80,11 +80,11 @@ TEST_CASE("attention: no token sees a later one, no sequence another, not by one
     CHECK(before[static_cast<std::size_t>(n * cols)] != after[static_cast<std::size_t>(n * cols)]);
 }
 
-TEST_CASE("attention: scores of all tokens with all tokens never exist at once, not of one head") {
+TEST_CASE("attention: the scores of a whole head are never in memory at once") {
   if (!allocations_counted()) return;
   const AttentionSizes z{1, 2048, 8, 8, 2};
   std::size_t largest = 0;
-  std::thread([&] {  // one that holds no scratch memory yet
+  std::thread([&] {  // a thread without scratch memory yet
     omp_set_num_threads(1);
     std::vector<Parameter<float, Cpu>> inputs;
     for (const auto name : {"q", "k", "v"}) inputs.emplace_back(name, numbers<float, Cpu>({2048, 16}, name));
@@ -101,7 +101,7 @@ TEST_CASE("attention: scores of all tokens with all tokens never exist at once, 
   CHECK(largest < 2048 * 2048 * sizeof(float));
 }
 
-TEST_CASE("attention: sizes that do not fit are an Error") {
+TEST_CASE("attention: sizes that do not agree are an Error") {
   Tape<float, Cpu> tape;
   const Tensor<float> q({6, 8}), k({6, 4}), wrong({6, 5});
   const auto run = [&](const Tensor<float>& a, const Tensor<float>& b, const Tensor<float>& c, AttentionSizes z) {

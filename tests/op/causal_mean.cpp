@@ -6,7 +6,7 @@ using namespace cases;
 
 TEST_CASE("causal_mean: value, gradients, SIMD and scalar") { check_all<cases::CausalMean>(); }
 
-TEST_CASE("causal_mean: a part of a sequence is an Error") {
+TEST_CASE("causal_mean: an incomplete sequence is an Error") {
   Tape<float, Cpu> tape;
   const Tensor<float> x({5, 2});
   CHECK(message([&] { causal_mean(tape.input(x.view()), 2); }) ==

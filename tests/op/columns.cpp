@@ -6,9 +6,9 @@ using namespace cases;
 
 TEST_CASE("columns: value, gradients, SIMD and scalar") { check_all<cases::Columns>(); }
 
-TEST_CASE("columns: a column that is not there is an Error") {
+TEST_CASE("columns: a column out of range is an Error") {
   Tape<float, Cpu> tape;
   const Tensor<float> x({5, 2});
   CHECK(message([&] { columns(tape.input(x.view()), 1, 2); }) ==
-        "columns: 2 columns from 1 must lie in the 2 of x, which is (5,2)");
+        "columns: 2 columns from 1 must lie within the 2 of x, which is (5,2)");
 }

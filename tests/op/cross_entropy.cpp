@@ -11,12 +11,12 @@ TEST_CASE("cross_entropy: value, gradients, SIMD and scalar") {
 
 namespace {
 
-/// Loss and dx of `rows` rows against a head of 2500 words, three parts of a vocabulary that is walked part by part.
+/// Loss and dx of `rows` rows with a head of 2500 tokens, which is read in three chunks.
 template <Scalar S, class Head> std::vector<double> loss_and_gradient(Index rows, const Head& head) {
   std::vector<std::int32_t> targets;
   for (Index n = 0; n < rows; ++n) targets.push_back(static_cast<std::int32_t>(n * 977 % 2500));
   Parameter<S, Cpu> x("x", numbers<S, Cpu>({rows, 9}, "x"));
-  for (Index i = 0; i < x.value.size(); ++i) x.value.data()[i] *= S(4);  // so that one word or another stands out
+  for (Index i = 0; i < x.value.size(); ++i) x.value.data()[i] *= S(4);  // so that the softmax is peaked
   Tape<S, Cpu> tape;
   tape.start();
   const auto y = cross_entropy(tape.leaf(x), head(tape), targets, S(1) / S(7));
@@ -28,7 +28,7 @@ template <Scalar S, class Head> std::vector<double> loss_and_gradient(Index rows
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("cross_entropy: part by part, a frozen head gives loss and gradient of one that trains",
+TEMPLATE_TEST_CASE("cross_entropy: a frozen head, read in chunks, gives the loss and gradient of a trained one",
                    "[cross_entropy]", float, double) {
   using S = TestType;
   Parameter<S, Cpu> trained("w", numbers<S, Cpu>({2500, 9}, "w"));
@@ -52,9 +52,9 @@ TEMPLATE_TEST_CASE("cross_entropy: part by part, a frozen head gives loss and gr
   }
 }
 
-TEST_CASE("cross_entropy: in bf16 the gradient of a token that is all but certain is as near as of any other") {
-  // x stands out along the target's weight: p = 0.99 or more. Its own weight unrounded beside a rounded sum left a
-  // third of the gradient wrong.
+TEST_CASE("cross_entropy: in bf16 the gradient of a nearly certain token is as accurate as of any other") {
+  // x is aligned with the weight of the target: p >= 0.99. Adding the target's weight unrounded to a rounded sum once
+  // made a third of the gradient wrong.
   const Index rows = 20, cols = 64;
   const auto w = numbers<float, Cpu>({1500, cols}, "w");
   std::vector<std::int32_t> targets;
@@ -87,8 +87,8 @@ TEST_CASE("cross_entropy: in bf16 the gradient of a token that is all but certai
   CHECK(std::sqrt(difference / size) < 0.03);
 }
 
-TEST_CASE("cross_entropy: scores that are all minus infinity in one part leave the others as they are") {
-  Tensor<float, Cpu> w({1100, 1});  // two parts of 550 words
+TEST_CASE("cross_entropy: a chunk of scores of minus infinity does not change the others") {
+  Tensor<float, Cpu> w({1100, 1});  // two chunks of 550 tokens
   std::fill_n(w.data(), 550, -3e38f);
   Parameter<float, Cpu> x("x", Tensor<float, Cpu>({1, 1}));
   x.value.data()[0] = 10;
@@ -117,7 +117,7 @@ TEST_CASE("cross_entropy: logits of 1e4 and ties are exact") {
   Parameter<float, Cpu> x("x", Tensor<float, Cpu>({3, 1}));
   Tensor<float, Cpu> w({20, 1});
   std::fill_n(x.value.data(), 3, 1e4f);
-  for (Index v = 0; v < 20; ++v) w.data()[v] = v < 2 ? 1.0f : -1.0f;  // two winners of 1e4, eighteen losers of -1e4
+  for (Index v = 0; v < 20; ++v) w.data()[v] = v < 2 ? 1.0f : -1.0f;  // two logits of 1e4, eighteen of -1e4
   const std::vector<std::int32_t> targets{0, 1, 5};
   const auto loss = cross_entropy(tape.leaf(x), tape.input(w.view()), targets, 1);
   CHECK(loss.item() == Approx(2 * std::log(2.0) + 2e4 + std::log(2.0)).epsilon(1e-6));
@@ -125,7 +125,7 @@ TEST_CASE("cross_entropy: logits of 1e4 and ties are exact") {
   CHECK(as_doubles(View<const float>(x.gradient)) == std::vector<double>{0, 0, 2});
 }
 
-TEST_CASE("cross_entropy: the logits of a batch never exist at once") {
+TEST_CASE("cross_entropy: the logits of a batch are never in memory at once") {
   const std::vector<std::int32_t> targets(2048, 1);
   const auto x = numbers<float, Cpu>({2048, 2}, "x"), w = numbers<float, Cpu>({1000, 2}, "w");
   Tape<float, Cpu> tape;
@@ -137,10 +137,11 @@ TEST_CASE("cross_entropy: the logits of a batch never exist at once") {
   Tape<float, Cpu> other;
   other.start();
   other.backward(cross_entropy(other.leaf(training), other.input(wide.view()), targets, 1));
-  CHECK(other.memory_held() < 256 * 1024 * sizeof(float) + (64 << 10));  // however many words there are
+  CHECK(other.memory_held() < 256 * 1024 * sizeof(float) + (64 << 10));  // whatever the vocabulary
 }
 
-TEST_CASE("cross_entropy: while x and head train, neither the logits of a batch nor their gradients exist at once") {
+TEST_CASE(
+    "cross_entropy: with trained x and head, neither the logits of a batch nor their gradients are in memory at once") {
   const std::vector<std::int32_t> targets(2048, 1);
   Parameter<float, Cpu> x("x", numbers<float, Cpu>({2048, 2}, "x")), w("w", numbers<float, Cpu>({1000, 2}, "w"));
   Tape<float, Cpu> tape;
@@ -150,7 +151,7 @@ TEST_CASE("cross_entropy: while x and head train, neither the logits of a batch 
         256 * 1000 * sizeof(float) + (128 << 10));  // one chunk, dx and dW; a second chunk would be 1 MB more
 }
 
-TEST_CASE("cross_entropy: targets and heads that do not fit are an Error") {
+TEST_CASE("cross_entropy: targets and heads that do not agree with x are an Error") {
   Tape<float, Cpu> tape;
   const Tensor<float> x({2, 3}), w({4, 3}), wrong({4, 5});
   const std::vector<std::int32_t> good{0, 1}, few{0}, beyond{0, 4}, negative{-2, 0};

@@ -8,7 +8,7 @@ using namespace cases;
 
 TEST_CASE("embedding: value, gradients, SIMD and scalar") { check_all<cases::Embedding>(); }
 
-TEST_CASE("embedding: rows that no token names get a zero gradient, not what the memory held") {
+TEST_CASE("embedding: rows of absent tokens get a zero gradient, not uninitialised memory") {
   Parameter<float, Dirty<Cpu>> table("table", numbers<float, Dirty<Cpu>>({4, 3}, "table"));
   const std::vector<std::int32_t> tokens{2, 2};
   Tape<float, Dirty<Cpu>> tape;

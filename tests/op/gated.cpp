@@ -6,7 +6,7 @@ using namespace cases;
 
 TEST_CASE("gated: value, gradients, SIMD and scalar") { check_all<cases::Gated>(); }
 
-TEST_CASE("gated: one value on both sides, and only one side trained") {
+TEST_CASE("gated: one value as both operands, and one trained operand") {
   std::vector<Tensor<double, Dirty<Cpu>>> inputs;
   inputs.push_back(numbers<double, Dirty<Cpu>>({3, 21}, "x"));
   const auto constant = numbers<double, Dirty<Cpu>>({3, 21}, "c");
@@ -17,7 +17,7 @@ TEST_CASE("gated: one value on both sides, and only one side trained") {
             inputs, [&](auto& tape, auto& v) { return gated(tape.input(constant.view()), v[0]); }) < 1e-7);
 }
 
-TEST_CASE("gated: silu of +-1e3 neither overflows nor is lost") {
+TEST_CASE("gated: silu of +-1e3 neither overflows nor vanishes") {
   Tape<float, Cpu> tape;
   Tensor<float> a({1, 20}), b({1, 20});
   for (Index c = 0; c < 20; ++c) {

@@ -6,7 +6,7 @@ using namespace cases;
 
 TEST_CASE("layer_norm: value, gradients, SIMD and scalar") { check_all<cases::LayerNorm>(); }
 
-TEST_CASE("layer_norm: a level common to a row changes nothing, and its gradient has none") {
+TEST_CASE("layer_norm: a constant added to a row changes nothing, and dx sums to 0 over a row") {
   const auto x = numbers<double, Cpu>({3, 19}, "x");
   Tensor<double, Cpu> raised({3, 19});
   for (Index i = 0; i < x.size(); ++i) raised.data()[i] = x.data()[i] + static_cast<double>(1 + i / 19);
@@ -25,7 +25,7 @@ TEST_CASE("layer_norm: a level common to a row changes nothing, and its gradient
   }
 }
 
-TEST_CASE("layer_norm: gradients for the bias alone, for the weight alone and for x alone") {
+TEST_CASE("layer_norm: gradients of the bias alone, of the weight alone and of x alone") {
   const auto x = numbers<double, Dirty<Cpu>>({70, 9}, "x"), w = numbers<double, Dirty<Cpu>>({9}, "w"),
              b = numbers<double, Dirty<Cpu>>({9}, "b");
   const auto error = [&](const auto& input, const auto& run) {

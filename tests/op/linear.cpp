@@ -10,8 +10,7 @@ TEST_CASE("linear: value, gradients, SIMD and scalar") {
   check_all<cases::Linear<cases::Addend::bias>>();
 }
 
-// 600 steps of a sum: two blocks for SIMD, one chain for the scalar backend, so that neither can stand in for the
-// other.
+// K = 600: two blocks for SIMD, one chain for the scalar backend, so that neither can be mistaken for the other.
 TEMPLATE_TEST_CASE("linear: a frozen weight, packed or not, gives the bits of a trained one, forward and backward", "",
                    Cpu, ScalarCpu) {
   using D = TestType;
@@ -45,9 +44,9 @@ template <class T>
 concept TakesTemporaries = requires(T& tape, Frozen<double, Cpu>&& weight) {
   tape.constant(std::move(weight));
 };
-static_assert(!TakesTemporaries<Tape<double, Cpu>>);  // the weight has to outlive the step
+static_assert(!TakesTemporaries<Tape<double, Cpu>>);  // the weight must outlive the step
 
-TEST_CASE("linear: a constant weight gets no gradient and x need not be kept") {
+TEST_CASE("linear: a constant weight gets no gradient, and x is not saved") {
   const Frozen<double, Cpu> v("v", numbers<double, Cpu>({4, 4}, "v"), {.forward = true, .backward = true}),
       w("w", numbers<double, Cpu>({3, 4}, "w"), {.forward = true, .backward = true});
   const auto bits = w.copy();
@@ -77,7 +76,7 @@ TEST_CASE("linear: a constant weight gets no gradient and x need not be kept") {
   CHECK(difference(as_doubles(View<const double>(x.gradient)), expected) < 1e-14);
 }
 
-TEST_CASE("linear: shapes that do not fit are an Error with both shapes") {
+TEST_CASE("linear: shapes that do not agree are an Error with both shapes") {
   Tape<float, Cpu> tape;
   const Tensor<float> x({2, 3}), w({4, 5}), flat({3}), square({4, 3}), wrong({2, 3});
   CHECK(message([&] { linear(tape.input(x), tape.input(w)); }) ==

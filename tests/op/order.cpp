@@ -1,6 +1,7 @@
-// Arguments of one call are evaluated in an order that each compiler chooses, and ops record as they are called. Two of
-// them in one argument list would record in another order with another compiler, and gradients would be added up in
-// another order: other bits. So no source and no page has two in one list; their results are named first.
+// The compiler chooses the order in which arguments of a call are evaluated, and ops record when they are called. Two
+// ops in one argument list would be recorded, and gradients be added up, in an order that depends on the compiler, and
+// so would the bits of the result. No source and no page may have two ops in one argument list: name their results
+// first.
 #include "tests/catch.hpp"
 
 #include <algorithm>
@@ -20,8 +21,8 @@ std::string code_alone(const std::string& text) {
   return std::regex_replace(text, hidden, "");
 }
 
-/// The arguments of a call that opens at `at`, without what stands in braces: functions that run later, and
-/// initialisers, which have an order.
+/// The arguments of the call that opens at `at`, without text in braces: lambdas, which run later, and initialisers,
+/// which are evaluated in order.
 std::vector<std::string> arguments(const std::string& code, std::size_t at) {
   std::vector<std::string> all(1);
   int brackets = 1, braces = 0;
@@ -38,7 +39,7 @@ std::vector<std::string> arguments(const std::string& code, std::size_t at) {
   return all;
 }
 
-/// Calls with two arguments or more that record.
+/// Calls with at least two arguments that record.
 std::vector<std::string> unordered(const std::string& text) {
   static const std::regex op(
       R"(\b(add|apply|attention|cross_entropy|embedding|forward|gate_penalty|gated|gather_rows|join|linear|pointwise)"

@@ -8,7 +8,7 @@ TEST_CASE("residue_penalty: value, gradients, SIMD and scalar") { check_all<case
 
 TEST_CASE("gate_penalty: value, gradients, SIMD and scalar") { check_all<cases::GatePenalty>(); }
 
-TEST_CASE("residue_penalty: what is not counted adds nothing, be it infinite") {
+TEST_CASE("residue_penalty: uncounted rows add nothing, even if infinite") {
   Parameter<float, Cpu> r("r", numbers<float, Cpu>({3, 17}, "r"));
   const auto y = numbers<float, Cpu>({3, 17}, "y");
   const std::vector<float> first_only{1, 0, 0};
@@ -22,7 +22,7 @@ TEST_CASE("residue_penalty: what is not counted adds nothing, be it infinite") {
   for (Index i = 0; i < 51; ++i) CHECK((r.gradient.data()[i] != 0) == (i < 17));
 }
 
-TEST_CASE("residue_penalty: nothing goes back to the output it joins") {
+TEST_CASE("residue_penalty: the output to which the residue is added gets no gradient") {
   Parameter<double, Cpu> r("r", numbers<double, Cpu>({3, 5}, "r")), y("y", numbers<double, Cpu>({3, 5}, "y"));
   Tape<double, Cpu> tape;
   tape.start();
@@ -37,5 +37,5 @@ TEST_CASE("residue_penalty, gate_penalty: shapes that differ are an Error") {
   CHECK(message([&] { residue_penalty(RowPenalty{}, tape.input(r), tape.input(y), Counted<float>{}, 1); }) ==
         "residue_penalty: r and y must have equal widths, got (2,3) and (2,4)");
   CHECK(message([&] { gate_penalty(LogitPenalty{}, tape.input(g), tape.input(r), Counted<float>{}, 1); }) ==
-        "gate_penalty: a gate and its logits must have one shape, got (2,1) and (2,3)");
+        "gate_penalty: a gate and its logits must have equal shapes, got (2,1) and (2,3)");
 }

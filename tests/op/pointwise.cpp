@@ -10,7 +10,7 @@ TEST_CASE("pointwise: value, gradients, SIMD and scalar") {
   check_all<cases::Pointwise<cases::LogNorm>>();
 }
 
-TEST_CASE("pointwise: +-1e3, infinities and zeros come out exact") {
+TEST_CASE("pointwise: +-1e3, infinities and zeros give exact results") {
   const float big = 1e3f, most = std::numeric_limits<float>::infinity();
   Tensor<float> x({2, 19});
   const float points[] = {big, -big, most, -most, 0.0f, -0.0f};
@@ -28,7 +28,7 @@ TEST_CASE("pointwise: +-1e3, infinities and zeros come out exact") {
   }
 }
 
-TEST_CASE("pointwise: the slope is what the backward pass multiplies by") {
+TEST_CASE("pointwise: the slope is the factor of the backward pass") {
   const auto x = numbers<double, Cpu>({3, 13}, "x");
   Parameter<double, Cpu> parameter("x", x.clone());
   Tape<double, Cpu> tape;

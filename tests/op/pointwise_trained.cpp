@@ -12,5 +12,5 @@ TEST_CASE("pointwise_trained: too few weights is an Error") {
   CHECK(message([&] {
           const Var<float, Cpu> w[] = {tape.input(p.view())};
           pointwise_trained(tape.input(x.view()), Affine{}, w);
-        }) == "pointwise_trained: the function takes 2 numbers, got 1 weights");
+        }) == "pointwise_trained: the function takes 2 parameters, got 1 weights");
 }

@@ -20,7 +20,7 @@ TEST_CASE("rms_norm: rows of zeros give zeros, and a finite gradient") {
   CHECK(as_doubles(View<const float>(w.gradient)) == std::vector<double>(19, 0.0));
 }
 
-TEST_CASE("rms_norm: gradients for the weight alone and for x alone") {
+TEST_CASE("rms_norm: gradients of the weight alone and of x alone") {
   const auto x = numbers<double, Dirty<Cpu>>({70, 9}, "x"), w = numbers<double, Dirty<Cpu>>({9}, "w");
   std::vector<Tensor<double, Dirty<Cpu>>> inputs;
   inputs.push_back(w.clone());

@@ -6,7 +6,7 @@ using namespace cases;
 
 TEST_CASE("rope: value, gradients, SIMD and scalar") { check_all<cases::Rope>(); }
 
-TEST_CASE("rope: the product of a turned query and key depends on their distance only") {
+TEST_CASE("rope: the dot product of a rotated query and key depends only on their distance") {
   const RopeTable<double, Cpu> table(12, 6, 100.0);
   const auto q = numbers<double, Cpu>({1, 6}, "q"), k = numbers<double, Cpu>({1, 6}, "k");
   Tensor<double, Cpu> x({12, 6}), y({12, 6});
@@ -25,7 +25,7 @@ TEST_CASE("rope: the product of a turned query and key depends on their distance
   CHECK(std::abs(product(7, 4) - product(7, 5)) > 1e-3);
 }
 
-TEST_CASE("rope: widths, thetas and lengths that mean nothing are an Error") {
+TEST_CASE("rope: invalid widths, thetas and lengths are an Error") {
   CHECK(message([] { RopeTable<float, Cpu>(4, 3, 1e4); }) == "rope: the head width must be even, got 3");
   CHECK(message([] { RopeTable<float, Cpu>(4, 0, 1e4); }) == "rope: the head width must be even, got 0");
   CHECK(message([] { RopeTable<float, Cpu>(4, 2, -1); }) == "rope: theta must be positive, got -1");

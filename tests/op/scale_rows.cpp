@@ -6,7 +6,7 @@ using namespace cases;
 
 TEST_CASE("scale_rows: value, gradients, SIMD and scalar") { check_all<cases::ScaleRows>(); }
 
-TEST_CASE("scale_rows: one value on both sides, and only one side trained") {
+TEST_CASE("scale_rows: one value as both operands, and one trained operand") {
   std::vector<Tensor<double, Dirty<Cpu>>> wide, narrow;
   wide.push_back(numbers<double, Dirty<Cpu>>({3, 21}, "x"));
   narrow.push_back(numbers<double, Dirty<Cpu>>({3, 1}, "g"));

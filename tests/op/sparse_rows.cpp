@@ -10,7 +10,7 @@ using namespace cases;
 
 TEST_CASE("sparse_rows: value, gradients, SIMD and scalar") { check_all<cases::SparseRows>(); }
 
-TEST_CASE("open_rows: a row is open where its gate or its slope is not zero") {
+TEST_CASE("open_rows: a row is open if its gate or its slope is not zero") {
   Tape<float, Cpu> tape;
   Tensor<float> g({6, 1}), slope({6, 1});
   const float gates[] = {0, 2, -0.0f, 0, -1, 0}, slopes[] = {0, 0, 0, 1, 1, -0.0f};
@@ -29,7 +29,7 @@ TEST_CASE("open_rows: a row is open where its gate or its slope is not zero") {
 
 namespace {
 
-/// x + g (silu(x A^T)) B^T, over all rows or over the open ones, with the gradients of x, g, A and B.
+/// x + g (silu(x A^T)) B^T, over all rows or only the open ones, with the gradients of x, g, A and B.
 template <Scalar S> Outcome unit(const std::string& open, bool skip) {
   using D = Dirty<Cpu>;
   const Index rows = static_cast<Index>(open.size()), cols = 21, width = 13;
@@ -53,7 +53,7 @@ template <Scalar S> Outcome unit(const std::string& open, bool skip) {
 
 }  // namespace
 
-TEST_CASE("sparse_rows: forward rows are bit-equal to the dense computation, gradients of weights agree") {
+TEST_CASE("sparse_rows: the forward pass is bit-equal to the dense computation, gradients of weights agree") {
   for (const std::string open :
        {"......", "oooooooooooo", "o..o.oo...o.ooo....o....o.", ".o", "ooooooooooooooooooooooooooo.o"}) {
     CAPTURE(open);
@@ -62,14 +62,14 @@ TEST_CASE("sparse_rows: forward rows are bit-equal to the dense computation, gra
     const Outcome exact = unit<double>(open, false), skipped = unit<double>(open, true);
     CHECK(exact.value == skipped.value);
     for (const std::size_t part :
-         {0u, 2u, 3u}) {  // a closed token's gate gets no gradient when it is skipped: that is what the slope is for
+         {0u, 2u, 3u}) {  // a skipped token gives its gate no gradient, which the slope must allow
       CHECK(difference(sparse.gradients[part], dense.gradients[part]) < 1e-6);
       CHECK(difference(skipped.gradients[part], exact.gradients[part]) < 1e-13);
     }
   }
 }
 
-TEST_CASE("sparse_rows: memory is reserved for all rows, whatever is open") {
+TEST_CASE("sparse_rows: the capacity is all rows, however many are open") {
   Tape<float, Cpu> tape;
   const auto held = [&](const std::string& open) {
     const auto inputs = cases::SparseRows{16, open}.inputs<float, Cpu>();
@@ -83,12 +83,12 @@ TEST_CASE("sparse_rows: memory is reserved for all rows, whatever is open") {
   CHECK(held("o..o.o..") == first);
 }
 
-TEST_CASE("sparse_rows: sets and shapes that do not fit are an Error") {
+TEST_CASE("sparse_rows: sets and shapes that do not agree are an Error") {
   Tape<float, Cpu> tape;
   const Tensor<float> g({4, 1}), wide({4, 2}), x({3, 5}), base({4, 5}), r({2, 5});
   CHECK(message([&] { open_rows(tape.input(wide)); }) == "open_rows: the gate must be one number per token, got (4,2)");
   const RowSet set = open_rows(tape.input(g));
-  CHECK(message([&] { gather_rows(tape.input(x), set); }) == "gather_rows: the set is of 4 rows, x has 3");
+  CHECK(message([&] { gather_rows(tape.input(x), set); }) == "gather_rows: the set is of 4 rows, but x has 3");
   CHECK(message([&] { scatter_add(tape.input(base), tape.input(r), set); }) ==
         "scatter_add: r must be (0,5) and base have 4 rows, got (2,5) and (4,5)");
   const Tensor<float> none({0, 5});

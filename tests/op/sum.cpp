@@ -6,8 +6,9 @@ using namespace cases;
 
 TEST_CASE("sum: value, gradients, SIMD and scalar") { check_all<cases::Sum>(); }
 
-TEST_CASE("sum: a mean over nothing is an Error") {
+TEST_CASE("sum: a mean over no channels is an Error") {
   Tape<float, Cpu> tape;
   const Tensor<float> x({5, 0});
-  CHECK(message([&] { row_mean(tape.input(x.view())); }) == "row_mean: x must have a channel, its shape is (5,0)");
+  CHECK(message([&] { row_mean(tape.input(x.view())); }) ==
+        "row_mean: x must have at least one channel, its shape is (5,0)");
 }

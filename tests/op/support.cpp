@@ -1,5 +1,5 @@
-// docs/support.md lists every header of include/neutra/op, each with functions that exist, and claims of tests that
-// exist: a case in tests/cases for the CPU, a call in tests/backend/record.cpp for the recording device.
+// docs/support.md lists every header of include/neutra/op, with functions that exist and claims of tests that exist: a
+// case in tests/cases for the CPU, a call in tests/backend/record.cpp for the recording device.
 #include "tests/catch.hpp"
 
 #include <algorithm>
@@ -18,7 +18,7 @@ std::string text(const std::filesystem::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// Whether a function is called, and not one whose name ends like its own.
+/// Whether a function of exactly this name is called.
 bool calls(const std::string& code, const std::string& function) {
   return std::regex_search(code, std::regex("\\b" + function + R"(\()"));
 }

@@ -1,5 +1,4 @@
-// Every penalty: what each policy must pass, values and gradients against PyTorch, slopes where nothing is left of the
-// residue.
+// Every penalty: the checks of policies, values and gradients against PyTorch, derivatives at a residue of 0.
 #include "neutra/penalty/all.hpp"
 
 #include "neutra/gate/open.hpp"
@@ -18,7 +17,7 @@ namespace {
 
 constexpr double unset = std::numeric_limits<double>::quiet_NaN();
 
-/// Sum over the six golden tokens and its gradient, by backend D.
+/// The sum over the six golden tokens and its gradient, with backend D.
 template <Backend D, RowFunction P> void check_golden(const P& penalty, const std::string& name) {
   CAPTURE(name);
   const auto r = golden("policy.r"), y = golden("policy.y");
@@ -48,7 +47,7 @@ struct OverflowingLogit : penalty::DomainCrossEntropy {
   template <class V> V f(V, V s, V label) const { return math::log(V(1) + math::exp(s)) - label * s; }
 };
 
-/// Right as a function, but a residue of 0 is worth 1: what is skipped would be missed.
+/// Correct as a function, but 1 at a residue of 0, so that skipped tokens would be missing in the sum.
 struct Offset : penalty::L1 {
   template <class S> S f(RowSums<S> t) const { return S(1) + t.absolute / t.channels; }
 };
@@ -60,14 +59,14 @@ bool has(const Faults& faults, std::string_view part) {
 
 }  // namespace
 
-TEST_CASE("penalties: every one of the list is right as a function, finite everywhere, and lets a model learn") {
+TEST_CASE("penalties: every penalty of the list is a correct function, finite everywhere, and trains") {
   for_each_type(penalty::All{}, []<class P>() {
     CAPTURE(P::name);
     CHECK(check_policy<P>() == Faults{});
   });
 }
 
-TEMPLATE_TEST_CASE("penalties: values and gradients are PyTorch's", "", Cpu, ScalarCpu) {
+TEMPLATE_TEST_CASE("penalties: values and gradients equal those of PyTorch", "", Cpu, ScalarCpu) {
   check_golden<TestType>(penalty::L1{}, "l1");
   check_golden<TestType>(penalty::L2{}, "l2");
   check_golden<TestType>(penalty::GroupLasso{}, "group_lasso");
@@ -87,7 +86,7 @@ TEMPLATE_TEST_CASE("penalties: values and gradients are PyTorch's", "", Cpu, Sca
   CHECK(testing::relative_difference(ds, gradient) < 1e-14);
 }
 
-TEST_CASE("penalties: |g| counts gates of either sign, and the mean of a token's channels") {
+TEST_CASE("penalties: |g| applies to gates of either sign, and averages over the channels of a token") {
   const std::vector<double> g{-2, 3, 0, -5};
   std::vector<double> dg(4, unset);
   Tape<double, Cpu> tape;
@@ -99,7 +98,7 @@ TEST_CASE("penalties: |g| counts gates of either sign, and the mean of a token's
   CHECK(dg == std::vector<double>{-0.5, 0.5, 0, -0.5});
 }
 
-TEST_CASE("penalties: the slope at r = 0 is 0") {
+TEST_CASE("penalties: the derivative at r = 0 is 0") {
   const std::vector<float> zero(16, 0), y(16, 1.5f);
   for_each_type(penalty::All{}, [&]<class P>() {
     if constexpr (RowFunction<P>) {
@@ -116,7 +115,7 @@ TEST_CASE("penalties: the slope at r = 0 is 0") {
   });
 }
 
-TEST_CASE("penalties: only the domain classifier counts both domains, those that read the gate refuse an open one") {
+TEST_CASE("penalties: only the domain classifier counts both domains, and penalties on the gate reject an open one") {
   for_each_type(penalty::All{}, []<class P>() {
     CAPTURE(P::name);
     const bool reads_gate = std::same_as<P, penalty::GateL1> || std::same_as<P, penalty::DomainCrossEntropy>;
@@ -140,9 +139,9 @@ TEST_CASE("penalties: each broken promise is named") {
   CHECK(has(check_policy<Offset>(), "a penalty must be 0 where the residue is 0"));
 }
 
-// Both norms are below 1e-19 only where the FFN writes next to nothing; the product of their roots then leaves the
+// Both norms are below 1e-19 only if the FFN output is close to 0; the product of their square roots is then below the
 // range of float.
-TEST_CASE("penalties: a tiny residue beside a tiny output has a finite slope") {
+TEST_CASE("penalties: a tiny residue and a tiny output give a finite derivative") {
   for_each_type(penalty::All{}, []<class P>() {
     if constexpr (RowFunction<P>) {
       CAPTURE(P::name);

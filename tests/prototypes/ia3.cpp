@@ -1,12 +1,12 @@
-// (IA)3: a learned scale per channel on keys, values and the inner values of the FFN.      Liu et al. 2022, arXiv
-// 2205.05638
+// (IA)3: a learned scale per channel of keys, values and the hidden units of the FFN.
+// Liu et al. 2022, arXiv 2205.05638
 #include "neutra/op/scale_columns.hpp"
 
 #include "tests/adapter/model.hpp"
 
 namespace {
 
-/// y times l, at k, v and up: scaling what `up` gives scales the FFN's inner values.      l: starts at 1
+/// y * l at k, v and up; scaling `up` scales the hidden units of the FFN.      l: starts at 1
 struct Ia3 {
   static constexpr std::array<adapter::Site, 3> sites{adapter::Site::k, adapter::Site::v, adapter::Site::up};
 
@@ -40,7 +40,7 @@ struct Ia3 {
 
 }  // namespace
 
-TEST_CASE("prototype: (IA)3 starts as the backbone, and has the gradient of a whole model") {
+TEST_CASE("prototype: (IA)3 initially equals the backbone, and its gradient is correct") {
   const TinyBatch batch({0, 1}, 3, 3);
   auto model = tiny_model<double>(Ia3{});
   auto backbone = tiny_model<double>(adapter::None{});
@@ -54,7 +54,7 @@ TEST_CASE("prototype: (IA)3 starts as the backbone, and has the gradient of a wh
   CHECK(there == Ia3{}.describe(model.config().sizes()).weights);
 }
 
-TEST_CASE("prototype: (IA)3 learns") {
+TEST_CASE("prototype: (IA)3 trains") {
   auto model = tiny_model<float>(Ia3{});
   const auto losses = testing::train_on(model, TinyBatch());
   CHECK(losses.back() < losses.front());

@@ -1,5 +1,5 @@
-// Two bodies with a softmax router, as one body: the router's weights are fixed, so the width follows from the
-// capacity.
+// Two bodies with a softmax router, as one body. The weights of the router do not depend on r, so the width follows
+// from the capacity.
 #include "neutra/op/columns.hpp"
 #include "neutra/op/softmax.hpp"
 #include "neutra/testing/check_policy.hpp"

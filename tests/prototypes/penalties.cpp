@@ -1,5 +1,5 @@
-// Penalties that need more than one token of original text: a floor under the gates of target text, a load balance over
-// the batch, a target that is learned, and two penalties at once.
+// Penalties on more than single original tokens: a lower bound on the gates of target text, a load balance over the
+// batch, a learned target, and a sum of two penalties.
 #include "neutra/op/sum.hpp"
 #include "neutra/testing/check_policy.hpp"
 
@@ -7,7 +7,7 @@
 
 namespace {
 
-/// max(0, floor - g)^2 over target tokens: keeps gates open there.
+/// max(0, floor - g)^2 over target tokens, which keeps their gates open
 struct Floor {
   static constexpr std::string_view name = "floor";
   static constexpr auto counts = penalty::Counts::target;
@@ -35,7 +35,7 @@ struct LoadBalance {
   }
 };
 
-/// (mean gate of the batch - level)^2, the level trained with it, one a layer.
+/// (mean gate of the batch - level)^2, with a trained level per layer
 struct LearnedLevel {
   static constexpr std::string_view name = "learned_level";
   static constexpr auto counts = penalty::Counts::both;
@@ -57,7 +57,7 @@ template <Penalty P> nn::Transformer<AnyResidue<double>, double, Cpu> model_with
   testing::fill_zero_parameters(model.parameters());
   return model;
 }
-/// Local loss and gradients of a step of these parts.
+/// The local loss and the gradients of a step of these batches.
 template <class Model>
 std::pair<double, std::vector<double>> step_of(Model& model, const std::vector<TinyBatch>& parts,
                                                nn::StepCounts counts) {
@@ -82,7 +82,7 @@ template <Penalty P> double local_loss(const P& penalty, const TinyBatch& batch,
 
 }  // namespace
 
-TEST_CASE("prototype: penalties on target text, on the batch, with weights, and a sum pass every check") {
+TEST_CASE("prototype: penalties on target text, on the batch and with weights, and a sum, pass every check") {
   CHECK(testing::check_policy<Floor>() == testing::Faults{});
   CHECK(testing::check_policy<LoadBalance>() == testing::Faults{});
   CHECK(testing::check_policy<LearnedLevel>() == testing::Faults{});
@@ -100,30 +100,30 @@ TEST_CASE("prototype: penalties on target text, on the batch, with weights, and 
             .second = {.first = {.floor = 2}}, .first_weight = 0.5, .second_weight = 3}) < 1e-7);
 }
 
-TEST_CASE("prototype: a floor counts target tokens alone, divided by their number in the step") {
+TEST_CASE("prototype: a lower bound counts only target tokens, divided by their number in the step") {
   const TinyBatch batch({0, 1, 1, 0, 1});  // 10 original, 15 target
   const double whole = local_loss(Floor{.floor = 2}, batch, {25, 10});
   CHECK(whole > 0);
   CHECK(local_loss(Floor{.floor = 2}, batch, {40, 10}) == Approx(whole / 2).epsilon(1e-13));
-  TinyBatch other = batch;  // other text in the original sequences
+  TinyBatch other = batch;  // other tokens in the original sequences
   for (std::size_t i = 0; i < 5; ++i) other.inputs[i] = (other.inputs[i] + 3) % 19;
   CHECK(local_loss(Floor{.floor = 2}, other, {25, 10}) == whole);
   CHECK(local_loss(Floor{.floor = 2}, TinyBatch({0, 0}), {10, 10}) == 0);
 }
 
-TEST_CASE("prototype: micro-batches add up to the step for a sum over tokens, by their share for one over the batch") {
+TEST_CASE("prototype: micro-batches add up to the step, for a function of the batch by their share of its tokens") {
   const TinyBatch first({0, 1}, 1), second({0, 0}, 2);
   const nn::StepCounts counts{20, 15};
   auto floor = model_with(FloorAndL1{.first = {.floor = 2}});
   const auto parts = step_of(floor, {first, second}, counts);
   CHECK(parts.first == Approx(step_of(floor, {first}, counts).first + step_of(floor, {second}, counts).first));
-  // 5 of 15 original tokens in the first: a third of what it gives by itself, and two thirds of the second
+  // The first micro-batch has 5 of 15 original tokens: a third of its own loss, and two thirds of that of the second.
   auto balance = model_with(LoadBalance{});
   const double alone = step_of(balance, {first}, {10, 5}).first, other = step_of(balance, {second}, {10, 10}).first;
   CHECK(step_of(balance, {first, second}, counts).first == Approx(alone / 3 + other * 2 / 3).epsilon(1e-13));
 }
 
-TEST_CASE("prototype: a sum weighs its parts, and records their options") {
+TEST_CASE("prototype: a sum weights its parts, and records their options") {
   const TinyBatch batch;
   const double floor = local_loss(Floor{.floor = 2}, batch, batch.counts()),
                l1 = local_loss(penalty::L1{}, batch, batch.counts());
@@ -139,7 +139,7 @@ TEST_CASE("prototype: a sum weighs its parts, and records their options") {
   CHECK(Any(FloorAndL1{}).with({{"first_floor", 0.5}}).options.at("first_floor") == 0.5);
 }
 
-TEST_CASE("prototype: a learned level is a weight of the layer, moved by training") {
+TEST_CASE("prototype: a learned level is a weight of the layer, which training changes") {
   auto model = tiny_model<float>(residue_of<float>(gate::Sigmoid{}, LearnedLevel{}));
   const auto* level = model.parameters()[4];
   CHECK(level->name == "adapter.0.penalty.level");

@@ -1,4 +1,4 @@
-// A gate that sees where a token stands in its sequence: its logit is the mean over the token and those before it.
+// A gate that reads the position of a token: its logit is the mean over the token and those before it in its sequence.
 #include "neutra/gate/causal_mean.hpp"
 #include "neutra/testing/check_policy.hpp"
 
@@ -8,7 +8,7 @@ namespace {
 
 using Slow = gate::CausalMean<gate::Relu>;
 
-/// Logits of a batch of two sequences of four tokens.
+/// The logits of a batch of two sequences of four tokens.
 std::vector<double> logits(const Tensor<double>& x, const Tensor<double>& w) {
   Tape<double, Cpu> tape;
   tape.start(false);
@@ -30,7 +30,7 @@ TEST_CASE("prototype: a gate of the running mean logit passes every check, aroun
   CHECK(model_gradient_error(model, TinyBatch({0, 1}, 3, 3)) < 1e-7);
 }
 
-TEST_CASE("prototype: the running mean stays inside a sequence and sees no later token") {
+TEST_CASE("prototype: the running mean reads no other sequence and no later token") {
   auto x = testing::random_tensor<double>({8, 12}, "x");
   const auto w = testing::random_tensor<double>({1, 12}, "w");
   const auto before = logits(x, w);
@@ -42,7 +42,7 @@ TEST_CASE("prototype: the running mean stays inside a sequence and sees no later
   }
 }
 
-TEST_CASE("prototype: a pass that does not say its sequences is an Error for a gate that asks") {
+TEST_CASE("prototype: a gate that needs the sequences of a pass that has none is an Error") {
   const adapter::Sizes sizes{.dim = 12, .layers = 1};
   adapter::ResidueInstance<float, Cpu> instance(adapter::Residue<Slow>{.width = 2}, sizes, 1);
   const auto x = testing::random_tensor<float, Cpu>({8, 12}, "x");

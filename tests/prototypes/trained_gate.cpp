@@ -1,7 +1,6 @@
-// A gate with numbers of its own that train: a temperature and a bias a layer.
+// A gate with trainable parameters: a temperature and a bias per layer.
 //
-// What a researcher writes is the struct. The rest shows that its numbers are there: in the capacity, in the file,
-// in the gradient.
+// A researcher writes only the struct. The tests show its parameters in the capacity, in the file and in the gradient.
 #include "neutra/gate/causal_mean.hpp"
 #include "neutra/nn/adapter_file.hpp"
 #include "neutra/testing/check_policy.hpp"
@@ -27,7 +26,7 @@ struct Tempered {
   }
 };
 
-/// g = max(0, s - threshold): closed tokens are skipped, open ones train the threshold.
+/// g = max(0, s - threshold): closed tokens are skipped, open ones train the threshold
 struct Threshold {
   static constexpr std::string_view name = "threshold";
   static constexpr bool exact_zero = true;
@@ -56,7 +55,7 @@ adapter::Sizes wide() {
 
 }  // namespace
 
-TEST_CASE("prototype: a gate trains a temperature and a bias a layer") {
+TEST_CASE("prototype: a gate trains a temperature and a bias per layer") {
   CHECK(testing::check_policy<Tempered>() == testing::Faults{});
   CHECK(testing::check_policy<Threshold>() == testing::Faults{});
   CHECK(testing::check_policy<gate::TwoLayer<Tempered>>() == testing::Faults{});
@@ -75,7 +74,7 @@ TEST_CASE("prototype: a gate trains a temperature and a bias a layer") {
   CHECK(model_gradient_error(model, TinyBatch({0, 1}, 3, 3)) < 1e-7);
 }
 
-TEST_CASE("prototype: the gate's own numbers move in training, each layer's by itself") {
+TEST_CASE("prototype: training changes the parameters of the gate, those of each layer separately") {
   auto model = tiny_model<float>(residue_of<float>(Tempered{}, penalty::L1{}));
   testing::train_on(model, TinyBatch());
   for (const std::size_t at : {1, 2, 7, 8}) {
@@ -85,7 +84,7 @@ TEST_CASE("prototype: the gate's own numbers move in training, each layer's by i
   CHECK(model.parameters()[1]->value.data()[0] != model.parameters()[7]->value.data()[0]);
 }
 
-TEST_CASE("prototype: a gate that trains asks for no memory after the first step") {
+TEST_CASE("prototype: a gate with parameters allocates no memory after the first step") {
   if (!allocations_counted()) return;
   const TinyBatch batch;
   auto model = tiny_model<float>(residue_of<float>(gate::CausalMean<Threshold>{}, penalty::L1{}));
@@ -116,7 +115,7 @@ TEST_CASE("prototype: fixed weights count in the capacity") {
   CHECK(met(adapter::Residue<gate::PerChannel<Tempered>>{.capacity = 0.2}) == Approx(0.2).epsilon(0.02));
 }
 
-TEST_CASE("prototype: the gate's own numbers are saved and loaded, its options recorded") {
+TEST_CASE("prototype: the parameters of the gate are saved and loaded, its options recorded") {
   const scratch::Folder folder;
   auto first = tiny_model<float>(residue_of<float>(Tempered{.start = 2}, penalty::L1{}), 1),
        second = tiny_model<float>(residue_of<float>(Tempered{.start = 2}, penalty::L1{}), 2);
@@ -131,7 +130,7 @@ TEST_CASE("prototype: the gate's own numbers are saved and loaded, its options r
     CHECK(first.parameters()[i]->value.data()[0] == second.parameters()[i]->value.data()[0]);
 }
 
-TEST_CASE("prototype: a wrong slope by a gate's own number, and one that is not declared, are named") {
+TEST_CASE("prototype: a wrong derivative by a parameter of a gate, and an undeclared parameter, are named") {
   const auto said = [](const testing::Faults& faults, std::string_view part) {
     return std::any_of(faults.begin(), faults.end(), [&](const auto& text) { return text.find(part) != text.npos; });
   };

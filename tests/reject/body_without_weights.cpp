@@ -1,5 +1,5 @@
-// expect: neutra: this Body does not say its weights; add  std::vector<neutra::body::Weight> weights(Index d, Index r)
-// const;
+// expect: neutra: this Body does not declare its weights; add  std::vector<neutra::body::Weight> weights(Index d, Index
+// r) const;
 #include "neutra/adapter/residue.hpp"
 #include "neutra/backend/cpu/cpu.hpp"
 

@@ -1,4 +1,4 @@
-// expect: neutra: this Gate's logit would never be asked; write  template <neutra::Scalar S, neutra::Backend D>
+// expect: neutra: this Gate's logit would never be called; write  template <neutra::Scalar S, neutra::Backend D>
 #include "neutra/backend/cpu/cpu.hpp"
 #include "neutra/gate/any.hpp"
 

@@ -1,4 +1,5 @@
-// expect: neutra: this Gate holds more than plain values; what trains is declared, so that every layer has its own:
+// expect: neutra: this Gate holds more than plain values; declare trainable parameters, so that every layer has its
+// own:
 #include "neutra/adapter/residue.hpp"
 #include "neutra/backend/cpu/cpu.hpp"
 

@@ -1,4 +1,4 @@
-// expect: neutra: this Gate's f takes parameters, but it has no slopes by them; add  template <class V>
+// expect: neutra: this Gate's f takes parameters, but it has no derivatives by them; add  template <class V>
 #include "neutra/adapter/residue.hpp"
 
 struct Right {

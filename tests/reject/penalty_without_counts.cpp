@@ -1,4 +1,4 @@
-// expect: neutra: this Penalty does not say which tokens it counts; add  static constexpr auto counts =
+// expect: neutra: this Penalty does not declare which tokens it counts; add  static constexpr auto counts =
 // neutra::penalty::Counts::original;
 #include "neutra/adapter/residue.hpp"
 

@@ -1,6 +1,6 @@
-# Reads the includes of every header under INCLUDE and fails on any that the architecture does not allow:
+# Fails if a header under INCLUDE has an include that the architecture (docs/architecture.md) does not allow:
 #   core < backend < autodiff < op < {gate, body, penalty, init} < adapter < nn < train < study < program,
-# and beside this chain optim, data, io, report, testing (docs/architecture.md).
+# and beside this chain optim, data, io, report, testing.
 # cmake -D INCLUDE=<folder> -P includes.cmake
 cmake_minimum_required(VERSION 3.25)
 
@@ -23,7 +23,7 @@ set(sees_report core io)
 set(sees_program ${sees_study} study report)
 set(sees_testing ${sees_train} train study report program)
 
-# report draws results and knows no model. Of study and train it may include only the headers that define the format of
+# report draws results and includes no model. Of study and train it may include only the headers that define the format of
 # results.
 set(results_format study/choice study/comparison study/failure study/line study/machine study/results study/results_1 study/row
     study/run study/shorthands study/summary study/this_build train/overlap train/stopped)
@@ -71,7 +71,7 @@ foreach(header IN LISTS headers)
   if("${header}" MATCHES "^neutra/([a-z_]+)/")
     set(folder "${CMAKE_MATCH_1}")
     if(NOT DEFINED sees_${folder} AND NOT "${folder}" STREQUAL "core")
-      fault("the floor plan has no folder ${folder}")
+      fault("the architecture has no folder ${folder}")
     endif()
   endif()
   file(STRINGS "${INCLUDE}/${header}" lines REGEX "^[ \t]*#[ \t]*(include|pragma once)")
@@ -90,8 +90,8 @@ foreach(header IN LISTS headers)
   endforeach()
 endforeach()
 
-# neutra.hpp is for prototypes: it reaches no data, run or test (and needs no other library, see lines.cmake). all.hpp
-# reaches every header except the checks for tests.
+# neutra.hpp is for prototypes: it includes no data, run or test (nor other libraries, see lines.cmake). all.hpp includes
+# every header except the checks for tests.
 foreach(top IN ITEMS neutra/neutra.hpp neutra/all.hpp)
   if(EXISTS "${INCLUDE}/${top}")
     set(todo "${top}")
@@ -118,6 +118,6 @@ list(LENGTH headers count)
 if(count EQUAL 0)
   message(FATAL_ERROR "includes: there are no headers in ${INCLUDE}")
 elseif(NOT faults STREQUAL "")
-  message(FATAL_ERROR "includes: these break the floor plan\n${faults}")
+  message(FATAL_ERROR "includes: these violate the architecture (docs/architecture.md)\n${faults}")
 endif()
-message("includes: ${count} headers keep to the floor plan")
+message("includes: ${count} headers follow the architecture")

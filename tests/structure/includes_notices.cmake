@@ -1,4 +1,4 @@
-# The check of includes must detect every kind of fault: a tree in SCRATCH has one of each.
+# includes.cmake must detect every kind of fault: the tree in SCRATCH has one of each.
 # cmake -D SCRATCH=<folder> -P includes_notices.cmake
 cmake_minimum_required(VERSION 3.25)
 
@@ -40,7 +40,7 @@ execute_process(COMMAND "${CMAKE_COMMAND}" -D "INCLUDE=${SCRATCH}" -P "${CMAKE_C
 set(expected "core/up.hpp: core must not include op" "gate/beside.hpp: gate must not include init" "data/model.hpp: data must not include nn"
              "report/model.hpp: report must not include study" "study/row.hpp: the format of results must not include"
              "study/up.hpp: study must not include program" "train/tests.hpp: train must not include testing" "op/prints.hpp: <iostream>" "op/vectors.hpp: <xsimd" "op/angle.hpp: write"
-             "op/gone.hpp: includes neutra/op/nowhere.hpp, which does not exist" "op/top.hpp: a header of a folder" "misc/good.hpp: the floor plan has no folder misc"
+             "op/gone.hpp: includes neutra/op/nowhere.hpp, which does not exist" "op/top.hpp: a header of a folder" "misc/good.hpp: the architecture has no folder misc"
              "op/often.hpp: has no #pragma once" "neutra/neutra.hpp: reaches neutra/train/good.hpp" "neutra/all.hpp: does not reach neutra/op/prints.hpp")
 foreach(text IN LISTS expected)
   string(FIND "${output}" "neutra/${text}" plain)

@@ -1,5 +1,5 @@
-# Files compiled for different instruction sets must not share inline functions: each set has an inline namespace of its
-# own.
+# Files compiled for different instruction sets must not share inline functions, so each set needs its own inline
+# namespace.
 # cmake -D COMPILER=<c++> -D INCLUDE=<folder> -P instruction_sets.cmake
 cmake_minimum_required(VERSION 3.25)
 
@@ -10,11 +10,11 @@ foreach(options "-march=x86-64" "-march=x86-64 -msse4.1" "-march=x86-64 -mavx" "
   execute_process(COMMAND ${COMPILER} ${arguments} -std=c++20 -I${INCLUDE} -E -x c++ "${CMAKE_CURRENT_LIST_DIR}/instruction_set.txt"
                   OUTPUT_VARIABLE text RESULT_VARIABLE status)
   if(NOT status EQUAL 0 OR NOT text MATCHES "namespace_is ([a-z0-9_]+)")
-    message(FATAL_ERROR "${COMPILER} ${options} does not read core/config.hpp")
+    message(FATAL_ERROR "${COMPILER} ${options} cannot compile core/config.hpp")
   endif()
   set(name "${CMAKE_MATCH_1}")
   if(name IN_LIST names)
-    message(FATAL_ERROR "${options} gives the inline namespace ${name}, as other options do; tell them apart in core/config.hpp")
+    message(FATAL_ERROR "${options} gives the inline namespace ${name}, as other options do; distinguish them in core/config.hpp")
   endif()
   list(APPEND names "${name}")
 endforeach()

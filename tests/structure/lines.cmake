@@ -1,5 +1,5 @@
-# Counts the preprocessed lines of neutra/neutra.hpp without those of xsimd. Fails if they exceed BUDGET, or if a header
-# of a library is read that neutra::neutra does not name.
+# Counts the preprocessed lines of neutra/neutra.hpp without those of xsimd. Fails if they exceed BUDGET, or if a library
+# is included that neutra::neutra does not link.
 # cmake -D COMPILER=.. -D INCLUDE=.. -D FOLDERS=a|b -D OPTIONS=a|b -D BUDGET=.. -D SCRATCH=<folder> -P lines.cmake
 cmake_minimum_required(VERSION 3.25)
 
@@ -7,7 +7,7 @@ string(REPLACE "|" ";" folders "${FOLDERS}")
 string(REPLACE "|" ";" options "${OPTIONS}")
 list(TRANSFORM folders PREPEND "-I")
 
-# preprocess(<header> <variable>): the preprocessed text, with the options that tests are built with.
+# preprocess(<header> <variable>): the preprocessed text, with the compiler options of the tests.
 function(preprocess header variable)
   string(MAKE_C_IDENTIFIER "${header}" name)
   file(WRITE "${SCRATCH}/${name}.cpp" "#include <${header}>\n")
@@ -27,13 +27,13 @@ endfunction()
 
 preprocess(neutra/neutra.hpp text)
 if("${text}" MATCHES "\n# [0-9]+ \"([^\"]*/(Eigen|xtensor|xtl|nlohmann|CLI|sentencepiece[^\"]*)/?[^\"]*)\"")
-  message(FATAL_ERROR "lines: neutra/neutra.hpp reads ${CMAKE_MATCH_1}, but neutra::neutra names xsimd and OpenMP alone")
+  message(FATAL_ERROR "lines: neutra/neutra.hpp includes ${CMAKE_MATCH_1}, but neutra::neutra links only xsimd and OpenMP")
 endif()
 preprocess(xsimd/xsimd.hpp xsimd_text)
 count_lines("${text}" all)
 count_lines("${xsimd_text}" of_xsimd)
 math(EXPR count "${all} - ${of_xsimd}")
-message("lines: neutra/neutra.hpp is ${all} lines after the preprocessor, ${count} more than xsimd, of ${BUDGET}")
+message("lines: neutra/neutra.hpp is ${all} preprocessed lines, ${count} without xsimd, of at most ${BUDGET}")
 if(count GREATER BUDGET)
   message(FATAL_ERROR "lines: over the budget in tests/structure/CMakeLists.txt; include less, or raise it with a reason")
 endif()

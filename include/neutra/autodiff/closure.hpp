@@ -1,4 +1,4 @@
-/// Functions to be called later in a step, and the memory their captures lie in.
+/// Backward closures, and the memory that holds their captures.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -11,7 +11,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Trivially copyable things one after another in blocks that are kept from step to step.
+/// A bump allocator for trivially copyable objects; its blocks are reused from step to step.
 class Arena {
  public:
   template <class T> const T* keep(const T& thing) { return new (place(sizeof(T), alignof(T))) T(thing); }
@@ -21,8 +21,8 @@ class Arena {
   void* place(std::size_t bytes, std::size_t align) {
     offset_ = (offset_ + align - 1) / align * align;
     if (block_ == blocks_.size() || offset_ + bytes > block_bytes) {
-      require(bytes <= block_bytes, "Arena: a closure of ", bytes, " bytes is larger than ", block_bytes,
-              "; keep its data on the tape");
+      require(bytes <= block_bytes, "Arena: a closure of ", bytes, " bytes is larger than the limit of ", block_bytes,
+              "; capture handles, and store the data on the tape");
       if (block_ < blocks_.size()) ++block_;
       if (block_ == blocks_.size()) blocks_.push_back(std::make_unique<std::byte[]>(block_bytes));
       offset_ = 0;
@@ -37,7 +37,7 @@ class Arena {
   std::size_t block_ = 0, offset_ = 0;
 };
 
-/// A function of a tape, kept in an Arena.
+/// A type-erased function of a tape, whose captures are stored in an Arena.
 template <class Tape> class Closure {
  public:
   Closure() = default;
@@ -46,8 +46,8 @@ template <class Tape> class Closure {
       : captured_(arena.keep(f)),
         call_([](const void* captured, Tape& tape) { (*static_cast<const F*>(captured))(tape); }) {
     static_assert(std::is_trivially_copyable_v<F>,
-                  "neutra: a closure on the tape must be trivially copyable; keep handles and numbers in it, nothing "
-                  "that owns memory");
+                  "neutra: a closure on the tape must be trivially copyable; capture handles and numbers, nothing that "
+                  "owns memory");
   }
   void operator()(Tape& tape) const { call_(captured_, tape); }
 

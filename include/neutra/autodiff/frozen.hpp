@@ -1,4 +1,4 @@
-/// Weights that never change.
+/// Frozen weights: constants of the model, packed for matmul.
 #pragma once
 
 #include "neutra/autodiff/life.hpp"
@@ -13,8 +13,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// The rows of a long weight, such as a head, in parts of at most 1024, near equal: what is computed with one part is
-/// still in a cache for the next product.
+/// Splits the rows of a tall weight, such as a head, into near-equal chunks of at most 1024 rows, so that the scores of
+/// one chunk are still in cache for the next matmul.
 struct Parts {
   Index rows;
 
@@ -26,26 +26,26 @@ struct Parts {
   }
 };
 
-/// How a weight W is packed for products, and whether its row-major copy stays beside the packed forms.
+/// How a weight W (O,I) is packed for matmul, and whether its row-major copy is retained beside the packed forms.
 struct Forms {
   bool forward = false;   // for x W^T
   bool backward = false;  // for dy W
-  bool in_parts = false;  // both in Parts rather than whole; the row-major copy stays
-  bool rows = false;      // the row-major copy stays, for ops that read rows
+  bool in_parts = false;  // in row chunks (see Parts), replacing the unchunked form; keeps the row-major copy
+  bool rows = false;      // keeps the row-major copy, for ops that read rows
 };
 
-/// A weight that never changes: row-major, or packed when it is made. Once packed losslessly (numbers of S; rounded
-/// ones where none of them changes) the row-major copy is freed, unless it is asked for. Const from then on, and safe
-/// to share between threads.
+/// A frozen weight: row-major, or packed on construction. Packing is lossless if Packed stores elements of S, or if
+/// rounding changes none of them; the row-major copy is then freed, unless `forms` retains it. Const after
+/// construction, and safe to share between threads.
 template <Scalar S, Backend D> class Frozen {
  public:
   using Packed = typename D::template Packed<S>;
 
-  /// Packed for matmul inputs of `precision`. Error: forms of what is no matrix.
+  /// Packs for matmul inputs of `precision`. Error: packing a weight that is not a matrix.
   Frozen(std::string called, Tensor<S, D> weight, const Forms& forms = {}, DType precision = dtype_of<S>)
       : name(std::move(called)), shape_(weight.shape()), precision_(precision), rows_(std::move(weight)) {
     require(!(forms.forward || forms.backward) || shape_.rank() == 2,
-            "Frozen: only a matrix is packed for products, got ", name, " of shape ", shape_);
+            "Frozen: only a matrix can be packed for matmul, got ", name, " of shape ", shape_);
     if (forms.forward) pack(true, forms.in_parts);
     if (forms.backward) pack(false, forms.in_parts);
     if (!forms.rows && !forms.in_parts && lossless()) rows_ = {};
@@ -54,32 +54,32 @@ template <Scalar S, Backend D> class Frozen {
   std::string name;
   Life life{};
   const Shape& shape() const { return shape_; }
-  /// What matmul inputs are rounded to in the products it is packed for.
+  /// The matmul input precision of the packed forms.
   DType precision() const { return precision_; }
 
   /// The row-major copy; null once it is freed.
   const Tensor<S, D>* rows() const { return rows_.empty() && shape_.size() > 0 ? nullptr : &rows_; }
-  /// The same. Error: it is freed.
+  /// The row-major copy. Error: it was freed.
   const Tensor<S, D>& value() const {
     require(rows(), "Frozen: the row-major copy of ", name,
-            " was freed when it was packed; ask for it in Forms::rows, ", "or take a copy()");
+            " was freed when it was packed; set Forms::rows to keep it, or take a copy()");
     return rows_;
   }
-  /// A new row-major copy, wherever the numbers are held.
+  /// A new row-major copy, unpacked if necessary.
   Tensor<S, D> copy() const {
     if (rows()) return rows_.clone();
     Tensor<S, D> again(shape_);
     unpack(again.view());
     return again;
   }
-  /// The numbers into `into`, where the row-major copy is freed.
+  /// Unpacks into `into`; only for a weight whose row-major copy was freed.
   void unpack(View<S> into) const { (packed_[true] ? packed_[true] : packed_[false])->unpack(into); }
 
-  /// W (or W^T) as right-hand side of products in `precision`; null where it is not packed for them, or in parts.
+  /// W^T if `transposed`, else W, packed as a right operand; null if not packed for this `precision`, or in chunks.
   const Packed* packed(bool transposed, DType precision) const {
     return packed_[transposed] && precision == precision_ ? &*packed_[transposed] : nullptr;
   }
-  /// The same of its Parts, one after another; empty where they are not packed.
+  /// The packed chunks (see Parts) in order; empty if the weight is not packed in chunks for this `precision`.
   std::span<const Packed> parts(bool transposed, DType precision) const {
     return precision == precision_ ? std::span<const Packed>(parts_[transposed]) : std::span<const Packed>();
   }
@@ -98,7 +98,7 @@ template <Scalar S, Backend D> class Frozen {
   Shape shape_;
   DType precision_;
   Tensor<S, D> rows_;
-  std::array<std::optional<Packed>, 2> packed_;  // by whether it is transposed
+  std::array<std::optional<Packed>, 2> packed_;  // indexed by `transposed`
   std::array<std::vector<Packed>, 2> parts_;
 };
 

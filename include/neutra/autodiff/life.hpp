@@ -1,4 +1,4 @@
-/// Whether an object that is pointed to is still there.
+/// Lifetime tokens: whether an object behind a pointer still exists.
 #pragma once
 
 #include "neutra/core/config.hpp"
@@ -7,8 +7,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// A member of what tapes and optimizers point to. They keep its token, which is false once the object has been
-/// destroyed, moved or assigned to.
+/// A member of objects that tapes and optimizers point to. The holder of a pointer also stores the token, which reads
+/// false once the object has been destroyed, moved from or assigned to.
 class Life {
  public:
   using Token = std::shared_ptr<const bool>;

@@ -10,21 +10,23 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// A value on a tape: its numbers and those of its gradient, wherever they lie.
+/// The record of a value on a tape: where its elements and their gradient are stored, and who owns that memory.
 template <Scalar S, Backend D> struct Node {
-  void* value = nullptr;  // numbers of `dtype`; so is the gradient
+  void* value = nullptr;  // elements of type `dtype`, as in the gradient
   void* gradient = nullptr;
   DType dtype = dtype_of<S>;
   Shape shape{};
-  Index room = 0;  // rows there is memory for; more than shape.rows() where the number of rows varies from step to step
+  // Capacity in rows; larger than shape.rows() if the number of rows varies from step to step.
+  Index room = 0;
   Parameter<S, D>* parameter = nullptr;
   const Frozen<S, D>* frozen = nullptr;
-  Life::Token alive{};  // of the weight, or whatever else this stands for; null where the tape owns the memory or a
-                        // caller does
-  std::uint32_t filling = 0;  // 1 + its place among fillings, 0 where it cannot be filled again
+  // The lifetime of a weight or table; null if the tape or the caller owns the memory.
+  Life::Token alive{};
+  // 1 + the index of the function that rematerialises the value (see Tape::fill), 0 if there is none.
+  std::uint32_t filling = 0;
   bool needs_gradient = false, has_gradient = false, owned = false, saved = false;
 
-  /// A trainable weight; its gradient goes to the parameter, if one is `wanted`.
+  /// A trainable weight; its gradient accumulates in the parameter if `wanted`.
   static Node of(Parameter<S, D>& parameter, bool wanted) {
     Node node;
     node.value = parameter.value.data();
@@ -35,7 +37,7 @@ template <Scalar S, Backend D> struct Node {
     node.needs_gradient = wanted;
     return node;
   }
-  /// A weight that never changes.
+  /// A frozen weight.
   static Node of(const Frozen<S, D>& weight) {
     Node node;
     node.shape = weight.shape();
@@ -43,7 +45,7 @@ template <Scalar S, Backend D> struct Node {
     node.alive = weight.life.token();
     return node;
   }
-  /// Numbers from outside; `gradient` receives theirs if it is given and `wanted`.
+  /// Caller-owned elements; `gradient`, if given and `wanted`, receives their gradient.
   static Node of(View<const S> numbers, S* gradient, bool wanted) {
     Node node;
     node.value = const_cast<S*>(numbers.data);
@@ -53,21 +55,23 @@ template <Scalar S, Backend D> struct Node {
     return node;
   }
 
-  /// A loss, or another single number: it stays.
+  /// Whether it is a scalar, such as a loss; scalars are not released before the next step.
   bool is_number() const { return shape.size() == 1 && room <= 1; }
   std::size_t bytes() const {
     const Index elements = checked_product(std::max(room, shape.rows()), shape.cols(), "Tape");
     return static_cast<std::size_t>(checked_product(elements, static_cast<Index>(size_of(dtype)), "Tape"));
   }
-  /// Error: what it stands for is gone.
+  /// Error: the weight or table no longer exists.
   void require_alive() const {
     require(!alive || *alive, "Tape: a weight or table of shape ", shape,
-            " was destroyed or moved before the step was over; keep the model where it is until backward() has ended");
+            " was destroyed or moved before the end of the step; neither destroy nor move the model until backward() "
+            "has returned");
   }
-  /// The numbers, or those of the gradient. Error: they are not of T.
+  /// `memory`, the value or gradient of this node, as T*. Error: it is not stored as T.
   template <StorageOf<S> T, class Memory> T* numbers(Memory* memory) const {
     require(dtype == dtype_of<std::remove_const_t<T>>, "Tape: a value of shape ", shape, " is stored as ", dtype,
-            " and was asked for as ", dtype_of<std::remove_const_t<T>>, "; let the op that made it store it so");
+            " and was asked for as ", dtype_of<std::remove_const_t<T>>,
+            "; set the storage dtype in the op that made it");
     return static_cast<T*>(memory);
   }
 };

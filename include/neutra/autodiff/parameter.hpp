@@ -1,4 +1,4 @@
-/// Weights that train.
+/// Trainable parameters.
 #pragma once
 
 #include "neutra/autodiff/life.hpp"
@@ -10,8 +10,8 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 
 /// A trainable tensor with its gradient and the two moments of the optimizer.
-/// `has_gradient` says whether `gradient` holds anything yet: the first contribution of a step overwrites, later ones
-/// (micro-batches included) add.
+/// `has_gradient`: whether `gradient` holds a value. The first contribution of a step overwrites; later ones (of
+/// further micro-batches too) add.
 template <Scalar S, Backend D> struct Parameter {
   std::string name;
   Tensor<S, D> value, gradient, mean, variance;

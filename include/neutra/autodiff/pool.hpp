@@ -1,5 +1,4 @@
-/// Memory of a training step: blocks come back when a value is dead, and every step finds the blocks of the step
-/// before.
+/// The memory pool of a training step: blocks of released values are reused, within a step and by later steps.
 #pragma once
 
 #include "neutra/core/tensor.hpp"
@@ -11,9 +10,9 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Free lists by size class. A training step asks for the same sizes each time, so after the first nothing is
-/// allocated. Blocks that several steps did not use are given back when another size is wanted: a text that grows by a
-/// token a step leaves its smaller blocks behind, of every size it had.
+/// Free lists by size class. A training step requests the same sizes each time, so after the first step nothing is
+/// allocated. Before it allocates, the pool frees the blocks that no step has used for some time: generating text,
+/// where sizes grow by one token a step, would otherwise accumulate blocks of every size.
 template <class D> class Pool {
  public:
   Pool() = default;
@@ -23,14 +22,14 @@ template <class D> class Pool {
     for (const auto& [memory, bytes] : owned_) D::release(memory, bytes);
   }
 
-  /// Eight classes to a power of two, at least 64 bytes apart: at most an eighth is wasted, and sizes that differ by
-  /// little share blocks.
+  /// Eight size classes per power of two, at least 64 bytes apart: rounding up wastes at most an eighth, and similar
+  /// sizes share blocks.
   static std::size_t size_class(std::size_t bytes) {
     const std::size_t step = std::max<std::size_t>(std::bit_floor(bytes) / 8, 64);
     return std::max((bytes + step - 1) / step * step, step);
   }
 
-  /// A step of training or inference begins.
+  /// Marks the start of a training or inference step.
   void next_step() { ++step_; }
 
   void* acquire(std::size_t bytes) {
@@ -43,12 +42,12 @@ template <class D> class Pool {
 
   void release(void* memory, std::size_t bytes) { find(size_class(bytes)).free.push_back({memory, step_}); }
 
-  /// Bytes held, in use or free.
+  /// Bytes allocated, in use or free.
   std::size_t total() const { return total_; }
 
  private:
-  static constexpr std::uint64_t kept_steps =
-      8;  // batches of a few shapes that take turns, and evaluations between them, find their blocks again
+  // Alternating batch shapes, and evaluations in between, reuse blocks released up to this many steps before.
+  static constexpr std::uint64_t idle_steps = 8;
   struct Free {
     void* memory;
     std::uint64_t step;  // when it was released
@@ -56,20 +55,20 @@ template <class D> class Pool {
   struct Bucket {
     std::size_t bytes;
     std::size_t blocks = 0;
-    std::vector<Free> free;  // the latest at the end
+    std::vector<Free> free;  // the most recently released last
   };
 
   void* add_to(Bucket& bucket) {
-    for (Bucket& other : buckets_) give_back_unused(other);
+    for (Bucket& other : buckets_) free_unused(other);
     void* memory = D::allocate(bucket.bytes);
     owned_.emplace(memory, bucket.bytes);
     bucket.free.reserve(++bucket.blocks);
     total_ += bucket.bytes;
     return memory;
   }
-  void give_back_unused(Bucket& bucket) {
+  void free_unused(Bucket& bucket) {
     auto used = bucket.free.begin();
-    for (; used != bucket.free.end() && used->step + kept_steps < step_; ++used) {
+    for (; used != bucket.free.end() && used->step + idle_steps < step_; ++used) {
       owned_.erase(used->memory);
       D::release(used->memory, bucket.bytes);
       --bucket.blocks;
@@ -83,8 +82,8 @@ template <class D> class Pool {
     buckets_.push_back({bytes, 0, {}});
     return buckets_.back();
   }
-  std::vector<Bucket> buckets_;  // a model has some tens of sizes: a search from the front is as quick as a map
-  std::unordered_map<void*, std::size_t> owned_;  // blocks and their bytes
+  std::vector<Bucket> buckets_;                   // a model has some tens of sizes: a linear search is as fast as a map
+  std::unordered_map<void*, std::size_t> owned_;  // size of each block in bytes
   std::uint64_t step_ = 0;
   std::size_t total_ = 0;
 };

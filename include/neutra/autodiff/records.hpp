@@ -1,4 +1,4 @@
-/// How to go back from each value of a step.
+/// The backward closures of a step.
 #pragma once
 
 #include "neutra/autodiff/closure.hpp"
@@ -8,7 +8,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace detail {
 
-/// The backward closures of a step in the order of their ops, and the memory of all its closures.
+/// The backward closures in the order of their ops, and the memory of all closures of the step.
 template <class Tape> class Records {
  public:
   struct Record {
@@ -27,10 +27,10 @@ template <class Tape> class Records {
   }
   void cut(std::size_t first) { records_.resize(first); }
 
-  /// f(record) from the end back to `first`, which are dropped then.
+  /// Calls f(record) from the last record back to `first`, then removes these records.
   template <class F> void walk_back(std::size_t first, const F& f) {
     for (std::size_t at = records_.size(); at-- > first;) {
-      const Record record = records_[at];  // a copy: what is recomputed is recorded too
+      const Record record = records_[at];  // a copy: recomputation inside f appends records
       f(record);
     }
     cut(first);

@@ -1,4 +1,4 @@
-/// The life of values within a step.
+/// Scopes: when values are released within a step.
 #pragma once
 
 #include "neutra/autodiff/values.hpp"
@@ -6,15 +6,15 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// While it lives, values made on the tape belong to it; at its end those that no backward reads are released. A block
-/// of a model is one scope.
+/// Values made while the scope is open belong to it; at its end, values not saved for backward are released. A model
+/// block is one scope.
 template <Scalar S, Backend D> class Scope {
  public:
-  /// `taken`: a value from outside that is the scope's to release, such as the residual stream that enters a block.
+  /// `taken`: an earlier value that is also released at the end of the scope, such as the residual stream.
   explicit Scope(Tape<S, D>& tape, Var<S, D> taken = {}) : tape_(tape), begin_(tape.position()), taken_(taken) {}
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
-  /// The value that outlives the scope.
+  /// Excepts the returned value from release.
   Var<S, D> keep(Var<S, D> x) { return kept_ = x; }
   ~Scope() { tape_.end_scope(begin_, taken_, kept_); }
 

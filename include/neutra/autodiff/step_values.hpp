@@ -1,4 +1,4 @@
-/// The values of a step as ops and their closures see them.
+/// Access to the values of a step, for ops and their closures.
 #pragma once
 
 #include "neutra/autodiff/values.hpp"
@@ -9,7 +9,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace detail {
 
-/// The part of a Tape that reads and writes numbers: of outputs, inputs and their gradients.
+/// The part of a Tape that accesses elements: of outputs, inputs and their gradients.
 template <Scalar S, Backend D> class StepValues {
  public:
   using Node = neutra::Node<S, D>;
@@ -17,27 +17,27 @@ template <Scalar S, Backend D> class StepValues {
   /// Error: a Var of another tape or step.
   const Node& node(Var<S, D> x) const {
     require(x.tape_ == static_cast<const Tape<S, D>*>(this), "Tape: a Var of ", x.tape_ ? "another tape" : "no tape",
-            " was used; the inputs of an op must lie on one tape");
+            " was used; the inputs of an op must be on one tape");
     require(x.step_ == step_, "Tape: a Var of step ", x.step_, " was used in step ", step_,
-            "; Vars live until the next start(), make it anew");
+            "; a Var is valid until the next start(), make a new one");
     return values_[x.index_];
   }
   Node& node(Var<S, D> x) { return const_cast<Node&>(std::as_const(*this).node(x)); }
-  /// Made again where it is not there and can be. Error: it is gone.
+  /// The elements of x, rematerialised if necessary. Error: they were released.
   template <class T = S> View<const T> value(Var<S, D> x) {
     const void* value = value_of(x);
     return {node(x).template numbers<const T>(value), node(x).shape};
   }
-  /// The same, or in a closure the gradient of an op's output, as an operand of products: numbers of S are rounded to
-  /// `precision` as they are multiplied.
+  /// The value of x as a matmul operand, rematerialised if necessary; matmul rounds elements of S to `precision`.
   Operand<S> operand(Var<S, D> x, DType precision) {
     const void* value = value_of(x);
     return {AnyView<S>(value, node(x).shape, node(x).dtype), precision};
   }
+  /// In a closure: the gradient of output y as a matmul operand.
   Operand<S> gradient_operand(Var<S, D> y, DType precision) const {
     return {AnyView<S>(node(y).gradient, node(y).shape, node(y).dtype), precision};
   }
-  /// The weight behind a constant, else null.
+  /// The frozen weight that x stands for, or null. Error: the weight no longer exists.
   const Frozen<S, D>* frozen(Var<S, D> x) const {
     const Node& n = node(x);
     if (n.frozen) n.require_alive();
@@ -46,14 +46,16 @@ template <Scalar S, Backend D> class StepValues {
 
   // ---- for ops
 
+  /// The capacity of x in rows, for row-wise outputs and scratch memory.
   Index room(Var<S, D> x) const { return node(x).room; }
+  /// The memory of output y, to be written in full.
   template <class T = S> View<T> out(Var<S, D> y) {
     return {node(y).template numbers<T>(node(y).value), node(y).shape};
   }
-  /// The same for a product, whatever its storage type.
+  /// The memory of y as the destination of a matmul, in the storage dtype of y.
   Result<S> result(Var<S, D> y) { return AnyView<S, void>(node(y).value, node(y).shape, node(y).dtype); }
 
-  /// Device memory that lives until the next start(): row statistics, index lists.
+  /// Scratch memory on the device until the next start(): row statistics, index lists.
   template <class T> T* memory(Index count) {
     return static_cast<T*>(values_.scratch(static_cast<std::size_t>(checked_product(count, sizeof(T), "Tape"))));
   }
@@ -63,14 +65,14 @@ template <Scalar S, Backend D> class StepValues {
     return {node(y).template numbers<T>(node(y).gradient), node(y).shape};
   }
 
-  /// In a closure: where the gradient of an input goes; false if none is wanted. Asking is promising to write all of
-  /// it.
+  /// In a closure: the destination of the gradient of an input, and whether to overwrite it or add; false if none is
+  /// wanted. The caller must then write all of it.
   template <class T = S> Into<T> into(Var<S, D> x) {
     const Result<S> gradient = gradient_result(x);
     if (!gradient) return {};
     return {{node(x).template numbers<T>(gradient.view.data), node(x).shape}, gradient.add};
   }
-  /// The same for a product, whatever its storage type.
+  /// into(x) as the destination of a matmul, in the storage dtype of x.
   Result<S> gradient_result(Var<S, D> x) {
     Node& n = node(x);
     if (!n.needs_gradient) return {};
@@ -80,8 +82,9 @@ template <Scalar S, Backend D> class StepValues {
     return {AnyView<S, void>(gradient, n.shape, n.dtype), std::exchange(has, true)};
   }
 
-  /// In a closure, as its last use of gradient(y): dy as a contribution to x, of the same shape. Its memory changes
-  /// hands where nothing came to x before; false where something did, or nothing is wanted, and the closure has to add.
+  /// Moves the gradient of y to x of the same shape, as the last use of gradient(y) in a closure; no element is copied.
+  /// Returns false, and moves nothing, if x already has a contribution or wants none, or if the storage differs; the
+  /// closure then adds the gradient itself.
   bool hand_over(Var<S, D> y, Var<S, D> x) {
     Node &from = node(y), &to = node(x);
     if (!to.needs_gradient || to.gradient || !to.owned || !from.owned || from.dtype != to.dtype ||
@@ -92,13 +95,13 @@ template <Scalar S, Backend D> class StepValues {
     return true;
   }
 
-  /// Bytes of the pool, in use or kept for the next step.
+  /// Bytes of the pool, in use or free.
   std::size_t memory_held() const { return values_.total(); }
 
  protected:
   StepValues() = default;
   const void* value_of(Var<S, D> x) {
-    node(x);  // its Errors come first
+    node(x);  // checks the tape and the step first
     return values_.value_at(x.index_, static_cast<Tape<S, D>&>(*this));
   }
   Var<S, D> push(const Node& node) { return Var<S, D>(static_cast<Tape<S, D>*>(this), values_.push(node), step_); }

@@ -1,17 +1,16 @@
-/// Reverse-mode automatic differentiation on a flat record.
+/// Reverse-mode automatic differentiation on a flat tape.
 ///
-/// Ops run when they are called, put their result on the tape and record how to go back; backward() walks the record
-/// from its end, in a loop. Three rules, and an op needs no others:
-///   1. An op makes its output with make(), fills it, and calls record() with its inputs, what its backward reads, and
-///   a trivially copyable closure.
-///   2. In the closure, gradient(output) is there to read, and into(input) says where a contribution goes and whether
-///   it overwrites or adds
-///      (it is false where no gradient is wanted). Nothing is zeroed beforehand. Values are asked for there, x.value():
-///      an earlier View may be stale.
-///   3. Values that no backward reads die with their Scope; everything else dies as the walk passes it. Single numbers
-///   (losses) live until start().
-/// An op of one pass over its inputs may leave the filling to fill(): its output then dies with the Scope too, and is
-/// made again when it is read.
+/// Ops run when they are called, store their result on the tape and record a backward closure; backward() runs the
+/// closures in reverse order, in a loop. An op follows three rules:
+///   1. It allocates its output with make(), computes it, and calls record() with its inputs, the values that its
+///      backward reads, and a trivially copyable closure.
+///   2. The closure reads gradient(output); into(input) is the destination of a contribution and says whether it
+///      overwrites or adds (false if no gradient is wanted). Nothing is zeroed beforehand. The closure reads values
+///      through x.value(): a View from the forward pass may be stale.
+///   3. Values not saved for backward are released at the end of their Scope, the others once the backward pass no
+///      longer reads them. Scalars (losses) live until start().
+/// An op that makes one pass over its inputs may compute its output with fill(): the output is then also released at
+/// the end of its Scope, and rematerialised when it is read.
 #pragma once
 
 #include "neutra/autodiff/passes.hpp"
@@ -36,10 +35,10 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  /// Forgets the last step and begins a new one; with `recording` false nothing is kept for a backward pass.
-  /// precision: what matmul inputs are rounded to (nearest even), with weights and in attention, forward and back; sums
-  /// are of S. An op goes back as it went forward. A model sets its own (see begin_pass). Error: S is not rounded to
-  /// it.
+  /// Ends the last step and begins a new one; without `recording`, nothing is saved for a backward pass.
+  /// precision: the matmul input precision (rounded to nearest even), for weights and attention, forward and backward;
+  /// sums are of S. The backward pass of an op uses the precision of its forward pass. A model sets its own precision
+  /// (see begin_pass). Error: S cannot be rounded to `precision`.
   void start(bool recording = true, DType precision = dtype_of<S>) {
     set_precision(precision);
     values_.clear();
@@ -51,14 +50,14 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
   }
 
   DType precision() const { return precision_; }
-  /// For what is recorded from here on.
+  /// The matmul input precision of the ops that follow.
   void set_precision(DType precision) {
     require(stores<S>(precision), "Tape: numbers of ", dtype_of<S>, " are not rounded to ", precision,
             "; compute in float, or leave the precision out");
     precision_ = precision;
   }
 
-  /// For models: the one at this address begins a forward pass, in its precision. Error: the loop around it forgot
+  /// For models: the model at this address begins a forward pass in its precision. Error: the calling loop omitted
   /// start() (see detail::Passes).
   void begin_pass(const void* model, DType precision) {
     passes_.begin(model, step_ > 0 && !walked_, recording_);
@@ -67,19 +66,18 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
 
   // ---- leaves
 
-  /// A trainable weight; its gradient goes to the parameter.
+  /// A trainable parameter; its gradient accumulates in the Parameter.
   Var<S, D> leaf(Parameter<S, D>& parameter) { return push(Node::of(parameter, recording_)); }
 
-  /// A weight that never changes. The weight must outlive the step.
+  /// A frozen weight, which must outlive the step.
   Var<S, D> constant(const Frozen<S, D>& weight) { return push(Node::of(weight)); }
-  Var<S, D> constant(const Frozen<S, D>&&) = delete;  // a temporary would be gone before its product
+  Var<S, D> constant(const Frozen<S, D>&&) = delete;  // a temporary would be destroyed before its matmul
 
-  /// For closures that point to something: require_alive(watch(x.life)) is an Error once x is gone.
+  /// For closures that capture a pointer: require_alive(watch(x.life)) is an Error once x no longer exists.
   Var<S, D> watch(const Life& life) { return push({.alive = life.token()}); }
   void require_alive(Var<S, D> watched) const { node(watched).require_alive(); }
 
-  /// Numbers from outside, on the device, that outlive the step; `gradient` (same shape) receives theirs if it is
-  /// given.
+  /// Caller-owned device memory that outlives the step; `gradient` (same shape), if given, receives the gradient.
   Var<S, D> input(View<const S> numbers, S* gradient = nullptr) {
     require(numbers.stride == numbers.cols() || numbers.rows() <= 1,
             "Tape::input: rows must be contiguous, got stride ", numbers.stride, " for ", numbers.shape);
@@ -91,9 +89,9 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
 
   // ---- for ops
 
-  /// Room for an op's output. `room`: rows to reserve where the number of rows varies from step to step (see room()).
-  /// `dtype`: how it lies in memory, and its gradient. Other than S it is for values that are read by ops alone that
-  /// know it: linear, gated, attention.
+  /// Allocates the output of an op.
+  /// room: the capacity in rows, if the number of rows varies from step to step (see room()).
+  /// dtype: the storage dtype of the value and its gradient; other than S only if linear, gated and attention read it.
   Var<S, D> make(const Shape& shape, Index room = 0, DType dtype = dtype_of<S>) {
     require(stores<S>(dtype), "Tape: numbers of ", dtype_of<S>, " are not stored as ", dtype);
     Node made;
@@ -104,10 +102,10 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
     return push(made);
   }
 
-  /// Fills y by forward(tape), one pass over `inputs`: all that it reads, two at most. Where a backward reads y and its
-  /// inputs are kept anyway, y is not: its memory goes with its scope, and it is made once more when it is read. Leaves
-  /// and inputs of the tape must not change before. `forward` asks for values itself, as a backward closure does, and
-  /// is trivially copyable.
+  /// Computes y by forward(tape), one pass over `inputs`: one or two values, all that `forward` reads. If a backward
+  /// reads y and the inputs stay in memory anyway, y is released at the end of its scope and rematerialised by
+  /// `forward` when it is read. Leaves and inputs of the tape must not change in between. `forward` is trivially
+  /// copyable and reads values through x.value(), as a backward closure does.
   template <class Forward> void fill(Var<S, D> y, std::initializer_list<Var<S, D>> inputs, const Forward& forward) {
     require(inputs.size() == 1 || inputs.size() == 2, "Tape::fill: one input or two, got ", inputs.size());
     forward(*this);
@@ -115,16 +113,14 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
       values_.can_fill_again(y.index_, {inputs.begin()->index_, (inputs.end() - 1)->index_}, records_.keep(forward));
   }
 
-  /// Whether a backward pass over an op with these inputs will be wanted.
+  /// Whether any of these inputs of an op wants a gradient.
   bool wanted(std::initializer_list<Var<S, D>> inputs) const {
     bool any = false;
-    for (const auto& input : inputs)
-      any |= node(input).needs_gradient;  // all of them: each has to be of this tape and step
+    for (const auto& input : inputs) any |= node(input).needs_gradient;  // no early exit: node() checks every Var
     return any;
   }
 
-  /// Records how to go back from y, if any input wants a gradient; `saves` are the values that backward(tape) will
-  /// read.
+  /// Records the backward closure of y, if any input wants a gradient. saves: the values that backward(tape) reads.
   template <class Backward>
   void record(Var<S, D> y, std::initializer_list<Var<S, D>> inputs, std::initializer_list<Var<S, D>> saves,
               const Backward& backward) {
@@ -134,12 +130,12 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
     records_.push(y.index_, backward);
   }
 
-  /// The same value with nothing going back.
+  /// The value of x as a constant: no gradient flows back to x.
   Var<S, D> stop_gradient(Var<S, D> x) {
     if (node(x).frozen) return x;
     value_of(x);
     node(x).filling = 0;
-    node(x).saved = true;  // its memory has a second reader
+    node(x).saved = true;  // the alias reads its memory
     Node alias = node(x);
     alias.gradient = nullptr;
     alias.parameter = nullptr;
@@ -149,42 +145,42 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
 
   // ---- backward
 
-  /// Gradients of `loss` (one element) times `seed`, into every parameter it depends on; once per start(). Values are
-  /// released as the walk passes them, single numbers excepted.
+  /// Adds the gradients of seed * loss (one element) to every parameter that the loss depends on; once per start().
+  /// Values other than scalars are released once the backward pass no longer reads them.
   void backward(Var<S, D> loss, S seed = S(1)) {
     require(node(loss).shape.size() == 1, "backward: the loss must have one element, its shape is ", node(loss).shape);
     require(node(loss).needs_gradient,
-            "backward: the loss depends on nothing that trains; was the tape started with recording, and is a "
-            "Parameter in use?");
+            "backward: the loss depends on no trainable parameter; was the tape started with recording, and does the "
+            "loss use a Parameter?");
     require(!std::exchange(walked_, true),
-            "backward: this step was walked back already; add the losses up before, or start() a new step");
+            "backward: already called in this step; add up the losses and call it once, or start() a new step");
     D::template upload<S>(std::span<const S>(&seed, 1), into(loss).view.data);
     walk_back({});
   }
 
-  // ---- stretches of the tape, for scopes and recomputation
+  // ---- ranges of the tape, for scopes and recomputation
 
   Position position() const {
     Position here = values_.position();
     here.records = records_.count();
     return here;
   }
-  /// Whether an op made x since then.
+  /// Whether an op made x after `begin`.
   bool made_since(Position begin, Var<S, D> x) const { return node(x).owned && x.index_ >= begin.values; }
 
-  /// Ends the life of what was made since, but for `kept`, and of `taken`: what a backward reads stays.
+  /// Releases the values made after `begin`, except `kept`, and also `taken`; values saved for backward remain.
   void end_scope(Position begin, Var<S, D> taken, Var<S, D> kept) {
-    for (std::size_t index = values_.position().values;
-         index-- > begin.values;)  // from the end: what fills a value again is saved before its turn
+    // From the end: a value that is read to rematerialise another must be marked as saved before its own turn.
+    for (std::size_t index = values_.position().values; index-- > begin.values;)
       if (!is(kept, index)) values_.end_of_scope(values_[index]);
     if (taken.tape_ && !is(kept, taken.index_)) values_.end_of_scope(values_[taken.index_]);
   }
 
-  /// Drops what was recorded since, with all values made since but `kept` and single numbers.
+  /// Drops the records after `begin`, and releases all values made after it except `kept` and scalars.
   void forget(Position begin, Var<S, D> kept = {}) {
     if (kept.tape_) {
       value_of(kept);
-      node(kept).filling = 0;  // what it was made of goes
+      node(kept).filling = 0;  // its inputs are released below
     }
     for (std::size_t index = begin.values; index < values_.position().values; ++index)
       if (!is(kept, index) && !values_[index].is_number()) values_.release(values_[index]);
@@ -192,7 +188,7 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
     records_.cut(begin.records);
   }
 
-  /// Walks back through what was recorded since, from the gradients that are there, and drops the record.
+  /// Runs the backward closures recorded after `begin` in reverse order, from the gradients present, and drops them.
   void walk_back(Position begin) {
     records_.walk_back(begin.records, [&](const auto& record) {
       if (values_[record.output].has_gradient) record.backward(*this);
@@ -200,7 +196,7 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
     });
   }
 
-  /// Error: a weight on that stretch is gone, or what else its values stand for.
+  /// Error: a weight or table used between `begin` and `end` no longer exists.
   void require_alive(Position begin, Position end) const {
     for (std::size_t index = begin.values; index < end.values; ++index) values_[index].require_alive();
   }

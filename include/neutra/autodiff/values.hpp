@@ -1,5 +1,4 @@
-/// The values of a step and their memory: who owns it, whether a backward reads it, and what can be filled again
-/// instead of kept.
+/// The values of a step and their memory: its owner, whether a backward reads it, and whether it can be rematerialised.
 #pragma once
 
 #include "neutra/autodiff/closure.hpp"
@@ -16,7 +15,7 @@ namespace neutra { inline namespace NEUTRA_ABI {
 
 template <Scalar S, Backend D> class Tape;
 
-/// A place on a tape: what was on it before, and what has come since.
+/// A position on a tape; splits its values, scratch blocks and records into those before and those after.
 struct Position {
   std::size_t values = 0, scratch = 0, records = 0;
 };
@@ -24,15 +23,15 @@ struct Position {
 template <Scalar S, Backend D> class Values {
  public:
   using Node = neutra::Node<S, D>;
-  using Inputs = std::array<std::uint32_t, 2>;  // the same twice where there is one
+  using Inputs = std::array<std::uint32_t, 2>;  // one input is listed twice
 
   Node& operator[](std::size_t index) { return values_[index]; }
   const Node& operator[](std::size_t index) const { return values_[index]; }
   Position position() const { return {values_.size(), scratch_.size()}; }
-  /// Bytes held, in use or for the next step.
+  /// Bytes allocated, in use or free.
   std::size_t total() const { return pool_.total(); }
 
-  /// A new step begins.
+  /// Starts a new step: releases all values and scratch memory.
   void clear() {
     for (Node& value : values_) release(value);
     values_.clear();
@@ -46,22 +45,24 @@ template <Scalar S, Backend D> class Values {
     values_.back().room = std::max(value.room, value.shape.rows());
     return static_cast<std::uint32_t>(values_.size() - 1);
   }
-  /// The tape's own memory for a value, or for its gradient where it has none yet.
+  /// Allocates tape-owned memory for a value.
   void own(Node& value) {
     value.owned = true;
     value.value = pool_.acquire(value.bytes());
   }
+  /// The gradient of a value; allocated by the first call.
   void* gradient(Node& value) {
     if (!value.gradient) value.gradient = pool_.acquire(value.bytes());
     return value.gradient;
   }
-  /// Memory that lives until the next step.
+  /// Scratch memory until the next step.
   void* scratch(std::size_t bytes) {
-    void* memory = pool_.acquire(bytes);  // before it is noted: what could not be had must not come back to the pool
+    void* memory = pool_.acquire(bytes);  // before scratch_ grows: a failed allocation must not be released to the pool
     scratch_.push_back({memory, bytes});
     return memory;
   }
 
+  /// Registers `forward`, which rematerialises the value at `index` from `inputs`.
   void can_fill_again(std::uint32_t index, Inputs inputs, const Closure<Tape<S, D>>& forward) {
     int depth = 1;
     for (const std::uint32_t x : inputs)
@@ -70,24 +71,25 @@ template <Scalar S, Backend D> class Values {
     values_[index].filling = static_cast<std::uint32_t>(fillings_.size());
   }
 
-  /// Filled again where it is not there and can be. Error: it is gone.
+  /// The memory of a value, rematerialised if necessary. Error: it was released.
   const void* value_at(std::uint32_t index, Tape<S, D>& tape) {
     if (!values_[index].value && values_[index].filling) {
       const Filling filling = fillings_[values_[index].filling - 1];
-      for (const std::uint32_t x : filling.inputs) value_at(x, tape);  // an Error leaves this value as it was
+      for (const std::uint32_t x : filling.inputs) value_at(x, tape);  // on an Error this value is unchanged
       values_[index].value = pool_.acquire(values_[index].bytes());
       filling.forward(tape);
     }
     const Node& n = values_[index];
     n.require_alive();
     if (n.frozen) return n.frozen->value().data();
-    require(
-        n.value != nullptr || n.shape.size() == 0, "Tape: a value of shape ", n.shape,
-        " was read after its scope or the backward pass released it; read it before, or return it through Scope::keep");
+    require(n.value != nullptr || n.shape.size() == 0, "Tape: a value of shape ", n.shape,
+            " was read after its scope or the backward pass released it; read it earlier, or return it through "
+            "Scope::keep");
     return n.value;
   }
 
-  /// At the end of a scope: what no backward reads goes; so does what can be filled again from values that stay anyway.
+  /// Ends the scope of a value: releases it if no backward reads it, or if it can be rematerialised from values that
+  /// remain in memory anyway.
   void end_of_scope(Node& value) {
     if (!value.owned || !value.value || value.is_number()) return;
     if (!value.saved) return release_value(value);
@@ -111,10 +113,11 @@ template <Scalar S, Backend D> class Values {
   }
 
  private:
-  static constexpr int most_fillings = 8;  // in a row: a longer chain is kept from there on
+  // The longest chain of rematerialised values; a value that would extend it is stored.
+  static constexpr int most_fillings = 8;
   struct Filling {
     Inputs inputs;
-    int depth;  // of fillings that fill one another
+    int depth;  // the length of the chain of rematerialised values that it reads, itself included
     Closure<Tape<S, D>> forward;
   };
   struct Scratch {

@@ -1,4 +1,4 @@
-/// What ops take and give.
+/// Handles to values on a tape: the arguments and results of ops.
 #pragma once
 
 #include "neutra/autodiff/frozen.hpp"
@@ -10,15 +10,15 @@ namespace neutra { inline namespace NEUTRA_ABI {
 
 template <Scalar S, Backend D> class Tape;
 namespace detail {
-template <Scalar S, Backend D> class StepValues;  // of a tape
+template <Scalar S, Backend D> class StepValues;  // the part of a tape that accesses elements
 }
 
 /// A handle to a value on a tape: index and step number. Using one from an earlier step is an Error.
 template <Scalar S, Backend D> class Var {
  public:
   Var() = default;
-  /// Refused, in one sentence. Ops take the scalar and device from their first Var, and the others as
-  /// std::type_identity_t<Var<S, D>>: one of another type comes here.
+  /// Rejects a Var of another scalar or device with a readable message. Ops deduce scalar and device from their first
+  /// Var, and take the others as std::type_identity_t<Var<S, D>>; a mismatch selects this constructor.
   template <class T, class E> Var(const Var<T, E>&) {
     static_assert(std::is_same_v<Var<T, E>, Var>,
                   "neutra: the Vars of an op must be of one scalar and one device; make their tape, parameters and "
@@ -28,15 +28,15 @@ template <Scalar S, Backend D> class Var {
     require(tape_ != nullptr, "Var: this handle was never given a value; assign it the result of an op");
     return *tape_;
   }
-  /// Its numbers, of T as they are stored.
+  /// The elements, stored as T.
   template <class T = S> View<const T> value() const { return tape().template value<T>(*this); }
   const Shape& shape() const { return tape().node(*this).shape; }
-  /// How its numbers, and those of its gradient, lie in memory.
+  /// The storage dtype of the value and its gradient.
   DType dtype() const { return tape().node(*this).dtype; }
   bool needs_gradient() const { return tape().node(*this).needs_gradient; }
-  /// The weight behind a constant that was made from one, else null; products then use its packed form.
+  /// The frozen weight that this Var stands for, or null; matmul then uses its packed form.
   const Frozen<S, D>* frozen() const { return tape().frozen(*this); }
-  /// The number itself, of a value with one element.
+  /// The value of a Var with one element.
   S item() const {
     require(shape().size() == 1, "item: the value must have one element, its shape is ", shape());
     return D::template read<S>(value().data);

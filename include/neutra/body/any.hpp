@@ -1,4 +1,4 @@
-/// A body as one type, whatever it is: what a residue computes with.
+/// A type-erased body, chosen at run time.
 #pragma once
 
 #include "neutra/body/family.hpp"
@@ -6,7 +6,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace body {
 
-/// Any body, behind a few functions.
+/// A type-erased body.
 template <Scalar S, Backend D> class Any {
  public:
   using Weights = std::span<const Var<S, D>>;
@@ -24,7 +24,7 @@ template <Scalar S, Backend D> class Any {
 
   std::vector<Weight> weights(Index d, Index r) const { return weights_(held_, d, r); }
   Var<S, D> forward(Var<S, D> x, Weights w) const { return forward_(held_, x, w); }
-  /// The same body with some of its options set. Error: as with_options.
+  /// A copy of the body with some options changed. Error: as with_options.
   Any with(const PolicyOptions& chosen) const { return with_(held_, chosen); }
 
  private:
@@ -35,15 +35,15 @@ template <Scalar S, Backend D> class Any {
         "neutra: this Body has no forward; add  template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, "
         "std::span<const Var<S, D>> w) const;");
     static_assert(std::is_trivially_copyable_v<B>,
-                  "neutra: this Body holds more than plain values; what trains is declared by weights, so that every "
-                  "layer has its own");
+                  "neutra: this Body holds more than plain values; declare trainable parameters in weights, so that "
+                  "every layer has its own");
     return B::name;
   }
   template <class B> static Var<S, D> run(const B& body, Var<S, D> x, Weights w) {
     if constexpr (detail::HasForward<B, S, D>)
       return body.forward(x, w);
     else
-      return x;  // refused above
+      return x;  // rejected in checked()
   }
 
   Held held_;

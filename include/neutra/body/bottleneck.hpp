@@ -7,8 +7,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace body {
 
-/// A(x) = W_up silu(W_down x)      W_down: (r,d)  W_up: (d,r), starts at zero      Houlsby et al. 2019, arXiv
-/// 1902.00751
+/// A(x) = W_up silu(W_down x)      W_down: (r,d)  W_up: (d,r), initially zero
+/// Houlsby et al. 2019, arXiv 1902.00751
 struct Bottleneck {
   static constexpr std::string_view name = "bottleneck";
 

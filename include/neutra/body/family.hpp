@@ -3,11 +3,10 @@
 /// A body is a small struct with
 ///   static constexpr std::string_view name
 ///   std::vector<Weight> weights(Index d, Index r) const
-///       names, shapes and start values for model width d and adapter width r; each size is fixed or grows linearly in
-///       r
+///       names, shapes and initial values for model width d and adapter width r; each size is constant or linear in r
 ///   template <Scalar S, Backend D> Var<S, D> forward(Var<S, D> x, std::span<const Var<S, D>> w) const
-///       x (N,d) to (N,d), w in the order of weights()
-/// and, where it has any,
+///       x, result: (N,d)  w: in the order of weights()
+/// and optionally
 ///   static void options(self, visit)      its options by name (core/options.hpp)
 ///
 ///     struct Linear {
@@ -20,9 +19,9 @@
 ///       }
 ///     };
 ///
-/// The matrix that writes the output starts at 0.0, so that the model starts exactly as the backbone; the others are
-/// drawn by the initialisation, or start at a value of their own, such as 1.0. Ours are listed in body/all.hpp.
-/// Consumer: adapter::Residue.
+/// The matrix that produces the output starts at 0.0, so that the model initially equals the backbone. The others are
+/// drawn by the initialisation, or start at a constant, such as 1.0. The bodies of the library are listed in
+/// body/all.hpp. Used by adapter::Residue.
 #pragma once
 
 #include "neutra/autodiff/tape.hpp"
@@ -58,13 +57,14 @@ concept HasForward = requires(const B& b, Var<S, D> x, std::span<const Var<S, D>
 template <class B>
 concept Body = body::detail::Named<B> && body::detail::HasWeights<B>;
 
-/// One sentence for each thing a body lacks.
+/// Fails to compile with one sentence per missing member of a body.
 template <class B> consteval bool check_body() {
   static_assert(body::detail::Named<B>,
                 "neutra: this Body has no name; add  static constexpr std::string_view name = \"...\";");
-  static_assert(body::detail::HasWeights<B>,
-                "neutra: this Body does not say its weights; add  std::vector<neutra::body::Weight> weights(Index d, "
-                "Index r) const;");
+  static_assert(
+      body::detail::HasWeights<B>,
+      "neutra: this Body does not declare its weights; add  std::vector<neutra::body::Weight> weights(Index d, "
+      "Index r) const;");
   return check_options<B>();
 }
 

@@ -1,5 +1,5 @@
-/// The gates of the library. Joining this list gives a gate its gradient check, its SIMD check, its CUDA compilation
-/// and its name in the programs.
+/// The gates of the library. A gate in this list gets the gradient check, the SIMD check, the CUDA compilation test and
+/// a name in the programs.
 #pragma once
 
 #include "neutra/core/types.hpp"

@@ -1,7 +1,7 @@
-/// A gate as one type, whatever it is: what a residue computes with.
+/// A type-erased gate, chosen at run time.
 #pragma once
 
-// First, as in neutra/neutra.hpp.
+// Included first, as in neutra/neutra.hpp.
 #include "neutra/core/strict.hpp"
 
 #include "neutra/gate/context.hpp"
@@ -18,17 +18,19 @@ namespace detail {
 NEUTRA_NAMED_MEMBER(SaysLogit, logit);
 }
 
-/// The logits of x (N,d), recorded: (N,1), or (N,d) with one gate per channel.      w: logit_weights, then weights
+/// The logits of x, recorded.
+/// x: (N,d)  result: (N,1), or (N,d) for one gate per channel  w: logit_weights, then weights
 template <Gate G, Scalar S, Backend D>
 Var<S, D> logit(const G& gate, Var<S, D> x, std::type_identity_t<std::span<const Var<S, D>>> w,
                 const Context& context) {
   constexpr bool own = requires {
     { gate.logit(x, w, context) } -> std::same_as<Var<S, D>>;
   };
-  static_assert(own || !detail::SaysLogit<G>,
-                "neutra: this Gate's logit would never be asked; write  template <neutra::Scalar S, neutra::Backend D> "
-                "neutra::Var<S, D> logit(neutra::Var<S, D> x, std::span<const neutra::Var<S, D>> w, const "
-                "neutra::gate::Context& context) const;");
+  static_assert(
+      own || !detail::SaysLogit<G>,
+      "neutra: this Gate's logit would never be called; write  template <neutra::Scalar S, neutra::Backend D> "
+      "neutra::Var<S, D> logit(neutra::Var<S, D> x, std::span<const neutra::Var<S, D>> w, const "
+      "neutra::gate::Context& context) const;");
   if constexpr (own)
     return gate.logit(x, w, context);
   else if constexpr (detail::Wrapper<G>)
@@ -46,7 +48,7 @@ Var<S, D> value(const G& gate, Var<S, D> s, std::type_identity_t<std::span<const
     return pointwise(s, function(gate));
 }
 
-/// dg/ds of every logit, in memory of the tape; not recorded. With parameters, the sum of the sizes of all slopes.
+/// dg/ds of every logit, in scratch memory, not recorded. For a gate with parameters |dg/ds| + sum |dg/dp_k|.
 /// s, g: (N,1)
 template <Gate G, Scalar S, Backend D>
 View<const S> slopes(const G& gate, Var<S, D> s, Var<S, D> g, std::type_identity_t<std::span<const Var<S, D>>> w) {
@@ -64,12 +66,12 @@ View<const S> slopes(const G& gate, Var<S, D> s, Var<S, D> g, std::type_identity
   return slope;
 }
 
-/// Any gate, behind a few functions. Kernels are compiled once per gate, not once per combination of policies.
+/// A type-erased gate. Kernels are compiled once per gate, not once per combination of policies.
 template <Scalar S, Backend D> class Any : public Traits {
  public:
   using Weights = std::span<const Var<S, D>>;
 
-  // Checked in the constraint, so that its message comes before those of the kernels.
+  // Checked in the constraint, so that this message precedes the errors of the kernels.
   template <Gate G>
   requires(check_gate<G>()) Any(const G& gate)
       : Traits(traits(gate)),
@@ -81,11 +83,11 @@ template <Scalar S, Backend D> class Any : public Traits {
             [](const Held& held, Var<S, D> s, Var<S, D> g, Weights w) { return gate::slopes(held.as<G>(), s, g, w); }),
         with_([](const Held& held, const PolicyOptions& chosen) { return Any(with_options(held.as<G>(), chosen)); }) {}
 
-  /// As the functions of these names above.
+  /// As gate::logit, gate::value and gate::slopes.
   Var<S, D> logit(Var<S, D> x, Weights w, const Context& context) const { return logit_(policy, x, w, context); }
   Var<S, D> value(Var<S, D> s, Weights w) const { return value_(policy, s, w); }
   View<const S> slopes(Var<S, D> s, Var<S, D> g, Weights w) const { return slopes_(policy, s, g, w); }
-  /// The same gate with some of its options set. Error: as with_options.
+  /// A copy of the gate with some options changed. Error: as with_options.
   Any with(const PolicyOptions& chosen) const { return with_(policy, chosen); }
 
  private:

@@ -1,4 +1,4 @@
-/// A gate that changes slowly along a sequence.
+/// A gate of a running mean, which changes slowly along a sequence.
 #pragma once
 
 #include "neutra/core/name.hpp"
@@ -7,8 +7,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
-/// The gate of the mean logit of the token and those before it in its sequence. It has no weights of its own, and takes
-/// any gate but an open one, other wrappers included:   CausalMean<TwoLayer<Relu>>
+/// Applies G to the mean logit of the token and the tokens before it in its sequence. It has no weights of its own, and
+/// wraps any gate except an open one, other wrappers included:  CausalMean<TwoLayer<Relu>>
 template <class G> struct CausalMean {
   static_assert(check_gate<G>());
   static_assert(!detail::IsOpen<G>, "neutra: an open gate has no logit to average; give CausalMean another gate");

@@ -1,12 +1,12 @@
-/// What a gate may know of the tokens beside their values.
+/// What a gate may read besides x.
 #pragma once
 
 #include "neutra/core/scalar.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
-/// The N rows of x are sequences of equal length, one after another: row n is position n % length of sequence
-/// n / length.
+/// The N rows of x are sequences of equal length, one after another.
+/// Row n is position n % length of sequence n / length.
 struct Context {
   Index sequences = 0, length = 0;
 };

@@ -1,4 +1,4 @@
-/// A rectifier that lets closed tokens learn.
+/// The exponential linear unit: closed tokens still get a gradient.
 #pragma once
 
 #include "neutra/gate/family.hpp"

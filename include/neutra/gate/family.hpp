@@ -1,14 +1,14 @@
 /// Gates: how much of a token's residue passes.
 ///
 /// A gate is a small struct with
-///   static constexpr std::string_view name      unique, lower case; programs choose by it
+///   static constexpr std::string_view name      unique, lower case; programs select the gate by it
 ///   template <class V> V f(V s) const           the gate's value g at logit s
-///   template <class V> V df(V s, V g) const     the slope dg/ds, where g = f(s) is given
-/// and, where it holds,
+///   template <class V> V df(V s, V g) const     the derivative dg/ds; g = f(s)
+/// and optionally
 ///   static constexpr bool exact_zero = true     g == 0 means that the token's body may be skipped
 ///   static void options(self, visit)            its options by name (core/options.hpp), saved with an adapter and
-///                                               compared when one is loaded
-/// written with neutra::math, so that one text serves scalar, SIMD batch and CUDA thread:
+///                                               compared when it is loaded
+/// written with neutra::math, so that the same code serves scalar, SIMD batch and CUDA thread:
 ///
 ///     struct Saturating {                                   // g = r / (1 + r), r = max(0, s)
 ///       static constexpr std::string_view name = "saturating";
@@ -23,22 +23,22 @@
 ///     };
 ///     using Mine = neutra::adapter::Residue<Saturating>;
 ///
-/// A gate may train numbers of its own, one set a layer, saved as adapter.L.gate.NAME and counted in the capacity:
-///   std::vector<Weight> weights(Index d) const                 names, shapes (one number each) and start values
-///   template <class V> V f(V s, Parameters<V, K> p) const      the value; p[k] is the number of the k-th weight
-///   template <class V> V df(V s, V g, Parameters<V, K> p) const                  the slope by s
-///   template <class V> Parameters<V, K> dp(V s, V g, Parameters<V, K> p) const   the slopes by p
+/// A gate may have trainable parameters, one set per layer, saved as adapter.L.gate.NAME and counted in the capacity:
+///   std::vector<Weight> weights(Index d) const                 names, shapes (one element each) and initial values
+///   template <class V> V f(V s, Parameters<V, K> p) const      the value; p[k] is the k-th weight
+///   template <class V> V df(V s, V g, Parameters<V, K> p) const                  the derivative by s
+///   template <class V> Parameters<V, K> dp(V s, V g, Parameters<V, K> p) const   the derivatives by p
 ///
-/// The logit is w_b . x, one number per token (block gate, as in the paper). A gate may compute it otherwise, by ops:
-///   std::vector<Weight> logit_weights(Index d) const           in place of {"gate", {1, d}}; names as in the file
+/// The logit is w_b . x, one number per token (block gate, as in the paper). A gate may compute other logits by ops:
+///   std::vector<Weight> logit_weights(Index d) const           in place of {"gate", {1, d}}; names as in files
 ///   template <Scalar S, Backend D>
 ///   Var<S, D> logit(Var<S, D> x, std::span<const Var<S, D>> w, const gate::Context&) const
-///                                               x (N,d) to logits (N,1); w: logit_weights(d), then weights(d), of
-///                                               which those beyond the K of f may have any shape
-///   static constexpr bool per_channel = true    logits are (N,d): one gate per output channel, nothing is skipped
-/// A gate with a member `gate` is a wrapper: what it does not say itself is said by the gate in it, f and df always.
+///                                               x: (N,d)  result: (N,1)  w: logit_weights(d), then weights(d);
+///                                               beyond the first K, which f takes, weights may have any shape
+///   static constexpr bool per_channel = true    logits are (N,d): one gate per output channel; no token is skipped
+/// A gate with a member `gate` is a wrapper: f and df are those of the inner gate, as are all members that it lacks.
 ///
-/// Options are members. Ours are listed in gate/all.hpp. Consumer: adapter::Residue.
+/// Options are data members. The gates of the library are listed in gate/all.hpp. Used by adapter::Residue.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -57,18 +57,18 @@ namespace neutra { inline namespace NEUTRA_ABI {
 
 namespace gate {
 
-/// What a residue has to know of a gate beside its function. A gate chosen at run time is derived from it.
+/// What a residue reads from a gate besides its function. The base class of gates chosen at run time.
 struct Traits {
   std::string_view name;
-  bool open = false;         // the value is 1 for every token: no gate, no weights
+  bool open = false;         // the value is 1 for every token; no weights
   bool exact_zero = false;   // a token with g == 0 may be skipped
   bool per_channel = false;  // one gate per output channel instead of one per token
-  PolicyOptions options{};   // what is saved beside an adapter's weights
+  PolicyOptions options{};   // saved with the weights of an adapter
   Held policy{};             // the gate
   std::vector<Weight> (*logit_weights_of)(const Held&, Index d) = nullptr;
   std::vector<Weight> (*weights_of)(const Held&, Index d) = nullptr;
 
-  /// Weights of the logit and of the gate's own, named as in the file but for the layer.
+  /// The weights of the logit, and the parameters of the gate, named as in files without the layer.
   std::vector<Weight> logit_weights(Index d) const { return logit_weights_of(policy, d); }
   std::vector<Weight> weights(Index d) const { return weights_of(policy, d); }
 };
@@ -80,7 +80,7 @@ concept Wrapper = requires(const G& g) {
 };
 }  // namespace detail
 
-/// The gate whose f and df are computed: the innermost one of wrappers.
+/// The gate that provides f and df: the innermost gate of wrappers.
 template <class G> constexpr const auto& function(const G& gate) {
   if constexpr (detail::Wrapper<G>)
     return function(gate.gate);
@@ -137,9 +137,9 @@ template <class G>
 concept Gate = !gate::detail::AtRunTime<G> && gate::detail::Named<G> && std::is_trivially_copyable_v<G> &&
                (Pointwise<gate::Function<G>> || PointwiseWithParameters<gate::Function<G>>);
 
-/// One sentence for each thing a gate lacks.
+/// Fails to compile with one sentence per missing or wrong member of a gate.
 template <class G> consteval bool check_gate() {
-  if constexpr (gate::detail::AtRunTime<G>) {  // checked when it was made
+  if constexpr (gate::detail::AtRunTime<G>) {  // checked on construction
     return true;
   } else {
     using F = gate::Function<G>;
@@ -149,7 +149,7 @@ template <class G> consteval bool check_gate() {
     static_assert(gate::detail::HasSlope<F>,
                   "neutra: this Gate has no derivative; add  template <class V> V df(V s, V g) const;");
     static_assert(parameters_of<F> == 0 || neutra::detail::HasParameterSlopes<F>,
-                  "neutra: this Gate's f takes parameters, but it has no slopes by them; add  template <class V> "
+                  "neutra: this Gate's f takes parameters, but it has no derivatives by them; add  template <class V> "
                   "neutra::Parameters<V, 1> dp(V s, V g, neutra::Parameters<V, 1> p) const;");
     static_assert(parameters_of<F> == 0 || gate::detail::HasWeights<F>,
                   "neutra: this Gate's f takes parameters that nothing declares; add  std::vector<neutra::Weight> "
@@ -157,8 +157,8 @@ template <class G> consteval bool check_gate() {
     static_assert(std::copyable<G>,
                   "neutra: this Gate cannot be copied; keep only plain values in it, kernels take it by value");
     static_assert(!std::copyable<G> || std::is_trivially_copyable_v<G>,
-                  "neutra: this Gate holds more than plain values; what trains is declared, so that every layer has "
-                  "its own:  std::vector<neutra::Weight> weights(neutra::Index d) const;");
+                  "neutra: this Gate holds more than plain values; declare trainable parameters, so that every layer "
+                  "has its own:  std::vector<neutra::Weight> weights(neutra::Index d) const;");
     static_assert(!gate::detail::SaysWeights<G> || gate::detail::HasWeights<G>,
                   "neutra: this Gate's weights would never train; write  std::vector<neutra::Weight> "
                   "weights(neutra::Index d) const;");

@@ -1,11 +1,11 @@
-/// A gate with an exact zero and an exact one.
+/// A piecewise linear sigmoid, which reaches exactly 0 and 1.
 #pragma once
 
 #include "neutra/gate/family.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
-/// g = clip(s / 6 + 1/2, 0, 1)      Courbariaux et al. 2015, arXiv 1511.00363, with the slope of PyTorch
+/// g = clip(s / 6 + 1/2, 0, 1)      Courbariaux et al. 2015, arXiv 1511.00363; slope 1/6 as in PyTorch
 struct HardSigmoid {
   static constexpr std::string_view name = "hard_sigmoid";
   static constexpr bool exact_zero = true;

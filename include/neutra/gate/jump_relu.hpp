@@ -5,7 +5,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
-/// g = s for s > threshold, else 0; the slope is that of the value (no estimate for the threshold, which is fixed)
+/// g = s for s > threshold, else 0; dg/ds = 1 or 0. The threshold is an option and is not trained.
 /// Erichson et al. 2019, arXiv 1904.03750
 struct JumpRelu {
   static constexpr std::string_view name = "jump_relu";

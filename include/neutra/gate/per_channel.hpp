@@ -6,8 +6,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
-/// Logits W_b x with W_b (d,d); its weights count towards the capacity. Nothing is skipped: a token is closed only if
-/// all its channels are.
+/// Logits W_b x, W_b (d,d); W_b counts towards the capacity. No token is skipped, because single channels may be open.
 template <class G> struct PerChannel {
   static_assert(check_gate<G>());
   static_assert(

@@ -5,7 +5,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
-/// g = max(0, s)      slope 0 at s = 0, so a closed token is dead      PAPER: arXiv 2410.02744, section 4
+/// g = max(0, s)      dg/ds = 0 at s = 0, so that a closed token gets no gradient      arXiv 2410.02744, section 4
 struct Relu {
   static constexpr std::string_view name = "relu";
   static constexpr bool exact_zero = true;

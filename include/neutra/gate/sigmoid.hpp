@@ -5,7 +5,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
-/// g = 1 / (1 + exp(-s))      the gate of the domain classifier in the ablation of arXiv 2410.02744
+/// g = 1 / (1 + exp(-s))      the domain classifier in the ablation of arXiv 2410.02744
 struct Sigmoid {
   static constexpr std::string_view name = "sigmoid";
   template <class V> NEUTRA_HD V f(V s) const { return math::sigmoid(s); }

@@ -5,7 +5,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
-/// g = log(1 + exp(s))      slope sigmoid(s)
+/// g = log(1 + exp(s))      dg/ds = sigmoid(s)
 struct Softplus {
   static constexpr std::string_view name = "softplus";
   template <class V> NEUTRA_HD V f(V s) const { return math::softplus(s); }

@@ -1,4 +1,4 @@
-/// A gate of either sign.
+/// A gate with values of either sign.
 #pragma once
 
 #include "neutra/gate/family.hpp"

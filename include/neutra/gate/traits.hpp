@@ -1,11 +1,11 @@
-/// What a gate says of itself, or the gate that it wraps.
+/// The properties of a gate, its own or those of the gate that it wraps.
 #pragma once
 
 #include "neutra/gate/family.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
-/// A gate that a wrapper of the logit may take: one whose logit is w_b . x, and not open.
+/// Whether a wrapper that replaces the logit may take the gate: its logit is w_b . x, and it is not open.
 template <class G>
 inline constexpr bool plain = !detail::SaysLogitWeights<G> && !detail::IsOpen<G> && !detail::Wrapper<G>;
 
@@ -22,10 +22,11 @@ template <class G> constexpr bool per_channel() {
     return detail::IsPerChannel<G>;
 }
 
-/// Whether skipping is possible with this gate at all.
+/// Whether closed tokens can be skipped with this gate.
 template <class G> inline constexpr bool may_skip = exact_zero<G>() && !per_channel<G>();
 
-/// Weights of the logit, and those of the gate's own, named as in the file but for the layer.      d: the model's width
+/// The weights of the logit, and the parameters of the gate, named as in files without the layer.
+/// d: the model width
 template <Gate G> std::vector<Weight> logit_weights(const G& gate, Index d) {
   if constexpr (detail::HasLogitWeights<G>)
     return gate.logit_weights(d);

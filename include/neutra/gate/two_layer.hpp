@@ -1,4 +1,4 @@
-/// A learned logit.
+/// A gate with a two-layer logit.
 #pragma once
 
 #include "neutra/core/name.hpp"
@@ -11,7 +11,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
-/// Logit w_b . silu(W_h x) with W_h (hidden, d) and w_b (1, hidden); its weights count towards the capacity.
+/// Logits w_b . silu(W_h x), W_h (hidden,d) and w_b (1,hidden); both count towards the capacity.
 template <class G> struct TwoLayer {
   static_assert(check_gate<G>());
   static_assert(
@@ -29,7 +29,7 @@ template <class G> struct TwoLayer {
     visit_options(self.gate, visit);
   }
   std::vector<Weight> logit_weights(Index d) const {
-    require(hidden > 0, "gate ", name, ": the hidden layer of its logit must have a width of at least 1, got ", hidden);
+    require(hidden > 0, "gate ", name, ": hidden, the width of its hidden layer, must be at least 1, got ", hidden);
     return {{"gate_hidden", {hidden, d}}, {"gate", {1, hidden}}};
   }
   template <Scalar S, Backend D> Var<S, D> logit(Var<S, D> x, std::span<const Var<S, D>> w, const Context&) const {

@@ -1,4 +1,4 @@
-/// An initialisation as one type, whatever it is: what a residue starts from.
+/// A type-erased initialisation, chosen at run time.
 #pragma once
 
 #include "neutra/core/held.hpp"
@@ -6,7 +6,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace init {
 
-/// Any initialisation, behind a function.
+/// A type-erased initialisation.
 class Any {
  public:
   template <class I>
@@ -22,7 +22,7 @@ class Any {
   PolicyOptions options;
 
   double variance(const Matrix& m) const { return variance_(held_, m); }
-  /// The same initialisation with some of its options set. Error: as with_options.
+  /// A copy of the initialisation with some options changed. Error: as with_options.
   Any with(const PolicyOptions& chosen) const { return with_(held_, chosen); }
 
  private:

@@ -1,10 +1,10 @@
-/// Initialisations: the variance that a trainable matrix of an adapter starts with. The output matrix of a body starts
-/// at zero in all of them.
+/// Initialisations: the initial variance of the trainable matrices of an adapter. The output matrix of a body starts at
+/// zero in all of them.
 ///
 /// An initialisation is a small struct with
 ///   static constexpr std::string_view name
 ///   double variance(const init::Matrix&) const      positive and finite
-/// and, where it has any,
+/// and optionally
 ///   static void options(self, visit)                its options by name (core/options.hpp)
 ///
 ///     struct Tiny {
@@ -12,8 +12,8 @@
 ///       double variance(const neutra::init::Matrix& m) const { return 1e-4 / double(m.inputs); }
 ///     };
 ///
-/// Values are normal, drawn on the host from (seed, parameter name, element): every device starts equal. Ours are
-/// listed in init/all.hpp.
+/// Values are normal, drawn on the host from (seed, parameter name, element), so that they do not depend on the device.
+/// The initialisations of the library are listed in init/all.hpp.
 #pragma once
 
 #include "neutra/core/options.hpp"
@@ -25,7 +25,7 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 
 namespace init {
-/// What an initialisation may know of a matrix.
+/// What an initialisation may read of a matrix.
 struct Matrix {
   Index inputs, outputs;  // columns and rows
   Index width, layers;    // of the model: d and L
@@ -46,7 +46,7 @@ concept HasVariance = requires(const I& i, Matrix m) {
 template <class I>
 concept Init = init::detail::Named<I> && init::detail::HasVariance<I>;
 
-/// One sentence for each thing an initialisation lacks.
+/// Fails to compile with one sentence per missing member of an initialisation.
 template <class I> consteval bool check_init() {
   static_assert(init::detail::Named<I>,
                 "neutra: this Init has no name; add  static constexpr std::string_view name = \"...\";");

@@ -1,4 +1,4 @@
-/// The usual choice for rectifiers.
+/// Preserves the variance of activations through rectifiers.
 #pragma once
 
 #include "neutra/init/family.hpp"

@@ -1,4 +1,4 @@
-/// The choice of the paper: the model stays near the backbone for longer.
+/// The initialisation of the paper: the model stays near the backbone for longer.
 #pragma once
 
 #include "neutra/init/family.hpp"

@@ -1,4 +1,4 @@
-/// Equal variance forward and backward.
+/// A compromise that preserves the variance of activations and of gradients.
 #pragma once
 
 #include "neutra/init/family.hpp"

@@ -1,5 +1,4 @@
-/// Adapters as files: NAME.safetensors with the weights, and NAME.json beside it with what they are and which model
-/// they belong to.
+/// Adapters as files: NAME.safetensors with the weights, NAME.json with the description and the base model.
 #pragma once
 
 #include "neutra/adapter/adapter.hpp"
@@ -25,18 +24,18 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// The format's name and version, the first thing a reader checks.
+/// The name and version of the format, which a reader checks first.
 inline constexpr std::string_view adapter_schema = "neutra.adapter/3";
 
-/// What the JSON beside an adapter's weights says.
+/// The contents of NAME.json.
 struct AdapterFile {
   adapter::Description description;
-  Base base;  // the model it was made for; of its configuration only what visit_function shows
+  Base base;  // the model it was trained for; of its configuration only the values of visit_function
 };
 
 namespace detail {
 
-/// The metadata of the weights by which the two files of one saving know each other.
+/// The metadata key of NAME.safetensors with the SHA-256 of NAME.json, which identifies files saved together.
 inline constexpr const char* json_sha256 = "neutra_adapter_json_sha256";
 
 /// NAME.json of NAME.safetensors.
@@ -55,8 +54,8 @@ inline void check_base(const std::string& where, const Base& base) {
   if (!base.tokenizer.empty()) check_digits(where, "tokenizer", base.tokenizer);
 }
 
-/// The configuration of a base as the object "model", there and back. An id that may be absent is negative in memory
-/// and null in the file.
+/// Writes and reads the configuration of a base model as the object "model". An optional id is negative in memory and
+/// null in the file.
 inline io::Json model_json(const Config& config) {
   io::Json json;
   visit_function(config, [&](const char* key, const auto& value) { json[key] = value; });
@@ -118,7 +117,7 @@ inline AdapterFile read_adapter_text(std::string_view text, const std::string& w
 
 inline std::string adapter_text(const io::Path& json) { return io::read_file(json, 1'000'000); }
 
-/// Collects all that keeps an adapter's weights from being those of a model.
+/// All mismatches between an adapter file and the model it is loaded for; empty if there are none.
 template <Scalar S, Backend D>
 std::string adapter_mismatches(const AdapterFile& file, const io::Safetensors& weights,
                                const std::vector<Parameter<S, D>*>& parameters, const Base& base) {
@@ -157,17 +156,17 @@ std::string adapter_mismatches(const AdapterFile& file, const io::Safetensors& w
 
 }  // namespace detail
 
-/// Writes an adapter: `path` must be NAME.safetensors and gets the parameters by name; NAME.json beside it gets the
-/// description and the model it belongs to (see base_of). Each is replaced whole or not at all; the weights carry the
-/// JSON's SHA-256, so that a crash between the two replacements shows when they are read. A disk that is full is found
-/// before either is replaced. Error: no parameters (the model itself trained: see save_model), a name twice, NaN or
-/// infinity, the disk.
+/// Writes an adapter: the parameters by name to `path`, which must be NAME.safetensors, and the description and base
+/// model (see base_of) to NAME.json beside it. Each file is replaced atomically, after both are written, so that a full
+/// disk leaves the old ones in place. The weights carry the SHA-256 of the JSON, so that a crash between the two
+/// replacements is detected on loading.
+/// Error: no parameters (for a finetuned model see save_model), a duplicate name, NaN or infinity, a disk error.
 template <Scalar S, Backend D>
 void save_adapter(const io::Path& path, const std::vector<Parameter<S, D>*>& parameters,
                   const adapter::Description& description, const Base& base) {
   const io::Path beside = detail::json_beside(path);
   require(!parameters.empty(), path.string(),
-          ": there are no parameters to save; an adapter is needed (a finetuned model is saved with save_model)");
+          ": there are no parameters to save; attach an adapter, or save a finetuned model with save_model");
   const std::string text = io::dump(detail::adapter_json({description, base}, beside.string()), beside.string());
   std::deque<Tensor<S>> copies;
   std::vector<io::NamedView<S>> views;
@@ -178,18 +177,18 @@ void save_adapter(const io::Path& path, const std::vector<Parameter<S, D>*>& par
   json.commit();
 }
 
-/// What the JSON beside NAME.safetensors says, by which a program makes the adapter whose weights load_adapter_weights
-/// then fills. Error: another name; no such JSON; another schema; a key that is missing, unknown or of the wrong type.
+/// Reads NAME.json of NAME.safetensors, from which a program constructs the adapter before load_adapter_weights.
+/// Error: another file name; no such JSON; another schema; a key that is missing, unknown or of the wrong type.
 inline AdapterFile read_adapter_json(const io::Path& path) {
   const io::Path beside = detail::json_beside(path);
   return detail::read_adapter_text(detail::adapter_text(beside), beside.string());
 }
 
-/// Fills the parameters of an adapter from its file; `base` is the model it is attached to now. On any Error the
-/// parameters are as they were. Gradients and the optimizer's moments are not touched. Error: weights and JSON that
-/// were not saved together; then every mismatch at once: configuration, fingerprint, tokenizer (where both sides know
-/// one), parameters missing, extra or of another shape; NaN and infinity; and what read_adapter_json and
-/// io::Safetensors refuse.
+/// Loads the parameters of an adapter from `path`; `base` is the model that it is attached to. After an Error the
+/// parameters are unchanged. Gradients and optimizer moments are not modified.
+/// Error: weights and JSON that were not saved together; all mismatches in one message: configuration, fingerprint,
+/// tokenizer (if both are known), parameters missing, extra or of another shape; NaN and infinity; the Errors of
+/// read_adapter_json and io::Safetensors.
 template <Scalar S, Backend D>
 void load_adapter_weights(const io::Path& path, const std::vector<Parameter<S, D>*>& parameters, const Base& base) {
   const io::Path beside = detail::json_beside(path);
@@ -197,12 +196,13 @@ void load_adapter_weights(const io::Path& path, const std::vector<Parameter<S, D
   const AdapterFile file = detail::read_adapter_text(text, beside.string());
   const auto weights = io::Safetensors::open(path);
   const auto sum = weights.metadata().find(detail::json_sha256);
-  require(sum != weights.metadata().end(), path.string(), ": the metadata must name the JSON beside the weights (",
-          detail::json_sha256, "), but does not; it was not written by save_adapter");
+  require(sum != weights.metadata().end(), path.string(),
+          ": the metadata must contain the SHA-256 of the JSON beside the weights (", detail::json_sha256,
+          "), but does not; it was not written by save_adapter");
   require(sum->second == io::sha256_hex(text), path.string(), ": must have been saved together with ",
           beside.filename().string(),
-          ", but that is another version: saving was interrupted, or one of them was changed; save the adapter again, "
-          "or bring both from one saving");
+          ", but that is another version: saving was interrupted, or one file was changed; save the adapter again, or "
+          "copy both files of one save");
   const std::string faults = detail::adapter_mismatches(file, weights, parameters, base);
   require(faults.empty(), path.string(), ": the adapter must fit the model", faults,
           "; load the model that it was made for");

@@ -1,4 +1,4 @@
-/// The weights of a model: never changed, shared by all methods of a run.
+/// The frozen weights of a model, shared by all methods of a run.
 #pragma once
 
 #include "neutra/autodiff/frozen.hpp"
@@ -14,28 +14,31 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// What a backbone is for, and so which forms its weights are packed in: none, where a copy trains (see
-/// Transformer::thaw); those of logits; those of losses; those of losses and the walk back.
+/// What a backbone is used for, which determines how its weights are packed:
+///   finetuning:  not packed; a copy is trained (see Transformer::thaw)
+///   generation:  for the forward pass to logits
+///   evaluation:  for the forward pass to losses
+///   training:    for losses and the backward pass
 enum class Purpose { finetuning, generation, evaluation, training };
 
-/// What a backbone is for, and the precision of the steps it serves: what matmul inputs are rounded to, those of
-/// products with weights and those of attention, forward and back; sums are of S. What lies between two products and is
-/// read by no adapter is then stored so: gated units, queries, keys, values and attention's result, and their
-/// gradients. The residual stream, gate logits, the weights that train, their gradients and the optimizer's moments
-/// stay of S.
+/// The use of a backbone, and the matmul input precision of its steps.
+/// precision: inputs of matmul with weights and of attention are rounded to it, forward and backward; sums are of S. It
+/// is also the storage dtype of values between two matmuls that no adapter reads: gated units, queries, keys, values
+/// and the result of attention, and their gradients. The residual stream, gate logits, trainable parameters, their
+/// gradients and the optimizer moments are of S.
 template <Scalar S> struct Use {
   Purpose purpose = Purpose::training;
   DType precision = dtype_of<S>;
 };
 
-/// A frozen model, packed for its use when it is made and const from then on: threads may share it. Methods of a run
-/// hold it through std::shared_ptr<const Backbone>; what trains is a copy (see Transformer).
+/// A frozen model, packed on construction and const afterwards, so that threads may share it. The methods of a run hold
+/// it through std::shared_ptr<const Backbone>; trained weights are a copy (see Transformer).
 template <Scalar S, Backend D> class Backbone {
  public:
-  /// Each weight is asked for once, in the list's order, and must come in its shape.
+  /// Called once per weight, in the order of the list; returns the weight in its shape.
   using Source = std::function<Tensor<S, D>(const Weight&)>;
 
-  /// Small files that lay beside the weights, by name: what they say goes with a saved model (see save_model).
+  /// Small files beside the weights, by name, which save_model writes beside a saved model.
   using Documents = std::map<std::string, std::string>;
 
   Backbone(Config config, const Source& source, const Use<S>& use = {}, Documents documents = {})
@@ -52,7 +55,7 @@ template <Scalar S, Backend D> class Backbone {
     }
   }
 
-  /// Fresh weights for pretraining, as the family starts them.
+  /// Random weights for pretraining, initialised as the family specifies.
   static std::shared_ptr<const Backbone> random(const Config& config, std::uint64_t seed, const Use<S>& use = {}) {
     const auto draw_weight = [&](const Weight& weight) {
       const auto [deviation, constant] = weight.kind.start;
@@ -68,18 +71,18 @@ template <Scalar S, Backend D> class Backbone {
   }
 
   const Config& config() const { return config_; }
-  /// Which weights there are, in the order of weights().
+  /// The weights by kind and name, in the order of weights().
   const WeightList& list() const { return list_; }
   const Documents& documents() const { return documents_; }
   const Use<S>& use() const { return use_; }
   const std::deque<Frozen<S, D>>& weights() const { return weights_; }
-  /// A weight by its name. Error: none is called so.
+  /// A weight by name. Error: there is none of this name.
   const Frozen<S, D>& weight(std::string_view name) const {
     for (const auto& weight : weights_)
       if (weight.name == name) return weight;
     fail("backbone: there is no weight '", name, "'; the first is ", weights_.front().name);
   }
-  /// All weights, embedding and head included.
+  /// The number of elements of all weights, embedding and head included.
   Index count() const {
     Index total = 0;
     for (const auto& weight : weights_) total += weight.shape().size();
@@ -91,8 +94,9 @@ template <Scalar S, Backend D> class Backbone {
     config.complete();
     return config;
   }
-  /// Embeddings are looked up by rows, and a loss reads rows of the head. Below a residue beside the first FFN nothing
-  /// is walked back: where it is, the first layer is packed anew in each step.
+  /// Embeddings and the loss read rows, so their weights keep the row-major copy. Backward of a residue at the first
+  /// FFN reaches no projection before it, so layer 0 is not packed for the backward pass; adapters elsewhere in layer 0
+  /// pack it in every step.
   Forms forms(const Weight& weight, bool head) const {
     if (use_.purpose == Purpose::finetuning || !(head || weight.kind.site)) return {.rows = true};
     const bool training = use_.purpose == Purpose::training;

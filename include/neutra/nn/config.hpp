@@ -10,15 +10,15 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// The configuration of a decoder (config.json), in the field's terms, with defaults for optional keys.
+/// The configuration of a decoder (config.json), with defaults for optional keys.
 struct Config {
-  std::string family = "llama";  // a family of families.hpp: the model_type of config.json
+  std::string family = "llama";  // the model_type of config.json, one of families.hpp
   Index vocabulary = 0;          // V
   Index dim = 0;                 // d
   Index ffn = 0;                 // f
   Index layers = 0;              // L
   Index heads = 0;               // H
-  Index kv_heads = 0;            // K; 0: as many as heads
+  Index kv_heads = 0;            // K; 0: equal to heads
   Index head_width = 0;          // 0: dim / heads
   Index context = 0;             // context length in training, in tokens
   double norm_epsilon = 1e-6;
@@ -29,8 +29,8 @@ struct Config {
   Index bos = -1;                                // -1: none
   std::vector<Index> eos{};                      // all tokens that end a text
 
-  /// Computes the derived sizes and adds the family's defaults (defined in families.hpp). Error: an unknown family;
-  /// sizes that are not positive or do not divide, and settings that the family does not have, all in one message.
+  /// Computes the derived sizes and adds the defaults of the family (defined in families.hpp). Error: an unknown
+  /// family; in one message, sizes that are not positive or do not divide, and settings that the family does not have.
   void complete();
 
   /// The widths at the sites of the family (defined in families.hpp).
@@ -39,9 +39,9 @@ struct Config {
   friend bool operator==(const Config&, const Config&) = default;
 };
 
-/// Calls visit(name, member) for every value that determines what a model computes from weights and text, or which
-/// window its numbers refer to. eos is not among them: where generation ends changes no number. The default family is
-/// not named, as in files from the time when it was the only one.
+/// Calls visit(name, member) for every value that determines what a model computes, or its context length. eos is
+/// excluded: the end of generation changes no logit. The default family is omitted, so that files written before other
+/// families existed still match.
 template <class C, class Visit> void visit_function(C& c, const Visit& visit) {
   if (c.family != Config{}.family) visit("family", c.family);
   visit("vocabulary", c.vocabulary);

@@ -1,4 +1,4 @@
-/// The config.json of a model, read with every check and written for transformers to read.
+/// Reading and writing the config.json of a model, in the format of Hugging Face transformers.
 #pragma once
 
 #include "neutra/io/json.hpp"
@@ -12,7 +12,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
 namespace detail {
 
-/// Error: another architecture than the family's language model; quantised weights.
+/// Error: an architecture other than the language model of the family; quantised weights.
 inline void refuse_other_weights(const io::Reader& file, const std::string& architecture) {
   const auto& name = file.what();
   if (file.has("architectures")) {
@@ -37,16 +37,16 @@ inline std::vector<Index> read_ids(const io::Reader& file, const char* key, Inde
   return {file.integer(key, {}, 0, vocabulary - 1)};
 }
 
-/// The same as JSON.
+/// Token ids as JSON.
 inline io::Json ids_json(const std::vector<Index>& ids) {
   return ids.empty() ? io::Json() : ids.size() == 1 ? io::Json(ids[0]) : io::Json(ids);
 }
 
 }  // namespace detail
 
-/// A model's configuration from the object of its config.json; `what`, as in its path, opens each message. Error: a
-/// family that is not there, another architecture, quantised weights; what the family refuses (see its read()); ids of
-/// tokens that the model does not have.
+/// Reads the configuration of a model from its config.json; `what`, such as its path, begins each message.
+/// Error: an unknown family; another architecture; quantised weights; the Errors of the family (see its read()); token
+/// ids outside the vocabulary.
 inline Config read_config(const io::Json& json, const std::string& what) {
   const io::Reader file(json, what);
   return Families::choose(file.text("model_type"), what + ": model_type", [&]<class F>(F) {
@@ -61,7 +61,7 @@ inline Config read_config(const io::Json& json, const std::string& what) {
   });
 }
 
-/// The config.json of a model; dtype: how its weights are saved ("float32", "float64").
+/// The config.json of a model; dtype: the dtype of the saved weights ("float32", "float64").
 inline io::Json config_json(const Config& config, std::string_view dtype) {
   return Families::choose(config.family, "model: the family", [&]<class F>(F) {
     io::Json json = {{"architectures", {F::architecture}},

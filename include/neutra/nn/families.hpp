@@ -1,4 +1,4 @@
-/// The model families, chosen by name: the one place that knows which there are.
+/// The model families, selected by name; no other file lists them.
 #pragma once
 
 #include "neutra/nn/families/gpt2.hpp"
@@ -11,15 +11,15 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// Families by the model_type of a config.json (see family.hpp for what each says).
+/// Families by the model_type of a config.json (see family.hpp for the members of each).
 template <class... F> struct FamilyList {
-  /// "llama", "gpt2"
+  /// The names, as in:  "llama", "gpt2"
   static std::string names() {
     std::string all;
     ((all += concat(all.empty() ? "\"" : ", \"", F::name, '"')), ...);
     return all;
   }
-  /// run(family), of the family of that name. Error: there is none; `what` opens the message.
+  /// Calls run(family) with the family of this name. Error: there is none; `what` begins the message.
   template <class Run> static auto choose(std::string_view name, std::string_view what, const Run& run) {
     return choose_among<Run, F...>(name, what, run);
   }
@@ -43,16 +43,16 @@ inline WeightList weight_list(const Config& config) {
   return Families::choose(config.family, "model: the family", [&](auto of) { return of.weights(config); });
 }
 
-/// A configuration of the family without sizes, its own settings as they are by default. Error: no such family; `what`
-/// opens the message.
+/// A configuration without sizes, with the default settings of the family. Error: there is no such family; `what`
+/// begins the message.
 inline Config settings_of(const std::string& family, std::string_view what) {
   Config config{.family = family};
-  std::string ignored;  // sizes that are not there yet
+  std::string ignored;  // faults of the missing sizes
   Families::choose(family, what, [&](auto of) { of.complete(config, ignored); });
   return config;
 }
 
-/// What a model of the family computes.
+/// The decoder of the family of a configuration.
 template <Scalar S, Backend D> std::unique_ptr<Decoder<S, D>> decoder_of(const Config& config) {
   return Families::choose(config.family, "model: the family", [&]<class F>(F) -> std::unique_ptr<Decoder<S, D>> {
     return std::make_unique<typename F::template Blocks<S, D>>(config);

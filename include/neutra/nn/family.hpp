@@ -1,17 +1,17 @@
-/// A model family: what one file of families/ must say.
+/// A model family: the members of a file in families/.
 ///
 ///   struct Mine {
 ///     static constexpr std::string_view name = "mine";             the model_type of its config.json
 ///     static constexpr const char* architecture = "MineForCausalLM";
-///     static void complete(Config&, std::string& faults)           fills its own settings; appends "; what is wrong"
-///     static WeightList weights(const Config&)                     of a complete Config
-///     template <class Reader> static Config read(const Reader&)    all but family, bos and eos; refuses, by name, what
-///                                                                  would compute something else
+///     static void complete(Config&, std::string& faults)           adds default settings; appends "; <fault>" each
+///     static WeightList weights(const Config&)                     for a complete Config
+///     template <class Reader> static Config read(const Reader&)    all but family, bos and eos; Error: a setting
+///                                                                  that is not supported
 ///     template <class Json> static Json write(const Config&)       the keys that read() reads
-///     template <Scalar S, Backend D> class Blocks : public Decoder<S, D>      made from a const Config&
+///     template <Scalar S, Backend D> class Blocks : public Decoder<S, D>      constructed from a const Config&
 ///   };
-/// Its name is then added to the list in families.hpp. Reader is io::Reader, Json io::Json: a program that reads no
-/// files includes families without a JSON library.
+/// Add its name to the list in families.hpp. Reader is io::Reader and Json is io::Json, as template parameters so that
+/// a program that reads no files needs no JSON library.
 #pragma once
 
 #include "neutra/nn/config.hpp"
@@ -22,7 +22,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// Sizes above those of any model there is; below them no product of sizes overflows, whatever a file says.
+/// Limits on sizes: above those of any existing model, and so low that no product of sizes in a file overflows.
 struct Limits {
   static constexpr Index width = Index{1} << 20;  // of the residual stream, the FFN, a head
   static constexpr Index heads = Index{1} << 12;
@@ -31,20 +31,20 @@ struct Limits {
   static constexpr Index context = Index{1} << 24;
 };
 
-/// What a family computes. A model has one, which may keep tables from step to step; it is called a few times a layer,
-/// so that the family can be chosen at run time at no cost.
+/// What a family computes. Each model owns a decoder, which may cache tables between steps. Its virtual functions are
+/// called a few times per layer, at no measurable cost.
 template <Scalar S, Backend D> class Decoder {
  public:
   virtual ~Decoder() = default;
 
-  /// Whole sequences of `length` tokens enter the residual stream.      tokens: (B*T)  result: (B*T,d)
+  /// Embeds whole sequences of `length` tokens.      tokens: (B*T)  result: (B*T,d)
   virtual Var<S, D> enter(const Weights<S, D>&, std::span<const std::int32_t> tokens, Index length) = 0;
-  /// One layer. Called again on the way back where layers are recomputed: it must make the same values.
+  /// One layer. Recomputation calls it again in the backward pass, where it must make the same values.
   /// x, result: (B*T,d)
   virtual Var<S, D> block(Layer<S, D>&, Var<S, D> x, const AttentionSizes&) = 0;
-  /// What the head multiplies.      x, result: (B*T,d)
+  /// The final norm; its result is the input of the head.      x, result: (B*T,d)
   virtual Var<S, D> leave(const Weights<S, D>&, Var<S, D> x) = 0;
-  /// The matrix of the head: logits are leave(x) head^T.      (V,d)
+  /// The weight of the head: logits are leave(x) head^T.      result: (V,d)
   virtual Var<S, D> head(const Weights<S, D>&) = 0;
 };
 

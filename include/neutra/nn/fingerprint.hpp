@@ -15,10 +15,10 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// SHA-256 in 64 hexadecimal digits: first over the configuration (see visit_function), each value as "name=value" and
-/// a line feed; then over the weights in the backbone's order, each as its name, a zero byte, its shape as in "(8,64)",
-/// a zero byte, and its values as little-endian float32.
-/// A model has the same fingerprint whether it is loaded in float or in double.
+/// SHA-256 in 64 hexadecimal digits, equal for a model loaded in float and in double. Its input:
+///   1. the configuration (see visit_function): each value as "name=value" and a line feed
+///   2. the weights in the order of the backbone: each as its name, a zero byte, its shape as in "(8,64)", a zero byte,
+///      and its values as little-endian float32
 template <Scalar S, Backend D> std::string fingerprint(const Backbone<S, D>& backbone) {
   using namespace std::string_view_literals;
   io::Sha256 sum;
@@ -39,7 +39,7 @@ template <Scalar S, Backend D> std::string fingerprint(const Backbone<S, D>& bac
   return sum.hex();
 }
 
-/// What identifies a base model to its adapters and runs.
+/// The identity of a base model, which its adapters and runs record.
 struct Base {
   Config config;
   std::string fingerprint;  // of configuration and weights

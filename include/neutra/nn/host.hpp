@@ -1,4 +1,4 @@
-/// Weights between host and device, for files.
+/// Copying weights between host and device, for files.
 #pragma once
 
 #include "neutra/autodiff/frozen.hpp"
@@ -10,20 +10,19 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// Puts host values into a tensor of the same shape.
+/// Copies host values into a device tensor of the same shape.
 template <Scalar S, Backend D> void upload(const Tensor<S>& values, Tensor<S, D>& into) {
   D::template upload<S>(std::span<const S>(values.data(), static_cast<std::size_t>(values.size())), into.data());
 }
 
-/// A device's copy of host values.
+/// A device copy of host values.
 template <Scalar S, Backend D> Tensor<S, D> to_device(const Tensor<S>& values) {
   Tensor<S, D> tensor(values.shape());
   upload<S, D>(values, tensor);
   return tensor;
 }
 
-/// The values where the host can read them: in place if the device's memory is the host's, else a copy that goes into
-/// `copies`.
+/// The values in host memory: in place if the device uses host memory, else a copy that `copies` owns.
 template <Scalar S, Backend D> View<const S> on_host(const Tensor<S, D>& values, std::deque<Tensor<S>>& copies) {
   if constexpr (std::derived_from<D, Host>) {
     return values.view();
@@ -34,7 +33,7 @@ template <Scalar S, Backend D> View<const S> on_host(const Tensor<S, D>& values,
   }
 }
 
-/// The same of a weight that never changes.
+/// The values of a frozen weight, unpacked if necessary.
 template <Scalar S, Backend D> View<const S> on_host(const Frozen<S, D>& weight, std::deque<Tensor<S>>& copies) {
   if (const Tensor<S, D>* rows = weight.rows()) return on_host(*rows, copies);
   const Tensor<S, D> again = weight.copy();

@@ -1,5 +1,5 @@
-/// What neutra::compiled compiles once of models: those of the default residue, the vanilla adapter, none, and of what
-/// programs choose at run time (see backend/cpu/instances.hpp).
+/// The instances of models in neutra::compiled: with the default residue, the vanilla adapter, no adapter, and with
+/// policies chosen at run time (see backend/cpu/instances.hpp).
 #pragma once
 
 #include "neutra/adapter/any.hpp"
@@ -20,7 +20,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace nn::detail {
 /// A residue whose policies are chosen at run time.
 template <Scalar S, Backend D>
 using AnyResidue = adapter::Residue<gate::Any<S, D>, body::Any<S, D>, penalty::Any<S, D>, init::Any>;
-/// The vanilla adapter, which residues are compared with.
+/// The vanilla adapter, the baseline for residues.
 using Vanilla = adapter::Residue<gate::Open, body::GatedUnit, penalty::None, init::He>;
 }}}  // namespace neutra::NEUTRA_ABI::nn::detail
 

@@ -1,4 +1,4 @@
-/// Lists in messages.
+/// Lists of items in messages.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -9,12 +9,12 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn { namespace detail {
 
-/// "; missing: a, b, c and 7 more", or nothing where there is none: items that are all told at once, and a hostile
-/// file's message has an end.
+/// "; missing: a, b, c and 7 more", or "" for an empty list. The length is bounded, so that a malicious file cannot
+/// make a message arbitrarily long.
 class Items {
  public:
   explicit Items(std::string_view heading) : heading_(heading) {}
-  static constexpr Index most = 20;  // named; the others are counted
+  static constexpr Index most = 20;  // named in the message; the others are counted
 
   void add(const std::string& item) {
     if (++count_ <= most) text_ += concat(count_ == 1 ? "" : ", ", item);

@@ -1,4 +1,4 @@
-/// What a family's blocks work with: the weights, on the tape, and the adapter.
+/// What the blocks of a family work with: the weights on the tape, and the adapter.
 #pragma once
 
 #include "neutra/adapter/attached.hpp"
@@ -12,16 +12,16 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// The frozen weights of a model, or the trainable copies that stand in for them, on a tape.
+/// The frozen weights of a model on a tape, or the trainable copies that replace them.
 template <Scalar S, Backend D> struct Weights {
   Tape<S, D>& tape;
   const WeightList& list;
   const std::deque<Frozen<S, D>>& frozen;
   std::deque<Parameter<S, D>>* thawed = nullptr;
 
-  /// By its place in WeightList::of_all.
+  /// By index in WeightList::of_all.
   Var<S, D> of_all(Index kind) const { return at(list.index_of_all(kind)); }
-  /// By its place in WeightList::of_layer.
+  /// By index in WeightList::of_layer.
   Var<S, D> of_layer(Index kind, Index layer) const { return at(list.index_in_layer(kind, layer)); }
 
  private:
@@ -38,27 +38,27 @@ template <Scalar S, Backend D> struct Layer {
   Index index;
   Pass<S, D>& pass;
 
-  /// By its place in WeightList::of_layer.
+  /// By index in WeightList::of_layer.
   Var<S, D> weight(Index kind) const { return weights.of_layer(kind, index); }
   Var<S, D> weight(adapter::Site projection) const { return weight(weights.list.kind_at(projection)); }
-  /// Whether an adapter reads or changes what passes any of these sites.
+  /// Whether the adapter reads or changes values at any of these sites.
   bool acts_at(std::initializer_list<adapter::Site> sites) const {
     return std::any_of(sites.begin(), sites.end(), [&](adapter::Site site) { return adapter.acts_at(site); });
   }
-  /// y, or what the adapter puts in its place.
+  /// y, or the value with which the adapter replaces it.
   Var<S, D> adapt(adapter::Site site, Var<S, D> x, Var<S, D> y) {
     return adapter.acts_at(site) ? adapter.apply(site, index, x, y, pass) : y;
   }
-  /// How values between two products are stored: in the precision of the step, where no adapter reads them at `sites`.
+  /// The storage dtype of values between two matmuls: the precision of the step, or S if the adapter acts at `sites`.
   DType between(std::initializer_list<adapter::Site> sites) const {
     return acts_at(sites) ? dtype_of<S> : pass.tape.precision();
   }
-  /// x W^T, and what the adapter adds at that projection.
+  /// x W^T, adapted at the projection `site`.
   Var<S, D> project(adapter::Site site, Var<S, D> x, DType stored = dtype_of<S>) {
     return adapt(site, x, linear(x, weight(site), stored));
   }
-  /// A block's last projection of `inner` joins the stream, adapted at that projection and at the block, which reads x.
-  /// Where no adapter acts, the sum is the product's own.
+  /// stream + the last projection of a block, W inner, adapted at `site` and at the block, whose input is x. Without an
+  /// adapter there, the matmul adds the stream.
   Var<S, D> join(Var<S, D> stream, adapter::Site block, Var<S, D> x, adapter::Site site, Var<S, D> inner) {
     if (!acts_at({site, block})) return linear(inner, weight(site), stream);
     return add(stream, adapt(block, x, project(site, inner)));

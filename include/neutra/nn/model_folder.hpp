@@ -1,4 +1,4 @@
-/// Models as Hugging Face folders: config.json and model.safetensors, read and written.
+/// Models as Hugging Face folders: reading and writing config.json and model.safetensors.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -29,7 +29,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
 namespace detail {
 
-/// The other files of a folder that a saved model keeps; the tokenizer's model and the weights are written anew.
+/// The other files of a folder that are copied to a saved model; tokenizer.model and the weights are not among them.
 inline constexpr std::array<const char*, 9> kept_files = {"generation_config.json",
                                                           "tokenizer_config.json",
                                                           "special_tokens_map.json",
@@ -41,19 +41,19 @@ inline constexpr std::array<const char*, 9> kept_files = {"generation_config.jso
                                                           "chat_template.json"};
 
 inline std::map<std::string, std::string> read_documents(const io::Path& folder) {
-  constexpr std::uint64_t most = 100'000'000;  // bytes; the largest tokenizer.json in use have 35 million
+  constexpr std::uint64_t most = 100'000'000;  // bytes; the largest tokenizer.json in use has 35 MB
   std::map<std::string, std::string> documents;
   for (const char* name : kept_files)
     if (io::is_there(folder / name)) documents[name] = io::read_file(folder / name, most);
   return documents;
 }
 
-/// The ends of text of a generation_config.json. Error: ids that the model does not have.
+/// The end-of-text tokens of a generation_config.json. Error: ids outside the vocabulary.
 inline std::vector<Index> read_ends(const io::Json& json, const std::string& what, Index vocabulary) {
   return read_ids(io::Reader(json, what), "eos_token_id", vocabulary);
 }
 
-/// The tensors of a folder under the names that the family gives them, whether or not the files leave its prefix out.
+/// The tensors of a folder by the names of the family, whether or not the files omit its prefix.
 class NamedTensors {
  public:
   NamedTensors(const io::WeightSource& source, const WeightList& list) : source_(source), list_(list) {
@@ -65,12 +65,12 @@ class NamedTensors {
   }
 
   bool contains(const std::string& full) const { return source_.contains(in_file(full)); }
-  /// The first weight that the tensor of the files holds; none where it is no weight's.
+  /// The first weight stored in a tensor of the files, or none.
   std::optional<Weight> held_by(const std::string& name) const {
     auto weight = list_.held_by(name);
     return weight || dropped_.empty() ? weight : list_.held_by(concat(dropped_, name));
   }
-  /// The values of a weight, in the model's own order.
+  /// The values of a weight, in its layout in memory.
   template <Scalar S> Tensor<S> read(const Weight& weight) const {
     const std::string name = in_file(list_.stored_name(weight));
     if (weight.kind.stored.as_it_is()) return source_.read<S>(name);
@@ -89,7 +89,7 @@ class NamedTensors {
   std::string_view dropped_{};
 };
 
-/// The tensors that the files lack; a few are named, and only as many looked for as are named or there.
+/// The missing tensors. Names at most Items::most of the `lacking` ones, and stops searching then.
 inline Items missing_tensors(const NamedTensors& tensors, const WeightList& list, Index lacking) {
   Items missing("missing");
   const auto look_for = [&](const Weight& weight) {
@@ -103,13 +103,13 @@ inline Items missing_tensors(const NamedTensors& tensors, const WeightList& list
   return missing;
 }
 
-/// How many tensors hold these weights.
+/// The number of tensors that store these weights.
 inline Index tensors_of(const std::vector<WeightKind>& kinds) {
   return std::count_if(kinds.begin(), kinds.end(), [](const WeightKind& kind) { return kind.stored.part == 0; });
 }
 
-/// Error: tensors that are missing, of another shape (transposed, where they are), or not the model's; all at once. The
-/// work is bounded by what the files hold, however many layers the configuration claims.
+/// Error: in one message, tensors that are missing, of another shape (or transposed), or not part of the model. The
+/// work is bounded by the contents of the files, however many layers the configuration claims.
 inline void check_tensors(const std::string& where, const io::WeightSource& source, const Config& config) {
   const WeightList list = weight_list(config);
   const NamedTensors tensors(source, list);
@@ -128,17 +128,16 @@ inline void check_tensors(const std::string& where, const io::WeightSource& sour
     if (got != shape)
       wrong.add(concat(name, " must be ", shape, ", got ", got,
                        !transposed                      ? ""
-                       : weight->kind.stored.transposed ? " (transposed: its files hold it as (in, out))"
-                                                        : " (transposed: files hold weights as (out, in))"));
+                       : weight->kind.stored.transposed ? " (transposed: it is stored as (in, out) in this family)"
+                                                        : " (transposed: weights are stored as (out, in))"));
   }
   std::string faults = missing_tensors(tensors, list, lacking).text() + wrong.text() + extra.text();
   if (!config.tied && !tensors.contains(std::string(list.of_all.back().name)))
     faults += "; if the head is the embedding, config.json must say \"tie_word_embeddings\": true";
-  require(faults.empty(), where, ": the weights must be those that config.json describes", faults);
+  require(faults.empty(), where, ": the weights must match config.json", faults);
 }
 
-/// The config.json to write: what the model's own said where this library has nothing to say, then its sizes, then the
-/// extra keys.
+/// The config.json to write: the keys of the loaded one, overwritten by those of this library, and the extra keys.
 inline io::Json merged_config(const Config& config, std::string_view dtype,
                               const std::map<std::string, std::string>& documents, const io::Json& extra,
                               const std::string& where) {
@@ -146,17 +145,17 @@ inline io::Json merged_config(const Config& config, std::string_view dtype,
   const io::Json own = config_json(config, dtype);
   const auto before = documents.find("config.json");
   io::Json json = before == documents.end() ? io::Json::object() : io::parse(before->second, "config.json");
-  if (json.contains("dtype")) json["dtype"] = dtype;  // torch_dtype, as transformers 5 calls it
+  if (json.contains("dtype")) json["dtype"] = dtype;  // the name of torch_dtype in transformers 5
   json.update(own);
   for (const auto& item : extra.items()) {
     require(!own.contains(item.key()), where, ": the extra key ", io::shown(item.key()),
-            " is one of the model's own; choose another name");
+            " is a key of the model; choose another name");
     json[item.key()] = item.value();
   }
   return json;
 }
 
-/// Writes the files; config.json last, so that a new folder has one only when it is complete.
+/// Writes the files, config.json last, so that a new folder has a config.json only once it is complete.
 template <Scalar S>
 void write_model(const io::Path& folder, const Config& config, const std::map<std::string, std::string>& documents,
                  std::vector<io::NamedView<S>> tensors, const io::Json& extra) {
@@ -171,13 +170,13 @@ void write_model(const io::Path& folder, const Config& config, const std::map<st
   io::write_file(folder / "config.json", text);
 }
 
-/// Saves anything with a value for each of the backbone's weights, as the family stores them.
+/// Saves `weights`, one per weight of the backbone, in the layout of the family.
 template <Scalar S, Backend D, class Weights>
 void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const Weights& weights,
                   const io::Json& extra) {
   const WeightList& list = backbone.list();
   std::deque<Tensor<S>> copies;
-  std::map<std::string, Tensor<S>> stored;  // tensors that are not a weight as it is
+  std::map<std::string, Tensor<S>> stored;  // tensors in another layout than in memory
   std::vector<io::NamedView<S>> views;
   for (Index index = 0; index < list.count(); ++index) {
     const Weight weight = list.at(index);
@@ -197,19 +196,20 @@ void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const 
 
 }  // namespace detail
 
-/// The model of a Hugging Face folder (config.json, model.safetensors or its shards) of one of the families, converted
-/// to S from float, double, bf16 or half precision. Of a head that config.json says is tied the embedding counts, as in
-/// transformers. Error: everything read_config and io::WeightSource refuse; tensors that are missing, extra or of
-/// another shape, all at once; a generation_config.json whose ends of text cannot be read; NaN and infinity.
+/// Loads the model of a Hugging Face folder (config.json, model.safetensors or its shards), converted to S from float,
+/// double, bf16 or half precision. The head is the embedding if config.json says that it is tied, as in transformers.
+/// Error: the Errors of read_config and io::WeightSource; in one message, tensors that are missing, extra or of another
+/// shape; a generation_config.json whose end-of-text tokens cannot be read; NaN and infinity.
 template <Scalar S, Backend D>
 std::shared_ptr<const Backbone<S, D>> load_model(const io::Path& folder, const Use<S>& use = {}) {
-  const auto source = io::WeightSource::open(folder);  // first, since it knows what the folder is if it is none of ours
+  // First, because it names the kind of a folder that is not supported.
+  const auto source = io::WeightSource::open(folder);
   const io::Path path = folder / "config.json";
   const io::Json json = io::read_json(path);
   const Config config = read_config(json, path.string());
   detail::check_tensors(folder.string(), source, config);
-  if (const io::Path generation = folder / "generation_config.json";
-      io::is_there(generation))  // before the weights, which take long
+  // Before the weights, which take long to read.
+  if (const io::Path generation = folder / "generation_config.json"; io::is_there(generation))
     detail::read_ends(io::read_json(generation), generation.string(), config.vocabulary);
   auto documents = detail::read_documents(folder);
   documents["config.json"] = json.dump();
@@ -219,8 +219,7 @@ std::shared_ptr<const Backbone<S, D>> load_model(const io::Path& folder, const U
   return std::make_shared<const Backbone<S, D>>(config, read, use, std::move(documents));
 }
 
-/// Every token that ends a text: those of the model's config.json, and those of the generation_config.json that lay
-/// beside it.
+/// All end-of-text tokens: those of config.json, and those of generation_config.json if there is one.
 template <Scalar S, Backend D> std::set<Index> ends_of_text(const Backbone<S, D>& backbone) {
   std::set<Index> ends(backbone.config().eos.begin(), backbone.config().eos.end());
   const std::string name = "generation_config.json";
@@ -232,17 +231,17 @@ template <Scalar S, Backend D> std::set<Index> ends_of_text(const Backbone<S, D>
 }
 
 /// Writes a model as a folder that load_model and transformers read, float as F32 and double as F64. Each file is
-/// replaced whole or not at all. A model that was loaded keeps every key of its config.json that this library does not
-/// write itself, and the small files beside it (generation settings, the tokenizer's JSON). extra: further keys, such
-/// as {"neutra_tokenizer": "byte"}; a tokenizer.model is put beside it by whoever has one. Error: an extra key that is
-/// the model's own; NaN or infinity in a weight; the folder or the disk.
+/// replaced atomically. A loaded model keeps the keys of its config.json that this library does not write, and the
+/// small files beside it (generation settings, the JSON of the tokenizer); tokenizer.model is left to the caller.
+/// extra: further keys of config.json, such as {"neutra_tokenizer": "byte"}
+/// Error: an extra key that the model has; NaN or infinity in a weight; a disk error.
 template <Scalar S, Backend D>
 void save_model(const io::Path& folder, const Backbone<S, D>& backbone, const io::Json& extra = io::Json::object()) {
   detail::save_weights(folder, backbone, backbone.weights(), extra);
 }
 
-/// The same for the weights that a model works with: its own after thaw(), else the backbone's. An adapter is not part
-/// of it (see save_adapter).
+/// Writes the weights that a model uses: its own after thaw(), else those of the backbone. For the adapter see
+/// save_adapter.
 template <class A, Scalar S, Backend D>
 void save_model(const io::Path& folder, const Transformer<A, S, D>& model, const io::Json& extra = io::Json::object()) {
   if (!model.thawed()) return save_model(folder, *model.backbone(), extra);

@@ -1,4 +1,4 @@
-/// A model with an adapter: a family's blocks on the tape, the adapter called at their sites.
+/// A model with an adapter: the blocks of a family on the tape, and the adapter at their sites.
 #pragma once
 
 #include "neutra/adapter/attached.hpp"
@@ -10,22 +10,22 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// B sequences of T tokens: what the model reads and, for a loss, what it should say. The memory is the caller's.
+/// A batch of B sequences of T tokens: inputs and, for a loss, targets. The caller owns the memory.
 struct Tokens {
   Index sequences = 0, length = 0;
   std::span<const std::int32_t> inputs;        // (B*T)
-  std::span<const std::int32_t> targets = {};  // (B*T), empty where no loss is asked for
-  std::span<const std::uint8_t> domains = {};  // (B), 0 original, 1 target; empty where unknown
+  std::span<const std::int32_t> targets = {};  // (B*T), empty if no loss is computed
+  std::span<const std::uint8_t> domains = {};  // (B), 0 original, 1 target; empty if unknown
 };
 
-/// Tokens of the whole optimizer step, micro-batches included: what its losses are divided by.
+/// Token counts of the whole optimizer step, micro-batches included, by which its losses are divided.
 struct StepCounts {
-  Index predicted = 0;  // all tokens of the step
-  Index original = 0;   // tokens of its original-domain sequences; the others are of the target domain
+  Index predicted = 0;  // all tokens
+  Index original = 0;   // tokens of original-domain sequences; the others are of the target domain
   Index target() const { return predicted - original; }
 };
 
-/// The language-model loss and the local loss of a batch; `local` is empty where there is none.
+/// The language-model loss of a batch, and its local loss if there is one.
 template <Scalar S, Backend D> struct Losses {
   Var<S, D> lm;
   std::optional<Var<S, D>> local;
@@ -34,8 +34,8 @@ template <Scalar S, Backend D> struct Losses {
   Var<S, D> total(S alpha) const { return local ? add(lm, *local, alpha) : lm; }
 };
 
-/// The model: a shared frozen backbone and an adapter of its own. After thaw() the backbone's weights train too, as a
-/// copy of this model's own.
+/// A model: a shared frozen backbone and an adapter that it owns. After thaw(), the weights of the backbone are trained
+/// too, as a copy that the model owns.
 template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> class Transformer {
   static_assert(adapter::check_adapter<A, S, D>());
 
@@ -46,31 +46,30 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
       : backbone_(std::move(backbone)),
         decoder_(decoder_of<S, D>(backbone_->config())),
         adapter_(adapter, backbone_->config().sizes(), seed) {}
-  /// A backbone of another scalar or device is refused.
+  /// Rejects a backbone of another scalar or device.
   template <class Other>
   requires(!std::convertible_to<Other*, const Backbone<S, D>*>)
       Transformer(const std::shared_ptr<Other>&, const A& adapter = A{}, std::uint64_t seed = 0)
       : Transformer(std::shared_ptr<const Backbone<S, D>>(), adapter, seed) {
     static_assert(std::same_as<Other, void>,
                   "neutra: a model and its backbone must be of one scalar and one device; write "
-                  "nn::Transformer<Adapter, double> for a backbone of "
-                  "double, or make the backbone in float");
+                  "nn::Transformer<Adapter, double> for a backbone of double, or make the backbone in float");
   }
 
   const Config& config() const { return backbone_->config(); }
   const std::shared_ptr<const Backbone<S, D>>& backbone() const { return backbone_; }
   Instance& adapter() { return adapter_.instance; }
 
-  /// Makes every weight of the backbone trainable, starting from the frozen values: finetuning and pretraining.
+  /// Copies every weight of the backbone into a trainable parameter, for finetuning or pretraining.
   void thaw() {
     if (!thawed_.empty()) return;
     for (const auto& weight : backbone_->weights()) thawed_.emplace_back(weight.name, weight.copy());
   }
   bool thawed() const { return !thawed_.empty(); }
-  /// The thawed weights in the backbone's order; none before thaw().
+  /// The thawed weights in the order of the backbone; empty before thaw().
   const std::deque<Parameter<S, D>>& thawed_weights() const { return thawed_; }
 
-  /// All that trains: the thawed backbone, then the adapter.
+  /// All trainable parameters: the thawed backbone, then the adapter.
   std::vector<Parameter<S, D>*> parameters() {
     std::vector<Parameter<S, D>*> all;
     for (auto& parameter : thawed_) all.push_back(&parameter);
@@ -79,12 +78,12 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
     return all;
   }
 
-  /// Whether a training step keeps only what passes from layer to layer and computes the rest once more on its way
-  /// back: the same bits, a third to a half of the tape's memory, and another forward pass. The model must stay where
-  /// it is until backward() has ended.
+  /// Activation checkpointing per layer: a training step stores only the values between layers and recomputes the
+  /// others in the backward pass. Gradients are bit-identical; it saves a third to a half of the memory of the tape for
+  /// one more forward pass. Do not move the model until backward() has returned.
   bool recompute_layers = false;
 
-  /// What the head multiplies, (B*T, d): hidden states after the final norm.
+  /// The input of the head, (B*T, d): the hidden states after the final norm.
   Var<S, D> hidden(const Tokens& tokens, Pass<S, D>& pass) {
     const Index rows = tokens.sequences * tokens.length;
     require(rows == static_cast<Index>(tokens.inputs.size()), "transformer: inputs must hold B*T = ", rows,
@@ -102,15 +101,15 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
       typename Tape<S, D>::Scope scope(pass.tape, x);
       const auto run = [this, pass, sizes, index](Var<S, D> in) { return layer(in, pass, sizes, index); };
       const Made<S, D> made =
-          recompute_layers && !pass.probe ? recompute(x, run) : run(x);  // a probe must see each layer once
+          recompute_layers && !pass.probe ? recompute(x, run) : run(x);  // a probe records each layer once
       x = scope.keep(made.y);
       if (made.loss) pass.add_local(*made.loss);
     }
     return decoder_->leave(weights(pass.tape), x);
   }
 
-  /// Mean cross-entropy over the step's tokens (this batch's part of it), in nats, and the local loss, normalised by
-  /// layers and counted tokens of the step.
+  /// The share of this batch in the losses of the step: the mean cross-entropy over the tokens of the step, in nats,
+  /// and the local loss, divided by layers and counted tokens of the step.
   Losses<S, D> loss(Tape<S, D>& tape, const Tokens& tokens, const StepCounts& counts,
                     adapter::Probe<S, D>* probe = nullptr) {
     require(counts.predicted > 0, "transformer: the step must predict at least one token");
@@ -121,13 +120,13 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
     return {lm, pass.local};
   }
 
-  /// Scores of the next token after every position, (B*T, V).
+  /// The logits of the next token at every position, (B*T, V).
   Var<S, D> logits(Tape<S, D>& tape, const Tokens& tokens) {
     Pass<S, D> pass{.tape = tape};
     return linear(hidden(tokens, pass), head(tape));
   }
 
-  /// Scores of what follows one sequence, (1, V): logits() of its last position alone.
+  /// The logits of the token after one sequence, (1, V): logits() at its last position only.
   Var<S, D> next_logits(Tape<S, D>& tape, std::span<const std::int32_t> sequence) {
     Pass<S, D> pass{.tape = tape};
     const auto length = static_cast<Index>(sequence.size());
@@ -140,7 +139,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   Made<S, D> layer(Var<S, D> x, Pass<S, D> pass, const AttentionSizes& sizes, Index index) {
     pass.local.reset();
     typename Tape<S, D>::Scope scope(pass.tape);
-    pass.tape.watch(life_);  // backward() may call this once more
+    pass.tape.watch(life_);  // recomputation in backward() calls this function again
     const Weights<S, D> in_use = weights(pass.tape);
     Layer<S, D> here{in_use, adapter_, index, pass};
     const auto y = decoder_->block(here, x, sizes);

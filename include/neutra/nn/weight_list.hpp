@@ -1,5 +1,4 @@
-/// Which weights a model has: a family's answer, which everything that makes, counts, names, loads or saves weights
-/// reads.
+/// The list of the weights of a model, by which they are created, counted, named, loaded and saved.
 #pragma once
 
 #include "neutra/adapter/sizes.hpp"
@@ -14,35 +13,35 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
-/// What a fresh weight holds: normal numbers of that deviation, or one value where the deviation is 0.
+/// The initial value of a weight in pretraining: normal with this standard deviation, constant if the deviation is 0.
 struct Start {
   double deviation = 0, value = 0;
 };
 
-/// How a file holds a weight that is not a tensor of its own name and shape.
+/// How a file stores a weight that is not a tensor of its own name and shape.
 struct Stored {
-  std::string_view name{};    // of the tensor, as in WeightKind::name; empty: the weight's own
-  bool transposed = false;    // a matrix as (in,out)
-  Index part = 0, parts = 1;  // the tensor holds `parts` weights of one shape, one after another along `out`
+  std::string_view name{};    // the tensor, as in WeightKind::name; empty: the name of the weight
+  bool transposed = false;    // a matrix is stored as (in,out)
+  Index part = 0, parts = 1;  // the tensor concatenates `parts` weights of one shape along `out`
 
   bool as_it_is() const { return name.empty() && !transposed; }
 };
 
-/// A weight of the model, or one that each layer has.
+/// A weight that each layer has, or one of the whole model.
 struct WeightKind {
-  std::string_view name;  // in a layer: what follows "layer 3 . "
-  Shape shape;            // as the model multiplies with it: matrices are (out,in)
+  std::string_view name;  // in a layer: without the prefix and number of the layer
+  Shape shape;            // in memory: matrices are (out,in)
   Start start;
-  std::optional<adapter::Site> site{};  // the projection that it is, where adapters may stand
+  std::optional<adapter::Site> site{};  // the projection, if adapters may act on it
   Stored stored{};
 
-  /// The shape of the tensor in its file.
+  /// The shape of the tensor in the file.
   Shape stored_shape() const {
     const Index out = shape[0] * stored.parts;
     if (shape.rank() == 1) return {out};
     return stored.transposed ? Shape{shape.cols(), out} : Shape{out, shape.cols()};
   }
-  /// Where element i of the weight stands in that tensor.
+  /// The index in that tensor of element i of the weight.
   Index place_in_file(Index i) const {
     const Index cols = shape.rank() == 1 ? 1 : shape.cols(), row = i / cols + stored.part * shape[0], col = i % cols;
     return stored.transposed && shape.rank() == 2 ? col * shape[0] * stored.parts + row : row * cols + col;
@@ -52,21 +51,20 @@ struct WeightKind {
 /// One weight of a model by its full name.
 struct Weight {
   const WeightKind& kind;
-  Index layer;  // -1: of the model as a whole
+  Index layer;  // -1: of the whole model
   std::string name;
 };
 
-/// The weights of a model in their order: layer by layer, then those of the model as a whole.
+/// The weights of a model in their order: layer by layer, then those of the whole model.
 struct WeightList {
   Index layers = 0;
-  std::string_view layer_prefix;             // "model.layers.", then the layer, a point and the kind's name
-  std::vector<WeightKind> of_layer, of_all;  // of each layer; of the model as a whole, the embedding first
-  std::string_view optional_prefix{};        // which files may leave out of every name
-  bool tied = false;                         // whether the embedding is the head too
-  std::vector<std::string_view> ignored{};   // tensors that are no weights: names, or endings that begin with a point
+  std::string_view layer_prefix;  // "model.layers.", which the layer number, a point and the name of the kind follow
+  std::vector<WeightKind> of_layer, of_all;  // of each layer; of the whole model, the embedding first
+  std::string_view optional_prefix{};        // a prefix that files may omit from every name
+  bool tied = false;                         // whether the head shares the weight of the embedding
+  std::vector<std::string_view> ignored{};   // tensors that are not weights: names, or suffixes that begin with a point
 
-  /// The last weight: a head of its own. Where the head is the embedding, one that a file holds is passed over, as
-  /// transformers does.
+  /// Adds the head as the last weight. If it is tied to the embedding, a head in files is ignored, as in transformers.
   void add_head(const WeightKind& head, bool is_embedding) {
     tied = is_embedding;
     if (tied)
@@ -74,7 +72,7 @@ struct WeightList {
     else
       of_all.push_back(head);
   }
-  /// The weight that gives the logits.
+  /// The index of the weight of the head.
   Index head() const { return tied ? index_of_all(0) : count() - 1; }
 
   Index per_layer() const { return static_cast<Index>(of_layer.size()); }
@@ -91,19 +89,19 @@ struct WeightList {
     const Index layer = index / per_layer();
     return {kind, layer, in_layer(layer, kind.name)};
   }
-  /// The kind of each layer that is this projection. Error: none is.
+  /// The index in of_layer of a projection. Error: there is none.
   Index kind_at(adapter::Site site) const {
     for (Index kind = 0; kind < per_layer(); ++kind)
       if (of_layer[static_cast<std::size_t>(kind)].site == site) return kind;
     fail("model: its family has no projection '", to_string(site), "'");
   }
-  /// The tensor that holds a weight.
+  /// The name of the tensor that stores a weight.
   std::string stored_name(const Weight& weight) const {
     const std::string_view name = weight.kind.stored.name;
     if (name.empty()) return weight.name;
     return weight.layer < 0 ? std::string(name) : in_layer(weight.layer, name);
   }
-  /// The first weight that a tensor holds; none where it is no weight's.
+  /// The first weight stored in a tensor, or none.
   std::optional<Weight> held_by(std::string_view tensor) const {
     Index layer = -1;
     if (tensor.starts_with(layer_prefix))
@@ -121,7 +119,8 @@ struct WeightList {
     return false;
   }
 
-  /// Weights of one layer; of the model, in floating point: sizes below 2^31 each have products that no integer holds.
+  /// The number of elements of one layer, and of the model; in floating point, because sizes below 2^31 have products
+  /// beyond any integer type.
   double layer_weights() const { return sum(of_layer); }
   double weights() const { return static_cast<double>(layers) * sum(of_layer) + sum(of_all); }
 

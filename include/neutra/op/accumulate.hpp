@@ -1,11 +1,11 @@
-/// Adding one array into another: how gradients pass through sums.
+/// Writing or adding a gradient to its destination.
 #pragma once
 
 #include "neutra/autodiff/tape.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace op {
 
-/// to = scale * from, or to += scale * from, as the tape says      from, to: (N,C)
+/// to = scale * from if the destination overwrites, to += scale * from if it adds      from, to: (N,C)
 template <Scalar S, Backend D> struct Accumulate {
   View<const S> from;
   Into<S> to;
@@ -15,7 +15,7 @@ template <Scalar S, Backend D> struct Accumulate {
     const S* x = from.row(n);
     row.each(from.cols(), [&](auto c) { c.write(to, n, c.load(x) * scale); });
   }
-  /// The gradient of y, as it is, to x: a closure's last use of it.
+  /// dx = dy, moved rather than copied where possible; the last use of the gradient of y in a closure.
   static void pass_on(Tape<S, D>& tape, Var<S, D> y, Var<S, D> x) {
     if (!tape.hand_over(y, x)) run(tape.gradient(y), tape.into(x));
   }
@@ -24,7 +24,7 @@ template <Scalar S, Backend D> struct Accumulate {
   }
 };
 
-/// The sum over rows, by column: the gradient of one row that was added to each.      from: (N,C)
+/// The sum over rows, per column: the gradient of a row that was broadcast to all rows.      from: (N,C)
 template <Scalar S> struct SumOfRows {
   View<const S> from;
 

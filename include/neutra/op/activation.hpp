@@ -1,4 +1,4 @@
-/// The activations of feed-forward blocks, by the names that model files give them.
+/// The activations of feed-forward blocks, by the names in model files.
 #pragma once
 
 #include "neutra/op/gated.hpp"
@@ -11,7 +11,7 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
-/// gelu(x) = x P(x), P(x) = (1 + erf(x / sqrt(2))) / 2      slope: P(x) + x exp(-x^2 / 2) / sqrt(2 pi)
+/// gelu(x) = x P(x), P(x) = (1 + erf(x / sqrt(2))) / 2      derivative: P(x) + x exp(-x^2 / 2) / sqrt(2 pi)
 /// Hendrycks & Gimpel 2016, arXiv 1606.08415
 struct Gelu {
   template <class V> NEUTRA_HD V f(V x) const { return V(0.5) * x * (V(1) + math::erf(x * V(0.7071067811865476))); }
@@ -21,8 +21,9 @@ struct Gelu {
   }
 };
 
-/// x (1 + tanh(u)) / 2,  u = sqrt(2 / pi) (x + 0.044715 x^3)      slope: (1 + t) / 2 + x (1 - t^2) u' / 2, t = tanh(u)
-/// The same source: within 5e-4 of Gelu.
+/// x (1 + t) / 2,  t = tanh(u),  u = sqrt(2 / pi) (x + 0.044715 x^3)
+/// derivative: (1 + t) / 2 + x (1 - t^2) u' / 2
+/// The tanh approximation of Gelu, same source; differs by at most 5e-4.
 struct GeluTanh {
   template <class V> NEUTRA_HD V f(V x) const { return V(0.5) * x * (V(1) + inner(x)); }
   template <class V> NEUTRA_HD V df(V x, V) const {
@@ -34,7 +35,7 @@ struct GeluTanh {
   }
 };
 
-/// max(0, x)      slope: 1 where x > 0, else 0
+/// max(0, x)      derivative: 1 if x > 0, else 0
 struct Relu {
   template <class V> NEUTRA_HD V f(V x) const { return math::relu(x); }
   template <class V> NEUTRA_HD V df(V x, V) const { return math::select(x > V(0), V(1), V(0)); }
@@ -44,7 +45,7 @@ struct Relu {
 
 enum class Activation { gelu, gelu_tanh, relu, silu };
 
-/// The names of transformers (ACT2FN) for each.
+/// The names in Hugging Face transformers (ACT2FN).
 inline constexpr std::array<std::pair<std::string_view, Activation>, 7> activation_names = {
     {{"gelu", Activation::gelu},
      {"gelu_new", Activation::gelu_tanh},
@@ -54,7 +55,7 @@ inline constexpr std::array<std::pair<std::string_view, Activation>, 7> activati
      {"silu", Activation::silu},
      {"swish", Activation::silu}}};
 
-/// The activation of that name; none where it has another.
+/// The activation of this name, or none.
 constexpr std::optional<Activation> activation_named(std::string_view name) {
   for (const auto& [known, activation] : activation_names)
     if (known == name) return activation;

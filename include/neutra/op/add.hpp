@@ -1,4 +1,4 @@
-/// Sum of two values of one shape.
+/// Elementwise sum.
 #pragma once
 
 #include "neutra/op/accumulate.hpp"

@@ -1,5 +1,5 @@
-/// Causal attention with grouped key/value heads.      Vaswani et al. 2017, arXiv 1706.03762; Ainslie et al. 2023,
-/// arXiv 2305.13245
+/// Causal attention with grouped key/value heads.
+/// Vaswani et al. 2017, arXiv 1706.03762; Ainslie et al. 2023, arXiv 2305.13245
 #pragma once
 
 #include "neutra/autodiff/tape.hpp"
@@ -10,10 +10,10 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// For each sequence and query head: softmax(q k^T / sqrt(W), causal) v. Query head h reads key/value head h / (H/K).
-/// q, result: (B*T, H*W)   k, v: (B*T, K*W)      saves: q, k, v, lse (B,H,T)
-/// The result and all gradients are stored as q, k and v are; sums over tokens and heads are rounded once, when they
-/// are whole.
+/// For each sequence and query head h: softmax(q k^T / sqrt(W), causal) v, with k and v of key/value head h / (H/K).
+/// q, result: (B*T, H*W)   k, v: (B*T, K*W)      saves: q, k, v, lse (B,H,T), the log-sum-exp of each row of scores
+/// The result and all gradients have the storage dtype of q, k and v; sums over tokens and heads are accumulated in S
+/// and rounded once.
 template <Scalar S, Backend D>
 Var<S, D> attention(Var<S, D> q, std::type_identity_t<Var<S, D>> k, std::type_identity_t<Var<S, D>> v,
                     const AttentionSizes& z) {
@@ -23,8 +23,8 @@ Var<S, D> attention(Var<S, D> q, std::type_identity_t<Var<S, D>> k, std::type_id
   require(q.shape() == queries, "attention: q must be (B*T,H*W) = ", queries, ", got ", q.shape());
   require(k.shape() == keys && v.shape() == keys, "attention: k and v must be (B*T,K*W) = ", keys, ", got ", k.shape(),
           " and ", v.shape());
-  require(k.dtype() == q.dtype() && v.dtype() == q.dtype(), "attention: q, k and v must be stored alike, got ",
-          q.dtype(), ", ", k.dtype(), " and ", v.dtype(), "; give the ops that make them the same DType");
+  require(k.dtype() == q.dtype() && v.dtype() == q.dtype(), "attention: q, k and v must have one storage dtype, got ",
+          q.dtype(), ", ", k.dtype(), " and ", v.dtype(), "; pass the same DType to the ops that make them");
   auto& tape = q.tape();
   const DType precision = q.dtype() == dtype_of<S> ? tape.precision() : q.dtype();
   const auto y = tape.make(queries, 0, q.dtype());
@@ -32,7 +32,7 @@ Var<S, D> attention(Var<S, D> q, std::type_identity_t<Var<S, D>> k, std::type_id
   D::template attention_forward<S>(z, tape.operand(q, precision), tape.operand(k, precision),
                                    tape.operand(v, precision), tape.result(y), lse);
   tape.record(y, {q, k, v}, {q, k, v}, [=](Tape<S, D>& t) {
-    // in the order in which the backend writes them: one value may stand in two places
+    // In the order in which the backend writes them: q, k and v may be one value, whose later gradients then add.
     const auto dv = t.gradient_result(v), dk = t.gradient_result(k), dq = t.gradient_result(q);
     D::template attention_backward<S>(z, t.operand(q, precision), t.operand(k, precision), t.operand(v, precision),
                                       t.gradient_operand(y, precision), lse, dq, dk, dv);
@@ -42,7 +42,7 @@ Var<S, D> attention(Var<S, D> q, std::type_identity_t<Var<S, D>> k, std::type_id
 
 namespace op {
 
-/// The meaning, one score at a time.
+/// The reference, one score at a time.
 template <Scalar S>
 void attention_reference(View<const S> q, View<const S> k, View<const S> v, View<S> y, const AttentionSizes& z) {
   std::vector<S> p(static_cast<std::size_t>(z.length));

@@ -1,4 +1,4 @@
-/// A running mean over the tokens of each sequence.
+/// A causal running mean over the tokens of each sequence.
 #pragma once
 
 #include "neutra/autodiff/tape.hpp"
@@ -6,7 +6,7 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
-/// y[t] = (x[0] + ... + x[t]) / (t + 1) within sequence b      x, y: (B*T,C)      saves: nothing
+/// y[t] = (x[0] + ... + x[t]) / (t + 1) in each sequence      x, y: (B*T,C)      saves: nothing
 template <Scalar S> struct CausalMean {
   View<const S> x;
   View<S> y;
@@ -45,7 +45,7 @@ template <Scalar S> struct CausalMeanBackward {
 
 }  // namespace op
 
-/// The mean of each row and those before it in its sequence.      x, y: (B*T,C), sequences of T = length rows
+/// The mean of each row and the rows before it in its sequence.      x, y: (B*T,C), T = length
 template <Scalar S, Backend D> Var<S, D> causal_mean(Var<S, D> x, Index length) {
   const Index rows = x.shape().rows(), cols = x.shape().cols();
   require(length > 0 ? rows % length == 0 : rows == 0, "causal_mean: x must have whole sequences of ", length,

@@ -1,4 +1,4 @@
-/// Some columns of a matrix.
+/// A range of columns of a matrix.
 #pragma once
 
 #include "neutra/autodiff/tape.hpp"
@@ -38,7 +38,7 @@ template <Scalar S> struct ColumnsBackward {
 template <Scalar S, Backend D> Var<S, D> columns(Var<S, D> x, Index first, Index count) {
   const Index rows = x.shape().rows(), cols = x.shape().cols();
   require(first >= 0 && count >= 0 && first <= cols && count <= cols - first, "columns: ", count, " columns from ",
-          first, " must lie in the ", cols, " of x, which is ", x.shape());
+          first, " must lie within the ", cols, " of x, which is ", x.shape());
   auto& tape = x.tape();
   const auto y = tape.make({rows, count}, tape.room(x));
   D::template rows<S>(rows, count, op::Columns<S>{x.value().columns(first, count), tape.out(y)});

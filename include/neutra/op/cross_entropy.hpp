@@ -1,4 +1,4 @@
-/// The language-model loss, fused with the head so that the logits of a batch never exist at once.
+/// The language-model loss, fused with the head: the logits of a whole batch are never in memory at once.
 #pragma once
 
 #include "neutra/core/math.hpp"
@@ -11,7 +11,7 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
-/// loss[n] = log(sum exp(logits[n])) - logits[n, target[n]]; the logits turn into scale (softmax - onehot), in place.
+/// loss[n] = log(sum exp(logits[n])) - logits[n, target[n]]; replaces the logits by scale (softmax - onehot), in place.
 /// logits: (M,V)   loss: (M)
 template <Scalar S> struct SoftmaxLoss {
   View<S> logits;
@@ -31,11 +31,15 @@ template <Scalar S> struct SoftmaxLoss {
   }
 };
 
-/// A softmax over a vocabulary that comes part by part: the largest score so far and the sum of exp(score - largest).
-/// For words first .. first + P - 1:  largest' = max(largest, scores)   shrink = exp(largest - largest')   total' =
-/// shrink total + sum of exp(scores - largest'), which the scores turn into, 0 for the target: SoftmaxEnd adds its term
-/// without rounding. What was added up for earlier parts, dx, shrinks too.      scores: (M,P)   dx: (M,C), or
-/// none      Milakov & Gimelshein 2018, arXiv 1805.02867
+/// Online softmax over a vocabulary in chunks. `largest` is the running maximum, `total` the sum of
+/// exp(score - largest).
+/// For tokens first .. first + P - 1:
+///   largest' = max(largest, scores)
+///   shrink   = exp(largest - largest')
+///   total'   = shrink total + sum of exp(scores - largest')
+/// The scores are replaced by exp(scores - largest'), and by 0 for the target, whose term SoftmaxEnd adds unrounded.
+/// dx, the sum over earlier chunks, is multiplied by shrink.
+/// scores: (M,P)   dx: (M,C), or none      Milakov & Gimelshein 2018, arXiv 1805.02867
 template <Scalar S> struct SoftmaxPart {
   View<S> scores, dx;
   const std::int32_t* targets;
@@ -52,7 +56,7 @@ template <Scalar S> struct SoftmaxPart {
     constexpr S none = -std::numeric_limits<S>::infinity();
     const S before = first > 0 ? largest[n] : none, top = row.max(cols, [&](auto c) { return c.load(x); }),
             now = before < top ? top : before;
-    const S shift = now == none ? S(0) : now, shrink = std::exp(before - shift);  // 0 for the first part
+    const S shift = now == none ? S(0) : now, shrink = std::exp(before - shift);  // 0 in the first chunk
     const S sum = row.sum(cols, [&](auto c) {
       const auto e = math::exp(c.load(x) - shift);
       c.store(x, e);
@@ -68,8 +72,9 @@ template <Scalar S> struct SoftmaxPart {
   }
 };
 
-/// loss[n] = log(total) + largest - the target's score      dx[n] = scale (dx[n] / total - (1 - p) W[target]), p =
-/// exp(score - largest) / total W: (V,C)
+/// loss[n] = log(total) + largest - score of the target
+/// dx[n] = scale (dx[n] / total - (1 - p) W[target]),  p = exp(score of the target - largest) / total
+/// W: (V,C)
 template <Scalar S> struct SoftmaxEnd {
   View<const S> w;
   View<S> dx;
@@ -88,8 +93,8 @@ template <Scalar S> struct SoftmaxEnd {
   }
 };
 
-/// Losses of all rows, and dx where it is there, for a head that does not train: no more than 256 x 1024 scores exist
-/// at a time, so that they stay in the second-level cache between the two products.      x, dx: (N,C)   loss: (N)
+/// The losses of all rows, and dx if given, for a head that is not trained. At most 256 x 1024 scores are in memory at
+/// a time, so that they stay in L2 cache between the two matmuls.      x, dx: (N,C)   loss: (N)
 template <Scalar S, Backend D>
 void loss_by_parts(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx) {
   auto& tape = w.tape();
@@ -116,15 +121,14 @@ void loss_by_parts(View<const S> x, Var<S, D> w, const std::int32_t* targets, S 
   }
 }
 
-/// Losses of all rows, dx where it is there, and the gradient of a head that trains.      x, dx: (N,C)   dw: (V,C)
-/// loss: (N)
+/// The losses of all rows, the gradient of a trained head, and dx if given.      x, dx: (N,C)   dw: (V,C)   loss: (N)
 template <Scalar S, Backend D>
 void loss_by_rows(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx, View<S> dw) {
   auto& tape = w.tape();
   const DType precision = tape.precision();
   const Index rows = x.rows(), vocabulary = w.shape().rows(), chunk = std::min<Index>(256, rows);
   const View<S> logits(tape.template memory<S>(chunk * vocabulary), {chunk, vocabulary});
-  for (Index first = 0; first < rows || first == 0; first += chunk) {  // once for no rows too: dW has to be written
+  for (Index first = 0; first < rows || first == 0; first += chunk) {  // one iteration for no rows too, to write dW
     const Index count = std::min(chunk, rows - first);
     const View<const S> here = x.slice(first, count);
     const View<S> scores = logits.slice(0, count);
@@ -140,9 +144,10 @@ void loss_by_rows(View<const S> x, Var<S, D> w, const std::int32_t* targets, S s
 }  // namespace op
 
 /// scale * sum over n of -log softmax(x[n] W^T)[target[n]]
-/// x: (N,C)  W: (V,C)  targets: (N), on the host  result: one number      saves: dx, and dW where W trains
-/// The gradients are taken while scores are there, and scaled in the backward pass. Where W trains its gradient needs
-/// the whole softmax of a row: 256 rows of scores exist at a time; otherwise see op::loss_by_parts.
+/// x: (N,C)  W: (V,C)  targets: (N), on the host  result: a scalar      saves: dx, and dW if W is trained
+/// dX and dW are computed in the forward pass while the logits are in cache; the backward pass scales them. The
+/// gradient of a trained W needs the softmax of whole rows, so 256 rows of logits are in memory at a time; for a frozen
+/// W see op::loss_by_parts.
 template <Scalar S, Backend D>
 Var<S, D> cross_entropy(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::span<const std::int32_t> targets,
                         std::type_identity_t<S> scale) {
@@ -158,7 +163,7 @@ Var<S, D> cross_entropy(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::spa
   auto& tape = x.tape();
   const auto loss = tape.make({});
   S* values = tape.template memory<S>(rows);
-  auto* wanted = tape.template memory<std::int32_t>(rows);  // the targets, where the device can read them
+  auto* wanted = tape.template memory<std::int32_t>(rows);  // the targets in device memory
   D::template upload<std::int32_t>(targets, wanted);
   const View<S> dx(x.needs_gradient() ? tape.template memory<S>(rows * cols) : nullptr, {rows, cols});
   const View<S> dw(w.needs_gradient() ? tape.template memory<S>(vocabulary * cols) : nullptr, {vocabulary, cols});

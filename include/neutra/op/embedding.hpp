@@ -1,4 +1,4 @@
-/// Rows of a table, chosen by token.
+/// Embedding: the rows of a table selected by token.
 #pragma once
 
 #include "neutra/autodiff/tape.hpp"
@@ -20,7 +20,7 @@ template <Scalar S> struct Embedding {
 
 }  // namespace op
 
-/// Rows of `table` for `tokens`, which lie on the host. Error: a token outside the table, with its position.
+/// The rows of `table` for `tokens`, which are in host memory. Error: a token outside the table, with its position.
 /// table: (V,C)  tokens: (N)  result: (N,C)
 template <Scalar S, Backend D> Var<S, D> embedding(Var<S, D> table, std::span<const std::int32_t> tokens) {
   const Index vocabulary = table.shape().rows(), cols = table.shape().cols(), count = static_cast<Index>(tokens.size());
@@ -31,7 +31,7 @@ template <Scalar S, Backend D> Var<S, D> embedding(Var<S, D> table, std::span<co
   }
   auto& tape = table.tape();
   const auto y = tape.make({count, cols});
-  auto* chosen = tape.template memory<std::int32_t>(count);  // the tokens, where the device can read them
+  auto* chosen = tape.template memory<std::int32_t>(count);  // the tokens in device memory
   D::template upload<std::int32_t>(tokens, chosen);
   D::template rows<S>(count, cols, op::Embedding<S>{table.value(), chosen, tape.out(y)});
   // dtable[v] = sum of dy[n] over the n with tokens[n] = v

@@ -6,7 +6,7 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
-/// silu(x) = x sigmoid(x)      slope: s + y (1 - s), s = sigmoid(x)
+/// silu(x) = x sigmoid(x)      derivative: s + y (1 - s), s = sigmoid(x)
 struct Silu {
   template <class V> NEUTRA_HD V f(V x) const { return x * math::sigmoid(x); }
   template <class V> NEUTRA_HD V df(V x, V y) const {
@@ -15,7 +15,7 @@ struct Silu {
   }
 };
 
-/// y = f(a) b      a, b, y: (N,R), all stored as T      saves: a, b
+/// y = f(a) b      a, b, y: (N,R), stored as T      saves: a, b
 template <Scalar S, class T, Pointwise F> struct Gated {
   View<const T> a, b;
   View<T> y;
@@ -43,7 +43,7 @@ template <Scalar S, class T, Pointwise F> struct GatedBackward {
 
 }  // namespace op
 
-/// y = function(a) * b, element by element; shapes must be equal. y and all gradients are stored as a and b are.
+/// y = function(a) * b, element by element; shapes must be equal. y and all gradients have the dtype of a and b.
 template <Scalar S, Backend D, Pointwise F = op::Silu>
 Var<S, D> gated(Var<S, D> a, std::type_identity_t<Var<S, D>> b, const F& function = {}) {
   static_assert(check_pointwise<F>());

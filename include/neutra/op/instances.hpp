@@ -1,4 +1,4 @@
-/// What neutra::compiled compiles once of ops and the tape (see backend/cpu/instances.hpp).
+/// The instances of ops and the tape in neutra::compiled (see backend/cpu/instances.hpp).
 #pragma once
 
 #include "neutra/backend/cpu/instances.hpp"

@@ -13,7 +13,7 @@ namespace op {
 template <Scalar S> struct LayerNorm {
   View<const S> x, w, b;
   View<S> y;
-  S *mean, *rstd;  // null where nothing goes back
+  S *mean, *rstd;  // null if no backward pass is wanted
   S eps;
 
   template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
@@ -82,7 +82,7 @@ Var<S, D> layer_norm(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::type_i
   const bool wanted = tape.wanted({x, w});
   S* mean = wanted ? tape.template memory<S>(tape.room(x)) : nullptr;
   S* rstd = wanted ? tape.template memory<S>(tape.room(x)) : nullptr;
-  // kept rather than filled again: tape.fill knows two inputs
+  // not rematerialised: Tape::fill takes at most two inputs
   D::template rows<S>(rows, 3 * cols, op::LayerNorm<S>{x.value(), w.value(), b.value(), tape.out(y), mean, rstd, eps});
   tape.record(y, {x, w, b}, {x, w}, [=](Tape<S, D>& t) {
     const auto dy = t.gradient(y);

@@ -1,4 +1,4 @@
-/// Products with a weight.
+/// Linear layers: matmul with a weight.
 #pragma once
 
 #include "neutra/op/accumulate.hpp"
@@ -7,9 +7,9 @@ namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
 /// y = x W^T + addend      x: (N,I)  W: (O,I)  y: (N,O)  addend: (N,O), or a bias (O) that is added to each row
-/// dx = dy W      dW = dy^T x      daddend = dy, or its sum over rows      saves: x where W trains, W
+/// dx = dy W      dW = dy^T x      daddend = dy, or its sum over rows      saves: W, and x if W is trained
 template <Scalar S, Backend D> struct Linear {
-  /// a times W (or W^T), from the packed form of a frozen weight where it has one.
+  /// a W, or a W^T if `transposed`; uses the packed form of a frozen weight if there is one.
   static void product(Operand<S> a, Var<S, D> w, bool transposed, Result<S> into, View<const S> addend = {}) {
     const Frozen<S, D>* frozen = w.frozen();
     if (!frozen) return D::template product<S>(a, Operand<S>(w.value(), transposed, a.precision), into, addend);
@@ -25,7 +25,7 @@ template <Scalar S, Backend D> struct Linear {
       column += part.cols();
     }
   }
-  /// The same with one of the Parts of W.
+  /// As product(), with one row chunk of W (see Parts).
   static void product_part(Operand<S> a, Var<S, D> w, Index part, bool transposed, Result<S> into) {
     if (w.frozen()) {
       if (const auto parts = w.frozen()->parts(transposed, a.precision); !parts.empty())
@@ -34,7 +34,7 @@ template <Scalar S, Backend D> struct Linear {
     D::template product<S>(a, Operand<S>(Parts{w.shape().rows()}.of<S>(w.value(), part), transposed, a.precision),
                            into);
   }
-  /// A frozen weight that is not packed for a product: its row-major copy, or one made for this step.
+  /// The row-major copy of a frozen weight that is not packed for this matmul, or one unpacked into scratch memory.
   static View<const S> row_major(Var<S, D> w, const Frozen<S, D>& frozen) {
     if (const auto* rows = frozen.rows()) return rows->view();
     const View<S> again(w.tape().template memory<S>(frozen.shape().size()), frozen.shape());
@@ -46,7 +46,7 @@ template <Scalar S, Backend D> struct Linear {
     D::template product<S>(dy.transpose(), x, into);
   }
 
-  /// An addend as rows of y: a bias is the same row for all.
+  /// The addend in the shape of y: a bias is broadcast by a row stride of 0.
   static View<const S> rows_of(Var<S, D> addend, const Shape& y) {
     const View<const S> value = addend.value();
     return value.shape.rank() == 1 ? View<const S>(value.data, y, 0) : value;
@@ -57,7 +57,8 @@ template <Scalar S, Backend D> struct Linear {
       D::template column_sums<S>(y.shape().rows(), y.shape().cols(), SumOfRows<S>{tape.gradient(y)}, db);
   }
 
-  /// y = x W^T + addend, and how to go back; inputs are rounded to `precision`, or as x is already.
+  /// Computes y = x W^T + addend and records its backward. Inputs are rounded to `precision`, or to the storage dtype
+  /// of x if that is not S.
   static void run(Var<S, D> x, Var<S, D> w, Var<S, D> y, std::optional<Var<S, D>> addend, DType precision) {
     auto& tape = x.tape();
     if (x.dtype() != dtype_of<S>) precision = x.dtype();
@@ -75,7 +76,7 @@ template <Scalar S, Backend D> struct Linear {
       tape.record(y, {x, addend.value_or(x)}, {w}, backward);
   }
 
-  /// O. Error: shapes that do not agree.
+  /// O, the number of outputs. Error: shapes do not agree.
   static Index outputs(Var<S, D> x, Var<S, D> w) {
     require(w.shape().rank() == 2 && w.shape().cols() == x.shape().cols(),
             "linear: W must be (O,I) with I = ", x.shape().cols(), ", got ", w.shape(), "; x is ", x.shape());
@@ -94,7 +95,7 @@ template <Scalar S, Backend D> struct Linear {
 
 }  // namespace op
 
-/// y = x W^T, plus `addend` where one is given (a residual stream, or a bias: the sum costs no pass of its own).
+/// y = x W^T + addend. The addend, a residual stream or a bias, is added in the matmul, without a pass of its own.
 /// x: (N,I)  W: (O,I)  y: (N,O)  addend: (N,O) or (O)
 template <Scalar S, Backend D>
 Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w,
@@ -108,7 +109,7 @@ Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w,
   return y;
 }
 
-/// y = x W^T, stored as `stored` (see Tape::make).      x: (N,I)  W: (O,I)  y: (N,O)
+/// y = x W^T with storage dtype `stored` (see Tape::make).      x: (N,I)  W: (O,I)  y: (N,O)
 template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w, DType stored) {
   auto& tape = x.tape();
   const auto y = tape.make({x.shape().rows(), op::Linear<S, D>::outputs(x, w)}, tape.room(x), stored);
@@ -116,7 +117,7 @@ template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, std::type_identity_
   return y;
 }
 
-/// y = x W^T of the numbers as they are, whatever the precision of the step.      x: (N,I)  W: (O,I)  y: (N,O)
+/// y = x W^T with unrounded inputs, whatever the matmul input precision of the step.      x: (N,I)  W: (O,I)  y: (N,O)
 template <Scalar S, Backend D> Var<S, D> linear_exact(Var<S, D> x, std::type_identity_t<Var<S, D>> w) {
   auto& tape = x.tape();
   const auto y = tape.make({x.shape().rows(), op::Linear<S, D>::outputs(x, w)}, tape.room(x));

@@ -1,4 +1,4 @@
-/// Local losses: functions of a token's residue, or of its gate, summed over counted tokens.
+/// Local losses: functions of the residue or the gate of a token, summed over counted tokens.
 #pragma once
 
 #include "neutra/autodiff/tape.hpp"
@@ -8,9 +8,10 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Which tokens a local loss counts, and the domain each comes from.
-/// weight: (N), 1 or 0, null counts all   label: (N), 0 original, 1 target   index: row i speaks of token index[i],
-/// null: of token i. Device memory.
+/// The tokens that a local loss counts, and their domains. Device memory.
+///   weight: (N), 1 or 0; null counts all tokens
+///   label:  (N), 0 original, 1 target
+///   index:  row i belongs to token index[i]; null: to token i
 template <Scalar S> struct Counted {
   const S* weight = nullptr;
   const S* label = nullptr;
@@ -22,8 +23,8 @@ template <Scalar S> struct Counted {
 
 namespace op {
 
-/// values[i] = counts(i) f(sums[i])      sums[i]: of the channels of r[i] and y[token(i)], where counted      r: (M,C)
-/// y: (N,C)  sums, values: (M)
+/// values[i] = counts(i) f(sums[i]),  sums[i]: sums over the channels of r[i] and y[token(i)], for counted tokens only
+/// r: (M,C)  y: (N,C)  sums, values: (M)
 template <Scalar S, RowFunction P> struct ResiduePenalty {
   View<const S> r, y;
   Counted<S> counted;
@@ -71,8 +72,8 @@ template <Scalar S, RowFunction P> struct ResiduePenaltyBackward {
   }
 };
 
-/// values[n] = counts(n) / G * sum over the gate's G channels of f(g, s, label)      g, s: (N,G)  values: (N) saves: g,
-/// s
+/// values[n] = counts(n) / G * sum over the G gate channels of f(g, s, label)
+/// g, s: (N,G)  values: (N)      saves: g, s
 template <Scalar S, GateFunction P> struct GatePenalty {
   View<const S> g, s;
   Counted<S> counted;
@@ -101,7 +102,7 @@ template <Scalar S, GateFunction P> struct GatePenaltyBackward {
 
   template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const S counts = counted.counts(n);
-    if (counts == S(0)) {  // not counted, whatever its gate
+    if (counts == S(0)) {  // 0 even if the gate of an uncounted token is infinite
       if (dg && !dg.add) row.each(g.cols(), [&](auto c) { c.fill(dg.view.row(n), S(0)); });
       if (ds && !ds.add) row.each(g.cols(), [&](auto c) { c.fill(ds.view.row(n), S(0)); });
       return;
@@ -118,8 +119,8 @@ template <Scalar S, GateFunction P> struct GatePenaltyBackward {
 
 }  // namespace op
 
-/// scale * sum over counted rows of penalty(r, y); y, the output the residue joins, is held constant.
-/// r: (M,C)   y: (N,C)   result: one number
+/// scale * sum over counted rows of penalty(r, y). y, the output to which the residue is added, is a constant.
+/// r: (M,C)   y: (N,C)   result: a scalar
 template <RowFunction P, Scalar S, Backend D>
 Var<S, D> residue_penalty(const P& penalty, Var<S, D> r, std::type_identity_t<Var<S, D>> y, const Counted<S>& counted,
                           std::type_identity_t<S> scale) {
@@ -141,14 +142,14 @@ Var<S, D> residue_penalty(const P& penalty, Var<S, D> r, std::type_identity_t<Va
   return loss;
 }
 
-/// scale * sum over counted tokens of the mean over gate channels of penalty(g, s, label).
-/// g, s: (N,1) or (N,C)   result: one number
+/// scale * sum over counted tokens of the mean over gate channels of penalty(g, s, label)
+/// g, s: (N,1) or (N,C)   result: a scalar
 template <GateFunction P, Scalar S, Backend D>
 Var<S, D> gate_penalty(const P& penalty, Var<S, D> g, std::type_identity_t<Var<S, D>> s, const Counted<S>& counted,
                        std::type_identity_t<S> scale) {
   static_assert(check_gate_function<P>());
-  require(g.shape() == s.shape(), "gate_penalty: a gate and its logits must have one shape, got ", g.shape(), " and ",
-          s.shape());
+  require(g.shape() == s.shape(), "gate_penalty: a gate and its logits must have equal shapes, got ", g.shape(),
+          " and ", s.shape());
   const Index rows = g.shape().rows(), cost = op::transcendental_cost * g.shape().cols();
   auto& tape = g.tape();
   const auto loss = tape.make({});

@@ -1,4 +1,4 @@
-/// A function of one number on every element, such as a gate on its logits.
+/// Elementwise functions, such as a gate of its logits.
 #pragma once
 
 #include "neutra/autodiff/tape.hpp"
@@ -31,7 +31,7 @@ template <Scalar S, Pointwise F> struct PointwiseBackward {
   }
 };
 
-/// slope = df(x, y), where skipping has to know which closed tokens may still learn
+/// slope = df(x, y), by which skipping finds the closed tokens that still get a gradient
 template <Scalar S, Pointwise F> struct PointwiseSlope {
   View<const S> x, y;
   View<S> slope;
@@ -42,15 +42,15 @@ template <Scalar S, Pointwise F> struct PointwiseSlope {
   }
 };
 
-inline constexpr Index transcendental_cost = 8;  // an exp weighs about as much as eight additions
+inline constexpr Index transcendental_cost = 8;  // an exp costs about as much as eight additions
 
-/// A column of single numbers, such as the logits of a block gate, as one row: kernels then work on vectors of tokens.
-/// (N,1) to (1,N), others as is.
+/// Views one column, such as the logits of a block gate, as one row, so that kernels vectorise over tokens. (N,1)
+/// becomes (1,N); other shapes are unchanged.
 template <class S> View<S> lengthwise(View<S> x) {
   return x.cols() == 1 && x.stride == 1 ? View<S>(x.data, {1, x.rows()}) : x;
 }
 
-/// Runs a kernel that works on each element of x alone. cost: of an element.
+/// Runs an elementwise kernel. cost: per element.
 template <Scalar S, Backend D, class F> void elementwise(View<const S> x, Index cost, const F& kernel) {
   if (x.rows() == 1)
     D::template elements<S>(x.cols(), cost, kernel);
@@ -71,7 +71,7 @@ template <Pointwise F, Scalar S, Backend D> Var<S, D> pointwise(Var<S, D> x, con
   tape.record(y, {x}, {x, y}, [=](Tape<S, D>& t) {
     Into<S> dx = t.into(x);
     dx.view = op::lengthwise(dx.view);
-    const View<const S> again = op::lengthwise(x.value());  // it may have been recomputed elsewhere
+    const View<const S> again = op::lengthwise(x.value());  // x may have been rematerialised in other memory
     op::elementwise<S, D>(
         again, op::transcendental_cost,
         op::PointwiseBackward<S, F>{again, op::lengthwise(y.value()), op::lengthwise(t.gradient(y)), dx, function});

@@ -1,4 +1,4 @@
-/// A function of one number with numbers of its own that train, such as a gate with a temperature.
+/// Elementwise functions with trainable parameters, such as a gate with a temperature.
 #pragma once
 
 #include "neutra/op/pointwise.hpp"
@@ -11,7 +11,7 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
-/// Where K trained numbers lie, one each, in device memory.
+/// Pointers to K trainable scalars in device memory.
 template <Scalar S, std::size_t K> struct TrainedNumbers {
   const S* at[K];
 
@@ -22,7 +22,7 @@ template <Scalar S, std::size_t K> struct TrainedNumbers {
   }
 };
 
-/// y = f(x, p)      x, y: (N,C)  p: K numbers      saves: x, y, p
+/// y = f(x, p)      x, y: (N,C)  p: K scalars      saves: x, y, p
 template <Scalar S, PointwiseWithParameters F> struct TrainedForward {
   View<const S> x;
   View<S> y;
@@ -71,7 +71,7 @@ template <Scalar S, PointwiseWithParameters F> struct TrainedGradient {
   }
 };
 
-/// slope = |df| + sum |dp_k|: zero where a closed token teaches neither its logit nor the function's own numbers
+/// slope = |df| + sum |dp_k|: zero if a closed token gives no gradient to its logit or to p
 template <Scalar S, PointwiseWithParameters F> struct TrainedSlope {
   View<const S> x, y;
   View<S> slope;
@@ -90,14 +90,14 @@ template <Scalar S, PointwiseWithParameters F> struct TrainedSlope {
   }
 };
 
-/// The first of w, as many as F takes, as they lie in memory. Error: too few, or one of several numbers.
+/// Pointers to the first K of w. Error: fewer than K weights, or one with several elements.
 template <class F, Scalar S, Backend D>
 TrainedNumbers<S, parameters_of<F>> trained_numbers(std::span<const Var<S, D>> w) {
   constexpr std::size_t K = parameters_of<F>;
-  require(w.size() >= K, "pointwise_trained: the function takes ", K, " numbers, got ", w.size(), " weights");
+  require(w.size() >= K, "pointwise_trained: the function takes ", K, " parameters, got ", w.size(), " weights");
   TrainedNumbers<S, K> p;
   for (std::size_t k = 0; k < K; ++k) {
-    require(w[k].shape().size() == 1, "pointwise_trained: weight ", k, " must be one number, its shape is ",
+    require(w[k].shape().size() == 1, "pointwise_trained: weight ", k, " must have one element, its shape is ",
             w[k].shape());
     p.at[k] = w[k].value().data;
   }
@@ -106,7 +106,7 @@ TrainedNumbers<S, parameters_of<F>> trained_numbers(std::span<const Var<S, D>> w
 
 }  // namespace op
 
-/// y = function.f(x, p), element by element, p the K first of w, each a weight of one number.      x, y: (N,C)
+/// y = function.f(x, p), element by element. p: the first K of w, one element each.      x, y: (N,C)
 template <PointwiseWithParameters F, Scalar S, Backend D>
 Var<S, D> pointwise_trained(Var<S, D> x, const F& function, std::type_identity_t<std::span<const Var<S, D>>> w) {
   static_assert(check_pointwise<F>());

@@ -12,7 +12,7 @@ namespace op {
 template <Scalar S> struct RmsNorm {
   View<const S> x, w;
   View<S> y;
-  S* rstd;  // null where nothing goes back
+  S* rstd;  // null if no backward pass is wanted
   S eps;
 
   template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
@@ -61,7 +61,7 @@ template <Scalar S> struct RmsNormWeightBackward {
 
 }  // namespace op
 
-/// y = w x / sqrt(mean(x^2) + eps), the mean over the last axis      x, y: (N,C)  w: (C)
+/// y = w x / sqrt(mean(x^2) + eps), mean over the last axis      x, y: (N,C)  w: (C)
 template <Scalar S, Backend D>
 Var<S, D> rms_norm(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::type_identity_t<S> eps = S(1e-5)) {
   const Index rows = x.shape().rows(), cols = x.shape().cols();

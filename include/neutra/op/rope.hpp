@@ -7,8 +7,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Cosine and sine of position t times frequency theta^(-2p/W), for pairs p = 0 .. W/2-1 of a head of width W. cosine,
-/// sine: (T, W/2)
+/// Cosine and sine of t theta^(-2p/W) for positions t and pairs p = 0 .. W/2-1 of a head of width W.
+/// cosine, sine: (T, W/2)
 template <Scalar S, Backend D> struct RopeTable {
   Tensor<S, D> cosine, sine;
   Life life{};
@@ -33,9 +33,9 @@ template <Scalar S, Backend D> struct RopeTable {
 
 namespace op {
 
-/// In each head the elements p and p + W/2 turn together:  (u, v) -> (u cos - v sin, v cos + u sin); row n stands at
-/// position n mod T. x, y: (B*T, H*W), stored as From and To      saves: nothing; the gradient turns the other way
-/// (turn = -1)
+/// Rotates the elements p and p + W/2 of each head:  (u, v) -> (u cos - v sin, v cos + u sin)
+/// Row n has position n mod T.
+/// x, y: (B*T, H*W), stored as From and To      saves: nothing; the gradient is rotated the other way (turn = -1)
 template <Scalar S, class From, class To> struct Rope {
   View<const From> x;
   View<const S> cosine, sine;
@@ -62,8 +62,8 @@ template <Scalar S, class From, class To> struct Rope {
 
 }  // namespace op
 
-/// Turns every head of x (B*T, H*W) by its position; row n stands at position n mod T, T = rows of the table. The table
-/// must outlive the step. The result is stored as `stored` (see Tape::make).
+/// Rotates every head of x (B*T, H*W) by its position: row n has position n mod T, T = `length`.
+/// The table must outlive the step. stored: the storage dtype of the result (see Tape::make).
 template <Scalar S, Backend D>
 Var<S, D> rope(Var<S, D> x, const std::type_identity_t<RopeTable<S, D>>& table, Index length,
                DType stored = dtype_of<S>) {

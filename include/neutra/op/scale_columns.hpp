@@ -1,4 +1,4 @@
-/// One factor per channel.
+/// Scaling each channel by a factor.
 #pragma once
 
 #include "neutra/autodiff/tape.hpp"
@@ -37,7 +37,7 @@ template <Scalar S> struct ScaleColumnsFactors {
 
 }  // namespace op
 
-/// y = x times one factor per channel.      x, y: (N,C)  v: C numbers, (C) or (1,C)
+/// y[n,c] = x[n,c] v[c]      x, y: (N,C)  v: (C) or (1,C)
 template <Scalar S, Backend D> Var<S, D> scale_columns(Var<S, D> x, std::type_identity_t<Var<S, D>> v) {
   const Index rows = x.shape().rows(), cols = x.shape().cols();
   require(v.shape().cols() == cols && v.shape().rows() == 1, "scale_columns: v must be (", cols, "), got ", v.shape(),

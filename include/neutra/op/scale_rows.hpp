@@ -1,4 +1,4 @@
-/// A gate on a body: one factor per row, or one per element.
+/// Scaling each row, or each element, by a factor: a gate applied to a body.
 #pragma once
 
 #include "neutra/autodiff/tape.hpp"
@@ -6,8 +6,8 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
-/// y[n,c] = g[n,0] a[n,c], or g[n,c] a[n,c] where g is as wide as a      a, y: (N,C)  g: (N,1) or (N,C)      saves: a,
-/// g
+/// y[n,c] = g[n,0] a[n,c], or g[n,c] a[n,c] if g is (N,C)
+/// a, y: (N,C)  g: (N,1) or (N,C)      saves: a, g
 template <Scalar S> struct ScaleRows {
   View<const S> a, g;
   View<S> y;
@@ -20,7 +20,7 @@ template <Scalar S> struct ScaleRows {
   }
 };
 
-/// da = g dy      dg[n] = sum over c of a dy, or a dy where g is as wide as a
+/// da = g dy      dg[n] = sum over c of a dy, or a dy if g is (N,C)
 template <Scalar S> struct ScaleRowsBackward {
   View<const S> a, g, dy;
   Into<S> da, dg;
@@ -42,7 +42,7 @@ template <Scalar S> struct ScaleRowsBackward {
 
 }  // namespace op
 
-/// y = g * a: g one factor per row (N,1), or one per element (N,C).      a, y: (N,C)
+/// y = g * a, one factor per row (N,1) or per element (N,C).      a, y: (N,C)
 template <Scalar S, Backend D> Var<S, D> scale_rows(Var<S, D> a, std::type_identity_t<Var<S, D>> g) {
   const Index rows = a.shape().rows(), cols = a.shape().cols();
   require(g.shape().rows() == rows && (g.shape().cols() == 1 || g.shape().cols() == cols), "scale_rows: g must be (",

@@ -1,4 +1,4 @@
-/// Shares of a row that add up to 1.
+/// Softmax over the last axis.
 #pragma once
 
 #include "neutra/op/pointwise.hpp"

@@ -1,22 +1,23 @@
-/// Work on some rows only: gather the open tokens, scatter what was computed for them.
+/// Computing on a subset of rows: gather the open tokens, scatter their results.
 #pragma once
 
 #include "neutra/op/accumulate.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Which of N rows are meant. index: (count), ascending   place: (N), where a row stands in index, or -1. Device memory
-/// of the tape.
+/// A subset of N rows, in scratch memory of the tape.
+///   index: (count), the rows, ascending
+///   place: (N), the position of a row in index, or -1
 struct RowSet {
   const std::int32_t* index = nullptr;
   const std::int32_t* place = nullptr;
   Index count = 0, total = 0;
 
-  /// Every row: nothing to gather or scatter.
+  /// Whether the set holds every row, so that nothing need be gathered or scattered.
   bool all() const { return count == total; }
 };
 
-/// The rows whose gate g is not zero, or whose slope is not (null: at inference only g matters).      g, slope: (N,1)
+/// The rows with g != 0 or slope != 0; without a slope, as at inference, those with g != 0.      g, slope: (N,1)
 template <Scalar S, Backend D> RowSet open_rows(Var<S, D> g, View<const S> slope = {}) {
   require(g.shape().cols() == 1, "open_rows: the gate must be one number per token, got ", g.shape());
   auto& tape = g.tape();
@@ -43,8 +44,8 @@ template <Scalar S> struct GatherRows {
   }
 };
 
-/// y[n] = base[n] + r[place[n]], r = 0 where place[n] < 0; without a base only r      base, y: (N,C)  r: (M,C) saves:
-/// the row set
+/// y[n] = base[n] + r[place[n]],  r = 0 if place[n] < 0,  base = 0 if none is given
+/// base, y: (N,C)  r: (M,C)      saves: the row set
 template <Scalar S> struct ScatterRows {
   View<const S> base, r;
   Into<S> y;
@@ -64,10 +65,10 @@ template <Scalar S> struct ScatterRows {
 
 }  // namespace op
 
-/// The rows of x (N,C) that are in the set, as (M,C), with room for all N.
+/// The rows of x in the set.      x: (N,C)  result: (M,C), with a capacity of N rows
 template <Scalar S, Backend D> Var<S, D> gather_rows(Var<S, D> x, const RowSet& set) {
   const Index rows = x.shape().rows(), cols = x.shape().cols();
-  require(rows == set.total, "gather_rows: the set is of ", set.total, " rows, x has ", rows);
+  require(rows == set.total, "gather_rows: the set is of ", set.total, " rows, but x has ", rows);
   auto& tape = x.tape();
   const auto y = tape.make({set.count, cols}, rows);
   tape.fill(y, {x}, [=](Tape<S, D>& t) {
@@ -79,7 +80,7 @@ template <Scalar S, Backend D> Var<S, D> gather_rows(Var<S, D> x, const RowSet& 
   return y;
 }
 
-/// base (N,C) plus r (M,C) on the rows of the set; the other rows are base unchanged.
+/// base plus r on the rows of the set, base on the others.      base, result: (N,C)  r: (M,C)
 template <Scalar S, Backend D>
 Var<S, D> scatter_add(Var<S, D> base, std::type_identity_t<Var<S, D>> r, const RowSet& set) {
   const Index rows = base.shape().rows(), cols = base.shape().cols();

@@ -1,4 +1,4 @@
-/// Sums and means: of each row, or of everything.
+/// Sums and means, per row or of all elements.
 #pragma once
 
 #include "neutra/autodiff/tape.hpp"
@@ -18,7 +18,7 @@ template <Scalar S> struct RowSum {
   }
 };
 
-/// dx[n,c] = scale dy[n], or scale dy[0] where dy is one number for all rows
+/// dx[n,c] = scale dy[n], or scale dy[0] if dy is a scalar
 template <Scalar S> struct SumBackward {
   View<const S> dy;
   Into<S> dx;
@@ -49,11 +49,11 @@ template <Scalar S, Backend D> Var<S, D> row_sum(Var<S, D> x, std::type_identity
 
 /// The mean over the channels of each row.      x: (N,C), C > 0  y: (N,1)
 template <Scalar S, Backend D> Var<S, D> row_mean(Var<S, D> x) {
-  require(x.shape().cols() > 0, "row_mean: x must have a channel, its shape is ", x.shape());
+  require(x.shape().cols() > 0, "row_mean: x must have at least one channel, its shape is ", x.shape());
   return row_sum(x, S(1) / static_cast<S>(x.shape().cols()));
 }
 
-/// scale * sum over all elements.      x: any shape  y: one number
+/// scale * sum over all elements.      x: any shape  y: a scalar
 template <Scalar S, Backend D> Var<S, D> sum(Var<S, D> x, std::type_identity_t<S> scale = S(1)) {
   const Index rows = x.shape().rows(), cols = x.shape().cols();
   auto& tape = x.tape();

@@ -1,11 +1,11 @@
-/// A penalty as one type, whatever it is: what a residue computes with.
+/// A type-erased penalty, chosen at run time.
 #pragma once
 
 #include "neutra/penalty/evidence.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
-/// Any penalty, behind a function; kernels are compiled once per penalty.
+/// A type-erased penalty. Kernels are compiled once per penalty.
 template <Scalar S, Backend D> class Any : public Traits {
  public:
   using Weights = std::span<const Var<S, D>>;
@@ -18,12 +18,12 @@ template <Scalar S, Backend D> class Any : public Traits {
 
   /// As penalty::loss.
   Var<S, D> loss(const Evidence<S, D>& e, Weights w) const { return loss_(policy, e, w); }
-  /// The same penalty with some of its options set. Error: as with_options.
+  /// A copy of the penalty with some options changed. Error: as with_options.
   Any with(const PolicyOptions& chosen) const { return with_(policy, chosen); }
 
  private:
   template <class P> static Traits checked(const P& penalty) {
-    static_assert(check_penalty<P>());  // here, before anything else of it is compiled
+    static_assert(check_penalty<P>());  // before any other code of P is compiled
     return traits(penalty);
   }
 

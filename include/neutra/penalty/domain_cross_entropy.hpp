@@ -5,7 +5,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
-/// softplus(s) - label s: cross-entropy of sigmoid(s) against the label (0 original, 1 target); counts both domains
+/// softplus(s) - label s: the cross-entropy of sigmoid(s) and the label (0 original, 1 target); counts both domains.
 /// The sigmoid variant in the ablation of arXiv 2410.02744
 struct DomainCrossEntropy {
   static constexpr std::string_view name = "domain_cross_entropy";

@@ -1,4 +1,4 @@
-/// What a local loss may be computed from, and the loss of any penalty.
+/// The inputs of a local loss, and the loss of any penalty.
 #pragma once
 
 #include "neutra/op/penalty.hpp"
@@ -9,7 +9,7 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
 namespace detail {
-/// The gate itself, of either sign: what its mean is made of.
+/// The value of the gate, from which its mean is computed.
 struct Itself {
   template <class V> NEUTRA_HD V f(V g, V, V) const { return g; }
   template <class V> NEUTRA_HD V dg(V, V, V) const { return V(1); }
@@ -17,29 +17,31 @@ struct Itself {
 };
 }  // namespace detail
 
-/// The residue's rows r (M,d), those of open tokens alone where closed ones are skipped; the output y (N,d) it joins;
-/// gate g and logit s of all tokens, (N,1) or (N,d) (an open gate has neither).
+/// The inputs of a local loss.
+///   r: (M,d), the residue; only the rows of open tokens if closed ones are skipped
+///   y: (N,d), the output to which the residue is added
+///   g, s: (N,1) or (N,d), gate and logit of all tokens; an open gate has neither
 template <Scalar S, Backend D> struct Evidence {
   Var<S, D> r, y, g{}, s{};
   Domains<S> domains{};
-  const std::int32_t* index = nullptr;  // row i of r is of token index[i]; null: of token i
+  const std::int32_t* index = nullptr;  // row i of r belongs to token index[i]; null: to token i
 
   /// For ops over the rows of r.
   Counted<S> rows(Counts counts) const { return {domains.of(counts).weight, domains.target.weight, index}; }
   /// For ops over all tokens, such as those of g and s.
   Counted<S> tokens(Counts counts) const { return {domains.of(counts).weight, domains.target.weight, nullptr}; }
-  /// What a sum over counted tokens is multiplied by: 1 / (layers * counted tokens of the whole step).
+  /// The factor of a sum over counted tokens: 1 / (layers * counted tokens of the whole step).
   S scale(Counts counts) const { return domains.of(counts).scale; }
-  /// What a function of the whole batch is multiplied by: its share of the step's counted tokens, by layers.
+  /// The factor of a function of the whole batch: counted tokens of the batch / (layers * counted tokens of the step).
   S batch_scale(Counts counts) const { return static_cast<S>(domains.of(counts).tokens) * scale(counts); }
 
-  /// Mean gate over the counted tokens of the batch (and channels, where it has several), one number; 0 where none is
-  /// counted. A batch is what one backward pass sees: with accumulation, a micro-batch.
+  /// The mean gate over the counted tokens of the batch, and over channels if there are several; a scalar, 0 if no
+  /// token is counted. The batch is that of one backward pass: with gradient accumulation, a micro-batch.
   Var<S, D> mean_gate(Counts counts) const {
     const Index n = domains.of(counts).tokens;
     return gate_penalty(detail::Itself{}, g, s, tokens(counts), n > 0 ? S(1) / static_cast<S>(n) : S(0));
   }
-  /// The same with every scale times a factor.
+  /// A copy with every scale multiplied by `factor`.
   Evidence times(S factor) const {
     Evidence scaled = *this;
     for (Share<S>* share : {&scaled.domains.original, &scaled.domains.target, &scaled.domains.both})
@@ -48,8 +50,8 @@ template <Scalar S, Backend D> struct Evidence {
   }
 };
 
-/// The penalty's local loss of a batch, recorded: scale * sum over counted tokens, or what its own loss says.
-/// w: weights, empty where it has none
+/// The local loss of a batch, recorded: scale * sum over counted tokens, or what the loss of the penalty returns.
+/// w: the weights of the penalty, possibly none
 template <Penalty P, Scalar S, Backend D>
 Var<S, D> loss(const P& penalty, const Evidence<S, D>& e, std::type_identity_t<std::span<const Var<S, D>>> w) {
   if constexpr (GateFunction<P>) {
@@ -67,7 +69,7 @@ Var<S, D> loss(const P& penalty, const Evidence<S, D>& e, std::type_identity_t<s
     if constexpr (has_loss) return penalty.loss(e, w);
     return {};
   } else {
-    fail("penalty none has no value; a residue must not ask for it");
+    fail("penalty none has no loss; check Traits::none first");
   }
 }
 

@@ -1,20 +1,20 @@
-/// Penalties: the local loss of one counted token. r is the residue's output, y the output it joins (held constant), d
-/// the number of channels.
+/// Penalties: the local loss of one counted token. r is the output of the residue, y the output to which it is added (a
+/// constant), d the number of channels.
 ///
 /// A penalty is a small struct with
 ///   static constexpr std::string_view name
 ///   static constexpr penalty::Counts counts      original, target: tokens of that domain's sequences; both: all tokens
 /// and either a function of channel sums of the residue (see RowSums in core/pointwise.hpp)
-///   template <class S> S f(RowSums<S> sums) const                0 where r = 0: closed tokens are skipped, not counted
-///   template <class S> RowSlopes<S> df(RowSums<S> sums) const    finite also where r = 0
-/// or a function of the gate's value g, its logit s and the token's label (0 original, 1 target)
+///   template <class S> S f(RowSums<S> sums) const                0 at r = 0: skipped tokens are not added
+///   template <class S> RowSlopes<S> df(RowSums<S> sums) const    finite at r = 0
+/// or a function of gate value g, logit s and label of the token (0 original, 1 target)
 ///   template <class V> V f(V g, V s, V label) const,  V dg(V g, V s, V label) const,  V ds(V g, V s, V label) const
-/// or anything that ops compute, sums over the batch and weights that train included
-///   static constexpr bool reads_gate             whether it reads g or s; with an open gate there are none
+/// or a function computed by ops, which may include statistics of the batch and trainable weights
+///   static constexpr bool reads_gate             whether it reads g or s, which an open gate does not have
 ///   template <Scalar S, Backend D> Var<S, D> loss(const penalty::Evidence<S, D>&, std::span<const Var<S, D>> w) const
-///       one number, divided as below: Evidence says by what
-///   std::vector<Weight> weights(Index d) const   may be missing: w, one set a layer, saved as adapter.L.penalty.NAME
-/// and, where it has any,
+///       a scalar, with the factor below, which Evidence provides
+///   std::vector<Weight> weights(Index d) const   optional: w, one set per layer, saved as adapter.L.penalty.NAME
+/// and optionally
 ///   static void options(self, visit)             its options by name (core/options.hpp)
 ///
 ///     struct L1 {                                            // sum |r| / d
@@ -24,8 +24,8 @@
 ///       template <class S> NEUTRA_HD RowSlopes<S> df(RowSums<S> t) const { return {S(1) / t.channels, S(0)}; }
 ///     };
 ///
-/// The library divides by layers times counted tokens of the whole step. Ours are listed in penalty/all.hpp. Consumer:
-/// adapter::Residue.
+/// The library multiplies by 1 / (layers * counted tokens of the whole step). The penalties of the library are listed
+/// in penalty/all.hpp. Used by adapter::Residue.
 #pragma once
 
 #include "neutra/core/held.hpp"
@@ -49,7 +49,7 @@ struct None {
   static constexpr Counts counts = Counts::original;
 };
 
-/// What a residue has to know of a penalty beside its function. A penalty chosen at run time is derived from it.
+/// What a residue reads from a penalty besides its function. The base class of penalties chosen at run time.
 struct Traits {
   std::string_view name;
   Counts counts = Counts::original;
@@ -58,7 +58,7 @@ struct Traits {
   Held policy{};  // the penalty
   std::vector<Weight> (*weights_of)(const Held&, Index d) = nullptr;
 
-  /// Weights of its own, named as in the file but for the layer.
+  /// The weights of the penalty, named as in files without the layer.
   std::vector<Weight> weights(Index d) const { return weights_of(policy, d); }
 };
 }  // namespace penalty
@@ -76,7 +76,7 @@ template <class P>
 concept Counting = requires {
   { P::counts } -> std::convertible_to<Counts>;
 };
-/// Its loss is checked where scalar and device are known.
+/// The signature of loss is checked once scalar and device are known.
 template <class P>
 concept OfOps = requires {
   { P::reads_gate } -> std::convertible_to<bool>;
@@ -93,20 +93,20 @@ template <class P>
 concept Penalty = !penalty::detail::AtRunTime<P> && penalty::detail::Named<P> && penalty::detail::Counting<P> &&
                   penalty::detail::HasFunction<P>;
 
-/// One sentence for each thing a penalty lacks.
+/// Fails to compile with one sentence per missing or wrong member of a penalty.
 template <class P> consteval bool check_penalty() {
-  if constexpr (!penalty::detail::AtRunTime<P>) {  // such a one was checked when it was made
+  if constexpr (!penalty::detail::AtRunTime<P>) {  // those were checked on construction
     static_assert(penalty::detail::Named<P>,
                   "neutra: this Penalty has no name; add  static constexpr std::string_view name = \"...\";");
     static_assert(penalty::detail::Counting<P>,
-                  "neutra: this Penalty does not say which tokens it counts; add  static constexpr auto counts = "
+                  "neutra: this Penalty does not declare which tokens it counts; add  static constexpr auto counts = "
                   "neutra::penalty::Counts::original;");
     static_assert(penalty::detail::HasFunction<P>,
                   "neutra: this Penalty has no function; add f and df of RowSums (for a penalty on the residue), or f, "
                   "dg and ds of (g, s, label) (for one on the gate), or loss and reads_gate (for one made of ops)");
     static_assert(std::is_trivially_copyable_v<P>,
-                  "neutra: this Penalty holds more than plain values; what trains is declared, so that every layer has "
-                  "its own:  std::vector<neutra::Weight> weights(neutra::Index d) const;");
+                  "neutra: this Penalty holds more than plain values; declare trainable parameters, so that every "
+                  "layer has its own:  std::vector<neutra::Weight> weights(neutra::Index d) const;");
     static_assert(!penalty::detail::SaysWeights<P> || (penalty::detail::HasWeights<P> && penalty::detail::OfOps<P>),
                   "neutra: this Penalty's weights would never train; write  std::vector<neutra::Weight> "
                   "weights(neutra::Index d) const;  beside a loss made of ops");
@@ -119,7 +119,7 @@ template <class P> consteval bool check_penalty() {
 
 namespace penalty {
 
-/// Weights of the penalty's own.      d: the model's width
+/// The weights of a penalty.      d: the model width
 template <Penalty P> std::vector<Weight> own_weights(const P& penalty, Index d) {
   if constexpr (detail::HasWeights<P>)
     return penalty.weights(d);

@@ -1,11 +1,11 @@
-/// The gate itself, body unseen.
+/// A penalty on the gate alone.
 #pragma once
 
 #include "neutra/penalty/family.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
-/// |g|, the mean over channels where the gate has several      slope 0 at g = 0
+/// |g|, averaged over channels if the gate has several      derivative 0 at g = 0
 struct GateL1 {
   static constexpr std::string_view name = "gate_l1";
   static constexpr Counts counts = Counts::original;

@@ -1,11 +1,11 @@
-/// Whole tokens to zero.
+/// Sparsity over tokens: drives the residue of whole tokens to zero.
 #pragma once
 
 #include "neutra/penalty/family.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
-/// sqrt(sum r^2 / d)      slope taken as 0 at r = 0      Yuan & Lin 2006
+/// sqrt(sum r^2 / d)      derivative taken as 0 at r = 0      Yuan & Lin 2006
 struct GroupLasso {
   static constexpr std::string_view name = "group_lasso";
   static constexpr Counts counts = Counts::original;

@@ -5,7 +5,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
-/// sum |r| / d      slope 0 at r = 0      arXiv 2410.02744
+/// sum |r| / d      derivative 0 at r = 0      arXiv 2410.02744
 struct L1 {
   static constexpr std::string_view name = "l1";
   static constexpr Counts counts = Counts::original;

@@ -1,4 +1,4 @@
-/// Weight on large residues.
+/// A penalty that weighs large residues most.
 #pragma once
 
 #include "neutra/penalty/family.hpp"

@@ -1,11 +1,11 @@
-/// The residue against what it joins.
+/// The size of the residue relative to the output to which it is added.
 #pragma once
 
 #include "neutra/penalty/family.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
-/// ||r|| / ||y||, y held constant; value and slope are 0 where y = 0, the slope also where ||r|| ||y|| is below 1e-30
+/// ||r|| / ||y||, y constant; value and derivative are 0 if y = 0, the derivative also if ||r|| ||y|| < 1e-30
 struct Relative {
   static constexpr std::string_view name = "relative";
   static constexpr Counts counts = Counts::original;
@@ -14,7 +14,7 @@ struct Relative {
   }
   template <class S> NEUTRA_HD RowSlopes<S> df(RowSums<S> t) const {
     const S norms = std::sqrt(t.square) * std::sqrt(t.joined);
-    return {S(0), norms > S(1e-30) ? S(0.5) / norms : S(0)};  // below, its inverse leaves the range of float
+    return {S(0), norms > S(1e-30) ? S(0.5) / norms : S(0)};  // below 1e-30 the inverse overflows float
   }
 };
 

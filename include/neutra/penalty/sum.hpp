@@ -1,4 +1,4 @@
-/// Two penalties at once.
+/// The weighted sum of two penalties.
 #pragma once
 
 #include "neutra/core/name.hpp"
@@ -8,13 +8,12 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
-/// first_weight first + second_weight second, each over the tokens that it counts; a sum may stand in a sum.
-/// Options of the two are called first_NAME and second_NAME, their weights penalty.first.NAME and penalty.second.NAME.
+/// first_weight first + second_weight second, each over the tokens that it counts; sums may be nested.
+/// Their options are named first_NAME and second_NAME, their weights penalty.first.NAME and penalty.second.NAME.
 template <class A, class B> struct Sum {
   static_assert(check_penalty<A>() && check_penalty<B>());
   static_assert(!std::same_as<A, None> && !std::same_as<B, None>,
-                "neutra: a sum takes two penalties that have a value; use the other one alone instead of a sum with "
-                "penalty::None");
+                "neutra: a sum takes two penalties other than penalty::None; use the other penalty alone");
   struct Joint {
     static constexpr std::string_view name = "_and_";
   };

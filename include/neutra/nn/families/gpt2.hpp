@@ -17,9 +17,9 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn { namespace family {
 
-/// Learned positions, layer norms, biases, an FFN without a gate. Config::choices: activation. A file's fused q, k and
-/// v are three weights here, so that each is a site of its own. What lies between its products stays float where
-/// products are of bf16.
+/// Learned positions, layer norms, biases, an ungated FFN. Config::choices: activation.
+/// The fused q, k and v of a file are three weights here, so that each is a site. Values between two matmuls are
+/// stored as S even if matmul inputs are bf16.
 struct Gpt2 {
   static constexpr std::string_view name = "gpt2";
   static constexpr const char* architecture = "GPT2LMHeadModel";
@@ -46,7 +46,7 @@ struct Gpt2 {
 
   static void complete(Config& config, std::string& faults) {
     config.choices.try_emplace("activation", "gelu_new");
-    if (config.numbers.size() + config.choices.size() > 1) faults += "; a gpt2 has one choice of its own, activation";
+    if (config.numbers.size() + config.choices.size() > 1) faults += "; the only setting of a gpt2 is activation";
     if (const std::string& activation = config.choices["activation"]; !activation_named(activation))
       faults += concat("; activation must be one of ", activations(), ", got ", activation);
     if (config.kv_heads != config.heads) faults += "; a gpt2 has as many kv_heads as heads";
@@ -86,14 +86,15 @@ struct Gpt2 {
                                {"transformer.ln_f.weight", {d}, one},
                                {"transformer.ln_f.bias", {d}, zero}},
                     .optional_prefix = "transformer.",
-                    .ignored = {".attn.bias", ".attn.masked_bias"}};  // causal masks, in old files
+                    .ignored = {".attn.bias", ".attn.masked_bias"}};  // causal masks in old files
     list.add_head({"lm_head.weight", {c.vocabulary, d}, normal}, c.tied);
     return list;
   }
 
-  /// Absent keys: n_inner is 4 n_embd, layer_norm_epsilon 1e-5, activation_function gelu_new, tie_word_embeddings true;
-  /// the other sizes must be there. Error: an activation, a scale of attention or cross attention that is not
-  /// supported, by name; a key that is missing, of another type, zero, negative or absurd; heads that do not divide.
+  /// Defaults: n_inner 4 n_embd, layer_norm_epsilon 1e-5, activation_function gelu_new, tie_word_embeddings true. The
+  /// other sizes are required.
+  /// Error: an activation, a scale of attention or cross-attention that is not supported; a key that is missing, of
+  /// another type or out of range; heads that do not divide.
   template <class Reader> static Config read(const Reader& file) {
     refuse_unsupported(file);
     Config config{.vocabulary = file.integer("vocab_size", {}, 1, Limits::vocabulary),
@@ -151,7 +152,7 @@ template <Scalar S, Backend D> class Gpt2::Blocks final : public Decoder<S, D> {
         activation_(*activation_named(config.choices.at("activation"))),
         head_(config.tied ? embedding : Gpt2::head) {}
 
-  /// The embedding of each token plus that of its place.
+  /// The embedding of each token plus that of its position.
   Var<S, D> enter(const Weights<S, D>& weights, std::span<const std::int32_t> tokens, Index length) override {
     places_.resize(tokens.size());
     for (std::size_t n = 0; n < tokens.size(); ++n)
@@ -174,7 +175,7 @@ template <Scalar S, Backend D> class Gpt2::Blocks final : public Decoder<S, D> {
  private:
   using Site = adapter::Site;
 
-  /// x + attention, with what it computed on the way already given back.
+  /// x + attention; intermediate values are released at the end of the scope.
   Var<S, D> attended(Layer<S, D>& layer, Var<S, D> x, const AttentionSizes& sizes) {
     typename Tape<S, D>::Scope scope(layer.pass.tape);
     const auto z = norm(layer, attention_norm, attention_norm_bias, x);
@@ -198,7 +199,7 @@ template <Scalar S, Backend D> class Gpt2::Blocks final : public Decoder<S, D> {
   S epsilon_;
   Activation activation_;
   OfAll head_;
-  std::vector<std::int32_t> places_;  // of each token in its sequence; kept, so that a step asks for no memory
+  std::vector<std::int32_t> places_;  // the position of each token; a member, so that a step allocates no memory
 };
 
 }}}}  // namespace neutra::NEUTRA_ABI::nn::family

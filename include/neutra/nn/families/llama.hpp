@@ -18,7 +18,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn { namespace family {
 
-/// RMS norms, RoPE, gated units; grouped queries, and heads whose width is free. Config::numbers: rope_theta.
+/// RMS norms, RoPE, gated units, grouped-query attention; the head width is a setting. Config::numbers: rope_theta.
 struct Llama {
   static constexpr std::string_view name = "llama";
   static constexpr const char* architecture = "LlamaForCausalLM";
@@ -28,14 +28,14 @@ struct Llama {
 
   static void complete(Config& config, std::string& faults) {
     config.numbers.try_emplace("rope_theta", 10000.0);
-    if (config.numbers.size() + config.choices.size() > 1) faults += "; a llama has one number of its own, rope_theta";
+    if (config.numbers.size() + config.choices.size() > 1) faults += "; the only setting of a llama is rope_theta";
     if (const double theta = config.numbers["rope_theta"]; !(theta > 0) || !std::isfinite(theta))
       faults += concat("; rope_theta must be positive, got ", theta);
     if (config.head_width % 2 != 0) faults += concat("; head width must be even for RoPE, got ", config.head_width);
   }
 
-  /// Fresh ones have deviation 0.02; those that write to the residual stream that divided by sqrt(2 L). Radford et al.
-  /// 2019 (GPT-2), section 2.3
+  /// Initial standard deviation 0.02; 0.02 / sqrt(2 L) for the matrices that write to the residual stream.
+  /// Radford et al. 2019 (GPT-2), section 2.3
   static WeightList weights(const Config& c) {
     using adapter::Site;
     const Index queries = c.heads * c.head_width, keys = c.kv_heads * c.head_width;
@@ -54,16 +54,15 @@ struct Llama {
                      {"mlp.up_proj.weight", {c.ffn, c.dim}, normal, Site::up},
                      {"mlp.down_proj.weight", {c.dim, c.ffn}, writes, Site::down}},
         .of_all = {{"model.embed_tokens.weight", {c.vocabulary, c.dim}, normal}, {"model.norm.weight", {c.dim}, one}},
-        .ignored = {".rotary_emb.inv_freq"}};  // RoPE's frequencies, in old files
+        .ignored = {".rotary_emb.inv_freq"}};  // RoPE frequencies in old files
     list.add_head({"lm_head.weight", {c.vocabulary, c.dim}, normal}, c.tied);
     return list;
   }
 
-  /// Absent keys: num_key_value_heads is num_attention_heads, head_dim is hidden_size / num_attention_heads,
-  /// rms_norm_eps 1e-6, rope_theta 10000, max_position_embeddings 2048, tie_word_embeddings false; the five sizes must
-  /// be there. Error: RoPE scaling, an activation or a bias that is not supported, by name; a key that is missing, of
-  /// another type, zero, negative or absurd; heads that do not divide; an odd head size; rope_theta and
-  /// rope_parameters that differ.
+  /// Defaults: num_key_value_heads num_attention_heads, head_dim hidden_size / num_attention_heads, rms_norm_eps 1e-6,
+  /// rope_theta 10000, max_position_embeddings 2048, tie_word_embeddings false. The five sizes are required.
+  /// Error: RoPE scaling, an activation or a bias that is not supported; a key that is missing, of another type or out
+  /// of range; heads that do not divide; an odd head width; rope_theta and rope_parameters that differ.
   template <class Reader> static Config read(const Reader& file);
 
   template <class Json> static Json write(const Config& config) {
@@ -90,7 +89,7 @@ struct Llama {
   template <class Reader> static double read_rope_theta(const Reader& file);
 };
 
-/// What this library would compute differently from the model that the file describes.
+/// Error: a setting with which the model in the file would compute something that this library does not.
 template <class Reader> void Llama::refuse_unsupported(const Reader& file) {
   const auto& name = file.what();
   const std::string act = file.text("hidden_act", "silu");
@@ -101,7 +100,7 @@ template <class Reader> void Llama::refuse_unsupported(const Reader& file) {
             " must be false, got true; biases on projections are not supported");
 }
 
-/// Error: any kind of RoPE but the plain one, named.
+/// Error: a kind of RoPE other than "default".
 template <class Reader> void Llama::refuse_scaling(const Reader& rope, std::string_view object) {
   for (const char* key : {"rope_type", "type"}) {
     const std::string kind = rope.text(key, "default");
@@ -110,7 +109,7 @@ template <class Reader> void Llama::refuse_scaling(const Reader& rope, std::stri
   }
 }
 
-/// RoPE's base from either form: rope_theta and rope_scaling, or rope_parameters (transformers 5).
+/// The base of RoPE, from rope_theta and rope_scaling, or from rope_parameters (transformers 5).
 template <class Reader> double Llama::read_rope_theta(const Reader& file) {
   if (file.has("rope_scaling")) {
     const Reader scaling = file.object("rope_scaling");
@@ -130,7 +129,7 @@ template <class Reader> double Llama::read_rope_theta(const Reader& file) {
   }
   require(theta > 0, file.what(), ": rope_theta must be positive, got ", theta);
   require(part == 1, file.what(), ": partial_rotary_factor must be 1, got ", part,
-          "; turning a part of a head is not supported");
+          "; rotating a part of each head is not supported");
   return theta;
 }
 
@@ -147,7 +146,7 @@ template <class Reader> Config Llama::read(const Reader& file) {
           ": num_attention_heads must be a multiple of num_key_value_heads, got ", config.heads, " and ",
           config.kv_heads);
   require(file.has("head_dim") || config.dim % config.heads == 0, what,
-          ": hidden_size must be a multiple of num_attention_heads where head_dim is absent, got ", config.dim, " and ",
+          ": hidden_size must be a multiple of num_attention_heads if head_dim is absent, got ", config.dim, " and ",
           config.heads);
   config.head_width = file.integer("head_dim", config.dim / config.heads, 1, Limits::width);
   require(config.head_width % 2 == 0, what,
@@ -185,13 +184,13 @@ template <Scalar S, Backend D> class Llama::Blocks final : public Decoder<S, D> 
  private:
   using Site = adapter::Site;
 
-  /// x + attention, with what it computed on the way already given back.
+  /// x + attention; intermediate values are released at the end of the scope.
   Var<S, D> attended(Layer<S, D>& layer, Var<S, D> x, const AttentionSizes& sizes) {
     typename Tape<S, D>::Scope scope(layer.pass.tape);
     return scope.keep(attention_block(layer, x, rms_norm(x, layer.weight(attention_norm), epsilon_), sizes));
   }
 
-  /// stream + attention: project, turn, attend, project back.      stream: (N,d)  x: (N,d), the stream normed
+  /// stream + attention: project, rotate, attend, project back.      stream: (N,d)  x: (N,d), the normalised stream
   Var<S, D> attention_block(Layer<S, D>& layer, Var<S, D> stream, Var<S, D> x, const AttentionSizes& sizes) {
     const RopeTable<S, D>& table = rope_for(sizes.length);
     const DType stored = layer.between({Site::q, Site::k, Site::v, Site::o});
@@ -201,15 +200,15 @@ template <Scalar S, Backend D> class Llama::Blocks final : public Decoder<S, D> 
     return layer.join(stream, Site::attention, x, Site::o, attention(queries, keys, values, sizes));
   }
 
-  /// stream + down(silu(gate x) * (up x)).      stream: (N,d)  x: (N,d), the stream normed
+  /// stream + down(silu(gate x) * (up x))      stream: (N,d)  x: (N,d), the normalised stream
   Var<S, D> ffn_block(Layer<S, D>& layer, Var<S, D> stream, Var<S, D> x) {
     const DType stored = layer.between({Site::gate, Site::up, Site::down});
     const auto up = layer.project(Site::up, x, stored), gate = layer.project(Site::gate, x, stored);
     return layer.join(stream, Site::ffn, x, Site::down, gated(gate, up));  // gate, up: (N,f)
   }
 
-  /// A table of at least `length` positions: models may allow far more than are ever used. Twice the last one, since
-  /// text grows by a token at a time.
+  /// A table of at least `length` positions rather than of the whole context, which may be far longer. The length
+  /// doubles, because generated text grows by a token at a time.
   const RopeTable<S, D>& rope_for(Index length) {
     const Index held = ropes_.empty() ? 0 : ropes_.back().cosine.shape().rows();
     if (held < length) ropes_.emplace_back(std::min(context_, std::max(length, 2 * held)), head_width_, theta_);
@@ -220,7 +219,8 @@ template <Scalar S, Backend D> class Llama::Blocks final : public Decoder<S, D> 
   double theta_;
   Index context_, head_width_;
   OfAll head_;
-  std::deque<RopeTable<S, D>> ropes_;  // ever longer ones: the last is in use, earlier ones may be on a tape still
+  // Of increasing length. The last is in use; a tape may still point to earlier ones.
+  std::deque<RopeTable<S, D>> ropes_;
 };
 
 }}}}  // namespace neutra::NEUTRA_ABI::nn::family

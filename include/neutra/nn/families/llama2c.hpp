@@ -102,7 +102,7 @@ class Llama2cFile {
     config_.complete();
   }
 
-  /// The limits on sizes keep the sum far below 2^63.
+  /// Computes the position of each weight. The limits on sizes keep the sum far below 2^63.
   void lay_out() {
     using family::Llama;
     const WeightList list = Llama::weights(config_);
@@ -141,15 +141,16 @@ class Llama2cFile {
   io::InputFile file_;
   std::string hint_;  // advice for an invalid header
   Config config_;
-  std::map<std::string_view, Index> begin_;  // per kind of weight: its first number after the header
+  std::map<std::string_view, Index> begin_;  // per kind of weight: the index of its first element after the header
 };
 
 }  // namespace detail
 
-/// Loads a llama2.c file of version 0. What the file does not specify is as in llama2.c: RoPE base 10000, epsilon 1e-5,
-/// SiLU, bos 1, eos 2. The rows of q and k are reordered to half-split order, so that save_model writes a folder that
-/// transformers reads. Error: another format or version, by name; a header value that is zero, negative or absurd;
-/// heads that do not divide; an odd head size; a file size that does not match (by how many bytes); NaN or infinity.
+/// Loads a llama2.c file of version 0. Settings that the file does not contain are those of llama2.c: RoPE base 10000,
+/// epsilon 1e-5, SiLU, bos 1, eos 2. The rows of q and k are reordered to half-split order, so that save_model writes a
+/// folder that transformers reads.
+/// Error: another format or version; a header value out of range; heads that do not divide; an odd head width; a file
+/// size that does not match; NaN or infinity.
 template <Scalar S, Backend D>
 std::shared_ptr<const Backbone<S, D>> load_llama2c(const io::Path& path, const Use<S>& use = {}) {
   const detail::Llama2cFile file(path);

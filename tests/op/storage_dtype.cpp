@@ -1,4 +1,4 @@
-// Values stored as bf16 where matmul inputs are rounded to it: what may read them, and that they mean the same.
+// Values stored as bf16, the matmul input precision: which ops read them, and that results agree.
 #include "tests/cases/check.hpp"
 #include "tests/cases/message.hpp"
 
@@ -10,8 +10,7 @@ using namespace cases;
 
 namespace {
 
-/// Value and gradients of f(vars, table, stored) in double, or with products of bf16 and values between them stored
-/// either way.
+/// Value and gradients of f(vars, table, stored) in double, or with bf16 matmul and either storage dtype in between.
 template <Scalar S, Backend D, class F> Outcome outcome(const std::vector<Shape>& shapes, DType stored, const F& f) {
   std::deque<Parameter<S, D>> inputs;
   for (const auto& shape : shapes)
@@ -29,7 +28,7 @@ template <Scalar S, Backend D, class F> Outcome outcome(const std::vector<Shape>
   return result;
 }
 
-/// Rounded ones err no more than three times as much as those that products alone round, on both CPU backends.
+/// With bf16 storage, errors are at most three times those of bf16 matmul alone, on both CPU backends.
 template <class F> void check_means_the_same(const std::vector<Shape>& shapes, const F& f) {
   const Outcome meant = outcome<double, Dirty<Cpu>>(shapes, DType::f64, f);
   const Outcome exact = outcome<float, Dirty<Cpu>>(shapes, DType::f32, f),
@@ -52,21 +51,21 @@ template <class F> void check_means_the_same(const std::vector<Shape>& shapes, c
 
 }  // namespace
 
-TEST_CASE("kept: a gated unit") {
+TEST_CASE("storage dtype: a gated unit") {
   check_means_the_same({{37, 20}, {45, 20}, {45, 20}, {20, 45}}, [](const auto& v, const auto&, DType stored) {
     const auto b = linear(v[0], v[2], stored), a = linear(v[0], v[1], stored);
     return linear(gated(a, b), v[3]);
   });
 }
 
-TEST_CASE("kept: one value on both sides of a gated unit") {
+TEST_CASE("storage dtype: one value as both operands of a gated unit") {
   check_means_the_same({{37, 20}, {45, 20}, {20, 45}}, [](const auto& v, const auto&, DType stored) {
     const auto a = linear(v[0], v[1], stored);
     return linear(gated(a, a), v[2]);
   });
 }
 
-TEST_CASE("kept: attention with four query heads on two key and value heads, over two sequences") {
+TEST_CASE("storage dtype: attention with four query heads on two key and value heads, over two sequences") {
   check_means_the_same(
       {{140, 24}, {32, 24}, {16, 24}, {16, 24}, {20, 32}}, [](const auto& v, const auto& table, DType stored) {
         const auto q = rope(linear(v[0], v[1]), table, 70, stored), k = rope(linear(v[0], v[2]), table, 70, stored);
@@ -74,21 +73,21 @@ TEST_CASE("kept: attention with four query heads on two key and value heads, ove
       });
 }
 
-TEST_CASE("kept: attention whose keys are its values, with three query heads on each") {
+TEST_CASE("storage dtype: attention whose keys are its values, with three query heads on each") {
   check_means_the_same({{70, 24}, {48, 24}, {16, 24}, {20, 48}}, [](const auto& v, const auto& table, DType stored) {
     const auto q = rope(linear(v[0], v[1]), table, 70, stored), x = linear(v[0], v[2], stored);
     return linear(attention(q, x, x, {1, 70, 6, 2, 8}), v[3]);
   });
 }
 
-TEST_CASE("kept: attention of a value with itself") {
+TEST_CASE("storage dtype: attention of a value with itself") {
   check_means_the_same({{70, 24}, {16, 24}, {20, 16}}, [](const auto& v, const auto& table, DType stored) {
     const auto x = rope(linear(v[0], v[1]), table, 70, stored);
     return linear(attention(x, x, x, {1, 70, 2, 2, 8}), v[2]);
   });
 }
 
-TEST_CASE("kept: a value stored as bf16 is what products would round it to") {
+TEST_CASE("storage dtype: a value stored as bf16 is the one that matmul would round it to") {
   const auto x = numbers<float, Cpu>({9, 40}, "x"), w = numbers<float, Cpu>({35, 40}, "w");
   Tape<float, Cpu> tape;
   tape.start(false, DType::bf16);
@@ -99,7 +98,7 @@ TEST_CASE("kept: a value stored as bf16 is what products would round it to") {
     for (Index c = 0; c < 35; ++c) CHECK(rounded.value<bf16>()(n, c) == bf16(exact.value()(n, c)));
 }
 
-TEST_CASE("kept: what cannot be rounded or stored so is an Error") {
+TEST_CASE("storage dtype: one that the scalar cannot be rounded to is an Error") {
   const auto x = numbers<float, Cpu>({9, 40}, "x"), w = numbers<float, Cpu>({35, 40}, "w");
   Tape<float, Cpu> tape;
   tape.start();
@@ -113,7 +112,7 @@ TEST_CASE("kept: what cannot be rounded or stored so is an Error") {
   CHECK(message([&] { doubles.make({2, 3}, 0, DType::bf16); }) == "Tape: numbers of double are not stored as bf16");
 }
 
-TEST_CASE("kept: linear_exact multiplies the numbers as they are, in a step of any precision") {
+TEST_CASE("storage dtype: linear_exact multiplies unrounded values, in a step of any precision") {
   Parameter<float, Cpu> x("x", numbers<float, Cpu>({9, 40}, "x")), w("w", numbers<float, Cpu>({35, 40}, "w"));
   std::vector<double> found[2];
   for (const DType precision : {DType::f32, DType::bf16}) {
@@ -133,27 +132,27 @@ TEST_CASE("kept: linear_exact multiplies the numbers as they are, in a step of a
   CHECK((found[0] == found[1]));
 }
 
-TEST_CASE("kept: asked for as what it is not, a value says so") {
+TEST_CASE("storage dtype: reading a value as another dtype is an Error") {
   const auto x = numbers<float, Cpu>({9, 40}, "x"), w = numbers<float, Cpu>({35, 40}, "w");
   Tape<float, Cpu> tape;
   tape.start(false, DType::bf16);
   const auto exact = linear(tape.input(x), tape.input(w)), rounded = linear(tape.input(x), tape.input(w), DType::bf16);
   CHECK(message([&] { add(rounded, rounded); }) ==
-        "Tape: a value of shape (9,35) is stored as bf16 and was asked for as float; let the op that made it store it "
-        "so");
+        "Tape: a value of shape (9,35) is stored as bf16 and was asked for as float; set the storage dtype in the op "
+        "that made it");
   CHECK(message([&] { gated(rounded, exact); }) ==
-        "Tape: a value of shape (9,35) is stored as float and was asked for as bf16; let the op that made it store it "
-        "so");
+        "Tape: a value of shape (9,35) is stored as float and was asked for as bf16; set the storage dtype in the op "
+        "that made it");
   CHECK(message([&] {
           attention(rounded, exact, exact, {1, 9, 1, 1, 35});
         }) ==
-        "attention: q, k and v must be stored alike, got bf16, float and float; give the ops that make them the "
-        "same DType");
+        "attention: q, k and v must have one storage dtype, got bf16, float and float; pass the same DType to the ops "
+        "that make them");
   const auto cut = tape.stop_gradient(rounded);
   CHECK((cut.dtype() == DType::bf16 && cut.value<bf16>().data == rounded.value<bf16>().data));
 }
 
-TEST_CASE("kept: a rounded value is multiplied as bf16, whatever the precision by then") {
+TEST_CASE("storage dtype: a value stored as bf16 is multiplied as bf16, whatever the current precision") {
   Parameter<float, Cpu> x("x", numbers<float, Cpu>({9, 40}, "x")), w("w", numbers<float, Cpu>({35, 40}, "w")),
       v("v", numbers<float, Cpu>({20, 35}, "v"));
   std::vector<double> gradients[2];
