@@ -1,6 +1,7 @@
 // A user's own programs: extend and evaluate with a gate and an adapter of one's own. Built as an executable of its own
 // and run by own.cpp:   neutra_own_gate extend|evaluate|generate OPTIONS...
 #include "neutra/op/scale_columns.hpp"
+#include "neutra/program/evaluate.hpp"
 #include "neutra/program/extend.hpp"
 #include "neutra/program/generate.hpp"
 
