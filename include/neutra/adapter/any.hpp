@@ -9,7 +9,7 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
 /// Any adapter of one scalar and device, so that programs choose by name:
-///     Any<float, Cpu> chosen = finetune ? Any<float, Cpu>(None{}) : Any<float, Cpu>(Residue<>{});
+///     Any<float, DefaultDevice> chosen = Residue<>{};
 template <Scalar S, Backend D> class Any {
  public:
   template <class A>

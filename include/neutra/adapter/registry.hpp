@@ -5,7 +5,7 @@
 #include "neutra/adapter/lora.hpp"
 #include "neutra/adapter/none.hpp"
 #include "neutra/adapter/residue.hpp"
-#include "neutra/backend/cpu/cpu.hpp"
+#include "neutra/backend/device.hpp"
 #include "neutra/body/all.hpp"
 #include "neutra/body/any.hpp"
 #include "neutra/core/nearest.hpp"
@@ -24,7 +24,8 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
 /// A residue whose policies are chosen at run time.
-using AnyResidue = adapter::Residue<gate::Any<float, Cpu>, body::Any<float, Cpu>, penalty::Any<float, Cpu>, init::Any>;
+using AnyResidue = adapter::Residue<gate::Any<float, DefaultDevice>, body::Any<float, DefaultDevice>,
+                                    penalty::Any<float, DefaultDevice>, init::Any>;
 
 /// Named members of one policy family, each made with options of its own.
 template <class Any> class Family {
@@ -85,24 +86,24 @@ template <class Gates> Registry of_library();
 struct Registry {
   /// A kind of adapter: how one is made, and the settings it then has where nothing is said.
   struct Kind {
-    std::function<Any<float, Cpu>(const Settings&, const Registry&)> make;
+    std::function<Any<float, DefaultDevice>(const Settings&, const Registry&)> make;
     Settings defaults;
   };
 
-  Family<gate::Any<float, Cpu>> gates{"gate"};
-  Family<body::Any<float, Cpu>> bodies{"body"};
-  Family<penalty::Any<float, Cpu>> penalties{"penalty"};
+  Family<gate::Any<float, DefaultDevice>> gates{"gate"};
+  Family<body::Any<float, DefaultDevice>> bodies{"body"};
+  Family<penalty::Any<float, DefaultDevice>> penalties{"penalty"};
   Family<init::Any> inits{"init"};
   std::map<std::string, Kind> kinds;
 
-  template <class A> static constexpr bool is_adapter = adapter::detail::HasInstance<A, float, Cpu>;
+  template <class A> static constexpr bool is_adapter = adapter::detail::HasInstance<A, float, DefaultDevice>;
 
   /// One sentence for what is wrong with an adapter, or with a policy of whatever family.
   template <class Own> static consteval bool check() {
     if constexpr (is_adapter<Own>) {
       static_assert(std::default_initializable<Own>,
                     "neutra: this adapter cannot be made without arguments; give its settings values to begin with");
-      return check_adapter<Own, float, Cpu>() && check_described<Own>();
+      return check_adapter<Own, float, DefaultDevice>() && check_described<Own>();
     } else {
       static_assert(Gate<Own> || Penalty<Own> || Init<Own> || Body<Own>,
                     "neutra: this type is no gate, penalty, initialisation or body; "
@@ -129,7 +130,7 @@ struct Registry {
       bodies.add<Own>();
   }
   template <class A> void add_kind(const A& prototype) {
-    const auto make = [prototype](const Settings& settings, const Registry& registry) -> Any<float, Cpu> {
+    const auto make = [prototype](const Settings& settings, const Registry& registry) -> Any<float, DefaultDevice> {
       return with_settings(prototype, settings, registry);
     };
     require(kinds.emplace(A::name, Kind{make, settings_of(prototype)}).second, "the adapter '", A::name,
@@ -157,7 +158,7 @@ struct Registry {
   }
 
   /// Error (SettingError): an unknown kind; a setting that it does not have, or that cannot be.
-  Any<float, Cpu> make(const std::string& kind, const Settings& settings) const {
+  Any<float, DefaultDevice> make(const std::string& kind, const Settings& settings) const {
     const auto found = kinds.find(kind);
     if (found != kinds.end()) return found->second.make(settings, *this);
     throw SettingError("kind", concat(": there is no adapter called '", kind, "'", suggestion(kind, kind_names()),
@@ -170,15 +171,15 @@ struct Registry {
   }
 
   /// Puts the policy of that name into a member of an adapter (see with_settings).
-  void set(gate::Any<float, Cpu>& member, const std::string& key, const std::string& name,
+  void set(gate::Any<float, DefaultDevice>& member, const std::string& key, const std::string& name,
            const PolicyOptions& options) const {
     member = gates.make(name, options, key);
   }
-  void set(body::Any<float, Cpu>& member, const std::string& key, const std::string& name,
+  void set(body::Any<float, DefaultDevice>& member, const std::string& key, const std::string& name,
            const PolicyOptions& options) const {
     member = bodies.make(name, options, key);
   }
-  void set(penalty::Any<float, Cpu>& member, const std::string& key, const std::string& name,
+  void set(penalty::Any<float, DefaultDevice>& member, const std::string& key, const std::string& name,
            const PolicyOptions& options) const {
     member = penalties.make(name, options, key);
   }

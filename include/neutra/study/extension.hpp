@@ -113,7 +113,7 @@ class Extension {
       scores.original.after = shared_.score(model, shared_.corpus.choosing_original, data::Domain::original);
       scores.target.after = shared_.score(model, shared_.corpus.choosing_target, data::Domain::target);
     }
-    adapter::Probe<float, Cpu> probe(shared_.backbone->config().layers);
+    adapter::Probe<float, DefaultDevice> probe(shared_.backbone->config().layers);
     outcome.row.original = shared_.valid.original;
     outcome.row.target = shared_.valid.target;
     outcome.row.original.after = shared_.score(model, shared_.corpus.valid_original, data::Domain::original, &probe);

@@ -30,7 +30,7 @@ inline Row describe_row(const Run& run, const adapter::Description& d, const ada
 }
 
 /// Puts what a probe saw on the validation texts into the row.
-inline void add_gates(Row& row, const adapter::Probe<float, Cpu>& probe) {
+inline void add_gates(Row& row, const adapter::Probe<float, DefaultDevice>& probe) {
   PerDomain<std::vector<double>> open, ratio;
   double gates[2] = {}, opened[2] = {};
   for (std::size_t domain = 0; domain < 2; ++domain)

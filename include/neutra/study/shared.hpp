@@ -124,7 +124,7 @@ struct Shared {
   }
   /// Bits per byte; 0 where there is no text of the domain.
   double score(train::Model& model, const train::EvaluationText& text, data::Domain domain,
-               adapter::Probe<float, Cpu>* probe = nullptr) {
+               adapter::Probe<float, DefaultDevice>* probe = nullptr) {
     if (text.bytes == 0) return 0;
     return train::evaluate(
                model, evaluation_tape, text, domain, options.batch, probe,
@@ -142,7 +142,7 @@ struct Shared {
   std::shared_ptr<const train::Backbone> backbone;
   nn::Base base;
   Scores choosing, valid;  // before: the backbone's, on the choosing and the validation texts
-  Tape<float, Cpu> evaluation_tape;
+  Tape<float, DefaultDevice> evaluation_tape;
 
  private:
   /// Error: a choice in a run that is continued and trains on all of its text.

@@ -86,7 +86,7 @@ class Study {
   }
 
   void load_backbone(const io::Path& folder) {
-    shared_.backbone = nn::load_model<float, Cpu>(folder, {.precision = dtype_named(options_.precision)});
+    shared_.backbone = nn::load_model<float, DefaultDevice>(folder, {.precision = dtype_named(options_.precision)});
   }
   void claim() { shared_.output.claim(shared_.asked(), options_of_choice, {"settings"}); }
 
