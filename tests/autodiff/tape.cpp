@@ -296,10 +296,10 @@ TEST_CASE("tape: a value is stored if its inputs are released or if it has a sec
   };
   const auto of_nested = [&](Value x) { return pointwise(nested(x), Square{}); };
   CHECK(gradient_through(true, of_nested) == gradient_through(false, of_nested));
-  const auto recomputed =
-      [](Value x) {  // the output that recompute stores can be rematerialised, but its factor cannot
-        return pointwise(recompute(x, [](Value in) { return Made<float, Device>{refillable_double(in)}; }).y, Square{});
-      };
+  // The output that recompute stores can be rematerialised, but its factor cannot.
+  const auto recomputed = [](Value x) {
+    return pointwise(recompute(x, [](Value in) { return Made<float, Device>{refillable_double(in)}; }).y, Square{});
+  };
   CHECK(gradient_through(true, recomputed) == gradient_through(false, recomputed));
 }
 
