@@ -65,9 +65,9 @@ struct Claims {
     io::Json json = {{"schema", "neutra.adapter/2"},
                      {"method", "residue"},
                      {"gate", "relu"},
-                     {"body", "gated"},
+                     {"body", std::string(body::GatedUnit::name)},
                      {"penalty", "l1"},
-                     {"init", "low_variance"},
+                     {"init", std::string(init::LowVariance::name)},
                      {"placement", "parallel"},
                      {"sites", nullptr},
                      {"scale", 1.0},
@@ -91,8 +91,6 @@ struct Claims {
                        {"tied", false},
                        {"bos", 256}}}};
     json.update(changes);
-    json["body"] = std::string(body::GatedUnit::name);
-    json["init"] = std::string(init::LowVariance::name);
     scratch::put(path, scratch::safetensors(tensors, std::string(bytes, '\0')));
     scratch::put(folder / "a.json", json.dump());
     return [this] { train::load_model(folder / "model", path, small::registry()); };
@@ -105,8 +103,8 @@ TEST_CASE("an adapter that claims more than its file holds is refused before mem
   const Claims claims;
   const std::string empty = R"({"w":{"dtype":"F32","shape":[1000000,0],"data_offsets":[0,0]}})";
   const std::string column = R"({"w":{"dtype":"F32","shape":[4096,1],"data_offsets":[0,16384]}})";
-  const io::Json lora = {
-      {"method", "lora"}, {"sites", "q,v"}, {"gate", nullptr}, {"penalty", nullptr}, {"placement", nullptr}};
+  const io::Json lora = {{"method", "lora"},   {"sites", "q,v"},  {"gate", nullptr},     {"body", nullptr},
+                         {"penalty", nullptr}, {"init", nullptr}, {"placement", nullptr}};
   CHECK(scratch::says(claims.with(empty, 0, {{"width", 1000000}}), "the file has only 0"));
   CHECK(scratch::says(claims.with(column, 16384, {{"width", 4096}}),
                       "the adapter has 393248 weights in this model (dim 16, 2 layers)", "the file has only 4096",

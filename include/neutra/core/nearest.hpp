@@ -4,7 +4,6 @@
 #include "neutra/core/error.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,7 +14,7 @@ namespace neutra { inline namespace NEUTRA_ABI {
 /// Levenshtein distance: the fewest insertions, deletions and substitutions that turn a into b.      Levenshtein 1966
 inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < row.size(); ++i) row[i] = i;
   for (std::size_t i = 0; i < a.size(); ++i) {
     std::size_t diagonal = std::exchange(row[0], i + 1);
     for (std::size_t j = 0; j < b.size(); ++j)
