@@ -8,6 +8,7 @@ adapter::Any<float, Cpu> right_any{Right{}};
 
 #ifdef NEUTRA_REJECT
 struct Wrong {
+  static constexpr std::string_view name = "wrong";
   template <Scalar S, Backend D> struct Instance {
     Instance(const Wrong&, const adapter::Sizes&, std::uint64_t) {}
     std::vector<Parameter<S, D>*> parameters() { return {}; }

@@ -112,20 +112,20 @@ class VarPrinter:
         name = "Var %d of step %d" % (index, step)
         if int(tape["step_"]) != step:
             return name + ", which is over (its tape is at step %d)" % int(tape["step_"])
-        node = (tape["nodes_"]["_M_impl"]["_M_start"] + index).dereference()
+        node = (tape["values_"]["values_"]["_M_impl"]["_M_start"] + index).dereference()
         sizes, memory = sizes_of(node["shape"]), node["value"]
         if int(memory) == 0:
             kept = "a frozen weight" if int(node["frozen"]) else "not kept; it is made again when it is read"
         else:
-            number_type = gdb.lookup_type(self.number_type(bool(node["rounded"])))
+            number_type = gdb.lookup_type(self.number_type(str(node["dtype"])))
             kept = numbers_text(memory.cast(number_type.pointer()), sizes, sizes[-1] if sizes else 1)
         return "%s %s %s" % (name, text_of(sizes), kept)
 
-    def number_type(self, rounded):
-        scalar = self.value.type.strip_typedefs().template_argument(0)
-        if not rounded:
-            return str(scalar)
-        return str(self.value.type.strip_typedefs()).split("Var<")[0].replace("const ", "") + "bf16"
+    def number_type(self, dtype):
+        """The C++ type that a DType names."""
+        name = dtype.split("::")[-1]
+        space = str(self.value.type.strip_typedefs()).split("Var<")[0].replace("const ", "")
+        return {"f32": "float", "f64": "double"}.get(name, space + name)
 
 
 # The inline namespace names the instruction set.

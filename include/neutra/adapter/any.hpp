@@ -8,13 +8,18 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
+/// What Any holds. A type that is not is a compile-time error that says what it lacks.
+template <class A, class S, class D>
+concept Attachable = check_adapter<A, S, D>() && check_described<A>();
+
 /// Any adapter of one scalar and device, so that programs choose by name:
 ///     Any<float, DefaultDevice> chosen = Residue<>{};
 template <Scalar S, Backend D> class Any {
  public:
+  // Checked in the constraint, so that its message precedes the errors of the members.
   template <class A>
-  requires(!std::same_as<A, Any>) Any(const A& adapter)
-      : kind_(checked<A>()),
+  requires(!std::same_as<A, Any> && Attachable<A, S, D>) Any(const A& adapter)
+      : kind_(A::name),
         settings_(settings_of(adapter)),
         local_loss_(local_loss_of(adapter)),
         describe_([adapter](const Sizes& sizes) { return adapter.describe(sizes); }),
@@ -46,11 +51,6 @@ template <Scalar S, Backend D> class Any {
   };
 
  private:
-  template <class A> static std::string checked() {
-    static_assert(check_adapter<A, S, D>() && check_described<A>());  // before anything else of it is compiled
-    return std::string(A::name);
-  }
-
   std::string kind_;
   Settings settings_;
   std::optional<penalty::Counts> local_loss_;
