@@ -1,4 +1,4 @@
-/// Which rate and which alpha are chosen: by the scores on the choosing text, never by those that are reported; and
+/// Which rate and which alpha are chosen: by the scores on the tuning split, never by those that are reported; and
 /// what is kept of it.
 #pragma once
 
@@ -21,7 +21,7 @@ struct Scores {
   double learning() const { return target.before - target.after; }
 };
 
-/// What the choosing text said of a run.
+/// What the tuning split said of a run.
 struct Tried {
   double lr = 0, forgetting = 0, learning = 0;
 };

@@ -121,7 +121,7 @@ inline void join_text(std::string& all, const std::string& more) {
   if (concat("; ", all, "; ").find(concat("; ", more, "; ")) == std::string::npos) all += "; " + more;
 }
 
-/// What the choosing text said of a run.
+/// What the tuning split said of a run.
 struct Scored {
   double lr = 0;
   std::optional<double> alpha;
@@ -129,7 +129,7 @@ struct Scored {
 };
 using ScoredRuns = std::map<RunKey, Scored>;
 
-/// Adds what a study's choosing text said of its runs; the first study to score a run is believed.
+/// Adds what a study's tuning split said of its runs; the first study to score a run is believed.
 inline void add_scores(ScoredRuns& all, const Results& study) {
   for (const Choice& choice : study.choices)
     for (const Tried& tried : choice.tried) {
@@ -215,7 +215,7 @@ inline void choose_alpha_again(std::vector<Choice>& choices, const Line& paper, 
 }  // namespace detail
 
 /// The rows of all studies, in order; a run that two have counts once. Options are the first's, those of the others
-/// stand under "joined". Rates and alpha are chosen anew by the scores that all have on the choosing text, so that
+/// stand under "joined". Rates and alpha are chosen anew by the scores that all have on the tuning split, so that
 /// studies of other rates, alphas and seeds become one; where scores are missing a rate that the studies agree on is
 /// kept, and else none. `names`: what messages call the studies, as many. Error: nothing to join; other texts; another
 /// backbone; other options that no row tells; a run that two have with different outcomes.

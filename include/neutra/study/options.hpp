@@ -61,7 +61,7 @@ struct Options {
   Index threads = 0;  // 0: all of the machine
   bool quick = false;
   bool resume = false;
-  bool held_out_before = false;  // whether the run that is continued holds a choosing text out
+  bool held_out_before = false;  // whether the run that is continued holds a tuning split out
   io::Path out;
 
   train::TextPaths texts() const { return {original, target, eval_original, eval_target}; }
@@ -102,7 +102,7 @@ struct Options {
     if (!baseline.empty()) return baseline;
     return compares(default_baseline) ? std::string(default_baseline) : std::string();
   }
-  /// Whether a choosing text is held out. A run that is continued keeps the texts it began with, also where nothing is
+  /// Whether a tuning split is held out. A run that is continued keeps the texts it began with, also where nothing is
   /// left to choose.
   bool holds_out() const { return held_out_before || chooses(); }
   Index warmup_of(Index run_steps) const { return warmup >= 0 ? warmup : run_steps / 20; }

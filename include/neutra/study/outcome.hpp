@@ -13,7 +13,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// A finished job: the row of the results (validation text), and the scores on the choosing text, by which rates and
+/// A finished job: the row of the results (validation text), and the scores on the tuning split, by which rates and
 /// alpha are chosen, where they were asked for.
 struct Outcome {
   Row row;

@@ -133,7 +133,7 @@ class Study {
 
   /// Tunes a method with the first seed, then runs the other seeds. Returns what was chosen, empty where every run
   /// failed.
-  /// 1. Tries every rate and takes the best on the choosing text. Where alpha is chosen too, the rates are tried at the
+  /// 1. Tries every rate and takes the best on the tuning split. Where alpha is chosen too, the rates are tried at the
   ///    paper's alpha; if all of them fail there, at the next alpha, and so on.
   /// 2. Where alpha is chosen: tries the alphas left at that rate, chooses one, and tries every rate at the chosen
   ///    alpha.
@@ -221,7 +221,7 @@ class Study {
       for (const double rate : rates) extend(method, rate, alpha, static_cast<std::uint64_t>(seed));
   }
 
-  /// What the choosing text says of a run of the first seed; empty where it failed, zero where nothing is chosen.
+  /// What the tuning split says of a run of the first seed; empty where it failed, zero where nothing is chosen.
   std::optional<Scores> scores_of(const Method& method, double lr, Alpha alpha) {
     const Outcome* outcome = extend(method, lr, alpha, 1);
     if (!outcome) return std::nullopt;
