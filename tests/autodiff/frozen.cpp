@@ -92,7 +92,7 @@ TEST_CASE("frozen: one element that is not exact in bf16 keeps the row-major cop
 TEST_CASE("frozen: the row-major copy remains if it is requested, and for a loss that reads chunks") {
   const auto start = weight({33, 40}, false);
   const Weight rows("rows", start.clone(), {.forward = true, .rows = true}),
-      head("head", start.clone(), {.forward = true, .in_parts = true}), plain("plain", start.clone()),
+      head("head", start.clone(), {.forward = true, .in_chunks = true}), plain("plain", start.clone()),
       freed("freed", start.clone(), forward);
   for (const Weight* w : {&rows, &head, &plain}) CHECK(same_bits(w->value(), start));
   CHECK(
@@ -109,7 +109,7 @@ TEST_CASE("frozen: a head packed in chunks gives bit-equal logits") {
   for (const bool bf16 : {false, true}) {
     CAPTURE(bf16);
     const Weight whole("whole", start.clone(), forward, rounded_to(bf16)),
-        head("head", start.clone(), {.forward = true, .in_parts = true}, rounded_to(bf16));
+        head("head", start.clone(), {.forward = true, .in_chunks = true}, rounded_to(bf16));
     CHECK(head.packed(true, rounded_to(bf16)) == nullptr);
     CHECK(head.parts(true, rounded_to(bf16)).size() == 3);
     CHECK(head.parts(true, rounded_to(!bf16)).empty());
@@ -140,7 +140,7 @@ TEST_CASE(
   for (const bool bf16 : {false, true}) {
     const Weight ready("ready", start.clone(), both, rounded_to(bf16)), rows("rows", start.clone()),
         otherwise("otherwise", start.clone(), forward, rounded_to(!bf16)),
-        in_parts("in parts", start.clone(), {.forward = true, .backward = true, .in_parts = true}, rounded_to(bf16));
+        in_chunks("in parts", start.clone(), {.forward = true, .backward = true, .in_chunks = true}, rounded_to(bf16));
     const auto numbers_of = [&](const Weight& w) {
       Tape<float, Cpu> tape;
       tape.start(true, rounded_to(bf16));
@@ -153,7 +153,7 @@ TEST_CASE(
       return all;
     };
     const auto wanted = numbers_of(ready);
-    for (const Weight* w : {&rows, &otherwise, &in_parts}) {
+    for (const Weight* w : {&rows, &otherwise, &in_chunks}) {
       CAPTURE(bf16, w->name);
       const bool there = w->rows() != nullptr;
       CHECK(numbers_of(*w) == wanted);

@@ -198,7 +198,7 @@ int filled = 0;
 Value refillable_square(Value x) {
   auto& tape = x.tape();
   const auto y = tape.make(x.shape());
-  tape.fill(y, {x}, [=](Tapes& t) {
+  tape.rematerialise(y, {x}, [=](Tapes& t) {
     ++filled;
     Device::rows<float>(x.shape().rows(), x.shape().cols(),
                         op::PointwiseForward<float, Square>{x.value(), t.out(y), {}});
@@ -219,7 +219,7 @@ Value refillable_double(Value x) {
   const auto scaled = [](View<const float> from, Into<float> to, float by) {
     op::Accumulate<float, Device>::run(from, to, by);
   };
-  tape.fill(y, {x}, [=](Tapes& t) { scaled(x.value(), {t.out(y)}, *factor); });
+  tape.rematerialise(y, {x}, [=](Tapes& t) { scaled(x.value(), {t.out(y)}, *factor); });
   tape.record(y, {x}, {}, [=](Tapes& t) { scaled(t.gradient(y), t.into(x), 2); });
   return y;
 }
@@ -481,11 +481,11 @@ TEST_CASE("tape: the capacity of a leaf, an input and a constant is their number
   const Frozen<float, Device> frozen("f", p.value.clone());
   Tapes tape;
   tape.start();
-  CHECK(tape.room(tape.leaf(p)) == 130);
-  CHECK(tape.room(tape.input(p.value.view())) == 130);
-  CHECK(tape.room(tape.constant(frozen)) == 130);
-  CHECK(tape.room(tape.make({2, 3}, 9)) == 9);
-  CHECK(tape.room(tape.make({2, 3}, 1)) == 2);
+  CHECK(tape.capacity(tape.leaf(p)) == 130);
+  CHECK(tape.capacity(tape.input(p.value.view())) == 130);
+  CHECK(tape.capacity(tape.constant(frozen)) == 130);
+  CHECK(tape.capacity(tape.make({2, 3}, 9)) == 9);
+  CHECK(tape.capacity(tape.make({2, 3}, 1)) == 2);
 }
 
 TEST_CASE("tape: a chain of 100000 ops, without recursion") {

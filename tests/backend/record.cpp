@@ -21,17 +21,17 @@
 
 using namespace neutra;
 
-static_assert(Backend<Record>);
+static_assert(Backend<Recorder>);
 
 namespace {
 
 using Lines = std::vector<std::string>;
-using Weight = Parameter<float, Record>;
-using Constant = Frozen<float, Record>;
-using Tapes = Tape<float, Record>;
+using Weight = Parameter<float, Recorder>;
+using Constant = Frozen<float, Recorder>;
+using Tapes = Tape<float, Recorder>;
 
-Weight weight(const Shape& shape) { return Weight("w", Tensor<float, Record>(shape)); }
-Lines taken() { return std::exchange(Record::log, {}); }
+Weight weight(const Shape& shape) { return Weight("w", Tensor<float, Recorder>(shape)); }
+Lines taken() { return std::exchange(Recorder::log, {}); }
 
 /// The log of an op's backward pass. The loss is a penalty on y, whose own two lines are dropped.
 template <class V> Lines backward_of(V y) {
@@ -86,14 +86,14 @@ TEST_CASE("record: columns, scale_columns, softmax, sums, causal_mean, pointwise
   CHECK(walked([](auto at) { return sum(at); }) == Lines{"rows 6"});
   CHECK(walked([](auto at) { return causal_mean(at, 3); }) == Lines{"rows 2"});
   CHECK(walked([&](auto at) {
-          const Var<float, Record> w[] = {tape.leaf(a), tape.leaf(b)};
+          const Var<float, Recorder> w[] = {tape.leaf(a), tape.leaf(b)};
           return pointwise_trained(at, cases::Affine{}, w);
         }) == Lines{"rows 6", "rows 6", "sum 42", "sum 42"});
 }
 
 TEST_CASE("record: linear with trained and frozen weights, few and many rows") {
   auto few = weight({5, 7}), many = weight({8, 7}), w = weight({9, 7}), addend = weight({5, 9}), bias = weight({9});
-  const Constant frozen("w", Tensor<float, Record>({9, 7}), {.forward = true, .backward = true});
+  const Constant frozen("w", Tensor<float, Recorder>({9, 7}), {.forward = true, .backward = true});
   Tapes tape;
   tape.start();
   CHECK(taken() == Lines{"pack (7,9)", "pack (9,7)"});
@@ -120,9 +120,9 @@ TEST_CASE("record: linear with trained and frozen weights, few and many rows") {
 
 TEST_CASE("record: a weight whose row-major copy is freed") {
   auto x = weight({8, 7});
-  Record::exact = true;
-  const Constant frozen("w", Tensor<float, Record>({9, 7}), {.forward = true});
-  Record::exact = false;
+  Recorder::exact = true;
+  const Constant frozen("w", Tensor<float, Recorder>({9, 7}), {.forward = true});
+  Recorder::exact = false;
   Tapes tape;
   tape.start();
   CHECK(taken() == Lines{"pack (7,9)"});
@@ -136,7 +136,8 @@ TEST_CASE("record: a weight whose row-major copy is freed") {
 
 TEST_CASE("record: scores of a head that is packed in parts take these, a gradient of its input does not") {
   auto x = weight({2, 7});
-  const Constant head("head", Tensor<float, Record>({2050, 7}), {.forward = true, .backward = true, .in_parts = true});
+  const Constant head("head", Tensor<float, Recorder>({2050, 7}),
+                      {.forward = true, .backward = true, .in_chunks = true});
   Tapes tape;
   tape.start();
   taken();
@@ -149,7 +150,7 @@ TEST_CASE("record: scores of a head that is packed in parts take these, a gradie
 TEST_CASE("record: norms, embedding, rope") {
   auto x = weight({6, 8}), w = weight({8}), b = weight({8}), table = weight({11, 40});
   taken();
-  const RopeTable<float, Record> rope_table(3, 4, 1e4);
+  const RopeTable<float, Recorder> rope_table(3, 4, 1e4);
   const std::vector<std::int32_t> tokens{1, 10, 1};
   Tapes tape;
   tape.start();
@@ -184,7 +185,7 @@ TEST_CASE("record: attention, with gradients wanted for all and for some") {
 
 TEST_CASE("record: values stored as bf16") {
   auto x = weight({6, 16}), wide = weight({16, 16}), narrow = weight({8, 16}), out = weight({5, 16});
-  const RopeTable<float, Record> table(3, 4, 1e4);
+  const RopeTable<float, Recorder> table(3, 4, 1e4);
   Tapes tape;
   tape.start(true, DType::bf16);
   taken();
@@ -204,17 +205,17 @@ TEST_CASE("record: values stored as bf16") {
 }
 
 TEST_CASE("record: attention of operands that are rounded and others that are not") {
-  const Tensor<float, Record> q({6, 16}), k({6, 8});
-  Tensor<float, Record> out({6, 16}), lse({24});
+  const Tensor<float, Recorder> q({6, 16}), k({6, 8});
+  Tensor<float, Recorder> out({6, 16}), lse({24});
   const Operand<float> rounded{q.view(), false, DType::bf16}, exact{k.view()};
-  CHECK_THROWS_AS(Record::attention_forward<float>({2, 3, 4, 2, 4}, rounded, exact, exact, out.view(), lse.data()),
+  CHECK_THROWS_AS(Recorder::attention_forward<float>({2, 3, 4, 2, 4}, rounded, exact, exact, out.view(), lse.data()),
                   Error);
 }
 
 TEST_CASE("record: cross_entropy, in chunks, with and without a trained head") {
   auto x = weight({300, 7}), w = weight({11, 7});
-  const Constant frozen("w", Tensor<float, Record>({2048, 7}),
-                        {.forward = true, .backward = true, .in_parts = true});  // two chunks
+  const Constant frozen("w", Tensor<float, Recorder>({2048, 7}),
+                        {.forward = true, .backward = true, .in_chunks = true});  // two chunks
   const std::vector<std::int32_t> targets(300, 3);
   Tapes tape;
   tape.start();
@@ -244,7 +245,7 @@ TEST_CASE("record: sparse rows with none, some and all open") {
   auto x = weight({6, 5}), g = weight({6, 1}), slope = weight({6, 1});
   for (const Index open : {0, 2, 6}) {
     CAPTURE(open);
-    Record::open = open;
+    Recorder::open = open;
     Tapes tape;
     tape.start();
     taken();
@@ -255,7 +256,7 @@ TEST_CASE("record: sparse rows with none, some and all open") {
     CHECK(taken() == Lines{concat("rows ", open), "rows 6"});
     CHECK(backward_of(y) == Lines{concat("rows ", open), "rows 6", "rows 6"});
   }
-  Record::open = 1;
+  Recorder::open = 1;
 }
 
 TEST_CASE("record: penalties of a residue and of a gate") {
@@ -280,9 +281,9 @@ namespace {
 template <class A> void train(const A& adapter, bool thaw) {
   const nn::Config config{
       .vocabulary = 19, .dim = 12, .ffn = 10, .layers = 2, .heads = 2, .kv_heads = 1, .head_width = 6, .context = 8};
-  nn::Transformer<A, float, Record> model(nn::Backbone<float, Record>::random(config, 1), adapter);
+  nn::Transformer<A, float, Recorder> model(nn::Backbone<float, Recorder>::random(config, 1), adapter);
   if (thaw) model.thaw();
-  optim::AdamW<float, Record> adamw(model.parameters(), {});
+  optim::AdamW<float, Recorder> adamw(model.parameters(), {});
   const std::vector<std::int32_t> inputs(15, 3), targets(15, 4);
   const std::vector<std::uint8_t> domains{0, 1, 0};
   Tapes tape;
@@ -305,11 +306,12 @@ TEST_CASE(
 }
 
 TEST_CASE("record: shapes that do not fit and memory of the host are refused") {
-  const Tensor<float, Record> a({2, 3}), b({4, 5});
-  Tensor<float, Record> c({2, 5});
+  const Tensor<float, Recorder> a({2, 3}), b({4, 5});
+  Tensor<float, Recorder> c({2, 5});
   const Tensor<float> host({3, 5});
   const auto product = [&](View<const float> left, View<const float> right) {
-    return message([&] { Record::product<float>(Operand<float>{left}, Operand<float>{right}, Into<float>{c.view()}); });
+    return message(
+        [&] { Recorder::product<float>(Operand<float>{left}, Operand<float>{right}, Into<float>{c.view()}); });
   };
   CHECK(product(a, b) == "record: product of (2,3) and (4,5) into (2,5)");
   CHECK(product(a, host) == "record: product was given 15 elements that are not within one block of device memory");
@@ -319,7 +321,7 @@ TEST_CASE("record: shapes that do not fit and memory of the host are refused") {
 }
 
 TEST_CASE("record: touching its memory ends the program") {
-  const Tensor<float, Record> x({2, 3});
+  const Tensor<float, Recorder> x({2, 3});
   const pid_t child = fork();
   if (child == 0) {
     std::signal(SIGSEGV, SIG_DFL);

@@ -19,12 +19,11 @@ TEST_CASE("threads: every task is done once, by one thread or several") {
   for (const int threads : {1, 2, 3, 70})  // more than there are ranges of tasks
     for (const Index count : {0, 1, 2, 7, 100}) {
       CAPTURE(threads, count);
-      std::vector<int> stretches(static_cast<std::size_t>(count)), tasks(static_cast<std::size_t>(count));
-      cpu::for_each<cpu::Schedule::stretches>(threads, count,
-                                              [&](Index n) { ++stretches[static_cast<std::size_t>(n)]; });
+      std::vector<int> ranges(static_cast<std::size_t>(count)), tasks(static_cast<std::size_t>(count));
+      cpu::for_each<cpu::Schedule::ranges>(threads, count, [&](Index n) { ++ranges[static_cast<std::size_t>(n)]; });
       cpu::for_each<cpu::Schedule::tasks>(threads, count, [&](Index n) { ++tasks[static_cast<std::size_t>(n)]; });
-      CHECK(stretches == std::vector<int>(static_cast<std::size_t>(count), 1));
-      CHECK(tasks == stretches);
+      CHECK(ranges == std::vector<int>(static_cast<std::size_t>(count), 1));
+      CHECK(tasks == ranges);
     }
 }
 
@@ -33,12 +32,12 @@ TEST_CASE("threads: an Error in a loop reaches the caller, whichever thread met 
   for (const int threads : {1, 2})
     for (const Index place : {0, 99}) {
       CAPTURE(threads, place);
-      CHECK(message([&] { cpu::for_each<cpu::Schedule::stretches>(threads, 100, fails_at(place)); }) ==
+      CHECK(message([&] { cpu::for_each<cpu::Schedule::ranges>(threads, 100, fails_at(place)); }) ==
             concat("row ", place, " is bad"));
       CHECK(message([&] { cpu::for_each<cpu::Schedule::tasks>(threads, 100, fails_at(place)); }) ==
             concat("row ", place, " is bad"));
       std::atomic<int> done = 0;
-      cpu::for_each<cpu::Schedule::stretches>(threads, 100, [&](Index) { ++done; });
+      cpu::for_each<cpu::Schedule::ranges>(threads, 100, [&](Index) { ++done; });
       CHECK(done == 100);
     }
   // All throw, one is rethrown.
@@ -50,7 +49,7 @@ TEST_CASE(
   const Index beyond = Index{1} << 45;  // 128 TiB of float
   const auto ask = [](Index size) { return cpu::scratch<float, cpu::Scratch::column_sums>(size); };
   CHECK_THROWS_AS(ask(beyond), Error);
-  CHECK_THROWS_AS(cpu::for_each<cpu::Schedule::stretches>(2, 4, [&](Index) { ask(beyond); }), Error);
+  CHECK_THROWS_AS(cpu::for_each<cpu::Schedule::ranges>(2, 4, [&](Index) { ask(beyond); }), Error);
   float* memory = ask(1000);
   REQUIRE(memory != nullptr);
   memory[999] = 1;

@@ -75,7 +75,7 @@ template <neutra::Scalar S> struct LongRow {
 };
 template <neutra::Scalar S, class F> __global__ void run_elements(F f) { f(LongRow<S>{}, 0); }
 
-struct Device : neutra::Record {
+struct Device : neutra::Recorder {
   template <neutra::Scalar S, class F> static void elements(neutra::Index count, neutra::Index, const F& f) {
     run_elements<S, F><<<static_cast<unsigned>((count + 127) / 128), 128>>>(f);
   }

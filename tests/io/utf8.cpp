@@ -15,26 +15,26 @@ TEST_CASE("invalid UTF-8 is recognised") {
   CHECK(io::utf8_prefix("\xf0\x80\x80\xaf") == 0);
   CHECK(io::utf8_prefix("\xed\xa0\x80") == 0);      // a surrogate
   CHECK(io::utf8_prefix("\xf4\x90\x80\x80") == 0);  // beyond U+10FFFF
-  CHECK(io::shown("a\n\xff\x7f\xc3\xa6") == "a\\x0a\\xff\\x7f\xc3\xa6");
-  CHECK(io::shown(std::string(1000, 'x'), 10) == "xxxxxxxxxx...");
+  CHECK(io::printable("a\n\xff\x7f\xc3\xa6") == "a\\x0a\\xff\\x7f\xc3\xa6");
+  CHECK(io::printable(std::string(1000, 'x'), 10) == "xxxxxxxxxx...");
 }
 
 TEST_CASE("characters that control a terminal, hide or reorder text are escaped, and no others") {
-  CHECK(io::shown("\x1b[31m\t\x7f") == "\\x1b[31m\\x09\\x7f");
-  CHECK(io::shown("a\u0085\u009bb") ==
+  CHECK(io::printable("\x1b[31m\t\x7f") == "\\x1b[31m\\x09\\x7f");
+  CHECK(io::printable("a\u0085\u009bb") ==
         "a\\xc2\\x85\\xc2\\x9bb");  // C1 controls: next line, and the start of an escape sequence
   for (const char* hidden : {"\u00ad", "\u061c", "\u200b", "\u200d", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a",
                              "\u202e", "\u2060", "\u2066", "\u2069", "\ufeff", "\ufff9", "\U000e0041"}) {
-    const std::string text = io::shown(hidden);
+    const std::string text = io::printable(hidden);
     INFO(text);
     CHECK(text.size() == 4 * std::string(hidden).size());
     CHECK(text.starts_with("\\x"));
-    CHECK(io::shown(text) == text);  // idempotent
+    CHECK(io::printable(text) == text);  // idempotent
   }
   for (const char* plain : {"gr\u00f8n \\ C:\\x", "\u00a0\u2026\u20ac", "\u65e5\u672c", "\U0001f600", "\u2027\u2030"})
-    CHECK(io::shown(plain) == plain);
-  CHECK(io::shown("gr\u00f8n", 80, io::Letters::ascii) == "gr\\xc3\\xb8n");
-  CHECK(io::shown_whole(std::string(100000, 'x')).size() == 100000);
+    CHECK(io::printable(plain) == plain);
+  CHECK(io::printable("gr\u00f8n", 80, io::Letters::ascii) == "gr\\xc3\\xb8n");
+  CHECK(io::printable_whole(std::string(100000, 'x')).size() == 100000);
 }
 
 TEST_CASE("any bytes are encoded as UTF-8, reversibly") {

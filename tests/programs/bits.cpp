@@ -69,7 +69,7 @@ void add_results(io::Json& bits, const std::string& study, const io::Json& resul
     for (const io::Json& tried : choice.at("tried"))
       for (const std::string number : {"forgetting", "learning"}) {
         run["lr"] = tried.at("lr");
-        bits[concat(study, " choosing ", name_of(run), " ", number)] = tried.at(number);
+        bits[concat(study, " tuning ", name_of(run), " ", number)] = tried.at(number);
       }
   }
 }

@@ -30,7 +30,7 @@ struct LoadBalance {
   template <class Self, class Visit> static void options(Self& self, const Visit& visit) { visit("share", self.share); }
   template <class V> V f(V mean) const { return (mean - V(share)) * (mean - V(share)); }
   template <class V> V df(V mean, V) const { return V(2) * (mean - V(share)); }
-  template <Scalar S, Backend D> Var<S, D> loss(const penalty::Evidence<S, D>& e, std::span<const Var<S, D>>) const {
+  template <Scalar S, Backend D> Var<S, D> loss(const penalty::Activations<S, D>& e, std::span<const Var<S, D>>) const {
     return sum(pointwise(e.mean_gate(counts), *this), e.batch_scale(counts));
   }
 };
@@ -45,7 +45,8 @@ struct LearnedLevel {
   template <class V> V f(V mean, Parameters<V, 1> p) const { return (mean - p[0]) * (mean - p[0]); }
   template <class V> V df(V mean, V, Parameters<V, 1> p) const { return V(2) * (mean - p[0]); }
   template <class V> Parameters<V, 1> dp(V mean, V, Parameters<V, 1> p) const { return {{V(-2) * (mean - p[0])}}; }
-  template <Scalar S, Backend D> Var<S, D> loss(const penalty::Evidence<S, D>& e, std::span<const Var<S, D>> w) const {
+  template <Scalar S, Backend D>
+  Var<S, D> loss(const penalty::Activations<S, D>& e, std::span<const Var<S, D>> w) const {
     return sum(pointwise_trained(e.mean_gate(counts), *this, w), e.batch_scale(counts));
   }
 };

@@ -8,7 +8,7 @@ struct Right {
   static constexpr std::string_view name = "right";
   static constexpr auto counts = penalty::Counts::original;
   static constexpr bool reads_gate = true;
-  template <Scalar S, Backend D> Var<S, D> loss(const penalty::Evidence<S, D>& e, std::span<const Var<S, D>>) const {
+  template <Scalar S, Backend D> Var<S, D> loss(const penalty::Activations<S, D>& e, std::span<const Var<S, D>>) const {
     return e.mean_gate(counts);
   }
 };
@@ -19,7 +19,9 @@ struct Wrong {
   static constexpr std::string_view name = "wrong";
   static constexpr auto counts = penalty::Counts::original;
   static constexpr bool reads_gate = true;
-  template <Scalar S, Backend D> Var<S, D> loss(const penalty::Evidence<S, D>& e) const { return e.mean_gate(counts); }
+  template <Scalar S, Backend D> Var<S, D> loss(const penalty::Activations<S, D>& e) const {
+    return e.mean_gate(counts);
+  }
 };
 penalty::Any<float, Cpu> wrong{Wrong{}};
 #endif

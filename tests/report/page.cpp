@@ -49,7 +49,7 @@ void check_page(const std::string& html) {
     for (const char* broken : {"nan", "inf"}) CHECK(html.find(std::string(before) + broken) == html.npos);
 }
 
-study::Results only(std::vector<study::Row> rows) {
+study::Results only(std::vector<study::RunResult> rows) {
   auto results = sample::results();
   results.rows = std::move(rows);
   return results;
@@ -118,8 +118,8 @@ TEST_CASE("a report shows what was run and how gates opened") {
 }
 
 TEST_CASE("colours and shapes stay apart for many methods, and the paper's methods keep theirs") {
-  std::vector<study::Row> rows{sample::row("lora", 1, 1, 0, 0), sample::row("mine", 1, 1, 0, 0),
-                               sample::row("neutral", 1, 1, 0, 0)};
+  std::vector<study::RunResult> rows{sample::row("lora", 1, 1, 0, 0), sample::row("mine", 1, 1, 0, 0),
+                                     sample::row("neutral", 1, 1, 0, 0)};
   CHECK(report::styles(study::summarise(only(rows))) == std::vector<std::size_t>{2, 4, 0});
   std::set<std::string> looks;
   for (std::size_t style = 0; style < 56; ++style) looks.insert(report::svg::marker(style, style, 10, 10, 5, "mark"));
@@ -127,7 +127,7 @@ TEST_CASE("colours and shapes stay apart for many methods, and the paper's metho
 }
 
 TEST_CASE("labels overlap neither each other nor points") {
-  std::vector<study::Row> rows;
+  std::vector<study::RunResult> rows;
   for (int i = 0; i < 12; ++i)
     rows.push_back(sample::row("method " + std::to_string(i), 1, 1, 0.1 + 0.003 * (i % 4), 2 + 0.004 * (i / 4)));
   const auto picture = report::learning_picture(study::summarise(only(rows)), 760, 440, "wide");
@@ -181,7 +181,7 @@ TEST_CASE("a report of little or of odd results is still a report") {
 }
 
 TEST_CASE("a crowd beside a few runs that forget far more gets a picture of its own") {
-  std::vector<study::Row> rows;
+  std::vector<study::RunResult> rows;
   for (int i = 1; i <= 6; ++i) rows.push_back(sample::row("crowd", i, 1, 0.01 * i, 2 + 0.1 * i));
   CHECK_FALSE(report::closer_view(study::summarise(only(rows))));
   rows.push_back(sample::row("far", 1, 1, 3, 3));
@@ -242,7 +242,7 @@ TEST_CASE("the report says of its validation text what was found out, and no mor
 }
 
 TEST_CASE("a report of many lines takes time in proportion to their number") {
-  std::vector<study::Row> rows;
+  std::vector<study::RunResult> rows;
   for (int i = 0; i < 20000; ++i)
     rows.push_back(sample::row(concat("method", i), 1e-3, 1, 0.1 + 1e-5 * i, 2 + 1e-5 * i));
   study::Results results = sample::results();

@@ -107,11 +107,11 @@ TEST_CASE("a method is held against the vanilla adapter of its own steps, share,
       if (row.label == "adapter") change(row);
     return line(study::summarise(results), "neutral").forgets_more.has_value();
   };
-  CHECK(held([](study::Row&) {}));
-  CHECK_FALSE(held([](study::Row& row) { row.steps = 200; }));
-  CHECK_FALSE(held([](study::Row& row) { row.share = 0; }));
-  CHECK_FALSE(held([](study::Row& row) { row.settings["body"] = "bottleneck"; }));
-  CHECK_FALSE(held([](study::Row& row) { row.settings["placement"] = "after"; }));
+  CHECK(held([](study::RunResult&) {}));
+  CHECK_FALSE(held([](study::RunResult& row) { row.steps = 200; }));
+  CHECK_FALSE(held([](study::RunResult& row) { row.share = 0; }));
+  CHECK_FALSE(held([](study::RunResult& row) { row.settings["body"] = "bottleneck"; }));
+  CHECK_FALSE(held([](study::RunResult& row) { row.settings["placement"] = "after"; }));
 }
 
 TEST_CASE("seeds that ran fewer rates than others have no whole curve") {

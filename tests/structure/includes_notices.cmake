@@ -14,7 +14,7 @@ header(report/good.hpp "#include \"neutra/study/results.hpp\"")
 header(report/model.hpp "#include \"neutra/study/study.hpp\"")
 header(study/results.hpp "#include \"neutra/core/good.hpp\"")
 header(study/study.hpp "#include \"neutra/train/good.hpp\"")
-header(study/row.hpp "#include \"neutra/train/good.hpp\"")
+header(study/run_result.hpp "#include \"neutra/train/good.hpp\"")
 header(study/up.hpp "#include \"neutra/program/good.hpp\"")
 header(train/good.hpp "#include \"neutra/nn/good.hpp\"")
 header(backend/cpu/good.hpp "#include <xsimd/xsimd.hpp>")
@@ -38,7 +38,7 @@ file(WRITE "${SCRATCH}/neutra/op/often.hpp" "#include <vector>\n")
 execute_process(COMMAND "${CMAKE_COMMAND}" -D "INCLUDE=${SCRATCH}" -P "${CMAKE_CURRENT_LIST_DIR}/includes.cmake"
                 RESULT_VARIABLE status ERROR_VARIABLE output OUTPUT_QUIET)
 set(expected "core/up.hpp: core must not include op" "gate/beside.hpp: gate must not include init" "data/model.hpp: data must not include nn"
-             "report/model.hpp: report must not include study" "study/row.hpp: the format of results must not include"
+             "report/model.hpp: report must not include study" "study/run_result.hpp: the format of results must not include"
              "study/up.hpp: study must not include program" "train/tests.hpp: train must not include testing" "op/prints.hpp: <iostream>" "op/vectors.hpp: <xsimd" "op/angle.hpp: write"
              "op/gone.hpp: includes neutra/op/nowhere.hpp, which does not exist" "op/top.hpp: a header of a folder" "misc/good.hpp: the architecture has no folder misc"
              "op/often.hpp: has no #pragma once" "neutra/neutra.hpp: reaches neutra/train/good.hpp" "neutra/all.hpp: does not reach neutra/op/prints.hpp")

@@ -21,9 +21,9 @@ study::Results more() {
   return r;
 }
 
-/// A run with its forgetting and learning on the choosing text.
+/// A run with its forgetting and learning on the tuning text.
 struct Scored {
-  study::Row row;
+  study::RunResult row;
   double forgetting, learning;
 };
 
@@ -167,12 +167,12 @@ TEST_CASE("what cannot be compared is not joined") {
   CHECK(refusal({sample::results(), other}).find("the texts must be those of the first results, 2 of them, got 3") !=
         std::string::npos);
   other = more();
-  other.text_sha256["target.choosing"] = std::string(64, '1');
+  other.text_sha256["target.tuning"] = std::string(64, '1');
   CHECK(refusal({sample::results(), other})
-            .find("must not have the text target.choosing, which the first results have not; a study") !=
+            .find("must not have the text target.tuning, which the first results have not; a study") !=
         std::string::npos);
   CHECK(refusal({other, sample::results()})
-            .find("must have the text target.choosing, as the first results have; a study") != std::string::npos);
+            .find("must have the text target.tuning, as the first results have; a study") != std::string::npos);
   CHECK(refusal({other, sample::results()}).find("give both several rates, or both one") != std::string::npos);
   other = more();
   other.rows[1].original.before = 2.5;

@@ -246,6 +246,7 @@ io::Json of_schema_1() {
   json["config"]["chosen_lr"] = {{"neutral", 0.002}, {"neutral, alpha 0.1", 0.001}};
   json["config"]["chosen_alpha"] = 0.1;
   json["config"]["chosen_alpha_learns_as_vanilla"] = false;
+  json["text_sha256"]["target.choosing"] = json["text_sha256"]["target"];
   json["config"]["choosing"] = {
       {{"method", "neutral"}, {"alpha", 0.1}, {"lr", 0.001}, {"seed", 1}, {"forgetting", 0.5}, {"learning", 2.5}}};
   for (const char* list : {"rows", "failed"})
@@ -267,6 +268,8 @@ TEST_CASE("results of the schema before are read as what they say today") {
   for (std::size_t i = 0; i < read.rows.size(); ++i) CHECK(static_cast<const study::Run&>(read.rows[i]) == now.rows[i]);
   CHECK(read.failed[0].run == now.failed[0].run);
   CHECK(read.config.at("baseline") == "adapter");
+  CHECK(read.text_sha256.at("target.tuning") == now.text_sha256.at("target"));
+  CHECK(read.text_sha256.size() == now.text_sha256.size() + 1);
   for (const char* key : {"chosen_lr", "chosen_alpha", "choosing"}) CHECK_FALSE(read.config.contains(key));
   REQUIRE(read.choices.size() == 1);
   const study::Choice& choice = read.choices[0];

@@ -9,8 +9,9 @@
 namespace sample {
 
 /// A run of a method without any gate; forgetting and learning are from the same backbone: 2 and 5 bits per byte.
-inline neutra::study::Row row(std::string label, double lr, std::uint64_t seed, double forgetting, double learning) {
-  neutra::study::Row row;
+inline neutra::study::RunResult row(std::string label, double lr, std::uint64_t seed, double forgetting,
+                                    double learning) {
+  neutra::study::RunResult row;
   row.label = std::move(label);
   row.kind = "none";
   row.settings = {{"trains", "model"}};
@@ -27,8 +28,8 @@ inline neutra::study::Row row(std::string label, double lr, std::uint64_t seed, 
   return row;
 }
 
-inline neutra::study::Row neutral(double lr, std::uint64_t seed, double forgetting, double learning,
-                                  double alpha = 0.1) {
+inline neutra::study::RunResult neutral(double lr, std::uint64_t seed, double forgetting, double learning,
+                                        double alpha = 0.1) {
   auto r = row("neutral", lr, seed, forgetting, learning);
   r.kind = "residue";
   r.settings = {
@@ -44,7 +45,7 @@ inline neutra::study::Row neutral(double lr, std::uint64_t seed, double forgetti
   return r;
 }
 
-inline neutra::study::Row adapter(double lr, std::uint64_t seed, double forgetting, double learning) {
+inline neutra::study::RunResult adapter(double lr, std::uint64_t seed, double forgetting, double learning) {
   auto r = neutral(lr, seed, forgetting, learning);
   r.label = "adapter";
   for (const auto& [key, value] : {std::pair{"gate", "open"}, {"penalty", "none"}, {"init", "he"}})
@@ -56,7 +57,7 @@ inline neutra::study::Row adapter(double lr, std::uint64_t seed, double forgetti
 }
 
 /// The rate of a run as the one that was chosen for its line.
-inline neutra::study::Choice chosen(const neutra::study::Row& row) {
+inline neutra::study::Choice chosen(const neutra::study::RunResult& row) {
   neutra::study::Choice choice{row};
   choice.run.seed = 1;
   return choice;

@@ -173,7 +173,7 @@ TEST_CASE("study: rows say what was trained, within the capacity asked for", "[t
   CHECK(io::read_json(texts.folder / "out/results.json") == study::to_json(results));
 }
 
-TEST_CASE("study: what was chosen is what scored best on the choosing text", "[train]") {
+TEST_CASE("study: what was chosen is what scored best on the tuning text", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"neutral", "adapter"});
@@ -341,7 +341,7 @@ TEST_CASE("study: a run that holds no text out to choose on is not continued wit
   auto o = texts.options("out");
   o.methods = small::methods({"adapter"});
   const auto results = texts.run(o);
-  CHECK_FALSE(results.text_sha256.contains("target.choosing"));
+  CHECK_FALSE(results.text_sha256.contains("target.tuning"));
   o.resume = true;
   const auto before = files_below(o.out);
   const auto refused = [&] {

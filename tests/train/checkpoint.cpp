@@ -137,7 +137,7 @@ TEST_CASE("checkpoint: a changed bit of the header is detected, or has no effect
     scratch::put(folder / "changed", changed);
     Parameters read(2);
     const std::string before = read.bits();
-    train::Reached reached;
+    train::SavedProgress reached;
     const std::string told =
         scratch::message([&] { reached = train::load_checkpoint(folder / "changed", read.pointers(), identity); });
     const bool same = told.empty() && reached.steps == 3 && reached.seconds == 12.5 && reached.log == "log" &&

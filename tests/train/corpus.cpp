@@ -33,18 +33,18 @@ struct Files {
 
 }  // namespace
 
-TEST_CASE("corpus: the last tenth is held out, a tenth of the rest is for choosing, nothing is lost") {
+TEST_CASE("corpus: the last tenth is held out, a tenth of the rest is for tuning, nothing is lost") {
   Files files;
   const Corpus corpus = files.corpus();
   for (const auto* domain : {&corpus.original, &corpus.target}) {
     const std::string whole = scratch::get(domain == &corpus.original ? files.folder / "a" : files.folder / "b");
-    CHECK(std::string(domain->train) + std::string(domain->choosing) + std::string(domain->valid) == whole);
+    CHECK(std::string(domain->train) + std::string(domain->tuning) + std::string(domain->valid) == whole);
     const auto share = [&](std::string_view part) {
       return static_cast<double>(part.size()) / static_cast<double>(whole.size());
     };
     CHECK(share(domain->valid) == Approx(0.1).margin(0.005));
-    CHECK(share(domain->choosing) == Approx(0.09).margin(0.005));
-    for (const auto& part : {domain->train, domain->choosing, domain->valid}) CHECK(part.back() == '\n');
+    CHECK(share(domain->tuning) == Approx(0.09).margin(0.005));
+    for (const auto& part : {domain->train, domain->tuning, domain->valid}) CHECK(part.back() == '\n');
   }
 }
 
@@ -53,18 +53,18 @@ TEST_CASE("corpus: with evaluation files all of the text except the tuning split
   files.paths.eval_original = {files.folder / "va"};
   const Corpus corpus = files.corpus();
   CHECK(corpus.original.valid == "held\nout\n");
-  CHECK(std::string(corpus.original.train) + std::string(corpus.original.choosing) == scratch::get(files.folder / "a"));
+  CHECK(std::string(corpus.original.train) + std::string(corpus.original.tuning) == scratch::get(files.folder / "a"));
 }
 
 TEST_CASE("corpus: where nothing is chosen nothing is held out for it, and the hashes say so") {
   Files files;
   files.paths.eval_original = {files.folder / "va"};
   const auto with = files.corpus().hashes();
-  CHECK(with.contains("original.choosing"));
+  CHECK(with.contains("original.tuning"));
   files.holds_out = false;
   const Corpus corpus = files.corpus();
   CHECK(corpus.original.train == scratch::get(files.folder / "a"));
-  CHECK(corpus.original.choosing.empty());
+  CHECK(corpus.original.tuning.empty());
   CHECK(corpus.target.train + corpus.target.valid == scratch::get(files.folder / "b"));
   const auto without = corpus.hashes();
   CHECK(without.size() == 4);
@@ -84,13 +84,13 @@ TEST_CASE("corpus: documents of one line are trained on whole where they may be,
   for (int n = 0; n < 8000; ++n) one += concat("Sentence ", n, ". ");
   scratch::put(files.folder / "b", documents);
   scratch::put(files.folder / "one", "A title\n" + one);
-  const auto check = [&](const train::DomainText& text, const std::string& whole, double valid, double choosing) {
+  const auto check = [&](const train::DomainText& text, const std::string& whole, double valid, double tuning) {
     const auto share = [&](const std::string& part) {
       return static_cast<double>(part.size()) / static_cast<double>(whole.size());
     };
     CHECK(share(text.valid) == Approx(valid).margin(0.003));
-    CHECK(share(text.choosing) == Approx(choosing).margin(0.001));
-    CHECK(text.train.size() + text.choosing.size() + text.valid.size() == whole.size());
+    CHECK(share(text.tuning) == Approx(tuning).margin(0.001));
+    CHECK(text.train.size() + text.tuning.size() + text.valid.size() == whole.size());
     CHECK(text.remarks.empty());
   };
   check(files.corpus().target, documents, 0.1, 0.09);
@@ -203,10 +203,10 @@ TEST_CASE("corpus: the tuning split comes from every file, and is at most half a
   }
   files.paths.original.erase(files.paths.original.begin());
   const Corpus corpus = files.corpus();
-  for (const char* name : {"one", "two"}) CHECK(corpus.original.choosing.find(name) != std::string::npos);
-  CHECK(corpus.original.choosing.find("three") ==
+  for (const char* name : {"one", "two"}) CHECK(corpus.original.tuning.find(name) != std::string::npos);
+  CHECK(corpus.original.tuning.find("three") ==
         std::string::npos);  // all of it is in the last tenth, held out for validation
-  CHECK(static_cast<double>(corpus.original.choosing.size()) ==
+  CHECK(static_cast<double>(corpus.original.tuning.size()) ==
         Approx(std::min(0.09 * static_cast<double>(whole.size()), 524288.0)).epsilon(0.01));
   CHECK(whole.size() * 9 / 100 > 524288);
   for (const std::size_t width :
@@ -214,9 +214,9 @@ TEST_CASE("corpus: the tuning split comes from every file, and is at most half a
     scratch::put(files.folder / "long", lines(static_cast<int>(6500000 / width), std::string(width, 'x')));
     auto paths = files.paths;
     paths.original = {files.folder / "long"};
-    CHECK(Corpus(paths, true).original.choosing.size() <= 524288 + 4096);
+    CHECK(Corpus(paths, true).original.tuning.size() <= 524288 + 4096);
   }
-  CHECK(corpus.original.train.size() + corpus.original.choosing.size() + corpus.original.valid.size() == whole.size());
+  CHECK(corpus.original.train.size() + corpus.original.tuning.size() + corpus.original.valid.size() == whole.size());
 }
 
 TEST_CASE("corpus: evaluation text of a domain without training text is kept") {
@@ -241,8 +241,7 @@ TEST_CASE("corpus: encoded parts hold the tokens of their own text and no other,
       std::make_shared<data::SentencePiece>(data::train_sentencepiece(corpus.original.train, {.vocab = 280}));
   corpus.encode(tokenizer, 16);
   CHECK(corpus.train_target.tokens() == static_cast<Index>(tokenizer->encode(corpus.target.train).size()));
-  CHECK(corpus.choosing_target.windows.tokens() ==
-        static_cast<Index>(tokenizer->encode(corpus.target.choosing).size()));
+  CHECK(corpus.tuning_target.windows.tokens() == static_cast<Index>(tokenizer->encode(corpus.target.tuning).size()));
   CHECK(corpus.valid_target.bytes == static_cast<Index>(corpus.target.valid.size()));
   // Its tokenizer has pieces of several bytes.
   CHECK(corpus.valid_original.windows.tokens() < corpus.valid_original.bytes);
@@ -250,7 +249,7 @@ TEST_CASE("corpus: encoded parts hold the tokens of their own text and no other,
   files.holds_out = false;
   Corpus all = files.corpus();
   all.encode(tokenizer, 16);
-  CHECK(all.choosing_target.bytes == 0);
+  CHECK(all.tuning_target.bytes == 0);
 }
 
 TEST_CASE("corpus: hashes identify each part by its content") {

@@ -123,7 +123,7 @@ TEST_CASE("evaluation: gates that are closed or open for all show as 0 and 1, an
   Tape<float, Cpu> tape;
   for (const auto domain : {data::Domain::original, data::Domain::target})
     train::evaluate(trained.model, tape, {small::windows(text), 60}, domain, 4, &probe);
-  study::Row row;
+  study::RunResult row;
   study::add_gates(row, probe);
   REQUIRE(row.gate_open_by_layer.has_value());
   CHECK(row.gate_open_by_layer->target.at(0) == 0);  // relu(0) is closed
@@ -135,7 +135,7 @@ TEST_CASE("evaluation: gates that are closed or open for all show as 0 and 1, an
 }
 
 TEST_CASE("gate warnings: a layer closed for all new tokens or open for all original ones, and no other", "[train]") {
-  study::Row row;
+  study::RunResult row;
   CHECK(study::gate_warnings(row, "x").empty());
   row.gate_open_by_layer = study::PerDomain<std::vector<double>>{{0.0, 1.0, 0.5, 0.999}, {1.0, 0.5, 0.0, 0.001}};
   const auto warnings = study::gate_warnings(row, "x");

@@ -52,7 +52,7 @@ template <Scalar S, Backend D> class Probe {
 
   /// One layer of one pass. g: (N,1) or (N,C), looked at if the gate has an exact zero; r: (M,C), its row i is of token
   /// index[i] (null: i)   y: (N,C)
-  void see(Index layer, const Var<S, D>* g, Var<S, D> r, const std::int32_t* index, Var<S, D> y) {
+  void observe(Index layer, const Var<S, D>* g, Var<S, D> r, const std::int32_t* index, Var<S, D> y) {
     require(layer >= 0 && layer < layers(), "probe: layer ", layer, " was seen, but the probe was made for ", layers(),
             " layers; make it with model.config().layers");
     require(domain < counts_.size(), "probe: the domain must be 0 (original) or 1 (target), got ", domain);

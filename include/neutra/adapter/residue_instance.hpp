@@ -119,13 +119,14 @@ template <Scalar S, Backend D> class ResidueInstance {
     return open.index ? scatter_add(y, r, open) : neutra::add(y, r);
   }
 
-  void conclude(Index layer, const penalty::Evidence<S, D>& evidence, Pass<S, D>& pass) {
+  void conclude(Index layer, const penalty::Activations<S, D>& activations, Pass<S, D>& pass) {
     if (pass.probe)
-      pass.probe->see(layer, gate_.exact_zero ? &evidence.g : nullptr, evidence.r, evidence.index, evidence.y);
+      pass.probe->observe(layer, gate_.exact_zero ? &activations.g : nullptr, activations.r, activations.index,
+                          activations.y);
     require(penalty_.none || !pass.tape.recording() || pass.domains.known, "residue: the penalty ", penalty_.name,
             " needs the domain of every sequence in training; give Tokens::domains, or use penalty::None");
     // also where no token is counted: a step that kept less would leave the next one to ask for memory
-    if (!penalty_.none && pass.tape.recording()) pass.add_local(penalty_.loss(evidence, penalty_leaves()));
+    if (!penalty_.none && pass.tape.recording()) pass.add_local(penalty_.loss(activations, penalty_leaves()));
   }
 
   gate::Any<S, D> gate_;

@@ -15,7 +15,7 @@ namespace neutra { inline namespace NEUTRA_ABI {
 
 /// Splits the rows of a tall weight, such as a head, into near-equal chunks of at most 1024 rows, so that the scores of
 /// one chunk are still in cache for the next matmul.
-struct Parts {
+struct RowChunks {
   Index rows;
 
   Index count() const { return std::max<Index>(1, (rows + 1023) / 1024); }
@@ -28,10 +28,10 @@ struct Parts {
 
 /// How a weight W (O,I) is packed for matmul, and whether its row-major copy is retained beside the packed forms.
 struct Forms {
-  bool forward = false;   // for x W^T
-  bool backward = false;  // for dy W
-  bool in_parts = false;  // in row chunks (see Parts), replacing the unchunked form; keeps the row-major copy
-  bool rows = false;      // keeps the row-major copy, for ops that read rows
+  bool forward = false;    // for x W^T
+  bool backward = false;   // for dy W
+  bool in_chunks = false;  // in row chunks (see RowChunks), replacing the unchunked form; keeps the row-major copy
+  bool rows = false;       // keeps the row-major copy, for ops that read rows
 };
 
 /// A frozen weight: row-major, or packed on construction. Packing is lossless if Packed stores elements of S, or if
@@ -46,9 +46,9 @@ template <Scalar S, Backend D> class Frozen {
       : name(std::move(called)), shape_(weight.shape()), precision_(precision), rows_(std::move(weight)) {
     require(!(forms.forward || forms.backward) || shape_.rank() == 2,
             "Frozen: only a matrix can be packed for matmul, got ", name, " of shape ", shape_);
-    if (forms.forward) pack(true, forms.in_parts);
-    if (forms.backward) pack(false, forms.in_parts);
-    if (!forms.rows && !forms.in_parts && lossless()) rows_ = {};
+    if (forms.forward) pack(true, forms.in_chunks);
+    if (forms.backward) pack(false, forms.in_chunks);
+    if (!forms.rows && !forms.in_chunks && lossless()) rows_ = {};
   }
 
   std::string name;
@@ -79,15 +79,15 @@ template <Scalar S, Backend D> class Frozen {
   const Packed* packed(bool transposed, DType precision) const {
     return packed_[transposed] && precision == precision_ ? &*packed_[transposed] : nullptr;
   }
-  /// The packed chunks (see Parts) in order; empty if the weight is not packed in chunks for this `precision`.
+  /// The packed chunks (see RowChunks) in order; empty if the weight is not packed in chunks for this `precision`.
   std::span<const Packed> parts(bool transposed, DType precision) const {
     return precision == precision_ ? std::span<const Packed>(parts_[transposed]) : std::span<const Packed>();
   }
 
  private:
-  void pack(bool transposed, bool in_parts) {
-    if (!in_parts) return void(packed_[transposed].emplace(Operand<S>(rows_.view(), transposed, precision_)));
-    const Parts cut{shape_.rows()};
+  void pack(bool transposed, bool in_chunks) {
+    if (!in_chunks) return void(packed_[transposed].emplace(Operand<S>(rows_.view(), transposed, precision_)));
+    const RowChunks cut{shape_.rows()};
     for (Index part = 0; part < cut.count(); ++part)
       parts_[transposed].emplace_back(Operand<S>(cut.of<S>(rows_.view(), part), transposed, precision_));
   }

@@ -17,12 +17,12 @@ template <Scalar S, Backend D> struct Node {
   DType dtype = dtype_of<S>;
   Shape shape{};
   // Capacity in rows; larger than shape.rows() if the number of rows varies from step to step.
-  Index room = 0;
+  Index capacity = 0;
   Parameter<S, D>* parameter = nullptr;
   const Frozen<S, D>* frozen = nullptr;
   // The lifetime of a weight or table; null if the tape or the caller owns the memory.
   Life::Token alive{};
-  // 1 + the index of the function that rematerialises the value (see Tape::fill), 0 if there is none.
+  // 1 + the index of the function that rematerialises the value (see Tape::rematerialise), 0 if there is none.
   std::uint32_t filling = 0;
   bool needs_gradient = false, has_gradient = false, owned = false, saved = false;
 
@@ -56,9 +56,9 @@ template <Scalar S, Backend D> struct Node {
   }
 
   /// Whether it is a scalar, such as a loss; scalars are not released before the next step.
-  bool is_number() const { return shape.size() == 1 && room <= 1; }
+  bool is_number() const { return shape.size() == 1 && capacity <= 1; }
   std::size_t bytes() const {
-    const Index elements = checked_product(std::max(room, shape.rows()), shape.cols(), "Tape");
+    const Index elements = checked_product(std::max(capacity, shape.rows()), shape.cols(), "Tape");
     return static_cast<std::size_t>(checked_product(elements, static_cast<Index>(size_of(dtype)), "Tape"));
   }
   /// Error: the weight or table no longer exists.

@@ -21,7 +21,7 @@ namespace detail {
 /// Moves the gradient of `from` to `to`, the value that the second run since `begin` made in its place.
 template <Scalar S, Backend D> void move_gradient(Tape<S, D>& tape, Position begin, Var<S, D> from, Var<S, D> to) {
   auto &first = tape.node(from), &again = tape.node(to);
-  require(tape.made_since(begin, to) && again.shape == first.shape && again.room == first.room &&
+  require(tape.made_since(begin, to) && again.shape == first.shape && again.capacity == first.capacity &&
               again.dtype == first.dtype,
           "recompute: the function must make values of the same dtype and shape at every call, got ", again.dtype, " ",
           again.shape, " after ", first.dtype, " ", first.shape);
@@ -69,7 +69,7 @@ template <Scalar S, Backend D, class F> Made<S, D> recompute(Var<S, D> x, const 
             "recompute: the function must make a loss at every call, or at none");
     detail::move_gradient(t, again, y, more.y);
     if (made.loss) detail::move_gradient(t, again, loss, *more.loss);
-    t.walk_back(again);
+    t.run_backward(again);
     t.forget(again);
     t.set_precision(now);
   });

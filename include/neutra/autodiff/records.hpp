@@ -28,7 +28,7 @@ template <class Tape> class Records {
   void cut(std::size_t first) { records_.resize(first); }
 
   /// Calls f(record) from the last record back to `first`, then removes these records.
-  template <class F> void walk_back(std::size_t first, const F& f) {
+  template <class F> void run_backward(std::size_t first, const F& f) {
     for (std::size_t at = records_.size(); at-- > first;) {
       const Record record = records_[at];  // a copy: recomputation inside f appends records
       f(record);

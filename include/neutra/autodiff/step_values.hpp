@@ -47,7 +47,7 @@ template <Scalar S, Backend D> class StepValues {
   // ---- for ops
 
   /// The capacity of x in rows, for row-wise outputs and scratch memory.
-  Index room(Var<S, D> x) const { return node(x).room; }
+  Index capacity(Var<S, D> x) const { return node(x).capacity; }
   /// The memory of output y, to be written in full.
   template <class T = S> View<T> out(Var<S, D> y) {
     return {node(y).template numbers<T>(node(y).value), node(y).shape};
@@ -85,7 +85,7 @@ template <Scalar S, Backend D> class StepValues {
   /// Moves the gradient of y to x of the same shape, as the last use of gradient(y) in a closure; no element is copied.
   /// Returns false, and moves nothing, if x already has a contribution or wants none, or if the storage differs; the
   /// closure then adds the gradient itself.
-  bool hand_over(Var<S, D> y, Var<S, D> x) {
+  bool move_gradient(Var<S, D> y, Var<S, D> x) {
     Node &from = node(y), &to = node(x);
     if (!to.needs_gradient || to.gradient || !to.owned || !from.owned || from.dtype != to.dtype ||
         from.bytes() != to.bytes())

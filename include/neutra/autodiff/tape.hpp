@@ -90,13 +90,13 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
   // ---- for ops
 
   /// Allocates the output of an op.
-  /// room: the capacity in rows, if the number of rows varies from step to step (see room()).
+  /// capacity: the capacity in rows, if the number of rows varies from step to step (see capacity()).
   /// dtype: the storage dtype of the value and its gradient; other than S only if linear, gated and attention read it.
-  Var<S, D> make(const Shape& shape, Index room = 0, DType dtype = dtype_of<S>) {
+  Var<S, D> make(const Shape& shape, Index capacity = 0, DType dtype = dtype_of<S>) {
     require(stores<S>(dtype), "Tape: numbers of ", dtype_of<S>, " are not stored as ", dtype);
     Node made;
     made.shape = shape;
-    made.room = room;
+    made.capacity = capacity;
     made.dtype = dtype;
     values_.own(made);
     return push(made);
@@ -106,8 +106,9 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
   /// reads y and the inputs stay in memory anyway, y is released at the end of its scope and rematerialised by
   /// `forward` when it is read. Leaves and inputs of the tape must not change in between. `forward` is trivially
   /// copyable and reads values through x.value(), as a backward closure does.
-  template <class Forward> void fill(Var<S, D> y, std::initializer_list<Var<S, D>> inputs, const Forward& forward) {
-    require(inputs.size() == 1 || inputs.size() == 2, "Tape::fill: one input or two, got ", inputs.size());
+  template <class Forward>
+  void rematerialise(Var<S, D> y, std::initializer_list<Var<S, D>> inputs, const Forward& forward) {
+    require(inputs.size() == 1 || inputs.size() == 2, "Tape::rematerialise: one input or two, got ", inputs.size());
     forward(*this);
     if (recording_)
       values_.can_fill_again(y.index_, {inputs.begin()->index_, (inputs.end() - 1)->index_}, records_.keep(forward));
@@ -155,7 +156,7 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
     require(!std::exchange(walked_, true),
             "backward: already called in this step; add up the losses and call it once, or start() a new step");
     D::template upload<S>(std::span<const S>(&seed, 1), into(loss).view.data);
-    walk_back({});
+    run_backward({});
   }
 
   // ---- ranges of the tape, for scopes and recomputation
@@ -189,8 +190,8 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
   }
 
   /// Runs the backward closures recorded after `begin` in reverse order, from the gradients present, and drops them.
-  void walk_back(Position begin) {
-    records_.walk_back(begin.records, [&](const auto& record) {
+  void run_backward(Position begin) {
+    records_.run_backward(begin.records, [&](const auto& record) {
       if (values_[record.output].has_gradient) record.backward(*this);
       if (!values_[record.output].is_number()) values_.release(values_[record.output]);
     });

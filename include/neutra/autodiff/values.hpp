@@ -42,7 +42,7 @@ template <Scalar S, Backend D> class Values {
 
   std::uint32_t push(const Node& value) {
     values_.push_back(value);
-    values_.back().room = std::max(value.room, value.shape.rows());
+    values_.back().capacity = std::max(value.capacity, value.shape.rows());
     return static_cast<std::uint32_t>(values_.size() - 1);
   }
   /// Allocates tape-owned memory for a value.

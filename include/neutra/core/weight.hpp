@@ -11,10 +11,10 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 
 /// The start value of a weight: drawn by the initialisation, or a constant such as 0.0 or 1.0.
-class Start {
+class InitialValue {
  public:
-  Start() = default;
-  template <std::floating_point T> Start(T value) : value_(value) {}  // bool and int are not start values
+  InitialValue() = default;
+  template <std::floating_point T> InitialValue(T value) : value_(value) {}  // bool and int are not start values
 
   bool drawn() const { return !value_; }
   double value() const { return value_.value_or(0); }
@@ -27,7 +27,7 @@ class Start {
 struct Weight {
   std::string name;
   Shape shape;
-  Start start = {};
+  InitialValue start = {};
 };
 
 /// The total number of elements.

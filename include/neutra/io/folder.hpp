@@ -76,7 +76,7 @@ class WeightSource {
   const Safetensors& file(std::string_view name) const {
     const auto found = files_.find(name);
     if (found != files_.end()) return shards_[found->second];
-    fail(folder_.string(), ": tensor ", shown(name), " is missing; the folder has ", files_.size(), " tensors in ",
+    fail(folder_.string(), ": tensor ", printable(name), " is missing; the folder has ", files_.size(), " tensors in ",
          shards_.size(), " files");
   }
 
@@ -99,7 +99,7 @@ class WeightSource {
       const std::size_t number = numbers.at(shard);
       files_.insert_or_assign(name, number);
       if (!shards_[number].contains(name) && ++count <= 20)
-        lacking += concat(count == 1 ? "" : ", ", shown(name), " (", shard, ")");
+        lacking += concat(count == 1 ? "" : ", ", printable(name), " (", shard, ")");
     }
     require(count == 0, path.string(), ": each tensor must be in the shard that weight_map names, but ", count,
             " are not: ", lacking, count > 20 ? ", ..." : "", "; index and shards come from different versions");
@@ -113,9 +113,9 @@ class WeightSource {
       const bool plain = !shard.empty() && shard != "." && shard != ".." && shard.find_first_of("/\\:") == shard.npos &&
                          shard.find('\0') == shard.npos;
       if (!plain)
-        fail(path.string(), ": a shard must be named by a plain file name in the same folder, got \"", shown(shard),
+        fail(path.string(), ": a shard must be named by a plain file name in the same folder, got \"", printable(shard),
              "\"");
-      if (!is_there(folder_ / shard)) missing += concat(missing.empty() ? "" : ", ", shown(shard));
+      if (!is_there(folder_ / shard)) missing += concat(missing.empty() ? "" : ", ", printable(shard));
     }
     require(missing.empty(), path.string(), ": these shards are missing: ", missing, "; copy them into ",
             folder_.string());

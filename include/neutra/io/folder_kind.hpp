@@ -102,7 +102,8 @@ inline std::string describe_folder(const Path& folder) {
     const std::string name = item.path().filename().string(), ending = item.path().extension().string();
     constexpr std::array endings = {".bin", ".pt", ".pth", ".ckpt", ".gguf", ".safetensors"};
     if (!item.is_regular_file(error) || std::find(endings.begin(), endings.end(), ending) == endings.end()) continue;
-    if (const std::string kind = describe_weights(item.path()); !kind.empty()) return concat(shown(name), ": ", kind);
+    if (const std::string kind = describe_weights(item.path()); !kind.empty())
+      return concat(printable(name), ": ", kind);
   }
   for (const char* name : {"tokenizer.model", "tokenizer.json"})
     if (has(name))

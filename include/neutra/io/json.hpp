@@ -62,12 +62,12 @@ class Builder : public nlohmann::json_sax<Json> {
   bool end_array() override { return close(); }
   bool key(std::string& name) override {
     const auto [member, fresh] = open_.back()->emplace(name, nullptr);
-    if (!fresh) fail(what_, ": key \"", shown(name), "\" must not occur twice in one object; remove one");
+    if (!fresh) fail(what_, ": key \"", printable(name), "\" must not occur twice in one object; remove one");
     member_ = &*member;
     return true;
   }
   bool parse_error(std::size_t byte, const std::string&, const Json::exception& error) override {
-    const std::string message = shown(bare(error.what()), 200);
+    const std::string message = printable(bare(error.what()), 200);
     if (dynamic_cast<const Json::parse_error*>(&error) == nullptr) fail(what_, ": must be JSON: ", message);
     fail(what_, ": must be JSON, got an error at ", position(text_, std::min(byte == 0 ? 0 : byte - 1, text_.size())),
          ": ", message);
@@ -151,7 +151,7 @@ inline std::string dump(const Json& value, std::string_view what) {
   try {
     return value.dump(2) + "\n";
   } catch (const Json::exception& error) {
-    fail(what, ": cannot be written as JSON: ", shown(detail::bare(error.what()), 200));
+    fail(what, ": cannot be written as JSON: ", printable(detail::bare(error.what()), 200));
   }
 }
 
@@ -266,7 +266,7 @@ class Reader {
     const auto found = object_->find(key);
     return found == object_->end() || found->is_null() ? nullptr : &*found;
   }
-  std::string path(std::string_view key) const { return prefix_ + shown(key); }
+  std::string path(std::string_view key) const { return prefix_ + printable(key); }
   void expect(bool holds, std::string_view key, std::string_view rule, const Json& found) const {
     require(holds, what_, ": ", path(key), " must be ", rule, ", got ", holds ? "" : received(found));
   }
@@ -275,7 +275,7 @@ class Reader {
     return value.is_number_integer() && value.get<Index>() >= low && value.get<Index>() <= high;
   }
   static std::string received(const Json& value) {
-    return shown(value.dump(-1, ' ', false, Json::error_handler_t::replace));
+    return printable(value.dump(-1, ' ', false, Json::error_handler_t::replace));
   }
 
   const Json* object_;

@@ -72,8 +72,8 @@ class Safetensors {
     if (found != index_.end()) return entries_[found->second];
     std::string some;
     for (std::size_t i = 0; i < entries_.size() && i < 3; ++i)
-      some += concat(i == 0 ? ", such as " : ", ", shown(entries_[i].name));
-    fail(file_.name(), ": tensor ", shown(name), " is missing; the file has ", entries_.size(), " tensors", some);
+      some += concat(i == 0 ? ", such as " : ", ", printable(entries_[i].name));
+    fail(file_.name(), ": tensor ", printable(name), " is missing; the file has ", entries_.size(), " tensors", some);
   }
 
   /// Converts a tensor of F64, F32, BF16 or F16 into memory of the same shape (with any row stride).
@@ -110,7 +110,7 @@ class Safetensors {
     for (std::size_t i = 0; i < entries_.size(); ++i) index_.emplace(entries_[i].name, i);
   }
 
-  std::string item(const Entry& entry) const { return concat(file_.name(), ": tensor ", shown(entry.name)); }
+  std::string item(const Entry& entry) const { return concat(file_.name(), ": tensor ", printable(entry.name)); }
 
   Json read_header() {
     char first[8] = {};
@@ -139,11 +139,11 @@ class Safetensors {
   }
 
   Entry read_entry(const std::string& name, const Json& value) const {
-    const Reader reader(value, concat(file_.name(), ": tensor ", shown(name)));
+    const Reader reader(value, concat(file_.name(), ": tensor ", printable(name)));
     reader.only({"dtype", "shape", "data_offsets"});
     const std::string type = reader.text("dtype");
     const auto dtype = find_dtype(type);
-    require(bool(dtype), reader.what(), ": dtype must be one of the format's (F32, BF16, ...), got \"", shown(type),
+    require(bool(dtype), reader.what(), ": dtype must be one of the format's (F32, BF16, ...), got \"", printable(type),
             "\"; is the file newer than this program?");
     const auto sizes = reader.integers("shape", 0, max_size), offsets = reader.integers("data_offsets", 0, max_size);
     require(offsets.size() == 2, reader.what(), ": data_offsets must be two numbers, got ", offsets.size());

@@ -31,7 +31,8 @@ template <Storage S> struct NamedView {
 namespace detail {
 
 inline std::string quoted(const Path& path, const std::string& text) {
-  if (utf8_prefix(text) != text.size()) fail(path.string(), ": names and metadata must be UTF-8, got ", shown(text));
+  if (utf8_prefix(text) != text.size())
+    fail(path.string(), ": names and metadata must be UTF-8, got ", printable(text));
   return Json(text).dump();
 }
 
@@ -70,7 +71,7 @@ template <Storage S> void write_rows(OutputFile& file, const NamedView<S>& tenso
   for (Index row = 0; row < rows; ++row) {
     const Index bad = first_not_finite(view.row(row), cols);
     if (bad < cols)
-      fail(file.name(), ": tensor ", shown(tensor.name),
+      fail(file.name(), ": tensor ", printable(tensor.name),
            ": values must be finite to be saved, got NaN or infinity at index ", row * cols + bad, " of ", view.shape,
            "; the previous content is unchanged");
     file.write({reinterpret_cast<const char*>(view.row(row)), static_cast<std::size_t>(cols) * sizeof(S)});
@@ -89,7 +90,8 @@ void write_safetensors(const Path& path, std::vector<NamedView<S>> tensors, cons
     const std::string& name = tensors[i].name;
     if (name == "__metadata__")
       fail(path.string(), ": a tensor must not be named __metadata__; the format keeps that name for itself");
-    if (i > 0 && name == tensors[i - 1].name) fail(path.string(), ": tensor ", shown(name), " must not be given twice");
+    if (i > 0 && name == tensors[i - 1].name)
+      fail(path.string(), ": tensor ", printable(name), " must not be given twice");
   }
   const std::string header = detail::safetensors_header(path, tensors, metadata);
   std::string length;

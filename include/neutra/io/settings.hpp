@@ -11,7 +11,8 @@ inline Json to_json(const Settings& settings, std::string_view where) {
   Json object = Json::object();
   for (const auto& [key, setting] : settings) {
     const double* number = std::get_if<double>(&setting);
-    require(!number || std::isfinite(*number), where, ": ", shown(key), " must be finite, got ", number ? *number : 0);
+    require(!number || std::isfinite(*number), where, ": ", printable(key), " must be finite, got ",
+            number ? *number : 0);
     std::visit([&, &name = key](const auto& value) { object[name] = value; }, setting);
   }
   return object;

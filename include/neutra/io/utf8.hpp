@@ -58,7 +58,7 @@ enum class Letters { all, ascii };
 /// Makes untrusted text printable: each byte of a control character and each byte that is not UTF-8 becomes \x1f, and
 /// the text is cut with "..." near `limit` bytes. All names, paths and values that reach a terminal, a table or a page
 /// go through this function. Idempotent.
-inline std::string shown(std::string_view text, std::size_t limit = 80, Letters letters = Letters::all) {
+inline std::string printable(std::string_view text, std::size_t limit = 80, Letters letters = Letters::all) {
   std::string result;
   while (!text.empty()) {
     if (result.size() >= limit) return result + "...";
@@ -70,7 +70,7 @@ inline std::string shown(std::string_view text, std::size_t limit = 80, Letters 
   return result;
 }
 /// Without a limit.
-inline std::string shown_whole(std::string_view text) { return shown(text, std::string_view::npos); }
+inline std::string printable_whole(std::string_view text) { return printable(text, std::string_view::npos); }
 
 /// Encodes any bytes, such as a path, as UTF-8 for JSON, reversibly: a byte that is not UTF-8 becomes \xe5, and a
 /// backslash becomes two.

@@ -47,7 +47,7 @@ inline io::Path json_beside(io::Path path) {
 
 inline void check_digits(const std::string& where, const char* key, const std::string& digits) {
   require(digits.size() == 64 && digits.find_first_not_of("0123456789abcdef") == digits.npos, where, ": ", key,
-          " must be 64 hexadecimal digits, got \"", io::shown(digits), '"');
+          " must be 64 hexadecimal digits, got \"", io::printable(digits), '"');
 }
 inline void check_base(const std::string& where, const Base& base) {
   check_digits(where, "fingerprint", base.fingerprint);
@@ -77,7 +77,7 @@ inline Config read_model(const io::Reader& model) {
       member = member < 0 ? model.integer(key, member, 0) : model.positive(key);
   });
   for (const auto& item : model.json().items())
-    require(known.contains(item.key()), model.what(), ": model.", io::shown(item.key()),
+    require(known.contains(item.key()), model.what(), ": model.", io::printable(item.key()),
             " is not a known key; is the file newer than this program?");
   return config;
 }
@@ -103,7 +103,7 @@ inline AdapterFile read_adapter_text(std::string_view text, const std::string& w
           " of the model it was made for; use it with that version, or train it again with this one");
   const bool second = schema == adapter_schema_2;
   require(second || schema == adapter_schema, where, ": schema must be \"", adapter_schema, "\", got \"",
-          io::shown(schema), "\"; read it with the version of neutra that wrote it");
+          io::printable(schema), "\"; read it with the version of neutra that wrote it");
   if (!second) read.only({"schema", "kind", "settings", "weights", "model", "fingerprint", "tokenizer"});
   AdapterFile file{.description = second ? read_description_2(read)
                                          : adapter::Description{.kind = read.text("kind"),
@@ -150,7 +150,7 @@ std::string adapter_mismatches(const AdapterFile& file, const io::Safetensors& w
     }
   }
   for (const auto& entry : weights.entries())
-    if (!known.contains(entry.name)) extra.add(io::shown(entry.name));
+    if (!known.contains(entry.name)) extra.add(io::printable(entry.name));
   return faults + missing.text() + wrong.text() + extra.text();
 }
 

@@ -102,7 +102,7 @@ template <Scalar S, Backend D> class Backbone {
     const bool training = use_.purpose == Purpose::training;
     if (!head) return {.forward = true, .backward = training && weight.layer > 0};
     const bool loss = use_.purpose != Purpose::generation;
-    return {.forward = true, .backward = training, .in_parts = loss, .rows = list_.tied};
+    return {.forward = true, .backward = training, .in_chunks = loss, .rows = list_.tied};
   }
   Config config_;
   WeightList list_;

@@ -18,7 +18,7 @@ inline void refuse_other_weights(const io::Reader& file, const std::string& arch
   if (file.has("architectures")) {
     const auto all = file.texts("architectures");
     require(all.size() == 1 && all[0] == architecture, name, ": architectures must be [\"", architecture, "\"], got ",
-            io::shown(file.value("architectures").dump()), "; save the language model itself");
+            io::printable(file.value("architectures").dump()), "; save the language model itself");
   }
   if (file.has("quantization"))
     fail(name, ": quantization must be absent, got MLX weights of ", file.object("quantization").integer("bits", 0),
@@ -26,7 +26,7 @@ inline void refuse_other_weights(const io::Reader& file, const std::string& arch
          "--dequantize, or the original model)");
   if (file.has("quantization_config"))
     fail(name, ": quantization_config must be absent, got the method \"",
-         io::shown(file.object("quantization_config").text("quant_method", "unnamed")),
+         io::printable(file.object("quantization_config").text("quant_method", "unnamed")),
          "\"; quantised weights are not supported, take the model's float or bf16 weights");
 }
 

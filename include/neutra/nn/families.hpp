@@ -31,7 +31,7 @@ template <class... F> struct FamilyList {
     if constexpr (sizeof...(Rest) > 0)
       return choose_among<Run, Rest...>(name, what, run);
     else
-      fail(what, " must be ", sizeof...(F) > 1 ? "one of " : "", names(), ", got \"", io::shown(name),
+      fail(what, " must be ", sizeof...(F) > 1 ? "one of " : "", names(), ", got \"", io::printable(name),
            "\"; other families are not supported");
   }
 };

@@ -38,13 +38,13 @@ template <Scalar S, Backend D> class Decoder {
   virtual ~Decoder() = default;
 
   /// Embeds whole sequences of `length` tokens.      tokens: (B*T)  result: (B*T,d)
-  virtual Var<S, D> enter(const Weights<S, D>&, std::span<const std::int32_t> tokens, Index length) = 0;
+  virtual Var<S, D> embed(const Weights<S, D>&, std::span<const std::int32_t> tokens, Index length) = 0;
   /// One layer. Recomputation calls it again in the backward pass, where it must make the same values.
   /// x, result: (B*T,d)
   virtual Var<S, D> block(Layer<S, D>&, Var<S, D> x, const AttentionSizes&) = 0;
   /// The final norm; its result is the input of the head.      x, result: (B*T,d)
-  virtual Var<S, D> leave(const Weights<S, D>&, Var<S, D> x) = 0;
-  /// The weight of the head: logits are leave(x) head^T.      result: (V,d)
+  virtual Var<S, D> final_norm(const Weights<S, D>&, Var<S, D> x) = 0;
+  /// The weight of the head: logits are final_norm(x) head^T.      result: (V,d)
   virtual Var<S, D> head(const Weights<S, D>&) = 0;
 };
 

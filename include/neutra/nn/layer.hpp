@@ -50,7 +50,7 @@ template <Scalar S, Backend D> struct Layer {
     return adapter.acts_at(site) ? adapter.apply(site, index, x, y, pass) : y;
   }
   /// The storage dtype of values between two matmuls: the precision of the step, or S if the adapter acts at `sites`.
-  DType between(std::initializer_list<adapter::Site> sites) const {
+  DType intermediate_dtype(std::initializer_list<adapter::Site> sites) const {
     return acts_at(sites) ? dtype_of<S> : pass.tape.precision();
   }
   /// x W^T, adapted at the projection `site`.

@@ -119,7 +119,7 @@ inline void check_tensors(const std::string& where, const io::WeightSource& sour
   for (const auto& name : source.names()) {
     const auto weight = tensors.held_by(name);
     if (!weight) {
-      if (!list.ignores(name)) extra.add(io::shown(name));
+      if (!list.ignores(name)) extra.add(io::printable(name));
       continue;
     }
     --lacking;
@@ -148,7 +148,7 @@ inline io::Json merged_config(const Config& config, std::string_view dtype,
   if (json.contains("dtype")) json["dtype"] = dtype;  // the name of torch_dtype in transformers 5
   json.update(own);
   for (const auto& item : extra.items()) {
-    require(!own.contains(item.key()), where, ": the extra key ", io::shown(item.key()),
+    require(!own.contains(item.key()), where, ": the extra key ", io::printable(item.key()),
             " is a key of the model; choose another name");
     json[item.key()] = item.value();
   }
@@ -180,7 +180,7 @@ void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const 
   std::vector<io::NamedView<S>> views;
   for (Index index = 0; index < list.count(); ++index) {
     const Weight weight = list.at(index);
-    const Stored& form = weight.kind.stored;
+    const Storage& form = weight.kind.stored;
     const View<const S> values = on_host(weights[static_cast<std::size_t>(index)], copies);
     if (form.as_it_is()) {
       views.push_back({weight.name, values});

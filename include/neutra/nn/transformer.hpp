@@ -96,7 +96,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
     pass.tape.begin_pass(this, backbone_->use().precision);
     pass.tokens = {tokens.sequences, tokens.length};
     const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
-    auto x = decoder_->enter(weights(pass.tape), tokens.inputs, tokens.length);  // (N,d)
+    auto x = decoder_->embed(weights(pass.tape), tokens.inputs, tokens.length);  // (N,d)
     for (Index index = 0; index < config().layers; ++index) {
       typename Tape<S, D>::Scope scope(pass.tape, x);
       const auto run = [this, pass, sizes, index](Var<S, D> in) { return layer(in, pass, sizes, index); };
@@ -105,7 +105,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
       x = scope.keep(made.y);
       if (made.loss) pass.add_local(*made.loss);
     }
-    return decoder_->leave(weights(pass.tape), x);
+    return decoder_->final_norm(weights(pass.tape), x);
   }
 
   /// The share of this batch in the losses of the step: the mean cross-entropy over the tokens of the step, in nats,

@@ -14,12 +14,12 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
 /// The initial value of a weight in pretraining: normal with this standard deviation, constant if the deviation is 0.
-struct Start {
+struct InitialDistribution {
   double deviation = 0, value = 0;
 };
 
 /// How a file stores a weight that is not a tensor of its own name and shape.
-struct Stored {
+struct Storage {
   std::string_view name{};    // the tensor, as in WeightKind::name; empty: the name of the weight
   bool transposed = false;    // a matrix is stored as (in,out)
   Index part = 0, parts = 1;  // the tensor concatenates `parts` weights of one shape along `out`
@@ -31,9 +31,9 @@ struct Stored {
 struct WeightKind {
   std::string_view name;  // in a layer: without the prefix and number of the layer
   Shape shape;            // in memory: matrices are (out,in)
-  Start start;
+  InitialDistribution start;
   std::optional<adapter::Site> site{};  // the projection, if adapters may act on it
-  Stored stored{};
+  Storage stored{};
 
   /// The shape of the tensor in the file.
   Shape stored_shape() const {

@@ -17,7 +17,7 @@ template <Scalar S, Backend D> struct Accumulate {
   }
   /// dx = dy, moved rather than copied where possible; the last use of the gradient of y in a closure.
   static void pass_on(Tape<S, D>& tape, Var<S, D> y, Var<S, D> x) {
-    if (!tape.hand_over(y, x)) run(tape.gradient(y), tape.into(x));
+    if (!tape.move_gradient(y, x)) run(tape.gradient(y), tape.into(x));
   }
   static void run(View<const S> from, Into<S> to, S scale = S(1)) {
     if (to) D::template rows<S>(from.rows(), from.cols(), Accumulate{from, to, scale});

@@ -24,7 +24,7 @@ template <Scalar S, Backend D>
 Var<S, D> add(Var<S, D> x, std::type_identity_t<Var<S, D>> y, std::type_identity_t<S> scale = S(1)) {
   require(x.shape() == y.shape(), "add: shapes must be equal, got ", x.shape(), " and ", y.shape());
   auto& tape = x.tape();
-  const auto z = tape.make(x.shape(), tape.room(x));
+  const auto z = tape.make(x.shape(), tape.capacity(x));
   D::template rows<S>(x.shape().rows(), x.shape().cols(), op::Add<S>{x.value(), y.value(), tape.out(z), scale});
   tape.record(z, {x, y}, {}, [=](Tape<S, D>& t) {
     op::Accumulate<S, D>::run(t.gradient(z), t.into(y), scale);

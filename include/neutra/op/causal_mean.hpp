@@ -51,7 +51,7 @@ template <Scalar S, Backend D> Var<S, D> causal_mean(Var<S, D> x, Index length) 
   require(length > 0 ? rows % length == 0 : rows == 0, "causal_mean: x must have whole sequences of ", length,
           " rows, got ", rows, " rows");
   auto& tape = x.tape();
-  const auto y = tape.make(x.shape(), tape.room(x));
+  const auto y = tape.make(x.shape(), tape.capacity(x));
   const Index sequences = length > 0 ? rows / length : 0, cost = length * cols;
   D::template rows<S>(sequences, cost, op::CausalMean<S>{x.value(), tape.out(y), length});
   tape.record(y, {x}, {}, [=](Tape<S, D>& t) {

@@ -40,7 +40,7 @@ template <Scalar S, Backend D> Var<S, D> columns(Var<S, D> x, Index first, Index
   require(first >= 0 && count >= 0 && first <= cols && count <= cols - first, "columns: ", count, " columns from ",
           first, " must lie within the ", cols, " of x, which is ", x.shape());
   auto& tape = x.tape();
-  const auto y = tape.make({rows, count}, tape.room(x));
+  const auto y = tape.make({rows, count}, tape.capacity(x));
   D::template rows<S>(rows, count, op::Columns<S>{x.value().columns(first, count), tape.out(y)});
   tape.record(y, {x}, {}, [=](Tape<S, D>& t) {
     D::template rows<S>(rows, cols, op::ColumnsBackward<S>{t.gradient(y), t.into(x), first});

@@ -98,7 +98,7 @@ template <Scalar S> struct SoftmaxEnd {
 template <Scalar S, Backend D>
 void loss_by_parts(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx) {
   auto& tape = w.tape();
-  const Parts parts{w.shape().rows()};
+  const RowChunks parts{w.shape().rows()};
   const DType precision = tape.precision();
   const Index rows = x.rows(), chunk = std::min<Index>(256, rows);
   S* scores = tape.template memory<S>(chunk * parts.largest());

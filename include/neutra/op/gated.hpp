@@ -50,9 +50,9 @@ Var<S, D> gated(Var<S, D> a, std::type_identity_t<Var<S, D>> b, const F& functio
   require(a.shape() == b.shape(), "gated: shapes must be equal, got ", a.shape(), " and ", b.shape());
   const Index rows = a.shape().rows(), cost = op::transcendental_cost * a.shape().cols();
   auto& tape = a.tape();
-  const auto y = tape.make(a.shape(), tape.room(a), a.dtype());
+  const auto y = tape.make(a.shape(), tape.capacity(a), a.dtype());
   with_dtype<S>(a.dtype(), [&]<class T>() {
-    tape.fill(y, {a, b}, [=](Tape<S, D>& t) {
+    tape.rematerialise(y, {a, b}, [=](Tape<S, D>& t) {
       D::template rows<S>(
           rows, cost, op::Gated<S, T, F>{a.template value<T>(), b.template value<T>(), t.template out<T>(y), function});
     });

@@ -78,11 +78,11 @@ Var<S, D> layer_norm(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::type_i
   require(fits(w) && fits(b), "layer_norm: w and b must be (C) with C = ", cols, ", got ", w.shape(), " and ",
           b.shape(), "; x is ", x.shape());
   auto& tape = x.tape();
-  const auto y = tape.make(x.shape(), tape.room(x));
+  const auto y = tape.make(x.shape(), tape.capacity(x));
   const bool wanted = tape.wanted({x, w});
-  S* mean = wanted ? tape.template memory<S>(tape.room(x)) : nullptr;
-  S* rstd = wanted ? tape.template memory<S>(tape.room(x)) : nullptr;
-  // not rematerialised: Tape::fill takes at most two inputs
+  S* mean = wanted ? tape.template memory<S>(tape.capacity(x)) : nullptr;
+  S* rstd = wanted ? tape.template memory<S>(tape.capacity(x)) : nullptr;
+  // not rematerialised: Tape::rematerialise takes at most two inputs
   D::template rows<S>(rows, 3 * cols, op::LayerNorm<S>{x.value(), w.value(), b.value(), tape.out(y), mean, rstd, eps});
   tape.record(y, {x, w, b}, {x, w}, [=](Tape<S, D>& t) {
     const auto dy = t.gradient(y);

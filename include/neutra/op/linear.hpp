@@ -25,13 +25,13 @@ template <Scalar S, Backend D> struct Linear {
       column += part.cols();
     }
   }
-  /// As product(), with one row chunk of W (see Parts).
+  /// As product(), with one row chunk of W (see RowChunks).
   static void product_part(Operand<S> a, Var<S, D> w, Index part, bool transposed, Result<S> into) {
     if (w.frozen()) {
       if (const auto parts = w.frozen()->parts(transposed, a.precision); !parts.empty())
         return D::template product<S>(a, parts[static_cast<std::size_t>(part)], into);
     }
-    D::template product<S>(a, Operand<S>(Parts{w.shape().rows()}.of<S>(w.value(), part), transposed, a.precision),
+    D::template product<S>(a, Operand<S>(RowChunks{w.shape().rows()}.of<S>(w.value(), part), transposed, a.precision),
                            into);
   }
   /// The row-major copy of a frozen weight that is not packed for this matmul, or one unpacked into scratch memory.
@@ -104,7 +104,7 @@ Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w,
   const Shape given = addend ? addend->shape() : Shape{rows, out};
   require(given.cols() == out && (given.rank() == 1 || given.rows() == rows), "linear: addend must be (", rows, ",",
           out, ") or a bias (", out, "), got ", given);
-  const auto y = x.tape().make({rows, out}, x.tape().room(x));
+  const auto y = x.tape().make({rows, out}, x.tape().capacity(x));
   op::Linear<S, D>::run(x, w, y, addend, x.tape().precision());
   return y;
 }
@@ -112,7 +112,7 @@ Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w,
 /// y = x W^T with storage dtype `stored` (see Tape::make).      x: (N,I)  W: (O,I)  y: (N,O)
 template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w, DType stored) {
   auto& tape = x.tape();
-  const auto y = tape.make({x.shape().rows(), op::Linear<S, D>::outputs(x, w)}, tape.room(x), stored);
+  const auto y = tape.make({x.shape().rows(), op::Linear<S, D>::outputs(x, w)}, tape.capacity(x), stored);
   op::Linear<S, D>::run(x, w, y, {}, tape.precision());
   return y;
 }
@@ -120,7 +120,7 @@ template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, std::type_identity_
 /// y = x W^T with unrounded inputs, whatever the matmul input precision of the step.      x: (N,I)  W: (O,I)  y: (N,O)
 template <Scalar S, Backend D> Var<S, D> linear_exact(Var<S, D> x, std::type_identity_t<Var<S, D>> w) {
   auto& tape = x.tape();
-  const auto y = tape.make({x.shape().rows(), op::Linear<S, D>::outputs(x, w)}, tape.room(x));
+  const auto y = tape.make({x.shape().rows(), op::Linear<S, D>::outputs(x, w)}, tape.capacity(x));
   op::Linear<S, D>::run(x, w, y, {}, dtype_of<S>);
   return y;
 }

@@ -130,8 +130,8 @@ Var<S, D> residue_penalty(const P& penalty, Var<S, D> r, std::type_identity_t<Va
           y.shape());
   auto& tape = r.tape();
   const auto loss = tape.make({});
-  auto* sums = tape.template memory<RowSums<S>>(tape.room(r));
-  S* values = tape.template memory<S>(tape.room(r));
+  auto* sums = tape.template memory<RowSums<S>>(tape.capacity(r));
+  S* values = tape.template memory<S>(tape.capacity(r));
   D::template rows<S>(rows, 3 * cols, op::ResiduePenalty<S, P>{r.value(), y.value(), counted, sums, values, penalty});
   D::template sum<S>(View<const S>(values, Shape{rows}), scale, {tape.out(loss)});
   tape.record(loss, {r}, {r}, [=](Tape<S, D>& t) {
@@ -153,7 +153,7 @@ Var<S, D> gate_penalty(const P& penalty, Var<S, D> g, std::type_identity_t<Var<S
   const Index rows = g.shape().rows(), cost = op::transcendental_cost * g.shape().cols();
   auto& tape = g.tape();
   const auto loss = tape.make({});
-  S* values = tape.template memory<S>(tape.room(g));
+  S* values = tape.template memory<S>(tape.capacity(g));
   D::template rows<S>(rows, cost, op::GatePenalty<S, P>{g.value(), s.value(), counted, values, penalty});
   D::template sum<S>(View<const S>(values, Shape{rows}), scale, {tape.out(loss)});
   tape.record(loss, {g, s}, {g, s}, [=](Tape<S, D>& t) {

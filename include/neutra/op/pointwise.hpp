@@ -64,7 +64,7 @@ template <Scalar S, Backend D, class F> void elementwise(View<const S> x, Index 
 template <Pointwise F, Scalar S, Backend D> Var<S, D> pointwise(Var<S, D> x, const F& function) {
   static_assert(check_pointwise<F>());
   auto& tape = x.tape();
-  const auto y = tape.make(x.shape(), tape.room(x));
+  const auto y = tape.make(x.shape(), tape.capacity(x));
   const View<const S> from = op::lengthwise(x.value());
   op::elementwise<S, D>(from, op::transcendental_cost,
                         op::PointwiseForward<S, F>{from, op::lengthwise(tape.out(y)), function});

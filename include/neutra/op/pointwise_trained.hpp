@@ -112,7 +112,7 @@ Var<S, D> pointwise_trained(Var<S, D> x, const F& function, std::type_identity_t
   static_assert(check_pointwise<F>());
   constexpr std::size_t K = parameters_of<F>;
   auto& tape = x.tape();
-  const auto y = tape.make(x.shape(), tape.room(x));
+  const auto y = tape.make(x.shape(), tape.capacity(x));
   const View<const S> from = op::lengthwise(x.value());
   const auto run = [](View<const S> at, const auto& kernel) {
     op::elementwise<S, D>(at, op::transcendental_cost, kernel);

@@ -68,9 +68,9 @@ Var<S, D> rms_norm(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::type_ide
   require(w.shape().rank() == 1 && w.shape().cols() == cols, "rms_norm: w must be (C) with C = ", cols, ", got ",
           w.shape(), "; x is ", x.shape());
   auto& tape = x.tape();
-  const auto y = tape.make(x.shape(), tape.room(x));
-  S* rstd = tape.wanted({x, w}) ? tape.template memory<S>(tape.room(x)) : nullptr;
-  tape.fill(y, {x, w}, [=](Tape<S, D>& t) {
+  const auto y = tape.make(x.shape(), tape.capacity(x));
+  S* rstd = tape.wanted({x, w}) ? tape.template memory<S>(tape.capacity(x)) : nullptr;
+  tape.rematerialise(y, {x, w}, [=](Tape<S, D>& t) {
     D::template rows<S>(rows, 2 * cols, op::RmsNorm<S>{x.value(), w.value(), t.out(y), rstd, eps});
   });
   tape.record(y, {x, w}, {x, w}, [=](Tape<S, D>& t) {

@@ -43,8 +43,8 @@ template <Scalar S, Backend D> Var<S, D> scale_columns(Var<S, D> x, std::type_id
   require(v.shape().cols() == cols && v.shape().rows() == 1, "scale_columns: v must be (", cols, "), got ", v.shape(),
           "; x is ", x.shape());
   auto& tape = x.tape();
-  const auto y = tape.make(x.shape(), tape.room(x));
-  tape.fill(y, {x, v}, [=](Tape<S, D>& t) {
+  const auto y = tape.make(x.shape(), tape.capacity(x));
+  tape.rematerialise(y, {x, v}, [=](Tape<S, D>& t) {
     D::template rows<S>(rows, cols, op::ScaleColumns<S>{x.value(), v.value(), t.out(y)});
   });
   tape.record(y, {x, v}, {x, v}, [=](Tape<S, D>& t) {

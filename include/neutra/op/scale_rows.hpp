@@ -48,8 +48,8 @@ template <Scalar S, Backend D> Var<S, D> scale_rows(Var<S, D> a, std::type_ident
   require(g.shape().rows() == rows && (g.shape().cols() == 1 || g.shape().cols() == cols), "scale_rows: g must be (",
           rows, ",1) or (", rows, ",", cols, "), got ", g.shape());
   auto& tape = a.tape();
-  const auto y = tape.make(a.shape(), tape.room(a));
-  tape.fill(y, {a, g}, [=](Tape<S, D>& t) {
+  const auto y = tape.make(a.shape(), tape.capacity(a));
+  tape.rematerialise(y, {a, g}, [=](Tape<S, D>& t) {
     D::template rows<S>(rows, cols, op::ScaleRows<S>{a.value(), g.value(), t.out(y)});
   });
   tape.record(y, {a, g}, {a, g}, [=](Tape<S, D>& t) {

@@ -37,7 +37,7 @@ template <Scalar S> struct SoftmaxBackward {
 template <Scalar S, Backend D> Var<S, D> softmax(Var<S, D> x) {
   const Index rows = x.shape().rows(), cost = op::transcendental_cost * x.shape().cols();
   auto& tape = x.tape();
-  const auto y = tape.make(x.shape(), tape.room(x));
+  const auto y = tape.make(x.shape(), tape.capacity(x));
   D::template rows<S>(rows, cost, op::Softmax<S>{x.value(), tape.out(y)});
   tape.record(y, {x}, {y}, [=](Tape<S, D>& t) {
     D::template rows<S>(rows, cost, op::SoftmaxBackward<S>{y.value(), t.gradient(y), t.into(x)});

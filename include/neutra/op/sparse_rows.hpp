@@ -71,7 +71,7 @@ template <Scalar S, Backend D> Var<S, D> gather_rows(Var<S, D> x, const RowSet& 
   require(rows == set.total, "gather_rows: the set is of ", set.total, " rows, but x has ", rows);
   auto& tape = x.tape();
   const auto y = tape.make({set.count, cols}, rows);
-  tape.fill(y, {x}, [=](Tape<S, D>& t) {
+  tape.rematerialise(y, {x}, [=](Tape<S, D>& t) {
     D::template rows<S>(set.count, cols, op::GatherRows<S>{x.value(), {t.out(y)}, set.index});
   });
   tape.record(y, {x}, {}, [=](Tape<S, D>& t) {
@@ -87,7 +87,7 @@ Var<S, D> scatter_add(Var<S, D> base, std::type_identity_t<Var<S, D>> r, const R
   require(rows == set.total && r.shape() == Shape({set.count, cols}), "scatter_add: r must be (", set.count, ",", cols,
           ") and base have ", set.total, " rows, got ", r.shape(), " and ", base.shape());
   auto& tape = base.tape();
-  const auto y = tape.make(base.shape(), tape.room(base));
+  const auto y = tape.make(base.shape(), tape.capacity(base));
   D::template rows<S>(rows, cols, op::ScatterRows<S>{base.value(), r.value(), {tape.out(y)}, set.place});
   tape.record(y, {base, r}, {}, [=](Tape<S, D>& t) {
     if (const auto dr = t.into(r))

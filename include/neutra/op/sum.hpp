@@ -39,7 +39,7 @@ template <Scalar S> struct SumBackward {
 template <Scalar S, Backend D> Var<S, D> row_sum(Var<S, D> x, std::type_identity_t<S> scale = S(1)) {
   const Index rows = x.shape().rows(), cols = x.shape().cols();
   auto& tape = x.tape();
-  const auto y = tape.make({rows, 1}, tape.room(x));
+  const auto y = tape.make({rows, 1}, tape.capacity(x));
   D::template rows<S>(rows, cols, op::RowSum<S>{x.value(), tape.out(y), scale});
   tape.record(y, {x}, {}, [=](Tape<S, D>& t) {
     D::template rows<S>(rows, cols, op::SumBackward<S>{t.gradient(y), t.into(x), scale});

@@ -1,7 +1,7 @@
 /// A type-erased penalty, chosen at run time.
 #pragma once
 
-#include "neutra/penalty/evidence.hpp"
+#include "neutra/penalty/activations.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
@@ -13,11 +13,12 @@ template <Scalar S, Backend D> class Any : public Traits {
   template <Penalty P>
   Any(const P& penalty)
       : Traits(checked(penalty)),
-        loss_([](const Held& held, const Evidence<S, D>& e, Weights w) { return penalty::loss(held.as<P>(), e, w); }),
+        loss_(
+            [](const Held& held, const Activations<S, D>& e, Weights w) { return penalty::loss(held.as<P>(), e, w); }),
         with_([](const Held& held, const PolicyOptions& chosen) { return Any(with_options(held.as<P>(), chosen)); }) {}
 
   /// As penalty::loss.
-  Var<S, D> loss(const Evidence<S, D>& e, Weights w) const { return loss_(policy, e, w); }
+  Var<S, D> loss(const Activations<S, D>& e, Weights w) const { return loss_(policy, e, w); }
   /// A copy of the penalty with some options changed. Error: as with_options.
   Any with(const PolicyOptions& chosen) const { return with_(policy, chosen); }
 
@@ -27,7 +28,7 @@ template <Scalar S, Backend D> class Any : public Traits {
     return traits(penalty);
   }
 
-  Var<S, D> (*loss_)(const Held&, const Evidence<S, D>&, Weights);
+  Var<S, D> (*loss_)(const Held&, const Activations<S, D>&, Weights);
   Any (*with_)(const Held&, const PolicyOptions&);
 };
 

@@ -11,8 +11,9 @@
 ///   template <class V> V f(V g, V s, V label) const,  V dg(V g, V s, V label) const,  V ds(V g, V s, V label) const
 /// or a function computed by ops, which may include statistics of the batch and trainable weights
 ///   static constexpr bool reads_gate             whether it reads g or s, which an open gate does not have
-///   template <Scalar S, Backend D> Var<S, D> loss(const penalty::Evidence<S, D>&, std::span<const Var<S, D>> w) const
-///       a scalar, with the factor below, which Evidence provides
+///   template <Scalar S, Backend D> Var<S, D> loss(const penalty::Activations<S, D>&, std::span<const Var<S, D>> w)
+///   const
+///       a scalar, with the factor below, which Activations provides
 ///   std::vector<Weight> weights(Index d) const   optional: w, one set per layer, saved as adapter.L.penalty.NAME
 /// and optionally
 ///   static void options(self, visit)             its options by name (core/options.hpp)

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "neutra/core/name.hpp"
-#include "neutra/penalty/evidence.hpp"
+#include "neutra/penalty/activations.hpp"
 
 #include <string>
 
@@ -36,7 +36,7 @@ template <class A, class B> struct Sum {
     for (Weight& weight : prefixed("second.", own_weights(second, d))) all.push_back(std::move(weight));
     return all;
   }
-  template <Scalar S, Backend D> Var<S, D> loss(const Evidence<S, D>& e, std::span<const Var<S, D>> w) const {
+  template <Scalar S, Backend D> Var<S, D> loss(const Activations<S, D>& e, std::span<const Var<S, D>> w) const {
     std::size_t split = detail::HasWeights<A> ? w.size() : 0;
     if constexpr (detail::HasWeights<A> && detail::HasWeights<B>) split = first.weights(e.y.shape().cols()).size();
     const auto one = penalty::loss(first, e.times(static_cast<S>(first_weight)), w.first(split));

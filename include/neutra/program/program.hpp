@@ -82,7 +82,7 @@ class StopOnSignal {
 };
 
 /// Prints the text on one line, whatever characters its names and values contain.
-inline void print_line(std::string_view text) { std::fprintf(stderr, "%s\n", io::shown_whole(text).c_str()); }
+inline void print_line(std::string_view text) { std::fprintf(stderr, "%s\n", io::printable_whole(text).c_str()); }
 inline void print_message(const char* name, const std::string& text) { print_line(concat(name, ": ", text)); }
 
 /// The exit status of a program that has finished: 1, with a message, if its output could not be written.

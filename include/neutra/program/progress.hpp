@@ -83,7 +83,7 @@ class ProgressLine final : public train::Progress {
   /// Prints a line above the progress line.
   void message(std::string_view text) override {
     if (terminal_) wipe();
-    std::fprintf(out_, "%s\n", io::shown_whole(text).c_str());
+    std::fprintf(out_, "%s\n", io::printable_whole(text).c_str());
     std::fflush(out_);
     if (terminal_) show(true);
   }
@@ -112,7 +112,7 @@ class ProgressLine final : public train::Progress {
   /// "pretrain 120/2000  loss 3.214  12.3k tokens/s  1:23 left"
   std::string words() const {
     // The phase may be named after a user's policy. ASCII only, since a byte must be a column.
-    std::string text = io::shown(phase_, 200, io::Letters::ascii);
+    std::string text = io::printable(phase_, 200, io::Letters::ascii);
     if (steps_ > 0) text += concat(' ', step_, '/', steps_);
     if (loss_) text += "  loss " + fixed(*loss_, 3);
     const double spent = clock_() - phase_start_;

@@ -34,7 +34,7 @@ NEUTRA_ONCE int run_extend(int argc, const char* const* argv, const std::functio
         const study::Results results = study::Study(options, config, stop, {&*progress, show}).run();
         progress.reset();  // erases its line before the table is printed
         std::printf("%s\nreport: %s\n", report::table(results).c_str(),
-                    io::shown_whole((options.out / "report.html").native()).c_str());
+                    io::printable_whole((options.out / "report.html").native()).c_str());
       },
       "; run the same command with --resume to continue");
 }

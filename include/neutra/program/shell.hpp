@@ -18,7 +18,7 @@ inline std::string shell_word(std::string_view word) {
   const auto equals = word.find('=');  // --share=0.1 needs no quotes, but zsh would look for a command called =x
   const bool bare = word.find_first_not_of(concat(plain, equals == 0 ? "" : "=")) == word.npos;
   if (!word.empty() && bare) return std::string(word);
-  const bool printable = io::shown_whole(word) == word;
+  const bool printable = io::printable_whole(word) == word;
   std::string quoted = printable ? "'" : "$'";
   while (!word.empty()) {
     const std::size_t length = io::printable_length(word);

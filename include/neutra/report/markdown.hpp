@@ -53,13 +53,13 @@ inline std::string markdown_line(const study::Line& line) {
 
 /// The means of a line at every rate that was run.
 inline std::string markdown_curve(const study::Line& line) {
-  std::map<double, std::vector<study::Row>> by_rate;
-  for (const study::Row& row : line.curve) by_rate[row.lr].push_back(row);
+  std::map<double, std::vector<study::RunResult>> by_rate;
+  for (const study::RunResult& row : line.curve) by_rate[row.lr].push_back(row);
   std::string rows;
   for (const auto& [lr, runs] : by_rate)
     rows += markdown_row({markdown_text(line.label), rate(lr), concat(runs.size()),
-                          plus_minus(study::mean_of(runs, [](const study::Row& r) { return r.forgetting(); })),
-                          plus_minus(study::mean_of(runs, [](const study::Row& r) { return r.learning(); }))});
+                          plus_minus(study::mean_of(runs, [](const study::RunResult& r) { return r.forgetting(); })),
+                          plus_minus(study::mean_of(runs, [](const study::RunResult& r) { return r.learning(); }))});
   return rows;
 }
 
@@ -74,7 +74,7 @@ inline std::string markdown(const study::Results& results) {
     without_result += concat(without_result.empty() ? concat("\n", failures_heading, ":\n\n- ") : "- ",
                              detail::markdown_text(failure), "\n");
   if (lines.empty()) return "No runs yet: the results have no rows.\n" + without_result;
-  const study::Row& first = results.rows.front();
+  const study::RunResult& first = results.rows.front();
   std::string text = concat("Bits per byte of the backbone: original ", fixed(first.original.before, 3), ", target ",
                             fixed(first.target.before, 3), ". Means over seeds \u00b1 the standard error.\n\n");
   text += detail::markdown_heading({"method", "rate", "seeds", "forgetting", "learning",
@@ -90,7 +90,7 @@ inline std::string markdown(const study::Results& results) {
     if (const std::string sentence = study::against_baseline(line); !sentence.empty())
       sentences += concat("- ", detail::markdown_text(line.label), ' ', sentence, '\n');
   if (!sentences.empty())
-    text += concat("\nAgainst ", detail::markdown_text(io::shown(study::baseline_of(results))),
+    text += concat("\nAgainst ", detail::markdown_text(io::printable(study::baseline_of(results))),
                    ", seed by seed; an order is claimed only where a difference exceeds twice its standard error:\n\n",
                    sentences);
   text += concat("\nEvery rate:\n\n", detail::markdown_heading({"method", "rate", "seeds", "forgetting", "learning"}));

@@ -77,7 +77,7 @@ inline std::string introduction(const study::Results& results, const std::vector
   std::set<double> rates;
   std::set<std::uint64_t> seeds;
   std::set<std::string> methods;
-  for (const study::Row& row : results.rows) {
+  for (const study::RunResult& row : results.rows) {
     rates.insert(row.lr);
     seeds.insert(row.seed);
     methods.insert(row.label);
@@ -230,7 +230,7 @@ inline std::string all_runs(const std::vector<study::Line>& lines) {
       "class=\"name\">method</th><th>rate</th><th>seed</th><th>original after</th><th>target after</th>"
       "<th>forgetting</th><th>learning</th><th>steps</th><th>training time</th></tr></thead><tbody>\n";
   for (const study::Line& line : lines)
-    for (const study::Row& r : line.curve)
+    for (const study::RunResult& r : line.curve)
       out += concat("<tr><td class=\"name\">", escape(line.label), "</td>", cell(rate(r.lr)), cell(concat(r.seed)),
                     cell(fixed(r.original.after, 3)), cell(fixed(r.target.after, 3)), cell(fixed(r.forgetting(), 3)),
                     cell(fixed(r.learning(), 3)), cell(concat(r.steps)), cell(clock_time(r.train_seconds)), "</tr>\n");

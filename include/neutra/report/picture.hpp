@@ -81,12 +81,12 @@ inline std::string grid(const Axis& x, const Axis& y, int x_ticks, int y_ticks) 
 
 /// The means over seeds at each rate, in the order of the rates, in pixels.
 inline std::vector<std::array<double, 2>> path_over_rates(const study::Line& line, const Axis& x, const Axis& y) {
-  std::map<double, std::vector<study::Row>> by_rate;
-  for (const study::Row& row : line.curve) by_rate[row.lr].push_back(row);
+  std::map<double, std::vector<study::RunResult>> by_rate;
+  for (const study::RunResult& row : line.curve) by_rate[row.lr].push_back(row);
   std::vector<std::array<double, 2>> points;
   for (const auto& [lr, rows] : by_rate)
-    points.push_back({x.pixel(study::mean_of(rows, [](const study::Row& r) { return r.forgetting(); }).value),
-                      y.pixel(study::mean_of(rows, [](const study::Row& r) { return r.learning(); }).value)});
+    points.push_back({x.pixel(study::mean_of(rows, [](const study::RunResult& r) { return r.forgetting(); }).value),
+                      y.pixel(study::mean_of(rows, [](const study::RunResult& r) { return r.learning(); }).value)});
   return points;
 }
 
@@ -135,7 +135,7 @@ inline std::string learning_picture(const std::vector<study::Line>& lines, doubl
                                     std::string_view style_element = {}) {
   std::vector<double> across{0}, up;
   for (const study::Line& line : lines)
-    for (const study::Row& row : line.curve)
+    for (const study::RunResult& row : line.curve)
       if (row.forgetting() <= farthest) {
         across.push_back(row.forgetting());
         up.push_back(row.learning());
@@ -151,7 +151,7 @@ inline std::string learning_picture(const std::vector<study::Line>& lines, doubl
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const auto path = detail::path_over_rates(lines[i], x, y);
     if (path.size() > 1) paths += svg::polyline(style[i], path, "path");
-    for (const study::Row& row : lines[i].curve) {
+    for (const study::RunResult& row : lines[i].curve) {
       if (!x.holds(row.forgetting()) || !y.holds(row.learning())) continue;
       const double px = x.pixel(row.forgetting()), py = y.pixel(row.learning());
       const bool main = row.lr == lines[i].lr;
@@ -180,7 +180,7 @@ inline std::string learning_picture(const std::vector<study::Line>& lines, doubl
 inline std::optional<double> closer_view(const std::vector<study::Line>& lines) {
   std::vector<double> values;
   for (const study::Line& line : lines)
-    for (const study::Row& row : line.curve) values.push_back(row.forgetting());
+    for (const study::RunResult& row : line.curve) values.push_back(row.forgetting());
   if (values.size() < 4) return std::nullopt;
   std::sort(values.begin(), values.end());
   const double crowd = values[(values.size() * 3 - 1) / 4];

@@ -18,7 +18,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace report {
 /// Escapes text for HTML and SVG, including attribute values. Control characters and invalid UTF-8 are shown as \x1f.
 inline std::string escape(std::string_view text) {
   std::string out;
-  for (const char c : io::shown(text, 10000)) {
+  for (const char c : io::printable(text, 10000)) {
     switch (c) {
       case '&':
         out += "&amp;";

@@ -62,7 +62,7 @@ inline std::string label_of(const study::Run& run, const std::vector<study::Line
   const Settings own = study::detail::line_settings(run);
   std::set<std::string> different;
   for (const study::Line& line : lines) {
-    const study::Row& row = line.curve.front();
+    const study::RunResult& row = line.curve.front();
     if (study::detail::same_line(row, run)) return line.label;
     if (row.label != run.label) continue;
     const Settings theirs = study::detail::line_settings(row);
@@ -71,7 +71,7 @@ inline std::string label_of(const study::Run& run, const std::vector<study::Line
         if (study::detail::told_setting(own, key) != study::detail::told_setting(theirs, key)) different.insert(key);
   }
   for (const std::string& key : different) label += concat(", ", key, ' ', study::detail::told_setting(own, key));
-  return io::shown(label, 300);
+  return io::printable(label, 300);
 }
 
 /// One sentence per method that can be compared with a baseline, broken to fit 120 columns.
@@ -83,7 +83,7 @@ inline std::string comparisons(const std::vector<study::Line>& lines, const std:
     if (const auto middle = sentence.find("; "); middle != sentence.npos) sentence.replace(middle, 2, ";\n    ");
     text += concat("  ", line.label, text_width(line.label) > 50 ? "\n    " : " ", sentence, "\n");
   }
-  return text.empty() ? text : concat("\nAgainst ", io::shown(baseline), ", seed by seed:\n", text);
+  return text.empty() ? text : concat("\nAgainst ", io::printable(baseline), ", seed by seed:\n", text);
 }
 
 }  // namespace detail
@@ -98,7 +98,7 @@ inline std::vector<std::string> notes(const study::Results& results, const std::
     all.push_back(
         "* best of several rates on the text reported here, as the results record no selection on another text.");
   if (any(&study::Line::at_edge)) all.push_back("^ the smallest or largest rate tried; a better one may lie beyond.");
-  const std::string baseline = io::shown(study::baseline_of(results));
+  const std::string baseline = io::printable(study::baseline_of(results));
   for (const study::Choice& choice : results.choices) {
     if (choice.alpha_chosen != true || choice.learns_as_baseline == true) continue;
     const std::string label = detail::label_of(choice.run, lines);
@@ -166,7 +166,7 @@ inline std::string table(const study::Results& results) {
   text += concat(
       "Bits per byte; means over n seeds, s.e. the standard error. \"At baseline\": forgetting where a method's curve "
       "over\nrates reaches the baseline's learning",
-      baseline.empty() ? "" : concat(" (", io::shown(baseline, 40), ")"),
+      baseline.empty() ? "" : concat(" (", io::printable(baseline, 40), ")"),
       ".\nAn order is claimed only where a difference exceeds twice its standard error.\n");
   for (const std::string& note : notes(results, lines)) text += note + "\n";
   return text + without_result + detail::comparisons(lines, study::baseline_of(results));

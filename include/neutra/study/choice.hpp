@@ -3,7 +3,7 @@
 #pragma once
 
 #include "neutra/core/error.hpp"
-#include "neutra/study/row.hpp"
+#include "neutra/study/run_result.hpp"
 
 #include <algorithm>
 #include <cmath>

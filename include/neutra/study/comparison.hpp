@@ -38,7 +38,7 @@ inline std::optional<double> forgetting_at(const std::vector<CurvePoint>& curve,
 
 inline Curves curves_of(const Line& line) {
   Curves by_seed;
-  for (const Row& row : line.curve) by_seed[row.seed].push_back({row.forgetting(), row.learning()});
+  for (const RunResult& row : line.curve) by_seed[row.seed].push_back({row.forgetting(), row.learning()});
   std::size_t most = 2;
   for (const auto& [seed, curve] : by_seed) most = std::max(most, curve.size());
   std::erase_if(by_seed, [&](const auto& entry) { return entry.second.size() < most; });
@@ -60,10 +60,10 @@ inline std::optional<Mean> forgetting_at(const Curves& curves, double learning) 
 /// value(ours) - value(theirs), by seed: runs of one seed saw the same data in the same order. Empty where no seed is
 /// common.
 template <class F> std::optional<Mean> difference(const Line& ours, const Line& theirs, F&& value) {
-  std::map<std::uint64_t, const Row*> by_seed;
-  for (const Row& row : theirs.runs) by_seed.emplace(row.seed, &row);
+  std::map<std::uint64_t, const RunResult*> by_seed;
+  for (const RunResult& row : theirs.runs) by_seed.emplace(row.seed, &row);
   std::vector<double> values;
-  for (const Row& row : ours.runs)
+  for (const RunResult& row : ours.runs)
     if (const auto other = by_seed.find(row.seed); other != by_seed.end())
       values.push_back(value(row) - value(*other->second));
   return values.empty() ? std::nullopt : std::optional(mean(values));
@@ -76,7 +76,7 @@ class Baselines {
  public:
   explicit Baselines(const std::vector<Line>& lines) {
     for (const Line& line : lines) {
-      const Row& row = line.curve.front();
+      const RunResult& row = line.curve.front();
       for (unsigned common = 0; line.is_baseline && common < 8; ++common)
         if ((common & has(row)) == common) lines_.emplace(key(row, common, has(row)), &line);  // the first stays
     }
@@ -84,7 +84,7 @@ class Baselines {
   /// The one that a line is held against: of the same steps and share, and of the same capacity, body and placement
   /// where both have them; else null.
   const Line* of(const Line& line) const {
-    const Row& row = line.curve.front();
+    const RunResult& row = line.curve.front();
     for (unsigned theirs = 8; theirs-- > 0;)
       if (const auto found = lines_.find(key(row, has(row) & theirs, theirs)); found != lines_.end())
         return found->second;
@@ -94,14 +94,14 @@ class Baselines {
  private:
   static constexpr std::array<const char*, 3> framing = {"capacity", "body", "placement"};
   using Key = std::tuple<Index, double, unsigned, unsigned, std::array<std::string, 3>>;
-  static unsigned has(const Row& row) {
+  static unsigned has(const RunResult& row) {
     unsigned bits = 0;
     for (std::size_t i = 0; i < framing.size(); ++i)
       if (row.settings.contains(framing[i])) bits |= 1u << i;
     return bits;
   }
   /// common: which of the settings count; theirs: which of them the baseline has.
-  static Key key(const Row& row, unsigned common, unsigned theirs) {
+  static Key key(const RunResult& row, unsigned common, unsigned theirs) {
     std::array<std::string, 3> values;
     for (std::size_t i = 0; i < framing.size(); ++i)
       if (common & (1u << i)) values[i] = text_of(row.settings.at(framing[i]));
@@ -128,8 +128,8 @@ inline void compare_with_baseline(std::vector<Line>& lines) {
     if (fresh) theirs->second = curves_of(*baseline);
     line.forgetting_at_baseline = forgetting_at(curves_of(line), baseline->learning.value);
     line.baseline_forgetting_here = forgetting_at(theirs->second, line.learning.value);
-    line.forgets_more = difference(line, *baseline, [](const Row& row) { return row.forgetting(); });
-    line.learns_more = difference(line, *baseline, [](const Row& row) { return row.learning(); });
+    line.forgets_more = difference(line, *baseline, [](const RunResult& row) { return row.forgetting(); });
+    line.learns_more = difference(line, *baseline, [](const RunResult& row) { return row.learning(); });
   }
 }
 

@@ -59,13 +59,13 @@ class Extension {
     const data::Mix mix(shared_.corpus.train_original, shared_.corpus.train_target, shared_.options.share, run_.seed);
     train::Trainer trainer(*model, mix, shared_.training(run_.lr, run_.steps, run_.alpha.value_or(0)));
     Outcome outcome{describe_row(run_, description_, shared_.backbone->config().sizes()), {}};
-    Row& row = outcome.row;
+    RunResult& row = outcome.row;
     for (const auto* parameter : model->parameters()) row.trainable_weights += parameter->value.size();
     row.train_seconds =
         train::run_training(trainer, {folder_, shared_.identity(run_), &shared_.progress, shared_.stop});
     row.train_tokens = run_.steps * trainer.tokens_per_step();
     row.tokens_per_second = static_cast<double>(row.train_tokens) / row.train_seconds;
-    const io::Json json = train::named(run_.name(), [&] {
+    const io::Json json = train::with_run_name(run_.name(), [&] {
       measure(*model, outcome);
       return to_json(outcome);
     });
@@ -77,7 +77,7 @@ class Extension {
   }
 
   Ending read() {
-    Ending ending = train::advised(
+    Ending ending = train::with_advice(
         concat("bring back what was there, or delete ", folder_.string(), " to have the run made again"), [&] {
           Ending read = read_ending(folder_, run_);
           if (const auto* outcome = std::get_if<Outcome>(&read)) check_before(outcome->row);
@@ -92,7 +92,7 @@ class Extension {
   }
 
   /// Error: a row that was scored on another backbone, or by another build; the two could not stand in one table.
-  void check_before(const Row& row) const {
+  void check_before(const RunResult& row) const {
     const double original = shared_.valid.original.before, target = shared_.valid.target.before;
     require(row.original.before == original && row.target.before == target, (folder_ / "outcome.json").string(),
             ": must be of this study's backbone, which has ", original, " and ", target, " bits per byte, got ",
@@ -109,9 +109,9 @@ class Extension {
   void measure(train::Model& model, Outcome& outcome) {
     shared_.progress.begin("evaluating", shared_.evaluation_steps(), shared_.work.evaluation());
     if (run_.seed == 1 && shared_.options.holds_out()) {  // rates and alpha are chosen by the first seed
-      Scores& scores = outcome.choosing.emplace(shared_.choosing);
-      scores.original.after = shared_.score(model, shared_.corpus.choosing_original, data::Domain::original);
-      scores.target.after = shared_.score(model, shared_.corpus.choosing_target, data::Domain::target);
+      Scores& scores = outcome.tuning.emplace(shared_.tuning);
+      scores.original.after = shared_.score(model, shared_.corpus.tuning_original, data::Domain::original);
+      scores.target.after = shared_.score(model, shared_.corpus.tuning_target, data::Domain::target);
     }
     adapter::Probe<float, DefaultDevice> probe(shared_.backbone->config().layers);
     outcome.row.original = shared_.valid.original;

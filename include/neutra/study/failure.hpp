@@ -2,7 +2,7 @@
 #pragma once
 
 #include "neutra/io/utf8.hpp"
-#include "neutra/study/row.hpp"
+#include "neutra/study/run_result.hpp"
 #include "neutra/train/stopped.hpp"
 
 #include <algorithm>
@@ -33,7 +33,7 @@ inline std::string told(const Failure& failure) {
   const std::string size = std::isfinite(gradient) ? concat(gradient) : std::string("not finite");
   return concat(
       "diverged ", step ? concat("at step ", *step) : std::string("in its evaluation"),
-      parameter.empty() ? std::string() : concat(", gradient largest in ", io::shown(parameter), " (", size, ")"));
+      parameter.empty() ? std::string() : concat(", gradient largest in ", io::printable(parameter), " (", size, ")"));
 }
 
 /// With its texts as they are shown, so that JSON can hold them.
@@ -43,11 +43,11 @@ inline io::Json to_json(const Failure& failure, const std::string& where) {
   io::Json json = run.take();
   const auto& [step, parameter, gradient] = failure.where;
   json["state"] = failure_states[static_cast<std::size_t>(failure.state)];
-  json["reason"] = io::shown_whole(failure.reason);  // may name a path, which may be any bytes
+  json["reason"] = io::printable_whole(failure.reason);  // may name a path, which may be any bytes
   json["step"] = step ? io::Json(*step) : io::Json();
   json["largest_gradient"] = nullptr;
   if (!parameter.empty())
-    json["largest_gradient"] = {{"parameter", io::shown_whole(parameter)},
+    json["largest_gradient"] = {{"parameter", io::printable_whole(parameter)},
                                 {"value", std::isfinite(gradient) ? io::Json(gradient) : io::Json()}};
   return json;
 }
@@ -64,7 +64,7 @@ inline Failure failure_from_json(const io::Json& json, const std::string& where)
   fields("step", failure.where.step);
   const auto known = std::find(failure_states.begin(), failure_states.end(), state);
   require(known != failure_states.end(), where, ": state must be diverged, out_of_memory or not_saved, got ",
-          io::shown(state));
+          io::printable(state));
   failure.state = static_cast<FailureState>(known - failure_states.begin());
   fields.known("largest_gradient");
   if (read.has("largest_gradient")) {

@@ -30,7 +30,8 @@ inline void check_alphas(const Options& options, const data::Mix& mix) {
 
 /// Error: an adapter that does not fit the model; a method that trains nothing, or an adapter beside the whole model.
 inline void check_adapter_fits(const Method& method, const nn::Config& config) {
-  const Index weights = train::named(method.label, [&] { return method.adapter.describe(config.sizes()).weights; });
+  const Index weights =
+      train::with_run_name(method.label, [&] { return method.adapter.describe(config.sizes()).weights; });
   require(weights > 0 || method.trains == Trains::model, "the method ", method.label,
           " trains nothing; give it an adapter with weights, or trains=model");
   require(weights == 0 || method.trains == Trains::adapter, "the method ", method.label,

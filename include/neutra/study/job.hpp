@@ -2,7 +2,7 @@
 #pragma once
 
 #include "neutra/study/options.hpp"
-#include "neutra/study/row.hpp"
+#include "neutra/study/run_result.hpp"
 #include "neutra/train/corpus.hpp"
 #include "neutra/train/run.hpp"
 
@@ -22,15 +22,15 @@ inline Run run_of(const Method& method, const Options& options, double lr, std::
 }
 
 /// The parts of a row that are known before the run.
-inline Row describe_row(const Run& run, const adapter::Description& d, const adapter::Sizes& sizes) {
-  Row row{run};
+inline RunResult describe_row(const Run& run, const adapter::Description& d, const adapter::Sizes& sizes) {
+  RunResult row{run};
   row.extra_weights = d.weights;
   row.extra_share = static_cast<double>(d.weights) / static_cast<double>(sizes.block_weights());
   return row;
 }
 
 /// Puts what a probe saw on the validation texts into the row.
-inline void add_gates(Row& row, const adapter::Probe<float, DefaultDevice>& probe) {
+inline void add_gates(RunResult& row, const adapter::Probe<float, DefaultDevice>& probe) {
   PerDomain<std::vector<double>> open, ratio;
   double gates[2] = {}, opened[2] = {};
   for (std::size_t domain = 0; domain < 2; ++domain)
@@ -47,7 +47,7 @@ inline void add_gates(Row& row, const adapter::Probe<float, DefaultDevice>& prob
 }
 
 /// Layers whose gates are closed for every token of the new domain, or open for every one of the old: a sentence each.
-inline std::vector<std::string> gate_warnings(const Row& row, const std::string& name) {
+inline std::vector<std::string> gate_warnings(const RunResult& row, const std::string& name) {
   std::vector<std::string> warnings;
   if (!row.gate_open_by_layer) return warnings;
   const auto& [original, target] = *row.gate_open_by_layer;

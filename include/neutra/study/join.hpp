@@ -25,12 +25,12 @@ using RunKey = std::tuple<LineKey, double, std::uint64_t>;
 inline RunKey run_key(const Run& run) { return {line_key(run), run.lr, run.seed}; }
 
 inline std::string told(const Run& run) {
-  return concat(io::shown(run.label), run.alpha ? concat(", alpha ", *run.alpha) : "", ", rate ", run.lr, ", seed ",
+  return concat(io::printable(run.label), run.alpha ? concat(", alpha ", *run.alpha) : "", ", rate ", run.lr, ", seed ",
                 run.seed);
 }
 
 /// Everything about a run but how long it took.
-inline io::Json outcome_of(Row row) {
+inline io::Json outcome_of(RunResult row) {
   row.train_seconds = row.tokens_per_second = 0;
   FieldWriter write("row");
   visit_row(write, row);
@@ -68,7 +68,7 @@ inline io::Json option(const Results& results, const char* key) {
 
 /// Runs that differ in what no row tells would stand on one line as if they were alike.
 inline void check_alike(const Results& first, const Results& more, const std::string& where) {
-  for (const char* role : {"original.choosing", "target.choosing"}) {
+  for (const char* role : {"original.tuning", "target.tuning"}) {
     const bool has = first.text_sha256.contains(role);
     require(more.text_sha256.contains(role) == has, where, has ? ": must have the text " : ": must not have the text ",
             role, has ? ", as the first results have" : ", which the first results have not",
@@ -88,21 +88,21 @@ inline void check_alike(const Results& first, const Results& more, const std::st
             "); join only extensions of one backbone");
   }
   const auto shown = [](const io::Json& value) {
-    return value.is_null() ? std::string("(nothing)") : io::shown(value.dump());
+    return value.is_null() ? std::string("(nothing)") : io::printable(value.dump());
   };
   for (const char* key : {"batch", "sequence", "clip", "weight_decay", "warmup", "precision"}) {
     const io::Json own = option(first, key), other = option(more, key);
     const bool follows = std::string_view(key) == "warmup" && option(first, "steps") != option(more, "steps");
-    require(own == other || follows, where, ": --", key, " must be that of the first results, ", shown(own), ", got ",
-            shown(other), "; join only studies that differ in what their rows tell");
+    require(own == other || follows, where, ": --", key, " must be that of the first results, ", printable(own),
+            ", got ", printable(other), "; join only studies that differ in what their rows tell");
   }
 }
 
 /// places: where each run stands among all.rows.
 inline void join_rows(Results& all, const Results& more, const std::string& where,
                       std::map<RunKey, std::size_t>& places) {
-  for (const Row& row : more.rows) {
-    const Row& first = all.rows.empty() ? row : all.rows.front();
+  for (const RunResult& row : more.rows) {
+    const RunResult& first = all.rows.empty() ? row : all.rows.front();
     require(row.original.before == first.original.before && row.target.before == first.target.before, where,
             ": the backbone must be that of the first results, whose bits per byte are ", first.original.before,
             " and ", first.target.before, ", got ", row.original.before, " and ", row.target.before,
@@ -140,7 +140,7 @@ inline void add_scores(ScoredRuns& all, const Results& study) {
     }
 }
 
-inline const Scored* find(const ScoredRuns& scored, const Row& row) {
+inline const Scored* find(const ScoredRuns& scored, const RunResult& row) {
   const auto own = scored.find(run_key(row));
   return own == scored.end() ? nullptr : &own->second;
 }
@@ -151,7 +151,7 @@ inline std::optional<double> joined_rate(const Line& line, const ScoredRuns& sco
                                          const std::map<LineKey, std::set<double>>& apart) {
   const Scored* best = nullptr;
   bool complete = true;
-  for (const Row& row : line.curve) {
+  for (const RunResult& row : line.curve) {
     const Scored* own = row.seed == 1 ? find(scored, row) : nullptr;
     complete &= own || row.seed != 1;
     if (own && (!best || own->scores.learning() > best->scores.learning())) best = own;
@@ -166,7 +166,7 @@ inline Choice joined_choice(const Line& line, double rate, const ScoredRuns& sco
   Choice choice{line.curve.front()};
   choice.run.lr = rate;
   choice.run.seed = 1;
-  for (const Row& row : line.curve)
+  for (const RunResult& row : line.curve)
     if (const Scored* own = row.seed == 1 ? find(scored, row) : nullptr)
       choice.tried.push_back({own->lr, own->scores.forgetting(), own->scores.learning()});
   return choice;
@@ -184,8 +184,8 @@ inline void choose_alpha_again(std::vector<Choice>& choices, const Line& paper, 
     return own == by_line.end() ? nullptr : own->second;
   };
   const auto score_of = [&](const Line& line, double lr) -> const Scored* {
-    const auto row =
-        std::find_if(line.curve.begin(), line.curve.end(), [&](const Row& r) { return r.lr == lr && r.seed == 1; });
+    const auto row = std::find_if(line.curve.begin(), line.curve.end(),
+                                  [&](const RunResult& r) { return r.lr == lr && r.seed == 1; });
     return row == line.curve.end() ? nullptr : find(scored, *row);
   };
   const Choice* own = choice_of(paper);

@@ -32,11 +32,11 @@ inline Mean mean(const std::vector<double>& values) {
 struct Line {
   std::string label, method;
   bool is_baseline = false;
-  std::vector<Row> curve;    // all its runs, by rate, then seed
-  std::vector<Row> runs;     // those at the reported rate
-  double lr = 0;             // the reported rate
-  bool at_edge = false;      // it is the least or largest of several that were tried: a better one may lie beyond
-  bool chosen_here = false;  // no choice was recorded: the best of several rates on the very text that is reported
+  std::vector<RunResult> curve;  // all its runs, by rate, then seed
+  std::vector<RunResult> runs;   // those at the reported rate
+  double lr = 0;                 // the reported rate
+  bool at_edge = false;          // it is the least or largest of several that were tried: a better one may lie beyond
+  bool chosen_here = false;      // no choice was recorded: the best of several rates on the very text that is reported
   Mean original_before, original_after, target_before, target_after, forgetting, learning, extra_weights, extra_share,
       tokens_per_second;
 

@@ -38,9 +38,10 @@ struct Method {
 /// would obey.
 inline void check_label(const std::string& label) {
   require(!label.empty(), "a method must have a label; give it one");
-  require(io::shown_whole(label) == label, "the label '", io::shown(label),
+  require(io::printable_whole(label) == label, "the label '", io::printable(label),
           "' must hold no control characters and be UTF-8");
-  require(label.size() <= 160, "the label '", io::shown(label), "' must have at most 160 bytes, got ", label.size());
+  require(label.size() <= 160, "the label '", io::printable(label), "' must have at most 160 bytes, got ",
+          label.size());
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::study

@@ -44,7 +44,7 @@ inline Method make_method(const Spec& spec, const Term& term, const adapter::Reg
     std::vector<std::string> known = shorthand_names();
     for (const std::string& name : registry.kind_names())
       if (!find_shorthand(name)) known.push_back(name);
-    spec.fail_at(term.start, "there is no method '", io::shown(term.name), "'", suggestion(term.name, known),
+    spec.fail_at(term.start, "there is no method '", io::printable(term.name), "'", suggestion(term.name, known),
                  "; known: ", listed(known));
   }
   Settings settings = shorthand ? shorthand->settings : Settings{};
@@ -94,7 +94,7 @@ inline void tell_apart(std::vector<Asked>& asked) {
   }
   std::set<std::string> seen;
   for (Asked& one : asked) {
-    one.method.label = io::shown(one.method.label, 150);
+    one.method.label = io::printable(one.method.label, 150);
     require(
         seen.insert(one.method.label).second, "--method: the method '", one.method.label,
         "' was given twice; leave one out, or give methods that differ labels of their own, as in  LABEL: ", one.name);
@@ -119,7 +119,7 @@ inline std::vector<Method> methods_of(const std::vector<std::string>& specs, con
   std::set<std::string> labels;
   for (const std::string& text : specs) {
     const Spec spec = parse_spec(text);
-    const std::string label = io::shown(spec.label, 80);
+    const std::string label = io::printable(spec.label, 80);
     if (!label.empty() && !labels.insert(label).second) spec.fail_at(0, "the label '", label, "' was given twice");
     for (const Term& term : spec.terms) {
       detail::Asked one{detail::make_method(spec, term, registry, defaults), term.name};
@@ -143,7 +143,7 @@ inline std::vector<Method> methods_of(const std::vector<std::string>& specs, con
   }
   for (const auto& [name, ignored] : defaults.rates)
     require(name.empty() || std::count(known.begin(), known.end(), name) > 0, "--lr: there is no method '",
-            io::shown(name), "'", suggestion(name, known), "; known: ", listed(known));
+            io::printable(name), "'", suggestion(name, known), "; known: ", listed(known));
   return methods;
 }
 

@@ -217,10 +217,10 @@ inline void Options::check_methods() const {
     labels.push_back(method.label);
     require(method.alphas.empty() || method.has_alpha(), "the method ", method.label,
             " has no local loss, so that alpha has no effect; give it none");
-    train::named(method.label, [&] { detail::check_tried(method.rates, method.alphas); });
+    train::with_run_name(method.label, [&] { detail::check_tried(method.rates, method.alphas); });
   }
   detail::check_different(labels, "methods");
-  require(baseline.empty() || compares(baseline), "--baseline: there is no method '", io::shown(baseline), "'",
+  require(baseline.empty() || compares(baseline), "--baseline: there is no method '", io::printable(baseline), "'",
           suggestion(baseline, labels), "; compared: ", listed(labels));
   for (const Method& method : methods)
     require(alphas_of(method).size() < 2 || !baseline_label().empty(),

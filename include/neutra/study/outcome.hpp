@@ -16,8 +16,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 /// A finished job: the row of the results (validation text), and the scores on the tuning split, by which rates and
 /// alpha are chosen, where they were asked for.
 struct Outcome {
-  Row row;
-  std::optional<Scores> choosing;
+  RunResult row;
+  std::optional<Scores> tuning;
 };
 
 /// How a job ended.
@@ -27,11 +27,11 @@ using Ending = std::variant<Outcome, Failure>;
 inline io::Json to_json(const Outcome& outcome) {
   detail::FieldWriter row("outcome");
   detail::visit_row(row, outcome.row);
-  if (!outcome.choosing) return {{"row", row.take()}, {"choosing", nullptr}};
-  detail::FieldWriter choosing("outcome: choosing");
-  choosing("original", outcome.choosing->original);
-  choosing("target", outcome.choosing->target);
-  return {{"row", row.take()}, {"choosing", choosing.take()}};
+  if (!outcome.tuning) return {{"row", row.take()}, {"tuning", nullptr}};
+  detail::FieldWriter tuning("outcome: tuning");
+  tuning("original", outcome.tuning->original);
+  tuning("target", outcome.tuning->target);
+  return {{"row", row.take()}, {"tuning", tuning.take()}};
 }
 
 /// The outcome.json of a folder in which a job is at home; `files`, by their names in it, hold what it trained and are
@@ -57,12 +57,12 @@ inline void check_run(const std::string& where, const Run& found, const Run& ask
   };
   const std::string advice = "; give the method that is another a label of its own";
   require(found.kind == asked.kind, where, ": must be of a method ", asked.label, " of the kind ", asked.kind, ", got ",
-          io::shown(found.kind), advice);
+          io::printable(found.kind), advice);
   for (const auto* settings : {&asked.settings, &found.settings})
     for (const auto& [key, ignored] : *settings)
       require(told(asked.settings, key) == told(found.settings, key), where, ": must be of a method ", asked.label,
-              " with ", io::shown(key), " = ", told(asked.settings, key), ", got ",
-              io::shown(told(found.settings, key)), advice);
+              " with ", io::printable(key), " = ", told(asked.settings, key), ", got ",
+              io::printable(told(found.settings, key)), advice);
   require(found == asked, where, ": must be of a share of ", asked.share, ", got ", found.share);
 }
 
@@ -82,11 +82,11 @@ inline Ending read_ending(const io::Path& folder, const Run& asked) {
   }
   Outcome outcome{detail::read_row(whole.value("row"), where + ": row"), {}};
   detail::check_run(where, outcome.row, asked);
-  if (whole.has("choosing")) {
-    const io::Reader choosing(whole.value("choosing"), where + ": choosing");
-    detail::FieldReader scores(choosing);
-    scores("original", outcome.choosing.emplace().original);
-    scores("target", outcome.choosing->target);
+  if (whole.has("tuning")) {
+    const io::Reader tuning(whole.value("tuning"), where + ": tuning");
+    detail::FieldReader scores(tuning);
+    scores("original", outcome.tuning.emplace().original);
+    scores("target", outcome.tuning->target);
     scores.finish();
   }
   io::check_hashes(folder, whole.object("files").json());

@@ -75,8 +75,8 @@ class Output {
   /// damage.
   io::Json asked_before() const {
     if (!holds_run_) return io::Json::object();
-    return train::advised("bring it back, continue with the version that began the run, or name another --out",
-                          [&] { return io::read_sealed(folder_ / "options.json"); });
+    return train::with_advice("bring it back, continue with the version that began the run, or name another --out",
+                              [&] { return io::read_sealed(folder_ / "options.json"); });
   }
 
   const std::filesystem::path& folder() const { return folder_; }
@@ -133,7 +133,7 @@ class Output {
     for (const auto& item : std::filesystem::directory_iterator(folder_, problem)) {
       const std::string name = item.path().filename().string();
       const bool lock = name == "lock" && item.is_regular_file(ignored) && item.file_size(ignored) == 0;
-      if (!lock && !io::is_temporary(name)) found.push_back(io::shown(name));
+      if (!lock && !io::is_temporary(name)) found.push_back(io::printable(name));
     }
     require(!problem, where(), ": cannot be looked into (", problem.message(), "); name a folder you may write to");
     std::sort(found.begin(), found.end());

@@ -73,7 +73,7 @@ inline void write_pretraining(const io::Path& file, io::Json record, const io::P
 
 /// The record of a pretrain.json. Error: damage to it or to the model that it recorded.
 inline io::Json read_pretraining(const io::Path& file, const io::Path& model) {
-  return train::advised("bring back what was there, or start a run in another --out", [&] {
+  return train::with_advice("bring back what was there, or start a run in another --out", [&] {
     io::Json record = io::read_sealed(file);
     io::check_hashes(model, io::Reader(record, file.string()).object("files").json());
     record.erase("files");

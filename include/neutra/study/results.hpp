@@ -7,7 +7,7 @@
 #include "neutra/study/failure.hpp"
 #include "neutra/study/machine.hpp"
 #include "neutra/study/results_1.hpp"
-#include "neutra/study/row.hpp"
+#include "neutra/study/run_result.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -37,7 +37,7 @@ struct Results {
   io::Json config = io::Json::object();
   std::map<std::string, std::string> text_sha256;
   std::vector<Choice> choices;
-  std::vector<Row> rows;
+  std::vector<RunResult> rows;
   std::vector<Failure> failed;  // runs that were asked for and have no row
 };
 
@@ -53,9 +53,9 @@ template <class Visitor, class M> void visit_machine(Visitor& visit, M& machine)
 }
 
 /// Error: rows of two backbones, whose differences would be claimed as those of methods.
-inline void check_one_backbone(const std::vector<Row>& rows, const std::string& where) {
+inline void check_one_backbone(const std::vector<RunResult>& rows, const std::string& where) {
   for (std::size_t i = 1; i < rows.size(); ++i) {
-    const Row &first = rows[0], &row = rows[i];
+    const RunResult &first = rows[0], &row = rows[i];
     require(row.original.before == first.original.before && row.target.before == first.target.before, where, ": rows[",
             i, "] must be of the backbone of the first row, which has ", first.original.before, " and ",
             first.target.before, " bits per byte, got ", row.original.before, " and ", row.target.before,
@@ -65,7 +65,7 @@ inline void check_one_backbone(const std::vector<Row>& rows, const std::string& 
 
 inline void check_sha256(std::string_view where, const std::string& name, const std::string& digits) {
   require(digits.size() == 64 && digits.find_first_not_of("0123456789abcdef") == digits.npos, where, ": text_sha256.",
-          io::shown(name), " must be 64 hexadecimal digits, got \"", io::shown(digits), '"');
+          io::printable(name), " must be 64 hexadecimal digits, got \"", io::printable(digits), '"');
 }
 
 }  // namespace detail
@@ -80,7 +80,7 @@ inline io::Json to_json(const Results& results, const std::string& where = "resu
   detail::FieldWriter machine(where + ": machine");
   detail::visit_machine(machine, results.machine);
   io::Json rows = io::Json::array();
-  for (const Row& row : results.rows) {
+  for (const RunResult& row : results.rows) {
     detail::FieldWriter write(concat(where, ": rows[", rows.size(), "]"));
     detail::visit_row(write, row);
     rows.push_back(write.take());
@@ -104,7 +104,7 @@ inline Results results_from_json(const io::Json& json, const std::string& where 
   const io::Reader read(json, where);
   const auto schema = read.text("schema");
   if (schema == detail::results_schema_1) return results_from_json(detail::results_from_1(read), where);
-  require(schema == results_schema, where, ": schema must be \"", results_schema, "\", got \"", io::shown(schema),
+  require(schema == results_schema, where, ": schema must be \"", results_schema, "\", got \"", io::printable(schema),
           "\"; read it with the version of neutra that wrote it");
   read.only({"schema", "commit", "machine", "config", "text_sha256", "choices", "rows", "failed"});
   Results results;

@@ -73,6 +73,16 @@ inline io::Json choice_from_1(const io::Json& run, const io::Json& config, const
   return choice;
 }
 
+/// The texts of the tuning split were called choosing texts.
+inline void rename_tuning_texts(io::Json& file) {
+  for (const std::string role : {"original", "target"})
+    if (const io::Json::json_pointer before = io::Json::json_pointer("/text_sha256") / (role + ".choosing");
+        file.contains(before)) {
+      file["text_sha256"][role + ".tuning"] = file.at(before);
+      file["text_sha256"].erase(role + ".choosing");
+    }
+}
+
 /// Error: a row or choice that is none of that schema, by its place.
 inline io::Json results_from_1(const io::Reader& read) {
   read.only({"schema", "commit", "machine", "config", "text_sha256", "rows", "failed"});
@@ -99,6 +109,7 @@ inline io::Json results_from_1(const io::Reader& read) {
   }
   for (const char* key : {"chosen_lr", "chosen_alpha", "chosen_alpha_learns_as_vanilla", "choosing"})
     json["config"].erase(key);
+  rename_tuning_texts(json);
   return json;
 }
 

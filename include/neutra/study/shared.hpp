@@ -118,7 +118,7 @@ struct Shared {
   Index evaluation_steps() const {
     Index tokens = 0;
     for (const auto* text :
-         {&corpus.choosing_original, &corpus.choosing_target, &corpus.valid_original, &corpus.valid_target})
+         {&corpus.tuning_original, &corpus.tuning_target, &corpus.valid_original, &corpus.valid_target})
       tokens += text->windows.tokens();
     return tokens;
   }
@@ -141,14 +141,14 @@ struct Shared {
   Results results;
   std::shared_ptr<const train::Backbone> backbone;
   nn::Base base;
-  Scores choosing, valid;  // before: the backbone's, on the choosing and the validation texts
+  Scores tuning, valid;  // before: the backbone's, on the tuning and the validation texts
   Tape<float, DefaultDevice> evaluation_tape;
 
  private:
   /// Error: a choice in a run that is continued and trains on all of its text.
   train::Corpus read_corpus() {
     const io::Json before = output.asked_before();
-    options.held_out_before = before.contains("text original.choosing") || before.contains("text target.choosing");
+    options.held_out_before = before.contains("text original.tuning") || before.contains("text target.tuning");
     require(before.empty() || options.held_out_before || !options.chooses(), "--resume: the run in ",
             output.folder().string(),
             " tries one rate a method and one alpha, and holds no text out to choose on; give those again, or name "

@@ -33,7 +33,7 @@ struct Spec {
 
   /// Error: what is wrong at a place of the text.
   template <class... Parts> [[noreturn]] void fail_at(std::size_t at, const Parts&... parts) const {
-    fail("--method '", io::shown(text), "': column ", at + 1, ": ", parts...);
+    fail("--method '", io::printable(text), "': column ", at + 1, ": ", parts...);
   }
 };
 
@@ -78,7 +78,8 @@ class SpecParser {
 
   char peek() const { return at_ < spec_.text.size() ? spec_.text[at_] : '\0'; }
   std::string next() const {
-    return at_ < spec_.text.size() ? concat("'", io::shown(spec_.text.substr(at_), 10), "'") : std::string("the end");
+    return at_ < spec_.text.size() ? concat("'", io::printable(spec_.text.substr(at_), 10), "'")
+                                   : std::string("the end");
   }
   void skip_spaces() {
     while (peek() == ' ' || peek() == '\t') ++at_;
@@ -139,9 +140,9 @@ class SpecParser {
 
   void argument(std::vector<Term>& all, std::size_t depth, bool outermost, std::size_t at) {
     const std::string key = word("a setting");
-    if (!take('=')) spec_.fail_at(at, "a setting is written ", io::shown(key), "=VALUE");
+    if (!take('=')) spec_.fail_at(at, "a setting is written ", io::printable(key), "=VALUE");
     if (all.front().settings.contains(key) || (outermost && !numbers_of(key, all.front()).empty()))
-      spec_.fail_at(at, io::shown(key), " must be given once");
+      spec_.fail_at(at, io::printable(key), " must be given once");
     const std::size_t from = at_;
     const auto values = alternatives(depth + 1);
     if (outermost && (key == "lr" || key == "alpha")) {
@@ -200,7 +201,7 @@ class SpecParser {
         }
         for (const auto& [option, setting] : value.settings) {
           if (!term.settings.emplace(prefix + option, setting).second)
-            spec_.fail_at(at, io::shown(option), " must be given once");
+            spec_.fail_at(at, io::printable(option), " must be given once");
           term.at[prefix + option] = value.at.at(option);
         }
       }

@@ -29,7 +29,7 @@ class Study {
   /// Error: what was asked cannot be; nothing could be extended; every run failed.
   const Results& run() {
     prepare_backbone();
-    train::named("backbone", [&] { measure_backbone(); });
+    train::with_run_name("backbone", [&] { measure_backbone(); });
     const std::string baseline = options_.baseline_label();
     std::vector<Method> methods = options_.methods;  // the baseline first: the choice of alpha looks at it
     std::stable_partition(methods.begin(), methods.end(),
@@ -114,8 +114,8 @@ class Study {
     shared_.set_up(model);
     shared_.progress.begin("backbone", shared_.evaluation_steps(), shared_.work.evaluation());
     const train::Corpus& corpus = shared_.corpus;
-    shared_.choosing.original.before = shared_.score(model, corpus.choosing_original, data::Domain::original);
-    shared_.choosing.target.before = shared_.score(model, corpus.choosing_target, data::Domain::target);
+    shared_.tuning.original.before = shared_.score(model, corpus.tuning_original, data::Domain::original);
+    shared_.tuning.target.before = shared_.score(model, corpus.tuning_target, data::Domain::target);
     shared_.valid.original.before = shared_.score(model, corpus.valid_original, data::Domain::original);
     shared_.valid.target.before = shared_.score(model, corpus.valid_target, data::Domain::target);
   }
@@ -225,7 +225,7 @@ class Study {
   std::optional<Scores> scores_of(const Method& method, double lr, Alpha alpha) {
     const Outcome* outcome = extend(method, lr, alpha, 1);
     if (!outcome) return std::nullopt;
-    return options_.chooses() ? outcome->choosing.value() : Scores{};
+    return options_.chooses() ? outcome->tuning.value() : Scores{};
   }
 
   /// The outcome of a run; none where it failed, which is told.

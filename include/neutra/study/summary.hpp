@@ -19,9 +19,9 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-template <class F> Mean mean_of(const std::vector<Row>& rows, F&& f) {
+template <class F> Mean mean_of(const std::vector<RunResult>& rows, F&& f) {
   std::vector<double> values;
-  for (const Row& row : rows) values.push_back(static_cast<double>(f(row)));
+  for (const RunResult& row : rows) values.push_back(static_cast<double>(f(row)));
   return mean(values);
 }
 
@@ -64,7 +64,7 @@ inline void name_lines(std::vector<Line>& lines) {
   std::map<std::string, std::map<std::string, std::size_t>> counts;            // of the lines that have it
   std::map<std::string, std::size_t> alike;
   for (const Line& line : lines) {
-    const Row& row = line.curve.front();
+    const RunResult& row = line.curve.front();
     ++alike[row.label];
     for (const auto& [key, setting] : line_settings(row)) {
       values[row.label][key].insert(text_of(setting));
@@ -72,14 +72,14 @@ inline void name_lines(std::vector<Line>& lines) {
     }
   }
   for (Line& line : lines) {
-    const Row& row = line.curve.front();
+    const RunResult& row = line.curve.front();
     const Settings own = line_settings(row);
     std::string label = line.method = row.label;
     if (alike[label] > 1)
       for (const auto& [key, different] : values[row.label])
         if (different.size() > 1 || counts[row.label][key] < alike[row.label])
           label += concat(", ", key, ' ', told_setting(own, key));
-    line.label = io::shown(label, 300);
+    line.label = io::printable(label, 300);
   }
 }
 
@@ -107,7 +107,7 @@ inline void mark_chosen_alpha(std::vector<Line>& lines, const Choices& choices) 
   std::map<LineKey, std::size_t> alternatives;
   for (const Line& line : lines) ++alternatives[key_but_alpha(line.curve.front())];
   for (Line& line : lines) {
-    const Row& row = line.curve.front();
+    const RunResult& row = line.curve.front();
     const auto own = choices.find(line_key(row));
     if (own != choices.end() && own->second->alpha_chosen == true && alternatives[key_but_alpha(row)] > 1)
       line.label += " (chosen)";
@@ -116,8 +116,8 @@ inline void mark_chosen_alpha(std::vector<Line>& lines, const Choices& choices) 
 
 /// The recorded choice; else the only rate with the most seeds; else, marked, that of the lowest target loss.
 inline void choose_rate(Line& line, const Choices& choices) {
-  std::map<double, std::vector<Row>> by_rate;
-  for (const Row& row : line.curve) by_rate[row.lr].push_back(row);
+  std::map<double, std::vector<RunResult>> by_rate;
+  for (const RunResult& row : line.curve) by_rate[row.lr].push_back(row);
   const auto own = choices.find(line_key(line.curve.front()));
   if (own != choices.end() && by_rate.contains(own->second->run.lr)) {
     line.lr = own->second->run.lr;
@@ -128,7 +128,7 @@ inline void choose_rate(Line& line, const Choices& choices) {
   for (const auto& [lr, rows] : by_rate) most = std::max(most, rows.size());
   std::erase_if(by_rate, [&](const auto& entry) { return entry.second.size() < most; });
   line.chosen_here = by_rate.size() > 1;
-  const auto loss = [](const Row& row) { return row.target.after; };
+  const auto loss = [](const RunResult& row) { return row.target.after; };
   const auto best = std::min_element(by_rate.begin(), by_rate.end(), [&](const auto& a, const auto& b) {
     return mean_of(a.second, loss).value < mean_of(b.second, loss).value;
   });
@@ -138,13 +138,13 @@ inline void choose_rate(Line& line, const Choices& choices) {
 
 /// Means by layer over the runs that have them; empty where none has, or where runs differ in their number of layers.
 template <class Member>
-std::optional<PerDomain<std::vector<double>>> mean_by_layer(const std::vector<Row>& rows, Member member) {
+std::optional<PerDomain<std::vector<double>>> mean_by_layer(const std::vector<RunResult>& rows, Member member) {
   std::optional<PerDomain<std::vector<double>>> sum;
   double count = 0;
   const auto add = [](std::vector<double>& to, const std::vector<double>& from) {
     for (std::size_t layer = 0; layer < to.size(); ++layer) to[layer] += from[layer];
   };
-  for (const Row& row : rows) {
+  for (const RunResult& row : rows) {
     const auto& own = row.*member;
     if (!own) continue;
     if (!sum) sum = {std::vector<double>(own->original.size()), std::vector<double>(own->target.size())};
@@ -161,20 +161,20 @@ std::optional<PerDomain<std::vector<double>>> mean_by_layer(const std::vector<Ro
 
 inline void average(Line& line) {
   const auto& runs = line.runs;
-  line.original_before = mean_of(runs, [](const Row& r) { return r.original.before; });
-  line.original_after = mean_of(runs, [](const Row& r) { return r.original.after; });
-  line.target_before = mean_of(runs, [](const Row& r) { return r.target.before; });
-  line.target_after = mean_of(runs, [](const Row& r) { return r.target.after; });
-  line.forgetting = mean_of(runs, [](const Row& r) { return r.forgetting(); });
-  line.learning = mean_of(runs, [](const Row& r) { return r.learning(); });
-  line.extra_weights = mean_of(runs, [](const Row& r) { return r.extra_weights; });
-  line.extra_share = mean_of(runs, [](const Row& r) { return r.extra_share; });
-  line.tokens_per_second = mean_of(runs, [](const Row& r) { return r.tokens_per_second; });
-  if (std::all_of(runs.begin(), runs.end(), [](const Row& r) { return r.gate_open.has_value(); }))
-    line.gate_open = {mean_of(runs, [](const Row& r) { return r.gate_open->original; }),
-                      mean_of(runs, [](const Row& r) { return r.gate_open->target; })};
-  line.gate_open_by_layer = mean_by_layer(runs, &Row::gate_open_by_layer);
-  line.residue_ratio_by_layer = mean_by_layer(runs, &Row::residue_ratio_by_layer);
+  line.original_before = mean_of(runs, [](const RunResult& r) { return r.original.before; });
+  line.original_after = mean_of(runs, [](const RunResult& r) { return r.original.after; });
+  line.target_before = mean_of(runs, [](const RunResult& r) { return r.target.before; });
+  line.target_after = mean_of(runs, [](const RunResult& r) { return r.target.after; });
+  line.forgetting = mean_of(runs, [](const RunResult& r) { return r.forgetting(); });
+  line.learning = mean_of(runs, [](const RunResult& r) { return r.learning(); });
+  line.extra_weights = mean_of(runs, [](const RunResult& r) { return r.extra_weights; });
+  line.extra_share = mean_of(runs, [](const RunResult& r) { return r.extra_share; });
+  line.tokens_per_second = mean_of(runs, [](const RunResult& r) { return r.tokens_per_second; });
+  if (std::all_of(runs.begin(), runs.end(), [](const RunResult& r) { return r.gate_open.has_value(); }))
+    line.gate_open = {mean_of(runs, [](const RunResult& r) { return r.gate_open->original; }),
+                      mean_of(runs, [](const RunResult& r) { return r.gate_open->target; })};
+  line.gate_open_by_layer = mean_by_layer(runs, &RunResult::gate_open_by_layer);
+  line.residue_ratio_by_layer = mean_by_layer(runs, &RunResult::residue_ratio_by_layer);
 }
 
 }  // namespace detail
@@ -192,7 +192,7 @@ inline std::vector<Line> summarise(const Results& results) {
   to_json(results);  // for its checks
   std::vector<Line> lines;
   std::map<detail::LineKey, std::size_t> place;
-  for (const Row& row : results.rows) {
+  for (const RunResult& row : results.rows) {
     const auto [at, fresh] = place.emplace(detail::line_key(row), lines.size());
     if (fresh) lines.emplace_back();
     lines[at->second].curve.push_back(row);
@@ -205,8 +205,9 @@ inline std::vector<Line> summarise(const Results& results) {
   detail::name_lines(lines);
   for (Line& line : lines) {
     line.is_baseline = is_baseline(line.method, baseline);
-    std::stable_sort(line.curve.begin(), line.curve.end(),
-                     [](const Row& a, const Row& b) { return std::pair(a.lr, a.seed) < std::pair(b.lr, b.seed); });
+    std::stable_sort(line.curve.begin(), line.curve.end(), [](const RunResult& a, const RunResult& b) {
+      return std::pair(a.lr, a.seed) < std::pair(b.lr, b.seed);
+    });
     detail::choose_rate(line, choices);
     line.at_edge = detail::at_edge(line, diverged);
     detail::average(line);

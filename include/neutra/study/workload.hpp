@@ -17,8 +17,8 @@ class Workload {
   double pretraining() const { return static_cast<double>(options_.pretrain_steps) * step() * 1.3; }
   /// One model on all texts: forward only, a third of a step; four bytes a token is near enough for a progress line.
   double evaluation() const {
-    const auto choosing = corpus_.original.choosing.size() + corpus_.target.choosing.size();
-    return static_cast<double>(choosing + corpus_.original.valid.size() + corpus_.target.valid.size()) / 4 / 3;
+    const auto tuning = corpus_.original.tuning.size() + corpus_.target.tuning.size();
+    return static_cast<double>(tuning + corpus_.original.valid.size() + corpus_.target.valid.size()) / 4 / 3;
   }
   /// The whole study: pretraining, the backbone's evaluation, and every extension with its own.
   double total() const {

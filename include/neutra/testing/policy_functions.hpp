@@ -7,7 +7,7 @@
 #include "neutra/gate/any.hpp"
 #include "neutra/op/add.hpp"
 #include "neutra/op/sparse_rows.hpp"
-#include "neutra/penalty/evidence.hpp"
+#include "neutra/penalty/activations.hpp"
 #include "neutra/testing/check_gradient.hpp"
 
 #include <string>
@@ -234,7 +234,7 @@ template <Penalty P> void check_penalty_of_ops(const P& penalty, Faults& faults)
     const auto target = some_counted(tape, 7).label;
     S* original = tape.template memory<S>(7);
     std::transform(target, target + 7, original, [](S label) { return S(1) - label; });
-    penalty::Evidence<S, D> e{.r = v[0], .y = y};
+    penalty::Activations<S, D> e{.r = v[0], .y = y};
     if (values > 1) {
       e.g = v[1];
       e.s = v[2];

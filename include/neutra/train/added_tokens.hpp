@@ -59,7 +59,7 @@ inline data::AddedTokens read_added_tokens(const io::Path& folder) {
       std::int32_t id = -1;
       const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), id);
       require(id >= 0 && end.ptr == digits.data() + digits.size(), file.what(),
-              ": a key of added_tokens_decoder must be a token's id, got \"", io::shown(digits), '"');
+              ": a key of added_tokens_decoder must be a token's id, got \"", io::printable(digits), '"');
       const io::Reader token = decoder.object(digits);
       added[id] = {token.text("content"), token.flag("special", false)};
     }

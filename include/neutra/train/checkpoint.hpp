@@ -18,7 +18,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 inline constexpr std::string_view checkpoint_schema = "neutra.checkpoint/3";
 
 /// The progress of a run.
-struct Reached {
+struct SavedProgress {
   Index steps = 0;
   double seconds = 0;  // training time, over all sessions
   std::string log;     // SHA-256 of the log lines of these steps
@@ -44,7 +44,7 @@ T count_of(const io::Metadata& notes, const char* key, const std::string& where,
   T value{};
   const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
   require(end.ec == std::errc{} && end.ptr == text.data() + text.size() && value >= 0, where, ": ", key,
-          " must be a non-negative number, got ", io::shown(text), advice);
+          " must be a non-negative number, got ", io::printable(text), advice);
   return value;
 }
 inline void add_values(io::Sha256& sum, View<const float> values) {
@@ -55,8 +55,8 @@ inline void add_values(io::Sha256& sum, View<const float> values) {
 
 /// Writes a checkpoint. `identity` describes the run (options, texts, base, binary); load_checkpoint rejects any other.
 inline void save_checkpoint(const std::filesystem::path& path,
-                            const std::vector<Parameter<float, DefaultDevice>*>& parameters, const Reached& reached,
-                            const io::Json& identity) {
+                            const std::vector<Parameter<float, DefaultDevice>*>& parameters,
+                            const SavedProgress& reached, const io::Json& identity) {
   std::deque<Tensor<float>> copies;
   std::vector<io::NamedView<float>> tensors;
   for (const auto* p : parameters) {
@@ -77,9 +77,9 @@ inline void save_checkpoint(const std::filesystem::path& path,
 
 /// Sets the parameters and returns the run's progress. Changes nothing unless everything matches.
 /// Error: a checkpoint of another version or run (the first option that differs is named); damage; other tensors.
-inline Reached load_checkpoint(const std::filesystem::path& path,
-                               const std::vector<Parameter<float, DefaultDevice>*>& parameters,
-                               const io::Json& identity) {
+inline SavedProgress load_checkpoint(const std::filesystem::path& path,
+                                     const std::vector<Parameter<float, DefaultDevice>*>& parameters,
+                                     const io::Json& identity) {
   const std::string where = path.string();
   const auto file = io::Safetensors::open(where);
   const auto note = [&](const std::string& key) {
@@ -90,7 +90,7 @@ inline Reached load_checkpoint(const std::filesystem::path& path,
   };
   const char* const advice = "; delete it to restart this run";
   require(note("schema") == checkpoint_schema, where, ": must be a ", checkpoint_schema, ", got ",
-          io::shown(note("schema")),
+          io::printable(note("schema")),
           "; it was written by another version: continue with that version, or delete the file to restart this run");
   const io::Json written = io::parse(note("identity"), where);
   for (const auto& [key, value] : identity.items())
@@ -111,8 +111,8 @@ inline Reached load_checkpoint(const std::filesystem::path& path,
     }
   require(note("sha256") == sum.hex(), where,
           ": content must match its hash, but does not; the file is damaged: delete it to restart this run");
-  const Reached reached{detail::count_of<Index>(file.metadata(), "steps", where, advice),
-                        detail::count_of<double>(file.metadata(), "seconds", where, advice), note("log")};
+  const SavedProgress reached{detail::count_of<Index>(file.metadata(), "steps", where, advice),
+                              detail::count_of<double>(file.metadata(), "seconds", where, advice), note("log")};
   auto next = values.begin();
   for (auto* p : parameters)
     for (auto* tensor : {&p->value, &p->mean, &p->variance}) {

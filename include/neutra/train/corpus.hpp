@@ -30,10 +30,10 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 /// The text of one domain, in three parts. Without evaluation files, `valid` is the last tenth of the text. If a rate
-/// or alpha is to be selected, `choosing` is the tuning split: about a tenth of the training text, spread over all of
+/// or alpha is to be selected, `tuning` is the tuning split: about a tenth of the training text, spread over all of
 /// it and at most 516 KiB. Selection evaluates on it; nothing trains on it.
 struct DomainText {
-  std::string train, choosing, valid;
+  std::string train, tuning, valid;
   std::vector<data::TextFile> files;  // all files that were read
   // About invalid UTF-8 (which is kept), parts of another size than requested, and similar texts.
   std::vector<std::string> remarks;
@@ -61,8 +61,8 @@ struct DomainText {
       const double fraction = std::min(0.1, max_tuning / static_cast<double>(whole.size()));
       auto parts = data::hold_out_throughout(whole, fraction, what);
       text.train = std::move(parts.train);
-      text.choosing = std::move(parts.held);
-      text.note_size(what, text.choosing.size(), whole.size(), fraction);
+      text.tuning = std::move(parts.held);
+      text.note_size(what, text.tuning.size(), whole.size(), fraction);
     }
     return text;
   }
@@ -88,7 +88,7 @@ struct Corpus {
   DomainText original, target;
   std::shared_ptr<const data::Tokenizer> tokenizer;
   data::Windows train_original, train_target;
-  EvaluationText choosing_original, choosing_target, valid_original, valid_target;
+  EvaluationText tuning_original, tuning_target, valid_original, valid_target;
 
   /// holds_out: whether to hold out a tuning split of each domain.
   /// Error: as data::read_text and data::hold_out; a text that is given for two roles, by path, link or content.
@@ -124,10 +124,10 @@ struct Corpus {
       if (!text.empty()) all[role] = io::sha256_hex(text);
     };
     add("original.train", original.train);
-    add("original.choosing", original.choosing);
+    add("original.tuning", original.tuning);
     add("original.valid", original.valid);
     add("target.train", target.train);
-    add("target.choosing", target.choosing);
+    add("target.tuning", target.tuning);
     add("target.valid", target.valid);
     return all;
   }
@@ -143,8 +143,8 @@ struct Corpus {
     };
     train_original = windows(original.train);
     train_target = windows(target.train);
-    choosing_original = evaluation(original.choosing);
-    choosing_target = evaluation(target.choosing);
+    tuning_original = evaluation(original.tuning);
+    tuning_target = evaluation(target.tuning);
     valid_original = evaluation(original.valid);
     valid_target = evaluation(target.valid);
   }

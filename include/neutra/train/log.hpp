@@ -26,7 +26,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 template <class Seen>
 std::size_t read_log(const std::filesystem::path& path, std::string_view text, Index steps, Seen&& seen,
                      std::string_view digest = {}) {
-  return advised("restore the log, or delete the checkpoint beside it to restart this run", [&] {
+  return with_advice("restore the log, or delete the checkpoint beside it to restart this run", [&] {
     std::size_t end = 0;
     for (Index step = 0; step < steps; ++step) {
       const auto newline = text.find('\n', end);

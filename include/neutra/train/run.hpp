@@ -28,7 +28,7 @@ inline double run_training(Trainer& trainer, const RunPlace& place,
                            const std::function<void(const StepReport&)>& step_done = {}) {
   const auto checkpoint = place.folder / "checkpoint.safetensors";
   const auto& parameters = trainer.optimizer().parameters();
-  Reached before;
+  SavedProgress before;
   if (std::filesystem::exists(checkpoint)) {
     before = load_checkpoint(checkpoint, parameters, place.identity);
     trainer.optimizer().steps = before.steps;
@@ -43,7 +43,7 @@ inline double run_training(Trainer& trainer, const RunPlace& place,
   const auto seconds = [&] {
     return before.seconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
-  const auto in_run = [&](auto&& f) { return named(place.folder.filename().string(), f); };
+  const auto in_run = [&](auto&& f) { return with_run_name(place.folder.filename().string(), f); };
   const auto save = [&] {
     in_run([&] { trainer.check_finite(); });
     log.flush();  // first, so that a kill in between leaves no checkpoint without its lines

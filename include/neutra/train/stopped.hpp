@@ -36,7 +36,7 @@ class Diverged : public Error {
 };
 
 /// Returns the result of f. An Error from f is rethrown with the run's name in front of its message.
-template <class F> decltype(auto) named(const std::string& run, F&& f) {
+template <class F> decltype(auto) with_run_name(const std::string& run, F&& f) {
   try {
     return f();
   } catch (const Stopped&) {
@@ -49,7 +49,7 @@ template <class F> decltype(auto) named(const std::string& run, F&& f) {
 }
 
 /// Returns the result of f. An Error from f is rethrown with the advice after its message.
-template <class F> decltype(auto) advised(std::string_view advice, F&& f) {
+template <class F> decltype(auto) with_advice(std::string_view advice, F&& f) {
   try {
     return f();
   } catch (const Error& error) {

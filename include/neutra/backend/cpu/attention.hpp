@@ -19,7 +19,7 @@ template <class D, Scalar S>
 void attention_forward(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v,
                        const Result<S>& out, S* lse) {
   const S scale = S(1) / std::sqrt(static_cast<S>(z.width));
-  for_each<Schedule::stretches>(attention_threads(z), z.sequences * z.heads, [&](Index task) {
+  for_each<Schedule::ranges>(attention_threads(z), z.sequences * z.heads, [&](Index task) {
     const Index b = task / z.heads, head = task % z.heads, shared = head / (z.heads / z.kv_heads);
     const auto qh = head_view(q, z, b, head), kh = head_view(k, z, b, shared), vh = head_view(v, z, b, shared);
     const auto oh = head_view(out, z, b, head);
@@ -93,7 +93,7 @@ void attention_backward(const AttentionSizes& z, const Operand<S>& q, const Oper
                         const Operand<S>& dout, const S* lse, const Result<S>& dq, const Result<S>& dk,
                         const Result<S>& dv) {
   const Index group = z.heads / z.kv_heads;
-  for_each<Schedule::stretches>(attention_threads(z), z.sequences * z.kv_heads, [&](Index task) {
+  for_each<Schedule::ranges>(attention_threads(z), z.sequences * z.kv_heads, [&](Index task) {
     const Index b = task / z.kv_heads, shared = task % z.kv_heads;
     const auto dkh = head_view(dk, z, b, shared), dvh = head_view(dv, z, b, shared);
     auto dk_sums = sums_of<S, Scratch::key_gradient>(dkh), dv_sums = sums_of<S, Scratch::value_gradient>(dvh);

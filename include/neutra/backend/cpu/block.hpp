@@ -123,7 +123,7 @@ void multiply_block(const Product<S>& p, Index block, Index first_tile, Index la
                     Index first_column, Index columns) {
   [[maybe_unused]] const MatrixRegisters<K> registers;
   alignas(64) S copy[LeftRows<S>::copy_size];
-  const Blocks<S> blocks{words<E>(p.depth)};
+  const Blocks<S> blocks{word_count<E>(p.depth)};
   const RowTiles<S> tiles{p.rows};
   const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
   const bool addend = p.addend.data && block + 1 == blocks.count;
@@ -132,7 +132,7 @@ void multiply_block(const Product<S>& p, Index block, Index first_tile, Index la
     const auto left = left_rows<E>(p.a, row, rows, k, depth, copy);
     for (Index n = 0; n * Tile<S>::width < columns; ++n) {
       const Index done = n * Tile<S>::width, column = first_column + done;
-      const auto [soon, soon_step] = read_next<E>(p, left.data == copy, row, rows, k, n, left.data);
+      const auto [prefetch, prefetch_step] = read_next<E>(p, left.data == copy, row, rows, k, n, left.data);
       const TileTask<S> task{.depth = depth,
                              .a = left.data,
                              .a_row = left.row,
@@ -142,8 +142,8 @@ void multiply_block(const Product<S>& p, Index block, Index first_tile, Index la
                              .addend = addend ? p.addend.from(row, column) : Strided<const void>{},
                              .add = p.add || block > 0,
                              .columns = static_cast<int>(std::min<Index>(Tile<S>::width, columns - done)),
-                             .soon = soon,
-                             .soon_step = soon_step};
+                             .prefetch = prefetch,
+                             .prefetch_step = prefetch_step};
       multiply_tile<K>(static_cast<int>(rows), task);
     }
   }

@@ -28,7 +28,7 @@ template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<
   const char* high = low + half * stride;
   const Index step = t.a_step * Index{sizeof(S)};
   const S* b = t.b;
-  const char* soon = t.soon;
+  const char* prefetch = t.prefetch;
   for (Index k = t.depth; k > 0; --k) {
     // Two base pointers and three strides address 14 rows.
     // Unless they are opaque, the compiler keeps 14 pointers and spills them.
@@ -38,7 +38,7 @@ template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<
     E::load(b, right);
     __builtin_prefetch(b + 16 * step_words);
     if constexpr (V == 2 && E::panel_vectors == 2) __builtin_prefetch(b + 16 * step_words + Tile<S>::lanes);
-    __builtin_prefetch(soon, 0, 2);
+    __builtin_prefetch(prefetch, 0, 2);
 #pragma GCC unroll 14
     for (int r = 0; r < R; ++r) {
       const Vector left(*reinterpret_cast<const Word*>((r < half ? low : high) + offset[r < half ? r : r - half]));
@@ -48,7 +48,7 @@ template <class E, int R, int V, Scalar S> inline void sum_block(const TileTask<
     low += step;
     high += step;
     b += step_words;
-    soon += t.soon_step;
+    prefetch += t.prefetch_step;
   }
 }
 

@@ -50,7 +50,7 @@ template <Scalar S> struct Cut {
 template <class E, class K, Scalar S>
 void multiply_columns(const Product<S>& p, const Panels<K>& b, Index first_column) {
   const int threads = threads_for(p.rows * b.columns * p.depth, parallel_steps);
-  const Blocks<S> blocks{words<E>(p.depth)};
+  const Blocks<S> blocks{word_count<E>(p.depth)};
   const Cut<S> cut(p.rows, b.count(), blocks.steps, threads);
   for_each<Schedule::tasks>(threads, cut.tasks(), [&](Index task) {
     const Index group = cut.group(task), band = cut.band(task), n = cut.panel_begin(group), from = n * Tile<S>::width;
@@ -80,7 +80,7 @@ template <Scalar S> Index columns_at_a_time(Index depth) {
 /// All threads pack together, then all multiply with all panels.
 template <class E, Scalar S> void multiply_packing_together(const Product<S>& p, const Operand<S>& b) {
   constexpr Index width = Tile<S>::width;
-  const Index depth = words<E>(p.depth), most = columns_at_a_time<S>(depth);
+  const Index depth = word_count<E>(p.depth), most = columns_at_a_time<S>(depth);
   for (Index column = 0; column < p.columns; column += most) {
     const Index columns = std::min(most, p.columns - column);
     S* panels = panel_memory<S>(depth * ((columns + width - 1) / width * width));
@@ -93,7 +93,7 @@ template <class E, Scalar S> void multiply_packing_together(const Product<S>& p,
 /// than stay cached. One group per thread if rereading a for each group is expensive (a has to be copied, or does not
 /// stay in a cache); otherwise several, for work stealing.
 template <class E, Scalar S> Index column_groups(const Product<S>& p, Index vectors, Index threads) {
-  const Index cached = cached_panels<S>(words<E>(p.depth)) * Tile<S>::vectors;
+  const Index cached = cached_panels<S>(word_count<E>(p.depth)) * Tile<S>::vectors;
   const bool dear = copies<E>(p.a) || p.rows * p.depth * Index{sizeof(S)} > second_level;
   const Index wanted =
       std::max({(vectors + cached - 1) / cached, dear ? threads : std::min(4 * threads, vectors / 2), Index{1}});
@@ -105,14 +105,14 @@ template <class E, Scalar S> Index column_groups(const Product<S>& p, Index vect
 template <class E, Scalar S> void multiply_packing_apart(const Product<S>& p, const Operand<S>& b, Index threads) {
   constexpr Index lanes = Tile<S>::lanes;
   // One panel more, since a group may end within a panel.
-  constexpr Index room = second_level / Index{sizeof(S)} + Tile<S>::depth * Tile<S>::width;
-  const Blocks<S> blocks{words<E>(p.depth)};
+  constexpr Index capacity = second_level / Index{sizeof(S)} + Tile<S>::depth * Tile<S>::width;
+  const Blocks<S> blocks{word_count<E>(p.depth)};
   const Index vectors = (p.columns + lanes - 1) / lanes, groups = column_groups<E>(p, vectors, threads);
-  S* memory = panel_memory<S>(threads * room);
+  S* memory = panel_memory<S>(threads * capacity);
   for_each<Schedule::tasks>(static_cast<int>(threads), groups, [&](Index group) {
     const Index from = vectors * group / groups * lanes,
                 to = std::min(vectors * (group + 1) / groups * lanes, p.columns);
-    S* panels = memory + (threads == 1 ? 0 : omp_get_thread_num() * room);
+    S* panels = memory + (threads == 1 ? 0 : omp_get_thread_num() * capacity);
     for (Index block = 0; block < blocks.count; ++block) {
       const Index k = blocks.begin(block), depth = blocks.begin(block + 1) - k;
       pack_block<E>(b, k, depth, from, to - from, panels);
@@ -157,7 +157,7 @@ template <class E, Scalar S> void multiply_packed(const Product<S>& p, const Pan
     // Widening once costs 0.57 of one tile's product;
     // widening in the kernel costs 0.07 of every tile's (2 more in 28 operations).
     constexpr Index most_tiles = 8;
-    const Blocks<S> blocks{words<E>(p.depth)};
+    const Blocks<S> blocks{word_count<E>(p.depth)};
     const Index most = std::min(columns_at_a_time<S>(blocks.steps) / Tile<S>::width, b.count());
     // Taken for few rows too, since the next product may have more.
     S* const panels = panel_memory<S>(blocks.steps * most * Tile<S>::width);

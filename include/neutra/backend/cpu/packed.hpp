@@ -16,7 +16,7 @@ template <class E, Scalar S> void pack_stored(const Operand<S>& b, S* out) {
     return pack_columns<E>(b, Index{0}, b.cols(), out);
   if constexpr (!std::is_same_v<typename E::Stored, typename E::Kernel>) {
     constexpr Index width = Tile<S>::width;
-    const Blocks<S> blocks{words<E>(b.rows())};
+    const Blocks<S> blocks{word_count<E>(b.rows())};
     const Panels<typename E::Stored> all{out, b.cols()};
     for_each<Schedule::tasks>(threads_for(b.rows() * b.cols(), parallel_copies), all.count(), [&](Index n) {
       S* panel = scratch<S, Scratch::panels>(Tile<S>::depth * width);
@@ -40,7 +40,7 @@ template <Scalar S> class Packed {
       : rows_(b.rows()), cols_(b.cols()), transposed_(b.transposed), precision_(b.precision) {
     detail::with_element<S>(precision_, [&]<class E>() {
       using Stored = detail::Panels<typename E::Stored>;
-      panels_ = Tensor<S>(Shape{detail::words<E>(rows_), Stored{nullptr, cols_}.count() * Stored::step});
+      panels_ = Tensor<S>(Shape{detail::word_count<E>(rows_), Stored{nullptr, cols_}.count() * Stored::step});
       detail::pack_stored<E>(b, panels_.data());
     });
     exact_ = precision_ == dtype_of<S> || same_bits(b);
@@ -85,7 +85,7 @@ template <Scalar S> class Packed {
   void each_of_panel(const detail::Panels<typename E::Stored>& all, Index n, const F& f) const {
     constexpr Index width = Tile<S>::width;
     const Index first = n * width, last = std::min(first + width, cols_);
-    const detail::Blocks<S> blocks{detail::words<E>(rows_)};
+    const detail::Blocks<S> blocks{detail::word_count<E>(rows_)};
     for (Index block = 0; block < blocks.count; ++block) {
       const Index begin = blocks.begin(block), end = blocks.begin(block + 1);
       const S* words = all.panel(n, begin, end - begin);

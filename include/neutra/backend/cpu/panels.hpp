@@ -74,7 +74,7 @@ void transpose_square(const T* from, Index from_row, S* out, Index out_step) {
 template <class E, Scalar S, class T>
 void pack_transposed(const T* from, Index from_row, Index numbers, Index columns, S* out) {
   constexpr Index lanes = Tile<S>::lanes, width = Tile<S>::width;
-  const Index depth = words<E>(numbers);
+  const Index depth = word_count<E>(numbers);
   if (columns < width) std::fill_n(out, depth * width, S(0));
   for (Index j = 0; j < columns; j += lanes) {
     const Index whole = j + lanes <= columns ? numbers / (lanes * E::numbers) * lanes : 0;
@@ -93,7 +93,7 @@ void pack_transposed(const T* from, Index from_row, Index numbers, Index columns
 template <class E, Scalar S, class T>
 void pack_rows(const T* from, Index from_row, Index numbers, Index columns, S* out) {
   constexpr Index width = Tile<S>::width;
-  const Index depth = words<E>(numbers);
+  const Index depth = word_count<E>(numbers);
   for (Index k = 0; k < depth; ++k) {
     const T* row = from + k * E::numbers * from_row;
     const T* next = (k + 1) * E::numbers <= numbers ? row + (E::numbers - 1) * from_row : nullptr;
@@ -125,7 +125,7 @@ void pack_block(const Operand<S>& b, Index k, Index depth, Index first, Index co
 /// Packs columns first .. first + columns - 1 of an operand (K,N) into the layout of Panels.
 template <class E, Scalar S> void pack_columns(const Operand<S>& b, Index first, Index columns, S* out) {
   constexpr Index width = Tile<S>::width, strip = 8 * width;
-  const Blocks<S> blocks{words<E>(b.rows())};
+  const Blocks<S> blocks{word_count<E>(b.rows())};
   const Index strips = (columns + strip - 1) / strip, padded = (columns + width - 1) / width * width;
   for_each<Schedule::tasks>(threads_for(b.rows() * columns, parallel_copies), blocks.count * strips, [&](Index task) {
     const Index block = task / strips, from = task % strips * strip;

@@ -71,7 +71,7 @@ template <Scalar S> Product<S> flipped(const Product<S>& p, const Operand<S>& b)
 template <Scalar S> bool adds_up_rounded(const Product<S>& p) {
   bool several = false;
   if (p.c.dtype != dtype_of<S>)
-    with_element<S>(p.a.precision, [&]<class E>() { several = Blocks<S>{words<E>(p.depth)}.count > 1; });
+    with_element<S>(p.a.precision, [&]<class E>() { several = Blocks<S>{word_count<E>(p.depth)}.count > 1; });
   return several;
 }
 

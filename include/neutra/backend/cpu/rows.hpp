@@ -72,8 +72,7 @@ template <Scalar S, class V> struct Row {
 
 /// f(row, n) for n = 0 .. count-1      cost: elements touched per row
 template <Scalar S, class V, class F> void rows(Index count, Index cost, const F& f) {
-  for_each<Schedule::stretches>(threads_for(count * cost, parallel_elements), count,
-                                [&](Index n) { f(Row<S, V>{}, n); });
+  for_each<Schedule::ranges>(threads_for(count * cost, parallel_elements), count, [&](Index n) { f(Row<S, V>{}, n); });
 }
 
 /// Sums blocks of 64 rows separately, then the block sums in order.

@@ -41,11 +41,11 @@ class FirstException {
 
 /// How a loop is shared out: one equal range per thread, or per-thread ranges of tasks with work stealing. Either way a
 /// thread gets the same part of a matrix from loop to loop, which its cache may still hold.
-enum class Schedule { stretches, tasks };
+enum class Schedule { ranges, tasks };
 
 /// The multithreaded part of for_each. Separate, so that the single-threaded loop is small enough to be inlined (15 %
 /// of a short row).
-template <class F> void fork_stretches(int threads, Index count, const F& f) {
+template <class F> void fork_ranges(int threads, Index count, const F& f) {
   FirstException exception;
   {
     ForkCost::Region region(count);
@@ -69,18 +69,18 @@ template <class F> void fork_tasks(int threads, Index count, const F& f) {
     std::atomic<Index> task;
   };
   std::array<Next, most> next;
-  const int stretches = std::min(threads, most);
-  for (int s = 0; s < stretches; ++s) next[static_cast<std::size_t>(s)].task = count * s / stretches;
+  const int ranges = std::min(threads, most);
+  for (int s = 0; s < ranges; ++s) next[static_cast<std::size_t>(s)].task = count * s / ranges;
   FirstException exception;
   {
     ForkCost::Region region(count);
 #pragma omp parallel num_threads(threads)
     {
       ForkCost::Region::Part part(region);
-      for (int step = 0, own = omp_get_thread_num(); step < stretches; ++step) {
-        const int s = (own + step) % stretches;
+      for (int step = 0, own = omp_get_thread_num(); step < ranges; ++step) {
+        const int s = (own + step) % ranges;
         auto& task = next[static_cast<std::size_t>(s)].task;
-        const Index end = count * (s + 1) / stretches;
+        const Index end = count * (s + 1) / ranges;
         for (Index n = task.fetch_add(1, std::memory_order_relaxed); n < end;
              n = task.fetch_add(1, std::memory_order_relaxed)) {
           exception.keep_from(f, n);
@@ -95,7 +95,7 @@ template <class F> void fork_tasks(int threads, Index count, const F& f) {
 /// f(n) for n = 0 .. count-1. A single thread runs without a team, for which libgomp would allocate memory each time.
 template <Schedule schedule, class F> void for_each(int threads, Index count, const F& f) {
   if (count > 1 && threads > 1)
-    return schedule == Schedule::stretches ? fork_stretches(threads, count, f) : fork_tasks(threads, count, f);
+    return schedule == Schedule::ranges ? fork_ranges(threads, count, f) : fork_tasks(threads, count, f);
   for (Index n = 0; n < count; ++n) f(n);
 }
 
@@ -116,9 +116,10 @@ enum class Scratch {
 template <Storage S, Scratch purpose> S* scratch(Index size, Index least = 0) {
   thread_local Tensor<S> memory;
   if (memory.size() < size) {
-    const Index room = std::max({size, least, 2 * memory.size()});  // doubles, as a text grows by one token at a time
-    memory = Tensor<S>();  // freed first, so that the old and the new buffer never coexist
-    memory = Tensor<S>(Shape{room});
+    const Index capacity =
+        std::max({size, least, 2 * memory.size()});  // doubles, as a text grows by one token at a time
+    memory = Tensor<S>();                            // freed first, so that the old and the new buffer never coexist
+    memory = Tensor<S>(Shape{capacity});
   }
   return memory.data();
 }

@@ -55,11 +55,11 @@ template <Scalar S> struct TileTask {
   Index a_row, a_step;
   const S* b;  // the steps of a panel, in the layout of E::load
   Strided<void> c;
-  Strided<const void> addend;  // of S; absent if data is null
-  bool add = false;            // c += rather than c =
-  int columns = 0;             // the number of the tile's columns that exist in c
-  const char* soon = nullptr;  // prefetched at soon + k * soon_step (bytes): the input of the next tile
-  Index soon_step = 0;
+  Strided<const void> addend;      // of S; absent if data is null
+  bool add = false;                // c += rather than c =
+  int columns = 0;                 // the number of the tile's columns that exist in c
+  const char* prefetch = nullptr;  // prefetched at prefetch + k * prefetch_step (bytes): the input of the next tile
+  Index prefetch_step = 0;
 };
 
 namespace detail {

@@ -21,7 +21,7 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 
 /// A recording Backend. Not thread-safe.
-struct Record {
+struct Recorder {
   static constexpr std::string_view name = "record";
 
   /// One line per call, with sizes: "product (5,7) (7,9) adds", "rows 5".
@@ -122,7 +122,7 @@ struct Record {
     Index rows() const { return rows_; }
     Index cols() const { return cols_; }
     DType precision() const { return precision_; }
-    bool exact() const { return Record::exact; }
+    bool exact() const { return Recorder::exact; }
     void unpack(View<S> into) const {
       check_shape(into, shape_, "unpack");
       note("unpack ", shape_);

@@ -58,11 +58,11 @@ struct Gpt2 {
   static WeightList weights(const Config& c) {
     using adapter::Site;
     const Index d = c.dim, f = c.ffn;
-    const Start zero{}, one{.value = 1}, normal{.deviation = 0.02},
+    const InitialDistribution zero{}, one{.value = 1}, normal{.deviation = 0.02},
         writes{.deviation = 0.02 / std::sqrt(2.0 * static_cast<double>(c.layers))};
-    const auto third = [](Index part) { return Stored{"attn.c_attn.weight", true, part, 3}; };
-    const auto third_bias = [](Index part) { return Stored{"attn.c_attn.bias", false, part, 3}; };
-    const Stored turned{.transposed = true};
+    const auto third = [](Index part) { return Storage{"attn.c_attn.weight", true, part, 3}; };
+    const auto third_bias = [](Index part) { return Storage{"attn.c_attn.bias", false, part, 3}; };
+    const Storage turned{.transposed = true};
     WeightList list{.layers = c.layers,
                     .layer_prefix = "transformer.h.",
                     .of_layer = {{"ln_1.weight", {d}, one},
@@ -136,7 +136,7 @@ struct Gpt2 {
   template <class Reader> static void refuse_unsupported(const Reader& file) {
     const std::string act = file.text("activation_function", "gelu_new");
     require(activation_named(act).has_value(), file.what(), ": activation_function must be one of ", activations(),
-            ", got \"", io::shown(act), "\"; other activations are not supported");
+            ", got \"", io::printable(act), "\"; other activations are not supported");
     for (const auto& [key, value] : {std::pair{"scale_attn_weights", true},
                                      {"scale_attn_by_inverse_layer_idx", false},
                                      {"add_cross_attention", false}})
@@ -153,7 +153,7 @@ template <Scalar S, Backend D> class Gpt2::Blocks final : public Decoder<S, D> {
         head_(config.tied ? embedding : Gpt2::head) {}
 
   /// The embedding of each token plus that of its position.
-  Var<S, D> enter(const Weights<S, D>& weights, std::span<const std::int32_t> tokens, Index length) override {
+  Var<S, D> embed(const Weights<S, D>& weights, std::span<const std::int32_t> tokens, Index length) override {
     places_.resize(tokens.size());
     for (std::size_t n = 0; n < tokens.size(); ++n)
       places_[n] = static_cast<std::int32_t>(static_cast<Index>(n) % length);
@@ -166,7 +166,7 @@ template <Scalar S, Backend D> class Gpt2::Blocks final : public Decoder<S, D> {
     const auto inner = activation(project(layer, Site::up, up_bias, z), activation_);  // (N,f)
     return add(h, layer.adapt(Site::ffn, z, project(layer, Site::down, down_bias, inner)));
   }
-  Var<S, D> leave(const Weights<S, D>& weights, Var<S, D> x) override {
+  Var<S, D> final_norm(const Weights<S, D>& weights, Var<S, D> x) override {
     const auto scale = weights.of_all(final_norm), bias = weights.of_all(final_norm_bias);
     return layer_norm(x, scale, bias, epsilon_);
   }

@@ -39,7 +39,7 @@ struct Llama {
   static WeightList weights(const Config& c) {
     using adapter::Site;
     const Index queries = c.heads * c.head_width, keys = c.kv_heads * c.head_width;
-    const Start one{.value = 1}, normal{.deviation = 0.02},
+    const InitialDistribution one{.value = 1}, normal{.deviation = 0.02},
         writes{.deviation = 0.02 / std::sqrt(2.0 * static_cast<double>(c.layers))};
     WeightList list{
         .layers = c.layers,
@@ -93,7 +93,7 @@ struct Llama {
 template <class Reader> void Llama::refuse_unsupported(const Reader& file) {
   const auto& name = file.what();
   const std::string act = file.text("hidden_act", "silu");
-  require(act == "silu" || act == "swish", name, ": hidden_act must be \"silu\", got \"", io::shown(act),
+  require(act == "silu" || act == "swish", name, ": hidden_act must be \"silu\", got \"", io::printable(act),
           "\"; other activations are not supported");
   for (const char* bias : {"attention_bias", "mlp_bias"})
     require(!file.flag(bias, false), name, ": ", bias,
@@ -104,7 +104,7 @@ template <class Reader> void Llama::refuse_unsupported(const Reader& file) {
 template <class Reader> void Llama::refuse_scaling(const Reader& rope, std::string_view object) {
   for (const char* key : {"rope_type", "type"}) {
     const std::string kind = rope.text(key, "default");
-    require(kind == "default", rope.what(), ": ", object, ".", key, " must be \"default\", got \"", io::shown(kind),
+    require(kind == "default", rope.what(), ": ", object, ".", key, " must be \"default\", got \"", io::printable(kind),
             "\"; RoPE scaling is not supported");
   }
 }
@@ -169,14 +169,14 @@ template <Scalar S, Backend D> class Llama::Blocks final : public Decoder<S, D> 
         head_width_(config.head_width),
         head_(config.tied ? embedding : Llama::head) {}
 
-  Var<S, D> enter(const Weights<S, D>& weights, std::span<const std::int32_t> tokens, Index) override {
+  Var<S, D> embed(const Weights<S, D>& weights, std::span<const std::int32_t> tokens, Index) override {
     return neutra::embedding(weights.of_all(embedding), tokens);
   }
   Var<S, D> block(Layer<S, D>& layer, Var<S, D> x, const AttentionSizes& sizes) override {
     const auto h = attended(layer, x, sizes);
     return ffn_block(layer, h, rms_norm(h, layer.weight(ffn_norm), epsilon_));
   }
-  Var<S, D> leave(const Weights<S, D>& weights, Var<S, D> x) override {
+  Var<S, D> final_norm(const Weights<S, D>& weights, Var<S, D> x) override {
     return rms_norm(x, weights.of_all(final_norm), epsilon_);
   }
   Var<S, D> head(const Weights<S, D>& weights) override { return weights.of_all(head_); }
@@ -193,7 +193,7 @@ template <Scalar S, Backend D> class Llama::Blocks final : public Decoder<S, D> 
   /// stream + attention: project, rotate, attend, project back.      stream: (N,d)  x: (N,d), the normalised stream
   Var<S, D> attention_block(Layer<S, D>& layer, Var<S, D> stream, Var<S, D> x, const AttentionSizes& sizes) {
     const RopeTable<S, D>& table = rope_for(sizes.length);
-    const DType stored = layer.between({Site::q, Site::k, Site::v, Site::o});
+    const DType stored = layer.intermediate_dtype({Site::q, Site::k, Site::v, Site::o});
     const auto queries = rope(layer.project(Site::q, x), table, sizes.length, stored);  // (N,H*W)
     const auto keys = rope(layer.project(Site::k, x), table, sizes.length, stored);     // (N,K*W)
     const auto values = layer.project(Site::v, x, stored);                              // (N,K*W)
@@ -202,7 +202,7 @@ template <Scalar S, Backend D> class Llama::Blocks final : public Decoder<S, D> 
 
   /// stream + down(silu(gate x) * (up x))      stream: (N,d)  x: (N,d), the normalised stream
   Var<S, D> ffn_block(Layer<S, D>& layer, Var<S, D> stream, Var<S, D> x) {
-    const DType stored = layer.between({Site::gate, Site::up, Site::down});
+    const DType stored = layer.intermediate_dtype({Site::gate, Site::up, Site::down});
     const auto up = layer.project(Site::up, x, stored), gate = layer.project(Site::gate, x, stored);
     return layer.join(stream, Site::ffn, x, Site::down, gated(gate, up));  // gate, up: (N,f)
   }

@@ -29,7 +29,7 @@ struct BeforeAfter {
 };
 
 /// One extension run with its results. What a method does not have is empty and null in the file: LoRA has no gate.
-struct Row : Run {
+struct RunResult : Run {
   Index extra_weights = 0;
   double extra_share = 0;  // extra weights / weights of the backbone's blocks
   Index trainable_weights = 0;
@@ -129,7 +129,7 @@ class FieldReader {
   void known(const std::string& key) { known_.insert(key); }
   void finish() const {
     for (const auto& [key, ignored] : json_.json().items())
-      require(known_.contains(key), json_.what(), ": ", io::shown(key),
+      require(known_.contains(key), json_.what(), ": ", io::printable(key),
               " is not a known key; is the file newer than this program?");
   }
 
@@ -142,12 +142,13 @@ class FieldReader {
   void convert(const std::string& key, std::uint64_t& out) const {  // a seed may use all 64 bits
     const io::Json& found = json_.value(key);
     require(found.is_number_unsigned(), json_.what(), ": ", key, " must be an integer, zero or more, got ",
-            io::shown(found.dump()));
+            io::printable(found.dump()));
     out = found.get<std::uint64_t>();
   }
   void convert(const std::string& key, std::vector<double>& out) const {
     for (const io::Json& item : json_.array(key)) {
-      require(item.is_number(), json_.what(), ": ", key, " must be an array of numbers, got ", io::shown(item.dump()));
+      require(item.is_number(), json_.what(), ": ", key, " must be an array of numbers, got ",
+              io::printable(item.dump()));
       out.push_back(item.get<double>());
     }
   }
@@ -193,7 +194,7 @@ inline void check_ranges(const Run& run, const std::string& where) {
   check_size(where, "lr", run.lr);
   check_size(where, "alpha", run.alpha.value_or(0));
 }
-inline void check_ranges(const Row& row, const std::string& where) {
+inline void check_ranges(const RunResult& row, const std::string& where) {
   const auto share = [&](const std::string& key, double value) { check_share(where, key, value); };
   const auto size = [&](const std::string& key, double value) { check_size(where, key, value); };
   const auto both = [](const auto& check, const std::string& key, const auto& values) {
@@ -219,10 +220,10 @@ inline void check_ranges(const Row& row, const std::string& where) {
 }
 
 /// Error: a key that is missing, unknown or of the wrong type; a number that no run can have.
-inline Row read_row(const io::Json& json, const std::string& where) {
+inline RunResult read_row(const io::Json& json, const std::string& where) {
   const io::Reader read(json, where);
   FieldReader fields(read);
-  Row row;
+  RunResult row;
   visit_row(fields, row);
   fields.finish();
   check_ranges(row, where);

@@ -21,7 +21,7 @@ struct Itself {
 ///   r: (M,d), the residue; only the rows of open tokens if closed ones are skipped
 ///   y: (N,d), the output to which the residue is added
 ///   g, s: (N,1) or (N,d), gate and logit of all tokens; an open gate has neither
-template <Scalar S, Backend D> struct Evidence {
+template <Scalar S, Backend D> struct Activations {
   Var<S, D> r, y, g{}, s{};
   Domains<S> domains{};
   const std::int32_t* index = nullptr;  // row i of r belongs to token index[i]; null: to token i
@@ -42,8 +42,8 @@ template <Scalar S, Backend D> struct Evidence {
     return gate_penalty(detail::Itself{}, g, s, tokens(counts), n > 0 ? S(1) / static_cast<S>(n) : S(0));
   }
   /// A copy with every scale multiplied by `factor`.
-  Evidence times(S factor) const {
-    Evidence scaled = *this;
+  Activations times(S factor) const {
+    Activations scaled = *this;
     for (Share<S>* share : {&scaled.domains.original, &scaled.domains.target, &scaled.domains.both})
       share->scale *= factor;
     return scaled;
@@ -53,7 +53,7 @@ template <Scalar S, Backend D> struct Evidence {
 /// The local loss of a batch, recorded: scale * sum over counted tokens, or what the loss of the penalty returns.
 /// w: the weights of the penalty, possibly none
 template <Penalty P, Scalar S, Backend D>
-Var<S, D> loss(const P& penalty, const Evidence<S, D>& e, std::type_identity_t<std::span<const Var<S, D>>> w) {
+Var<S, D> loss(const P& penalty, const Activations<S, D>& e, std::type_identity_t<std::span<const Var<S, D>>> w) {
   if constexpr (GateFunction<P>) {
     return gate_penalty(penalty, e.g, e.s, e.tokens(P::counts), e.scale(P::counts));
   } else if constexpr (RowFunction<P>) {
@@ -62,10 +62,11 @@ Var<S, D> loss(const P& penalty, const Evidence<S, D>& e, std::type_identity_t<s
     constexpr bool has_loss = requires {
       { penalty.loss(e, w) } -> std::same_as<Var<S, D>>;
     };
-    static_assert(has_loss,
-                  "neutra: this Penalty of ops has no loss; add  template <neutra::Scalar S, neutra::Backend D> "
-                  "neutra::Var<S, D> loss(const neutra::penalty::Evidence<S, D>& e, std::span<const neutra::Var<S, D>> "
-                  "w) const;");
+    static_assert(
+        has_loss,
+        "neutra: this Penalty of ops has no loss; add  template <neutra::Scalar S, neutra::Backend D> "
+        "neutra::Var<S, D> loss(const neutra::penalty::Activations<S, D>& e, std::span<const neutra::Var<S, D>> "
+        "w) const;");
     if constexpr (has_loss) return penalty.loss(e, w);
     return {};
   } else {
