@@ -43,8 +43,8 @@ template <Scalar S, Backend D> class Decoder {
   /// x, result: (B*T,d)
   virtual Var<S, D> block(Layer<S, D>&, Var<S, D> x, const AttentionSizes&) = 0;
   /// The final norm; its result is the input of the head.      x, result: (B*T,d)
-  virtual Var<S, D> final_norm(const Weights<S, D>&, Var<S, D> x) = 0;
-  /// The weight of the head: logits are final_norm(x) head^T.      result: (V,d)
+  virtual Var<S, D> normalise(const Weights<S, D>&, Var<S, D> x) = 0;
+  /// The weight of the head: logits are normalise(x) head^T.      result: (V,d)
   virtual Var<S, D> head(const Weights<S, D>&) = 0;
 };
 

@@ -105,7 +105,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
       x = scope.keep(made.y);
       if (made.loss) pass.add_local(*made.loss);
     }
-    return decoder_->final_norm(weights(pass.tape), x);
+    return decoder_->normalise(weights(pass.tape), x);
   }
 
   /// The share of this batch in the losses of the step: the mean cross-entropy over the tokens of the step, in nats,

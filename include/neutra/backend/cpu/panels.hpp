@@ -20,7 +20,7 @@ template <class E, Scalar S, class F> auto read(const Operand<S>& x, const F& f)
 }
 
 /// The number of words, and so of micro-kernel steps, of a sum over K numbers.
-template <class E> Index words(Index numbers) { return (numbers + E::numbers - 1) / E::numbers; }
+template <class E> Index word_count(Index numbers) { return (numbers + E::numbers - 1) / E::numbers; }
 
 /// Cuts the steps of a sum into nearly equal blocks of at most Tile::depth. Depends only on the number of steps,
 /// because an element's bits do too.

@@ -166,7 +166,7 @@ template <Scalar S, Backend D> class Gpt2::Blocks final : public Decoder<S, D> {
     const auto inner = activation(project(layer, Site::up, up_bias, z), activation_);  // (N,f)
     return add(h, layer.adapt(Site::ffn, z, project(layer, Site::down, down_bias, inner)));
   }
-  Var<S, D> final_norm(const Weights<S, D>& weights, Var<S, D> x) override {
+  Var<S, D> normalise(const Weights<S, D>& weights, Var<S, D> x) override {
     const auto scale = weights.of_all(final_norm), bias = weights.of_all(final_norm_bias);
     return layer_norm(x, scale, bias, epsilon_);
   }

@@ -176,7 +176,7 @@ template <Scalar S, Backend D> class Llama::Blocks final : public Decoder<S, D> 
     const auto h = attended(layer, x, sizes);
     return ffn_block(layer, h, rms_norm(h, layer.weight(ffn_norm), epsilon_));
   }
-  Var<S, D> final_norm(const Weights<S, D>& weights, Var<S, D> x) override {
+  Var<S, D> normalise(const Weights<S, D>& weights, Var<S, D> x) override {
     return rms_norm(x, weights.of_all(final_norm), epsilon_);
   }
   Var<S, D> head(const Weights<S, D>& weights) override { return weights.of_all(head_); }
