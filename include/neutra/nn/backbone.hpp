@@ -41,34 +41,10 @@ template <Scalar S, Backend D> class Backbone {
   /// Small files beside the weights, by name, which save_model writes beside a saved model.
   using Documents = std::map<std::string, std::string>;
 
-  Backbone(Config config, const Source& source, const Use<S>& use = {}, Documents documents = {})
-      : config_(completed(std::move(config))),
-        list_(weight_list(config_)),
-        documents_(std::move(documents)),
-        use_(use) {
-    for (Index index = 0; index < list_.count(); ++index) {
-      const Weight weight = list_.at(index);
-      Tensor<S, D> value = source(weight);
-      require(value.shape() == weight.kind.shape, "backbone: ", weight.name, " must be ", weight.kind.shape, ", got ",
-              value.shape());
-      weights_.emplace_back(weight.name, std::move(value), forms(weight, index == list_.head()), use_.precision);
-    }
-  }
+  Backbone(Config config, const Source& source, const Use<S>& use = {}, Documents documents = {});
 
   /// Random weights for pretraining, initialised as the family specifies.
-  static std::shared_ptr<const Backbone> random(const Config& config, std::uint64_t seed, const Use<S>& use = {}) {
-    const auto draw_weight = [&](const Weight& weight) {
-      const auto [deviation, constant] = weight.kind.start;
-      const Philox draw(seed, weight.name);
-      std::vector<S> values(static_cast<std::size_t>(weight.kind.shape.size()), static_cast<S>(constant));
-      for (std::size_t i = 0; deviation > 0 && i < values.size(); ++i)
-        values[i] = static_cast<S>(deviation * draw.normal(0, i));
-      Tensor<S, D> tensor(weight.kind.shape);
-      D::template upload<S>(std::span<const S>(values), tensor.data());
-      return tensor;
-    };
-    return std::make_shared<const Backbone>(config, draw_weight, use);
-  }
+  static std::shared_ptr<const Backbone> random(const Config& config, std::uint64_t seed, const Use<S>& use = {});
 
   const Config& config() const { return config_; }
   /// The weights by kind and name, in the order of weights().
@@ -110,5 +86,35 @@ template <Scalar S, Backend D> class Backbone {
   Use<S> use_;
   std::deque<Frozen<S, D>> weights_;
 };
+
+// Defined here, not in the class, so that neutra::compiled holds them alone.
+
+template <Scalar S, Backend D>
+Backbone<S, D>::Backbone(Config config, const Source& source, const Use<S>& use, Documents documents)
+    : config_(completed(std::move(config))), list_(weight_list(config_)), documents_(std::move(documents)), use_(use) {
+  for (Index index = 0; index < list_.count(); ++index) {
+    const Weight weight = list_.at(index);
+    Tensor<S, D> value = source(weight);
+    require(value.shape() == weight.kind.shape, "backbone: ", weight.name, " must be ", weight.kind.shape, ", got ",
+            value.shape());
+    weights_.emplace_back(weight.name, std::move(value), forms(weight, index == list_.head()), use_.precision);
+  }
+}
+
+template <Scalar S, Backend D>
+std::shared_ptr<const Backbone<S, D>> Backbone<S, D>::random(const Config& config, std::uint64_t seed,
+                                                             const Use<S>& use) {
+  const auto draw_weight = [&](const Weight& weight) {
+    const auto [deviation, constant] = weight.kind.start;
+    const Philox draw(seed, weight.name);
+    std::vector<S> values(static_cast<std::size_t>(weight.kind.shape.size()), static_cast<S>(constant));
+    for (std::size_t i = 0; deviation > 0 && i < values.size(); ++i)
+      values[i] = static_cast<S>(deviation * draw.normal(0, i));
+    Tensor<S, D> tensor(weight.kind.shape);
+    D::template upload<S>(std::span<const S>(values), tensor.data());
+    return tensor;
+  };
+  return std::make_shared<const Backbone>(config, draw_weight, use);
+}
 
 }}}  // namespace neutra::NEUTRA_ABI::nn

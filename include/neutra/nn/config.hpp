@@ -37,6 +37,9 @@ struct Config {
   adapter::Sizes sizes() const;
 
   friend bool operator==(const Config&, const Config&) = default;
+
+ private:
+  template <class List> void complete_as_one_of();  // List: a FamilyList; a template, so that neutra::compiled holds it
 };
 
 /// Calls visit(name, member) for every value that determines what a model computes, or its context length. eos is

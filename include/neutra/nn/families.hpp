@@ -39,8 +39,8 @@ template <class... F> struct FamilyList {
 using Families = FamilyList<family::Llama, family::Gpt2>;
 
 /// The weights of a model, by its complete configuration.
-inline WeightList weight_list(const Config& config) {
-  return Families::choose(config.family, "model: the family", [&](auto of) { return of.weights(config); });
+template <class List = Families> WeightList weight_list(const Config& config) {
+  return List::choose(config.family, "model: the family", [&](auto of) { return of.weights(config); });
 }
 
 /// A configuration without sizes, with the default settings of the family. Error: there is no such family; `what`
@@ -59,7 +59,7 @@ template <Scalar S, Backend D> std::unique_ptr<Decoder<S, D>> decoder_of(const C
   });
 }
 
-inline void Config::complete() {
+template <class List> void Config::complete_as_one_of() {
   std::string faults;
   const auto positive = [&](Index size, std::string_view name) {
     if (size <= 0 || size >= (Index{1} << 31))
@@ -80,12 +80,14 @@ inline void Config::complete() {
     faults += concat("; heads (", heads, ") must be a multiple of kv_heads (", kv_heads, ")");
   if (!(norm_epsilon > 0) || !std::isfinite(norm_epsilon))
     faults += concat("; norm_epsilon must be positive, got ", norm_epsilon);
-  Families::choose(family, "model: the family", [&](auto of) { of.complete(*this, faults); });
+  List::choose(family, "model: the family", [&](auto of) { of.complete(*this, faults); });
   if (faults.empty())
-    if (const double weights = weight_list(*this).weights(); weights > 0x1p40)
+    if (const double weights = weight_list<List>(*this).weights(); weights > 0x1p40)
       faults = concat("; the model must have at most 2^40 weights, got about ", weights, ": choose smaller ones");
   require(faults.empty(), "model sizes: ", faults.empty() ? "" : faults.substr(2));
 }
+
+inline void Config::complete() { complete_as_one_of<Families>(); }
 
 inline adapter::Sizes Config::sizes() const {
   Config whole = *this;

@@ -24,18 +24,25 @@ using AnyResidue = adapter::Residue<gate::Any<S, D>, body::Any<S, D>, penalty::A
 using Vanilla = adapter::Residue<gate::Open, body::GatedUnit, penalty::None, init::He>;
 }}}  // namespace neutra::NEUTRA_ABI::nn::detail
 
-#define NEUTRA_NN_INSTANCES(KEYWORD, S, D)                           \
-  KEYWORD class adapter::Probe<S, D>;                                \
-  KEYWORD class adapter::ResidueInstance<S, D>;                      \
-  KEYWORD class nn::Backbone<S, D>;                                  \
-  KEYWORD class nn::Transformer<adapter::None, S, D>;                \
-  KEYWORD class nn::Transformer<adapter::Residue<>, S, D>;           \
-  KEYWORD class nn::Transformer<nn::detail::Vanilla, S, D>;          \
-  KEYWORD class nn::Transformer<nn::detail::AnyResidue<S, D>, S, D>; \
+#define NEUTRA_NN_INSTANCES(KEYWORD, S, D)                                      \
+  KEYWORD class adapter::Probe<S, D>;                                           \
+  KEYWORD class adapter::ResidueInstance<S, D>;                                 \
+  KEYWORD Var<S, D> pointwise(Var<S, D>, const gate::Relu&);                    \
+  KEYWORD std::unique_ptr<nn::Decoder<S, D>> nn::decoder_of(const nn::Config&); \
+  KEYWORD class nn::Backbone<S, D>;                                             \
+  KEYWORD class nn::Transformer<adapter::None, S, D>;                           \
+  KEYWORD class nn::Transformer<adapter::Residue<>, S, D>;                      \
+  KEYWORD class nn::Transformer<nn::detail::Vanilla, S, D>;                     \
+  KEYWORD class nn::Transformer<nn::detail::AnyResidue<S, D>, S, D>;            \
   KEYWORD class nn::Transformer<adapter::Any<S, D>, S, D>;
+
+#define NEUTRA_FAMILY_INSTANCES(KEYWORD)                                   \
+  KEYWORD nn::WeightList nn::weight_list<nn::Families>(const nn::Config&); \
+  KEYWORD void nn::Config::complete_as_one_of<nn::Families>();
 
 #if defined(NEUTRA_COMPILED)
 namespace neutra { inline namespace NEUTRA_ABI {
 NEUTRA_PROMISE(NEUTRA_NN_INSTANCES)
+NEUTRA_FAMILY_INSTANCES(extern template)
 }}  // namespace neutra::NEUTRA_ABI
 #endif

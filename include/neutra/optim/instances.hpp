@@ -4,7 +4,9 @@
 #include "neutra/backend/cpu/instances.hpp"
 #include "neutra/optim/adamw.hpp"
 
-#define NEUTRA_OPTIM_INSTANCES(KEYWORD, S, D) KEYWORD class optim::AdamW<S, D>;
+#define NEUTRA_OPTIM_INSTANCES(KEYWORD, S, D) \
+  KEYWORD class optim::GradientNorm<S, D>;    \
+  KEYWORD class optim::AdamW<S, D>;
 
 #if defined(NEUTRA_COMPILED)
 namespace neutra { inline namespace NEUTRA_ABI {
