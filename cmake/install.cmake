@@ -23,7 +23,13 @@ endif()
 
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/neutraConfig.cmake.in" "${PROJECT_BINARY_DIR}/neutraConfig.cmake"
                               INSTALL_DESTINATION "${NEUTRA_PACKAGE_FOLDER}")
-write_basic_package_version_file("${PROJECT_BINARY_DIR}/neutraConfigVersion.cmake" COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+# Headers alone serve every architecture; a library serves one.
+if(NEUTRA_LIBRARY)
+  set(architecture "")
+else()
+  set(architecture ARCH_INDEPENDENT)
+endif()
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/neutraConfigVersion.cmake" COMPATIBILITY SameMinorVersion ${architecture})
 install(FILES "${PROJECT_BINARY_DIR}/neutraConfig.cmake" "${PROJECT_BINARY_DIR}/neutraConfigVersion.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/FindSentencePiece.cmake" "${PROJECT_SOURCE_DIR}/cmake/NeutraSimd.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/NeutraBuildType.cmake"
