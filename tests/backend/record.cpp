@@ -225,7 +225,7 @@ TEST_CASE("record: cross_entropy, in chunks, with and without a trained head") {
                          "product (11,256) (256,7)", "product (44,7) (7,11)", "rows 44", "product (44,11) (11,7)",
                          "product (11,44) (44,7) adds", "sum 300"});
   tape.backward(loss);
-  CHECK(taken() == Lines{"upload 1", "read", "rows 300", "rows 11"});
+  CHECK(taken() == Lines{"upload 1", "rows 300", "rows 11"});
   tape.start();
   loss = cross_entropy(tape.leaf(x), tape.constant(frozen), targets, 1);
   Lines expected = {"upload 300"};
@@ -238,7 +238,7 @@ TEST_CASE("record: cross_entropy, in chunks, with and without a trained head") {
   expected.push_back("sum 300");
   CHECK(taken() == expected);
   tape.backward(loss);
-  CHECK(taken() == Lines{"upload 1", "read", "rows 300"});
+  CHECK(taken() == Lines{"upload 1", "rows 300"});
 }
 
 TEST_CASE("record: sparse rows with none, some and all open") {
@@ -288,7 +288,12 @@ template <class A> void train(const A& adapter, bool thaw) {
   const std::vector<std::uint8_t> domains{0, 1, 0};
   Tapes tape;
   tape.start();
+  taken();
   tape.backward(model.loss(tape, {3, 5, inputs, targets, domains}, {15, 10}).total(0.1f));
+  for (const std::string& line : taken()) {  // the host waits for nothing within a step
+    CAPTURE(line);
+    CHECK((line != "read" && line.rfind("download", 0) != 0 && line.rfind("open_rows", 0) != 0));
+  }
   CHECK(adamw.gradient_norm() > 0);
   adamw.step(1e-3, 1);
   CHECK(adamw.steps == 1);

@@ -31,7 +31,8 @@ inline void read_setting(const std::string& key, const Setting& setting, Placeme
 ///     Residue<gate::JumpRelu>{.gate = {.threshold = 0.2f}}
 /// A width of 0 is chosen so that the extra weights, those of all policies, are `capacity` of the block weights. With a
 /// gate that has an exact zero, closed tokens are skipped: forward where g == 0, in training where the slope is zero
-/// too. A policy may also be its family's Any, chosen at run time.
+/// too. A device that would have to wait for the number of open tokens (Backend::counts_on_host) skips none in training.
+/// A policy may also be its family's Any, chosen at run time.
 template <class G = gate::Relu, class B = body::GatedUnit, class P = penalty::L1, class I = init::LowVariance>
 struct Residue {
   static_assert(check_gate<G>());

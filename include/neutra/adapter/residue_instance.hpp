@@ -61,7 +61,7 @@ template <Scalar S, Backend D> class ResidueInstance {
     }
     const auto s = logit(x, pass);
     const auto g = gate_.value(s, gate_leaves());
-    if (skip_) return add_open(layer, x, y, s, g, pass);
+    if (skip_ && (D::counts_on_host || !pass.tape.recording())) return add_open(layer, x, y, s, g, pass);
     const auto r = scale_rows(body_.forward(x, body_leaves()), g);
     conclude(layer, {.r = r, .y = y, .g = g, .s = s, .domains = pass.domains}, pass);
     return neutra::add(y, r);

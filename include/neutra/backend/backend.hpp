@@ -25,6 +25,8 @@ struct AnyRow {
 
 /// A device is a type with static functions; S is float or double.
 ///   name                                   "cpu", ...
+///   counts_on_host                         whether the host has the result of open_rows without waiting for the
+///                                          device; where it does not, a training step skips no token
 ///   allocate(bytes)                        zeroed memory; Error: out of memory
 ///   release(memory, bytes)                 bytes: the size that was allocated
 ///   copy(from, to, bytes)                  within the device
@@ -55,6 +57,7 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
                            Operand<float> a, Result<float> c, float* memory, std::int32_t* index,
                            const typename D::template Packed<float>& packed, AttentionSizes sizes) {
   { D::name } -> std::convertible_to<std::string_view>;
+  requires std::same_as<decltype(D::counts_on_host), const bool>;
   { D::allocate(std::size_t{}) } -> std::same_as<void*>;
   D::release(nullptr, std::size_t{});
   D::copy(memory, memory, std::size_t{});

@@ -141,6 +141,18 @@ void loss_by_rows(View<const S> x, Var<S, D> w, const std::int32_t* targets, S s
   }
 }
 
+/// to = upstream[0] from: the gradient of the loss stays in device memory      from, to: (N,C)
+template <Scalar S> struct TimesUpstream {
+  View<const S> from;
+  const S* upstream;
+  Into<S> to;
+
+  template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
+    const S factor = *upstream;
+    row.each(from.cols(), [&](auto c) { c.write(to, n, c.load(from.row(n)) * factor); });
+  }
+};
+
 }  // namespace op
 
 /// scale * sum over n of -log softmax(x[n] W^T)[target[n]]
@@ -173,9 +185,9 @@ Var<S, D> cross_entropy(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::spa
     op::loss_by_parts(x.value(), w, wanted, scale, values, dx);
   D::template sum<S>(View<const S>(values, Shape{rows}), scale, {tape.out(loss)});
   tape.record(loss, {x, w}, {}, [=](Tape<S, D>& t) {
-    const S upstream = D::template read<S>(t.gradient(loss).data);
-    if (dx.data) op::Accumulate<S, D>::run(dx, t.into(x), upstream);
-    if (dw.data) op::Accumulate<S, D>::run(dw, t.into(w), upstream);
+    const S* upstream = t.gradient(loss).data;
+    if (dx.data) D::template rows<S>(rows, cols, op::TimesUpstream<S>{dx, upstream, t.into(x)});
+    if (dw.data) D::template rows<S>(vocabulary, cols, op::TimesUpstream<S>{dw, upstream, t.into(w)});
   });
   return loss;
 }

@@ -12,6 +12,7 @@ namespace neutra { inline namespace NEUTRA_ABI {
 /// Host memory and the loops of cpu/. `Lanes` is cpu::Simd, or cpu::NoSimd for scalar loops and plain matmul.
 template <class Lanes> struct BasicCpu : Host {
   static constexpr std::string_view name = "cpu";
+  static constexpr bool counts_on_host = true;
   static constexpr bool simd = std::is_same_v<Lanes, cpu::Simd>;
   template <Scalar S> using Packed = std::conditional_t<simd, cpu::Packed<S>, cpu::PlainPacked<S>>;
   template <Scalar S> using Value = typename Lanes::template Value<S>;

@@ -23,6 +23,7 @@ namespace neutra { inline namespace NEUTRA_ABI {
 /// A recording Backend. Not thread-safe.
 struct Recorder {
   static constexpr std::string_view name = "record";
+  static constexpr bool counts_on_host = false;
 
   /// One line per call, with sizes: "product (5,7) (7,9) adds", "rows 5".
   static inline std::vector<std::string> log;
