@@ -87,7 +87,7 @@ inline void check_alike(const Results& first, const Results& more, const std::st
             where, ": the ", what, " must be that of the first results (config", key,
             "); join only extensions of one backbone");
   }
-  const auto shown = [](const io::Json& value) {
+  const auto printable = [](const io::Json& value) {
     return value.is_null() ? std::string("(nothing)") : io::printable(value.dump());
   };
   for (const char* key : {"batch", "sequence", "clip", "weight_decay", "warmup", "precision"}) {
