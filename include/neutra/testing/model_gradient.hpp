@@ -44,7 +44,7 @@ template <class F> Slope slope_of(const F& f, double& x, double analytic, Slopes
 
 }  // namespace detail
 
-/// The error of the gradients of lm + local loss: the largest over the parameters of
+/// The error of the gradients of lm + local loss: the largest over the trained parameters of
 ///     ||analytic - numeric|| / (||numeric|| + 1e-2 ||numeric of all parameters||)
 /// infinity if there is nothing to compare or a number is not finite. A correct model is below 1e-7. It takes 5 or more
 /// passes per element, so use a small model: tiny_backbone<double>(). Parameters that are exactly zero hide the
@@ -65,6 +65,7 @@ double model_gradient_error(nn::Transformer<A, double, D>& model, const nn::Toke
   std::vector<std::pair<double, double>> norms;  // of the error and of the numeric gradient of each parameter
   double everything = 0;
   for (auto* parameter : model.parameters()) {
+    if (!parameter->trained) continue;
     double errors = 0, squares = 0;
     for (Index i = 0; i < parameter->value.size(); ++i) {
       const auto [numeric, error] = detail::slope_of([&] { return loss().item(); }, parameter->value.data()[i],
