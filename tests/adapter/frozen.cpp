@@ -90,6 +90,23 @@ template <class A> Passes passes(const A& adapter, bool thaw = false, bool recom
   tape.backward(model.loss(tape, batch.tokens(), batch.counts()).total(0.1f));
   return {Watching::attention_passes, Watching::attention_walks};
 }
+/// Attention passes walked back, and matmuls that end in the shape of a projection (gradients of those), in a step that
+/// trains the weights which `chosen` accepts.
+std::pair<int, Index> walked_with(const std::function<bool(const nn::Weight&)>& chosen) {
+  nn::Config config = testing::tiny_config(4);
+  config.ffn = 22;  // 15 tokens: no activation has the shape of a weight
+  nn::Transformer<adapter::None, float, Watching> model(tiny_backbone<float, Watching>(config));
+  model.thaw(chosen);
+  const TinyBatch batch({0, 1, 0});
+  Tape<float, Watching> tape;
+  tape.start();
+  Watching::forget();
+  tape.backward(model.loss(tape, batch.tokens(), batch.counts()).lm);
+  Index gradients = 0;
+  for (const Shape& shape : {Shape{12, 12}, {6, 12}, {22, 12}, {12, 22}, {19, 12}})
+    gradients += std::count(Watching::products.begin(), Watching::products.end(), shape);
+  return {Watching::attention_walks, gradients};
+}
 template <class A> int walks(const A& adapter, bool thaw = false) { return passes(adapter, thaw).walked; }
 
 }  // namespace
@@ -107,6 +124,21 @@ TEST_CASE("frozen: below the lowest adapter nothing is walked back") {
   CHECK(walks(beside_attention) == 3);
   CHECK(walks(lora_at(Site::q)) == 4);
   CHECK(walks(adapter::None{}, true) == 4);
+}
+
+TEST_CASE("frozen: weights that are not thawed get no gradient, and nothing is walked back below the lowest that is") {
+  using nn::Weight;
+  const auto named = [](const char* end) { return [end](const Weight& weight) { return weight.name.ends_with(end); }; };
+  const auto layer = [](Index index) { return [index](const Weight& weight) { return weight.layer == index; }; };
+  CHECK(walked_with(named("lm_head.weight")) == std::pair(0, Index{1}));
+  CHECK(walked_with(named("model.norm.weight")) == std::pair(0, Index{0}));
+  CHECK(walked_with(named("3.mlp.down_proj.weight")) == std::pair(0, Index{1}));
+  CHECK(walked_with(named("3.self_attn.o_proj.weight")) == std::pair(0, Index{1}));
+  CHECK(walked_with(named("3.self_attn.q_proj.weight")) == std::pair(1, Index{1}));
+  CHECK(walked_with(layer(3)) == std::pair(1, Index{7}));
+  CHECK(walked_with(layer(1)) == std::pair(3, Index{7}));
+  CHECK(walked_with(named("embed_tokens.weight")) == std::pair(4, Index{0}));
+  CHECK(walked_with([](const Weight&) { return true; }) == std::pair(4, Index{4 * 7 + 1}));
 }
 
 TEST_CASE("frozen: layers are recomputed where something is walked back, and no others") {

@@ -1,5 +1,4 @@
-// What the tests of adapters share: compositions of policies, gates that are forced open or closed, and the gradient of
-// a whole model.
+// What the tests of adapters share: compositions of policies, and gates that are forced open or closed.
 #pragma once
 
 #include "neutra/adapter/none.hpp"
@@ -7,14 +6,16 @@
 #include "neutra/gate/all.hpp"
 #include "neutra/init/he.hpp"
 #include "neutra/penalty/all.hpp"
-#include "neutra/testing/tiny_model.hpp"
+#include "neutra/testing/model_gradient.hpp"
 
 #include "tests/catch.hpp"
 
 using namespace neutra;
 using adapter::Placement;
 using testing::AnyResidue;
+using testing::model_gradient_error;
 using testing::relative_difference;
+using testing::Slopes;
 using testing::tiny_backbone;
 using testing::TinyBatch;
 
@@ -81,60 +82,4 @@ template <Scalar S, class A> void balance_gates(nn::Transformer<A, S, Cpu>& mode
       ++layer;
     }
   }
-}
-
-/// Loss of a pass that records, with alpha times the local loss.
-template <class A>
-double loss_of(nn::Transformer<A, double, Cpu>& model, Tape<double, Cpu>& tape, const TinyBatch& batch, double alpha) {
-  tape.start();
-  return model.loss(tape, batch.tokens(), batch.counts()).total(alpha).item();
-}
-
-/// How slopes are measured: across kinks of |r| or of a gate a difference is wrong at one step and right at a smaller
-/// one, while a wrong gradient is wrong at both. Without kinks, four points far apart leave less rounding: small
-/// gradients behind a softmax need that.
-enum class Slopes { kinked, smooth };
-
-/// Largest over the parameters of ||analytic - numeric|| / (||numeric|| + 1e-2 ||all||).
-template <class A>
-double model_gradient_error(nn::Transformer<A, double, Cpu>& model, const TinyBatch& batch,
-                            Slopes slopes = Slopes::kinked) {
-  constexpr double alpha = 1;
-  Tape<double, Cpu> tape;
-  tape.start();
-  for (auto* parameter : model.parameters()) parameter->has_gradient = false;
-  tape.backward(model.loss(tape, batch.tokens(), batch.counts()).total(alpha));
-  const auto central = [&](double& x, double step) {
-    const double x0 = x;
-    x = x0 + step;
-    const double above = loss_of(model, tape, batch, alpha);
-    x = x0 - step;
-    const double below = loss_of(model, tape, batch, alpha);
-    x = x0;
-    return (above - below) / (2 * step);
-  };
-  std::vector<std::pair<double, double>> sums;
-  double everything = 0;
-  for (auto* parameter : model.parameters()) {
-    double errors = 0, squares = 0;
-    for (Index i = 0; i < parameter->value.size(); ++i) {
-      double& x = parameter->value.data()[i];
-      const double analytic = parameter->gradient.data()[i];
-      const double apart = slopes == Slopes::smooth ? 1e-3 : 1e-4;
-      const double numeric =
-          (4 * central(x, apart) - central(x, 2 * apart)) / 3;  // error of the fourth order in `apart`
-      double error = std::abs(numeric - analytic);
-      for (const double step : {5e-6, 5e-7})
-        if (error > 1e-9 && slopes == Slopes::kinked) error = std::min(error, std::abs(central(x, step) - analytic));
-      errors += error * error;
-      squares += numeric * numeric;
-    }
-    sums.emplace_back(std::sqrt(errors), std::sqrt(squares));
-    everything += squares;
-  }
-  double worst = everything > 0 ? 0 : std::numeric_limits<double>::infinity();
-  for (const auto& [error, size] : sums)
-    worst = std::isfinite(error) ? std::max(worst, error / (size + 1e-2 * std::sqrt(everything)))
-                                 : std::numeric_limits<double>::infinity();
-  return worst;
 }

@@ -200,7 +200,7 @@ TEST_CASE("gpt2: finetuning, with matmul in float and in bf16, reduces the loss 
     const auto loaded = nn::load_model<float, Cpu>(folder.path());
     for (std::size_t i = 0; i < loaded->weights().size(); ++i) {
       const auto values = loaded->weights()[i].copy();
-      CHECK(models::same_bits<float>(values.view(), model.thawed_weights()[i].value.view()));
+      CHECK(models::same_bits<float>(values.view(), model.thawed_weights()[i]->value.view()));
     }
   }
 }

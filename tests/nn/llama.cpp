@@ -146,7 +146,7 @@ TEST_CASE("llama: a thawed model saves its own weights, another those of its bac
   CHECK(again->config() == backbone->config());
   for (std::size_t i = 0; i < again->weights().size(); ++i) {
     CHECK(again->weights()[i].name == backbone->weights()[i].name);
-    CHECK(models::same_bits<float>(again->weights()[i].copy(), model.thawed_weights()[i].value));
+    CHECK(models::same_bits<float>(again->weights()[i].copy(), model.thawed_weights()[i]->value));
     CHECK(again->weights()[i].copy().data()[0] == backbone->weights()[i].copy().data()[0] + 1);
   }
 }
@@ -169,7 +169,7 @@ TEST_CASE("llama: a packed model has the same fingerprint, and is saved and thaw
   model.thaw();
   CHECK(here() == kept);
   for (std::size_t i = 0; i < twin->weights().size(); ++i)
-    CHECK(models::same_bits<float>(model.thawed_weights()[i].value, twin->weights()[i].copy()));
+    CHECK(models::same_bits<float>(model.thawed_weights()[i]->value, twin->weights()[i].copy()));
 }
 
 TEST_CASE("llama: extra keys are added to config.json, those of the model cannot be replaced") {

@@ -39,7 +39,7 @@ Backbone pretrained(DType precision) {
   train(model, 20, 0, 3e-3);
   const auto& random = *model.backbone();
   const auto trained = [&, next = std::size_t{0}](const nn::Weight&) mutable {
-    return model.thawed_weights()[next++].value.clone();
+    return model.thawed_weights()[next++]->value.clone();
   };
   return std::make_shared<const nn::Backbone<float, Cpu>>(random.config(), trained,
                                                           nn::Use<float>{.precision = precision});

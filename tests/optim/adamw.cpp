@@ -7,7 +7,9 @@
 #include "tests/cases/message.hpp"
 #include "tests/catch.hpp"
 
+#include <deque>
 #include <limits>
+#include <memory>
 
 using namespace neutra;
 
@@ -120,6 +122,72 @@ TEST_CASE("adamw: vectors do not decay, matrices do") {
   adamw.step(0.1, adamw.gradient_norm());
   CHECK(matrix.value.data()[0] == Approx(m0 * 0.95).epsilon(1e-15));
   CHECK(vector.value.data()[0] == v0);
+}
+
+TEST_CASE("adamw: groups set rate, decay and freezing, each by the first group that sets it, and change nothing else") {
+  const std::vector<optim::ParameterGroup> groups = {
+      {.name = "gate.temperature", .weight_decay = 0},
+      {.name = "gate", .rate_factor = 0.25},
+      {.name = "vectors", .weight_decay = 0.3, .holds = [](auto, const Shape& shape) { return shape.rank() == 1; }},
+      {.name = "1", .rate_factor = 2, .frozen = true},
+      {.name = "adapter", .frozen = false}};
+  struct Expected {
+    const char* name;
+    Shape shape;
+    double rate_factor, weight_decay;
+  };
+  const std::vector<Expected> expected = {{"adapter.0.gate", {1, 5}, 0.25, 0.1},
+                                          {"adapter.0.gate.temperature", {1, 1}, 0.25, 0},
+                                          {"adapter.0.gate_proj", {3, 5}, 1, 0.1},
+                                          {"adapter.0.bias", {4}, 1, 0.3}};
+  auto frozen = parameter<double, Cpu>("adapter.1.gate", {1, 5});
+  const auto before = frozen.value.clone();
+  std::deque<Parameter<double, Cpu>> grouped, alone;
+  std::vector<Parameter<double, Cpu>*> all = {&frozen};
+  for (const Expected& one : expected) {
+    all.push_back(&grouped.emplace_back(parameter<double, Cpu>(one.name, one.shape)));
+    // A matrix of the same numbers, which AdamW decays.
+    alone.emplace_back(parameter<double, Cpu>(one.name, one.shape.rank() == 1 ? Shape{1, one.shape[0]} : one.shape));
+  }
+  optim::AdamW<double, Cpu> adamw(all, {.weight_decay = 0.1, .clip = 0, .groups = groups});
+  CHECK_FALSE(frozen.trained);
+  CHECK(adamw.parameters() == std::vector<Parameter<double, Cpu>*>(all.begin() + 1, all.end()));
+  std::vector<std::unique_ptr<optim::AdamW<double, Cpu>>> one_each;
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    one_each.push_back(std::make_unique<optim::AdamW<double, Cpu>>(
+        std::vector{&alone[i]}, optim::AdamWOptions{.weight_decay = expected[i].weight_decay, .clip = 0}));
+  for (std::uint64_t t = 1; t <= 5; ++t) {
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      set_gradient(grouped[i], t);
+      set_gradient(alone[i], t);
+      one_each[i]->step(1e-2 * expected[i].rate_factor, 1);
+    }
+    adamw.step(1e-2, adamw.gradient_norm());
+  }
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CAPTURE(expected[i].name);
+    CHECK(std::equal(alone[i].value.data(), alone[i].value.data() + alone[i].value.size(), grouped[i].value.data()));
+  }
+  CHECK(std::equal(before.data(), before.data() + before.size(), frozen.value.data()));
+}
+
+TEST_CASE("adamw: a group that is not valid or contains no parameter, and groups that leave nothing, are Errors") {
+  auto p = parameter<float, Cpu>("adapter.0.gate", {1, 3}), q = parameter<float, Cpu>("adapter.0.gate_proj", {2, 3});
+  const auto said = [&](const optim::ParameterGroup& group) {
+    p.trained = q.trained = true;
+    return message([&] { optim::AdamW<float, Cpu>({&p, &q}, {.groups = {group}}); });
+  };
+  CHECK(said({.name = "gate", .rate_factor = 0, .weight_decay = 0}) == "no Error");
+  CHECK(said({.name = "gaet", .rate_factor = 0}) ==
+        "adamw: the parameter group 'gaet' must contain a parameter, but does not; the first of the 2 is "
+        "adapter.0.gate");
+  CHECK(said({.name = "gate", .rate_factor = -1}) ==
+        "parameter group 'gate': rate_factor must not be negative, got -1");
+  CHECK(said({.name = "gate", .weight_decay = infinity}) ==
+        "parameter group 'gate': weight_decay must not be negative, got inf");
+  CHECK(said({.rate_factor = 1}) == "parameter group: it must have a name, got an empty one");
+  CHECK(said({.name = "adapter.0", .frozen = true}) ==
+        "adamw: there is nothing to train; all of the 2 parameters are frozen");
 }
 
 TEST_CASE("adamw: a gradient that is missing or not finite is an Error, and nothing has changed") {

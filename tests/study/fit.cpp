@@ -46,3 +46,23 @@ TEST_CASE("a method trains an adapter with weights, or the whole model without o
   CHECK(scratch::says([&] { check("neutral(trains=model)"); }, "must train the whole model without an adapter"));
   CHECK(scratch::says([&] { check("mine: residue(capacity=1e-9)"); }, "mine: residue: a capacity of 1e-09"));
 }
+
+TEST_CASE("parameter groups of a method contain parameters of it, and leave some to train", "[train]") {
+  const auto check = [&](const std::string& spec) {
+    study::detail::check_groups(small::method(spec), small::config());
+  };
+  for (const char* fits : {"neutral(rate_factor.gate=0.1)", "lora(frozen.0=true)", "finetune(frozen.embed_tokens=true)",
+                           "finetune(frozen.model=true, frozen.layers.1=false)"})
+    CHECK_NOTHROW(check(fits));
+  CHECK(
+      scratch::says([&] { check("mine: adapter(rate_factor.gate=0.1)"); },
+                    "the method mine: the parameter group 'gate' must contain a parameter, but does not; the first of "
+                    "the 6 is adapter.0.gate_proj"));
+  CHECK(scratch::says([&] { check("finetune(weight_decay.gate=0.1)"); }, "the first of the 21 is model.layers.0."));
+  CHECK(scratch::says([&] { check("neutral(frozen.adapter=true)"); },
+                      "the method neutral trains nothing; all of its 8 parameters are frozen"));
+  study::Method twice = small::method("neutral");
+  twice.groups = {{.name = "gate", .rate_factor = 0.1}, {.name = "gate", .weight_decay = 0}};
+  CHECK(
+      scratch::says([&] { study::detail::check_groups_named(twice); }, "must have different names, got 'gate' twice"));
+}

@@ -54,6 +54,30 @@ TEST_CASE("methods: what trains, what has an alpha, and further settings of any"
         "64");
 }
 
+TEST_CASE("methods: rates, decay and freezing of parameters by name are groups, the longest name first") {
+  const auto made = small::method(
+      "x: neutral(rate_factor.gate=0.1, weight_decay.gate.temperature=0, frozen.gate_proj=true, "
+      "rate_factor.down_proj=2)");
+  REQUIRE(made.groups.size() == 4);
+  CHECK((made.groups[0].name == "gate.temperature" && made.groups[0].weight_decay == 0.0));
+  CHECK((made.groups[2].name == "gate_proj" && made.groups[2].frozen == true && !made.groups[2].rate_factor));
+  CHECK((made.groups[1].name == "down_proj" && made.groups[1].rate_factor == 2.0));
+  CHECK((made.groups[3].name == "gate" && made.groups[3].rate_factor == 0.1 && !made.groups[3].weight_decay));
+  CHECK(made.freezes("adapter.0.gate_proj", {2, 2}));
+  CHECK_FALSE(made.freezes("adapter.0.gate", {1, 2}));
+  const Settings settings = made.all_settings();
+  CHECK(settings.at("rate_factor.gate") == Setting(0.1));
+  CHECK(settings.at("weight_decay.gate.temperature") == Setting(0.0));
+  CHECK(settings.at("frozen.gate_proj") == Setting(true));
+  CHECK(settings.size() == small::method("neutral").all_settings().size() + 4);  // what is not given is not recorded
+  CHECK(made.adapter.settings() == small::method("neutral").adapter.settings());
+  CHECK(labels({"neutral(rate_factor.gate={0.1,1})"}) ==
+        Labels{"neutral, rate_factor.gate 0.1", "neutral, rate_factor.gate 1"});
+  CHECK(refused("neutral(rate_factor.gate=slow)", "column 26: rate_factor.gate must be a number, got 'slow'"));
+  CHECK(refused("neutral(frozen.gate=1)", "column 21: frozen.gate must be true or false, got '1'"));
+  CHECK(refused("neutral(rate_factor=2)", "rate_factor is no setting of residue"));
+}
+
 TEST_CASE("methods: what is not there is told by its place, with the nearest that is") {
   CHECK(refused("nuetral", "column 1: there is no method 'nuetral'; did you mean 'neutral'?",
                 "known: neutral, adapter, lora, finetune, none, residue"));

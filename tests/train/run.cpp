@@ -39,6 +39,7 @@ struct Session {
   Session(const std::string& method, const io::Path& folder, Index stop_after = -1, Index kill_after = -1,
           double checkpoint_seconds = 1e9, train::TrainingOptions options = small::training(steps))
       : trained(method) {
+    options.adamw.groups = small::method(method).groups;
     const auto mix = small::mix();
     train::Trainer trainer(trained.model, mix, options);
     std::stop_source stop;
@@ -66,7 +67,8 @@ struct Session {
 }  // namespace
 
 TEST_CASE("run: stopped at any step and resumed, it ends with the same bits, log and evaluation", "[train]") {
-  for (const std::string method : {"neutral", "lora", "finetune"}) {
+  for (const std::string method : {"neutral", "lora", "finetune",
+                                   "neutral(rate_factor.gate=0.1, weight_decay.down_proj=0, frozen.gate_proj=true)"}) {
     const scratch::Folder never;
     Session whole(method, never.path());
     CHECK_FALSE(whole.stopped);

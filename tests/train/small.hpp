@@ -56,7 +56,9 @@ struct Trained {
   train::Model model;
 
   explicit Trained(const std::string& spec, std::uint64_t seed = 1) : model(backbone(), method(spec).adapter, seed) {
-    if (method(spec).trains == study::Trains::model) model.thaw();
+    const study::Method made = method(spec);
+    if (made.trains == study::Trains::model)
+      model.thaw([&](const nn::Weight& weight) { return !made.freezes(weight.name, weight.kind.shape); });
   }
   static std::shared_ptr<const train::Backbone> backbone() {
     static const auto made = train::Backbone::random(config(), 5);

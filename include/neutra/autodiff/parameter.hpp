@@ -12,10 +12,11 @@ namespace neutra { inline namespace NEUTRA_ABI {
 /// A trainable tensor with its gradient and the two moments of the optimizer.
 /// `has_gradient`: whether `gradient` holds a value. The first contribution of a step overwrites; later ones (of
 /// further micro-batches too) add.
+/// `trained`: if false, the parameter is a constant: no gradient is computed, and optimizers leave it out.
 template <Scalar S, Backend D> struct Parameter {
   std::string name;
   Tensor<S, D> value, gradient, mean, variance;
-  bool has_gradient = false;
+  bool has_gradient = false, trained = true;
   Life life{};
 
   Parameter(std::string called, Tensor<S, D> start)

@@ -9,15 +9,20 @@
 #include <algorithm>
 #include <deque>
 #include <initializer_list>
+#include <memory>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
+
+/// The trainable copies of weights of a backbone: one per weight, null where it stays frozen. Empty if all do.
+template <Scalar S, Backend D> using Thawed = std::vector<std::unique_ptr<Parameter<S, D>>>;
 
 /// The frozen weights of a model on a tape, or the trainable copies that replace them.
 template <Scalar S, Backend D> struct Weights {
   Tape<S, D>& tape;
   const WeightList& list;
   const std::deque<Frozen<S, D>>& frozen;
-  std::deque<Parameter<S, D>>* thawed = nullptr;
+  const Thawed<S, D>& thawed;
 
   /// By index in WeightList::of_all.
   Var<S, D> of_all(Index kind) const { return at(list.index_of_all(kind)); }
@@ -27,7 +32,8 @@ template <Scalar S, Backend D> struct Weights {
  private:
   Var<S, D> at(Index index) const {
     const auto place = static_cast<std::size_t>(index);
-    return thawed ? tape.leaf((*thawed)[place]) : tape.constant(frozen[place]);
+    const bool trained = !thawed.empty() && thawed[place];
+    return trained ? tape.leaf(*thawed[place]) : tape.constant(frozen[place]);
   }
 };
 

@@ -170,9 +170,9 @@ void write_model(const io::Path& folder, const Config& config, const std::map<st
   io::write_file(folder / "config.json", text);
 }
 
-/// Saves `weights`, one per weight of the backbone, in the layout of the family.
-template <Scalar S, Backend D, class Weights>
-void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const Weights& weights,
+/// Saves the weights of the backbone, or the thawed copies that replace them, in the layout of the family.
+template <Scalar S, Backend D>
+void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const Thawed<S, D>& thawed,
                   const io::Json& extra) {
   const WeightList& list = backbone.list();
   std::deque<Tensor<S>> copies;
@@ -181,7 +181,10 @@ void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const 
   for (Index index = 0; index < list.count(); ++index) {
     const Weight weight = list.at(index);
     const Storage& form = weight.kind.stored;
-    const View<const S> values = on_host(weights[static_cast<std::size_t>(index)], copies);
+    const auto place = static_cast<std::size_t>(index);
+    const bool trained = !thawed.empty() && thawed[place];
+    const View<const S> values =
+        trained ? on_host(thawed[place]->value, copies) : on_host(backbone.weights()[place], copies);
     if (form.as_it_is()) {
       views.push_back({weight.name, values});
       continue;
@@ -237,14 +240,13 @@ template <Scalar S, Backend D> std::set<Index> ends_of_text(const Backbone<S, D>
 /// Error: an extra key that the model has; NaN or infinity in a weight; a disk error.
 template <Scalar S, Backend D>
 void save_model(const io::Path& folder, const Backbone<S, D>& backbone, const io::Json& extra = io::Json::object()) {
-  detail::save_weights(folder, backbone, backbone.weights(), extra);
+  detail::save_weights(folder, backbone, {}, extra);
 }
 
-/// Writes the weights that a model uses: its own after thaw(), else those of the backbone. For the adapter see
+/// Writes the weights that a model uses: its own where they are thawed, else those of the backbone. For the adapter see
 /// save_adapter.
 template <class A, Scalar S, Backend D>
 void save_model(const io::Path& folder, const Transformer<A, S, D>& model, const io::Json& extra = io::Json::object()) {
-  if (!model.thawed()) return save_model(folder, *model.backbone(), extra);
   detail::save_weights(folder, *model.backbone(), model.thawed_weights(), extra);
 }
 

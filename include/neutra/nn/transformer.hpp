@@ -34,8 +34,8 @@ template <Scalar S, Backend D> struct Losses {
   Var<S, D> total(S alpha) const { return local ? add(lm, *local, alpha) : lm; }
 };
 
-/// A model: a shared frozen backbone and an adapter that it owns. After thaw(), the weights of the backbone are trained
-/// too, as a copy that the model owns.
+/// A model: a shared frozen backbone and an adapter that it owns. After thaw(), weights of the backbone are trained
+/// too, as copies that the model owns.
 template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> class Transformer {
   static_assert(adapter::check_adapter<A, S, D>());
 
@@ -60,19 +60,33 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   const std::shared_ptr<const Backbone<S, D>>& backbone() const { return backbone_; }
   Instance& adapter() { return adapter_.instance; }
 
-  /// Copies every weight of the backbone into a trainable parameter, for finetuning or pretraining.
-  void thaw() {
-    if (!thawed_.empty()) return;
-    for (const auto& weight : backbone_->weights()) thawed_.emplace_back(weight.name, weight.copy());
+  /// Copies weights of the backbone into trainable parameters: all of them, for finetuning or pretraining, or those
+  /// that `chosen` accepts by layer, name or shape. The others stay frozen: no gradient is computed for them, and the
+  /// backward pass ends at the lowest trained weight. Weights that were thawed before stay so.
+  ///     model.thaw([](const nn::Weight& weight) { return weight.layer == 3; });
+  /// Error: `chosen` accepts no weight.
+  void thaw(const std::function<bool(const Weight&)>& chosen = [](const Weight&) { return true; }) {
+    const WeightList& list = backbone_->list();
+    std::vector<std::size_t> places;
+    for (Index index = 0; index < list.count(); ++index)
+      if (chosen(list.at(index))) places.push_back(static_cast<std::size_t>(index));
+    require(!places.empty(), "thaw: at least one of the ", list.count(),
+            " weights must be chosen, got none; the first is ", list.at(0).name);
+    thawed_.resize(backbone_->weights().size());
+    for (const std::size_t place : places) {
+      const Frozen<S, D>& weight = backbone_->weights()[place];
+      if (!thawed_[place]) thawed_[place] = std::make_unique<Parameter<S, D>>(weight.name, weight.copy());
+    }
   }
   bool thawed() const { return !thawed_.empty(); }
-  /// The thawed weights in the order of the backbone; empty before thaw().
-  const std::deque<Parameter<S, D>>& thawed_weights() const { return thawed_; }
+  /// The thawed weights by their index in the list of the backbone, null where frozen; empty before thaw().
+  const Thawed<S, D>& thawed_weights() const { return thawed_; }
 
-  /// All trainable parameters: the thawed backbone, then the adapter.
+  /// All trainable parameters: the thawed weights in the order of the backbone, then the adapter.
   std::vector<Parameter<S, D>*> parameters() {
     std::vector<Parameter<S, D>*> all;
-    for (auto& parameter : thawed_) all.push_back(&parameter);
+    for (const auto& parameter : thawed_)
+      if (parameter) all.push_back(parameter.get());
     const auto more = adapter_.parameters();
     all.insert(all.end(), more.begin(), more.end());
     return all;
@@ -146,9 +160,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
     return {scope.keep(here.adapt(adapter::Site::layer, x, y)), pass.local};
   }
 
-  Weights<S, D> weights(Tape<S, D>& tape) {
-    return {tape, backbone_->list(), backbone_->weights(), thawed_.empty() ? nullptr : &thawed_};
-  }
+  Weights<S, D> weights(Tape<S, D>& tape) { return {tape, backbone_->list(), backbone_->weights(), thawed_}; }
   Var<S, D> head(Tape<S, D>& tape) { return decoder_->head(weights(tape)); }
 
   void mark_domains(const Tokens& tokens, const StepCounts& counts, Pass<S, D>& pass) {
@@ -186,7 +198,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   std::shared_ptr<const Backbone<S, D>> backbone_;
   std::unique_ptr<Decoder<S, D>> decoder_;
   adapter::AttachedInstance<A, S, D> adapter_;
-  std::deque<Parameter<S, D>> thawed_;
+  Thawed<S, D> thawed_;
   std::vector<S> staging_;
 };
 

@@ -34,6 +34,7 @@ struct WeightKind {
   InitialDistribution start;
   std::optional<adapter::Site> site{};  // the projection, if adapters may act on it
   Storage stored{};
+  bool to_stream = false;  // what it outputs is added to the residual stream; if all of these are 0, a layer returns x
 
   /// The shape of the tensor in the file.
   Shape stored_shape() const {

@@ -3,6 +3,7 @@
 
 #include "neutra/core/math.hpp"
 #include "neutra/optim/clipping.hpp"
+#include "neutra/optim/groups.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -15,6 +16,9 @@ struct AdamWOptions {
   double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;  // beta2: usual for language models (Brown et al. 2020)
   double weight_decay = 0.1;                         // of matrices; vectors (norms, biases) are not decayed
   double clip = 1.0;                                 // upper limit of the gradient norm; 0: no clipping
+  /// Other options for some parameters. Of several groups that contain a parameter, the first that sets an option
+  /// decides it.
+  std::vector<ParameterGroup> groups{};
 
   void check() const {
     require(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, "adamw: betas must lie in [0, 1), got ", beta1, " and ",
@@ -24,6 +28,7 @@ struct AdamWOptions {
             weight_decay);
     require(clip >= 0 && std::isfinite(clip), "adamw: the clipping norm must not be negative (0: no clipping), got ",
             clip);
+    for (const ParameterGroup& group : groups) group.check();
   }
 };
 
@@ -54,16 +59,23 @@ template <Scalar S> struct AdamWUpdate {
 
 template <Scalar S, Backend D> class AdamW {
  public:
+  /// Parameters of a frozen group become constants (Parameter::trained is false from now on); those and other constants
+  /// are left out. Error: an option out of range; a group that contains no parameter; nothing to train.
   AdamW(std::vector<Parameter<S, D>*> parameters, const AdamWOptions& options)
-      : parameters_(std::move(parameters)), options_(options), norm_(parameters_) {
-    options.check();
-    require(!parameters_.empty(), "adamw: there is nothing to train; thaw the model or give it an adapter");
-    for (const auto* parameter : parameters_) alive_.push_back(parameter->life.token());
+      : options_(options), parameters_(trained_of(std::move(parameters), options)), norm_(parameters_) {
+    for (const auto* p : parameters_) {
+      alive_.push_back(p->life.token());
+      const auto own = [&](auto option) { return option_of(options.groups, option, p->name, p->value.shape()); };
+      own_.push_back(
+          {own(&ParameterGroup::rate_factor).value_or(1),
+           own(&ParameterGroup::weight_decay).value_or(p->value.shape().rank() >= 2 ? options.weight_decay : 0)});
+    }
   }
 
   /// Steps done. Together with the moments in the parameters, this is the whole optimizer state.
   Index steps = 0;
 
+  /// Those that are trained.
   const std::vector<Parameter<S, D>*>& parameters() const { return parameters_; }
 
   /// The norm of the current gradients, before clipping.
@@ -83,25 +95,48 @@ template <Scalar S, Backend D> class AdamW {
     const double k = options_.clip > 0 && norm > options_.clip ? options_.clip / norm : 1.0;
     const double c1 = 1 - std::pow(options_.beta1, static_cast<double>(steps)),
                  c2 = 1 - std::pow(options_.beta2, static_cast<double>(steps));
-    for (auto* p : parameters_) {
-      const double decay = p->value.shape().rank() >= 2 ? options_.weight_decay : 0;
-      const AdamWUpdate<S> update{p->value.data(),     p->mean.data(),      p->variance.data(),
-                                  p->gradient.data(),  p->value.size(),     S(options_.beta1),
-                                  S(options_.beta2),   S(options_.epsilon), S(k),
-                                  S(1 - rate * decay), S(rate / c1),        S(std::sqrt(c2))};
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      auto* p = parameters_[i];
+      const double own_rate = rate * own_[i].rate_factor, decay = own_[i].weight_decay;
+      const AdamWUpdate<S> update{p->value.data(),         p->mean.data(),      p->variance.data(),
+                                  p->gradient.data(),      p->value.size(),     S(options_.beta1),
+                                  S(options_.beta2),       S(options_.epsilon), S(k),
+                                  S(1 - own_rate * decay), S(own_rate / c1),    S(std::sqrt(c2))};
       D::template rows<S>((p->value.size() + update.block - 1) / update.block, 4 * update.block, update);
       p->has_gradient = false;
     }
   }
 
  private:
+  /// What groups set for a parameter.
+  struct Own {
+    double rate_factor, weight_decay;
+  };
+
+  static std::vector<Parameter<S, D>*> trained_of(std::vector<Parameter<S, D>*> all, const AdamWOptions& options) {
+    options.check();
+    require(!all.empty(), "adamw: there is nothing to train; thaw the model or give it an adapter");
+    for (const ParameterGroup& group : options.groups)
+      require(
+          std::any_of(all.begin(), all.end(), [&](const auto* p) { return group.contains(p->name, p->value.shape()); }),
+          "adamw: the parameter group '", group.name, "' must contain a parameter, but does not; the first of the ",
+          all.size(), " is ", all.front()->name);
+    for (auto* p : all)
+      if (option_of(options.groups, &ParameterGroup::frozen, p->name, p->value.shape()).value_or(false))
+        p->trained = false;
+    const Index count = static_cast<Index>(all.size());
+    std::erase_if(all, [](const auto* p) { return !p->trained; });
+    require(!all.empty(), "adamw: there is nothing to train; all of the ", count, " parameters are frozen");
+    return all;
+  }
   void require_alive() const {
     require(std::all_of(alive_.begin(), alive_.end(), [](const auto& alive) { return *alive; }),
             "adamw: parameters were destroyed or moved; keep the model where it is while its optimizer is in use");
   }
-  std::vector<Parameter<S, D>*> parameters_;
-  std::vector<Life::Token> alive_;  // one per parameter
   AdamWOptions options_;
+  std::vector<Parameter<S, D>*> parameters_;
+  std::vector<Life::Token> alive_;  // one per parameter, like own_
+  std::vector<Own> own_;
   GradientNorm<S, D> norm_;
 };
 

@@ -79,7 +79,10 @@ inline std::string methods_help(const adapter::Registry& registry) {
       "  a value may be a policy with options, as jump_relu(threshold=0.2), a wrapper, as two_layer(tanh, hidden=64),\n"
       "  or a sweep, as {0.1,0.2}: one method for each combination. lr and alpha are settings of every method; a "
       "sweep\n"
-      "  of theirs is tried, and one is chosen. trains=model trains all weights of the model.\n";
+      "  of theirs is tried, and one is chosen. trains=model trains all weights of the model.\n"
+      "  rate_factor.PART=0.1, weight_decay.PART=0 and frozen.PART=true hold for the parameters with PART in their "
+      "name,\n"
+      "  as gate or layers.3; the longest PART decides.\n";
   for (const study::Shorthand& one : study::shorthands) {
     text += concat("  ", one.name, ": ", one.kind);
     for (const auto& [key, setting] : one.settings) text += concat(", ", key, '=', text_of(setting));

@@ -57,10 +57,12 @@ class Extension {
     shared_.output.run(run_.name());
     const auto model = make_model();
     const data::Mix mix(shared_.corpus.train_original, shared_.corpus.train_target, shared_.options.share, run_.seed);
-    train::Trainer trainer(*model, mix, shared_.training(run_.lr, run_.steps, run_.alpha.value_or(0)));
+    train::TrainingOptions options = shared_.training(run_.lr, run_.steps, run_.alpha.value_or(0));
+    options.adamw.groups = groups_of(*model);
+    train::Trainer trainer(*model, mix, options);
     Outcome outcome{describe_row(run_, description_, shared_.backbone->config().sizes()), {}};
     RunResult& row = outcome.row;
-    for (const auto* parameter : model->parameters()) row.trainable_weights += parameter->value.size();
+    for (const auto* parameter : trainer.optimizer().parameters()) row.trainable_weights += parameter->value.size();
     row.train_seconds =
         train::run_training(trainer, {folder_, shared_.identity(run_), &shared_.progress, shared_.stop});
     row.train_tokens = run_.steps * trainer.tokens_per_step();
@@ -101,9 +103,21 @@ class Extension {
 
   std::unique_ptr<train::Model> make_model() const {
     auto model = std::make_unique<train::Model>(shared_.backbone, method_.adapter, run_.seed);
-    if (trains_model()) model->thaw();
+    if (trains_model())
+      model->thaw([&](const nn::Weight& weight) { return !method_.freezes(weight.name, weight.kind.shape); });
     shared_.set_up(*model);
     return model;
+  }
+
+  /// The groups of the method without those of weights that are not even thawed.
+  std::vector<optim::ParameterGroup> groups_of(train::Model& model) const {
+    std::vector<optim::ParameterGroup> groups = method_.groups;
+    const auto parameters = model.parameters();
+    std::erase_if(groups, [&](const optim::ParameterGroup& group) {
+      return std::none_of(parameters.begin(), parameters.end(),
+                          [&](const auto* p) { return group.contains(p->name, p->value.shape()); });
+    });
+    return groups;
   }
 
   void measure(train::Model& model, Outcome& outcome) {

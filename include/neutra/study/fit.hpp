@@ -3,11 +3,16 @@
 
 #include "neutra/core/error.hpp"
 #include "neutra/data/mix.hpp"
-#include "neutra/nn/config.hpp"
+#include "neutra/nn/families.hpp"
 #include "neutra/penalty/family.hpp"
 #include "neutra/study/options.hpp"
 #include "neutra/train/corpus.hpp"
 #include "neutra/train/stopped.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
@@ -38,16 +43,51 @@ inline void check_adapter_fits(const Method& method, const nn::Config& config) {
           " must train the whole model without an adapter, got one of ", weights, " weights; leave one of them out");
 }
 
+/// The names and shapes of the parameters of a method.
+inline std::vector<std::pair<std::string, Shape>> parameters_of(const Method& method, const nn::Config& config) {
+  std::vector<std::pair<std::string, Shape>> all;
+  if (method.trains == Trains::model) {
+    const nn::WeightList list = nn::weight_list(config);
+    for (Index index = 0; index < list.count(); ++index) {
+      const nn::Weight weight = list.at(index);
+      all.emplace_back(weight.name, weight.kind.shape);
+    }
+  } else {
+    train::Adapter::Instance<float, DefaultDevice> instance(method.adapter, config.sizes(), 1);
+    for (const auto* parameter : instance.parameters()) all.emplace_back(parameter->name, parameter->value.shape());
+  }
+  return all;
+}
+
+/// Error: a parameter group that contains no parameter of the method; groups that freeze all of them.
+inline void check_groups(const Method& method, const nn::Config& config) {
+  if (method.groups.empty()) return;
+  const auto parameters = parameters_of(method, config);
+  for (const optim::ParameterGroup& group : method.groups) {
+    const bool used = std::any_of(parameters.begin(), parameters.end(),
+                                  [&](const auto& one) { return group.contains(one.first, one.second); });
+    require(used, "the method ", method.label, ": the parameter group '", io::printable(group.name),
+            "' must contain a parameter, but does not; the first of the ", parameters.size(), " is ",
+            parameters.front().first);
+  }
+  require(!std::all_of(parameters.begin(), parameters.end(),
+                       [&](const auto& one) { return method.freezes(one.first, one.second); }),
+          "the method ", method.label, " trains nothing; all of its ", parameters.size(), " parameters are frozen");
+}
+
 }  // namespace detail
 
-/// Error: a tokenizer, sequence or adapter that does not fit the model; a text shorter than one sequence; several
-/// alphas that make no difference.
+/// Error: a tokenizer, sequence, adapter or parameter group that does not fit the model; a text shorter than one
+/// sequence; several alphas that make no difference.
 inline void check_fit(const Options& options, const train::Corpus& corpus, const nn::Config& config) {
   require(config.vocabulary >= corpus.tokenizer->vocab(), "--model: the tokenizer has ", corpus.tokenizer->vocab(),
           " tokens, the model only ", config.vocabulary, "; use the tokenizer it was trained with");
   require(options.sequence <= config.context, "--sequence must not exceed the model's context of ", config.context,
           ", got ", options.sequence);
-  for (const Method& method : options.methods) detail::check_adapter_fits(method, config);
+  for (const Method& method : options.methods) {
+    detail::check_adapter_fits(method, config);
+    detail::check_groups(method, config);
+  }
   detail::check_alphas(options, data::Mix(corpus.train_original, corpus.train_target, options.share, 1));
   if (options.model.empty()) data::Mix(corpus.train_original, {}, 1.0, 1);
 }

@@ -3,6 +3,7 @@
 
 #include "neutra/adapter/none.hpp"
 #include "neutra/io/utf8.hpp"
+#include "neutra/optim/groups.hpp"
 #include "neutra/study/shorthands.hpp"
 #include "neutra/train/model.hpp"
 
@@ -22,7 +23,15 @@ struct Method {
   /// Learning rates and weights of the local loss that are tried; of several one is chosen. Empty: those of the study.
   std::vector<double> rates{}, alphas{};
   Settings settings{};  // further ones that a row is to tell, beside those that the adapter tells itself
+  /// Options of the optimizer for some of its parameters, recorded in a row as rate_factor.NAME, weight_decay.NAME and
+  /// frozen.NAME:
+  ///     {{.name = "gate", .rate_factor = 0.1}}
+  std::vector<optim::ParameterGroup> groups{};
 
+  /// Whether its groups freeze a parameter.
+  bool freezes(std::string_view name, const Shape& shape) const {
+    return optim::option_of(groups, &optim::ParameterGroup::frozen, name, shape).value_or(false);
+  }
   /// Whether its adapter has a local loss, and so an alpha.
   bool has_alpha() const { return adapter.local_loss().has_value(); }
   /// Everything that makes it another method than one of the same label.
@@ -30,6 +39,11 @@ struct Method {
     Settings all = adapter.settings();
     all.insert(settings.begin(), settings.end());
     all["trains"] = trains == Trains::model ? "model" : "adapter";
+    for (const optim::ParameterGroup& group : groups) {
+      if (group.rate_factor) all["rate_factor." + group.name] = *group.rate_factor;
+      if (group.weight_decay) all["weight_decay." + group.name] = *group.weight_decay;
+      if (group.frozen) all["frozen." + group.name] = *group.frozen;
+    }
     return all;
   }
 };

@@ -5,7 +5,9 @@
 #include "neutra/study/method.hpp"
 #include "neutra/study/spec.hpp"
 
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -33,6 +35,28 @@ inline std::string joined(const std::vector<double>& numbers) {
   std::string text;
   for (const double number : numbers) text += concat(text.empty() ? "" : "|", number);
   return text;
+}
+
+/// Takes the options of parameter groups, such as rate_factor.gate, out of settings. Groups of longer names come first,
+/// and so decide. Error (SettingError): a value of another type.
+inline std::vector<optim::ParameterGroup> take_groups(Settings& settings) {
+  std::map<std::string, optim::ParameterGroup> by_name;
+  const auto take = [&]<class T>(const std::string& prefix, std::optional<T> optim::ParameterGroup::*option) {
+    for (auto at = settings.lower_bound(prefix); at != settings.end() && at->first.starts_with(prefix);) {
+      optim::ParameterGroup& group = by_name[at->first.substr(prefix.size())];
+      group.name = at->first.substr(prefix.size());
+      read_setting(at->first, at->second, (group.*option).emplace());
+      at = settings.erase(at);
+    }
+  };
+  take("rate_factor.", &optim::ParameterGroup::rate_factor);
+  take("weight_decay.", &optim::ParameterGroup::weight_decay);
+  take("frozen.", &optim::ParameterGroup::frozen);
+  std::vector<optim::ParameterGroup> groups;
+  for (auto& [name, group] : by_name) groups.push_back(std::move(group));
+  std::stable_sort(groups.begin(), groups.end(),
+                   [](const auto& a, const auto& b) { return a.name.size() > b.name.size(); });
+  return groups;
 }
 
 /// Error: by the place in the spec, or by the option that it came from.
@@ -64,7 +88,12 @@ inline Method make_method(const Spec& spec, const Term& term, const adapter::Reg
         throw SettingError("trains", " must be model or adapter, got '" + what + "'");
       trains = what == "model" ? Trains::model : Trains::adapter;
     }
-    return {.adapter = registry.make(kind, settings), .trains = trains, .rates = term.rates, .alphas = term.alphas};
+    auto groups = take_groups(settings);
+    return {.adapter = registry.make(kind, settings),
+            .trains = trains,
+            .rates = term.rates,
+            .alphas = term.alphas,
+            .groups = std::move(groups)};
   } catch (const SettingError& error) {
     const auto at = term.at.find(error.key());
     const auto option = defaults.options.find(error.key());

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -162,6 +163,16 @@ inline void check_tried(const std::vector<double>& rates, const std::vector<doub
   check_different(alphas, "alpha");
 }
 
+/// Error: a group that is not valid, or a name that two have: a row could not tell them apart.
+inline void check_groups_named(const Method& method) {
+  std::set<std::string> names;
+  for (const optim::ParameterGroup& group : method.groups) {
+    group.check();
+    require(names.insert(group.name).second, "parameter groups must have different names, got '",
+            io::printable(group.name), "' twice");
+  }
+}
+
 }  // namespace detail
 
 inline void Options::check() const {
@@ -217,7 +228,10 @@ inline void Options::check_methods() const {
     labels.push_back(method.label);
     require(method.alphas.empty() || method.has_alpha(), "the method ", method.label,
             " has no local loss, so that alpha has no effect; give it none");
-    train::with_run_name(method.label, [&] { detail::check_tried(method.rates, method.alphas); });
+    train::with_run_name(method.label, [&] {
+      detail::check_tried(method.rates, method.alphas);
+      detail::check_groups_named(method);
+    });
   }
   detail::check_different(labels, "methods");
   require(baseline.empty() || compares(baseline), "--baseline: there is no method '", io::printable(baseline), "'",

@@ -84,7 +84,7 @@ void fill_zero_parameters(const std::vector<Parameter<S, D>*>& parameters, doubl
   }
 }
 
-/// All numbers of a pass, concatenated: logits at inference, losses, and the gradient of every parameter.
+/// All numbers of a pass, concatenated: logits at inference, losses, and the gradient of every trained parameter.
 struct Numbers {
   std::vector<double> logits, losses, gradients;
 };
@@ -103,8 +103,9 @@ Numbers numbers_of(nn::Transformer<A, S, D>& model, const TinyBatch& batch, S al
   for (auto* parameter : model.parameters()) parameter->has_gradient = false;
   tape.backward(losses.total(alpha));
   for (auto* parameter : model.parameters())
-    numbers.gradients.insert(numbers.gradients.end(), parameter->gradient.data(),
-                             parameter->gradient.data() + parameter->gradient.size());
+    if (parameter->trained)
+      numbers.gradients.insert(numbers.gradients.end(), parameter->gradient.data(),
+                               parameter->gradient.data() + parameter->gradient.size());
   return numbers;
 }
 
@@ -123,8 +124,8 @@ inline double relative_difference(const std::vector<double>& a, const std::vecto
 /// The loss (with alpha times the local loss) before each of `steps` training steps on one batch, and after the last.
 template <class A, Scalar S, Backend D>
 std::vector<double> train_on(nn::Transformer<A, S, D>& model, const TinyBatch& batch, int steps = 20,
-                             double rate = 2e-2, S alpha = S(0.1)) {
-  optim::AdamW<S, D> adamw(model.parameters(), {});
+                             double rate = 2e-2, S alpha = S(0.1), const optim::AdamWOptions& options = {}) {
+  optim::AdamW<S, D> adamw(model.parameters(), options);
   Tape<S, D> tape;
   std::vector<double> losses;
   for (int step = 0; step <= steps; ++step) {

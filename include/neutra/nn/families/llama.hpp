@@ -48,11 +48,11 @@ struct Llama {
                      {"self_attn.q_proj.weight", {queries, c.dim}, normal, Site::q},
                      {"self_attn.k_proj.weight", {keys, c.dim}, normal, Site::k},
                      {"self_attn.v_proj.weight", {keys, c.dim}, normal, Site::v},
-                     {"self_attn.o_proj.weight", {c.dim, queries}, writes, Site::o},
+                     {"self_attn.o_proj.weight", {c.dim, queries}, writes, Site::o, {}, true},
                      {"post_attention_layernorm.weight", {c.dim}, one},
                      {"mlp.gate_proj.weight", {c.ffn, c.dim}, normal, Site::gate},
                      {"mlp.up_proj.weight", {c.ffn, c.dim}, normal, Site::up},
-                     {"mlp.down_proj.weight", {c.dim, c.ffn}, writes, Site::down}},
+                     {"mlp.down_proj.weight", {c.dim, c.ffn}, writes, Site::down, {}, true}},
         .of_all = {{"model.embed_tokens.weight", {c.vocabulary, c.dim}, normal}, {"model.norm.weight", {c.dim}, one}},
         .ignored = {".rotary_emb.inv_freq"}};  // RoPE frequencies in old files
     list.add_head({"lm_head.weight", {c.vocabulary, c.dim}, normal}, c.tied);
