@@ -235,18 +235,18 @@ TEST_CASE("study: stopped before its first step it has saved a place to go on fr
 
 TEST_CASE("study: precision reaches pretraining, extension and evaluation", "[train]") {
   const Texts texts;
-  const auto rows = [&](const std::string& precision, const std::string& model) {
-    auto o = texts.options(precision + (model.empty() ? "" : "-extended"));
+  const auto rows = [&](DType precision, const std::string& model) {
+    auto o = texts.options(concat(precision, model.empty() ? "" : "-extended"));
     o.methods = small::methods({"adapter"});
     o.precision = precision;
     o.model = model;
     return texts.run(o).rows.at(0);
   };
-  const auto exact = rows("float", ""), rounded = rows("bf16", "");
+  const auto exact = rows(DType::f32, ""), rounded = rows(DType::bf16, "");
   CHECK(exact.original.before != rounded.original.before);
   CHECK(rounded.original.before == Approx(exact.original.before).epsilon(0.005));
   const std::string backbone = (texts.folder / "float" / "backbone").string();
-  const auto extended = rows("float", backbone), extended_in_bf16 = rows("bf16", backbone);
+  const auto extended = rows(DType::f32, backbone), extended_in_bf16 = rows(DType::bf16, backbone);
   CHECK(extended.original.before != extended_in_bf16.original.before);  // the same weights, scored with other products
   CHECK(extended.target.after != extended_in_bf16.target.after);
 }

@@ -6,7 +6,9 @@
 
 #include <concepts>
 #include <cstdint>
+#include <map>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace neutra { inline namespace NEUTRA_ABI {
@@ -25,6 +27,8 @@ struct AnyRow {
 
 /// A device is a type with static functions; S is float or double.
 ///   name                                   "cpu", ...
+///   matmul_units(dtype)                    by name, the units that were chosen at run time to multiply numbers of the
+///                                          type; results of two units differ in their last bits
 ///   allocate(bytes)                        zeroed memory; Error: out of memory
 ///   release(memory, bytes)                 bytes: the size that was allocated
 ///   copy(from, to, bytes)                  within the device
@@ -55,6 +59,7 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
                            Operand<float> a, Result<float> c, float* memory, std::int32_t* index,
                            const typename D::template Packed<float>& packed, AttentionSizes sizes) {
   { D::name } -> std::convertible_to<std::string_view>;
+  { D::matmul_units(DType{}) } -> std::same_as<std::map<std::string, std::string>>;
   { D::allocate(std::size_t{}) } -> std::same_as<void*>;
   D::release(nullptr, std::size_t{});
   D::copy(memory, memory, std::size_t{});

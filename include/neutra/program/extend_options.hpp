@@ -148,8 +148,7 @@ inline study::Options parse_options(int argc, const char* const* argv,
   const auto* batch = app.add_option("--batch", o.batch, "sequences per step")->capture_default_str();
   const auto* sequence = app.add_option("--sequence", o.sequence, "tokens per sequence")->capture_default_str();
   app.add_option("--accumulate", o.accumulate, "micro-batches per step (gradient accumulation)")->capture_default_str();
-  app.add_option("--precision", o.precision, "matmul input precision: float or bf16; sums are float32")
-      ->capture_default_str();
+  add_precision(app, o.precision);
   app.add_flag("--recompute", o.recompute,
                "rematerialise layers in the backward pass: less memory, more time, the same numbers");
   const auto* given_warmup =

@@ -1,6 +1,7 @@
 /// Every option of an extension run, on one page: the defaults and their reasons.
 #pragma once
 
+#include "neutra/core/dtype.hpp"
 #include "neutra/core/error.hpp"
 #include "neutra/core/nearest.hpp"
 #include "neutra/study/method.hpp"
@@ -52,8 +53,7 @@ struct Options {
   double weight_decay = 0.1;  // of matrices
   double clip = 1.0;          // gradient norm; 0: none
 
-  std::string precision = "float";  // or "bf16": what products round to before they multiply, in training and
-                                    // evaluation alike; sums stay float
+  DType precision = DType::f32;  // matmul input precision, in training and evaluation; sums are float32
 
   bool recompute = false;  // layers once more on the way back: a third to a half of the tape's memory, another forward
                            // pass; changes no number
@@ -139,8 +139,10 @@ inline void check_from_zero(Index value, std::string_view name) {
   require(value >= 0 && value < (Index{1} << 31), "--", name, " must be a whole number from 0 up and below 2^31, got ",
           value);
 }
-inline void check_precision(const std::string& precision) {
-  require(precision == "float" || precision == "bf16", "--precision must be float or bf16, got '", precision, "'");
+inline void check_precision(std::string_view name) {
+  const std::vector<std::string> names = storage_names<float>();
+  require(std::count(names.begin(), names.end(), name) > 0, "--precision must be ", listed(names, " or "), ", got '",
+          name, "'");
 }
 inline void check_threads(Index threads) {
   require(threads >= 0 && threads <= 4096, "--threads must be between 1 and 4096 (0: all of the machine), got ",
@@ -206,7 +208,7 @@ inline void Options::check() const {
           pretrain_steps, " steps, got ", warmup);
   require(!methods.empty(), "--methods needs at least one of ", listed(shorthand_names()));
   check_methods();
-  check_precision(precision);
+  check_precision(to_string(precision));
   check_threads(threads);
 }
 

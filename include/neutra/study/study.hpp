@@ -86,12 +86,12 @@ class Study {
   }
 
   void load_backbone(const io::Path& folder) {
-    shared_.backbone = nn::load_model<float, DefaultDevice>(folder, {.precision = dtype_named(options_.precision)});
+    shared_.backbone = nn::load_model<float, DefaultDevice>(folder, {.precision = options_.precision});
   }
   void claim() { shared_.output.claim(shared_.asked(), options_of_choice, {"settings"}); }
 
   io::Json pretrain(const nn::Config& config) {
-    train::Model model(train::Backbone::random(config, 1, {nn::Purpose::finetuning, dtype_named(options_.precision)}),
+    train::Model model(train::Backbone::random(config, 1, {nn::Purpose::finetuning, options_.precision}),
                        adapter::None{});
     model.thaw();
     shared_.set_up(model);
