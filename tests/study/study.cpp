@@ -423,6 +423,23 @@ TEST_CASE("study: alpha is chosen among those that are left, also without a vani
   CHECK(chosen_alpha(results) == most->run.alpha);
 }
 
+TEST_CASE("study: in a sweep over capacity alpha is chosen against the baseline of equal capacity", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = small::methods(
+      {"adapter(capacity=0.1, lr=1e-9)", "adapter(capacity=0.2, lr=3e-2)", "neutral(capacity={0.1,0.2})"});
+  o.alphas = {0.01, 10};
+  const auto results = texts.run(o);
+  const auto learns_as_baseline = [&](const std::string& label) {
+    for (const study::Choice& choice : results.choices)
+      if (choice.run.label == label && choice.alpha_chosen == true) return choice.learns_as_baseline.value();
+    FAIL("no alpha was chosen for " << label);
+    return false;
+  };
+  CHECK(learns_as_baseline("neutral, capacity 0.1"));
+  CHECK_FALSE(learns_as_baseline("neutral, capacity 0.2"));
+}
+
 TEST_CASE("study: where every run failed there is one message, and the results say why", "[train]") {
   const Texts texts;
   auto o = texts.options("out");

@@ -176,7 +176,7 @@ inline Choice joined_choice(const Line& line, double rate, const ScoredRuns& sco
 /// and by what the baseline learns at its own rate; where no run of that is left, the alpha that learns most. Chooses
 /// none where scores are missing, those of the paper's alpha among them.
 inline void choose_alpha_again(std::vector<Choice>& choices, const Line& paper, const std::vector<Line>& lines,
-                               const Baselines& baselines, const ScoredRuns& scored) {
+                               const Baselines<const Line*>& baselines, const ScoredRuns& scored) {
   std::map<LineKey, Choice*> by_line;
   for (Choice& choice : choices) by_line.emplace(line_key(choice.run), &choice);
   const auto choice_of = [&](const Line& line) -> Choice* {
@@ -191,9 +191,9 @@ inline void choose_alpha_again(std::vector<Choice>& choices, const Line& paper, 
   const Choice* own = choice_of(paper);
   if (!own) return;
   const double rate = own->run.lr;
-  const Line* baseline = baselines.of(paper);
-  const Choice* theirs = baseline ? choice_of(*baseline) : nullptr;
-  const Scored* yardstick = theirs ? score_of(*baseline, theirs->run.lr) : nullptr;
+  const auto* baseline = baselines.of(paper.curve.front());
+  const Choice* theirs = baseline ? choice_of(**baseline) : nullptr;
+  const Scored* yardstick = theirs ? score_of(**baseline, theirs->run.lr) : nullptr;
   if (baseline && !yardstick) return;
   const auto learning = yardstick ? std::optional(yardstick->scores.learning()) : std::nullopt;
   std::vector<Choice*> tried;
@@ -248,7 +248,7 @@ inline Results join(const std::vector<Results>& studies, const std::vector<std::
   }
   all.config["joined"] = joined;
   const std::vector<Line> lines = summarise(all);
-  const detail::Baselines baselines(lines);
+  const auto baselines = baselines_among(lines);
   all.choices.clear();
   for (const Line& line : lines)
     if (const auto rate = detail::joined_rate(line, scored, apart))

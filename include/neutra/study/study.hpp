@@ -1,6 +1,7 @@
 /// The main job: one backbone, extended with every method, rate and seed, and compared.
 #pragma once
 
+#include "neutra/study/baselines.hpp"
 #include "neutra/study/extension.hpp"
 #include "neutra/study/fit.hpp"
 #include "neutra/study/results.hpp"
@@ -154,8 +155,8 @@ class Study {
       chosen = tune(method, alpha).value();
       if (alpha != first->alpha) extend_seeds(method, {first->lr}, first->alpha);
     }
-    if (is_baseline(method.label, options_.baseline_label()) && !baseline_learning_)
-      baseline_learning_ = chosen.scores.learning();
+    if (is_baseline(method.label, options_.baseline_label()))
+      learned_.add(run_of(method, options_, chosen.lr, chosen.alpha, 1), chosen.scores.learning());
     extend_seeds(method, {chosen.lr}, chosen.alpha);
     return chosen;
   }
@@ -188,15 +189,17 @@ class Study {
         scores.push_back(*own);
         choice_of(method, alpha, first.lr).tried = tried_of({first.lr}, {*own});
       }
-    const std::size_t chosen = choose_alpha(scores, baseline_learning_);
-    const bool met = learns_enough(scores[chosen], baseline_learning_);
+    const double* learned = learned_.of(run_of(method, options_, first.lr, first.alpha, 1));
+    const auto wanted = learned ? std::optional(*learned) : std::nullopt;
+    const std::size_t chosen = choose_alpha(scores, wanted);
+    const bool met = learns_enough(scores[chosen], wanted);
     const std::string baseline = options_.baseline_label(), most = "; the one that learns most was taken";
-    if (!baseline_learning_)
+    if (!wanted)
       shared_.progress.message(concat("note: no run of ", baseline, " is left to choose alpha by", most));
     else if (!met)
       shared_.progress.message(concat("note: no alpha learned within 1 % of ", baseline, most));
     for (const Alpha alpha : alphas) choice_of(method, alpha, first.lr).alpha_chosen = alpha == alphas[chosen];
-    if (baseline_learning_) choice_of(method, alphas[chosen], first.lr).learns_as_baseline = met;
+    if (wanted) choice_of(method, alphas[chosen], first.lr).learns_as_baseline = met;
     return alphas[chosen];
   }
 
@@ -266,7 +269,7 @@ class Study {
   const Options& options_ = shared_.options;
   Results& results_ = shared_.results;
   std::map<std::string, Ending> endings_;  // of this study, by the run's name
-  std::optional<double> baseline_learning_;
+  Baselines<double> learned_;              // learning on the tuning split
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::study
