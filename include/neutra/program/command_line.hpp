@@ -4,7 +4,7 @@
 #include "neutra/core/dtype.hpp"
 #include "neutra/core/nearest.hpp"
 #include "neutra/core/scalar.hpp"
-#include "neutra/study/options.hpp"
+#include "neutra/study/option_checks.hpp"
 
 #include <CLI/CLI.hpp>
 
