@@ -4,7 +4,8 @@
 #include "neutra/adapter/registry.hpp"
 #include "neutra/core/nearest.hpp"
 #include "neutra/program/command_line.hpp"
-#include "neutra/study/options.hpp"
+#include "neutra/study/option_checks.hpp"
+#include "neutra/study/shorthands.hpp"
 #include "neutra/study/spec.hpp"
 
 #include <algorithm>
@@ -71,9 +72,9 @@ inline std::string methods_help(const adapter::Registry& registry) {
   std::string text =
       "Methods: --method [LABEL:] NAME[(SETTING=VALUE, ...)]\n"
       "  a value may be a policy with options, as jump_relu(threshold=0.2), a wrapper, as two_layer(tanh, hidden=64),\n"
-      "  or a sweep, as {0.1,0.2}: one method for each combination. lr and alpha are settings of every method; a "
-      "sweep\n"
-      "  of theirs is tried, and one is chosen. trains=model trains all weights of the model.\n";
+      "  or a sweep, as {0.1,0.2}: one method for each combination. lr and alpha are settings of every method; of a\n"
+      "  sweep of theirs the best is selected. trains=model trains all weights of the model. Several adapters on one\n"
+      "  model are list(lora(rank=4), residue), each with its own capacity.\n";
   for (const study::Shorthand& one : study::shorthands) {
     text += concat("  ", one.name, ": ", one.kind);
     for (const auto& [key, setting] : one.settings) text += concat(", ", key, '=', text_of(setting));
