@@ -96,6 +96,8 @@ TEST_CASE("registry: what an adapter says of itself makes the same adapter again
   const auto same = adapter::with_settings(adapter::List<adapter::Lora, adapter::Residue<>>(),
                                            list.describe(sizes).settings, registry);
   CHECK(same.describe(sizes).settings == list.describe(sizes).settings);
+  again("list", list.describe(sizes).settings);
+  again("list", {{"0", "list"}, {"0.0", "lora"}, {"0.0.rank", Index{2}}, {"1", "residue"}, {"1.gate", "elu"}});
 }
 
 TEST_CASE("registry: unknown adapters, settings and values are refused by name") {
@@ -103,7 +105,12 @@ TEST_CASE("registry: unknown adapters, settings and values are refused by name")
   const auto refused = [&](const std::string& kind, const Settings& settings, const auto&... words) {
     return says([&] { registry.make(kind, settings); }, words...);
   };
-  CHECK(refused("prefix", {}, "there is no adapter called 'prefix'; known: lora, none, residue"));
+  CHECK(refused("prefix", {}, "there is no adapter called 'prefix'; known: list, lora, none, residue"));
+  CHECK(refused("list", {}, "list must have a member; write its members, as in  list(lora(rank=4), residue)"));
+  CHECK(refused("list", {{"rank", Index{4}}}, "rank is no setting of list; write its members"));
+  CHECK(refused("list", {{"0", "lora"}, {"2", "lora"}}, "2 is no setting of list"));
+  CHECK(refused("list", {{"0", "lora"}, {"1", "lorra"}}, "1: there is no adapter called 'lorra'; did you mean 'lora'"));
+  CHECK(refused("list", {{"0", "residue"}, {"0.gate", "relo"}}, "0.gate: there is no gate called 'relo'"));
   CHECK(
       refused("residue", {{"gaet", "relu"}}, "gaet is no setting of residue; did you mean 'gate'?; known: gate, body"));
   CHECK(refused("none", {{"rank", Index{1}}}, "rank is no setting of none; it has none"));
@@ -127,6 +134,11 @@ TEST_CASE("registry: unknown adapters, settings and values are refused by name")
         adapter::with_settings(adapter::Residue<>{}, {{"gate", "elu"}}, registry);
       },
       "gate must be relu, which is compiled in, got 'elu'"));
+  CHECK(says(
+      [&] {
+        adapter::with_settings(adapter::List<adapter::Lora>(), {{"0", "none"}}, registry);
+      },
+      "0 must be lora, which is compiled in, got 'none'"));
   CHECK(says(
       [&] {
         registry.make("residue", {{"gate", "open"}, {"penalty", "gate_l1"}}).describe(sizes);

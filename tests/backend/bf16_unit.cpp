@@ -53,6 +53,9 @@ TEST_CASE("bf16 unit: a range of panels is widened, block by block") {
 TEST_CASE("bf16 unit: the one of this process does not change, and has a name") {
   const auto unit = cpu::bf16_unit();
   CHECK(cpu::bf16_unit() == unit);
+  CHECK(Cpu::matmul_units(DType::bf16).at("bf16_unit") == to_string(unit));
+  CHECK(Cpu::matmul_units(DType::f32).empty());
+  CHECK(ScalarCpu::matmul_units(DType::bf16).empty());
   CHECK((to_string(unit) == "widened" || to_string(unit) == "dot_product" || to_string(unit) == "tile_registers"));
   if (std::is_same_v<cpu::Bf16, cpu::WidenedBf16>) CHECK(unit == cpu::Bf16Unit::widened);
 }

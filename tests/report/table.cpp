@@ -100,18 +100,37 @@ TEST_CASE("methods are held against the vanilla adapter seed by seed, and an ord
   CHECK_FALSE(study::is_order({0.3, {}}));
 }
 
-TEST_CASE("a method is held against the vanilla adapter of its own steps, share, body and placement, or against none") {
-  const auto held = [](auto change) {
+TEST_CASE("a single baseline is compared with every method of its steps and share, whatever its capacity or body") {
+  const auto compared = [](auto change) {
     auto results = sample::results();
     for (auto& row : results.rows)
       if (row.label == "adapter") change(row);
     return line(study::summarise(results), "neutral").forgets_more.has_value();
   };
-  CHECK(held([](study::RunResult&) {}));
-  CHECK_FALSE(held([](study::RunResult& row) { row.steps = 200; }));
-  CHECK_FALSE(held([](study::RunResult& row) { row.share = 0; }));
-  CHECK_FALSE(held([](study::RunResult& row) { row.settings["body"] = "bottleneck"; }));
-  CHECK_FALSE(held([](study::RunResult& row) { row.settings["placement"] = "after"; }));
+  CHECK(compared([](study::RunResult&) {}));
+  CHECK_FALSE(compared([](study::RunResult& row) { row.steps = 200; }));
+  CHECK_FALSE(compared([](study::RunResult& row) { row.share = 0; }));
+  CHECK(compared([](study::RunResult& row) { row.settings["capacity"] = 0.1; }));
+  CHECK(compared([](study::RunResult& row) { row.settings["body"] = "bottleneck"; }));
+  CHECK(compared([](study::RunResult& row) { row.settings["placement"] = "after"; }));
+}
+
+TEST_CASE("of baselines that differ in capacity, body or placement the equal one is compared with") {
+  const auto baseline_of = [](const std::string& key, const Setting& of_second, const Setting& of_method) {
+    auto results = sample::results();
+    for (auto& row : results.rows)
+      if (row.label == "neutral") row.settings[key] = of_method;
+    results.rows.push_back(sample::adapter(0.002, 1, 0.5, 2.7));
+    results.rows.back().settings[key] = of_second;
+    for (const study::Line& one : study::summarise(results))
+      if (one.method == "neutral") return one.baseline;
+    return std::string("no line");
+  };
+  CHECK(baseline_of("capacity", 0.1, 0.2) == "adapter, capacity 0.2");
+  CHECK(baseline_of("capacity", 0.1, 0.1) == "adapter, capacity 0.1");
+  CHECK(baseline_of("capacity", 0.1, 0.3).empty());
+  CHECK(baseline_of("body", "bottleneck", "bottleneck") == "adapter, body bottleneck");
+  CHECK(baseline_of("placement", "after", "parallel") == "adapter, placement parallel");
 }
 
 TEST_CASE("seeds that ran fewer rates than others have no whole curve") {

@@ -80,7 +80,7 @@ TEST_CASE("methods: rates, decay and freezing of parameters by name are groups, 
 
 TEST_CASE("methods: what is not there is told by its place, with the nearest that is") {
   CHECK(refused("nuetral", "column 1: there is no method 'nuetral'; did you mean 'neutral'?",
-                "known: neutral, adapter, lora, finetune, none, residue"));
+                "known: neutral, adapter, lora, finetune, list, none, residue"));
   CHECK(refused("x: residue(gaet=relu)", "column 17: gaet is no setting of residue; did you mean 'gate'?"));
   CHECK(refused("residue(gate=relo)", "column 14: gate: there is no gate called 'relo'; did you mean 'relu'?"));
   CHECK(
@@ -91,4 +91,22 @@ TEST_CASE("methods: what is not there is told by its place, with the nearest tha
   CHECK(refused("lora(rank=2.5)", "column 11: rank must be a whole number below 2^31, got '2.5'"));
   CHECK(refused("lora(trains=all)", "column 13: trains must be model or adapter, got 'all'"));
   CHECK(refused("lora(alpha=0.1)", "column 6: alpha has no effect: lora has no local loss"));
+}
+
+TEST_CASE("methods: several adapters on one model are a method like any other") {
+  const study::Method both = small::method("both: list(lora(rank=4), residue(gate=elu), alpha=0.1)");
+  CHECK((both.label == "both" && both.adapter.kind() == "list" && both.has_alpha()));
+  CHECK(both.alphas == std::vector<double>{0.1});
+  const Settings settings = both.all_settings();
+  CHECK((settings.at("0") == Setting("lora") && settings.at("0.rank") == Setting(Index{4})));
+  CHECK((settings.at("1") == Setting("residue") && settings.at("1.gate") == Setting("elu")));
+  const auto sizes = small::config().sizes();
+  const auto described = both.adapter.describe(sizes);
+  CHECK(described.weights == small::method("lora(rank=4)").adapter.describe(sizes).weights +
+                                 small::method("residue(gate=elu)").adapter.describe(sizes).weights);
+  CHECK(small::registry().make(described.kind, described.settings).describe(sizes).settings == described.settings);
+  CHECK(labels({"list(lora(rank={2,4}), residue)"}) == Labels{"list, 0.rank 2", "list, 0.rank 4"});
+  CHECK(refused("list", "column 1: list must have a member; write its members, as in  list(lora(rank=4), residue)"));
+  CHECK(refused("list(lora, residue(gate=relo))", "column 25: 1.gate: there is no gate called 'relo'"));
+  CHECK(refused("list(lora, loro)", "column 12: 1: there is no adapter called 'loro'; did you mean 'lora'?"));
 }

@@ -132,7 +132,15 @@ TEST_CASE(
 }
 
 TEST_CASE("options: a precision is float or bf16") {
-  CHECK(says([] { parse({"--precision", "half"}); }, "--precision must be float or bf16, got 'half'"));
+  CHECK(parse({}).precision == DType::f32);
+  CHECK(parse({"--precision", "bf16"}).precision == DType::bf16);
+  CHECK(study::to_json(parse({"--precision", "bf16"})).at("precision") == "bf16");
+  for (const char* other : {"half", "double"})
+    CHECK(says([&] { parse({"--precision", other}); }, concat("--precision must be float or bf16, got '", other, "'")));
+  CHECK(says([] { parse({"--precision", "bf16", "--precision", "float"}); }, "--precision was given twice"));
+  Options o = parse({});
+  o.precision = DType::f64;
+  CHECK(says([&] { o.check(); }, "--precision must be float or bf16, got 'double'"));
 }
 
 TEST_CASE("options: --quick changes what was not named") {

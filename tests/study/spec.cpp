@@ -53,6 +53,15 @@ TEST_CASE("spec: options of policies, and wrappers") {
   CHECK(told("residue(gate=causal_mean(two_layer(relu)))") == Told{"residue gate=causal_mean_two_layer_relu"});
 }
 
+TEST_CASE("spec: a list names its members by position") {
+  CHECK(told("list(lora, residue)") == Told{"list 0=lora 1=residue"});
+  CHECK(told("list(lora(rank=4), list(none, residue(gate=jump_relu(threshold=0.2))))") ==
+        Told{"list 0=lora 0.rank=4 1=list 1.0=none 1.1=residue 1.1.gate=jump_relu 1.1.gate.threshold=0.2"});
+  CHECK(told("list({lora,none})") == Told{"list 0=lora", "list 0=none"});
+  CHECK(refused("list(0=lora, residue)", 14, "0 must be given once"));
+  CHECK(refused("list(lora", 10, "a comma or ) must stand here, got the end; ( was opened in column 5"));
+}
+
 TEST_CASE("spec: a sweep makes every combination, in any place") {
   CHECK(told("residue(gate={relu,elu}, capacity={0.1,0.2})") ==
         Told{"residue capacity=0.1 gate=relu", "residue capacity=0.2 gate=relu", "residue capacity=0.1 gate=elu",

@@ -235,18 +235,18 @@ TEST_CASE("study: stopped before its first step it has saved a place to go on fr
 
 TEST_CASE("study: precision reaches pretraining, extension and evaluation", "[train]") {
   const Texts texts;
-  const auto rows = [&](const std::string& precision, const std::string& model) {
-    auto o = texts.options(precision + (model.empty() ? "" : "-extended"));
+  const auto rows = [&](DType precision, const std::string& model) {
+    auto o = texts.options(concat(precision, model.empty() ? "" : "-extended"));
     o.methods = small::methods({"adapter"});
     o.precision = precision;
     o.model = model;
     return texts.run(o).rows.at(0);
   };
-  const auto exact = rows("float", ""), rounded = rows("bf16", "");
+  const auto exact = rows(DType::f32, ""), rounded = rows(DType::bf16, "");
   CHECK(exact.original.before != rounded.original.before);
   CHECK(rounded.original.before == Approx(exact.original.before).epsilon(0.005));
   const std::string backbone = (texts.folder / "float" / "backbone").string();
-  const auto extended = rows("float", backbone), extended_in_bf16 = rows("bf16", backbone);
+  const auto extended = rows(DType::f32, backbone), extended_in_bf16 = rows(DType::bf16, backbone);
   CHECK(extended.original.before != extended_in_bf16.original.before);  // the same weights, scored with other products
   CHECK(extended.target.after != extended_in_bf16.target.after);
 }
@@ -421,6 +421,23 @@ TEST_CASE("study: alpha is chosen among those that are left, also without a vani
   });
   CHECK((most->run.label == "neutral" && most->alpha_chosen == true && !most->learns_as_baseline));
   CHECK(chosen_alpha(results) == most->run.alpha);
+}
+
+TEST_CASE("study: in a sweep over capacity alpha is chosen against the baseline of equal capacity", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.methods = small::methods(
+      {"adapter(capacity=0.1, lr=1e-9)", "adapter(capacity=0.2, lr=3e-2)", "neutral(capacity={0.1,0.2})"});
+  o.alphas = {0.01, 10};
+  const auto results = texts.run(o);
+  const auto learns_as_baseline = [&](const std::string& label) {
+    for (const study::Choice& choice : results.choices)
+      if (choice.run.label == label && choice.alpha_chosen == true) return choice.learns_as_baseline.value();
+    FAIL("no alpha was chosen for " << label);
+    return false;
+  };
+  CHECK(learns_as_baseline("neutral, capacity 0.1"));
+  CHECK_FALSE(learns_as_baseline("neutral, capacity 0.2"));
 }
 
 TEST_CASE("study: where every run failed there is one message, and the results say why", "[train]") {

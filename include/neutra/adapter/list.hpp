@@ -1,16 +1,84 @@
 /// Several adapters on one model.
 #pragma once
 
-#include "neutra/adapter/adapter.hpp"
+#include "neutra/adapter/attached.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <memory>
+#include <optional>
+#include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-/// Each adapter in turn adds to what the ones before it gave. Parameters are called "0.adapter...", "1.adapter..." in
-/// the order of the list.
+/// The members of a list at work: each changes in turn what the ones before it gave. Their parameters are called
+/// "0.adapter...", "1.adapter..." in the order of the list.
+template <Scalar S, Backend D> class ListInstance {
+ public:
+  /// L: a list, whose visit_members(visit) calls visit(adapter) for each.
+  template <class L> ListInstance(const L& list, const Sizes& sizes, std::uint64_t seed) {
+    const Philox seeds(seed, "list");
+    list.visit_members([&]<class A>(const A& adapter) {
+      static_assert(check_adapter<A, S, D>());
+      // The first keeps the list's seed. The others get their own: equal members with equal weights would stay equal.
+      const std::size_t position = members_.size();
+      const std::uint64_t own = position == 0 ? seed : seeds.bits(0, position);
+      members_.push_back(std::make_unique<AttachedInstance<A, S, D>>(adapter, sizes, own));
+      for (auto* parameter : members_.back()->parameters()) parameter->name = concat(position, ".", parameter->name);
+    });
+  }
+
+  std::vector<Parameter<S, D>*> parameters() {
+    std::vector<Parameter<S, D>*> all;
+    for (const auto& member : members_)
+      for (auto* parameter : member->parameters()) all.push_back(parameter);
+    return all;
+  }
+  bool acts_at(Site site) const {
+    return std::any_of(members_.begin(), members_.end(), [&](const auto& member) { return member->acts_at(site); });
+  }
+  Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
+    for (const auto& member : members_)
+      if (member->acts_at(site)) y = member->apply(site, layer, x, y, pass);
+    return y;
+  }
+
+ private:
+  std::vector<std::unique_ptr<Attached<S, D>>> members_;
+};
+
+namespace detail {
+
+/// Adds the kind and the settings of the member at `position`: {"1", "lora"}, {"1.rank", 4}.
+inline void add_member(Settings& all, std::size_t position, const std::string& kind, const Settings& settings) {
+  all[concat(position)] = kind;
+  for (const auto& [key, setting] : settings) all[concat(position, ".", key)] = setting;
+}
+
+template <class L> Description describe_members(const L& list, const Sizes& sizes) {
+  Description all{.kind = std::string(L::name)};
+  std::size_t position = 0;
+  list.visit_members([&](const auto& adapter) {
+    const Description one = adapter.describe(sizes);
+    add_member(all.settings, position++, one.kind, one.settings);
+    all.weights += one.weights;
+  });
+  return all;
+}
+
+/// That of the first member that has one: a step divides all local losses by the same number.
+template <class L> std::optional<penalty::Counts> local_loss_of_members(const L& list) {
+  std::optional<penalty::Counts> first;
+  list.visit_members([&](const auto& adapter) { first = first ? first : local_loss_of(adapter); });
+  return first;
+}
+
+}  // namespace detail
+
+/// Adapters chosen at compile time.
 template <class... A> struct List {
   static constexpr std::string_view name = "list";
   std::tuple<A...> adapters;
@@ -18,78 +86,29 @@ template <class... A> struct List {
   List() = default;
   explicit List(A... each) requires(sizeof...(A) > 0) : adapters(std::move(each)...) {}
 
-  /// Those of each adapter, with its position in front: "0.gate", "1.rank".
+  template <Scalar S, Backend D> using Instance = ListInstance<S, D>;
+
+  template <class Visit> void visit_members(const Visit& visit) const {
+    std::apply([&](const A&... each) { (visit(each), ...); }, adapters);
+  }
+  /// The kind of each adapter under its position, "0", and its settings behind a point, "0.rank".
+  /// Error (SettingError): a kind that is not the member's own.
   template <class Self, class Visit> static void settings(Self& self, const Visit& visit) {
-    int position = 0;
-    const auto each = [&](auto& adapter) {
-      visit_settings(adapter, [&](std::string_view name, auto& member) { visit(concat(position, ".", name), member); });
-      ++position;
+    std::size_t position = 0;
+    const auto each = [&]<class Member>(Member& adapter) {
+      const std::string key = concat(position++), own(Member::name);
+      std::string kind = own;
+      visit(key, kind);
+      if (kind != own) throw SettingError(key, concat(" must be ", own, ", which is compiled in, got '", kind, "'"));
+      visit_settings(adapter, [&](std::string_view name, auto& member) { visit(concat(key, ".", name), member); });
     };
     std::apply([&](auto&... adapter) { (each(adapter), ...); }, self.adapters);
   }
   Description describe(const Sizes& sizes) const {
     static_assert((check_described<A>() && ...));
-    Description all{.kind = std::string(name)};
-    int position = 0;
-    const auto add = [&](const Description& one) {
-      for (const auto& [key, setting] : one.settings) all.settings[concat(position, ".", key)] = setting;
-      all.weights += one.weights;
-      ++position;
-    };
-    std::apply([&](const A&... each) { (add(each.describe(sizes)), ...); }, adapters);
-    return all;
+    return detail::describe_members(*this, sizes);
   }
-  /// Those of the first that has any: a step divides all of them by the same.
-  std::optional<penalty::Counts> local_loss() const {
-    std::optional<penalty::Counts> first;
-    std::apply([&](const A&... each) { ((first = first ? first : local_loss_of(each)), ...); }, adapters);
-    return first;
-  }
-
-  template <Scalar S, Backend D> class Instance {
-    static_assert((check_adapter<A, S, D>() && ...));
-
-   public:
-    Instance(const List& list, const Sizes& sizes, std::uint64_t seed)
-        : instances_(attach(list, sizes, seed, std::index_sequence_for<A...>{})) {
-      int position = 0;
-      std::apply([&](auto&... each) { (rename(each->parameters(), position++), ...); }, instances_);
-    }
-
-    std::vector<Parameter<S, D>*> parameters() {
-      std::vector<Parameter<S, D>*> all;
-      const auto append = [&](const auto& more) { all.insert(all.end(), more.begin(), more.end()); };
-      std::apply([&](auto&... each) { (append(each->parameters()), ...); }, instances_);
-      return all;
-    }
-
-    bool acts_at(Site site) const {
-      return std::apply([&](const auto&... each) { return (adapter::acts_at(*each, site) || ...); }, instances_);
-    }
-    Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
-      std::apply(
-          [&](auto&... each) { ((y = adapter::acts_at(*each, site) ? each->apply(site, layer, x, y, pass) : y), ...); },
-          instances_);
-      return y;
-    }
-
-   private:
-    using Instances = std::tuple<std::unique_ptr<typename A::template Instance<S, D>>...>;
-
-    /// The first keeps the list's seed, the others get one of their own: equal members that started with equal weights
-    /// would stay equal.
-    template <std::size_t... Position>
-    static Instances attach(const List& list, const Sizes& sizes, std::uint64_t seed,
-                            std::index_sequence<Position...>) {
-      const Philox seeds(seed, "list");
-      return {std::make_unique<typename A::template Instance<S, D>>(std::get<Position>(list.adapters), sizes,
-                                                                    Position == 0 ? seed : seeds.bits(0, Position))...};
-    }
-    static void rename(const std::vector<Parameter<S, D>*>& parameters, int position) {
-      for (auto* parameter : parameters) parameter->name = concat(position, ".", parameter->name);
-    }
-    Instances instances_;
-  };
+  std::optional<penalty::Counts> local_loss() const { return detail::local_loss_of_members(*this); }
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::adapter

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/adapter/any.hpp"
+#include "neutra/adapter/any_list.hpp"
 #include "neutra/adapter/lora.hpp"
 #include "neutra/adapter/none.hpp"
 #include "neutra/adapter/residue.hpp"
@@ -164,6 +165,25 @@ struct Registry {
     throw SettingError("kind", concat(": there is no adapter called '", kind, "'", suggestion(kind, kind_names()),
                                       "; known: ", listed(kind_names())));
   }
+  /// A list of members, told by position: {"0", "lora"}, {"0.rank", 4}, {"1", "residue"}.
+  /// Error (SettingError): no member; one that cannot be made; a setting of no member.
+  Any<float, DefaultDevice> make_list(Settings settings) const {
+    const std::string advice = "; write its members, as in  list(lora(rank=4), residue)";
+    if (settings.empty()) throw SettingError("list", " must have a member" + advice);
+    AnyList<float, DefaultDevice> list;
+    while (!settings.empty()) {
+      const std::string key = concat(list.adapters.size());
+      const auto kind = settings.extract(key);
+      if (!kind) throw SettingError(settings.begin()->first, " is no setting of list" + advice);
+      const Settings own = detail::take_below(settings, key);
+      try {
+        list.adapters.push_back(make(text_of(kind.mapped()), own));
+      } catch (const SettingError& error) {
+        throw SettingError(error.key() == "kind" ? key : concat(key, ".", error.key()), error.rule());
+      }
+    }
+    return list;
+  }
   std::vector<std::string> kind_names() const {
     std::vector<std::string> names;
     for (const auto& kind : kinds) names.push_back(kind.first);
@@ -210,6 +230,9 @@ template <class Gates> Registry of_library() {
   registry.add<Lora>();
   registry.add_kind(AnyResidue{
       .gate = gate::Relu{}, .body = body::GatedUnit{}, .penalty = penalty::L1{}, .init = init::LowVariance{}});
+  registry.kinds.emplace(
+      AnyList<float, DefaultDevice>::name,
+      Registry::Kind{[](const Settings& settings, const Registry& all) { return all.make_list(settings); }, {}});
   for_each_type(Gates{}, [&]<class G>() { registry.add_wrapped<G>(); });
   return registry;
 }

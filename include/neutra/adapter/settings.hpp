@@ -43,14 +43,21 @@ concept IsPolicy = requires(const P& policy) {
   { policy.name } -> std::convertible_to<std::string_view>;
 };
 
-/// Takes the options of one policy out of settings.
-inline PolicyOptions take_options(Settings& settings, const std::string& key) {
-  PolicyOptions options;
+/// Removes the settings below `key`, "gate.threshold" for "gate", and returns them by their own names, "threshold".
+inline Settings take_below(Settings& settings, const std::string& key) {
+  Settings below;
   const std::string prefix = key + ".";
   for (auto at = settings.lower_bound(prefix); at != settings.end() && at->first.starts_with(prefix);) {
-    neutra::read_setting(at->first, at->second, options[at->first.substr(prefix.size())]);
+    below[at->first.substr(prefix.size())] = at->second;
     at = settings.erase(at);
   }
+  return below;
+}
+/// The same for the options of a policy, which are numbers.
+inline PolicyOptions take_options(Settings& settings, const std::string& key) {
+  PolicyOptions options;
+  for (const auto& [name, setting] : take_below(settings, key))
+    neutra::read_setting(key + "." + name, setting, options[name]);
   return options;
 }
 }  // namespace detail

@@ -6,7 +6,9 @@
 
 #include <concepts>
 #include <cstdint>
+#include <map>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace neutra { inline namespace NEUTRA_ABI {
@@ -27,6 +29,8 @@ struct AnyRow {
 ///   name                                   "cpu", ...
 ///   counts_on_host                         whether the host has the result of open_rows without waiting for the
 ///                                          device; where it does not, a training step skips no token
+///   matmul_units(dtype)                    by name, the units that were chosen at run time to multiply numbers of the
+///                                          type; results of two units differ in their last bits
 ///   allocate(bytes)                        zeroed memory; Error: out of memory
 ///   release(memory, bytes)                 bytes: the size that was allocated
 ///   copy(from, to, bytes)                  within the device
@@ -58,6 +62,7 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
                            const typename D::template Packed<float>& packed, AttentionSizes sizes) {
   { D::name } -> std::convertible_to<std::string_view>;
   requires std::same_as<decltype(D::counts_on_host), const bool>;
+  { D::matmul_units(DType{}) } -> std::same_as<std::map<std::string, std::string>>;
   { D::allocate(std::size_t{}) } -> std::same_as<void*>;
   D::release(nullptr, std::size_t{});
   D::copy(memory, memory, std::size_t{});

@@ -10,8 +10,10 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
@@ -68,6 +70,13 @@ template <class T, class... Rest, class F> auto visit_dtype(Types<T, Rest...>, D
 template <Scalar S> constexpr bool stores(DType type) {
   return []<class... T>(DType wanted, Types<T...>) { return ((wanted == dtype_of<T>) || ...); }(
              type, typename detail::StoredAs<S>::type{});
+}
+
+/// The names of the types that elements of S may be stored, or multiplied, as; S first.
+template <Scalar S> std::vector<std::string> storage_names() {
+  return []<class... T>(Types<T...>) {
+    return std::vector{std::string(to_string(dtype_of<T>))...};
+  }(typename detail::StoredAs<S>::type{});
 }
 
 /// Calls f.template operator()<T>() with the type T that `stored` names, one of those that S may be stored as.

@@ -38,9 +38,10 @@ inline std::string suggestion(std::string_view name, const std::vector<std::stri
   return concat("; did you mean '", *nearest, "'?");
 }
 
-inline std::string listed(const std::vector<std::string>& names) {
+/// "relu, elu", or with another separator.
+inline std::string listed(const std::vector<std::string>& names, const std::string& separator = ", ") {
   std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
+  for (const auto& name : names) text += (text.empty() ? "" : separator) + name;
   return text;
 }
 

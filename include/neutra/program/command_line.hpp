@@ -1,8 +1,10 @@
 /// Rules for the options of every program, with one message for each mistake.
 #pragma once
 
+#include "neutra/core/dtype.hpp"
 #include "neutra/core/nearest.hpp"
 #include "neutra/core/scalar.hpp"
+#include "neutra/study/option_checks.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -49,6 +51,19 @@ inline std::vector<double> numbers_of(std::string_view list, std::string_view op
     first = comma + 1;
   }
   return numbers;
+}
+
+/// Adds --precision, a type that float may be rounded to, by its name.
+inline void add_precision(CLI::App& app, DType& precision) {
+  const auto parse = [&precision](const std::string& name) {
+    if (name.empty()) return;  // refused with the empty values of other options
+    study::detail::check_precision(name);
+    precision = dtype_named(name);
+  };
+  app.add_option_function<std::string>(
+         "--precision", parse,
+         concat("matmul input precision: ", listed(storage_names<float>(), " or "), "; sums are float32"))
+      ->default_str(std::string(to_string(precision)));
 }
 
 namespace detail {

@@ -4,14 +4,13 @@
 #include "neutra/adapter/registry.hpp"
 #include "neutra/core/nearest.hpp"
 #include "neutra/program/command_line.hpp"
+#include "neutra/program/method_options.hpp"
 #include "neutra/study/methods.hpp"
 #include "neutra/study/options.hpp"
 
 #include <algorithm>
-#include <map>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -19,83 +18,192 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
 namespace detail {
 
-/// "1e-3,2e-3" sets the rates of all methods, "finetune=5e-4,1e-3" those of one; further items are added.
-inline std::map<std::string, std::vector<double>> rates_of(const std::vector<std::string>& given) {
-  std::map<std::string, std::vector<double>> rates;
-  for (const std::string& text : given) {
-    const auto equals = text.find('=');
-    auto& values = rates[equals == text.npos ? "" : text.substr(0, equals)];
-    for (const double value : numbers_of(equals == text.npos ? text : text.substr(equals + 1), "lr"))
-      values.push_back(value);
+/// "gate of neutral: relu, elu"
+inline std::string one_of(std::string_view what, const std::vector<std::string>& names) {
+  return concat(what, ": ", listed(names));
+}
+
+/// The options of `extend`, in the groups that --help shows. Used once.
+class ExtendParser {
+ public:
+  explicit ExtendParser(const adapter::Registry& registry) : registry_(registry) {
+    add_texts();
+    add_backbone();
+    add_comparison();
+    add_policies();
+    add_training();
+    add_run();
+    app_.footer(methods_help(registry));
   }
-  return rates;
-}
 
-inline std::vector<std::string> words_of(const std::string& list) {
-  std::vector<std::string> words;
-  for (std::size_t first = 0; first <= list.size();) {
-    const std::size_t comma = std::min(list.find(',', first), list.size());
-    words.push_back(list.substr(first, comma - first));
-    first = comma + 1;
+  study::Options parse(int argc, const char* const* argv) {
+    parse_command_line(app_, argc, argv);
+    if (given("--warmup")) study::detail::check_from_zero(o_.warmup, "warmup");
+    if (given("--alpha")) o_.alphas = numbers_of(alphas_, "alpha");
+    study::detail::check_positive(capacity_, "capacity");
+    const std::vector<std::string> specs = all_specs();
+    const study::MethodDefaults defaults = defaults_for(specs);
+    check_pretraining();
+    o_.methods = study::methods_of(specs, registry_, defaults);
+    const bool any_alpha =
+        std::any_of(o_.methods.begin(), o_.methods.end(), [](const auto& m) { return m.has_alpha(); });
+    require(!given("--alpha") || o_.resume || any_alpha,
+            "--alpha has no effect without a method that has a local loss; add one, or leave it out");
+    if (o_.quick) make_quick();
+    o_.check();
+    return std::move(o_);
   }
-  return words;
-}
 
-/// The names of --methods as specs. Error: what is no name, the nearest beside it; one twice.
-inline std::vector<std::string> specs_of(const std::string& list, const adapter::Registry& registry) {
-  const std::vector<std::string> words = words_of(list);
-  std::vector<std::string> known = study::shorthand_names();
-  for (const std::string& name : registry.kind_names()) known.push_back(name);
-  for (const std::string& word : words)
-    require(std::count(known.begin(), known.end(), word) > 0, "--methods: there is no method '", word, "'",
-            suggestion(word, known), "; known: ", listed(known));
-  study::detail::check_different(words, "methods");
-  return words;
-}
+ private:
+  void add_texts() {
+    begin_group("Texts");
+    app_.add_option("--original", o_.original, "text of the domain that the model knows; one file or several");
+    app_.add_option("--target", o_.target, "text of the domain to extend to");
+    app_.add_option("--eval-original", o_.eval_original,
+                    "validation text; default: the last tenth of --original is held out");
+    app_.add_option("--eval-target", o_.eval_target,
+                    "validation text; default: the last tenth of --target is held out");
+  }
 
-/// Options that set something in the shorthands that read it: option, setting, value.
-struct SharedSetting {
-  const char* option;
-  std::string key, value;
+  void add_backbone() {
+    begin_group("Backbone");
+    app_.add_option("--model", o_.model,
+                    "a Hugging Face folder of a model; default: pretrain one on the original text");
+    add("--pretrain-steps", o_.pretrain_steps, "steps of pretraining");
+    add("--dim", o_.dim, "model width");
+    add("--layers", o_.layers, "layers");
+    add("--heads", o_.heads, "query heads");
+    add("--kv-heads", o_.kv_heads, "key/value heads; 0: as many as heads");
+    add("--ffn", o_.ffn, "FFN width; 0: 8/3 of dim");
+    add("--vocab", o_.vocabulary, "vocabulary size of the trained tokenizer");
+    add("--pretrain-lr", o_.pretrain_lr, "learning rate of pretraining");
+    add("--tokenizer", o_.tokenizer, "sentencepiece (trained on the original text), byte, or a tokenizer.model");
+    app_.add_flag("--tied", o_.tied, "share the weights of embedding and head");
+  }
+
+  void add_comparison() {
+    begin_group("Comparison");
+    app_.add_option("--methods", methods_, one_of("methods to compare, default", study::shorthand_names()));
+    app_.add_option("--method", specs_,
+                    "a method to compare, such as 'mine: residue(gate=elu)'; see below; may be given several times");
+    app_.add_option("--baseline", o_.baseline,
+                    "label of the method that the others are compared with; default adapter, if it is among them");
+    add("--capacity", capacity_, "extra weights, as a fraction of the blocks' weights");
+    add("--seeds", o_.seeds, "extension seeds");
+    app_.add_option(
+        "--lr", rates_,
+        "learning rates, for all methods (1e-3,2e-3) or one (finetune=5e-4,1e-3); with several, the best is selected");
+    app_.add_option("--alpha", alphas_, "weight of the local loss, default 0.01; with several, the best is selected");
+    app_.add_flag("!--chosen-rate-only", o_.whole_curve, "run further seeds with the selected rate only");
+  }
+
+  void add_policies() {
+    begin_group("Settings of methods");
+    add("--gate", gate_, one_of("gate of neutral", registry_.gates.names()));
+    add("--body", body_, one_of("body of neutral and adapter", registry_.bodies.names()));
+    add("--penalty", penalty_, one_of("penalty of neutral", registry_.penalties.names()));
+    add("--init", init_, one_of("initialisation of neutral", registry_.inits.names()));
+    add("--placement", placement_,
+        one_of("placement of neutral and adapter", {adapter::placement_names.begin(), adapter::placement_names.end()}));
+    app_.add_option("--lora-targets", targets_,
+                    one_of("projections that lora adapts, default all",
+                           {adapter::site_names.begin(), adapter::site_names.begin() + adapter::projection_sites}));
+  }
+
+  void add_training() {
+    begin_group("Training");
+    add("--steps", o_.steps, "steps of each extension");
+    add("--share", o_.share, "fraction p of original sequences in training");
+    add("--batch", o_.batch, "sequences per step");
+    add("--sequence", o_.sequence, "tokens per sequence");
+    add("--accumulate", o_.accumulate, "micro-batches per step (gradient accumulation)");
+    app_.add_option("--warmup", o_.warmup, "steps of linear warm-up; default a twentieth of the run");
+    add("--weight-decay", o_.weight_decay, "weight decay of matrices");
+    add("--clip", o_.clip, "clip the gradient to this norm; 0: no clipping");
+    add_precision(app_, o_.precision);
+    app_.add_flag("--recompute", o_.recompute,
+                  "rematerialise layers in the backward pass: less memory, more time, the same numbers");
+  }
+
+  void add_run() {
+    begin_group("Run");
+    add("--threads", o_.threads, "number of threads, 0: all; results do not depend on it");
+    app_.add_flag("--quick", o_.quick, "a run of seconds that shows that everything works");
+    app_.add_option("--out", o_.out, "folder for results, models and checkpoints");
+    app_.add_flag("--resume", o_.resume, "continue the run in --out");
+  }
+
+  void begin_group(const char* name) { app_.option_defaults()->group(name); }
+  /// An option whose default --help shows.
+  template <class T> void add(const char* option, T& value, const std::string& about) {
+    app_.add_option(option, value, about)->capture_default_str();
+  }
+  bool given(const char* option) const { return app_.get_option(option)->count() > 0; }
+
+  /// Those of --methods, then those of --method; the paper's four where neither is given.
+  std::vector<std::string> all_specs() const {
+    std::vector<std::string> all = specs_.empty() ? study::shorthand_names() : std::vector<std::string>{};
+    if (given("--methods")) all = specs_of(methods_, registry_);
+    all.insert(all.end(), specs_.begin(), specs_.end());
+    return all;
+  }
+
+  /// Error: an option that no method reads. With --resume it may stay as it was: a method may have been left out.
+  study::MethodDefaults defaults_for(const std::vector<std::string>& specs) const {
+    study::MethodDefaults defaults{.settings = {{"capacity", capacity_}}, .rates = rates_of(rates_)};
+    std::string targets = targets_;
+    std::replace(targets.begin(), targets.end(), ',', '|');
+    for (const SharedSetting& shared : {SharedSetting{"--gate", "gate", gate_},
+                                        {"--body", "body", body_},
+                                        {"--penalty", "penalty", penalty_},
+                                        {"--init", "init", init_},
+                                        {"--placement", "placement", placement_},
+                                        {"--lora-targets", "targets", targets}}) {
+      defaults.options[shared.key] = shared.option;
+      if (given(shared.option) && !o_.resume) check_read(shared, specs);
+      if (given(shared.option) || !shared.value.empty()) defaults.settings[shared.key] = shared.value;
+    }
+    return defaults;
+  }
+
+  /// Error: an option of pretraining that has no effect.
+  void check_pretraining() const {
+    if (!o_.model.empty())
+      for (const char* option : {"--pretrain-steps", "--dim", "--layers", "--heads", "--kv-heads", "--ffn", "--vocab",
+                                 "--pretrain-lr", "--tokenizer", "--tied"})
+        require(!given(option), option, " is for pretraining and contradicts --model; leave one of them out");
+    require(o_.tokenizer == "sentencepiece" || !given("--vocab"),
+            "--vocab has no effect without --tokenizer sentencepiece; add that, or leave it out");
+  }
+
+  /// Values for --quick, except where one was given.
+  void make_quick() {
+    if (rates_.empty()) {  // one rate each: nothing to select
+      o_.adapter_rates = {2e-3};
+      o_.model_rates = {5e-4};
+    }
+    const auto set = [&](const char* option, Index& value, Index quick) {
+      if (!given(option)) value = quick;
+    };
+    set("--pretrain-steps", o_.pretrain_steps, 60);
+    set("--dim", o_.dim, 32);
+    set("--layers", o_.layers, 2);
+    set("--heads", o_.heads, 2);
+    set("--vocab", o_.vocabulary, 512);
+    set("--steps", o_.steps, 40);
+    set("--batch", o_.batch, 8);
+    set("--sequence", o_.sequence, 32);
+  }
+
+  const adapter::Registry& registry_;
+  study::Options o_;
+  std::vector<std::string> rates_, specs_;
+  std::string methods_, alphas_, targets_;
+  double capacity_ = 0.2;  // of the block weights, as in the paper
+  std::string gate_ = "relu", body_ = "gated_unit", penalty_ = "l1", init_ = "low_variance", placement_ = "parallel";
+  CLI::App app_{"Extend a language model to a new language or domain without losing the old one, and compare methods.",
+                "extend"};
 };
-/// Error: one that was given and that no method reads; a method that --resume leaves out was compared before, and its
-/// options may stay.
-inline void check_read(const SharedSetting& shared, const std::vector<std::string>& specs) {
-  std::string readers;
-  for (const study::Shorthand& one : study::shorthands) {
-    if (std::count(one.reads.begin(), one.reads.end(), shared.key) == 0) continue;
-    readers += concat(readers.empty() ? "" : " or ", one.name);
-    for (const std::string& spec : specs)
-      for (const study::Term& term : study::parse_spec(spec).terms)
-        if (term.name == one.name) return;
-  }
-  fail(shared.option, " has no effect without ", readers, " among --methods; add that, or leave it out");
-}
-
-/// What a method may be, for the end of --help.
-inline std::string methods_help(const adapter::Registry& registry) {
-  std::string text =
-      "Methods: --method [LABEL:] NAME[(SETTING=VALUE, ...)]\n"
-      "  a value may be a policy with options, as jump_relu(threshold=0.2), a wrapper, as two_layer(tanh, hidden=64),\n"
-      "  or a sweep, as {0.1,0.2}: one method for each combination. lr and alpha are settings of every method; a "
-      "sweep\n"
-      "  of theirs is tried, and one is chosen. trains=model trains all weights of the model.\n"
-      "  rate_factor.PART=0.1, weight_decay.PART=0 and frozen.PART=true hold for the parameters with PART in their "
-      "name,\n"
-      "  as gate or layers.3; the longest PART decides.\n";
-  for (const study::Shorthand& one : study::shorthands) {
-    text += concat("  ", one.name, ": ", one.kind);
-    for (const auto& [key, setting] : one.settings) text += concat(", ", key, '=', text_of(setting));
-    text += one.trains == study::Trains::model ? ", trains=model\n" : "\n";
-  }
-  for (const auto& [name, kind] : registry.kinds) {
-    text += concat("  ", name, '(');
-    for (const auto& [key, setting] : kind.defaults)
-      text += concat(key == kind.defaults.begin()->first ? "" : ", ", key, '=', text_of(setting));
-    text += ")\n";
-  }
-  return text;
-}
 
 }  // namespace detail
 
@@ -103,126 +211,7 @@ inline std::string methods_help(const adapter::Registry& registry) {
 /// parse_command_line and Options::check.
 inline study::Options parse_options(int argc, const char* const* argv,
                                     const adapter::Registry& registry = adapter::Registry::with<gate::All>()) {
-  study::Options o;
-  const auto one_of = [](std::string_view of, const std::vector<std::string>& names) {
-    return concat(of, ": ", listed(names));
-  };
-  std::vector<std::string> rates, specs;
-  std::string methods, alphas, targets;
-  double capacity = 0.2;  // of the block weights, as in the paper
-  std::string gate = "relu", body = "gated_unit", penalty = "l1", init = "low_variance", placement = "parallel";
-  CLI::App app("Extend a language model to a new language or domain without losing the old one, and compare methods.",
-               "extend");
-  app.add_option("--original", o.original, "text of the domain that the model knows; one file or several");
-  app.add_option("--target", o.target, "text of the domain to extend to");
-  app.add_option("--eval-original", o.eval_original,
-                 "validation text; default: the last tenth of --original is held out");
-  app.add_option("--eval-target", o.eval_target, "validation text; default: the last tenth of --target is held out");
-  app.add_option("--model", o.model, "a Hugging Face folder of a model; default: pretrain one on the original text");
-  const auto* pretrain_steps =
-      app.add_option("--pretrain-steps", o.pretrain_steps, "steps of pretraining")->capture_default_str();
-  const auto* dim = app.add_option("--dim", o.dim, "model width")->capture_default_str();
-  const auto* layers = app.add_option("--layers", o.layers, "layers")->capture_default_str();
-  const auto* heads = app.add_option("--heads", o.heads, "query heads")->capture_default_str();
-  app.add_option("--kv-heads", o.kv_heads, "key/value heads; 0: as many as heads")->capture_default_str();
-  app.add_option("--ffn", o.ffn, "FFN width; 0: 8/3 of dim")->capture_default_str();
-  const auto* vocabulary =
-      app.add_option("--vocab", o.vocabulary, "vocabulary size of the trained tokenizer")->capture_default_str();
-  app.add_option("--pretrain-lr", o.pretrain_lr, "learning rate of pretraining")->capture_default_str();
-  app.add_option("--tokenizer", o.tokenizer, "sentencepiece (trained on the original text), byte, or a tokenizer.model")
-      ->capture_default_str();
-  app.add_flag("--tied", o.tied, "share the weights of embedding and head");
-  const auto* given_methods =
-      app.add_option("--methods", methods, one_of("methods to compare, default", study::shorthand_names()));
-  app.add_option("--method", specs,
-                 "a method to compare, such as 'mine: residue(gate=elu)'; see below; may be given several times");
-  app.add_option("--baseline", o.baseline,
-                 "label of the method that the others are compared with; default adapter, if it is among them");
-  const auto* steps = app.add_option("--steps", o.steps, "steps of each extension")->capture_default_str();
-  app.add_option("--seeds", o.seeds, "extension seeds")->capture_default_str();
-  app.add_option("--share", o.share, "fraction p of original sequences in training")->capture_default_str();
-  const auto* given_alphas =
-      app.add_option("--alpha", alphas, "weight of the local loss, default 0.01; with several, the best is selected");
-  app.add_option("--capacity", capacity, "extra weights, as a fraction of the blocks' weights")->capture_default_str();
-  app.add_option(
-      "--lr", rates,
-      "learning rates, for all methods (1e-3,2e-3) or one (finetune=5e-4,1e-3); with several, the best is selected");
-  app.add_flag("!--chosen-rate-only", o.whole_curve, "run further seeds with the selected rate only");
-  const auto* batch = app.add_option("--batch", o.batch, "sequences per step")->capture_default_str();
-  const auto* sequence = app.add_option("--sequence", o.sequence, "tokens per sequence")->capture_default_str();
-  app.add_option("--accumulate", o.accumulate, "micro-batches per step (gradient accumulation)")->capture_default_str();
-  app.add_option("--precision", o.precision, "matmul input precision: float or bf16; sums are float32")
-      ->capture_default_str();
-  app.add_flag("--recompute", o.recompute,
-               "rematerialise layers in the backward pass: less memory, more time, the same numbers");
-  const auto* given_warmup =
-      app.add_option("--warmup", o.warmup, "steps of linear warm-up; default a twentieth of the run");
-  app.add_option("--weight-decay", o.weight_decay, "weight decay of matrices")->capture_default_str();
-  app.add_option("--clip", o.clip, "clip the gradient to this norm; 0: no clipping")->capture_default_str();
-  app.add_option("--lora-targets", targets,
-                 one_of("projections that lora adapts, default all",
-                        {adapter::site_names.begin(), adapter::site_names.begin() + adapter::projection_sites}));
-  app.add_option("--gate", gate, one_of("gate of neutral", registry.gates.names()))->capture_default_str();
-  app.add_option("--body", body, one_of("body of neutral and adapter", registry.bodies.names()))->capture_default_str();
-  app.add_option("--penalty", penalty, one_of("penalty of neutral", registry.penalties.names()))->capture_default_str();
-  app.add_option("--init", init, one_of("initialisation of neutral", registry.inits.names()))->capture_default_str();
-  app.add_option(
-         "--placement", placement,
-         one_of("placement of neutral and adapter", {adapter::placement_names.begin(), adapter::placement_names.end()}))
-      ->capture_default_str();
-  app.add_option("--threads", o.threads, "number of threads, 0: all; results do not depend on it")
-      ->capture_default_str();
-  app.add_flag("--quick", o.quick, "a run of seconds that shows that everything works");
-  app.add_option("--out", o.out, "folder for results, models and checkpoints");
-  app.add_flag("--resume", o.resume, "continue the run in --out");
-  app.footer(detail::methods_help(registry));
-  parse_command_line(app, argc, argv);
-  if (given_warmup->count() > 0) study::detail::check_from_zero(o.warmup, "warmup");
-  if (given_alphas->count() > 0) o.alphas = numbers_of(alphas, "alpha");
-  std::vector<std::string> all = specs.empty() ? study::shorthand_names() : std::vector<std::string>{};
-  if (given_methods->count() > 0) all = detail::specs_of(methods, registry);
-  all.insert(all.end(), specs.begin(), specs.end());
-  study::detail::check_positive(capacity, "capacity");
-  std::replace(targets.begin(), targets.end(), ',', '|');
-  study::MethodDefaults defaults{.settings = {{"capacity", capacity}}, .rates = detail::rates_of(rates)};
-  for (const detail::SharedSetting& shared : {detail::SharedSetting{"--gate", "gate", gate},
-                                              {"--body", "body", body},
-                                              {"--penalty", "penalty", penalty},
-                                              {"--init", "init", init},
-                                              {"--placement", "placement", placement},
-                                              {"--lora-targets", "targets", targets}}) {
-    defaults.options[shared.key] = shared.option;
-    const bool given = app.get_option(shared.option)->count() > 0;
-    if (given && !o.resume) detail::check_read(shared, all);
-    if (given || !shared.value.empty()) defaults.settings[shared.key] = shared.value;
-  }
-  if (!o.model.empty())
-    for (const char* option : {"--pretrain-steps", "--dim", "--layers", "--heads", "--kv-heads", "--ffn", "--vocab",
-                               "--pretrain-lr", "--tokenizer", "--tied"})
-      require(app.get_option(option)->count() == 0, option,
-              " is for pretraining and contradicts --model; leave one of them out");
-  require(o.tokenizer == "sentencepiece" || app.get_option("--vocab")->count() == 0,
-          "--vocab has no effect without --tokenizer sentencepiece; add that, or leave it out");
-  if (o.quick && rates.empty()) {  // one rate each: nothing to select
-    o.adapter_rates = {2e-3};
-    o.model_rates = {5e-4};
-  }
-  o.methods = study::methods_of(all, registry, defaults);
-  const bool any_alpha = std::any_of(o.methods.begin(), o.methods.end(), [](const auto& m) { return m.has_alpha(); });
-  require(given_alphas->count() == 0 || o.resume || any_alpha,
-          "--alpha has no effect without a method that has a local loss; add one, or leave it out");
-  if (o.quick)
-    for (const auto& [option, value, quick] : {std::tuple{pretrain_steps, &o.pretrain_steps, Index{60}},
-                                               {dim, &o.dim, 32},
-                                               {layers, &o.layers, 2},
-                                               {heads, &o.heads, 2},
-                                               {vocabulary, &o.vocabulary, 512},
-                                               {steps, &o.steps, 40},
-                                               {batch, &o.batch, 8},
-                                               {sequence, &o.sequence, 32}})
-      if (option->count() == 0) *value = quick;
-  o.check();
-  return o;
+  return detail::ExtendParser(registry).parse(argc, argv);
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::program

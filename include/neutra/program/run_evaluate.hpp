@@ -49,7 +49,7 @@ NEUTRA_ONCE int run_evaluate(int argc, const char* const* argv, const std::funct
     io::Json told = {{"tokens", result.tokens},
                      {"nats_per_token", result.nats_per_token()},
                      {"bits_per_byte", result.bits_per_byte()}};
-    if (options.precision == "bf16") told["bf16_unit"] = to_string(cpu::bf16_unit());
+    told.update(io::Json(DefaultDevice::matmul_units(options.precision)));
     if (json)
       std::printf("%s\n", told.dump().c_str());
     else

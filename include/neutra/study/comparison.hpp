@@ -2,14 +2,13 @@
 #pragma once
 
 #include "neutra/core/numbers.hpp"
+#include "neutra/study/baselines.hpp"
 #include "neutra/study/line.hpp"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
@@ -69,56 +68,22 @@ template <class F> std::optional<Mean> difference(const Line& ours, const Line& 
   return values.empty() ? std::nullopt : std::optional(mean(values));
 }
 
-namespace detail {
+/// The baselines among some lines, which must outlive them.
+inline Baselines<const Line*> baselines_among(const std::vector<Line>& lines) {
+  Baselines<const Line*> baselines;
+  for (const Line& line : lines)
+    if (line.is_baseline) baselines.add(line.curve.front(), &line);
+  return baselines;
+}
 
-/// The baselines of some lines, each to be found by what a line has in common with it. The lines must outlive it.
-class Baselines {
- public:
-  explicit Baselines(const std::vector<Line>& lines) {
-    for (const Line& line : lines) {
-      const RunResult& row = line.curve.front();
-      for (unsigned common = 0; line.is_baseline && common < 8; ++common)
-        if ((common & has(row)) == common) lines_.emplace(key(row, common, has(row)), &line);  // the first stays
-    }
-  }
-  /// The one that a line is held against: of the same steps and share, and of the same capacity, body and placement
-  /// where both have them; else null.
-  const Line* of(const Line& line) const {
-    const RunResult& row = line.curve.front();
-    for (unsigned theirs = 8; theirs-- > 0;)
-      if (const auto found = lines_.find(key(row, has(row) & theirs, theirs)); found != lines_.end())
-        return found->second;
-    return nullptr;
-  }
-
- private:
-  static constexpr std::array<const char*, 3> framing = {"capacity", "body", "placement"};
-  using Key = std::tuple<Index, double, unsigned, unsigned, std::array<std::string, 3>>;
-  static unsigned has(const RunResult& row) {
-    unsigned bits = 0;
-    for (std::size_t i = 0; i < framing.size(); ++i)
-      if (row.settings.contains(framing[i])) bits |= 1u << i;
-    return bits;
-  }
-  /// common: which of the settings count; theirs: which of them the baseline has.
-  static Key key(const RunResult& row, unsigned common, unsigned theirs) {
-    std::array<std::string, 3> values;
-    for (std::size_t i = 0; i < framing.size(); ++i)
-      if (common & (1u << i)) values[i] = text_of(row.settings.at(framing[i]));
-    return {row.steps, row.share, common, theirs, values};
-  }
-  std::map<Key, const Line*> lines_;
-};
-
-}  // namespace detail
-
-/// Fills what lines know of their baseline.
+/// Sets the members of each line that compare it with its baseline; see Baselines.
 inline void compare_with_baseline(std::vector<Line>& lines) {
-  const detail::Baselines baselines(lines);
+  const auto baselines = baselines_among(lines);
   std::map<const Line*, Curves> curves;  // of the baselines
   for (Line& line : lines) {
-    const Line* baseline = baselines.of(line);
-    if (baseline == nullptr) continue;
+    const auto* found = baselines.of(line.curve.front());
+    if (!found) continue;
+    const Line* baseline = *found;
     line.baseline = baseline->label;
     if (baseline == &line) {
       line.forgetting_at_baseline = line.forgetting;

@@ -40,7 +40,7 @@ struct Line {
   Mean original_before, original_after, target_before, target_after, forgetting, learning, extra_weights, extra_share,
       tokens_per_second;
 
-  // Against the baseline of the same steps, share, capacity, body and placement; see comparison.hpp.
+  // Comparison with the baseline that Baselines finds; empty if there is none.
   std::string baseline;                           // its label
   std::optional<Mean> forgetting_at_baseline;     // this line's curve over rates, read at the baseline's mean learning
   std::optional<Mean> baseline_forgetting_here;   // the baseline's curve, read at this line's mean learning

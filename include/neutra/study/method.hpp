@@ -8,6 +8,7 @@
 #include "neutra/train/model.hpp"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -56,6 +57,16 @@ inline void check_label(const std::string& label) {
           "' must hold no control characters and be UTF-8");
   require(label.size() <= 160, "the label '", io::printable(label), "' must have at most 160 bytes, got ",
           label.size());
+}
+
+/// Error: a parameter group that is not valid, or a name that two have: a row could not tell them apart.
+inline void check_groups_named(const Method& method) {
+  std::set<std::string> names;
+  for (const optim::ParameterGroup& group : method.groups) {
+    group.check();
+    require(names.insert(group.name).second, "parameter groups must have different names, got '",
+            io::printable(group.name), "' twice");
+  }
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::study

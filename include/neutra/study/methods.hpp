@@ -77,7 +77,7 @@ inline Method make_method(const Spec& spec, const Term& term, const adapter::Reg
     if (read || (key == "capacity" && registry.kinds.at(kind).defaults.contains(key))) settings.emplace(key, setting);
   }
   for (const auto& [key, setting] : term.settings) {
-    if (key.find('.') == key.npos) adapter::detail::take_options(settings, key);  // those of another policy
+    if (key.find('.') == key.npos) adapter::detail::take_below(settings, key);  // options of another policy
     settings[key] = setting;
   }
   Trains trains = shorthand ? shorthand->trains : Trains::adapter;

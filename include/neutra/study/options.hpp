@@ -1,17 +1,15 @@
 /// Every option of an extension run, on one page: the defaults and their reasons.
 #pragma once
 
+#include "neutra/core/dtype.hpp"
 #include "neutra/core/error.hpp"
 #include "neutra/core/nearest.hpp"
 #include "neutra/study/method.hpp"
+#include "neutra/study/option_checks.hpp"
 #include "neutra/train/stopped.hpp"
 #include "neutra/train/text_paths.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <filesystem>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -53,8 +51,7 @@ struct Options {
   double weight_decay = 0.1;  // of matrices
   double clip = 1.0;          // gradient norm; 0: none
 
-  std::string precision = "float";  // or "bf16": what products round to before they multiply, in training and
-                                    // evaluation alike; sums stay float
+  DType precision = DType::f32;  // matmul input precision, in training and evaluation; sums are float32
 
   bool recompute = false;  // layers once more on the way back: a third to a half of the tape's memory, another forward
                            // pass; changes no number
@@ -115,66 +112,6 @@ struct Options {
   void check_methods() const;
 };
 
-namespace detail {
-
-inline void check_range(double value, std::string_view name) {
-  require(value <= 3e38, "--", name, " must be at most 3e38, since training computes in float, got ", value);
-}
-inline void check_positive(double value, std::string_view name) {
-  require(value > 0 && std::isfinite(value), "--", name, " must be a positive number, got ", value);
-  check_range(value, name);
-}
-inline void check_not_negative(double value, std::string_view name) {
-  require(value >= 0 && std::isfinite(value), "--", name, " must not be negative, got ", value);
-  check_range(value, name);
-}
-inline void check_count(Index value, std::string_view name) {
-  require(value > 0 && value < (Index{1} << 31), "--", name, " must be a whole number from 1 up and below 2^31, got ",
-          value);
-}
-inline void check_derivable(Index value, std::string_view name) {
-  require(value >= 0 && value < (Index{1} << 31), "--", name,
-          " must be a whole number below 2^31 (0: it follows from other sizes), got ", value);
-}
-inline void check_from_zero(Index value, std::string_view name) {
-  require(value >= 0 && value < (Index{1} << 31), "--", name, " must be a whole number from 0 up and below 2^31, got ",
-          value);
-}
-inline void check_precision(const std::string& precision) {
-  require(precision == "float" || precision == "bf16", "--precision must be float or bf16, got '", precision, "'");
-}
-inline void check_threads(Index threads) {
-  require(threads >= 0 && threads <= 4096, "--threads must be between 1 and 4096 (0: all of the machine), got ",
-          threads);
-}
-/// A value given twice would be one run counted as two.
-template <class T> void check_different(std::vector<T> values, std::string_view option) {
-  std::sort(values.begin(), values.end());
-  const auto twice = std::adjacent_find(values.begin(), values.end());
-  require(twice == values.end(), "--", option, " must not name anything twice, got ",
-          twice == values.end() ? T() : *twice, " again");
-}
-
-/// Error: rates or alphas that cannot be tried.
-inline void check_tried(const std::vector<double>& rates, const std::vector<double>& alphas) {
-  for (const double rate : rates) check_positive(rate, "lr");
-  check_different(rates, "lr");
-  for (const double alpha : alphas) check_not_negative(alpha, "alpha");
-  check_different(alphas, "alpha");
-}
-
-/// Error: a group that is not valid, or a name that two have: a row could not tell them apart.
-inline void check_groups_named(const Method& method) {
-  std::set<std::string> names;
-  for (const optim::ParameterGroup& group : method.groups) {
-    group.check();
-    require(names.insert(group.name).second, "parameter groups must have different names, got '",
-            io::printable(group.name), "' twice");
-  }
-}
-
-}  // namespace detail
-
 inline void Options::check() const {
   using namespace detail;
   require(!out.empty(), "--out is missing: name the folder that results go to");
@@ -217,7 +154,7 @@ inline void Options::check() const {
           pretrain_steps, " steps, got ", warmup);
   require(!methods.empty(), "--methods needs at least one of ", listed(shorthand_names()));
   check_methods();
-  check_precision(precision);
+  check_precision(to_string(precision));
   check_threads(threads);
 }
 
@@ -230,7 +167,7 @@ inline void Options::check_methods() const {
             " has no local loss, so that alpha has no effect; give it none");
     train::with_run_name(method.label, [&] {
       detail::check_tried(method.rates, method.alphas);
-      detail::check_groups_named(method);
+      check_groups_named(method);
     });
   }
   detail::check_different(labels, "methods");

@@ -48,7 +48,7 @@ inline io::Json to_json(const Options& o) {
                    {"warmup", o.warmup_of(o.steps)},
                    {"weight_decay", o.weight_decay},
                    {"clip", o.clip},
-                   {"precision", o.precision}};
+                   {"precision", to_string(o.precision)}};
   if (!o.model.empty())
     json["model"] = io::utf8_text(o.model.native());
   else

@@ -36,7 +36,7 @@ struct Shared {
         progress(watched ? *watched : silence_) {
     progress.start(work.total());
     results.config = config;
-    results.config.update(bf16_unit());
+    results.config.update(matmul_units());
     results.text_sha256 = corpus.hashes();
     if (const std::string baseline = options.baseline_label(); !baseline.empty()) results.config["baseline"] = baseline;
   }
@@ -76,7 +76,7 @@ struct Shared {
          {std::pair{"commit", &results.commit}, {"compiler", &machine.compiler}, {"flags", &machine.flags}})
       json[concat("program ", key)] = *value;
     json["program instruction_set"] = machine.instruction_set;
-    json.update(bf16_unit());
+    json.update(matmul_units());
     return json;
   }
 
@@ -98,13 +98,11 @@ struct Shared {
             {"base", base.fingerprint},
             {"tokenizer", train::tokenizer_sha256(*corpus.tokenizer)},
             {"instruction_set", results.machine.instruction_set},
-            {"bf16_unit", bf16_unit()},
+            {"matmul_units", matmul_units()},
             {"compiler", results.machine.compiler}};
   }
-  /// What multiplies bf16 on this machine, where it does: each unit has bits of its own.
-  io::Json bf16_unit() const {
-    return options.precision == "bf16" ? io::Json{{"bf16_unit", to_string(cpu::bf16_unit())}} : io::Json::object();
-  }
+  /// The units of this machine that multiply in the precision of the study; bits depend on them.
+  io::Json matmul_units() const { return DefaultDevice::matmul_units(options.precision); }
 
   void set_up(train::Model& model) const { model.recompute_layers = options.recompute; }
   train::TrainingOptions training(double lr, Index steps, double alpha) const {

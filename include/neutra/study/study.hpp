@@ -1,8 +1,9 @@
 /// The main job: one backbone, extended with every method, rate and seed, and compared.
 #pragma once
 
+#include "neutra/study/baselines.hpp"
 #include "neutra/study/extension.hpp"
-#include "neutra/study/fit.hpp"
+#include "neutra/study/prepare.hpp"
 #include "neutra/study/results.hpp"
 #include "neutra/study/shared.hpp"
 
@@ -28,8 +29,8 @@ class Study {
 
   /// Error: what was asked cannot be; nothing could be extended; every run failed.
   const Results& run() {
-    prepare_backbone();
-    train::with_run_name("backbone", [&] { measure_backbone(); });
+    prepare_backbone(shared_);
+    train::with_run_name("backbone", [&] { measure_backbone(shared_); });
     const std::string baseline = options_.baseline_label();
     std::vector<Method> methods = options_.methods;  // the baseline first: the choice of alpha looks at it
     std::stable_partition(methods.begin(), methods.end(),
@@ -48,80 +49,6 @@ class Study {
   }
 
  private:
-  // ---- backbone
-
-  /// Everything that can be wrong with what was asked is found before the folder is claimed, and before hours of
-  /// pretraining.
-  void prepare_backbone() {
-    const io::Path record_file = shared_.output.folder() / "pretrain.json";
-    const bool given = !options_.model.empty(), pretrained = !given && std::filesystem::exists(record_file);
-    const io::Path folder = given ? options_.model : shared_.output.backbone();
-    io::Json record;
-    if (pretrained) {  // by this program, or the claim says otherwise before its files are looked at
-      claim();
-      record = read_pretraining(record_file, folder);
-    }
-    const auto tokenizer = given || pretrained ? train::tokenizer_of(folder)
-                                               : train::new_tokenizer(options_.tokenizer, options_.vocabulary,
-                                                                      shared_.corpus.original.train);
-    if (given) load_backbone(folder);  // after the tokenizer, since weights take long to read
-    shared_.corpus.encode(tokenizer, options_.sequence);
-    if (given) shared_.describe_base();
-    check_fit(options_, shared_.corpus, given ? shared_.backbone->config() : new_config(options_, *tokenizer));
-    claim();
-    shared_.tell_of_texts();
-    if (given) return;
-    shared_.progress.begin("pretraining", options_.pretrain_steps, shared_.work.pretraining());
-    if (pretrained) {
-      shared_.progress.skip(options_.pretrain_steps);
-      std::filesystem::remove(shared_.output.run("pretrain") /
-                              "checkpoint.safetensors");  // where a kill came between the record and this
-    } else {
-      record = pretrain(new_config(options_, *tokenizer));
-    }
-    load_backbone(folder);
-    shared_.describe_base();
-    results_.config["pretraining"] = record;
-    check_fit(options_, shared_.corpus, shared_.backbone->config());
-  }
-
-  void load_backbone(const io::Path& folder) {
-    shared_.backbone = nn::load_model<float, DefaultDevice>(folder, {.precision = dtype_named(options_.precision)});
-  }
-  void claim() { shared_.output.claim(shared_.asked(), options_of_choice, {"settings"}); }
-
-  io::Json pretrain(const nn::Config& config) {
-    train::Model model(train::Backbone::random(config, 1, {nn::Purpose::finetuning, dtype_named(options_.precision)}),
-                       adapter::None{});
-    model.thaw();
-    shared_.set_up(model);
-    const data::Mix mix(shared_.corpus.train_original, {}, 1.0, 1);
-    train::Trainer trainer(model, mix, shared_.training(options_.pretrain_lr, options_.pretrain_steps, 0));
-    const train::RunPlace place{shared_.output.run("pretrain"), shared_.identity("pretrain"), &shared_.progress,
-                                shared_.stop};
-    const double seconds = train::run_training(trainer, place);
-    save_model(shared_.output.backbone(), model, *shared_.corpus.tokenizer);
-    const io::Json record = pretraining_record(place.folder / "log.jsonl", options_.pretrain_steps, seconds,
-                                               trainer.steps() * trainer.tokens_per_step());
-    write_pretraining(shared_.output.folder() / "pretrain.json", record, shared_.output.backbone());
-    std::filesystem::remove(place.folder / "checkpoint.safetensors");  // the model is on disk now
-    return record;
-  }
-
-  /// Bits per byte of the untouched backbone on all four texts.
-  void measure_backbone() {
-    train::Model model(shared_.backbone, adapter::None{});
-    shared_.set_up(model);
-    shared_.progress.begin("backbone", shared_.evaluation_steps(), shared_.work.evaluation());
-    const train::Corpus& corpus = shared_.corpus;
-    shared_.tuning.original.before = shared_.score(model, corpus.tuning_original, data::Domain::original);
-    shared_.tuning.target.before = shared_.score(model, corpus.tuning_target, data::Domain::target);
-    shared_.valid.original.before = shared_.score(model, corpus.valid_original, data::Domain::original);
-    shared_.valid.target.before = shared_.score(model, corpus.valid_target, data::Domain::target);
-  }
-
-  // ---- extension
-
   using Alpha = std::optional<double>;  // empty where the adapter has no local loss
 
   /// A run of the first seed that is the best of those it was chosen from.
@@ -154,8 +81,8 @@ class Study {
       chosen = tune(method, alpha).value();
       if (alpha != first->alpha) extend_seeds(method, {first->lr}, first->alpha);
     }
-    if (is_baseline(method.label, options_.baseline_label()) && !baseline_learning_)
-      baseline_learning_ = chosen.scores.learning();
+    if (is_baseline(method.label, options_.baseline_label()))
+      learned_.add(run_of(method, options_, chosen.lr, chosen.alpha, 1), chosen.scores.learning());
     extend_seeds(method, {chosen.lr}, chosen.alpha);
     return chosen;
   }
@@ -188,15 +115,17 @@ class Study {
         scores.push_back(*own);
         choice_of(method, alpha, first.lr).tried = tried_of({first.lr}, {*own});
       }
-    const std::size_t chosen = choose_alpha(scores, baseline_learning_);
-    const bool met = learns_enough(scores[chosen], baseline_learning_);
+    const double* learned = learned_.of(run_of(method, options_, first.lr, first.alpha, 1));
+    const auto wanted = learned ? std::optional(*learned) : std::nullopt;
+    const std::size_t chosen = choose_alpha(scores, wanted);
+    const bool met = learns_enough(scores[chosen], wanted);
     const std::string baseline = options_.baseline_label(), most = "; the one that learns most was taken";
-    if (!baseline_learning_)
+    if (!wanted)
       shared_.progress.message(concat("note: no run of ", baseline, " is left to choose alpha by", most));
     else if (!met)
       shared_.progress.message(concat("note: no alpha learned within 1 % of ", baseline, most));
     for (const Alpha alpha : alphas) choice_of(method, alpha, first.lr).alpha_chosen = alpha == alphas[chosen];
-    if (baseline_learning_) choice_of(method, alphas[chosen], first.lr).learns_as_baseline = met;
+    if (wanted) choice_of(method, alphas[chosen], first.lr).learns_as_baseline = met;
     return alphas[chosen];
   }
 
@@ -266,7 +195,7 @@ class Study {
   const Options& options_ = shared_.options;
   Results& results_ = shared_.results;
   std::map<std::string, Ending> endings_;  // of this study, by the run's name
-  std::optional<double> baseline_learning_;
+  Baselines<double> learned_;              // learning on the tuning split
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::study

@@ -4,11 +4,14 @@
 
 #include "neutra/backend/cpu/amx.hpp"
 #include "neutra/backend/cpu/element.hpp"
+#include "neutra/core/dtype.hpp"
 #include "neutra/core/error.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <map>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -97,6 +100,14 @@ inline Bf16Unit choose_bf16_unit() {
 inline Bf16Unit bf16_unit() {
   static const Bf16Unit unit = detail::choose_bf16_unit();
   return unit;
+}
+
+/// The unit of this process that multiplies numbers rounded to `precision`, {"bf16_unit", "widened"}; empty if there is
+/// only one.
+/// Error: see bf16_unit.
+inline std::map<std::string, std::string> matmul_units(DType precision) {
+  if (precision != DType::bf16) return {};
+  return {{"bf16_unit", std::string(to_string(bf16_unit()))}};
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::cpu

@@ -2,9 +2,12 @@
 #pragma once
 
 #include "neutra/backend/cpu/attention.hpp"
+#include "neutra/backend/cpu/bf16_unit.hpp"
 #include "neutra/backend/cpu/plain_product.hpp"
 #include "neutra/backend/cpu/product.hpp"
 
+#include <map>
+#include <string>
 #include <type_traits>
 
 namespace neutra { inline namespace NEUTRA_ABI {
@@ -16,6 +19,13 @@ template <class Lanes> struct BasicCpu : Host {
   static constexpr bool simd = std::is_same_v<Lanes, cpu::Simd>;
   template <Scalar S> using Packed = std::conditional_t<simd, cpu::Packed<S>, cpu::PlainPacked<S>>;
   template <Scalar S> using Value = typename Lanes::template Value<S>;
+
+  static std::map<std::string, std::string> matmul_units(DType precision) {
+    if constexpr (simd)
+      return cpu::matmul_units(precision);
+    else
+      return {};
+  }
 
   template <class T> static T read(const T* from) { return *from; }
   template <class T> static void download(const T* from, std::span<T> to) { std::copy_n(from, to.size(), to.begin()); }

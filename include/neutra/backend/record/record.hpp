@@ -32,6 +32,8 @@ struct Recorder {
   /// What exact() of a packed weight returns.
   static inline bool exact = false;
 
+  static std::map<std::string, std::string> matmul_units(DType) { return {}; }
+
   /// Reserves address space. Error: none left.
   static void* allocate(std::size_t bytes) {
     const std::size_t reserved = std::max<std::size_t>(bytes, 1);

@@ -1,0 +1,143 @@
+/// Fields of JSON objects, read and written by one list of their names.
+///     template <class Visitor, class R> void visit_row(Visitor& visit, R& row) { visit("steps", row.steps); }
+#pragma once
+
+#include "neutra/core/error.hpp"
+#include "neutra/core/scalar.hpp"
+#include "neutra/io/json.hpp"
+#include "neutra/io/settings.hpp"
+#include "neutra/train/stopped.hpp"
+
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace study {
+
+/// One value for each domain.
+template <class T> struct PerDomain { T original{}, target{}; };
+
+/// Bits per byte of one domain's validation text, before and after extending.
+struct BeforeAfter {
+  double before = 0, after = 0;
+};
+
+namespace detail {
+
+/// Puts values into a JSON object. Error: Diverged where a number is not finite, which JSON cannot hold.
+class FieldWriter {
+ public:
+  explicit FieldWriter(std::string where) : where_(std::move(where)) {}
+
+  template <class T> void operator()(const std::string& key, const T& value) { object_[key] = convert(value, key); }
+  void derived(const std::string& key, double value) { (*this)(key, value); }
+  io::Json take() { return std::move(object_); }
+
+ private:
+  template <class T> io::Json convert(const T& value, const std::string&) const { return value; }
+  io::Json convert(double value, const std::string& key) const {
+    if (!std::isfinite(value))
+      throw train::Diverged(
+          concat(where_, ": ", key, " must be a finite number, got ", value, "; the run behind it has diverged"));
+    return value;
+  }
+  io::Json convert(const BeforeAfter& v, const std::string& key) const {
+    return {{"before", convert(v.before, key + ".before")}, {"after", convert(v.after, key + ".after")}};
+  }
+  template <class T> io::Json convert(const PerDomain<T>& v, const std::string& key) const {
+    return {{"original", convert(v.original, key + ".original")}, {"target", convert(v.target, key + ".target")}};
+  }
+  io::Json convert(const std::vector<double>& values, const std::string& key) const {
+    io::Json list = io::Json::array();
+    for (std::size_t i = 0; i < values.size(); ++i) list.push_back(convert(values[i], concat(key, '[', i, ']')));
+    return list;
+  }
+  io::Json convert(const Settings& settings, const std::string& key) const {
+    return io::to_json(settings, concat(where_, ": ", key));
+  }
+  template <class T> io::Json convert(const std::optional<T>& value, const std::string& key) const {
+    return value ? convert(*value, key) : io::Json(nullptr);
+  }
+
+  std::string where_;
+  io::Json object_ = io::Json::object();
+};
+
+/// Takes values out of a JSON object. Error: a key that is missing, of the wrong type or, at finish(), unknown.
+/// Nullable keys must be there too.
+class FieldReader {
+ public:
+  explicit FieldReader(const io::Reader& json) : json_(json) {}
+
+  template <class T> void operator()(const std::string& key, T& value) {
+    this->known(key);
+    require(json_.json().contains(key), json_.what(), ": ", key,
+            " is missing; the file is not complete, or of another kind");
+    convert(key, value);
+  }
+  /// A key that follows from others: read, and compared with what follows.
+  void derived(const std::string& key, double expected) {
+    double value = 0;
+    (*this)(key, value);
+    require(std::abs(value - expected) <= 1e-6, json_.what(), ": ", key,
+            " must be the difference of before and after, ", expected, ", got ", value,
+            "; the file was changed by hand");
+  }
+  /// A key that is read elsewhere.
+  void known(const std::string& key) { known_.insert(key); }
+  void finish() const {
+    for (const auto& [key, ignored] : json_.json().items())
+      require(known_.contains(key), json_.what(), ": ", io::printable(key),
+              " is not a known key; is the file newer than this program?");
+  }
+
+ private:
+  void convert(const std::string& key, std::string& out) const { out = json_.text(key); }
+  void convert(const std::string& key, double& out) const { out = json_.number(key); }
+  void convert(const std::string& key, bool& out) const { out = json_.flag(key); }
+  void convert(const std::string& key, Settings& out) const { out = io::settings_of(json_.object(key)); }
+  void convert(const std::string& key, Index& out) const { out = json_.integer(key, {}, 0); }
+  void convert(const std::string& key, std::uint64_t& out) const {  // a seed may use all 64 bits
+    const io::Json& found = json_.value(key);
+    require(found.is_number_unsigned(), json_.what(), ": ", key, " must be an integer, zero or more, got ",
+            io::printable(found.dump()));
+    out = found.get<std::uint64_t>();
+  }
+  void convert(const std::string& key, std::vector<double>& out) const {
+    for (const io::Json& item : json_.array(key)) {
+      require(item.is_number(), json_.what(), ": ", key, " must be an array of numbers, got ",
+              io::printable(item.dump()));
+      out.push_back(item.get<double>());
+    }
+  }
+  void convert(const std::string& key, BeforeAfter& out) const {
+    convert_pair(key, "before", out.before, "after", out.after);
+  }
+  template <class T> void convert(const std::string& key, PerDomain<T>& out) const {
+    convert_pair(key, "original", out.original, "target", out.target);
+  }
+  template <class T> void convert(const std::string& key, std::optional<T>& out) const {
+    out.reset();
+    if (json_.has(key)) convert(key, out.emplace());
+  }
+  template <class T>
+  void convert_pair(const std::string& key, const char* first, T& a, const char* second, T& b) const {
+    json_.object(key);  // the message about another kind names the whole path
+    const io::Reader inner(json_.value(key), json_.what() + ": " + key);
+    FieldReader read(inner);
+    read(first, a);
+    read(second, b);
+    read.finish();
+  }
+
+  const io::Reader& json_;
+  std::set<std::string> known_;
+};
+
+}  // namespace detail
+
+}}}  // namespace neutra::NEUTRA_ABI::study

@@ -1,0 +1,91 @@
+/// The backbone of a study, loaded or pretrained, and its scores.
+#pragma once
+
+#include "neutra/nn/model_folder.hpp"
+#include "neutra/study/fit.hpp"
+#include "neutra/study/pretraining.hpp"
+#include "neutra/study/shared.hpp"
+#include "neutra/train/load.hpp"
+#include "neutra/train/run.hpp"
+
+#include <filesystem>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace study {
+
+namespace detail {
+
+inline void load_backbone(Shared& shared, const io::Path& folder) {
+  shared.backbone = nn::load_model<float, DefaultDevice>(folder, {.precision = shared.options.precision});
+}
+inline void claim(Shared& shared) { shared.output.claim(shared.asked(), options_of_choice, {"settings"}); }
+
+/// Trains a new model on the original text, saves it and returns the record of its training.
+inline io::Json pretrain(Shared& shared, const nn::Config& config) {
+  const Options& options = shared.options;
+  train::Model model(train::Backbone::random(config, 1, {nn::Purpose::finetuning, options.precision}), adapter::None{});
+  model.thaw();
+  shared.set_up(model);
+  const data::Mix mix(shared.corpus.train_original, {}, 1.0, 1);
+  train::Trainer trainer(model, mix, shared.training(options.pretrain_lr, options.pretrain_steps, 0));
+  const train::RunPlace place{shared.output.run("pretrain"), shared.identity("pretrain"), &shared.progress,
+                              shared.stop};
+  const double seconds = train::run_training(trainer, place);
+  save_model(shared.output.backbone(), model, *shared.corpus.tokenizer);
+  const io::Json record = pretraining_record(place.folder / "log.jsonl", options.pretrain_steps, seconds,
+                                             trainer.steps() * trainer.tokens_per_step());
+  write_pretraining(shared.output.folder() / "pretrain.json", record, shared.output.backbone());
+  std::filesystem::remove(place.folder / "checkpoint.safetensors");  // the model is on disk now
+  return record;
+}
+
+}  // namespace detail
+
+/// Loads the model that was given, or the one pretrained before, or pretrains one. All errors in what was asked are
+/// found before the folder is claimed and before hours of pretraining.
+inline void prepare_backbone(Shared& shared) {
+  const Options& options = shared.options;
+  const io::Path record_file = shared.output.folder() / "pretrain.json";
+  const bool given = !options.model.empty(), pretrained = !given && std::filesystem::exists(record_file);
+  const io::Path folder = given ? options.model : shared.output.backbone();
+  io::Json record;
+  if (pretrained) {  // claimed first: another program's files are refused before they are read
+    detail::claim(shared);
+    record = read_pretraining(record_file, folder);
+  }
+  const auto tokenizer =
+      given || pretrained ? train::tokenizer_of(folder)
+                          : train::new_tokenizer(options.tokenizer, options.vocabulary, shared.corpus.original.train);
+  if (given) detail::load_backbone(shared, folder);  // after the tokenizer, since weights take long to read
+  shared.corpus.encode(tokenizer, options.sequence);
+  if (given) shared.describe_base();
+  check_fit(options, shared.corpus, given ? shared.backbone->config() : new_config(options, *tokenizer));
+  detail::claim(shared);
+  shared.tell_of_texts();
+  if (given) return;
+  shared.progress.begin("pretraining", options.pretrain_steps, shared.work.pretraining());
+  if (pretrained) {
+    shared.progress.skip(options.pretrain_steps);
+    // Still there if the program was killed between writing the record and removing the checkpoint.
+    std::filesystem::remove(shared.output.run("pretrain") / "checkpoint.safetensors");
+  } else {
+    record = detail::pretrain(shared, new_config(options, *tokenizer));
+  }
+  detail::load_backbone(shared, folder);
+  shared.describe_base();
+  shared.results.config["pretraining"] = record;
+  check_fit(options, shared.corpus, shared.backbone->config());
+}
+
+/// Bits per byte of the untouched backbone on all four texts.
+inline void measure_backbone(Shared& shared) {
+  train::Model model(shared.backbone, adapter::None{});
+  shared.set_up(model);
+  shared.progress.begin("backbone", shared.evaluation_steps(), shared.work.evaluation());
+  const train::Corpus& corpus = shared.corpus;
+  shared.tuning.original.before = shared.score(model, corpus.tuning_original, data::Domain::original);
+  shared.tuning.target.before = shared.score(model, corpus.tuning_target, data::Domain::target);
+  shared.valid.original.before = shared.score(model, corpus.valid_original, data::Domain::original);
+  shared.valid.target.before = shared.score(model, corpus.valid_target, data::Domain::target);
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::study
