@@ -54,7 +54,7 @@ struct Without {
     Instance(const Without& without, const adapter::Sizes&, std::uint64_t) : layer_(without.layer) {}
     std::vector<Parameter<S, D>*> parameters() { return {}; }
     bool acts_at(Site site) const { return site == Site::layer; }
-    Var<S, D> apply(Site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>&) { return layer == layer_ ? x : y; }
+    Var<S, D> apply(Site, Index index, Var<S, D> x, Var<S, D> y, Pass<S, D>&) { return index == layer_ ? x : y; }
 
    private:
     Index layer_;

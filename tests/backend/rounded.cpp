@@ -216,7 +216,7 @@ TEST_CASE("rounded: columns copied as rows are the same words") {
   for (const Index rows : {Index{1}, most - 1, most})
     for (const Index depth : {1, 15, 16, 17, 500, 512})
       for (const Index first : {Index{0}, 40 - rows}) {
-        const Index last = cpu::detail::words<cpu::Bf16>(1101) - depth;  // ends with an odd number
+        const Index last = cpu::detail::word_count<cpu::Bf16>(1101) - depth;  // ends with an odd number
         for (const Index k : {Index{0}, last}) {
           check(View<const float>(numbers.view()), first, rows, k, depth);
           check(halves.view(), first, rows, k, depth);

@@ -94,8 +94,8 @@ struct Lora {
     }
 
    private:
-    static Tensor<S, D> uniform(const Shape& shape, std::uint64_t seed, std::string_view name) {
-      const Philox random(seed, name);
+    static Tensor<S, D> uniform(const Shape& shape, std::uint64_t seed, std::string_view purpose) {
+      const Philox random(seed, purpose);
       const double bound = 1 / std::sqrt(static_cast<double>(shape.cols()));  // variance bound^2 / 3
       std::vector<S> values(static_cast<std::size_t>(shape.size()));
       for (std::size_t i = 0; i < values.size(); ++i)

@@ -65,19 +65,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   /// backward pass ends at the lowest trained weight. Weights that were thawed before stay so.
   ///     model.thaw([](const nn::Weight& weight) { return weight.layer == 3; });
   /// Error: `chosen` accepts no weight.
-  void thaw(const std::function<bool(const Weight&)>& chosen = [](const Weight&) { return true; }) {
-    const WeightList& list = backbone_->list();
-    std::vector<std::size_t> places;
-    for (Index index = 0; index < list.count(); ++index)
-      if (chosen(list.at(index))) places.push_back(static_cast<std::size_t>(index));
-    require(!places.empty(), "thaw: at least one of the ", list.count(),
-            " weights must be chosen, got none; the first is ", list.at(0).name);
-    thawed_.resize(backbone_->weights().size());
-    for (const std::size_t place : places) {
-      const Frozen<S, D>& weight = backbone_->weights()[place];
-      if (!thawed_[place]) thawed_[place] = std::make_unique<Parameter<S, D>>(weight.name, weight.copy());
-    }
-  }
+  void thaw(const std::function<bool(const Weight&)>& chosen = [](const Weight&) { return true; });
   bool thawed() const { return !thawed_.empty(); }
   /// The thawed weights by their index in the list of the backbone, null where frozen; empty before thaw().
   const Thawed<S, D>& thawed_weights() const { return thawed_; }
@@ -98,41 +86,12 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   bool recompute_layers = false;
 
   /// The input of the head, (B*T, d): the hidden states after the final norm.
-  Var<S, D> hidden(const Tokens& tokens, Pass<S, D>& pass) {
-    const Index rows = tokens.sequences * tokens.length;
-    require(rows == static_cast<Index>(tokens.inputs.size()), "transformer: inputs must hold B*T = ", rows,
-            " tokens, got ", tokens.inputs.size());
-    require(!pass.probe || pass.probe->layers() == config().layers, "transformer: the probe was made for ",
-            pass.probe ? pass.probe->layers() : 0, " layers, the model has ", config().layers,
-            "; make it with model.config().layers");
-    require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context,
-            " tokens (the model's context), got ", tokens.length);
-    pass.tape.begin_pass(this, backbone_->use().precision);
-    pass.tokens = {tokens.sequences, tokens.length};
-    const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
-    auto x = decoder_->embed(weights(pass.tape), tokens.inputs, tokens.length);  // (N,d)
-    for (Index index = 0; index < config().layers; ++index) {
-      typename Tape<S, D>::Scope scope(pass.tape, x);
-      const auto run = [this, pass, sizes, index](Var<S, D> in) { return layer(in, pass, sizes, index); };
-      const Made<S, D> made =
-          recompute_layers && !pass.probe ? recompute(x, run) : run(x);  // a probe records each layer once
-      x = scope.keep(made.y);
-      if (made.loss) pass.add_local(*made.loss);
-    }
-    return decoder_->normalise(weights(pass.tape), x);
-  }
+  Var<S, D> hidden(const Tokens& tokens, Pass<S, D>& pass);
 
   /// The share of this batch in the losses of the step: the mean cross-entropy over the tokens of the step, in nats,
   /// and the local loss, divided by layers and counted tokens of the step.
   Losses<S, D> loss(Tape<S, D>& tape, const Tokens& tokens, const StepCounts& counts,
-                    adapter::Probe<S, D>* probe = nullptr) {
-    require(counts.predicted > 0, "transformer: the step must predict at least one token");
-    Pass<S, D> pass{.tape = tape, .probe = probe};
-    mark_domains(tokens, counts, pass);
-    const auto h = hidden(tokens, pass);
-    const auto lm = cross_entropy(h, head(tape), tokens.targets, S(1) / static_cast<S>(counts.predicted));
-    return {lm, pass.local};
-  }
+                    adapter::Probe<S, D>* probe = nullptr);
 
   /// The logits of the next token at every position, (B*T, V).
   Var<S, D> logits(Tape<S, D>& tape, const Tokens& tokens) {
@@ -150,49 +109,12 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
 
  private:
   /// One layer, (N,d) to (N,d), and the local loss of its residues.
-  Made<S, D> layer(Var<S, D> x, Pass<S, D> pass, const AttentionSizes& sizes, Index index) {
-    pass.local.reset();
-    typename Tape<S, D>::Scope scope(pass.tape);
-    pass.tape.watch(life_);  // recomputation in backward() calls this function again
-    const Weights<S, D> in_use = weights(pass.tape);
-    Layer<S, D> here{in_use, adapter_, index, pass};
-    const auto y = decoder_->block(here, x, sizes);
-    return {scope.keep(here.adapt(adapter::Site::layer, x, y)), pass.local};
-  }
+  Made<S, D> layer(Var<S, D> x, Pass<S, D> pass, const AttentionSizes& sizes, Index index);
 
   Weights<S, D> weights(Tape<S, D>& tape) { return {tape, backbone_->list(), backbone_->weights(), thawed_}; }
   Var<S, D> head(Tape<S, D>& tape) { return decoder_->head(weights(tape)); }
 
-  void mark_domains(const Tokens& tokens, const StepCounts& counts, Pass<S, D>& pass) {
-    if (tokens.domains.empty()) return;
-    require(static_cast<Index>(tokens.domains.size()) == tokens.sequences,
-            "transformer: one domain label per sequence is needed, got ", tokens.domains.size(), " for ",
-            tokens.sequences, " sequences; give Tokens::domains one each, or none");
-    const auto rows = static_cast<std::size_t>(tokens.sequences * tokens.length);
-    staging_.resize(2 * rows);
-    for (std::size_t n = 0; n < rows; ++n) {
-      const std::uint8_t domain = tokens.domains[n / static_cast<std::size_t>(tokens.length)];
-      require(domain <= 1, "transformer: domain labels must be 0 (original) or 1 (target), got ", int{domain},
-              " for sequence ", n / static_cast<std::size_t>(tokens.length));
-      staging_[n] = S(1) - static_cast<S>(domain);
-      staging_[rows + n] = static_cast<S>(domain);
-    }
-    const Index original = tokens.length * std::count(tokens.domains.begin(), tokens.domains.end(), 0);
-    require(!pass.tape.recording() || counts.original >= original,
-            "transformer: StepCounts::original must count all tokens of original-domain sequences of the step, got ",
-            counts.original, "; this batch alone has ", original);
-    S* marks = pass.tape.template memory<S>(static_cast<Index>(2 * rows));
-    D::template upload<S>(std::span<const S>(staging_), marks);
-    const auto share = [&](const S* weight, Index here, Index in_step) -> penalty::Share<S> {
-      const S layers = static_cast<S>(config().layers);
-      return {weight, here, in_step > 0 ? S(1) / (layers * static_cast<S>(in_step)) : S(0)};
-    };
-    const auto all = static_cast<Index>(rows);
-    pass.domains = {.original = share(marks, original, counts.original),
-                    .target = share(marks + rows, all - original, counts.target()),
-                    .both = share(nullptr, all, counts.predicted),
-                    .known = true};
-  }
+  void mark_domains(const Tokens& tokens, const StepCounts& counts, Pass<S, D>& pass);
 
   Life life_;
   std::shared_ptr<const Backbone<S, D>> backbone_;
@@ -201,6 +123,99 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   Thawed<S, D> thawed_;
   std::vector<S> staging_;
 };
+
+template <class A, Scalar S, Backend D>
+void Transformer<A, S, D>::thaw(const std::function<bool(const Weight&)>& chosen) {
+  const WeightList& list = backbone_->list();
+  std::vector<std::size_t> places;
+  for (Index index = 0; index < list.count(); ++index)
+    if (chosen(list.at(index))) places.push_back(static_cast<std::size_t>(index));
+  require(!places.empty(), "thaw: at least one of the ", list.count(),
+          " weights must be chosen, got none; the first is ", list.at(0).name);
+  thawed_.resize(backbone_->weights().size());
+  for (const std::size_t place : places) {
+    const Frozen<S, D>& weight = backbone_->weights()[place];
+    if (!thawed_[place]) thawed_[place] = std::make_unique<Parameter<S, D>>(weight.name, weight.copy());
+  }
+}
+
+template <class A, Scalar S, Backend D> Var<S, D> Transformer<A, S, D>::hidden(const Tokens& tokens, Pass<S, D>& pass) {
+  const Index rows = tokens.sequences * tokens.length;
+  require(rows == static_cast<Index>(tokens.inputs.size()), "transformer: inputs must hold B*T = ", rows,
+          " tokens, got ", tokens.inputs.size());
+  require(!pass.probe || pass.probe->layers() == config().layers, "transformer: the probe was made for ",
+          pass.probe ? pass.probe->layers() : 0, " layers, the model has ", config().layers,
+          "; make it with model.config().layers");
+  require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context,
+          " tokens (the model's context), got ", tokens.length);
+  pass.tape.begin_pass(this, backbone_->use().precision);
+  pass.tokens = {tokens.sequences, tokens.length};
+  const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
+  auto x = decoder_->embed(weights(pass.tape), tokens.inputs, tokens.length);  // (N,d)
+  for (Index index = 0; index < config().layers; ++index) {
+    typename Tape<S, D>::Scope scope(pass.tape, x);
+    const auto run = [this, pass, sizes, index](Var<S, D> in) { return layer(in, pass, sizes, index); };
+    const Made<S, D> made =
+        recompute_layers && !pass.probe ? recompute(x, run) : run(x);  // a probe records each layer once
+    x = scope.keep(made.y);
+    if (made.loss) pass.add_local(*made.loss);
+  }
+  return decoder_->normalise(weights(pass.tape), x);
+}
+
+template <class A, Scalar S, Backend D>
+Losses<S, D> Transformer<A, S, D>::loss(Tape<S, D>& tape, const Tokens& tokens, const StepCounts& counts,
+                                        adapter::Probe<S, D>* probe) {
+  require(counts.predicted > 0, "transformer: the step must predict at least one token");
+  Pass<S, D> pass{.tape = tape, .probe = probe};
+  mark_domains(tokens, counts, pass);
+  const auto h = hidden(tokens, pass);
+  const auto lm = cross_entropy(h, head(tape), tokens.targets, S(1) / static_cast<S>(counts.predicted));
+  return {lm, pass.local};
+}
+
+template <class A, Scalar S, Backend D>
+Made<S, D> Transformer<A, S, D>::layer(Var<S, D> x, Pass<S, D> pass, const AttentionSizes& sizes, Index index) {
+  pass.local.reset();
+  typename Tape<S, D>::Scope scope(pass.tape);
+  pass.tape.watch(life_);  // recomputation in backward() calls this function again
+  const Weights<S, D> in_use = weights(pass.tape);
+  Layer<S, D> here{in_use, adapter_, index, pass};
+  const auto y = decoder_->block(here, x, sizes);
+  return {scope.keep(here.adapt(adapter::Site::layer, x, y)), pass.local};
+}
+
+template <class A, Scalar S, Backend D>
+void Transformer<A, S, D>::mark_domains(const Tokens& tokens, const StepCounts& counts, Pass<S, D>& pass) {
+  if (tokens.domains.empty()) return;
+  require(static_cast<Index>(tokens.domains.size()) == tokens.sequences,
+          "transformer: one domain label per sequence is needed, got ", tokens.domains.size(), " for ",
+          tokens.sequences, " sequences; give Tokens::domains one each, or none");
+  const auto rows = static_cast<std::size_t>(tokens.sequences * tokens.length);
+  staging_.resize(2 * rows);
+  for (std::size_t n = 0; n < rows; ++n) {
+    const std::uint8_t domain = tokens.domains[n / static_cast<std::size_t>(tokens.length)];
+    require(domain <= 1, "transformer: domain labels must be 0 (original) or 1 (target), got ", int{domain},
+            " for sequence ", n / static_cast<std::size_t>(tokens.length));
+    staging_[n] = S(1) - static_cast<S>(domain);
+    staging_[rows + n] = static_cast<S>(domain);
+  }
+  const Index original = tokens.length * std::count(tokens.domains.begin(), tokens.domains.end(), 0);
+  require(!pass.tape.recording() || counts.original >= original,
+          "transformer: StepCounts::original must count all tokens of original-domain sequences of the step, got ",
+          counts.original, "; this batch alone has ", original);
+  S* marks = pass.tape.template memory<S>(static_cast<Index>(2 * rows));
+  D::template upload<S>(std::span<const S>(staging_), marks);
+  const auto share = [&](const S* weight, Index here, Index in_step) -> penalty::Share<S> {
+    const S layers = static_cast<S>(config().layers);
+    return {weight, here, in_step > 0 ? S(1) / (layers * static_cast<S>(in_step)) : S(0)};
+  };
+  const auto all = static_cast<Index>(rows);
+  pass.domains = {.original = share(marks, original, counts.original),
+                  .target = share(marks + rows, all - original, counts.target()),
+                  .both = share(nullptr, all, counts.predicted),
+                  .known = true};
+}
 
 }}}  // namespace neutra::NEUTRA_ABI::nn
 

@@ -61,16 +61,7 @@ template <Scalar S, Backend D> class AdamW {
  public:
   /// Parameters of a frozen group become constants (Parameter::trained is false from now on); those and other constants
   /// are left out. Error: an option out of range; a group that contains no parameter; nothing to train.
-  AdamW(std::vector<Parameter<S, D>*> parameters, const AdamWOptions& options)
-      : options_(options), parameters_(trained_of(std::move(parameters), options)), norm_(parameters_) {
-    for (const auto* p : parameters_) {
-      alive_.push_back(p->life.token());
-      const auto own = [&](auto option) { return option_of(options.groups, option, p->name, p->value.shape()); };
-      own_.push_back(
-          {own(&ParameterGroup::rate_factor).value_or(1),
-           own(&ParameterGroup::weight_decay).value_or(p->value.shape().rank() >= 2 ? options.weight_decay : 0)});
-    }
-  }
+  AdamW(std::vector<Parameter<S, D>*> parameters, const AdamWOptions& options);
 
   /// Steps done. Together with the moments in the parameters, this is the whole optimizer state.
   Index steps = 0;
@@ -86,26 +77,7 @@ template <Scalar S, Backend D> class AdamW {
 
   /// One update with the current gradients, whose norm is given; discards them. Error, with nothing changed: a norm
   /// that is not finite; a parameter without a gradient from this step.
-  void step(double rate, double norm) {
-    require(rate >= 0 && std::isfinite(rate), "adamw: the learning rate must not be negative, got ", rate);
-    require(std::isfinite(norm), "adamw: the gradient is not finite at step ", steps, "; lower the learning rate");
-    require_alive();
-    require_gradients<S, D>(parameters_);
-    ++steps;
-    const double k = options_.clip > 0 && norm > options_.clip ? options_.clip / norm : 1.0;
-    const double c1 = 1 - std::pow(options_.beta1, static_cast<double>(steps)),
-                 c2 = 1 - std::pow(options_.beta2, static_cast<double>(steps));
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      auto* p = parameters_[i];
-      const double own_rate = rate * own_[i].rate_factor, decay = own_[i].weight_decay;
-      const AdamWUpdate<S> update{p->value.data(),         p->mean.data(),      p->variance.data(),
-                                  p->gradient.data(),      p->value.size(),     S(options_.beta1),
-                                  S(options_.beta2),       S(options_.epsilon), S(k),
-                                  S(1 - own_rate * decay), S(own_rate / c1),    S(std::sqrt(c2))};
-      D::template rows<S>((p->value.size() + update.block - 1) / update.block, 4 * update.block, update);
-      p->has_gradient = false;
-    }
-  }
+  void step(double rate, double norm);
 
  private:
   /// What groups set for a parameter.
@@ -113,22 +85,7 @@ template <Scalar S, Backend D> class AdamW {
     double rate_factor, weight_decay;
   };
 
-  static std::vector<Parameter<S, D>*> trained_of(std::vector<Parameter<S, D>*> all, const AdamWOptions& options) {
-    options.check();
-    require(!all.empty(), "adamw: there is nothing to train; thaw the model or give it an adapter");
-    for (const ParameterGroup& group : options.groups)
-      require(
-          std::any_of(all.begin(), all.end(), [&](const auto* p) { return group.contains(p->name, p->value.shape()); }),
-          "adamw: the parameter group '", group.name, "' must contain a parameter, but does not; the first of the ",
-          all.size(), " is ", all.front()->name);
-    for (auto* p : all)
-      if (option_of(options.groups, &ParameterGroup::frozen, p->name, p->value.shape()).value_or(false))
-        p->trained = false;
-    const Index count = static_cast<Index>(all.size());
-    std::erase_if(all, [](const auto* p) { return !p->trained; });
-    require(!all.empty(), "adamw: there is nothing to train; all of the ", count, " parameters are frozen");
-    return all;
-  }
+  static std::vector<Parameter<S, D>*> trained_of(std::vector<Parameter<S, D>*> all, const AdamWOptions& options);
   void require_alive() const {
     require(std::all_of(alive_.begin(), alive_.end(), [](const auto& alive) { return *alive; }),
             "adamw: parameters were destroyed or moved; keep the model where it is while its optimizer is in use");
@@ -139,6 +96,57 @@ template <Scalar S, Backend D> class AdamW {
   std::vector<Own> own_;
   GradientNorm<S, D> norm_;
 };
+
+template <Scalar S, Backend D>
+AdamW<S, D>::AdamW(std::vector<Parameter<S, D>*> parameters, const AdamWOptions& options)
+    : options_(options), parameters_(trained_of(std::move(parameters), options)), norm_(parameters_) {
+  for (const auto* p : parameters_) {
+    alive_.push_back(p->life.token());
+    const auto own = [&](auto option) { return option_of(options.groups, option, p->name, p->value.shape()); };
+    own_.push_back(
+        {own(&ParameterGroup::rate_factor).value_or(1),
+         own(&ParameterGroup::weight_decay).value_or(p->value.shape().rank() >= 2 ? options.weight_decay : 0)});
+  }
+}
+
+template <Scalar S, Backend D> void AdamW<S, D>::step(double rate, double norm) {
+  require(rate >= 0 && std::isfinite(rate), "adamw: the learning rate must not be negative, got ", rate);
+  require(std::isfinite(norm), "adamw: the gradient is not finite at step ", steps, "; lower the learning rate");
+  require_alive();
+  require_gradients<S, D>(parameters_);
+  ++steps;
+  const double k = options_.clip > 0 && norm > options_.clip ? options_.clip / norm : 1.0;
+  const double c1 = 1 - std::pow(options_.beta1, static_cast<double>(steps)),
+               c2 = 1 - std::pow(options_.beta2, static_cast<double>(steps));
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    auto* p = parameters_[i];
+    const double own_rate = rate * own_[i].rate_factor, decay = own_[i].weight_decay;
+    const AdamWUpdate<S> update{p->value.data(),         p->mean.data(),      p->variance.data(),
+                                p->gradient.data(),      p->value.size(),     S(options_.beta1),
+                                S(options_.beta2),       S(options_.epsilon), S(k),
+                                S(1 - own_rate * decay), S(own_rate / c1),    S(std::sqrt(c2))};
+    D::template rows<S>((p->value.size() + update.block - 1) / update.block, 4 * update.block, update);
+    p->has_gradient = false;
+  }
+}
+
+template <Scalar S, Backend D>
+std::vector<Parameter<S, D>*> AdamW<S, D>::trained_of(std::vector<Parameter<S, D>*> all, const AdamWOptions& options) {
+  options.check();
+  require(!all.empty(), "adamw: there is nothing to train; thaw the model or give it an adapter");
+  for (const ParameterGroup& group : options.groups)
+    require(
+        std::any_of(all.begin(), all.end(), [&](const auto* p) { return group.contains(p->name, p->value.shape()); }),
+        "adamw: the parameter group '", group.name, "' must contain a parameter, but does not; the first of the ",
+        all.size(), " is ", all.front()->name);
+  for (auto* p : all)
+    if (option_of(options.groups, &ParameterGroup::frozen, p->name, p->value.shape()).value_or(false))
+      p->trained = false;
+  const Index count = static_cast<Index>(all.size());
+  std::erase_if(all, [](const auto* p) { return !p->trained; });
+  require(!all.empty(), "adamw: there is nothing to train; all of the ", count, " parameters are frozen");
+  return all;
+}
 
 }}}  // namespace neutra::NEUTRA_ABI::optim
 

@@ -41,25 +41,27 @@ template <Scalar S, Backend D> class GradientNorm {
     host_.resize(static_cast<std::size_t>(all));
   }
 
-  double operator()(std::span<Parameter<S, D>* const> parameters) {
-    require_gradients<S, D>(parameters);
-    S* squares = device_.data();
-    for (const auto* parameter : parameters) {
-      const Index size = parameter->gradient.size(), count = blocks(size);
-      D::template rows<S>(count, BlockSquares<S>::block, BlockSquares<S>{parameter->gradient.data(), size, squares});
-      squares += count;
-    }
-    const std::span<S> all = std::span<S>(host_).first(static_cast<std::size_t>(squares - device_.data()));
-    D::template download<S>(device_.data(), all);  // one for all parameters, since each waits for the device
-    double total = 0;
-    for (const S square : all) total += static_cast<double>(square);
-    return std::sqrt(total);
-  }
+  double operator()(std::span<Parameter<S, D>* const> parameters);
 
  private:
   static Index blocks(Index size) { return (size + BlockSquares<S>::block - 1) / BlockSquares<S>::block; }
   Tensor<S, D> device_;
   std::vector<S> host_;
 };
+
+template <Scalar S, Backend D> double GradientNorm<S, D>::operator()(std::span<Parameter<S, D>* const> parameters) {
+  require_gradients<S, D>(parameters);
+  S* squares = device_.data();
+  for (const auto* parameter : parameters) {
+    const Index size = parameter->gradient.size(), count = blocks(size);
+    D::template rows<S>(count, BlockSquares<S>::block, BlockSquares<S>{parameter->gradient.data(), size, squares});
+    squares += count;
+  }
+  const std::span<S> all = std::span<S>(host_).first(static_cast<std::size_t>(squares - device_.data()));
+  D::template download<S>(device_.data(), all);  // one for all parameters, since each waits for the device
+  double total = 0;
+  for (const S square : all) total += static_cast<double>(square);
+  return std::sqrt(total);
+}
 
 }}}  // namespace neutra::NEUTRA_ABI::optim

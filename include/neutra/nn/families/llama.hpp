@@ -91,12 +91,12 @@ struct Llama {
 
 /// Error: a setting with which the model in the file would compute something that this library does not.
 template <class Reader> void Llama::refuse_unsupported(const Reader& file) {
-  const auto& name = file.what();
+  const auto& where = file.what();
   const std::string act = file.text("hidden_act", "silu");
-  require(act == "silu" || act == "swish", name, ": hidden_act must be \"silu\", got \"", io::printable(act),
+  require(act == "silu" || act == "swish", where, ": hidden_act must be \"silu\", got \"", io::printable(act),
           "\"; other activations are not supported");
   for (const char* bias : {"attention_bias", "mlp_bias"})
-    require(!file.flag(bias, false), name, ": ", bias,
+    require(!file.flag(bias, false), where, ": ", bias,
             " must be false, got true; biases on projections are not supported");
 }
 
