@@ -1,4 +1,4 @@
-// What the tests of adapters share: compositions of policies, and gates that are forced open or closed.
+// What the tests of adapters share: tiny models, compositions of policies, and gates that are forced open or closed.
 #pragma once
 
 #include "neutra/adapter/none.hpp"
@@ -28,6 +28,15 @@ AnyResidue<S> residue_of(const G& gate, const P& penalty, Placement placement = 
 
 template <Scalar S, class A> nn::Transformer<A, S, Cpu> tiny_model(const A& adapter, std::uint64_t seed = 1) {
   return {tiny_backbone<S>(), adapter, seed};
+}
+
+/// Tiny models of every family, with heads of their own and tied.
+inline std::vector<nn::Config> tiny_configs() {
+  nn::Config tied = testing::tiny_config();
+  tied.tied = true;
+  const nn::Config gpt2{
+      .family = "gpt2", .vocabulary = 19, .dim = 6, .ffn = 5, .layers = 2, .heads = 2, .context = 6, .tied = true};
+  return {testing::tiny_config(), tied, gpt2};
 }
 
 /// Gates that look at the first channel alone, which is positive for every token: all open, or all closed.

@@ -46,6 +46,20 @@ TEST_CASE("tape: the first contribution overwrites a gradient, later ones add") 
   CHECK(p.has_gradient);
 }
 
+TEST_CASE("tape: a parameter that is not trained is a constant") {
+  auto p = parameter({1}, 3), fixed = parameter({1}, 2);
+  fixed.trained = false;
+  Tapes tape;
+  tape.start();
+  const auto x = tape.leaf(p), c = tape.leaf(fixed);
+  CHECK_FALSE(pointwise(c, Square{}).needs_gradient());
+  tape.backward(add(x, c, 5));
+  CHECK(gradient(p) == Numbers{1});
+  CHECK_FALSE(fixed.has_gradient);
+  tape.start();
+  CHECK_THROWS_AS(tape.backward(pointwise(tape.leaf(fixed), Square{})), Error);
+}
+
 TEST_CASE("tape: one parameter used twice, as two leaves and as one") {
   auto p = parameter({1}, 3);
   Tapes tape;

@@ -11,14 +11,6 @@ using scratch::says;
 
 namespace {
 
-std::vector<nn::Config> configurations() {
-  nn::Config tied = testing::tiny_config();
-  tied.tied = true;
-  const nn::Config gpt2{
-      .family = "gpt2", .vocabulary = 19, .dim = 6, .ffn = 5, .layers = 2, .heads = 2, .context = 6, .tied = true};
-  return {testing::tiny_config(), tied, gpt2};
-}
-
 std::vector<double> logits(const std::shared_ptr<const nn::Backbone<double, Cpu>>& backbone) {
   nn::Transformer<adapter::None, double, Cpu> model(backbone);
   const TinyBatch batch;
@@ -31,7 +23,7 @@ std::vector<double> logits(const std::shared_ptr<const nn::Backbone<double, Cpu>
 }  // namespace
 
 TEST_CASE("copied layers: the copies stand behind their layers and change no logit, in each family") {
-  for (const nn::Config& config : configurations()) {
+  for (const nn::Config& config : tiny_configs()) {
     const auto backbone = tiny_backbone<double>(config);
     const auto grown = nn::with_copied_layers(*backbone, {1, 0});
     CHECK(grown.copies == std::vector<Index>{1, 3});

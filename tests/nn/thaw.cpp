@@ -12,13 +12,6 @@ using scratch::says;
 
 namespace {
 
-std::vector<nn::Config> configurations() {
-  nn::Config tied = testing::tiny_config();
-  tied.tied = true;
-  const nn::Config gpt2{
-      .family = "gpt2", .vocabulary = 19, .dim = 6, .ffn = 5, .layers = 2, .heads = 2, .context = 6, .tied = true};
-  return {testing::tiny_config(), tied, gpt2};
-}
 template <Scalar S> nn::Transformer<adapter::None, S, Cpu> model_of(const nn::Config& config) {
   return {tiny_backbone<S>(config)};
 }
@@ -31,7 +24,7 @@ double norm(const std::vector<double>& of) {
 
 TEST_CASE("thaw: a weight that is trained alone has the gradient that it has among all, recomputed or not") {
   const TinyBatch batch({0, 1}, 3, 4);
-  for (const nn::Config& config : configurations()) {
+  for (const nn::Config& config : tiny_configs()) {
     auto whole = model_of<double>(config);
     whole.thaw();
     const double everything = norm(testing::numbers_of(whole, batch, 0.0).gradients);
@@ -79,7 +72,7 @@ TEST_CASE(
 
 TEST_CASE("thaw: a model with some trained weights is saved with those, and with the others of its backbone") {
   const scratch::Folder folder;
-  for (const nn::Config& config : configurations()) {
+  for (const nn::Config& config : tiny_configs()) {
     auto model = model_of<float>(config);
     model.thaw([](const nn::Weight& weight) { return weight.layer == 1; });
     testing::train_on(model, TinyBatch(), 3);
