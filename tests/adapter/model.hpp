@@ -1,5 +1,5 @@
-// What the tests of adapters share: compositions of policies, gates that are forced open or closed, and the gradient of
-// a whole model.
+// Shared by the tests of adapters: compositions of policies, gates forced open or closed, and the gradient of a whole
+// model.
 #pragma once
 
 #include "neutra/adapter/none.hpp"
@@ -29,7 +29,7 @@ template <Scalar S, class A> nn::Transformer<A, S, Cpu> tiny_model(const A& adap
   return {tiny_backbone<S>(), adapter, seed};
 }
 
-/// Gates that look at the first channel alone, which is positive for every token: all open, or all closed.
+/// Gates that read only the first channel, which is positive for every token: all open, or all closed.
 template <Scalar S> void force_gates(const std::vector<Parameter<S, Cpu>*>& parameters, bool open) {
   for (auto* parameter : parameters) {
     auto& w = parameter->value;
@@ -64,7 +64,7 @@ template <Scalar S, class A> void balance_gates(nn::Transformer<A, S, Cpu>& mode
   if (open_shares(model, batch).empty()) return;
   std::size_t layer = 0;
   for (auto* parameter : model.parameters()) {
-    if (parameter->name.ends_with(".gate_hidden")) {  // its first unit looks at the first channel: a bias of the logit
+    if (parameter->name.ends_with(".gate_hidden")) {  // its first unit reads the first channel: a bias of the logit
       for (Index i = 0; i < testing::tiny_config().dim; ++i) parameter->value.data()[i] = S(i == 0);
     } else if (parameter->name.ends_with(".gate")) {
       S& bias = parameter->value.data()[0];
@@ -90,9 +90,9 @@ double loss_of(nn::Transformer<A, double, Cpu>& model, Tape<double, Cpu>& tape, 
   return model.loss(tape, batch.tokens(), batch.counts()).total(alpha).item();
 }
 
-/// How slopes are measured: across kinks of |r| or of a gate a difference is wrong at one step and right at a smaller
-/// one, while a wrong gradient is wrong at both. Without kinks, four points far apart leave less rounding: small
-/// gradients behind a softmax need that.
+/// How slopes are measured. Across a kink of |r| or of a gate, a difference is wrong at one step size and right at a
+/// smaller one, while a wrong gradient is wrong at both. Without kinks, four points far apart have less rounding error,
+/// which small gradients behind a softmax need.
 enum class Slopes { kinked, smooth };
 
 /// Largest over the parameters of ||analytic - numeric|| / (||numeric|| + 1e-2 ||all||).
