@@ -1,5 +1,4 @@
-// Adapters chosen at run time, policies chosen at run time, several adapters on one model: the same bits as the
-// composition they stand for.
+// Adapters and policies chosen at run time, and several adapters on one model, give the bits of the static composition.
 #include "neutra/adapter/any.hpp"
 #include "neutra/adapter/list.hpp"
 #include "neutra/adapter/lora.hpp"
@@ -14,7 +13,7 @@ using adapter::Residue;
 using adapter::Site;
 using AnyAdapter = adapter::Any<float, Cpu>;
 
-/// Losses of six training steps, then logits, losses and gradients: all that a model can show.
+/// Losses of six training steps, then logits, losses and gradients.
 template <class A> testing::Numbers history(const A& adapter, bool thaw = false) {
   auto model = tiny_model<float>(adapter, 5);
   if (thaw) model.thaw();
@@ -67,7 +66,7 @@ TEST_CASE("run-time policies: the bits of the static composition") {
                  .gate = {.hidden = 5}, .placement = Placement::after, .width = 2}));
 }
 
-TEST_CASE("run-time policies: what is said of them is what is said of the static composition") {
+TEST_CASE("run-time policies: their description is that of the static composition") {
   const auto sizes = testing::tiny_config().sizes();
   const auto said = [&](const auto& residue) {
     const auto d = residue.describe(sizes);
@@ -85,7 +84,7 @@ TEST_CASE("run-time policies: what is said of them is what is said of the static
         "placement=parallel width=3");
 }
 
-TEST_CASE("adapter::Any: the bits of what it holds") {
+TEST_CASE("adapter::Any: the bits of the adapter it holds") {
   check_same(history(AnyAdapter(Residue<>{.width = 3})), history(Residue<>{.width = 3}));
   check_same(history(AnyAdapter(small_lora())), history(small_lora()));
   check_same(history(AnyAdapter(adapter::None{}), true), history(adapter::None{}, true));
@@ -96,7 +95,7 @@ TEST_CASE("adapter::Any: the bits of what it holds") {
   CHECK(low_rank.settings().at("rank") == Setting(Index{2}));
   CHECK_FALSE(low_rank.local_loss());
   CHECK(AnyAdapter(Residue<>{}).local_loss() == penalty::Counts::original);
-  CHECK(AnyAdapter(Residue<>{}).settings().at("width") == Setting(Index{0}));  // as asked, not as it came out
+  CHECK(AnyAdapter(Residue<>{}).settings().at("width") == Setting(Index{0}));  // as given, not resolved
   CHECK_FALSE(AnyAdapter(Residue<gate::Relu, body::GatedUnit, penalty::None>{}).local_loss());
   const AnyAdapter copy = AnyAdapter(Residue<>{.width = 3});
   CHECK(AnyAdapter(copy).describe(sizes).weights == 240);
@@ -159,7 +158,7 @@ TEST_CASE("adapter::List: the local losses of all members add up") {
   CHECK(both == Approx(first + second).epsilon(1e-12));
 }
 
-// Two equal members that start with equal weights stay equal for ever: their second half of the capacity is lost.
+// Two equal members that start with equal weights would stay equal, and half of the capacity would be wasted.
 TEST_CASE("adapter::List: equal members start with different weights") {
   auto model = tiny_model<float>(adapter::List(Residue<>{.width = 3}, Residue<>{.width = 3}));
   const auto parameters = model.parameters();

@@ -1,11 +1,11 @@
-// What training an adapter does not do: no gradient of a frozen weight, nothing walked back below the lowest adapter.
+// What training an adapter omits: gradients of frozen weights, and the backward pass below the lowest adapter.
 #include "neutra/adapter/lora.hpp"
 
 #include "tests/adapter/model.hpp"
 
 namespace {
 
-/// Notes the shapes of products, attention passes and the sizes of blocks.
+/// Records the shapes of products, attention passes and the sizes of memory blocks.
 struct Watching : Cpu {
   inline static std::vector<Shape> products;
   inline static std::vector<std::size_t> blocks;
@@ -41,7 +41,7 @@ struct Watching : Cpu {
   }
 };
 
-/// An adapter in the last layer alone.
+/// An adapter in the last layer only.
 template <class A> struct LastLayer {
   A adapter;
   adapter::Description describe(const adapter::Sizes& sizes) const { return adapter.describe(sizes); }
@@ -111,7 +111,7 @@ template <class A> int walks(const A& adapter, bool thaw = false) { return passe
 
 }  // namespace
 
-TEST_CASE("frozen: below the lowest adapter nothing is walked back") {
+TEST_CASE("frozen: there is no backward pass below the lowest adapter") {
   using adapter::Residue;
   using adapter::Site;
   const Residue<> beside_ffn{.width = 3}, beside_attention{.placement = Placement::attention, .width = 3};
@@ -141,7 +141,7 @@ TEST_CASE("frozen: weights that are not thawed get no gradient, and nothing is w
   CHECK(walked_with([](const Weight&) { return true; }) == std::pair(4, Index{4 * 7 + 1}));
 }
 
-TEST_CASE("frozen: layers are recomputed where something is walked back, and no others") {
+TEST_CASE("frozen: only layers with a backward pass are recomputed") {
   const adapter::Residue<> beside_ffn{.width = 3};
   CHECK(passes(beside_ffn) == Passes{4, 3});
   CHECK(passes(beside_ffn, false, true) == Passes{8, 3});
@@ -150,7 +150,7 @@ TEST_CASE("frozen: layers are recomputed where something is walked back, and no 
   CHECK(passes(adapter::None{}, true, true) == Passes{8, 4});
 }
 
-TEST_CASE("frozen: no product ends in the shape of a frozen weight, and no block has the size of one's gradient") {
+TEST_CASE("frozen: no product has the shape of a frozen weight, and no memory block the size of its gradient") {
   // Sizes chosen so that no activation has the shape of a weight: 15 tokens, widths 12, 6, 22, vocabulary 1019.
   nn::Config config = testing::tiny_config();
   config.vocabulary = 1019;

@@ -1,4 +1,4 @@
-// An adapter at the whole layer reads the residual stream that enters it and changes the one that leaves.
+// An adapter at the whole layer reads its input and changes its output, the residual stream.
 #include "neutra/adapter/any.hpp"
 #include "neutra/adapter/list.hpp"
 #include "neutra/adapter/residue.hpp"
@@ -43,7 +43,7 @@ struct LayerScale {
   };
 };
 
-/// Leaves the stream of one layer as it came in.
+/// Replaces the output of one layer by its input.
 struct Without {
   static constexpr std::string_view name = "without";
   Index layer;
@@ -70,7 +70,7 @@ template <class A> std::vector<double> logits(nn::Transformer<A, double, Cpu> mo
 
 }  // namespace
 
-TEST_CASE("layer site: a scale of the stream starts as the backbone, and has the gradient of differences") {
+TEST_CASE("layer site: a scale of the stream starts as the backbone, and its gradient is right") {
   auto model = tiny_model<double>(LayerScale{});
   CHECK(logits(tiny_model<double>(LayerScale{})) == logits(tiny_model<double>(adapter::None{})));
   for (auto* factor : model.parameters())
@@ -81,14 +81,14 @@ TEST_CASE("layer site: a scale of the stream starts as the backbone, and has the
   CHECK(testing::numbers_of(model, TinyBatch(), 0.0).gradients == whole.gradients);
 }
 
-TEST_CASE("layer site: beside a residue in a list, and behind Any, gradients hold too") {
+TEST_CASE("layer site: gradients are right beside a residue in a list, and behind Any") {
   const adapter::List both(adapter::Residue<>{.width = 3}, LayerScale{});
   auto model = tiny_model<double>(adapter::Any<double, Cpu>(both));
   testing::fill_zero_parameters(model.parameters());
   CHECK(model_gradient_error(model, TinyBatch()) < 1e-6);
 }
 
-TEST_CASE("layer site: x is what entered the layer, so that giving it back leaves the layer out") {
+TEST_CASE("layer site: x is the layer's input, and returning it skips the layer") {
   const auto one = tiny_backbone<double>(testing::tiny_config(1));
   CHECK(logits(tiny_model<double>(Without{1})) == logits(nn::Transformer<adapter::None, double, Cpu>(one)));
   CHECK(logits(tiny_model<double>(Without{0})) != logits(tiny_model<double>(Without{1})));

@@ -1,12 +1,11 @@
-// The local loss: which tokens it counts, how it is divided, that micro-batches add up; and what is never computed or
-// kept.
+// The local loss: which tokens it counts, its divisor, and its sum over micro-batches.
 #include "neutra/adapter/lora.hpp"
 
 #include "tests/adapter/model.hpp"
 
 namespace {
 
-/// Losses and gradients of one step whose batch is cut into parts, all divided by the counts of the whole.
+/// Losses and gradients of one step whose batch is split into parts, divided by the counts of the whole batch.
 testing::Numbers step_of(nn::Transformer<AnyResidue<double>, double, Cpu>& model, const std::vector<TinyBatch>& parts,
                          nn::StepCounts counts) {
   testing::Numbers numbers{{}, {0, 0}, {}};
@@ -44,7 +43,7 @@ TinyBatch part_of(const TinyBatch& batch, std::size_t first, std::size_t count) 
 
 }  // namespace
 
-TEST_CASE("local loss: tokens of original-domain sequences alone, divided by layers and their number") {
+TEST_CASE("local loss: it counts tokens of original sequences only, divided by their number and that of layers") {
   const TinyBatch batch({0, 1, 1, 0});
   for_each_type(Types<penalty::L1, penalty::Hoyer, penalty::GateL1>{}, [&]<class P>() {
     CAPTURE(P::name);
@@ -69,7 +68,7 @@ TEST_CASE("local loss: L1 by hand, from what the residue adds to a model of one 
       backbone, residue_of<double>(gate::Relu{}, penalty::L1{}, Placement::attention), 1);
   testing::fill_zero_parameters(model.parameters());
   balance_gates(model, batch);
-  // attention_norm of the embeddings is all that a residue beside the attention of layer 0 reads
+  // a residue beside the attention of layer 0 reads attention_norm of the embeddings
   const auto& table = backbone->weight("model.embed_tokens.weight").value();
   const auto& norm = backbone->weight("model.layers.0.input_layernorm.weight").value();
   const auto parameters = model.parameters();  // gate (1,12), gate_proj (3,12), up_proj (3,12), down_proj (12,3)
@@ -122,7 +121,7 @@ TEST_CASE("local loss: none without original tokens, without labels an Error, un
   CHECK_THROWS_AS(model.loss(tape, unknown.tokens(), uncounted), Error);
 }
 
-TEST_CASE("local loss: labels of another number or value are refused, in training and in evaluation") {
+TEST_CASE("local loss: a wrong number of labels, or a wrong label, is refused in training and in evaluation") {
   auto model = filled_model(residue_of<double>(gate::Relu{}, penalty::L1{}));
   const TinyBatch batch;
   Tape<double, Cpu> tape;

@@ -1,4 +1,4 @@
-// LoRA on any subset of the projections: gradients, its meaning by merged weights, its capacity, its Errors.
+// LoRA on any subset of the projections: gradients, equality with merged weights, capacity, Errors.
 #include "neutra/adapter/lora.hpp"
 
 #include "tests/adapter/model.hpp"
@@ -19,7 +19,7 @@ Lora lora(std::vector<Site> sites, double scale, Index rank = 2) {
   return made;
 }
 
-/// Every projection alone, two that share an input, two far apart, and all.
+/// Each projection alone, two that share an input, two that do not, and all.
 std::vector<std::vector<Site>> subsets() {
   std::vector<std::vector<Site>> sets{{Site::q, Site::v}, {Site::down, Site::k}, all_sites};
   for (const Site site : all_sites) sets.push_back({site});
@@ -87,7 +87,7 @@ TEST_CASE("lora: the logits are those of a backbone with scale B A added to its 
     }
 }
 
-TEST_CASE("lora: at the start the logits are the backbone's, bit by bit, and every parameter soon learns") {
+TEST_CASE("lora: at the start the logits are the backbone's to the bit, and every parameter soon gets a gradient") {
   const TinyBatch batch;
   auto backbone = tiny_model<float>(adapter::None{});
   Tape<float, Cpu> tape;
@@ -134,7 +134,7 @@ TEST_CASE("lora: A is uniform with variance 1/(3 in), B is zero, and draws diffe
   CHECK(a->value.data()[0] != two.parameters()[0]->value.data()[0]);
 }
 
-TEST_CASE("lora: the capacity is met within 2 % or half a rank, and what is said is what is there") {
+TEST_CASE("lora: the capacity is met within 2 % or half a rank, and the description is true") {
   const nn::Config config{
       .vocabulary = 9, .dim = 48, .ffn = 100, .layers = 3, .heads = 4, .kv_heads = 2, .head_width = 12, .context = 4};
   const adapter::Sizes sizes = config.sizes();
@@ -158,7 +158,7 @@ TEST_CASE("lora: the capacity is met within 2 % or half a rank, and what is said
     }
 }
 
-TEST_CASE("lora: what cannot be is an Error that says what to do") {
+TEST_CASE("lora: invalid options are an Error that says what to do") {
   const adapter::Sizes sizes = tiny_backbone<float>()->config().sizes();
   const auto said = [&](const Lora& options) { return message([&] { options.describe(sizes); }); };
   CHECK(said(lora({}, 1)) == "lora: no projection was chosen; name at least one of q k v o gate up down");

@@ -39,7 +39,7 @@ inline std::vector<nn::Config> tiny_configs() {
   return {testing::tiny_config(), tied, gpt2};
 }
 
-/// Gates that look at the first channel alone, which is positive for every token: all open, or all closed.
+/// Gates that read only the first channel, which is positive for every token: all open, or all closed.
 template <Scalar S> void force_gates(const std::vector<Parameter<S, Cpu>*>& parameters, bool open) {
   for (auto* parameter : parameters) {
     auto& w = parameter->value;
@@ -74,7 +74,7 @@ template <Scalar S, class A> void balance_gates(nn::Transformer<A, S, Cpu>& mode
   if (open_shares(model, batch).empty()) return;
   std::size_t layer = 0;
   for (auto* parameter : model.parameters()) {
-    if (parameter->name.ends_with(".gate_hidden")) {  // its first unit looks at the first channel: a bias of the logit
+    if (parameter->name.ends_with(".gate_hidden")) {  // its first unit reads the first channel: a bias of the logit
       for (Index i = 0; i < testing::tiny_config().dim; ++i) parameter->value.data()[i] = S(i == 0);
     } else if (parameter->name.ends_with(".gate")) {
       S& bias = parameter->value.data()[0];

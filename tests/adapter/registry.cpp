@@ -1,5 +1,5 @@
-// Policies by name: all of the library's and the user's own are found, near misses are suggested, and descriptions make
-// what they describe.
+// Policies and adapters by name: the library's and the user's own are found, near names are suggested, and a
+// description makes the adapter that it describes.
 #include "neutra/adapter/registry.hpp"
 
 #include "neutra/adapter/list.hpp"
@@ -52,7 +52,7 @@ TEST_CASE("registry: every policy of the library is found by its name") {
   CHECK(count > 20);
 }
 
-TEST_CASE("registry: a user's own policies go to their families, once") {
+TEST_CASE("registry: a user's own policies are added to their families, once") {
   const Registry registry = Registry::with<Types<gate::Relu>, Halving, Narrow>();
   CHECK_NOTHROW(registry.gates.make("halving"));
   CHECK_NOTHROW(registry.inits.make("narrow"));
@@ -73,7 +73,7 @@ TEST_CASE("registry: every plain gate comes in every wrapper, a user's own too")
   CHECK_FALSE(registry.gates.contains("per_channel_tanh"));
 }
 
-TEST_CASE("registry: what an adapter says of itself makes the same adapter again") {
+TEST_CASE("registry: the description of an adapter makes the same adapter") {
   const Registry registry = Registry::with<gate::All>();
   const auto again = [&](const std::string& kind, const Settings& settings) {
     const auto first = registry.make(kind, settings).describe(sizes);

@@ -1,4 +1,4 @@
-// Residues of every composition of policies: gradients of a whole model, its start, its capacity, its trainable
+// Residues of every composition of policies: gradients of a whole model, initial logits, capacity, trainable
 // parameters.
 #include "neutra/init/all.hpp"
 
@@ -23,8 +23,9 @@ template <class F> void for_each_composition(const F& f) {
   });
 }
 
-/// A model whose residues speak and whose gates are open for some tokens. Relative holds the output it joins constant,
-/// which differences do not: one layer then, where that output depends on nothing that trains.
+/// A model whose residues are not zero and whose gates are open for some tokens. Relative treats the output that the
+/// residue joins as constant, which differences do not: it gets one layer, where that output depends on nothing
+/// trainable.
 nn::Transformer<AnyResidue<double>, double, Cpu> checked_model(const AnyResidue<double>& residue) {
   const Index layers = residue.penalty_traits().name == penalty::Relative::name ? 1 : 2;
   nn::Transformer<AnyResidue<double>, double, Cpu> model(tiny_backbone<double>(testing::tiny_config(layers)), residue,
@@ -34,7 +35,7 @@ nn::Transformer<AnyResidue<double>, double, Cpu> checked_model(const AnyResidue<
   return model;
 }
 
-/// A body of many matrices: sixteen ways down, added up, and one back.
+/// A body of many matrices: sixteen projections down, added up, and one up.
 struct Seventeen {
   static constexpr std::string_view name = "seventeen";
   std::vector<body::Weight> weights(Index d, Index r) const {
@@ -74,7 +75,7 @@ TEST_CASE("residue: the gradient of a whole model, for every body and penalty") 
   });
 }
 
-TEST_CASE("residue: at the start the logits are the backbone's, bit by bit") {
+TEST_CASE("residue: at the start the logits are the backbone's to the bit") {
   const TinyBatch batch;
   auto backbone = tiny_model<float>(adapter::None{});
   Tape<float, Cpu> tape;
@@ -92,7 +93,7 @@ TEST_CASE("residue: at the start the logits are the backbone's, bit by bit") {
   });
 }
 
-TEST_CASE("residue: every trainable parameter gets a finite gradient, not zero, within a few steps") {
+TEST_CASE("residue: every trainable parameter gets a finite, non-zero gradient within a few steps") {
   const TinyBatch batch;
   int dead = 0;
   for_each_composition([&](const auto& gate, const auto& penalty, Placement placement) {
@@ -110,15 +111,15 @@ TEST_CASE("residue: every trainable parameter gets a finite gradient, not zero, 
       const bool learns = std::any_of(gradient, gradient + size, [](float x) { return x != 0; });
       const std::size_t layer = parameter->name.starts_with("adapter.0.") ? 0 : 1;
       if (!learns && !shares.empty() && shares[layer] == 0)
-        dead += parameter->name.ends_with(".gate");  // closed for every token: nothing can be learned
+        dead += parameter->name.ends_with(".gate");  // closed for every token: no gradient
       else
         CHECK(learns);
     }
   });
-  CHECK(dead <= 1);  // of 300 gates: a rectified one after the FFN that no weight could balance
+  CHECK(dead <= 1);  // of 300 gates: a ReLU after the FFN that no weight could balance
 }
 
-TEST_CASE("residue: the capacity is met within 2 % or half a width, and what is said is what is there") {
+TEST_CASE("residue: the capacity is met within 2 % or half a width, and the description is true") {
   for (const nn::Config& config :
        {testing::tiny_config(),
         nn::Config{.vocabulary = 9, .dim = 48, .ffn = 100, .layers = 3, .heads = 4, .kv_heads = 2, .context = 4},
@@ -157,7 +158,7 @@ TEST_CASE("residue: the capacity is met within 2 % or half a width, and what is 
   }
 }
 
-TEST_CASE("residue: what cannot be is an Error that says what to do") {
+TEST_CASE("residue: invalid options are an Error that says what to do") {
   const adapter::Sizes sizes = tiny_backbone<float>()->config().sizes();
   using Paper = adapter::Residue<>;
   CHECK(message([&] { Paper{.capacity = 0}.describe(sizes); }) == "residue: capacity must be positive, got 0");
@@ -165,7 +166,7 @@ TEST_CASE("residue: what cannot be is an Error that says what to do") {
   CHECK(message([&] { Paper{.capacity = std::nan("")}.describe(sizes); }) ==
         "residue: capacity must be positive, got nan");
   CHECK(message([&] { Paper{.capacity = 1e300}.describe(sizes); }) ==
-        "residue: a capacity of 1e+300 is beyond any machine");
+        "residue: a capacity of 1e+300 is too large for any machine");
   CHECK(message([&] { Paper{.width = -1}.describe(sizes); }) ==
         "residue: the width must be positive (or 0, to follow from the capacity), got -1");
   const std::string tight = message([&] { Paper{.capacity = 0.001}.describe(sizes); });

@@ -1,4 +1,4 @@
-// Which sites an adapter says it acts at, and what a model makes of it.
+// The sites at which an adapter says it acts, and how a model uses this.
 #include "tests/adapter/model.hpp"
 #include "tests/catch.hpp"
 
@@ -27,7 +27,7 @@ template <class A> std::vector<Site> sites_of(const A& adapter) {
   return sites;
 }
 
-/// Reads what it is given, as float, and adds it to itself at one site; does not say where.
+/// Reads its input as float and adds it to the output at one site; has no acts_at.
 struct Silent {
   Site at = Site::gate;
   static inline int seen = 0;
@@ -50,7 +50,7 @@ struct Silent {
   };
 };
 
-/// The same, says that it acts at its site alone, and relies on not being called elsewhere.
+/// The same with acts_at; relies on not being called at other sites.
 struct Outspoken : Silent {
   template <Scalar S, Backend D> class Instance {
    public:
@@ -98,7 +98,7 @@ TEST_CASE("sites: each adapter says where it acts") {
   CHECK(sites_of(Silent{}).size() == adapter::site_names.size());
 }
 
-TEST_CASE("sites: an adapter that does not say sees every value in float, also where products are of bf16") {
+TEST_CASE("sites: an adapter without acts_at sees every value in float, also if matmul inputs are bf16") {
   for (const Site site :
        {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down, Site::attention, Site::ffn, Site::layer})
     for (const bool bf16 : {false, true}) {

@@ -1,4 +1,4 @@
-// Skipping closed tokens changes nothing but time: forward rows bit by bit, gradients to rounding.
+// Skipping closed tokens changes only the time: forward rows are equal to the bit, gradients up to rounding.
 #include "tests/adapter/model.hpp"
 
 namespace {
@@ -68,14 +68,14 @@ TEST_CASE("skipping: beside other placements and bodies") {
   check_equal(residue_of<double>(gate::Relu{}, penalty::L1{}, Placement::parallel, body::Bottleneck{}), 0.5);
 }
 
-TEST_CASE("skipping: closed tokens that a penalty or a slope reaches still learn") {
+TEST_CASE("skipping: closed tokens that a penalty or a slope reaches still get gradients") {
   const TinyBatch batch;
   CHECK(norm(run(residue_of<double>(gate::Relu{}, penalty::L1{}), true, 0, batch).gradients) == 0);
   CHECK(norm(run(residue_of<double>(gate::Relu{}, penalty::DomainCrossEntropy{}), true, 0, batch).gradients) > 1e-3);
   CHECK(norm(run(residue_of<double>(StraightThrough{}, penalty::None{}), true, 0, batch).gradients) > 1e-3);
 }
 
-TEST_CASE("skipping: a model whose every token is closed is the backbone, and trains on") {
+TEST_CASE("skipping: with every token closed the model is the backbone, and training continues") {
   const TinyBatch batch;
   auto backbone = tiny_model<float>(adapter::None{});
   Tape<float, Cpu> tape;
@@ -92,7 +92,7 @@ TEST_CASE("skipping: a model whose every token is closed is the backbone, and tr
 
 namespace {
 
-/// Rows that products were asked for, to see what skipping saves.
+/// Counts the rows of products, to see what skipping saves.
 struct Counting : Cpu {
   inline static Index product_rows = 0;
   template <Scalar S> static void product(Operand<S> a, Operand<S> b, Result<S> into, View<const S> addend = {}) {
@@ -106,7 +106,7 @@ struct Counting : Cpu {
 
 }  // namespace
 
-TEST_CASE("skipping: the body's products see the open tokens alone") {
+TEST_CASE("skipping: the body's products read open tokens only") {
   const TinyBatch batch({1, 0}, 5, 8);
   const auto rows_at = [&](bool skip, double share) {
     AnyResidue<float, Counting> residue{.gate = gate::Relu{},

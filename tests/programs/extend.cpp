@@ -216,7 +216,7 @@ TEST_CASE("extend: --resume with a pretrained model, tokenizer or record that wa
   std::string weights = scratch::get(study.out() / "backbone" / "model.safetensors");
   weights[weights.size() - 4] = static_cast<char>(weights[weights.size() - 4] ^ 1);
   CHECK(refused("backbone/model.safetensors", weights,
-                "backbone/model.safetensors: must be unchanged since it was saved", "bring back what was there"));
+                "backbone/model.safetensors: must be unchanged since it was saved", "restore the files"));
   const auto other = data::train_sentencepiece(programs::salad(programs::second_words, 20000, 9), {.vocab = 300});
   CHECK(refused("backbone/tokenizer.model", std::string(other),
                 "backbone/tokenizer.model: must be unchanged since it was saved"));

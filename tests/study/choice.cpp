@@ -1,4 +1,4 @@
-// The rules by which a rate and an alpha are chosen, on made-up scores.
+// The rules by which a rate and an alpha are selected, on made-up scores.
 #include "neutra/study/choice.hpp"
 
 #include "tests/catch.hpp"
@@ -24,8 +24,7 @@ TEST_CASE("choice: the rate with the lowest target bits per byte, whatever it fo
 
 TEST_CASE("choice: the alpha that forgets least among those that learn within 1 % of the vanilla adapter") {
   const double vanilla = 2.0;
-  CHECK(study::choose_alpha({scores(0.1, 1.9), scores(0.9, 2.5), scores(0.2, 2.0)}, std::nullopt) ==
-        1);  // nothing to hold them against
+  CHECK(study::choose_alpha({scores(0.1, 1.9), scores(0.9, 2.5), scores(0.2, 2.0)}, std::nullopt) == 1);  // no baseline
   CHECK(study::choose_alpha({scores(0.5, 2.1), scores(0.3, 1.99), scores(0.1, 1.97)}, vanilla) ==
         1);  // 1.97 is below 1.98
   CHECK(study::choose_alpha({scores(0.5, 2.1), scores(0.3, 1.99), scores(0.1, 1.981)}, vanilla) == 2);  // 1.981 is not
@@ -34,7 +33,7 @@ TEST_CASE("choice: the alpha that forgets least among those that learn within 1 
         1);  // forgetting may be negative
 }
 
-TEST_CASE("choice: where no alpha learns as much as the vanilla adapter, the one that learns most") {
+TEST_CASE("choice: if no alpha learns as much as the vanilla adapter, the one that learns most") {
   CHECK(study::choose_alpha({scores(0.1, 1.0), scores(0.9, 1.5), scores(0.0, 1.2)}, 2.0) == 1);
   CHECK(study::choose_alpha({scores(0.1, -0.3), scores(0.9, -0.1)}, 1.0) == 1);
 }

@@ -1,4 +1,4 @@
-// What a study refuses before it begins, since its parts do not fit together.
+// What a study refuses before it begins: options, texts and models that do not fit together.
 #include "neutra/study/fit.hpp"
 
 #include "tests/io/scratch.hpp"
@@ -6,7 +6,7 @@
 
 using namespace neutra;
 
-TEST_CASE("several alphas are refused where no step of the run draws what the penalty counts", "[train]") {
+TEST_CASE("several alphas are refused if no step of the run draws text that the penalty counts", "[train]") {
   study::Options options;
   options.methods = small::methods({"neutral", "adapter"});
   options.alphas = {0.01, 1};

@@ -1,4 +1,5 @@
-// Studies run apart become one: no run counts twice, no choice is made up, and what cannot be compared is refused.
+// Studies that were run separately become one: no run counts twice, no choice is made up, and studies that cannot be
+// compared are refused.
 #include "neutra/study/join.hpp"
 #include "neutra/report/markdown.hpp"
 
@@ -17,7 +18,7 @@ study::Results more() {
   auto r = sample::results();
   r.config = {{"command", "extend --lr 2e-3"}};
   r.rows = {sample::neutral(0.002, 1, 0.06, 3.0), sample::neutral(0.002, 3, 0.10, 3.0)};
-  r.rows[0].train_seconds = 99;  // the same run, on a busier day
+  r.rows[0].train_seconds = 99;  // the same run, but slower
   return r;
 }
 
@@ -71,7 +72,7 @@ TEST_CASE("joined studies have the runs of both, each once") {
   CHECK(join({sample::results()}, {"a"}).config == sample::results().config);
 }
 
-TEST_CASE("joined studies choose rates and alpha by the scores of all") {
+TEST_CASE("joined studies select rates and alpha by the scores of all") {
   const Scored first_scores[] = {{sample::adapter(0.001, 1, 0.2, 3.0), 0.2, 3.0},
                                  {sample::neutral(0.001, 1, 0.1, 2.8, 0.01), 0.1, 2.8},
                                  {sample::neutral(0.001, 1, 0.05, 2.7, 0.1), 0.05, 2.7}};
@@ -87,13 +88,13 @@ TEST_CASE("joined studies choose rates and alpha by the scores of all") {
   CHECK((larger.run.lr == 0.004 && larger.alpha_chosen == true));  // within 1 % of 3.0, and forgets less than the other
   CHECK((larger.learns_as_baseline == true && !paper.learns_as_baseline));
 
-  other.choices.clear();  // a run without a score has a part in no choice
+  other.choices.clear();  // a run without a score takes part in no choice
   const auto unknown = join({first, other}, {"a", "b"});
   CHECK(choice_for(unknown, first_scores[2].row) == nullptr);
   for (const study::Choice& choice : unknown.choices) CHECK_FALSE(choice.alpha_chosen);
 }
 
-TEST_CASE("a study joined with itself chooses what it chose") {
+TEST_CASE("a study joined with itself keeps its choices") {
   const Scored scores[] = {
       {sample::adapter(0.001, 1, 0.2, 2.9), 0.2, 2.9},         {sample::adapter(0.004, 1, 0.2, 3.0), 0.2, 3.0},
       {sample::neutral(0.001, 1, 0.1, 2.9, 0.01), 0.1, 2.8},   {sample::neutral(0.004, 1, 0.1, 2.8, 0.01), 0.1, 2.9},
@@ -109,7 +110,7 @@ TEST_CASE("a study joined with itself chooses what it chose") {
   CHECK(study::to_json(join({study, study}, {"a", "b"})).at("choices") == chosen);
 }
 
-TEST_CASE("joined studies without a baseline choose the alpha that learns most, as extend does") {
+TEST_CASE("joined studies without a baseline select the alpha that learns most, as extend does") {
   const Scored first_scores[] = {{sample::neutral(0.001, 1, 0.1, 2.8, 0.01), 0.1, 2.8},
                                  {sample::neutral(0.001, 1, 0.2, 2.9, 0.1), 0.2, 2.9}};
   const Scored other_scores[] = {{sample::neutral(0.001, 1, 0.05, 2.7, 1), 0.05, 2.7}};
@@ -118,7 +119,7 @@ TEST_CASE("joined studies without a baseline choose the alpha that learns most, 
   CHECK((most.alpha_chosen == true && !most.learns_as_baseline));
 }
 
-TEST_CASE("a rate that one study chose is not another's") {
+TEST_CASE("a rate that one study selected is not another's") {
   auto first = sample::results(), other = sample::results();
   for (auto& row : other.rows)
     if (row.label == "neutral") row.settings["gate"] = "tanh";
@@ -128,11 +129,11 @@ TEST_CASE("a rate that one study chose is not another's") {
   CHECK(choice_for(all, other.rows[0])->run.lr == 0.001);
   CHECK(study::summarise(all)[0].label == "neutral, gate relu");
   other = sample::results();
-  other.choices = {sample::chosen(other.rows[0])};  // contradicts the first, and no score decides
+  other.choices = {sample::chosen(other.rows[0])};  // contradicts the first, and there are no scores to decide
   CHECK(choice_for(join({first, other}, {"a", "b"}), first.rows[0]) == nullptr);
 }
 
-TEST_CASE("results of the schema before and of today are joined, runs of the same settings on one line") {
+TEST_CASE("results of the previous and the current schema are joined, runs of the same settings on one line") {
   const std::string folder = NEUTRA_SOURCE_DIR "/docs/results/extension/";
   const auto old = study::read_results(folder + "da/results.json"),
              more = study::read_results(folder + "da-he/results.json");
@@ -156,7 +157,7 @@ TEST_CASE("joined studies name every commit once") {
         sample::results().machine.processor + "; another");
 }
 
-TEST_CASE("what cannot be compared is not joined") {
+TEST_CASE("studies that cannot be compared are not joined") {
   CHECK(refusal({}).find("at least one study") != std::string::npos);
   auto other = more();
   other.text_sha256["target"] = std::string(64, '1');
@@ -169,7 +170,7 @@ TEST_CASE("what cannot be compared is not joined") {
   other = more();
   other.text_sha256["target.tuning"] = std::string(64, '1');
   CHECK(refusal({sample::results(), other})
-            .find("must not have the text target.tuning, which the first results have not; a study") !=
+            .find("must not have the text target.tuning, which the first results do not have; a study") !=
         std::string::npos);
   CHECK(refusal({other, sample::results()})
             .find("must have the text target.tuning, as the first results have; a study") != std::string::npos);
@@ -191,12 +192,12 @@ TEST_CASE("what cannot be compared is not joined") {
         std::string::npos);
 }
 
-TEST_CASE("joined studies keep the runs that failed in both, and those that have a row in one count by it") {
+TEST_CASE("joined studies keep the runs that failed in both, and a row in one replaces a failure in the other") {
   auto first = sample::with_failures(), other = more();
   other.failed = first.failed;
   CHECK(join({first, other}, {"a", "b"}).failed.size() == 2);
   other.failed.clear();
-  other.rows.push_back(sample::row("lora", 0.001, 2, 0.1, 2.0));  // there was memory enough
+  other.rows.push_back(sample::row("lora", 0.001, 2, 0.1, 2.0));  // there was enough memory
   const auto all = join({first, other}, {"a", "b"});
   REQUIRE(all.failed.size() == 1);
   CHECK(all.failed[0].run.label == "finetune");
@@ -207,7 +208,7 @@ TEST_CASE("joined studies keep the runs that failed in both, and those that have
         std::string::npos);
 }
 
-TEST_CASE("joined studies are of one backbone and tokenizer, where they say which") {
+TEST_CASE("joined studies have one backbone and tokenizer, if they record them") {
   auto first = sample::results(), other = more();
   first.config["base"] = {{"fingerprint", "aa"}, {"tokenizer", "bb"}};
   CHECK(refusal({first, other}) == "accepted");
@@ -229,7 +230,7 @@ TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's fo
         std::string::npos);
   CHECK(text.find("| neutral | 1e-3 | 2 | 0.030 \u00b1 0.010 | 2.600 \u00b1 0.000 |\n") != std::string::npos);
   CHECK(text.find("^ the smallest or largest rate tried") != std::string::npos);
-  auto improved = results;  // an adapter that forgets nothing has no share to be held against
+  auto improved = results;  // an adapter that forgets nothing has no share to compare with
   for (auto& row : improved.rows)
     if (row.label == "adapter") row.original.after = 1.9;
   CHECK(report::markdown(improved).find("| -0.100 | \u2013 | 50 / 90 |\n") != std::string::npos);
@@ -249,7 +250,7 @@ TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's fo
   CHECK(report::markdown(failing).find(told) != std::string::npos);
 }
 
-TEST_CASE("joined studies are of one precision, float where it is not said") {
+TEST_CASE("joined studies have one precision, float if it is not recorded") {
   const auto told = [](const char* precision) {
     auto results = more();
     results.config["options"]["precision"] = precision;
@@ -260,7 +261,7 @@ TEST_CASE("joined studies are of one precision, float where it is not said") {
         std::string::npos);
 }
 
-TEST_CASE("studies of many runs are joined in time that is in proportion to their number") {
+TEST_CASE("studies of many runs are joined in time proportional to their number") {
   auto first = sample::results(), second = first;
   for (int i = 1; i <= 10000; ++i) {
     const auto row = sample::neutral(0.002, 1, 0.1, 3.1, 1 + 1e-4 * i);

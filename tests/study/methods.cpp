@@ -1,4 +1,5 @@
-// Specs become methods: defaults, labels and rates; what is not there is told with the nearest that is, and where.
+// Specs become methods: defaults, labels and rates. An unknown name is refused with its column and the nearest known
+// one.
 #include "neutra/study/methods.hpp"
 
 #include "tests/io/scratch.hpp"
@@ -23,7 +24,7 @@ template <class... Parts> bool refused(const std::string& spec, const Parts&... 
 
 }  // namespace
 
-TEST_CASE("methods: labels are given, or made of the name and what differs") {
+TEST_CASE("methods: labels are given, or made of the name and the settings that differ") {
   CHECK(labels({"neutral", "mine: lora"}) == Labels{"neutral", "mine"});
   CHECK(labels({"residue(gate={relu,elu}, capacity={0.1,0.2})"}) ==
         Labels{"residue, capacity 0.1, gate relu", "residue, capacity 0.2, gate relu",
@@ -36,12 +37,16 @@ TEST_CASE("methods: labels are given, or made of the name and what differs") {
   CHECK(labels({std::string(3000, 'a') + ": lora"})[0].size() < 100);
 }
 
-TEST_CASE("methods: one that is there twice is refused") {
+TEST_CASE("methods: one that is given twice is refused") {
   CHECK(says([] { methods({"neutral", "neutral"}); }, "the method 'neutral' was given twice", "LABEL: neutral"));
   CHECK(says([] { methods({"neutral", "neutral(gate=relu)"}); }, "given twice"));
   CHECK(says([] { methods({"residue(gate={elu,elu})"}); }, "given twice"));
   CHECK(says([] { methods({"a: lora", "a: neutral"}); }, "column 1: the label 'a' was given twice"));
-  CHECK(says([] { methods({"lora: neutral", "lora"}); }, "given twice") == false);  // they differ, and say in what
+  CHECK(says(
+            [] {
+              methods({"lora: neutral", "lora"});
+            },
+            "given twice") == false);  // their labels say in what they differ
 }
 
 TEST_CASE("methods: what trains, what has an alpha, and further settings of any") {
@@ -78,7 +83,7 @@ TEST_CASE("methods: rates, decay and freezing of parameters by name are groups, 
   CHECK(refused("neutral(rate_factor=2)", "rate_factor is no setting of residue"));
 }
 
-TEST_CASE("methods: what is not there is told by its place, with the nearest that is") {
+TEST_CASE("methods: an unknown name is refused with its column and the nearest known one") {
   CHECK(refused("nuetral", "column 1: there is no method 'nuetral'; did you mean 'neutral'?",
                 "known: neutral, adapter, lora, finetune, list, none, residue"));
   CHECK(refused("x: residue(gaet=relu)", "column 17: gaet is no setting of residue; did you mean 'gate'?"));

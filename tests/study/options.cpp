@@ -1,5 +1,5 @@
-// The command line of extend: every option reaches the run, defaults stay where nothing is said, and what means nothing
-// is refused.
+// The command line of extend: every option reaches the run, the others keep their defaults, and invalid ones are
+// refused.
 #include "neutra/program/extend_options.hpp"
 #include "neutra/study/options_json.hpp"
 
@@ -47,7 +47,7 @@ std::string setting(const Options& o, std::string_view label, const std::string&
 
 }  // namespace
 
-TEST_CASE("options: without further words the defaults of the page hold") {
+TEST_CASE("options: the defaults of options.hpp hold") {
   const Options o = parse({}), page;
   CHECK(o.original == std::vector<io::Path>{"a"});
   CHECK(o.out == "o");
@@ -69,7 +69,7 @@ TEST_CASE("options: without further words the defaults of the page hold") {
 }
 
 TEST_CASE(
-    "options: every option is read, and all but the place, the threads and what changes no number is remembered") {
+    "options: every option is read, and all are recorded but the folder, the threads and those that change no number") {
   const std::vector<std::vector<std::string>> remembered = {{"--original", "c"},
                                                             {"--target", "c"},
                                                             {"--eval-original", "c"},
@@ -143,7 +143,7 @@ TEST_CASE("options: a precision is float or bf16") {
   CHECK(says([&] { o.check(); }, "--precision must be float or bf16, got 'double'"));
 }
 
-TEST_CASE("options: --quick changes what was not named") {
+TEST_CASE("options: --quick changes only options that were not given") {
   const Options quick = parse({"--quick", "--steps", "77"}), page;
   CHECK(quick.steps == 77);
   CHECK(quick.pretrain_steps < page.pretrain_steps);
@@ -171,7 +171,7 @@ TEST_CASE("options: lists of numbers are read whole or refused by name") {
   }
 }
 
-TEST_CASE("options: zero is refused only where it means nothing") {
+TEST_CASE("options: zero is refused only where it makes no sense") {
   const Options o =
       parse({"--alpha", "0", "--warmup", "0", "--weight-decay", "0", "--clip", "0", "--share", "0", "--threads", "0"});
   CHECK(o.alphas == std::vector<double>{0});
@@ -254,7 +254,7 @@ TEST_CASE("options: rates given in several words are all tried") {
   CHECK(says([] { parse({"--lr", "1e-3", "--lr", "1e-3"}); }, "--lr must not name anything twice"));
 }
 
-TEST_CASE("options: one that has no effect beside the others is refused") {
+TEST_CASE("options: one that has no effect with the others is refused") {
   CHECK(says([] { parse({"--methods", "adapter,lora", "--alpha", "0.1"}); }, "--alpha has no effect without a method"));
   for (const char* option : {"--gate", "--penalty", "--init"})
     CHECK(says(
@@ -270,7 +270,7 @@ TEST_CASE("options: one that has no effect beside the others is refused") {
   CHECK_NOTHROW(parse({"--methods", "neutral", "--alpha", "0.1", "--gate", "tanh"}));
 }
 
-TEST_CASE("options: the paper's alpha is tried first wherever one is chosen") {
+TEST_CASE("options: the paper's alpha is tried first if one is selected") {
   const auto tried = [](const std::vector<std::string>& words) {
     const Options o = parse(words);
     CHECK(o.tried_alphas(method(o, "lora")).empty());
@@ -281,7 +281,7 @@ TEST_CASE("options: the paper's alpha is tried first wherever one is chosen") {
   CHECK(tried({"--alpha", "1,0.01"}) == std::vector<double>{0.01, 1});
 }
 
-TEST_CASE("options: whether anything is chosen") {
+TEST_CASE("options: whether anything is tuned") {
   CHECK(parse({}).chooses());
   CHECK_FALSE(parse({"--lr", "1e-3"}).chooses());
   CHECK(parse({"--lr", "1e-3,2e-3"}).chooses());
@@ -294,7 +294,7 @@ TEST_CASE("options: whether anything is chosen") {
   CHECK((one.holds_out() && !one.chooses()));
 }
 
-TEST_CASE("options: on resume a method may be left out whose options stay as they were") {
+TEST_CASE("options: on resume a method may be left out while its options stay") {
   for (const auto& [option, value] : {std::pair{"--gate", "elu"},
                                       {"--penalty", "none"},
                                       {"--init", "he"},
@@ -312,7 +312,7 @@ TEST_CASE("options: on resume a method may be left out whose options stay as the
   CHECK(says([] { parse({"--tokenizer", "byte", "--vocab", "300", "--resume"}); }, "--vocab has no effect"));
 }
 
-TEST_CASE("options: help names what each policy option takes, a user's own among it") {
+TEST_CASE("options: help names the policies that each option accepts, a user's own included") {
   adapter::Registry registry = adapter::Registry::with<gate::All>();
   registry.add<Mine>();
   const std::vector<const char*> words = {"extend", "--help"};
@@ -351,7 +351,7 @@ TEST_CASE("options: one that takes a single value is given once") {
   CHECK(says([] { parse({"--steps", "5", "6"}); }, "unexpected argument '6'"));
 }
 
-TEST_CASE("options: a comma where a point is meant is told") {
+TEST_CASE("options: a decimal comma is refused, with the number as it should be") {
   CHECK(says(
       [] {
         parse({"--share", "0,8"});
@@ -361,7 +361,7 @@ TEST_CASE("options: a comma where a point is meant is told") {
   CHECK(says([] { parse({"--alpha", "0,01,0,1"}); }, "--alpha must be a number or a list"));
 }
 
-TEST_CASE("options: no bound is printed that nobody could have meant") {
+TEST_CASE("options: no absurd bound is printed") {
   for (const char* option : {"--warmup", "--steps", "--threads", "--kv-heads", "--clip", "--share", "--capacity"}) {
     const std::string told = scratch::message([&] { parse({option, "-2"}); });
     INFO(told);
@@ -370,7 +370,7 @@ TEST_CASE("options: no bound is printed that nobody could have meant") {
   }
 }
 
-TEST_CASE("options: paths that are not UTF-8 are remembered by their bytes") {
+TEST_CASE("options: paths that are not UTF-8 are recorded by their bytes") {
   const io::Json json = study::to_json(parse({"--eval-target", "dansk-\xe6.txt", "--model", "m\xff"}));
   CHECK(json.at("eval_target").at(0) == "dansk-\\xe6.txt");
   CHECK(json.at("model") == "m\\xff");
@@ -378,7 +378,7 @@ TEST_CASE("options: paths that are not UTF-8 are remembered by their bytes") {
   CHECK_NOTHROW(io::dump(study::to_json(parse({"--tokenizer", "t\xff"})), "t"));
 }
 
-TEST_CASE("suggestions: a name is suggested where it begins as the word does") {
+TEST_CASE("suggestions: a name that begins with the word is suggested") {
   CHECK(neutra::suggestion("--temp", {"--help", "--temperature"}) == "; did you mean '--temperature'?");
   CHECK(neutra::suggestion("--orig", {"--help", "--original", "--eval-original"}) == "; did you mean '--original'?");
   CHECK(neutra::suggestion("--eval", {"--eval-original", "--eval-target"}) ==
@@ -387,7 +387,7 @@ TEST_CASE("suggestions: a name is suggested where it begins as the word does") {
   CHECK(says([] { parse({"-steps", "5"}); }, "did you mean '--steps'?"));
 }
 
-TEST_CASE("suggestions: a name is suggested where it is near, not where nothing is") {
+TEST_CASE("suggestions: a near name is suggested, and none if there is none") {
   CHECK(neutra::edit_distance("kitten", "sitting") == 3);
   CHECK(neutra::edit_distance("", "abc") == 3);
   CHECK(neutra::edit_distance("relu", "relu") == 0);
@@ -396,7 +396,8 @@ TEST_CASE("suggestions: a name is suggested where it is near, not where nothing 
   CHECK(neutra::suggestion("x", {}).empty());
 }
 
-TEST_CASE("options: specs and names are compared together, and set what the shorthands leave open") {
+TEST_CASE(
+    "options: methods of --methods and --method are compared together, and options set what shorthands leave open") {
   const Options o = parse({"--methods", "neutral,finetune", "--method", "elu: residue(gate=elu, alpha=0.1, lr=1e-3)",
                            "--method", "lora(rank=8, targets=q|v)", "--gate", "tanh", "--capacity", "0.1"});
   CHECK(labels(o) == std::vector<std::string>{"neutral", "finetune", "elu", "lora"});
@@ -412,7 +413,8 @@ TEST_CASE("options: specs and names are compared together, and set what the shor
   CHECK(says([] { parse({"--lora-targets", "q,x"}); }, "--lora-targets must be among q k v o gate up down, got 'x'"));
 }
 
-TEST_CASE("options: rates of a spec come before those of its label, these before its name's, and these before all's") {
+TEST_CASE(
+    "options: rates of a spec precede those of its label, these those of its name, and these those of all methods") {
   const Options o = parse({"--method", "a: lora(lr=1)", "--method", "b: lora", "--method", "c: lora", "--method",
                            "neutral", "--lr", "4", "lora=3", "b=2"});
   CHECK(rates(o, "a") == std::vector<double>{1});

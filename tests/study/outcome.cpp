@@ -1,4 +1,4 @@
-// What a finished job leaves: read back as it was, or refused by the file's name.
+// The record of a finished job: read back unchanged, or refused with the name of the file.
 #include "neutra/study/outcome.hpp"
 
 #include "tests/catch.hpp"
@@ -41,7 +41,7 @@ struct Left {
 
 }  // namespace
 
-TEST_CASE("outcome: it comes back as it was, and that of another job is refused") {
+TEST_CASE("outcome: it is read back unchanged, and that of another job is refused") {
   const Left left;
   CHECK(to_json(std::get<study::Outcome>(left.read()())) == to_json(left.saved));
   const auto other = [&](const Run& asked, const std::string& name) {
@@ -115,7 +115,7 @@ TEST_CASE(
   CHECK(says(with(json), "row: gate_open: target must be a share in [0, 1], got 8.5"));
 }
 
-TEST_CASE("outcome: a run that diverged comes back with its step and gradient, also where that is no number") {
+TEST_CASE("outcome: a run that diverged is read back with its step and gradient, also if that is not a number") {
   for (const double gradient : {2.5e20, std::numeric_limits<double>::quiet_NaN()}) {
     const scratch::Folder folder;
     const study::Failure saved{sample::neutral(0.002, 3, 0, 0),
@@ -137,14 +137,15 @@ TEST_CASE("outcome: scores that are not finite are those of a run that diverged"
   CHECK_THROWS_AS(to_json(left.saved), train::Diverged);
 }
 
-TEST_CASE("outcome: that of a method of the same label with other settings is refused by what differs") {
+TEST_CASE("outcome: that of a method of the same label with other settings is refused with the difference") {
   const Left left;
   const auto with = [&](const char* key, const Setting& setting) {
     Run asked = run();
     asked.settings[key] = setting;
     return left.read(asked);
   };
-  CHECK(says(with("gate", "elu"), "must be of a method neutral with gate = elu, got relu", "a label of its own"));
+  CHECK(says(with("gate", "elu"), "must be of a method neutral with gate = elu, got relu",
+             "use another label for the changed method"));
   CHECK(says(with("gate.threshold", 0.5), "with gate.threshold = 0.5, got (nothing)"));
   Run asked = run();
   asked.settings.erase("width");
@@ -157,7 +158,7 @@ TEST_CASE("outcome: that of a method of the same label with other settings is re
   CHECK(says(left.read(asked), "must be of a share of 0.5, got 0.1"));
 }
 
-TEST_CASE("run: labels name folders, whatever they hold, and two never share one") {
+TEST_CASE("run: any label makes a folder name, and no two labels share one") {
   using study::folder_name;
   CHECK(folder_name("neutral, gate relu") == "neutral, gate relu");
   CHECK(folder_name("../a/b") == "%2e.%2fa%2fb");

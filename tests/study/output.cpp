@@ -1,4 +1,4 @@
-// The folder of a run: what is refused, what is kept, and that nothing is written before a run can start.
+// The folder of a run: what is refused, what is kept, and that nothing is written before the run can start.
 #include "neutra/study/output.hpp"
 
 #include "tests/catch.hpp"
@@ -8,7 +8,7 @@ using namespace neutra;
 using scratch::says;
 using study::Output;
 
-TEST_CASE("output: looking at a place writes nothing, claiming it writes what was asked") {
+TEST_CASE("output: opening a folder writes nothing, claiming it writes the options") {
   const scratch::Folder folder;
   Output output(folder / "a/b", false);
   CHECK(folder.count() == 0);
@@ -17,7 +17,7 @@ TEST_CASE("output: looking at a place writes nothing, claiming it writes what wa
   CHECK(std::filesystem::is_directory(output.run("neutral-lr1")));
 }
 
-TEST_CASE("output: a folder that holds a run is refused without resume, and with it where anything differs") {
+TEST_CASE("output: a folder that holds a run is refused without resume, and with resume if anything differs") {
   const scratch::Folder folder;
   const io::Json asked = {{"steps", 3}, {"share", 0.1}};
   Output(folder / "o", false).claim(asked);
@@ -30,11 +30,11 @@ TEST_CASE("output: a folder that holds a run is refused without resume, and with
   const std::string text = scratch::get(folder / "o/options.json");
   for (const std::string& bad : {std::string("{"), std::string(text).replace(text.find("0.1"), 3, "0.2")}) {
     scratch::put(folder / "o/options.json", bad);
-    CHECK(says([&] { again.claim(asked); }, "options.json", "bring it back"));
+    CHECK(says([&] { again.claim(asked); }, "options.json", "restore it"));
   }
 }
 
-TEST_CASE("output: what may be asked otherwise is remembered as it was asked last") {
+TEST_CASE("output: options that may differ are recorded as they were last given") {
   const scratch::Folder folder;
   Output(folder / "o", false).claim({{"steps", 3}, {"lr", {1, 2}}});
   Output again(folder / "o", true);
@@ -45,7 +45,7 @@ TEST_CASE("output: what may be asked otherwise is remembered as it was asked las
   CHECK(io::read_sealed(folder / "o/options.json") == io::Json{{"steps", 3}, {"lr", {1}}});
 }
 
-TEST_CASE("output: what may grow keeps what it had, and is refused where a member is another") {
+TEST_CASE("output: objects that may grow keep their members, and a changed member is refused") {
   const scratch::Folder folder;
   const auto asked = [](const io::Json& settings) { return io::Json{{"settings", settings}}; };
   Output(folder / "o", false).claim(asked({{"a", {{"gate", "elu"}}}}));
@@ -68,13 +68,13 @@ TEST_CASE("output: what may grow keeps what it had, and is refused where a membe
 
 TEST_CASE("output: resume in an empty folder starts a run") {
   const scratch::Folder folder;
-  scratch::put(folder / "lock", "");  // a start that ended before there were options
+  scratch::put(folder / "lock", "");  // a start that ended before options were written
   scratch::put(folder / "options.json.neutra.tmp-12-0", "half");
   Output(folder.path(), true).claim({{"steps", 1}});
   CHECK(std::filesystem::exists(folder / "options.json"));
 }
 
-TEST_CASE("output: a folder with files of others is refused, with what is in it, and they are as they were") {
+TEST_CASE("output: a folder with other files is refused with their names, and they stay unchanged") {
   for (const bool resume : {false, true}) {
     const scratch::Folder folder;
     Output before(folder.path(), resume);
@@ -93,7 +93,7 @@ TEST_CASE("output: a folder with files of others is refused, with what is in it,
   CHECK(says([&] { Output(folder.path(), true); }, "holds lock but no options.json"));
 }
 
-TEST_CASE("output: a folder with an options.json that no run wrote is left as it was") {
+TEST_CASE("output: a folder with an options.json that no run wrote is left unchanged") {
   for (const std::string content : {"{}", "{\n  \"colour\": true\n}\n", "", "notes"})
     for (const bool resume : {false, true}) {
       const scratch::Folder folder;
@@ -107,7 +107,7 @@ TEST_CASE("output: a folder with an options.json that no run wrote is left as it
     }
 }
 
-TEST_CASE("output: a file in the way, and a place that cannot be made") {
+TEST_CASE("output: a file in the way, and a folder that cannot be created") {
   const scratch::Folder folder;
   scratch::put(folder / "file", "x");
   CHECK(says([&] { Output(folder / "file", false); }, "file", "is no folder"));
@@ -115,7 +115,7 @@ TEST_CASE("output: a file in the way, and a place that cannot be made") {
   CHECK(says([&] { Output("/proc/nowhere", false).claim({}); }, "/proc/nowhere", "cannot be created"));
 }
 
-TEST_CASE("output: a folder is one process's alone from the claim on, and free again after it") {
+TEST_CASE("output: from the claim on a folder is locked by one process, and free again after it") {
   const scratch::Folder folder;
   Output early(folder / "o", false), late(folder / "o", false), resumed_early(folder / "o", true);
   {
@@ -130,7 +130,7 @@ TEST_CASE("output: a folder is one process's alone from the claim on, and free a
   CHECK_NOTHROW(Output(folder / "o", true).claim({{"steps", 1}}));
 }
 
-TEST_CASE("output: parts of a run without its options are neither written over nor taken") {
+TEST_CASE("output: parts of a run without its options are neither overwritten nor continued") {
   for (const char* part : {"results.json", "report.html", "pretrain.json", "backbone", "runs"})
     for (const bool resume : {false, true}) {
       const scratch::Folder folder;
@@ -144,7 +144,7 @@ TEST_CASE("output: parts of a run without its options are neither written over n
     }
 }
 
-TEST_CASE("output: what a kill in the middle of a write left is removed when the folder is taken, and nothing else") {
+TEST_CASE("output: temporary files of an interrupted write are removed when the folder is locked, and nothing else") {
   const scratch::Folder folder;
   Output(folder.path(), false).claim({{"steps", 1}});
   std::filesystem::create_directories(folder / "runs/lora/inner");

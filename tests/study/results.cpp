@@ -1,4 +1,4 @@
-// results.json: nothing is lost on the way to the file and back, and every fault of a file has its own message.
+// results.json: nothing is lost in writing and reading, and every error in a file has its own message.
 #include "neutra/study/results.hpp"
 
 #include "tests/catch.hpp"
@@ -47,10 +47,10 @@ TEST_CASE("results of fifty thousand rows of six layers are within the limits of
   const std::size_t bytes = rows(2).dump(2).size() - rows(1).dump(2).size(),
                     values = rows(2).flatten().size() - rows(1).flatten().size();
   CHECK(50000 * bytes < study::max_results);
-  CHECK(values * (study::max_results / bytes) < 4000000);  // the bytes end first
+  CHECK(values * (study::max_results / bytes) < 4000000);  // the limit of bytes is reached first
 }
 
-TEST_CASE("results survive the file with every key, null and 64-bit seed") {
+TEST_CASE("results are written and read with every key, null and 64-bit seed") {
   char folder[] = "/tmp/neutra_results_XXXXXX";
   REQUIRE(mkdtemp(folder) != nullptr);
   const std::filesystem::path path = std::filesystem::path(folder) / "results.json";
@@ -81,7 +81,7 @@ TEST_CASE("a row has exactly the keys of the format") {
         Approx(row["target"]["before"].get<double>() - row["target"]["after"].get<double>()));
 }
 
-TEST_CASE("each fault of a results file is named") {
+TEST_CASE("each error in a results file is named") {
   const io::Json good = study::to_json(sample::results());
   REQUIRE(message(good) == "no error");
   for (const auto& [key, ignored] : good.items()) {
@@ -126,7 +126,7 @@ TEST_CASE("each fault of a results file is named") {
   CHECK(contains(message(io::Json::array()), "must be a JSON object"));
 }
 
-TEST_CASE("runs without a row survive the file, and files without any need not say so") {
+TEST_CASE("runs without a row are written and read, and files without any omit the key") {
   CHECK_FALSE(study::to_json(sample::results()).contains("failed"));
   const io::Json json = study::to_json(sample::with_failures());
   CHECK(study::to_json(study::results_from_json(json)) == json);
@@ -158,7 +158,7 @@ TEST_CASE("runs without a row survive the file, and files without any need not s
   CHECK(contains(message(bad), "failed[0]: reason is missing"));
 }
 
-TEST_CASE("what ended a run can be written whatever bytes its message holds") {
+TEST_CASE("the reason of a failure can be written whatever bytes it holds") {
   Results results = sample::with_failures();
   results.failed[0].reason = "o\\x/\xe6/checkpoint.safetensors: cannot be written\x1b";
   results.failed[0].where.parameter = "layers.\xff";
@@ -169,7 +169,7 @@ TEST_CASE("what ended a run can be written whatever bytes its message holds") {
   CHECK(study::to_json(study::results_from_json(json)) == json);
 }
 
-TEST_CASE("a number that no run can have is refused by its place") {
+TEST_CASE("a number that no run can have is refused with its place") {
   const io::Json good = study::to_json(sample::results());
   const auto with = [&](const char* pointer, const io::Json& value) {
     io::Json bad = good;
@@ -188,13 +188,13 @@ TEST_CASE("a number that no run can have is refused by its place") {
                    concat("rows[0]: ", key, " must be zero or more, got -0.5")));
   CHECK(contains(with("/rows/0/extra_weights", 600001),
                  "extra_weights must be at most the trainable_weights, 600000, got 600001"));
-  io::Json bad = good;  // with the difference that belongs to it
+  io::Json bad = good;  // with a consistent difference
   bad["rows"][2]["target"]["after"] = -1.0;
   bad["rows"][2]["learning"] = 6.0;
   CHECK(contains(message(bad), "rows[2]: target: after must be zero or more, got -1"));
 }
 
-TEST_CASE("rows of two backbones are no results, read or written") {
+TEST_CASE("rows of two backbones are refused in reading and writing") {
   Results results = sample::results();
   results.rows[3].target.before = 4.9;
   const std::string words =
@@ -206,7 +206,7 @@ TEST_CASE("rows of two backbones are no results, read or written") {
   CHECK(contains(message(json), "results.json: rows[3] must be of the backbone of the first row"));
 }
 
-TEST_CASE("a number that is not finite is refused by its place, not written as null") {
+TEST_CASE("a number that is not finite is refused with its place, not written as null") {
   Results results = sample::results();
   results.rows[1].target.after = std::numeric_limits<double>::quiet_NaN();
   CHECK(contains(message_of([&] { study::to_json(results, "out/results.json"); }),
@@ -237,7 +237,7 @@ TEST_CASE("the machine is described") {
 
 namespace {
 
-/// The sample as the schema before wrote it: settings as columns, choices under names in the configuration.
+/// The sample as the previous schema wrote it: settings as columns, choices under names in the configuration.
 io::Json of_schema_1() {
   io::Json json = study::to_json(sample::with_failures());
   json["schema"] = "neutra.results/1";
@@ -262,7 +262,7 @@ io::Json of_schema_1() {
 
 }  // namespace
 
-TEST_CASE("results of the schema before are read as what they say today") {
+TEST_CASE("results of the previous schema are converted to the current one") {
   const Results read = study::results_from_json(of_schema_1()), now = sample::with_failures();
   REQUIRE(read.rows.size() == now.rows.size());
   for (std::size_t i = 0; i < read.rows.size(); ++i) CHECK(static_cast<const study::Run&>(read.rows[i]) == now.rows[i]);
@@ -280,7 +280,7 @@ TEST_CASE("results of the schema before are read as what they say today") {
   CHECK(study::to_json(study::results_from_json(study::to_json(read))) == study::to_json(read));
 }
 
-TEST_CASE("each fault of a results file of the schema before is named") {
+TEST_CASE("each error in a results file of the previous schema is named") {
   const io::Json good = of_schema_1();
   REQUIRE(message(good) == "no error");
   for (const auto& [key, ignored] : good["rows"][1].items()) {
@@ -300,7 +300,7 @@ TEST_CASE("each fault of a results file of the schema before is named") {
   CHECK(contains(message(bad), "choices is not a known key"));
 }
 
-TEST_CASE("the results that the repository keeps are read") {
+TEST_CASE("the results in the repository are read") {
   const std::filesystem::path folder = std::filesystem::path(NEUTRA_SOURCE_DIR) / "docs/results/extension";
   const Results danish = study::read_results(folder / "da/results.json");
   REQUIRE(danish.rows.size() == 23);

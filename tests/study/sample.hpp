@@ -56,7 +56,7 @@ inline neutra::study::RunResult adapter(double lr, std::uint64_t seed, double fo
   return r;
 }
 
-/// The rate of a run as the one that was chosen for its line.
+/// The rate of a run as the choice for its line.
 inline neutra::study::Choice chosen(const neutra::study::RunResult& row) {
   neutra::study::Choice choice{row};
   choice.run.seed = 1;
@@ -76,7 +76,7 @@ inline neutra::study::Results results() {
   return r;
 }
 
-/// The same with two runs that came to nothing: a rate of finetuning that diverged, and one that lacked memory.
+/// The same with two failed runs: a rate of finetuning that diverged, and a run that ran out of memory.
 inline neutra::study::Results with_failures() {
   using neutra::study::FailureState;
   auto r = results();

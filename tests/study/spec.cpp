@@ -1,4 +1,5 @@
-// Methods as text: what each form says, and every text that says nothing is refused by the place where it goes wrong.
+// Methods as text: what each form means, and that text that is no method is refused with the column in which it goes
+// wrong.
 #include "neutra/study/spec.hpp"
 
 #include "tests/catch.hpp"
@@ -27,7 +28,7 @@ bool refused(const std::string& text, std::size_t column, const std::string& rul
 
 }  // namespace
 
-TEST_CASE("spec: a name, a label, settings, and spaces where they are liked") {
+TEST_CASE("spec: a name, a label, settings, and optional spaces") {
   CHECK(told("neutral") == Told{"neutral"});
   CHECK(told(" neutral ( ) ") == Told{"neutral"});
   CHECK(parse_spec("neutral").label.empty());
@@ -62,7 +63,7 @@ TEST_CASE("spec: a list names its members by position") {
   CHECK(refused("list(lora", 10, "a comma or ) must stand here, got the end; ( was opened in column 5"));
 }
 
-TEST_CASE("spec: a sweep makes every combination, in any place") {
+TEST_CASE("spec: a sweep makes every combination, wherever it stands") {
   CHECK(told("residue(gate={relu,elu}, capacity={0.1,0.2})") ==
         Told{"residue capacity=0.1 gate=relu", "residue capacity=0.2 gate=relu", "residue capacity=0.1 gate=elu",
              "residue capacity=0.2 gate=elu"});
@@ -73,7 +74,7 @@ TEST_CASE("spec: a sweep makes every combination, in any place") {
         Told{"residue gate=per_channel_tanh", "residue gate=per_channel_relu"});
 }
 
-TEST_CASE("spec: rates and alphas are what one method tries") {
+TEST_CASE("spec: rates and alphas belong to one method") {
   const auto spec = parse_spec("neutral(lr={1e-3,3e-3}, alpha=0.1)");
   REQUIRE(spec.terms.size() == 1);
   CHECK(spec.terms[0].rates == std::vector<double>{1e-3, 3e-3});
@@ -83,7 +84,7 @@ TEST_CASE("spec: rates and alphas are what one method tries") {
   CHECK(refused("neutral(lr=1, lr=2)", 15, "lr must be given once"));
 }
 
-TEST_CASE("spec: what is no method is refused by its column") {
+TEST_CASE("spec: text that is no method is refused with the column") {
   CHECK(refused("", 1, "the name of a method must stand here, got the end"));
   CHECK(refused("  ", 3, "the name of a method must stand here, got the end"));
   CHECK(refused(": lora", 1, "a label must stand before the colon"));
@@ -106,7 +107,7 @@ TEST_CASE("spec: what is no method is refused by its column") {
   CHECK(says([] { parse_spec("lora(\x1b[2J\n=1"); }, "lora(\\x1b[2J\\x0a=1"));
 }
 
-TEST_CASE("spec: sweeps, brackets and texts without end are refused") {
+TEST_CASE("spec: sweeps, nesting and texts have limits") {
   std::string sweep = "residue(a={0", deep = "x(a=";
   for (int i = 1; i < 40; ++i) sweep += concat(",", i);
   sweep += "}";

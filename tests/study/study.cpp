@@ -1,5 +1,5 @@
-// A whole small study in one process: the same rows for any number of threads, and the order in which things are tried
-// and chosen.
+// A small study in one process: the same rows for any number of threads, and the order in which runs are tried and
+// selected.
 #include "neutra/study/study.hpp"
 
 #include "neutra/report/page.hpp"
@@ -54,7 +54,7 @@ struct Texts {
   }
 };
 
-/// An initialisation for which there is no memory.
+/// An initialisation that runs out of memory.
 struct Greedy {
   static constexpr std::string_view name = "greedy";
   double variance(const init::Matrix&) const {
@@ -74,7 +74,7 @@ std::map<std::string, std::string> files_below(const io::Path& folder) {
   return files;
 }
 
-/// One more bit of a file, put back afterwards; whether the study then says all of the parts.
+/// Whether the study reports all of the parts if one bit of a file is flipped. The file is restored afterwards.
 template <class... Parts>
 bool notices(const Texts& texts, const study::Options& o, const io::Path& file, std::size_t at, const Parts&... parts) {
   const std::string before = scratch::get(file);
@@ -148,7 +148,7 @@ TEST_CASE("study: micro-batches change the rows by rounding only", "[train]") {
   }
 }
 
-TEST_CASE("study: rows say what was trained, within the capacity asked for", "[train]") {
+TEST_CASE("study: rows record what was trained, within the given capacity", "[train]") {
   const Texts texts;
   const auto results = texts.run(texts.options("out"));
   REQUIRE(results.rows.size() == 4);
@@ -173,7 +173,7 @@ TEST_CASE("study: rows say what was trained, within the capacity asked for", "[t
   CHECK(io::read_json(texts.folder / "out/results.json") == study::to_json(results));
 }
 
-TEST_CASE("study: what was chosen is what scored best on the tuning text", "[train]") {
+TEST_CASE("study: the run that scores best on the tuning split is selected", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"neutral", "adapter"});
@@ -194,7 +194,7 @@ TEST_CASE("study: what was chosen is what scored best on the tuning text", "[tra
   CHECK(results.rows.back().lr == best("neutral"));
 }
 
-TEST_CASE("study: the paper's alpha stands beside the chosen one, with every seed, named or not", "[train]") {
+TEST_CASE("study: the paper's alpha is run beside the selected one with every seed, given or not", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"neutral", "adapter"});
@@ -209,7 +209,7 @@ TEST_CASE("study: the paper's alpha stands beside the chosen one, with every see
   CHECK(rows[chosen_alpha(results)] == 2);
 }
 
-TEST_CASE("study: a folder is continued by the program that began it alone", "[train]") {
+TEST_CASE("study: a folder is continued only by the program that began it", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"lora"});
@@ -222,7 +222,7 @@ TEST_CASE("study: a folder is continued by the program that began it alone", "[t
   CHECK(scratch::says([&] { texts.run(o); }, "program commit = \"0123abc\"", study::commit()));
 }
 
-TEST_CASE("study: stopped before its first step it has saved a place to go on from", "[train]") {
+TEST_CASE("study: stopped before its first step, it can be continued", "[train]") {
   const Texts texts;
   auto o = texts.options("stopped");
   std::stop_source stop;
@@ -247,11 +247,11 @@ TEST_CASE("study: precision reaches pretraining, extension and evaluation", "[tr
   CHECK(rounded.original.before == Approx(exact.original.before).epsilon(0.005));
   const std::string backbone = (texts.folder / "float" / "backbone").string();
   const auto extended = rows(DType::f32, backbone), extended_in_bf16 = rows(DType::bf16, backbone);
-  CHECK(extended.original.before != extended_in_bf16.original.before);  // the same weights, scored with other products
+  CHECK(extended.original.before != extended_in_bf16.original.before);  // the same weights, scored in another precision
   CHECK(extended.target.after != extended_in_bf16.target.after);
 }
 
-TEST_CASE("study: a rate that diverges is told, left out, remembered, and may be dropped", "[train]") {
+TEST_CASE("study: a rate that diverges is reported, left out, recorded, and may be dropped", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"adapter", "lora"});
@@ -275,8 +275,7 @@ TEST_CASE("study: a rate that diverges is told, left out, remembered, and may be
   const auto before = files_below(o.out / "runs");
   CHECK(study::to_json(texts.run(o)) == study::to_json(results));
   CHECK(files_below(o.out / "runs") == before);  // nothing ran again
-  CHECK(
-      notices(texts, o, o.out / "runs/lora-lr1e+30-seed1/outcome.json", 100, "delete ", "to have the run made again"));
+  CHECK(notices(texts, o, o.out / "runs/lora-lr1e+30-seed1/outcome.json", 100, "delete ", "to repeat the run"));
 
   std::filesystem::remove_all(o.out / "runs/lora-lr1e+30-seed1");  // as the note says
   CHECK(study::to_json(texts.run(o)) == study::to_json(results));
@@ -323,7 +322,7 @@ TEST_CASE(
   CHECK(fewer.choices.at(0).tried.empty());
   CHECK(fewer.text_sha256 == expected.text_sha256);
   o.model_rates = {3e-3};
-  texts.run(o);  // a rate that nothing is chosen from yet
+  texts.run(o);  // a rate that is not yet compared with others
   o.model_rates = all.model_rates = {1e-3, 3e-3};
   all.methods = o.methods;
   all.alphas = o.alphas;
@@ -336,7 +335,7 @@ TEST_CASE(
   CHECK(scratch::says([&] { texts.run(o); }, "share = 0.1, now it is 0.5"));
 }
 
-TEST_CASE("study: a run that holds no text out to choose on is not continued with a choice", "[train]") {
+TEST_CASE("study: a run without a tuning split is not continued with something to tune", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"adapter"});
@@ -345,8 +344,8 @@ TEST_CASE("study: a run that holds no text out to choose on is not continued wit
   o.resume = true;
   const auto before = files_below(o.out);
   const auto refused = [&] {
-    return scratch::says([&] { texts.run(o); }, "--resume: the run in ", o.out.string(),
-                         "holds no text out to choose on", "another --out");
+    return scratch::says([&] { texts.run(o); }, "--resume: the run in ", o.out.string(), "holds out no tuning split",
+                         "another --out");
   };
   o.adapter_rates = {2e-3, 1e-3};
   CHECK(refused());
@@ -366,7 +365,7 @@ TEST_CASE("study: a run that holds no text out to choose on is not continued wit
   CHECK(fewer.text_sha256 == results.text_sha256);
 }
 
-TEST_CASE("study: a method is left out on resume while the options that only it reads stay as they were", "[train]") {
+TEST_CASE("study: on resume a method may be left out while its options stay", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"lora", "neutral(gate=elu)"});
@@ -378,14 +377,14 @@ TEST_CASE("study: a method is left out on resume while the options that only it 
   CHECK(one.rows[0].target.after == both.rows[0].target.after);
   o.methods = small::methods({"lora", "neutral"});
   CHECK(scratch::says([&] { texts.run(o); }, "gate = \"elu\" in the settings of neutral, now it is \"relu\"",
-                      "a name of its own"));
+                      "use another label"));
   o.methods = small::methods({"lora", "relu: neutral"});
   CHECK(texts.run(o).rows.size() == 2);
   o.methods = small::methods({"neutral(gate=elu)"});
   CHECK(texts.run(o).rows.at(0).target.after == both.rows[1].target.after);
 }
 
-TEST_CASE("study: a run that was interrupted goes on where other rates are asked for", "[train]") {
+TEST_CASE("study: an interrupted run can be continued with other rates", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"lora"});
@@ -398,7 +397,7 @@ TEST_CASE("study: a run that was interrupted goes on where other rates are asked
   CHECK(texts.run(o).rows.size() == 3);
 }
 
-TEST_CASE("study: alpha is chosen among those that are left, also without a vanilla adapter", "[train]") {
+TEST_CASE("study: alpha is selected among those without failures, also without a vanilla adapter", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"neutral", "adapter"});
@@ -414,7 +413,7 @@ TEST_CASE("study: alpha is chosen among those that are left, also without a vani
   o.seeds = 2;
   o.methods[1].rates = {1e30};
   results = texts.run(o);
-  CHECK(results.failed.size() == 1);  // other seeds of a method of which nothing is left are not tried
+  CHECK(results.failed.size() == 1);  // further seeds are not tried if every run of a method failed
   REQUIRE(results.choices.size() == 2);
   const auto most = std::max_element(results.choices.begin(), results.choices.end(), [](const auto& a, const auto& b) {
     return a.tried.at(0).learning < b.tried.at(0).learning;
@@ -423,7 +422,7 @@ TEST_CASE("study: alpha is chosen among those that are left, also without a vani
   CHECK(chosen_alpha(results) == most->run.alpha);
 }
 
-TEST_CASE("study: in a sweep over capacity alpha is chosen against the baseline of equal capacity", "[train]") {
+TEST_CASE("study: in a sweep over capacity alpha is selected against the baseline of equal capacity", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
   o.methods = small::methods(
@@ -440,7 +439,7 @@ TEST_CASE("study: in a sweep over capacity alpha is chosen against the baseline 
   CHECK_FALSE(learns_as_baseline("neutral, capacity 0.2"));
 }
 
-TEST_CASE("study: where every run failed there is one message, and the results say why", "[train]") {
+TEST_CASE("study: if every run failed there is one message, and the results record the reasons", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"adapter", "lora"});
@@ -455,7 +454,7 @@ TEST_CASE("study: where every run failed there is one message, and the results s
   CHECK(told() == message);
 }
 
-TEST_CASE("study: a run without memory is told, the others go on, and resume tries it again", "[train]") {
+TEST_CASE("study: a run out of memory is reported, the others continue, and resume repeats it", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"neutral(init=greedy)", "lora"}, adapter::Registry::with<gate::All, Greedy>());
@@ -473,7 +472,8 @@ TEST_CASE("study: a run without memory is told, the others go on, and resume tri
   CHECK(study::read_results(o.out / "results.json").failed.empty());
 }
 
-TEST_CASE("study: a run whose files find no room is told, the others go on, and resume tries it again", "[train]") {
+TEST_CASE("study: a run whose files do not fit the disk is reported, the others continue, and resume repeats it",
+          "[train]") {
   const Texts texts;
   auto o = texts.options("first");
   o.methods = small::methods({"lora"});
@@ -504,7 +504,7 @@ TEST_CASE("study: a run whose files find no room is told, the others go on, and 
   CHECK(without_times(texts.run(full)) == without_times(texts.run(never)));
 }
 
-TEST_CASE("study: a finished run's files are what they were, or it is told which is not and what to do", "[train]") {
+TEST_CASE("study: a changed file of a finished run is reported, with what to do", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"lora", "finetune"});
@@ -515,13 +515,13 @@ TEST_CASE("study: a finished run's files are what they were, or it is told which
        {lora / "adapter.json", lora / "adapter.safetensors", lora / "outcome.json", finetune / "outcome.json",
         finetune / "model/config.json", finetune / "model/model.safetensors"}) {
     INFO(file);
-    const std::string advice = concat("bring back what was there, or delete ", (o.out / "runs").string());
+    const std::string advice = concat("restore the files, or delete ", (o.out / "runs").string());
     const std::string bytes = scratch::get(file);
     for (std::size_t at = 3; at < bytes.size(); at += bytes.size() / 5) CHECK(notices(texts, o, file, at, advice));
     scratch::put(file, bytes.substr(0, bytes.size() - 1));
     CHECK(scratch::says([&] { texts.run(o); }, file.string(), advice));
     scratch::put(file, bytes);
-    if (file.filename() == "outcome.json") continue;  // without one the run has not ended
+    if (file.filename() == "outcome.json") continue;  // without it the run has not ended
     std::filesystem::remove(file);
     CHECK(scratch::says([&] { texts.run(o); }, file.string(), "is missing", advice));
     scratch::put(file, bytes);
@@ -537,7 +537,7 @@ TEST_CASE("study: a finished run's files are what they were, or it is told which
   CHECK(without_times(texts.run(o)) == without_times(results));
 }
 
-TEST_CASE("study: what a finetuned model keeps of the model it came from is what was written, to the bit", "[train]") {
+TEST_CASE("study: a changed file that a finetuned model copied from its base is noticed", "[train]") {
   const Texts texts;
   auto o = texts.options("first");
   o.methods = small::methods({"lora"});
@@ -563,7 +563,7 @@ TEST_CASE("study: what a finetuned model keeps of the model it came from is what
   CHECK(without_times(texts.run(given)) == without_times(results));
 }
 
-TEST_CASE("study: a run's own backbone, record and options are what was written, to the bit", "[train]") {
+TEST_CASE("study: a changed bit in a run's backbone, record or options is noticed", "[train]") {
   const Texts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"lora"});
@@ -586,7 +586,7 @@ TEST_CASE("study: a run's own backbone, record and options are what was written,
   CHECK_NOTHROW(texts.run(o));
 }
 
-TEST_CASE("study: the model that is given is the same on resume, by its configuration and tokenizer too", "[train]") {
+TEST_CASE("study: on resume the given model must be the same, with its configuration and tokenizer", "[train]") {
   const Texts texts;
   auto o = texts.options("first");
   o.methods = small::methods({"lora"});

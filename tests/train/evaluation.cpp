@@ -130,7 +130,7 @@ TEST_CASE("evaluation: gates that are closed or open for all show as 0 and 1, an
   const auto warnings = study::gate_warnings(row, "neutral-x");
   REQUIRE(!warnings.empty());
   CHECK(warnings[0].find("neutral-x") != std::string::npos);
-  CHECK(warnings[0].find("layer 0 is closed for every token of the new domain") != std::string::npos);
+  CHECK(warnings[0].find("layer 0 is closed for every token of the target domain") != std::string::npos);
   CHECK(row.gate_open->target == Approx(row.gate_open_by_layer->target.at(1) / 2));
 }
 
@@ -141,7 +141,7 @@ TEST_CASE("gate warnings: a layer closed for all new tokens or open for all orig
   const auto warnings = study::gate_warnings(row, "x");
   REQUIRE(warnings.size() == 2);
   CHECK(warnings[0].find("layer 1 is open for every token of the original domain") != std::string::npos);
-  CHECK(warnings[1].find("layer 2 is closed for every token of the new domain") != std::string::npos);
+  CHECK(warnings[1].find("layer 2 is closed for every token of the target domain") != std::string::npos);
 }
 
 TEST_CASE("evaluation: stops on request, and reports unusable weights", "[train]") {

@@ -1,28 +1,28 @@
-/// What an adapter is, and what it is told.
+/// The concept of an adapter, and the state of a forward pass that it may read.
 ///
-/// An adapter is described by a small struct (its policies and options, no weights) and lives, attached to a model, as
-/// its Instance:
+/// An adapter is a small struct of policies and options, without weights. Attached to a model it is an Instance, which
+/// holds the weights:
 ///   template <Scalar S, Backend D> class Instance with
 ///     Instance(description, const adapter::Sizes&, std::uint64_t seed)
 ///     std::vector<Parameter<S,D>*> parameters()
-///         what it trains, in a fixed order
+///         the trainable parameters, in a fixed order
 ///     bool acts_at(Site) const
-///         may be missing: whether it reads or changes anything at that site; without it, it acts everywhere
+///         optional: whether it reads or changes anything at that site; without it, it acts everywhere
 ///     Var<S,D> apply(Site, Index layer, Var<S,D> x, Var<S,D> y, Pass<S,D>&)
-///         called at each site where it acts, x what goes in and y what comes out there: y, or what stands in its
-///         place. Called again on the way back where layers are recomputed: it must make the same values, and keep
+///         called at each site where it acts; x is the input of the site, y its output. Returns y or its replacement.
+///         Called again in the backward pass where layers are recomputed: it must compute the same values, and keep
 ///         nothing of the tape from layer to layer. At Site::layer x and y are the residual stream
-/// To be saved, compared and named in programs, the description also has
+/// To be saved, compared and named in programs, the struct also has
 ///   static constexpr std::string_view name
 ///       its kind
 ///   Description describe(const Sizes&) const
-///       what a file says of it, in a model of these sizes
+///       what is saved of it, in a model of these sizes
 ///   static void settings(self, visit)
-///       may be missing: its settings by name (adapter/settings.hpp)
+///       optional: its settings by name (adapter/settings.hpp)
 ///   std::optional<penalty::Counts> local_loss() const
-///       may be missing: which tokens its local loss counts, if it has one; without it, it has none
-/// Where no adapter acts, sums are the products' own and values between two of them are stored in the precision of the
-/// step.
+///       optional: which tokens its local loss counts; without it, it has no local loss
+/// Where no adapter acts, residual sums are fused into the matmul, and values between two matmuls are stored in the
+/// precision of the step.
 #pragma once
 
 // First, as in neutra/neutra.hpp.
@@ -43,16 +43,16 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// What a forward pass knows besides tokens. The model hands each layer a copy; adapters read it and add to `local`.
+/// The state of a forward pass besides its tokens. Each layer gets a copy; adapters read it and add to `local`.
 template <Scalar S, Backend D> struct Pass {
   Tape<S, D>& tape;
-  /// Which tokens are of which domain, and what sums over them are divided by.
+  /// The domain of each sequence, and the divisors of sums over tokens.
   penalty::Domains<S> domains{};
-  /// How the rows of x and y are cut into sequences.
+  /// How the rows of x and y form sequences.
   gate::Context tokens{};
-  /// Sum of the local losses so far: in apply(), of this layer.
+  /// Sum of the local losses so far; in apply(), those of this layer.
   std::optional<Var<S, D>> local{};
-  /// Where an evaluation counts open gates; null in training.
+  /// Counts open gates in an evaluation; null in training.
   adapter::Probe<S, D>* probe = nullptr;
 
   void add_local(Var<S, D> loss) { local = local ? neutra::add(*local, loss) : loss; }
@@ -60,15 +60,15 @@ template <Scalar S, Backend D> struct Pass {
 
 namespace adapter {
 
-/// What is written beside an adapter's weights. The settings are those it has in one model: a width that follows from
-/// the capacity is told.
+/// What is saved beside an adapter's weights. The settings are resolved for one model: a width that follows from the
+/// capacity is given as a number.
 struct Description {
   std::string kind{};
   Settings settings{};
-  Index weights = 0;  // all that it adds, gates included
+  Index weights = 0;  // all that it adds, including gates
 };
 
-/// Which tokens the local loss of an adapter counts; empty where it has none.
+/// Which tokens the local loss of an adapter counts; empty if it has none.
 template <class A> std::optional<penalty::Counts> local_loss_of(const A& adapter) {
   if constexpr (requires { adapter.local_loss(); })
     return adapter.local_loss();
@@ -76,7 +76,7 @@ template <class A> std::optional<penalty::Counts> local_loss_of(const A& adapter
     return std::nullopt;
 }
 
-/// Whether an adapter acts at a site; one that does not say may act at all of them.
+/// Whether an adapter acts at a site. Without acts_at it may act at any.
 template <class Instance> bool acts_at(const Instance& instance, Site site) {
   if constexpr (requires { instance.acts_at(site); })
     return instance.acts_at(site);
@@ -97,7 +97,7 @@ template <class Instance, class S, class D>
 concept HasApply = requires(Instance& instance, Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
   { instance.apply(site, layer, x, y, pass) } -> std::same_as<Var<S, D>>;
 };
-/// It says where it acts, or it has nothing of that name.
+/// acts_at has the right signature, or there is no member of that name.
 template <class Instance>
 concept ActsWhereSaid = requires(const Instance& instance, Site site) {
   { instance.acts_at(site) } -> std::convertible_to<bool>;
@@ -105,7 +105,7 @@ concept ActsWhereSaid = requires(const Instance& instance, Site site) {
 || !requires { &Instance::acts_at; };
 }  // namespace detail
 
-/// One sentence for each thing an adapter lacks to be attached to a model of scalar S on device D.
+/// One message for each missing part that an adapter needs to be attached to a model of scalar S on device D.
 template <class A, Scalar S, Backend D> consteval bool check_adapter() {
   static_assert(
       detail::HasInstance<A, S, D>,
@@ -130,7 +130,7 @@ template <class A, Scalar S, Backend D> consteval bool check_adapter() {
   return true;
 }
 
-/// The same of the description, where an adapter is saved or named in results.
+/// Likewise for the members by which an adapter is saved and named in results.
 template <class A> consteval bool check_described() {
   static_assert(
       requires {
@@ -160,7 +160,7 @@ Tensor<S, D> normal_tensor(const Shape& shape, double variance, std::uint64_t se
   return tensor;
 }
 
-/// One value everywhere.
+/// A tensor filled with one value.
 template <Scalar S, Backend D> Tensor<S, D> constant_tensor(const Shape& shape, double value) {
   Tensor<S, D> tensor(shape);
   const std::vector<S> values(static_cast<std::size_t>(shape.size()), static_cast<S>(value));
@@ -169,7 +169,7 @@ template <Scalar S, Backend D> Tensor<S, D> constant_tensor(const Shape& shape, 
 }
 
 /// The rank or width whose weights come nearest to `share` of the block weights: weights = layers * (fixed + per_unit *
-/// units), at least one unit.
+/// units), with at least one unit. Error: a capacity that is too small for one unit, or too large.
 inline Index units_for(double share, Index fixed, Index per_unit, const Sizes& sizes, std::string_view what) {
   require(share > 0 && std::isfinite(share), what, ": capacity must be positive, got ", share);
   const double budget = share * static_cast<double>(sizes.block_weights()) / static_cast<double>(sizes.layers);
@@ -178,7 +178,7 @@ inline Index units_for(double share, Index fixed, Index per_unit, const Sizes& s
           " fixed weights in a layer; raise the capacity to at least ",
           (static_cast<double>(fixed + per_unit)) * static_cast<double>(sizes.layers) /
               static_cast<double>(sizes.block_weights()));
-  require(units < 1e9, what, ": a capacity of ", share, " is beyond any machine");
+  require(units < 1e9, what, ": a capacity of ", share, " is too large for any machine");
   return static_cast<Index>(units + 0.5);
 }
 

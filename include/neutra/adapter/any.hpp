@@ -8,7 +8,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-/// What Any holds. A type that is not is a compile-time error that says what it lacks.
+/// An adapter that Any can hold. For another type, a compile-time error says what it lacks.
 template <class A, class S, class D>
 concept Attachable = check_adapter<A, S, D>() && check_described<A>();
 
@@ -27,7 +27,7 @@ template <Scalar S, Backend D> class Any {
           return std::make_unique<AttachedInstance<A, S, D>>(adapter, sizes, seed);
         }) {}
 
-  /// The adapter's name, and its settings as they were asked for.
+  /// The adapter's name, and its settings as they were given, not resolved for a model.
   const std::string& kind() const { return kind_; }
   const Settings& settings() const { return settings_; }
   std::optional<penalty::Counts> local_loss() const { return local_loss_; }

@@ -1,4 +1,4 @@
-/// An adapter at work behind one interface, whatever its type.
+/// An Instance of any adapter behind one interface.
 #pragma once
 
 #include "neutra/adapter/adapter.hpp"
@@ -7,8 +7,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-/// What a model's layers call. They are compiled once for all adapters: a call behind a table, a dozen in a layer, is
-/// nothing beside the layer's products.
+/// What a model's layers call, so that they are compiled once for all adapters. A dozen virtual calls per layer cost
+/// nothing beside its matmuls.
 template <Scalar S, Backend D> struct Attached {
   virtual ~Attached() = default;
   virtual std::vector<Parameter<S, D>*> parameters() = 0;

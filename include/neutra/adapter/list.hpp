@@ -14,7 +14,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-/// The members of a list at work: each changes in turn what the ones before it gave. Their parameters are called
+/// A list attached to a model: each member in turn changes the output of those before it. Parameters are called
 /// "0.adapter...", "1.adapter..." in the order of the list.
 template <Scalar S, Backend D> class ListInstance {
  public:

@@ -11,8 +11,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
 /// y = W x + scale B (A x) at the chosen projections
 /// A: (r,in), uniform with variance 1/(3 in) as in PEFT   B: (out,r), zero
-/// Of `sites` those count that the model's family has: not every one has a gate.
-/// A rank of 0 is chosen so that the extra weights are `capacity` of the block weights.
+/// `sites` that the model's family lacks are ignored: not every family has a gate.
+/// A rank of 0 means the rank whose extra weights are `capacity` of the block weights.
 struct Lora {
   static constexpr std::string_view name = "lora";
   std::vector<Site> sites = {Site::q, Site::k, Site::v, Site::o, Site::gate, Site::up, Site::down};
@@ -27,7 +27,8 @@ struct Lora {
     visit("capacity", self.capacity);
   }
 
-  /// The chosen projections that the model has. Error: none chosen, or none of them there; a block; one named twice.
+  /// The chosen projections that the model has. Error: none chosen; none of them in the model; a site that is no
+  /// projection; one named twice.
   std::vector<Site> sites_in(const Sizes& sizes) const {
     require(!sites.empty(), "lora: no projection was chosen; name at least one of q k v o gate up down");
     std::vector<Site> found;

@@ -1,4 +1,4 @@
-/// What an evaluation sees of the gates: open shares and the size of residues, per layer and domain.
+/// Statistics of gates and residues in an evaluation, per layer and domain: open shares and residue sizes.
 #pragma once
 
 #include "neutra/op/add.hpp"
@@ -50,8 +50,8 @@ template <Scalar S, Backend D> class Probe {
     return counts_[of_domain];
   }
 
-  /// One layer of one pass. g: (N,1) or (N,C), looked at if the gate has an exact zero; r: (M,C), its row i is of token
-  /// index[i] (null: i)   y: (N,C)
+  /// Counts one layer of one pass. g: (N,1) or (N,C), null unless the gate has an exact zero   r: (M,C), row i of token
+  /// index[i] (of token i if index is null)   y: (N,C)
   void observe(Index layer, const Var<S, D>* g, Var<S, D> r, const std::int32_t* index, Var<S, D> y) {
     require(layer >= 0 && layer < layers(), "probe: layer ", layer, " was seen, but the probe was made for ", layers(),
             " layers; make it with model.config().layers");

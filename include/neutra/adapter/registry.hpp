@@ -1,4 +1,4 @@
-/// Adapters and policies by name: what programs choose from.
+/// Adapters and policies by name, from which programs choose.
 #pragma once
 
 #include "neutra/adapter/any.hpp"
@@ -28,13 +28,13 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 using AnyResidue = adapter::Residue<gate::Any<float, DefaultDevice>, body::Any<float, DefaultDevice>,
                                     penalty::Any<float, DefaultDevice>, init::Any>;
 
-/// Named members of one policy family, each made with options of its own.
+/// The members of one policy family by name, each made with its own options.
 template <class Any> class Family {
  public:
   explicit Family(std::string_view what) : what_(what) {}
 
-  /// `shown` stands for it in a list of names; several may share one. A policy under its own name replaces one that is
-  /// shown as something else. Error: a name that is there already.
+  /// `shown` is its entry in lists of names; several policies may share one, such as two_layer(GATE). A policy shown
+  /// under its own name replaces one that is not. Error: another policy of that name.
   template <class Policy> void add(std::string_view shown = Policy::name) {
     const auto make = [](const PolicyOptions& options) { return Any(with_options(Policy{}, options)); };
     const auto found = members_.find(std::string(Policy::name));
@@ -43,7 +43,8 @@ template <class Any> class Family {
     members_.insert_or_assign(std::string(Policy::name), Member{make, std::string(shown)});
   }
   bool contains(std::string_view name) const { return members_.contains(std::string(name)); }
-  /// Error (SettingError of `key`): an unknown name, with the nearest one and all there are; options that it lacks.
+  /// Error (SettingError of `key`): an unknown name, with the nearest and all known ones; options that the policy does
+  /// not have.
   Any make(std::string_view name, const PolicyOptions& options = {}, const std::string& key = {}) const {
     const std::string own_key = key.empty() ? std::string(what_) : key;
     const auto found = members_.find(std::string(name));
@@ -56,7 +57,7 @@ template <class Any> class Family {
       throw SettingError(own_key, concat(": ", error.what()));
     }
   }
-  /// What may be chosen, sorted.
+  /// The names to choose from, sorted.
   std::vector<std::string> names() const {
     std::set<std::string> shown;
     for (const auto& member : members_) shown.insert(member.second.shown);
@@ -85,7 +86,7 @@ template <class Gates> Registry of_library();
 
 /// All adapters and policies a program knows: the library's and the user's own.
 struct Registry {
-  /// A kind of adapter: how one is made, and the settings it then has where nothing is said.
+  /// A kind of adapter: how one is made, and its default settings.
   struct Kind {
     std::function<Any<float, DefaultDevice>(const Settings&, const Registry&)> make;
     Settings defaults;
@@ -99,7 +100,7 @@ struct Registry {
 
   template <class A> static constexpr bool is_adapter = adapter::detail::HasInstance<A, float, DefaultDevice>;
 
-  /// One sentence for what is wrong with an adapter, or with a policy of whatever family.
+  /// One message for what is wrong with an adapter, or with a policy of any family.
   template <class Own> static consteval bool check() {
     if constexpr (is_adapter<Own>) {
       static_assert(std::default_initializable<Own>,
@@ -116,7 +117,7 @@ struct Registry {
     }
   }
 
-  /// Puts a policy into the family it belongs to, or an adapter among the kinds.
+  /// Adds a policy to its family, or an adapter to the kinds.
   template <class Own> void add() {
     static_assert(check<Own>());
     if constexpr (is_adapter<Own>)
@@ -138,7 +139,7 @@ struct Registry {
             "' is there twice; give yours another name");
   }
 
-  /// Puts a gate into the family in each wrapper that takes it, unless that is there already.
+  /// Adds a gate in each wrapper that takes it, unless the wrapped gate is there already.
   template <class G> void add_wrapped() {
     if constexpr (Gate<G>) {
       if constexpr (gate::plain<G>)
@@ -158,14 +159,14 @@ struct Registry {
     return registry;
   }
 
-  /// Error (SettingError): an unknown kind; a setting that it does not have, or that cannot be.
+  /// Error (SettingError): an unknown kind; a setting that it does not have; an invalid value.
   Any<float, DefaultDevice> make(const std::string& kind, const Settings& settings) const {
     const auto found = kinds.find(kind);
     if (found != kinds.end()) return found->second.make(settings, *this);
     throw SettingError("kind", concat(": there is no adapter called '", kind, "'", suggestion(kind, kind_names()),
                                       "; known: ", listed(kind_names())));
   }
-  /// A list of members, told by position: {"0", "lora"}, {"0.rank", 4}, {"1", "residue"}.
+  /// A list of the members that the settings name by position: {"0", "lora"}, {"0.rank", 4}, {"1", "residue"}.
   /// Error (SettingError): no member; one that cannot be made; a setting of no member.
   Any<float, DefaultDevice> make_list(Settings settings) const {
     const std::string advice = "; write its members, as in  list(lora(rank=4), residue)";
@@ -190,7 +191,7 @@ struct Registry {
     return names;
   }
 
-  /// Puts the policy of that name into a member of an adapter (see with_settings).
+  /// Sets a member of an adapter to the policy of that name (see with_settings).
   void set(gate::Any<float, DefaultDevice>& member, const std::string& key, const std::string& name,
            const PolicyOptions& options) const {
     member = gates.make(name, options, key);
@@ -206,7 +207,7 @@ struct Registry {
   void set(init::Any& member, const std::string& key, const std::string& name, const PolicyOptions& options) const {
     member = inits.make(name, options, key);
   }
-  /// A policy that was chosen at compile time has its options set. Error: another name.
+  /// Sets the options of a policy chosen at compile time. Error: another name.
   template <class Policy>
   void set(Policy& member, const std::string& key, const std::string& name, const PolicyOptions& options) const {
     if (name != Policy::name)

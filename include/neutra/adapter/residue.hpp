@@ -29,10 +29,10 @@ inline void read_setting(const std::string& key, const Setting& setting, Placeme
 /// y + g(x) A(x), g the gate of the logit w_b . x, A the body; local loss: the penalty on g(x) A(x).
 /// Each policy defaults to the paper's choice and carries its options:
 ///     Residue<gate::JumpRelu>{.gate = {.threshold = 0.2f}}
-/// A width of 0 is chosen so that the extra weights, those of all policies, are `capacity` of the block weights. With a
-/// gate that has an exact zero, closed tokens are skipped: forward where g == 0, in training where the slope is zero
-/// too. A device that would have to wait for the number of open tokens (Backend::counts_on_host) skips none in training.
-/// A policy may also be its family's Any, chosen at run time.
+/// A width of 0 means the width whose extra weights, those of all policies together, are `capacity` of the block
+/// weights. With a gate that has an exact zero, closed tokens are skipped: forward where g == 0, in training where the
+/// slope is zero too. A device on which the host would wait for the number of open tokens (Backend::counts_on_host)
+/// skips none in training. A policy may also be its family's Any, chosen at run time.
 template <class G = gate::Relu, class B = body::GatedUnit, class P = penalty::L1, class I = init::LowVariance>
 struct Residue {
   static_assert(check_gate<G>());
@@ -74,14 +74,14 @@ struct Residue {
       all.insert(all.end(), more.begin(), more.end());
     return all;
   }
-  /// Weights that a layer has whatever its width, and those of each unit of width.
-  /// Error: a body whose weights do not grow linearly with the width.
+  /// Weights of a layer per unit of width. Error: a body whose weights do not grow linearly with the width.
   Index unit_weights(const Sizes& sizes) const {
     const Index one = count(weights(sizes.dim, 1)), two = count(weights(sizes.dim, 2));
     require(two > one && count(weights(sizes.dim, 3)) == 2 * two - one, "residue: the weights of body ", body.name,
             " must be fixed or grow linearly with the width r");
     return two - one;
   }
+  /// Weights of a layer that do not depend on its width.
   Index fixed_weights(const Sizes& sizes) const { return count(weights(sizes.dim, 1)) - unit_weights(sizes); }
 
   Index width_for(const Sizes& sizes) const {
@@ -92,7 +92,7 @@ struct Residue {
     const penalty::Traits traits = penalty_traits();
     return traits.none ? std::nullopt : std::optional(traits.counts);
   }
-  /// Error: a penalty that reads a gate where there is none.
+  /// Error: the penalty reads the gate, but there is none.
   void check() const {
     const penalty::Traits penalty_has = penalty_traits();
     require(!(gate_traits().open && penalty_has.reads_gate), "residue: the penalty ", penalty_has.name,

@@ -1,4 +1,4 @@
-/// A residue at work in a model: one class for every composition of policies.
+/// A residue attached to a model: one class for every composition of policies.
 #pragma once
 
 #include "neutra/adapter/adapter.hpp"
@@ -14,14 +14,14 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-/// Where the residue stands: beside the FFN (reads what the FFN reads), after it (reads what the FFN wrote), or beside
-/// attention.
+/// Where the residue is placed: beside the FFN (reads its input), after the FFN (reads its output), or beside attention
+/// (reads its input).
 enum class Placement { parallel, after, attention };
 
 inline constexpr std::array<std::string_view, 3> placement_names = {"parallel", "after", "attention"};
 
-/// The Instance of every Residue. Each policy is asked through its Any, a few calls a layer, so that this class and the
-/// kernels behind it are compiled once, not once a composition.
+/// The Instance of every Residue. Policies are called through their Any, a few calls per layer, so that this class and
+/// its kernels are compiled once and not for each composition.
 template <Scalar S, Backend D> class ResidueInstance {
  public:
   /// R: a Residue
@@ -98,7 +98,8 @@ template <Scalar S, Backend D> class ResidueInstance {
   }
   Leaves penalty_leaves() const { return Leaves(leaves_).last(penalty_weights_); }
 
-  /// (N,1) or (N,d); of numbers as they are, whatever the precision of the step: rounded ones would open other gates.
+  /// (N,1) or (N,d). Computed from unrounded inputs, whatever the precision of the step: rounding would open other
+  /// gates.
   Var<S, D> logit(Var<S, D> x, const Pass<S, D>& pass) const {
     const DType precision = pass.tape.precision();
     pass.tape.set_precision(dtype_of<S>);
@@ -107,11 +108,11 @@ template <Scalar S, Backend D> class ResidueInstance {
     return s;
   }
 
-  /// The residue of the open tokens alone. In training a closed token whose gate has a slope still counts as open.
+  /// Computes the residue of open tokens only. In training, a closed token whose gate has a slope counts as open.
   Var<S, D> add_open(Index layer, Var<S, D> x, Var<S, D> y, Var<S, D> s, Var<S, D> g, Pass<S, D>& pass) {
     RowSet open = open_rows(g, pass.tape.recording() ? gate_.slopes(s, g, gate_leaves()) : View<const S>{});
     if (open.all() && !pass.tape.recording())
-      open = {};  // nothing to gather; a training step gathers all the same, so that every step finds its memory
+      open = {};  // nothing to gather; a training step gathers anyway, so that every step uses the same memory
     const auto rows = [&](Var<S, D> of) { return open.index ? gather_rows(of, open) : of; };
     const auto body = body_.forward(rows(x), body_leaves());
     const auto r = scale_rows(body, rows(g));  // (M,d)
@@ -125,7 +126,7 @@ template <Scalar S, Backend D> class ResidueInstance {
                           activations.y);
     require(penalty_.none || !pass.tape.recording() || pass.domains.known, "residue: the penalty ", penalty_.name,
             " needs the domain of every sequence in training; give Tokens::domains, or use penalty::None");
-    // also where no token is counted: a step that kept less would leave the next one to ask for memory
+    // also if no token is counted: after a step that saves less, the next one would have to allocate
     if (!penalty_.none && pass.tape.recording()) pass.add_local(penalty_.loss(activations, penalty_leaves()));
   }
 
@@ -136,7 +137,7 @@ template <Scalar S, Backend D> class ResidueInstance {
   bool skip_;
   std::size_t logit_weights_ = 0, gate_weights_ = 0, penalty_weights_ = 0;  // of a layer; gate: those of the logit too
   std::deque<Parameter<S, D>> parameters_;                                  // layer by layer
-  std::vector<Var<S, D>> leaves_;  // those of the layer at work, on the tape; kept, so that a step asks for no memory
+  std::vector<Var<S, D>> leaves_;  // of the current layer, on the tape; a member, so that a step allocates nothing
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::adapter

@@ -1,6 +1,6 @@
-/// What an adapter says of itself, by name, and how an adapter is made from it.
+/// The settings of an adapter by name: read for recording, set by programs.
 ///
-/// An adapter shows each setting to a visitor, by name and by reference; one function serves reading and setting:
+/// An adapter passes each setting to a visitor, by name and by reference. One function serves reading and setting:
 ///
 ///     struct Mine {
 ///       static constexpr std::string_view name = "mine";
@@ -10,8 +10,8 @@
 ///       }
 ///     };
 ///
-/// A setting is a number, a text, a truth value, a policy (its name, and its options behind a point), or a type that
-/// has setting_of and read_setting beside it (core/settings.hpp).
+/// A setting is a number, a text, a bool, a policy (its name, and its options after a dot), or a type with its own
+/// setting_of and read_setting (core/settings.hpp).
 #pragma once
 
 #include "neutra/adapter/sizes.hpp"
@@ -71,7 +71,7 @@ template <class A, class Visit> void visit_settings(A& adapter, const Visit& vis
   if constexpr (detail::HasSettings<Plain>) Plain::settings(adapter, visit);
 }
 
-/// What an adapter's settings are now.
+/// The current settings of an adapter.
 template <class A> Settings settings_of(const A& adapter) {
   Settings all;
   visit_settings(adapter, [&](std::string_view name, const auto& member) {

@@ -1,4 +1,4 @@
-/// Where an adapter may stand in a model, and how wide the model is there.
+/// The sites at which an adapter may act in a model, and their widths.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -13,13 +13,14 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-/// The projections of a layer; its two blocks, which read the stream normed and write before the residual sum; and the
-/// layer as a whole, which reads and writes the residual stream itself. A model has those that its family names.
+/// The projections of a layer; its two blocks, whose input is normalised and whose output is added to the residual
+/// stream; and the whole layer, whose input and output are the residual stream. A model has the sites that its family
+/// names.
 enum class Site { q, k, v, o, gate, up, down, attention, ffn, layer };
 
 inline constexpr std::array<std::string_view, 10> site_names = {"q",  "k",    "v",         "o",   "gate",
                                                                 "up", "down", "attention", "ffn", "layer"};
-inline constexpr std::size_t projection_sites = 7;  // they stand first
+inline constexpr std::size_t projection_sites = 7;  // they come first
 
 inline std::string_view to_string(Site site) { return site_names[static_cast<std::size_t>(site)]; }
 
@@ -29,7 +30,7 @@ inline Setting setting_of(const std::vector<Site>& sites) {
   for (const Site site : sites) text += concat(text.empty() ? "" : "|", to_string(site));
   return text;
 }
-/// "q|v" to sites. Error (SettingError): what is no projection.
+/// "q|v" to sites. Error (SettingError): a name that is no projection.
 inline void read_setting(const std::string& key, const Setting& setting, std::vector<Site>& sites) {
   const std::string list = text_of(setting);
   sites.clear();
@@ -52,7 +53,7 @@ struct Sizes {
 
   Index dim = 0, layers = 0;
   Index layer_weights = 0;                             // of one layer, norms and biases included
-  std::array<Matrix, projection_sites> projections{};  // of no size where the family has no such projection
+  std::array<Matrix, projection_sites> projections{};  // empty if the family has no such projection
 
   bool has(Site site) const { return !is_projection(site) || inputs(site) > 0; }
   /// Columns of a projection, or the width a block reads.
@@ -63,7 +64,7 @@ struct Sizes {
   Index outputs(Site site) const {
     return is_projection(site) ? projections[static_cast<std::size_t>(site)].outputs : dim;
   }
-  /// Weights of all layers; embeddings, head and final norm not: what capacity is a share of.
+  /// Weights of all layers, without embeddings, head and final norm. Capacity is a share of them.
   Index block_weights() const { return layers * layer_weights; }
 
   static bool is_projection(Site site) { return static_cast<std::size_t>(site) < projection_sites; }

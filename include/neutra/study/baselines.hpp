@@ -12,12 +12,12 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// What is known of each baseline, a T, found by the run that is compared with it. Baselines are of the same steps and
-/// share as the run. If they differ in capacity, body or placement, as in a sweep, the run is compared with the one
-/// that is equal in these; if they do not, as a single baseline, with that one, whatever its own capacity is.
+/// A value T for each baseline, found by the run that is compared with the baseline. Only baselines with the steps and
+/// share of the run count. If these differ in capacity, body or placement, as in a sweep, the run is compared with the
+/// one that is equal to it there. If they do not, as a single baseline, capacity, body and placement do not count.
 template <class T> class Baselines {
  public:
-  /// Of two that are equal in all of these the first counts.
+  /// Of two baselines that are equal in all of these, the first counts.
   void add(const Run& baseline, const T& known) {
     Group& group = groups_[{baseline.steps, baseline.share}];
     const Values values = values_of(baseline);

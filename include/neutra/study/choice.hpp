@@ -1,5 +1,4 @@
-/// Which rate and which alpha are chosen: by the scores on the tuning split, never by those that are reported; and
-/// what is kept of it.
+/// The selection of rate and alpha by scores on the tuning split, never by reported scores, and its record.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -21,18 +20,18 @@ struct Scores {
   double learning() const { return target.before - target.after; }
 };
 
-/// What the tuning split said of a run.
+/// A run's results on the tuning split.
 struct Tried {
   double lr = 0, forgetting = 0, learning = 0;
 };
 
-/// The rate that was taken for a method at one alpha.
+/// The rate selected for a method at one alpha.
 struct Choice {
-  Run run;                     // at that rate, with the seed that was tried
-  std::vector<Tried> tried{};  // every rate at that alpha that has scores; none where nothing was chosen on a text
-  /// Whether that alpha is the one chosen among several; empty where there was no choice.
+  Run run;                     // at that rate, with the seed used for tuning
+  std::vector<Tried> tried{};  // every rate at that alpha that has scores; empty without tuning
+  /// Whether this alpha was selected among several; empty if there was only one.
   std::optional<bool> alpha_chosen{};
-  /// Of a chosen alpha: whether it learns as much as the baseline; empty where no run of a baseline was left.
+  /// For a selected alpha: whether it learns as much as the baseline; empty if no run of a baseline was left.
   std::optional<bool> learns_as_baseline{};
 };
 
@@ -44,13 +43,13 @@ inline std::size_t choose_rate(const std::vector<Scores>& tried) {
   return static_cast<std::size_t>(best - tried.begin());
 }
 
-/// Within 1 % of what the baseline learns, or more; never where there is none.
+/// Whether a method learns at least as much as the baseline, within 1 %; false without a baseline.
 inline bool learns_enough(const Scores& scores, std::optional<double> baseline_learning) {
   return baseline_learning && scores.learning() >= *baseline_learning - 0.01 * std::abs(*baseline_learning);
 }
 
-/// The position of the alpha that forgets least among those that learn within 1 % of the baseline; where none
-/// does, or there is none, of the one that learns most. Ties go to the first. Error: none tried.
+/// The position of the alpha that forgets least among those that learn as much as the baseline, within 1 %. If none
+/// does, or there is no baseline, that of the one that learns most. Ties go to the first. Error: none tried.
 inline std::size_t choose_alpha(const std::vector<Scores>& tried, std::optional<double> baseline_learning) {
   require(!tried.empty(), "choosing alpha: at least one must have been tried");
   std::size_t chosen = tried.size();

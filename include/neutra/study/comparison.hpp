@@ -13,16 +13,16 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// A run of a curve: what a method loses and gains at one rate.
+/// A point of a method's curve over rates.
 struct CurvePoint {
   double forgetting, learning;
 };
-/// A curve over rates, by seed; of those seeds that ran all the rates that any did, if they are several.
+/// Curves over rates by seed, for the seeds that ran as many rates as any, at least two.
 using Curves = std::map<std::uint64_t, std::vector<CurvePoint>>;
 
-/// Forgetting where the curve reaches `learning`: linear between runs at neighbouring rates, the least where it passes
-/// more than once. curve: one seed's runs in the order of their rates. Empty where no two neighbours have `learning`
-/// between them.
+/// Forgetting at the point where the curve reaches `learning`, interpolated linearly between neighbouring rates; the
+/// least, if there are several such points. curve: one seed's runs in the order of their rates. Empty if the curve does
+/// not reach it.
 inline std::optional<double> forgetting_at(const std::vector<CurvePoint>& curve, double learning) {
   std::optional<double> least;
   for (std::size_t i = 1; i < curve.size(); ++i) {
@@ -44,8 +44,8 @@ inline Curves curves_of(const Line& line) {
   return by_seed;
 }
 
-/// forgetting_at, as a mean over the curves; empty unless each of them reaches the learning: a mean over some would be
-/// of the lucky ones.
+/// The mean of forgetting_at over the curves. Empty unless each of them reaches `learning`: a mean over some of them
+/// would be biased.
 inline std::optional<Mean> forgetting_at(const Curves& curves, double learning) {
   std::vector<double> values;
   for (const auto& [seed, curve] : curves) {
@@ -56,8 +56,8 @@ inline std::optional<Mean> forgetting_at(const Curves& curves, double learning) 
   return values.empty() ? std::nullopt : std::optional(mean(values));
 }
 
-/// value(ours) - value(theirs), by seed: runs of one seed saw the same data in the same order. Empty where no seed is
-/// common.
+/// The mean of value(ours) - value(theirs) over the seeds of both: runs of one seed saw the same data in the same
+/// order. Empty if they share no seed.
 template <class F> std::optional<Mean> difference(const Line& ours, const Line& theirs, F&& value) {
   std::map<std::uint64_t, const RunResult*> by_seed;
   for (const RunResult& row : theirs.runs) by_seed.emplace(row.seed, &row);
@@ -98,13 +98,14 @@ inline void compare_with_baseline(std::vector<Line>& lines) {
   }
 }
 
-/// An order is claimed where a difference exceeds twice its standard error; a single seed has none.
+/// An order is claimed only if a difference exceeds twice its standard error; a single seed has no error and claims
+/// none.
 inline bool is_order(const Mean& difference) {
   return difference.error && std::abs(difference.value) > 2 * *difference.error;
 }
 
-/// "forgets 0.123 less (s.e. 0.004), learns 0.020 more (s.e. 0.015, no order); ..."; empty for the baseline itself,
-/// or where there is none.
+/// "forgets 0.123 less (s.e. 0.004), learns 0.020 more (s.e. 0.015, no order); ..."; empty for the baseline itself, or
+/// without a baseline.
 inline std::string against_baseline(const Line& line) {
   if (!line.forgets_more || !line.learns_more) return {};
   const auto told = [](std::string_view verb, const Mean& d) {

@@ -1,4 +1,4 @@
-/// One run of a study: made, continued after an interruption, or read where it has ended before.
+/// One run of a study: started, continued after an interruption, or read back if it has ended.
 #pragma once
 
 #include "neutra/nn/adapter_file.hpp"
@@ -16,7 +16,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// One run of a method of a study, with the folder it is at home in.
+/// One run of a method, with its folder.
 class Extension {
  public:
   /// `shared` and `method` must outlive it.
@@ -28,10 +28,10 @@ class Extension {
         description_(method.adapter.describe(shared.backbone->config().sizes())) {}
 
   const io::Path& folder() const { return folder_; }
-  /// Whether it had ended before this session.
+  /// Whether its outcome was there before this process.
   bool ended_before() const { return std::filesystem::exists(folder_ / "outcome.json"); }
 
-  /// A run that diverges or lacks memory or disk ends in a Failure. Error: damage to what is there; Stopped.
+  /// A run that diverges, or runs out of memory or disk, ends in a Failure. Error: damaged files; Stopped.
   Ending run() {
     shared_.progress.begin(run_.name(), shared_.options.steps, shared_.work.extension());
     if (ended_before()) return read();
@@ -79,8 +79,8 @@ class Extension {
   }
 
   Ending read() {
-    Ending ending = train::with_advice(
-        concat("bring back what was there, or delete ", folder_.string(), " to have the run made again"), [&] {
+    Ending ending =
+        train::with_advice(concat("restore the files, or delete ", folder_.string(), " to repeat the run"), [&] {
           Ending read = read_ending(folder_, run_);
           if (const auto* outcome = std::get_if<Outcome>(&read)) check_before(outcome->row);
           return read;
@@ -89,11 +89,11 @@ class Extension {
     shared_.progress.begin("evaluating", 1, shared_.work.evaluation());
     shared_.progress.skip(1);
     if (std::holds_alternative<Outcome>(ending))
-      std::filesystem::remove(folder_ / "checkpoint.safetensors");  // where a kill came between the outcome and this
+      std::filesystem::remove(folder_ / "checkpoint.safetensors");  // still there if the program was killed in between
     return ending;
   }
 
-  /// Error: a row that was scored on another backbone, or by another build; the two could not stand in one table.
+  /// Error: the row was scored on another backbone or by another build, and cannot be compared with the others.
   void check_before(const RunResult& row) const {
     const double original = shared_.valid.original.before, target = shared_.valid.target.before;
     require(row.original.before == original && row.target.before == target, (folder_ / "outcome.json").string(),
@@ -122,7 +122,7 @@ class Extension {
 
   void measure(train::Model& model, Outcome& outcome) {
     shared_.progress.begin("evaluating", shared_.evaluation_steps(), shared_.work.evaluation());
-    if (run_.seed == 1 && shared_.options.holds_out()) {  // rates and alpha are chosen by the first seed
+    if (run_.seed == 1 && shared_.options.holds_out()) {  // rates and alpha are selected with the first seed
       Scores& scores = outcome.tuning.emplace(shared_.tuning);
       scores.original.after = shared_.score(model, shared_.corpus.tuning_original, data::Domain::original);
       scores.target.after = shared_.score(model, shared_.corpus.tuning_target, data::Domain::target);

@@ -1,4 +1,4 @@
-/// A run that came to no row: what it was and what ended it.
+/// A run without a result: the run, and what ended it.
 #pragma once
 
 #include "neutra/io/utf8.hpp"
@@ -14,7 +14,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// What ended a run. One that diverged would do so again and is remembered; the others are tried again by --resume.
+/// What ended a run. A run that diverged would diverge again, so --resume does not repeat it; it repeats the others.
 enum class FailureState { diverged, out_of_memory, not_saved };
 inline constexpr std::array<std::string_view, 3> failure_states = {"diverged", "out_of_memory", "not_saved"};
 
@@ -36,7 +36,7 @@ inline std::string told(const Failure& failure) {
       parameter.empty() ? std::string() : concat(", gradient largest in ", io::printable(parameter), " (", size, ")"));
 }
 
-/// With its texts as they are shown, so that JSON can hold them.
+/// Texts are escaped as for display, so that JSON can hold any bytes.
 inline io::Json to_json(const Failure& failure, const std::string& where) {
   detail::FieldWriter run(where);
   detail::visit_run(run, failure.run);
@@ -52,7 +52,7 @@ inline io::Json to_json(const Failure& failure, const std::string& where) {
   return json;
 }
 
-/// Error: a key that is missing, unknown or of the wrong type; a number that no run can have; another state.
+/// Error: a key that is missing, unknown or of the wrong type; a number that no run can have; an unknown state.
 inline Failure failure_from_json(const io::Json& json, const std::string& where) {
   const io::Reader read(json, where);
   detail::FieldReader fields(read);

@@ -28,7 +28,7 @@ struct BeforeAfter {
 
 namespace detail {
 
-/// Puts values into a JSON object. Error: Diverged where a number is not finite, which JSON cannot hold.
+/// Writes values to a JSON object. Error: Diverged if a number is not finite, which JSON cannot hold.
 class FieldWriter {
  public:
   explicit FieldWriter(std::string where) : where_(std::move(where)) {}
@@ -67,8 +67,8 @@ class FieldWriter {
   io::Json object_ = io::Json::object();
 };
 
-/// Takes values out of a JSON object. Error: a key that is missing, of the wrong type or, at finish(), unknown.
-/// Nullable keys must be there too.
+/// Reads values from a JSON object. Error: a key that is missing, of the wrong type or, at finish(), unknown. Nullable
+/// keys must be present too.
 class FieldReader {
  public:
   explicit FieldReader(const io::Reader& json) : json_(json) {}
@@ -79,7 +79,7 @@ class FieldReader {
             " is missing; the file is not complete, or of another kind");
     convert(key, value);
   }
-  /// A key that follows from others: read, and compared with what follows.
+  /// A key whose value follows from others: read, and compared with the expected value.
   void derived(const std::string& key, double expected) {
     double value = 0;
     (*this)(key, value);

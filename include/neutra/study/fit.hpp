@@ -1,4 +1,4 @@
-/// What must fit together before a study begins.
+/// Checks, before a study begins, that options, texts and model fit together.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -18,14 +18,14 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
 namespace detail {
 
-/// Error: several alphas for a local loss that counts original text alone, of which training draws none. mix: of the
-/// first seed, which alpha is chosen with.
+/// Error: several alphas for a local loss that counts original text only, if training draws none. mix: that of the
+/// first seed, with which alpha is selected.
 inline void check_alphas(const Options& options, const data::Mix& mix) {
   for (const Method& method : options.methods) {
     const std::size_t tried = options.alphas_of(method).size();
     if (tried < 2 || method.adapter.local_loss() != penalty::Counts::original) continue;
     const Index drawn = mix.original_in_step(
-        0, options.steps * options.batch);  // those of all steps, since slots are numbered on from step to step
+        0, options.steps * options.batch);  // of all steps: slots are numbered consecutively across steps
     require(drawn > 0, "--alpha must be one value with --share ", options.share, ", got ", tried,
             " of them: the local loss of ", method.label, " counts original text alone, of which the ", options.steps,
             " steps of ", options.batch,
@@ -33,7 +33,8 @@ inline void check_alphas(const Options& options, const data::Mix& mix) {
   }
 }
 
-/// Error: an adapter that does not fit the model; a method that trains nothing, or an adapter beside the whole model.
+/// Error: an adapter that does not fit the model; a method that trains nothing; an adapter with weights in a method
+/// that trains the whole model.
 inline void check_adapter_fits(const Method& method, const nn::Config& config) {
   const Index weights =
       train::with_run_name(method.label, [&] { return method.adapter.describe(config.sizes()).weights; });

@@ -1,4 +1,4 @@
-/// One extension run of a study: what it is, and what its row tells of it.
+/// One extension run of a study: its Run, and the parts of its row.
 #pragma once
 
 #include "neutra/study/options.hpp"
@@ -29,7 +29,7 @@ inline RunResult describe_row(const Run& run, const adapter::Description& d, con
   return row;
 }
 
-/// Puts what a probe saw on the validation texts into the row.
+/// Adds the statistics of a probe on the validation texts to the row.
 inline void add_gates(RunResult& row, const adapter::Probe<float, DefaultDevice>& probe) {
   PerDomain<std::vector<double>> open, ratio;
   double gates[2] = {}, opened[2] = {};
@@ -46,7 +46,8 @@ inline void add_gates(RunResult& row, const adapter::Probe<float, DefaultDevice>
   row.gate_open = PerDomain<double>{opened[0] / gates[0], opened[1] / gates[1]};
 }
 
-/// Layers whose gates are closed for every token of the new domain, or open for every one of the old: a sentence each.
+/// A warning for each layer whose gates are closed for every token of the target domain, or open for every token of the
+/// original domain.
 inline std::vector<std::string> gate_warnings(const RunResult& row, const std::string& name) {
   std::vector<std::string> warnings;
   if (!row.gate_open_by_layer) return warnings;
@@ -54,7 +55,7 @@ inline std::vector<std::string> gate_warnings(const RunResult& row, const std::s
   for (std::size_t layer = 0; layer < target.size(); ++layer) {
     if (target[layer] == 0)
       warnings.push_back(concat("warning: ", name, ": the gate of layer ", layer,
-                                " is closed for every token of the new domain; it adds nothing"));
+                                " is closed for every token of the target domain; it adds nothing"));
     if (original[layer] == 1)
       warnings.push_back(
           concat("warning: ", name, ": the gate of layer ", layer, " is open for every token of the original domain"));

@@ -1,4 +1,4 @@
-/// Several studies as one: alphas, rates, seeds or ablations that were run apart stand in one table and one picture.
+/// Joins studies, so that alphas, rates, seeds or ablations that were run separately share one table and one picture.
 #pragma once
 
 #include "neutra/study/join_choices.hpp"
@@ -23,7 +23,7 @@ inline std::string told(const Run& run) {
                 run.seed);
 }
 
-/// Everything about a run but how long it took.
+/// A row without its times.
 inline io::Json outcome_of(RunResult row) {
   row.train_seconds = row.tokens_per_second = 0;
   FieldWriter write("row");
@@ -31,8 +31,8 @@ inline io::Json outcome_of(RunResult row) {
   return write.take();
 }
 
-/// A run that failed in one study and has a row in another counts by its row, unless it diverged: it would do so again.
-/// places: see join_rows.
+/// Adds the failures of `more`. A run that failed in one study and has a row in another counts as finished. Error: it
+/// diverged, and so cannot have a row. places: see join_rows.
 inline void join_failed(Results& all, const Results& more, const std::string& where,
                         const std::map<RunKey, std::size_t>& places) {
   std::map<RunKey, std::size_t> known;
@@ -56,17 +56,17 @@ inline io::Json option(const Results& results, const char* key) {
   const io::Json options = results.config.value("options", io::Json::object());
   const io::Json absent = std::string_view(key) == "precision"
                               ? io::Json("float")
-                              : io::Json();  // older results were of float and did not say so
+                              : io::Json();  // older results do not record it; they are of float
   return options.is_object() ? options.value(key, absent) : absent;
 }
 
-/// Runs that differ in what no row tells would stand on one line as if they were alike.
+/// Error: the studies differ in something that rows do not record, so that their runs would wrongly share a line.
 inline void check_alike(const Results& first, const Results& more, const std::string& where) {
   for (const char* role : {"original.tuning", "target.tuning"}) {
     const bool has = first.text_sha256.contains(role);
     require(more.text_sha256.contains(role) == has, where, has ? ": must have the text " : ": must not have the text ",
-            role, has ? ", as the first results have" : ", which the first results have not",
-            "; a study that chooses no rate and no alpha holds none out and trains on more text: give both several "
+            role, has ? ", as the first results have" : ", which the first results do not have",
+            "; a study that tunes no rate and no alpha holds out no text and trains on more: give both several "
             "rates, or both one");
   }
   for (const auto& [role, digits] : first.text_sha256)
@@ -76,7 +76,7 @@ inline void check_alike(const Results& first, const Results& more, const std::st
           ": the texts must be those of the first results, ", first.text_sha256.size(), " of them, got ",
           more.text_sha256.size(), "; results on other texts cannot be compared");
   for (const auto& [key, what] : {std::pair{"/base/fingerprint", "backbone"}, {"/base/tokenizer", "tokenizer"}}) {
-    const io::Json::json_pointer place(key);  // older results do not say
+    const io::Json::json_pointer place(key);  // older results do not record these
     require(!first.config.contains(place) || !more.config.contains(place) || first.config[place] == more.config[place],
             where, ": the ", what, " must be that of the first results (config", key,
             "); join only extensions of one backbone");
@@ -88,11 +88,11 @@ inline void check_alike(const Results& first, const Results& more, const std::st
     const io::Json own = option(first, key), other = option(more, key);
     const bool follows = std::string_view(key) == "warmup" && option(first, "steps") != option(more, "steps");
     require(own == other || follows, where, ": --", key, " must be that of the first results, ", printable(own),
-            ", got ", printable(other), "; join only studies that differ in what their rows tell");
+            ", got ", printable(other), "; join only studies that differ in what their rows record");
   }
 }
 
-/// places: where each run stands among all.rows.
+/// Adds the rows of `more`. places: the position of each run in all.rows.
 inline void join_rows(Results& all, const Results& more, const std::string& where,
                       std::map<RunKey, std::size_t>& places) {
   for (const RunResult& row : more.rows) {
@@ -110,18 +110,18 @@ inline void join_rows(Results& all, const Results& more, const std::string& wher
   }
 }
 
-/// "a; b": every text once.
+/// Appends a text unless it is there already: "a; b".
 inline void join_text(std::string& all, const std::string& more) {
   if (concat("; ", all, "; ").find(concat("; ", more, "; ")) == std::string::npos) all += "; " + more;
 }
 
 }  // namespace detail
 
-/// The rows of all studies, in order; a run that two have counts once. Options are the first's, those of the others
-/// stand under "joined". Rates and alpha are chosen anew by the scores that all have on the tuning split, so that
-/// studies of other rates, alphas and seeds become one; where scores are missing a rate that the studies agree on is
-/// kept, and else none. `names`: what messages call the studies, as many. Error: nothing to join; other texts; another
-/// backbone; other options that no row tells; a run that two have with different outcomes.
+/// The rows of all studies, in order; a run in several of them counts once. The options are those of the first study;
+/// those of the others stand under "joined". Rates and alpha are selected again by the scores of all studies on the
+/// tuning split, so that studies of different rates, alphas and seeds become one. Where scores are missing, a rate that
+/// the studies agree on is kept. names: one for each study, for messages. Error: nothing to join; different texts,
+/// backbones, or options that rows do not record; a run with different outcomes.
 inline Results join(const std::vector<Results>& studies, const std::vector<std::string>& names) {
   require(!studies.empty() && names.size() == studies.size(),
           "join: there must be at least one study and a name for each, got ", studies.size(), " and ", names.size());

@@ -1,4 +1,4 @@
-/// Rates and alphas of joined studies, chosen anew by the scores of all of them on the tuning split.
+/// Rates and alphas of joined studies, selected again by the scores of all of them on the tuning split.
 #pragma once
 
 #include "neutra/study/baselines.hpp"
@@ -15,11 +15,11 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study { namespace detail {
 
-/// What makes a run: its line, rate and seed.
+/// Identifies a run: its line, rate and seed.
 using RunKey = std::tuple<LineKey, double, std::uint64_t>;
 inline RunKey run_key(const Run& run) { return {line_key(run), run.lr, run.seed}; }
 
-/// What the tuning split said of a run.
+/// The scores of a run on the tuning split.
 struct Scored {
   double lr = 0;
   std::optional<double> alpha;
@@ -27,7 +27,7 @@ struct Scored {
 };
 using ScoredRuns = std::map<RunKey, Scored>;
 
-/// Adds what a study's tuning split said of its runs; the first study to score a run is believed.
+/// Adds the scores of a study's runs; of several scores of a run the first counts.
 inline void add_scores(ScoredRuns& all, const Results& study) {
   for (const Choice& choice : study.choices)
     for (const Tried& tried : choice.tried) {
@@ -43,8 +43,8 @@ inline const Scored* find(const ScoredRuns& scored, const RunResult& row) {
   return own == scored.end() ? nullptr : &own->second;
 }
 
-/// The rate of a line: by the scores of all studies, where every run of the first seed has one; else the one that they
-/// agree on. apart: the rates of the lines of each study by itself.
+/// The rate of a line: the best by the scores of all studies, if every run of the first seed has one; otherwise the
+/// rate that the studies agree on. apart: the rates that the studies report for each line.
 inline std::optional<double> joined_rate(const Line& line, const ScoredRuns& scored,
                                          const std::map<LineKey, std::set<double>>& apart) {
   const Scored* best = nullptr;
@@ -70,9 +70,9 @@ inline Choice joined_choice(const Line& line, double rate, const ScoredRuns& sco
   return choice;
 }
 
-/// Chooses alpha among lines that differ in it alone, as `extend` does: by the scores at the rate of the paper's alpha,
-/// and by what the baseline learns at its own rate; where no run of that is left, the alpha that learns most. Chooses
-/// none where scores are missing, those of the paper's alpha among them.
+/// Selects alpha among lines that differ only in it, as `extend` does: by the scores at the rate of the paper's alpha,
+/// and by what the baseline learns at its own rate; without a baseline, the alpha that learns most. Selects none if the
+/// scores of the baseline, of the paper's alpha or of all others are missing.
 inline void choose_alpha_again(std::vector<Choice>& choices, const Line& paper, const std::vector<Line>& lines,
                                const Baselines<const Line*>& baselines, const ScoredRuns& scored) {
   std::map<LineKey, Choice*> by_line;

@@ -1,4 +1,4 @@
-/// One line of a table: the runs of one method and choice of settings, and their means over seeds.
+/// One line of a table: the runs of one method with one set of settings, and their means over seeds.
 #pragma once
 
 #include "neutra/study/results.hpp"
@@ -26,7 +26,7 @@ inline Mean mean(const std::vector<double>& values) {
   return {sum / n, values.size() > 1 ? std::optional(std::sqrt(square / (n - 1) / n)) : std::nullopt};
 }
 
-/// One line of a table: the runs that differ in seed and learning rate alone.
+/// One line of a table: the runs that differ only in seed and learning rate.
 /// label: that of the method, followed by those settings in which it differs from other lines of the same method, as
 /// in "neutral, alpha 0.1".
 struct Line {
@@ -35,12 +35,12 @@ struct Line {
   std::vector<RunResult> curve;  // all its runs, by rate, then seed
   std::vector<RunResult> runs;   // those at the reported rate
   double lr = 0;                 // the reported rate
-  bool at_edge = false;          // it is the least or largest of several that were tried: a better one may lie beyond
-  bool chosen_here = false;      // no choice was recorded: the best of several rates on the very text that is reported
+  bool at_edge = false;          // whether it is the least or largest of several tried: a better one may lie beyond
+  bool chosen_here = false;      // no choice is recorded: the best of several rates on the reported text itself
   Mean original_before, original_after, target_before, target_after, forgetting, learning, extra_weights, extra_share,
       tokens_per_second;
 
-  // Comparison with the baseline that Baselines finds; empty if there is none.
+  // The comparison with the baseline (see Baselines); empty without one.
   std::string baseline;                           // its label
   std::optional<Mean> forgetting_at_baseline;     // this line's curve over rates, read at the baseline's mean learning
   std::optional<Mean> baseline_forgetting_here;   // the baseline's curve, read at this line's mean learning

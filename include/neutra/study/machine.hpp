@@ -1,4 +1,4 @@
-/// Where a result was made: what two runs must share before their speeds, or their bits, may be compared.
+/// The machine and build of a result. Speeds and bits are comparable only if these are equal.
 #pragma once
 
 #include "neutra/backend/cpu/instruction_set.hpp"
@@ -14,8 +14,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// The machine and the build of a run. processor, flags: "unknown" where nothing tells them. threads: OpenMP threads of
-/// the run.
+/// The machine and the build of a run. processor, flags: "unknown" if they cannot be determined. threads: OpenMP
+/// threads of the run.
 struct Machine {
   std::string processor, instruction_set, compiler, flags, xsimd;
   Index threads = 0;
@@ -49,7 +49,7 @@ inline std::string compiler() {
 /// This machine and this build.
 Machine machine();
 
-/// The commit this program, or the library it took this from, was built from, or "unknown".
+/// The commit that this program, or its compiled library, was built from, or "unknown".
 std::string commit();
 
 }}}  // namespace neutra::NEUTRA_ABI::study

@@ -15,15 +15,15 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// An adapter under a label, with what is tried for it:
+/// An adapter under a label, with the rates and alphas to try:
 ///     Method{.label = "mine", .adapter = adapter::Residue<MyGate>{.capacity = 0.1}, .rates = {1e-3, 3e-3}}
 struct Method {
-  std::string label{};  // of its rows, tables and run folders; of its own within a study
+  std::string label{};  // of its rows, tables and run folders; unique within a study
   train::Adapter adapter = adapter::None{};
   Trains trains = Trains::adapter;
-  /// Learning rates and weights of the local loss that are tried; of several one is chosen. Empty: those of the study.
+  /// Learning rates and weights of the local loss to try; of several, one is selected. Empty: those of the study.
   std::vector<double> rates{}, alphas{};
-  Settings settings{};  // further ones that a row is to tell, beside those that the adapter tells itself
+  Settings settings{};  // more settings for its rows, besides those of the adapter
   /// Options of the optimizer for some of its parameters, recorded in a row as rate_factor.NAME, weight_decay.NAME and
   /// frozen.NAME:
   ///     {{.name = "gate", .rate_factor = 0.1}}
@@ -35,7 +35,7 @@ struct Method {
   }
   /// Whether its adapter has a local loss, and so an alpha.
   bool has_alpha() const { return adapter.local_loss().has_value(); }
-  /// Everything that makes it another method than one of the same label.
+  /// Everything that distinguishes it from another method of the same label.
   Settings all_settings() const {
     Settings all = adapter.settings();
     all.insert(settings.begin(), settings.end());
@@ -49,8 +49,7 @@ struct Method {
   }
 };
 
-/// A label as it is, with what it must be. Error: one that is empty, longer than 160 bytes, or holds what a terminal
-/// would obey.
+/// Error: a label that is empty, longer than 160 bytes, or contains control characters or invalid UTF-8.
 inline void check_label(const std::string& label) {
   require(!label.empty(), "a method must have a label; give it one");
   require(io::printable_whole(label) == label, "the label '", io::printable(label),

@@ -1,4 +1,4 @@
-/// Methods from what a command line says of them.
+/// Methods from the specs of a command line.
 #pragma once
 
 #include "neutra/adapter/registry.hpp"
@@ -15,20 +15,20 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// What holds for methods that do not say otherwise.
+/// What methods have unless they set it themselves.
 struct MethodDefaults {
-  Settings settings{};  // of the shorthands that read them, and of every adapter that has a capacity
-  std::map<std::string, std::string> options{};        // what messages call a setting of these, as in --gate
+  Settings settings{};  // for shorthands that read them; "capacity" for every adapter that has one
+  std::map<std::string, std::string> options{};  // the option that such a setting came from, as in --gate, for messages
   std::map<std::string, std::vector<double>> rates{};  // by label or name; "" for all; else those of the study
 };
 
 namespace detail {
 
-/// A method and the name it was asked by.
+/// A method and the name in its spec.
 struct Asked {
   Method method;
   std::string name;
-  Settings told{};  // what may tell it from others of its label: settings, rates and alphas
+  Settings told{};  // what may distinguish it from others of its label: settings, rates and alphas
 };
 
 inline std::string joined(const std::vector<double>& numbers) {
@@ -59,7 +59,7 @@ inline std::vector<optim::ParameterGroup> take_groups(Settings& settings) {
   return groups;
 }
 
-/// Error: by the place in the spec, or by the option that it came from.
+/// Error: with the place in the spec, or the option that the setting came from.
 inline Method make_method(const Spec& spec, const Term& term, const adapter::Registry& registry,
                           const MethodDefaults& defaults) {
   const Shorthand* shorthand = find_shorthand(term.name);
@@ -102,7 +102,7 @@ inline Method make_method(const Spec& spec, const Term& term, const adapter::Reg
   }
 }
 
-/// Appends to equal labels the settings in which their methods differ. Error: a method that is there twice.
+/// Appends to equal labels the settings in which their methods differ. Error: a method given twice.
 inline void tell_apart(std::vector<Asked>& asked) {
   std::map<std::string, std::vector<Asked*>> by_label;
   for (Asked& one : asked) by_label[one.method.label].push_back(&one);
@@ -124,13 +124,12 @@ inline void tell_apart(std::vector<Asked>& asked) {
   std::set<std::string> seen;
   for (Asked& one : asked) {
     one.method.label = io::printable(one.method.label, 150);
-    require(
-        seen.insert(one.method.label).second, "--method: the method '", one.method.label,
-        "' was given twice; leave one out, or give methods that differ labels of their own, as in  LABEL: ", one.name);
+    require(seen.insert(one.method.label).second, "--method: the method '", one.method.label,
+            "' was given twice; leave one out, or give each a label, as in  LABEL: ", one.name);
   }
 }
 
-/// The rates of the label, of the name, or of all.
+/// The default rates of its label, of its name, or of all methods.
 inline void add_default_rates(Asked& one, const MethodDefaults& defaults) {
   for (const std::string& key : {one.method.label, one.name, std::string()})
     if (const auto own = defaults.rates.find(key); one.method.rates.empty() && own != defaults.rates.end())
@@ -139,9 +138,10 @@ inline void add_default_rates(Asked& one, const MethodDefaults& defaults) {
 
 }  // namespace detail
 
-/// The methods that specs speak of, in order; a sweep makes several. Labels that are not given are the names, with what
-/// differs where that is not enough. Error: see parse_spec; a name, setting or policy that is not there, with the
-/// nearest; alpha for an adapter without local loss; a method or label twice; rates for a method that is unknown.
+/// The methods of the specs, in order; a sweep makes several. Without a label, a method is called by its name, with the
+/// settings in which methods of that name differ. Error: see parse_spec; an unknown name, setting or policy, with the
+/// nearest known one; alpha for an adapter without local loss; a method or label given twice; rates for an unknown
+/// method.
 inline std::vector<Method> methods_of(const std::vector<std::string>& specs, const adapter::Registry& registry,
                                       const MethodDefaults& defaults = {}) {
   std::vector<detail::Asked> asked;

@@ -46,7 +46,7 @@ inline void check_threads(Index threads) {
   require(threads >= 0 && threads <= 4096, "--threads must be between 1 and 4096 (0: all of the machine), got ",
           threads);
 }
-/// A value given twice would be one run counted as two.
+/// Error: a value given twice, which would count one run as two.
 template <class T> void check_different(std::vector<T> values, std::string_view option) {
   std::sort(values.begin(), values.end());
   const auto twice = std::adjacent_find(values.begin(), values.end());
@@ -54,7 +54,7 @@ template <class T> void check_different(std::vector<T> values, std::string_view 
           twice == values.end() ? T() : *twice, " again");
 }
 
-/// Error: rates or alphas that cannot be tried.
+/// Error: invalid rates or alphas, or one given twice.
 inline void check_tried(const std::vector<double>& rates, const std::vector<double>& alphas) {
   for (const double rate : rates) check_positive(rate, "lr");
   check_different(rates, "lr");

@@ -15,7 +15,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// What `extend` is told. check() throws for everything that means nothing, before any work is done.
+/// The options of `extend`. check() refuses invalid ones before any work is done.
 struct Options {
   // Texts. Without evaluation files the last tenth of each domain is held out.
   std::vector<io::Path> original, target, eval_original, eval_target;
@@ -25,41 +25,41 @@ struct Options {
   Index pretrain_steps = 2000;
   Index dim = 192, layers = 6, heads = 6, kv_heads = 0,
         ffn = 0;                            // ffn 0: 8/3 dim, rounded up to a multiple of 32 (Touvron et al. 2023)
-  Index vocabulary = 2048;                  // small models have few words to spend their embedding on
+  Index vocabulary = 2048;                  // a larger embedding would be most of a small model
   double pretrain_lr = 3e-3;                // a rate of the order 1/dim suits AdamW at widths of some hundreds
   std::string tokenizer = "sentencepiece";  // trained on the original text; or "byte", or a tokenizer.model
   bool tied = false;
 
   // What is compared.
   std::vector<Method> methods;
-  std::string baseline;  // the label of the method that others are held against; empty: see baseline_label
+  std::string baseline;  // the label of the method that others are compared with; empty: see baseline_label
   Index steps = 1000;
   Index seeds = 1;
   double share = 0.1;  // p of the paper
   std::vector<double> alphas = {
-      paper_alpha};  // several: the one that forgets least among those that learn as the baseline does
-  /// Rates to try for methods that name none. Frozen backbones take rates of 1e-3 and more; training all weights
-  /// forgets with less.
+      paper_alpha};  // of several, the one that forgets least among those that learn as much as the baseline
+  /// Rates to try for methods without rates of their own. Adapters beside a frozen backbone need 1e-3 or more; training
+  /// all weights forgets much at lower rates already.
   std::vector<double> adapter_rates = {1e-3, 3e-3, 1e-2}, model_rates = {3e-4, 1e-3, 3e-3};
 
   // Batches: 16 x 128 = 2048 tokens keep two cores busy and give a model of some million weights steady gradients.
   Index batch = 16, sequence = 128;
-  Index accumulate = 1;     // micro-batches a batch is cut into; changes memory and rounding only
-  bool whole_curve = true;  // every rate with every seed, so that curves can be compared at equal learning; else other
-                            // seeds run the chosen rate alone
-  Index warmup = -1;        // steps; -1: a twentieth of the run
+  Index accumulate = 1;       // micro-batches per batch; changes memory and rounding only
+  bool whole_curve = true;    // every rate with every seed, so that curves can be compared at equal learning; otherwise
+                              // further seeds run the selected rate only
+  Index warmup = -1;          // steps; -1: a twentieth of the run
   double weight_decay = 0.1;  // of matrices
   double clip = 1.0;          // gradient norm; 0: none
 
   DType precision = DType::f32;  // matmul input precision, in training and evaluation; sums are float32
 
-  bool recompute = false;  // layers once more on the way back: a third to a half of the tape's memory, another forward
-                           // pass; changes no number
+  bool recompute = false;  // rematerialise layers in the backward pass: a third to a half of the tape's memory, for
+                           // another forward pass; changes no number
 
   Index threads = 0;  // 0: all of the machine
   bool quick = false;
   bool resume = false;
-  bool held_out_before = false;  // whether the run that is continued holds a tuning split out
+  bool held_out_before = false;  // whether the run that --resume continues holds out a tuning split
   io::Path out;
 
   train::TextPaths texts() const { return {original, target, eval_original, eval_target}; }
@@ -74,8 +74,8 @@ struct Options {
     if (!method.has_alpha()) return none;
     return method.alphas.empty() ? alphas : method.alphas;
   }
-  /// The same in the order in which they are tried: where one is chosen among several, the paper's first, which is
-  /// shown beside it whatever is chosen.
+  /// The alphas in the order in which they are tried. If one is selected among several, the paper's is tried first, and
+  /// always shown beside the selected one.
   std::vector<double> tried_alphas(const Method& method) const {
     std::vector<double> all = alphas_of(method);
     if (all.size() > 1) {
@@ -87,7 +87,7 @@ struct Options {
   bool chooses_alpha() const {
     return std::any_of(methods.begin(), methods.end(), [&](const Method& m) { return alphas_of(m).size() > 1; });
   }
-  /// Whether a rate is chosen among several, or alpha.
+  /// Whether a rate or alpha is selected among several.
   bool chooses() const {
     const auto several = [&](const Method& m) { return rates_of(m).size() > 1; };
     return chooses_alpha() || std::any_of(methods.begin(), methods.end(), several);
@@ -95,13 +95,12 @@ struct Options {
   bool compares(std::string_view label) const {
     return std::any_of(methods.begin(), methods.end(), [&](const Method& m) { return is_baseline(m.label, label); });
   }
-  /// The one that was named, else the vanilla adapter where it is compared, else none.
+  /// The baseline that was named; otherwise the vanilla adapter, if it is among the methods; otherwise none.
   std::string baseline_label() const {
     if (!baseline.empty()) return baseline;
     return compares(default_baseline) ? std::string(default_baseline) : std::string();
   }
-  /// Whether a tuning split is held out. A run that is continued keeps the texts it began with, also where nothing is
-  /// left to choose.
+  /// Whether a tuning split is held out. A continued run keeps its texts, even if nothing is left to select.
   bool holds_out() const { return held_out_before || chooses(); }
   Index warmup_of(Index run_steps) const { return warmup >= 0 ? warmup : run_steps / 20; }
   Index ffn_width() const { return ffn > 0 ? ffn : (8 * dim / 3 + 31) / 32 * 32; }
@@ -122,7 +121,7 @@ inline void Options::check() const {
   require(!original.empty() || !eval_original.empty(),
           "--eval-original is missing: without --original it is what forgetting is measured on");
   require(!original.empty() || !chooses_alpha(),
-          "--alpha with several values needs --original: the choice looks at what is forgotten of it");
+          "--alpha with several values needs --original: alpha is selected by what is forgotten of it");
   for (const auto& [value, name] : {std::pair{steps, "steps"},
                                     {seeds, "seeds"},
                                     {batch, "batch"},
@@ -175,11 +174,8 @@ inline void Options::check_methods() const {
           suggestion(baseline, labels), "; compared: ", listed(labels));
   for (const Method& method : methods)
     require(alphas_of(method).size() < 2 || !baseline_label().empty(),
-            "--alpha with several values needs a baseline "
-            "beside ",
-            method.label, ", as --methods ", default_baseline,
-            " or --baseline LABEL give: the choice looks "
-            "at what that learns");
+            "--alpha with several values needs a baseline beside ", method.label, ", such as --methods ",
+            default_baseline, " or --baseline LABEL: alpha is selected by what the baseline learns");
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::study

@@ -1,4 +1,4 @@
-/// Options to the JSON that a run is remembered by.
+/// Options as the JSON that is recorded of a run.
 #pragma once
 
 #include "neutra/io/json.hpp"
@@ -11,7 +11,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// What each method is, by its label.
+/// The kind and settings of each method, by label.
 inline io::Json settings_json(const std::vector<Method>& methods) {
   io::Json all = io::Json::object();
   for (const Method& method : methods) {
@@ -21,7 +21,7 @@ inline io::Json settings_json(const std::vector<Method>& methods) {
   return all;
 }
 
-/// What a run is remembered by: everything that its numbers depend on.
+/// Everything that the numbers of a run depend on.
 inline io::Json to_json(const Options& o) {
   const auto names = [](const std::vector<io::Path>& paths) {
     io::Json list = io::Json::array();

@@ -1,4 +1,4 @@
-/// What a job leaves on the disk when it has ended, and how --resume knows that it is still there as it was.
+/// The record of a finished job on disk, and the checks by which --resume notices any change.
 #pragma once
 
 #include "neutra/io/sealed.hpp"
@@ -13,8 +13,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// A finished job: the row of the results (validation text), and the scores on the tuning split, by which rates and
-/// alpha are chosen, where they were asked for.
+/// A finished job: the row of the results (validation text), and, if it was tuned with, its scores on the tuning split,
+/// by which rates and alpha are selected.
 struct Outcome {
   RunResult row;
   std::optional<Scores> tuning;
@@ -34,20 +34,20 @@ inline io::Json to_json(const Outcome& outcome) {
   return {{"row", row.take()}, {"tuning", tuning.take()}};
 }
 
-/// The outcome.json of a folder in which a job is at home; `files`, by their names in it, hold what it trained and are
-/// recorded by their hashes.
+/// Writes outcome.json to a job's folder. files: names of files in that folder, which hold what was trained; their
+/// hashes are recorded.
 inline void write_outcome(const io::Path& folder, io::Json outcome, const std::vector<std::string>& files) {
   outcome["files"] = io::hashes_of(folder, files);
   io::write_sealed(folder / "outcome.json", std::move(outcome));
 }
-/// The same of a job that diverged.
+/// Likewise for a job that diverged.
 inline void write_failure(const io::Path& folder, const Failure& failure) {
   io::write_sealed(folder / "outcome.json", {{"failed", to_json(failure, "outcome")}});
 }
 
 namespace detail {
 
-/// Error: another run, by what differs.
+/// Error: the outcome of another run, with what differs.
 inline void check_run(const std::string& where, const Run& found, const Run& asked) {
   require(found.name() == asked.name() && found.steps == asked.steps, where, ": must be of ", asked.name(), " after ",
           asked.steps, " steps, got that of ", found.name(), " after ", found.steps);
@@ -55,7 +55,7 @@ inline void check_run(const std::string& where, const Run& found, const Run& ask
     const auto own = settings.find(key);
     return own == settings.end() ? std::string("(nothing)") : text_of(own->second);
   };
-  const std::string advice = "; give the method that is another a label of its own";
+  const std::string advice = "; use another label for the changed method";
   require(found.kind == asked.kind, where, ": must be of a method ", asked.label, " of the kind ", asked.kind, ", got ",
           io::printable(found.kind), advice);
   for (const auto* settings : {&asked.settings, &found.settings})

@@ -1,4 +1,4 @@
-/// The folder a run writes to, and what lies where.
+/// The output folder of a run, and its layout.
 #pragma once
 
 #include "neutra/core/nearest.hpp"
@@ -18,33 +18,33 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// results.json and report.html; options.json (what the run was asked, and of which texts); pretrain.json and backbone/
-/// (a llama folder); runs/NAME/ (adapter or model, checkpoint, log, outcome); lock, held by the process that writes.
+/// results.json and report.html; options.json (the options and texts of the run); pretrain.json and backbone/ (a model
+/// folder); runs/NAME/ (adapter or model, checkpoint, log, outcome); lock, held by the process that writes.
 class Output {
  public:
-  /// A new or empty folder, in which nothing is written yet, or with `resume` an earlier run's, which is locked. Error:
-  /// a folder that holds a run, without resume, or that another process holds; one that holds anything else, be it
-  /// somebody's files or parts of a run that cannot be continued; a place that is no folder.
+  /// Opens a new or empty folder, without writing to it, or with `resume` the folder of an earlier run, which is
+  /// locked. Error: a folder that holds a run, without resume; one locked by another process; one that holds other
+  /// files, or parts of a run that cannot be continued; a path that is no folder.
   Output(std::filesystem::path folder, bool resume) : folder_(std::move(folder)) {
     std::error_code problem;
     holds_run_ = std::filesystem::exists(folder_ / "options.json", problem);
     require(!problem, where(), ": cannot be used (", problem.message(), "); name a folder you may write to");
     require(!std::filesystem::exists(folder_) || std::filesystem::is_directory(folder_), where(),
-            ": is there and is no folder; name another place");
+            ": exists and is no folder; name another path");
     if (holds_run_ && !resume) holds_run_ = wrote_options();
     require(resume || !holds_run_, where(),
             ": holds a run already; add --resume to continue it, or name another folder");
     check_contents();
     if (!holds_run_) return;
-    asked_before();  // for its checks, before take() writes: an options.json without a seal may be somebody's
+    asked_before();  // checked before take() writes: an options.json without a seal may be another program's
     lock_ = take();
   }
 
-  /// From now on the folder, made if it is not there, holds the run that was asked and is this object's alone; called
-  /// when nothing can be wrong with it any more. What is asked under the keys in `free` may differ from before and is
-  /// remembered as it is now; the objects under the keys in `growing` may have other members, and those of before are
-  /// remembered too. Error: an earlier run was asked otherwise, by the first key that differs; another process; a place
-  /// that cannot be written.
+  /// Creates the folder if necessary, locks it and records `asked`, the options of the run. Called once everything else
+  /// has been checked. Options under the keys in `free` may differ from those of an earlier run; the new ones are
+  /// recorded. Objects under the keys in `growing` may have new members; earlier members are kept. Error: another
+  /// difference from an earlier run, with the first key that differs; a folder locked by another process; a path that
+  /// cannot be written.
   void claim(io::Json asked, const std::set<std::string>& free = {}, const std::set<std::string>& growing = {}) {
     const auto path = folder_ / "options.json";
     io::make_folder(folder_, where());
@@ -71,19 +71,18 @@ class Output {
     if (before != asked) io::write_sealed(path, asked);
   }
 
-  /// What the run in the folder was asked when it was last claimed; an empty object where there is none.      Error:
-  /// damage.
+  /// The options recorded by the last claim; an empty object if the folder holds no run. Error: damage.
   io::Json asked_before() const {
     if (!holds_run_) return io::Json::object();
-    return train::with_advice("bring it back, continue with the version that began the run, or name another --out",
+    return train::with_advice("restore it, continue with the version that began the run, or name another --out",
                               [&] { return io::read_sealed(folder_ / "options.json"); });
   }
 
   const std::filesystem::path& folder() const { return folder_; }
   std::filesystem::path backbone() const { return folder_ / "backbone"; }
-  /// Where one training run is at home.
+  /// The folder of one training run.
   std::filesystem::path run_folder(const std::string& name) const { return folder_ / "runs" / name; }
-  /// The same, made if it is not there.
+  /// The same, created if necessary.
   std::filesystem::path run(const std::string& name) const {
     const auto path = run_folder(name);
     io::make_folder(path, path.string());
@@ -91,16 +90,16 @@ class Output {
   }
 
  private:
-  /// Adds what is remembered. Error: a member that both have, and not the same.
+  /// Adds the members recorded before. Error: a member that has changed.
   void grow(io::Json& asked, const io::Json& before, const std::string& key) const {
     for (const auto& [name, value] : before.items()) {
       const auto now = asked.emplace(name, value).first;
       for (const auto& [what, old] : value.items())
         require(now->value(what, io::Json()) == old, "--resume: the run in ", folder_.string(), " was started with ",
                 what, " = ", old.dump(), " in the ", key, " of ", name, ", now it is ",
-                now->value(what, io::Json()).dump(), "; give what is another a name of its own, or another --out");
+                now->value(what, io::Json()).dump(), "; use another label for what has changed, or another --out");
       require(now->size() == value.size(), "--resume: the run in ", folder_.string(), " was started with other ", key,
-              " of ", name, "; give what is another a name of its own, or another --out");
+              " of ", name, "; use another label for what has changed, or another --out");
     }
   }
   std::string where() const { return "--out " + folder_.string(); }
@@ -115,7 +114,7 @@ class Output {
     }
     return lock;
   }
-  /// Whether it was a run that wrote the options.json that is there.
+  /// Whether the options.json in the folder was written by a run.
   bool wrote_options() const {
     try {
       asked_before();
@@ -124,8 +123,8 @@ class Output {
       return false;
     }
   }
-  /// Nothing but the lock is written before options.json, so whatever lies in a folder without one is somebody else's,
-  /// or of a run whose options are lost.
+  /// Nothing but the lock is written before options.json, so other files in a folder without one belong to another
+  /// program, or to a run whose options are lost.
   void check_contents() const {
     std::error_code problem, ignored;
     if (holds_run_ || !std::filesystem::is_directory(folder_, ignored)) return;
@@ -135,13 +134,13 @@ class Output {
       const bool lock = name == "lock" && item.is_regular_file(ignored) && item.file_size(ignored) == 0;
       if (!lock && !io::is_temporary(name)) found.push_back(io::printable(name));
     }
-    require(!problem, where(), ": cannot be looked into (", problem.message(), "); name a folder you may write to");
+    require(!problem, where(), ": cannot be read (", problem.message(), "); name a folder you may write to");
     std::sort(found.begin(), found.end());
     const std::size_t more = found.size() > 3 ? found.size() - 3 : 0;
     found.resize(found.size() - more);
     require(found.empty(), where(), ": holds ", listed(found), more > 0 ? concat(" and ", more, " more") : "",
-            " but no options.json of a run, and so no run that could be continued; name another folder, one that is "
-            "new or empty, or move that away");
+            " but no options.json of a run, so there is no run to continue; name another folder, new or empty, or move "
+            "the files away");
   }
 
   std::filesystem::path folder_;

@@ -40,8 +40,8 @@ inline io::Json pretrain(Shared& shared, const nn::Config& config) {
 
 }  // namespace detail
 
-/// Loads the model that was given, or the one pretrained before, or pretrains one. All errors in what was asked are
-/// found before the folder is claimed and before hours of pretraining.
+/// Loads the given model or the one pretrained before, or pretrains one. All checks of the options come before the
+/// folder is claimed and before hours of pretraining.
 inline void prepare_backbone(Shared& shared) {
   const Options& options = shared.options;
   const io::Path record_file = shared.output.folder() / "pretrain.json";

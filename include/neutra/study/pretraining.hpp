@@ -1,4 +1,5 @@
-/// What pretraining here needs beside a run: sizes, a folder for the model, and a record of how flat its loss became.
+/// What pretraining needs besides a training run: sizes, a folder for the model, and a record of how flat the loss
+/// became.
 #pragma once
 
 #include "neutra/io/sealed.hpp"
@@ -15,7 +16,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// The model that the options ask for. Error: sizes that do not fit together.
+/// The sizes of the model to pretrain. Error: sizes that do not fit together.
 inline nn::Config new_config(const Options& options, const data::Tokenizer& tokenizer) {
   nn::Config config{.vocabulary = tokenizer.vocab(),
                     .dim = options.dim,
@@ -31,7 +32,7 @@ inline nn::Config new_config(const Options& options, const data::Tokenizer& toke
   return config;
 }
 
-/// Every file that save_model may write: the model, its tokenizer, and what is kept of the folder that the model came
+/// Every file that save_model may write: the model, its tokenizer, and files copied from the folder that the model came
 /// from.
 inline std::vector<std::string> model_files() {
   std::vector<std::string> names = {"config.json", "model.safetensors", "tokenizer.model"};
@@ -39,14 +40,14 @@ inline std::vector<std::string> model_files() {
   return names;
 }
 
-/// The model's own weights as a folder with its tokenizer.
+/// Saves the model's own weights as a folder with its tokenizer.
 inline void save_model(const io::Path& folder, train::Model& model, const data::Tokenizer& tokenizer) {
   const auto serialized = tokenizer.serialized();
   nn::save_model(folder, model, serialized.empty() ? io::Json{{"neutra_tokenizer", "byte"}} : io::Json::object());
   if (!serialized.empty()) io::write_file(folder / "tokenizer.model", serialized);
 }
 
-/// Time, tokens, and how flat the loss had become: 1 - (mean of the last twentieth of the steps) / (mean of the
+/// Time, tokens, and how flat the loss became: 1 - (mean of the last twentieth of the steps) / (mean of the
 /// twentieth before the last tenth). log: a line of JSON per step, with its loss under "lm". Error: see read_log.
 inline io::Json pretraining_record(const io::Path& log, Index steps, double seconds, Index tokens) {
   std::vector<double> losses;
@@ -73,7 +74,7 @@ inline void write_pretraining(const io::Path& file, io::Json record, const io::P
 
 /// The record of a pretrain.json. Error: damage to it or to the model that it recorded.
 inline io::Json read_pretraining(const io::Path& file, const io::Path& model) {
-  return train::with_advice("bring back what was there, or start a run in another --out", [&] {
+  return train::with_advice("restore the files, or start a run in another --out", [&] {
     io::Json record = io::read_sealed(file);
     io::check_hashes(model, io::Reader(record, file.string()).object("files").json());
     record.erase("files");

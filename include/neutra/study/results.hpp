@@ -1,4 +1,4 @@
-/// results.json: what every program of neutra writes about its runs, and what tables and reports are made from alone.
+/// results.json: what every program of neutra records of its runs, and the only input of tables and reports.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -22,14 +22,14 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 /// The format's name and version, the first thing a reader checks.
 inline constexpr std::string_view results_schema = "neutra.results/2";
 
-/// The most bytes of a results.json that is read: fifty thousand rows of six layers, of 60 values and about 1,800 bytes
-/// each. So they stay below the four million values that io::parse takes.
+/// The largest results.json that is read, in bytes: fifty thousand rows of six layers, each of 60 values and about
+/// 1,800 bytes. These are fewer than the four million values that io::parse accepts.
 inline constexpr std::uint64_t max_results = 100'000'000;
 
 /// A results file, by default with the commit and machine of this program.
-/// config: the options of the run, any JSON object. Tables and reports read two of its keys where they are there:
+/// config: the options of the run, any JSON object. Tables and reports read two of its keys, if present:
 ///   command      the command line, a string
-///   baseline     the label of the method that others are held against
+///   baseline     the label of the method that others are compared with
 /// text_sha256: 64 hexadecimal digits by the text's role or name.
 struct Results {
   std::string commit = study::commit();
@@ -38,7 +38,7 @@ struct Results {
   std::map<std::string, std::string> text_sha256;
   std::vector<Choice> choices;
   std::vector<RunResult> rows;
-  std::vector<Failure> failed;  // runs that were asked for and have no row
+  std::vector<Failure> failed;  // runs without a row
 };
 
 namespace detail {
@@ -52,7 +52,7 @@ template <class Visitor, class M> void visit_machine(Visitor& visit, M& machine)
   visit("xsimd", machine.xsimd);
 }
 
-/// Error: rows of two backbones, whose differences would be claimed as those of methods.
+/// Error: rows of two backbones, whose differences would be taken for those of the methods.
 inline void check_one_backbone(const std::vector<RunResult>& rows, const std::string& where) {
   for (std::size_t i = 1; i < rows.size(); ++i) {
     const RunResult &first = rows[0], &row = rows[i];
@@ -92,12 +92,12 @@ inline io::Json to_json(const Results& results, const std::string& where = "resu
                    {"config", results.config}, {"text_sha256", results.text_sha256}, {"choices", std::move(choices)},
                    {"rows", std::move(rows)}};
   for (const Failure& failure : results.failed)
-    json["failed"].push_back(to_json(failure, where + ": failed"));  // absent where none did
+    json["failed"].push_back(to_json(failure, where + ": failed"));  // absent if none did
   return json;
 }
 
-/// Results from the JSON of a results.json, strictly, of this schema or the one before; `where`, as in its path, opens
-/// each message.
+/// Results from the JSON of a results.json of this schema or the previous one, read strictly; `where`, such as its
+/// path, opens each message.
 /// Error: another schema; a key that is missing, unknown or of the wrong type, by its place, as in "results.json:
 /// rows[2]: seed ..."; a number that no run can have; rows of two backbones.
 inline Results results_from_json(const io::Json& json, const std::string& where = "results") {

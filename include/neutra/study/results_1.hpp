@@ -1,4 +1,4 @@
-/// Results of the schema before, neutra.results/1, as the JSON of today's.
+/// Results of the previous schema, neutra.results/1, converted to the JSON of the current one.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -14,8 +14,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study { namespace det
 
 inline constexpr std::string_view results_schema_1 = "neutra.results/1";
 
-/// A row named its method and had one column for each setting; what it did not tell was the same in every run of that
-/// time, or stood in the options of the study.
+/// Converts a row, which named its method and had a column for some settings. The others were the same in every run of
+/// that version, or stood in the options of the study.
 inline io::Json run_from_1(const io::Json& old, const io::Json& options, const std::string& where) {
   const io::Reader read(old, where);
   const std::string method = read.text("method");
@@ -43,7 +43,8 @@ inline io::Json run_from_1(const io::Json& old, const io::Json& options, const s
   return run;
 }
 
-/// The choice that the configuration told for a run: its rate under the method's name, or under that with its alpha.
+/// The choice for a run, or null. The configuration recorded its rate under the name of the method, with or without the
+/// alpha.
 inline io::Json choice_from_1(const io::Json& run, const io::Json& config, const std::string& where) {
   const io::Json rates = config.value("chosen_lr", io::Json::object());
   const std::string label = run.at("label");
@@ -73,7 +74,7 @@ inline io::Json choice_from_1(const io::Json& run, const io::Json& config, const
   return choice;
 }
 
-/// The texts of the tuning split were called choosing texts.
+/// Renames the texts of the tuning split, which were called choosing texts.
 inline void rename_tuning_texts(io::Json& file) {
   for (const std::string role : {"original", "target"})
     if (const io::Json::json_pointer before = io::Json::json_pointer("/text_sha256") / (role + ".choosing");
@@ -83,7 +84,7 @@ inline void rename_tuning_texts(io::Json& file) {
     }
 }
 
-/// Error: a row or choice that is none of that schema, by its place.
+/// Converts a whole file. Error: a row or choice that does not follow that schema, with its place.
 inline io::Json results_from_1(const io::Reader& read) {
   read.only({"schema", "commit", "machine", "config", "text_sha256", "rows", "failed"});
   io::Json json = read.json();
@@ -100,7 +101,7 @@ inline io::Json results_from_1(const io::Reader& read) {
   const io::Json rows = json["rows"];
   for (const io::Json& row : rows) {
     for (const char* key : {"steps", "alpha", "share"})
-      if (!row.contains(key)) return json;  // reading it tells where
+      if (!row.contains(key)) return json;  // reading the row reports it
     const io::Json line = io::Json::array({row["label"], row["settings"], row["steps"], row["share"], row["alpha"]});
     if (!seen.insert(line).second) continue;
     if (io::Json choice = choice_from_1(row, config, read.what()); !choice.is_null())

@@ -1,4 +1,4 @@
-/// What one extension run is: its method, its rate and alpha, its seed.
+/// One extension run: its method, rate, alpha and seed.
 #pragma once
 
 #include "neutra/core/settings.hpp"
@@ -12,8 +12,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// A label as the name of a folder: what is no letter, digit or harmless sign becomes %1f; one that is long ends with
-/// its hash instead, so that two labels never share a folder.
+/// A label as the name of a folder. Characters other than letters, digits and harmless signs are escaped, as in %1f. A
+/// long label ends with its hash, so that no two labels share a folder.
 inline std::string folder_name(std::string_view label) {
   std::string name;
   for (const char c : label) {
@@ -30,7 +30,7 @@ inline std::string folder_name(std::string_view label) {
 struct Run {
   std::string label{};
   std::string kind{};   // of its adapter
-  Settings settings{};  // all that its adapter says of itself, options of policies included, and what trains
+  Settings settings{};  // all settings of its adapter, including options of policies, and what trains
   std::uint64_t seed = 0;
   Index steps = 0;
   double lr = 0;
@@ -46,7 +46,7 @@ struct Run {
 
 namespace detail {
 
-/// The keys of a run, in one list, read and written by the same text.
+/// The keys of a run, one list for reading and writing.
 template <class Visitor, class R> void visit_run(Visitor& visit, R& run) {
   visit("label", run.label);
   visit("kind", run.kind);

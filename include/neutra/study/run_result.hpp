@@ -1,4 +1,4 @@
-/// One extension run: the row of results.json, and the one list of its keys that reads and writes it.
+/// One extension run with its results, a row of results.json, and its keys, one list for reading and writing.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -15,7 +15,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// One extension run with its results. What a method does not have is empty and null in the file: LoRA has no gate.
+/// One extension run with its results. Values that a method does not have are empty, null in the file: LoRA has no
+/// gate.
 struct RunResult : Run {
   Index extra_weights = 0;
   double extra_share = 0;  // extra weights / weights of the backbone's blocks

@@ -20,10 +20,10 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// Options that say which runs a study has and change nothing in any of them: --resume may be given others.
+/// Options that select the runs of a study and change nothing within a run: --resume accepts other values.
 inline const std::set<std::string> options_of_choice = {"methods", "baseline", "seeds", "whole_curve"};
 
-/// Made once a study; the backbone and what is known of it come later, in this order: backbone, corpus.encode(),
+/// Made once per study. The backbone and what depends on it are set later, in this order: backbone, corpus.encode(),
 /// describe_base(), the scores.
 struct Shared {
   Shared(const Options& asked_options, const io::Json& config, std::stop_token stop_token,
@@ -42,7 +42,7 @@ struct Shared {
   }
   Shared(const Shared&) = delete;
 
-  /// Remarks on the texts; once the folder is claimed, so that what is refused is one line.
+  /// Prints remarks on the texts. Called once the folder is claimed, so that a refusal prints one line only.
   void tell_of_texts() {
     for (const auto* domain : {&corpus.original, &corpus.target})
       for (const std::string& remark : domain->remarks) progress.message(remark);
@@ -51,22 +51,22 @@ struct Shared {
     if (const std::string remark = train::overlap_remark(overlaps); !remark.empty()) progress.message(remark);
   }
 
-  /// Once backbone and tokenizer are there.
+  /// Called once backbone and tokenizer are loaded.
   void describe_base() {
     base = nn::base_of(*backbone, train::tokenizer_sha256(*corpus.tokenizer));
     results.config["base"] = {{"fingerprint", base.fingerprint}, {"tokenizer", base.tokenizer}};
   }
 
-  /// What the folder is claimed for: the options, the texts, the program (results of two would stand under one commit),
-  /// and the model and tokenizer where they are given.
+  /// What the folder is claimed for: the options, the texts, the program (results name one commit only), and the model
+  /// and tokenizer, if given.
   io::Json asked() const {
     io::Json json = results.config.at("options");
     for (const auto& [role, digits] : results.text_sha256) json["text " + role] = digits;
     if (!options.model.empty()) {
       nn::visit_function(base.config,
                          [&](const char* name, const auto& value) { json[concat("model ", name)] = value; });
-      json["model weights"] =
-          base.fingerprint;  // named after the configuration, which it covers too, and so compared after it
+      json["model weights"] = base.fingerprint;  // covers the configuration too; its key sorts later, so that a
+                                                 // difference there is reported first
       json["tokenizer sha256"] = base.tokenizer;
     } else if (options.tokenizer != "byte" && options.tokenizer != "sentencepiece") {
       json["tokenizer sha256"] = io::file_sha256(options.tokenizer);
@@ -80,8 +80,7 @@ struct Shared {
     return json;
   }
 
-  /// What a checkpoint must agree with: the run, the options, the texts, the base, and the binary that equality of bits
-  /// is promised for.
+  /// What a checkpoint must match: the run, the options, the texts, the base, and what the bits of a binary depend on.
   io::Json identity(const Run& run) const {
     io::Json json = identity(run.name());
     json["method"] = io::to_json(run.settings, run.label);
@@ -120,7 +119,7 @@ struct Shared {
       tokens += text->windows.tokens();
     return tokens;
   }
-  /// Bits per byte; 0 where there is no text of the domain.
+  /// Bits per byte; 0 without text of the domain.
   double score(train::Model& model, const train::EvaluationText& text, data::Domain domain,
                adapter::Probe<float, DefaultDevice>* probe = nullptr) {
     if (text.bytes == 0) return 0;
@@ -143,13 +142,13 @@ struct Shared {
   Tape<float, DefaultDevice> evaluation_tape;
 
  private:
-  /// Error: a choice in a run that is continued and trains on all of its text.
+  /// Error: something to tune, but the run to continue trains on all of its text.
   train::Corpus read_corpus() {
     const io::Json before = output.asked_before();
     options.held_out_before = before.contains("text original.tuning") || before.contains("text target.tuning");
     require(before.empty() || options.held_out_before || !options.chooses(), "--resume: the run in ",
             output.folder().string(),
-            " tries one rate a method and one alpha, and holds no text out to choose on; give those again, or name "
+            " tries one rate per method and one alpha, and holds out no tuning split; give the same again, or name "
             "another --out");
     return train::Corpus(options.texts(), options.holds_out());
   }

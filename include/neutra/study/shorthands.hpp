@@ -1,4 +1,4 @@
-/// Methods that have a name of their own: the paper's four, and what each stands for.
+/// Short names for the paper's four methods, and what each stands for.
 #pragma once
 
 #include "neutra/core/settings.hpp"
@@ -13,8 +13,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 /// What a run trains: the adapter's weights beside a frozen backbone, or the backbone's own.
 enum class Trains { adapter, model };
 
-/// A name for a kind of adapter with some settings. `reads`: settings that the study may give to all of its methods at
-/// once, where a method does not set them itself.
+/// A name for a kind of adapter with some settings. reads: settings that it takes from the options of the study, such
+/// as --gate, unless its spec sets them.
 struct Shorthand {
   std::string_view name, kind;
   Settings settings{};
@@ -22,7 +22,7 @@ struct Shorthand {
   Trains trains = Trains::adapter;
 };
 
-/// The order is that of tables and of the styles in pictures.
+/// In the order of tables, and of styles in pictures.
 inline const std::vector<Shorthand> shorthands = {
     {.name = "neutral", .kind = "residue", .reads = {"gate", "body", "penalty", "init", "placement"}},
     {.name = "adapter",  // the vanilla adapter: the same body, without gate and local loss
@@ -36,16 +36,16 @@ inline const std::vector<Shorthand> shorthands = {
 /// The weight of the local loss in the paper's runs.
 inline constexpr double paper_alpha = 0.01;
 
-/// The baseline where none is named.
+/// The baseline if none is named.
 inline constexpr std::string_view default_baseline = "adapter";
 
-/// Whether a label is that of the baseline, or made of it and what tells several such methods apart.
+/// Whether a label is the baseline's, alone or followed by the settings in which methods of that label differ.
 inline bool is_baseline(std::string_view label, std::string_view baseline) {
   return !baseline.empty() && label.starts_with(baseline) &&
          (label.size() == baseline.size() || label.substr(baseline.size()).starts_with(", "));
 }
 
-/// Null where there is none of that name.
+/// Null if there is none of that name.
 inline const Shorthand* find_shorthand(std::string_view name) {
   const auto found =
       std::find_if(shorthands.begin(), shorthands.end(), [&](const Shorthand& one) { return one.name == name; });

@@ -73,7 +73,7 @@ class SpecParser : SpecScanner {
 
   Spec parse() {
     constexpr std::size_t longest = 4096;
-    if (spec_.text.size() > longest) spec_.fail_at(longest, "a method must be told in at most ", longest, " bytes");
+    if (spec_.text.size() > longest) spec_.fail_at(longest, "a method must have at most ", longest, " bytes");
     if (const auto colon = spec_.text.find(':'); colon < spec_.text.find_first_of("({")) {
       const auto end = spec_.text.find_last_not_of(" \t", colon == 0 ? 0 : colon - 1);
       skip_spaces();

@@ -14,31 +14,31 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// Who watches a study; nobody by default.
+/// Observers of a study; none by default.
 struct Watch {
   train::Progress* progress = nullptr;
   std::function<void(const Results&)> show{};  // called whenever results.json has been written
 };
 
-/// Everything a study works with; run() does it, writing results after each job, and returns them. A stop request ends
-/// the step at hand, saves, and throws Stopped.
+/// A study. run() makes all runs, writes the results after each, and returns them. A stop request ends the current
+/// step, saves, and throws Stopped.
 class Study {
  public:
   Study(const Options& options, const io::Json& config, std::stop_token stop = {}, Watch watch = {})
       : shared_(options, config, std::move(stop), watch.progress), show_(std::move(watch.show)) {}
 
-  /// Error: what was asked cannot be; nothing could be extended; every run failed.
+  /// Error: options, texts or model that do not fit together; damaged files; every run failed.
   const Results& run() {
     prepare_backbone(shared_);
     train::with_run_name("backbone", [&] { measure_backbone(shared_); });
     const std::string baseline = options_.baseline_label();
-    std::vector<Method> methods = options_.methods;  // the baseline first: the choice of alpha looks at it
+    std::vector<Method> methods = options_.methods;  // the baseline first, since alpha is selected by what it learns
     std::stable_partition(methods.begin(), methods.end(),
                           [&](const Method& m) { return is_baseline(m.label, baseline); });
-    std::map<std::string, Alpha> alpha;  // of the methods of which a run is left
+    std::map<std::string, Alpha> alpha;  // of the methods with at least one result
     for (const Method& method : methods)
       if (const auto chosen = extend_with(method)) alpha[method.label] = chosen->alpha;
-    if (options_.whole_curve)  // last, so that a run that is cut short has what tables show first
+    if (options_.whole_curve)  // last, so that an interrupted study already has what tables show
       for (const Method& method : methods)
         if (alpha.contains(method.label)) extend_seeds(method, options_.rates_of(method), alpha[method.label]);
     write();
@@ -51,21 +51,19 @@ class Study {
  private:
   using Alpha = std::optional<double>;  // empty where the adapter has no local loss
 
-  /// A run of the first seed that is the best of those it was chosen from.
+  /// The best of several runs of the first seed.
   struct Tuned {
     Alpha alpha;
     double lr = 0;
     Scores scores{};
   };
 
-  /// Tunes a method with the first seed, then runs the other seeds. Returns what was chosen, empty where every run
+  /// Tunes a method with the first seed, then runs the other seeds. Returns the selected run, empty if every run
   /// failed.
-  /// 1. Tries every rate and takes the best on the tuning split. Where alpha is chosen too, the rates are tried at the
+  /// 1. Tries every rate and selects the best on the tuning split. If alpha is selected too, the rates are tried at the
   ///    paper's alpha; if all of them fail there, at the next alpha, and so on.
-  /// 2. Where alpha is chosen: tries the alphas left at that rate, chooses one, and tries every rate at the chosen
-  ///    alpha.
-  /// 3. Runs the other seeds at the chosen alpha and rate; where that alpha is not the one of step 1, also at that one
-  ///    and its rate.
+  /// 2. If alpha is selected: tries the remaining alphas at that rate, selects one, and tries every rate at it.
+  /// 3. Runs the other seeds at the selected alpha and rate, and, if it differs, at the alpha and rate of step 1.
   std::optional<Tuned> extend_with(const Method& method) {
     std::vector<Alpha> alphas;
     for (const double alpha : options_.tried_alphas(method)) alphas.push_back(alpha);
@@ -87,7 +85,7 @@ class Study {
     return chosen;
   }
 
-  /// Tries every rate with the first seed; the best, empty where all failed.
+  /// Tries every rate with the first seed. Returns the best, empty if all failed.
   std::optional<Tuned> tune(const Method& method, Alpha alpha) {
     std::vector<double> rates;
     std::vector<Scores> scores;
@@ -104,8 +102,8 @@ class Study {
     return Tuned{alpha, rates[best], scores[best]};
   }
 
-  /// Tries further alphas at the rate of the first with the first seed. Without a baseline to hold them against the one
-  /// that learns most is taken.
+  /// Tries further alphas with the first seed, at the rate of `first`. Returns the selected alpha; without a baseline,
+  /// the one that learns most.
   Alpha tune_alpha(const Method& method, const Tuned& first, const std::vector<Alpha>& further) {
     std::vector<Alpha> alphas = {first.alpha};
     std::vector<Scores> scores = {first.scores};
@@ -119,9 +117,9 @@ class Study {
     const auto wanted = learned ? std::optional(*learned) : std::nullopt;
     const std::size_t chosen = choose_alpha(scores, wanted);
     const bool met = learns_enough(scores[chosen], wanted);
-    const std::string baseline = options_.baseline_label(), most = "; the one that learns most was taken";
+    const std::string baseline = options_.baseline_label(), most = "; the one that learns most was selected";
     if (!wanted)
-      shared_.progress.message(concat("note: no run of ", baseline, " is left to choose alpha by", most));
+      shared_.progress.message(concat("note: no run of ", baseline, " is left to select alpha by", most));
     else if (!met)
       shared_.progress.message(concat("note: no alpha learned within 1 % of ", baseline, most));
     for (const Alpha alpha : alphas) choice_of(method, alpha, first.lr).alpha_chosen = alpha == alphas[chosen];
@@ -129,7 +127,7 @@ class Study {
     return alphas[chosen];
   }
 
-  /// The choice for a method at one alpha, made with that rate if it is not there.
+  /// The choice for a method at one alpha, added with that rate if it is missing.
   Choice& choice_of(const Method& method, Alpha alpha, double lr) {
     auto& all = results_.choices;
     const auto own = std::find_if(all.begin(), all.end(), [&](const Choice& choice) {
@@ -137,7 +135,7 @@ class Study {
     });
     return own != all.end() ? *own : all.emplace_back(Choice{run_of(method, options_, lr, alpha, 1)});
   }
-  /// What is kept of scores; nothing where they were not asked for.
+  /// What is recorded of scores; nothing without tuning.
   std::vector<Tried> tried_of(const std::vector<double>& rates, const std::vector<Scores>& scores) const {
     std::vector<Tried> tried;
     for (std::size_t i = 0; options_.chooses() && i < rates.size(); ++i)
@@ -150,14 +148,14 @@ class Study {
       for (const double rate : rates) extend(method, rate, alpha, static_cast<std::uint64_t>(seed));
   }
 
-  /// What the tuning split says of a run of the first seed; empty where it failed, zero where nothing is chosen.
+  /// The scores of a run of the first seed on the tuning split; empty if it failed, zero without tuning.
   std::optional<Scores> scores_of(const Method& method, double lr, Alpha alpha) {
     const Outcome* outcome = extend(method, lr, alpha, 1);
     if (!outcome) return std::nullopt;
     return options_.chooses() ? outcome->tuning.value() : Scores{};
   }
 
-  /// The outcome of a run; none where it failed, which is told.
+  /// The outcome of a run; null if it failed, which is reported.
   const Outcome* extend(const Method& method, double lr, Alpha alpha, std::uint64_t seed) {
     const Run run = run_of(method, options_, lr, alpha, seed);
     auto done = endings_.find(run.name());
@@ -178,13 +176,13 @@ class Study {
     }
     const Failure& failure = results_.failed.emplace_back(std::get<Failure>(ending));
     const std::string further = failure.state == FailureState::diverged
-                                    ? concat("diverged and is left out; to have it made again delete ", folder.string())
+                                    ? concat("diverged and is left out; to repeat it delete ", folder.string())
                                     : std::string("is left out; --resume tries it again");
     shared_.progress.message(concat("note: ", failure.reason, "; the run ", further));
   }
 
-  /// Results and report as they stand; not for a row that is only read again, lest a resumed run take rows away for a
-  /// while.
+  /// Writes the results and the report so far. Not called for a row that is only read back: otherwise a resumed study
+  /// would lose rows for a while.
   void write() const {
     write_results(shared_.output.folder() / "results.json", results_);
     if (show_) show_(results_);

@@ -1,5 +1,5 @@
-/// Results to the lines that tables and reports print: runs grouped, rates chosen, means over seeds, and each against
-/// the baseline.
+/// The lines of tables and reports from results: runs grouped, rates selected, means over seeds, and the comparison
+/// with the baseline.
 #pragma once
 
 #include "neutra/io/utf8.hpp"
@@ -27,7 +27,7 @@ template <class F> Mean mean_of(const std::vector<RunResult>& rows, F&& f) {
 
 namespace detail {
 
-/// The settings of a run that make a line of its own, by name.
+/// The settings that distinguish the lines of one label, by name.
 inline Settings line_settings(const Run& run) {
   Settings all = run.settings;
   all["kind"] = run.kind;
@@ -37,20 +37,20 @@ inline Settings line_settings(const Run& run) {
   return all;
 }
 
-/// What two runs of one line have in common: the label and all settings. To compare, and to find in a map.
+/// Identifies a line: the label and all settings.
 using LineKey = std::pair<std::string, Settings>;
 inline LineKey line_key(const Run& run) { return {run.label, line_settings(run)}; }
 
 inline bool same_line(const Run& a, const Run& b) { return line_key(a) == line_key(b); }
 
-/// A setting as it stands in a label; what a run does not have is "none".
+/// A setting as text for a label; "none" if the run does not have it.
 inline std::string told_setting(const Settings& settings, const std::string& key) {
   const auto own = settings.find(key);
   return own == settings.end() ? "none" : text_of(own->second);
 }
 
-/// Whether a line's rate is the least or largest of those tried, of which several may have diverged. diverged: their
-/// rates, by line.
+/// Whether a line's rate is the least or largest of several tried, those that diverged included. diverged: their rates,
+/// by line.
 inline bool at_edge(const Line& line, const std::map<LineKey, std::set<double>>& diverged) {
   std::set<double> tried = {line.curve.front().lr, line.curve.back().lr};
   if (const auto own = diverged.find(line_key(line.curve.front())); own != diverged.end())
@@ -58,7 +58,7 @@ inline bool at_edge(const Line& line, const std::map<LineKey, std::set<double>>&
   return tried.size() > 1 && (line.lr == *tried.begin() || line.lr == *tried.rbegin());
 }
 
-/// Labels are shown to people, so that whatever names the results hold is made fit for that here.
+/// Sets the labels of lines. They are printed, so names from the results are escaped here.
 inline void name_lines(std::vector<Line>& lines) {
   std::map<std::string, std::map<std::string, std::set<std::string>>> values;  // of each setting, by label
   std::map<std::string, std::map<std::string, std::size_t>> counts;            // of the lines that have it
@@ -83,18 +83,18 @@ inline void name_lines(std::vector<Line>& lines) {
   }
 }
 
-/// The key of a line whatever its alpha: lines that differ in that alone share it.
+/// A key that lines share if they differ only in alpha.
 inline LineKey key_but_alpha(Run run) {
   run.alpha.reset();
   return line_key(run);
 }
 
-/// Whether the runs differ in alpha and in nothing else that makes a line.
+/// Whether the lines of two runs differ only in alpha.
 inline bool differ_in_alpha_alone(const Run& a, const Run& b) {
   return a.alpha != b.alpha && key_but_alpha(a) == key_but_alpha(b);
 }
 
-/// The choices that were recorded, by the line they are for.
+/// The recorded choices, by line.
 using Choices = std::map<LineKey, const Choice*>;
 inline Choices choices_of(const Results& results) {
   Choices choices;
@@ -102,7 +102,7 @@ inline Choices choices_of(const Results& results) {
   return choices;
 }
 
-/// Says of each line at the chosen alpha that it is that, among those it was chosen from.
+/// Marks each line at the selected alpha, if lines of other alphas are shown beside it.
 inline void mark_chosen_alpha(std::vector<Line>& lines, const Choices& choices) {
   std::map<LineKey, std::size_t> alternatives;
   for (const Line& line : lines) ++alternatives[key_but_alpha(line.curve.front())];
@@ -114,7 +114,8 @@ inline void mark_chosen_alpha(std::vector<Line>& lines, const Choices& choices) 
   }
 }
 
-/// The recorded choice; else the only rate with the most seeds; else, marked, that of the lowest target loss.
+/// Sets the reported rate: the recorded choice; otherwise the rate with the most seeds; of several such, the one with
+/// the lowest target loss, which chosen_here marks.
 inline void choose_rate(Line& line, const Choices& choices) {
   std::map<double, std::vector<RunResult>> by_rate;
   for (const RunResult& row : line.curve) by_rate[row.lr].push_back(row);
@@ -136,7 +137,7 @@ inline void choose_rate(Line& line, const Choices& choices) {
   line.runs = best->second;
 }
 
-/// Means by layer over the runs that have them; empty where none has, or where runs differ in their number of layers.
+/// Means by layer over the runs that have such values; empty if none has, or if runs differ in their number of layers.
 template <class Member>
 std::optional<PerDomain<std::vector<double>>> mean_by_layer(const std::vector<RunResult>& rows, Member member) {
   std::optional<PerDomain<std::vector<double>>> sum;
@@ -179,15 +180,15 @@ inline void average(Line& line) {
 
 }  // namespace detail
 
-/// The label of the method that others are held against; empty where the results name none.
+/// The label of the method that others are compared with; empty if the results name none.
 inline std::string baseline_of(const Results& results) {
   const auto named = results.config.find("baseline");
   return named != results.config.end() && named->is_string() ? named->get<std::string>() : std::string();
 }
 
-/// One line per method and choice of settings, in the order of the rows.
-/// The reported rate is the choice that the results record; without one the rate with the most seeds, or the best of
-/// several, which chosen_here marks. Error: a number that is not finite.
+/// One line for each method and set of settings, in the order of the rows.
+/// The reported rate is the recorded choice; without one, the rate with the most seeds, or the best of several such,
+/// which chosen_here marks. Error: a number that is not finite.
 inline std::vector<Line> summarise(const Results& results) {
   to_json(results);  // for its checks
   std::vector<Line> lines;

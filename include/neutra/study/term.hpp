@@ -1,4 +1,4 @@
-/// What a spec says before it is known what it means: a name and settings, one Term for each combination of a sweep.
+/// The contents of a spec, not yet interpreted: names and settings, one Term for each combination of a sweep.
 #pragma once
 
 #include "neutra/core/settings.hpp"
@@ -17,18 +17,18 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 /// One combination of a sweep.
 struct Term {
   std::string name{};
-  std::size_t start = 0;  // where its name was written, counted from 0
+  std::size_t start = 0;  // the position of its name in the text, counted from 0
   Settings settings{};    // flat, as an adapter's: two_layer(relu, hidden=64) is two_layer_relu with .hidden
-  std::map<std::string, std::size_t> at{};  // where each was written, counted from 0
-  std::vector<double> rates{}, alphas{};    // lr and alpha, where they were given
+  std::map<std::string, std::size_t> at{};  // the position of each, counted from 0
+  std::vector<double> rates{}, alphas{};    // lr and alpha, if given
 };
 
-/// label: empty where none was given.
+/// label: empty if none was given.
 struct Spec {
   std::string text{}, label{};
   std::vector<Term> terms{};
 
-  /// Error: what is wrong at a place of the text.
+  /// Throws an Error at a position of the text.
   template <class... Parts> [[noreturn]] void fail_at(std::size_t at, const Parts&... parts) const {
     fail("--method '", io::printable(text), "': column ", at + 1, ": ", parts...);
   }
@@ -36,7 +36,7 @@ struct Spec {
 
 namespace detail {
 
-/// A word as the setting it is: a number, true or false, or a text.
+/// A word as a setting: a number, true or false, or a text.
 inline Setting setting_of_word(const std::string& word) {
   if (word == "true" || word == "false") return word == "true";
   const char *first = word.data(), *last = first + word.size();
@@ -51,13 +51,14 @@ inline Setting setting_of_word(const std::string& word) {
   return word;
 }
 
-/// Error, at a place of the spec: more methods than a sweep may make.
+/// Error: a sweep that makes too many methods.
 inline void check_sweep(const Spec& spec, std::size_t methods, std::size_t at) {
   constexpr std::size_t most = 1000;
   if (methods > most) spec.fail_at(at, "a sweep must make at most ", most, " methods");
 }
 
-/// Puts a value into a term: as the setting `key`, or, without a key, as what the term wraps. at: where it was written.
+/// Adds a value to a term: as the setting `key`, or, if the key is empty, as what the term wraps. at: its position in
+/// the text.
 inline void put_value(const Spec& spec, Term& term, const Term& value, const std::string& key, std::size_t at) {
   const auto put = [&](const std::string& name, const Setting& setting, std::size_t place) {
     if (!term.settings.emplace(name, setting).second) spec.fail_at(at, io::printable(name), " must be given once");

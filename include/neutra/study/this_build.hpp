@@ -1,9 +1,9 @@
-/// What the build says of itself: machine() and commit(), which change with every commit.
+/// machine() and commit(). This code changes with every commit.
 #pragma once
 
 #include "neutra/study/machine.hpp"
 
-/// The commit and the compiler's flags, as the build defines them; a program built without these definitions says so.
+/// The commit and the compiler's flags, as the build defines them; "unknown" without these definitions.
 #ifndef NEUTRA_COMMIT
 #define NEUTRA_COMMIT "unknown"
 #endif
@@ -15,7 +15,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
 NEUTRA_ONCE Machine machine() {
   std::ifstream cpuinfo("/proc/cpuinfo");
-  return {io::utf8_text(detail::processor_name(cpuinfo)),  // JSON must hold whatever a virtual machine is called
+  return {io::utf8_text(detail::processor_name(cpuinfo)),  // any bytes, for JSON
           std::string(cpu::instruction_set()),
           detail::compiler(),
           NEUTRA_FLAGS,

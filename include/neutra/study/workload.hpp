@@ -1,4 +1,4 @@
-/// How much a study has to do, so that its progress line can say how long it will still take.
+/// The amount of work in a study, from which the progress line estimates the remaining time.
 #pragma once
 
 #include "neutra/study/options.hpp"
@@ -27,7 +27,7 @@ class Workload {
       const double tried = static_cast<double>(options_.rates_of(method).size()),
                    more_seeds = static_cast<double>(options_.seeds - 1);
       const double alphas = static_cast<double>(options_.tried_alphas(method).size());
-      // the rates again at the chosen alpha, and the paper's beside it
+      // the rates again at the selected alpha, and the paper's alpha beside it
       const double more_alphas = alphas > 1 ? alphas - 1 + tried - 1 + more_seeds : 0;
       jobs += tried + more_seeds * (options_.whole_curve ? tried : 1) + more_alphas;
     }
