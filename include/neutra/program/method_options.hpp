@@ -83,10 +83,10 @@ inline std::string methods_help(const adapter::Registry& registry) {
     text += one.trains == study::Trains::model ? ", trains=model\n" : "\n";
   }
   for (const auto& [name, kind] : registry.kinds) {
-    text += concat("  ", name, '(');
+    std::string settings;
     for (const auto& [key, setting] : kind.defaults)
-      text += concat(key == kind.defaults.begin()->first ? "" : ", ", key, '=', text_of(setting));
-    text += ")\n";
+      settings += concat(settings.empty() ? "(" : ", ", key, '=', text_of(setting));
+    text += concat("  ", name, settings, settings.empty() ? "\n" : ")\n");
   }
   return text;
 }
