@@ -64,5 +64,5 @@ TEST_CASE("parameter groups of a method contain parameters of it, and leave some
   study::Method twice = small::method("neutral");
   twice.groups = {{.name = "gate", .rate_factor = 0.1}, {.name = "gate", .weight_decay = 0}};
   CHECK(
-      scratch::says([&] { study::detail::check_groups_named(twice); }, "must have different names, got 'gate' twice"));
+      scratch::says([&] { study::check_groups_named(twice); }, "must have different names, got 'gate' twice"));
 }

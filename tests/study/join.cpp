@@ -34,7 +34,9 @@ study::Results scored(std::span<const Scored> runs) {
   r.choices.clear();
   for (const auto& [row, forgetting, learning] : runs) {
     r.rows.push_back(row);
-    const auto same = [&](const study::Choice& choice) { return study::detail::same_line(choice.run, row); };
+    const auto same = [&own_row = row](const study::Choice& choice) {
+      return study::detail::same_line(choice.run, own_row);
+    };
     auto own = std::find_if(r.choices.begin(), r.choices.end(), same);
     if (own == r.choices.end()) own = r.choices.insert(own, sample::chosen(row));
     own->tried.push_back({row.lr, forgetting, learning});
