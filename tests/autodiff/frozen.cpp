@@ -111,9 +111,9 @@ TEST_CASE("frozen: a head packed in chunks gives bit-equal logits") {
     const Weight whole("whole", start.clone(), forward, rounded_to(bf16)),
         head("head", start.clone(), {.forward = true, .in_chunks = true}, rounded_to(bf16));
     CHECK(head.packed(true, rounded_to(bf16)) == nullptr);
-    CHECK(head.parts(true, rounded_to(bf16)).size() == 3);
-    CHECK(head.parts(true, rounded_to(!bf16)).empty());
-    CHECK(head.parts(false, rounded_to(bf16)).empty());
+    CHECK(head.chunks(true, rounded_to(bf16)).size() == 3);
+    CHECK(head.chunks(true, rounded_to(!bf16)).empty());
+    CHECK(head.chunks(false, rounded_to(bf16)).empty());
     Tape<float, Cpu> tape;
     tape.start(false, rounded_to(bf16));
     const auto scores = [&](const Weight& w, DType stored) {

@@ -208,7 +208,7 @@ namespace {
 
 int filled = 0;
 
-/// y = x^2 by fill(), which is counted; saves x.
+/// y = x^2 by rematerialise(), which is counted; saves x.
 Value refillable_square(Value x) {
   auto& tape = x.tape();
   const auto y = tape.make(x.shape());
@@ -224,7 +224,7 @@ Value refillable_square(Value x) {
   return y;
 }
 
-/// y = 2x by fill(), with the factor in scratch memory; saves nothing.
+/// y = 2x by rematerialise(), with the factor in scratch memory; saves nothing.
 Value refillable_double(Value x) {
   auto& tape = x.tape();
   const auto y = tape.make(x.shape());
@@ -269,7 +269,7 @@ template <class F> Numbers gradient_through(bool scoped, const F& f) {
 
 }  // namespace
 
-TEST_CASE("tape: a value made by fill() is released with its scope, and rematerialised when it is read") {
+TEST_CASE("tape: a value made by rematerialise() is released with its scope, and rematerialised when it is read") {
   const auto f = [](Value x) {
     return pointwise(refillable_square(refillable_square(x)), Square{});
   };  // (x^2)^8 and by x: 16 x^15

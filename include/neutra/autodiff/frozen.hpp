@@ -80,7 +80,7 @@ template <Scalar S, Backend D> class Frozen {
     return packed_[transposed] && precision == precision_ ? &*packed_[transposed] : nullptr;
   }
   /// The packed chunks (see RowChunks) in order; empty if the weight is not packed in chunks for this `precision`.
-  std::span<const Packed> parts(bool transposed, DType precision) const {
+  std::span<const Packed> chunks(bool transposed, DType precision) const {
     return precision == precision_ ? std::span<const Packed>(parts_[transposed]) : std::span<const Packed>();
   }
 

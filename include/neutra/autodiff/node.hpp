@@ -23,7 +23,7 @@ template <Scalar S, Backend D> struct Node {
   // The lifetime of a weight or table; null if the tape or the caller owns the memory.
   Life::Token alive{};
   // 1 + the index of the function that rematerialises the value (see Tape::rematerialise), 0 if there is none.
-  std::uint32_t filling = 0;
+  std::uint32_t rematerialised = 0;
   bool needs_gradient = false, has_gradient = false, owned = false, saved = false;
 
   /// A trainable weight; its gradient accumulates in the parameter if `wanted`.

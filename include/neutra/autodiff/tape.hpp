@@ -9,8 +9,8 @@
 ///      through x.value(): a View from the forward pass may be stale.
 ///   3. Values not saved for backward are released at the end of their Scope, the others once the backward pass no
 ///      longer reads them. Scalars (losses) live until start().
-/// An op that makes one pass over its inputs may compute its output with fill(): the output is then also released at
-/// the end of its Scope, and rematerialised when it is read.
+/// An op that makes one pass over its inputs may compute its output with rematerialise(): the output is then also
+/// released at the end of its Scope, and rematerialised when it is read.
 #pragma once
 
 #include "neutra/autodiff/passes.hpp"
@@ -111,7 +111,7 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
     require(inputs.size() == 1 || inputs.size() == 2, "Tape::rematerialise: one input or two, got ", inputs.size());
     forward(*this);
     if (recording_)
-      values_.can_fill_again(y.index_, {inputs.begin()->index_, (inputs.end() - 1)->index_}, records_.keep(forward));
+      values_.can_rematerialise(y.index_, {inputs.begin()->index_, (inputs.end() - 1)->index_}, records_.keep(forward));
   }
 
   /// Whether any of these inputs of an op wants a gradient.
@@ -135,7 +135,7 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
   Var<S, D> stop_gradient(Var<S, D> x) {
     if (node(x).frozen) return x;
     value_of(x);
-    node(x).filling = 0;
+    node(x).rematerialised = 0;
     node(x).saved = true;  // the alias reads its memory
     Node alias = node(x);
     alias.gradient = nullptr;
@@ -181,7 +181,7 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
   void forget(Position begin, Var<S, D> kept = {}) {
     if (kept.tape_) {
       value_of(kept);
-      node(kept).filling = 0;  // its inputs are released below
+      node(kept).rematerialised = 0;  // its inputs are released below
     }
     for (std::size_t index = begin.values; index < values_.position().values; ++index)
       if (!is(kept, index) && !values_[index].is_number()) values_.release(values_[index]);

@@ -35,7 +35,7 @@ template <Scalar S, Backend D> class Values {
   void clear() {
     for (Node& value : values_) release(value);
     values_.clear();
-    fillings_.clear();
+    rematerialised_.clear();
     release_scratch(0);
     pool_.next_step();
   }
@@ -63,21 +63,21 @@ template <Scalar S, Backend D> class Values {
   }
 
   /// Registers `forward`, which rematerialises the value at `index` from `inputs`.
-  void can_fill_again(std::uint32_t index, Inputs inputs, const Closure<Tape<S, D>>& forward) {
+  void can_rematerialise(std::uint32_t index, Inputs inputs, const Closure<Tape<S, D>>& forward) {
     int depth = 1;
     for (const std::uint32_t x : inputs)
-      if (values_[x].filling) depth = std::max(depth, 1 + fillings_[values_[x].filling - 1].depth);
-    fillings_.push_back({inputs, depth, forward});
-    values_[index].filling = static_cast<std::uint32_t>(fillings_.size());
+      if (values_[x].rematerialised) depth = std::max(depth, 1 + rematerialised_[values_[x].rematerialised - 1].depth);
+    rematerialised_.push_back({inputs, depth, forward});
+    values_[index].rematerialised = static_cast<std::uint32_t>(rematerialised_.size());
   }
 
   /// The memory of a value, rematerialised if necessary. Error: it was released.
   const void* value_at(std::uint32_t index, Tape<S, D>& tape) {
-    if (!values_[index].value && values_[index].filling) {
-      const Filling filling = fillings_[values_[index].filling - 1];
-      for (const std::uint32_t x : filling.inputs) value_at(x, tape);  // on an Error this value is unchanged
+    if (!values_[index].value && values_[index].rematerialised) {
+      const Rematerialised rematerialised = rematerialised_[values_[index].rematerialised - 1];
+      for (const std::uint32_t x : rematerialised.inputs) value_at(x, tape);  // on an Error this value is unchanged
       values_[index].value = pool_.acquire(values_[index].bytes());
-      filling.forward(tape);
+      rematerialised.forward(tape);
     }
     const Node& n = values_[index];
     n.require_alive();
@@ -93,13 +93,15 @@ template <Scalar S, Backend D> class Values {
   void end_of_scope(Node& value) {
     if (!value.owned || !value.value || value.is_number()) return;
     if (!value.saved) return release_value(value);
-    if (!value.filling) return;
-    const Filling& filling = fillings_[value.filling - 1];
+    if (!value.rematerialised) return;
+    const Rematerialised& rematerialised = rematerialised_[value.rematerialised - 1];
     const auto stays = [&](std::uint32_t x) {
-      return !values_[x].owned || values_[x].filling || (values_[x].saved && values_[x].value);
+      return !values_[x].owned || values_[x].rematerialised || (values_[x].saved && values_[x].value);
     };
-    if (filling.depth > most_fillings || !std::all_of(filling.inputs.begin(), filling.inputs.end(), stays)) return;
-    for (const std::uint32_t x : filling.inputs) values_[x].saved = true;
+    if (rematerialised.depth > most_rematerialised ||
+        !std::all_of(rematerialised.inputs.begin(), rematerialised.inputs.end(), stays))
+      return;
+    for (const std::uint32_t x : rematerialised.inputs) values_[x].saved = true;
     pool_.release(std::exchange(value.value, nullptr), value.bytes());
   }
 
@@ -114,8 +116,8 @@ template <Scalar S, Backend D> class Values {
 
  private:
   // The longest chain of rematerialised values; a value that would extend it is stored.
-  static constexpr int most_fillings = 8;
-  struct Filling {
+  static constexpr int most_rematerialised = 8;
+  struct Rematerialised {
     Inputs inputs;
     int depth;  // the length of the chain of rematerialised values that it reads, itself included
     Closure<Tape<S, D>> forward;
@@ -126,13 +128,13 @@ template <Scalar S, Backend D> class Values {
   };
 
   void release_value(Node& value) {
-    value.filling = 0;
+    value.rematerialised = 0;
     if (value.owned && value.value) pool_.release(std::exchange(value.value, nullptr), value.bytes());
   }
 
   Pool<D> pool_;
   std::vector<Node> values_;
-  std::vector<Filling> fillings_;
+  std::vector<Rematerialised> rematerialised_;
   std::vector<Scratch> scratch_;
 };
 

@@ -18,7 +18,7 @@ class Held {
   template <class P>
   requires(!std::is_same_v<P, Held>) explicit Held(const P& policy) {
     static_assert(std::is_trivially_copyable_v<P>, "neutra: only plain values are held");
-    static_assert(sizeof(P) <= room && alignof(P) <= alignof(std::max_align_t),
+    static_assert(sizeof(P) <= capacity && alignof(P) <= alignof(std::max_align_t),
                   "neutra: this policy is too large; its options may take 256 bytes");
     new (bytes_) P(policy);
   }
@@ -26,8 +26,8 @@ class Held {
   template <class P> const P& as() const { return *std::launder(reinterpret_cast<const P*>(bytes_)); }
 
  private:
-  static constexpr std::size_t room = 256;
-  alignas(std::max_align_t) std::byte bytes_[room] = {};
+  static constexpr std::size_t capacity = 256;
+  alignas(std::max_align_t) std::byte bytes_[capacity] = {};
 };
 
 }}  // namespace neutra::NEUTRA_ABI

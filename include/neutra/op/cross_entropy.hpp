@@ -96,7 +96,7 @@ template <Scalar S> struct SoftmaxEnd {
 /// The losses of all rows, and dx if given, for a head that is not trained. At most 256 x 1024 scores are in memory at
 /// a time, so that they stay in L2 cache between the two matmuls.      x, dx: (N,C)   loss: (N)
 template <Scalar S, Backend D>
-void loss_by_parts(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx) {
+void loss_by_chunks(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx) {
   auto& tape = w.tape();
   const RowChunks parts{w.shape().rows()};
   const DType precision = tape.precision();
@@ -159,7 +159,7 @@ template <Scalar S> struct TimesUpstream {
 /// x: (N,C)  W: (V,C)  targets: (N), on the host  result: a scalar      saves: dx, and dW if W is trained
 /// dX and dW are computed in the forward pass while the logits are in cache; the backward pass scales them. The
 /// gradient of a trained W needs the softmax of whole rows, so 256 rows of logits are in memory at a time; for a frozen
-/// W see op::loss_by_parts.
+/// W see op::loss_by_chunks.
 template <Scalar S, Backend D>
 Var<S, D> cross_entropy(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::span<const std::int32_t> targets,
                         std::type_identity_t<S> scale) {
@@ -182,7 +182,7 @@ Var<S, D> cross_entropy(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::spa
   if (dw.data)
     op::loss_by_rows(x.value(), w, wanted, scale, values, dx, dw);
   else
-    op::loss_by_parts(x.value(), w, wanted, scale, values, dx);
+    op::loss_by_chunks(x.value(), w, wanted, scale, values, dx);
   D::template sum<S>(View<const S>(values, Shape{rows}), scale, {tape.out(loss)});
   tape.record(loss, {x, w}, {}, [=](Tape<S, D>& t) {
     const S* upstream = t.gradient(loss).data;

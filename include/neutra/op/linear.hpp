@@ -15,7 +15,7 @@ template <Scalar S, Backend D> struct Linear {
     if (!frozen) return D::template product<S>(a, Operand<S>(w.value(), transposed, a.precision), into, addend);
     if (const auto* packed = frozen->packed(transposed, a.precision))
       return D::template product<S>(a, *packed, into, addend);
-    const auto parts = frozen->parts(transposed, a.precision);
+    const auto parts = frozen->chunks(transposed, a.precision);
     if (!transposed || parts.empty())
       return D::template product<S>(a, Operand<S>(row_major(w, *frozen), transposed, a.precision), into, addend);
     Index column = 0;
@@ -28,7 +28,7 @@ template <Scalar S, Backend D> struct Linear {
   /// As product(), with one row chunk of W (see RowChunks).
   static void product_part(Operand<S> a, Var<S, D> w, Index part, bool transposed, Result<S> into) {
     if (w.frozen()) {
-      if (const auto parts = w.frozen()->parts(transposed, a.precision); !parts.empty())
+      if (const auto parts = w.frozen()->chunks(transposed, a.precision); !parts.empty())
         return D::template product<S>(a, parts[static_cast<std::size_t>(part)], into);
     }
     D::template product<S>(a, Operand<S>(RowChunks{w.shape().rows()}.of<S>(w.value(), part), transposed, a.precision),

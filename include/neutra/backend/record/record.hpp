@@ -1,5 +1,5 @@
 /// A device for tests that computes nothing. Its memory is address space that faults when touched; its loops and
-/// products are logged. An op that passes here never touches device memory from the host,
+/// matmuls are logged. An op that passes here never touches device memory from the host,
 /// and the sizes of its calls agree.
 #pragma once
 
