@@ -33,8 +33,8 @@ Grown<S, D> with_copied_layers(const Backbone<S, D>& from, std::vector<Index> la
     require(layers[i] >= 0 && layers[i] < config.layers && (i == 0 || layers[i] != layers[i - 1]),
             "with_copied_layers: each layer must be a number from 0 to ", config.layers - 1, ", given once, got ",
             layers[i], i > 0 && layers[i] == layers[i - 1] ? " twice" : "");
-  std::vector<Index> sources,
-      copies;  // sources: for each layer of the result, the layer of `from` that it is or copies
+  std::vector<Index> sources;  // for each layer of the result, the layer of `from` that it is, or is a copy of
+  std::vector<Index> copies;
   for (Index layer = 0; layer < config.layers; ++layer) {
     sources.push_back(layer);
     if (!std::binary_search(layers.begin(), layers.end(), layer)) continue;

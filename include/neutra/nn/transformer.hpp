@@ -8,6 +8,10 @@
 #include "neutra/nn/backbone.hpp"
 #include "neutra/op/cross_entropy.hpp"
 
+#include <functional>
+#include <memory>
+#include <vector>
+
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
 /// A batch of B sequences of T tokens: inputs and, for a loss, targets. The caller owns the memory.

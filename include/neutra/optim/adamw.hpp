@@ -139,12 +139,13 @@ std::vector<Parameter<S, D>*> AdamW<S, D>::trained_of(std::vector<Parameter<S, D
         std::any_of(all.begin(), all.end(), [&](const auto* p) { return group.contains(p->name, p->value.shape()); }),
         "adamw: the parameter group '", group.name, "' must contain a parameter, but does not; the first of the ",
         all.size(), " is ", all.front()->name);
-  for (auto* p : all)
-    if (option_of(options.groups, &ParameterGroup::frozen, p->name, p->value.shape()).value_or(false))
-      p->trained = false;
-  const Index count = static_cast<Index>(all.size());
+  const auto frozen = [&](const auto* p) {
+    return !p->trained || option_of(options.groups, &ParameterGroup::frozen, p->name, p->value.shape()).value_or(false);
+  };
+  require(!std::all_of(all.begin(), all.end(), frozen), "adamw: there is nothing to train; all of the ", all.size(),
+          " parameters are frozen");
+  for (auto* p : all) p->trained = !frozen(p);
   std::erase_if(all, [](const auto* p) { return !p->trained; });
-  require(!all.empty(), "adamw: there is nothing to train; all of the ", count, " parameters are frozen");
   return all;
 }
 

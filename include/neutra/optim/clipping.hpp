@@ -51,6 +51,10 @@ template <Scalar S, Backend D> class GradientNorm {
 
 template <Scalar S, Backend D> double GradientNorm<S, D>::operator()(std::span<Parameter<S, D>* const> parameters) {
   require_gradients<S, D>(parameters);
+  Index wanted = 0;
+  for (const auto* parameter : parameters) wanted += blocks(parameter->gradient.size());
+  require(wanted <= device_.size(), "gradient norm: made for ", device_.size(), " blocks of elements, got ", wanted,
+          "; make it with these parameters");
   S* squares = device_.data();
   for (const auto* parameter : parameters) {
     const Index size = parameter->gradient.size(), count = blocks(size);
