@@ -2,3 +2,4 @@
 #include "neutra/program/run_evaluate.hpp"
 #include "neutra/program/run_extend.hpp"
 #include "neutra/program/run_generate.hpp"
+#include "neutra/program/run_study.hpp"

@@ -26,6 +26,7 @@
 #include "neutra/program/program.hpp"
 #include "neutra/program/progress.hpp"
 #include "neutra/program/shell.hpp"
+#include "neutra/program/study.hpp"
 #include "neutra/program/text_stream.hpp"
 #include "neutra/report/markdown.hpp"
 #include "neutra/report/page.hpp"

@@ -23,10 +23,16 @@ inline std::string one_of(std::string_view what, const std::vector<std::string>&
   return concat(what, ": ", listed(names));
 }
 
-/// The options of `extend`, in the groups that --help shows. Used once.
+/// The options of `extend`, in the groups that --help shows. Used once. A study has them too, with defaults and methods
+/// of its own.
 class ExtendParser {
  public:
-  explicit ExtendParser(const adapter::Registry& registry) : registry_(registry) {
+  explicit ExtendParser(const adapter::Registry& registry)
+      : ExtendParser(registry, {}, study::shorthand_names(), false) {}
+  /// For a study.
+  ExtendParser(const adapter::Registry& registry, study::Options defaults, std::vector<std::string> methods,
+               bool of_study = true)
+      : registry_(registry), of_study_(of_study), o_(std::move(defaults)), default_specs_(std::move(methods)) {
     add_texts();
     add_backbone();
     add_comparison();
@@ -36,10 +42,16 @@ class ExtendParser {
     app_.footer(methods_help(registry));
   }
 
-  study::Options parse(int argc, const char* const* argv) {
-    parse_command_line(app_, argc, argv);
+  CLI::App& app() { return app_; }
+
+  /// check: whether the options are complete; those of a study's parts are not.
+  /// may_be_empty: see parse_command_line.
+  study::Options parse(int argc, const char* const* argv, bool check = true, std::string_view may_be_empty = {}) {
+    parse_command_line(app_, argc, argv, may_be_empty);
     if (given("--warmup")) study::detail::check_from_zero(o_.warmup, "warmup");
     if (given("--alpha")) o_.alphas = numbers_of(alphas_, "alpha");
+    if (given("--steps")) o_.lengths.clear();  // one value in place of a study's sweep
+    if (given("--share")) o_.shares.clear();
     study::detail::check_positive(capacity_, "capacity");
     const std::vector<std::string> specs = all_specs();
     const study::MethodDefaults defaults = defaults_for(specs);
@@ -50,7 +62,7 @@ class ExtendParser {
     require(!given("--alpha") || o_.resume || any_alpha,
             "--alpha has no effect without a method that has a local loss; add one, or leave it out");
     if (o_.quick) make_quick();
-    o_.check();
+    if (check) o_.check();
     return std::move(o_);
   }
 
@@ -83,7 +95,9 @@ class ExtendParser {
 
   void add_comparison() {
     begin_group("Comparison");
-    app_.add_option("--methods", methods_, one_of("methods to compare, default", study::shorthand_names()));
+    app_.add_option("--methods", methods_,
+                    one_of(of_study_ ? "methods to compare in place of the study's" : "methods to compare, default",
+                           study::shorthand_names()));
     app_.add_option("--method", specs_,
                     "a method to compare, such as 'mine: residue(gate=elu)'; see below; may be given several times");
     app_.add_option("--baseline", o_.baseline,
@@ -93,8 +107,13 @@ class ExtendParser {
     app_.add_option(
         "--lr", rates_,
         "learning rates, for all methods (1e-3,2e-3) or one (finetune=5e-4,1e-3); with several, the best is selected");
-    app_.add_option("--alpha", alphas_, "weight of the local loss, default 0.01; with several, the best is selected");
-    app_.add_flag("!--chosen-rate-only", o_.whole_curve, "run further seeds with the selected rate only");
+    app_.add_option("--alpha", alphas_,
+                    concat("weight of the local loss, default ", study::detail::joined(o_.alphas), "; ",
+                           of_study_ ? "of several, each is a line" : "with several, the best is selected"));
+    if (of_study_)
+      app_.add_flag("--whole-curve", o_.whole_curve, "run further seeds with every rate");
+    else
+      app_.add_flag("!--chosen-rate-only", o_.whole_curve, "run further seeds with the selected rate only");
   }
 
   void add_policies() {
@@ -130,7 +149,7 @@ class ExtendParser {
     add("--threads", o_.threads, "number of threads, 0: all; results do not depend on it");
     app_.add_flag("--quick", o_.quick, "a run of seconds that shows that everything works");
     app_.add_option("--out", o_.out, "folder for results, models and checkpoints");
-    app_.add_flag("--resume", o_.resume, "continue the run in --out");
+    if (!of_study_) app_.add_flag("--resume", o_.resume, "continue the run in --out");
   }
 
   void begin_group(const char* name) { app_.option_defaults()->group(name); }
@@ -142,7 +161,7 @@ class ExtendParser {
 
   /// Those of --methods, then those of --method; the paper's four where neither is given.
   std::vector<std::string> all_specs() const {
-    std::vector<std::string> all = specs_.empty() ? study::shorthand_names() : std::vector<std::string>{};
+    std::vector<std::string> all = specs_.empty() ? default_specs_ : std::vector<std::string>{};
     if (given("--methods")) all = specs_of(methods_, registry_);
     all.insert(all.end(), specs_.begin(), specs_.end());
     return all;
@@ -193,11 +212,14 @@ class ExtendParser {
     set("--steps", o_.steps, 40);
     set("--batch", o_.batch, 8);
     set("--sequence", o_.sequence, 32);
+    set("--seeds", o_.seeds, 1);
+    if (!o_.lengths.empty()) o_.lengths = {o_.steps / 2, o_.steps};
   }
 
   const adapter::Registry& registry_;
+  bool of_study_;
   study::Options o_;
-  std::vector<std::string> rates_, specs_;
+  std::vector<std::string> rates_, specs_, default_specs_;
   std::string methods_, alphas_, targets_;
   double capacity_ = 0.2;  // of the block weights, as in the paper
   std::string gate_ = "relu", body_ = "gated_unit", penalty_ = "l1", init_ = "low_variance", placement_ = "parallel";

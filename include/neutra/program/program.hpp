@@ -32,19 +32,20 @@ inline void open_streams() {
   if (file >= 0) ::close(file);
 }
 
-/// Turns SIGINT, SIGTERM and SIGHUP into a stop request while it exists, with a message. A second SIGINT or SIGTERM
-/// ends the program at once; a second SIGHUP does not, because a closing terminal sends several. Under nohup, SIGHUP
-/// stays ignored. Construct it before any other thread, so that no other thread receives the signals, and before any
-/// file is opened. SIGXFSZ and SIGPIPE are ignored: a file-size limit then is a write error like a full disk, and a
-/// reader of the messages that ends does not end hours of training.
-/// Error: the thread that waits for signals cannot be created.
+/// Turns SIGINT, SIGTERM, SIGUSR1 (which clusters send before their time limit) and SIGHUP into a stop request while
+/// it exists, with a message. A second SIGINT, SIGTERM or SIGUSR1 ends the program at once; a second SIGHUP does not,
+/// because a closing terminal sends several. SIGUSR2 stops too and never ends the program: a parent passes its own stop
+/// on by it, whether or not its children got the same signal. Under nohup, SIGHUP stays ignored. Construct it before
+/// any other thread, so that no other thread receives the signals, and before any file is opened. SIGXFSZ and SIGPIPE
+/// are ignored: a file-size limit then is a write error like a full disk, and a reader of the messages that ends does
+/// not end hours of training. Error: the thread that waits for signals cannot be created.
 class StopOnSignal {
  public:
   StopOnSignal() {
     open_streams();
     for (const int signal : {SIGXFSZ, SIGPIPE}) std::signal(signal, SIG_IGN);
     sigemptyset(&set_);
-    for (const int signal : {SIGINT, SIGTERM, SIGUSR2}) sigaddset(&set_, signal);
+    for (const int signal : {SIGINT, SIGTERM, SIGUSR1, SIGUSR2}) sigaddset(&set_, signal);
     struct sigaction hang_up {};
     if (sigaction(SIGHUP, nullptr, &hang_up) == 0 && hang_up.sa_handler != SIG_IGN) sigaddset(&set_, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
@@ -68,7 +69,7 @@ class StopOnSignal {
   void wait() {
     for (int signal = 0; sigwait(&set_, &signal) == 0 && !ended_;) {
       const bool again = source_.stop_requested();
-      if (signal == SIGUSR2 || (again && signal == SIGHUP)) continue;  // the destructor sends SIGUSR2 with ended_ set
+      if (again && (signal == SIGUSR2 || signal == SIGHUP)) continue;
       if (again) _exit(128 + signal);
       source_.request_stop();  // a newline first, if a progress line may be on the terminal
       std::fprintf(stderr, "%sstopping after this step; repeat to end at once\n", isatty(STDERR_FILENO) ? "\n" : "");

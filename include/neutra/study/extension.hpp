@@ -24,17 +24,26 @@ class Extension {
       : shared_(shared),
         method_(method),
         run_(run),
-        folder_(shared.output.run_folder(run.name())),
+        name_(folder_of(shared.options, run)),
+        folder_(shared.output.run_folder(name_)),
         description_(method.adapter.describe(shared.backbone->config().sizes())) {}
 
   const io::Path& folder() const { return folder_; }
   /// Whether its outcome was there before this process.
   bool ended_before() const { return std::filesystem::exists(folder_ / "outcome.json"); }
 
+  /// Takes the lock of the run, for this object's life; false if another process holds it.
+  bool lock() {
+    lock_ = shared_.output.lock_run(name_);
+    return bool(lock_);
+  }
+
   /// A run that diverges, or runs out of memory or disk, ends in a Failure. Error: damaged files; Stopped.
   Ending run() {
-    shared_.progress.begin(run_.name(), shared_.options.steps, shared_.work.extension());
+    shared_.progress.begin(name_, run_.steps, shared_.work.extension(run_.steps));
     if (ended_before()) return read();
+    require(lock_ || !shared_.output.run_is_locked(name_), folder_.string(),
+            ": another process is working on it; wait for it to end");
     const auto failed = [&](FailureState state, const std::string& reason, const train::Divergence& where = {}) {
       return Failure{run_, state, reason, where};
     };
@@ -46,7 +55,7 @@ class Extension {
       return failure;
     } catch (const std::bad_alloc&) {
       return failed(FailureState::out_of_memory,
-                    concat(run_.name(), ": out of memory; use a smaller batch or sequence, or --recompute"));
+                    concat(name_, ": out of memory; use a smaller batch or sequence, or --recompute"));
     } catch (const io::WriteError& error) {
       return failed(FailureState::not_saved, error.what());
     }
@@ -54,9 +63,9 @@ class Extension {
 
  private:
   Ending train() {
-    shared_.output.run(run_.name());
+    shared_.output.run(name_);
     const auto model = make_model();
-    const data::Mix mix(shared_.corpus.train_original, shared_.corpus.train_target, shared_.options.share, run_.seed);
+    const data::Mix mix(shared_.corpus.train_original, shared_.corpus.train_target, run_.share, run_.seed);
     train::TrainingOptions options = shared_.training(run_.lr, run_.steps, run_.alpha.value_or(0));
     options.adamw.groups = groups_of(*model);
     train::Trainer trainer(*model, mix, options);
@@ -67,14 +76,14 @@ class Extension {
         train::run_training(trainer, {folder_, shared_.identity(run_), &shared_.progress, shared_.stop});
     row.train_tokens = run_.steps * trainer.tokens_per_step();
     row.tokens_per_second = static_cast<double>(row.train_tokens) / row.train_seconds;
-    const io::Json json = train::with_run_name(run_.name(), [&] {
+    const io::Json json = train::with_run_name(name_, [&] {
       measure(*model, outcome);
       return to_json(outcome);
     });
     save(*model);
     write_outcome(folder_, json, files());
     std::filesystem::remove(folder_ / "checkpoint.safetensors");  // outcome and weights are on disk now
-    for (const std::string& warning : gate_warnings(row, run_.name())) shared_.progress.message(warning);
+    for (const std::string& warning : gate_warnings(row, name_)) shared_.progress.message(warning);
     return outcome;
   }
 
@@ -85,7 +94,7 @@ class Extension {
           if (const auto* outcome = std::get_if<Outcome>(&read)) check_before(outcome->row);
           return read;
         });
-    shared_.progress.skip(shared_.options.steps);
+    shared_.progress.skip(run_.steps);
     shared_.progress.begin("evaluating", 1, shared_.work.evaluation());
     shared_.progress.skip(1);
     if (std::holds_alternative<Outcome>(ending))
@@ -152,8 +161,10 @@ class Extension {
   Shared& shared_;
   const Method& method_;
   const Run run_;
+  const std::string name_;  // of the folder
   const io::Path folder_;
   const adapter::Description description_;
+  io::Lock lock_;
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::study

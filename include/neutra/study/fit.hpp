@@ -89,7 +89,10 @@ inline void check_fit(const Options& options, const train::Corpus& corpus, const
     detail::check_adapter_fits(method, config);
     detail::check_groups(method, config);
   }
-  detail::check_alphas(options, data::Mix(corpus.train_original, corpus.train_target, options.share, 1));
+  for (const double share : options.shares_run()) {
+    const data::Mix mix(corpus.train_original, corpus.train_target, share, 1);
+    if (options.shares.empty()) detail::check_alphas(options, mix);  // a sweep may hold a share without original text
+  }
   if (options.model.empty()) data::Mix(corpus.train_original, {}, 1.0, 1);
 }
 

@@ -21,6 +21,12 @@ inline Run run_of(const Method& method, const Options& options, double lr, std::
           .share = options.share};
 }
 
+/// The name of the folder of a run: Run::name(), and what a study sweeps besides.
+inline std::string folder_of(const Options& options, const Run& run) {
+  return concat(run.name(), options.lengths.empty() ? "" : concat("-steps", run.steps),
+                options.shares.empty() ? "" : concat("-share", run.share));
+}
+
 /// The parts of a row that are known before the run.
 inline RunResult describe_row(const Run& run, const adapter::Description& d, const adapter::Sizes& sizes) {
   RunResult row{run};

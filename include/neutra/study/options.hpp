@@ -1,4 +1,4 @@
-/// Every option of an extension run, on one page: the defaults and their reasons.
+/// Every option of extension runs, on one page: the defaults and their reasons.
 #pragma once
 
 #include "neutra/core/dtype.hpp"
@@ -15,7 +15,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// The options of `extend`. check() refuses invalid ones before any work is done.
+/// The options of `extend` and of studies. check() refuses invalid ones before any work is done.
 struct Options {
   // Texts. Without evaluation files the last tenth of each domain is held out.
   std::vector<io::Path> original, target, eval_original, eval_target;
@@ -36,6 +36,9 @@ struct Options {
   Index steps = 1000;
   Index seeds = 1;
   double share = 0.1;  // p of the paper
+  // Swept by a study: every method at each of them. Empty: `share` and `steps` alone.
+  std::vector<double> shares;
+  std::vector<Index> lengths;
   std::vector<double> alphas = {
       paper_alpha};  // of several, the one that forgets least among those that learn as much as the baseline
   /// Rates to try for methods without rates of their own. Adapters beside a frozen backbone need 1e-3 or more; training
@@ -102,6 +105,8 @@ struct Options {
   }
   /// Whether a tuning split is held out. A continued run keeps its texts, even if nothing is left to select.
   bool holds_out() const { return held_out_before || chooses(); }
+  std::vector<double> shares_run() const { return shares.empty() ? std::vector{share} : shares; }
+  std::vector<Index> lengths_run() const { return lengths.empty() ? std::vector{steps} : lengths; }
   Index warmup_of(Index run_steps) const { return warmup >= 0 ? warmup : run_steps / 20; }
   Index ffn_width() const { return ffn > 0 ? ffn : (8 * dim / 3 + 31) / 32 * 32; }
 
@@ -115,7 +120,9 @@ inline void Options::check() const {
   using namespace detail;
   require(!out.empty(), "--out is missing: name the folder that results go to");
   require(!target.empty(), "--target is missing: name at least one text file of the domain to extend to");
-  require(!original.empty() || (!model.empty() && share == 0),
+  const std::vector<double> all_shares = shares_run();
+  const bool needs_original = std::any_of(all_shares.begin(), all_shares.end(), [](double p) { return p > 0; });
+  require(!original.empty() || (!model.empty() && !needs_original),
           "--original is missing: name at least one text file of the domain the model ",
           model.empty() ? "is pretrained on" : "was trained on, or give --share 0");
   require(!original.empty() || !eval_original.empty(),
@@ -138,7 +145,11 @@ inline void Options::check() const {
   check_derivable(kv_heads, "kv-heads");
   check_derivable(ffn, "ffn");
   require(batch % accumulate == 0, "--accumulate must divide --batch (", batch, "), got ", accumulate);
-  require(share >= 0 && share <= 1, "--share must lie in [0, 1], got ", share, "; the paper uses 0.1");
+  for (const double p : shares_run())
+    require(p >= 0 && p <= 1, "--share must lie in [0, 1], got ", p, "; the paper uses 0.1");
+  check_different(shares, "share");
+  for (const Index length : lengths) check_count(length, "steps");
+  check_different(lengths, "steps");
   require(batch * sequence <= Index{1} << 31, "--batch times --sequence must be at most 2^31 tokens, got ", batch,
           " x ", sequence);
   check_positive(pretrain_lr, "pretrain-lr");
@@ -148,7 +159,8 @@ inline void Options::check() const {
   require(!adapter_rates.empty() && !model_rates.empty(), "--lr needs at least one value");
   check_tried(adapter_rates, alphas);
   check_tried(model_rates, {});
-  require(warmup <= steps, "--warmup must not be longer than the run of ", steps, " steps, got ", warmup);
+  for (const Index length : lengths_run())
+    require(warmup <= length, "--warmup must not be longer than the run of ", length, " steps, got ", warmup);
   require(!model.empty() || warmup <= pretrain_steps, "--warmup must not be longer than the pretraining of ",
           pretrain_steps, " steps, got ", warmup);
   require(!methods.empty(), "--methods needs at least one of ", listed(shorthand_names()));

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <set>
 #include <string>
 #include <system_error>
@@ -19,13 +20,21 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
 /// results.json and report.html; options.json (the options and texts of the run); pretrain.json and backbone/ (a model
-/// folder); runs/NAME/ (adapter or model, checkpoint, log, outcome); lock, held by the process that writes.
+/// folder); backbone.json (its scores); runs/NAME/ (adapter or model, checkpoint, log, outcome, and in a study a lock);
+/// lock, held by the process that writes, or that prepares a study.
 class Output {
  public:
+  /// Called while another process prepares the run, again and again; may throw.
+  using Waiting = std::function<void()>;
+
   /// Opens a new or empty folder, without writing to it, or with `resume` the folder of an earlier run, which is
   /// locked. Error: a folder that holds a run, without resume; one locked by another process; one that holds other
   /// files, or parts of a run that cannot be continued; a path that is no folder.
-  Output(std::filesystem::path folder, bool resume) : folder_(std::move(folder)) {
+  /// With `waiting` several processes may work in the folder, each on runs of its own: the folder's lock is held only
+  /// while the run is prepared (see release), and waited for, and a run that is there is continued without `resume`.
+  Output(std::filesystem::path folder, bool resume, Waiting waiting = {})
+      : folder_(std::move(folder)), waiting_(std::move(waiting)) {
+    resume = resume || waiting_;
     std::error_code problem;
     holds_run_ = std::filesystem::exists(folder_ / "options.json", problem);
     require(!problem, where(), ": cannot be used (", problem.message(), "); name a folder you may write to");
@@ -34,7 +43,7 @@ class Output {
     if (holds_run_ && !resume) holds_run_ = wrote_options();
     require(resume || !holds_run_, where(),
             ": holds a run already; add --resume to continue it, or name another folder");
-    check_contents();
+    if (!waiting_) check_contents();  // else once the lock is held: another process may be starting the run
     if (!holds_run_) return;
     asked_before();  // checked before take() writes: an options.json without a seal may be another program's
     lock_ = take();
@@ -50,8 +59,8 @@ class Output {
     io::make_folder(folder_, where());
     if (!lock_) {
       io::Lock lock = take();
-      require(!std::filesystem::exists(path), where(),
-              ": another process has just started a run in it; name another folder");
+      holds_run_ = std::filesystem::exists(path);
+      require(!holds_run_ || waiting_, where(), ": another process has just started a run in it; name another folder");
       check_contents();
       lock_ = std::move(lock);
     }
@@ -77,6 +86,20 @@ class Output {
     return train::with_advice("restore it, continue with the version that began the run, or name another --out",
                               [&] { return io::read_sealed(folder_ / "options.json"); });
   }
+
+  /// Lets other processes prepare the run, and work on runs of it that are not locked.
+  void release() { lock_ = {}; }
+  /// The lock on one training run; none if another process holds it.
+  io::Lock lock_run(const std::string& name) const {
+    const auto path = run(name);
+    io::Lock lock = io::Lock::attempt(path / "lock", path.string());
+    if (lock) {
+      io::remove_temporaries(path);
+      io::remove_temporaries(path / "model");
+    }
+    return lock;
+  }
+  bool run_is_locked(const std::string& name) const { return io::Lock::held(run_folder(name) / "lock"); }
 
   const std::filesystem::path& folder() const { return folder_; }
   std::filesystem::path backbone() const { return folder_ / "backbone"; }
@@ -104,9 +127,10 @@ class Output {
   }
   std::string where() const { return "--out " + folder_.string(); }
   io::Lock take() const {
-    io::Lock lock(folder_ / "lock", where());
+    io::Lock lock(folder_ / "lock", where(), waiting_);
     io::remove_temporaries(folder_);
     io::remove_temporaries(backbone());
+    if (waiting_) return lock;  // those of runs belong to the processes that work on them
     std::error_code none;
     for (const auto& run : std::filesystem::directory_iterator(folder_ / "runs", none)) {
       io::remove_temporaries(run.path());
@@ -144,6 +168,7 @@ class Output {
   }
 
   std::filesystem::path folder_;
+  Waiting waiting_;
   bool holds_run_ = false;
   io::Lock lock_;
 };

@@ -45,7 +45,8 @@ inline io::Json pretrain(Shared& shared, const nn::Config& config) {
 inline void prepare_backbone(Shared& shared) {
   const Options& options = shared.options;
   const io::Path record_file = shared.output.folder() / "pretrain.json";
-  const bool given = !options.model.empty(), pretrained = !given && std::filesystem::exists(record_file);
+  const bool given = !options.model.empty();
+  bool pretrained = !given && std::filesystem::exists(record_file);
   const io::Path folder = given ? options.model : shared.output.backbone();
   io::Json record;
   if (pretrained) {  // claimed first: another program's files are refused before they are read
@@ -60,6 +61,10 @@ inline void prepare_backbone(Shared& shared) {
   if (given) shared.describe_base();
   check_fit(options, shared.corpus, given ? shared.backbone->config() : new_config(options, *tokenizer));
   detail::claim(shared);
+  if (!given && !pretrained && std::filesystem::exists(record_file)) {  // by a process that this one waited for
+    pretrained = true;
+    record = read_pretraining(record_file, folder);
+  }
   shared.tell_of_texts();
   if (given) return;
   shared.progress.begin("pretraining", options.pretrain_steps, shared.work.pretraining());
@@ -76,16 +81,55 @@ inline void prepare_backbone(Shared& shared) {
   check_fit(options, shared.corpus, shared.backbone->config());
 }
 
-/// Bits per byte of the untouched backbone on all four texts.
-inline void measure_backbone(Shared& shared) {
+namespace detail {
+
+inline io::Json scores_json(const Scores& scores) {
+  FieldWriter write("backbone");
+  write("original", scores.original);
+  write("target", scores.target);
+  return write.take();
+}
+inline Scores read_scores(const io::Reader& read) {
+  Scores scores;
+  FieldReader fields(read);
+  fields("original", scores.original);
+  fields("target", scores.target);
+  fields.finish();
+  return scores;
+}
+
+inline void score_backbone(Shared& shared) {
   train::Model model(shared.backbone, adapter::None{});
   shared.set_up(model);
-  shared.progress.begin("backbone", shared.evaluation_steps(), shared.work.evaluation());
   const train::Corpus& corpus = shared.corpus;
   shared.tuning.original.before = shared.score(model, corpus.tuning_original, data::Domain::original);
   shared.tuning.target.before = shared.score(model, corpus.tuning_target, data::Domain::target);
   shared.valid.original.before = shared.score(model, corpus.valid_original, data::Domain::original);
   shared.valid.target.before = shared.score(model, corpus.valid_target, data::Domain::target);
+}
+
+}  // namespace detail
+
+/// Bits per byte of the untouched backbone on all four texts; kept in backbone.json, so that a run that is continued,
+/// or another process, need not compute them again.
+inline void measure_backbone(Shared& shared) {
+  shared.progress.begin("backbone", shared.evaluation_steps(), shared.work.evaluation());
+  const io::Path path = shared.output.folder() / "backbone.json";
+  const io::Json identity = shared.identity("backbone");
+  if (std::filesystem::exists(path)) {
+    const io::Json known =
+        train::with_advice("delete it to have the backbone measured again", [&] { return io::read_sealed(path); });
+    if (known.value("identity", io::Json()) == identity) {
+      const io::Reader read(known, path.string());
+      shared.tuning = detail::read_scores(read.object("tuning"));
+      shared.valid = detail::read_scores(read.object("valid"));
+      return shared.progress.skip(shared.evaluation_steps());
+    }
+  }
+  detail::score_backbone(shared);
+  io::write_sealed(path, {{"identity", identity},
+                          {"tuning", detail::scores_json(shared.tuning)},
+                          {"valid", detail::scores_json(shared.valid)}});
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::study

@@ -21,16 +21,17 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
 /// Options that select the runs of a study and change nothing within a run: --resume accepts other values.
-inline const std::set<std::string> options_of_choice = {"methods", "baseline", "seeds", "whole_curve"};
+inline const std::set<std::string> options_of_choice = {"methods",     "baseline", "seeds",
+                                                        "whole_curve", "lengths",  "shares"};
 
 /// Made once per study. The backbone and what depends on it are set later, in this order: backbone, corpus.encode(),
 /// describe_base(), the scores.
 struct Shared {
   Shared(const Options& asked_options, const io::Json& config, std::stop_token stop_token,
-         train::Progress* watched = nullptr)
+         train::Progress* watched = nullptr, Output::Waiting waiting = {})
       : options(asked_options),
         stop(std::move(stop_token)),
-        output(options.out, options.resume),
+        output(options.out, options.resume, std::move(waiting)),
         corpus(read_corpus()),
         work(options, corpus),
         progress(watched ? *watched : silence_) {
@@ -82,9 +83,10 @@ struct Shared {
 
   /// What a checkpoint must match: the run, the options, the texts, the base, and what the bits of a binary depend on.
   io::Json identity(const Run& run) const {
-    io::Json json = identity(run.name());
+    io::Json json = identity(folder_of(options, run));
     json["method"] = io::to_json(run.settings, run.label);
     json["method"]["kind"] = run.kind;
+    json["options"]["warmup"] = options.warmup_of(run.steps);
     return json;
   }
   io::Json identity(const std::string& run) const {

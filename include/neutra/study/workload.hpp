@@ -12,7 +12,7 @@ class Workload {
   Workload(const Options& options, const train::Corpus& corpus) : options_(options), corpus_(corpus) {}
 
   /// One extension.
-  double extension() const { return static_cast<double>(options_.steps) * step(); }
+  double extension(Index steps) const { return static_cast<double>(steps) * step(); }
   /// All weights train: about a third more than beside a frozen backbone.
   double pretraining() const { return static_cast<double>(options_.pretrain_steps) * step() * 1.3; }
   /// One model on all texts: forward only, a third of a step; four bytes a token is near enough for a progress line.
@@ -31,7 +31,8 @@ class Workload {
       const double more_alphas = alphas > 1 ? alphas - 1 + tried - 1 + more_seeds : 0;
       jobs += tried + more_seeds * (options_.whole_curve ? tried : 1) + more_alphas;
     }
-    return jobs * (extension() + evaluation()) + (options_.model.empty() ? pretraining() : 0) + evaluation();
+    return jobs * (extension(options_.steps) + evaluation()) + (options_.model.empty() ? pretraining() : 0) +
+           evaluation();
   }
 
  private:

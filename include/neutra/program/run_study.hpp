@@ -1,0 +1,292 @@
+/// The implementation of studies: their command line, their list of rows, and the processes that make rows side by
+/// side.
+#pragma once
+
+// First, as in neutra/neutra.hpp.
+#include "neutra/core/strict.hpp"
+
+#include "neutra/program/extend_options.hpp"
+#include "neutra/program/program.hpp"
+#include "neutra/program/progress.hpp"
+#include "neutra/program/shell.hpp"
+#include "neutra/program/study_program.hpp"
+#include "neutra/program/workers.hpp"
+#include "neutra/report/page.hpp"
+#include "neutra/report/table.hpp"
+#include "neutra/study/join.hpp"
+#include "neutra/study/options_json.hpp"
+#include "neutra/study/rows.hpp"
+
+#include <omp.h>
+
+#include <chrono>
+#include <cstdio>
+#include <deque>
+#include <functional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace program {
+
+namespace detail {
+
+/// What the command line of a study says beside the options of extend.
+struct StudyOptions {
+  study::Options options;
+  io::Path data;
+  bool list = false, join = false;
+  std::vector<std::string> joined;  // folders whose results are joined
+  Index jobs = 1, row = 0;          // row: counted from 1, 0: all
+  Index worker = 0;                 // threads of a process that another one started; 0: this is the first
+};
+
+/// The defaults of studies: short runs, so that forty rows of a model of three million weights take an hour or two on
+/// two cores. Alpha is 1, since the paper's 0.01 is weak at this scale (docs/results).
+inline study::Options study_defaults() {
+  study::Options o;
+  o.steps = 400;
+  o.batch = 8;
+  o.seeds = 3;
+  o.alphas = {1};
+  o.adapter_rates = {2e-3, 5e-3, 1e-2};
+  o.whole_curve = false;
+  return o;
+}
+
+inline StudyOptions parse_study(int argc, const char* const* argv, const StudyProgram& program,
+                                const adapter::Registry& registry) {
+  study::Options defaults = study_defaults();
+  if (program.defaults) program.defaults(defaults);
+  StudyOptions asked;
+  ExtendParser parser(registry, defaults, program.methods);
+  CLI::App& app = parser.app();
+  app.name(program.name);
+  app.description(program.question);
+  app.option_defaults()->group("Texts");
+  if (program.needs_data)
+    app.add_option("--data", asked.data, "folder with the texts that this study names: LANGUAGE/SOURCE.train.txt")
+        ->required();
+  app.option_defaults()->group("Rows");
+  app.add_flag("--list", asked.list, "print the rows with their states and predicted times, and train none");
+  app.add_option("--row", asked.row, "run this row alone, counted from 1 as --list does; for job arrays");
+  app.add_option("--jobs", asked.jobs, "processes that run rows side by side and share the threads")
+      ->capture_default_str();
+  CLI::Option* join =
+      app.add_option("--join", asked.joined, "make results of the rows that have ended, and of those in other folders")
+          ->expected(0, -1);
+  app.add_option("--worker", asked.worker)->group("");  // said to the processes of --jobs
+  asked.options = parser.parse(argc, argv, program.variations.empty(), "--join");
+  asked.join = join->count() > 0;
+  std::erase(asked.joined, "");
+  study::detail::check_count(asked.jobs, "jobs");
+  const bool one = app.get_option("--row")->count() > 0;
+  require(!one || asked.row > 0, "--row must be at least 1, got ", asked.row);
+  require(int{one} + int{asked.list} + int{asked.join} + int{asked.jobs > 1} <= 1,
+          "--row, --list, --join and --jobs exclude each other; give one of them");
+  require(asked.joined.empty() || program.variations.empty(),
+          "--join takes no folders in a study of several parts; join the results of each part with report");
+  return asked;
+}
+
+/// Progress that prints messages alone: rows are told when they end.
+class Messages final : public train::Progress {
+ public:
+  void message(std::string_view text) override { print_line(text); }
+};
+
+/// A study at work: the rows of all its parts, under one numbering from 1.
+class StudyRun {
+ public:
+  StudyRun(const StudyProgram& program, StudyOptions asked, std::string command, std::stop_token stop)
+      : program_(program), asked_(std::move(asked)), command_(std::move(command)), stop_(std::move(stop)) {
+    // Part by part, so that no process holds the lock of one while it waits for another's.
+    if (program.variations.empty()) add_part("", asked_.options);
+    for (const Variation& variation : program.variations) {
+      study::Options options = asked_.options;
+      options.out = options.out / study::folder_name(variation.name);
+      variation.change(options, asked_.data);
+      options.check();
+      add_part(variation.name, options);
+    }
+    require(asked_.row <= static_cast<Index>(places_.size()), "--row must be at most ", places_.size(),
+            ", the number of rows, got ", asked_.row);
+  }
+
+  /// One line a row.
+  void list() {
+    double seconds = 0;
+    std::printf("  row  %-7s  predicted  what\n", "state");
+    for (std::size_t row = 0; row < places_.size(); ++row) {
+      const auto [part, own] = places_[row];
+      const double predicted = part->rows.predicted_seconds(own);
+      const study::RowState state = part->rows.state(own);
+      if (state != study::RowState::done && state != study::RowState::failed) seconds += predicted;
+      std::printf("%5zu  %-7s  %7.0f s  %s\n", row + 1, std::string(to_string(state)).c_str(), predicted,
+                  name(row).c_str());
+    }
+    std::printf("%zu rows, about %.0f s left on this machine\n", places_.size(), seconds);
+  }
+
+  /// Makes what is left, or the one row that was asked for, whichever other processes are at work too. Returns the
+  /// errors of rows that could not be made.
+  std::vector<std::string> work() {
+    std::vector<std::string> errors;
+    std::vector<bool> tried(places_.size(), false);
+    for (bool again = true; again;) {
+      again = false;
+      bool elsewhere = false;
+      for (std::size_t row = 0; row < places_.size(); ++row) {
+        if (tried[row] || (asked_.row > 0 && asked_.row != static_cast<Index>(row) + 1)) continue;
+        switch (attempt(row, errors)) {
+          case Attempt::ended:
+            tried[row] = true;
+            again = true;
+            break;
+          case Attempt::elsewhere:
+            elsewhere = true;
+            break;
+          case Attempt::not_yet:
+            break;
+        }
+      }
+      if (!again && elsewhere && asked_.row == 0) {  // rows that wait for a rate may be free when that one has ended
+        std::this_thread::sleep_for(std::chrono::seconds(1));
+        again = !stop_.stop_requested();
+      }
+    }
+    if (stop_.stop_requested()) throw train::Stopped("stopped");
+    tell_of_waiting(errors);
+    return errors;
+  }
+
+  /// results.json and report.html of every part, and the tables on standard output.
+  void collect() {
+    for (Part& part : parts_) {
+      study::Results results = part.rows.results();
+      if (!asked_.joined.empty()) results = joined_with(part, std::move(results));
+      if (!part.name.empty()) std::printf("%s\n", io::printable_whole(part.name).c_str());
+      if (results.rows.empty() && results.failed.empty()) {
+        std::printf("no row has ended yet\n");
+        continue;
+      }
+      study::write_results(part.out / "results.json", results);
+      report::write_report(part.out, results);
+      std::printf("%s\nreport: %s\n", report::table(results).c_str(),
+                  io::printable_whole((part.out / "report.html").native()).c_str());
+    }
+  }
+
+ private:
+  struct Part {
+    Part(std::string heading, const study::Options& options, const io::Json& config, std::stop_token stop,
+         train::Progress& messages)
+        : name(std::move(heading)), out(options.out), rows(options, config, std::move(stop), &messages) {}
+
+    std::string name;
+    io::Path out;
+    study::Rows rows;
+  };
+  enum class Attempt { ended, elsewhere, not_yet };
+
+  void add_part(const std::string& name, const study::Options& options) {
+    const io::Json config = {{"command", command_},
+                             {"study", program_.name},
+                             {"question", program_.question},
+                             {"options", to_json(options)}};
+    parts_.emplace_back(name, options, config, stop_, messages_);
+    parts_.back().rows.prepare();
+    for (std::size_t row = 0; row < parts_.back().rows.plan().size(); ++row) places_.emplace_back(&parts_.back(), row);
+  }
+
+  std::string name(std::size_t row) {
+    const auto [part, own] = places_[row];
+    const study::PlannedRow& planned = part->rows.plan()[own];
+    return concat(part->name.empty() ? "" : part->name + ": ", io::printable(part->rows.method(own).label),
+                  planned.alpha ? concat(", alpha ", *planned.alpha) : "",
+                  part->rows.sweeps_length() ? concat(", ", planned.steps, " steps") : "",
+                  part->rows.sweeps_share() ? concat(", share ", planned.share) : "",
+                  planned.rate ? concat(", rate ", *planned.rate) : ", the selected rate", ", seed ", planned.seed);
+  }
+
+  /// Rows of a rate that no row selected, because those of the first seed could not be made.
+  void tell_of_waiting(std::vector<std::string>& errors) {
+    std::size_t count = 0;
+    for (const auto& [part, own] : places_) count += part->rows.state(own) == study::RowState::waiting;
+    if (asked_.row == 0 && count > 0)
+      errors.push_back(
+          concat(count, " rows wait for a rate; run the same command again once the rows of seed 1 are done"));
+  }
+
+  study::Results joined_with(const Part& part, study::Results own) const {
+    std::vector<study::Results> all;
+    std::vector<std::string> names;
+    if (!own.rows.empty()) {
+      all.push_back(std::move(own));
+      names.push_back(part.out.string());
+    }
+    for (const io::Path folder : asked_.joined) {
+      names.push_back((folder / "results.json").string());
+      all.push_back(study::read_results(names.back()));
+    }
+    return study::join(all, names);
+  }
+
+  Attempt attempt(std::size_t row, std::vector<std::string>& errors) try {
+    const auto [part, own] = places_[row];
+    if (!part->rows.run(own)) {
+      require(asked_.row == 0, "it takes the rate that the rows of seed 1 select; run those first");
+      return part->rows.state(own) == study::RowState::failed ? Attempt::ended : Attempt::not_yet;
+    }
+    if (part->rows.ended(own)) return Attempt::ended;
+    if (!part->rows.make(own)) {
+      require(asked_.row == 0, "another process is making it");
+      return Attempt::elsewhere;
+    }
+    print_line(concat("row ", row + 1, " of ", places_.size(), " ", to_string(part->rows.state(own)), ": ", name(row)));
+    return Attempt::ended;
+  } catch (const train::Stopped&) {
+    throw;
+  } catch (const Error& error) {
+    errors.push_back(concat("row ", row + 1, ": ", error.what()));
+    if (asked_.row == 0) print_line(errors.back());
+    return Attempt::ended;
+  }
+
+  const StudyProgram& program_;
+  StudyOptions asked_;
+  std::string command_;
+  std::stop_token stop_;
+  Messages messages_;
+  std::deque<Part> parts_;
+  std::vector<std::pair<Part*, std::size_t>> places_;  // of every row
+};
+
+}  // namespace detail
+
+/// Runs a study. The policies are created inside, so that their errors are reported.
+NEUTRA_ONCE int run_study(int argc, const char* const* argv, const StudyProgram& study,
+                          const std::function<adapter::Registry()>& policies) {
+  return run_program(
+      study.name.c_str(),
+      [&](std::stop_token stop) {
+        const adapter::Registry registry = policies();
+        const detail::StudyOptions asked = detail::parse_study(argc, argv, study, registry);
+        set_threads(asked.worker > 0 ? asked.worker : asked.options.threads);
+        if (asked.worker > 0) stop_with_parent();
+        detail::StudyRun run(study, asked, command_of(argc, argv), stop);
+        if (asked.list) return run.list();
+        std::vector<std::string> errors;
+        if (!asked.join && asked.jobs > 1 && asked.worker == 0 && asked.row == 0)
+          errors = run_workers(argc, argv, asked.jobs, omp_get_max_threads() / asked.jobs, stop);
+        else if (!asked.join)
+          errors = run.work();
+        if (asked.worker == 0 && asked.row == 0) run.collect();
+        require(errors.empty(), errors.empty() ? std::string() : errors.front(),
+                errors.size() > 1 ? concat(" (the first of ", errors.size(), " errors)") : "");
+      },
+      "; run the same command again to continue");
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::program

@@ -1,0 +1,144 @@
+// The programs of examples/studies: each runs in seconds with --quick, and rows are made by one process or several.
+#include "tests/programs/study.hpp"
+
+#include <algorithm>
+#include <set>
+
+using namespace neutra;
+using programs::Path;
+using programs::run;
+using programs::Study;
+using programs::Words;
+
+namespace {
+
+Words command(const Study& study, const std::string& name, const Words& more = {}, const std::string& out = "out") {
+  return study.command(Study::small(more), out, programs::path_of("studies/" + name));
+}
+
+/// The rows that a study has made, without times.
+std::multiset<std::string> rows_of(const Path& out) {
+  std::multiset<std::string> rows;
+  for (const auto& row : programs::rows_without_times(out)) rows.insert(row.dump());
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("studies: every one runs with --quick and leaves results and a report", "[programs]") {
+  const Study study;
+  std::size_t count = 0;
+  for (const auto& program : std::filesystem::directory_iterator(programs::path_of("studies"))) {
+    const std::string name = program.path().filename().string();
+    if (!program.is_regular_file()) continue;
+    INFO(name);
+    Words quick = {"--pretrain-steps", "4"};
+    if (name != "init" && name != "length") quick.insert(quick.end(), {"--steps", "4"});  // those sweep it
+    const auto ended = run(command(study, name, quick, name));
+    INFO(ended.err);
+    REQUIRE(ended.status == 0);
+    const auto results = study::read_results(study.out(name) / "results.json");
+    CHECK(results.rows.size() >= 3);
+    CHECK(results.failed.empty());
+    CHECK(results.config.at("study") == name);
+    CHECK_FALSE(results.config.at("question").get<std::string>().empty());
+    CHECK(ended.out.find("report: ") != std::string::npos);
+    CHECK(scratch::get(study.out(name) / "report.html").find("<svg") != std::string::npos);
+    ++count;
+  }
+  CHECK(count >= 9);
+}
+
+TEST_CASE("studies: rows are listed with state and time, made one by one, and side by side to the same numbers",
+          "[programs]") {
+  const Study study;
+  const Words two = {"--method", "neutral", "--method", "adapter", "--lr", "2e-3,1e-2", "--seeds", "2"};
+  const auto with = [&](Words more, const std::string& out) {
+    Words all = two;
+    all.insert(all.end(), more.begin(), more.end());
+    return run(command(study, "gates", all, out));
+  };
+  const auto listed = with({"--list"}, "rows");
+  INFO(listed.err);
+  REQUIRE(listed.status == 0);
+  CHECK(listed.out.find("    1  waiting") != std::string::npos);
+  CHECK(listed.out.find("neutral, alpha 1, the selected rate, seed 2") != std::string::npos);
+  CHECK(listed.out.find("6 rows, about ") != std::string::npos);
+
+  const auto early = with({"--row", "5"}, "rows");
+  CHECK(early.status == 1);
+  CHECK(early.err.find("row 5: it takes the rate that the rows of seed 1 select; run those first") !=
+        std::string::npos);
+  CHECK(with({"--row", "7"}, "rows").err.find("--row must be at most 6") != std::string::npos);
+  CHECK(with({"--row", "0"}, "rows").err.find("--row must be at least 1, got 0") != std::string::npos);
+  CHECK(with({"--row", "1", "--list"}, "rows").err.find("exclude each other") != std::string::npos);
+  for (int row = 1; row <= 6; ++row) {
+    const auto made = with({"--row", std::to_string(row)}, "rows");
+    INFO(made.err);
+    REQUIRE(made.status == 0);
+    CHECK(made.err.find(concat("row ", row, " of 6 done: ")) != std::string::npos);
+    CHECK(made.out.empty());
+  }
+  CHECK_FALSE(std::filesystem::exists(study.out("rows") / "results.json"));
+  const auto joined = with({"--join"}, "rows");
+  REQUIRE(joined.status == 0);
+  CHECK(joined.out.find("report: ") != std::string::npos);
+  const std::string done = with({"--list"}, "rows").out;
+  CHECK(done.find("waiting") == std::string::npos);
+  CHECK(done.find("6 rows, about 0 s left") != std::string::npos);
+
+  const auto beside = with({"--jobs", "2"}, "beside");
+  INFO(beside.err);
+  REQUIRE(beside.status == 0);
+  CHECK(rows_of(study.out("beside")) == rows_of(study.out("rows")));
+}
+
+TEST_CASE("studies: a stop of --jobs stops every process, and nothing is lost", "[programs]") {
+  const Study study;
+  const Words two = {"--method", "neutral", "--method", "adapter", "--seeds", "1", "--steps", "400"};
+  REQUIRE(run(command(study, "gates", two, "whole")).status == 0);
+  Words beside = two;
+  beside.insert(beside.end(), {"--jobs", "2"});
+  programs::Process process(command(study, "gates", beside, "stopped"));
+  const Path runs = study.out("stopped") / "runs";
+  CHECK(programs::wait_for(process, [&] {
+    return programs::lines_of(runs / "neutral-lr0.002-alpha1-seed1/log.jsonl") >= 20 ||
+           programs::lines_of(runs / "adapter-lr0.002-seed1/log.jsonl") >= 20;
+  }));
+  process.send(SIGTERM);
+  const auto ended = process.wait();
+  INFO(ended.err);
+  CHECK((ended.status == 130 || ended.status == 0));  // 0: it was faster
+  REQUIRE(run(command(study, "gates", two, "stopped")).status == 0);
+  CHECK(rows_of(study.out("stopped")) == rows_of(study.out("whole")));
+}
+
+TEST_CASE("studies: results of folders that share nothing are joined", "[programs]") {
+  const Study study;
+  REQUIRE(run(command(study, "gates", {"--method", "adapter", "--seeds", "1"}, "first")).status == 0);
+  Words no_sizes = {
+      "--method", "neutral", "--seeds", "1",          "--lr", "2e-3",    "--steps",
+      "12",       "--batch", "4",       "--sequence", "16",   "--model", (study.out("first") / "backbone").string()};
+  REQUIRE(run(study.command(no_sizes, "second", programs::path_of("studies/gates"))).status == 0);
+  const auto joined = run(command(
+      study, "gates", {"--method", "adapter", "--seeds", "1", "--join", study.out("second").string()}, "first"));
+  INFO(joined.err);
+  REQUIRE(joined.status == 0);
+  CHECK(study::read_results(study.out("first") / "results.json").rows.size() == 2);
+}
+
+TEST_CASE("studies: SIGUSR1 saves and stops, and the same command continues to the same numbers", "[programs]") {
+  const Study study;
+  const Words one = {"--method", "neutral", "--seeds", "1", "--steps", "400"};
+  REQUIRE(run(command(study, "gates", one, "whole")).status == 0);
+  programs::Process process(command(study, "gates", one, "stopped"));
+  const Path log = study.out("stopped") / "runs/neutral-lr0.002-alpha1-seed1/log.jsonl";
+  CHECK(programs::wait_for(process, [&] { return programs::lines_of(log) >= 20; }));
+  process.send(SIGUSR1);
+  const auto ended = process.wait();
+  INFO(ended.err);
+  CHECK((ended.status == 130 || ended.status == 0));  // 0: it was faster
+  if (ended.status == 130) CHECK(ended.err.find("run the same command again to continue") != std::string::npos);
+  REQUIRE(run(command(study, "gates", one, "stopped")).status == 0);
+  CHECK(rows_of(study.out("stopped")) == rows_of(study.out("whole")));
+}
