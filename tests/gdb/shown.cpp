@@ -10,9 +10,9 @@ struct Twice {
 };
 
 /// The breakpoint. All values are arguments, so that no optimisation removes them.
-[[gnu::noinline]] void printable(const Shape& shape, const Tensor<float>& tensor, const Tensor<float>& none,
-                                 const View<const float>& part, const Tensor<bf16>& rounded, const Tensor<double>& row,
-                                 const Var<float, Cpu>& var, const Var<float, Cpu>& old, const Var<float, Cpu>& unset) {
+[[gnu::noinline]] void shown(const Shape& shape, const Tensor<float>& tensor, const Tensor<float>& none,
+                             const View<const float>& part, const Tensor<bf16>& rounded, const Tensor<double>& row,
+                             const Var<float, Cpu>& var, const Var<float, Cpu>& old, const Var<float, Cpu>& unset) {
   asm volatile("" ::"r"(&shape), "r"(&tensor), "r"(&none), "r"(&part), "r"(&rounded), "r"(&row), "r"(&var) : "memory");
   asm volatile("" ::"r"(&old), "r"(&unset) : "memory");
 }
@@ -30,5 +30,5 @@ int main() {
   const auto old = tape.input(tensor.view());
   tape.start();
   const auto var = pointwise(tape.input(tensor.view()), Twice{});
-  printable({8, 64}, tensor, none, tensor.view().columns(1, 2), rounded, row, var, old, {});
+  shown({8, 64}, tensor, none, tensor.view().columns(1, 2), rounded, row, var, old, {});
 }
