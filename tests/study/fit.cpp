@@ -63,6 +63,5 @@ TEST_CASE("parameter groups of a method contain parameters of it, and leave some
                       "the method neutral trains nothing; all of its 8 parameters are frozen"));
   study::Method twice = small::method("neutral");
   twice.groups = {{.name = "gate", .rate_factor = 0.1}, {.name = "gate", .weight_decay = 0}};
-  CHECK(
-      scratch::says([&] { study::check_groups_named(twice); }, "must have different names, got 'gate' twice"));
+  CHECK(scratch::says([&] { study::check_groups_named(twice); }, "must have different names, got 'gate' twice"));
 }

@@ -5,8 +5,7 @@
 #include "neutra/study/study.hpp"
 #include "neutra/study/summary.hpp"
 
-#include "tests/io/scratch.hpp"
-#include "tests/train/small.hpp"
+#include "tests/study/texts.hpp"
 
 #include <algorithm>
 
@@ -17,32 +16,10 @@ using study::RowState;
 
 namespace {
 
-struct Texts {
-  scratch::Folder folder;
-
-  Texts() {
-    const auto lines = [](char first, std::uint64_t seed) {
-      std::string text;
-      for (std::uint64_t i = 0; i < 60; ++i) text += small::letters(first, 6, 30, 100 * seed + i) + "\n";
-      return text;
-    };
-    scratch::put(folder / "a", lines('a', 1));
-    scratch::put(folder / "n", lines('n', 2));
-  }
+struct Texts : small::Texts {
+  /// Two seeds at the rate that the first selects.
   study::Options options(const std::string& out) const {
-    study::Options o;
-    o.original = {folder / "a"};
-    o.target = {folder / "n"};
-    o.out = folder / out;
-    o.pretrain_steps = 6;
-    o.dim = 16;
-    o.layers = 2;
-    o.heads = 2;
-    o.ffn = 24;
-    o.tokenizer = "byte";
-    o.steps = 4;
-    o.batch = 4;
-    o.sequence = 12;
+    study::Options o = small::Texts::options(out);
     o.seeds = 2;
     o.whole_curve = false;
     o.adapter_rates = {2e-3, 1e-2};

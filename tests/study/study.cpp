@@ -5,8 +5,7 @@
 #include "neutra/report/page.hpp"
 #include "neutra/study/options_json.hpp"
 
-#include "tests/io/scratch.hpp"
-#include "tests/train/small.hpp"
+#include "tests/study/texts.hpp"
 
 #include <sys/resource.h>
 
@@ -16,37 +15,7 @@ using namespace neutra;
 
 namespace {
 
-struct Texts {
-  scratch::Folder folder;
-
-  Texts() {
-    const auto lines = [](char first, std::uint64_t seed) {
-      std::string text;
-      for (std::uint64_t i = 0; i < 60; ++i) text += small::letters(first, 6, 30, 100 * seed + i) + "\n";
-      return text;
-    };
-    scratch::put(folder / "a", lines('a', 1));
-    scratch::put(folder / "n", lines('n', 2));
-  }
-  study::Options options(const std::string& out) const {
-    study::Options o;
-    o.original = {folder / "a"};
-    o.target = {folder / "n"};
-    o.out = folder / out;
-    o.pretrain_steps = 6;
-    o.dim = 16;
-    o.layers = 2;
-    o.heads = 2;
-    o.ffn = 24;
-    o.tokenizer = "byte";
-    o.steps = 4;
-    o.batch = 4;
-    o.sequence = 12;
-    o.adapter_rates = {2e-3};
-    o.model_rates = {5e-4};
-    o.methods = small::methods(study::shorthand_names());
-    return o;
-  }
+struct Texts : small::Texts {
   study::Results run(const study::Options& o, std::stop_token stop = {}) const {
     o.check();
     const study::Watch watch{.show = [&](const study::Results& results) { report::write_report(o.out, results); }};
