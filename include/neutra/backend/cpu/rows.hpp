@@ -71,8 +71,8 @@ template <Scalar S, class V> struct Row {
 };
 
 /// f(row, n) for n = 0 .. count-1      cost: elements touched per row
-/// One copy per functor: inlined into several places, a loop exceeds the compiler's budget, and the exp inside becomes a
-/// call for every vector.
+/// One copy per functor: inlined into several places, a loop exceeds the compiler's budget, and the exp inside becomes
+/// a call for every vector.
 template <Scalar S, class V, class F> [[gnu::noinline]] void rows(Index count, Index cost, const F& f) {
   for_each<Schedule::ranges>(threads_for(count * cost, parallel_elements), count, [&](Index n) { f(Row<S, V>{}, n); });
 }
