@@ -23,15 +23,35 @@ struct Outcome {
 /// How a job ended.
 using Ending = std::variant<Outcome, Failure>;
 
+namespace detail {
+
+/// The keys of scores, in one list, read and written by the same text.
+template <class Visitor, class S> void visit_scores(Visitor& visit, S& scores) {
+  visit("original", scores.original);
+  visit("target", scores.target);
+}
+inline io::Json scores_json(const Scores& scores, const std::string& where) {
+  FieldWriter write(where);
+  visit_scores(write, scores);
+  return write.take();
+}
+/// Error: a key that is missing, unknown or of the wrong type.
+inline Scores read_scores(const io::Reader& read) {
+  Scores scores;
+  FieldReader fields(read);
+  visit_scores(fields, scores);
+  fields.finish();
+  return scores;
+}
+
+}  // namespace detail
+
 /// Error: Diverged where a score is not finite.
 inline io::Json to_json(const Outcome& outcome) {
   detail::FieldWriter row("outcome");
   detail::visit_row(row, outcome.row);
   if (!outcome.tuning) return {{"row", row.take()}, {"tuning", nullptr}};
-  detail::FieldWriter tuning("outcome: tuning");
-  tuning("original", outcome.tuning->original);
-  tuning("target", outcome.tuning->target);
-  return {{"row", row.take()}, {"tuning", tuning.take()}};
+  return {{"row", row.take()}, {"tuning", detail::scores_json(*outcome.tuning, "outcome: tuning")}};
 }
 
 /// Writes outcome.json to a job's folder. files: names of files in that folder, which hold what was trained; their
@@ -82,13 +102,7 @@ inline Ending read_ending(const io::Path& folder, const Run& asked) {
   }
   Outcome outcome{detail::read_row(whole.value("row"), where + ": row"), {}};
   detail::check_run(where, outcome.row, asked);
-  if (whole.has("tuning")) {
-    const io::Reader tuning(whole.value("tuning"), where + ": tuning");
-    detail::FieldReader scores(tuning);
-    scores("original", outcome.tuning.emplace().original);
-    scores("target", outcome.tuning->target);
-    scores.finish();
-  }
+  if (whole.has("tuning")) outcome.tuning = detail::read_scores(io::Reader(whole.value("tuning"), where + ": tuning"));
   io::check_hashes(folder, whole.object("files").json());
   return outcome;
 }

@@ -3,6 +3,7 @@
 
 #include "neutra/nn/model_folder.hpp"
 #include "neutra/study/fit.hpp"
+#include "neutra/study/outcome.hpp"
 #include "neutra/study/pretraining.hpp"
 #include "neutra/study/shared.hpp"
 #include "neutra/train/load.hpp"
@@ -83,21 +84,6 @@ inline void prepare_backbone(Shared& shared) {
 
 namespace detail {
 
-inline io::Json scores_json(const Scores& scores) {
-  FieldWriter write("backbone");
-  write("original", scores.original);
-  write("target", scores.target);
-  return write.take();
-}
-inline Scores read_scores(const io::Reader& read) {
-  Scores scores;
-  FieldReader fields(read);
-  fields("original", scores.original);
-  fields("target", scores.target);
-  fields.finish();
-  return scores;
-}
-
 inline void score_backbone(Shared& shared) {
   train::Model model(shared.backbone, adapter::None{});
   shared.set_up(model);
@@ -128,8 +114,8 @@ inline void measure_backbone(Shared& shared) {
   }
   detail::score_backbone(shared);
   io::write_sealed(path, {{"identity", identity},
-                          {"tuning", detail::scores_json(shared.tuning)},
-                          {"valid", detail::scores_json(shared.valid)}});
+                          {"tuning", detail::scores_json(shared.tuning, "backbone: tuning")},
+                          {"valid", detail::scores_json(shared.valid, "backbone: valid")}});
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::study

@@ -159,8 +159,8 @@ class Rows {
     return &endings_.emplace(name, extension.run()).first->second;
   }
 
-  /// The scores on the tuning split of the rows of the first seed that share method and alpha, by rate; none while one
-  /// of them has not ended.
+  /// The scores on the tuning split of the rows of the first seed on the same line, by rate; none while one of them has
+  /// not ended.
   std::optional<std::vector<std::pair<double, Scores>>> tried(const PlannedRow& like) {
     std::vector<std::pair<double, Scores>> all;
     for (std::size_t row = 0; row < plan_.size(); ++row) {
@@ -182,7 +182,7 @@ class Rows {
     return (*all)[choose_rate(scores)].first;
   }
 
-  /// Once for the rows of a method at one alpha.
+  /// Once for the rows of a line.
   void add_choice(Results& results, const PlannedRow& row, const Run& run) {
     const auto rate = selected_rate(row);
     if (!rate || *rate != run.lr) return;
