@@ -164,7 +164,9 @@ class Extension {
   }
   Index saved_bytes() const {
     Index bytes = 0;
-    for (const std::string& name : files()) bytes += static_cast<Index>(std::filesystem::file_size(folder_ / name));
+    for (const std::string& name : files())  // a model need not have each of its files
+      if (const io::Path path = folder_ / name; std::filesystem::exists(path))
+        bytes += static_cast<Index>(std::filesystem::file_size(path));
     return bytes;
   }
   void save(train::Model& model) const {
