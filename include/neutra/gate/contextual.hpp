@@ -5,6 +5,9 @@
 #include "neutra/gate/any.hpp"
 #include "neutra/op/add.hpp"
 #include "neutra/op/causal_mean.hpp"
+#include "neutra/op/linear.hpp"
+
+#include <span>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
@@ -14,9 +17,9 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 /// keeps its past needs one number a layer, the running sum.
 template <class G> struct Contextual {
   static_assert(check_gate<G>());
-  static_assert(plain<G>,
-                "neutra: the context takes a gate that is no wrapper and not open, such as gate::Relu or "
-                "gate::Biased<gate::Relu>");
+  static_assert(
+      plain<G>,
+      "neutra: a wrapper takes a gate that is no wrapper and not open; give it the inner one, such as gate::Relu");
   struct Prefix {
     static constexpr std::string_view name = "contextual_";
   };
