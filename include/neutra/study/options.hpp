@@ -19,6 +19,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 struct Options {
   // Texts. Without evaluation files the last tenth of each domain is held out.
   std::vector<io::Path> original, target, eval_original, eval_target;
+  Index target_bytes = 0;  // of the target text that training reads, 0: the whole; what is held out stays the same
 
   // Backbone: a Hugging Face folder of a model, or one pretrained here on the original text.
   io::Path model;
@@ -65,7 +66,7 @@ struct Options {
   bool held_out_before = false;  // whether the run that --resume continues holds out a tuning split
   io::Path out;
 
-  train::TextPaths texts() const { return {original, target, eval_original, eval_target}; }
+  train::TextPaths texts() const { return {original, target, eval_original, eval_target, target_bytes}; }
   /// The rates tried for a method.
   const std::vector<double>& rates_of(const Method& method) const {
     if (!method.rates.empty()) return method.rates;
@@ -142,6 +143,7 @@ inline void Options::check() const {
                                       {heads, "heads"},
                                       {vocabulary, "vocab"}})
       check_count(value, name);
+  require(target_bytes >= 0, "--target-bytes must not be negative (0: the whole text), got ", target_bytes);
   check_derivable(kv_heads, "kv-heads");
   check_derivable(ffn, "ffn");
   require(batch % accumulate == 0, "--accumulate must divide --batch (", batch, "), got ", accumulate);
