@@ -98,6 +98,16 @@ TEST_CASE("penalties: |g| applies to gates of either sign, and averages over the
   CHECK(dg == std::vector<double>{-0.5, 0.5, 0, -0.5});
 }
 
+TEST_CASE("penalties: the domain classifier weighs tokens of the original domain as asked") {
+  const penalty::DomainCrossEntropy plain, weighted{.original_weight = 9};
+  for (const double s : {-2.0, 0.0, 1.5}) {
+    CHECK(weighted.f(0.0, s, 0.0) == 9 * plain.f(0.0, s, 0.0));
+    CHECK(weighted.f(0.0, s, 1.0) == plain.f(0.0, s, 1.0));
+    CHECK(plain.f(0.0, s, 0.0) == Approx(std::log1p(std::exp(s))));
+  }
+  CHECK(check_policy(weighted) == Faults{});
+}
+
 TEST_CASE("penalties: the derivative at r = 0 is 0") {
   const std::vector<float> zero(16, 0), y(16, 1.5f);
   for_each_type(penalty::All{}, [&]<class P>() {
