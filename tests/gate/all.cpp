@@ -131,6 +131,16 @@ TEST_CASE("gates: derivatives at 0, the logit of a token that is just closed") {
   CHECK(gate::HardSigmoid{}.df(-3.5, 0.0) == 0);
 }
 
+TEST_CASE("gates: the clipped rectifier is closed below 0, open at 1 from there on, and trains between") {
+  const gate::ClippedRelu gate;
+  for (const auto& [s, value, slope] :
+       {std::array{-0.5, 0.0, 0.0}, {0.0, 0.0, 0.0}, {0.25, 0.25, 1.0}, {1.0, 1.0, 0.0}, {7.0, 1.0, 0.0}}) {
+    CAPTURE(s);
+    CHECK(gate.f(s) == value);
+    CHECK(gate.df(s, value) == slope);
+  }
+}
+
 TEST_CASE("gates list their options, and wrappers those of the inner gate") {
   using Options = PolicyOptions;
   CHECK(gate::traits(gate::Relu{}).options.empty());

@@ -6,6 +6,7 @@
 // IWYU pragma: begin_exports
 #include "neutra/gate/biased.hpp"
 #include "neutra/gate/causal_mean.hpp"
+#include "neutra/gate/clipped_relu.hpp"
 #include "neutra/gate/contextual.hpp"
 #include "neutra/gate/elu.hpp"
 #include "neutra/gate/hard_sigmoid.hpp"
@@ -21,7 +22,7 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
-using All = Types<Open, Relu, Sigmoid, Tanh, Elu, Softplus, HardSigmoid, JumpRelu, PerChannel<Relu>,
+using All = Types<Open, Relu, Sigmoid, Tanh, Elu, Softplus, HardSigmoid, ClippedRelu, JumpRelu, PerChannel<Relu>,
                   PerChannel<Sigmoid>, TwoLayer<Relu>, Biased<Relu>, Biased<Contextual<Relu>>>;
 
 /// A gate in each wrapper: what programs offer beside every plain gate, as in per_channel(tanh).
