@@ -40,6 +40,7 @@ struct Session {
           double checkpoint_seconds = 1e9, train::TrainingOptions options = small::training(steps))
       : trained(method) {
     options.adamw.groups = small::method(method).groups;
+    options.regularisers = small::method(method).regularisers;
     const auto mix = small::mix();
     train::Trainer trainer(trained.model, mix, options);
     std::stop_source stop;
@@ -67,8 +68,9 @@ struct Session {
 }  // namespace
 
 TEST_CASE("run: stopped at any step and resumed, it ends with the same bits, log and evaluation", "[train]") {
-  for (const std::string method : {"neutral", "lora", "finetune",
-                                   "neutral(rate_factor.gate=0.1, weight_decay.down_proj=0, frozen.gate_proj=true)"}) {
+  for (const std::string method :
+       {"neutral", "lora", "finetune", "neutral(rate_factor.gate=0.1, weight_decay.down_proj=0, frozen.gate_proj=true)",
+        "finetune(l2_sp=0.5)", "finetune(ewc=50, ewc.sequences=7)", "finetune(ssu=0.5, ssu.sequences=5)"}) {
     const scratch::Folder never;
     Session whole(method, never.path());
     CHECK_FALSE(whole.stopped);
