@@ -12,9 +12,9 @@ int main(int argc, char** argv) {
       argc, argv,
       {.name = "gates",
        .question = "Which gate lets a residue learn most for what it forgets?",
-       .methods = {"adapter", "none and L1: residue(gate=open)",
-                   "sigmoid and domain cross-entropy: residue(gate=sigmoid, penalty=domain_cross_entropy)",
-                   "ReLU and L1: residue(gate=relu)",
-                   "gate: residue(gate={jump_relu,elu,tanh,hard_sigmoid,softplus,sigmoid})",
-                   "wrapper: residue(gate={per_channel(relu),two_layer(relu),causal_mean(relu)})"}});
+       .methods = {
+           "adapter", "none and L1: residue(gate=open)",
+           "sigmoid and domain cross-entropy: residue(gate=sigmoid, penalty=domain_cross_entropy)",
+           "ReLU and L1: residue(gate=relu)", "residue(gate={jump_relu,elu,tanh,hard_sigmoid,softplus,sigmoid})",
+           "residue(gate={per_channel(relu),two_layer(relu),causal_mean(relu),biased(relu),contextual(relu)})"}});
 }

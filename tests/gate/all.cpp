@@ -140,3 +140,51 @@ TEST_CASE("gates list their options, and wrappers those of the inner gate") {
   CHECK(gate::traits(gate::TwoLayer<gate::JumpRelu>{.gate = {.threshold = 0.5f}, .hidden = 3}).options ==
         Options{{"hidden", 3}, {"threshold", 0.5}});
 }
+
+TEST_CASE("gates: a bias shifts the logit, starts as asked, and opens the gate of a token that would be closed") {
+  const gate::Biased<gate::JumpRelu> gate{.inner = {.threshold = 0.5f}, .start = 0.75};
+  CHECK(gate.name == "biased_jump_relu");
+  const Parameters<double, 1> bias{{0.75}};
+  CHECK(gate.f(0.25, bias) == 1.0);
+  CHECK(gate.f(-0.25, bias) == 0);  // s + b = threshold
+  CHECK(gate.df(0.25, 1.0, bias) == 1);
+  CHECK(gate.dp(0.25, 1.0, bias)[0] == 1);
+  CHECK(gate.dp(-0.5, 0.0, bias)[0] == 0);  // so that closed tokens are skipped
+  CHECK(gate::traits(gate).exact_zero);
+  CHECK(gate::traits(gate).options == PolicyOptions{{"start", 0.75}, {"threshold", 0.5}});
+  CHECK(gate::traits(gate).weights(12).front().name == "gate.bias");
+  CHECK(gate::traits(gate).weights(12).front().start.value() == 0.75);
+  CHECK(check_policy<gate::Biased<gate::Tanh>>() == Faults{});
+  CHECK(check_policy<gate::TwoLayer<gate::Biased<gate::Relu>>>() == Faults{});
+}
+
+TEST_CASE("gates: a contextual gate adds the exponential mean of a second logit over the sequence so far") {
+  using Contextual = gate::Contextual<gate::Relu>;
+  CHECK(Contextual::name == "contextual_relu");
+  CHECK(gate::traits(Contextual{}).logit_weights(12).size() == 2);
+  CHECK(check_policy<Contextual>() == Faults{});
+  CHECK(check_policy<gate::Contextual<gate::Biased<gate::Sigmoid>>>() == Faults{});
+  const auto x = testing::random_tensor<double>({8, 12}, "x"), w = testing::random_tensor<double>({2, 12}, "w");
+  const auto dot = [&](Index n, Index k) {
+    double sum = 0;
+    for (Index c = 0; c < 12; ++c) sum += x.view()(n, c) * w.view()(k, c);
+    return sum;
+  };
+  Tape<double, Cpu> tape;
+  tape.start(false);
+  const Var<double, Cpu> weights[] = {tape.input(View<const double>(w.view().row(0), {1, 12})),
+                                      tape.input(View<const double>(w.view().row(1), {1, 12}))};
+  const Contextual gate{.decay = 0.75};
+  const auto s = gate::logit(gate, tape.input(x.view()), weights, {.sequences = 2, .length = 4}).value();
+  for (Index n = 0; n < 8; ++n) {
+    double sum = 0, all = 0;
+    for (Index k = 0; k <= n % 4; ++k) {
+      sum += std::pow(0.75, static_cast<double>(k)) * dot(n - k, 1);
+      all += std::pow(0.75, static_cast<double>(k));
+    }
+    CAPTURE(n);
+    CHECK(s(n, 0) == Approx(dot(n, 0) + sum / all));
+  }
+  CHECK_THROWS_AS(gate::logit(Contextual{.decay = 2}, tape.input(x.view()), weights, {.sequences = 2, .length = 4}),
+                  Error);
+}

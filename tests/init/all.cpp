@@ -41,6 +41,9 @@ TEST_CASE("initialisations: the formulas") {
   CHECK(init::He{}.variance(m) == Approx(2.0 / 50));
   CHECK(init::LowVariance{}.variance(m) == Approx(1.0 / (40 * 5)));
   CHECK(init::Xavier{}.variance(m) == Approx(2.0 / (50 + 30)));
+  CHECK(init::HeBody{}.variance(m) == Approx(2.0 / 50));
+  CHECK(init::HeBody{}.variance({.inputs = 50, .outputs = 1, .width = 40, .layers = 5, .gate = true}) ==
+        Approx(1.0 / (40 * 5)));
 }
 
 TEST_CASE("initialisations: values have the requested variance, mean 0 and normal tails") {

@@ -77,7 +77,10 @@ struct Study {
 /// The rows of a results.json as JSON, without times.
 inline neutra::io::Json rows_without_times(const Path& out) {
   auto results = neutra::study::read_results(out / "results.json");
-  for (auto& row : results.rows) row.train_seconds = row.tokens_per_second = 1;
+  for (auto& row : results.rows) {
+    row.train_seconds = row.tokens_per_second = 1;
+    row.peak_bytes.reset();
+  }
   return neutra::study::to_json(results).at("rows");
 }
 

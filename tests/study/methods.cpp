@@ -29,8 +29,7 @@ TEST_CASE("methods: labels are given, or made of the name and the settings that 
   CHECK(labels({"residue(gate={relu,elu}, capacity={0.1,0.2})"}) ==
         Labels{"residue, capacity 0.1, gate relu", "residue, capacity 0.2, gate relu",
                "residue, capacity 0.1, gate elu", "residue, capacity 0.2, gate elu"});
-  CHECK(labels({"x: neutral(gate={relu,jump_relu(threshold=0.2)})"}) ==
-        Labels{"x, gate relu, gate.threshold none", "x, gate jump_relu, gate.threshold 0.2"});
+  CHECK(labels({"x: neutral(gate={relu,jump_relu(threshold=0.2)})"}) == Labels{"x, gate relu", "x, gate jump_relu"});
   CHECK(labels({"neutral", "neutral(gate=elu)"}) == Labels{"neutral, gate relu", "neutral, gate elu"});
   CHECK(labels({"neutral(alpha=0.1)", "neutral(alpha={1,2})"}) == Labels{"neutral, alpha 0.1", "neutral, alpha 1|2"});
   CHECK(labels({"a\x1b\n: lora"}) == Labels{"a\\x1b\\x0a"});

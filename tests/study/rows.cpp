@@ -32,7 +32,10 @@ io::Json config(const study::Options& o) { return {{"options", study::to_json(o)
 
 /// The rows of results in an order of their own, without times.
 std::vector<std::string> rows_of(study::Results results) {
-  for (auto& row : results.rows) row.train_seconds = row.tokens_per_second = 1;
+  for (auto& row : results.rows) {
+    row.train_seconds = row.tokens_per_second = 1;
+    row.peak_bytes.reset();
+  }
   std::vector<std::string> rows;
   for (const io::Json& row : study::to_json(results).at("rows")) rows.push_back(row.dump());
   std::sort(rows.begin(), rows.end());

@@ -25,6 +25,9 @@ inline neutra::study::RunResult row(std::string label, double lr, std::uint64_t 
   row.train_tokens = 200000;
   row.train_seconds = 16;
   row.tokens_per_second = 12500;
+  row.kl_to_base = {0.01, 1.5};
+  row.peak_bytes = 200'000'000;
+  row.file_bytes = 4'000'000;
   return row;
 }
 

@@ -74,7 +74,10 @@ double chosen_alpha(const study::Results& results) {
 io::Json choices(const study::Results& results) { return study::to_json(results).at("choices"); }
 
 std::string without_times(study::Results results) {
-  for (auto& row : results.rows) row.train_seconds = row.tokens_per_second = 1;
+  for (auto& row : results.rows) {
+    row.train_seconds = row.tokens_per_second = 1;
+    row.peak_bytes.reset();
+  }
   return study::to_json(results).at("rows").dump();
 }
 
@@ -127,6 +130,11 @@ TEST_CASE("study: rows record what was trained, within the given capacity", "[tr
     CHECK(row.original.before == results.rows[0].original.before);
     CHECK(row.target.before == results.rows[0].target.before);
     CHECK(row.train_tokens == 4 * 4 * 12);
+    CHECK(row.kl_to_base.value().target > 1e-6);
+    CHECK(row.kl_to_base->original > 1e-6);
+    CHECK(row.peak_bytes.value() > 4 * row.trainable_weights);
+    CHECK(row.file_bytes.value() > 4 * row.trainable_weights);  // float, and the headers
+    CHECK(*row.file_bytes < 4 * row.trainable_weights + 20'000);
     CHECK(row.gate_open.has_value() == (row.label == "neutral"));
     CHECK(row.alpha.has_value() == (row.label == "neutral"));
     if (row.label == "finetune") {

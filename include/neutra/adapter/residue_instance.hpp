@@ -79,11 +79,12 @@ template <Scalar S, Backend D> class ResidueInstance {
 
   void make(Index layer, const std::vector<Weight>& weights, const init::Any& init, const Sizes& sizes,
             std::uint64_t seed) {
-    for (const Weight& weight : weights) {
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      const Weight& weight = weights[i];
       const Shape& shape = weight.shape;
       const std::string name = concat("adapter.", layer, ".", weight.name);
       if (weight.start.drawn()) {
-        const double variance = init.variance({shape.cols(), shape.rows(), sizes.dim, sizes.layers});
+        const double variance = init.variance({shape.cols(), shape.rows(), sizes.dim, sizes.layers, i < gate_weights_});
         parameters_.emplace_back(name, normal_tensor<S, D>(shape, variance, seed, name));
       } else {
         parameters_.emplace_back(name, constant_tensor<S, D>(shape, weight.start.value()));

@@ -3,7 +3,7 @@
 ///
 /// An initialisation is a small struct with
 ///   static constexpr std::string_view name
-///   double variance(const init::Matrix&) const      positive and finite
+///   double variance(const init::Matrix&) const      positive and finite; a function of the sizes and the role
 /// and optionally
 ///   static void options(self, visit)                its options by name (core/options.hpp)
 ///
@@ -29,6 +29,7 @@ namespace init {
 struct Matrix {
   Index inputs, outputs;  // columns and rows
   Index width, layers;    // of the model: d and L
+  bool gate = false;      // whether it gives the logits of a gate
 };
 }  // namespace init
 

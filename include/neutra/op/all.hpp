@@ -10,6 +10,7 @@
 #include "neutra/op/cross_entropy.hpp"
 #include "neutra/op/embedding.hpp"
 #include "neutra/op/gated.hpp"
+#include "neutra/op/kl_divergence.hpp"
 #include "neutra/op/layer_norm.hpp"
 #include "neutra/op/linear.hpp"
 #include "neutra/op/penalty.hpp"

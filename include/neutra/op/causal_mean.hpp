@@ -1,42 +1,58 @@
-/// A causal running mean over the tokens of each sequence.
+/// A causal running mean over the tokens of each sequence, plain or exponential.
 #pragma once
 
 #include "neutra/autodiff/tape.hpp"
 
+#include <cmath>
+
 namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
-/// y[t] = (x[0] + ... + x[t]) / (t + 1) in each sequence      x, y: (B*T,C)      saves: nothing
+/// The weight of the running sum of position t: 1 / (1 + decay + ... + decay^t).
+template <Scalar S> struct MeanWeight {
+  S decay, log_decay;
+
+  explicit MeanWeight(S of) : decay(of), log_decay(std::log(of)) {}
+  NEUTRA_HD S operator()(Index t) const {
+    const S count = static_cast<S>(t + 1);
+    return decay == S(1) ? S(1) / count : (decay - S(1)) / std::expm1(count * log_decay);
+  }
+};
+
+/// y[t] = (x[t] + decay x[t-1] + ... + decay^t x[0]) / (1 + decay + ... + decay^t) in each sequence
+/// x, y: (B*T,C)      saves: nothing
 template <Scalar S> struct CausalMean {
   View<const S> x;
   View<S> y;
   Index length;
+  MeanWeight<S> weight;
 
   template <class Row> NEUTRA_HD void operator()(Row row, Index b) const {
     row.each(x.cols(), [&](auto c) {
       auto sum = c.load(x.row(b * length));
       c.store(y.row(b * length), sum);
       for (Index t = 1; t < length; ++t) {
-        sum = sum + c.load(x.row(b * length + t));
-        c.store(y.row(b * length + t), sum * (S(1) / static_cast<S>(t + 1)));
+        sum = sum * weight.decay + c.load(x.row(b * length + t));
+        c.store(y.row(b * length + t), sum * weight(t));
       }
     });
   }
 };
 
-/// dx[u] = sum over t >= u of dy[t] / (t + 1)
+/// dx[u] = sum over t >= u of decay^(t-u) dy[t] / (1 + decay + ... + decay^t)
 template <Scalar S> struct CausalMeanBackward {
   View<const S> dy;
   Into<S> dx;
   Index length;
+  MeanWeight<S> weight;
 
   template <class Row> NEUTRA_HD void operator()(Row row, Index b) const {
     row.each(dy.cols(), [&](auto c) {
       const Index last = (b + 1) * length - 1;
-      auto sum = c.load(dy.row(last)) * (S(1) / static_cast<S>(length));
+      auto sum = c.load(dy.row(last)) * weight(length - 1);
       c.write(dx, last, sum);
       for (Index t = length - 1; t-- > 0;) {
-        sum = sum + c.load(dy.row(b * length + t)) * (S(1) / static_cast<S>(t + 1));
+        sum = sum * weight.decay + c.load(dy.row(b * length + t)) * weight(t);
         c.write(dx, b * length + t, sum);
       }
     });
@@ -45,17 +61,20 @@ template <Scalar S> struct CausalMeanBackward {
 
 }  // namespace op
 
-/// The mean of each row and the rows before it in its sequence.      x, y: (B*T,C), T = length
-template <Scalar S, Backend D> Var<S, D> causal_mean(Var<S, D> x, Index length) {
+/// The mean of each row and the rows before it in its sequence; a row k places back weighs decay^k. A decay of 1 is the
+/// plain mean.      x, y: (B*T,C), T = length      Error: a decay outside (0, 1].
+template <Scalar S, Backend D> Var<S, D> causal_mean(Var<S, D> x, Index length, std::type_identity_t<S> decay = S(1)) {
   const Index rows = x.shape().rows(), cols = x.shape().cols();
   require(length > 0 ? rows % length == 0 : rows == 0, "causal_mean: x must have whole sequences of ", length,
           " rows, got ", rows, " rows");
+  require(decay > S(0) && decay <= S(1), "causal_mean: the decay must be above 0 and at most 1, got ", decay);
   auto& tape = x.tape();
   const auto y = tape.make(x.shape(), tape.capacity(x));
   const Index sequences = length > 0 ? rows / length : 0, cost = length * cols;
-  D::template rows<S>(sequences, cost, op::CausalMean<S>{x.value(), tape.out(y), length});
+  const op::MeanWeight<S> weight(decay);
+  D::template rows<S>(sequences, cost, op::CausalMean<S>{x.value(), tape.out(y), length, weight});
   tape.record(y, {x}, {}, [=](Tape<S, D>& t) {
-    D::template rows<S>(sequences, cost, op::CausalMeanBackward<S>{t.gradient(y), t.into(x), length});
+    D::template rows<S>(sequences, cost, op::CausalMeanBackward<S>{t.gradient(y), t.into(x), length, weight});
   });
   return y;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/core/numbers.hpp"
+#include "neutra/study/distinctions.hpp"
 #include "neutra/study/summary.hpp"
 #include "neutra/train/overlap.hpp"
 
@@ -58,20 +59,13 @@ inline Cells cells(const study::Line& line) {
 /// The label of the line a run belongs to; if it belongs to none, its label with whatever distinguishes it from the
 /// lines of that.
 inline std::string label_of(const study::Run& run, const std::vector<study::Line>& lines) {
-  std::string label = run.label;
-  const Settings own = study::detail::line_settings(run);
-  std::set<std::string> different;
+  std::vector<Settings> alike = {study::detail::line_settings(run)};
   for (const study::Line& line : lines) {
     const study::RunResult& row = line.curve.front();
     if (study::detail::same_line(row, run)) return line.label;
-    if (row.label != run.label) continue;
-    const Settings theirs = study::detail::line_settings(row);
-    for (const auto* settings : {&own, &theirs})
-      for (const auto& [key, ignored] : *settings)
-        if (study::detail::told_setting(own, key) != study::detail::told_setting(theirs, key)) different.insert(key);
+    if (row.label == run.label) alike.push_back(study::detail::line_settings(row));
   }
-  for (const std::string& key : different) label += concat(", ", key, ' ', study::detail::told_setting(own, key));
-  return io::printable(label, 300);
+  return io::printable(run.label + study::distinctions(alike).front(), 300);
 }
 
 /// One sentence per method that can be compared with a baseline, broken to fit 120 columns.

@@ -3,8 +3,10 @@
 
 #include "neutra/nn/adapter_file.hpp"
 #include "neutra/study/outcome.hpp"
+#include "neutra/study/peak_memory.hpp"
 #include "neutra/study/pretraining.hpp"
 #include "neutra/study/shared.hpp"
+#include "neutra/train/divergence.hpp"
 #include "neutra/train/run.hpp"
 
 #include <filesystem>
@@ -64,6 +66,7 @@ class Extension {
  private:
   Ending train() {
     shared_.output.run(name_);
+    const PeakMemory peak;
     const auto model = make_model();
     const data::Mix mix(shared_.corpus.train_original, shared_.corpus.train_target, run_.share, run_.seed);
     train::TrainingOptions options = shared_.training(run_.lr, run_.steps, run_.alpha.value_or(0));
@@ -75,13 +78,15 @@ class Extension {
     row.trainable_weights = trainer.trained_weights();
     row.train_seconds =
         train::run_training(trainer, {folder_, shared_.identity(run_), &shared_.progress, shared_.stop});
+    row.peak_bytes = peak.bytes();
     row.train_tokens = run_.steps * trainer.tokens_per_step();
     row.tokens_per_second = static_cast<double>(row.train_tokens) / row.train_seconds;
+    save(*model);
+    row.file_bytes = saved_bytes();
     const io::Json json = train::with_run_name(name_, [&] {
       measure(*model, outcome);
       return to_json(outcome);
     });
-    save(*model);
     write_outcome(folder_, json, files());
     std::filesystem::remove(folder_ / "checkpoint.safetensors");  // outcome and weights are on disk now
     for (const std::string& warning : gate_warnings(row, name_)) shared_.progress.message(warning);
@@ -143,6 +148,12 @@ class Extension {
     outcome.row.original.after = shared_.score(model, shared_.corpus.valid_original, data::Domain::original, &probe);
     outcome.row.target.after = shared_.score(model, shared_.corpus.valid_target, data::Domain::target, &probe);
     add_gates(outcome.row, probe);
+    train::Model backbone(shared_.backbone, adapter::None{});
+    const auto from_base = [&](const train::EvaluationText& text, data::Domain domain) {
+      return train::divergence(model, backbone, shared_.evaluation_tape, text, domain, 128, shared_.stop);
+    };
+    outcome.row.kl_to_base = {from_base(shared_.corpus.valid_original, data::Domain::original),
+                              from_base(shared_.corpus.valid_target, data::Domain::target)};
   }
 
   bool trains_model() const { return method_.trains == Trains::model; }
@@ -151,6 +162,13 @@ class Extension {
     std::vector<std::string> names;
     for (const std::string& name : model_files()) names.push_back(concat("model/", name));
     return names;
+  }
+  Index saved_bytes() const {
+    Index bytes = 0;
+    for (const std::string& name : files())  // a model need not have each of its files
+      if (const io::Path path = folder_ / name; std::filesystem::exists(path))
+        bytes += static_cast<Index>(std::filesystem::file_size(path));
+    return bytes;
   }
   void save(train::Model& model) const {
     if (trains_model())

@@ -35,6 +35,8 @@ class FieldWriter {
 
   template <class T> void operator()(const std::string& key, const T& value) { object_[key] = convert(value, key); }
   void derived(const std::string& key, double value) { (*this)(key, value); }
+  /// A key that files of before it lack.
+  template <class T> void later(const std::string& key, const std::optional<T>& value) { (*this)(key, value); }
   io::Json take() { return std::move(object_); }
 
  private:
@@ -86,6 +88,11 @@ class FieldReader {
     require(std::abs(value - expected) <= 1e-6, json_.what(), ": ", key,
             " must be the difference of before and after, ", expected, ", got ", value,
             "; the file was changed by hand");
+  }
+  /// A key that files of before it lack.
+  template <class T> void later(const std::string& key, std::optional<T>& value) {
+    this->known(key);
+    convert(key, value);
   }
   /// A key that is read elsewhere.
   void known(const std::string& key) { known_.insert(key); }

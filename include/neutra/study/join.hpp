@@ -23,9 +23,10 @@ inline std::string told(const Run& run) {
                 run.seed);
 }
 
-/// A row without its times.
+/// A row without its times and memory, which differ from run to run.
 inline io::Json outcome_of(RunResult row) {
   row.train_seconds = row.tokens_per_second = 0;
+  row.peak_bytes.reset();
   FieldWriter write("row");
   visit_row(write, row);
   return write.take();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/adapter/registry.hpp"
+#include "neutra/study/distinctions.hpp"
 #include "neutra/study/method.hpp"
 #include "neutra/study/spec.hpp"
 #include "neutra/train/regularisers.hpp"
@@ -111,18 +112,10 @@ inline void tell_apart(std::vector<Asked>& asked) {
   for (Asked& one : asked) by_label[one.method.label].push_back(&one);
   for (const auto& [label, alike] : by_label) {
     if (alike.size() == 1) continue;
-    std::map<std::string, std::set<std::string>> values;
-    const auto value = [](const Asked& one, const std::string& key) {
-      const auto found = one.told.find(key);
-      return found == one.told.end() ? std::string("none") : text_of(found->second);
-    };
-    for (const Asked* one : alike)
-      for (const auto& [key, ignored] : one->told) values[key];
-    for (auto& [key, different] : values)
-      for (const Asked* one : alike) different.insert(value(*one, key));
-    for (Asked* one : alike)
-      for (const auto& [key, different] : values)
-        if (different.size() > 1) one->method.label += concat(", ", key, ' ', value(*one, key));
+    std::vector<Settings> told;
+    for (const Asked* one : alike) told.push_back(one->told);
+    const std::vector<std::string> apart = distinctions(told);
+    for (std::size_t i = 0; i < alike.size(); ++i) alike[i]->method.label += apart[i];
   }
   std::set<std::string> seen;
   for (Asked& one : asked) {
@@ -159,8 +152,8 @@ inline std::vector<Method> methods_of(const std::vector<std::string>& specs, con
       if (!term.alphas.empty() && !one.method.has_alpha())
         spec.fail_at(spec.text.find("alpha"), "alpha has no effect: ", one.method.label, " has no local loss");
       one.told = one.method.all_settings();
-      one.told["alpha"] = detail::joined(term.alphas);
-      one.told["lr"] = detail::joined(term.rates);
+      if (!term.alphas.empty()) one.told["alpha"] = detail::joined(term.alphas);
+      if (!term.rates.empty()) one.told["lr"] = detail::joined(term.rates);
       asked.push_back(std::move(one));
     }
   }

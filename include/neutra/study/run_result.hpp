@@ -27,6 +27,8 @@ struct RunResult : Run {
   std::optional<PerDomain<std::vector<double>>> residue_ratio_by_layer{};  // ||r|| / ||FFN(x)||
   Index train_tokens = 0;
   double train_seconds = 0, tokens_per_second = 0;
+  std::optional<PerDomain<double>> kl_to_base{};    // mean KL(backbone || model) of the next token, in nats
+  std::optional<Index> peak_bytes{}, file_bytes{};  // of the process while training; of what was saved
 
   /// Rise of the original domain's bits per byte.
   double forgetting() const { return original.after - original.before; }
@@ -52,6 +54,9 @@ template <class Visitor, class R> void visit_row(Visitor& visit, R& row) {
   visit("train_tokens", row.train_tokens);
   visit("train_seconds", row.train_seconds);
   visit("tokens_per_second", row.tokens_per_second);
+  visit.later("kl_to_base", row.kl_to_base);
+  visit.later("peak_bytes", row.peak_bytes);
+  visit.later("file_bytes", row.file_bytes);
 }
 
 inline void check_within(const std::string& where, const std::string& key, double value, double most,
@@ -90,6 +95,10 @@ inline void check_ranges(const RunResult& row, const std::string& where) {
   if (row.gate_open) {
     share("gate_open: original", row.gate_open->original);
     share("gate_open: target", row.gate_open->target);
+  }
+  if (row.kl_to_base) {
+    size("kl_to_base: original", row.kl_to_base->original);
+    size("kl_to_base: target", row.kl_to_base->target);
   }
   if (row.gate_open_by_layer) both(share, "gate_open_by_layer", *row.gate_open_by_layer);
   if (row.residue_ratio_by_layer) both(size, "residue_ratio_by_layer", *row.residue_ratio_by_layer);

@@ -4,6 +4,7 @@
 
 #include "neutra/io/utf8.hpp"
 #include "neutra/study/comparison.hpp"
+#include "neutra/study/distinctions.hpp"
 #include "neutra/study/shorthands.hpp"
 
 #include <algorithm>
@@ -43,12 +44,6 @@ inline LineKey line_key(const Run& run) { return {run.label, line_settings(run)}
 
 inline bool same_line(const Run& a, const Run& b) { return line_key(a) == line_key(b); }
 
-/// A setting as text for a label; "none" if the run does not have it.
-inline std::string told_setting(const Settings& settings, const std::string& key) {
-  const auto own = settings.find(key);
-  return own == settings.end() ? "none" : text_of(own->second);
-}
-
 /// Whether a line's rate is the least or largest of several tried, those that diverged included. diverged: their rates,
 /// by line.
 inline bool at_edge(const Line& line, const std::map<LineKey, std::set<double>>& diverged) {
@@ -60,26 +55,13 @@ inline bool at_edge(const Line& line, const std::map<LineKey, std::set<double>>&
 
 /// Sets the labels of lines. They are printed, so names from the results are escaped here.
 inline void name_lines(std::vector<Line>& lines) {
-  std::map<std::string, std::map<std::string, std::set<std::string>>> values;  // of each setting, by label
-  std::map<std::string, std::map<std::string, std::size_t>> counts;            // of the lines that have it
-  std::map<std::string, std::size_t> alike;
-  for (const Line& line : lines) {
-    const RunResult& row = line.curve.front();
-    ++alike[row.label];
-    for (const auto& [key, setting] : line_settings(row)) {
-      values[row.label][key].insert(text_of(setting));
-      ++counts[row.label][key];
-    }
-  }
-  for (Line& line : lines) {
-    const RunResult& row = line.curve.front();
-    const Settings own = line_settings(row);
-    std::string label = line.method = row.label;
-    if (alike[label] > 1)
-      for (const auto& [key, different] : values[row.label])
-        if (different.size() > 1 || counts[row.label][key] < alike[row.label])
-          label += concat(", ", key, ' ', told_setting(own, key));
-    line.label = io::printable(label, 300);
+  std::map<std::string, std::vector<Line*>> by_label;
+  for (Line& line : lines) by_label[line.method = line.curve.front().label].push_back(&line);
+  for (const auto& [label, alike] : by_label) {
+    std::vector<Settings> settings;
+    for (const Line* line : alike) settings.push_back(line_settings(line->curve.front()));
+    const std::vector<std::string> apart = distinctions(settings);
+    for (std::size_t i = 0; i < alike.size(); ++i) alike[i]->label = io::printable(label + apart[i], 300);
   }
 }
 
