@@ -199,8 +199,50 @@ TEST_CASE("regularisers: ssu measures the inputs of a projection on the calibrat
   }
 }
 
+TEST_CASE("regularisers: kl is the mean divergence from the backbone over the original tokens of a step", "[train]") {
+  const auto mix = small::mix();
+  for (const std::string spec : {"finetune(kl=3)", "adapter(kl=3)", "neutral(kl=3)"}) {
+    Trained trained(spec), parts(spec);
+    auto options = small::training_of(spec, steps);
+    train::Trainer trainer(trained.model, mix, options);
+    options.accumulate = 2;
+    train::Trainer micro(parts.model, mix, options);
+    train::Model plain(Trained::backbone(), adapter::None{});
+    for (Index step = 0; step < steps; ++step) {
+      CAPTURE(spec, step);
+      const auto batch = mix.batch(step, options.batch);
+      Tape<float, Cpu> tape, other;
+      tape.start(false);
+      other.start(false);
+      const nn::Tokens tokens{8, 12, batch.inputs};
+      const auto x = trained.model.logits(tape, tokens).value(), wanted = plain.logits(other, tokens).value();
+      double nats = 0, count = 0;
+      for (Index n = 0; n < 96; ++n) {
+        if (batch.domains[static_cast<std::size_t>(n / 12)] != data::Domain::original) continue;
+        double x_total = 0, total = 0;
+        for (Index v = 0; v < 257; ++v) {
+          x_total += std::exp(static_cast<double>(x(n, v)));
+          total += std::exp(static_cast<double>(wanted(n, v)));
+        }
+        for (Index v = 0; v < 257; ++v) {
+          const double log_p = static_cast<double>(wanted(n, v)) - std::log(total);
+          nats += std::exp(log_p) * (log_p - static_cast<double>(x(n, v)) + std::log(x_total));
+        }
+        ++count;
+      }
+      REQUIRE(count > 0);
+      const auto report = trainer.advance();
+      CHECK(report.regularisation == Approx(3 * nats / count).epsilon(1e-3).margin(1e-5));
+      CHECK(micro.advance().regularisation == Approx(report.regularisation).epsilon(1e-3).margin(1e-5));
+      if (step > 0) CHECK(report.regularisation > 1e-5);
+    }
+  }
+  CHECK(bits_after("finetune(kl=0)") == bits_after("finetune"));
+  CHECK(distance("finetune(kl=30)") != distance("finetune"));
+}
+
 TEST_CASE("regularisers: the same bits with 1, 2 and 3 threads", "[train]") {
-  for (const std::string spec : {"finetune(ewc=50, ewc.sequences=9)", "finetune(ssu=0.5, l2_sp=1)"}) {
+  for (const std::string spec : {"finetune(ewc=50, ewc.sequences=9)", "finetune(ssu=0.5, l2_sp=1)", "finetune(kl=2)"}) {
     INFO(spec);
     std::set<std::string> bits;
     for (const int threads : {1, 2, 3}) {

@@ -70,7 +70,8 @@ struct Session {
 TEST_CASE("run: stopped at any step and resumed, it ends with the same bits, log and evaluation", "[train]") {
   for (const std::string method :
        {"neutral", "lora", "finetune", "neutral(rate_factor.gate=0.1, weight_decay.down_proj=0, frozen.gate_proj=true)",
-        "finetune(l2_sp=0.5)", "finetune(ewc=50, ewc.sequences=7)", "finetune(ssu=0.5, ssu.sequences=5)"}) {
+        "finetune(l2_sp=0.5)", "finetune(ewc=50, ewc.sequences=7)", "finetune(ssu=0.5, ssu.sequences=5)",
+        "neutral(kl=2)"}) {
     const scratch::Folder never;
     Session whole(method, never.path());
     CHECK_FALSE(whole.stopped);

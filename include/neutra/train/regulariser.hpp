@@ -42,9 +42,8 @@ struct TrainingStart {
   const data::Windows& original;  // the training text of the original domain; may be empty
 };
 
-/// A batch whose loss is on the tape.
+/// A batch whose losses are on the tape.
 struct LossOfBatch {
-  Tape<float, DefaultDevice>& tape;
   const nn::Tokens& tokens;
   const nn::StepCounts& counts;
   const nn::Losses<float, DefaultDevice>& losses;

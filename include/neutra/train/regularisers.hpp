@@ -4,6 +4,7 @@
 #include "neutra/adapter/settings.hpp"
 #include "neutra/core/types.hpp"
 #include "neutra/train/regularisers/ewc.hpp"
+#include "neutra/train/regularisers/kl.hpp"
 #include "neutra/train/regularisers/l2_sp.hpp"
 #include "neutra/train/regularisers/ssu.hpp"
 
@@ -14,7 +15,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 namespace regulariser {
 /// In the order in which a step applies them.
-using All = Types<L2Sp, Ewc, Ssu>;
+using All = Types<L2Sp, Ewc, Ssu, Kl>;
 }  // namespace regulariser
 
 /// Takes the settings of regularisers out of those of a method: ewc=100, ewc.sequences=64.

@@ -76,7 +76,7 @@ class Trainer {
       const nn::Tokens tokens = tokens_of(batch_);
       const auto losses = model_.loss(tape_, tokens, counts);
       const auto total = losses.total(static_cast<float>(options_.alpha));
-      const auto more = regularisation({tape_, tokens, counts, losses});
+      const auto more = regularisation({tokens, counts, losses});
       tape_.backward(more ? add(total, *more) : total);
       report.lm += static_cast<double>(losses.lm.item());
       if (losses.local) report.local += static_cast<double>(losses.local->item());
