@@ -94,12 +94,12 @@ TEST_CASE("methods: regularisers are settings of a method, told apart and record
   CHECK_FALSE(settings.contains("l2_sp"));
   CHECK(settings.size() == small::method("finetune").all_settings().size() + 5);
   CHECK(labels({"finetune(l2_sp={0.1,1})"}) == Labels{"finetune, l2_sp 0.1", "finetune, l2_sp 1"});
-  CHECK(refused("finetune(ewc=much)", "column 10: ewc must be a number, got 'much'"));
-  CHECK(refused("finetune(ewc=-1)", "column 10: ewc: ewc must not be negative, got -1"));
-  CHECK(refused("finetune(ewc=1, ewc.sequence=3)", "column 10: ewc: ewc has no option 'sequence'"));
+  CHECK(refused("finetune(ewc=much)", "column 14: ewc must be a number, got 'much'"));
+  CHECK(refused("finetune(ewc=-1)", "column 14: ewc must not be negative, got -1"));
+  CHECK(refused("finetune(ewc=1, ewc.sequence=3)", "column 14: ewc has no option 'sequence'"));
   CHECK(refused("finetune(ewc=1, ewc.sequences=2.5)", "sequences must be a whole number"));
   CHECK(refused("finetune(ewc=1, ewc.sequences=0)", "ewc.sequences must be at least 1, got 0"));
-  CHECK(refused("finetune(ssu=1.5)", "column 10: ssu: ssu must be a share of columns in [0, 1], got 1.5"));
+  CHECK(refused("finetune(ssu=1.5)", "column 14: ssu must be a share of columns in [0, 1], got 1.5"));
 }
 
 TEST_CASE("methods: an unknown name is refused with its column and the nearest known one") {

@@ -124,7 +124,7 @@ TEST_CASE("regularisers: ewc and ssu depend on the backbone alone, not on weight
 }
 
 TEST_CASE("regularisers: the score of a column is its sum of |w|, times the norm of its input", "[train]") {
-  const std::vector<float> w = {1, -1, 0.1f, 2, 1, 1, 0.1f, -2}, squares = {1, 4, 100, 1};  // scores 2, 4, 2, 4
+  const std::vector<float> w = {1, -1, 0.125f, 2, 1, 1, 0.125f, -2}, squares = {1, 4, 64, 1};  // scores 2, 4, 2, 4
   const auto trained = [&](double share) {
     return train::regulariser::trained_columns({w.data(), {2, 4}}, {squares.data(), Shape{4}}, share);
   };

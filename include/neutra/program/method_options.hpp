@@ -78,12 +78,13 @@ inline std::string methods_help(const adapter::Registry& registry) {
       "  model are list(lora(rank=4), residue), each with its own capacity.\n"
       "  rate_factor.PART=0.1, weight_decay.PART=0 and frozen.PART=true hold for the parameters with PART in their\n"
       "  name, as gate or layers.3; the longest PART decides.\n"
-      "  Regularisers, settings of any method:";
+      "  Regularisers, which change how weights are trained:";
   for_each_type(train::regulariser::All{}, [&]<class R>() {
     for (const auto& [key, setting] : train::Regulariser(R{}).settings())
       text += concat(' ', key, '=', text_of(setting));
+    text += R::needs.trained_backbone ? " (finetuning);" : ";";
   });
-  text += "; kl for all, the others for finetune.\n";
+  text += '\n';
   for (const study::Shorthand& one : study::shorthands) {
     text += concat("  ", one.name, ": ", one.kind);
     for (const auto& [key, setting] : one.settings) text += concat(", ", key, '=', text_of(setting));

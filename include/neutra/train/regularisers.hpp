@@ -35,8 +35,9 @@ inline std::vector<Regulariser> take_regularisers(Settings& settings) {
     if (given) read_setting(key, given.mapped(), options[first]);
     try {
       taken.emplace_back(with_options(standard, options));
-    } catch (const Error& error) {
-      throw SettingError(key, concat(": ", error.what()));
+    } catch (const Error& error) {  // says what must hold of NAME or NAME.OPTION
+      const std::string rule = error.what();
+      throw SettingError(key, rule.starts_with(key) ? rule.substr(key.size()) : ": " + rule);
     }
   });
   return taken;

@@ -1,13 +1,12 @@
 /// Elastic weight consolidation: the backbone holds the weights that its text depends on.
 #pragma once
 
-#include "neutra/optim/anchor.hpp"
+#include "neutra/train/anchored.hpp"
 #include "neutra/train/fisher.hpp"
-#include "neutra/train/regulariser.hpp"
 #include "neutra/train/trained_backbone.hpp"
 
 #include <cmath>
-#include <vector>
+#include <utility>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train { namespace regulariser {
 
@@ -30,22 +29,15 @@ struct Ewc {
     require(sequences > 0, name, ".sequences must be at least 1, got ", sequences);
   }
 
-  class Instance final : public Regularisation {
+  class Instance final : public Anchored {
    public:
-    Instance(const Ewc& ewc, const TrainingStart& start) : weight_(ewc.weight) {
+    Instance(const Ewc& ewc, const TrainingStart& start) : Anchored(ewc.weight) {
       const auto weights = trained_backbone(start.model, name);
       const auto at_start = untrained(start.model, weights);
       auto fisher = fisher_diagonal(*at_start, Calibration(start.original, ewc.sequences));
       for (std::size_t i = 0; i < weights.size(); ++i)
         anchors_.emplace_back(weights[i].started(), std::move(fisher[i]));
     }
-    void change_gradients() override {
-      for (auto& anchor : anchors_) anchor.add_gradient(weight_);
-    }
-
-   private:
-    double weight_;
-    std::vector<optim::Anchor<float, DefaultDevice>> anchors_;
   };
 };
 
