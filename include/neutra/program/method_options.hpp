@@ -80,8 +80,8 @@ inline std::string methods_help(const adapter::Registry& registry) {
       "  name, as gate or layers.3; the longest PART decides.\n"
       "  Regularisers, which change how weights are trained:";
   for_each_type(train::regulariser::All{}, [&]<class R>() {
-    for (const auto& [key, setting] : train::Regulariser(R{}).settings())
-      text += concat(' ', key, '=', text_of(setting));
+    const train::Regulariser standard = R{};
+    for (const auto& [key, setting] : standard.settings()) text += concat(' ', key, '=', text_of(setting));
     text += R::needs.trained_backbone ? " (finetuning);" : ";";
   });
   text += '\n';
