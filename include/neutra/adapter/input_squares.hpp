@@ -4,7 +4,6 @@
 #include "neutra/adapter/adapter.hpp"
 
 #include <array>
-#include <utility>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {

@@ -103,7 +103,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
     Pass<S, D> pass{.tape = tape};
     return logits_of(hidden(tokens, pass));
   }
-  /// The same of some rows of hidden().      x: (M,d)  result: (M,V)
+  /// The logits of rows of hidden().      x: (M,d)  result: (M,V)
   Var<S, D> logits_of(Var<S, D> x) { return linear(x, head(x.tape())); }
 
   /// The logits of the token after one sequence, (1, V): logits() at its last position only.

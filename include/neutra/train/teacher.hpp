@@ -6,8 +6,8 @@
 #include "neutra/op/kl_divergence.hpp"
 #include "neutra/op/sparse_rows.hpp"
 
-#include <algorithm>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
@@ -22,8 +22,9 @@ template <class A, Scalar S, Backend D> class Teacher {
       : student_(student), teacher_(student.backbone(), A(adapter::None{})) {}
 
   /// scale * sum of KL(backbone || model) over the tokens of original-domain sequences, in nats; empty if the batch has
-  /// none. hidden: Losses::hidden of the batch, (B*T,d), of which only the rows of these tokens meet the head again.
-  /// Valid until the next call. Error: a batch without domains.
+  /// none. Only the rows of these tokens are multiplied by the head again.
+  /// hidden: Losses::hidden of the batch, (B*T,d)      The result is valid until the next call.
+  /// Error: a batch without domains.
   std::optional<Var<S, D>> divergence(const nn::Tokens& tokens, Var<S, D> hidden, S scale) {
     select(tokens);
     if (index_.empty()) return std::nullopt;

@@ -4,6 +4,7 @@
 #include "neutra/optim/start_values.hpp"
 #include "neutra/train/model.hpp"
 
+#include <memory>
 #include <set>
 #include <string_view>
 #include <vector>
