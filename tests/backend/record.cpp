@@ -8,6 +8,8 @@
 #include "neutra/nn/transformer.hpp"
 #include "neutra/op/all.hpp"
 #include "neutra/optim/adamw.hpp"
+#include "neutra/optim/anchor.hpp"
+#include "neutra/optim/frozen_columns.hpp"
 
 #include "tests/cases/message.hpp"
 #include "tests/cases/penalty.hpp"
@@ -308,6 +310,20 @@ TEST_CASE(
   train(adapter::Lora{}, false);
   train(adapter::None{}, true);
   taken();
+}
+
+TEST_CASE("record: anchors and frozen columns wait for nothing in a step") {
+  auto p = weight({5, 7});
+  const Constant start("w", Tensor<float, Recorder>({5, 7}), {.rows = true});
+  const std::vector<float> trained(7, 1.0f);
+  optim::Anchor<float, Recorder> anchor({p, start}, Tensor<float, Recorder>({5, 7}));
+  optim::FrozenColumns<float, Recorder> columns({p, start}, trained);
+  taken();
+  p.has_gradient = true;
+  anchor.add_gradient(1);
+  columns.clear_gradient();
+  columns.restore();
+  CHECK(taken() == Lines{"rows 5", "rows 5", "rows 5"});
 }
 
 TEST_CASE("record: shapes that do not fit and memory of the host are refused") {

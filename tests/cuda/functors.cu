@@ -1,6 +1,7 @@
 // Every functor of the ops, the optimizer and the policies as device code: the kernels of every forward and backward
 // pass are compiled.
 #include "neutra/adapter/any.hpp"
+#include "neutra/adapter/input_squares.hpp"
 #include "neutra/adapter/lora.hpp"
 #include "neutra/adapter/residue.hpp"
 #include "neutra/body/all.hpp"
@@ -10,6 +11,8 @@
 #include "neutra/gate/causal_mean.hpp"
 #include "neutra/op/all.hpp"
 #include "neutra/optim/adamw.hpp"
+#include "neutra/optim/anchor.hpp"
+#include "neutra/optim/frozen_columns.hpp"
 #include "neutra/penalty/all.hpp"
 #include "neutra/penalty/any.hpp"
 
@@ -91,6 +94,9 @@ void compile_functors() {
 
 template class optim::AdamW<float, cuda::Device>;
 template class optim::AdamW<double, cuda::Device>;
+template class optim::Anchor<float, cuda::Device>;
+template class optim::FrozenColumns<float, cuda::Device>;
+template class adapter::InputSquares<float, cuda::Device>::Instance<float, cuda::Device>;
 template class adapter::Probe<float, cuda::Device>;
 template class adapter::ResidueInstance<float, cuda::Device>;
 template class adapter::Lora::Instance<float, cuda::Device>;

@@ -64,4 +64,31 @@ TEST_CASE("parameter groups of a method contain parameters of it, and leave some
   study::Method twice = small::method("neutral");
   twice.groups = {{.name = "gate", .rate_factor = 0.1}, {.name = "gate", .weight_decay = 0}};
   CHECK(scratch::says([&] { study::check_groups_named(twice); }, "must have different names, got 'gate' twice"));
+  twice.groups.clear();
+  twice.regularisers = {train::regulariser::L2Sp{}, train::regulariser::L2Sp{.weight = 2}};
+  CHECK(scratch::says([&] { study::check_groups_named(twice); }, "must have different names, got 'l2_sp' twice"));
+}
+
+TEST_CASE("regularisers of a method have what they need", "[train]") {
+  const auto check = [&](const std::string& spec, bool text, double share = 0.1, std::vector<double> shares = {}) {
+    study::Options options;
+    options.methods = small::methods({spec});
+    options.share = share;
+    options.shares = std::move(shares);
+    study::detail::check_regularisers(options, text ? small::windows(small::letters('a', 5, 900, 1)) : data::Windows());
+  };
+  for (const char* fits : {"finetune(l2_sp=1)", "finetune(ewc=1)", "finetune(ssu=0.5)"})
+    CHECK_NOTHROW(check(fits, true));
+  CHECK_NOTHROW(check("finetune(l2_sp=1)", false));
+  CHECK_NOTHROW(check("neutral(kl=1)", true));
+  CHECK_NOTHROW(check("finetune(ewc=1)", true, 0));
+  CHECK_NOTHROW(check("neutral(kl=1)", true, 0.1, {0, 0.1}));
+  CHECK(scratch::says([&] { check("neutral(kl=1)", true, 0); },
+                      "the method neutral: kl acts on original-domain sequences, of which training draws none",
+                      "a --share above 0"));
+  CHECK(scratch::says([&] { check("mine: neutral(l2_sp=0.5)", true); },
+                      "the method mine: l2_sp acts on trained weights of the backbone, of which the method has none; "
+                      "use it as in finetune(l2_sp=0.5)"));
+  CHECK(scratch::says([&] { check("finetune(ewc=1)", false); },
+                      "ewc needs training text of the original domain, got none; give files (--original)"));
 }

@@ -82,6 +82,26 @@ TEST_CASE("methods: rates, decay and freezing of parameters by name are groups, 
   CHECK(refused("neutral(rate_factor=2)", "rate_factor is no setting of residue"));
 }
 
+TEST_CASE("methods: regularisers are settings of a method, told apart and recorded with their options") {
+  const auto made = small::method("x: finetune(ssu=0.25, ewc=100, ewc.sequences=64, frozen.embed_tokens=true)");
+  REQUIRE(made.regularisers.size() == 2);
+  CHECK((made.regularisers[0].name() == "ewc" && made.regularisers[1].name() == "ssu"));  // in the order of the list
+  const Settings settings = made.all_settings();
+  CHECK(settings.at("ewc") == Setting(100.0));
+  CHECK(settings.at("ewc.sequences") == Setting(Index{64}));
+  CHECK(settings.at("ssu") == Setting(0.25));
+  CHECK(settings.at("ssu.sequences") == Setting(Index{256}));
+  CHECK_FALSE(settings.contains("l2_sp"));
+  CHECK(settings.size() == small::method("finetune").all_settings().size() + 5);
+  CHECK(labels({"finetune(l2_sp={0.1,1})"}) == Labels{"finetune, l2_sp 0.1", "finetune, l2_sp 1"});
+  CHECK(refused("finetune(ewc=much)", "column 14: ewc must be a number, got 'much'"));
+  CHECK(refused("finetune(ewc=-1)", "column 14: ewc must not be negative, got -1"));
+  CHECK(refused("finetune(ewc=1, ewc.sequence=3)", "column 14: ewc has no option 'sequence'"));
+  CHECK(refused("finetune(ewc=1, ewc.sequences=2.5)", "sequences must be a whole number"));
+  CHECK(refused("finetune(ewc=1, ewc.sequences=0)", "ewc.sequences must be at least 1, got 0"));
+  CHECK(refused("finetune(ssu=1.5)", "column 14: ssu must be a share of columns in [0, 1], got 1.5"));
+}
+
 TEST_CASE("methods: an unknown name is refused with its column and the nearest known one") {
   CHECK(refused("nuetral", "column 1: there is no method 'nuetral'; did you mean 'neutral'?",
                 "known: neutral, adapter, lora, finetune, list, none, residue"));

@@ -40,6 +40,7 @@ struct Session {
           double checkpoint_seconds = 1e9, train::TrainingOptions options = small::training(steps))
       : trained(method) {
     options.adamw.groups = small::method(method).groups;
+    options.regularisers = small::method(method).regularisers;
     const auto mix = small::mix();
     train::Trainer trainer(trained.model, mix, options);
     std::stop_source stop;
@@ -64,26 +65,36 @@ struct Session {
   }
 };
 
+/// A run that is stopped after each of these numbers of steps ends as one that is never stopped.
+void check_resumed(const std::string& method, const std::vector<Index>& stops) {
+  const scratch::Folder never;
+  Session whole(method, never.path());
+  CHECK_FALSE(whole.stopped);
+  for (const Index stop : stops) {
+    INFO(method << " stopped after " << stop << " steps");
+    const scratch::Folder folder;
+    const Session first(method, folder.path(), stop);
+    CHECK(first.stopped == (stop < steps));
+    Session second(method, folder.path());
+    CHECK_FALSE(second.stopped);
+    CHECK(second.trained.bits() == whole.trained.bits());
+    CHECK(log_of(folder.path()) == log_of(never.path()));
+    CHECK(second.nats() == whole.nats());
+  }
+}
+
 }  // namespace
 
 TEST_CASE("run: stopped at any step and resumed, it ends with the same bits, log and evaluation", "[train]") {
   for (const std::string method : {"neutral", "lora", "finetune",
-                                   "neutral(rate_factor.gate=0.1, weight_decay.down_proj=0, frozen.gate_proj=true)"}) {
-    const scratch::Folder never;
-    Session whole(method, never.path());
-    CHECK_FALSE(whole.stopped);
-    for (Index stop = 0; stop <= steps; ++stop) {
-      INFO(method << " stopped after " << stop << " steps");
-      const scratch::Folder folder;
-      const Session first(method, folder.path(), stop);
-      CHECK(first.stopped == (stop < steps));
-      Session second(method, folder.path());
-      CHECK_FALSE(second.stopped);
-      CHECK(second.trained.bits() == whole.trained.bits());
-      CHECK(log_of(folder.path()) == log_of(never.path()));
-      CHECK(second.nats() == whole.nats());
-    }
-  }
+                                   "neutral(rate_factor.gate=0.1, weight_decay.down_proj=0, frozen.gate_proj=true)"})
+    check_resumed(method, {0, 1, 2, 3, 4, 5, 6});
+}
+
+TEST_CASE("run: a regulariser of a resumed run is that of the run that was never stopped", "[train]") {
+  for (const std::string method : {"finetune(l2_sp=0.5)", "finetune(ewc=50, ewc.sequences=7)",
+                                   "finetune(ssu=0.5, ssu.sequences=5)", "neutral(kl=2)"})
+    check_resumed(method, {2, 5});
 }
 
 TEST_CASE("run: stopped at every step in turn, it still ends the same", "[train]") {

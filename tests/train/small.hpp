@@ -82,6 +82,12 @@ inline train::TrainingOptions training(Index steps, Index batch = 8, Index accum
           .schedule = {.rate = 1e-2, .steps = steps, .warmup = 2},
           .adamw = {}};
 }
+/// With the regularisers of a method.
+inline train::TrainingOptions training_of(const std::string& spec, Index steps) {
+  train::TrainingOptions options = training(steps);
+  options.regularisers = method(spec).regularisers;
+  return options;
+}
 
 /// Sets the number of threads within a scope.
 class Threads {

@@ -51,6 +51,7 @@ class Mix {
   }
 
   double share() const { return share_; }
+  const Windows& original() const { return original_; }
   Index length() const { return target_.tokens() > 0 ? target_.length() : original_.length(); }
 
   /// The number of original sequences in a whole step, known before any is drawn. Errors: as fill.

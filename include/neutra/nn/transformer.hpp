@@ -33,6 +33,7 @@ struct StepCounts {
 template <Scalar S, Backend D> struct Losses {
   Var<S, D> lm;
   std::optional<Var<S, D>> local;
+  Var<S, D> hidden{};  // the input of the head, for further losses
 
   /// lm + alpha * local
   Var<S, D> total(S alpha) const { return local ? add(lm, *local, alpha) : lm; }
@@ -100,15 +101,17 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   /// The logits of the next token at every position, (B*T, V).
   Var<S, D> logits(Tape<S, D>& tape, const Tokens& tokens) {
     Pass<S, D> pass{.tape = tape};
-    return linear(hidden(tokens, pass), head(tape));
+    return logits_of(hidden(tokens, pass));
   }
+  /// The logits of rows of hidden().      x: (M,d)  result: (M,V)
+  Var<S, D> logits_of(Var<S, D> x) { return linear(x, head(x.tape())); }
 
   /// The logits of the token after one sequence, (1, V): logits() at its last position only.
   Var<S, D> next_logits(Tape<S, D>& tape, std::span<const std::int32_t> sequence) {
     Pass<S, D> pass{.tape = tape};
     const auto length = static_cast<Index>(sequence.size());
     const View<const S> h = hidden({1, length, sequence}, pass).value();
-    return linear(tape.input(View<const S>(h.row(length - 1), {1, h.cols()})), head(tape));
+    return logits_of(tape.input(View<const S>(h.row(length - 1), {1, h.cols()})));
   }
 
  private:
@@ -175,7 +178,7 @@ Losses<S, D> Transformer<A, S, D>::loss(Tape<S, D>& tape, const Tokens& tokens, 
   mark_domains(tokens, counts, pass);
   const auto h = hidden(tokens, pass);
   const auto lm = cross_entropy(h, head(tape), tokens.targets, S(1) / static_cast<S>(counts.predicted));
-  return {lm, pass.local};
+  return {lm, pass.local, h};
 }
 
 template <class A, Scalar S, Backend D>

@@ -7,6 +7,7 @@
 #include "neutra/study/option_checks.hpp"
 #include "neutra/study/shorthands.hpp"
 #include "neutra/study/spec.hpp"
+#include "neutra/train/regularisers.hpp"
 
 #include <algorithm>
 #include <map>
@@ -76,7 +77,15 @@ inline std::string methods_help(const adapter::Registry& registry) {
       "  sweep of theirs the best is selected. trains=model trains all weights of the model. Several adapters on one\n"
       "  model are list(lora(rank=4), residue), each with its own capacity.\n"
       "  rate_factor.PART=0.1, weight_decay.PART=0 and frozen.PART=true hold for the parameters with PART in their\n"
-      "  name, as gate or layers.3; the longest PART decides.\n";
+      "  name, as gate or layers.3; the longest PART decides.\n"
+      "  Regularisers change how weights are trained:\n";
+  for_each_type(train::regulariser::All{}, [&]<class R>() {
+    const train::Regulariser standard = R{};
+    std::string settings;
+    for (const auto& [key, setting] : standard.settings())
+      settings += concat(settings.empty() ? "    " : ", ", key, '=', text_of(setting));
+    text += settings + (R::needs.trained_backbone ? " (finetuning)\n" : "\n");
+  });
   for (const study::Shorthand& one : study::shorthands) {
     text += concat("  ", one.name, ": ", one.kind);
     for (const auto& [key, setting] : one.settings) text += concat(", ", key, '=', text_of(setting));

@@ -71,10 +71,11 @@ class Extension {
     const data::Mix mix(shared_.corpus.train_original, shared_.corpus.train_target, run_.share, run_.seed);
     train::TrainingOptions options = shared_.training(run_.lr, run_.steps, run_.alpha.value_or(0));
     options.adamw.groups = groups_of(*model);
+    options.regularisers = method_.regularisers;
     train::Trainer trainer(*model, mix, options);
     Outcome outcome{describe_row(run_, description_, shared_.backbone->config().sizes()), {}};
     RunResult& row = outcome.row;
-    for (const auto* parameter : trainer.optimizer().parameters()) row.trainable_weights += parameter->value.size();
+    row.trainable_weights = trainer.trained_weights();
     row.train_seconds =
         train::run_training(trainer, {folder_, shared_.identity(run_), &shared_.progress, shared_.stop});
     row.peak_bytes = peak.bytes();

@@ -76,10 +76,28 @@ inline void check_groups(const Method& method, const nn::Config& config) {
           "the method ", method.label, " trains nothing; all of its ", parameters.size(), " parameters are frozen");
 }
 
+/// Error: a regulariser without what it needs: trained weights of the backbone, original text, or sequences of it.
+inline void check_regularisers(const Options& options, const data::Windows& original) {
+  const bool has_text = original.whole() > 0;
+  const bool draws = has_text && (options.share > 0 || !options.shares.empty());  // a sweep may hold a share of 0
+  for (const Method& method : options.methods)
+    for (const train::Regulariser& one : method.regularisers) {
+      const std::string what = concat("the method ", method.label, ": ", one.name());
+      require(!one.needs().trained_backbone || method.trains == Trains::model, what,
+              " acts on trained weights of the backbone, of which the method has none; use it as in finetune(",
+              one.name(), '=', text_of(one.settings().at(one.name())), ')');
+      require(!one.needs().original_text || has_text, what,
+              " needs training text of the original domain, got none; give files (--original)");
+      require(
+          !one.needs().original_sequences || draws, what,
+          " acts on original-domain sequences, of which training draws none; give --original and a --share above 0");
+    }
+}
+
 }  // namespace detail
 
 /// Error: a tokenizer, sequence, adapter or parameter group that does not fit the model; a text shorter than one
-/// sequence; several alphas that make no difference.
+/// sequence; several alphas that make no difference; a regulariser without what it needs.
 inline void check_fit(const Options& options, const train::Corpus& corpus, const nn::Config& config) {
   require(config.vocabulary >= corpus.tokenizer->vocab(), "--model: the tokenizer has ", corpus.tokenizer->vocab(),
           " tokens, the model only ", config.vocabulary, "; use the tokenizer it was trained with");
@@ -89,6 +107,7 @@ inline void check_fit(const Options& options, const train::Corpus& corpus, const
     detail::check_adapter_fits(method, config);
     detail::check_groups(method, config);
   }
+  detail::check_regularisers(options, corpus.train_original);
   for (const double share : options.shares_run()) {
     const data::Mix mix(corpus.train_original, corpus.train_target, share, 1);
     if (options.shares.empty()) detail::check_alphas(options, mix);  // a sweep may hold a share without original text

@@ -5,7 +5,7 @@
 #include "neutra/io/utf8.hpp"
 #include "neutra/optim/groups.hpp"
 #include "neutra/study/shorthands.hpp"
-#include "neutra/train/model.hpp"
+#include "neutra/train/regulariser.hpp"
 
 #include <optional>
 #include <set>
@@ -28,6 +28,9 @@ struct Method {
   /// frozen.NAME:
   ///     {{.name = "gate", .rate_factor = 0.1}}
   std::vector<optim::ParameterGroup> groups{};
+  /// Additions to its training, recorded in a row by their settings:
+  ///     {train::regulariser::L2Sp{.weight = 0.1}}
+  std::vector<train::Regulariser> regularisers{};
 
   /// Whether its groups freeze a parameter.
   bool freezes(std::string_view name, const Shape& shape) const {
@@ -45,6 +48,7 @@ struct Method {
       if (group.weight_decay) all["weight_decay." + group.name] = *group.weight_decay;
       if (group.frozen) all["frozen." + group.name] = *group.frozen;
     }
+    for (const train::Regulariser& one : regularisers) all.insert(one.settings().begin(), one.settings().end());
     return all;
   }
 };
@@ -58,9 +62,13 @@ inline void check_label(const std::string& label) {
           label.size());
 }
 
-/// Error: a parameter group that is not valid, or a name that two have: a row could not tell them apart.
+/// Error: a parameter group that is not valid, or a name that two groups or two regularisers have: a row could not tell
+/// them apart.
 inline void check_groups_named(const Method& method) {
   std::set<std::string> names;
+  for (const train::Regulariser& one : method.regularisers)
+    require(names.insert(one.name()).second, "regularisers must have different names, got '", one.name(), "' twice");
+  names.clear();
   for (const optim::ParameterGroup& group : method.groups) {
     group.check();
     require(names.insert(group.name).second, "parameter groups must have different names, got '",

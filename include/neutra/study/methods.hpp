@@ -5,6 +5,7 @@
 #include "neutra/study/distinctions.hpp"
 #include "neutra/study/method.hpp"
 #include "neutra/study/spec.hpp"
+#include "neutra/train/regularisers.hpp"
 
 #include <algorithm>
 #include <map>
@@ -90,11 +91,13 @@ inline Method make_method(const Spec& spec, const Term& term, const adapter::Reg
       trains = what == "model" ? Trains::model : Trains::adapter;
     }
     auto groups = take_groups(settings);
+    auto regularisers = train::take_regularisers(settings);
     return {.adapter = registry.make(kind, settings),
             .trains = trains,
             .rates = term.rates,
             .alphas = term.alphas,
-            .groups = std::move(groups)};
+            .groups = std::move(groups),
+            .regularisers = std::move(regularisers)};
   } catch (const SettingError& error) {
     const auto at = term.at.find(error.key());
     const auto option = defaults.options.find(error.key());

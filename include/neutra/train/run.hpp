@@ -56,12 +56,11 @@ inline double run_training(Trainer& trainer, const RunPlace& place,
       throw Stopped(concat("stopped at step ", trainer.steps_done(), "; everything is saved"));
     }
     const StepReport report = in_run([&] { return trainer.advance(); });
-    log.write({{"step", report.step},
-               {"lm", report.lm},
-               {"local", report.local},
-               {"gradient_norm", report.gradient_norm},
-               {"lr", report.rate},
-               {"seconds", seconds()}});
+    io::Json line = {{"step", report.step},   {"lm", report.lm},
+                     {"local", report.local}, {"gradient_norm", report.gradient_norm},
+                     {"lr", report.rate},     {"seconds", seconds()}};
+    if (report.regularisation != 0) line["regularisation"] = report.regularisation;
+    log.write(line);
     if (step_done) step_done(report);
     if (place.progress) place.progress->advance(1, report.lm, trainer.tokens_per_step());
     if (seconds() - saved > place.checkpoint_seconds) {

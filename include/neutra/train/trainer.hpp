@@ -6,11 +6,14 @@
 #include "neutra/nn/host.hpp"
 #include "neutra/optim/adamw.hpp"
 #include "neutra/optim/schedule.hpp"
-#include "neutra/train/model.hpp"
+#include "neutra/train/regulariser.hpp"
 #include "neutra/train/stopped.hpp"
+#include "neutra/train/tokens.hpp"
 
 #include <cmath>
 #include <deque>
+#include <memory>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
@@ -21,33 +24,28 @@ struct TrainingOptions {
   double alpha = 0.01;   // weight of the local loss
   optim::Schedule schedule;
   optim::AdamWOptions adamw;
+  std::vector<Regulariser> regularisers{};
 };
 
 /// The result of one step. Losses are in nats per token, before the update.
 struct StepReport {
   Index step = 0;
   double lm = 0, local = 0, gradient_norm = 0, rate = 0;
+  double regularisation = 0;  // the losses that regularisers add, with their weights
 };
-
-inline nn::Tokens tokens_of(const data::Batch& batch) {
-  static_assert(sizeof(data::Domain) == 1);
-  return {batch.sequences,
-          batch.length,
-          batch.inputs,
-          batch.targets,
-          {reinterpret_cast<const std::uint8_t*>(batch.domains.data()), batch.domains.size()}};
-}
 
 /// Trains a model on a mix, step by step. Its whole state is the parameters with their moments,
 /// and the number of steps done.
 class Trainer {
  public:
-  /// Model and mix must outlive the trainer. Error: invalid options; nothing to train.
+  /// Model and mix must outlive the trainer. Error: invalid options; nothing to train; a regulariser without what it
+  /// needs.
   Trainer(Model& model, const data::Mix& mix, const TrainingOptions& options)
       : model_(model), mix_(mix), options_(options), adamw_(model.parameters(), options.adamw) {
     options.schedule.check();
     require(options.accumulate > 0 && options.batch % options.accumulate == 0, "training: the batch of ", options.batch,
             " sequences must be a multiple of the ", options.accumulate, " micro-batches");
+    for (const Regulariser& one : options.regularisers) regularisers_.push_back(one.start({model, mix.original()}));
   }
 
   Index steps_done() const { return adamw_.steps; }
@@ -56,6 +54,13 @@ class Trainer {
   bool done() const { return steps_done() >= steps(); }
   optim::AdamW<float, DefaultDevice>& optimizer() { return adamw_; }
   Index tokens_per_step() const { return options_.batch * mix_.length(); }
+  /// The number of weights that are trained, without those that a regulariser holds at their start.
+  Index trained_weights() const {
+    Index all = 0;
+    for (const auto* parameter : adamw_.parameters()) all += parameter->value.size();
+    for (const auto& one : regularisers_) all -= one->frozen_weights();
+    return all;
+  }
 
   /// Forward, loss, backward and update. Error: Diverged for a loss or gradient that is not finite, with the step and
   /// the largest gradient; nothing has been changed.
@@ -68,15 +73,21 @@ class Trainer {
     for (Index first = 0; first < options_.batch; first += part) {
       mix_.fill(report.step, options_.batch, first, part, batch_);
       tape_.start();
-      const auto losses = model_.loss(tape_, tokens_of(batch_), counts);
-      tape_.backward(losses.total(static_cast<float>(options_.alpha)));
+      const nn::Tokens tokens = tokens_of(batch_);
+      const auto losses = model_.loss(tape_, tokens, counts);
+      const auto total = losses.total(static_cast<float>(options_.alpha));
+      const auto more = regularisation({tokens, counts, losses});
+      tape_.backward(more ? add(total, *more) : total);
       report.lm += static_cast<double>(losses.lm.item());
       if (losses.local) report.local += static_cast<double>(losses.local->item());
+      if (more) report.regularisation += static_cast<double>(more->item());
     }
+    for (const auto& one : regularisers_) one->change_gradients();
     report.gradient_norm = adamw_.gradient_norm();
     if (!std::isfinite(report.lm) || !std::isfinite(report.local) || !std::isfinite(report.gradient_norm))
       fail_diverged(report);
     adamw_.step(report.rate, report.gradient_norm);
+    for (const auto& one : regularisers_) one->change_weights();
     return report;
   }
 
@@ -96,6 +107,13 @@ class Trainer {
   }
 
  private:
+  /// The losses that regularisers add to that of a batch; empty if there are none.
+  std::optional<Var<float, DefaultDevice>> regularisation(const LossOfBatch& batch) {
+    std::optional<Var<float, DefaultDevice>> sum;
+    for (const auto& one : regularisers_)
+      if (const auto loss = one->loss(batch)) sum = sum ? add(*sum, *loss) : *loss;
+    return sum;
+  }
   [[noreturn]] void fail_diverged(const StepReport& report) const {
     const Divergence where = largest_gradient(report.step);
     throw Diverged(concat("training: step ", report.step, " gave a loss of ", report.lm, " (local ", report.local,
@@ -127,6 +145,7 @@ class Trainer {
   optim::AdamW<float, DefaultDevice> adamw_;
   Tape<float, DefaultDevice> tape_;
   data::Batch batch_;
+  std::vector<std::unique_ptr<Regularisation>> regularisers_;
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::train
