@@ -8,6 +8,8 @@
 #include "neutra/core/eigen.hpp"
 #include "neutra/core/xtensor.hpp"
 #include "neutra/data/mix.hpp"
+#include "neutra/data/questions_from_parallel_text.hpp"
+#include "neutra/data/questions_from_text.hpp"
 #include "neutra/data/sentencepiece.hpp"
 #include "neutra/data/train_sentencepiece.hpp"
 #include "neutra/gate/any.hpp"
