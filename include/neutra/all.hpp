@@ -35,5 +35,8 @@
 #include "neutra/study/join.hpp"
 #include "neutra/study/options_json.hpp"
 #include "neutra/study/study.hpp"
+#include "neutra/train/accuracy.hpp"
 #include "neutra/train/load.hpp"
+#include "neutra/train/multiple_choice.hpp"
+#include "neutra/train/multiple_choice_file.hpp"
 // IWYU pragma: end_exports

@@ -4,6 +4,7 @@
 #include "neutra/data/mix.hpp"
 #include "neutra/study/job.hpp"
 #include "neutra/study/methods.hpp"
+#include "neutra/train/trainer.hpp"
 
 #include "tests/catch.hpp"
 
@@ -81,6 +82,19 @@ inline train::TrainingOptions training(Index steps, Index batch = 8, Index accum
           .alpha = alpha,
           .schedule = {.rate = 1e-2, .steps = steps, .warmup = 2},
           .adamw = {}};
+}
+
+/// A trained neutral model, so that gates and residues differ from token to token.
+inline Trained& learnt() {
+  static Trained trained("neutral");
+  static const bool done = [] {
+    const auto texts = mix();
+    train::Trainer trainer(trained.model, texts, training(30, 8, 1, 0.01));
+    while (!trainer.done()) trainer.advance();
+    return true;
+  }();
+  REQUIRE(done);
+  return trained;
 }
 
 /// Sets the number of threads within a scope.
