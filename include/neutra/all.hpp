@@ -21,6 +21,7 @@
 #include "neutra/nn/families/llama2c.hpp"
 #include "neutra/nn/model_folder.hpp"
 #include "neutra/penalty/any.hpp"
+#include "neutra/program/choices.hpp"
 #include "neutra/program/evaluate.hpp"
 #include "neutra/program/extend.hpp"
 #include "neutra/program/extend_options.hpp"
