@@ -1,5 +1,5 @@
 // The cost of a gate.      ./gates [--rounds N] [--json FILE] [--svg FILE] [options of Google Benchmark]
-// Threads: OMP_NUM_THREADS.
+// Threads: OMP_NUM_THREADS. One is timed by its CPU time, so that a busy machine disturbs it least.
 //
 // Prints a line per gate: the time of a residue relative to one with the open gate, forward and backward, dense (no
 // token skipped) and with 0, 10, 50 and 100 % of the tokens open and closed ones skipped, for gates with an exact zero.
