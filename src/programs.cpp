@@ -1,4 +1,5 @@
 // The implementation of the programs, independent of the registered policies.
+#include "neutra/program/run_choices.hpp"
 #include "neutra/program/run_evaluate.hpp"
 #include "neutra/program/run_extend.hpp"
 #include "neutra/program/run_generate.hpp"

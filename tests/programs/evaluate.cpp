@@ -23,13 +23,8 @@ const Study& the_study() {
   REQUIRE(ended.status == 0);
   return made;
 }
-std::string backbone() { return (the_study().out() / "backbone").string(); }
-std::string adapter_of(const std::string& method) {
-  for (const auto& item : std::filesystem::directory_iterator(the_study().out() / "runs"))
-    if (item.path().filename().string().starts_with(method + "-"))
-      return (item.path() / "adapter.safetensors").string();
-  return {};
-}
+std::string backbone() { return the_study().backbone(); }
+std::string adapter_of(const std::string& method) { return the_study().adapter_of(method); }
 
 io::Json evaluated(const Words& more, const std::string& text) {
   Words command = {path_of("evaluate"), "--json", "--text", the_study().text(text)};

@@ -8,6 +8,7 @@
 #include "tests/programs/process.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <sstream>
 
@@ -41,6 +42,14 @@ struct Study {
   }
   std::string text(const std::string& name) const { return (folder / (name + ".txt")).string(); }
   Path out(const std::string& name = "out") const { return folder / name; }
+  std::string backbone() const { return (out() / "backbone").string(); }
+  /// The adapter of the first run of a method; empty if there is none.
+  std::string adapter_of(const std::string& method) const {
+    for (const auto& item : std::filesystem::directory_iterator(out() / "runs"))
+      if (item.path().filename().string().starts_with(method + "-"))
+        return (item.path() / "adapter.safetensors").string();
+    return {};
+  }
 
   /// extend on these texts, as small as it can be; `more` comes last.
   Words command(const Words& more = {}, const std::string& out_name = "out",

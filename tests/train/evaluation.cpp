@@ -7,6 +7,7 @@
 #include <limits>
 
 using namespace neutra;
+using small::learnt;
 using small::Trained;
 
 namespace {
@@ -29,19 +30,6 @@ std::vector<double> plain_nats(train::Model& model, const std::string& text, std
     }
   }
   return nats;
-}
-
-/// A trained neutral model, so that gates and residues differ from token to token.
-Trained& learnt() {
-  static Trained trained("neutral");
-  static const bool done = [] {
-    const auto mix = small::mix();
-    train::Trainer trainer(trained.model, mix, small::training(30, 8, 1, 0.01));
-    while (!trainer.done()) trainer.advance();
-    return true;
-  }();
-  REQUIRE(done);
-  return trained;
 }
 
 train::Evaluation evaluated(train::Model& model, const std::string& text, Index bytes, Index batch,

@@ -4,6 +4,7 @@
 #include "neutra/data/mix.hpp"
 #include "neutra/study/job.hpp"
 #include "neutra/study/methods.hpp"
+#include "neutra/train/trainer.hpp"
 
 #include "tests/catch.hpp"
 
@@ -87,6 +88,19 @@ inline train::TrainingOptions training_of(const std::string& spec, Index steps) 
   train::TrainingOptions options = training(steps);
   options.regularisers = method(spec).regularisers;
   return options;
+}
+
+/// A trained neutral model, so that gates and residues differ from token to token.
+inline Trained& learnt() {
+  static Trained trained("neutral");
+  static const bool done = [] {
+    const auto texts = mix();
+    train::Trainer trainer(trained.model, texts, training(30, 8, 1, 0.01));
+    while (!trainer.done()) trainer.advance();
+    return true;
+  }();
+  REQUIRE(done);
+  return trained;
 }
 
 /// Sets the number of threads within a scope.

@@ -93,6 +93,9 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   /// The input of the head, (B*T, d): the hidden states after the final norm.
   Var<S, D> hidden(const Tokens& tokens, Pass<S, D>& pass);
 
+  /// The matrix of the head, (V,d): logits are its products with the rows of hidden().
+  Var<S, D> head(Tape<S, D>& tape) { return decoder_->head(weights(tape)); }
+
   /// The share of this batch in the losses of the step: the mean cross-entropy over the tokens of the step, in nats,
   /// and the local loss, divided by layers and counted tokens of the step.
   Losses<S, D> loss(Tape<S, D>& tape, const Tokens& tokens, const StepCounts& counts,
@@ -119,8 +122,6 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   Made<S, D> layer(Var<S, D> x, Pass<S, D> pass, const AttentionSizes& sizes, Index index);
 
   Weights<S, D> weights(Tape<S, D>& tape) { return {tape, backbone_->list(), backbone_->weights(), thawed_}; }
-  Var<S, D> head(Tape<S, D>& tape) { return decoder_->head(weights(tape)); }
-
   void mark_domains(const Tokens& tokens, const StepCounts& counts, Pass<S, D>& pass);
 
   Life life_;

@@ -1,16 +1,19 @@
-/// The options of a model, for evaluate and generate.
+/// The options of a model, for evaluate, generate and choices.
 #pragma once
 
 #include "neutra/adapter/registry.hpp"
 #include "neutra/program/command_line.hpp"
+#include "neutra/program/program.hpp"
 #include "neutra/study/options.hpp"
 #include "neutra/train/load.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+
 namespace neutra { inline namespace NEUTRA_ABI { namespace program { namespace detail {
 
-/// The options of a model, for evaluate and generate.
+/// The options of a model.
 struct ModelOptions {
   io::Path model, adapter;
   DType precision = DType::f32;
@@ -20,10 +23,15 @@ struct ModelOptions {
     return train::load_model(model, adapter, registry, {purpose, precision});
   }
   void add_to(CLI::App& app) {
-    app.add_option("--model", model, "a Hugging Face folder of a model")->required();
+    add_model_to(app)->required();
     app.add_option("--adapter", adapter, "an adapter for this model: NAME.safetensors");
+  }
+  /// All of them but --adapter. Returns --model.
+  CLI::Option* add_model_to(CLI::App& app) {
+    CLI::Option* const option = app.add_option("--model", model, "a Hugging Face folder of a model");
     add_precision(app, precision);
     app.add_option("--threads", threads, "number of threads; 0: all")->capture_default_str();
+    return option;
   }
   /// Error: an invalid value.
   void check() const {
@@ -31,5 +39,18 @@ struct ModelOptions {
     study::detail::check_threads(threads);
   }
 };
+
+/// The tokens of a window, as --sequence asks; 0: the model's context, at most 4096, with a note if that is less.
+/// Error: more than the context.
+inline Index window_length(Index asked, Index context) {
+  // The default limit: attention over the millions that a config.json may claim would take
+  // days and more memory than there is.
+  constexpr Index most = 4096;
+  if (asked == 0 && context > most)
+    print_line(concat("note: windows have ", most, " tokens although the model's context is ", context,
+                      "; --sequence sets their length"));
+  require(asked <= context, "--sequence must not exceed the model's context of ", context, ", got ", asked);
+  return asked > 0 ? asked : std::min(context, most);
+}
 
 }}}}  // namespace neutra::NEUTRA_ABI::program::detail

@@ -33,14 +33,7 @@ NEUTRA_ONCE int run_evaluate(int argc, const char* const* argv, const std::funct
     const data::Text text = data::read_texts(files);
     for (const std::string& remark : text.remarks) print_line(remark);
     const train::LoadedModel loaded = options.load(policies(), nn::Purpose::evaluation);
-    // The default limit: attention over the millions that a config.json may claim would take
-    // days and more memory than there is.
-    constexpr Index most = 4096;
-    const Index context = loaded.model->config().context, length = sequence > 0 ? sequence : std::min(context, most);
-    if (sequence == 0 && context > most)
-      print_line(concat("note: windows have ", most, " tokens although the model's context is ", context,
-                        "; --sequence sets their length"));
-    require(length <= context, "--sequence must not exceed the model's context of ", context, ", got ", length);
+    const Index length = detail::window_length(sequence, loaded.model->config().context);
     Tape<float, DefaultDevice> tape;
     const train::EvaluationText parts{data::Windows(*loaded.tokenizer, text.bytes, length),
                                       static_cast<Index>(text.bytes.size())};

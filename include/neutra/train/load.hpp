@@ -57,8 +57,25 @@ inline Adapter adapter_of(const io::Path& path, const adapter::Description& save
   }
 }
 
-/// Loads a model folder and, unless the path is empty, an adapter for it. Errors: those of the files; an adapter for
-/// another base; a tokenizer with more tokens than the model.
+/// A model on a backbone that other models may share, with the adapter of a file, or without one if the path is empty.
+/// Errors: those of the files; an adapter for another base.
+inline std::unique_ptr<Model> load_adapter(const std::shared_ptr<const Backbone>& backbone,
+                                           const data::Tokenizer& tokenizer, const io::Path& path,
+                                           const adapter::Registry& registry) {
+  if (path.empty()) return std::make_unique<Model>(backbone, adapter::None{});
+  refuse_other_adapters(path);
+  const auto file = nn::read_adapter_json(path);
+  const Adapter adapter = adapter_of(path, file.description, registry);
+  const auto sizes = backbone->config().sizes();
+  check_weights(path, file, adapter.describe(sizes), sizes);
+  check_policy_options(path, file.description.settings, adapter.settings());
+  auto model = std::make_unique<Model>(backbone, adapter);
+  nn::load_adapter_weights(path, model->parameters(), nn::base_of(*backbone, tokenizer_sha256(tokenizer)));
+  return model;
+}
+
+/// Loads a model folder and, unless the path is empty, an adapter for it. Errors: as load_adapter; a tokenizer with
+/// more tokens than the model.
 inline LoadedModel load_model(const io::Path& folder, const io::Path& adapter_path, const adapter::Registry& registry,
                               const nn::Use<float>& use = {}) {
   if (!adapter_path.empty()) refuse_other_adapters(adapter_path);
@@ -67,18 +84,7 @@ inline LoadedModel load_model(const io::Path& folder, const io::Path& adapter_pa
   require(backbone->config().vocabulary >= loaded.tokenizer->vocab(), folder.string(), ": the tokenizer has ",
           loaded.tokenizer->vocab(), " tokens, the model only ", backbone->config().vocabulary,
           "; use the tokenizer it was trained with");
-  if (adapter_path.empty()) {
-    loaded.model = std::make_unique<Model>(backbone, adapter::None{});
-    return loaded;
-  }
-  const auto file = nn::read_adapter_json(adapter_path);
-  const Adapter adapter = adapter_of(adapter_path, file.description, registry);
-  const auto sizes = backbone->config().sizes();
-  check_weights(adapter_path, file, adapter.describe(sizes), sizes);
-  check_policy_options(adapter_path, file.description.settings, adapter.settings());
-  loaded.model = std::make_unique<Model>(backbone, adapter);
-  nn::load_adapter_weights(adapter_path, loaded.model->parameters(),
-                           nn::base_of(*backbone, tokenizer_sha256(*loaded.tokenizer)));
+  loaded.model = load_adapter(backbone, *loaded.tokenizer, adapter_path, registry);
   return loaded;
 }
 
