@@ -99,6 +99,7 @@ TEST_CASE("the Pareto front is marked in the picture and in the table, one line 
   }
   const auto picture = report::learning_picture(lines, 760, 440, "wide");
   CHECK(count(picture, "<circle class=\"front\"") == 2);
+  CHECK(count(picture, "class=\"open c") == 2);
   CHECK(count(picture, "<polyline class=\"steps") == 1);
   CHECK(count(html, "on the Pareto front (+)</li>") == 1);
   CHECK(report::learning_svg(results).find(">on the Pareto front (+)</text>") != html.npos);

@@ -58,6 +58,10 @@ TEST_CASE("spectra: the page draws each matrix by layer, vectors in the table al
   CHECK(count(page, "<h3>up_proj</h3>") == 2);
   CHECK(count(page, "<h3>gate</h3>") == 0);
   CHECK(page.find("inspect --adapter &#39;a b&#39;") != page.npos);
+  adapter.matrices = {{"long", 0, 99, 99, {std::vector<double>(99, 1.0)}, {std::vector<double>(99, 2.0)}}};
+  const std::string lines = report::spectra_page({adapter}, "");
+  CHECK(count(lines, "<polyline class=\"curve") == 2 + 2);  // of the panel, and of the legend
+  CHECK(count(lines, "<title>") == 1);                      // no circles, which would cover them
   adapter.label = "<i>\xff";
   adapter.matrices = {{"<script>", -1, 2, 2, {{0, 0}}, {{0, 0}}}};
   const std::string hostile = report::spectra_page({adapter}, "</code>");

@@ -51,8 +51,10 @@ TEST_CASE("gates: each sequence begins anew, and every token is in one", "[train
   const auto whole = traced(trained.model, a + b + c);
   for (std::size_t layer = 0; layer < 2; ++layer) {
     std::vector<double> parts;
-    for (const std::string* part : {&a, &b, &c})
-      for (const double gate : traced(trained.model, *part).gates[layer]) parts.push_back(gate);
+    for (const std::string* part : {&a, &b, &c}) {
+      const auto alone = traced(trained.model, *part);
+      parts.insert(parts.end(), alone.gates[layer].begin(), alone.gates[layer].end());
+    }
     CHECK(whole.gates[layer] == parts);
   }
   CHECK(traced(trained.model, a, 2).gates[0] != whole.gates[0]);  // a shorter context
@@ -72,6 +74,20 @@ TEST_CASE("gates: also those without an exact zero, as means over channels and r
   }
   CHECK(traced(open.model, "nop").layers.empty());
   CHECK(traced(sigmoid.model, "").layers.empty());
+}
+
+TEST_CASE("gates: tokens of one character become one piece with the mean of their gates, bytes that are none stay",
+          "[train]") {
+  const data::ByteTokenizer tokenizer;
+  const std::string text = "a\u00e6b\u20ac\xff\xc3";  // tokens: 1, 2, 1, 3, and two that are no character
+  train::GateTrace trace{.layers = {4}, .gates = {{1, 2, 4, 8, 3, 6, 9, 5, 7}}};
+  CHECK(train::join_characters(trace, tokenizer, tokenizer.encode(text)) ==
+        std::vector<std::string>{"a", "\u00e6", "b", "\u20ac", "\xff", "\xc3"});
+  CHECK(trace.gates == std::vector<std::vector<double>>{{1, 3, 8, 6, 5, 7}});
+  train::GateTrace none;
+  CHECK(train::join_characters(none, tokenizer, tokenizer.encode(std::string(100, '\xc3'))).size() == 25);  // bounded
+  CHECK(train::join_characters(trace, tokenizer, {}).empty());
+  CHECK(trace.gates[0].empty());
 }
 
 TEST_CASE("gates: a stop, and sequences too short for a token behind bos", "[train]") {

@@ -5,7 +5,6 @@
 #include "neutra/core/strict.hpp"
 
 #include "neutra/data/text.hpp"
-#include "neutra/data/token_class.hpp"
 #include "neutra/io/output_file.hpp"
 #include "neutra/io/sealed.hpp"
 #include "neutra/nn/host.hpp"
@@ -133,11 +132,14 @@ inline void inspect_text(const InspectOptions& options, const adapter::Registry&
   train::GateTrace trace = train::trace_gates(*loaded.model, tape, ids, loaded.tokenizer->bos(), length, stop);
   require(!trace.layers.empty(), adapter.string(), ": must have gates, but has none; take an adapter with a gate that ",
           "is not open");
-  report::GatedText page{.layers = std::move(trace.layers), .gates = std::move(trace.gates)};
-  for (const std::int32_t id : ids) page.tokens.push_back(data::surface(*loaded.tokenizer, id));
-  page.facts = {{"command", command},
-                {"tokens", concat(shown < whole ? "the first " : "all ", shown, " of ", whole)},
-                {"context", concat("begins anew after every ", length - 1, " tokens")}};
+  report::GatedText page{.tokens = train::join_characters(trace, *loaded.tokenizer, ids)};
+  page.layers = std::move(trace.layers);
+  page.gates = std::move(trace.gates);
+  page.facts = {
+      {"command", command},
+      {"tokens", concat(shown < whole ? "the first " : "all ", shown, " of ", whole,
+                        "; tokens that spell one character together are shown as one, with the mean of their gates")},
+      {"context", concat("begins anew after every ", length - 1, " tokens")}};
   io::write_file(options.html, report::gate_page(page));
   std::printf("page: %s\n", io::printable_whole(options.html.native()).c_str());
 }

@@ -23,8 +23,8 @@ inline std::string legend(const std::vector<study::Line>& lines) {
   for (std::size_t i = 0; i < lines.size(); ++i)
     out += concat("<li>", key_mark(style[i]), ' ', escape(lines[i].label), "</li>");
   if (any_on_front(lines))
-    out += concat("<li><svg class=\"key\" viewBox=\"0 0 24 24\" width=\"16\" height=\"16\" aria-hidden=\"true\">",
-                  front_mark(12, 12), "</svg> ", on_the_front, "</li>");
+    out += concat("<li><svg class=\"key\" viewBox=\"0 0 16 16\" width=\"16\" height=\"16\" aria-hidden=\"true\">",
+                  front_mark(8, 8, 7), "</svg> ", on_the_front, "</li>");
   return out + "</ul>\n";
 }
 

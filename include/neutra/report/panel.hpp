@@ -13,7 +13,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace report {
 
-/// Values over 0, 1, 2 and so on: those of `first` dashed with open circles, of `second` solid with filled circles.
+/// Values over 0, 1, 2 and so on: those of `first` dashed with open circles, of `second` solid with filled circles;
+/// longer lists without circles.
 /// axis: what is counted from left to right; top: the end of the upright axis, which starts at zero; told: a value as
 /// text, for tooltips.
 struct Panel {
@@ -36,7 +37,7 @@ inline std::string panel_picture(const Panel& panel, std::size_t style, std::str
   for (double k = 0; k < static_cast<double>(count); k += step)
     out += svg::text(x.pixel(k), y.first + 16, fixed(k, 0), "middle");
   out += svg::text(x.first - 6, y.first + 16, panel.axis, "end");
-  const double radius = count > 48 ? 1.5 : count > 24 ? 2.5 : 3.5;
+  const bool marked = count <= 48;  // more would cover the lines
   for (const bool first : {true, false}) {
     std::vector<std::array<double, 2>> points;
     std::string marks;
@@ -44,7 +45,9 @@ inline std::string panel_picture(const Panel& panel, std::size_t style, std::str
       points.push_back({x.pixel(static_cast<double>(points.size())), y.pixel(value)});
       const auto title = concat(panel.axis, ' ', points.size() - 1, ", ", first ? panel.first_name : panel.second_name,
                                 ' ', panel.told(value));
-      marks += svg::marker(0, style, points.back()[0], points.back()[1], radius, first ? "open" : "mark", title);
+      if (marked)
+        marks += svg::marker(0, style, points.back()[0], points.back()[1], count > 24 ? 2.5 : 3.5,
+                             first ? "open" : "mark", title);
     }
     out += svg::polyline(style, points, first ? "curve dashed" : "curve") + marks;
   }

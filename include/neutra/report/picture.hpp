@@ -112,27 +112,31 @@ inline std::string direct_labels(const std::vector<study::Line>& lines, const Ax
 /// The mark of a line on the Pareto front, around its mean, and what the legend says of it.
 inline constexpr double front_radius = 10.5;
 inline constexpr std::string_view on_the_front = "on the Pareto front (+)";
-inline std::string front_mark(double x, double y) {
-  return concat("<circle class=\"front\" cx=\"", svg::at(x), "\" cy=\"", svg::at(y), "\" r=\"", svg::at(front_radius),
+inline std::string front_mark(double x, double y, double radius) {
+  return concat("<circle class=\"front\" cx=\"", svg::at(x), "\" cy=\"", svg::at(y), "\" r=\"", svg::at(radius),
                 "\"/>");
 }
 inline bool any_on_front(const std::vector<study::Line>& lines) {
   return std::any_of(lines.begin(), lines.end(), [](const study::Line& line) { return line.on_front; });
 }
 
-/// The front as steps: at each forgetting, the most that a line on it learns. With a mark around each of its means.
-inline std::string front(const std::vector<study::Line>& lines, const Axis& x, const Axis& y) {
-  std::map<double, double> means;  // learning by forgetting, lines of equal means once
-  for (const study::Line& line : lines)
-    if (line.on_front && x.holds(line.forgetting.value) && y.holds(line.learning.value))
-      means[line.forgetting.value] = line.learning.value;
+/// The front as steps: at each forgetting, the most that a line on it learns. The mean of each of its lines is an open
+/// marker in a ring.
+inline std::string front(const std::vector<study::Line>& lines, const std::vector<std::size_t>& style, const Axis& x,
+                         const Axis& y) {
+  std::map<double, double> learning;  // by forgetting
   std::string marks;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const double forgets = lines[i].forgetting.value, learns = lines[i].learning.value;
+    if (!lines[i].on_front || !x.holds(forgets) || !y.holds(learns)) continue;
+    learning[forgets] = learns;
+    marks += front_mark(x.pixel(forgets), y.pixel(learns), front_radius) +
+             svg::marker(style[i], style[i], x.pixel(forgets), y.pixel(learns), 5, "open");
+  }
   std::vector<std::array<double, 2>> steps;
-  for (const auto& [forgetting, learning] : means) {
-    const double px = x.pixel(forgetting), py = y.pixel(learning);
-    if (!steps.empty()) steps.push_back({px, steps.back()[1]});
-    steps.push_back({px, py});
-    marks += front_mark(px, py);
+  for (const auto& [forgets, learns] : learning) {
+    if (!steps.empty()) steps.push_back({x.pixel(forgets), steps.back()[1]});
+    steps.push_back({x.pixel(forgets), y.pixel(learns)});
   }
   return (steps.size() > 1 ? svg::polyline(7, steps, "steps") : "") + marks;
 }
@@ -147,7 +151,7 @@ inline std::string key(const std::vector<study::Line>& lines, const std::vector<
   }
   const double below = 34 + 22 * static_cast<double>(lines.size());
   if (any_on_front(lines))
-    out += front_mark(left, below + 2) + svg::text(left + 14, below + 6, on_the_front, "start", "label");
+    out += front_mark(left, below, 7) + svg::text(left + 14, below + 4, on_the_front, "start", "label");
   return out;
 }
 inline double key_width(const std::vector<study::Line>& lines) {
@@ -209,7 +213,7 @@ inline std::string learning_picture(const std::vector<study::Line>& lines, doubl
                           svg::line(x.first, y.first, x.last, y.first, "axis") +
                           svg::text(8, 14, "\u2191 learning, bits per byte", "start", "title") +
                           svg::text(x.last, height - 8, "forgetting, bits per byte \u2192", "end", "title") + clipped +
-                          detail::front(lines, x, y) + others + reported +
+                          detail::front(lines, style, x, y) + others + reported +
                           (alone ? detail::key(lines, style, x.last + 20) : detail::direct_labels(lines, x, y, taken)));
 }
 

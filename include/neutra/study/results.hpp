@@ -22,8 +22,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 /// The format's name and version, the first thing a reader checks.
 inline constexpr std::string_view results_schema = "neutra.results/2";
 
-/// The largest results.json that is read, in bytes: thirty thousand rows of six layers, each of 100 values and about
-/// 3,100 bytes. These are fewer than the four million values that io::parse accepts.
+/// The largest results.json that is read, in bytes: twenty-five thousand rows of six layers, each of 96 values and
+/// about 3,700 bytes. These are fewer than the four million values that io::parse accepts.
 inline constexpr std::uint64_t max_results = 100'000'000;
 
 /// A results file, by default with the commit and machine of this program.

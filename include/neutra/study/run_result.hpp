@@ -88,9 +88,9 @@ inline void check_ranges(const RunResult& row, const std::string& where) {
     for (const double value : values.original) check(key + ": original", value);
     for (const double value : values.target) check(key + ": target", value);
   };
-  const auto classes = [](const auto& check, const std::string& key, const auto& values) {
-    for (const auto* domain : {&values.original, &values.target})
-      for (const auto& [name, value] : *domain) check(concat(key, ": ", io::printable(name)), value);
+  const auto classes = [](const auto& check, const std::string& key, const PerDomain<ByClass>& values) {
+    for (const auto& [name, value] : values.original) check(concat(key, ": original: ", io::printable(name)), value);
+    for (const auto& [name, value] : values.target) check(concat(key, ": target: ", io::printable(name)), value);
   };
   check_ranges(static_cast<const Run&>(row), where);
   size("extra_share", row.extra_share);

@@ -1,6 +1,8 @@
 /// The gates of every token of a text, layer by layer.
 #pragma once
 
+#include "neutra/data/token_class.hpp"
+#include "neutra/data/utf8.hpp"
 #include "neutra/train/model.hpp"
 #include "neutra/train/stopped.hpp"
 
@@ -9,6 +11,7 @@
 #include <cstdint>
 #include <span>
 #include <stop_token>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -56,6 +59,35 @@ inline GateTrace trace_gates(Model& model, Tape<float, DefaultDevice>& tape, std
     trace.gates.push_back(std::move(sums[l]));
   }
   return trace;
+}
+
+/// The text of the tokens, in pieces of whole characters: tokens that spell one character together, as bytes do, become
+/// one piece. Their gates in the trace become one, the mean.
+inline std::vector<std::string> join_characters(GateTrace& trace, const data::Tokenizer& tokenizer,
+                                                std::span<const std::int32_t> tokens) {
+  std::vector<std::string> pieces;
+  std::vector<std::size_t> ends;  // of the tokens of each piece
+  bool open = false;
+  for (std::size_t n = 0; n < tokens.size(); ++n) {
+    if (!open) {
+      pieces.emplace_back();
+      ends.push_back(n);
+    }
+    pieces.back() += data::surface(tokenizer, tokens[n]);
+    ends.back() = n + 1;
+    open = pieces.back().size() < 4 && data::utf8_unfinished(pieces.back()) > 0;
+  }
+  for (std::vector<double>& gates : trace.gates) {
+    std::vector<double> means;
+    for (std::size_t first = 0; const std::size_t end : ends) {
+      double sum = 0;
+      for (std::size_t n = first; n < end; ++n) sum += gates[n];
+      means.push_back(sum / static_cast<double>(end - first));
+      first = end;
+    }
+    gates = std::move(means);
+  }
+  return pieces;
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::train
