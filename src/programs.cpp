@@ -3,4 +3,5 @@
 #include "neutra/program/run_evaluate.hpp"
 #include "neutra/program/run_extend.hpp"
 #include "neutra/program/run_generate.hpp"
+#include "neutra/program/run_inspect.hpp"
 #include "neutra/program/run_study.hpp"

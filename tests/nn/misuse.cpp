@@ -124,6 +124,6 @@ TEST_CASE("misuse: a probe for another number of layers, and an invalid domain, 
   const Tensor<float, Cpu> numbers({3, 4});
   const auto rows = tape.input(numbers.view());
   adapter::Probe<float, Cpu> two(2);
-  CHECK(message([&] { two.observe(2, nullptr, rows, nullptr, rows); }) ==
+  CHECK(message([&] { two.observe(2, nullptr, false, rows, nullptr, rows); }) ==
         "probe: layer 2 was seen, but the probe was made for 2 layers; make it with model.config().layers");
 }

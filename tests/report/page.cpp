@@ -2,6 +2,7 @@
 #include "neutra/report/page.hpp"
 
 #include "tests/catch.hpp"
+#include "tests/report/html.hpp"
 #include "tests/study/sample.hpp"
 
 #include <unistd.h>
@@ -10,44 +11,12 @@
 #include <limits>
 
 using namespace neutra;
+using html::check_page;
+using html::count;
+using html::unbalanced;
 using report::Axis;
 
 namespace {
-
-std::size_t count(const std::string& text, std::string_view part) {
-  std::size_t n = 0;
-  for (auto at = text.find(part); at != text.npos; at = text.find(part, at + part.size())) ++n;
-  return n;
-}
-
-/// The first tag that is not closed in order; "" if all are. Attributes are quoted and contain no < or >.
-std::string unbalanced(const std::string& html) {
-  std::vector<std::string> open;
-  for (auto at = html.find('<'); at != html.npos; at = html.find('<', at + 1)) {
-    const std::string tag = html.substr(at + 1, html.find('>', at) - at - 1);
-    if (tag.find('<') != tag.npos || count(tag, "\"") % 2 != 0 || count(tag, "\"") != 2 * count(tag, "=\""))
-      return "a broken tag: " + tag;
-    if (tag == "!DOCTYPE html" || tag.starts_with("meta ") || tag.ends_with('/')) continue;
-    if (!tag.starts_with('/')) {
-      open.push_back(tag.substr(0, tag.find(' ')));
-    } else {
-      if (open.empty() || open.back() != tag.substr(1))
-        return "<" + tag + "> closes " + (open.empty() ? "nothing" : open.back());
-      open.pop_back();
-    }
-  }
-  return open.empty() ? "" : open.back() + " is not closed";
-}
-
-/// Holds for every report.
-void check_page(const std::string& html) {
-  CHECK(html.starts_with("<!DOCTYPE html>"));
-  CHECK(unbalanced(html) == "");
-  for (const char* outside : {"http:", "https:", "<script", "<link", "@import", "url(", "src="})
-    CHECK(html.find(outside) == html.npos);
-  for (const char* before : {"\"", ">", ",", "M", "L", "\"-", ">-", ",-", "M-", "L-"})
-    for (const char* broken : {"nan", "inf"}) CHECK(html.find(std::string(before) + broken) == html.npos);
-}
 
 study::Results only(std::vector<study::RunResult> rows) {
   auto results = sample::results();
@@ -115,6 +84,47 @@ TEST_CASE("a report shows what was run and how gates opened") {
   CHECK(html.find("<title>layer 1, original 75 %</title>") != html.npos);
   CHECK(html.find("<title>layer 1, target 0.250</title>") != html.npos);
   CHECK(count(html, "class=\"panel\"") == 3);  // gates of neutral, residues of neutral and of the adapter
+}
+
+TEST_CASE("the Pareto front is marked in the picture and in the table, one line alone is not") {
+  auto results = sample::results();
+  results.rows.push_back(sample::row("worse", 0.001, 1, 0.3, 2.5));
+  const auto lines = study::summarise(results);  // neutral 0.07 3.0, finetune 0.4 3.4; the adapter is dominated
+  const auto html = report::report(results);
+  check_page(html);
+  for (const auto& [label, on] :
+       {std::pair{"neutral", true}, {"adapter", false}, {"finetune", true}, {"worse", false}}) {
+    INFO(label);
+    CHECK((html.find(concat("</svg> ", label, " +</td>")) != html.npos) == on);
+  }
+  const auto picture = report::learning_picture(lines, 760, 440, "wide");
+  CHECK(count(picture, "<circle class=\"front\"") == 2);
+  CHECK(count(picture, "class=\"open c") == 2);
+  CHECK(count(picture, "<polyline class=\"steps") == 1);
+  CHECK(count(html, "on the Pareto front (+)</li>") == 1);
+  CHECK(report::learning_svg(results).find(">on the Pareto front (+)</text>") != html.npos);
+  const auto alone = report::report(only({sample::row("lora", 1e-3, 1, 0.1, 2)}));
+  CHECK(count(alone, "class=\"front\"") + count(alone, "Pareto") == 0);
+}
+
+TEST_CASE("a report shows gates and residues by class of tokens, where the results have them") {
+  auto results = sample::results();
+  CHECK(report::report(results).find("class of tokens") == std::string::npos);
+  for (auto& row : results.rows) {
+    if (row.label == "finetune") continue;
+    row.tokens_by_class = {{{"word_start", 30}, {"<b>", 10}}, {{"word_start", 60}, {"number", 20}}};
+    row.residue_ratio_by_class = {{{"word_start", 0.125}, {"<b>", 0.5}}, {{"word_start", 0.25}, {"number", 1.0}}};
+    if (row.label == "neutral")
+      row.gate_open_by_class = {{{"word_start", 0.25}, {"<b>", 0.0}}, {{"word_start", 0.5}, {"number", 1.0}}};
+  }
+  const auto html = report::report(results);
+  check_page(html);
+  CHECK(html.find("<th>word start<br/><small>75 / 75 %</small></th><th>number<br/><small>0 / 25 %</small></th>"
+                  "<th>&lt;b&gt;<br/><small>25 / 0 %</small></th>") != html.npos);  // by their number in the target
+  CHECK(html.find("<td class=\"name\">neutral</td><td>25 / 50</td><td>\u2013 / 100</td><td>0 / \u2013</td>") !=
+        html.npos);
+  CHECK(html.find("<td class=\"name\">adapter</td><td>0.125 / 0.250</td>") != html.npos);
+  CHECK(count(html, "<td class=\"name\">adapter</td><td>25") == 0);  // has no gate
 }
 
 TEST_CASE("colours and shapes stay apart for many methods, and the paper's methods keep theirs") {

@@ -1,6 +1,8 @@
 // results.json: nothing is lost in writing and reading, and every error in a file has its own message.
 #include "neutra/study/results.hpp"
 
+#include "neutra/data/token_class.hpp"
+
 #include "tests/catch.hpp"
 #include "tests/study/sample.hpp"
 
@@ -31,12 +33,16 @@ bool contains(const std::string& text, std::string_view part) { return text.find
 
 }  // namespace
 
-TEST_CASE("results of fifty thousand rows of six layers are within the limits of reading") {
+TEST_CASE("results of twenty-five thousand rows of six layers are within the limits of reading") {
   auto row = sample::neutral(1.0 / 700, 1, 1.0 / 7, 17.0 / 7);
   const study::PerDomain<std::vector<double>> layers{std::vector<double>(6, 1.0 / 3), std::vector<double>(6, 1.0 / 7)};
   row.gate_open = {1.0 / 3, 1.0 / 7};
   row.gate_open_by_layer = layers;
   row.residue_ratio_by_layer = layers;
+  study::ByClass classes;
+  for (const auto name : data::token_class_names) classes[std::string(name)] = 1.0 / 3;
+  for (auto* values : {&row.tokens_by_class, &row.gate_open_by_class, &row.residue_ratio_by_class})
+    *values = {classes, classes};
   row.train_seconds = 100.0 / 3;
   row.tokens_per_second = 1e6 / 7;
   Results results;
@@ -46,7 +52,7 @@ TEST_CASE("results of fifty thousand rows of six layers are within the limits of
   };
   const std::size_t bytes = rows(2).dump(2).size() - rows(1).dump(2).size(),
                     values = rows(2).flatten().size() - rows(1).flatten().size();
-  CHECK(50000 * bytes < study::max_results);
+  CHECK(25000 * bytes < study::max_results);
   CHECK(values * (study::max_results / bytes) < 4000000);  // the limit of bytes is reached first
 }
 
@@ -81,6 +87,23 @@ TEST_CASE("a row has exactly the keys of the format") {
         Approx(row["original"]["after"].get<double>() - row["original"]["before"].get<double>()));
   CHECK(row["learning"].get<double>() ==
         Approx(row["target"]["before"].get<double>() - row["target"]["after"].get<double>()));
+}
+
+TEST_CASE("statistics by class of tokens are written and read, and files without them stay as they are") {
+  const io::Json without = study::to_json(sample::results());
+  CHECK(study::to_json(study::results_from_json(without)) == without);
+  auto results = sample::results();
+  results.rows[0].gate_open_by_class = {{{"number", 0.25}}, {{"number", 0.5}, {"space", 1.0}}};
+  io::Json json = study::to_json(results);
+  CHECK(json["rows"][0]["gate_open_by_class"] ==
+        io::Json{{"original", {{"number", 0.25}}}, {"target", {{"number", 0.5}, {"space", 1.0}}}});
+  CHECK(study::results_from_json(json).rows[0].gate_open_by_class->target.at("space") == 1);
+  json["rows"][0]["gate_open_by_class"]["target"]["space"] = 1.5;
+  CHECK(contains(message(json), "gate_open_by_class: target: space must be a share in [0, 1], got 1.5"));
+  json["rows"][0]["gate_open_by_class"]["target"]["space"] = "x";
+  CHECK(contains(message(json), "rows[0]: gate_open_by_class: target.space must be a number"));
+  json["rows"][0]["gate_open_by_class"] = nullptr;
+  CHECK(message(json) == "no error");
 }
 
 TEST_CASE("each error in a results file is named") {

@@ -5,6 +5,7 @@
 #include "tests/train/small.hpp"
 
 #include <limits>
+#include <set>
 
 using namespace neutra;
 using small::learnt;
@@ -97,6 +98,55 @@ TEST_CASE("evaluation: gate shares are counted on the same tokens", "[train]") {
   CHECK(open[0][0] + open[0][1] > 0);
 }
 
+TEST_CASE("evaluation: gates and residues are counted for the class of their own token", "[train]") {
+  const std::string text = "nnnnonpnqnrnnrpr";  // windows of two: the inputs are bos and the first letter
+  const auto counted = [&](const std::string& of, Index batch) {
+    std::vector<std::uint8_t> class_of(257, 5);
+    for (const char c : std::string("nopqr"))
+      class_of[static_cast<std::size_t>(c)] = static_cast<std::uint8_t>(c - 'n');
+    adapter::Probe<float, Cpu> probe(2, class_of);
+    Tape<float, Cpu> tape;
+    train::evaluate(learnt().model, tape, {small::windows(of, 2), 1}, data::Domain::target, batch, &probe);
+    const auto& layers = probe.counts(1);
+    adapter::GateCounts sum;
+    for (const auto& counts : probe.counts_by_class(1)) {
+      sum.tokens += counts.tokens;
+      sum.open += counts.open;
+      sum.ratio += counts.ratio;
+    }
+    CHECK(sum.tokens == layers[0].tokens + layers[1].tokens);
+    CHECK(sum.open == layers[0].open + layers[1].open);
+    CHECK(sum.ratio == Approx(layers[0].ratio + layers[1].ratio));
+    for (const auto& counts : probe.counts_by_class(0)) CHECK(counts.tokens == 0);
+    return probe.counts_by_class(1);
+  };
+  const auto all = counted(text, 8);  // a batch of all windows, of which closed tokens are skipped
+  CHECK(all.at(5).tokens == 2 * 8);
+  CHECK(all.at(0).tokens == 2 * 3);
+  std::set<double> ratios;
+  for (std::size_t letter = 0; letter < 5; ++letter) {
+    const auto alone = counted(std::string(2, static_cast<char>('n' + static_cast<int>(letter))), 1).at(letter);
+    INFO(letter);
+    CHECK(all[letter].open_share() == alone.open_share());
+    CHECK(all[letter].mean_ratio() == Approx(alone.mean_ratio()).epsilon(1e-5));
+    ratios.insert(alone.mean_ratio());
+  }
+  CHECK(ratios.size() > 1);  // else any class would have passed
+}
+
+TEST_CASE("evaluation: every token of a probe with classes must have one", "[train]") {
+  adapter::Probe<float, Cpu> probe(2, std::vector<std::uint8_t>(100));
+  std::string message;
+  try {
+    evaluated(learnt().model, "abc", 3, 1, &probe);
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  CHECK(message ==
+        "probe: every token must have a class, got 100 classes and the token 256; give one for each id of the "
+        "vocabulary");
+}
+
 TEST_CASE("evaluation: gates that are closed or open for all show as 0 and 1, and are warned of", "[train]") {
   const std::string text = small::letters('a', 5, 60, 9);
   Trained trained("neutral");
@@ -107,7 +157,7 @@ TEST_CASE("evaluation: gates that are closed or open for all show as 0 and 1, an
         std::fill_n(p->value.data(), p->value.size(), 0.0f * sign);
   };
   force(0, 0);
-  adapter::Probe<float, Cpu> probe(2);
+  adapter::Probe<float, Cpu> probe(2, data::token_classes(data::ByteTokenizer(), 257));
   Tape<float, Cpu> tape;
   for (const auto domain : {data::Domain::original, data::Domain::target})
     train::evaluate(trained.model, tape, {small::windows(text), 60}, domain, 4, &probe);
@@ -120,6 +170,11 @@ TEST_CASE("evaluation: gates that are closed or open for all show as 0 and 1, an
   CHECK(warnings[0].find("neutral-x") != std::string::npos);
   CHECK(warnings[0].find("layer 0 is closed for every token of the target domain") != std::string::npos);
   CHECK(row.gate_open->target == Approx(row.gate_open_by_layer->target.at(1) / 2));
+  CHECK(row.tokens_by_class->target ==
+        study::ByClass{{"continuation", 55}, {"other", 5}});  // five windows begin with bos
+  const auto& open = row.gate_open_by_class->target;
+  CHECK((55 * open.at("continuation") + 5 * open.at("other")) / 60 == Approx(row.gate_open->target));
+  CHECK(row.residue_ratio_by_class->original.size() == 2);
 }
 
 TEST_CASE("gate warnings: a layer closed for all new tokens or open for all original ones, and no other", "[train]") {

@@ -1,21 +1,27 @@
-/// Statistics of gates and residues in an evaluation, per layer and domain: open shares and residue sizes.
+/// Statistics of gates and residues in an evaluation, per domain by layer and by class of tokens: open shares and
+/// residue sizes.
 #pragma once
 
 #include "neutra/op/add.hpp"
 #include "neutra/op/sparse_rows.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-/// Counts of one layer in one domain.
-struct LayerCounts {
-  double tokens = 0;
-  double open = 0;   // tokens (or token-channels) with g != 0
-  double gates = 0;  // tokens (or token-channels) counted; 0 where the gate has no exact zero
-  double ratio = 0;  // sum over tokens of ||r|| / ||y||
+/// Counts of one layer, or of one class of tokens in all layers, in one domain.
+struct GateCounts {
+  double tokens = 0;  // of a class: in each layer again
+  double open = 0;    // tokens (or token-channels) with g != 0
+  double gates = 0;   // tokens (or token-channels) counted; 0 where the gate has no exact zero
+  double ratio = 0;   // sum over tokens of ||r|| / ||y||
 
   double open_share() const { return gates > 0 ? open / gates : 0; }
   double mean_ratio() const { return tokens > 0 ? ratio / tokens : 0; }
@@ -35,48 +41,90 @@ template <Scalar S> struct ResidueRatio {
   }
 };
 
-/// Collects LayerCounts over the passes of an evaluation; every pass has one domain, set beforehand.
+/// Collects GateCounts over the passes of an evaluation; every pass has one domain, set beforehand.
 template <Scalar S, Backend D> class Probe {
  public:
-  explicit Probe(Index layers)
-      : counts_{std::vector<LayerCounts>(static_cast<std::size_t>(layers)),
-                std::vector<LayerCounts>(static_cast<std::size_t>(layers))} {}
-
-  std::size_t domain = 0;  // 0 original, 1 target
-
-  Index layers() const { return static_cast<Index>(counts_[0].size()); }
-  const std::vector<LayerCounts>& counts(std::size_t of_domain) const {
-    require(of_domain < counts_.size(), "probe: the domain must be 0 (original) or 1 (target), got ", of_domain);
-    return counts_[of_domain];
+  /// class_of: the class of each token id, 0, 1 and so on, by which tokens are counted too; empty: by layer only.
+  explicit Probe(Index layers, std::vector<std::uint8_t> class_of = {})
+      : class_of_(std::move(class_of)), by_layer_(empty(static_cast<std::size_t>(layers))) {
+    const auto last = std::max_element(class_of_.begin(), class_of_.end());
+    if (last != class_of_.end()) by_class_ = empty(std::size_t{*last} + 1);
   }
 
-  /// Counts one layer of one pass. g: (N,1) or (N,C), null unless the gate has an exact zero   r: (M,C), row i of token
-  /// index[i] (of token i if index is null)   y: (N,C)
-  void observe(Index layer, const Var<S, D>* g, Var<S, D> r, const std::int32_t* index, Var<S, D> y) {
+  std::size_t domain = 0;  // 0 original, 1 target
+  /// Called with the gates of every layer in every pass, (N,1) or (N,C), whether or not they have an exact zero.
+  std::function<void(Index layer, std::span<const S> gates)> on_gates{};
+
+  Index layers() const { return static_cast<Index>(by_layer_[0].size()); }
+  const std::vector<GateCounts>& counts(std::size_t of_domain) const { return by_layer_[checked(of_domain)]; }
+  /// By class, over all layers; empty if no classes were given.
+  const std::vector<GateCounts>& counts_by_class(std::size_t of_domain) const { return by_class_[checked(of_domain)]; }
+
+  /// Notes the inputs of a pass, (N), whose classes the layers count. Error: a token without a class.
+  void begin_pass(std::span<const std::int32_t> inputs) {
+    if (class_of_.empty()) return;
+    classes_.clear();
+    for (const std::int32_t id : inputs) {
+      require(id >= 0 && static_cast<std::size_t>(id) < class_of_.size(), "probe: every token must have a class, got ",
+              class_of_.size(), " classes and the token ", id, "; give one for each id of the vocabulary");
+      classes_.push_back(class_of_[static_cast<std::size_t>(id)]);
+    }
+  }
+
+  /// Counts one layer of one pass. g: (N,1) or (N,C), null if the gate is open; counted only if it has an exact zero
+  /// r: (M,C), row i of token index[i] (of token i if index is null)   y: (N,C)
+  void observe(Index layer, const Var<S, D>* g, bool exact_zero, Var<S, D> r, const std::int32_t* index, Var<S, D> y) {
     require(layer >= 0 && layer < layers(), "probe: layer ", layer, " was seen, but the probe was made for ", layers(),
             " layers; make it with model.config().layers");
-    require(domain < counts_.size(), "probe: the domain must be 0 (original) or 1 (target), got ", domain);
-    LayerCounts& layer_counts = counts_[domain][static_cast<std::size_t>(layer)];
-    layer_counts.tokens += static_cast<double>(y.shape().rows());
-    if (g) {
-      fetch(g->value().data, g->shape().size());
-      layer_counts.gates += static_cast<double>(host_.size());
-      for (const S value : host_) layer_counts.open += value != S(0);
+    const Index tokens = y.shape().rows();
+    for (Index n = 0; n < tokens; ++n) add(layer, n, [](GateCounts& counts) { ++counts.tokens; });
+    if (g && (exact_zero || on_gates)) {
+      fetch(g->value().data, g->shape().size(), host_);
+      if (on_gates) on_gates(layer, host_);
     }
-    const Index rows = r.shape().rows();
-    S* ratios = r.tape().template memory<S>(rows);
-    D::template rows<S>(rows, 4 * r.shape().cols(), ResidueRatio<S>{r.value(), y.value(), index, ratios});
-    fetch(ratios, rows);
-    for (const S value : host_) layer_counts.ratio += static_cast<double>(value);
+    for (Index i = 0; g && exact_zero && i < g->shape().size(); ++i)
+      add(layer, i / g->shape().cols(), [&](GateCounts& counts) {
+        ++counts.gates;
+        counts.open += host_[static_cast<std::size_t>(i)] != S(0);
+      });
+    count_ratios(layer, r, index, y);
   }
 
  private:
-  void fetch(const S* from, Index count) {
-    host_.resize(static_cast<std::size_t>(count));
-    D::template download<S>(from, std::span<S>(host_));
+  using PerDomain = std::array<std::vector<GateCounts>, 2>;
+
+  static PerDomain empty(std::size_t size) { return {std::vector<GateCounts>(size), std::vector<GateCounts>(size)}; }
+  static std::size_t checked(std::size_t of_domain) {
+    require(of_domain < 2, "probe: the domain must be 0 (original) or 1 (target), got ", of_domain);
+    return of_domain;
   }
-  std::array<std::vector<LayerCounts>, 2> counts_;
+  /// Adds to the counts of the layer and, if classes are counted, to those of the token's class.
+  template <class Add> void add(Index layer, Index token, const Add& add_to) {
+    add_to(by_layer_[checked(domain)][static_cast<std::size_t>(layer)]);
+    if (!class_of_.empty()) add_to(by_class_[domain][classes_[static_cast<std::size_t>(token)]]);
+  }
+  void count_ratios(Index layer, Var<S, D> r, const std::int32_t* index, Var<S, D> y) {
+    const Index rows = r.shape().rows();
+    S* ratios = r.tape().template memory<S>(rows);
+    D::template rows<S>(rows, 4 * r.shape().cols(), ResidueRatio<S>{r.value(), y.value(), index, ratios});
+    fetch(ratios, rows, host_);
+    const bool elsewhere = index && !class_of_.empty();
+    if (elsewhere) fetch(index, rows, token_of_);
+    for (Index i = 0; i < rows; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      add(layer, elsewhere ? Index{token_of_[at]} : i,
+          [&](GateCounts& counts) { counts.ratio += static_cast<double>(host_[at]); });
+    }
+  }
+  template <class T> static void fetch(const T* from, Index count, std::vector<T>& to) {
+    to.resize(static_cast<std::size_t>(count));
+    D::template download<T>(from, std::span<T>(to));
+  }
+
+  std::vector<std::uint8_t> class_of_, classes_;  // by id; of the tokens of the pass
+  PerDomain by_layer_, by_class_;
   std::vector<S> host_;
+  std::vector<std::int32_t> token_of_;
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::adapter

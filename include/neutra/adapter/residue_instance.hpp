@@ -123,8 +123,8 @@ template <Scalar S, Backend D> class ResidueInstance {
 
   void conclude(Index layer, const penalty::Activations<S, D>& activations, Pass<S, D>& pass) {
     if (pass.probe)
-      pass.probe->observe(layer, gate_.exact_zero ? &activations.g : nullptr, activations.r, activations.index,
-                          activations.y);
+      pass.probe->observe(layer, gate_.open ? nullptr : &activations.g, gate_.exact_zero, activations.r,
+                          activations.index, activations.y);
     require(penalty_.none || !pass.tape.recording() || pass.domains.known, "residue: the penalty ", penalty_.name,
             " needs the domain of every sequence in training; give Tokens::domains, or use penalty::None");
     // also if no token is counted: after a step that saves less, the next one would have to allocate

@@ -158,6 +158,7 @@ template <class A, Scalar S, Backend D> Var<S, D> Transformer<A, S, D>::hidden(c
           " tokens (the model's context), got ", tokens.length);
   pass.tape.begin_pass(this, backbone_->use().precision);
   pass.tokens = {tokens.sequences, tokens.length};
+  if (pass.probe) pass.probe->begin_pass(tokens.inputs);
   const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
   auto x = decoder_->embed(weights(pass.tape), tokens.inputs, tokens.length);  // (N,d)
   for (Index index = 0; index < config().layers; ++index) {

@@ -44,8 +44,8 @@ inline std::string markdown_line(const study::Line& line) {
   const std::string none = line.is_baseline ? "" : "\u2013";
   const char* mark = line.chosen_here ? "*" : line.at_edge ? "^" : "";
   return markdown_row(
-      {markdown_text(line.label), rate(line.lr) + mark, concat(line.runs.size()), plus_minus(line.forgetting),
-       plus_minus(line.learning), baseline ? plus_minus(*baseline) : none,
+      {markdown_text(line.label) + (line.on_front ? " +" : ""), rate(line.lr) + mark, concat(line.runs.size()),
+       plus_minus(line.forgetting), plus_minus(line.learning), baseline ? plus_minus(*baseline) : none,
        baseline && baseline->value > 0 ? fixed(line.forgetting.value / baseline->value, 2) : none,
        line.gate_open ? concat(percent(line.gate_open->original.value), " / ", percent(line.gate_open->target.value))
                       : ""});
@@ -83,7 +83,7 @@ inline std::string markdown(const study::Results& results) {
   for (const study::Line& line : lines) text += detail::markdown_line(line);
   text += "\n\u2013: the baseline's curve over rates does not reach that learning.\n";
   for (const std::string& note : notes(results, lines))
-    text += concat("\n", note.front() == '*' ? "\\" : "", note, "\n");
+    text += concat("\n", note.front() == '*' || note.front() == '+' ? "\\" : "", note, "\n");
   text += without_result;
   std::string sentences;
   for (const study::Line& line : lines)

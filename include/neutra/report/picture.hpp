@@ -1,4 +1,4 @@
-/// The pictures of a report: learning against forgetting, and values by layer.
+/// The picture of learning against forgetting.
 #pragma once
 
 #include "neutra/report/svg.hpp"
@@ -109,6 +109,38 @@ inline std::string direct_labels(const std::vector<study::Line>& lines, const Ax
   return out;
 }
 
+/// The mark of a line on the Pareto front, around its mean, and what the legend says of it.
+inline constexpr double front_radius = 10.5;
+inline constexpr std::string_view on_the_front = "on the Pareto front (+)";
+inline std::string front_mark(double x, double y, double radius) {
+  return concat("<circle class=\"front\" cx=\"", svg::at(x), "\" cy=\"", svg::at(y), "\" r=\"", svg::at(radius),
+                "\"/>");
+}
+inline bool any_on_front(const std::vector<study::Line>& lines) {
+  return std::any_of(lines.begin(), lines.end(), [](const study::Line& line) { return line.on_front; });
+}
+
+/// The front as steps: at each forgetting, the most that a line on it learns. The mean of each of its lines is an open
+/// marker in a ring.
+inline std::string front(const std::vector<study::Line>& lines, const std::vector<std::size_t>& style, const Axis& x,
+                         const Axis& y) {
+  std::map<double, double> learning;  // by forgetting
+  std::string marks;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const double forgets = lines[i].forgetting.value, learns = lines[i].learning.value;
+    if (!lines[i].on_front || !x.holds(forgets) || !y.holds(learns)) continue;
+    learning[forgets] = learns;
+    marks += front_mark(x.pixel(forgets), y.pixel(learns), front_radius) +
+             svg::marker(style[i], style[i], x.pixel(forgets), y.pixel(learns), 5, "open");
+  }
+  std::vector<std::array<double, 2>> steps;
+  for (const auto& [forgets, learns] : learning) {
+    if (!steps.empty()) steps.push_back({x.pixel(forgets), steps.back()[1]});
+    steps.push_back({x.pixel(forgets), y.pixel(learns)});
+  }
+  return (steps.size() > 1 ? svg::polyline(7, steps, "steps") : "") + marks;
+}
+
 /// The legend inside a picture that stands alone: markers and names, one per line.
 inline std::string key(const std::vector<study::Line>& lines, const std::vector<std::size_t>& style, double left) {
   std::string out;
@@ -117,10 +149,13 @@ inline std::string key(const std::vector<study::Line>& lines, const std::vector<
     out += svg::marker(style[i], style[i], left, y, 6, "mark") +
            svg::text(left + 14, y + 4, lines[i].label, "start", "label");
   }
+  const double below = 34 + 22 * static_cast<double>(lines.size());
+  if (any_on_front(lines))
+    out += front_mark(left, below, 7) + svg::text(left + 14, below + 4, on_the_front, "start", "label");
   return out;
 }
 inline double key_width(const std::vector<study::Line>& lines) {
-  std::size_t longest = 0;
+  std::size_t longest = any_on_front(lines) ? text_width(on_the_front) : 0;
   for (const study::Line& line : lines) longest = std::max(longest, text_width(line.label));
   return 34 + 6.6 * static_cast<double>(longest);
 }
@@ -128,8 +163,9 @@ inline double key_width(const std::vector<study::Line>& lines) {
 }  // namespace detail
 
 /// Forgetting on the x axis, learning on the y axis: one point per method, rate and seed, larger at the reported rates,
-/// and a faint line through the rates of a method. farthest: omit runs that forget more. kind: CSS class of the
-/// picture. style_element: a style sheet to embed, with a legend, for a picture that stands alone.
+/// and a faint line through the rates of a method; the Pareto front of the lines' means. farthest: omit runs that
+/// forget more. kind: CSS class of the picture. style_element: a style sheet to embed, with a legend, for a picture
+/// that stands alone.
 inline std::string learning_picture(const std::vector<study::Line>& lines, double width, double height,
                                     std::string_view kind, double farthest = std::numeric_limits<double>::infinity(),
                                     std::string_view style_element = {}) {
@@ -162,6 +198,11 @@ inline std::string learning_picture(const std::vector<study::Line>& lines, doubl
       const double r = main ? 7 : 5;
       taken.push_back({px - r, py - r, px + r, py + r});
     }
+    if (lines[i].on_front) {
+      const double px = x.pixel(lines[i].forgetting.value), py = y.pixel(lines[i].learning.value);
+      constexpr double r = detail::front_radius;
+      taken.push_back({px - r, py - r, px + r, py + r});
+    }
   }
   // A nested svg element clips paths that leave the axes.
   const std::string clipped =
@@ -172,7 +213,7 @@ inline std::string learning_picture(const std::vector<study::Line>& lines, doubl
                           svg::line(x.first, y.first, x.last, y.first, "axis") +
                           svg::text(8, 14, "\u2191 learning, bits per byte", "start", "title") +
                           svg::text(x.last, height - 8, "forgetting, bits per byte \u2192", "end", "title") + clipped +
-                          others + reported +
+                          detail::front(lines, style, x, y) + others + reported +
                           (alone ? detail::key(lines, style, x.last + 20) : detail::direct_labels(lines, x, y, taken)));
 }
 
@@ -185,37 +226,6 @@ inline std::optional<double> closer_view(const std::vector<study::Line>& lines) 
   std::sort(values.begin(), values.end());
   const double crowd = values[(values.size() * 3 - 1) / 4];
   return crowd > 0 && values.back() > 4 * crowd ? std::optional(2 * crowd) : std::nullopt;
-}
-
-/// One method's values by layer: the original domain dashed with open circles, the target solid with filled circles.
-/// top: the end of the axis, which starts at zero, shared by panels to be compared. scale: 100 for percent.
-inline std::string layer_picture(const study::PerDomain<std::vector<double>>& values, std::size_t style, double top,
-                                 double scale, std::string_view label) {
-  const auto layers = std::max(values.original.size(), values.target.size());
-  const auto last = std::max<double>(1, static_cast<double>(layers) - 1);
-  const Axis x{-0.04 * last, 1.04 * last, 40, 296}, y{0, top, 132, 10};
-  std::string out;
-  for (const double v : y.ticks(4))
-    out += svg::line(x.first, y.pixel(v), x.last, y.pixel(v), v == 0 ? "axis" : "grid") +
-           svg::text(x.first - 6, y.pixel(v) + 4, y.tick_text(v, 4), "end");
-  const double step = std::max(1.0, tick_step(last, 8));
-  for (double layer = 0; layer < static_cast<double>(layers); layer += step)
-    out += svg::text(x.pixel(layer), y.first + 16, fixed(layer, 0), "middle");
-  out += svg::text(x.first - 6, y.first + 16, "layer", "end");
-  for (const bool original : {true, false}) {
-    const auto& list = original ? values.original : values.target;
-    std::vector<std::array<double, 2>> points;
-    std::string marks;
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      points.push_back({x.pixel(static_cast<double>(i)), y.pixel(scale * list[i])});
-      const auto title = concat("layer ", i, ", ", original ? "original " : "target ",
-                                scale == 100 ? percent(list[i]) + " %" : fixed(list[i], 3));
-      marks += svg::marker(0, style, points.back()[0], points.back()[1], layers > 24 ? 2.5 : 3.5,
-                           original ? "open" : "mark", title);
-    }
-    out += svg::polyline(style, points, original ? "curve dashed" : "curve") + marks;
-  }
-  return svg::picture(306, 156, "panel", label, out);
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::report

@@ -50,6 +50,8 @@ svg text.label { fill: var(--ink); stroke: var(--page); stroke-width: 3px; paint
 .mark { fill: var(--k); stroke: var(--page); stroke-width: 1.2px; }
 .other { fill-opacity: .5; } .open { fill: var(--page); stroke: var(--k); stroke-width: 1.6px; }
 .path { fill: none; stroke: var(--k); stroke-width: 1.5px; stroke-opacity: .4; }
+.front { fill: none; stroke: var(--ink); stroke-width: 1.3px; }
+.steps { fill: none; stroke: var(--ink); stroke-opacity: .45; stroke-dasharray: 2 3; }
 .curve { fill: none; stroke: var(--k); stroke-width: 2px; } .dashed { stroke-dasharray: 5 4; stroke-width: 1.5px; }
 .narrow { display: none; } @media screen and (max-width: 46rem) { .narrow { display: block; } .wide { display: none; } }
 @media print { :root { --page: #fff; } .wide { width: 80%; } .note, figcaption { font-size: 8.5pt; }

@@ -95,6 +95,10 @@ inline std::vector<std::string> notes(const study::Results& results, const std::
     all.push_back(
         "* best of several rates on the text reported here, as the results record no selection on another text.");
   if (any(&study::Line::at_edge)) all.push_back("^ the smallest or largest rate tried; a better one may lie beyond.");
+  if (any(&study::Line::on_front))
+    all.push_back(
+        "+ Pareto front of the means: no other line learns as much and forgets less, or forgets as little and learns "
+        "more.");
   const std::string baseline = io::printable(study::baseline_of(results));
   for (const study::Choice& choice : results.choices) {
     if (choice.alpha_chosen != true || choice.learns_as_baseline == true) continue;
@@ -143,7 +147,7 @@ inline std::string table(const study::Results& results) {
   std::size_t used = 0;
   for (std::size_t c = 0; c < widths.size(); ++c) {
     for (const auto& row : body) widths[c] = std::max(widths[c], detail::text_width(row[c]));
-    used += widths[c] + 1 + (c == 0);
+    used += widths[c] + 1 + 2 * (c == 0);
   }
   const std::size_t room = used < 110 ? 120 - used : 10;
   std::size_t label_width = 6;
@@ -156,7 +160,7 @@ inline std::string table(const study::Results& results) {
     const bool fits = detail::text_width(label) <= label_width;
     std::string out = fits ? detail::pad_right(label, label_width) : label + "\n" + std::string(label_width, ' ');
     for (std::size_t c = 0; c < widths.size(); ++c)
-      out += (c == 0 ? "  " : " ") + detail::pad_left(body[r][c], widths[c]);
+      out += (c > 0 ? " " : r > 1 && lines[r - 2].on_front ? " + " : "   ") + detail::pad_left(body[r][c], widths[c]);
     text += out.erase(out.find_last_not_of(' ') + 1) + "\n";
   }
   const std::string baseline = study::baseline_of(results);

@@ -142,7 +142,9 @@ class Extension {
       scores.original.after = shared_.score(model, shared_.corpus.tuning_original, data::Domain::original);
       scores.target.after = shared_.score(model, shared_.corpus.tuning_target, data::Domain::target);
     }
-    adapter::Probe<float, DefaultDevice> probe(shared_.backbone->config().layers);
+    const nn::Config& config = shared_.backbone->config();
+    adapter::Probe<float, DefaultDevice> probe(config.layers,
+                                               data::token_classes(*shared_.corpus.tokenizer, config.vocabulary));
     outcome.row.original = shared_.valid.original;
     outcome.row.target = shared_.valid.target;
     outcome.row.original.after = shared_.score(model, shared_.corpus.valid_original, data::Domain::original, &probe);

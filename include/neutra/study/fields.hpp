@@ -10,6 +10,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -34,9 +35,11 @@ class FieldWriter {
   explicit FieldWriter(std::string where) : where_(std::move(where)) {}
 
   template <class T> void operator()(const std::string& key, const T& value) { object_[key] = convert(value, key); }
+  /// A key of newer files: written only where there is a value.
+  template <class T> void added(const std::string& key, const std::optional<T>& value) {
+    if (value) (*this)(key, *value);
+  }
   void derived(const std::string& key, double value) { (*this)(key, value); }
-  /// A key that files of before it lack.
-  template <class T> void later(const std::string& key, const std::optional<T>& value) { (*this)(key, value); }
   io::Json take() { return std::move(object_); }
 
  private:
@@ -57,6 +60,11 @@ class FieldWriter {
     io::Json list = io::Json::array();
     for (std::size_t i = 0; i < values.size(); ++i) list.push_back(convert(values[i], concat(key, '[', i, ']')));
     return list;
+  }
+  io::Json convert(const std::map<std::string, double>& values, const std::string& key) const {
+    io::Json object = io::Json::object();
+    for (const auto& [name, value] : values) object[name] = convert(value, concat(key, '.', name));
+    return object;
   }
   io::Json convert(const Settings& settings, const std::string& key) const {
     return io::to_json(settings, concat(where_, ": ", key));
@@ -81,6 +89,11 @@ class FieldReader {
             " is missing; the file is not complete, or of another kind");
     convert(key, value);
   }
+  /// A key that older files lack.
+  template <class T> void added(const std::string& key, std::optional<T>& value) {
+    this->known(key);
+    convert(key, value);
+  }
   /// A key whose value follows from others: read, and compared with the expected value.
   void derived(const std::string& key, double expected) {
     double value = 0;
@@ -88,11 +101,6 @@ class FieldReader {
     require(std::abs(value - expected) <= 1e-6, json_.what(), ": ", key,
             " must be the difference of before and after, ", expected, ", got ", value,
             "; the file was changed by hand");
-  }
-  /// A key that files of before it lack.
-  template <class T> void later(const std::string& key, std::optional<T>& value) {
-    this->known(key);
-    convert(key, value);
   }
   /// A key that is read elsewhere.
   void known(const std::string& key) { known_.insert(key); }
@@ -120,6 +128,10 @@ class FieldReader {
               io::printable(item.dump()));
       out.push_back(item.get<double>());
     }
+  }
+  void convert(const std::string& key, std::map<std::string, double>& out) const {
+    const io::Reader values = json_.object(key);
+    for (const auto& [name, ignored] : values.json().items()) out[name] = values.number(name);
   }
   void convert(const std::string& key, BeforeAfter& out) const {
     convert_pair(key, "before", out.before, "after", out.after);

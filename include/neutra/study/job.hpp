@@ -1,6 +1,7 @@
 /// One extension run of a study: its Run, and the parts of its row.
 #pragma once
 
+#include "neutra/data/token_class.hpp"
 #include "neutra/study/options.hpp"
 #include "neutra/study/run_result.hpp"
 #include "neutra/train/corpus.hpp"
@@ -35,8 +36,36 @@ inline RunResult describe_row(const Run& run, const adapter::Description& d, con
   return row;
 }
 
+namespace detail {
+
+/// Adds the statistics by class, of classes made by data::token_classes, to the row.
+inline void add_gates_by_class(RunResult& row, const adapter::Probe<float, DefaultDevice>& probe) {
+  PerDomain<ByClass> tokens, open, ratio;
+  bool gates = false;
+  for (std::size_t domain = 0; domain < 2; ++domain)
+    for (std::size_t c = 0; c < probe.counts_by_class(domain).size(); ++c) {
+      const adapter::GateCounts& counts = probe.counts_by_class(domain)[c];
+      const std::string name(data::token_class_names.at(c));
+      const auto set = [&](PerDomain<ByClass>& values, double value) {
+        (domain == 0 ? values.original : values.target)[name] = value;
+      };
+      if (counts.tokens == 0) continue;
+      set(tokens, counts.tokens / static_cast<double>(probe.layers()));
+      set(open, counts.open_share());
+      set(ratio, counts.mean_ratio());
+      gates |= counts.gates > 0;
+    }
+  if (tokens.original.empty() || tokens.target.empty()) return;
+  row.tokens_by_class = tokens;
+  row.residue_ratio_by_class = ratio;
+  if (gates) row.gate_open_by_class = open;
+}
+
+}  // namespace detail
+
 /// Adds the statistics of a probe on the validation texts to the row.
 inline void add_gates(RunResult& row, const adapter::Probe<float, DefaultDevice>& probe) {
+  detail::add_gates_by_class(row, probe);
   PerDomain<std::vector<double>> open, ratio;
   double gates[2] = {}, opened[2] = {};
   for (std::size_t domain = 0; domain < 2; ++domain)

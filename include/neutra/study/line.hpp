@@ -48,6 +48,9 @@ struct Line {
 
   std::optional<PerDomain<Mean>> gate_open;
   std::optional<PerDomain<std::vector<double>>> gate_open_by_layer, residue_ratio_by_layer;  // means over seeds
+  std::optional<PerDomain<ByClass>> tokens_by_class, gate_open_by_class, residue_ratio_by_class;
+
+  bool on_front = false;  // see mark_front
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::study

@@ -8,12 +8,16 @@
 #include "neutra/study/run.hpp"
 
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
+
+/// One value for each class of tokens that the text has, by the class's name.
+using ByClass = std::map<std::string, double>;
 
 /// One extension run with its results. Values that a method does not have are empty, null in the file: LoRA has no
 /// gate.
@@ -25,6 +29,8 @@ struct RunResult : Run {
   std::optional<PerDomain<double>> gate_open{};  // share of tokens with g != 0; empty where no gate has an exact zero
   std::optional<PerDomain<std::vector<double>>> gate_open_by_layer{};
   std::optional<PerDomain<std::vector<double>>> residue_ratio_by_layer{};  // ||r|| / ||FFN(x)||
+  // The same by class of tokens, over all layers, and how many tokens of the text are of each. Older files lack them.
+  std::optional<PerDomain<ByClass>> tokens_by_class{}, gate_open_by_class{}, residue_ratio_by_class{};
   Index train_tokens = 0;
   double train_seconds = 0, tokens_per_second = 0;
   std::optional<PerDomain<double>> kl_to_base{};    // mean KL(backbone || model) of the next token, in nats
@@ -51,12 +57,15 @@ template <class Visitor, class R> void visit_row(Visitor& visit, R& row) {
   visit("gate_open", row.gate_open);
   visit("gate_open_by_layer", row.gate_open_by_layer);
   visit("residue_ratio_by_layer", row.residue_ratio_by_layer);
+  visit.added("tokens_by_class", row.tokens_by_class);
+  visit.added("gate_open_by_class", row.gate_open_by_class);
+  visit.added("residue_ratio_by_class", row.residue_ratio_by_class);
   visit("train_tokens", row.train_tokens);
   visit("train_seconds", row.train_seconds);
   visit("tokens_per_second", row.tokens_per_second);
-  visit.later("kl_to_base", row.kl_to_base);
-  visit.later("peak_bytes", row.peak_bytes);
-  visit.later("file_bytes", row.file_bytes);
+  visit.added("kl_to_base", row.kl_to_base);
+  visit.added("peak_bytes", row.peak_bytes);
+  visit.added("file_bytes", row.file_bytes);
 }
 
 inline void check_within(const std::string& where, const std::string& key, double value, double most,
@@ -84,6 +93,10 @@ inline void check_ranges(const RunResult& row, const std::string& where) {
     for (const double value : values.original) check(key + ": original", value);
     for (const double value : values.target) check(key + ": target", value);
   };
+  const auto classes = [](const auto& check, const std::string& key, const PerDomain<ByClass>& values) {
+    for (const auto& [name, value] : values.original) check(concat(key, ": original: ", io::printable(name)), value);
+    for (const auto& [name, value] : values.target) check(concat(key, ": target: ", io::printable(name)), value);
+  };
   check_ranges(static_cast<const Run&>(row), where);
   size("extra_share", row.extra_share);
   size("original: before", row.original.before);
@@ -102,6 +115,9 @@ inline void check_ranges(const RunResult& row, const std::string& where) {
   }
   if (row.gate_open_by_layer) both(share, "gate_open_by_layer", *row.gate_open_by_layer);
   if (row.residue_ratio_by_layer) both(size, "residue_ratio_by_layer", *row.residue_ratio_by_layer);
+  if (row.tokens_by_class) classes(size, "tokens_by_class", *row.tokens_by_class);
+  if (row.gate_open_by_class) classes(share, "gate_open_by_class", *row.gate_open_by_class);
+  if (row.residue_ratio_by_class) classes(size, "residue_ratio_by_class", *row.residue_ratio_by_class);
   require(row.extra_weights <= row.trainable_weights, where, ": extra_weights must be at most the trainable_weights, ",
           row.trainable_weights, ", got ", row.extra_weights, "; the file was changed by hand, or is damaged");
 }

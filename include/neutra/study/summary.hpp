@@ -5,6 +5,7 @@
 #include "neutra/io/utf8.hpp"
 #include "neutra/study/comparison.hpp"
 #include "neutra/study/distinctions.hpp"
+#include "neutra/study/front.hpp"
 #include "neutra/study/shorthands.hpp"
 
 #include <algorithm>
@@ -142,6 +143,28 @@ std::optional<PerDomain<std::vector<double>>> mean_by_layer(const std::vector<Ru
   return sum;
 }
 
+/// Likewise by class of tokens, over the runs that have them; a class counts where every such run has it.
+template <class Member>
+std::optional<PerDomain<ByClass>> mean_by_class(const std::vector<RunResult>& rows, Member member) {
+  std::map<std::string, std::vector<double>> original, target;
+  std::size_t count = 0;
+  for (const RunResult& row : rows) {
+    const auto& own = row.*member;
+    if (!own) continue;
+    ++count;
+    for (const auto& [name, value] : own->original) original[name].push_back(value);
+    for (const auto& [name, value] : own->target) target[name].push_back(value);
+  }
+  if (count == 0) return std::nullopt;
+  const auto means = [&](const auto& values) {
+    ByClass result;
+    for (const auto& [name, each] : values)
+      if (each.size() == count) result[name] = mean(each).value;
+    return result;
+  };
+  return PerDomain<ByClass>{means(original), means(target)};
+}
+
 inline void average(Line& line) {
   const auto& runs = line.runs;
   line.original_before = mean_of(runs, [](const RunResult& r) { return r.original.before; });
@@ -158,6 +181,9 @@ inline void average(Line& line) {
                       mean_of(runs, [](const RunResult& r) { return r.gate_open->target; })};
   line.gate_open_by_layer = mean_by_layer(runs, &RunResult::gate_open_by_layer);
   line.residue_ratio_by_layer = mean_by_layer(runs, &RunResult::residue_ratio_by_layer);
+  line.tokens_by_class = mean_by_class(runs, &RunResult::tokens_by_class);
+  line.gate_open_by_class = mean_by_class(runs, &RunResult::gate_open_by_class);
+  line.residue_ratio_by_class = mean_by_class(runs, &RunResult::residue_ratio_by_class);
 }
 
 }  // namespace detail
@@ -196,6 +222,7 @@ inline std::vector<Line> summarise(const Results& results) {
     detail::average(line);
   }
   compare_with_baseline(lines);
+  mark_front(lines);
   detail::mark_chosen_alpha(lines, choices);  // last: a baseline is called by its label without the mark
   return lines;
 }

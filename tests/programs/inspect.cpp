@@ -1,0 +1,115 @@
+// inspect on what extend left: the matrices before and after training, the page of a text, and what it refuses.
+#include "tests/programs/study.hpp"
+
+using namespace neutra;
+using programs::path_of;
+using programs::refuses;
+using programs::run;
+using programs::Study;
+using programs::Words;
+
+namespace {
+
+const Study& the_study() {
+  static const Study made;
+  static const auto ended =
+      run(made.command(Study::small({"--method", "neutral(lr=2e-3)", "--method", "adapter(lr=2e-3)", "--seeds", "2"})));
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  return made;
+}
+std::string adapter_of(const std::string& start, const std::string& end) {
+  for (const auto& item : std::filesystem::directory_iterator(the_study().out() / "runs"))
+    if (const auto name = item.path().filename().string(); name.starts_with(start) && name.ends_with(end))
+      return (item.path() / "adapter.safetensors").string();
+  return {};
+}
+std::string neutral_of(const std::string& seed = "seed1") { return adapter_of("neutral", seed); }
+Words inspect(const Words& more) {
+  Words all = {path_of("inspect"), "--model", (the_study().out() / "backbone").string()};
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+io::Json spectra(const Words& more) {
+  Words all = inspect(more);
+  all.push_back("--json");
+  const auto ended = run(all);
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  return io::parse(ended.out, "inspect --json").at("adapters");
+}
+
+}  // namespace
+
+TEST_CASE("inspect: the values before training are those of the run's own seed", "[programs]") {
+  const io::Json one = spectra({"--adapter", neutral_of("seed1")}), two = spectra({"--adapter", neutral_of("seed2")});
+  const auto matrices = [](const io::Json& told) { return told.at(0).at("matrices"); };
+  CHECK(one.at(0).at("start") == "the initial values of seed 1, of its run");
+  CHECK(two.at(0).at("start") == "the initial values of seed 2, of its run");
+  CHECK(matrices(one).at(0).at("before") != matrices(two).at(0).at("before"));
+  const io::Json asked = spectra({"--adapter", neutral_of("seed2"), "--seed", "1"});
+  std::size_t changed = 0;
+  for (std::size_t i = 0; i < matrices(one).size(); ++i) {
+    const io::Json &own = matrices(one)[i], &other = matrices(asked).at(i);
+    CHECK(own["before"] == other["before"]);  // a function of seed and name
+    changed += own["before"] != own["after"];
+    if (own["name"] == "down_proj") CHECK(own["before"]["stable_rank"] == 0);
+  }
+  CHECK(changed == matrices(one).size());
+}
+
+TEST_CASE("inspect: an adapter away from its run is compared with another draw, and says so", "[programs]") {
+  const auto folder = the_study().folder / "copied";
+  std::filesystem::create_directory(folder);
+  for (const char* name : {"adapter.safetensors", "adapter.json"})
+    std::filesystem::copy_file(scratch::Path(neutral_of()).parent_path() / name, folder / name);
+  const io::Json told = spectra({"--adapter", (folder / "adapter.safetensors").string()});
+  CHECK(told.at(0).at("start").get<std::string>().find("a draw of the same distribution") != std::string::npos);
+}
+
+TEST_CASE("inspect: a table on the terminal and a page with pictures, of several adapters", "[programs]") {
+  const auto page = the_study().folder / "spectra.html";
+  const auto ended = run(
+      inspect({"--adapter", neutral_of(), adapter_of("adapter", "seed1"), "--values", "2", "--html", page.string()}));
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  std::istringstream lines(ended.out);
+  std::size_t matrices = 0;
+  for (std::string line; std::getline(lines, line);) {
+    CHECK(line.size() <= 200);
+    matrices += line.find(" gate_proj ") != line.npos;
+  }
+  CHECK(matrices >= 2);
+  CHECK(scratch::get(page).find("gate_proj, stable rank") != std::string::npos);
+}
+
+TEST_CASE("inspect: a page of text coloured by gates, bounded as asked", "[programs]") {
+  const auto page = the_study().folder / "gates.html";
+  scratch::put(the_study().folder / "hostile.txt", "<script>alert('the river')</script>\n" + std::string(5000, 'x'));
+  const auto ended = run(inspect(
+      {"--adapter", neutral_of(), "--text", the_study().text("hostile"), "--html", page.string(), "--tokens", "100"}));
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  CHECK(ended.out == "page: " + page.string() + "\n");
+  const std::string html = scratch::get(page);
+  CHECK(html.find("the first 100 of 5036") != std::string::npos);
+  CHECK(html.find("<script") == std::string::npos);
+  std::size_t tokens = 0;
+  for (auto at = html.find("</i>"); at != html.npos; at = html.find("</i>", at + 1)) ++tokens;
+  CHECK(tokens == 100);
+}
+
+TEST_CASE("inspect: what it refuses", "[programs]") {
+  const std::string text = the_study().text("first.valid"), page = (the_study().folder / "never.html").string();
+  CHECK(refuses(inspect({}), "--adapter"));
+  CHECK(refuses(inspect({"--adapter", neutral_of(), "--text", text}), "--text needs --html"));
+  CHECK(refuses(inspect({"--adapter", neutral_of(), neutral_of("seed2"), "--text", text, "--html", page}),
+                "--text takes one --adapter, got 2"));
+  CHECK(refuses(inspect({"--adapter", neutral_of(), "--text", text, "--html", page, "--json"}), "leave one out"));
+  CHECK(refuses(inspect({"--adapter", adapter_of("adapter", "seed1"), "--text", text, "--html", page}),
+                "must have gates"));
+  CHECK(refuses(inspect({"--adapter", neutral_of(), "--tokens", "0"}), "--tokens"));
+  CHECK(refuses(inspect({"--adapter", neutral_of(), "--values", "-1"}), "--values"));
+  CHECK(refuses(inspect({"--adapter", page}), "never"));
+  CHECK_FALSE(std::filesystem::exists(page));
+}
