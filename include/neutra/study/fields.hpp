@@ -10,6 +10,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -37,6 +38,10 @@ class FieldWriter {
   void derived(const std::string& key, double value) { (*this)(key, value); }
   /// A key that files of before it lack.
   template <class T> void later(const std::string& key, const std::optional<T>& value) { (*this)(key, value); }
+  /// A key that most rows lack.
+  template <class T> void rare(const std::string& key, const std::optional<T>& value) {
+    if (value) (*this)(key, *value);
+  }
   io::Json take() { return std::move(object_); }
 
  private:
@@ -52,6 +57,11 @@ class FieldWriter {
   }
   template <class T> io::Json convert(const PerDomain<T>& v, const std::string& key) const {
     return {{"original", convert(v.original, key + ".original")}, {"target", convert(v.target, key + ".target")}};
+  }
+  io::Json convert(const std::map<std::string, BeforeAfter>& values, const std::string& key) const {
+    io::Json object = io::Json::object();
+    for (const auto& [name, value] : values) object[name] = convert(value, concat(key, '.', name));
+    return object;
   }
   io::Json convert(const std::vector<double>& values, const std::string& key) const {
     io::Json list = io::Json::array();
@@ -94,6 +104,7 @@ class FieldReader {
     this->known(key);
     convert(key, value);
   }
+  template <class T> void rare(const std::string& key, std::optional<T>& value) { later(key, value); }
   /// A key that is read elsewhere.
   void known(const std::string& key) { known_.insert(key); }
   void finish() const {
@@ -123,6 +134,11 @@ class FieldReader {
   }
   void convert(const std::string& key, BeforeAfter& out) const {
     convert_pair(key, "before", out.before, "after", out.after);
+  }
+  void convert(const std::string& key, std::map<std::string, BeforeAfter>& out) const {
+    const io::Reader inner = json_.object(key);
+    FieldReader read(inner);
+    for (const auto& [name, ignored] : inner.json().items()) read(name, out[name]);
   }
   template <class T> void convert(const std::string& key, PerDomain<T>& out) const {
     convert_pair(key, "original", out.original, "target", out.target);

@@ -49,6 +49,8 @@ inline io::Json to_json(const Options& o) {
                    {"weight_decay", o.weight_decay},
                    {"clip", o.clip},
                    {"precision", to_string(o.precision)}};
+  for (const auto& [name, paths] : o.further) json["further"][name] = names(paths);
+  if (o.adapter) json["adapter"] = io::utf8_text(o.adapter->path.native());
   if (!o.lengths.empty()) json["lengths"] = o.lengths;
   if (!o.shares.empty()) json["shares"] = o.shares;
   if (!o.model.empty())

@@ -3,6 +3,8 @@
 
 #include "neutra/io/file.hpp"
 
+#include <map>
+#include <string>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
@@ -10,6 +12,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 /// Without evaluation files, the last tenth of a domain's text is held out.
 struct TextPaths {
   std::vector<io::Path> original, target, eval_original, eval_target;
+  std::map<std::string, std::vector<io::Path>> further{};  // texts that are only evaluated on, by name
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::train
