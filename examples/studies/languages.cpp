@@ -4,7 +4,7 @@
 // Danish, then Hungarian, then Slovak, and the order reversed. Every stage extends the model of the stage before it,
 // which stays as it is; the original text of a stage is English and the languages before. LoRA is added likewise, and
 // finetuning trains the finetuned model on. After every stage every language is scored on news of the same content.
-#include "neutra/program/study.hpp"
+#include "texts.hpp"
 
 using namespace neutra;
 
@@ -12,24 +12,24 @@ namespace {
 
 struct Language {
   std::string name;
-  std::vector<std::string> sources;
+  studies::Sources train, valid;
 };
-const Language english{"en", {"en/wiki", "en/masc", "en/gum", "en/ewt", "en/europarl"}},
-    danish{"da", {"da/lcc-news", "da/lcc-mixed", "da/ddt"}}, hungarian{"hu", {"hu/nerkor"}},
-    slovak{"sk", {"sk/wikigold", "sk/snk-wiki"}};
+const Language english{"en", studies::english, studies::english_valid},
+    danish{"da", {"da/lcc-news", "da/lcc-mixed", "da/ddt"}, {"da/lcc-news", "da/ddt"}},
+    hungarian{"hu", {"hu/nerkor"}, {"hu/nerkor"}},
+    slovak{"sk", {"sk/wikigold", "sk/snk-wiki"}, {"sk/wikigold", "sk/snk-wiki"}};
 
 /// A language after others, the first of which is English.
 program::Variation stage(const std::vector<Language>& known, const Language& added) {
   std::string name;
   for (std::size_t i = 1; i < known.size(); ++i) name += known[i].name + "-";
   const auto change = [=](study::Options& o, const io::Path& data) {
-    std::vector<std::string> before;
-    for (const Language& language : known)
-      before.insert(before.end(), language.sources.begin(), language.sources.end());
-    o.original = program::texts(data, before, ".train.txt");
-    o.eval_original = program::texts(data, before, ".valid.txt");
-    o.target = program::texts(data, added.sources, ".train.txt");
-    o.eval_target = program::texts(data, added.sources, ".valid.txt");
+    studies::Sources train, valid;
+    for (const Language& language : known) {
+      train.insert(train.end(), language.train.begin(), language.train.end());
+      valid.insert(valid.end(), language.valid.begin(), language.valid.end());
+    }
+    studies::set_texts(o, data, train, valid, added.train, added.valid);
     for (const Language& language : {english, danish, hungarian, slovak})
       o.further[language.name] = program::texts(data, {language.name + "/ntrex"}, ".valid.txt");
   };

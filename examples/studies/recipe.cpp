@@ -15,8 +15,8 @@ int main(int argc, char** argv) {
        .question = "Which gate and start keep a residue neutral and let it learn what an ungated one learns?",
        .methods = {"adapter", "paper: residue", "bias: residue(gate=biased(relu))",
                    "context: residue(gate=contextual(relu))",
-                   "bias and context: residue(gate=contextual(biased(relu)))",
-                   "bias, context, He: residue(gate=contextual(biased(relu)), init=he_body)"},
+                   "bias and context: residue(gate=biased(contextual(relu)))",
+                   "bias, context, He: residue(gate=biased(contextual(relu)), init=he_body)"},
        .defaults = [](study::Options& o) {
          o.alphas = {0.3, 1};
        }});

@@ -56,8 +56,9 @@ TEST_CASE("registry: a user's own policies are added to their families, once") {
   const Registry registry = Registry::with<Types<gate::Relu>, Halving, Narrow>();
   CHECK_NOTHROW(registry.gates.make("halving"));
   CHECK_NOTHROW(registry.inits.make("narrow"));
-  CHECK(says([&] { registry.gates.make("tanh"); }, "no gate called 'tanh'",
-             "known: causal_mean(GATE), halving, per_channel(GATE), relu, two_layer(GATE)"));
+  CHECK(says(
+      [&] { registry.gates.make("tanh"); }, "no gate called 'tanh'",
+      "known: biased(GATE), causal_mean(GATE), contextual(GATE), halving, per_channel(GATE), relu, two_layer(GATE)"));
   CHECK(says([&] { registry.gates.make("halvin"); }, "did you mean 'halving'?"));
   CHECK(says([] { Registry::with<gate::All, Halving, Halving>(); }, "the gate 'halving' is there twice"));
   CHECK(says([] { Registry::with<gate::All, gate::Relu>(); }, "'relu' is there twice"));
@@ -65,8 +66,8 @@ TEST_CASE("registry: a user's own policies are added to their families, once") {
 
 TEST_CASE("registry: every plain gate comes in every wrapper, a user's own too") {
   const Registry registry = Registry::with<Types<gate::Relu, gate::JumpRelu>, Halving>();
-  for (const char* name :
-       {"per_channel_relu", "two_layer_halving", "causal_mean_jump_relu", "causal_mean_two_layer_relu"})
+  for (const char* name : {"per_channel_relu", "two_layer_halving", "causal_mean_jump_relu",
+                           "causal_mean_two_layer_relu", "biased_relu", "contextual_halving", "biased_contextual_relu"})
     CHECK(registry.gates.make(name).name == name);
   CHECK(registry.gates.make("two_layer_jump_relu", {{"hidden", 3}, {"threshold", 0.5}}).options ==
         PolicyOptions{{"hidden", 3}, {"threshold", 0.5}});

@@ -141,21 +141,30 @@ TEST_CASE("gates list their options, and wrappers those of the inner gate") {
         Options{{"hidden", 3}, {"threshold", 0.5}});
 }
 
-TEST_CASE("gates: a bias shifts the logit, starts as asked, and opens the gate of a token that would be closed") {
-  const gate::Biased<gate::JumpRelu> gate{.inner = {.threshold = 0.5f}, .start = 0.75};
-  CHECK(gate.name == "biased_jump_relu");
-  const Parameters<double, 1> bias{{0.75}};
-  CHECK(gate.f(0.25, bias) == 1.0);
-  CHECK(gate.f(-0.25, bias) == 0);  // s + b = threshold
-  CHECK(gate.df(0.25, 1.0, bias) == 1);
-  CHECK(gate.dp(0.25, 1.0, bias)[0] == 1);
-  CHECK(gate.dp(-0.5, 0.0, bias)[0] == 0);  // so that closed tokens are skipped
+TEST_CASE("gates: a bias shifts the logits of any gate and starts as asked") {
+  const gate::Biased<gate::TwoLayer<gate::JumpRelu>> gate{.gate = {.gate = {.threshold = 0.5f}, .hidden = 3},
+                                                          .start = 0.75};
+  CHECK(gate.name == "biased_two_layer_jump_relu");
   CHECK(gate::traits(gate).exact_zero);
-  CHECK(gate::traits(gate).options == PolicyOptions{{"start", 0.75}, {"threshold", 0.5}});
-  CHECK(gate::traits(gate).weights(12).front().name == "gate.bias");
-  CHECK(gate::traits(gate).weights(12).front().start.value() == 0.75);
-  CHECK(check_policy<gate::Biased<gate::Tanh>>() == Faults{});
-  CHECK(check_policy<gate::TwoLayer<gate::Biased<gate::Relu>>>() == Faults{});
+  CHECK(gate::traits(gate).options == PolicyOptions{{"hidden", 3}, {"start", 0.75}, {"threshold", 0.5}});
+  const auto weights = gate::traits(gate).logit_weights(12);
+  REQUIRE(weights.size() == 3);
+  CHECK(weights[0].name == "gate_bias");
+  CHECK(weights[0].start.value() == 0.75);
+  CHECK(weights[2].shape == Shape({1, 3}));
+  CHECK(check_policy<gate::Biased<gate::TwoLayer<gate::Relu>>>() == Faults{});
+  CHECK(check_policy<gate::Biased<gate::PerChannel<gate::Tanh>>>() == Faults{});
+  CHECK(check_policy<gate::Biased<gate::CausalMean<gate::Relu>>>() == Faults{});
+  const auto x = testing::random_tensor<double>({2, 12}, "x"), w = testing::random_tensor<double>({1, 12}, "w");
+  Tensor<double> bias({1});
+  bias.data()[0] = 0.25;
+  Tape<double, Cpu> tape;
+  tape.start(false);
+  const Var<double, Cpu> both[] = {tape.input(bias.view()), tape.input(w.view())};
+  const auto in = tape.input(x.view());
+  const auto plain = gate::logit(gate::Relu{}, in, std::span(both).last(1), {.sequences = 1, .length = 2}).value();
+  const auto shifted = gate::logit(gate::Biased<gate::Relu>{}, in, both, {.sequences = 1, .length = 2}).value();
+  for (Index n = 0; n < 2; ++n) CHECK(shifted(n, 0) == plain(n, 0) + 0.25);
 }
 
 TEST_CASE("gates: a contextual gate adds the exponential mean of a second logit over the sequence so far") {
@@ -163,7 +172,7 @@ TEST_CASE("gates: a contextual gate adds the exponential mean of a second logit 
   CHECK(Contextual::name == "contextual_relu");
   CHECK(gate::traits(Contextual{}).logit_weights(12).size() == 2);
   CHECK(check_policy<Contextual>() == Faults{});
-  CHECK(check_policy<gate::Contextual<gate::Biased<gate::Sigmoid>>>() == Faults{});
+  CHECK(check_policy<gate::Biased<gate::Contextual<gate::Sigmoid>>>() == Faults{});
   const auto x = testing::random_tensor<double>({8, 12}, "x"), w = testing::random_tensor<double>({2, 12}, "w");
   const auto dot = [&](Index n, Index k) {
     double sum = 0;

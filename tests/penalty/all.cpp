@@ -98,6 +98,16 @@ TEST_CASE("penalties: |g| applies to gates of either sign, and averages over the
   CHECK(dg == std::vector<double>{-0.5, 0.5, 0, -0.5});
 }
 
+TEST_CASE("penalties: the domain classifier weighs tokens of the original domain as asked") {
+  const penalty::DomainCrossEntropy plain, weighted{.original_weight = 9};
+  for (const double s : {-2.0, 0.0, 1.5}) {
+    CHECK(weighted.f(0.0, s, 0.0) == 9 * plain.f(0.0, s, 0.0));
+    CHECK(weighted.f(0.0, s, 1.0) == plain.f(0.0, s, 1.0));
+    CHECK(plain.f(0.0, s, 0.0) == Approx(std::log1p(std::exp(s))));
+  }
+  CHECK(check_policy(weighted) == Faults{});
+}
+
 TEST_CASE("penalties: the derivative at r = 0 is 0") {
   const std::vector<float> zero(16, 0), y(16, 1.5f);
   for_each_type(penalty::All{}, [&]<class P>() {
@@ -115,11 +125,14 @@ TEST_CASE("penalties: the derivative at r = 0 is 0") {
   });
 }
 
-TEST_CASE("penalties: only the domain classifier counts both domains, and penalties on the gate reject an open one") {
+TEST_CASE(
+    "penalties: only the domain classifier, alone or in a sum, counts both domains, and penalties on the gate reject "
+    "an open one") {
   for_each_type(penalty::All{}, []<class P>() {
     CAPTURE(P::name);
-    const bool reads_gate = std::same_as<P, penalty::GateL1> || std::same_as<P, penalty::DomainCrossEntropy>;
-    CHECK((P::counts == penalty::Counts::both) == std::same_as<P, penalty::DomainCrossEntropy>);
+    const bool classifies = P::name.ends_with(penalty::DomainCrossEntropy::name);
+    const bool reads_gate = classifies || std::same_as<P, penalty::GateL1>;
+    CHECK((P::counts == penalty::Counts::both) == classifies);
     CHECK(penalty::traits(P{}).reads_gate == reads_gate);
     testing::AnyResidue<float> residue{
         .gate = gate::Open{}, .body = body::GatedUnit{}, .penalty = P{}, .init = init::He{}, .width = 2};

@@ -56,6 +56,26 @@ TEST_CASE("corpus: with evaluation files all of the text except the tuning split
   CHECK(std::string(corpus.original.train) + std::string(corpus.original.tuning) == scratch::get(files.folder / "a"));
 }
 
+TEST_CASE(
+    "corpus: training on the first bytes of the target text ends at a line and leaves what is held out as it was") {
+  Files files;
+  const Corpus whole = files.corpus();
+  files.paths.target_bytes = 100;
+  const Corpus part = files.corpus();
+  CHECK(part.target.train == whole.target.train.substr(0, part.target.train.size()));
+  CHECK(part.target.train.size() <= 100);
+  CHECK(part.target.train.size() > 80);
+  CHECK(part.target.train.back() == '\n');
+  CHECK(part.target.tuning == whole.target.tuning);
+  CHECK(part.target.valid == whole.target.valid);
+  CHECK(part.original.train == whole.original.train);
+  CHECK(part.hashes().at("target.train") != whole.hashes().at("target.train"));
+  files.paths.target_bytes = static_cast<Index>(whole.target.train.size());
+  CHECK(files.corpus().target.train == whole.target.train);
+  files.paths.target_bytes = 5;  // within the first line
+  CHECK(files.corpus().target.train == whole.target.train.substr(0, 5));
+}
+
 TEST_CASE("corpus: where nothing is chosen nothing is held out for it, and the hashes say so") {
   Files files;
   files.paths.eval_original = {files.folder / "va"};

@@ -22,19 +22,11 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
 using All = Types<Open, Relu, Sigmoid, Tanh, Elu, Softplus, HardSigmoid, JumpRelu, PerChannel<Relu>,
-                  PerChannel<Sigmoid>, TwoLayer<Relu>, Biased<Relu>, Contextual<Biased<Relu>>>;
+                  PerChannel<Sigmoid>, TwoLayer<Relu>, Biased<Relu>, Biased<Contextual<Relu>>>;
 
-namespace detail {
+/// A gate in each wrapper: what programs offer beside every plain gate, as in per_channel(tanh).
 template <class G>
-using WrappedOnce = Types<PerChannel<G>, TwoLayer<G>, CausalMean<G>, CausalMean<TwoLayer<G>>, Contextual<G>>;
-template <class G>
-using WrappedWithBias = Types<PerChannel<G>, TwoLayer<G>, CausalMean<G>, CausalMean<TwoLayer<G>>, Contextual<G>,
-                              Biased<G>, CausalMean<Biased<G>>, Contextual<Biased<G>>>;
-}  // namespace detail
-
-/// A gate in each wrapper: what programs offer beside every plain gate, as in per_channel(tanh). A gate with parameters
-/// gets no bias.
-template <class G>
-using Wrapped = std::conditional_t<parameters_of<G> == 0, detail::WrappedWithBias<G>, detail::WrappedOnce<G>>;
+using Wrapped = Types<PerChannel<G>, TwoLayer<G>, CausalMean<G>, CausalMean<TwoLayer<G>>, Contextual<G>, Biased<G>,
+                      Biased<CausalMean<G>>, Biased<Contextual<G>>>;
 
 }}}  // namespace neutra::NEUTRA_ABI::gate

@@ -8,18 +8,21 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
-/// The weight of the running sum of position t: 1 / (1 + decay + ... + decay^t).
+/// The weight of the running sum at position t: 1 / (1 + decay + ... + decay^t), or, where the mean starts from zero,
+/// 1 - decay.
 template <Scalar S> struct MeanWeight {
   S decay, log_decay;
+  bool from_zero;
 
-  explicit MeanWeight(S of) : decay(of), log_decay(std::log(of)) {}
+  MeanWeight(S of, bool zero) : decay(of), log_decay(std::log(of)), from_zero(zero) {}
   NEUTRA_HD S operator()(Index t) const {
+    if (from_zero) return S(1) - decay;
     const S count = static_cast<S>(t + 1);
     return decay == S(1) ? S(1) / count : (decay - S(1)) / std::expm1(count * log_decay);
   }
 };
 
-/// y[t] = (x[t] + decay x[t-1] + ... + decay^t x[0]) / (1 + decay + ... + decay^t) in each sequence
+/// y[t] = w_t (x[t] + decay x[t-1] + ... + decay^t x[0]) in each sequence, w: MeanWeight
 /// x, y: (B*T,C)      saves: nothing
 template <Scalar S> struct CausalMean {
   View<const S> x;
@@ -30,7 +33,7 @@ template <Scalar S> struct CausalMean {
   template <class Row> NEUTRA_HD void operator()(Row row, Index b) const {
     row.each(x.cols(), [&](auto c) {
       auto sum = c.load(x.row(b * length));
-      c.store(y.row(b * length), sum);
+      c.store(y.row(b * length), sum * weight(0));
       for (Index t = 1; t < length; ++t) {
         sum = sum * weight.decay + c.load(x.row(b * length + t));
         c.store(y.row(b * length + t), sum * weight(t));
@@ -39,7 +42,7 @@ template <Scalar S> struct CausalMean {
   }
 };
 
-/// dx[u] = sum over t >= u of decay^(t-u) dy[t] / (1 + decay + ... + decay^t)
+/// dx[u] = sum over t >= u of decay^(t-u) w_t dy[t]
 template <Scalar S> struct CausalMeanBackward {
   View<const S> dy;
   Into<S> dx;
@@ -62,16 +65,20 @@ template <Scalar S> struct CausalMeanBackward {
 }  // namespace op
 
 /// The mean of each row and the rows before it in its sequence; a row k places back weighs decay^k. A decay of 1 is the
-/// plain mean.      x, y: (B*T,C), T = length      Error: a decay outside (0, 1].
-template <Scalar S, Backend D> Var<S, D> causal_mean(Var<S, D> x, Index length, std::type_identity_t<S> decay = S(1)) {
+/// plain mean. from_zero: y[t] = decay y[t-1] + (1 - decay) x[t] from y = 0, so that the first rows of a sequence are
+/// near 0; otherwise that is divided by 1 - decay^(t+1) (the bias correction of Kingma and Ba 2015, arXiv 1412.6980).
+/// x, y: (B*T,C), T = length      Error: a decay outside (0, 1]; from_zero with a decay of 1, which would stay 0.
+template <Scalar S, Backend D>
+Var<S, D> causal_mean(Var<S, D> x, Index length, std::type_identity_t<S> decay = S(1), bool from_zero = false) {
   const Index rows = x.shape().rows(), cols = x.shape().cols();
   require(length > 0 ? rows % length == 0 : rows == 0, "causal_mean: x must have whole sequences of ", length,
           " rows, got ", rows, " rows");
   require(decay > S(0) && decay <= S(1), "causal_mean: the decay must be above 0 and at most 1, got ", decay);
+  require(!from_zero || decay < S(1), "causal_mean: a mean from zero must have a decay below 1, got ", decay);
   auto& tape = x.tape();
   const auto y = tape.make(x.shape(), tape.capacity(x));
   const Index sequences = length > 0 ? rows / length : 0, cost = length * cols;
-  const op::MeanWeight<S> weight(decay);
+  const op::MeanWeight<S> weight(decay, from_zero);
   D::template rows<S>(sequences, cost, op::CausalMean<S>{x.value(), tape.out(y), length, weight});
   tape.record(y, {x}, {}, [=](Tape<S, D>& t) {
     D::template rows<S>(sequences, cost, op::CausalMeanBackward<S>{t.gradient(y), t.into(x), length, weight});

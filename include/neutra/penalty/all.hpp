@@ -15,6 +15,6 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace penalty {
 
-using All = Types<None, L1, L2, GroupLasso, GateL1, Hoyer, Relative, DomainCrossEntropy>;
+using All = Types<None, L1, L2, GroupLasso, GateL1, Hoyer, Relative, DomainCrossEntropy, Sum<L1, DomainCrossEntropy>>;
 
 }}}  // namespace neutra::NEUTRA_ABI::penalty

@@ -88,6 +88,9 @@ inline std::vector<std::string> notes(const study::Results& results, const std::
   const auto any = [&](bool study::Line::*mark) {
     return std::any_of(lines.begin(), lines.end(), [&](const study::Line& line) { return line.*mark; });
   };
+  const io::Json options = results.config.value("options", io::Json::object());
+  if (options.is_object() && options.value("quick", io::Json()) == true)
+    all.push_back("A --quick run: it shows that everything works, and its numbers mean nothing.");
   if (any(&study::Line::chosen_here))
     all.push_back(
         "* best of several rates on the text reported here, as the results record no selection on another text.");

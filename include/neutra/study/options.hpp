@@ -22,7 +22,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 struct Options {
   // Texts. Without evaluation files the last tenth of each domain is held out.
   std::vector<io::Path> original, target, eval_original, eval_target;
-
+  Index target_bytes = 0;  // of the target text that training reads, 0: the whole; what is held out stays the same
   std::map<std::string, std::vector<io::Path>> further;  // scored besides, before and after, by name
 
   // Backbone: a Hugging Face folder of a model, or one pretrained here on the original text.
@@ -71,7 +71,7 @@ struct Options {
   bool held_out_before = false;  // whether the run that --resume continues holds out a tuning split
   io::Path out;
 
-  train::TextPaths texts() const { return {original, target, eval_original, eval_target, further}; }
+  train::TextPaths texts() const { return {original, target, eval_original, eval_target, target_bytes, further}; }
   /// The rates tried for a method.
   const std::vector<double>& rates_of(const Method& method) const {
     if (!method.rates.empty()) return method.rates;
@@ -149,6 +149,7 @@ inline void Options::check() const {
                                       {heads, "heads"},
                                       {vocabulary, "vocab"}})
       check_count(value, name);
+  require(target_bytes >= 0, "--target-bytes must not be negative (0: the whole text), got ", target_bytes);
   check_derivable(kv_heads, "kv-heads");
   check_derivable(ffn, "ffn");
   require(batch % accumulate == 0, "--accumulate must divide --batch (", batch, "), got ", accumulate);

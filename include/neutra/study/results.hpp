@@ -22,9 +22,9 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 /// The format's name and version, the first thing a reader checks.
 inline constexpr std::string_view results_schema = "neutra.results/2";
 
-/// The largest results.json that is read, in bytes: fifty thousand rows of six layers, each of 60 values and about
-/// 1,800 bytes. These are fewer than the four million values that io::parse accepts.
-inline constexpr std::uint64_t max_results = 100'000'000;
+/// The largest results.json that is read, in bytes: fifty thousand rows of six layers, each of 64 values and about
+/// 2,000 bytes. These are fewer than the four million values that io::parse accepts.
+inline constexpr std::uint64_t max_results = 110'000'000;
 
 /// A results file, by default with the commit and machine of this program.
 /// config: the options of the run, any JSON object. Tables and reports read two of its keys, if present:

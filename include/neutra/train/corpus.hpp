@@ -38,6 +38,13 @@ struct DomainText {
   // About invalid UTF-8 (which is kept), parts of another size than requested, and similar texts.
   std::vector<std::string> remarks;
 
+  /// Keeps the first `bytes` of the training text, up to the end of a line if there is one.
+  void shorten(std::size_t bytes) {
+    if (train.size() <= bytes) return;
+    const std::size_t line = train.rfind('\n', bytes - 1);
+    train.resize(line == train.npos ? bytes : line + 1);
+  }
+
   /// `option` names the files in messages, for example "target". The caller checks that the files differ.
   static DomainText read(const std::string& option, const std::vector<io::Path>& files,
                          const std::vector<io::Path>& evaluation_files, bool holds_out) {
@@ -104,6 +111,7 @@ struct Corpus {
     data::check_different(files);  // before reading: a pipe can be read only once
     original = DomainText::read("original", paths.original, paths.eval_original, holds_out);
     target = DomainText::read("target", paths.target, paths.eval_target, holds_out);
+    if (paths.target_bytes > 0) target.shorten(static_cast<std::size_t>(paths.target_bytes));
     files = original.files;
     files.insert(files.end(), target.files.begin(), target.files.end());
     data::check_different(files);
