@@ -45,7 +45,7 @@ TEST_CASE("studies: every one runs with --quick and leaves results and a report"
   std::size_t count = 0;
   for (const auto& program : std::filesystem::directory_iterator(programs::path_of("studies"))) {
     const std::string name = program.path().filename().string();
-    if (!program.is_regular_file()) continue;
+    if (!program.is_regular_file() || name == "languages") continue;  // its stages: below
     INFO(name);
     Words quick = {"--pretrain-steps", "4"};
     if (name != "init" && name != "length") quick.insert(quick.end(), {"--steps", "4"});  // those sweep it
@@ -160,4 +160,50 @@ TEST_CASE("studies: SIGUSR1 saves and stops, and the same command continues to t
   if (ended.status == 130) CHECK(ended.err.find("run the same command again to continue") != std::string::npos);
   REQUIRE(run(command(study, "gates", one, "stopped")).status == 0);
   CHECK(rows_of(study.out("stopped")) == rows_of(study.out("whole")));
+}
+
+TEST_CASE("studies: each stage of languages extends the models of the one before, one process or two", "[programs]") {
+  const Study study;
+  std::uint64_t seed = 0;
+  for (const std::string source :
+       {"en/wiki", "en/masc", "en/gum", "en/ewt", "en/europarl", "en/ntrex", "da/lcc-news", "da/lcc-mixed", "da/ddt",
+        "da/ntrex", "hu/nerkor", "hu/ntrex", "sk/wikigold", "sk/snk-wiki", "sk/ntrex"}) {
+    const Path base = study.folder / "data" / source;
+    std::filesystem::create_directories(base.parent_path());
+    const Words& words = source.starts_with("en/") ? programs::first_words : programs::second_words;
+    scratch::put(base.native() + ".train.txt", programs::salad(words, 5000, ++seed));
+    scratch::put(base.native() + ".valid.txt", programs::salad(words, 500, ++seed));
+  }
+  const auto languages = [&](const std::string& out, const Words& more) {
+    Words all = {"--pretrain-steps", "4", "--steps", "4", "--data", (study.folder / "data").string()};
+    all.insert(all.end(), more.begin(), more.end());
+    return run(command(study, "languages", all, out));
+  };
+  const auto ended = languages("whole", {});
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  const Words parts = {"da", "da-hu", "da-hu-sk", "sk", "sk-hu", "sk-hu-da"};
+  for (const std::string& part : parts) {
+    INFO(part);
+    const auto results = study::read_results(study.out("whole") / part / "results.json");
+    REQUIRE(results.rows.size() == 4);
+    for (const study::RunResult& row : results.rows) {
+      CHECK(row.builds_on.has_value() == (part.size() > 2));
+      CHECK(row.further->size() == 4);
+    }
+  }
+  const std::string table = scratch::get(study.out("whole") / "stages.txt");
+  CHECK(ended.out.find(table) != std::string::npos);
+  CHECK(table.find("finetune\n  after     da ") != std::string::npos);
+  CHECK(table.find("\n  sk-hu-da  ") != std::string::npos);
+
+  const auto listed = languages("beside", {"--list"});
+  CHECK(listed.out.find("da-hu: neutral, alpha 1, rate 0.002, seed 1") != std::string::npos);
+  const auto early = languages("beside", {"--row", "5"});
+  CHECK(early.err.find("row 5: it builds on a row of the stage before; run that first") != std::string::npos);
+  const auto beside = languages("beside", {"--jobs", "2"});
+  INFO(beside.err);
+  REQUIRE(beside.status == 0);
+  for (const std::string& part : parts)
+    CHECK(rows_of(study.out("beside") / part) == rows_of(study.out("whole") / part));
 }

@@ -8,6 +8,7 @@
 #include "tests/study/texts.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 using namespace neutra;
 using study::PlannedRow;
@@ -48,6 +49,28 @@ std::vector<std::string> choices_of(const study::Results& results) {
   return choices;
 }
 
+/// Two stages of the texts: a to n, then both to u; t is scored after each.
+struct Stages : Texts {
+  study::Options first, second;
+
+  explicit Stages(const std::vector<std::string>& specs) {
+    for (const auto& [name, letter, seed] : {std::tuple{"u", 'u', 3}, {"t", 'n', 4}}) {
+      std::string text;
+      for (std::uint64_t i = 0; i < 60; ++i)
+        text += small::letters(letter, 6, 30, 100 * static_cast<std::uint64_t>(seed) + i) + "\n";
+      scratch::put(folder / name, text);
+    }
+    first = options("first");
+    first.methods = small::methods(specs);
+    first.further["news"] = {folder / "t"};
+    second = first;
+    second.out = folder / "second";
+    second.original.push_back(folder / "n");
+    second.target = {folder / "u"};
+    second.model = folder / "first/backbone";
+  }
+};
+
 std::vector<RowState> states(Rows& rows) {
   std::vector<RowState> all;
   for (std::size_t row = 0; row < rows.plan().size(); ++row) all.push_back(rows.state(row));
@@ -83,7 +106,7 @@ TEST_CASE("rows: two processes share a folder, and together they make what exten
   second.prepare();
   REQUIRE(first.plan().size() == 6);
   CHECK(states(first) == std::vector<RowState>(6, RowState::waiting));
-  CHECK(scratch::says([&] { first.make(4); }, "row 5 takes the rate that the rows of seed 1 of neutral select"));
+  CHECK(scratch::says([&] { first.make(4); }, "row 5 of neutral: it takes the rate that the rows of seed 1 select"));
   CHECK(first.results().rows.empty());
   for (std::size_t row = 0; row < 6; ++row) CHECK((row % 2 == 0 ? first : second).make(row));
   CHECK(states(first) == std::vector<RowState>(6, RowState::done));
@@ -153,4 +176,87 @@ TEST_CASE("rows: lengths and shares are swept within one folder and one table", 
   plain.methods = o.methods;
   plain.share = 0.5;
   CHECK(study::Study(plain, config(plain)).run().rows.at(0).target.after == results.rows[3].target.after);
+}
+
+TEST_CASE("rows: those of a second stage extend what the selected rows of the first left, seed by seed", "[train]") {
+  Stages stages({"neutral", "lora", "finetune"});
+  stages.first.model_rates = stages.second.model_rates = {5e-4};
+  Rows first(stages.first, config(stages.first));
+  first.prepare();
+  Rows second(stages.second, config(stages.second), {}, nullptr, &first);
+  second.prepare();
+  REQUIRE(second.plan().size() == 2 * 2 + 1 + 3);
+  CHECK(states(second) == std::vector<RowState>(8, RowState::waiting));
+  CHECK(scratch::says([&] { second.make(0); }, "row 1 of neutral: it builds on a row of the stage before"));
+  CHECK(second.waits_for(5) == "it takes the rate that the rows of seed 1 select; run those first");
+  for (std::size_t row = 0; row < 5; ++row) REQUIRE(first.make(row));
+  CHECK(second.waits_for(0).empty());
+  for (std::size_t row = 0; row < 5; ++row) REQUIRE(second.make(row));
+  CHECK(second.waits_for(5) == "it builds on a row of the stage before; run that first");
+  for (std::size_t row = 5; row < 8; ++row) REQUIRE((first.make(row) && second.make(row)));
+  CHECK(states(second) == std::vector<RowState>(8, RowState::done));
+
+  const study::Results before = first.results(), after = second.results();
+  for (const study::RunResult& row : before.rows) CHECK_FALSE(row.builds_on);
+  REQUIRE(after.rows.size() == 8);
+  for (const study::RunResult& row : after.rows) {
+    INFO(row.label << ", rate " << row.lr << ", seed " << row.seed);
+    const auto own = std::find_if(before.choices.begin(), before.choices.end(),
+                                  [&](const auto& choice) { return choice.run.label == row.label; });
+    REQUIRE(own != before.choices.end());
+    const auto left = std::find_if(before.rows.begin(), before.rows.end(), [&](const study::RunResult& r) {
+      return r.label == row.label && r.seed == row.seed && r.lr == own->run.lr;
+    });
+    REQUIRE(left != before.rows.end());
+    const io::Path folder = stages.folder / "first/runs" / left->name();
+    CHECK(row.builds_on ==
+          io::file_sha256(folder / (row.label == "finetune" ? "model/model.safetensors" : "adapter.safetensors")));
+    CHECK(row.further->at("news").before == left->further->at("news").after);
+    CHECK(row.extra_weights == left->extra_weights);  // of the new adapter alone
+    CHECK(row.trainable_weights == left->trainable_weights);
+  }
+  Rows again(stages.second, config(stages.second), {}, nullptr, &first);  // another day
+  again.prepare();
+  CHECK(rows_of(again.results()) == rows_of(after));
+  CHECK(rows_of(study::results_from_json(study::to_json(after))) == rows_of(after));
+}
+
+TEST_CASE("rows: a third stage builds on two adapters, and its file holds all three", "[train]") {
+  Stages stages({"neutral"});
+  for (study::Options* o : {&stages.first, &stages.second}) {
+    o->seeds = 1;
+    o->adapter_rates = {2e-3};
+  }
+  study::Options last = stages.second;
+  last.out = stages.folder / "third";
+  Rows first(stages.first, config(stages.first)), second(stages.second, config(stages.second), {}, nullptr, &first),
+      third(last, config(last), {}, nullptr, &second);
+  for (Rows* rows : {&first, &second, &third}) {
+    rows->prepare();
+    REQUIRE(rows->make(0));
+  }
+  const study::RunResult row = third.results().rows.at(0);
+  const io::Path adapter =
+      stages.folder / "third/runs" / concat(row.name(), "-on-", row.builds_on->substr(0, 12)) / "adapter.safetensors";
+  const auto loaded = train::load_model(first.backbone(), adapter, small::registry());
+  REQUIRE(loaded.model->parameters().size() == 3 * 2 * 4);
+  const data::Windows windows(*loaded.tokenizer, scratch::get(stages.folder / "t"), 12);
+  Tape<float, DefaultDevice> tape;
+  const train::EvaluationText news{windows, static_cast<Index>(scratch::get(stages.folder / "t").size())};
+  CHECK(train::evaluate(*loaded.model, tape, news, data::Domain::target, 4).bits_per_byte() ==
+        row.further->at("news").after);
+}
+
+TEST_CASE("rows: what builds on a row that diverged has failed", "[train]") {
+  Stages stages({"neutral"});
+  for (study::Options* o : {&stages.first, &stages.second}) {
+    o->seeds = 1;
+    o->adapter_rates = {1e30};
+  }
+  Rows first(stages.first, config(stages.first)), second(stages.second, config(stages.second), {}, nullptr, &first);
+  first.prepare();
+  second.prepare();
+  REQUIRE(first.make(0));
+  CHECK(states(first) == std::vector<RowState>{RowState::failed});
+  CHECK(states(second) == std::vector<RowState>{RowState::failed});
 }

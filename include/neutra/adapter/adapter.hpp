@@ -54,6 +54,8 @@ template <Scalar S, Backend D> struct Pass {
   std::optional<Var<S, D>> local{};
   /// Counts open gates in an evaluation; null in training.
   adapter::Probe<S, D>* probe = nullptr;
+  /// Whether local losses are computed; not those of an adapter that is fixed.
+  bool local_losses = true;
 
   void add_local(Var<S, D> loss) { local = local ? neutra::add(*local, loss) : loss; }
 };

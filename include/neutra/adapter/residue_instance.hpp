@@ -125,10 +125,11 @@ template <Scalar S, Backend D> class ResidueInstance {
     if (pass.probe)
       pass.probe->observe(layer, gate_.open ? nullptr : &activations.g, gate_.exact_zero, activations.r,
                           activations.index, activations.y);
-    require(penalty_.none || !pass.tape.recording() || pass.domains.known, "residue: the penalty ", penalty_.name,
+    const bool counts = !penalty_.none && pass.tape.recording() && pass.local_losses;
+    require(!counts || pass.domains.known, "residue: the penalty ", penalty_.name,
             " needs the domain of every sequence in training; give Tokens::domains, or use penalty::None");
     // also if no token is counted: after a step that saves less, the next one would have to allocate
-    if (!penalty_.none && pass.tape.recording()) pass.add_local(penalty_.loss(activations, penalty_leaves()));
+    if (counts) pass.add_local(penalty_.loss(activations, penalty_leaves()));
   }
 
   gate::Any<S, D> gate_;

@@ -56,6 +56,7 @@ class ExtendParser {
     const std::vector<std::string> specs = all_specs();
     const study::MethodDefaults defaults = defaults_for(specs);
     check_pretraining();
+    if (!adapter_.empty()) o_.adapter = train::saved_adapter(adapter_, registry_);
     o_.methods = study::methods_of(specs, registry_, defaults);
     const bool any_alpha =
         std::any_of(o_.methods.begin(), o_.methods.end(), [](const auto& m) { return m.has_alpha(); });
@@ -83,6 +84,8 @@ class ExtendParser {
     begin_group("Backbone");
     app_.add_option("--model", o_.model,
                     "a Hugging Face folder of a model; default: pretrain one on the original text");
+    app_.add_option("--adapter", adapter_,
+                    "an adapter of the model, NAME.safetensors, by which it is extended already; it stays as it is");
     add("--pretrain-steps", o_.pretrain_steps, "steps of pretraining");
     add("--dim", o_.dim, "model width");
     add("--layers", o_.layers, "layers");
@@ -222,6 +225,7 @@ class ExtendParser {
   bool of_study_;
   study::Options o_;
   std::vector<std::string> rates_, specs_, default_specs_;
+  io::Path adapter_;
   std::string methods_, alphas_, targets_;
   double capacity_ = 0.2;  // of the block weights, as in the paper
   std::string gate_ = "relu", body_ = "gated_unit", penalty_ = "l1", init_ = "low_variance", placement_ = "parallel";

@@ -4,6 +4,7 @@
 // First, as in neutra/neutra.hpp.
 #include "neutra/core/strict.hpp"
 
+#include "neutra/io/output_file.hpp"
 #include "neutra/program/program.hpp"
 #include "neutra/program/progress.hpp"
 #include "neutra/program/shell.hpp"
@@ -11,6 +12,7 @@
 #include "neutra/program/study_program.hpp"
 #include "neutra/program/workers.hpp"
 #include "neutra/report/page.hpp"
+#include "neutra/report/stages.hpp"
 #include "neutra/report/table.hpp"
 #include "neutra/study/join.hpp"
 #include "neutra/study/options_json.hpp"
@@ -23,6 +25,7 @@
 #include <deque>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -48,8 +51,10 @@ class StudyRun {
       study::Options options = asked_.options;
       options.out = options.out / study::folder_name(variation.name);
       variation.change(options, asked_.data);
+      study::Rows* before = variation.continues ? &parts_.back().rows : nullptr;
+      if (before) options.model = before->backbone();
       options.check();
-      add_part(variation.name, options);
+      add_part(variation.name, options, before);
     }
     require(asked_.row <= static_cast<Index>(places_.size()), "--row must be at most ", places_.size(),
             ", the number of rows, got ", asked_.row);
@@ -102,8 +107,9 @@ class StudyRun {
     return errors;
   }
 
-  /// results.json and report.html of every part, and the tables on standard output.
+  /// results.json and report.html of every part, and the tables on standard output; where parts are stages, stages.txt.
   void collect() {
+    std::vector<report::Stage> stages;
     for (Part& part : parts_) {
       study::Results results = part.rows.results();
       if (!asked_.joined.empty()) results = joined_with(part, std::move(results));
@@ -114,29 +120,38 @@ class StudyRun {
       }
       study::write_results(part.out / "results.json", results);
       report::write_report(part.out, results);
+      stages.push_back({part.name, part.continues, results});
       std::printf("%s\nreport: %s\n", report::table(results).c_str(),
                   io::printable_whole((part.out / "report.html").native()).c_str());
     }
+    const std::string table = report::table_of_stages(stages);
+    if (table.empty()) return;
+    io::write_file(asked_.options.out / "stages.txt", table);
+    std::printf("%s", table.c_str());
   }
 
  private:
   struct Part {
     Part(std::string heading, const study::Options& options, const io::Json& config, std::stop_token stop,
-         train::Progress& messages)
-        : name(std::move(heading)), out(options.out), rows(options, config, std::move(stop), &messages) {}
+         train::Progress& messages, study::Rows* before)
+        : name(std::move(heading)),
+          out(options.out),
+          continues(before != nullptr),
+          rows(options, config, std::move(stop), &messages, before) {}
 
     std::string name;
     io::Path out;
+    bool continues;
     study::Rows rows;
   };
   enum class Attempt { ended, elsewhere, not_yet };
 
-  void add_part(const std::string& name, const study::Options& options) {
+  void add_part(const std::string& name, const study::Options& options, study::Rows* before = nullptr) {
     const io::Json config = {{"command", command_},
                              {"study", program_.name},
                              {"question", program_.question},
                              {"options", to_json(options)}};
-    parts_.emplace_back(name, options, config, stop_, messages_);
+    parts_.emplace_back(name, options, config, stop_, messages_, before);
     parts_.back().rows.prepare();
     for (std::size_t row = 0; row < parts_.back().rows.plan().size(); ++row) places_.emplace_back(&parts_.back(), row);
   }
@@ -151,13 +166,15 @@ class StudyRun {
                   planned.rate ? concat(", rate ", *planned.rate) : ", the selected rate", ", seed ", planned.seed);
   }
 
-  /// Rows of a rate that no row selected, because those of the first seed could not be made.
+  /// Rows that wait for others, which could not be made.
   void tell_of_waiting(std::vector<std::string>& errors) {
     std::size_t count = 0;
     for (const auto& [part, own] : places_) count += part->rows.state(own) == study::RowState::waiting;
     if (asked_.row == 0 && count > 0)
       errors.push_back(
-          concat(count, " rows wait for a rate; run the same command again once the rows of seed 1 are done"));
+          concat(count,
+                 " rows wait for a rate or for a row that they build on; run the same command again once the "
+                 "rows before are done"));
   }
 
   study::Results joined_with(const Part& part, study::Results own) const {
@@ -176,8 +193,8 @@ class StudyRun {
 
   Attempt attempt(std::size_t row, std::vector<std::string>& errors) try {
     const auto [part, own] = places_[row];
-    if (!part->rows.run(own)) {
-      require(asked_.row == 0, "it takes the rate that the rows of seed 1 select; run those first");
+    if (const std::string_view waits_for = part->rows.waits_for(own); !waits_for.empty()) {
+      require(asked_.row == 0, waits_for);
       return part->rows.state(own) == study::RowState::failed ? Attempt::ended : Attempt::not_yet;
     }
     if (part->rows.ended(own)) return Attempt::ended;

@@ -14,6 +14,9 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 struct Variation {
   std::string name;  // of its folder and heading
   std::function<void(study::Options&, const io::Path&)> change;
+  /// Whether it is the next stage after the part before it: each of its rows extends the model that the row of the same
+  /// method and seed left there (see study::Rows).
+  bool continues = false;
 };
 
 /// Files of a folder of texts that holds SOURCE.train.txt and SOURCE.valid.txt:

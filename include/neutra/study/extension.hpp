@@ -21,14 +21,15 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 /// One run of a method, with its folder.
 class Extension {
  public:
-  /// `shared` and `method` must outlive it.
-  Extension(Shared& shared, const Method& method, const Run& run)
+  /// `shared` and `method` must outlive it. builds_on: the SHA-256 of the weights that it starts from, if another run
+  /// left them; its folder is named after them too.
+  Extension(Shared& shared, const Method& method, const Run& run, const std::string& builds_on = {})
       : shared_(shared),
         method_(method),
         run_(run),
-        name_(folder_of(shared.options, run)),
-        folder_(shared.output.run_folder(name_)),
-        description_(method.adapter.describe(shared.backbone->config().sizes())) {}
+        builds_on_(builds_on),
+        name_(folder_of(shared.options, run, builds_on)),
+        folder_(shared.output.run_folder(name_)) {}
 
   const io::Path& folder() const { return folder_; }
   /// Whether its outcome was there before this process.
@@ -40,17 +41,18 @@ class Extension {
     return bool(lock_);
   }
 
-  /// A run that diverges, or runs out of memory or disk, ends in a Failure. Error: damaged files; Stopped.
-  Ending run() {
-    shared_.progress.begin(name_, run_.steps, shared_.work.extension(run_.steps));
+  /// Extends a model. A run that diverges, or runs out of memory or disk, ends in a Failure. Error: damaged files;
+  /// Stopped.
+  Ending run(const Start& start) {
     if (ended_before()) return read();
+    shared_.progress.begin(name_, run_.steps, shared_.work.extension(run_.steps));
     require(lock_ || !shared_.output.run_is_locked(name_), folder_.string(),
             ": another process is working on it; wait for it to end");
     const auto failed = [&](FailureState state, const std::string& reason, const train::Divergence& where = {}) {
       return Failure{run_, state, reason, where};
     };
     try {
-      return train();
+      return train(start);
     } catch (const train::Diverged& error) {
       const Failure failure = failed(FailureState::diverged, error.what(), error.where());
       write_failure(folder_, failure);
@@ -63,37 +65,9 @@ class Extension {
     }
   }
 
- private:
-  Ending train() {
-    shared_.output.run(name_);
-    const PeakMemory peak;
-    const auto model = make_model();
-    const data::Mix mix(shared_.corpus.train_original, shared_.corpus.train_target, run_.share, run_.seed);
-    train::TrainingOptions options = shared_.training(run_.lr, run_.steps, run_.alpha.value_or(0));
-    options.adamw.groups = groups_of(*model);
-    options.regularisers = method_.regularisers;
-    train::Trainer trainer(*model, mix, options);
-    Outcome outcome{describe_row(run_, description_, shared_.backbone->config().sizes()), {}};
-    RunResult& row = outcome.row;
-    row.trainable_weights = trainer.trained_weights();
-    row.train_seconds =
-        train::run_training(trainer, {folder_, shared_.identity(run_), &shared_.progress, shared_.stop});
-    row.peak_bytes = peak.bytes();
-    row.train_tokens = run_.steps * trainer.tokens_per_step();
-    row.tokens_per_second = static_cast<double>(row.train_tokens) / row.train_seconds;
-    save(*model);
-    row.file_bytes = saved_bytes();
-    const io::Json json = train::with_run_name(name_, [&] {
-      measure(*model, outcome);
-      return to_json(outcome);
-    });
-    write_outcome(folder_, json, files());
-    std::filesystem::remove(folder_ / "checkpoint.safetensors");  // outcome and weights are on disk now
-    for (const std::string& warning : gate_warnings(row, name_)) shared_.progress.message(warning);
-    return outcome;
-  }
-
+  /// How it has ended.
   Ending read() {
+    shared_.progress.begin(name_, run_.steps, shared_.work.extension(run_.steps));
     Ending ending =
         train::with_advice(concat("restore the files, or delete ", folder_.string(), " to repeat the run"), [&] {
           Ending read = read_ending(folder_, run_);
@@ -108,16 +82,52 @@ class Extension {
     return ending;
   }
 
+ private:
+  Ending train(const Start& start) {
+    shared_.output.run(name_);
+    const PeakMemory peak;
+    const train::Adapter adapter = start.with(method_.adapter);
+    const auto model = make_model(start, adapter);
+    const data::Mix mix(shared_.corpus.train_original, shared_.corpus.train_target, run_.share, run_.seed);
+    train::TrainingOptions options = shared_.training(run_.lr, run_.steps, run_.alpha.value_or(0));
+    options.adamw.groups = groups_of(*model);
+    options.regularisers = method_.regularisers;
+    train::Trainer trainer(*model, mix, options);
+    const adapter::Sizes sizes = start.backbone->config().sizes();
+    Outcome outcome{describe_row(run_, method_.adapter.describe(sizes), sizes), {}};
+    RunResult& row = outcome.row;
+    row.trainable_weights = trainer.trained_weights();
+    row.train_seconds =
+        train::run_training(trainer, {folder_, shared_.identity(run_, start), &shared_.progress, shared_.stop});
+    row.peak_bytes = peak.bytes();
+    row.train_tokens = run_.steps * trainer.tokens_per_step();
+    row.tokens_per_second = static_cast<double>(row.train_tokens) / row.train_seconds;
+    if (!builds_on_.empty()) row.builds_on = builds_on_;
+    save(*model, adapter.describe(sizes), start.base);
+    row.file_bytes = saved_bytes();
+    const io::Json json = train::with_run_name(name_, [&] {
+      measure(*model, start, outcome);
+      return to_json(outcome);
+    });
+    write_outcome(folder_, json, files());
+    std::filesystem::remove(folder_ / "checkpoint.safetensors");  // outcome and weights are on disk now
+    for (const std::string& warning : gate_warnings(row, name_)) shared_.progress.message(warning);
+    return outcome;
+  }
+
   /// Error: the row was scored on another backbone or by another build, and cannot be compared with the others.
   void check_before(const RunResult& row) const {
-    const double original = shared_.valid.original.before, target = shared_.valid.target.before;
+    require(row.builds_on.value_or("") == builds_on_, (folder_ / "outcome.json").string(), ": must build on ",
+            builds_on_.substr(0, 12), "..., got ", row.builds_on.value_or("").substr(0, 12), "...");
+    if (row.builds_on) return;  // its hash stands for the model that it was scored on
+    const double original = shared_.start.valid.original.before, target = shared_.start.valid.target.before;
     require(row.original.before == original && row.target.before == target, (folder_ / "outcome.json").string(),
             ": must be of this study's backbone, which has ", original, " and ", target, " bits per byte, got ",
             row.original.before, " and ", row.target.before);
   }
 
-  std::unique_ptr<train::Model> make_model() const {
-    auto model = std::make_unique<train::Model>(shared_.backbone, method_.adapter, run_.seed);
+  std::unique_ptr<train::Model> make_model(const Start& start, const train::Adapter& adapter) const {
+    auto model = std::make_unique<train::Model>(start.backbone, adapter, run_.seed);
     if (trains_model())
       model->thaw([&](const nn::Weight& weight) { return !method_.freezes(weight.name, weight.kind.shape); });
     shared_.set_up(*model);
@@ -135,24 +145,28 @@ class Extension {
     return groups;
   }
 
-  void measure(train::Model& model, Outcome& outcome) {
+  void measure(train::Model& model, const Start& start, Outcome& outcome) {
     shared_.progress.begin("evaluating", shared_.evaluation_steps(), shared_.work.evaluation());
     if (run_.seed == 1 && shared_.options.holds_out()) {  // rates and alpha are selected with the first seed
-      Scores& scores = outcome.tuning.emplace(shared_.tuning);
+      Scores& scores = outcome.tuning.emplace(start.tuning);
       scores.original.after = shared_.score(model, shared_.corpus.tuning_original, data::Domain::original);
       scores.target.after = shared_.score(model, shared_.corpus.tuning_target, data::Domain::target);
     }
-    const nn::Config& config = shared_.backbone->config();
+    const nn::Config& config = start.backbone->config();
     adapter::Probe<float, DefaultDevice> probe(config.layers,
                                                data::token_classes(*shared_.corpus.tokenizer, config.vocabulary));
-    outcome.row.original = shared_.valid.original;
-    outcome.row.target = shared_.valid.target;
+    outcome.row.original = start.valid.original;
+    outcome.row.target = start.valid.target;
     outcome.row.original.after = shared_.score(model, shared_.corpus.valid_original, data::Domain::original, &probe);
     outcome.row.target.after = shared_.score(model, shared_.corpus.valid_target, data::Domain::target, &probe);
     add_gates(outcome.row, probe);
-    train::Model backbone(shared_.backbone, adapter::None{});
+    for (const auto& [name, text] : shared_.corpus.further) {
+      if (!outcome.row.further) outcome.row.further.emplace();
+      (*outcome.row.further)[name] = {start.further.at(name), shared_.score(model, text, data::Domain::target)};
+    }
+    train::Model before(start.backbone, start.as_it_is());
     const auto from_base = [&](const train::EvaluationText& text, data::Domain domain) {
-      return train::divergence(model, backbone, shared_.evaluation_tape, text, domain, 128, shared_.stop);
+      return train::divergence(model, before, shared_.evaluation_tape, text, domain, 128, shared_.stop);
     };
     outcome.row.kl_to_base = {from_base(shared_.corpus.valid_original, data::Domain::original),
                               from_base(shared_.corpus.valid_target, data::Domain::target)};
@@ -172,19 +186,19 @@ class Extension {
         bytes += static_cast<Index>(std::filesystem::file_size(path));
     return bytes;
   }
-  void save(train::Model& model) const {
+  void save(train::Model& model, const adapter::Description& description, const nn::Base& base) const {
     if (trains_model())
       save_model(folder_ / "model", model, *shared_.corpus.tokenizer);
     else
-      nn::save_adapter(folder_ / "adapter.safetensors", model.parameters(), description_, shared_.base);
+      nn::save_adapter(folder_ / "adapter.safetensors", model.parameters(), description, base);
   }
 
   Shared& shared_;
   const Method& method_;
   const Run run_;
+  const std::string builds_on_;
   const std::string name_;  // of the folder
   const io::Path folder_;
-  const adapter::Description description_;
   io::Lock lock_;
 };
 

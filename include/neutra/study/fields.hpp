@@ -56,6 +56,11 @@ class FieldWriter {
   template <class T> io::Json convert(const PerDomain<T>& v, const std::string& key) const {
     return {{"original", convert(v.original, key + ".original")}, {"target", convert(v.target, key + ".target")}};
   }
+  io::Json convert(const std::map<std::string, BeforeAfter>& values, const std::string& key) const {
+    io::Json object = io::Json::object();
+    for (const auto& [name, value] : values) object[name] = convert(value, concat(key, '.', name));
+    return object;
+  }
   io::Json convert(const std::vector<double>& values, const std::string& key) const {
     io::Json list = io::Json::array();
     for (std::size_t i = 0; i < values.size(); ++i) list.push_back(convert(values[i], concat(key, '[', i, ']')));
@@ -135,6 +140,11 @@ class FieldReader {
   }
   void convert(const std::string& key, BeforeAfter& out) const {
     convert_pair(key, "before", out.before, "after", out.after);
+  }
+  void convert(const std::string& key, std::map<std::string, BeforeAfter>& out) const {
+    const io::Reader inner = json_.object(key);
+    FieldReader read(inner);
+    for (const auto& [name, ignored] : inner.json().items()) read(name, out[name]);
   }
   template <class T> void convert(const std::string& key, PerDomain<T>& out) const {
     convert_pair(key, "original", out.original, "target", out.target);

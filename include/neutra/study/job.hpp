@@ -22,10 +22,12 @@ inline Run run_of(const Method& method, const Options& options, double lr, std::
           .share = options.share};
 }
 
-/// The name of the folder of a run: Run::name(), and what a study sweeps besides.
-inline std::string folder_of(const Options& options, const Run& run) {
+/// The name of the folder of a run: Run::name(), what a study sweeps besides, and the first digits of the SHA-256 of
+/// the weights of another run that it builds on.
+inline std::string folder_of(const Options& options, const Run& run, const std::string& builds_on = {}) {
   return concat(run.name(), options.lengths.empty() ? "" : concat("-steps", run.steps),
-                options.shares.empty() ? "" : concat("-share", run.share));
+                options.shares.empty() ? "" : concat("-share", run.share),
+                builds_on.empty() ? "" : "-on-" + builds_on.substr(0, 12));
 }
 
 /// The parts of a row that are known before the run.

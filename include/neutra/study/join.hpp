@@ -76,7 +76,9 @@ inline void check_alike(const Results& first, const Results& more, const std::st
   require(more.text_sha256.size() == first.text_sha256.size(), where,
           ": the texts must be those of the first results, ", first.text_sha256.size(), " of them, got ",
           more.text_sha256.size(), "; results on other texts cannot be compared");
-  for (const auto& [key, what] : {std::pair{"/base/fingerprint", "backbone"}, {"/base/tokenizer", "tokenizer"}}) {
+  for (const auto& [key, what] : {std::pair{"/base/fingerprint", "backbone"},
+                                  {"/base/tokenizer", "tokenizer"},
+                                  {"/base/adapter", "adapter of the model"}}) {
     const io::Json::json_pointer place(key);  // older results do not record these
     require(!first.config.contains(place) || !more.config.contains(place) || first.config[place] == more.config[place],
             where, ": the ", what, " must be that of the first results (config", key,

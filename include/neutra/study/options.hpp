@@ -6,10 +6,13 @@
 #include "neutra/core/nearest.hpp"
 #include "neutra/study/method.hpp"
 #include "neutra/study/option_checks.hpp"
+#include "neutra/train/saved_adapter.hpp"
 #include "neutra/train/stopped.hpp"
 #include "neutra/train/text_paths.hpp"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,9 +23,11 @@ struct Options {
   // Texts. Without evaluation files the last tenth of each domain is held out.
   std::vector<io::Path> original, target, eval_original, eval_target;
   Index target_bytes = 0;  // of the target text that training reads, 0: the whole; what is held out stays the same
+  std::map<std::string, std::vector<io::Path>> further;  // scored besides, before and after, by name
 
   // Backbone: a Hugging Face folder of a model, or one pretrained here on the original text.
   io::Path model;
+  std::optional<train::SavedAdapter> adapter;  // of a model that is extended already
   Index pretrain_steps = 2000;
   Index dim = 192, layers = 6, heads = 6, kv_heads = 0,
         ffn = 0;                            // ffn 0: 8/3 dim, rounded up to a multiple of 32 (Touvron et al. 2023)
@@ -66,7 +71,7 @@ struct Options {
   bool held_out_before = false;  // whether the run that --resume continues holds out a tuning split
   io::Path out;
 
-  train::TextPaths texts() const { return {original, target, eval_original, eval_target, target_bytes}; }
+  train::TextPaths texts() const { return {original, target, eval_original, eval_target, target_bytes, further}; }
   /// The rates tried for a method.
   const std::vector<double>& rates_of(const Method& method) const {
     if (!method.rates.empty()) return method.rates;
@@ -120,6 +125,7 @@ struct Options {
 inline void Options::check() const {
   using namespace detail;
   require(!out.empty(), "--out is missing: name the folder that results go to");
+  require(!adapter || !model.empty(), "--adapter needs --model: name the model that the adapter was made for");
   require(!target.empty(), "--target is missing: name at least one text file of the domain to extend to");
   const std::vector<double> all_shares = shares_run();
   const bool needs_original = std::any_of(all_shares.begin(), all_shares.end(), [](double p) { return p > 0; });
@@ -176,6 +182,9 @@ inline void Options::check_methods() const {
   for (const Method& method : methods) {
     check_label(method.label);
     labels.push_back(method.label);
+    require(!adapter || method.trains == Trains::adapter, "--adapter: the method ", method.label,
+            " trains the weights of the model, for which ", adapter ? adapter->path.string() : "",
+            " would no longer fit; leave one of them out");
     require(method.alphas.empty() || method.has_alpha(), "the method ", method.label,
             " has no local loss, so that alpha has no effect; give it none");
     train::with_run_name(method.label, [&] {

@@ -16,7 +16,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 namespace detail {
 
 inline void load_backbone(Shared& shared, const io::Path& folder) {
-  shared.backbone = nn::load_model<float, DefaultDevice>(folder, {.precision = shared.options.precision});
+  shared.start.backbone = nn::load_model<float, DefaultDevice>(folder, {.precision = shared.options.precision});
 }
 inline void claim(Shared& shared) { shared.output.claim(shared.asked(), options_of_choice, {"settings"}); }
 
@@ -28,7 +28,7 @@ inline io::Json pretrain(Shared& shared, const nn::Config& config) {
   shared.set_up(model);
   const data::Mix mix(shared.corpus.train_original, {}, 1.0, 1);
   train::Trainer trainer(model, mix, shared.training(options.pretrain_lr, options.pretrain_steps, 0));
-  const train::RunPlace place{shared.output.run("pretrain"), shared.identity("pretrain"), &shared.progress,
+  const train::RunPlace place{shared.output.run("pretrain"), shared.identity("pretrain", {}), &shared.progress,
                               shared.stop};
   const double seconds = train::run_training(trainer, place);
   save_model(shared.output.backbone(), model, *shared.corpus.tokenizer);
@@ -60,7 +60,7 @@ inline void prepare_backbone(Shared& shared) {
   if (given) detail::load_backbone(shared, folder);  // after the tokenizer, since weights take long to read
   shared.corpus.encode(tokenizer, options.sequence);
   if (given) shared.describe_base();
-  check_fit(options, shared.corpus, given ? shared.backbone->config() : new_config(options, *tokenizer));
+  check_fit(options, shared.corpus, given ? shared.start.backbone->config() : new_config(options, *tokenizer));
   detail::claim(shared);
   if (!given && !pretrained && std::filesystem::exists(record_file)) {  // by a process that this one waited for
     pretrained = true;
@@ -79,43 +79,50 @@ inline void prepare_backbone(Shared& shared) {
   detail::load_backbone(shared, folder);
   shared.describe_base();
   shared.results.config["pretraining"] = record;
-  check_fit(options, shared.corpus, shared.backbone->config());
+  check_fit(options, shared.corpus, shared.start.backbone->config());
 }
 
 namespace detail {
 
-inline void score_backbone(Shared& shared) {
-  train::Model model(shared.backbone, adapter::None{});
+inline void score_start(Shared& shared, Start& start) {
+  train::Model model(start.backbone, start.as_it_is());
   shared.set_up(model);
   const train::Corpus& corpus = shared.corpus;
-  shared.tuning.original.before = shared.score(model, corpus.tuning_original, data::Domain::original);
-  shared.tuning.target.before = shared.score(model, corpus.tuning_target, data::Domain::target);
-  shared.valid.original.before = shared.score(model, corpus.valid_original, data::Domain::original);
-  shared.valid.target.before = shared.score(model, corpus.valid_target, data::Domain::target);
+  start.tuning.original.before = shared.score(model, corpus.tuning_original, data::Domain::original);
+  start.tuning.target.before = shared.score(model, corpus.tuning_target, data::Domain::target);
+  start.valid.original.before = shared.score(model, corpus.valid_original, data::Domain::original);
+  start.valid.target.before = shared.score(model, corpus.valid_target, data::Domain::target);
+  for (const auto& [name, text] : corpus.further) start.further[name] = shared.score(model, text, data::Domain::target);
 }
 
 }  // namespace detail
 
-/// Bits per byte of the untouched backbone on all four texts; kept in backbone.json, so that a run that is continued,
-/// or another process, need not compute them again.
-inline void measure_backbone(Shared& shared) {
+/// Bits per byte of a model before any run, on all texts; kept in the file `path`, so that a run that is continued, or
+/// another process, need not compute them again.
+inline void measure_start(Shared& shared, Start& start, const io::Path& path) {
   shared.progress.begin("backbone", shared.evaluation_steps(), shared.work.evaluation());
-  const io::Path path = shared.output.folder() / "backbone.json";
-  const io::Json identity = shared.identity("backbone");
+  const io::Json identity = shared.identity("backbone", start);
   if (std::filesystem::exists(path)) {
     const io::Json known =
         train::with_advice("delete it to have the backbone measured again", [&] { return io::read_sealed(path); });
     if (known.value("identity", io::Json()) == identity) {
       const io::Reader read(known, path.string());
-      shared.tuning = detail::read_scores(read.object("tuning"));
-      shared.valid = detail::read_scores(read.object("valid"));
+      start.tuning = detail::read_scores(read.object("tuning"));
+      start.valid = detail::read_scores(read.object("valid"));
+      const io::Reader further = read.object("further");
+      for (const auto& [name, ignored] : further.json().items()) start.further[name] = further.number(name);
       return shared.progress.skip(shared.evaluation_steps());
     }
   }
-  detail::score_backbone(shared);
+  detail::score_start(shared, start);
   io::write_sealed(path, {{"identity", identity},
-                          {"tuning", detail::scores_json(shared.tuning, "backbone: tuning")},
-                          {"valid", detail::scores_json(shared.valid, "backbone: valid")}});
+                          {"tuning", detail::scores_json(start.tuning, "backbone: tuning")},
+                          {"valid", detail::scores_json(start.valid, "backbone: valid")},
+                          {"further", start.further}});
+}
+/// Those of the backbone.
+inline void measure_backbone(Shared& shared) {
+  measure_start(shared, shared.start, shared.output.folder() / "backbone.json");
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::study

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -29,50 +30,55 @@ constexpr std::string_view to_string(RowState state) {
 }
 
 /// The rows of one study in one folder. Several processes may hold one for the same folder and make rows side by side.
+/// With `before`, the rows of the stage before, each row extends a model that is extended already: the one that the row
+/// of the same line and seed left there, at the rate that the stage before selected.
 class Rows {
  public:
-  Rows(const Options& options, const io::Json& config, std::stop_token stop = {}, train::Progress* progress = nullptr)
+  /// before: with equal methods, lengths, shares and alphas; must outlive this.
+  Rows(const Options& options, const io::Json& config, std::stop_token stop = {}, train::Progress* progress = nullptr,
+       Rows* before = nullptr)
       : shared_(options, config, stop, progress,
                 [stop, progress, told = false]() mutable {
                   if (stop.stop_requested()) throw train::Stopped("stopped");
                   if (progress && !std::exchange(told, true))
                     progress->message("waiting for another process that prepares the backbone");
                 }),
-        plan_(plan_of(options)) {}
+        plan_(plan_of(options)),
+        before_(before) {}
 
   /// Backbone and scores, made by the first process and read by the others. Error: what was asked cannot be.
   void prepare() {
     prepare_backbone(shared_);
-    train::with_run_name("backbone", [&] { measure_backbone(shared_); });
+    if (!before_) train::with_run_name("backbone", [&] { measure_backbone(shared_); });
     shared_.output.release();
   }
+
+  /// The folder of the backbone.
+  io::Path backbone() const { return options_.model.empty() ? shared_.output.backbone() : options_.model; }
 
   const std::vector<PlannedRow>& plan() const { return plan_; }
   const Method& method(std::size_t row) const { return options_.methods[plan_[row].method]; }
 
-  /// The run of a row; none where its rate is still to be selected.
-  std::optional<Run> run(std::size_t row) {
-    const PlannedRow& planned = plan_[row];
-    const std::optional<double> rate = planned.rate ? planned.rate : selected_rate(planned);
-    if (!rate) return std::nullopt;
-    return run_of(planned, *rate);
+  /// Why a row cannot be made yet: its rate is to be selected, or the row that it builds on to be made. Empty if it
+  /// can.
+  std::string_view waits_for(std::size_t row) {
+    if (!rate_of(plan_[row])) return "it takes the rate that the rows of seed 1 select; run those first";
+    if (!builds_on(plan_[row])) return "it builds on a row of the stage before; run that first";
+    return {};
   }
 
   RowState state(std::size_t row) {
-    const auto own = run(row);
-    if (!own) {  // no rate is selected: not yet, or never, where every row of the first seed diverged
-      const auto all = tried(plan_[row]);
-      return all && all->empty() ? RowState::failed : RowState::waiting;
-    }
+    const auto own = job(plan_[row]);
+    if (!own) return can_come(plan_[row]) ? RowState::waiting : RowState::failed;
     if (const Ending* ending = ending_of(row, *own))
       return std::holds_alternative<Outcome>(*ending) ? RowState::done : RowState::failed;
-    if (shared_.output.run_is_locked(folder(*own))) return RowState::running;
-    return std::filesystem::exists(shared_.output.run_folder(folder(*own))) ? RowState::stopped : RowState::waiting;
+    if (shared_.output.run_is_locked(own->folder)) return RowState::running;
+    return std::filesystem::exists(shared_.output.run_folder(own->folder)) ? RowState::stopped : RowState::waiting;
   }
 
   /// Whether it is done or has failed.
   bool ended(std::size_t row) {
-    const auto own = run(row);
+    const auto own = job(plan_[row]);
     return own && ending_of(row, *own);
   }
   bool sweeps_length() const { return !options_.lengths.empty(); }
@@ -88,15 +94,14 @@ class Rows {
     return (tokens + shared_.work.evaluation()) / speed;
   }
 
-  /// Makes a row unless another process is making it. Whether it was made. Error: its rate is still to be selected;
-  /// memory or disk did not suffice, and the row may be tried again. A row that diverges is made: it has failed.
+  /// Makes a row unless another process is making it. Whether it was made. Error: it waits for another row; memory or
+  /// disk did not suffice, and the row may be tried again. A row that diverges is made: it has failed.
   bool make(std::size_t row) {
-    const auto own = run(row);
-    require(own.has_value(), "row ", row + 1, " takes the rate that the rows of seed 1 of ",
-            io::printable(method(row).label), " select; run those first");
-    Extension extension(shared_, method(row), *own);
+    const auto own = job(plan_[row]);
+    require(own.has_value(), "row ", row + 1, " of ", io::printable(method(row).label), ": ", waits_for(row));
+    Extension extension(shared_, method(row), own->run, own->builds_on);
     if (!extension.lock()) return false;
-    const Ending ending = extension.run();
+    const Ending ending = extension.ended_before() ? extension.read() : extension.run(start_of(plan_[row]));
     if (const auto* failure = std::get_if<Failure>(&ending))
       require(failure->state == FailureState::diverged, failure->reason);
     return true;
@@ -106,34 +111,101 @@ class Rows {
   Results results() {
     Results all = shared_.results;
     for (std::size_t row = 0; row < plan_.size(); ++row) {
-      const auto own = run(row);
+      const auto own = job(plan_[row]);
       const Ending* ending = own ? ending_of(row, *own) : nullptr;
       if (!ending) continue;
       if (const auto* outcome = std::get_if<Outcome>(ending))
         all.rows.push_back(outcome->row);
       else
         all.failed.push_back(std::get<Failure>(*ending));
-      if (plan_[row].seed == 1) add_choice(all, plan_[row], *own);
+      if (plan_[row].seed == 1) add_choice(all, plan_[row], own->run);
     }
     return all;
   }
 
  private:
+  /// What a row is, once everything that it waits for is there.
+  struct Job {
+    Run run;
+    std::string builds_on, folder;
+  };
+
   Run run_of(const PlannedRow& row, double rate) const {
     Run run = study::run_of(options_.methods[row.method], options_, rate, row.alpha, row.seed);
     run.steps = row.steps;
     run.share = row.share;
     return run;
   }
+  std::optional<double> rate_of(const PlannedRow& row) { return row.rate ? row.rate : selected_rate(row); }
+  /// None while the row waits for another.
+  std::optional<Job> job(const PlannedRow& row) {
+    const auto rate = rate_of(row);
+    const auto weights = rate ? builds_on(row) : std::nullopt;
+    if (!weights) return std::nullopt;
+    const Run run = run_of(row, *rate);
+    return Job{run, *weights, folder_of(options_, run, *weights)};
+  }
+  /// Whether a row may still be made: the rows that it waits for have not failed.
+  bool can_come(const PlannedRow& row) {
+    if (before_ && before_->selected_has_failed(row)) return false;
+    const auto all = row.rate ? std::nullopt : tried(row);
+    return !all || !all->empty();
+  }
+
+  /// The row that `like`, a row of the next stage, builds on: that of its line and seed at the selected rate. None
+  /// while no rate is selected.
+  std::optional<std::size_t> selected(const PlannedRow& like) {
+    const auto rate = selected_rate(like);
+    for (std::size_t row = 0; rate && row < plan_.size(); ++row)
+      if (same_line(plan_[row], like) && plan_[row].seed == like.seed && rate_of(plan_[row]) == rate) return row;
+    return std::nullopt;
+  }
+  bool selected_has_failed(const PlannedRow& like) {
+    if (const auto row = selected(like)) return state(*row) == RowState::failed;
+    const auto all = tried(like);
+    return all && all->empty();
+  }
+  /// The folder of the row that `like` builds on, once that is done.
+  std::optional<io::Path> folder_left(const PlannedRow& like) {
+    const auto row = selected(like);
+    if (!row || state(*row) != RowState::done) return std::nullopt;
+    return shared_.output.run_folder(job(plan_[*row])->folder);
+  }
+  /// The model that it left there.
+  Start left(const PlannedRow& like) {
+    const Start from = before_ ? before_->left(like) : shared_.start;
+    return left_by(from, options_.methods[like.method], folder_left(like).value(), options_.precision);
+  }
+
+  /// The SHA-256 of the weights that a row builds on, empty if it builds on no other row; none until they are there.
+  std::optional<std::string> builds_on(const PlannedRow& row) {
+    if (!before_) return std::string();
+    const auto folder = before_->folder_left(row);
+    if (!folder) return std::nullopt;
+    auto& sha256 = left_before_[folder->string()];
+    if (sha256.empty()) sha256 = io::file_sha256(weights_in(*folder, options_.methods[row.method].trains));
+    return sha256;
+  }
+  /// What a row starts from, with its scores on the texts of this stage.
+  const Start& start_of(const PlannedRow& row) {
+    if (!before_) return shared_.start;
+    const std::string weights = builds_on(row).value();
+    if (start_ && start_->sha256 == weights) return *start_;
+    start_ = before_->left(row);
+    const io::Path folder = shared_.output.folder() / "starts";
+    io::make_folder(folder, folder.string());
+    measure_start(shared_, *start_, folder / (weights.substr(0, 12) + ".json"));
+    return *start_;
+  }
   /// Tokens per second in training: of a row of the method that has ended, or of two steps of a run made for this.
   double measured_speed(std::size_t method) {
     for (std::size_t row = 0; row < plan_.size(); ++row) {
-      const auto own = plan_[row].method == method ? run(row) : std::nullopt;
+      const auto own = plan_[row].method == method ? job(plan_[row]) : std::nullopt;
       const Ending* ending = own ? ending_of(row, *own) : nullptr;
       if (const auto* outcome = ending ? std::get_if<Outcome>(ending) : nullptr) return outcome->row.tokens_per_second;
     }
     const Method& m = options_.methods[method];
-    train::Model model(shared_.backbone, m.adapter, 1);
+    train::Model model(shared_.start.backbone, shared_.start.with(m.adapter), 1);
     if (m.trains == Trains::model) model.thaw();
     shared_.set_up(model);
     const data::Mix mix(shared_.corpus.train_original, shared_.corpus.train_target, options_.share, 1);
@@ -148,15 +220,12 @@ class Rows {
     return 2 * static_cast<double>(trainer.tokens_per_step()) / seconds.count();
   }
 
-  std::string folder(const Run& run) const { return folder_of(options_, run); }
-
   /// How a row has ended, read once; null while it has not.
-  const Ending* ending_of(std::size_t row, const Run& run) {
-    const std::string name = folder(run);
-    if (const auto known = endings_.find(name); known != endings_.end()) return &known->second;
-    Extension extension(shared_, method(row), run);
+  const Ending* ending_of(std::size_t row, const Job& job) {
+    if (const auto known = endings_.find(job.folder); known != endings_.end()) return &known->second;
+    Extension extension(shared_, method(row), job.run, job.builds_on);
     if (!extension.ended_before()) return nullptr;
-    return &endings_.emplace(name, extension.run()).first->second;
+    return &endings_.emplace(job.folder, extension.read()).first->second;
   }
 
   /// The scores on the tuning split of the rows of the first seed on the same line, by rate; none while one of them has
@@ -166,7 +235,9 @@ class Rows {
     for (std::size_t row = 0; row < plan_.size(); ++row) {
       const PlannedRow& one = plan_[row];
       if (one.seed != 1 || !same_line(one, like)) continue;
-      const Ending* ending = ending_of(row, run_of(one, *one.rate));
+      if (before_ && before_->selected_has_failed(one)) continue;
+      const auto own = job(one);
+      const Ending* ending = own ? ending_of(row, *own) : nullptr;
       if (!ending) return std::nullopt;
       if (const auto* outcome = std::get_if<Outcome>(ending))
         all.emplace_back(*one.rate, options_.chooses() ? outcome->tuning.value() : Scores{});
@@ -195,6 +266,9 @@ class Rows {
   Shared shared_;
   const Options& options_ = shared_.options;
   std::vector<PlannedRow> plan_;
+  Rows* before_;
+  std::optional<Start> start_;                       // of the row made last, where rows build on others
+  std::map<std::string, std::string> left_before_;   // SHA-256 of weights of the stage before, by their folder
   std::map<std::string, Ending> endings_;            // by the run's folder
   std::map<std::size_t, double> tokens_per_second_;  // by method
 };

@@ -33,8 +33,10 @@ struct RunResult : Run {
   std::optional<PerDomain<ByClass>> tokens_by_class{}, gate_open_by_class{}, residue_ratio_by_class{};
   Index train_tokens = 0;
   double train_seconds = 0, tokens_per_second = 0;
-  std::optional<PerDomain<double>> kl_to_base{};    // mean KL(backbone || model) of the next token, in nats
-  std::optional<Index> peak_bytes{}, file_bytes{};  // of the process while training; of what was saved
+  std::optional<PerDomain<double>> kl_to_base{};                // mean KL(backbone || model) of the next token, in nats
+  std::optional<Index> peak_bytes{}, file_bytes{};              // of the process while training; of what was saved
+  std::optional<std::map<std::string, BeforeAfter>> further{};  // bits per byte of further texts, by name
+  std::optional<std::string> builds_on{};  // SHA-256 of the weights of the run that it starts from, if it does
 
   /// Rise of the original domain's bits per byte.
   double forgetting() const { return original.after - original.before; }
@@ -66,6 +68,8 @@ template <class Visitor, class R> void visit_row(Visitor& visit, R& row) {
   visit.added("kl_to_base", row.kl_to_base);
   visit.added("peak_bytes", row.peak_bytes);
   visit.added("file_bytes", row.file_bytes);
+  visit.added("further", row.further);
+  visit.added("builds_on", row.builds_on);
 }
 
 inline void check_within(const std::string& where, const std::string& key, double value, double most,
@@ -112,6 +116,10 @@ inline void check_ranges(const RunResult& row, const std::string& where) {
   if (row.kl_to_base) {
     size("kl_to_base: original", row.kl_to_base->original);
     size("kl_to_base: target", row.kl_to_base->target);
+  }
+  for (const auto& [name, own] : row.further.value_or(std::map<std::string, BeforeAfter>())) {
+    size(concat("further: ", name, ": before"), own.before);
+    size(concat("further: ", name, ": after"), own.after);
   }
   if (row.gate_open_by_layer) both(share, "gate_open_by_layer", *row.gate_open_by_layer);
   if (row.residue_ratio_by_layer) both(size, "residue_ratio_by_layer", *row.residue_ratio_by_layer);

@@ -2,17 +2,15 @@
 #pragma once
 
 #include "neutra/io/sealed.hpp"
-#include "neutra/nn/fingerprint.hpp"
-#include "neutra/study/choice.hpp"
 #include "neutra/study/job.hpp"
 #include "neutra/study/output.hpp"
 #include "neutra/study/results.hpp"
+#include "neutra/study/start.hpp"
 #include "neutra/study/workload.hpp"
 #include "neutra/train/corpus.hpp"
 #include "neutra/train/evaluation.hpp"
 #include "neutra/train/progress.hpp"
 
-#include <memory>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -24,8 +22,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 inline const std::set<std::string> options_of_choice = {"methods",     "baseline", "seeds",
                                                         "whole_curve", "lengths",  "shares"};
 
-/// Made once per study. The backbone and what depends on it are set later, in this order: backbone, corpus.encode(),
-/// describe_base(), the scores.
+/// Made once per study. The start is set later, in this order: backbone, corpus.encode(), describe_base(),
+/// the scores.
 struct Shared {
   Shared(const Options& asked_options, const io::Json& config, std::stop_token stop_token,
          train::Progress* watched = nullptr, Output::Waiting waiting = {})
@@ -54,8 +52,11 @@ struct Shared {
 
   /// Called once backbone and tokenizer are loaded.
   void describe_base() {
-    base = nn::base_of(*backbone, train::tokenizer_sha256(*corpus.tokenizer));
-    results.config["base"] = {{"fingerprint", base.fingerprint}, {"tokenizer", base.tokenizer}};
+    start.base = nn::base_of(*start.backbone, train::tokenizer_sha256(*corpus.tokenizer));
+    results.config["base"] = {{"fingerprint", start.base.fingerprint}, {"tokenizer", start.base.tokenizer}};
+    if (!options.adapter) return;
+    start.add(*options.adapter);
+    results.config["base"]["adapter"] = start.sha256;
   }
 
   /// What the folder is claimed for: the options, the texts, the program (results name one commit only), and the model
@@ -64,11 +65,12 @@ struct Shared {
     io::Json json = results.config.at("options");
     for (const auto& [role, digits] : results.text_sha256) json["text " + role] = digits;
     if (!options.model.empty()) {
-      nn::visit_function(base.config,
+      nn::visit_function(start.base.config,
                          [&](const char* name, const auto& value) { json[concat("model ", name)] = value; });
-      json["model weights"] = base.fingerprint;  // covers the configuration too; its key sorts later, so that a
-                                                 // difference there is reported first
-      json["tokenizer sha256"] = base.tokenizer;
+      json["model weights"] = start.base.fingerprint;  // covers the configuration too; its key sorts later, so that a
+                                                       // difference there is reported first
+      json["tokenizer sha256"] = start.base.tokenizer;
+      if (!start.sha256.empty()) json["adapter sha256"] = start.sha256;
     } else if (options.tokenizer != "byte" && options.tokenizer != "sentencepiece") {
       json["tokenizer sha256"] = io::file_sha256(options.tokenizer);
     }
@@ -81,26 +83,29 @@ struct Shared {
     return json;
   }
 
-  /// What a checkpoint must match: the run, the options, the texts, the base, and what the bits of a binary depend on.
-  io::Json identity(const Run& run) const {
-    io::Json json = identity(folder_of(options, run));
+  /// What a checkpoint must match: the run, the options, the texts, what it starts from, and what the bits of a binary
+  /// depend on.
+  io::Json identity(const Run& run, const Start& from) const {
+    io::Json json = identity(folder_of(options, run), from);
     json["method"] = io::to_json(run.settings, run.label);
     json["method"]["kind"] = run.kind;
     json["options"]["warmup"] = options.warmup_of(run.steps);
     return json;
   }
-  io::Json identity(const std::string& run) const {
+  io::Json identity(const std::string& run, const Start& from) const {
     io::Json fixed = results.config.at("options");
     for (const std::string& key : options_of_choice) fixed.erase(key);
     fixed.erase("settings");
-    return {{"run", run},
-            {"options", fixed},
-            {"texts", results.text_sha256},
-            {"base", base.fingerprint},
-            {"tokenizer", train::tokenizer_sha256(*corpus.tokenizer)},
-            {"instruction_set", results.machine.instruction_set},
-            {"matmul_units", matmul_units()},
-            {"compiler", results.machine.compiler}};
+    io::Json json = {{"run", run},
+                     {"options", fixed},
+                     {"texts", results.text_sha256},
+                     {"base", from.base.fingerprint},
+                     {"tokenizer", train::tokenizer_sha256(*corpus.tokenizer)},
+                     {"instruction_set", results.machine.instruction_set},
+                     {"matmul_units", matmul_units()},
+                     {"compiler", results.machine.compiler}};
+    if (!from.sha256.empty()) json["start"] = from.sha256;
+    return json;
   }
   /// The units of this machine that multiply in the precision of the study; bits depend on them.
   io::Json matmul_units() const { return DefaultDevice::matmul_units(options.precision); }
@@ -119,6 +124,7 @@ struct Shared {
     for (const auto* text :
          {&corpus.tuning_original, &corpus.tuning_target, &corpus.valid_original, &corpus.valid_target})
       tokens += text->windows.tokens();
+    for (const auto& [name, text] : corpus.further) tokens += text.windows.tokens();
     return tokens;
   }
   /// Bits per byte; 0 without text of the domain.
@@ -138,9 +144,7 @@ struct Shared {
   Workload work;
   train::Progress& progress;
   Results results;
-  std::shared_ptr<const train::Backbone> backbone;
-  nn::Base base;
-  Scores tuning, valid;  // before: the backbone's, on the tuning and the validation texts
+  Start start;  // of runs that build on no other
   Tape<float, DefaultDevice> evaluation_tape;
 
  private:

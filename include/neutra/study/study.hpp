@@ -162,7 +162,7 @@ class Study {
     if (done == endings_.end()) {
       Extension extension(shared_, method, run);
       const bool known = extension.ended_before();
-      done = endings_.emplace(run.name(), extension.run()).first;
+      done = endings_.emplace(run.name(), extension.run(shared_.start)).first;
       record(done->second, extension.folder());
       if (!known) write();
     }

@@ -18,7 +18,9 @@ class Workload {
   /// One model on all texts: forward only, a third of a step; four bytes a token is near enough for a progress line.
   double evaluation() const {
     const auto tuning = corpus_.original.tuning.size() + corpus_.target.tuning.size();
-    return static_cast<double>(tuning + corpus_.original.valid.size() + corpus_.target.valid.size()) / 4 / 3;
+    std::size_t further = 0;
+    for (const auto& [name, text] : corpus_.further_bytes) further += text.size();
+    return static_cast<double>(tuning + corpus_.original.valid.size() + corpus_.target.valid.size() + further) / 4 / 3;
   }
   /// The whole study: pretraining, the backbone's evaluation, and every extension with its own.
   double total() const {

@@ -96,6 +96,8 @@ struct Corpus {
   std::shared_ptr<const data::Tokenizer> tokenizer;
   data::Windows train_original, train_target;
   EvaluationText tuning_original, tuning_target, valid_original, valid_target;
+  std::map<std::string, std::string> further_bytes;  // texts that are only evaluated on, by name
+  std::map<std::string, EvaluationText> further;
 
   /// holds_out: whether to hold out a tuning split of each domain.
   /// Error: as data::read_text and data::hold_out; a text that is given for two roles, by path, link or content.
@@ -113,6 +115,7 @@ struct Corpus {
     files = original.files;
     files.insert(files.end(), target.files.begin(), target.files.end());
     data::check_different(files);
+    for (const auto& [name, own] : paths.further) further_bytes[name] = data::join_texts(own, name).bytes;
     if (const std::string remark = alike_remark(original.train, target.train); !remark.empty())
       target.remarks.push_back(remark);
   }
@@ -137,6 +140,7 @@ struct Corpus {
     add("target.train", target.train);
     add("target.tuning", target.tuning);
     add("target.valid", target.valid);
+    for (const auto& [name, text] : further_bytes) add("further." + name, text);
     return all;
   }
 
@@ -155,6 +159,7 @@ struct Corpus {
     tuning_target = evaluation(target.tuning);
     valid_original = evaluation(original.valid);
     valid_target = evaluation(target.valid);
+    for (const auto& [name, text] : further_bytes) further[name] = evaluation(text);
   }
 };
 

@@ -3,6 +3,8 @@
 
 #include "neutra/io/file.hpp"
 
+#include <map>
+#include <string>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
@@ -13,6 +15,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 struct TextPaths {
   std::vector<io::Path> original, target, eval_original, eval_target;
   Index target_bytes = 0;
+  std::map<std::string, std::vector<io::Path>> further{};  // texts that are only evaluated on, by name
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::train

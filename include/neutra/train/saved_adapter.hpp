@@ -1,0 +1,95 @@
+/// Adapters read from files.
+#pragma once
+
+#include "neutra/adapter/fixed.hpp"
+#include "neutra/adapter/registry.hpp"
+#include "neutra/io/file.hpp"
+#include "neutra/io/folder.hpp"
+#include "neutra/nn/adapter_file.hpp"
+#include "neutra/train/model.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
+
+/// An adapter file: what its JSON says, and the adapter that it describes.
+struct SavedAdapter {
+  io::Path path;
+  nn::AdapterFile file;
+  Adapter adapter;
+};
+
+/// Error: a folder, or a PEFT or mlx-lm adapter, in place of an adapter file of this library.
+inline void refuse_other_adapters(const io::Path& path) {
+  std::error_code error;
+  const bool folder = std::filesystem::is_directory(path, error);
+  const io::Path home = folder ? path : path.parent_path();
+  const bool ours = !folder && io::is_there(io::Path(path).replace_extension(".json"));
+  require(ours || !io::is_there(home / "adapter_config.json"), path.string(),
+          ": must be an adapter written by neutra, got one of PEFT or mlx-lm; merge it into its model "
+          "(merge_and_unload() or mlx_lm.fuse) and give that as --model");
+  require(!folder, path.string(), ": must be a file NAME.safetensors, got a folder; name ",
+          io::is_there(path / "adapter.safetensors") ? "adapter.safetensors" : "the file", " in it");
+}
+
+/// Error: an adapter with more weights in this model than the file holds. Checked before memory is allocated for them.
+inline void check_weights(const SavedAdapter& saved, const adapter::Sizes& sizes) {
+  const auto weights = io::Safetensors::open(saved.path);
+  const Index here = saved.adapter.describe(sizes).weights;
+  Index held = 0;
+  for (const auto& entry : weights.entries()) held += entry.shape.size();
+  require(here <= held, saved.path.string(), ": the adapter has ", here, " weights in this model (dim ", sizes.dim,
+          ", ", sizes.layers, " layers), the file has only ", held, "; it was made for dim ",
+          saved.file.base.config.dim, ", ", saved.file.base.config.layers,
+          " layers: load that model, or copy JSON and weights from the same save");
+}
+
+/// Error: a policy has options in this program that the file does not mention. It might compute another function.
+inline void check_policy_options(const io::Path& path, const Settings& saved, const Settings& here) {
+  for (const auto& [key, setting] : here)
+    require(saved.contains(key) || key.find('.') == key.npos, path.string(), ": was saved without ", key,
+            ", but here it has ", key, " = ", text_of(setting), "; load it in a program with the same options");
+}
+
+/// The adapter that a file describes. Error: what this program does not know; the message names the file.
+inline Adapter adapter_of(const io::Path& path, const adapter::Description& saved, const adapter::Registry& registry) {
+  try {
+    return registry.make(saved.kind, saved.settings);
+  } catch (const SettingError& error) {
+    fail(path.string(), ": ", error.what());
+  }
+}
+
+/// Reads the JSON of an adapter file. Error: a file that is none of this library; what this program does not know; the
+/// message names the file.
+inline SavedAdapter saved_adapter(const io::Path& path, const adapter::Registry& registry) {
+  refuse_other_adapters(path);
+  SavedAdapter saved{path, nn::read_adapter_json(path), adapter::None{}};
+  saved.adapter = adapter_of(path, saved.file.description, registry);
+  check_policy_options(path, saved.file.description.settings, saved.adapter.settings());
+  return saved;
+}
+
+/// Loads the weights of a saved adapter as a part of a model that stays as it is. base: of the model's backbone.
+/// Error: an adapter for another base; a damaged file (see nn::load_adapter_weights).
+inline adapter::Fixed<float, DefaultDevice> load_fixed(const SavedAdapter& saved, const nn::Base& base) {
+  const auto sizes = base.config.sizes();
+  check_weights(saved, sizes);
+  Adapter::Instance<float, DefaultDevice> instance(saved.adapter, sizes, 0);
+  nn::load_adapter_weights(saved.path, instance.parameters(), base);
+  auto weights = std::make_shared<std::vector<Tensor<float>>>();
+  for (const auto* parameter : instance.parameters()) {
+    std::deque<Tensor<float>> copies;
+    const View<const float> values = nn::on_host(*parameter, copies);
+    std::copy_n(values.data, values.size(), weights->emplace_back(values.shape).data());
+  }
+  return {saved.adapter, std::move(weights)};
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::train
