@@ -10,6 +10,7 @@
 #include <deque>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
@@ -43,9 +44,12 @@ template <Scalar S, Backend D> struct Layer {
   adapter::Attached<S, D>& adapter;
   Index index;
   Pass<S, D>& pass;
+  std::span<Parameter<S, D>* const> own{};  // if given, its weights, in place of those of the model
 
   /// By index in WeightList::of_layer.
-  Var<S, D> weight(Index kind) const { return weights.of_layer(kind, index); }
+  Var<S, D> weight(Index kind) const {
+    return own.empty() ? weights.of_layer(kind, index) : pass.tape.leaf(*own[static_cast<std::size_t>(kind)]);
+  }
   Var<S, D> weight(adapter::Site projection) const { return weight(weights.list.kind_at(projection)); }
   /// Whether the adapter reads or changes values at any of these sites.
   bool acts_at(std::initializer_list<adapter::Site> sites) const {

@@ -5,6 +5,7 @@
 #include "neutra/adapter/none.hpp"
 #include "neutra/autodiff/recompute.hpp"
 #include "neutra/backend/device.hpp"
+#include "neutra/nn/attached_backbone.hpp"
 #include "neutra/nn/backbone.hpp"
 #include "neutra/op/cross_entropy.hpp"
 
@@ -49,7 +50,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   Transformer(std::shared_ptr<const Backbone<S, D>> backbone, const A& adapter = A{}, std::uint64_t seed = 0)
       : backbone_(std::move(backbone)),
         decoder_(decoder_of<S, D>(backbone_->config())),
-        adapter_(adapter, backbone_->config().sizes(), seed) {}
+        adapter_(adapter, backbone_->config().sizes(), seed, std::make_shared<AttachedBackbone<S, D>>(backbone_)) {}
   /// Rejects a backbone of another scalar or device.
   template <class Other>
   requires(!std::convertible_to<Other*, const Backbone<S, D>*>)
