@@ -30,6 +30,7 @@
 // First, as in neutra/neutra.hpp.
 #include "neutra/core/strict.hpp"
 
+#include "neutra/adapter/attenuation.hpp"
 #include "neutra/adapter/base_model.hpp"
 #include "neutra/adapter/probe.hpp"
 #include "neutra/adapter/settings.hpp"
@@ -58,6 +59,8 @@ template <Scalar S, Backend D> struct Pass {
   std::optional<Var<S, D>> local{};
   /// Counts open gates in an evaluation; null in training.
   adapter::Probe<S, D>* probe = nullptr;
+  /// In evaluation; the default in training.
+  adapter::Attenuation attenuation{};
 
   void add_local(Var<S, D> loss) { local = local ? neutra::add(*local, loss) : loss; }
 };

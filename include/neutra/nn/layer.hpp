@@ -55,9 +55,12 @@ template <Scalar S, Backend D> struct Layer {
   bool acts_at(std::initializer_list<adapter::Site> sites) const {
     return std::any_of(sites.begin(), sites.end(), [&](adapter::Site site) { return adapter.acts_at(site); });
   }
-  /// y, or the value with which the adapter replaces it.
+  /// y, or the value with which the adapter replaces it, attenuated.
   Var<S, D> adapt(adapter::Site site, Var<S, D> x, Var<S, D> y) {
-    return adapter.acts_at(site) ? adapter.apply(site, index, x, y, pass) : y;
+    if (!adapter.acts_at(site)) return y;
+    const auto adapted = adapter.apply(site, index, x, y, pass);
+    const auto scale = static_cast<S>(pass.attenuation.scale);
+    return scale == S(1) ? adapted : add(y, add(adapted, y, S(-1)), scale);
   }
   /// The storage dtype of values between two matmuls: the precision of the step, or S if the adapter acts at `sites`.
   DType intermediate_dtype(std::initializer_list<adapter::Site> sites) const {

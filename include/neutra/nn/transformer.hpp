@@ -90,6 +90,9 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   /// one more forward pass. Do not move the model until backward() has returned.
   bool recompute_layers = false;
 
+  /// How much of the adapter evaluations apply: those on a tape that does not record.
+  adapter::Attenuation attenuation{};
+
   /// The input of the head, (B*T, d): the hidden states after the final norm.
   Var<S, D> hidden(const Tokens& tokens, Pass<S, D>& pass);
 
@@ -153,6 +156,8 @@ template <class A, Scalar S, Backend D> Var<S, D> Transformer<A, S, D>::hidden(c
           "; make it with model.config().layers");
   require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context,
           " tokens (the model's context), got ", tokens.length);
+  attenuation.check();
+  if (!pass.tape.recording()) pass.attenuation = attenuation;
   pass.tape.begin_pass(this, backbone_->use().precision);
   pass.tokens = {tokens.sequences, tokens.length};
   const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
