@@ -12,6 +12,7 @@
 #include "neutra/op/gated.hpp"
 #include "neutra/op/layer_norm.hpp"
 #include "neutra/op/linear.hpp"
+#include "neutra/op/magnitude.hpp"
 #include "neutra/op/penalty.hpp"
 #include "neutra/op/pointwise.hpp"
 #include "neutra/op/pointwise_trained.hpp"
