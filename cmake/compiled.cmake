@@ -24,10 +24,15 @@ if(NOT macros MATCHES "#define NEUTRA_INSTRUCTION_SET ([a-z0-9_]+)")
 endif()
 set(instruction_set "${CMAKE_MATCH_1}")
 
-add_library(neutra_compiled STATIC EXCLUDE_FROM_ALL src/models_of_double.cpp src/models_of_float.cpp src/policies.cpp src/products.cpp)
+add_library(neutra_compiled STATIC EXCLUDE_FROM_ALL src/models_of_double.cpp src/models_of_float.cpp src/products.cpp)
 add_library(neutra::compiled ALIAS neutra_compiled)
 set_target_properties(neutra_compiled PROPERTIES EXPORT_NAME compiled)
 target_link_libraries(neutra_compiled PUBLIC neutra)
+# The registry, which programs alone use, has an adapter that computes singular vectors.
+if(TARGET neutra_train)
+  target_sources(neutra_compiled PRIVATE src/policies.cpp)
+  target_include_directories(neutra_compiled SYSTEM PRIVATE "$<TARGET_PROPERTY:Eigen3::Eigen,INTERFACE_INCLUDE_DIRECTORIES>")
+endif()
 target_compile_options(neutra_compiled PUBLIC "$<$<BOOL:${NEUTRA_ARCH}>:-march=${NEUTRA_ARCH}>")
 target_compile_definitions(neutra_compiled PUBLIC "NEUTRA_COMPILED=${instruction_set}")
 

@@ -30,6 +30,16 @@ template <Scalar S, class A> nn::Transformer<A, S, Cpu> tiny_model(const A& adap
   return {tiny_backbone<S>(), adapter, seed};
 }
 
+/// The logits of the tiny backbone.
+template <Scalar S>
+std::vector<double> backbone_logits(const TinyBatch& batch, const nn::Config& config = testing::tiny_config()) {
+  nn::Transformer<adapter::None, S, Cpu> backbone(tiny_backbone<S>(config));
+  Tape<S, Cpu> tape;
+  tape.start(false);
+  const View<const S> logits = backbone.logits(tape, batch.tokens()).value();
+  return {logits.data, logits.data + logits.size()};
+}
+
 /// Tiny models of every family, with heads of their own and tied.
 inline std::vector<nn::Config> tiny_configs() {
   nn::Config tied = testing::tiny_config();

@@ -1,6 +1,9 @@
 // Every op, forward and backward, on a device whose memory faults when touched. The log shows the calls to the device.
 #include "neutra/backend/record/record.hpp"
 
+#include "neutra/adapter/control_llm.hpp"
+#include "neutra/adapter/dora.hpp"
+#include "neutra/adapter/llama_pro.hpp"
 #include "neutra/adapter/lora.hpp"
 #include "neutra/adapter/none.hpp"
 #include "neutra/adapter/residue.hpp"
@@ -91,6 +94,19 @@ TEST_CASE("record: columns, scale_columns, softmax, sums, causal_mean, pointwise
           const Var<float, Recorder> w[] = {tape.leaf(a), tape.leaf(b)};
           return pointwise_trained(at, cases::Affine{}, w);
         }) == Lines{"rows 6", "rows 6", "sum 42", "sum 42"});
+}
+
+TEST_CASE("record: magnitude_factors forms no updated weight, and gives a gradient to the magnitudes alone") {
+  auto m = weight({9}), a = weight({2, 7}), b = weight({9, 2});
+  const Constant w("w", Tensor<float, Recorder>({9, 7}), {.forward = true});
+  const Tensor<float, Recorder> squares({9});
+  Tapes tape;
+  tape.start();
+  taken();
+  const auto c = magnitude_factors(tape.leaf(m), tape.constant(w), tape.leaf(a), tape.leaf(b), squares.view());
+  CHECK(taken() ==
+        Lines{"packed product (2,7) (7,9)", "product (2,7) (7,2)", "product (9,2) (2,2)", "rows 9", "rows 1"});
+  CHECK(backward_of(c) == Lines{"rows 1"});
 }
 
 TEST_CASE("record: linear with trained and frozen weights, few and many rows") {
@@ -303,11 +319,13 @@ template <class A> void train(const A& adapter, bool thaw) {
 
 }  // namespace
 
-TEST_CASE(
-    "record: models with residues and with LoRA, and a thawed one, train without a touch of the device's memory") {
+TEST_CASE("record: models with each adapter, and a thawed one, train without a touch of the device's memory") {
   train(adapter::Residue<>{}, false);
   train(adapter::Residue<>{}, true);
   train(adapter::Lora{}, false);
+  train(adapter::Dora{}, false);
+  train(adapter::LlamaPro{.blocks = 1}, false);
+  train(adapter::ControlLlm{.blocks = 1}, false);
   train(adapter::None{}, true);
   taken();
 }

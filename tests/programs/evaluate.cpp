@@ -67,6 +67,33 @@ TEST_CASE("evaluate: backbone, adapters and the finetuned model have the bits pe
         Approx(results.rows[0].target.before).epsilon(1e-6));
 }
 
+TEST_CASE("evaluate: an adapter scaled from nothing to the whole, and its gates closed", "[programs]") {
+  const Words trained = {"--model", backbone(), "--adapter", adapter_of("neutral")};
+  const auto attenuated = [&](Words more) {
+    more.insert(more.begin(), trained.begin(), trained.end());
+    return evaluated(more, "second.valid");
+  };
+  const auto bare = evaluated({"--model", backbone()}, "second.valid").at("bits_per_byte");
+  const auto whole = evaluated(trained, "second.valid");
+  CHECK_FALSE(whole.contains("scale"));
+  CHECK(attenuated({"--scale", "0"}).at("bits_per_byte") == bare);
+  CHECK(attenuated({"--scale", "1"}).at("bits_per_byte") == whole.at("bits_per_byte"));
+  const auto closed = attenuated({"--threshold", "1000"});
+  CHECK(closed.at("bits_per_byte") == bare);
+  CHECK(closed.at("gate_open") == 0);
+  CHECK(closed.at("threshold") == 1000);
+  CHECK(attenuated({"--scale", "0.5"}).at("gate_open") > 0);
+  const Words text = {path_of("evaluate"), "--text", the_study().text("second.valid"), "--model", backbone()};
+  const auto with = [&](const Words& more) {
+    Words command = text;
+    command.insert(command.end(), more.begin(), more.end());
+    return command;
+  };
+  CHECK(refuses(with({"--scale", "0.5"}), "--scale attenuates an adapter, but there is none"));
+  CHECK(refuses(with({"--adapter", adapter_of("lora"), "--threshold", "0.5"}), "--threshold closes gates"));
+  CHECK(refuses(with({"--adapter", adapter_of("lora"), "--scale", "-1"}), "the scale must be 0 or more, got -1"));
+}
+
 TEST_CASE("evaluate: tokens, nats and bits agree, and batches and threads change nothing", "[programs]") {
   const auto plain = evaluated({"--model", backbone()}, "first.valid");
   const auto bytes = std::filesystem::file_size(the_study().text("first.valid"));

@@ -63,7 +63,8 @@ TEST_CASE("extend_main: a user's own adapter is compared, saved, loaded and swep
   INFO(scored.err);
   REQUIRE(scored.status == 0);
   CHECK(io::parse(scored.out, "evaluate").at("bits_per_byte").get<double>() == Approx(row.target.after).epsilon(1e-5));
-  CHECK(programs::refuses(library, "there is no adapter called 'scaled'", "known: list, lora, none, residue"));
+  CHECK(programs::refuses(library, "there is no adapter called 'scaled'",
+                          "known: control_llm, dora, list, llama_pro, lora, none, oplora, residue"));
   programs::Words generate = {NEUTRA_OWN_GATE, "generate"};
   generate.insert(generate.end(), evaluate.begin(), evaluate.end());
   generate.insert(generate.end(), {"--prompt", "vand", "--tokens", "3"});

@@ -51,7 +51,8 @@ TEST_CASE("parameter groups of a method contain parameters of it, and leave some
   const auto check = [&](const std::string& spec) {
     study::detail::check_groups(small::method(spec), small::config());
   };
-  for (const char* fits : {"neutral(rate_factor.gate=0.1)", "lora(frozen.0=true)", "finetune(frozen.embed_tokens=true)",
+  for (const char* fits : {"neutral(rate_factor.gate=0.1)", "lora(frozen.0=true)", "dora(frozen.magnitude=true)",
+                           "llama_pro(blocks=1, rate_factor.self_attn=0.1)", "finetune(frozen.embed_tokens=true)",
                            "finetune(frozen.model=true, frozen.layers.1=false)"})
     CHECK_NOTHROW(check(fits));
   CHECK(

@@ -4,6 +4,8 @@
 /// holds the weights:
 ///   template <Scalar S, Backend D> class Instance with
 ///     Instance(description, const adapter::Sizes&, std::uint64_t seed)
+///         or, to read the frozen weights or run layers with others, with a fourth parameter
+///         std::shared_ptr<adapter::BaseModel<S,D>> (adapter/base_model.hpp)
 ///     std::vector<Parameter<S,D>*> parameters()
 ///         the trainable parameters, in a fixed order
 ///     bool acts_at(Site) const
@@ -28,6 +30,8 @@
 // First, as in neutra/neutra.hpp.
 #include "neutra/core/strict.hpp"
 
+#include "neutra/adapter/attenuation.hpp"
+#include "neutra/adapter/base_model.hpp"
 #include "neutra/adapter/probe.hpp"
 #include "neutra/adapter/settings.hpp"
 #include "neutra/adapter/sizes.hpp"
@@ -38,6 +42,7 @@
 
 #include <concepts>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -56,6 +61,8 @@ template <Scalar S, Backend D> struct Pass {
   adapter::Probe<S, D>* probe = nullptr;
   /// Whether local losses are computed; not those of an adapter that is fixed.
   bool local_losses = true;
+  /// In evaluation; the default in training.
+  adapter::Attenuation attenuation{};
 
   void add_local(Var<S, D> loss) { local = local ? neutra::add(*local, loss) : loss; }
 };
@@ -91,6 +98,13 @@ template <class A, class S, class D>
 concept HasInstance = requires {
   typename A::template Instance<S, D>;
 };
+/// The Instance of A is constructed with the model that it is attached to.
+template <class Instance, class A, class S, class D>
+concept TakesBaseModel =
+    std::constructible_from<Instance, const A&, const Sizes&, std::uint64_t, std::shared_ptr<BaseModel<S, D>>>;
+template <class Instance, class A, class S, class D>
+concept Constructible =
+    TakesBaseModel<Instance, A, S, D> || std::constructible_from<Instance, const A&, const Sizes&, std::uint64_t>;
 template <class Instance, class S, class D>
 concept HasParameters = requires(Instance& instance) {
   { instance.parameters() } -> std::convertible_to<std::vector<Parameter<S, D>*>>;
@@ -114,7 +128,7 @@ template <class A, Scalar S, Backend D> consteval bool check_adapter() {
       "neutra: this adapter has no Instance; add  template <neutra::Scalar S, neutra::Backend D> class Instance;");
   if constexpr (detail::HasInstance<A, S, D>) {
     using Instance = typename A::template Instance<S, D>;
-    static_assert(std::constructible_from<Instance, const A&, const Sizes&, std::uint64_t>,
+    static_assert(detail::Constructible<Instance, A, S, D>,
                   "neutra: this adapter's Instance cannot be made; add  Instance(const Mine& described, const "
                   "neutra::adapter::Sizes& sizes, std::uint64_t "
                   "seed);  with the adapter's own name for Mine");

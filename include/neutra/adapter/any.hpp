@@ -15,6 +15,8 @@ concept Attachable = check_adapter<A, S, D>() && check_described<A>();
 /// Any adapter of one scalar and device, so that programs choose by name:
 ///     Any<float, DefaultDevice> chosen = Residue<>{};
 template <Scalar S, Backend D> class Any {
+  using Base = std::shared_ptr<BaseModel<S, D>>;
+
  public:
   // Checked in the constraint, so that its message precedes the errors of the members.
   template <class A>
@@ -23,8 +25,8 @@ template <Scalar S, Backend D> class Any {
         settings_(settings_of(adapter)),
         local_loss_(local_loss_of(adapter)),
         describe_([adapter](const Sizes& sizes) { return adapter.describe(sizes); }),
-        make_([adapter](const Sizes& sizes, std::uint64_t seed) -> std::unique_ptr<Attached<S, D>> {
-          return std::make_unique<AttachedInstance<A, S, D>>(adapter, sizes, seed);
+        make_([adapter](const Sizes& sizes, std::uint64_t seed, const Base& base) -> std::unique_ptr<Attached<S, D>> {
+          return std::make_unique<AttachedInstance<A, S, D>>(adapter, sizes, seed, base);
         }) {}
 
   /// The adapter's name, and its settings as they were given, not resolved for a model.
@@ -39,7 +41,8 @@ template <Scalar S, Backend D> class Any {
         "neutra: adapter::Any<S, D> serves models of the same scalar and device; write the model's own into it");
 
    public:
-    Instance(const Any& any, const Sizes& sizes, std::uint64_t seed) : held_(any.make_(sizes, seed)) {}
+    Instance(const Any& any, const Sizes& sizes, std::uint64_t seed, const Base& base)
+        : held_(any.make_(sizes, seed, base)) {}
     std::vector<Parameter<S, D>*> parameters() { return held_->parameters(); }
     bool acts_at(Site site) const { return held_->acts_at(site); }
     Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
@@ -55,7 +58,7 @@ template <Scalar S, Backend D> class Any {
   Settings settings_;
   std::optional<penalty::Counts> local_loss_;
   std::function<Description(const Sizes&)> describe_;
-  std::function<std::unique_ptr<Attached<S, D>>(const Sizes&, std::uint64_t)> make_;
+  std::function<std::unique_ptr<Attached<S, D>>(const Sizes&, std::uint64_t, const Base&)> make_;
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::adapter

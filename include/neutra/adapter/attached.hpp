@@ -3,6 +3,8 @@
 
 #include "neutra/adapter/adapter.hpp"
 
+#include <memory>
+#include <utility>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
@@ -20,11 +22,22 @@ template <Scalar S, Backend D> struct Attached {
 template <class A, Scalar S, Backend D> struct AttachedInstance final : Attached<S, D> {
   typename A::template Instance<S, D> instance;
 
-  AttachedInstance(const A& adapter, const Sizes& sizes, std::uint64_t seed) : instance(adapter, sizes, seed) {}
+  /// base: the model that it is attached to
+  AttachedInstance(const A& adapter, const Sizes& sizes, std::uint64_t seed, std::shared_ptr<BaseModel<S, D>> base)
+      : instance(made(adapter, sizes, seed, std::move(base))) {}
   std::vector<Parameter<S, D>*> parameters() override { return instance.parameters(); }
   bool acts_at(Site site) const override { return adapter::acts_at(instance, site); }
   Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) override {
     return instance.apply(site, layer, x, y, pass);
+  }
+
+ private:
+  static auto made(const A& adapter, const Sizes& sizes, std::uint64_t seed, std::shared_ptr<BaseModel<S, D>> base) {
+    using Instance = typename A::template Instance<S, D>;
+    if constexpr (detail::TakesBaseModel<Instance, A, S, D>)
+      return Instance(adapter, sizes, seed, std::move(base));
+    else
+      return Instance(adapter, sizes, seed);
   }
 };
 

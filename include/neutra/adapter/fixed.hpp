@@ -25,7 +25,8 @@ template <Scalar S, Backend D> struct Fixed {
   template <Scalar T, Backend E> class Instance {
    public:
     /// Error: weights of another number or shape than those of the adapter in this model.
-    Instance(const Fixed& fixed, const Sizes& sizes, std::uint64_t seed) : held_(fixed.adapter, sizes, seed) {
+    Instance(const Fixed& fixed, const Sizes& sizes, std::uint64_t seed, std::shared_ptr<BaseModel<S, D>> base)
+        : held_(fixed.adapter, sizes, seed, std::move(base)) {
       const auto all = held_.parameters();
       require(fixed.weights && fixed.weights->size() == all.size(), "fixed: the adapter has ", all.size(),
               " parameters in this model, but got the weights of ", fixed.weights ? fixed.weights->size() : 0);

@@ -19,14 +19,15 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 template <Scalar S, Backend D> class ListInstance {
  public:
   /// L: a list, whose visit_members(visit) calls visit(adapter) for each.
-  template <class L> ListInstance(const L& list, const Sizes& sizes, std::uint64_t seed) {
+  template <class L>
+  ListInstance(const L& list, const Sizes& sizes, std::uint64_t seed, const std::shared_ptr<BaseModel<S, D>>& base) {
     const Philox seeds(seed, "list");
     list.visit_members([&]<class A>(const A& adapter) {
       static_assert(check_adapter<A, S, D>());
       // The first keeps the list's seed. The others get their own: equal members with equal weights would stay equal.
       const std::size_t position = members_.size();
       const std::uint64_t own = position == 0 ? seed : seeds.bits(0, position);
-      members_.push_back(std::make_unique<AttachedInstance<A, S, D>>(adapter, sizes, own));
+      members_.push_back(std::make_unique<AttachedInstance<A, S, D>>(adapter, sizes, own, base));
       for (auto* parameter : members_.back()->parameters()) parameter->name = concat(position, ".", parameter->name);
     });
   }

@@ -43,18 +43,24 @@ struct Lora {
             sites.size() > 1 ? "' nor any other that was named" : "'", "; choose one of its own");
     return found;
   }
-  Index rank_for(const Sizes& sizes) const {
+  /// fixed: weights of a layer that do not depend on the rank, where another adapter adds some.
+  Index rank_for(const Sizes& sizes, Index fixed = 0) const {
     require(std::isfinite(scale), "lora: the scale must be a finite number, got ", scale);
     Index per_rank = 0;
     for (const Site site : sites_in(sizes)) per_rank += sizes.inputs(site) + sizes.outputs(site);
     require(rank >= 0, "lora: the rank must be positive (or 0, to follow from the capacity), got ", rank);
-    return rank > 0 ? rank : units_for(capacity, 0, per_rank, sizes, "lora");
+    return rank > 0 ? rank : units_for(capacity, fixed, per_rank, sizes, "lora");
   }
 
-  Description describe(const Sizes& sizes) const {
+  /// With the projections of the model, and the rank as a number.
+  Lora resolved(const Sizes& sizes, Index fixed = 0) const {
     Lora ranked = *this;
     ranked.sites = sites_in(sizes);
-    ranked.rank = rank_for(sizes);
+    ranked.rank = rank_for(sizes, fixed);
+    return ranked;
+  }
+  Description describe(const Sizes& sizes) const {
+    const Lora ranked = resolved(sizes);
     Description d{.kind = std::string(name), .settings = settings_of(ranked)};
     for (const Site site : ranked.sites)
       d.weights += sizes.layers * ranked.rank * (sizes.inputs(site) + sizes.outputs(site));
@@ -67,7 +73,7 @@ struct Lora {
         : scale_(static_cast<S>(lora.scale)), first_(site_names.size(), -1) {
       const Index r = lora.rank_for(sizes);
       for (const Site site : lora.sites_in(sizes)) {
-        first_[static_cast<std::size_t>(site)] = static_cast<Index>(parameters_.size());
+        first_[static_cast<std::size_t>(site)] = static_cast<Index>(parameters_.size()) / 2;
         for (Index layer = 0; layer < sizes.layers; ++layer) {
           const std::string prefix = concat("adapter.", layer, ".", to_string(site), ".lora_");
           parameters_.emplace_back(prefix + "a", uniform({r, sizes.inputs(site)}, seed, prefix + "a"));
@@ -84,14 +90,20 @@ struct Lora {
 
     bool acts_at(Site site) const { return first_[static_cast<std::size_t>(site)] >= 0; }
 
+    /// The matrices are numbered site by site, as they were chosen, then by layer.
+    std::size_t place(Site site, Index layer) const {
+      return static_cast<std::size_t>(first_[static_cast<std::size_t>(site)] + layer);
+    }
+    Parameter<S, D>& a(std::size_t place) { return parameters_[2 * place]; }
+    Parameter<S, D>& b(std::size_t place) { return parameters_[2 * place + 1]; }
+    S scale() const { return scale_; }
+
     Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
-      const Index first = first_[static_cast<std::size_t>(site)];
-      if (first < 0) return y;
-      auto& a = parameters_[static_cast<std::size_t>(first + 2 * layer)];
-      auto& b = parameters_[static_cast<std::size_t>(first + 2 * layer + 1)];
-      const auto low = linear(x, pass.tape.leaf(a));  // (N,r)
-      if (scale_ == S(1)) return linear(low, pass.tape.leaf(b), y);
-      return neutra::add(y, linear(low, pass.tape.leaf(b)), scale_);
+      if (!acts_at(site)) return y;
+      const std::size_t here = place(site, layer);
+      const auto low = linear(x, pass.tape.leaf(a(here)));  // (N,r)
+      if (scale_ == S(1)) return linear(low, pass.tape.leaf(b(here)), y);
+      return neutra::add(y, linear(low, pass.tape.leaf(b(here))), scale_);
     }
 
    private:
@@ -107,7 +119,7 @@ struct Lora {
     }
 
     S scale_;
-    std::vector<Index> first_;  // by site: index of layer 0's A, or -1
+    std::vector<Index> first_;  // by site: the place in layer 0, or -1
     std::deque<Parameter<S, D>> parameters_;
   };
 };

@@ -3,8 +3,12 @@
 
 #include "neutra/adapter/any.hpp"
 #include "neutra/adapter/any_list.hpp"
+#include "neutra/adapter/control_llm.hpp"
+#include "neutra/adapter/dora.hpp"
+#include "neutra/adapter/llama_pro.hpp"
 #include "neutra/adapter/lora.hpp"
 #include "neutra/adapter/none.hpp"
+#include "neutra/adapter/oplora.hpp"
 #include "neutra/adapter/residue.hpp"
 #include "neutra/backend/device.hpp"
 #include "neutra/body/all.hpp"
@@ -227,8 +231,7 @@ template <class Gates> Registry of_library() {
   for_each_type(body::All{}, add);
   for_each_type(penalty::All{}, add);
   for_each_type(init::All{}, add);
-  registry.add<None>();
-  registry.add<Lora>();
+  for_each_type(Types<None, Lora, Dora, OpLora, LlamaPro, ControlLlm>{}, add);
   registry.add_kind(AnyResidue{
       .gate = gate::Relu{}, .body = body::GatedUnit{}, .penalty = penalty::L1{}, .init = init::LowVariance{}});
   registry.kinds.emplace(

@@ -6,6 +6,7 @@
 #include "neutra/gate/any.hpp"
 #include "neutra/init/any.hpp"
 #include "neutra/op/add.hpp"
+#include "neutra/op/pointwise.hpp"
 #include "neutra/op/scale_rows.hpp"
 #include "neutra/op/sparse_rows.hpp"
 #include "neutra/penalty/any.hpp"
@@ -20,6 +21,13 @@ enum class Placement { parallel, after, attention };
 
 inline constexpr std::array<std::string_view, 3> placement_names = {"parallel", "after", "attention"};
 
+/// g where |g| >= threshold, else 0
+struct AtLeast {
+  float threshold;
+  template <class V> NEUTRA_HD V f(V g) const { return math::select(math::abs(g) < V(threshold), V(0), g); }
+  template <class V> NEUTRA_HD V df(V g, V) const { return math::select(math::abs(g) < V(threshold), V(0), V(1)); }
+};
+
 /// The Instance of every Residue. Policies are called through their Any, a few calls per layer, so that this class and
 /// its kernels are compiled once and not for each composition.
 template <Scalar S, Backend D> class ResidueInstance {
@@ -31,7 +39,7 @@ template <Scalar S, Backend D> class ResidueInstance {
         body_(at_run_time<body::Any<S, D>>(residue.body)),
         penalty_(at_run_time<penalty::Any<S, D>>(residue.penalty)),
         placement_(residue.placement),
-        skip_(residue.skip && gate_.exact_zero && !gate_.per_channel) {
+        skip_(residue.skip && !gate_.per_channel) {
     residue.check();
     const std::vector<Weight> weights = residue.weights(sizes.dim, residue.width_for(sizes));
     logit_weights_ = gate_.logit_weights(sizes.dim).size();
@@ -60,8 +68,9 @@ template <Scalar S, Backend D> class ResidueInstance {
       return neutra::add(y, r);
     }
     const auto s = logit(x, pass);
-    const auto g = gate_.value(s, gate_leaves());
-    if (skip_ && (D::counts_on_host || !pass.tape.recording())) return add_open(layer, x, y, s, g, pass);
+    const auto g = at_least(pass.attenuation.threshold, gate_.value(s, gate_leaves()));
+    if (skip_ && closes(pass) && (D::counts_on_host || !pass.tape.recording()))
+      return add_open(layer, x, y, s, g, pass);
     const auto r = scale_rows(body_.forward(x, body_leaves()), g);
     conclude(layer, {.r = r, .y = y, .g = g, .s = s, .domains = pass.domains}, pass);
     return neutra::add(y, r);
@@ -109,6 +118,14 @@ template <Scalar S, Backend D> class ResidueInstance {
     return s;
   }
 
+  /// Whether gates can be exactly 0 in this pass.
+  bool closes(const Pass<S, D>& pass) const {
+    return gate_.exact_zero || (!gate_.open && pass.attenuation.threshold > 0);
+  }
+  static Var<S, D> at_least(double threshold, Var<S, D> g) {
+    return threshold > 0 ? pointwise(g, AtLeast{static_cast<float>(threshold)}) : g;
+  }
+
   /// Computes the residue of open tokens only. In training, a closed token whose gate has a slope counts as open.
   Var<S, D> add_open(Index layer, Var<S, D> x, Var<S, D> y, Var<S, D> s, Var<S, D> g, Pass<S, D>& pass) {
     RowSet open = open_rows(g, pass.tape.recording() ? gate_.slopes(s, g, gate_leaves()) : View<const S>{});
@@ -123,8 +140,8 @@ template <Scalar S, Backend D> class ResidueInstance {
 
   void conclude(Index layer, const penalty::Activations<S, D>& activations, Pass<S, D>& pass) {
     if (pass.probe)
-      pass.probe->observe(layer, gate_.open ? nullptr : &activations.g, gate_.exact_zero, activations.r,
-                          activations.index, activations.y);
+      pass.probe->observe(layer, gate_.open ? nullptr : &activations.g, closes(pass), activations.r, activations.index,
+                          activations.y);
     const bool counts = !penalty_.none && pass.tape.recording() && pass.local_losses;
     require(!counts || pass.domains.known, "residue: the penalty ", penalty_.name,
             " needs the domain of every sequence in training; give Tokens::domains, or use penalty::None");

@@ -10,6 +10,7 @@
 #include <deque>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
@@ -43,17 +44,23 @@ template <Scalar S, Backend D> struct Layer {
   adapter::Attached<S, D>& adapter;
   Index index;
   Pass<S, D>& pass;
+  std::span<Parameter<S, D>* const> own{};  // if given, its weights, in place of those of the model
 
   /// By index in WeightList::of_layer.
-  Var<S, D> weight(Index kind) const { return weights.of_layer(kind, index); }
+  Var<S, D> weight(Index kind) const {
+    return own.empty() ? weights.of_layer(kind, index) : pass.tape.leaf(*own[static_cast<std::size_t>(kind)]);
+  }
   Var<S, D> weight(adapter::Site projection) const { return weight(weights.list.kind_at(projection)); }
   /// Whether the adapter reads or changes values at any of these sites.
   bool acts_at(std::initializer_list<adapter::Site> sites) const {
     return std::any_of(sites.begin(), sites.end(), [&](adapter::Site site) { return adapter.acts_at(site); });
   }
-  /// y, or the value with which the adapter replaces it.
+  /// y, or the value with which the adapter replaces it, attenuated.
   Var<S, D> adapt(adapter::Site site, Var<S, D> x, Var<S, D> y) {
-    return adapter.acts_at(site) ? adapter.apply(site, index, x, y, pass) : y;
+    if (!adapter.acts_at(site)) return y;
+    const auto adapted = adapter.apply(site, index, x, y, pass);
+    const auto scale = static_cast<S>(pass.attenuation.scale);
+    return scale == S(1) ? adapted : add(y, add(adapted, y, S(-1)), scale);
   }
   /// The storage dtype of values between two matmuls: the precision of the step, or S if the adapter acts at `sites`.
   DType intermediate_dtype(std::initializer_list<adapter::Site> sites) const {

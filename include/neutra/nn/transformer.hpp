@@ -5,6 +5,7 @@
 #include "neutra/adapter/none.hpp"
 #include "neutra/autodiff/recompute.hpp"
 #include "neutra/backend/device.hpp"
+#include "neutra/nn/attached_backbone.hpp"
 #include "neutra/nn/backbone.hpp"
 #include "neutra/op/cross_entropy.hpp"
 
@@ -50,7 +51,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   Transformer(std::shared_ptr<const Backbone<S, D>> backbone, const A& adapter = A{}, std::uint64_t seed = 0)
       : backbone_(std::move(backbone)),
         decoder_(decoder_of<S, D>(backbone_->config())),
-        adapter_(adapter, backbone_->config().sizes(), seed) {}
+        adapter_(adapter, backbone_->config().sizes(), seed, std::make_shared<AttachedBackbone<S, D>>(backbone_)) {}
   /// Rejects a backbone of another scalar or device.
   template <class Other>
   requires(!std::convertible_to<Other*, const Backbone<S, D>*>)
@@ -89,6 +90,9 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   /// others in the backward pass. Gradients are bit-identical; it saves a third to a half of the memory of the tape for
   /// one more forward pass. Do not move the model until backward() has returned.
   bool recompute_layers = false;
+
+  /// How much of the adapter evaluations apply: those on a tape that does not record.
+  adapter::Attenuation attenuation{};
 
   /// The input of the head, (B*T, d): the hidden states after the final norm.
   Var<S, D> hidden(const Tokens& tokens, Pass<S, D>& pass);
@@ -156,6 +160,8 @@ template <class A, Scalar S, Backend D> Var<S, D> Transformer<A, S, D>::hidden(c
           "; make it with model.config().layers");
   require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context,
           " tokens (the model's context), got ", tokens.length);
+  attenuation.check();
+  if (!pass.tape.recording()) pass.attenuation = attenuation;
   pass.tape.begin_pass(this, backbone_->use().precision);
   pass.tokens = {tokens.sequences, tokens.length};
   if (pass.probe) pass.probe->begin_pass(tokens.inputs);

@@ -13,6 +13,7 @@
 #include "neutra/op/kl_divergence.hpp"
 #include "neutra/op/layer_norm.hpp"
 #include "neutra/op/linear.hpp"
+#include "neutra/op/magnitude.hpp"
 #include "neutra/op/penalty.hpp"
 #include "neutra/op/pointwise.hpp"
 #include "neutra/op/pointwise_trained.hpp"

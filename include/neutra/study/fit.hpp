@@ -54,8 +54,12 @@ inline std::vector<std::pair<std::string, Shape>> parameters_of(const Method& me
       all.emplace_back(weight.name, weight.kind.shape);
     }
   } else {
-    train::Adapter::Instance<float, DefaultDevice> instance(method.adapter, config.sizes(), 1);
-    for (const auto* parameter : instance.parameters()) all.emplace_back(parameter->name, parameter->value.shape());
+    // On a backbone of zeros: the backbone of the study may not be trained yet.
+    const auto zeros = std::make_shared<const train::Backbone>(
+        config, [](const nn::Weight& weight) { return Tensor<float, DefaultDevice>(weight.kind.shape); },
+        nn::Use<float>{nn::Purpose::finetuning});
+    train::Model model(zeros, method.adapter, 1);
+    for (const auto* parameter : model.parameters()) all.emplace_back(parameter->name, parameter->value.shape());
   }
   return all;
 }

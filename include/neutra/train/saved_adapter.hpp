@@ -76,15 +76,16 @@ inline SavedAdapter saved_adapter(const io::Path& path, const adapter::Registry&
   return saved;
 }
 
-/// Loads the weights of a saved adapter as a part of a model that stays as it is. base: of the model's backbone.
+/// Loads the weights of a saved adapter as a part of a model that stays as it is. base: that of the backbone.
 /// Error: an adapter for another base; a damaged file (see nn::load_adapter_weights).
-inline adapter::Fixed<float, DefaultDevice> load_fixed(const SavedAdapter& saved, const nn::Base& base) {
-  const auto sizes = base.config.sizes();
-  check_weights(saved, sizes);
-  Adapter::Instance<float, DefaultDevice> instance(saved.adapter, sizes, 0);
-  nn::load_adapter_weights(saved.path, instance.parameters(), base);
+inline adapter::Fixed<float, DefaultDevice> load_fixed(const SavedAdapter& saved,
+                                                       const std::shared_ptr<const Backbone>& backbone,
+                                                       const nn::Base& base) {
+  check_weights(saved, backbone->config().sizes());
+  Model model(backbone, saved.adapter);
+  nn::load_adapter_weights(saved.path, model.parameters(), base);
   auto weights = std::make_shared<std::vector<Tensor<float>>>();
-  for (const auto* parameter : instance.parameters()) {
+  for (const auto* parameter : model.parameters()) {
     std::deque<Tensor<float>> copies;
     const View<const float> values = nn::on_host(*parameter, copies);
     std::copy_n(values.data, values.size(), weights->emplace_back(values.shape).data());

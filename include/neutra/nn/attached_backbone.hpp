@@ -1,0 +1,43 @@
+/// A backbone as the adapters attached to it see it.
+#pragma once
+
+#include "neutra/adapter/none.hpp"
+#include "neutra/nn/backbone.hpp"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
+
+template <Scalar S, Backend D> class AttachedBackbone final : public adapter::BaseModel<S, D> {
+ public:
+  explicit AttachedBackbone(std::shared_ptr<const Backbone<S, D>> backbone) : backbone_(std::move(backbone)) {}
+
+  std::vector<adapter::LayerWeight<S, D>> layer(Index index) const override {
+    const WeightList& list = backbone_->list();
+    std::vector<adapter::LayerWeight<S, D>> all;
+    for (Index kind = 0; kind < list.per_layer(); ++kind) {
+      const WeightKind& of = list.of_layer[static_cast<std::size_t>(kind)];
+      const auto place = static_cast<std::size_t>(list.index_in_layer(kind, index));
+      all.push_back({of.name, of.site, of.to_stream, backbone_->weights()[place]});
+    }
+    return all;
+  }
+  Var<S, D> block(std::span<Parameter<S, D>* const> weights, Var<S, D> x, Pass<S, D>& pass) override {
+    const Config& config = backbone_->config();
+    if (!decoder_) decoder_ = decoder_of<S, D>(config);
+    const Weights<S, D> in_use{pass.tape, backbone_->list(), backbone_->weights(), thawed_};
+    Layer<S, D> layer{in_use, adapter_, 0, pass, weights};
+    return decoder_->block(
+        layer, x, {pass.tokens.sequences, pass.tokens.length, config.heads, config.kv_heads, config.head_width});
+  }
+
+ private:
+  std::shared_ptr<const Backbone<S, D>> backbone_;
+  std::unique_ptr<Decoder<S, D>> decoder_;  // made when the first block is run: few adapters run any
+  adapter::AttachedInstance<adapter::None, S, D> adapter_{adapter::None{}, adapter::Sizes{}, 0, nullptr};
+  Thawed<S, D> thawed_;  // empty
+};
+
+}}}  // namespace neutra::NEUTRA_ABI::nn
