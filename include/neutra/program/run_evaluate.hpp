@@ -24,7 +24,7 @@ inline void check_attenuation(const CLI::App& app, const ModelOptions& options) 
 inline void tell_attenuation(io::Json& told, const adapter::Attenuation& attenuation,
                              const adapter::Probe<float, DefaultDevice>& probe) {
   double open = 0, gates = 0;
-  for (const adapter::LayerCounts& layer : probe.counts(static_cast<std::size_t>(data::Domain::target))) {
+  for (const adapter::GateCounts& layer : probe.counts(static_cast<std::size_t>(data::Domain::target))) {
     open += layer.open;
     gates += layer.gates;
   }
