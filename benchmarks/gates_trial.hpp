@@ -30,13 +30,16 @@ inline Tensor<float, Cpu> normal(const Shape& shape, std::string_view name) {
   return adapter::normal_tensor<float, Cpu>(shape, 1, 1, name);
 }
 
-/// The residue of one layer. Its gate looks only at the first channel, which decides which tokens are open.
+/// The residue of one layer. Its gate looks only at the first channel of each token, which decides which tokens are
+/// open: a gate's bias and what it reads of earlier tokens are computed, and are 0.
 struct Trial {
   Trial(const Gate& gate, Index open_percent, bool skip) : residue(Residue{.gate = gate, .skip = skip}, sizes, 1) {
     for (auto* parameter : residue.parameters()) {
       Tensor<float, Cpu>& w = parameter->value;
       const Index cols = w.shape().cols();
-      if (parameter->name.ends_with(".gate_hidden") || parameter->name.ends_with(".gate"))
+      if (parameter->name.ends_with(".gate_context") || parameter->name.ends_with(".gate_bias"))
+        std::fill_n(w.data(), w.size(), 0.0f);
+      else if (parameter->name.ends_with(".gate_hidden") || parameter->name.ends_with(".gate"))
         for (Index i = 0; i < w.size(); ++i) w.data()[i] = i % cols == 0 ? 4.0f : 0.0f;
       else if (parameter->name.ends_with(".down_proj"))
         w = normal(w.shape(), "out");
@@ -47,7 +50,7 @@ struct Trial {
   Var run(Tape& tape) {
     if (tape.recording())
       for (auto* parameter : residue.parameters()) parameter->has_gradient = false;
-    Pass<float, Cpu> pass{.tape = tape};
+    Pass<float, Cpu> pass{.tape = tape, .tokens = default_model::batch()};
     return residue.apply(adapter::Site::ffn, 0, tape.input(x.view(), dx.data()), tape.input(y.view(), dresult.data()),
                          pass);
   }
