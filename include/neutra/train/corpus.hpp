@@ -38,11 +38,15 @@ struct DomainText {
   // About invalid UTF-8 (which is kept), parts of another size than requested, and similar texts.
   std::vector<std::string> remarks;
 
-  /// Keeps the first `bytes` of the training text, up to the end of a line if there is one.
+  /// Keeps the first `bytes` of the training text, up to the end of a line if there is one, and else to the end of a
+  /// character, which may be three bytes more. Adds a remark if the text is shorter than that.
   void shorten(std::size_t bytes) {
+    if (train.size() < bytes)
+      remarks.push_back(concat("note: --target-bytes: asked for ", bytes,
+                               " bytes of the target's training text, got all ", train.size()));
     if (train.size() <= bytes) return;
     const std::size_t line = train.rfind('\n', bytes - 1);
-    train.resize(line == train.npos ? bytes : line + 1);
+    train.resize(line == train.npos ? data::detail::character_boundary(train, bytes) : line + 1);
   }
 
   /// `option` names the files in messages, for example "target". The caller checks that the files differ.
