@@ -99,6 +99,22 @@ TEST_CASE("corpus: training on the first bytes of a text without lines ends at a
   CHECK(target.remarks[0] == "note: --target-bytes: asked for 501 bytes of the target's training text, got all 500");
 }
 
+TEST_CASE("corpus: a further text has files, none of which is trained on, by path or content") {
+  Files files;
+  files.paths.eval_target = {files.folder / "va"};
+  files.paths.further["news"] = {files.folder / "va"};  // what is evaluated on may be scored under another name
+  CHECK(files.corpus().further_bytes.at("news") == "held\nout\n");
+  scratch::put(files.folder / "copy", scratch::get(files.folder / "b"));
+  for (const char* name : {"a", "./b", "copy"}) {
+    files.paths.further["news"] = {files.folder / "va", files.folder / name};
+    INFO(name);
+    CHECK(says([&] { files.corpus(); }, "further text news:", "each text may be given only once",
+               name == std::string("a") ? "--original" : "--target"));
+  }
+  files.paths.further["news"].clear();
+  CHECK(says([&] { files.corpus(); }, "further text news: at least one file must be named, got none"));
+}
+
 TEST_CASE("corpus: where nothing is chosen nothing is held out for it, and the hashes say so") {
   Files files;
   files.paths.eval_original = {files.folder / "va"};

@@ -104,7 +104,8 @@ struct Corpus {
   std::map<std::string, EvaluationText> further;
 
   /// holds_out: whether to hold out a tuning split of each domain.
-  /// Error: as data::read_text and data::hold_out; a text that is given for two roles, by path, link or content.
+  /// Error: as data::read_text and data::hold_out; a text that is given for two roles, by path, link or content; a
+  /// further text without files, or with one that is trained on (one that is evaluated on may have both roles).
   explicit Corpus(const TextPaths& paths, bool holds_out) {
     std::vector<data::TextFile> files;
     for (const auto& [option, role] : {std::pair{"--original", &paths.original},
@@ -119,7 +120,7 @@ struct Corpus {
     files = original.files;
     files.insert(files.end(), target.files.begin(), target.files.end());
     data::check_different(files);
-    for (const auto& [name, own] : paths.further) further_bytes[name] = data::join_texts(own, name).bytes;
+    for (const auto& [name, own] : paths.further) further_bytes[name] = read_further(name, own);
     if (const std::string remark = alike_remark(original.train, target.train); !remark.empty())
       target.remarks.push_back(remark);
   }
@@ -164,6 +165,26 @@ struct Corpus {
     valid_original = evaluation(original.valid);
     valid_target = evaluation(target.valid);
     for (const auto& [name, text] : further_bytes) further[name] = evaluation(text);
+  }
+
+ private:
+  /// Reads a further text. Both domains have been read.
+  std::string read_further(const std::string& name, const std::vector<io::Path>& own) const {
+    const std::string option = concat("further text ", name, ':');
+    require(!own.empty(), option, " at least one file must be named, got none");
+    std::vector<data::TextFile> by_path, by_content;
+    for (const DomainText* domain : {&original, &target})
+      for (const data::TextFile& file : domain->files) {
+        if (file.option.starts_with("--eval-")) continue;
+        by_path.push_back({file.option, file.path});
+        by_content.push_back(file);
+      }
+    for (const io::Path& path : own) by_path.push_back({option, path});
+    data::check_different(by_path);  // before reading: a pipe can be read only once
+    data::Text text = data::join_texts(own, option);
+    by_content.insert(by_content.end(), text.files.begin(), text.files.end());
+    data::check_different(by_content);
+    return std::move(text.bytes);
   }
 };
 
