@@ -33,7 +33,8 @@ inline Tensor<float, Cpu> normal(const Shape& shape, std::string_view name) {
 /// The residue of one layer. Its gate looks only at the first channel of each token, which decides which tokens are
 /// open: a gate's bias and what it reads of earlier tokens are computed, and are 0.
 struct Trial {
-  Trial(const Gate& gate, Index open_percent, bool skip) : residue(Residue{.gate = gate, .skip = skip}, sizes, 1) {
+  Trial(const Gate& chosen, Index open_percent, bool skip, gate::Context of = default_model::batch())
+      : batch(of), residue(Residue{.gate = chosen, .skip = skip}, sizes, 1) {
     for (auto* parameter : residue.parameters()) {
       Tensor<float, Cpu>& w = parameter->value;
       const Index cols = w.shape().cols();
@@ -50,12 +51,13 @@ struct Trial {
   Var run(Tape& tape) {
     if (tape.recording())
       for (auto* parameter : residue.parameters()) parameter->has_gradient = false;
-    Pass<float, Cpu> pass{.tape = tape, .tokens = default_model::batch()};
+    Pass<float, Cpu> pass{.tape = tape, .tokens = batch};
     return residue.apply(adapter::Site::ffn, 0, tape.input(x.view(), dx.data()), tape.input(y.view(), dresult.data()),
                          pass);
   }
 
-  const Index tokens = default_model::tokens();
+  const gate::Context batch;
+  const Index tokens = batch.sequences * batch.length;
   Residue::Instance<float, Cpu> residue;
   Tensor<float, Cpu> x = normal({tokens, sizes.dim}, "x"), y = normal({tokens, sizes.dim}, "y"),
                      dy = normal({tokens, sizes.dim}, "dy");
