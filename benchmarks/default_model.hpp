@@ -1,6 +1,7 @@
 // The default subject of benchmarks: the model that `extend` pretrains by default, and its batch.
 #pragma once
 
+#include "neutra/gate/context.hpp"
 #include "neutra/nn/families.hpp"
 #include "neutra/study/options.hpp"
 
@@ -17,9 +18,12 @@ inline neutra::adapter::Sizes sizes() {
   return config.sizes();
 }
 
-inline neutra::Index tokens() {
+/// The sequences of its batch.
+inline neutra::gate::Context batch() {
   const neutra::study::Options o;
-  return o.batch * o.sequence;
+  return {.sequences = o.batch, .length = o.sequence};
 }
+
+inline neutra::Index tokens() { return batch().sequences * batch().length; }
 
 }  // namespace default_model

@@ -4,15 +4,12 @@
 //     int main(int argc, char** argv) { return gates::gates_main<neutra::gate::All, Mine>(argc, argv); }
 #pragma once
 
-#include "neutra/adapter/residue.hpp"
-#include "neutra/backend/cpu/cpu.hpp"
 #include "neutra/gate/all.hpp"
-#include "neutra/init/he.hpp"
-#include "neutra/penalty/family.hpp"
 #include "neutra/program/program.hpp"
 
-#include "default_model.hpp"
+#include "gates_options.hpp"
 #include "gates_table.hpp"
+#include "gates_trial.hpp"
 
 #include <benchmark/benchmark.h>
 #include <omp.h>
@@ -26,17 +23,6 @@
 namespace gates {
 
 namespace detail {
-
-using Gate = gate::Any<float, Cpu>;
-using Residue = adapter::Residue<Gate, body::GatedUnit, penalty::None, init::He>;
-using Var = neutra::Var<float, Cpu>;
-using Tape = neutra::Tape<float, Cpu>;
-
-inline const adapter::Sizes sizes = default_model::sizes();
-
-inline Tensor<float, Cpu> normal(const Shape& shape, std::string_view name) {
-  return adapter::normal_tensor<float, Cpu>(shape, 1, 1, name);
-}
 
 /// With one thread its CPU time, from which other programs take nothing; otherwise the elapsed time.
 inline double now() { return roof::seconds(omp_get_max_threads()); }
@@ -83,35 +69,6 @@ inline void gate_alone(benchmark::State& state, const Gate& chosen, bool backwar
           [&](Tape& tape) { return chosen.value(tape.input(logits.view(), gradient.data()), {}); });
   count(state, tokens, values * (backward ? 16 : 8));  // backward reads logit, gate and dy and writes one gradient
 }
-
-/// The residue of one layer. Its gate looks only at the first channel, which decides which tokens are open.
-struct Trial {
-  Trial(const Gate& gate, Index open_percent, bool skip) : residue(Residue{.gate = gate, .skip = skip}, sizes, 1) {
-    for (auto* parameter : residue.parameters()) {
-      Tensor<float, Cpu>& w = parameter->value;
-      const Index cols = w.shape().cols();
-      if (parameter->name.ends_with(".gate_hidden") || parameter->name.ends_with(".gate"))
-        for (Index i = 0; i < w.size(); ++i) w.data()[i] = i % cols == 0 ? 4.0f : 0.0f;
-      else if (parameter->name.ends_with(".down_proj"))
-        w = normal(w.shape(), "out");
-    }
-    const Permutation order(tokens, Philox(1, "open tokens"), 0);
-    for (Index n = 0; n < tokens; ++n) x.data()[n * sizes.dim] = 100 * order(n) < open_percent * tokens ? 1.0f : -1.0f;
-  }
-  Var run(Tape& tape) {
-    if (tape.recording())
-      for (auto* parameter : residue.parameters()) parameter->has_gradient = false;
-    Pass<float, Cpu> pass{.tape = tape};
-    return residue.apply(adapter::Site::ffn, 0, tape.input(x.view(), dx.data()), tape.input(y.view(), dresult.data()),
-                         pass);
-  }
-
-  const Index tokens = default_model::tokens();
-  Residue::Instance<float, Cpu> residue;
-  Tensor<float, Cpu> x = normal({tokens, sizes.dim}, "x"), y = normal({tokens, sizes.dim}, "y"),
-                     dy = normal({tokens, sizes.dim}, "dy");
-  Tensor<float, Cpu> dx{Shape{tokens, sizes.dim}}, dresult{Shape{tokens, sizes.dim}};
-};
 
 inline void residue_behind(benchmark::State& state, const Gate& chosen, Index open_percent, bool skip, bool backward) {
   Trial setting(chosen, open_percent, skip);
@@ -174,62 +131,6 @@ class Recorder final : public benchmark::BenchmarkReporter {
  private:
   Registered& registered_;
 };
-
-/// What the command line asks for: options of this program, and those of Google Benchmark.
-struct Asked {
-  Index rounds = 5;
-  io::Path json, svg;
-  std::vector<std::string> others;
-
-  Asked(int argc, char** argv) {
-    CLI::App app("Measure what gates cost, relative to the open gate.", "gates");
-    app.add_option("--rounds", rounds, "rounds, each of which measures every gate once")->capture_default_str();
-    app.add_option("--json", json, "write the ratios to this file");
-    app.add_option("--svg", svg, "write a picture of them to this file");
-    app.footer(
-        "Options of Google Benchmark: --benchmark_filter=REGEX and --benchmark_min_time=SECONDS (0.1). With any "
-        "other,\n"
-        "as --benchmark_format=csv, it reports every benchmark itself, gates alone included, and no table is made.");
-    app.allow_extras();
-    program::parse_command_line(app, argc, argv);
-    study::detail::check_count(rounds, "rounds");
-    others = app.remaining();
-    const auto strange = std::find_if(others.begin(), others.end(),
-                                      [](const std::string& word) { return !word.starts_with("--benchmark_"); });
-    require(strange == others.end(), "unknown option ", strange == others.end() ? "" : *strange, "; --help lists all");
-  }
-  /// Whether Google Benchmark prints its own report.
-  bool plain() const {
-    return std::any_of(others.begin(), others.end(), [](const std::string& word) {
-      return !word.starts_with("--benchmark_filter") && !word.starts_with("--benchmark_min_time");
-    });
-  }
-};
-
-/// Google Benchmark reads its options. Error: one it does not know.
-inline void initialise(const Asked& asked, char* name) {
-  std::vector<std::string> words = asked.others;
-  if (!asked.plain()) {
-    // The open gate is always measured, and by default residues alone: a shorter time, before an option that sets it.
-    bool filtered = false;
-    for (std::string& word : words) {
-      if (!word.starts_with("--benchmark_filter=")) continue;
-      const std::string chosen = word.substr(word.find('=') + 1);
-      if (!chosen.starts_with('-'))  // which excludes
-        word = "--benchmark_filter=residue/open/|" + (chosen.empty() || chosen == "all" ? "." : chosen);
-      filtered = true;
-    }
-    if (!filtered) words.emplace_back("--benchmark_filter=residue/");
-    words.insert(words.begin(), "--benchmark_min_time=0.1");
-  }
-  std::vector<char*> arguments{name};
-  for (std::string& word : words) arguments.push_back(word.data());
-  int count = static_cast<int>(arguments.size());
-  arguments.push_back(nullptr);
-  benchmark::Initialize(&count, arguments.data());
-  require(count < 2, "unknown option ", count < 2 ? "" : arguments[1], "; --help lists all");
-  benchmark::AddCustomContext("threads", concat(omp_get_max_threads()));
-}
 
 }  // namespace detail
 

@@ -65,3 +65,20 @@ TEST_CASE("spectrum: zeros, a row and nothing") {
   CHECK(row.stable_rank() == Approx(1));
   CHECK(spectrum(View<const float>(values.data(), Shape{0, 6})).values.empty());
 }
+
+TEST_CASE("spectrum: not a bit depends on the number of threads, and Eigen has as many as before afterwards") {
+  const auto values = normal(150 * 170, "w");
+  const View<const float> w(values.data(), Shape{150, 170});
+  const int all = omp_get_max_threads(), eigens = Eigen::nbThreads();
+  omp_set_num_threads(1);
+  const auto one = spectrum(w).values;
+  for (const int threads : {2, 3, 5}) {
+    omp_set_num_threads(threads);
+    CHECK(spectrum(w).values == one);
+    CHECK(Eigen::nbThreads() == threads);
+    const OneThreadOfEigen guard;
+    CHECK(Eigen::nbThreads() == 1);
+  }
+  omp_set_num_threads(all);
+  CHECK(Eigen::nbThreads() == eigens);
+}

@@ -37,6 +37,23 @@ TEST_CASE("a stream that fills its windows has no short one") {
   CHECK(data::Windows().count() == 0);
 }
 
+TEST_CASE("some of the windows, spread evenly over all or over the whole ones") {
+  const data::Windows windows({10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20}, 2, 30, 1);  // five, and a short one
+  const auto firsts = [&](Index of, Index count) {
+    Ids found;
+    data::for_each_spread(windows, of, count, Domain::target, [&](const data::Batch& one) {
+      CHECK((one.sequences == 1 && one.domains[0] == Domain::target));
+      found.push_back(one.targets[0]);
+    });
+    return found;
+  };
+  CHECK(firsts(windows.count(), 3) == Ids{10, 14, 18});
+  CHECK(firsts(windows.count(), 4) == Ids{10, 12, 16, 18});
+  CHECK(firsts(windows.whole(), 3) == Ids{10, 12, 16});
+  CHECK(firsts(windows.count(), 6) == Ids{10, 12, 14, 16, 18, 20});
+  CHECK(firsts(0, 0).empty());
+}
+
 TEST_CASE("a text is encoded with its tokenizer") {
   const data::Windows windows(data::ByteTokenizer(), "abc", 2);
   data::Batch batch;

@@ -76,6 +76,45 @@ TEST_CASE(
   CHECK(files.corpus().target.train == whole.target.train.substr(0, 5));
 }
 
+TEST_CASE("corpus: training on the first bytes of a text without lines ends at a character, and of a shorter is told") {
+  Files files;
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += "\u20ac\u00e9";  // three bytes and two
+  scratch::put(files.folder / "b", text);
+  scratch::put(files.folder / "vb", "its own evaluation text\n");
+  files.paths.eval_target = {files.folder / "vb"};
+  files.holds_out = false;
+  for (const auto& [asked, got] : {std::pair{1, 3}, {3, 3}, {4, 5}, {99, 100}, {100, 100}}) {
+    files.paths.target_bytes = asked;
+    const auto target = files.corpus().target;
+    CHECK(target.train == text.substr(0, static_cast<std::size_t>(got)));
+    CHECK(target.remarks.empty());
+  }
+  files.paths.target_bytes = 500;
+  CHECK(files.corpus().target.remarks.empty());
+  files.paths.target_bytes = 501;
+  const auto target = files.corpus().target;
+  CHECK(target.train == text);
+  REQUIRE(target.remarks.size() == 1);
+  CHECK(target.remarks[0] == "note: --target-bytes: asked for 501 bytes of the target's training text, got all 500");
+}
+
+TEST_CASE("corpus: a further text has files, none of which is trained on, by path or content") {
+  Files files;
+  files.paths.eval_target = {files.folder / "va"};
+  files.paths.further["news"] = {files.folder / "va"};  // what is evaluated on may be scored under another name
+  CHECK(files.corpus().further_bytes.at("news") == "held\nout\n");
+  scratch::put(files.folder / "copy", scratch::get(files.folder / "b"));
+  for (const char* name : {"a", "./b", "copy"}) {
+    files.paths.further["news"] = {files.folder / "va", files.folder / name};
+    INFO(name);
+    CHECK(says([&] { files.corpus(); }, "further text news:", "each text may be given only once",
+               name == std::string("a") ? "--original" : "--target"));
+  }
+  files.paths.further["news"].clear();
+  CHECK(says([&] { files.corpus(); }, "further text news: at least one file must be named, got none"));
+}
+
 TEST_CASE("corpus: where nothing is chosen nothing is held out for it, and the hashes say so") {
   Files files;
   files.paths.eval_original = {files.folder / "va"};

@@ -134,6 +134,24 @@ TEST_CASE("evaluation: gates and residues are counted for the class of their own
   CHECK(ratios.size() > 1);  // else any class would have passed
 }
 
+TEST_CASE("evaluation: a token of a class is counted once, however many residues see it", "[train]") {
+  const std::string text = small::letters('n', 5, 60, 9);
+  const auto row_of = [&](const std::string& spec) {
+    Trained trained(spec);
+    adapter::Probe<float, Cpu> probe(2, data::token_classes(data::ByteTokenizer(), 257));
+    Tape<float, Cpu> tape;
+    for (const auto domain : {data::Domain::original, data::Domain::target})
+      train::evaluate(trained.model, tape, {small::windows(text), 60}, domain, 4, &probe);
+    study::RunResult row;
+    study::add_gates(row, probe);
+    return row;
+  };
+  const auto two = row_of("list(residue,residue(placement=attention))");
+  CHECK(two.tokens_by_class->target == study::ByClass{{"continuation", 55}, {"other", 5}});
+  CHECK(two.tokens_by_class->original == row_of("residue").tokens_by_class->original);
+  CHECK_FALSE(row_of("lora").tokens_by_class.has_value());  // which no probe sees
+}
+
 TEST_CASE("evaluation: every token of a probe with classes must have one", "[train]") {
   adapter::Probe<float, Cpu> probe(2, std::vector<std::uint8_t>(100));
   std::string message;

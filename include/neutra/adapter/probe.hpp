@@ -18,7 +18,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
 /// Counts of one layer, or of one class of tokens in all layers, in one domain.
 struct GateCounts {
-  double tokens = 0;  // of a class: in each layer again
+  double tokens = 0;  // for each residue of a layer again; of a class: in each layer again
   double open = 0;    // tokens (or token-channels) with g != 0
   double gates = 0;   // tokens (or token-channels) counted; 0 where the gate has no exact zero
   double ratio = 0;   // sum over tokens of ||r|| / ||y||
@@ -48,7 +48,9 @@ template <Scalar S, Backend D> class Probe {
   explicit Probe(Index layers, std::vector<std::uint8_t> class_of = {})
       : class_of_(std::move(class_of)), by_layer_(empty(static_cast<std::size_t>(layers))) {
     const auto last = std::max_element(class_of_.begin(), class_of_.end());
-    if (last != class_of_.end()) by_class_ = empty(std::size_t{*last} + 1);
+    if (last == class_of_.end()) return;
+    by_class_ = empty(std::size_t{*last} + 1);
+    for (auto& tokens : tokens_by_class_) tokens.resize(std::size_t{*last} + 1);
   }
 
   std::size_t domain = 0;  // 0 original, 1 target
@@ -60,7 +62,12 @@ template <Scalar S, Backend D> class Probe {
   /// By class, over all layers; empty if no classes were given.
   const std::vector<GateCounts>& counts_by_class(std::size_t of_domain) const { return by_class_[checked(of_domain)]; }
 
-  /// Notes the inputs of a pass, (N), whose classes the layers count. Error: a token without a class.
+  /// The tokens of each class, once a pass, whatever sees them; empty if no classes were given.
+  const std::vector<double>& tokens_by_class(std::size_t of_domain) const {
+    return tokens_by_class_[checked(of_domain)];
+  }
+
+  /// Counts the inputs of a pass, (N), and notes their classes for the layers. Error: a token without a class.
   void begin_pass(std::span<const std::int32_t> inputs) {
     if (class_of_.empty()) return;
     classes_.clear();
@@ -68,6 +75,7 @@ template <Scalar S, Backend D> class Probe {
       require(id >= 0 && static_cast<std::size_t>(id) < class_of_.size(), "probe: every token must have a class, got ",
               class_of_.size(), " classes and the token ", id, "; give one for each id of the vocabulary");
       classes_.push_back(class_of_[static_cast<std::size_t>(id)]);
+      ++tokens_by_class_[checked(domain)][classes_.back()];
     }
   }
 
@@ -123,6 +131,7 @@ template <Scalar S, Backend D> class Probe {
 
   std::vector<std::uint8_t> class_of_, classes_;  // by id; of the tokens of the pass
   PerDomain by_layer_, by_class_;
+  std::array<std::vector<double>, 2> tokens_by_class_;
   std::vector<S> host_;
   std::vector<std::int32_t> token_of_;
 };

@@ -2,35 +2,17 @@
 #pragma once
 
 #include "neutra/adapter/singular_vectors.hpp"
-#include "neutra/core/eigen.hpp"
 #include "neutra/core/error.hpp"
-
-#include <omp.h>
-#include <Eigen/SVD>
+#include "neutra/core/svd.hpp"
 
 #include <algorithm>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-namespace detail {
-/// Eigen blocks its products by the number of threads, and so rounds them differently.
-class OneThreadOfEigen {
- public:
-  OneThreadOfEigen() { Eigen::setNbThreads(1); }
-  OneThreadOfEigen(const OneThreadOfEigen&) = delete;
-  ~OneThreadOfEigen() { Eigen::setNbThreads(before_ == omp_get_max_threads() ? 0 : before_); }  // 0: OpenMP's number
-
- private:
-  int before_ = Eigen::nbThreads();
-};
-}  // namespace detail
-
 template <std::same_as<double> T> SingularVectors leading_singular_vectors(View<const T> w, Index k) {
   require(k >= 1 && k <= std::min(w.rows(), w.cols()), "singular vectors: their number must be from 1 to ",
           std::min(w.rows(), w.cols()), ", the smaller side of ", w.shape, ", got ", k);
-  const detail::OneThreadOfEigen one;
-  const Eigen::MatrixXd matrix = as_eigen(w);
-  const Eigen::BDCSVD<Eigen::MatrixXd> parts(matrix, Eigen::ComputeThinU | Eigen::ComputeThinV);
+  const auto parts = svd(w, Eigen::ComputeThinU | Eigen::ComputeThinV);
   SingularVectors found{Tensor<double>({k, w.rows()}), Tensor<double>({k, w.cols()})};
   as_eigen(found.left.view()) = parts.matrixU().leftCols(k).transpose();
   as_eigen(found.right.view()) = parts.matrixV().leftCols(k).transpose();

@@ -1,9 +1,7 @@
 /// Singular values of a matrix. A separate header, because it needs Eigen.
 #pragma once
 
-#include "neutra/core/eigen.hpp"
-
-#include <Eigen/SVD>
+#include "neutra/core/svd.hpp"
 
 #include <vector>
 
@@ -23,11 +21,11 @@ struct Spectrum {
   }
 };
 
-/// Computed in double. W: (rows, cols), finite
+/// Computed in double; the bits do not depend on the number of threads. W: (rows, cols), finite
 template <class S> Spectrum spectrum(View<const S> w) {
   if (w.size() == 0) return {};
-  const Eigen::BDCSVD<Eigen::MatrixXd> svd(as_eigen(w).template cast<double>().eval());
-  return {{svd.singularValues().begin(), svd.singularValues().end()}};
+  const auto parts = svd(w);
+  return {{parts.singularValues().begin(), parts.singularValues().end()}};
 }
 
 }}  // namespace neutra::NEUTRA_ABI

@@ -81,4 +81,14 @@ class Windows {
   std::int32_t bos_ = 0;
 };
 
+/// Reads `count` of the first `of` windows one by one, spread evenly over them: window i of / count for i = 0 to
+/// count - 1, rounded down. f(batch) for each, in order.
+template <class F> void for_each_spread(const Windows& windows, Index of, Index count, Domain domain, const F& f) {
+  Batch one;
+  for (Index i = 0; i < count; ++i) {
+    windows.read(i * of / count, 1, domain, one);
+    f(std::as_const(one));
+  }
+}
+
 }}}  // namespace neutra::NEUTRA_ABI::data

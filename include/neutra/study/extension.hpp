@@ -168,8 +168,9 @@ class Extension {
     const auto from_base = [&](const train::EvaluationText& text, data::Domain domain) {
       return train::divergence(model, before, shared_.evaluation_tape, text, domain, 128, shared_.stop);
     };
-    outcome.row.kl_to_base = {from_base(shared_.corpus.valid_original, data::Domain::original),
-                              from_base(shared_.corpus.valid_target, data::Domain::target)};
+    const auto original = from_base(shared_.corpus.valid_original, data::Domain::original),
+               target = from_base(shared_.corpus.valid_target, data::Domain::target);
+    if (original && target) outcome.row.kl_to_base = {*original, *target};
   }
 
   bool trains_model() const { return method_.trains == Trains::model; }

@@ -52,7 +52,7 @@ inline void add_gates_by_class(RunResult& row, const adapter::Probe<float, Defau
         (domain == 0 ? values.original : values.target)[name] = value;
       };
       if (counts.tokens == 0) continue;
-      set(tokens, counts.tokens / static_cast<double>(probe.layers()));
+      set(tokens, probe.tokens_by_class(domain)[c]);
       set(open, counts.open_share());
       set(ratio, counts.mean_ratio());
       gates |= counts.gates > 0;

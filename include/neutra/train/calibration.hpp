@@ -23,11 +23,8 @@ class Calibration {
 
   /// f(tokens) for each sequence by itself, in order.
   template <class F> void for_each(const F& f) const {
-    data::Batch one;
-    for (Index i = 0; i < count_; ++i) {
-      text_.read(i * text_.whole() / count_, 1, data::Domain::original, one);
-      f(tokens_of(one));
-    }
+    data::for_each_spread(text_, text_.whole(), count_, data::Domain::original,
+                          [&](const data::Batch& one) { f(tokens_of(one)); });
   }
 
  private:

@@ -38,11 +38,15 @@ struct DomainText {
   // About invalid UTF-8 (which is kept), parts of another size than requested, and similar texts.
   std::vector<std::string> remarks;
 
-  /// Keeps the first `bytes` of the training text, up to the end of a line if there is one.
+  /// Keeps the first `bytes` of the training text, up to the end of a line if there is one, and else to the end of a
+  /// character, which may be three bytes more. Adds a remark if the text is shorter than that.
   void shorten(std::size_t bytes) {
+    if (train.size() < bytes)
+      remarks.push_back(concat("note: --target-bytes: asked for ", bytes,
+                               " bytes of the target's training text, got all ", train.size()));
     if (train.size() <= bytes) return;
     const std::size_t line = train.rfind('\n', bytes - 1);
-    train.resize(line == train.npos ? bytes : line + 1);
+    train.resize(line == train.npos ? data::detail::character_boundary(train, bytes) : line + 1);
   }
 
   /// `option` names the files in messages, for example "target". The caller checks that the files differ.
@@ -100,7 +104,8 @@ struct Corpus {
   std::map<std::string, EvaluationText> further;
 
   /// holds_out: whether to hold out a tuning split of each domain.
-  /// Error: as data::read_text and data::hold_out; a text that is given for two roles, by path, link or content.
+  /// Error: as data::read_text and data::hold_out; a text that is given for two roles, by path, link or content; a
+  /// further text without files, or with one that is trained on (one that is evaluated on may have both roles).
   explicit Corpus(const TextPaths& paths, bool holds_out) {
     std::vector<data::TextFile> files;
     for (const auto& [option, role] : {std::pair{"--original", &paths.original},
@@ -115,7 +120,7 @@ struct Corpus {
     files = original.files;
     files.insert(files.end(), target.files.begin(), target.files.end());
     data::check_different(files);
-    for (const auto& [name, own] : paths.further) further_bytes[name] = data::join_texts(own, name).bytes;
+    for (const auto& [name, own] : paths.further) further_bytes[name] = read_further(name, own);
     if (const std::string remark = alike_remark(original.train, target.train); !remark.empty())
       target.remarks.push_back(remark);
   }
@@ -160,6 +165,26 @@ struct Corpus {
     valid_original = evaluation(original.valid);
     valid_target = evaluation(target.valid);
     for (const auto& [name, text] : further_bytes) further[name] = evaluation(text);
+  }
+
+ private:
+  /// Reads a further text. Both domains have been read.
+  std::string read_further(const std::string& name, const std::vector<io::Path>& own) const {
+    const std::string option = concat("further text ", name, ':');
+    require(!own.empty(), option, " at least one file must be named, got none");
+    std::vector<data::TextFile> by_path, by_content;
+    for (const DomainText* domain : {&original, &target})
+      for (const data::TextFile& file : domain->files) {
+        if (file.option.starts_with("--eval-")) continue;
+        by_path.push_back({file.option, file.path});
+        by_content.push_back(file);
+      }
+    for (const io::Path& path : own) by_path.push_back({option, path});
+    data::check_different(by_path);  // before reading: a pipe can be read only once
+    data::Text text = data::join_texts(own, option);
+    by_content.insert(by_content.end(), text.files.begin(), text.files.end());
+    data::check_different(by_content);
+    return std::move(text.bytes);
   }
 };
 
