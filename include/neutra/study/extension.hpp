@@ -92,6 +92,7 @@ class Extension {
     train::TrainingOptions options = shared_.training(run_.lr, run_.steps, run_.alpha.value_or(0));
     options.adamw.groups = groups_of(*model);
     options.regularisers = method_.regularisers;
+    options.before = start.as_it_is();
     train::Trainer trainer(*model, mix, options);
     const adapter::Sizes sizes = start.backbone->config().sizes();
     Outcome outcome{describe_row(run_, method_.adapter.describe(sizes), sizes), {}};
