@@ -36,6 +36,7 @@ struct ControlLlm {
         .kind = std::string(name), .settings = settings_of(counted), .weights = counted.blocks * sizes.layer_weights};
   }
   std::optional<penalty::Counts> local_loss() const { return penalty::L2::counts; }
+  bool must_be_first() const { return true; }  // the copies are of layers without an adapter
 
   template <Scalar S, Backend D> class Instance {
    public:

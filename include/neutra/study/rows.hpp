@@ -48,6 +48,8 @@ class Rows {
 
   /// Backbone and scores, made by the first process and read by the others. Error: what was asked cannot be.
   void prepare() {
+    if (before_)
+      for (const Method& one : options_.methods) detail::check_extends(one);
     prepare_backbone(shared_);
     if (!before_) train::with_run_name("backbone", [&] { measure_backbone(shared_); });
     shared_.output.release();
