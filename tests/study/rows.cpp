@@ -259,4 +259,17 @@ TEST_CASE("rows: what builds on a row that diverged has failed", "[train]") {
   REQUIRE(first.make(0));
   CHECK(states(first) == std::vector<RowState>{RowState::failed});
   CHECK(states(second) == std::vector<RowState>{RowState::failed});
+  CHECK(scratch::says([&] { second.make(0); }, "it builds on a row of the stage before, which has failed"));
+}
+
+TEST_CASE("rows: what takes its rate from rows that diverged has failed", "[train]") {
+  const Texts texts;
+  study::Options o = texts.options("out");
+  o.methods = small::methods({"neutral"});
+  o.adapter_rates = {1e30, 2e30};
+  Rows rows(o, config(o));
+  rows.prepare();
+  REQUIRE((rows.make(0) && rows.make(1)));
+  CHECK(rows.state(2) == RowState::failed);
+  CHECK(scratch::says([&] { rows.make(2); }, "that the rows of seed 1 select, and all of them have failed"));
 }

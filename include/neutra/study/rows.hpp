@@ -61,9 +61,12 @@ class Rows {
   const std::vector<PlannedRow>& plan() const { return plan_; }
   const Method& method(std::size_t row) const { return options_.methods[plan_[row].method]; }
 
-  /// Why a row cannot be made yet: its rate is to be selected, or the row that it builds on to be made. Empty if it
-  /// can.
+  /// Why a row cannot be made: its rate is to be selected, or the row that it builds on to be made, or these have
+  /// failed. Empty if it can.
   std::string_view waits_for(std::size_t row) {
+    if (before_ && before_->selected_has_failed(plan_[row]))
+      return "it builds on a row of the stage before, which has failed";
+    if (!can_come(plan_[row])) return "it takes the rate that the rows of seed 1 select, and all of them have failed";
     if (!rate_of(plan_[row])) return "it takes the rate that the rows of seed 1 select; run those first";
     if (!builds_on(plan_[row])) return "it builds on a row of the stage before; run that first";
     return {};
