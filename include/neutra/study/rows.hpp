@@ -6,8 +6,8 @@
 #include "neutra/study/prepare.hpp"
 #include "neutra/study/results.hpp"
 
+#include <algorithm>
 #include <array>
-#include <chrono>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -209,20 +209,22 @@ class Rows {
       const Ending* ending = own ? ending_of(row, *own) : nullptr;
       if (const auto* outcome = ending ? std::get_if<Outcome>(ending) : nullptr) return outcome->row.tokens_per_second;
     }
-    const Method& m = options_.methods[method];
-    train::Model model(shared_.start.backbone, shared_.start.with(m.adapter), 1);
-    if (m.trains == Trains::model) model.thaw();
-    shared_.set_up(model);
-    const data::Mix mix(shared_.corpus.train_original, shared_.corpus.train_target, options_.share, 1);
-    train::TrainingOptions training = shared_.training(1e-6, 3, 0);  // a rate at which nothing diverges
-    training.schedule.warmup = 0;
-    train::Trainer trainer(model, mix, training);
-    trainer.advance();  // takes memory and packs weights
-    const auto begin = std::chrono::steady_clock::now();
-    trainer.advance();
-    trainer.advance();
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    return 2 * static_cast<double>(trainer.tokens_per_step()) / seconds.count();
+    const auto row =
+        std::find_if(plan_.begin(), plan_.end(), [&](const PlannedRow& one) { return one.method == method; });
+    const Run run = run_of(*row, row->rate.value());
+    return Extension(shared_, options_.methods[method], run).measured_speed(start_to_time(*row));
+  }
+  /// What a row starts from, or, until that is there, a model of the same adapters with other weights.
+  Start start_to_time(const PlannedRow& row) {
+    if (!before_) return shared_.start;
+    if (before_->folder_left(row)) return before_->left(row);
+    Start start = before_->start_to_time(row);
+    const Method& method = options_.methods[row.method];
+    if (method.trains == Trains::model) return start;
+    const train::Adapter adapter = start.with(method.adapter);
+    train::Model model(start.backbone, adapter, 1);
+    start.adapter = train::as_fixed(adapter, model);
+    return start;
   }
 
   /// How a row has ended, read once; null while it has not.
