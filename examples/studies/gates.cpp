@@ -2,7 +2,7 @@
 //     gates --model MODEL --original TEXT... --target TEXT... --out gates
 //
 // The vanilla adapter; the paper's four rows (no gate, no gate with L1, a sigmoid trained to tell the domains apart,
-// ReLU with L1); then every gate of the library and its wrappers, each with L1.
+// ReLU with L1); then the library's other gates and a ReLU in each wrapper, each with L1.
 #include "neutra/program/study.hpp"
 
 using namespace neutra;
@@ -12,9 +12,10 @@ int main(int argc, char** argv) {
       argc, argv,
       {.name = "gates",
        .question = "Which gate lets a residue learn most for what it forgets?",
-       .methods = {
-           "adapter", "none and L1: residue(gate=open)",
-           "sigmoid and domain cross-entropy: residue(gate=sigmoid, penalty=domain_cross_entropy)",
-           "ReLU and L1: residue(gate=relu)", "residue(gate={jump_relu,elu,tanh,hard_sigmoid,softplus,sigmoid})",
-           "residue(gate={per_channel(relu),two_layer(relu),causal_mean(relu),biased(relu),contextual(relu)})"}});
+       .methods = {"adapter", "none and L1: residue(gate=open)",
+                   "sigmoid and domain cross-entropy: residue(gate=sigmoid, penalty=domain_cross_entropy)",
+                   "ReLU and L1: residue(gate=relu)",
+                   "residue(gate={jump_relu,clipped_relu,elu,tanh,hard_sigmoid,softplus,sigmoid})",
+                   "residue(gate={per_channel(relu),two_layer(relu),causal_mean(relu),biased(relu),contextual(relu)})",
+                   "residue(gate=biased(contextual(relu)))"}});
 }

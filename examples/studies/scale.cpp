@@ -28,5 +28,6 @@ int main(int argc, char** argv) {
        .methods = {"neutral: residue", "adapter", "lora", "finetune"},
        .defaults = [](study::Options& o) { o.tied = true; },
        .variations = {backbone("0.4 million weights", 64, 4), backbone("1 million weights", 128, 4),
-                      backbone("3 million weights", 192, 6), backbone("20 million weights", 448, 8)}});
+                      backbone("3 million weights", 192, 6), backbone("20 million weights", 448, 8)},
+       .pretrains = true});
 }

@@ -2,6 +2,7 @@
 #include "neutra/adapter/fixed.hpp"
 
 #include "neutra/adapter/any_list.hpp"
+#include "neutra/adapter/control_llm.hpp"
 #include "neutra/adapter/lora.hpp"
 #include "neutra/nn/host.hpp"
 
@@ -105,6 +106,9 @@ TEST_CASE("fixed: the local loss and the probe are those of the adapter on it") 
   auto model = on_fixed<float>();
   CHECK(counted(model) == std::pair(true, 20.0));
   CHECK(adapter::Any<float, Cpu>(first).local_loss() == std::nullopt);
+  const adapter::Any<float, Cpu> copies = adapter::ControlLlm{.blocks = 1};
+  nn::Transformer<Fixed<float, Cpu>> copied(tiny_backbone<float>(), {copies, weights<float>(copies)});
+  CHECK(counted(copied) == std::pair(false, 0.0));
 }
 
 TEST_CASE("fixed: a list with it is saved as the list of both") {

@@ -72,6 +72,25 @@ TEST_CASE("studies: every one runs with --quick and leaves results and a report"
   CHECK(count >= 14);
 }
 
+TEST_CASE("studies: one whose parts pretrain refuses a model", "[programs]") {
+  const Study study;
+  const Words given = {"--quick", "--model", study.backbone()};
+  const auto ended = run(study.command(given, "scale", programs::path_of("studies/scale")));
+  CHECK(ended.status == 1);
+  CHECK(ended.err.find("--model: each part of scale pretrains a backbone of its own") != std::string::npos);
+}
+
+TEST_CASE("studies: a text that a later part lacks is named before the first part begins", "[programs]") {
+  const Study study;
+  const Path data = data_folder(study);
+  std::filesystem::remove(data / "code/cpp.train.txt");
+  const auto ended = run(command(study, "domains", {"--data", data.string()}, "domains"));
+  CHECK(ended.status == 1);
+  CHECK(ended.err.find("program source: there is no text file ") != std::string::npos);
+  CHECK(ended.err.find("code/cpp.train.txt") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(study.out("domains")));
+}
+
 TEST_CASE("studies: rows are listed with state and time, made one by one, and side by side to the same numbers",
           "[programs]") {
   const Study study;

@@ -5,6 +5,9 @@
 
 #include "tests/study/texts.hpp"
 
+#include <cmath>
+#include <sstream>
+
 using namespace neutra;
 
 namespace {
@@ -78,6 +81,8 @@ TEST_CASE("extended: an adapter for another base, a damaged one and finetuning a
   const Extended extended;
   CHECK(scratch::says([&] { extended.run(extended.again("out", {"finetune"})); },
                       "--adapter: the method finetune trains the weights of the model", "leave one of them out"));
+  CHECK(scratch::says([&] { extended.run(extended.again("out", {"dora"})); },
+                      "the method dora: dora must extend a model without an adapter"));
   study::Options o = extended.again("out", {"lora"});
   o.model.clear();
   CHECK(scratch::says([&] { extended.run(o); }, "--adapter needs --model"));
@@ -94,6 +99,19 @@ TEST_CASE("extended: an adapter for another base, a damaged one and finetuning a
   io::Path json = extended.adapter();
   scratch::put(json.replace_extension(".json"), "{}");
   CHECK(scratch::says([&] { extended.again("out", {"lora"}); }, "adapter.json: schema is missing"));
+}
+
+TEST_CASE("extended: KL is that to the extended model, of which a new adapter starts as a copy", "[train]") {
+  const Extended extended;
+  study::Options o = extended.again("second", {"lora(kl=1)"});
+  o.share = 0.5;
+  const study::RunResult row = extended.run(o).rows.at(0);
+  std::istringstream log(scratch::get(extended.folder / "second/runs" / row.name() / "log.jsonl"));
+  std::vector<double> kl;
+  for (std::string line; std::getline(log, line);) kl.push_back(io::parse(line, "log").value("regularisation", 0.0));
+  REQUIRE(kl.size() == 4);
+  CHECK(std::abs(kl.front()) < 1e-7);
+  CHECK(kl.back() > 1e-7);
 }
 
 TEST_CASE("extended: --adapter names one file of this library") {

@@ -47,6 +47,13 @@ TEST_CASE("a method trains an adapter with weights, or the whole model without o
   CHECK(scratch::says([&] { check("mine: residue(capacity=1e-9)"); }, "mine: residue: a capacity of 1e-09"));
 }
 
+TEST_CASE("an adapter that would not start as a model that has one extends none", "[train]") {
+  const auto check = [&](const std::string& spec) { study::detail::check_extends(small::method(spec)); };
+  for (const char* fits : {"neutral", "lora", "oplora", "llama_pro", "finetune"}) CHECK_NOTHROW(check(fits));
+  for (const char* first : {"dora", "control_llm", "list(lora, dora)"})
+    CHECK(scratch::says([&] { check(first); }, "must extend a model without an adapter"));
+}
+
 TEST_CASE("parameter groups of a method contain parameters of it, and leave some to train", "[train]") {
   const auto check = [&](const std::string& spec) {
     study::detail::check_groups(small::method(spec), small::config());

@@ -220,6 +220,26 @@ TEST_CASE("joined studies have one backbone and tokenizer, if they record them")
   CHECK(refusal({first, other}).find("some.json: the backbone must be that of the first results") != std::string::npos);
   other.config["base"] = {{"fingerprint", "aa"}, {"tokenizer", "bc"}};
   CHECK(refusal({first, other}).find("the tokenizer must be that of the first results") != std::string::npos);
+  other.config["base"] = first.config["base"];
+  other.config["base"]["adapter"] = "cc";
+  for (const auto& both : {std::vector{first, other}, {other, first}})
+    CHECK(refusal(both).find("the adapter of the model must be that of the first results") != std::string::npos);
+}
+
+TEST_CASE("joined results of a later stage start from the models that they build on") {
+  auto first = sample::results();
+  for (std::size_t i = 0; i < first.rows.size(); ++i) {
+    first.rows[i].builds_on = std::string(64, i % 2 == 0 ? 'a' : 'b');
+    first.rows[i].original.before += static_cast<double>(i % 2);
+  }
+  CHECK(join({first, first}, {"a", "b"}).rows.size() == first.rows.size());
+  auto other = first;
+  other.rows[3].original.before += 0.5;
+  CHECK(refusal({first, other})
+            .find("rows[3] must be of the model of the first row that builds on the same, which "
+                  "has 3 and 5 bits per byte, got 3.5 and 5") != std::string::npos);
+  CHECK(refusal({first, more()}).find("rows[0] must build on a run of an earlier stage") != std::string::npos);
+  CHECK(refusal({more(), first}).find("rows[0] must not build on a run of an earlier stage") != std::string::npos);
 }
 
 TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's forgetting, and every rate") {

@@ -71,6 +71,20 @@ struct Stages : Texts {
   }
 };
 
+/// A regulariser that adds nothing and tells that it was made, on a model with an adapter already.
+struct Told {
+  static constexpr std::string_view name = "told";
+  static constexpr train::Needs needs{};
+  bool* made;
+
+  template <class Self, class Visit> static void options(Self&, const Visit&) {}
+  void check() const {}
+  class Instance final : public train::Regularisation {
+   public:
+    Instance(const Told& told, const train::TrainingStart& start) { *told.made = start.before.kind() == "fixed"; }
+  };
+};
+
 std::vector<RowState> states(Rows& rows) {
   std::vector<RowState> all;
   for (std::size_t row = 0; row < rows.plan().size(); ++row) all.push_back(rows.state(row));
@@ -221,6 +235,23 @@ TEST_CASE("rows: those of a second stage extend what the selected rows of the fi
   CHECK(rows_of(study::results_from_json(study::to_json(after))) == rows_of(after));
 }
 
+TEST_CASE("rows: what a row is timed with is made as the row is, in a stage that waits too", "[train]") {
+  Stages stages({"neutral(kl=1)", "finetune(ewc=1, frozen.embed_tokens=true)"});
+  Rows first(stages.first, config(stages.first));
+  first.prepare();
+  Rows second(stages.second, config(stages.second), {}, nullptr, &first);
+  second.prepare();
+  for (Rows* rows : {&first, &second})
+    for (std::size_t row = 0; row < rows->plan().size(); ++row) CHECK(rows->predicted_seconds(row) > 0);
+  CHECK_FALSE(std::filesystem::exists(stages.folder / "second/runs"));
+  bool made = false;  // a regulariser of the test's own
+  stages.second.methods[0].regularisers = {Told{&made}};
+  Rows told(stages.second, config(stages.second), {}, nullptr, &first);
+  told.prepare();
+  told.predicted_seconds(0);
+  CHECK(made);
+}
+
 TEST_CASE("rows: a third stage builds on two adapters, and its file holds all three", "[train]") {
   Stages stages({"neutral"});
   for (study::Options* o : {&stages.first, &stages.second}) {
@@ -259,4 +290,17 @@ TEST_CASE("rows: what builds on a row that diverged has failed", "[train]") {
   REQUIRE(first.make(0));
   CHECK(states(first) == std::vector<RowState>{RowState::failed});
   CHECK(states(second) == std::vector<RowState>{RowState::failed});
+  CHECK(scratch::says([&] { second.make(0); }, "it builds on a row of the stage before, which has failed"));
+}
+
+TEST_CASE("rows: what takes its rate from rows that diverged has failed", "[train]") {
+  const Texts texts;
+  study::Options o = texts.options("out");
+  o.methods = small::methods({"neutral"});
+  o.adapter_rates = {1e30, 2e30};
+  Rows rows(o, config(o));
+  rows.prepare();
+  REQUIRE((rows.make(0) && rows.make(1)));
+  CHECK(rows.state(2) == RowState::failed);
+  CHECK(scratch::says([&] { rows.make(2); }, "that the rows of seed 1 select, and all of them have failed"));
 }

@@ -1,4 +1,4 @@
-// The divergence from the backbone as a loss: its value by plain loops, its gradient by central differences.
+// The divergence from the teacher as a loss: its value by plain loops, its gradient by central differences.
 #include "neutra/train/teacher.hpp"
 
 #include "neutra/adapter/any.hpp"

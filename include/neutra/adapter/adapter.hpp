@@ -23,6 +23,9 @@
 ///       optional: its settings by name (adapter/settings.hpp)
 ///   std::optional<penalty::Counts> local_loss() const
 ///       optional: which tokens its local loss counts; without it, it has no local loss
+///   bool must_be_first() const
+///       optional: whether it assumes that y is the backbone's own, so that no model with an adapter is extended by it;
+///       without it, it does not
 /// Where no adapter acts, residual sums are fused into the matmul, and values between two matmuls are stored in the
 /// precision of the step.
 #pragma once
@@ -83,6 +86,14 @@ template <class A> std::optional<penalty::Counts> local_loss_of(const A& adapter
     return adapter.local_loss();
   else
     return std::nullopt;
+}
+
+/// Whether an adapter cannot extend a model that has one already, since it would not start as that model.
+template <class A> bool must_be_first(const A& adapter) {
+  if constexpr (requires { adapter.must_be_first(); })
+    return adapter.must_be_first();
+  else
+    return false;
 }
 
 /// Whether an adapter acts at a site. Without acts_at it may act at any.

@@ -24,6 +24,7 @@ template <Scalar S, Backend D> class Any {
       : kind_(A::name),
         settings_(settings_of(adapter)),
         local_loss_(local_loss_of(adapter)),
+        must_be_first_(neutra::adapter::must_be_first(adapter)),
         describe_([adapter](const Sizes& sizes) { return adapter.describe(sizes); }),
         make_([adapter](const Sizes& sizes, std::uint64_t seed, const Base& base) -> std::unique_ptr<Attached<S, D>> {
           return std::make_unique<AttachedInstance<A, S, D>>(adapter, sizes, seed, base);
@@ -33,6 +34,7 @@ template <Scalar S, Backend D> class Any {
   const std::string& kind() const { return kind_; }
   const Settings& settings() const { return settings_; }
   std::optional<penalty::Counts> local_loss() const { return local_loss_; }
+  bool must_be_first() const { return must_be_first_; }
   Description describe(const Sizes& sizes) const { return describe_(sizes); }
 
   template <Scalar T, Backend E> class Instance {
@@ -57,6 +59,7 @@ template <Scalar S, Backend D> class Any {
   std::string kind_;
   Settings settings_;
   std::optional<penalty::Counts> local_loss_;
+  bool must_be_first_;
   std::function<Description(const Sizes&)> describe_;
   std::function<std::unique_ptr<Attached<S, D>>(const Sizes&, std::uint64_t, const Base&)> make_;
 };

@@ -22,6 +22,7 @@ template <Scalar S, Backend D> struct AnyList {
   }
   Description describe(const Sizes& sizes) const { return detail::describe_members(*this, sizes); }
   std::optional<penalty::Counts> local_loss() const { return detail::local_loss_of_members(*this); }
+  bool must_be_first() const { return detail::one_must_be_first(*this); }
 };
 
 /// Those of the members, as of a List.

@@ -36,6 +36,7 @@ struct ControlLlm {
         .kind = std::string(name), .settings = settings_of(counted), .weights = counted.blocks * sizes.layer_weights};
   }
   std::optional<penalty::Counts> local_loss() const { return penalty::L2::counts; }
+  bool must_be_first() const { return true; }  // the copies are of layers without an adapter
 
   template <Scalar S, Backend D> class Instance {
    public:
@@ -46,7 +47,7 @@ struct ControlLlm {
     Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
       if (!acts_at(site) || !copies_.has(layer)) return y;
       const auto apart = neutra::add(copies_.run(layer, x, pass), y, S(-1));
-      if (pass.tape.recording()) {
+      if (pass.tape.recording() && pass.local_losses) {
         require(pass.domains.known,
                 "control_llm: its local loss needs the domain of every sequence in training; give Tokens::domains");
         const penalty::Activations<S, D> activations{.r = apart, .y = y, .domains = pass.domains};

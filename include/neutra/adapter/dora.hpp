@@ -28,6 +28,7 @@ struct Dora {
             .settings = settings_of(ranked),
             .weights = ranked.describe(sizes).weights + sizes.layers * magnitudes(sizes)};
   }
+  bool must_be_first() const { return true; }  // c would scale what another adapter has added to W x
 
   template <Scalar S, Backend D> class Instance {
    public:

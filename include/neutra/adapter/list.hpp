@@ -77,6 +77,13 @@ template <class L> std::optional<penalty::Counts> local_loss_of_members(const L&
   return first;
 }
 
+/// Whether a member cannot extend a model that has an adapter already.
+template <class L> bool one_must_be_first(const L& list) {
+  bool one = false;
+  list.visit_members([&](const auto& adapter) { one = one || must_be_first(adapter); });
+  return one;
+}
+
 }  // namespace detail
 
 /// Adapters chosen at compile time.
@@ -110,6 +117,7 @@ template <class... A> struct List {
     return detail::describe_members(*this, sizes);
   }
   std::optional<penalty::Counts> local_loss() const { return detail::local_loss_of_members(*this); }
+  bool must_be_first() const { return detail::one_must_be_first(*this); }
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::adapter

@@ -45,12 +45,18 @@ class StudyRun {
  public:
   StudyRun(const StudyProgram& program, StudyOptions asked, std::string command, std::stop_token stop)
       : program_(program), asked_(std::move(asked)), command_(std::move(command)), stop_(std::move(stop)) {
-    // Part by part, so that no process holds the lock of one while it waits for another's.
-    if (program.variations.empty()) add_part("", asked_.options);
+    std::vector<study::Options> parts;
     for (const Variation& variation : program.variations) {
-      study::Options options = asked_.options;
+      study::Options& options = parts.emplace_back(asked_.options);
       options.out = options.out / study::folder_name(variation.name);
       variation.change(options, asked_.data);
+      if (program.needs_data) check_texts(variation.name, options);  // of all parts before the first is prepared
+    }
+    // Part by part, so that no process holds the lock of one while it waits for another's.
+    if (program.variations.empty()) add_part("", asked_.options);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const Variation& variation = program.variations[i];
+      study::Options& options = parts[i];
       study::Rows* before = variation.continues ? &parts_.back().rows : nullptr;
       if (before) options.model = before->backbone();
       options.check();
@@ -145,6 +151,18 @@ class StudyRun {
     study::Rows rows;
   };
   enum class Attempt { ended, elsewhere, not_yet };
+
+  /// Error: a text of a part that is not there.
+  static void check_texts(const std::string& part, const study::Options& options) {
+    const train::TextPaths texts = options.texts();
+    const auto check = [&](const std::vector<io::Path>& paths) {
+      for (const io::Path& path : paths)
+        require(io::is_there(path), part, ": there is no text file ", path.string(),
+                "; docs/studies.md names the texts of this study");
+    };
+    for (const auto* paths : {&texts.original, &texts.target, &texts.eval_original, &texts.eval_target}) check(*paths);
+    for (const auto& [name, paths] : texts.further) check(paths);
+  }
 
   void add_part(const std::string& name, const study::Options& options, study::Rows* before = nullptr) {
     const io::Json config = {{"command", command_},

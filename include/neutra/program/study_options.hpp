@@ -56,6 +56,8 @@ inline StudyOptions parse_study(int argc, const char* const* argv, const StudyPr
   app.add_option("--worker", asked.worker)->group("");  // said to the processes of --jobs
   asked.options = parser.parse(argc, argv, program.variations.empty(), "--join");
   asked.join = join->count() > 0;
+  require(!program.pretrains || asked.options.model.empty(), "--model: each part of ", program.name,
+          " pretrains a backbone of its own, got ", asked.options.model.string(), "; leave it out");
   std::erase(asked.joined, "");
   study::detail::check_count(asked.jobs, "jobs");
   const bool one = app.get_option("--row")->count() > 0;

@@ -35,6 +35,7 @@ struct StudyProgram {
   std::function<void(study::Options&)> defaults = {};  // of the options, before the command line
   std::vector<Variation> variations = {};              // none: the study has one part
   bool needs_data = false;                             // its variations name texts of --data
+  bool pretrains = false;                              // its variations pretrain backbones of their own: no --model
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::program

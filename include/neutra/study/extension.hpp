@@ -9,6 +9,7 @@
 #include "neutra/train/divergence.hpp"
 #include "neutra/train/run.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <new>
@@ -65,6 +66,21 @@ class Extension {
     }
   }
 
+  /// Tokens per second of two of its steps, after a first one that takes memory and packs weights. Nothing is written.
+  double measured_speed(const Start& start) const {
+    const auto model = make_model(start, start.with(method_.adapter));
+    const data::Mix mix = make_mix();
+    train::TrainingOptions options = training_of(*model, start);
+    options.schedule = {.rate = 1e-6, .steps = 3, .warmup = 0};  // a rate at which nothing diverges
+    train::Trainer trainer(*model, mix, options);
+    trainer.advance();
+    const auto begin = std::chrono::steady_clock::now();
+    trainer.advance();
+    trainer.advance();
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    return 2 * static_cast<double>(trainer.tokens_per_step()) / seconds.count();
+  }
+
   /// How it has ended.
   Ending read() {
     shared_.progress.begin(name_, run_.steps, shared_.work.extension(run_.steps));
@@ -88,11 +104,8 @@ class Extension {
     const PeakMemory peak;
     const train::Adapter adapter = start.with(method_.adapter);
     const auto model = make_model(start, adapter);
-    const data::Mix mix(shared_.corpus.train_original, shared_.corpus.train_target, run_.share, run_.seed);
-    train::TrainingOptions options = shared_.training(run_.lr, run_.steps, run_.alpha.value_or(0));
-    options.adamw.groups = groups_of(*model);
-    options.regularisers = method_.regularisers;
-    train::Trainer trainer(*model, mix, options);
+    const data::Mix mix = make_mix();
+    train::Trainer trainer(*model, mix, training_of(*model, start));
     const adapter::Sizes sizes = start.backbone->config().sizes();
     Outcome outcome{describe_row(run_, method_.adapter.describe(sizes), sizes), {}};
     RunResult& row = outcome.row;
@@ -126,6 +139,16 @@ class Extension {
             row.original.before, " and ", row.target.before);
   }
 
+  data::Mix make_mix() const {
+    return {shared_.corpus.train_original, shared_.corpus.train_target, run_.share, run_.seed};
+  }
+  train::TrainingOptions training_of(train::Model& model, const Start& start) const {
+    train::TrainingOptions options = shared_.training(run_.lr, run_.steps, run_.alpha.value_or(0));
+    options.adamw.groups = groups_of(model);
+    options.regularisers = method_.regularisers;
+    options.before = start.as_it_is();
+    return options;
+  }
   std::unique_ptr<train::Model> make_model(const Start& start, const train::Adapter& adapter) const {
     auto model = std::make_unique<train::Model>(start.backbone, adapter, run_.seed);
     if (trains_model())

@@ -44,6 +44,13 @@ inline void check_adapter_fits(const Method& method, const nn::Config& config) {
           " must train the whole model without an adapter, got one of ", weights, " weights; leave one of them out");
 }
 
+/// Error: an adapter that a model with an adapter cannot be extended by.
+inline void check_extends(const Method& method) {
+  require(!method.adapter.must_be_first(), "the method ", method.label, ": ", method.adapter.kind(),
+          " must extend a model without an adapter, since it would not start as one that has an adapter already; use "
+          "another method, or --model with the backbone alone");
+}
+
 /// The names and shapes of the parameters of a method.
 inline std::vector<std::pair<std::string, Shape>> parameters_of(const Method& method, const nn::Config& config) {
   std::vector<std::pair<std::string, Shape>> all;
@@ -101,7 +108,8 @@ inline void check_regularisers(const Options& options, const data::Windows& orig
 }  // namespace detail
 
 /// Error: a tokenizer, sequence, adapter or parameter group that does not fit the model; a text shorter than one
-/// sequence; several alphas that make no difference; a regulariser without what it needs.
+/// sequence; several alphas that make no difference; a regulariser without what it needs; an adapter that must be the
+/// first, on a model that has one.
 inline void check_fit(const Options& options, const train::Corpus& corpus, const nn::Config& config) {
   require(config.vocabulary >= corpus.tokenizer->vocab(), "--model: the tokenizer has ", corpus.tokenizer->vocab(),
           " tokens, the model only ", config.vocabulary, "; use the tokenizer it was trained with");
@@ -109,6 +117,7 @@ inline void check_fit(const Options& options, const train::Corpus& corpus, const
           ", got ", options.sequence);
   for (const Method& method : options.methods) {
     detail::check_adapter_fits(method, config);
+    if (options.adapter) detail::check_extends(method);
     detail::check_groups(method, config);
   }
   detail::check_regularisers(options, corpus.train_original);

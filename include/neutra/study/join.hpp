@@ -79,10 +79,10 @@ inline void check_alike(const Results& first, const Results& more, const std::st
   for (const auto& [key, what] : {std::pair{"/base/fingerprint", "backbone"},
                                   {"/base/tokenizer", "tokenizer"},
                                   {"/base/adapter", "adapter of the model"}}) {
-    const io::Json::json_pointer place(key);  // older results do not record these
-    require(!first.config.contains(place) || !more.config.contains(place) || first.config[place] == more.config[place],
-            where, ": the ", what, " must be that of the first results (config", key,
-            "); join only extensions of one backbone");
+    if (!first.config.contains("base") || !more.config.contains("base")) continue;  // older results do not record it
+    const io::Json::json_pointer place(key);
+    require(first.config.value(place, io::Json()) == more.config.value(place, io::Json()), where, ": the ", what,
+            " must be that of the first results (config", key, "); join only extensions of one backbone");
   }
   const auto printable = [](const io::Json& value) {
     return value.is_null() ? std::string("(nothing)") : io::printable(value.dump());
@@ -99,11 +99,6 @@ inline void check_alike(const Results& first, const Results& more, const std::st
 inline void join_rows(Results& all, const Results& more, const std::string& where,
                       std::map<RunKey, std::size_t>& places) {
   for (const RunResult& row : more.rows) {
-    const RunResult& first = all.rows.empty() ? row : all.rows.front();
-    require(row.original.before == first.original.before && row.target.before == first.target.before, where,
-            ": the backbone must be that of the first results, whose bits per byte are ", first.original.before,
-            " and ", first.target.before, ", got ", row.original.before, " and ", row.target.before,
-            "; join only extensions of one backbone, scored by one build of the program");
     const auto [own, fresh] = places.emplace(run_key(row), all.rows.size());
     if (fresh)
       all.rows.push_back(row);
@@ -131,18 +126,19 @@ inline Results join(const std::vector<Results>& studies, const std::vector<std::
   Results all = studies.front();
   if (studies.size() == 1) return all;
   io::Json joined = io::Json::array();
+  detail::ScoresBefore before;
   detail::ScoredRuns scored;
   std::map<detail::LineKey, std::set<double>> apart;
   std::map<detail::RunKey, std::size_t> places;
   for (std::size_t i = 0; i < all.rows.size(); ++i) places.emplace(detail::run_key(all.rows[i]), i);
   for (std::size_t i = 0; i < studies.size(); ++i) {
     const Results& study = studies[i];
-    detail::check_one_backbone(study.rows, names[i]);
+    if (i > 0) detail::check_alike(studies.front(), study, names[i]);
+    detail::check_before(before, study.rows, names[i]);
     detail::add_scores(scored, study);
     for (const Line& line : summarise(study))
       if (!line.chosen_here) apart[detail::line_key(line.curve.front())].insert(line.lr);
     if (i == 0) continue;
-    detail::check_alike(studies.front(), study, names[i]);
     detail::join_rows(all, study, names[i], places);
     detail::join_failed(all, study, names[i], places);
     joined.push_back(study.config);

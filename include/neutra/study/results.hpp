@@ -52,17 +52,28 @@ template <class Visitor, class M> void visit_machine(Visitor& visit, M& machine)
   visit("xsimd", machine.xsimd);
 }
 
-/// Error: rows of two backbones, whose differences would be taken for those of the methods. Rows that build on those of
-/// an earlier stage start from models of their own.
-inline void check_one_backbone(const std::vector<RunResult>& rows, const std::string& where) {
-  for (std::size_t i = 1; i < rows.size(); ++i) {
-    const RunResult &first = rows[0], &row = rows[i];
-    if (row.builds_on && first.builds_on && *row.builds_on != *first.builds_on) continue;
-    require(row.original.before == first.original.before && row.target.before == first.target.before, where, ": rows[",
-            i, "] must be of the backbone of the first row, which has ", first.original.before, " and ",
-            first.target.before, " bits per byte, got ", row.original.before, " and ", row.target.before,
-            "; make results of two models in two folders");
+/// Bits per byte of both domains before a run, by what it starts from: builds_on, empty for the backbone.
+using ScoresBefore = std::map<std::string, std::pair<double, double>>;
+
+/// Adds the scores of rows. Error: two scores of one model, whose difference would be taken for that of the methods;
+/// rows that build on those of an earlier stage, and others.
+inline void check_before(ScoresBefore& known, const std::vector<RunResult>& rows, const std::string& where) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const std::string model = rows[i].builds_on.value_or("");
+    const std::pair own(rows[i].original.before, rows[i].target.before);
+    require(known.empty() || known.begin()->first.empty() == model.empty(), where, ": rows[", i, "] must ",
+            model.empty() ? "" : "not ", "build on a run of an earlier stage, as the first row does",
+            model.empty() ? "" : " not", "; make and join only results of one stage");
+    const auto [first, fresh] = known.emplace(model, own);
+    require(fresh || first->second == own, where, ": rows[", i, "] must be of the ",
+            model.empty() ? "backbone of the first row" : "model of the first row that builds on the same",
+            ", which has ", first->second.first, " and ", first->second.second, " bits per byte, got ", own.first,
+            " and ", own.second, "; make and join only extensions of one backbone, scored by one build of the program");
   }
+}
+inline void check_one_backbone(const std::vector<RunResult>& rows, const std::string& where) {
+  ScoresBefore known;
+  check_before(known, rows, where);
 }
 
 inline void check_sha256(std::string_view where, const std::string& name, const std::string& digits) {

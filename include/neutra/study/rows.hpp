@@ -6,8 +6,8 @@
 #include "neutra/study/prepare.hpp"
 #include "neutra/study/results.hpp"
 
+#include <algorithm>
 #include <array>
-#include <chrono>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -30,13 +30,13 @@ constexpr std::string_view to_string(RowState state) {
 }
 
 /// The rows of one study in one folder. Several processes may hold one for the same folder and make rows side by side.
-/// With `before`, the rows of the stage before, each row extends a model that is extended already: the one that the row
-/// of the same line and seed left there, at the rate that the stage before selected.
+/// With `previous_stage`, the rows of the stage before, each row extends a model that is extended already: the one that
+/// the row of the same line and seed left there, at the rate that the stage before selected.
 class Rows {
  public:
-  /// before: with equal methods, lengths, shares and alphas; must outlive this.
+  /// previous_stage: with equal methods, lengths, shares and alphas; must outlive this.
   Rows(const Options& options, const io::Json& config, std::stop_token stop = {}, train::Progress* progress = nullptr,
-       Rows* before = nullptr)
+       Rows* previous_stage = nullptr)
       : shared_(options, config, stop, progress,
                 [stop, progress, told = false]() mutable {
                   if (stop.stop_requested()) throw train::Stopped("stopped");
@@ -44,12 +44,14 @@ class Rows {
                     progress->message("waiting for another process that prepares the backbone");
                 }),
         plan_(plan_of(options)),
-        before_(before) {}
+        previous_stage_(previous_stage) {}
 
   /// Backbone and scores, made by the first process and read by the others. Error: what was asked cannot be.
   void prepare() {
+    if (previous_stage_)
+      for (const Method& one : options_.methods) detail::check_extends(one);
     prepare_backbone(shared_);
-    if (!before_) train::with_run_name("backbone", [&] { measure_backbone(shared_); });
+    if (!previous_stage_) train::with_run_name("backbone", [&] { measure_backbone(shared_); });
     shared_.output.release();
   }
 
@@ -59,27 +61,30 @@ class Rows {
   const std::vector<PlannedRow>& plan() const { return plan_; }
   const Method& method(std::size_t row) const { return options_.methods[plan_[row].method]; }
 
-  /// Why a row cannot be made yet: its rate is to be selected, or the row that it builds on to be made. Empty if it
-  /// can.
+  /// Why a row cannot be made: its rate is to be selected, or the row that it builds on to be made, or these have
+  /// failed. Empty if it can.
   std::string_view waits_for(std::size_t row) {
+    if (previous_stage_ && previous_stage_->selected_has_failed(plan_[row]))
+      return "it builds on a row of the stage before, which has failed";
+    if (!can_come(plan_[row])) return "it takes the rate that the rows of seed 1 select, and all of them have failed";
     if (!rate_of(plan_[row])) return "it takes the rate that the rows of seed 1 select; run those first";
     if (!builds_on(plan_[row])) return "it builds on a row of the stage before; run that first";
     return {};
   }
 
   RowState state(std::size_t row) {
-    const auto own = job(plan_[row]);
-    if (!own) return can_come(plan_[row]) ? RowState::waiting : RowState::failed;
-    if (const Ending* ending = ending_of(row, *own))
+    const auto ready = job(plan_[row]);
+    if (!ready) return can_come(plan_[row]) ? RowState::waiting : RowState::failed;
+    if (const Ending* ending = ending_of(row, *ready))
       return std::holds_alternative<Outcome>(*ending) ? RowState::done : RowState::failed;
-    if (shared_.output.run_is_locked(own->folder)) return RowState::running;
-    return std::filesystem::exists(shared_.output.run_folder(own->folder)) ? RowState::stopped : RowState::waiting;
+    if (shared_.output.run_is_locked(ready->folder)) return RowState::running;
+    return std::filesystem::exists(shared_.output.run_folder(ready->folder)) ? RowState::stopped : RowState::waiting;
   }
 
   /// Whether it is done or has failed.
   bool ended(std::size_t row) {
-    const auto own = job(plan_[row]);
-    return own && ending_of(row, *own);
+    const auto ready = job(plan_[row]);
+    return ready && ending_of(row, *ready);
   }
   bool sweeps_length() const { return !options_.lengths.empty(); }
   bool sweeps_share() const { return !options_.shares.empty(); }
@@ -97,9 +102,9 @@ class Rows {
   /// Makes a row unless another process is making it. Whether it was made. Error: it waits for another row; memory or
   /// disk did not suffice, and the row may be tried again. A row that diverges is made: it has failed.
   bool make(std::size_t row) {
-    const auto own = job(plan_[row]);
-    require(own.has_value(), "row ", row + 1, " of ", io::printable(method(row).label), ": ", waits_for(row));
-    Extension extension(shared_, method(row), own->run, own->builds_on);
+    const auto ready = job(plan_[row]);
+    require(ready.has_value(), "row ", row + 1, " of ", io::printable(method(row).label), ": ", waits_for(row));
+    Extension extension(shared_, method(row), ready->run, ready->builds_on);
     if (!extension.lock()) return false;
     const Ending ending = extension.ended_before() ? extension.read() : extension.run(start_of(plan_[row]));
     if (const auto* failure = std::get_if<Failure>(&ending))
@@ -111,14 +116,14 @@ class Rows {
   Results results() {
     Results all = shared_.results;
     for (std::size_t row = 0; row < plan_.size(); ++row) {
-      const auto own = job(plan_[row]);
-      const Ending* ending = own ? ending_of(row, *own) : nullptr;
+      const auto ready = job(plan_[row]);
+      const Ending* ending = ready ? ending_of(row, *ready) : nullptr;
       if (!ending) continue;
       if (const auto* outcome = std::get_if<Outcome>(ending))
         all.rows.push_back(outcome->row);
       else
         all.failed.push_back(std::get<Failure>(*ending));
-      if (plan_[row].seed == 1) add_choice(all, plan_[row], own->run);
+      if (plan_[row].seed == 1) add_choice(all, plan_[row], ready->run);
     }
     return all;
   }
@@ -147,51 +152,51 @@ class Rows {
   }
   /// Whether a row may still be made: the rows that it waits for have not failed.
   bool can_come(const PlannedRow& row) {
-    if (before_ && before_->selected_has_failed(row)) return false;
+    if (previous_stage_ && previous_stage_->selected_has_failed(row)) return false;
     const auto all = row.rate ? std::nullopt : tried(row);
     return !all || !all->empty();
   }
 
-  /// The row that `like`, a row of the next stage, builds on: that of its line and seed at the selected rate. None
+  /// The row that `next`, a row of the next stage, builds on: that of its line and seed at the selected rate. None
   /// while no rate is selected.
-  std::optional<std::size_t> selected(const PlannedRow& like) {
-    const auto rate = selected_rate(like);
+  std::optional<std::size_t> selected(const PlannedRow& next) {
+    const auto rate = selected_rate(next);
     for (std::size_t row = 0; rate && row < plan_.size(); ++row)
-      if (same_line(plan_[row], like) && plan_[row].seed == like.seed && rate_of(plan_[row]) == rate) return row;
+      if (same_line(plan_[row], next) && plan_[row].seed == next.seed && rate_of(plan_[row]) == rate) return row;
     return std::nullopt;
   }
-  bool selected_has_failed(const PlannedRow& like) {
-    if (const auto row = selected(like)) return state(*row) == RowState::failed;
-    const auto all = tried(like);
+  bool selected_has_failed(const PlannedRow& next) {
+    if (const auto row = selected(next)) return state(*row) == RowState::failed;
+    const auto all = tried(next);
     return all && all->empty();
   }
-  /// The folder of the row that `like` builds on, once that is done.
-  std::optional<io::Path> folder_left(const PlannedRow& like) {
-    const auto row = selected(like);
+  /// The folder of the row that `next` builds on, once that is done.
+  std::optional<io::Path> folder_of_start(const PlannedRow& next) {
+    const auto row = selected(next);
     if (!row || state(*row) != RowState::done) return std::nullopt;
     return shared_.output.run_folder(job(plan_[*row])->folder);
   }
   /// The model that it left there.
-  Start left(const PlannedRow& like) {
-    const Start from = before_ ? before_->left(like) : shared_.start;
-    return left_by(from, options_.methods[like.method], folder_left(like).value(), options_.precision);
+  Start starting_model(const PlannedRow& next) {
+    const Start from = previous_stage_ ? previous_stage_->starting_model(next) : shared_.start;
+    return model_left_by(from, options_.methods[next.method], folder_of_start(next).value(), options_.precision);
   }
 
   /// The SHA-256 of the weights that a row builds on, empty if it builds on no other row; none until they are there.
   std::optional<std::string> builds_on(const PlannedRow& row) {
-    if (!before_) return std::string();
-    const auto folder = before_->folder_left(row);
+    if (!previous_stage_) return std::string();
+    const auto folder = previous_stage_->folder_of_start(row);
     if (!folder) return std::nullopt;
-    auto& sha256 = left_before_[folder->string()];
+    auto& sha256 = weights_sha256_[folder->string()];
     if (sha256.empty()) sha256 = io::file_sha256(weights_in(*folder, options_.methods[row.method].trains));
     return sha256;
   }
   /// What a row starts from, with its scores on the texts of this stage.
   const Start& start_of(const PlannedRow& row) {
-    if (!before_) return shared_.start;
+    if (!previous_stage_) return shared_.start;
     const std::string weights = builds_on(row).value();
     if (start_ && start_->sha256 == weights) return *start_;
-    start_ = before_->left(row);
+    start_ = previous_stage_->starting_model(row);
     const io::Path folder = shared_.output.folder() / "starts";
     io::make_folder(folder, folder.string());
     measure_start(shared_, *start_, folder / (weights.substr(0, 12) + ".json"));
@@ -200,24 +205,26 @@ class Rows {
   /// Tokens per second in training: of a row of the method that has ended, or of two steps of a run made for this.
   double measured_speed(std::size_t method) {
     for (std::size_t row = 0; row < plan_.size(); ++row) {
-      const auto own = plan_[row].method == method ? job(plan_[row]) : std::nullopt;
-      const Ending* ending = own ? ending_of(row, *own) : nullptr;
+      const auto ready = plan_[row].method == method ? job(plan_[row]) : std::nullopt;
+      const Ending* ending = ready ? ending_of(row, *ready) : nullptr;
       if (const auto* outcome = ending ? std::get_if<Outcome>(ending) : nullptr) return outcome->row.tokens_per_second;
     }
-    const Method& m = options_.methods[method];
-    train::Model model(shared_.start.backbone, shared_.start.with(m.adapter), 1);
-    if (m.trains == Trains::model) model.thaw();
-    shared_.set_up(model);
-    const data::Mix mix(shared_.corpus.train_original, shared_.corpus.train_target, options_.share, 1);
-    train::TrainingOptions training = shared_.training(1e-6, 3, 0);  // a rate at which nothing diverges
-    training.schedule.warmup = 0;
-    train::Trainer trainer(model, mix, training);
-    trainer.advance();  // takes memory and packs weights
-    const auto begin = std::chrono::steady_clock::now();
-    trainer.advance();
-    trainer.advance();
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    return 2 * static_cast<double>(trainer.tokens_per_step()) / seconds.count();
+    const auto row =
+        std::find_if(plan_.begin(), plan_.end(), [&](const PlannedRow& one) { return one.method == method; });
+    const Run run = run_of(*row, row->rate.value());
+    return Extension(shared_, options_.methods[method], run).measured_speed(start_to_time(*row));
+  }
+  /// What a row starts from, or, until that is there, a model of the same adapters with other weights.
+  Start start_to_time(const PlannedRow& row) {
+    if (!previous_stage_) return shared_.start;
+    if (previous_stage_->folder_of_start(row)) return previous_stage_->starting_model(row);
+    Start start = previous_stage_->start_to_time(row);
+    const Method& method = options_.methods[row.method];
+    if (method.trains == Trains::model) return start;
+    const train::Adapter adapter = start.with(method.adapter);
+    train::Model model(start.backbone, adapter, 1);
+    start.adapter = train::as_fixed(adapter, model);
+    return start;
   }
 
   /// How a row has ended, read once; null while it has not.
@@ -230,14 +237,14 @@ class Rows {
 
   /// The scores on the tuning split of the rows of the first seed on the same line, by rate; none while one of them has
   /// not ended.
-  std::optional<std::vector<std::pair<double, Scores>>> tried(const PlannedRow& like) {
+  std::optional<std::vector<std::pair<double, Scores>>> tried(const PlannedRow& on_line) {
     std::vector<std::pair<double, Scores>> all;
     for (std::size_t row = 0; row < plan_.size(); ++row) {
       const PlannedRow& one = plan_[row];
-      if (one.seed != 1 || !same_line(one, like)) continue;
-      if (before_ && before_->selected_has_failed(one)) continue;
-      const auto own = job(one);
-      const Ending* ending = own ? ending_of(row, *own) : nullptr;
+      if (one.seed != 1 || !same_line(one, on_line)) continue;
+      if (previous_stage_ && previous_stage_->selected_has_failed(one)) continue;
+      const auto ready = job(one);
+      const Ending* ending = ready ? ending_of(row, *ready) : nullptr;
       if (!ending) return std::nullopt;
       if (const auto* outcome = std::get_if<Outcome>(ending))
         all.emplace_back(*one.rate, options_.chooses() ? outcome->tuning.value() : Scores{});
@@ -249,7 +256,7 @@ class Rows {
     const auto all = tried(row);
     if (!all || all->empty()) return std::nullopt;
     std::vector<Scores> scores;
-    for (const auto& [rate, own] : *all) scores.push_back(own);
+    for (const auto& [rate, of_rate] : *all) scores.push_back(of_rate);
     return (*all)[choose_rate(scores)].first;
   }
 
@@ -266,11 +273,11 @@ class Rows {
   Shared shared_;
   const Options& options_ = shared_.options;
   std::vector<PlannedRow> plan_;
-  Rows* before_;
-  std::optional<Start> start_;                       // of the row made last, where rows build on others
-  std::map<std::string, std::string> left_before_;   // SHA-256 of weights of the stage before, by their folder
-  std::map<std::string, Ending> endings_;            // by the run's folder
-  std::map<std::size_t, double> tokens_per_second_;  // by method
+  Rows* previous_stage_;
+  std::optional<Start> start_;                         // of the row made last, where rows build on others
+  std::map<std::string, std::string> weights_sha256_;  // SHA-256 of weights of the stage before, by their folder
+  std::map<std::string, Ending> endings_;              // by the run's folder
+  std::map<std::size_t, double> tokens_per_second_;    // by method
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::study

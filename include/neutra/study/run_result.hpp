@@ -33,8 +33,8 @@ struct RunResult : Run {
   std::optional<PerDomain<ByClass>> tokens_by_class{}, gate_open_by_class{}, residue_ratio_by_class{};
   Index train_tokens = 0;
   double train_seconds = 0, tokens_per_second = 0;
-  std::optional<PerDomain<double>> kl_to_base{};                // mean KL(backbone || model) of the next token, in nats
-  std::optional<Index> peak_bytes{}, file_bytes{};              // of the process while training; of what was saved
+  std::optional<PerDomain<double>> kl_to_base{};    // mean KL of the next token from the model that the run starts from
+  std::optional<Index> peak_bytes{}, file_bytes{};  // of the process while training; of what was saved
   std::optional<std::map<std::string, BeforeAfter>> further{};  // bits per byte of further texts, by name
   std::optional<std::string> builds_on{};  // SHA-256 of the weights of the run that it starts from, if it does
 

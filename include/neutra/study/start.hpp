@@ -46,17 +46,17 @@ inline io::Path weights_in(const io::Path& folder, Trains trains) {
 }
 
 /// The model that a run of a method left in its folder. from: what the run started from. Error: damaged files.
-inline Start left_by(const Start& from, const Method& method, const io::Path& folder, DType precision) {
+inline Start model_left_by(const Start& from, const Method& method, const io::Path& folder, DType precision) {
   const io::Path weights = weights_in(folder, method.trains);
-  Start left{.backbone = from.backbone, .base = from.base};
+  Start model{.backbone = from.backbone, .base = from.base};
   if (method.trains == Trains::model) {
-    left.backbone = nn::load_model<float, DefaultDevice>(folder / "model", {.precision = precision});
-    left.base = nn::base_of(*left.backbone, from.base.tokenizer);
-    left.sha256 = io::file_sha256(weights);
+    model.backbone = nn::load_model<float, DefaultDevice>(folder / "model", {.precision = precision});
+    model.base = nn::base_of(*model.backbone, from.base.tokenizer);
+    model.sha256 = io::file_sha256(weights);
   } else {
-    left.add({weights, nn::read_adapter_json(weights), from.with(method.adapter)});
+    model.add({weights, nn::read_adapter_json(weights), from.with(method.adapter)});
   }
-  return left;
+  return model;
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::study

@@ -36,10 +36,11 @@ struct Needs {
   bool original_sequences = false;  // sequences of that domain in training: a share of more than 0
 };
 
-/// What an Instance is made from; both outlive it.
+/// What an Instance is made from; all outlive it.
 struct TrainingStart {
   Model& model;
   const data::Windows& original;  // the training text of the original domain; may be empty
+  const Adapter& before;          // that of the model before training; what is trained is beside it
 };
 
 /// A batch whose losses are on the tape.

@@ -76,6 +76,17 @@ inline SavedAdapter saved_adapter(const io::Path& path, const adapter::Registry&
   return saved;
 }
 
+/// The adapter of a model with the weights that it has, as a part of a model that stays as it is.
+inline adapter::Fixed<float, DefaultDevice> as_fixed(const Adapter& adapter, Model& model) {
+  auto weights = std::make_shared<std::vector<Tensor<float>>>();
+  for (const auto* parameter : model.parameters()) {
+    std::deque<Tensor<float>> copies;
+    const View<const float> values = nn::on_host(*parameter, copies);
+    std::copy_n(values.data, values.size(), weights->emplace_back(values.shape).data());
+  }
+  return {adapter, std::move(weights)};
+}
+
 /// Loads the weights of a saved adapter as a part of a model that stays as it is. base: that of the backbone.
 /// Error: an adapter for another base; a damaged file (see nn::load_adapter_weights).
 inline adapter::Fixed<float, DefaultDevice> load_fixed(const SavedAdapter& saved,
@@ -84,13 +95,7 @@ inline adapter::Fixed<float, DefaultDevice> load_fixed(const SavedAdapter& saved
   check_weights(saved, backbone->config().sizes());
   Model model(backbone, saved.adapter);
   nn::load_adapter_weights(saved.path, model.parameters(), base);
-  auto weights = std::make_shared<std::vector<Tensor<float>>>();
-  for (const auto* parameter : model.parameters()) {
-    std::deque<Tensor<float>> copies;
-    const View<const float> values = nn::on_host(*parameter, copies);
-    std::copy_n(values.data, values.size(), weights->emplace_back(values.shape).data());
-  }
-  return {saved.adapter, std::move(weights)};
+  return as_fixed(saved.adapter, model);
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::train

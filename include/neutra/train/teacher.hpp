@@ -1,4 +1,4 @@
-/// The backbone of a model as its teacher.
+/// A model as it was before training, as the teacher of what it becomes.
 #pragma once
 
 #include "neutra/adapter/none.hpp"
@@ -12,16 +12,16 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// Computes the logits of the backbone, without adapter and trained weights, for the sequences of the original domain
+/// Computes the logits of the backbone with an adapter that stays as it is, for the sequences of the original domain
 /// alone. It shares the backbone's weights and has a tape of its own, which records nothing; on the tape of the step
 /// its logits are a constant.
 template <class A, Scalar S, Backend D> class Teacher {
  public:
-  /// The student must outlive it.
-  explicit Teacher(nn::Transformer<A, S, D>& student)
-      : student_(student), teacher_(student.backbone(), A(adapter::None{})) {}
+  /// before: the adapter of the model before training, such as a Fixed one      The student must outlive this.
+  explicit Teacher(nn::Transformer<A, S, D>& student, const A& before = A(adapter::None{}))
+      : student_(student), teacher_(student.backbone(), before) {}
 
-  /// scale * sum of KL(backbone || model) over the tokens of original-domain sequences, in nats; empty if the batch has
+  /// scale * sum of KL(teacher || model) over the tokens of original-domain sequences, in nats; empty if the batch has
   /// none. Only the rows of these tokens are multiplied by the head again.
   /// hidden: Losses::hidden of the batch, (B*T,d)      The result is valid until the next call.
   /// Error: a batch without domains.

@@ -25,6 +25,7 @@ struct TrainingOptions {
   optim::Schedule schedule;
   optim::AdamWOptions adamw;
   std::vector<Regulariser> regularisers{};
+  Adapter before = adapter::None{};  // the adapter of the model that is extended, for the regularisers
 };
 
 /// The result of one step. Losses are in nats per token, before the update.
@@ -45,7 +46,8 @@ class Trainer {
     options.schedule.check();
     require(options.accumulate > 0 && options.batch % options.accumulate == 0, "training: the batch of ", options.batch,
             " sequences must be a multiple of the ", options.accumulate, " micro-batches");
-    for (const Regulariser& one : options.regularisers) regularisers_.push_back(one.start({model, mix.original()}));
+    for (const Regulariser& one : options.regularisers)
+      regularisers_.push_back(one.start({model, mix.original(), options_.before}));
   }
 
   Index steps_done() const { return adamw_.steps; }

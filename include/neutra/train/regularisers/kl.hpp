@@ -1,4 +1,4 @@
-/// KL to the backbone: on original text, the model keeps the backbone's predictions.
+/// KL to the model before training: on original text, the model keeps its predictions.
 #pragma once
 
 #include "neutra/train/regulariser.hpp"
@@ -8,9 +8,9 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train { namespace regulariser {
 
-/// loss + weight * mean over the tokens of original-domain sequences of the step of KL(backbone || model), in nats, of
-/// the distributions of the next token. The teacher is the same model without adapter and trained weights; it runs on
-/// these sequences alone. A step that draws none of them adds nothing.
+/// loss + weight * mean over the tokens of original-domain sequences of the step of KL(before || model), in nats, of
+/// the distributions of the next token. The teacher is the model as it was before training, adapters that it had
+/// included; it runs on these sequences alone. A step that draws none of them adds nothing.
 /// Li & Hoiem 2016, arXiv 1606.09282 (learning without forgetting), at temperature 1, on original text
 struct Kl {
   static constexpr std::string_view name = "kl";
@@ -24,7 +24,7 @@ struct Kl {
 
   class Instance final : public Regularisation {
    public:
-    Instance(const Kl& kl, const TrainingStart& start) : weight_(kl.weight), teacher_(start.model) {}
+    Instance(const Kl& kl, const TrainingStart& start) : weight_(kl.weight), teacher_(start.model, start.before) {}
     std::optional<Var<float, DefaultDevice>> loss(const LossOfBatch& batch) override {
       if (batch.counts.original == 0) return std::nullopt;
       const double scale = weight_ / static_cast<double>(batch.counts.original);
