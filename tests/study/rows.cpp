@@ -248,6 +248,7 @@ TEST_CASE("rows: what a row is timed with is made as the row is, in a stage that
     for (std::size_t row = 0; row < rows->plan().size(); ++row) CHECK(rows->predicted_seconds(row) > 0);
   CHECK_FALSE(std::filesystem::exists(stages.folder / "second/runs"));
   bool made = false;  // a regulariser of the test's own
+  stages.second.out = stages.folder / "told";
   stages.second.methods[0].regularisers = {Told{.made = &made}};
   Rows told(stages.second, config(stages.second), {}, nullptr, &first);
   told.prepare();
