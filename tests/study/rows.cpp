@@ -76,8 +76,11 @@ struct Told {
   static constexpr std::string_view name = "told";
   static constexpr train::Needs needs{};
   bool* made;
+  double weight = 1;
 
-  template <class Self, class Visit> static void options(Self&, const Visit&) {}
+  template <class Self, class Visit> static void options(Self& self, const Visit& visit) {
+    visit("weight", self.weight);
+  }
   void check() const {}
   class Instance final : public train::Regularisation {
    public:
@@ -245,7 +248,8 @@ TEST_CASE("rows: what a row is timed with is made as the row is, in a stage that
     for (std::size_t row = 0; row < rows->plan().size(); ++row) CHECK(rows->predicted_seconds(row) > 0);
   CHECK_FALSE(std::filesystem::exists(stages.folder / "second/runs"));
   bool made = false;  // a regulariser of the test's own
-  stages.second.methods[0].regularisers = {Told{&made}};
+  stages.second.out = stages.folder / "told";
+  stages.second.methods[0].regularisers = {Told{.made = &made}};
   Rows told(stages.second, config(stages.second), {}, nullptr, &first);
   told.prepare();
   told.predicted_seconds(0);
