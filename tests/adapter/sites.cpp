@@ -20,10 +20,10 @@ const adapter::Sizes sizes =
     nn::Config{.vocabulary = 9, .dim = 16, .ffn = 24, .layers = 2, .heads = 2, .kv_heads = 1, .context = 4}.sizes();
 
 template <class A> std::vector<Site> sites_of(const A& adapter) {
-  const typename A::template Instance<float, Cpu> instance(adapter, sizes, 1);
+  const adapter::AttachedInstance<A, float, Cpu> attached(adapter, sizes, 1, nullptr);
   std::vector<Site> sites;
   for (std::size_t site = 0; site < adapter::site_names.size(); ++site)
-    if (adapter::acts_at(instance, static_cast<Site>(site))) sites.push_back(static_cast<Site>(site));
+    if (adapter::acts_at(attached.instance, static_cast<Site>(site))) sites.push_back(static_cast<Site>(site));
   return sites;
 }
 

@@ -36,15 +36,15 @@ adapter::Lora lora(Index rank = 3) {
 
 template <class A, Scalar S = float> struct Attached {
   A adapter;
-  typename A::template Instance<S, Cpu> instance;
+  adapter::AttachedInstance<A, S, Cpu> attached;
 
   explicit Attached(const A& a, std::uint64_t seed = 1, const adapter::Sizes& of = sizes)
-      : adapter(a), instance(a, of, seed) {
-    for (auto* parameter : instance.parameters())
+      : adapter(a), attached(a, of, seed, nullptr) {
+    for (auto* parameter : parameters())
       for (Index i = 0; i < parameter->value.size(); ++i)
         parameter->value.data()[i] += static_cast<S>(0.01 * static_cast<double>(i + 1) + static_cast<double>(seed));
   }
-  std::vector<Parameter<S, Cpu>*> parameters() { return instance.parameters(); }
+  std::vector<Parameter<S, Cpu>*> parameters() { return attached.parameters(); }
   void save(const io::Path& path) { nn::save_adapter(path, parameters(), adapter.describe(sizes), base); }
   auto load(const io::Path& path, const nn::Base& of = base) {
     return [=, this] { nn::load_adapter_weights(path, parameters(), of); };

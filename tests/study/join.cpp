@@ -248,7 +248,7 @@ TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's fo
   results.choices.push_back(sample::chosen(sample::adapter(0.002, 1, 0, 0)));
   const std::string text = report::markdown(results);
   CHECK(text.find("original 2.000, target 5.000") != std::string::npos);
-  CHECK(text.find("| neutral | 2e-3^ | 2 | 0.070 \u00b1 0.010 | 3.000 \u00b1 0.000 | 0.125 | 0.56 | 50 / 90 |\n") !=
+  CHECK(text.find("| neutral + | 2e-3^ | 2 | 0.070 \u00b1 0.010 | 3.000 \u00b1 0.000 | 0.125 | 0.56 | 50 / 90 |\n") !=
         std::string::npos);
   CHECK(text.find("| neutral | 1e-3 | 2 | 0.030 \u00b1 0.010 | 2.600 \u00b1 0.000 |\n") != std::string::npos);
   CHECK(text.find("^ the smallest or largest rate tried") != std::string::npos);
