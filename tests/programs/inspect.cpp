@@ -62,7 +62,7 @@ TEST_CASE("inspect: an adapter away from its run is compared with another draw, 
   const auto folder = the_study().folder / "copied";
   std::filesystem::create_directory(folder);
   for (const char* name : {"adapter.safetensors", "adapter.json"})
-    std::filesystem::copy_file(scratch::Path(neutral_of()).parent_path() / name, folder / name);
+    std::filesystem::copy_file(programs::Path(neutral_of()).parent_path() / name, folder / name);
   const io::Json told = spectra({"--adapter", (folder / "adapter.safetensors").string()});
   CHECK(told.at(0).at("start").get<std::string>().find("a draw of the same distribution") != std::string::npos);
 }
