@@ -6,6 +6,7 @@
 #include "neutra/nn/fingerprint.hpp"
 #include "neutra/nn/model_folder.hpp"
 #include "neutra/study/choice.hpp"
+#include "neutra/study/method.hpp"
 #include "neutra/train/saved_adapter.hpp"
 
 #include <map>
