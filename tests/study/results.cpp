@@ -31,9 +31,6 @@ std::string message(const io::Json& json) {
 
 bool contains(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
-/// Whether files of before lack this key of a row.
-bool is_newer(const std::string& key) { return key == "kl_to_base" || key == "peak_bytes" || key == "file_bytes"; }
-
 }  // namespace
 
 TEST_CASE("results of twenty-five thousand rows of six layers are within the limits of reading") {
@@ -120,7 +117,7 @@ TEST_CASE("each error in a results file is named") {
   for (const auto& [key, ignored] : good["rows"][1].items()) {
     io::Json bad = good;
     bad["rows"][1].erase(key);
-    if (is_newer(key))
+    if (sample::is_newer(key))
       CHECK(message(bad) == "no error");  // a file of before
     else
       CHECK(contains(message(bad), "results.json: rows[1]: " + key + " is missing"));
@@ -318,7 +315,7 @@ TEST_CASE("each error in a results file of the previous schema is named") {
     INFO(key);
     io::Json bad = good;
     bad["rows"][1].erase(key);
-    if (!is_newer(key)) CHECK(contains(message(bad), "results.json: rows[1]: " + key + " is missing"));
+    if (!sample::is_newer(key)) CHECK(contains(message(bad), "results.json: rows[1]: " + key + " is missing"));
     bad = good;
     bad["rows"][1][key] = true;
     CHECK(contains(message(bad), "results.json: rows[1]: " + key + " must be "));

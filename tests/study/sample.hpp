@@ -8,6 +8,11 @@
 
 namespace sample {
 
+/// Whether files of before lack this key of a row.
+inline bool is_newer(const std::string& key) {
+  return key == "kl_to_base" || key == "peak_bytes" || key == "file_bytes";
+}
+
 /// A run of a method without any gate; forgetting and learning are from the same backbone: 2 and 5 bits per byte.
 inline neutra::study::RunResult row(std::string label, double lr, std::uint64_t seed, double forgetting,
                                     double learning) {
