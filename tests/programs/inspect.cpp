@@ -47,15 +47,15 @@ TEST_CASE("inspect: the values before training are those of the run's own seed",
   CHECK(one.at(0).at("start") == "the initial values of seed 1, of its run");
   CHECK(two.at(0).at("start") == "the initial values of seed 2, of its run");
   CHECK(matrices(one).at(0).at("before") != matrices(two).at(0).at("before"));
-  const io::Json asked = spectra({"--adapter", neutral_of("seed2"), "--seed", "1"});
+  const io::Json first = matrices(one), again = matrices(spectra({"--adapter", neutral_of("seed2"), "--seed", "1"}));
   std::size_t changed = 0;
-  for (std::size_t i = 0; i < matrices(one).size(); ++i) {
-    const io::Json &own = matrices(one)[i], &other = matrices(asked).at(i);
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    const io::Json &own = first.at(i), &other = again.at(i);
     CHECK(own["before"] == other["before"]);  // a function of seed and name
     changed += own["before"] != own["after"];
     if (own["name"] == "down_proj") CHECK(own["before"]["stable_rank"] == 0);
   }
-  CHECK(changed == matrices(one).size());
+  CHECK(changed == first.size());
 }
 
 TEST_CASE("inspect: an adapter away from its run is compared with another draw, and says so", "[programs]") {
