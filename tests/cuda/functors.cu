@@ -47,6 +47,7 @@ template <Scalar S> void ops(Var<S, cuda::Device> x, Var<S, cuda::Device> w, con
   cross_entropy(x, w, tokens, 1);
   embedding(w, tokens);
   gated(x, x);
+  magnitude_factors(x, w, x, x, x.value(), 1);
   kl_divergence(x, x, static_cast<const S*>(nullptr), 1);
   layer_norm(x, w, w);
   linear(x, w, w);

@@ -11,8 +11,8 @@ string(REPLACE "\n// " " " sentence "${CMAKE_MATCH_1}")
 string(REPLACE "|" ";" folders "${FOLDERS}")
 string(REPLACE "|" ";" options "${OPTIONS}")
 list(TRANSFORM folders PREPEND "-I")
-# The compiler's own language and width of lines would change its text.
-set(compile "${CMAKE_COMMAND}" -E env LC_ALL=C "${COMPILER}" -std=c++20 ${options} -fmessage-length=0 -fsyntax-only ${folders})
+# The compiler's own language and width of lines would change its text, and warnings of dependencies stand before it.
+set(compile "${CMAKE_COMMAND}" -E env LC_ALL=C "${COMPILER}" -std=c++20 ${options} -w -fmessage-length=0 -fsyntax-only ${folders})
 
 execute_process(COMMAND ${compile} "${SOURCE}" RESULT_VARIABLE status ERROR_VARIABLE output)
 if(NOT status EQUAL 0)

@@ -15,7 +15,7 @@ template <Scalar S> struct MeanWeight {
   bool from_zero;
 
   MeanWeight(S of, bool zero) : decay(of), log_decay(std::log(of)), from_zero(zero) {}
-  NEUTRA_HD S operator()(Index t) const {
+  NEUTRA_HD S at(Index t) const {
     if (from_zero) return S(1) - decay;
     const S count = static_cast<S>(t + 1);
     return decay == S(1) ? S(1) / count : (decay - S(1)) / std::expm1(count * log_decay);
@@ -33,10 +33,10 @@ template <Scalar S> struct CausalMean {
   template <class Row> NEUTRA_HD void operator()(Row row, Index b) const {
     row.each(x.cols(), [&](auto c) {
       auto sum = c.load(x.row(b * length));
-      c.store(y.row(b * length), sum * weight(0));
+      c.store(y.row(b * length), sum * weight.at(0));
       for (Index t = 1; t < length; ++t) {
         sum = sum * weight.decay + c.load(x.row(b * length + t));
-        c.store(y.row(b * length + t), sum * weight(t));
+        c.store(y.row(b * length + t), sum * weight.at(t));
       }
     });
   }
@@ -52,10 +52,10 @@ template <Scalar S> struct CausalMeanBackward {
   template <class Row> NEUTRA_HD void operator()(Row row, Index b) const {
     row.each(dy.cols(), [&](auto c) {
       const Index last = (b + 1) * length - 1;
-      auto sum = c.load(dy.row(last)) * weight(length - 1);
+      auto sum = c.load(dy.row(last)) * weight.at(length - 1);
       c.write(dx, last, sum);
       for (Index t = length - 1; t-- > 0;) {
-        sum = sum * weight.decay + c.load(dy.row(b * length + t)) * weight(t);
+        sum = sum * weight.decay + c.load(dy.row(b * length + t)) * weight.at(t);
         c.write(dx, b * length + t, sum);
       }
     });
