@@ -16,13 +16,28 @@ struct Attention {
 
   /// Lengths around the tile size of 64 rows; one, two and three query heads per key/value head.
   static std::vector<Attention> all() {
-    return {{{0, 3, 2, 1, 4}},  {{2, 0, 2, 1, 4}},   {{1, 1, 1, 1, 1}},    {{2, 1, 4, 2, 3}},
-            {{1, 63, 2, 1, 3}}, {{1, 64, 1, 1, 4}},  {{1, 65, 2, 1, 2}},   {{1, 130, 1, 1, 2}},
-            {{3, 5, 6, 2, 5}},  {{2, 65, 4, 2, 17}}, {{1, 9, 2, 1, 4}, 30}};
+    return {{{0, 3, 2, 1, 4}},
+            {{2, 0, 2, 1, 4}},
+            {{1, 1, 1, 1, 1}},
+            {{2, 1, 4, 2, 3}},
+            {{1, 63, 2, 1, 3}},
+            {{1, 64, 1, 1, 4}},
+            {{1, 65, 2, 1, 2}},
+            {{1, 130, 1, 1, 2}},
+            {{3, 5, 6, 2, 5}},
+            {{2, 65, 4, 2, 17}},
+            {{1, 9, 2, 1, 4}, 30},
+            // Windows of one token, within a tile, beyond one, and beyond the sequence; a scale of scores.
+            {{1, 5, 2, 1, 4, 1}},
+            {{2, 130, 2, 1, 3, 7}},
+            {{1, 200, 2, 2, 2, 70}},
+            {{1, 66, 1, 1, 2, 64}},
+            {{1, 9, 2, 1, 4, 20}},
+            {{1, 70, 4, 2, 6, 5, 0.3}}};
   }
   std::string label() const {
-    return concat(z.sequences, "x", z.length, " heads ", z.heads, "/", z.kv_heads, " width ", z.width, " scale ",
-                  scale);
+    return concat(z.sequences, "x", z.length, " heads ", z.heads, "/", z.kv_heads, " width ", z.width, " scale ", scale,
+                  " window ", z.window, " score scale ", z.score_scale);
   }
   /// Central differences need a softmax that is not a step function.
   bool smooth() const { return scale <= 10; }

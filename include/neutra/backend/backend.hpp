@@ -4,6 +4,7 @@
 #include "neutra/backend/operand.hpp"
 #include "neutra/core/tensor.hpp"
 
+#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <map>
@@ -16,6 +17,14 @@ namespace neutra { inline namespace NEUTRA_ABI {
 /// Sizes of causal attention: B sequences of T tokens, H query heads that share K key/value heads, head width W.
 struct AttentionSizes {
   Index sequences, length, heads, kv_heads, width;
+  Index window = 0;        // a token reads the last `window` tokens up to itself; 0: all of them
+  double score_scale = 0;  // factor of q k^T; 0: W^-0.5
+
+  /// The first key that query i of a sequence reads.
+  Index first_key(Index i) const { return window > 0 && i >= window ? i - window + 1 : 0; }
+  template <Scalar S> S scale() const {
+    return score_scale > 0 ? static_cast<S>(score_scale) : S(1) / std::sqrt(static_cast<S>(width));
+  }
 };
 
 namespace detail {

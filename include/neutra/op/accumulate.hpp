@@ -25,8 +25,8 @@ template <Scalar S, Backend D> struct Accumulate {
 };
 
 /// The sum over rows, per column: the gradient of a row that was broadcast to all rows.      from: (N,C)
-template <Scalar S> struct SumOfRows {
-  View<const S> from;
+template <Scalar S, class T = S> struct SumOfRows {
+  View<const T> from;
 
   template <class Lanes> NEUTRA_HD auto operator()(Index n, Lanes c) const { return c.load(from.row(n)); }
 };

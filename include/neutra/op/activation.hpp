@@ -76,4 +76,18 @@ template <Scalar S, Backend D> Var<S, D> activation(Var<S, D> x, Activation f) {
   }
 }
 
+/// y = f(a) * b, element by element, f chosen at run time.      a, b, y: (N,R)
+template <Scalar S, Backend D> Var<S, D> gated(Var<S, D> a, std::type_identity_t<Var<S, D>> b, Activation f) {
+  switch (f) {
+    case Activation::gelu:
+      return gated(a, b, op::Gelu{});
+    case Activation::gelu_tanh:
+      return gated(a, b, op::GeluTanh{});
+    case Activation::relu:
+      return gated(a, b, op::Relu{});
+    default:
+      return gated(a, b);
+  }
+}
+
 }}  // namespace neutra::NEUTRA_ABI

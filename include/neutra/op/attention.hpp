@@ -4,13 +4,13 @@
 
 #include "neutra/autodiff/tape.hpp"
 
-#include <cmath>
 #include <limits>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
 /// For each sequence and query head h: softmax(q k^T / sqrt(W), causal) v, with k and v of key/value head h / (H/K).
+/// A window limits how many tokens back a token reads; a score scale replaces 1 / sqrt(W) (see AttentionSizes).
 /// q, result: (B*T, H*W)   k, v: (B*T, K*W)      saves: q, k, v, lse (B,H,T), the log-sum-exp of each row of scores
 /// The result and all gradients have the storage dtype of q, k and v; sums over tokens and heads are accumulated in S
 /// and rounded once.
@@ -19,6 +19,7 @@ Var<S, D> attention(Var<S, D> q, std::type_identity_t<Var<S, D>> k, std::type_id
                     const AttentionSizes& z) {
   require(z.heads > 0 && z.kv_heads > 0 && z.heads % z.kv_heads == 0,
           "attention: query heads must be a multiple of key/value heads, got ", z.heads, " and ", z.kv_heads);
+  require(z.window >= 0, "attention: the window must be zero (none) or more, got ", z.window);
   const Shape queries{z.sequences * z.length, z.heads * z.width}, keys{z.sequences * z.length, z.kv_heads * z.width};
   require(q.shape() == queries, "attention: q must be (B*T,H*W) = ", queries, ", got ", q.shape());
   require(k.shape() == keys && v.shape() == keys, "attention: k and v must be (B*T,K*W) = ", keys, ", got ", k.shape(),
@@ -51,18 +52,19 @@ void attention_reference(View<const S> q, View<const S> k, View<const S> v, View
       for (Index i = 0; i < z.length; ++i) {
         const Index kv = h / (z.heads / z.kv_heads) * z.width;
         S top = -std::numeric_limits<S>::infinity(), total = 0;
-        for (Index j = 0; j <= i; ++j) {
+        for (Index j = z.first_key(i); j <= i; ++j) {
           S score = 0;
           for (Index c = 0; c < z.width; ++c)
             score += q(b * z.length + i, h * z.width + c) * k(b * z.length + j, kv + c);
-          p[static_cast<std::size_t>(j)] = score / std::sqrt(static_cast<S>(z.width));
+          p[static_cast<std::size_t>(j)] = score * z.template scale<S>();
           top = std::max(top, p[static_cast<std::size_t>(j)]);
         }
-        for (Index j = 0; j <= i; ++j)
+        for (Index j = z.first_key(i); j <= i; ++j)
           total += p[static_cast<std::size_t>(j)] = std::exp(p[static_cast<std::size_t>(j)] - top);
         for (Index c = 0; c < z.width; ++c) {
           S sum = 0;
-          for (Index j = 0; j <= i; ++j) sum += p[static_cast<std::size_t>(j)] / total * v(b * z.length + j, kv + c);
+          for (Index j = z.first_key(i); j <= i; ++j)
+            sum += p[static_cast<std::size_t>(j)] / total * v(b * z.length + j, kv + c);
           y(b * z.length + i, h * z.width + c) = sum;
         }
       }

@@ -17,8 +17,8 @@
   KEYWORD Var<S, D> pointwise(Var<S, D>, const op::Relu&);                                 \
   KEYWORD Var<S, D> pointwise(Var<S, D>, const op::Silu&);                                 \
   KEYWORD Var<S, D> linear(Var<S, D>, Var<S, D>, std::optional<Var<S, D>>);                \
-  KEYWORD Var<S, D> linear(Var<S, D>, Var<S, D>, DType);                                   \
-  KEYWORD Var<S, D> rms_norm(Var<S, D>, Var<S, D>, S);                                     \
+  KEYWORD Var<S, D> linear(Var<S, D>, Var<S, D>, DType, std::optional<Var<S, D>>);         \
+  KEYWORD Var<S, D> rms_norm(Var<S, D>, Var<S, D>, S, S);                                  \
   KEYWORD Var<S, D> rope(Var<S, D>, const RopeTable<S, D>&, Index, DType);                 \
   KEYWORD Var<S, D> scale_rows(Var<S, D>, Var<S, D>);                                      \
   KEYWORD RowSet open_rows(Var<S, D>, View<const S>);                                      \

@@ -54,7 +54,10 @@ template <Scalar S, Backend D> struct Linear {
   static void addend_gradient(Tape<S, D>& tape, Var<S, D> y, Var<S, D> addend) {
     if (addend.shape().rank() > 1) return Accumulate<S, D>::pass_on(tape, y, addend);
     if (const auto db = tape.into(addend))
-      D::template column_sums<S>(y.shape().rows(), y.shape().cols(), SumOfRows<S>{tape.gradient(y)}, db);
+      with_dtype<S>(y.dtype(), [&]<class T>() {
+        D::template column_sums<S>(y.shape().rows(), y.shape().cols(), SumOfRows<S, T>{tape.template gradient<T>(y)},
+                                   db);
+      });
   }
 
   /// Computes y = x W^T + addend and records its backward. Inputs are rounded to `precision`, or to the storage dtype
@@ -109,11 +112,16 @@ Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w,
   return y;
 }
 
-/// y = x W^T with storage dtype `stored` (see Tape::make).      x: (N,I)  W: (O,I)  y: (N,O)
-template <Scalar S, Backend D> Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w, DType stored) {
+/// y = x W^T + bias with storage dtype `stored` (see Tape::make).      x: (N,I)  W: (O,I)  y: (N,O)  bias: (O)
+template <Scalar S, Backend D>
+Var<S, D> linear(Var<S, D> x, std::type_identity_t<Var<S, D>> w, DType stored,
+                 std::optional<std::type_identity_t<Var<S, D>>> bias = {}) {
   auto& tape = x.tape();
-  const auto y = tape.make({x.shape().rows(), op::Linear<S, D>::outputs(x, w)}, tape.capacity(x), stored);
-  op::Linear<S, D>::run(x, w, y, {}, tape.precision());
+  const Index out = op::Linear<S, D>::outputs(x, w);
+  require(!bias || bias->shape() == Shape{out}, "linear: the bias must be (", out, "), got ",
+          bias ? bias->shape() : Shape{});
+  const auto y = tape.make({x.shape().rows(), out}, tape.capacity(x), stored);
+  op::Linear<S, D>::run(x, w, y, bias, tape.precision());
   return y;
 }
 

@@ -42,6 +42,13 @@ template <Scalar S, Pointwise F> struct PointwiseSlope {
   }
 };
 
+/// f(x) = factor x
+template <Scalar S> struct Multiply {
+  S factor;
+  template <class V> NEUTRA_HD V f(V x) const { return V(factor) * x; }
+  template <class V> NEUTRA_HD V df(V, V) const { return V(factor); }
+};
+
 inline constexpr Index transcendental_cost = 8;  // an exp costs about as much as eight additions
 
 /// Views one column, such as the logits of a block gate, as one row, so that kernels vectorise over tokens. (N,1)

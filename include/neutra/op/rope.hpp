@@ -7,24 +7,41 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Cosine and sine of t theta^(-2p/W) for positions t and pairs p = 0 .. W/2-1 of a head of width W.
-/// cosine, sine: (T, W/2)
+/// theta^(-2p/R) for the pairs p = 0 .. R/2-1.      R: the elements of a head that are rotated
+/// Error: an odd R; a theta that is not positive.
+inline std::vector<double> rope_frequencies(Index rotated, double theta) {
+  require(rotated > 0 && rotated % 2 == 0, "rope: the head width must be even, got ", rotated);
+  require(theta > 0 && std::isfinite(theta), "rope: theta must be positive, got ", theta);
+  std::vector<double> frequencies(static_cast<std::size_t>(rotated / 2));
+  for (Index p = 0; p < rotated / 2; ++p)
+    frequencies[static_cast<std::size_t>(p)] =
+        std::pow(theta, -2.0 * static_cast<double>(p) / static_cast<double>(rotated));
+  return frequencies;
+}
+
+/// factor times cosine and sine of t f_p for positions t and pairs p = 0 .. R/2-1, the first R elements of a head of
+/// width W; the others are not rotated.
+/// cosine, sine: (T, R/2)
 template <Scalar S, Backend D> struct RopeTable {
   Tensor<S, D> cosine, sine;
+  Index width;
   Life life{};
 
-  /// `first`: the position of row 0. Error: an odd width.
-  RopeTable(Index length, Index width, double theta, Index first = 0)
-      : cosine({length, width / 2}), sine({length, width / 2}) {
-    require(width > 0 && width % 2 == 0, "rope: the head width must be even, got ", width);
-    require(theta > 0 && std::isfinite(theta), "rope: theta must be positive, got ", theta);
+  /// All pairs of a head by theta. `first`: the position of row 0. Error: an odd width.
+  RopeTable(Index length, Index head_width, double theta, Index first = 0)
+      : RopeTable(length, head_width, rope_frequencies(head_width, theta), 1, first) {}
+  /// Error: more than W/2 frequencies.
+  RopeTable(Index length, Index head_width, const std::vector<double>& frequencies, double factor, Index first = 0)
+      : cosine({length, static_cast<Index>(frequencies.size())}), sine(cosine.shape()), width(head_width) {
+    const Index pairs = cosine.shape().cols();
+    require(2 * pairs <= width, "rope: at most ", width / 2, " frequencies fit a head of width ", width, ", got ",
+            pairs);
     std::vector<S> c(static_cast<std::size_t>(cosine.size())), s(c.size());
     for (Index t = 0; t < length; ++t)
-      for (Index p = 0; p < width / 2; ++p) {
-        const double angle = static_cast<double>(first + t) *
-                             std::pow(theta, -2.0 * static_cast<double>(p) / static_cast<double>(width));
-        c[static_cast<std::size_t>(t * (width / 2) + p)] = static_cast<S>(std::cos(angle));
-        s[static_cast<std::size_t>(t * (width / 2) + p)] = static_cast<S>(std::sin(angle));
+      for (Index p = 0; p < pairs; ++p) {
+        const double angle = static_cast<double>(first + t) * frequencies[static_cast<std::size_t>(p)];
+        c[static_cast<std::size_t>(t * pairs + p)] = static_cast<S>(factor * std::cos(angle));
+        s[static_cast<std::size_t>(t * pairs + p)] = static_cast<S>(factor * std::sin(angle));
       }
     D::template upload<S>(std::span<const S>(c), cosine.data());
     D::template upload<S>(std::span<const S>(s), sine.data());
@@ -33,7 +50,7 @@ template <Scalar S, Backend D> struct RopeTable {
 
 namespace op {
 
-/// Rotates the elements p and p + W/2 of each head:  (u, v) -> (u cos - v sin, v cos + u sin)
+/// Rotates the elements p and p + R/2 of each head:  (u, v) -> (u cos - v sin, v cos + u sin); copies those after R.
 /// Row n has position n mod T.
 /// x, y: (B*T, H*W), stored as From and To      saves: nothing; the gradient is rotated the other way (turn = -1)
 template <Scalar S, class From, class To> struct Rope {
@@ -45,7 +62,7 @@ template <Scalar S, class From, class To> struct Rope {
 
   template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const S *cos_n = cosine.row(n % length), *sin_n = sine.row(n % length);
-    const Index half = width / 2;
+    const Index half = cosine.cols(), others = width - 2 * half;
     for (Index head = 0; head < x.cols(); head += width) {
       const From *u = x.row(n) + head, *v = u + half;
       Into<To> yu = y, yv = y;
@@ -56,6 +73,11 @@ template <Scalar S, class From, class To> struct Rope {
         c.write(yu, n, a * co - b * si);
         c.write(yv, n, b * co + a * si);
       });
+      if (others == 0) continue;
+      const From* rest = v + half;
+      Into<To> yr = yv;
+      yr.view.data += half;
+      row.each(others, [&](auto c) { c.write(yr, n, c.load(rest)); });
     }
   }
 };
@@ -67,7 +89,7 @@ template <Scalar S, class From, class To> struct Rope {
 template <Scalar S, Backend D>
 Var<S, D> rope(Var<S, D> x, const std::type_identity_t<RopeTable<S, D>>& table, Index length,
                DType stored = dtype_of<S>) {
-  const Index width = 2 * table.cosine.shape().cols(), rows = x.shape().rows();
+  const Index width = table.width, rows = x.shape().rows();
   require(x.shape().cols() % width == 0, "rope: the width of x must be a multiple of the head width ", width, ", got ",
           x.shape());
   require(length > 0 && length <= table.cosine.shape().rows() && rows % length == 0,

@@ -1,7 +1,8 @@
 /// Causal grouped-query attention, 64 query rows at a time:
 /// at most 64 x T scores exist per thread, forward and backward.
 ///   P = softmax(scale Q K^T + mask)      O = P V      scale = width^-0.5      lse = log of the softmax's denominator
-/// The backward pass recomputes P from lse.
+/// The backward pass recomputes P from lse. With a window, a tile reads the keys of its queries' windows alone, so that
+/// time grows with tokens times window.
 /// Dao et al. 2022, arXiv 2205.14135; Ainslie et al. 2023, arXiv 2305.13245
 #pragma once
 
@@ -11,28 +12,36 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
 /// One element of parallel_elements costs about as much as eight multiply-adds of a product.
 inline int attention_threads(const AttentionSizes& z) {
-  return threads_for(z.sequences * z.heads * z.length * z.length * z.width, 8 * parallel_elements);
+  const Index keys = z.window > 0 ? std::min(z.length, z.window + attention_tile) : z.length;
+  return threads_for(z.sequences * z.heads * z.length * keys * z.width, 8 * parallel_elements);
 }
 
 /// q, out: (B*T, H*W)   k, v: (B*T, K*W)   lse: (B, H, T)      out: S, or rounded as the operands are
 template <class D, Scalar S>
 void attention_forward(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v,
                        const Result<S>& out, S* lse) {
-  const S scale = S(1) / std::sqrt(static_cast<S>(z.width));
+  const S scale = z.template scale<S>();
   for_each<Schedule::ranges>(attention_threads(z), z.sequences * z.heads, [&](Index task) {
     const Index b = task / z.heads, head = task % z.heads, shared = head / (z.heads / z.kv_heads);
     const auto qh = head_view(q, z, b, head), kh = head_view(k, z, b, shared), vh = head_view(v, z, b, shared);
     const auto oh = head_view(out, z, b, head);
     for (Index first = 0; first < z.length; first += attention_tile) {
-      const Index last = std::min(first + attention_tile, z.length);
-      const View<S> scores = attention_scores<D>(qh, kh, first, last);
+      const AttentionTile tile(z, first, std::min(first + attention_tile, z.length));
+      const View<S> scores = attention_scores<D>(qh, kh, tile);
       with_dtype<S>(q.precision, [&]<class P>() {
         const View<P> p = stored_as<P, Scratch::attention_weights>(scores);
-        attention_softmax<D>(scores, p, first, scale, lse + task * z.length);
-        D::template product<S>(p, vh.slice(0, last), oh.block(first, last - first, 0, z.width));
+        attention_softmax<D>(scores, p, tile, scale, lse + task * z.length);
+        D::template product<S>(p, vh.slice(tile.begin, tile.keys()), oh.block(first, tile.queries(), 0, z.width));
       });
     }
   });
+}
+
+/// With a window no tile writes every row of a gradient: those that nothing was written to begin as zero.
+template <Scalar S> void start_from_zero(Into<S>& gradient) {
+  if (!gradient.view.data || gradient.add) return;
+  for (Index n = 0; n < gradient.view.rows(); ++n) std::fill_n(gradient.view.row(n), gradient.view.cols(), S(0));
+  gradient.add = true;
 }
 
 /// One query head's share of the gradients: dQ, and its contribution to the shared dK and dV.
@@ -41,29 +50,35 @@ void attention_forward(const AttentionSizes& z, const Operand<S>& q, const Opera
 /// Computed in the order dV, dK, dQ. If two of them are the same array,
 /// the first overwrites all of it and the others add.
 template <class D, class P, Scalar S>
-void attention_backward_head(const Operand<S>& q, const Operand<S>& k, const Operand<S>& v, const Operand<S>& dout,
-                             const S* lse, Into<S> dq, Into<S> dk, Into<S> dv) {
+void attention_backward_head(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v,
+                             const Operand<S>& dout, const S* lse, Into<S> dq, Into<S> dk, Into<S> dv) {
   using V = typename D::template Value<S>;
   const Row<S, V> row;
-  const S scale = S(1) / std::sqrt(static_cast<S>(q.cols()));
+  const S scale = z.template scale<S>();
+  if (z.window > 0) {
+    start_from_zero(dv);
+    start_from_zero(dk);
+  }
   for (Index last = q.rows(); last > 0;) {  // backwards, so that the first tile writes every row of dK and dV
     const Index first = (last - 1) / attention_tile * attention_tile, count = last - first;
-    const View<S> weights = attention_scores<D>(q, k, first, last);
+    const AttentionTile tile(z, first, last);
+    const Index begin = tile.begin, keys = tile.keys();
+    const View<S> weights = attention_scores<D>(q, k, tile);
     const View<P> p = stored_as<P, Scratch::attention_weights>(weights);
-    attention_softmax_again<D>(weights, p, first, scale, lse);
-    const Operand<S> tile = dout.slice(first, count);
-    if (dv) D::template product<S>(Operand<S>(p).transpose(), tile, {dv.view.slice(0, last), dv.add});
+    attention_softmax_again<D>(weights, p, tile, scale, lse);
+    const Operand<S> slopes_out = dout.slice(first, count);
+    if (dv) D::template product<S>(Operand<S>(p).transpose(), slopes_out, {dv.view.slice(begin, keys), dv.add});
     const View<S> dp(scratch<S, Scratch::attention_slopes>(attention_tile * k.rows()), weights.shape, k.rows());
     const View<P> ds = stored_as<P, Scratch::attention_slopes>(dp);
-    D::template product<S>(tile, v.slice(0, last).transpose(), dp);
+    D::template product<S>(slopes_out, v.slice(begin, keys).transpose(), dp);
     for (Index i = 0; i < count; ++i) {
       const S *pi = weights.row(i), *di = dp.row(i);
-      const S mean = row.sum(first + i + 1, [&](auto c) { return c.load(pi) * c.load(di); });
-      row.each(last, [&](auto c) { c.store(ds.row(i), V(scale) * c.load(pi) * (c.load(di) - V(mean))); });
+      const S mean = row.sum(tile.past(i), [&](auto c) { return c.load(pi) * c.load(di); });
+      row.each(keys, [&](auto c) { c.store(ds.row(i), V(scale) * c.load(pi) * (c.load(di) - V(mean))); });
     }
     const Operand<S> slopes(ds);
-    if (dk) D::template product<S>(slopes.transpose(), q.slice(first, count), {dk.view.slice(0, last), dk.add});
-    if (dq) D::template product<S>(slopes, k.slice(0, last), {dq.view.slice(first, count), dq.add});
+    if (dk) D::template product<S>(slopes.transpose(), q.slice(first, count), {dk.view.slice(begin, keys), dk.add});
+    if (dq) D::template product<S>(slopes, k.slice(begin, keys), {dq.view.slice(first, count), dq.add});
     dk.add = dv.add = true;
     last = first;
   }
@@ -101,9 +116,9 @@ void attention_backward(const AttentionSizes& z, const Operand<S>& q, const Oper
       const auto dqh = head_view(dq, z, b, head);
       const auto dq_sums = sums_of<S, Scratch::query_gradient>(dqh);
       with_dtype<S>(q.precision, [&]<class P>() {
-        attention_backward_head<D, P>(head_view(q, z, b, head), head_view(k, z, b, shared), head_view(v, z, b, shared),
-                                      head_view(dout, z, b, head), lse + (b * z.heads + head) * z.length, dq_sums,
-                                      dk_sums, dv_sums);
+        attention_backward_head<D, P>(z, head_view(q, z, b, head), head_view(k, z, b, shared),
+                                      head_view(v, z, b, shared), head_view(dout, z, b, head),
+                                      lse + (b * z.heads + head) * z.length, dq_sums, dk_sums, dv_sums);
       });
       dk_sums.add = dv_sums.add = true;
       if (head + 1 == (shared + 1) * group) {  // before dQ, which adds to dK and dV if all three are the same array

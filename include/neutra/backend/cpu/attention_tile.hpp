@@ -4,6 +4,7 @@
 #include "neutra/backend/backend.hpp"
 #include "neutra/backend/cpu/rows.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
@@ -18,13 +19,32 @@ template <class M> M head_view(const M& x, const AttentionSizes& z, Index b, Ind
   return x.block(b * z.length, z.length, head * z.width, z.width);
 }
 
-/// Q K^T of queries first .. last-1 and keys 0 .. last-1.
+/// A tile of queries first .. last-1, and the keys begin .. last-1 that any of them reads.
+struct AttentionTile {
+  Index first, last, begin, window;
+
+  AttentionTile(const AttentionSizes& z, Index first_query, Index past_last)
+      : first(first_query), last(past_last), begin(z.first_key(first_query)), window(z.window) {}
+  Index queries() const { return last - first; }
+  Index keys() const { return last - begin; }
+  /// The columns of row i that its query reads: from .. past(i)-1.
+  Index from(Index i) const { return window > 0 ? std::max(first + i - window + 1 - begin, Index{0}) : 0; }
+  Index past(Index i) const { return first + i + 1 - begin; }
+};
+
+/// Q K^T of the tile's queries and keys.
 template <class D, Scalar S>
-View<S> attention_scores(const Operand<S>& q, const Operand<S>& k, Index first, Index last) {
-  const View<S> scores(scratch<S, Scratch::attention_weights>(attention_tile * k.rows()), Shape{last - first, last},
-                       k.rows());
-  D::template product<S>(q.slice(first, last - first), k.slice(0, last).transpose(), scores);
+View<S> attention_scores(const Operand<S>& q, const Operand<S>& k, const AttentionTile& tile) {
+  const View<S> scores(scratch<S, Scratch::attention_weights>(attention_tile * k.rows()),
+                       Shape{tile.queries(), tile.keys()}, k.rows());
+  D::template product<S>(q.slice(tile.first, tile.queries()), k.slice(tile.begin, tile.keys()).transpose(), scores);
   return scores;
+}
+
+/// Zeroes what query i of the tile does not read.
+template <class T> void mask_row(T* row, const AttentionTile& tile, Index i) {
+  std::fill(row, row + tile.from(i), T());
+  std::fill(row + tile.past(i), row + tile.keys(), T());
 }
 
 /// Scratch memory for as many elements of T as x has; x itself if its type is T.
@@ -35,40 +55,41 @@ template <class T, Scratch purpose, Scalar S> View<T> stored_as(View<S> x) {
     return {scratch<T, purpose>(attention_tile * x.stride), x.shape, x.stride};
 }
 
-/// P = softmax(scale scores) for the rows first ... of Q; entries right of the diagonal are zero. Divides by the sum
-/// instead of subtracting lse, because a large lse has a large rounding error.
-template <class D, Scalar S, class T> void attention_softmax(View<S> scores, View<T> p, Index first, S scale, S* lse) {
+/// P = softmax(scale scores) for the queries of a tile; entries right of the diagonal and before the window are zero.
+/// Divides by the sum instead of subtracting lse, because a large lse has a large rounding error.
+template <class D, Scalar S, class T>
+void attention_softmax(View<S> scores, View<T> p, const AttentionTile& tile, S scale, S* lse) {
   using V = typename D::template Value<S>;
   const Row<S, V> row;
   for (Index i = 0; i < scores.rows(); ++i) {
-    S* x = scores.row(i);
-    const Index keys = first + i + 1;
+    const Index from = tile.from(i), keys = tile.past(i) - from;
+    S* x = scores.row(i) + from;
     const S top = scale * row.max(keys, [&](auto c) { return c.load(x); });
     const S total = row.sum(keys, [&](auto c) {
       const V e = math::exp(c.load(x) * V(scale) - V(top));
       c.store(x, e);
       return e;
     });
-    lse[first + i] = top + std::log(total);
-    row.each(keys, [&](auto c) { c.store(p.row(i), c.load(x) * V(S(1) / total)); });
-    std::fill(p.row(i) + keys, p.row(i) + p.cols(), T());
+    lse[tile.first + i] = top + std::log(total);
+    row.each(keys, [&](auto c) { c.store(p.row(i) + from, c.load(x) * V(S(1) / total)); });
+    mask_row(p.row(i), tile, i);
   }
 }
 
 /// P recomputed from lse: in S in place of the scores, and in T.
 template <class D, Scalar S, class T>
-void attention_softmax_again(View<S> scores, View<T> p, Index first, S scale, const S* lse) {
+void attention_softmax_again(View<S> scores, View<T> p, const AttentionTile& tile, S scale, const S* lse) {
   using V = typename D::template Value<S>;
   for (Index i = 0; i < scores.rows(); ++i) {
-    S* x = scores.row(i);
-    const Index keys = first + i + 1;
+    const Index from = tile.from(i), keys = tile.past(i) - from;
+    S* x = scores.row(i) + from;
     Row<S, V>{}.each(keys, [&](auto c) {
-      const V e = math::exp(c.load(x) * V(scale) - V(lse[first + i]));
+      const V e = math::exp(c.load(x) * V(scale) - V(lse[tile.first + i]));
       c.store(x, e);
-      if constexpr (!std::is_same_v<T, S>) c.store(p.row(i), e);
+      if constexpr (!std::is_same_v<T, S>) c.store(p.row(i) + from, e);
     });
-    std::fill(x + keys, x + scores.cols(), S(0));
-    if constexpr (!std::is_same_v<T, S>) std::fill(p.row(i) + keys, p.row(i) + p.cols(), T());
+    mask_row(scores.row(i), tile, i);
+    if constexpr (!std::is_same_v<T, S>) mask_row(p.row(i), tile, i);
   }
 }
 
