@@ -33,9 +33,9 @@ TEST_CASE("rms_norm: gradients of the weight alone and of x alone") {
 
 TEST_CASE("rms_norm: a weight of another size is an Error") {
   Tape<float, Cpu> tape;
-  const Tensor<float> x({8, 64}), w({32}), square({1, 64});
+  const Tensor<float> x({8, 64}), w({33}), square({1, 64});
   CHECK(message([&] { rms_norm(tape.input(x), tape.input(w)); }) ==
-        "rms_norm: w must be (C) with C = 64, got (32); x is (8,64)");
+        "rms_norm: w must be (C) with H*C = 64, got (33); x is (8,64)");
   CHECK(message([&] { rms_norm(tape.input(x), tape.input(square)); }) ==
-        "rms_norm: w must be (C) with C = 64, got (1,64); x is (8,64)");
+        "rms_norm: w must be (C) with H*C = 64, got (1,64); x is (8,64)");
 }

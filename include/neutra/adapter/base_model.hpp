@@ -37,7 +37,7 @@ template <Scalar S, Backend D> class BaseModel {
   /// All weights of a layer, in the order of its family.
   virtual std::vector<LayerWeight<S, D>> layer(Index index) const = 0;
   /// A layer with other weights, those of layer() in their order, and without an adapter.      x, result: (N,d)
-  virtual Var<S, D> block(std::span<Parameter<S, D>* const> weights, Var<S, D> x, Pass<S, D>& pass) = 0;
+  virtual Var<S, D> block(Index index, std::span<Parameter<S, D>* const> weights, Var<S, D> x, Pass<S, D>& pass) = 0;
 
   /// The weight W (out,in) of a projection. Error: the family has no such projection.
   const Frozen<S, D>& projection(Index index, Site site) const {

@@ -48,7 +48,7 @@ template <Scalar S, Backend D> class LayerCopies {
   /// The copy of a layer that has one.      x, result: (N,d), the residual stream
   Var<S, D> run(Index layer, Var<S, D> x, Pass<S, D>& pass) {
     const auto first = static_cast<std::size_t>(first_[static_cast<std::size_t>(layer)]);
-    return base_->block(std::span<Parameter<S, D>* const>(all_).subspan(first, per_layer_), x, pass);
+    return base_->block(layer, std::span<Parameter<S, D>* const>(all_).subspan(first, per_layer_), x, pass);
   }
 
  private:

@@ -62,8 +62,19 @@ inline io::Json model_json(const Config& config) {
   if (config.bos < 0) json["bos"] = nullptr;
   return json;
 }
+inline void add_setting(Config& config, const std::string& name, const io::Json& value) {
+  if (!value.is_string())
+    config.numbers.try_emplace(name);
+  else if (value.get_ref<const std::string&>().find_first_not_of("01") == std::string::npos)
+    config.by_layer.try_emplace(name);
+  else
+    config.choices.try_emplace(name);
+}
 inline Config read_model(const io::Reader& model) {
   Config config = settings_of(model.text("family", Config{}.family), model.what() + ": model.family");
+  for (const auto& item :
+       model.json().items())  // beside the default settings of the family, those this model was given
+    if (has_setting(config.family, item.key())) add_setting(config, item.key(), item.value());
   std::set<std::string> known;
   visit_function(config, [&]<class T>(const char* key, T& member) {
     known.insert(key);

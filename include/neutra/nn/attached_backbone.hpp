@@ -24,11 +24,11 @@ template <Scalar S, Backend D> class AttachedBackbone final : public adapter::Ba
     }
     return all;
   }
-  Var<S, D> block(std::span<Parameter<S, D>* const> weights, Var<S, D> x, Pass<S, D>& pass) override {
+  Var<S, D> block(Index index, std::span<Parameter<S, D>* const> weights, Var<S, D> x, Pass<S, D>& pass) override {
     const Config& config = backbone_->config();
     if (!decoder_) decoder_ = decoder_of<S, D>(config);
     const Weights<S, D> in_use{pass.tape, backbone_->list(), backbone_->weights(), thawed_};
-    Layer<S, D> layer{in_use, adapter_, 0, pass, weights};
+    Layer<S, D> layer{in_use, adapter_, index, pass, weights};
     return decoder_->block(
         layer, x, {pass.tokens.sequences, pass.tokens.length, config.heads, config.kv_heads, config.head_width});
   }

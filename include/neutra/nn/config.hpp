@@ -23,11 +23,12 @@ struct Config {
   Index context = 0;             // context length in training, in tokens
   double norm_epsilon = 1e-6;
   // Settings of the family; complete() adds its defaults.
-  std::map<std::string, double> numbers{};       // for example rope_theta
-  std::map<std::string, std::string> choices{};  // for example activation
-  bool tied = false;                             // embedding and head share their weights
-  Index bos = -1;                                // -1: none
-  std::vector<Index> eos{};                      // all tokens that end a text
+  std::map<std::string, double> numbers{};        // for example rope_theta
+  std::map<std::string, std::string> choices{};   // for example activation
+  std::map<std::string, std::string> by_layer{};  // a digit for each layer, for example windowed "101"
+  bool tied = false;                              // embedding and head share their weights
+  Index bos = -1;                                 // -1: none
+  std::vector<Index> eos{};                       // all tokens that end a text
 
   /// Computes the derived sizes and adds the defaults of the family (defined in families.hpp). Error: an unknown
   /// family; in one message, sizes that are not positive or do not divide, and settings that the family does not have.
@@ -58,6 +59,7 @@ template <class C, class Visit> void visit_function(C& c, const Visit& visit) {
   visit("norm_epsilon", c.norm_epsilon);
   for (auto& [name, value] : c.numbers) visit(name.c_str(), value);
   for (auto& [name, value] : c.choices) visit(name.c_str(), value);
+  for (auto& [name, value] : c.by_layer) visit(name.c_str(), value);
   visit("tied", c.tied);
   visit("bos", c.bos);
 }

@@ -42,6 +42,11 @@ Grown<S, D> with_copied_layers(const Backbone<S, D>& from, std::vector<Index> la
     sources.push_back(layer);
   }
   config.layers = static_cast<Index>(sources.size());
+  for (auto& [name, digits] : config.by_layer) {
+    std::string grown;
+    for (const Index layer : sources) grown += digits[static_cast<std::size_t>(layer)];
+    digits = grown;
+  }
   const WeightList& list = from.list();
   const Index in_layers = config.layers * list.per_layer();
   const auto source = [&, next = Index{0}](const Weight& weight) mutable -> Tensor<S, D> {

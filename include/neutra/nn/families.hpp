@@ -1,8 +1,15 @@
 /// The model families, selected by name; no other file lists them.
 #pragma once
 
+#include "neutra/nn/families/gemma.hpp"
 #include "neutra/nn/families/gpt2.hpp"
 #include "neutra/nn/families/llama.hpp"
+#include "neutra/nn/families/mistral.hpp"
+#include "neutra/nn/families/olmo2.hpp"
+#include "neutra/nn/families/phi3.hpp"
+#include "neutra/nn/families/qwen2.hpp"
+#include "neutra/nn/families/qwen3.hpp"
+#include "neutra/nn/families/smollm3.hpp"
 
 #include <cmath>
 #include <memory>
@@ -36,7 +43,8 @@ template <class... F> struct FamilyList {
   }
 };
 
-using Families = FamilyList<family::Llama, family::Gpt2>;
+using Families = FamilyList<family::Llama, family::Gpt2, family::Mistral, family::Qwen2, family::Qwen3, family::Gemma,
+                            family::Phi3, family::SmolLm3, family::Olmo2>;
 
 /// The weights of a model, by its complete configuration.
 template <class List = Families> WeightList weight_list(const Config& config) {
@@ -50,6 +58,16 @@ inline Config settings_of(const std::string& family, std::string_view what) {
   std::string ignored;  // faults of the missing sizes
   Families::choose(family, what, [&](auto of) { of.complete(config, ignored); });
   return config;
+}
+
+/// Whether a family has a setting of this name that a model may lack (F::has_setting, if there is one).
+inline bool has_setting(const std::string& family, const std::string& name) {
+  return Families::choose(family, "model: the family", [&]<class F>(F) {
+    if constexpr (requires { F::has_setting(name); })
+      return F::has_setting(name);
+    else
+      return false;
+  });
 }
 
 /// The decoder of the family of a configuration.

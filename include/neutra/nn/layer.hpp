@@ -66,14 +66,17 @@ template <Scalar S, Backend D> struct Layer {
   DType intermediate_dtype(std::initializer_list<adapter::Site> sites) const {
     return acts_at(sites) ? dtype_of<S> : pass.tape.precision();
   }
-  /// x W^T, adapted at the projection `site`.
+  /// x W^T, plus a bias if the family has one, adapted at the projection `site`.
   Var<S, D> project(adapter::Site site, Var<S, D> x, DType stored = dtype_of<S>) {
-    return adapt(site, x, linear(x, weight(site), stored));
+    const auto w = weight(site);
+    const Index bias = weights.list.bias_of(site);
+    if (bias < 0) return adapt(site, x, linear(x, w, stored));
+    return adapt(site, x, linear(x, w, stored, weight(bias)));
   }
   /// stream + the last projection of a block, W inner, adapted at `site` and at the block, whose input is x. Without an
-  /// adapter there, the matmul adds the stream.
+  /// adapter and a bias there, the matmul adds the stream.
   Var<S, D> join(Var<S, D> stream, adapter::Site block, Var<S, D> x, adapter::Site site, Var<S, D> inner) {
-    if (!acts_at({site, block})) return linear(inner, weight(site), stream);
+    if (!acts_at({site, block}) && weights.list.bias_of(site) < 0) return linear(inner, weight(site), stream);
     return add(stream, adapt(block, x, project(site, inner)));
   }
 };

@@ -93,7 +93,7 @@ class NamedTensors {
 inline Items missing_tensors(const NamedTensors& tensors, const WeightList& list, Index lacking) {
   Items missing("missing");
   const auto look_for = [&](const Weight& weight) {
-    if (missing.count() >= std::min(lacking, Items::most) || weight.kind.stored.part > 0) return;
+    if (missing.count() >= std::min(lacking, Items::most) || weight.kind.stored.first > 0) return;
     if (const std::string name = list.stored_name(weight); !tensors.contains(name)) missing.add(name);
   };
   for (Index layer = 0; layer < list.layers && missing.count() < std::min(lacking, Items::most); ++layer)
@@ -105,7 +105,7 @@ inline Items missing_tensors(const NamedTensors& tensors, const WeightList& list
 
 /// The number of tensors that store these weights.
 inline Index tensors_of(const std::vector<WeightKind>& kinds) {
-  return std::count_if(kinds.begin(), kinds.end(), [](const WeightKind& kind) { return kind.stored.part == 0; });
+  return std::count_if(kinds.begin(), kinds.end(), [](const WeightKind& kind) { return kind.stored.first == 0; });
 }
 
 /// Error: in one message, tensors that are missing, of another shape (or transposed), or not part of the model. The
@@ -190,9 +190,10 @@ void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const 
       continue;
     }
     const std::string name = list.stored_name(weight);
-    Tensor<S>& tensor = stored.try_emplace(name, weight.kind.stored_shape()).first->second;
+    const auto [entry, fresh] = stored.try_emplace(name, weight.kind.stored_shape());
+    Tensor<S>& tensor = entry->second;
     for (Index i = 0; i < values.size(); ++i) tensor.data()[weight.kind.place_in_file(i)] = values.data[i];
-    if (form.part + 1 == form.parts) views.push_back({name, tensor.view()});
+    if (fresh) views.push_back({name, tensor.view()});
   }
   write_model<S>(folder, backbone.config(), backbone.documents(), std::move(views), extra);
 }

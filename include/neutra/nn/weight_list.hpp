@@ -20,9 +20,11 @@ struct InitialDistribution {
 
 /// How a file stores a weight that is not a tensor of its own name and shape.
 struct Storage {
-  std::string_view name{};    // the tensor, as in WeightKind::name; empty: the name of the weight
-  bool transposed = false;    // a matrix is stored as (in,out)
-  Index part = 0, parts = 1;  // the tensor concatenates `parts` weights of one shape along `out`
+  std::string_view name{};  // the tensor, as in WeightKind::name; empty: the name of the weight
+  bool transposed = false;  // a matrix is stored as (in,out)
+  // The tensor holds several weights along `out`: `rows` in all (0: those of this weight), of which this one has those
+  // from `first` on: in one piece or, if block > 0, `block` rows at a time, between which are those of the others.
+  Index first = 0, rows = 0, block = 0;
 
   bool as_it_is() const { return name.empty() && !transposed; }
 };
@@ -35,18 +37,24 @@ struct WeightKind {
   std::optional<adapter::Site> site{};  // the projection, if adapters may act on it
   Storage stored{};
   bool to_stream = false;  // what it outputs is added to the residual stream; if all of these are 0, a layer returns x
+  std::optional<adapter::Site> bias_of{};  // the projection to whose outputs it is added (see Layer::project)
 
   /// The shape of the tensor in the file.
   Shape stored_shape() const {
-    const Index out = shape[0] * stored.parts;
+    const Index out = rows_in_file();
     if (shape.rank() == 1) return {out};
     return stored.transposed ? Shape{shape.cols(), out} : Shape{out, shape.cols()};
   }
   /// The index in that tensor of element i of the weight.
   Index place_in_file(Index i) const {
-    const Index cols = shape.rank() == 1 ? 1 : shape.cols(), row = i / cols + stored.part * shape[0], col = i % cols;
-    return stored.transposed && shape.rank() == 2 ? col * shape[0] * stored.parts + row : row * cols + col;
+    const Index cols = shape.rank() == 1 ? 1 : shape.cols(), own = i / cols, col = i % cols;
+    const Index apart = stored.block > 0 ? own / stored.block * (stored.block * rows_in_file() / shape[0]) : 0;
+    const Index row = stored.first + apart + (stored.block > 0 ? own % stored.block : own);
+    return stored.transposed && shape.rank() == 2 ? col * rows_in_file() + row : row * cols + col;
   }
+
+ private:
+  Index rows_in_file() const { return stored.rows > 0 ? stored.rows : shape[0]; }
 };
 
 /// One weight of a model by its full name.
@@ -96,6 +104,13 @@ struct WeightList {
       if (of_layer[static_cast<std::size_t>(kind)].site == site) return kind;
     fail("model: its family has no projection '", to_string(site), "'");
   }
+  /// The index in of_layer of the bias of a projection, or of a weight by name; -1: there is none.
+  Index bias_of(adapter::Site site) const {
+    return first_in_layer([&](const WeightKind& kind) { return kind.bias_of == site; });
+  }
+  Index kind_named(std::string_view name) const {
+    return first_in_layer([&](const WeightKind& kind) { return kind.name == name; });
+  }
   /// The name of the tensor that stores a weight.
   std::string stored_name(const Weight& weight) const {
     const std::string_view name = weight.kind.stored.name;
@@ -126,6 +141,11 @@ struct WeightList {
   double weights() const { return static_cast<double>(layers) * sum(of_layer) + sum(of_all); }
 
  private:
+  template <class Is> Index first_in_layer(const Is& is) const {
+    for (Index kind = 0; kind < per_layer(); ++kind)
+      if (is(of_layer[static_cast<std::size_t>(kind)])) return kind;
+    return -1;
+  }
   std::string in_layer(Index layer, std::string_view name) const { return concat(layer_prefix, layer, ".", name); }
   static double sum(const std::vector<WeightKind>& kinds) {
     double total = 0;

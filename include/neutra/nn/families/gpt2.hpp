@@ -60,8 +60,8 @@ struct Gpt2 {
     const Index d = c.dim, f = c.ffn;
     const InitialDistribution zero{}, one{.value = 1}, normal{.deviation = 0.02},
         writes{.deviation = 0.02 / std::sqrt(2.0 * static_cast<double>(c.layers))};
-    const auto third = [](Index part) { return Storage{"attn.c_attn.weight", true, part, 3}; };
-    const auto third_bias = [](Index part) { return Storage{"attn.c_attn.bias", false, part, 3}; };
+    const auto third = [d](Index part) { return Storage{"attn.c_attn.weight", true, part * d, 3 * d}; };
+    const auto third_bias = [d](Index part) { return Storage{"attn.c_attn.bias", false, part * d, 3 * d}; };
     const Storage turned{.transposed = true};
     WeightList list{.layers = c.layers,
                     .layer_prefix = "transformer.h.",

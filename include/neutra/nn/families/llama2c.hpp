@@ -111,13 +111,15 @@ class Llama2cFile {
       begin_[kind.name] = numbers;
       numbers += kind.shape.size() * copies;
     };
-    place(list.of_all[Llama::embedding], 1);
-    for (const auto kind : {Llama::attention_norm, Llama::q, Llama::k, Llama::v, Llama::o, Llama::ffn_norm, Llama::gate,
-                            Llama::down, Llama::up})
-      place(list.of_layer[kind], config_.layers);
-    place(list.of_all[Llama::final_norm], 1);
+    place(list.of_all[0], 1);
+    for (const std::string_view name :
+         {"input_layernorm.weight", "self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight",
+          "self_attn.o_proj.weight", "post_attention_layernorm.weight", "mlp.gate_proj.weight", "mlp.down_proj.weight",
+          "mlp.up_proj.weight"})
+      place(list.of_layer[static_cast<std::size_t>(list.kind_named(name))], config_.layers);
+    place(list.of_all[1], 1);
     numbers += config_.context * config_.head_width;  // cosine and sine, half a head each: recomputed, not read
-    if (!config_.tied) place(list.of_all[Llama::head], 1);
+    if (!config_.tied) place(list.of_all.back(), 1);
     const auto expected = static_cast<std::uint64_t>(header_bytes + 4 * numbers), size = file_.size();
     require(size == expected, file_.name(), ": a llama2.c model of these sizes (dim ", config_.dim, ", hidden_dim ",
             config_.ffn, ", n_layers ", config_.layers, ", n_heads ", config_.heads, ", n_kv_heads ", config_.kv_heads,

@@ -1,0 +1,209 @@
+/// The decoder of families that are built like a llama.
+#pragma once
+
+#include "neutra/nn/llama_like.hpp"
+#include "neutra/op/attention.hpp"
+#include "neutra/op/embedding.hpp"
+#include "neutra/op/gated.hpp"
+#include "neutra/op/rms_norm.hpp"
+#include "neutra/op/rope.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
+
+/// The RoPE tables of a model, made as sequences of a length occur.
+template <Scalar S, Backend D> class RopeTables {
+ public:
+  /// `theta`: in place of the config's base and scaling, if not 0.
+  explicit RopeTables(const Config& config, double theta = 0)
+      : config_(config), rotated_(rotated_width(config)), theta_(theta) {}
+
+  static Index rotated_width(const Config& config) {
+    const double share = detail::setting(config, "rotated_share", 1);
+    return static_cast<Index>(static_cast<double>(config.head_width) * share);
+  }
+  /// A table of at least `length` positions rather than of the whole context, which may be far longer. The length
+  /// doubles, because generated text grows by a token at a time.
+  const RopeTable<S, D>& at(Index length) {
+    const Index scaled = scaled_for(length);
+    for (auto table = tables_.rbegin(); table != tables_.rend(); ++table)
+      if (table->scaled == scaled && table->rows() >= length) return table->table;
+    const Index held = tables_.empty() ? 0 : tables_.back().rows();
+    const Index rows = scaled > 0 ? length : std::min(config_.context, std::max(length, 2 * held));
+    if (scaled > 0 && tables_.size() >= most_scaled) tables_.pop_front();
+    const auto frequencies =
+        theta_ > 0 ? rope_frequencies(rotated_, theta_) : scaled_frequencies(config_, rotated_, length);
+    const double factor = theta_ > 0 ? 1 : detail::setting(config_, "rope_attention_factor", 1);
+    return tables_.emplace_back(scaled, rows, config_.head_width, frequencies, factor).table;
+  }
+
+ private:
+  /// Under dynamic scaling each length beyond the trained context has frequencies of its own: that length, or 0.
+  Index scaled_for(Index length) const {
+    const auto kind = config_.choices.find("rope_scaling");
+    const bool dynamic = theta_ == 0 && kind != config_.choices.end() && kind->second == "dynamic";
+    return dynamic && static_cast<double>(length) > config_.numbers.at("rope_trained_context") ? length : 0;
+  }
+  struct Made {
+    Index scaled;
+    RopeTable<S, D> table;
+    Made(Index scaled_for, Index length, Index width, const std::vector<double>& frequencies, double factor)
+        : scaled(scaled_for), table(length, width, frequencies, factor) {}
+    Index rows() const { return table.cosine.shape().rows(); }
+  };
+
+  static constexpr std::size_t most_scaled = 16;  // text generated under dynamic scaling has a table for each length
+  Config config_;
+  Index rotated_;
+  double theta_;
+  std::deque<Made> tables_;  // a tape may still point to earlier ones
+};
+
+/// Attention and FFN, with norms, biases, windows and RoPE as `parts` and the config say.
+template <Scalar S, Backend D> class LlamaBlocks : public Decoder<S, D> {
+ public:
+  LlamaBlocks(const Config& config, const LlamaParts& parts)
+      : LlamaBlocks(config, parts, llama_weights(config, parts)) {}
+
+  Var<S, D> embed(const Weights<S, D>& weights, std::span<const std::int32_t> tokens, Index) override {
+    const auto words = neutra::embedding(weights.of_all(embedding), tokens);
+    if (parts_.embedding_scale == 1) return words;
+    return pointwise(words, op::Multiply<S>{static_cast<S>(parts_.embedding_scale)});
+  }
+  Var<S, D> block(Layer<S, D>& layer, Var<S, D> x, const AttentionSizes& sizes) override {
+    const auto h = attended(layer, x, sizes);
+    return ffn_block(layer, h, norm(layer, before_ffn_, h));
+  }
+  Var<S, D> normalise(const Weights<S, D>& weights, Var<S, D> x) override {
+    return rms_norm(x, weights.of_all(final_norm), epsilon_, offset_);
+  }
+  Var<S, D> head(const Weights<S, D>& weights) override { return weights.of_all(head_); }
+
+ private:
+  using Site = adapter::Site;
+  enum OfAll : Index { embedding, final_norm, own_head };
+
+  LlamaBlocks(const Config& config, const LlamaParts& parts, const WeightList& list)
+      : parts_(parts),
+        epsilon_(static_cast<S>(config.norm_epsilon)),
+        offset_(static_cast<S>(parts.norm_offset)),
+        head_(config.tied ? embedding : own_head),
+        windowed_(digits(config, "windowed")),
+        rotated_(digits(config, "rotated")),
+        window_(static_cast<Index>(detail::setting(config, "window"))),
+        tables_(config),
+        window_tables_(config, parts.window_theta) {
+    const bool before = parts.norms == LlamaParts::Norms::before;
+    before_attention_ = list.kind_named("input_layernorm.weight");
+    (before ? before_ffn_ : after_attention_) = list.kind_named("post_attention_layernorm.weight");
+    if (!before) before_ffn_ = list.kind_named("pre_feedforward_layernorm.weight");
+    after_ffn_ = list.kind_named("post_feedforward_layernorm.weight");
+    q_norm_ = list.kind_named("self_attn.q_norm.weight");
+    k_norm_ = list.kind_named("self_attn.k_norm.weight");
+  }
+  static std::string digits(const Config& config, const std::string& name) {
+    const auto found = config.by_layer.find(name);
+    return found == config.by_layer.end() ? std::string() : found->second;
+  }
+
+  /// x normalised by a weight of the layer; x itself if there is none.
+  Var<S, D> norm(Layer<S, D>& layer, Index kind, Var<S, D> x) {
+    return kind < 0 ? x : rms_norm(x, layer.weight(kind), epsilon_, offset_);
+  }
+
+  /// x + attention; intermediate values are released at the end of the scope.
+  Var<S, D> attended(Layer<S, D>& layer, Var<S, D> x, const AttentionSizes& sizes) {
+    typename Tape<S, D>::Scope scope(layer.pass.tape);
+    return scope.keep(attention_block(layer, x, norm(layer, before_attention_, x), sizes));
+  }
+
+  /// stream + attention: project, rotate, attend, project back.      stream: (N,d)  x: (N,d), the normalised stream
+  Var<S, D> attention_block(Layer<S, D>& layer, Var<S, D> stream, Var<S, D> x, AttentionSizes sizes) {
+    const auto place = static_cast<std::size_t>(layer.index);
+    sizes.score_scale = parts_.score_scale;
+    if (!windowed_.empty() && windowed_[place] == '1') sizes.window = window_;
+    const DType stored = layer.intermediate_dtype({Site::q, Site::k, Site::v, Site::o});
+    const auto queries = rotated(layer, Site::q, q_norm_, x, sizes, stored);  // (N,H*W)
+    const auto keys = rotated(layer, Site::k, k_norm_, x, sizes, stored);     // (N,K*W)
+    const auto values = layer.project(Site::v, x, stored);                    // (N,K*W)
+    return joined(layer, stream, Site::attention, x, Site::o, attention(queries, keys, values, sizes),
+                  after_attention_);
+  }
+
+  /// Queries or keys, normalised and rotated.
+  Var<S, D> rotated(Layer<S, D>& layer, Site site, Index kind, Var<S, D> x, const AttentionSizes& sizes, DType stored) {
+    const bool still = !rotated_.empty() && rotated_[static_cast<std::size_t>(layer.index)] == '0';
+    if (still && kind < 0) return layer.project(site, x, stored);
+    auto& tables = sizes.window > 0 && parts_.window_theta > 0 ? window_tables_ : tables_;
+    return rope(norm(layer, kind, layer.project(site, x)), tables.at(sizes.length), sizes.length, stored);
+  }
+
+  /// stream + down(f(gate x) * (up x))      stream: (N,d)  x: (N,d), the normalised stream
+  Var<S, D> ffn_block(Layer<S, D>& layer, Var<S, D> stream, Var<S, D> x) {
+    const DType stored = layer.intermediate_dtype({Site::gate, Site::up, Site::down});
+    const auto up = layer.project(Site::up, x, stored), gate = layer.project(Site::gate, x, stored);
+    return joined(layer, stream, Site::ffn, x, Site::down, gated(gate, up, parts_.activation), after_ffn_);
+  }
+
+  /// stream + the last projection of a block. An adapter of the block reads x, what the block reads, and joins behind
+  /// the norm of what it returns, so that the norm is the frozen model's whatever the adapter adds.
+  Var<S, D> joined(Layer<S, D>& layer, Var<S, D> stream, Site block, Var<S, D> x, Site site, Var<S, D> inner,
+                   Index after) {
+    if (after < 0) return layer.join(stream, block, x, site, inner);
+    return add(stream, layer.adapt(block, x, norm(layer, after, layer.project(site, inner))));
+  }
+
+  LlamaParts parts_;
+  S epsilon_, offset_;
+  OfAll head_;
+  std::string windowed_, rotated_;  // a digit for each layer; empty: no layer has a window, all are rotated
+  Index window_;
+  RopeTables<S, D> tables_, window_tables_;
+  // Indices in WeightList::of_layer; -1: the family has none.
+  Index before_attention_ = -1, after_attention_ = -1, before_ffn_ = -1, after_ffn_ = -1, q_norm_ = -1, k_norm_ = -1;
+};
+
+/// A family of this kind: what a file in families/ derives from. F has, beside name, architecture, read and write,
+///     static LlamaParts parts(const Config&)
+///     static constexpr std::array<std::string_view, n> settings = {...}     beside those of RoPE and "activation"
+template <class F> struct LlamaLike {
+  static bool has_setting(std::string_view name) {
+    const auto& own = F::settings;
+    return name == "rope_theta" || name == "activation" || is_rope_setting(name) ||
+           std::find(own.begin(), own.end(), name) != own.end();
+  }
+  static void complete(Config& config, std::string& faults) {
+    config.numbers.try_emplace("rope_theta", 10000.0);
+    for (const auto& [name, value] : config.numbers) check_name(name, faults);
+    for (const auto& [name, value] : config.choices) check_name(name, faults);
+    for (const auto& [name, digits] : config.by_layer) {
+      check_name(name, faults);
+      if (static_cast<Index>(digits.size()) != config.layers)
+        faults +=
+            concat("; ", name, " must have a digit for each of the ", config.layers, " layers, got \"", digits, '"');
+    }
+    check_rope(config, faults);
+    if (const auto chosen = config.choices.find("activation"); chosen != config.choices.end())
+      if (!activation_named(chosen->second)) faults += concat("; there is no activation \"", chosen->second, '"');
+    if (config.head_width % 2 != 0) faults += concat("; head width must be even for RoPE, got ", config.head_width);
+  }
+  static WeightList weights(const Config& config) { return llama_weights(config, F::parts(config)); }
+
+  template <Scalar S, Backend D> struct Blocks final : LlamaBlocks<S, D> {
+    explicit Blocks(const Config& config) : LlamaBlocks<S, D>(config, F::parts(config)) {}
+  };
+
+ private:
+  static void check_name(std::string_view name, std::string& faults) {
+    if (!has_setting(name)) faults += concat("; a ", F::name, " has no setting ", name);
+  }
+};
+
+}}}  // namespace neutra::NEUTRA_ABI::nn
