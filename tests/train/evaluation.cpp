@@ -203,6 +203,8 @@ TEST_CASE("gate warnings: a layer closed for all new tokens or open for all orig
   REQUIRE(warnings.size() == 2);
   CHECK(warnings[0].find("layer 1 is open for every token of the original domain") != std::string::npos);
   CHECK(warnings[1].find("layer 2 is closed for every token of the target domain") != std::string::npos);
+  row.settings["layers"] = "0-1|3";  // layer 2 has no gate
+  CHECK(study::gate_warnings(row, "x").size() == 1);
 }
 
 TEST_CASE("evaluation: stops on request, and reports unusable weights", "[train]") {

@@ -90,6 +90,7 @@ inline std::vector<std::string> gate_warnings(const RunResult& row, const std::s
   if (!row.gate_open_by_layer) return warnings;
   const auto& [original, target] = *row.gate_open_by_layer;
   for (std::size_t layer = 0; layer < target.size(); ++layer) {
+    if (!adapter::acts_on_layer(row.settings, static_cast<Index>(layer))) continue;
     if (target[layer] == 0)
       warnings.push_back(concat("warning: ", name, ": the gate of layer ", layer,
                                 " is closed for every token of the target domain; it adds nothing"));
