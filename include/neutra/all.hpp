@@ -12,6 +12,7 @@
 #include "neutra/data/questions_from_parallel_text.hpp"
 #include "neutra/data/questions_from_text.hpp"
 #include "neutra/data/sentencepiece.hpp"
+#include "neutra/data/tokenizer_json.hpp"
 #include "neutra/data/train_sentencepiece.hpp"
 #include "neutra/gate/any.hpp"
 #include "neutra/init/any.hpp"

@@ -44,7 +44,7 @@ inline std::vector<std::string> model_files() {
 inline void save_model(const io::Path& folder, train::Model& model, const data::Tokenizer& tokenizer) {
   const auto serialized = tokenizer.serialized();
   nn::save_model(folder, model, serialized.empty() ? io::Json{{"neutra_tokenizer", "byte"}} : io::Json::object());
-  if (!serialized.empty()) io::write_file(folder / "tokenizer.model", serialized);
+  if (!serialized.empty()) io::write_file(folder / tokenizer.file_name(), serialized);
 }
 
 /// Time, tokens, and how flat the loss became: 1 - (mean of the last twentieth of the steps) / (mean of the
