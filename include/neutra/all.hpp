@@ -8,6 +8,7 @@
 #include "neutra/core/eigen.hpp"
 #include "neutra/core/spectrum.hpp"
 #include "neutra/core/xtensor.hpp"
+#include "neutra/data/export_tokenizer.hpp"
 #include "neutra/data/mix.hpp"
 #include "neutra/data/questions_from_parallel_text.hpp"
 #include "neutra/data/questions_from_text.hpp"
