@@ -221,8 +221,8 @@ inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const io::Path& folde
   if (const io::Path file = folder / "tokenizer.model"; io::is_there(file))
     return read_tokenizer(file, read_added_tokens(folder));
   if (bytes) return std::make_shared<data::ByteTokenizer>();
-  io::WeightSource::open(folder);  // throws with what the folder is, if it is not a model folder
   if (const io::Path file = folder / "tokenizer.json"; io::is_there(file)) return read_tokenizer(file);
+  io::WeightSource::open(folder);  // throws with what the folder is, if it is not a model folder
   fail(folder.string(), ": must hold a tokenizer.model (SentencePiece) or a tokenizer.json, got neither",
        "; take a model that has one, or put the model's tokenizer there");
 }
