@@ -132,9 +132,10 @@ TEST_CASE("a missing tokenizer is reported before the weights are read", "[train
   const auto load = [&](const io::Path& adapter = {}) {
     return [&, adapter] { train::load_model(folder.path(), adapter, small::registry()); };
   };
-  CHECK(scratch::says(load(), "must hold a tokenizer.model (SentencePiece), got none", "take a model that has one"));
+  CHECK(scratch::says(load(), "must hold a tokenizer.model (SentencePiece) or a tokenizer.json, got neither",
+                      "take a model that has one"));
   scratch::put(folder / "tokenizer.json", "{}");
-  CHECK(scratch::says(load(), "got a tokenizer.json, which is not read yet"));
+  CHECK(scratch::says(load(), "tokenizer.json: model is missing"));
   std::filesystem::create_symlink("../blobs/x", folder / "tokenizer.model");
   CHECK(scratch::says(load(), "tokenizer.model: must be a file or folder: it is a link to ../blobs/x"));
   CHECK(scratch::says([&] { train::tokenizer_of("meta-llama/Llama-3.2-1B"); },
