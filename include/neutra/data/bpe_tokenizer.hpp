@@ -24,9 +24,9 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 ///
 /// decode(encode(x)) == x for every byte string, but for two kinds of models that change text: one that asks for
 /// normalisation form C gives back NFC(x), and one whose space in front is left out where the text begins with a space
-/// (Metaspace) gives back x without that space; the form of Metaspace that puts one in front of every part does so after
-/// each added token too. Where the library would lose text, bytes are encoded one by one: bytes
-/// that are not UTF-8, and, unless the model is byte-level, U+2581, which stands for a space.
+/// (Metaspace) gives back x without that space; the form of Metaspace that puts one in front of every part does so
+/// after each added token too. Where the library would lose text, bytes are encoded one by one: bytes that are not
+/// UTF-8, and, unless the model is byte-level, U+2581, which stands for a space.
 class BpeTokenizer final : public Tokenizer {
  public:
   /// serialized: the content of the file that the model was read from.
