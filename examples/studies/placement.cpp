@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
       {.name = "placement",
        .question = "Where should the extra weights stand?",
        .methods = {"adapter", "neutral: residue(placement={parallel,after,attention})",
-                   "neutral: residue(layers={lower,upper})",
+                   "half: residue(layers={lower,upper})",
                    "ungated: residue(gate=open, penalty=none, init=he, placement={after,attention})",
                    "lora: lora(targets={q|k|v|o,gate|up|down,q|k|v|o|gate|up|down})"}});
 }

@@ -124,6 +124,7 @@ TEST_CASE("a missing tokenizer is reported before the weights are read", "[train
   io::Json config = io::read_json(folder / "config.json");
   config.erase("neutra_tokenizer");
   io::write_json(folder / "config.json", config);
+  std::filesystem::remove(folder / "tokenizer.json");
   std::string bytes = scratch::get(folder / "model.safetensors");
   const float infinity = std::numeric_limits<float>::infinity();
   // The error that reading the weights would give.

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,8 +29,8 @@ struct Layers {
     const Index middle = (sizes.layers + 1) / 2;
     const Index first = part == Part::upper ? middle : 0, end = part == Part::lower ? middle : sizes.layers;
     require(first < end, what, ": layers=upper needs a model of at least two layers, got one");
-    std::vector<Index> numbers(static_cast<std::size_t>(end - first));
-    std::iota(numbers.begin(), numbers.end(), first);
+    std::vector<Index> numbers;
+    for (Index layer = first; layer < end; ++layer) numbers.push_back(layer);
     return numbers;
   }
 };
@@ -53,12 +51,14 @@ inline Setting setting_of(const Layers& layers) {
 }
 
 namespace detail {
-/// Reads a number from the front of the text and removes it; -1 if there is none.
+/// Reads a number below 65,536 from the front of the text and removes it; -1 if there is none. By hand:
+/// <charconv> would make every program that includes neutra.hpp longer to compile.
 inline Index take_layer(std::string_view& text) {
   Index number = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || number > 0xffff) return -1;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  for (; !text.empty() && text.front() >= '0' && text.front() <= '9'; text.remove_prefix(1)) {
+    number = 10 * std::max<Index>(number, 0) + (text.front() - '0');
+    if (number > 0xffff) return -1;
+  }
   return number;
 }
 }  // namespace detail
