@@ -6,9 +6,9 @@
 // He. Classifier: the gate is bounded, adds up evidence from a hidden layer, and is trained to tell the domains apart,
 // both counting alike, instead of keeping the residue small. Upper: with the same weights in the upper half of the
 // layers, where the languages can be told apart. Evidence: divergence from the backbone on original text besides. The
-// vanilla adapter, in all and in the same layers, is the baseline. Danish, three seeds (docs/results/recipe), forgetting
-// / learning in bits per byte: vanilla adapter 0.133 / 2.788, in the upper half 0.146 / 2.812, paper 0.032 / 2.659,
-// evidence 0.012 / 2.789. A row of 400 steps takes about a minute on one core.
+// vanilla adapter, in all and in the same layers, is the baseline. Danish, three seeds (docs/results/recipe),
+// forgetting / learning in bits per byte: vanilla adapter 0.133 / 2.788, in the upper half 0.146 / 2.812, paper 0.032
+// / 2.659, evidence 0.012 / 2.789. A row of 400 steps takes about a minute on one core.
 #include "neutra/program/study.hpp"
 
 using namespace neutra;
