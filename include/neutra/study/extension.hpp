@@ -120,13 +120,14 @@ class Extension {
     if (!builds_on_.empty()) row.builds_on = builds_on_;
     save(*model, adapter.describe(sizes), start.base);
     row.file_bytes = saved_bytes();
+    std::vector<std::string> warnings;
     const io::Json json = train::with_run_name(name_, [&] {
-      measure(*model, start, outcome);
+      warnings = measure(*model, start, outcome);
       return to_json(outcome);
     });
     write_outcome(folder_, json, files());
     std::filesystem::remove(folder_ / "checkpoint.safetensors");  // outcome and weights are on disk now
-    for (const std::string& warning : gate_warnings(row, name_)) shared_.progress.message(warning);
+    for (const std::string& warning : warnings) shared_.progress.message(warning);
     return outcome;
   }
 
@@ -170,7 +171,8 @@ class Extension {
     return groups;
   }
 
-  void measure(train::Model& model, const Start& start, Outcome& outcome) {
+  /// Scores the model. Returns warnings about its gates.
+  std::vector<std::string> measure(train::Model& model, const Start& start, Outcome& outcome) {
     shared_.progress.begin("evaluating", shared_.row_evaluation_steps(!trains_model()), shared_.work.evaluation());
     if (run_.seed == 1 && shared_.options.holds_out()) {  // rates and alpha are selected with the first seed
       Scores& scores = outcome.tuning.emplace(start.tuning);
@@ -197,6 +199,7 @@ class Extension {
                target = from_base(shared_.corpus.valid_target, data::Domain::target);
     if (original && target) outcome.row.kl_to_base = {*original, *target};
     if (!trains_model()) measure_attenuated(model, outcome.row);
+    return gate_warnings(probe.counts(0), probe.counts(1), name_);
   }
 
   /// Scores parts of the adapter, as Options::scales and thresholds ask.
