@@ -2,11 +2,11 @@
 /// became.
 #pragma once
 
-#include "neutra/data/export_tokenizer.hpp"
 #include "neutra/io/sealed.hpp"
 #include "neutra/nn/model_folder.hpp"
 #include "neutra/study/options.hpp"
 #include "neutra/train/corpus.hpp"
+#include "neutra/train/export_tokenizer.hpp"
 #include "neutra/train/log.hpp"
 #include "neutra/train/stopped.hpp"
 
@@ -48,11 +48,11 @@ inline void save_model(const io::Path& folder, train::Model& model, const data::
   nn::save_model(folder, model, serialized.empty() ? io::Json{{"neutra_tokenizer", "byte"}} : io::Json::object());
   if (!serialized.empty()) io::write_file(folder / tokenizer.file_name(), serialized);
   if (model.backbone()->documents().contains("tokenizer.json")) return;
-  const io::Json json = data::export_tokenizer(tokenizer);
+  const io::Json json = train::export_tokenizer(tokenizer);
   if (json.is_null()) return;
   io::write_json(folder / "tokenizer.json", json);
   if (!model.backbone()->documents().contains("tokenizer_config.json"))
-    io::write_json(folder / "tokenizer_config.json", data::export_tokenizer_config(json));
+    io::write_json(folder / "tokenizer_config.json", train::export_tokenizer_config(json));
 }
 
 /// Time, tokens, and how flat the loss became: 1 - (mean of the last twentieth of the steps) / (mean of the

@@ -7,7 +7,6 @@
 #include "neutra/data/sentencepiece.hpp"
 #include "neutra/data/split.hpp"
 #include "neutra/data/text.hpp"
-#include "neutra/data/tokenizer_json.hpp"
 #include "neutra/data/train_sentencepiece.hpp"
 #include "neutra/io/file.hpp"
 #include "neutra/io/folder.hpp"
@@ -18,6 +17,7 @@
 #include "neutra/train/evaluation.hpp"
 #include "neutra/train/overlap.hpp"
 #include "neutra/train/text_paths.hpp"
+#include "neutra/train/tokenizer_json.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -196,8 +196,8 @@ inline std::string tokenizer_sha256(const data::Tokenizer& tokenizer) { return i
 /// Error: the file cannot be read, or its content is not valid; the message begins with its path.
 inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const io::Path& file, data::AddedTokens added = {}) {
   if (file.extension() == ".json")
-    return data::read_tokenizer_json(io::read_file(file, data::max_tokenizer_json), file.string(),
-                                     read_text_start(file.parent_path()));
+    return read_tokenizer_json(io::read_file(file, max_tokenizer_json), file.string(),
+                               read_text_start(file.parent_path()));
   try {
     return std::make_shared<data::SentencePiece>(io::read_file(file, std::uint64_t{1} << 30), std::move(added));
   } catch (const Error& error) {

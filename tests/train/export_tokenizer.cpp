@@ -1,8 +1,9 @@
-#include "neutra/data/export_tokenizer.hpp"
+#include "neutra/train/export_tokenizer.hpp"
+
 #include "neutra/data/byte_tokenizer.hpp"
 #include "neutra/data/sentencepiece.hpp"
-#include "neutra/data/tokenizer_json.hpp"
 #include "neutra/data/train_sentencepiece.hpp"
+#include "neutra/train/tokenizer_json.hpp"
 
 #include "tests/catch.hpp"
 #include "tests/data/samples.hpp"
@@ -13,7 +14,7 @@ using namespace neutra;
 
 TEST_CASE("a tokenizer written as tokenizer.json gives the same ids", "[data]") {
   const auto check = [](const data::Tokenizer& own) {
-    const auto read = data::read_tokenizer_json(data::export_tokenizer(own).dump(), "tokenizer.json");
+    const auto read = train::read_tokenizer_json(train::export_tokenizer(own).dump(), "tokenizer.json");
     CHECK(read->vocab() == own.vocab());
     CHECK(read->bos() == own.bos());
     for (const std::string_view text : samples::awkward) {

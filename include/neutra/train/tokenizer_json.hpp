@@ -1,9 +1,9 @@
 /// Reads tokenizer.json, the format of the tokenizers library (Hugging Face).
 #pragma once
 
-#include "neutra/data/bpe_json.hpp"
 #include "neutra/data/bpe_tokenizer.hpp"
 #include "neutra/io/json.hpp"
+#include "neutra/train/bpe_json.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace neutra { inline namespace NEUTRA_ABI { namespace data {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 namespace detail {
 
@@ -32,7 +32,9 @@ inline std::vector<io::Reader> steps_of(const io::Reader& file, const std::strin
   fail(step.what(), ": ", io::printable(step.json().dump(-1, ' ', false, io::Json::error_handler_t::replace), 200),
        " is not supported; use the model's tokenizer.model, if it has one");
 }
-inline bool is_space_sign(const io::Reader& step, const std::string& key) { return step.text(key, "") == space_sign; }
+inline bool is_space_sign(const io::Reader& step, const std::string& key) {
+  return step.text(key, "") == data::space_sign;
+}
 /// Whether "pattern" is this literal string.
 inline bool matches_literal(const io::Reader& step, std::string_view text) {
   const io::Reader pattern = step.object("pattern");
@@ -40,14 +42,14 @@ inline bool matches_literal(const io::Reader& step, std::string_view text) {
 }
 
 /// Whether normalizers replace spaces by U+2581.
-inline bool read_normalizers(const io::Reader& file, BpeModel& model) {
+inline bool read_normalizers(const io::Reader& file, data::BpeModel& model) {
   bool replaces = false;
   for (const io::Reader& step : steps_of(file, "normalizer", "normalizers")) {
     const std::string type = step.text("type");
     if (type == "NFC" && model.byte_level) {
       model.nfc = true;
     } else if (type == "Prepend" && !model.byte_level && is_space_sign(step, "prepend")) {
-      model.space = SpaceInFront::every_part;
+      model.space = data::SpaceInFront::every_part;
     } else if (type == "Replace" && !model.byte_level && matches_literal(step, " ") && is_space_sign(step, "content")) {
       replaces = true;
     } else {
@@ -57,7 +59,7 @@ inline bool read_normalizers(const io::Reader& file, BpeModel& model) {
   return replaces;
 }
 
-inline void read_split(const io::Reader& step, bool spaces_replaced, BpeModel& model) {
+inline void read_split(const io::Reader& step, bool spaces_replaced, data::BpeModel& model) {
   step.only({"type", "pattern", "behavior", "invert"});
   const std::string behavior = step.text("behavior");
   const bool inverted = step.flag("invert", false);
@@ -65,37 +67,39 @@ inline void read_split(const io::Reader& step, bool spaces_replaced, BpeModel& m
   if (!model.byte_level && spaces_replaced && matches_literal(step, " ") && behavior == "MergedWithPrevious" &&
       !inverted)
     return;
-  const auto rule = word_rule(step.object("pattern").text("Regex", ""));
+  const auto rule = data::word_rule(step.object("pattern").text("Regex", ""));
   if (!rule || behavior != "Isolated" || inverted || !model.byte_level) refuse_step(step);
   model.steps.emplace_back(*rule);
 }
 
-inline void read_metaspace(const io::Reader& step, BpeModel& model) {
+inline void read_metaspace(const io::Reader& step, data::BpeModel& model) {
   step.only({"type", "replacement", "prepend_scheme", "split", "add_prefix_space", "str_rep"});
   const std::string scheme = step.text("prepend_scheme", step.flag("add_prefix_space", true) ? "always" : "never");
   const bool first = scheme == "first", always = scheme == "always";
   if (model.byte_level || !is_space_sign(step, "replacement") || (!first && !always && scheme != "never"))
     refuse_step(step);
-  if (model.space != SpaceInFront::never) refuse(step, "Metaspace", "follows a Prepend normalizer");
-  model.space = first ? SpaceInFront::text_start : always ? SpaceInFront::every_part : SpaceInFront::never;
+  if (model.space != data::SpaceInFront::never) refuse(step, "Metaspace", "follows a Prepend normalizer");
+  model.space = first    ? data::SpaceInFront::text_start
+                : always ? data::SpaceInFront::every_part
+                         : data::SpaceInFront::never;
   model.space_only_if_none = true;
   model.cut_at_spaces = step.flag("split", true);
 }
 
-inline void read_pre_tokenizers(const io::Reader& file, bool spaces_replaced, BpeModel& model) {
+inline void read_pre_tokenizers(const io::Reader& file, bool spaces_replaced, data::BpeModel& model) {
   const auto steps = steps_of(file, "pre_tokenizer", "pretokenizers");
   for (const io::Reader& step : steps) {
     const std::string type = step.text("type");
     if (type == "Split") {
       read_split(step, spaces_replaced, model);
     } else if (type == "Digits" && model.byte_level) {
-      model.steps.emplace_back(NumberParts{step.flag("individual_digits", false)});
+      model.steps.emplace_back(data::NumberParts{step.flag("individual_digits", false)});
     } else if (type == "Metaspace" && !spaces_replaced) {
       read_metaspace(step, model);
       spaces_replaced = true;
     } else if (type == "ByteLevel" && &step == &steps.back()) {
       must_be_off(step, "add_prefix_space", "ByteLevel");
-      if (step.flag("use_regex", true)) model.steps.emplace_back(gpt2_words);
+      if (step.flag("use_regex", true)) model.steps.emplace_back(data::gpt2_words);
     } else {
       refuse_step(step);
     }
@@ -106,16 +110,17 @@ inline void read_pre_tokenizers(const io::Reader& file, bool spaces_replaced, Bp
 }
 
 /// Error: a decoder that does not undo what encoding does.
-inline void check_decoder(const io::Reader& file, const BpeModel& model) {
+inline void check_decoder(const io::Reader& file, const data::BpeModel& model) {
   std::string steps;
   for (const io::Reader& step : steps_of(file, "decoder", "decoders")) {
     const std::string type = step.text("type");
     steps += steps.empty() ? type : ' ' + type;
-    if (type == "Replace" && (!matches_literal(step, space_sign) || step.text("content") != " ")) refuse_step(step);
+    if (type == "Replace" && (!matches_literal(step, data::space_sign) || step.text("content") != " "))
+      refuse_step(step);
     if (type == "Strip" && (step.text("content") != " " || step.integer("start") != 1 || step.integer("stop") != 0))
       refuse_step(step);
   }
-  const bool strips = model.space != SpaceInFront::never;
+  const bool strips = model.space != data::SpaceInFront::never;
   const std::string_view expected = model.byte_level ? "ByteLevel"
                                     : strips         ? "Replace ByteFallback Fuse Strip"
                                                      : "Replace ByteFallback Fuse";
@@ -124,7 +129,7 @@ inline void check_decoder(const io::Reader& file, const BpeModel& model) {
 }
 
 /// The id that a TemplateProcessing puts in front; -1 if there is none.
-inline std::int32_t read_template(const io::Reader& step, const BpeModel& model) {
+inline std::int32_t read_template(const io::Reader& step, const data::BpeModel& model) {
   const io::Json& single = step.array("single");
   std::vector<std::string> front;
   bool text = false;
@@ -149,7 +154,7 @@ inline std::int32_t read_template(const io::Reader& step, const BpeModel& model)
   return id;
 }
 
-inline std::int32_t read_bos(const io::Reader& file, const BpeModel& model, const std::string& bos) {
+inline std::int32_t read_bos(const io::Reader& file, const data::BpeModel& model, const std::string& bos) {
   std::int32_t id = -1;
   for (const io::Reader& step : steps_of(file, "post_processor", "processors")) {
     const std::string type = step.text("type");
@@ -176,13 +181,13 @@ inline constexpr std::uint64_t max_tokenizer_json = 200'000'000;
 /// A tokenizer from the content of a tokenizer.json. `bos` is the token in front of a text where the file names none,
 /// as those of GPT-2 and Qwen do not. `what` opens messages.
 /// Error: malformed content; by name, whatever is not supported; a model that would lose text.
-inline std::shared_ptr<const Tokenizer> read_tokenizer_json(std::string content, const std::string& what,
-                                                            const std::string& bos = {}) {
+inline std::shared_ptr<const data::Tokenizer> read_tokenizer_json(std::string content, const std::string& what,
+                                                                  const std::string& bos = {}) {
   const io::Json json = io::parse(content, what);
   const io::Reader file(json, what);
   file.only({"version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor",
              "decoder", "model"});
-  BpeModel model;
+  data::BpeModel model;
   for (const io::Reader& step : detail::steps_of(file, "pre_tokenizer", "pretokenizers"))
     model.byte_level |= step.text("type") == "ByteLevel";
   detail::read_bpe(file, model);
@@ -191,7 +196,7 @@ inline std::shared_ptr<const Tokenizer> read_tokenizer_json(std::string content,
   detail::check_decoder(file, model);
   detail::read_added(file, model);
   model.bos = detail::read_bos(file, model, bos);
-  return std::make_shared<BpeTokenizer>(std::move(model), std::move(content));
+  return std::make_shared<data::BpeTokenizer>(std::move(model), std::move(content));
 }
 
-}}}  // namespace neutra::NEUTRA_ABI::data
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -15,7 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
-namespace neutra { inline namespace NEUTRA_ABI { namespace data {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 namespace detail {
 
@@ -57,10 +57,10 @@ inline io::Json tokenizer_frame(io::Json vocabulary, io::Json merges, io::Json a
 
 /// SentencePiece joins the pair whose concatenation has the highest score: every way to cut a piece in two is a merge,
 /// and the merges stand in falling order of the pieces' scores.
-inline io::Json merges_of(const SentencePieceModel& model) {
+inline io::Json merges_of(const data::detail::SentencePieceModel& model) {
   std::unordered_map<std::string, std::size_t> ids;
   for (std::size_t id = 0; id < model.pieces.size(); ++id)
-    if (model.pieces[id].type == SentencePieceModel::normal) ids[model.pieces[id].text] = id;
+    if (model.pieces[id].type == data::detail::SentencePieceModel::normal) ids[model.pieces[id].text] = id;
   struct Cut {
     float score;
     std::size_t left, right;
@@ -81,17 +81,18 @@ inline io::Json merges_of(const SentencePieceModel& model) {
   return merges;
 }
 
-inline io::Json sentencepiece_json(const SentencePieceModel& model, Index bos) {
+inline io::Json sentencepiece_json(const data::detail::SentencePieceModel& model, Index bos) {
   io::Json vocabulary = io::Json::object(), added = io::Json::array();
   for (std::size_t id = 0; id < model.pieces.size(); ++id) {
     const auto& piece = model.pieces[id];
     vocabulary[piece.text] = id;
-    if (piece.type == SentencePieceModel::control || piece.type == SentencePieceModel::unknown)
+    if (piece.type == data::detail::SentencePieceModel::control ||
+        piece.type == data::detail::SentencePieceModel::unknown)
       added.push_back(special_token(piece.text, id));
   }
   io::Json file = tokenizer_frame(std::move(vocabulary), merges_of(model), std::move(added),
                                   model.pieces[static_cast<std::size_t>(bos)].text, bos);
-  const std::string sign(space_sign);
+  const std::string sign(data::space_sign);
   const auto replace = [](const std::string& from, const std::string& to) {
     return io::Json{{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
   };
@@ -108,7 +109,8 @@ inline io::Json sentencepiece_json(const SentencePieceModel& model, Index bos) {
 
 inline io::Json byte_json(Index bos) {
   io::Json vocabulary = io::Json::object();
-  for (std::size_t byte = 0; byte < 256; ++byte) vocabulary[spelled(byte_characters()[byte])] = byte;
+  for (std::size_t byte = 0; byte < 256; ++byte)
+    vocabulary[data::detail::spelled(data::detail::byte_characters()[byte])] = byte;
   const std::string name = "<s>";
   vocabulary[name] = bos;
   io::Json file = tokenizer_frame(std::move(vocabulary), io::Json::array(),
@@ -125,15 +127,15 @@ inline io::Json byte_json(Index bos) {
 /// The tokenizer.json of a byte tokenizer, or of a SentencePiece model of kind BPE; null for any other. transformers
 /// reads it without further packages and gives the same ids, with bos in front, for text that is UTF-8, has no NUL,
 /// U+2581 or U+2585 and spells no special token.
-inline io::Json export_tokenizer(const Tokenizer& tokenizer) {
+inline io::Json export_tokenizer(const data::Tokenizer& tokenizer) {
   if (tokenizer.serialized().empty()) return detail::byte_json(tokenizer.bos());
   if (tokenizer.file_name() != "tokenizer.model") return nullptr;
-  const detail::SentencePieceModel model = detail::read_sentencepiece_model(tokenizer.serialized());
-  using Model = detail::SentencePieceModel;
-  const bool plain = std::all_of(model.pieces.begin(), model.pieces.end(), [](const Model::Piece& piece) {
-    return piece.type != Model::user_defined && piece.type != Model::unused;
+  const data::detail::SentencePieceModel model = data::detail::read_sentencepiece_model(tokenizer.serialized());
+  using Pieces = data::detail::SentencePieceModel;
+  const bool plain = std::all_of(model.pieces.begin(), model.pieces.end(), [](const Pieces::Piece& piece) {
+    return piece.type != Pieces::user_defined && piece.type != Pieces::unused;
   });
-  return plain && model.kind == Model::bpe ? detail::sentencepiece_json(model, tokenizer.bos()) : io::Json();
+  return plain && model.kind == Pieces::bpe ? detail::sentencepiece_json(model, tokenizer.bos()) : io::Json();
 }
 
 /// The tokenizer_config.json beside it.
@@ -146,4 +148,4 @@ inline io::Json export_tokenizer_config(const io::Json& tokenizer) {
   return config;
 }
 
-}}}  // namespace neutra::NEUTRA_ABI::data
+}}}  // namespace neutra::NEUTRA_ABI::train

@@ -1,5 +1,5 @@
 // Ids beside those of the tokenizers library, and every fault of a file.
-#include "neutra/data/tokenizer_json.hpp"
+#include "neutra/train/tokenizer_json.hpp"
 
 #include "tests/catch.hpp"
 #include "tests/data/samples.hpp"
@@ -20,7 +20,7 @@ const std::vector<std::string> names = {"gpt2",   "neox",  "llama3",    "qwen2",
 
 io::Json file_of(const std::string& name) { return io::read_json(golden / (name + ".json")); }
 std::shared_ptr<const data::Tokenizer> read(const io::Json& file, const std::string& bos = "<|endoftext|>") {
-  return data::read_tokenizer_json(file.dump(), "tokenizer.json", bos);
+  return train::read_tokenizer_json(file.dump(), "tokenizer.json", bos);
 }
 bool byte_level(const io::Json& file) { return file["decoder"]["type"] == "ByteLevel"; }
 
@@ -148,7 +148,7 @@ TEST_CASE("a malformed tokenizer.json is refused in one line", "[data]") {
   CHECK(refuses("llama2", set("/post_processor/special_tokens/<s>/ids", {99999}), "must be one added token"));
   const std::string whole = file_of("llama3").dump();
   for (std::size_t size = 0; size < whole.size(); size += 97)
-    CHECK_THROWS_AS(data::read_tokenizer_json(whole.substr(0, size), "tokenizer.json"), Error);
-  CHECK_THROWS_AS(data::read_tokenizer_json(std::string(100000, '['), "tokenizer.json"), Error);
-  CHECK_THROWS_AS(data::read_tokenizer_json(file_of("gpt2").dump(), "tokenizer.json", ""), Error);  // no bos
+    CHECK_THROWS_AS(train::read_tokenizer_json(whole.substr(0, size), "tokenizer.json"), Error);
+  CHECK_THROWS_AS(train::read_tokenizer_json(std::string(100000, '['), "tokenizer.json"), Error);
+  CHECK_THROWS_AS(train::read_tokenizer_json(file_of("gpt2").dump(), "tokenizer.json", ""), Error);  // no bos
 }

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <utility>
 
-namespace neutra { inline namespace NEUTRA_ABI { namespace data { namespace detail {
+namespace neutra { inline namespace NEUTRA_ABI { namespace train { namespace detail {
 
 /// No known vocabulary has more than a quarter of these.
 inline constexpr Index most_token_ids = Index{1} << 22;
@@ -27,7 +27,7 @@ inline void must_be_off(const io::Reader& part, const std::string& key, std::str
   if (part.has(key) && part.flag(key)) refuse(part, name, concat("has \"", key, "\": true"));
 }
 
-inline void read_vocabulary(const io::Reader& model, BpeModel& result) {
+inline void read_vocabulary(const io::Reader& model, data::BpeModel& result) {
   const io::Reader vocabulary = model.object("vocab");
   for (const auto& item : vocabulary.json().items()) {
     require(!item.key().empty(), model.what(), ": model.vocab must not hold an empty token");
@@ -53,7 +53,7 @@ inline std::pair<std::string, std::string> merge_parts(const io::Json& merge, co
   return {text.substr(0, space), text.substr(space + 1)};
 }
 
-inline void read_merges(const io::Reader& model, BpeModel& result) {
+inline void read_merges(const io::Reader& model, data::BpeModel& result) {
   const io::Json& merges = model.array("merges");
   result.merges.reserve(merges.size());
   for (std::size_t rank = 0; rank < merges.size(); ++rank) {
@@ -69,19 +69,19 @@ inline void read_merges(const io::Reader& model, BpeModel& result) {
     result.merges.add(id(left), id(right), id(joined));
     if (result.byte_level) continue;
     char32_t last = 0;
-    for_each_character(joined, [&](std::string_view, char32_t point) {
-      if (last != 0) result.neighbours.insert(neighbours_key(last, point));
+    data::detail::for_each_character(joined, [&](std::string_view, char32_t point) {
+      if (last != 0) result.neighbours.insert(data::detail::neighbours_key(last, point));
       last = point;
     });
   }
 }
 
 /// The tokens for single bytes. Error: some are missing.
-inline void find_bytes(const io::Reader& model, BpeModel& result) {
+inline void find_bytes(const io::Reader& model, data::BpeModel& result) {
   constexpr std::string_view digits = "0123456789ABCDEF";
   for (std::size_t byte = 0; byte < 256; ++byte) {
-    const std::string piece =
-        result.byte_level ? spelled(byte_characters()[byte]) : concat("<0x", digits[byte / 16], digits[byte % 16], '>');
+    const std::string piece = result.byte_level ? data::detail::spelled(data::detail::byte_characters()[byte])
+                                                : concat("<0x", digits[byte / 16], digits[byte % 16], '>');
     result.byte_ids[byte] = result.id_of(piece);
     require(result.byte_ids[byte] >= 0, model.what(), ": model.vocab must have a token for each byte, got none for ",
             io::hex_byte(static_cast<char>(byte)), " (", piece, "); text would be lost");
@@ -89,7 +89,7 @@ inline void find_bytes(const io::Reader& model, BpeModel& result) {
 }
 
 /// Reads "model". The caller has set byte_level. Error: a model that is not BPE, or an option that is not supported.
-inline void read_bpe(const io::Reader& file, BpeModel& result) {
+inline void read_bpe(const io::Reader& file, data::BpeModel& result) {
   const io::Reader model = file.object("model");
   if (const std::string type = model.text("type", "BPE"); type != "BPE")
     refuse(file, "model", concat("is of type \"", io::printable(type), '"'));
@@ -111,7 +111,7 @@ inline void read_bpe(const io::Reader& file, BpeModel& result) {
 }
 
 /// Reads "added_tokens". The caller has read the model and the normalizer.
-inline void read_added(const io::Reader& file, BpeModel& result) {
+inline void read_added(const io::Reader& file, data::BpeModel& result) {
   if (!file.has("added_tokens")) return;
   const io::Json& list = file.array("added_tokens");
   for (std::size_t k = 0; k < list.size(); ++k) {
@@ -134,11 +134,11 @@ inline void read_added(const io::Reader& file, BpeModel& result) {
     // Whatever its options, text that spells a special token stays text.
     if (special) continue;
     for (const char* key : {"single_word", "lstrip", "rstrip"}) must_be_off(token, key, "a token that is not special");
-    if (normal && result.space == SpaceInFront::every_part)
+    if (normal && result.space == data::SpaceInFront::every_part)
       refuse(token, "a token that is not special", "is normalized (\"normalized\": true) to one with a space in front");
     if (!normal) result.added_raw.add(content, id);
-    if (normal) result.added_normalized.add(result.nfc ? normalized_nfc(content) : content, id);
+    if (normal) result.added_normalized.add(result.nfc ? data::normalized_nfc(content) : content, id);
   }
 }
 
-}}}}  // namespace neutra::NEUTRA_ABI::data::detail
+}}}}  // namespace neutra::NEUTRA_ABI::train::detail
