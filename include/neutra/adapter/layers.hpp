@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,14 +53,12 @@ inline Setting setting_of(const Layers& layers) {
 }
 
 namespace detail {
-/// Reads a number below 65,536 from the front of the text and removes it; -1 if there is none. By hand:
-/// <charconv> would make every program that includes neutra.hpp longer to compile.
+/// Reads a number below 65,536 from the front of the text and removes it; -1 if there is none.
 inline Index take_layer(std::string_view& text) {
-  Index number = -1;
-  for (; !text.empty() && text.front() >= '0' && text.front() <= '9'; text.remove_prefix(1)) {
-    number = 10 * std::max<Index>(number, 0) + (text.front() - '0');
-    if (number > 0xffff) return -1;
-  }
+  std::uint16_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{}) return -1;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return number;
 }
 }  // namespace detail
@@ -87,15 +87,6 @@ inline void read_setting(const std::string& key, const Setting& setting, Layers&
     if (more) rest.remove_prefix(1);
   }
   if (!rest.empty()) refuse();
-}
-
-/// Whether an adapter described by these settings acts on a layer: one without a setting `layers` acts on all.
-inline bool acts_on_layer(const Settings& settings, Index layer) {
-  const auto found = settings.find("layers");
-  if (found == settings.end()) return true;
-  Layers layers;
-  read_setting("layers", found->second, layers);
-  return layers.part == Layers::Part::all || std::binary_search(layers.listed.begin(), layers.listed.end(), layer);
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::adapter
