@@ -165,6 +165,15 @@ TEST_CASE("evaluation: every token of a probe with classes must have one", "[tra
         "vocabulary");
 }
 
+/// A probe of bytes that has seen the text as that of both domains.
+static adapter::Probe<float, Cpu> probed(train::Model& model, const std::string& text) {
+  adapter::Probe<float, Cpu> probe(2, data::token_classes(data::ByteTokenizer(), 257));
+  Tape<float, Cpu> tape;
+  for (const auto domain : {data::Domain::original, data::Domain::target})
+    train::evaluate(model, tape, {small::windows(text), 60}, domain, 4, &probe);
+  return probe;
+}
+
 TEST_CASE("evaluation: gates that are closed or open for all show as 0 and 1, and are warned of", "[train]") {
   const std::string text = small::letters('a', 5, 60, 9);
   Trained trained("neutral");
@@ -175,10 +184,7 @@ TEST_CASE("evaluation: gates that are closed or open for all show as 0 and 1, an
         std::fill_n(p->value.data(), p->value.size(), 0.0f * sign);
   };
   force(0, 0);
-  adapter::Probe<float, Cpu> probe(2, data::token_classes(data::ByteTokenizer(), 257));
-  Tape<float, Cpu> tape;
-  for (const auto domain : {data::Domain::original, data::Domain::target})
-    train::evaluate(trained.model, tape, {small::windows(text), 60}, domain, 4, &probe);
+  const auto probe = probed(trained.model, text);
   study::RunResult row;
   study::add_gates(row, probe);
   REQUIRE(row.gate_open_by_layer.has_value());
@@ -210,10 +216,7 @@ TEST_CASE("evaluation: residues of the upper layers are told of, and nothing is 
   const std::string text = small::letters('a', 5, 60, 9);
   Trained trained("residue(layers=upper)");
   for (auto* p : trained.model.parameters()) std::fill_n(p->value.data(), p->value.size(), 0.1f);  // no residue is zero
-  adapter::Probe<float, Cpu> probe(2, data::token_classes(data::ByteTokenizer(), 257));
-  Tape<float, Cpu> tape;
-  for (const auto domain : {data::Domain::original, data::Domain::target})
-    train::evaluate(trained.model, tape, {small::windows(text), 60}, domain, 4, &probe);
+  const auto probe = probed(trained.model, text);
   study::RunResult row;
   study::add_gates(row, probe);
   REQUIRE(row.residue_ratio_by_layer.has_value());
