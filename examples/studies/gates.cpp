@@ -2,7 +2,10 @@
 //     gates --model MODEL --original TEXT... --target TEXT... --out gates
 //
 // The vanilla adapter; the paper's four rows (no gate, no gate with L1, a sigmoid trained to tell the domains apart,
-// ReLU with L1); then the library's other gates and a ReLU in each wrapper, each with L1.
+// ReLU with L1); then the library's other gates and a ReLU in each wrapper, each with L1. Danish, three seeds
+// (docs/results/gates), forgetting / learning in bits per byte: vanilla adapter 0.133 / 2.788, none and L1 0.074
+// / 2.724, sigmoid 0.069 / 2.750, ReLU 0.032 / 2.659, with context and bias 0.017 / 2.722. With two rates there are 68
+// rows of 52 to 82 s on one core.
 #include "neutra/program/study.hpp"
 
 using namespace neutra;

@@ -80,7 +80,7 @@ TEST_CASE("run-time policies: their description is that of the static compositio
                                .init = init::LowVariance{},
                                .width = 3}) == said(Residue<>{.width = 3}));
   CHECK(said(Residue<>{.width = 3}) ==
-        "residue 240 body=gated_unit capacity=0.2 gate=relu init=low_variance penalty=l1 "
+        "residue 240 body=gated_unit capacity=0.2 gate=relu init=low_variance layers=all penalty=l1 "
         "placement=parallel width=3");
 }
 

@@ -90,6 +90,7 @@ TEST_CASE("registry: the description of an adapter makes the same adapter") {
                     {"body", "bottleneck"},
                     {"penalty", "l2"},
                     {"placement", "attention"},
+                    {"layers", "1"},
                     {"capacity", 0.1}});
   again("lora", {{"targets", "q|down"}, {"scale", 0.5}});
   again("dora", {{"targets", "q|down"}, {"scale", 0.5}});
@@ -130,6 +131,10 @@ TEST_CASE("registry: unknown adapters, settings and values are refused by name")
       refused("residue", {{"gate", "two_layer_relu"}, {"gate.hidden", 1.5}}, "hidden must be a whole number, got 1.5"));
   CHECK(refused("residue", {{"gate", Index{1}}}, "gate must be a text, got '1'"));
   CHECK(refused("residue", {{"placement", "before"}}, "placement must be parallel, after or attention, got 'before'"));
+  for (const char* layers : {"", "some", "0-", "-1", "1|0", "0|0-1", "1-0", "0|", "0,1", "99999999999"})
+    CHECK(
+        refused("residue", {{"layers", layers}},
+                concat("layers must be all, lower, upper, or layers in ascending order such as 0|3-5, got '", layers)));
   CHECK(refused("residue", {{"capacity", "much"}}, "capacity must be a number, got 'much'"));
   CHECK(refused("residue", {{"width", 1e300}}, "width must be a whole number below 2^31, got '1e+300'"));
   for (const char* list : {"", "q|", "attention", "q|q2", "Q"}) {

@@ -177,6 +177,47 @@ TEST_CASE("residue: invalid options are an Error that says what to do") {
   CHECK(text_of(Paper{.capacity = least}.describe(sizes).settings.at("width")) == "1");
 }
 
+TEST_CASE("residue: layers are read as numbers and ranges, and told in the shortest form") {
+  const auto layers = [](const Setting& text) {
+    adapter::Layers read;
+    adapter::read_setting("layers", text, read);
+    return read;
+  };
+  const adapter::Sizes five{.dim = 4, .layers = 5, .layer_weights = 10};
+  using Numbers = std::vector<Index>;
+  CHECK(layers("all").in(five, "") == Numbers{0, 1, 2, 3, 4});
+  CHECK(layers("lower").in(five, "") == Numbers{0, 1, 2});
+  CHECK(layers("upper").in(five, "") == Numbers{3, 4});
+  CHECK(layers(Index{3}).in(five, "") == Numbers{3});
+  CHECK(layers("0|2-4").in(five, "") == Numbers{0, 2, 3, 4});
+  CHECK(text_of(setting_of(layers("0|1|3"))) == "0-1|3");
+  for (const char* same : {"all", "lower", "upper", "0|3-5", "7"}) CHECK(text_of(setting_of(layers(same))) == same);
+  CHECK(message([&] { layers("3-5").in(five, "residue"); }) ==
+        "residue: layers must be from 0 to 4, those of the model, got 5");
+  CHECK(message([&] { layers("upper").in({.dim = 4, .layers = 1, .layer_weights = 10}, "residue"); }) ==
+        "residue: layers=upper needs a model of at least two layers, got one");
+}
+
+TEST_CASE("residue: chosen layers share the weights of all, have their gradient, and the others have none") {
+  auto residue = residue_of<double>(gate::Sigmoid{}, penalty::L1{});
+  residue.width = 0;
+  residue.capacity = 0.5;
+  const auto all = residue;
+  residue.layers.part = adapter::Layers::Part::upper;
+  nn::Transformer<AnyResidue<double>, double, Cpu> model(tiny_backbone<double>(testing::tiny_config(3)), residue, 1);
+  testing::fill_zero_parameters(model.parameters());
+  for (const auto* parameter : model.parameters()) CHECK(parameter->name.starts_with("adapter.2."));
+  CHECK(model_gradient_error(model, TinyBatch({0, 1}, 3, 3)) < 1e-6);
+
+  const adapter::Sizes sizes = testing::tiny_config(3).sizes();
+  const adapter::Description one = residue.describe(sizes);
+  CHECK(text_of(one.settings.at("layers")) == "2");
+  CHECK(std::abs(all.describe(sizes).weights - one.weights) <= 2 * residue.unit_weights(sizes));
+  Index there = 0;
+  for (const auto* parameter : model.parameters()) there += parameter->value.size();
+  CHECK(there == one.weights);
+}
+
 TEST_CASE("residue: a body may have any number of matrices, and each is trained") {
   auto model = checked_model(residue_of<double>(gate::Sigmoid{}, penalty::L1{}, Placement::parallel, Seventeen{}));
   CHECK(model.parameters().size() == 2 * 18);

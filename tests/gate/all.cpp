@@ -183,6 +183,7 @@ TEST_CASE("gates: a contextual gate adds the exponential mean of a second logit 
   CHECK(gate::traits(Contextual{}).logit_weights(12).size() == 2);
   CHECK(check_policy<Contextual>() == Faults{});
   CHECK(check_policy<gate::Biased<gate::Contextual<gate::Sigmoid>>>() == Faults{});
+  CHECK(check_policy(Contextual{.hidden = 3}) == Faults{});
   const auto x = testing::random_tensor<double>({8, 12}, "x"), w = testing::random_tensor<double>({2, 12}, "w");
   const auto dot = [&](Index n, Index k) {
     double sum = 0;
@@ -206,4 +207,36 @@ TEST_CASE("gates: a contextual gate adds the exponential mean of a second logit 
   }
   CHECK_THROWS_AS(gate::logit(Contextual{.decay = 2}, tape.input(x.view()), weights, {.sequences = 2, .length = 4}),
                   Error);
+}
+
+TEST_CASE("gates: the context of a gate may be a sum, and its evidence that of a hidden layer") {
+  using Contextual = gate::Contextual<gate::Relu>;
+  const Contextual gate{.decay = 0.5, .sum = 1, .hidden = 2};
+  CHECK(check_policy(gate) == Faults{});
+  const auto w = gate::traits(gate).logit_weights(3);
+  REQUIRE(w.size() == 3);
+  CHECK((w[1].shape == Shape{2, 3} && w[2].shape == Shape{1, 2}));
+  CHECK_THROWS_AS(gate::traits(Contextual{.hidden = -1}).logit_weights(3), Error);
+
+  const auto x = testing::random_tensor<double>({4, 3}, "x"), own = testing::random_tensor<double>({1, 3}, "own"),
+             hidden = testing::random_tensor<double>({2, 3}, "hidden"),
+             last = testing::random_tensor<double>({1, 2}, "e");
+  Tape<double, Cpu> tape;
+  tape.start(false);
+  const Var<double, Cpu> weights[] = {tape.input(own.view()), tape.input(hidden.view()), tape.input(last.view())};
+  const auto s = gate::logit(gate, tape.input(x.view()), weights, {.sequences = 2, .length = 2}).value();
+  const auto dot = [&](const Tensor<double>& matrix, Index row, Index n) {
+    double sum = 0;
+    for (Index c = 0; c < 3; ++c) sum += matrix.view()(row, c) * x.view()(n, c);
+    return sum;
+  };
+  const auto evidence = [&](Index n) {
+    double sum = 0;
+    for (Index k = 0; k < 2; ++k) sum += last.view()(0, k) * dot(hidden, k, n) / (1 + std::exp(-dot(hidden, k, n)));
+    return sum;
+  };
+  for (Index n = 0; n < 4; ++n) {
+    CAPTURE(n);
+    CHECK(s(n, 0) == Approx(dot(own, 0, n) + evidence(n) + (n % 2 == 1 ? 0.5 * evidence(n - 1) : 0)));
+  }
 }

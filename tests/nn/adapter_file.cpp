@@ -115,6 +115,7 @@ TEST_CASE("adapter file: the JSON describes the adapter") {
                                                        {"penalty", "l1"},
                                                        {"init", "low_variance"},
                                                        {"placement", "after"},
+                                                       {"layers", "all"},
                                                        {"capacity", 0.2},
                                                        {"width", 5}}},
                                                      {"weights", weights},

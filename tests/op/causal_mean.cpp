@@ -13,13 +13,6 @@ TEST_CASE("causal_mean: an incomplete sequence is an Error") {
         "causal_mean: x must have whole sequences of 2 rows, got 5 rows");
 }
 
-TEST_CASE("causal_mean: a plain mean from zero is an Error") {
-  Tape<float, Cpu> tape;
-  const Tensor<float> x({4, 1});
-  CHECK(message([&] { causal_mean(tape.input(x.view()), 2, 1, true); }) ==
-        "causal_mean: a mean from zero must have a decay below 1, got 1");
-}
-
 TEST_CASE("causal_mean: a decay that is no share is an Error") {
   Tape<float, Cpu> tape;
   const Tensor<float> x({4, 1});

@@ -1,5 +1,6 @@
 // report.html: well-formed, self-contained and escaped, with a point for each run in the right place, for any results.
 #include "neutra/report/page.hpp"
+#include "neutra/report/markdown.hpp"
 
 #include "tests/catch.hpp"
 #include "tests/report/html.hpp"
@@ -271,4 +272,20 @@ TEST_CASE("the page lists the runs that have no row, escaped") {
     CHECK(html.find("Runs without a result") != html.npos);
     CHECK(html.find(item) != html.npos);
   }
+}
+
+TEST_CASE("a report shows what parts of an adapter learn and forget, where the results have them") {
+  auto results = sample::results();
+  CHECK(report::report(results).find("Parts of an adapter") == std::string::npos);
+  for (auto& row : results.rows)
+    if (row.label == "neutral")
+      row.attenuated = {{{.scale = 0.0, .after = {2.0, 5.0}},
+                         {.scale = 0.5, .after = {2.125, 4.5}},
+                         {.threshold = 0.25, .after = {2.0, 4.0}}}};
+  const auto html = report::report(results);
+  check_page(html);
+  CHECK(html.find("<td class=\"name\">neutral</td><td>0.5</td><td>0</td><td>0.125</td><td>0.500</td>") != html.npos);
+  CHECK(html.find("<td class=\"name\">neutral</td><td>1</td><td>0.25</td><td>0.000</td><td>1.000</td>") != html.npos);
+  CHECK(count(report::learning_picture(study::summarise(results), 760, 440, "wide"), "<polyline class=\"part") == 2);
+  CHECK(report::markdown(results).find("| neutral | 0.5 | 0 | ") != std::string::npos);
 }

@@ -129,3 +129,26 @@ TEST_CASE("extended: --adapter names one file of this library") {
                       "must be a file NAME.safetensors, got a folder"));
   CHECK_FALSE(scratch::message([&] { parse((extended.folder / "nothing.safetensors").string()); }).empty());
 }
+
+TEST_CASE("a row scores parts of its adapter: scale 0 is the backbone, scale 1 the row, thresholds need gates",
+          "[train]") {
+  const small::Texts texts;
+  study::Options o = texts.options("parts");
+  o.methods = small::methods({"neutral", "lora"});
+  o.scales = {0, 1};
+  o.thresholds = {1e9};
+  o.check();
+  const study::Results results = study::Study(o, {{"options", study::to_json(o)}}).run();
+  REQUIRE(results.rows.size() == 2);
+  for (const study::RunResult& row : results.rows) {
+    REQUIRE(row.attenuated);
+    CHECK(row.attenuated->size() == (row.label == "neutral" ? 3u : 2u));
+    CHECK(row.attenuated->at(0).after.original == row.original.before);
+    CHECK(row.attenuated->at(0).after.target == row.target.before);
+    CHECK(row.attenuated->at(1).after.original == row.original.after);
+    CHECK(row.attenuated->at(1).after.target == row.target.after);
+  }
+  const study::Attenuated& closed = results.rows[0].attenuated->at(2);
+  CHECK(closed.threshold == 1e9);
+  CHECK(closed.after.target == results.rows[0].target.before);  // every gate is closed
+}

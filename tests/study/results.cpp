@@ -343,3 +343,18 @@ TEST_CASE("the results in the repository are read") {
   CHECK((chosen->run.alpha == 0.01 && chosen->run.lr == 0.01 && chosen->learns_as_baseline == false));
   CHECK(chosen->tried.size() == 3);
 }
+
+TEST_CASE("scores of parts of an adapter are written and read, and files without them stay as they are") {
+  auto results = sample::results();
+  CHECK_FALSE(study::to_json(results)["rows"][0].contains("attenuated"));
+  results.rows[0].attenuated = {{{.scale = 0.5, .after = {2.1, 4.5}}, {.threshold = 0.2, .after = {2.0, 4.8}}}};
+  io::Json json = study::to_json(results);
+  CHECK(json["rows"][0]["attenuated"][0] ==
+        io::Json{{"scale", 0.5}, {"threshold", 0.0}, {"after", {{"original", 2.1}, {"target", 4.5}}}});
+  CHECK(study::results_from_json(json).rows[0].attenuated->at(1).threshold == 0.2);
+  CHECK(study::to_json(study::results_from_json(json)) == json);
+  json["rows"][0]["attenuated"][1]["scale"] = -1;
+  CHECK(contains(message(json), "attenuated: scale must be zero or more, got -1"));
+  json["rows"][0]["attenuated"][1].erase("scale");
+  CHECK(contains(message(json), "rows[0]: attenuated[1]: scale is missing"));
+}

@@ -367,3 +367,19 @@ TEST_CASE("tokenizers: found in a folder, trained on the pretraining text alone,
   CHECK(says(with("quantization", {{"bits", 4}}), "quantization must be absent, got MLX weights of 4 bits"));
   CHECK(says([&] { train::new_tokenizer((model / "none").string(), 280, "unread"); }, "none"));
 }
+
+TEST_CASE("a model folder with only a tokenizer.json opens", "[train]") {
+  const scratch::Folder model;
+  const io::Path golden = NEUTRA_SOURCE_DIR "/tests/golden/tokenizers";
+  const std::string content = scratch::get(golden / "qwen2.json");
+  scratch::put(model / "tokenizer.json", content);
+  const auto open = [&] { return train::tokenizer_of(model.path()); };
+  CHECK(says(open, "tokenizer.json: must have a token to put in front of a text"));
+  scratch::put(model / "tokenizer_config.json", R"({"bos_token": null, "eos_token": "<|endoftext|>"})");
+  CHECK(open()->piece(open()->bos()) == "<|endoftext|>");
+  CHECK(open()->serialized() == content);
+  CHECK(train::new_tokenizer((model / "tokenizer.json").string(), 280, "unread")->vocab() == open()->vocab());
+  // A tokenizer.model beside it is the one that is read.
+  scratch::put(model / "tokenizer.model", "");
+  CHECK(says(open, "tokenizer.model: tokenizer model: is empty"));
+}

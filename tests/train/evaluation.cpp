@@ -165,6 +165,15 @@ TEST_CASE("evaluation: every token of a probe with classes must have one", "[tra
         "vocabulary");
 }
 
+/// A probe of bytes that has seen the text as that of both domains.
+static adapter::Probe<float, Cpu> probed(train::Model& model, const std::string& text) {
+  adapter::Probe<float, Cpu> probe(2, data::token_classes(data::ByteTokenizer(), 257));
+  Tape<float, Cpu> tape;
+  for (const auto domain : {data::Domain::original, data::Domain::target})
+    train::evaluate(model, tape, {small::windows(text), 60}, domain, 4, &probe);
+  return probe;
+}
+
 TEST_CASE("evaluation: gates that are closed or open for all show as 0 and 1, and are warned of", "[train]") {
   const std::string text = small::letters('a', 5, 60, 9);
   Trained trained("neutral");
@@ -175,15 +184,12 @@ TEST_CASE("evaluation: gates that are closed or open for all show as 0 and 1, an
         std::fill_n(p->value.data(), p->value.size(), 0.0f * sign);
   };
   force(0, 0);
-  adapter::Probe<float, Cpu> probe(2, data::token_classes(data::ByteTokenizer(), 257));
-  Tape<float, Cpu> tape;
-  for (const auto domain : {data::Domain::original, data::Domain::target})
-    train::evaluate(trained.model, tape, {small::windows(text), 60}, domain, 4, &probe);
+  const auto probe = probed(trained.model, text);
   study::RunResult row;
   study::add_gates(row, probe);
   REQUIRE(row.gate_open_by_layer.has_value());
   CHECK(row.gate_open_by_layer->target.at(0) == 0);  // relu(0) is closed
-  const auto warnings = study::gate_warnings(row, "neutral-x");
+  const auto warnings = study::gate_warnings(probe.counts(0), probe.counts(1), "neutral-x");
   REQUIRE(!warnings.empty());
   CHECK(warnings[0].find("neutral-x") != std::string::npos);
   CHECK(warnings[0].find("layer 0 is closed for every token of the target domain") != std::string::npos);
@@ -196,13 +202,30 @@ TEST_CASE("evaluation: gates that are closed or open for all show as 0 and 1, an
 }
 
 TEST_CASE("gate warnings: a layer closed for all new tokens or open for all original ones, and no other", "[train]") {
-  study::RunResult row;
-  CHECK(study::gate_warnings(row, "x").empty());
-  row.gate_open_by_layer = study::PerDomain<std::vector<double>>{{0.0, 1.0, 0.5, 0.999}, {1.0, 0.5, 0.0, 0.001}};
-  const auto warnings = study::gate_warnings(row, "x");
+  CHECK(study::gate_warnings({}, {}, "x").empty());
+  const auto opened = [](double open, double gates = 1000) { return adapter::GateCounts{1000, open, gates, 0}; };
+  const auto warnings =
+      study::gate_warnings({opened(0), opened(1000), opened(500), opened(999), opened(0, 0)},
+                           {opened(1000), opened(500), opened(0), opened(1), opened(0, 0)}, "x");  // the last: no gate
   REQUIRE(warnings.size() == 2);
   CHECK(warnings[0].find("layer 1 is open for every token of the original domain") != std::string::npos);
   CHECK(warnings[1].find("layer 2 is closed for every token of the target domain") != std::string::npos);
+}
+
+TEST_CASE("evaluation: residues of the upper layers are told of, and nothing is said of gates below them", "[train]") {
+  const std::string text = small::letters('a', 5, 60, 9);
+  Trained trained("residue(layers=upper)");
+  for (auto* p : trained.model.parameters()) std::fill_n(p->value.data(), p->value.size(), 0.1f);  // no residue is zero
+  const auto probe = probed(trained.model, text);
+  study::RunResult row;
+  study::add_gates(row, probe);
+  REQUIRE(row.residue_ratio_by_layer.has_value());
+  CHECK(row.residue_ratio_by_layer->target.at(0) == 0);
+  CHECK(row.residue_ratio_by_layer->target.at(1) > 0);
+  REQUIRE(row.gate_open.has_value());
+  CHECK(row.gate_open->target == row.gate_open_by_layer->target.at(1));
+  for (const auto& warning : study::gate_warnings(probe.counts(0), probe.counts(1), "x"))
+    CHECK(warning.find("layer 0") == std::string::npos);
 }
 
 TEST_CASE("evaluation: stops on request, and reports unusable weights", "[train]") {

@@ -124,6 +124,7 @@ TEST_CASE("a missing tokenizer is reported before the weights are read", "[train
   io::Json config = io::read_json(folder / "config.json");
   config.erase("neutra_tokenizer");
   io::write_json(folder / "config.json", config);
+  std::filesystem::remove(folder / "tokenizer.json");
   std::string bytes = scratch::get(folder / "model.safetensors");
   const float infinity = std::numeric_limits<float>::infinity();
   // The error that reading the weights would give.
@@ -132,9 +133,10 @@ TEST_CASE("a missing tokenizer is reported before the weights are read", "[train
   const auto load = [&](const io::Path& adapter = {}) {
     return [&, adapter] { train::load_model(folder.path(), adapter, small::registry()); };
   };
-  CHECK(scratch::says(load(), "must hold a tokenizer.model (SentencePiece), got none", "take a model that has one"));
+  CHECK(scratch::says(load(), "must hold a tokenizer.model (SentencePiece) or a tokenizer.json, got neither",
+                      "take a model that has one"));
   scratch::put(folder / "tokenizer.json", "{}");
-  CHECK(scratch::says(load(), "got a tokenizer.json, which is not read yet"));
+  CHECK(scratch::says(load(), "tokenizer.json: model is missing"));
   std::filesystem::create_symlink("../blobs/x", folder / "tokenizer.model");
   CHECK(scratch::says(load(), "tokenizer.model: must be a file or folder: it is a link to ../blobs/x"));
   CHECK(scratch::says([&] { train::tokenizer_of("meta-llama/Llama-3.2-1B"); },

@@ -196,15 +196,16 @@ template <Scalar S, Backend D> Tensor<S, D> constant_tensor(const Shape& shape, 
 }
 
 /// The rank or width whose weights come nearest to `share` of the block weights: weights = layers * (fixed + per_unit *
-/// units), with at least one unit. Error: a capacity that is too small for one unit, or too large.
-inline Index units_for(double share, Index fixed, Index per_unit, const Sizes& sizes, std::string_view what) {
+/// units), with at least one unit; layers: those that get it. Error: a capacity that is too small for one unit, or too
+/// large.
+inline Index units_for(double share, Index fixed, Index per_unit, Index block_weights, Index layers,
+                       std::string_view what) {
   require(share > 0 && std::isfinite(share), what, ": capacity must be positive, got ", share);
-  const double budget = share * static_cast<double>(sizes.block_weights()) / static_cast<double>(sizes.layers);
+  const double budget = share * static_cast<double>(block_weights) / static_cast<double>(layers);
   const double units = (budget - static_cast<double>(fixed)) / static_cast<double>(per_unit);
   require(units >= 0.5, what, ": a capacity of ", share, " leaves no room beside ", fixed,
           " fixed weights in a layer; raise the capacity to at least ",
-          (static_cast<double>(fixed + per_unit)) * static_cast<double>(sizes.layers) /
-              static_cast<double>(sizes.block_weights()));
+          (static_cast<double>(fixed + per_unit)) * static_cast<double>(layers) / static_cast<double>(block_weights));
   require(units < 1e9, what, ": a capacity of ", share, " is too large for any machine");
   return static_cast<Index>(units + 0.5);
 }

@@ -49,7 +49,8 @@ struct Lora {
     Index per_rank = 0;
     for (const Site site : sites_in(sizes)) per_rank += sizes.inputs(site) + sizes.outputs(site);
     require(rank >= 0, "lora: the rank must be positive (or 0, to follow from the capacity), got ", rank);
-    return rank > 0 ? rank : units_for(capacity, fixed, per_rank, sizes, "lora");
+    if (rank > 0) return rank;
+    return units_for(capacity, fixed, per_rank, sizes.block_weights(), sizes.layers, name);
   }
 
   /// With the projections of the model, and the rank as a number.

@@ -5,6 +5,7 @@
 // First, as in neutra/neutra.hpp.
 #include "neutra/core/strict.hpp"
 
+#include "neutra/adapter/layers.hpp"
 #include "neutra/adapter/residue_instance.hpp"
 #include "neutra/body/gated_unit.hpp"
 #include "neutra/gate/relu.hpp"
@@ -30,9 +31,10 @@ inline void read_setting(const std::string& key, const Setting& setting, Placeme
 /// Each policy defaults to the paper's choice and carries its options:
 ///     Residue<gate::JumpRelu>{.gate = {.threshold = 0.2f}}
 /// A width of 0 means the width whose extra weights, those of all policies together, are `capacity` of the block
-/// weights. With a gate that has an exact zero, closed tokens are skipped: forward where g == 0, in training where the
-/// slope is zero too. A device on which the host would wait for the number of open tokens (Backend::counts_on_host)
-/// skips none in training. A policy may also be its family's Any, chosen at run time.
+/// weights of the whole model; with fewer `layers`, each gets more. With a gate that has an exact zero, closed tokens
+/// are skipped: forward where g == 0, in training where the slope is zero too. A device on which the host would wait
+/// for the number of open tokens (Backend::counts_on_host) skips none in training. A policy may also be its family's
+/// Any, chosen at run time.
 template <class G = gate::Relu, class B = body::GatedUnit, class P = penalty::L1, class I = init::LowVariance>
 struct Residue {
   static_assert(check_gate<G>());
@@ -46,6 +48,7 @@ struct Residue {
   P penalty{};
   I init{};
   Placement placement = Placement::parallel;
+  Layers layers{};
   double capacity = 0.2;
   Index width = 0;
   bool skip = true;  // false computes every token, for comparison
@@ -56,6 +59,7 @@ struct Residue {
     visit("penalty", self.penalty);
     visit("init", self.init);
     visit("placement", self.placement);
+    visit("layers", self.layers);
     visit("capacity", self.capacity);
     visit("width", self.width);
   }
@@ -86,8 +90,12 @@ struct Residue {
 
   Index width_for(const Sizes& sizes) const {
     require(width >= 0, "residue: the width must be positive (or 0, to follow from the capacity), got ", width);
-    return width > 0 ? width : units_for(capacity, fixed_weights(sizes), unit_weights(sizes), sizes, "residue");
+    if (width > 0) return width;
+    return units_for(capacity, fixed_weights(sizes), unit_weights(sizes), sizes.block_weights(), layers_in(sizes),
+                     name);
   }
+  /// How many residues there are. Error: a layer that the model lacks.
+  Index layers_in(const Sizes& sizes) const { return static_cast<Index>(layers.in(sizes, name).size()); }
   std::optional<penalty::Counts> local_loss() const {
     const penalty::Traits traits = penalty_traits();
     return traits.none ? std::nullopt : std::optional(traits.counts);
@@ -102,9 +110,10 @@ struct Residue {
     check();
     Residue sized = *this;
     sized.width = width_for(sizes);
+    if (layers.part != Layers::Part::all) sized.layers = {Layers::Part::listed, layers.in(sizes, name)};
     return {.kind = std::string(name),
             .settings = settings_of(sized),
-            .weights = sizes.layers * count(weights(sizes.dim, sized.width))};
+            .weights = layers_in(sizes) * count(weights(sizes.dim, sized.width))};
   }
 };
 

@@ -45,7 +45,11 @@ template <Scalar S, Backend D> class ResidueInstance {
     logit_weights_ = gate_.logit_weights(sizes.dim).size();
     gate_weights_ = logit_weights_ + gate_.weights(sizes.dim).size();
     penalty_weights_ = penalty_.weights(sizes.dim).size();
-    for (Index layer = 0; layer < sizes.layers; ++layer) make(layer, weights, residue.init, sizes, seed);
+    first_.resize(static_cast<std::size_t>(sizes.layers), -1);
+    for (const Index layer : residue.layers.in(sizes, residue.name)) {
+      first_[static_cast<std::size_t>(layer)] = static_cast<Index>(parameters_.size());
+      make(layer, weights, residue.init, sizes, seed);
+    }
     leaves_.resize(weights.size());
   }
 
@@ -58,10 +62,11 @@ template <Scalar S, Backend D> class ResidueInstance {
   bool acts_at(Site site) const { return site == (placement_ == Placement::attention ? Site::attention : Site::ffn); }
 
   Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
-    if (!acts_at(site)) return y;
+    const Index first = first_[static_cast<std::size_t>(layer)];
+    if (!acts_at(site) || first < 0) return y;
     if (placement_ == Placement::after) x = y;
     for (std::size_t i = 0; i < leaves_.size(); ++i)
-      leaves_[i] = pass.tape.leaf(parameters_[static_cast<std::size_t>(layer) * leaves_.size() + i]);
+      leaves_[i] = pass.tape.leaf(parameters_[static_cast<std::size_t>(first) + i]);
     if (gate_.open) {
       const auto r = body_.forward(x, body_leaves());
       conclude(layer, {.r = r, .y = y, .domains = pass.domains}, pass);
@@ -156,6 +161,7 @@ template <Scalar S, Backend D> class ResidueInstance {
   bool skip_;
   std::size_t logit_weights_ = 0, gate_weights_ = 0, penalty_weights_ = 0;  // of a layer; gate: those of the logit too
   std::deque<Parameter<S, D>> parameters_;                                  // layer by layer
+  std::vector<Index> first_;       // by layer: the place in parameters_ of its first weight; -1: no residue
   std::vector<Var<S, D>> leaves_;  // of the current layer, on the tape; a member, so that a step allocates nothing
 };
 

@@ -21,7 +21,8 @@ struct AddedToken {
 };
 using AddedTokens = std::map<std::int32_t, AddedToken>;  // by id
 
-/// Text to token ids and back, without loss: decode(encode(x)) == x for every byte string x, valid UTF-8 or not.
+/// Text to token ids and back, without loss: decode(encode(x)) == x for every byte string x, valid UTF-8 or not. A
+/// tokenizer whose file asks for a change of the text, such as a normalisation form, gives back the changed text.
 /// Safe to use from several threads at once.
 class Tokenizer {
  public:
@@ -39,8 +40,10 @@ class Tokenizer {
   virtual std::string decode(std::span<const std::int32_t> ids) const = 0;
   /// One token in readable form. Error: an unknown id.
   virtual std::string piece(std::int32_t id) const = 0;
-  /// The content of a tokenizer.model file; empty for a tokenizer without one.
+  /// The content of its file; empty for a tokenizer without one.
   virtual std::string_view serialized() const = 0;
+  /// The name of its file in a model's folder.
+  virtual std::string_view file_name() const { return "tokenizer.model"; }
 
  protected:
   void check_id(std::int32_t id, Index position) const {

@@ -8,15 +8,14 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
-/// The weight of the running sum at position t: 1 / (1 + decay + ... + decay^t), or, where the mean starts from zero,
-/// 1 - decay.
+/// The weight of the running sum at position t: 1 / (1 + decay + ... + decay^t), or 1 where the sum itself is meant.
 template <Scalar S> struct MeanWeight {
   S decay, log_decay;
-  bool from_zero;
+  bool sum;
 
-  MeanWeight(S of, bool zero) : decay(of), log_decay(std::log(of)), from_zero(zero) {}
+  MeanWeight(S of, bool as_sum) : decay(of), log_decay(std::log(of)), sum(as_sum) {}
   NEUTRA_HD S at(Index t) const {
-    if (from_zero) return S(1) - decay;
+    if (sum) return S(1);
     const S count = static_cast<S>(t + 1);
     return decay == S(1) ? S(1) / count : (decay - S(1)) / std::expm1(count * log_decay);
   }
@@ -65,20 +64,18 @@ template <Scalar S> struct CausalMeanBackward {
 }  // namespace op
 
 /// The mean of each row and the rows before it in its sequence; a row k places back weighs decay^k. A decay of 1 is the
-/// plain mean. from_zero: y[t] = decay y[t-1] + (1 - decay) x[t] from y = 0, so that the first rows of a sequence are
-/// near 0; otherwise that is divided by 1 - decay^(t+1) (the bias correction of Kingma and Ba 2015, arXiv 1412.6980).
-/// x, y: (B*T,C), T = length      Error: a decay outside (0, 1]; from_zero with a decay of 1, which would stay 0.
+/// plain mean. sum: the weighted sum itself, y[t] = decay y[t-1] + x[t] from y = 0.
+/// x, y: (B*T,C), T = length      Error: a decay outside (0, 1].
 template <Scalar S, Backend D>
-Var<S, D> causal_mean(Var<S, D> x, Index length, std::type_identity_t<S> decay = S(1), bool from_zero = false) {
+Var<S, D> causal_mean(Var<S, D> x, Index length, std::type_identity_t<S> decay = S(1), bool sum = false) {
   const Index rows = x.shape().rows(), cols = x.shape().cols();
   require(length > 0 ? rows % length == 0 : rows == 0, "causal_mean: x must have whole sequences of ", length,
           " rows, got ", rows, " rows");
   require(decay > S(0) && decay <= S(1), "causal_mean: the decay must be above 0 and at most 1, got ", decay);
-  require(!from_zero || decay < S(1), "causal_mean: a mean from zero must have a decay below 1, got ", decay);
   auto& tape = x.tape();
   const auto y = tape.make(x.shape(), tape.capacity(x));
   const Index sequences = length > 0 ? rows / length : 0, cost = length * cols;
-  const op::MeanWeight<S> weight(decay, from_zero);
+  const op::MeanWeight<S> weight(decay, sum);
   D::template rows<S>(sequences, cost, op::CausalMean<S>{x.value(), tape.out(y), length, weight});
   tape.record(y, {x}, {}, [=](Tape<S, D>& t) {
     D::template rows<S>(sequences, cost, op::CausalMeanBackward<S>{t.gradient(y), t.into(x), length, weight});

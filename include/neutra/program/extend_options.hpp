@@ -38,6 +38,7 @@ class ExtendParser {
     add_comparison();
     add_policies();
     add_training();
+    add_evaluation();
     add_run();
     app_.footer(methods_help(registry));
   }
@@ -147,6 +148,13 @@ class ExtendParser {
     add_precision(app_, o_.precision);
     app_.add_flag("--recompute", o_.recompute,
                   "rematerialise layers in the backward pass: less memory, more time, the same numbers");
+  }
+
+  void add_evaluation() {
+    begin_group("Evaluation");
+    app_.add_option("--scales", o_.scales,
+                    "score every trained adapter at these scales too, from 0 (the backbone) to 1; 1 is scored anyway");
+    app_.add_option("--thresholds", o_.thresholds, "score every adapter with gates with those below these closed too");
   }
 
   void add_run() {

@@ -6,8 +6,10 @@
 
 #include "neutra/program/model_options.hpp"
 #include "neutra/program/program.hpp"
+#include "neutra/train/open_share.hpp"
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
@@ -23,16 +25,12 @@ inline void check_attenuation(const CLI::App& app, const ModelOptions& options) 
 /// Adds the attenuation and the share of open gates, null without gates that close. Error: a threshold without a gate.
 inline void tell_attenuation(io::Json& told, const adapter::Attenuation& attenuation,
                              const adapter::Probe<float, DefaultDevice>& probe) {
-  double open = 0, gates = 0;
-  for (const adapter::GateCounts& layer : probe.counts(static_cast<std::size_t>(data::Domain::target))) {
-    open += layer.open;
-    gates += layer.gates;
-  }
-  require(attenuation.threshold == 0 || gates > 0,
+  const std::optional<double> open = train::open_share(probe, data::Domain::target);
+  require(attenuation.threshold == 0 || open,
           "--threshold closes gates, but the adapter has none; leave it out, or use --scale");
   told.update({{"scale", attenuation.scale},
                {"threshold", attenuation.threshold},
-               {"gate_open", gates > 0 ? io::Json(open / gates) : io::Json()}});
+               {"gate_open", open ? io::Json(*open) : io::Json()}});
 }
 
 }  // namespace detail

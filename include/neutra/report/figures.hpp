@@ -85,6 +85,23 @@ inline std::string layer_figures(const std::vector<study::Line>& lines) {
   return out;
 }
 
+/// What parts of each line's adapter learn and forget; empty where no run was scored so.
+inline std::string parts_table(const std::vector<study::Line>& lines) {
+  std::string rows;
+  for (const study::Line& line : lines)
+    for (const study::Line::Part& part : line.attenuated)
+      rows += concat("<tr><td class=\"name\">", escape(line.label), "</td>", cell(concat(part.scale)),
+                     cell(concat(part.threshold)), cell(fixed(part.forgetting.value, 3)),
+                     cell(fixed(part.learning.value, 3)), "</tr>\n");
+  if (rows.empty()) return rows;
+  return concat(
+      "<h2>Parts of an adapter</h2>\n<p class=\"note\">The trained adapter applied at a scale, or with its gates "
+      "below a threshold closed; means over seeds at the rate of the table. Thin broken lines in the picture.</p>\n"
+      "<div class=\"scroll\"><table><thead><tr><th class=\"name\">method</th><th>scale</th><th>threshold</th>"
+      "<th>forgetting</th><th>learning</th></tr></thead><tbody>\n",
+      rows, "</tbody></table></div>\n");
+}
+
 /// The classes of tokens, the most frequent in the target text first, with their share of the tokens of each text.
 struct ClassShare {
   std::string name;

@@ -63,9 +63,19 @@ inline std::string markdown_curve(const study::Line& line) {
   return rows;
 }
 
+/// The means of a line at every part of its adapter that was scored.
+inline std::string markdown_parts(const study::Line& line) {
+  std::string rows;
+  for (const study::Line::Part& part : line.attenuated)
+    rows += markdown_row({markdown_text(line.label), concat(part.scale), concat(part.threshold),
+                          plus_minus(part.forgetting), plus_minus(part.learning)});
+  return rows;
+}
+
 }  // namespace detail
 
-/// Two tables with notes: one line per method at its selected rate (see summarise), and one line per method and rate.
+/// Two tables with notes: one line per method at its selected rate (see summarise), one line per method and rate;
+/// and a third of parts of adapters, where they were scored.
 /// Error: a number that is not finite.
 inline std::string markdown(const study::Results& results) {
   const auto lines = study::summarise(results);
@@ -95,6 +105,11 @@ inline std::string markdown(const study::Results& results) {
                    sentences);
   text += concat("\nEvery rate:\n\n", detail::markdown_heading({"method", "rate", "seeds", "forgetting", "learning"}));
   for (const study::Line& line : lines) text += detail::markdown_curve(line);
+  std::string parts;
+  for (const study::Line& line : lines) parts += detail::markdown_parts(line);
+  if (!parts.empty())
+    text += concat("\nParts of the adapter:\n\n",
+                   detail::markdown_heading({"method", "scale", "threshold", "forgetting", "learning"}), parts);
   return text;
 }
 

@@ -25,7 +25,8 @@ inline std::string report(const study::Results& results) {
   } else {
     body += detail::summary_table(results, lines) + detail::failure_list(results, lines) +
             detail::comparison_list(lines, study::baseline_of(results)) + detail::learning_figure(lines) +
-            detail::layer_figures(lines) + detail::class_tables(lines) + detail::all_runs(lines);
+            detail::parts_table(lines) + detail::layer_figures(lines) + detail::class_tables(lines) +
+            detail::all_runs(lines);
   }
   return detail::html_page("Learning and forgetting", "", body + detail::origin(results));
 }

@@ -90,6 +90,25 @@ inline std::vector<std::array<double, 2>> path_over_rates(const study::Line& lin
   return points;
 }
 
+/// Thin lines of what parts of a line's adapter learn and forget, through its mean: one over scales from the least to
+/// the largest, one over thresholds.
+inline std::string paths_over_parts(const study::Line& line, std::size_t style, const Axis& x, const Axis& y) {
+  const auto at = [&](const study::Mean& forgetting, const study::Mean& learning) {
+    return std::array<double, 2>{x.pixel(forgetting.value), y.pixel(learning.value)};
+  };
+  const auto whole = at(line.forgetting, line.learning);
+  std::map<double, std::array<double, 2>> scales{{1.0, whole}}, thresholds{{0.0, whole}};
+  for (const study::Line::Part& part : line.attenuated)
+    (part.threshold > 0 ? thresholds[part.threshold] : scales[part.scale]) = at(part.forgetting, part.learning);
+  std::string out;
+  for (const auto* own : {&scales, &thresholds}) {
+    std::vector<std::array<double, 2>> points;
+    for (const auto& [value, point] : *own) points.push_back(point);
+    if (points.size() > 1) out += svg::polyline(style, points, "part");
+  }
+  return out;
+}
+
 /// Labels beside the reported means, where they fit; the legend names the rest.
 /// At most some dozens, since nobody could read more.
 inline std::string direct_labels(const std::vector<study::Line>& lines, const Axis& x, const Axis& y,
@@ -176,6 +195,12 @@ inline std::string learning_picture(const std::vector<study::Line>& lines, doubl
         across.push_back(row.forgetting());
         up.push_back(row.learning());
       }
+  for (const study::Line& line : lines)
+    for (const study::Line::Part& part : line.attenuated)
+      if (part.forgetting.value <= farthest) {
+        across.push_back(part.forgetting.value);
+        up.push_back(part.learning.value);
+      }
   const bool alone = !style_element.empty();
   const Axis x = Axis::around(across, 46, width - 12 - (alone ? detail::key_width(lines) : 0)),
              y = Axis::around(up, height - 44, 26);
@@ -187,6 +212,7 @@ inline std::string learning_picture(const std::vector<study::Line>& lines, doubl
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const auto path = detail::path_over_rates(lines[i], x, y);
     if (path.size() > 1) paths += svg::polyline(style[i], path, "path");
+    paths += detail::paths_over_parts(lines[i], style[i], x, y);
     for (const study::RunResult& row : lines[i].curve) {
       if (!x.holds(row.forgetting()) || !y.holds(row.learning())) continue;
       const double px = x.pixel(row.forgetting()), py = y.pixel(row.learning());

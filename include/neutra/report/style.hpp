@@ -49,6 +49,7 @@ svg text.label { fill: var(--ink); stroke: var(--page); stroke-width: 3px; paint
 .grid { stroke: var(--rule); } .zero, .axis { stroke: var(--soft); }
 .mark { fill: var(--k); stroke: var(--page); stroke-width: 1.2px; }
 .other { fill-opacity: .5; } .open { fill: var(--page); stroke: var(--k); stroke-width: 1.6px; }
+.part { fill: none; stroke: var(--k); stroke-width: 1px; stroke-dasharray: 3 2; }
 .path { fill: none; stroke: var(--k); stroke-width: 1.5px; stroke-opacity: .4; }
 .front { fill: none; stroke: var(--ink); stroke-width: 1.3px; }
 .steps { fill: none; stroke: var(--ink); stroke-opacity: .45; stroke-dasharray: 2 3; }

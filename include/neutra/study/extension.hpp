@@ -7,6 +7,7 @@
 #include "neutra/study/pretraining.hpp"
 #include "neutra/study/shared.hpp"
 #include "neutra/train/divergence.hpp"
+#include "neutra/train/open_share.hpp"
 #include "neutra/train/run.hpp"
 
 #include <chrono>
@@ -14,6 +15,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -118,13 +120,14 @@ class Extension {
     if (!builds_on_.empty()) row.builds_on = builds_on_;
     save(*model, adapter.describe(sizes), start.base);
     row.file_bytes = saved_bytes();
+    std::vector<std::string> warnings;
     const io::Json json = train::with_run_name(name_, [&] {
-      measure(*model, start, outcome);
+      warnings = measure(*model, start, outcome);
       return to_json(outcome);
     });
     write_outcome(folder_, json, files());
     std::filesystem::remove(folder_ / "checkpoint.safetensors");  // outcome and weights are on disk now
-    for (const std::string& warning : gate_warnings(row, name_)) shared_.progress.message(warning);
+    for (const std::string& warning : warnings) shared_.progress.message(warning);
     return outcome;
   }
 
@@ -168,8 +171,9 @@ class Extension {
     return groups;
   }
 
-  void measure(train::Model& model, const Start& start, Outcome& outcome) {
-    shared_.progress.begin("evaluating", shared_.evaluation_steps(), shared_.work.evaluation());
+  /// Scores the model. Returns warnings about its gates.
+  std::vector<std::string> measure(train::Model& model, const Start& start, Outcome& outcome) {
+    shared_.progress.begin("evaluating", shared_.row_evaluation_steps(!trains_model()), shared_.work.evaluation());
     if (run_.seed == 1 && shared_.options.holds_out()) {  // rates and alpha are selected with the first seed
       Scores& scores = outcome.tuning.emplace(start.tuning);
       scores.original.after = shared_.score(model, shared_.corpus.tuning_original, data::Domain::original);
@@ -194,6 +198,25 @@ class Extension {
     const auto original = from_base(shared_.corpus.valid_original, data::Domain::original),
                target = from_base(shared_.corpus.valid_target, data::Domain::target);
     if (original && target) outcome.row.kl_to_base = {*original, *target};
+    if (!trains_model()) measure_attenuated(model, outcome.row);
+    return gate_warnings(probe.counts(0), probe.counts(1), name_);
+  }
+
+  /// Scores parts of the adapter, as Options::scales and thresholds ask.
+  void measure_attenuated(train::Model& model, RunResult& row) {
+    std::vector<Attenuated> asked, scored;
+    for (const double scale : shared_.options.scales) asked.push_back({.scale = scale});
+    for (const double threshold : shared_.options.thresholds) asked.push_back({.threshold = threshold});
+    for (Attenuated& point : asked) {
+      adapter::Probe<float, DefaultDevice> probe(model.config().layers);
+      model.attenuation = {point.scale, point.threshold};
+      point.after.target = shared_.score(model, shared_.corpus.valid_target, data::Domain::target, &probe);
+      if (point.threshold > 0 && !train::open_share(probe, data::Domain::target)) continue;  // it has no gates
+      point.after.original = shared_.score(model, shared_.corpus.valid_original, data::Domain::original);
+      scored.push_back(point);
+    }
+    model.attenuation = {};
+    if (!scored.empty()) row.attenuated = std::move(scored);
   }
 
   bool trains_model() const { return method_.trains == Trains::model; }

@@ -27,7 +27,19 @@ struct BeforeAfter {
   double before = 0, after = 0;
 };
 
+/// Bits per byte of the validation texts under a part of a trained adapter (adapter::Attenuation).
+struct Attenuated {
+  double scale = 1, threshold = 0;
+  PerDomain<double> after{};
+};
+
 namespace detail {
+
+template <class Visitor, class A> void visit_attenuated(Visitor& visit, A& point) {
+  visit("scale", point.scale);
+  visit("threshold", point.threshold);
+  visit("after", point.after);
+}
 
 /// Writes values to a JSON object. Error: Diverged if a number is not finite, which JSON cannot hold.
 class FieldWriter {
@@ -64,6 +76,15 @@ class FieldWriter {
   io::Json convert(const std::vector<double>& values, const std::string& key) const {
     io::Json list = io::Json::array();
     for (std::size_t i = 0; i < values.size(); ++i) list.push_back(convert(values[i], concat(key, '[', i, ']')));
+    return list;
+  }
+  io::Json convert(const std::vector<Attenuated>& points, const std::string& key) const {
+    io::Json list = io::Json::array();
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      FieldWriter write(concat(where_, ": ", key, '[', i, ']'));
+      visit_attenuated(write, points[i]);
+      list.push_back(write.take());
+    }
     return list;
   }
   io::Json convert(const std::map<std::string, double>& values, const std::string& key) const {
@@ -132,6 +153,14 @@ class FieldReader {
       require(item.is_number(), json_.what(), ": ", key, " must be an array of numbers, got ",
               io::printable(item.dump()));
       out.push_back(item.get<double>());
+    }
+  }
+  void convert(const std::string& key, std::vector<Attenuated>& out) const {
+    for (const io::Json& item : json_.array(key)) {
+      const io::Reader inner(item, concat(json_.what(), ": ", key, '[', out.size(), ']'));
+      FieldReader read(inner);
+      visit_attenuated(read, out.emplace_back());
+      read.finish();
     }
   }
   void convert(const std::string& key, std::map<std::string, double>& out) const {

@@ -5,6 +5,7 @@
 #include "neutra/study/options.hpp"
 #include "neutra/study/run_result.hpp"
 #include "neutra/train/corpus.hpp"
+#include "neutra/train/open_share.hpp"
 #include "neutra/train/run.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
@@ -69,33 +70,34 @@ inline void add_gates_by_class(RunResult& row, const adapter::Probe<float, Defau
 inline void add_gates(RunResult& row, const adapter::Probe<float, DefaultDevice>& probe) {
   detail::add_gates_by_class(row, probe);
   PerDomain<std::vector<double>> open, ratio;
-  double gates[2] = {}, opened[2] = {};
   for (std::size_t domain = 0; domain < 2; ++domain)
     for (const auto& layer : probe.counts(domain)) {
       (domain == 0 ? open.original : open.target).push_back(layer.open_share());
       (domain == 0 ? ratio.original : ratio.target).push_back(layer.mean_ratio());
-      gates[domain] += layer.gates;
-      opened[domain] += layer.open;
     }
-  if (probe.counts(0).front().tokens > 0 && probe.counts(1).front().tokens > 0) row.residue_ratio_by_layer = ratio;
-  if (gates[0] == 0 || gates[1] == 0) return;
+  const auto seen = [&](std::size_t domain) {
+    const auto& layers = probe.counts(domain);
+    return std::any_of(layers.begin(), layers.end(), [](const auto& layer) { return layer.tokens > 0; });
+  };
+  if (seen(0) && seen(1)) row.residue_ratio_by_layer = ratio;
+  const auto original = train::open_share(probe, data::Domain::original);
+  const auto target = train::open_share(probe, data::Domain::target);
+  if (!original || !target) return;
   row.gate_open_by_layer = open;
-  row.gate_open = PerDomain<double>{opened[0] / gates[0], opened[1] / gates[1]};
+  row.gate_open = PerDomain<double>{*original, *target};
 }
 
 /// A warning for each layer whose gates are closed for every token of the target domain, or open for every token of the
-/// original domain.
-inline std::vector<std::string> gate_warnings(const RunResult& row, const std::string& name) {
+/// original domain. original, target: the counts of a probe by layer; a layer without a gate that closes counts none.
+inline std::vector<std::string> gate_warnings(const std::vector<adapter::GateCounts>& original,
+                                              const std::vector<adapter::GateCounts>& target, const std::string& name) {
   std::vector<std::string> warnings;
-  if (!row.gate_open_by_layer) return warnings;
-  const auto& [original, target] = *row.gate_open_by_layer;
   for (std::size_t layer = 0; layer < target.size(); ++layer) {
-    if (target[layer] == 0)
-      warnings.push_back(concat("warning: ", name, ": the gate of layer ", layer,
-                                " is closed for every token of the target domain; it adds nothing"));
-    if (original[layer] == 1)
-      warnings.push_back(
-          concat("warning: ", name, ": the gate of layer ", layer, " is open for every token of the original domain"));
+    const std::string gate = concat("warning: ", name, ": the gate of layer ", layer);
+    if (target[layer].gates > 0 && target[layer].open == 0)
+      warnings.push_back(gate + " is closed for every token of the target domain; it adds nothing");
+    if (original[layer].gates > 0 && original[layer].open == original[layer].gates)
+      warnings.push_back(gate + " is open for every token of the original domain");
   }
   return warnings;
 }

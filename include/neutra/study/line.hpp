@@ -50,6 +50,14 @@ struct Line {
   std::optional<PerDomain<std::vector<double>>> gate_open_by_layer, residue_ratio_by_layer;  // means over seeds
   std::optional<PerDomain<ByClass>> tokens_by_class, gate_open_by_class, residue_ratio_by_class;
 
+  /// Parts of the adapter (adapter::Attenuation), those that every run at the reported rate has; by threshold, then
+  /// scale.
+  struct Part {
+    double scale = 1, threshold = 0;
+    Mean forgetting{}, learning{};
+  };
+  std::vector<Part> attenuated;
+
   bool on_front = false;  // see mark_front
 };
 

@@ -51,6 +51,10 @@ struct Options {
   /// all weights forgets much at lower rates already.
   std::vector<double> adapter_rates = {1e-3, 3e-3, 1e-2}, model_rates = {3e-4, 1e-3, 3e-3};
 
+  /// Parts of every trained adapter that are scored too (adapter::Attenuation): each scale at threshold 0, and, of
+  /// adapters with gates, each threshold at scale 1.
+  std::vector<double> scales, thresholds;
+
   // Batches: 16 x 128 = 2048 tokens keep two cores busy and give a model of some million weights steady gradients.
   Index batch = 16, sequence = 128;
   Index accumulate = 1;       // micro-batches per batch; changes memory and rounding only
@@ -171,6 +175,10 @@ inline void Options::check() const {
     require(warmup <= length, "--warmup must not be longer than the run of ", length, " steps, got ", warmup);
   require(!model.empty() || warmup <= pretrain_steps, "--warmup must not be longer than the pretraining of ",
           pretrain_steps, " steps, got ", warmup);
+  for (const double scale : scales) check_not_negative(scale, "scales");
+  for (const double threshold : thresholds) check_positive(threshold, "thresholds");
+  check_different(scales, "scales");
+  check_different(thresholds, "thresholds");
   require(!methods.empty(), "--methods needs at least one of ", listed(shorthand_names()));
   check_methods();
   check_precision(to_string(precision));

@@ -48,6 +48,8 @@ inline io::Json to_json(const Options& o) {
                    {"warmup", o.warmup_of(o.steps)},
                    {"weight_decay", o.weight_decay},
                    {"clip", o.clip},
+                   {"scales", o.scales},
+                   {"thresholds", o.thresholds},
                    {"precision", to_string(o.precision)}};
   for (const auto& [name, paths] : o.further) json["further"][name] = names(paths);
   if (o.adapter) json["adapter"] = io::utf8_text(o.adapter->path.native());

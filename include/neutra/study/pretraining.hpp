@@ -6,6 +6,7 @@
 #include "neutra/nn/model_folder.hpp"
 #include "neutra/study/options.hpp"
 #include "neutra/train/corpus.hpp"
+#include "neutra/train/export_tokenizer.hpp"
 #include "neutra/train/log.hpp"
 #include "neutra/train/stopped.hpp"
 
@@ -40,11 +41,18 @@ inline std::vector<std::string> model_files() {
   return names;
 }
 
-/// Saves the model's own weights as a folder with its tokenizer.
+/// Saves the model's own weights as a folder with its tokenizer, which is also written as a tokenizer.json where it can
+/// be and the backbone has none.
 inline void save_model(const io::Path& folder, train::Model& model, const data::Tokenizer& tokenizer) {
   const auto serialized = tokenizer.serialized();
   nn::save_model(folder, model, serialized.empty() ? io::Json{{"neutra_tokenizer", "byte"}} : io::Json::object());
-  if (!serialized.empty()) io::write_file(folder / "tokenizer.model", serialized);
+  if (!serialized.empty()) io::write_file(folder / tokenizer.file_name(), serialized);
+  if (model.backbone()->documents().contains("tokenizer.json")) return;
+  const io::Json json = train::export_tokenizer(tokenizer);
+  if (json.is_null()) return;
+  io::write_json(folder / "tokenizer.json", json);
+  if (!model.backbone()->documents().contains("tokenizer_config.json"))
+    io::write_json(folder / "tokenizer_config.json", train::export_tokenizer_config(json));
 }
 
 /// Time, tokens, and how flat the loss became: 1 - (mean of the last twentieth of the steps) / (mean of the

@@ -36,6 +36,7 @@ struct RunResult : Run {
   std::optional<PerDomain<double>> kl_to_base{};    // mean KL of the next token from the model that the run starts from
   std::optional<Index> peak_bytes{}, file_bytes{};  // of the process while training; of what was saved
   std::optional<std::map<std::string, BeforeAfter>> further{};  // bits per byte of further texts, by name
+  std::optional<std::vector<Attenuated>> attenuated{};          // the same model with a part of its adapter
   std::optional<std::string> builds_on{};  // SHA-256 of the weights of the run that it starts from, if it does
 
   /// Rise of the original domain's bits per byte.
@@ -69,6 +70,7 @@ template <class Visitor, class R> void visit_row(Visitor& visit, R& row) {
   visit.added("peak_bytes", row.peak_bytes);
   visit.added("file_bytes", row.file_bytes);
   visit.added("further", row.further);
+  visit.added("attenuated", row.attenuated);
   visit.added("builds_on", row.builds_on);
 }
 
@@ -120,6 +122,12 @@ inline void check_ranges(const RunResult& row, const std::string& where) {
   for (const auto& [name, own] : row.further.value_or(std::map<std::string, BeforeAfter>())) {
     size(concat("further: ", name, ": before"), own.before);
     size(concat("further: ", name, ": after"), own.after);
+  }
+  for (const Attenuated& point : row.attenuated.value_or(std::vector<Attenuated>())) {
+    size("attenuated: scale", point.scale);
+    size("attenuated: threshold", point.threshold);
+    size("attenuated: after: original", point.after.original);
+    size("attenuated: after: target", point.after.target);
   }
   if (row.gate_open_by_layer) both(share, "gate_open_by_layer", *row.gate_open_by_layer);
   if (row.residue_ratio_by_layer) both(size, "residue_ratio_by_layer", *row.residue_ratio_by_layer);

@@ -119,6 +119,11 @@ struct Shared {
             .adamw = {.weight_decay = options.weight_decay, .clip = options.clip}};
   }
 
+  /// Of a row, with the parts of its adapter that are scored too.
+  Index row_evaluation_steps(bool has_adapter) const {
+    const auto parts = static_cast<Index>(has_adapter ? options.scales.size() + options.thresholds.size() : 0);
+    return evaluation_steps() + parts * (corpus.valid_original.windows.tokens() + corpus.valid_target.windows.tokens());
+  }
   Index evaluation_steps() const {
     Index tokens = 0;
     for (const auto* text :

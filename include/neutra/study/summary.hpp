@@ -165,6 +165,21 @@ std::optional<PerDomain<ByClass>> mean_by_class(const std::vector<RunResult>& ro
   return PerDomain<ByClass>{means(original), means(target)};
 }
 
+/// The parts of an adapter that all the runs have.
+inline std::vector<Line::Part> mean_parts(const std::vector<RunResult>& runs) {
+  std::map<std::pair<double, double>, std::array<std::vector<double>, 2>> by_part;  // forgetting, learning
+  for (const RunResult& row : runs)
+    for (const Attenuated& point : row.attenuated.value_or(std::vector<Attenuated>())) {
+      auto& [forgetting, learning] = by_part[{point.threshold, point.scale}];
+      forgetting.push_back(point.after.original - row.original.before);
+      learning.push_back(row.target.before - point.after.target);
+    }
+  std::vector<Line::Part> parts;
+  for (const auto& [part, values] : by_part)
+    if (values[0].size() == runs.size()) parts.push_back({part.second, part.first, mean(values[0]), mean(values[1])});
+  return parts;
+}
+
 inline void average(Line& line) {
   const auto& runs = line.runs;
   line.original_before = mean_of(runs, [](const RunResult& r) { return r.original.before; });
@@ -179,6 +194,7 @@ inline void average(Line& line) {
   if (std::all_of(runs.begin(), runs.end(), [](const RunResult& r) { return r.gate_open.has_value(); }))
     line.gate_open = {mean_of(runs, [](const RunResult& r) { return r.gate_open->original; }),
                       mean_of(runs, [](const RunResult& r) { return r.gate_open->target; })};
+  line.attenuated = mean_parts(runs);
   line.gate_open_by_layer = mean_by_layer(runs, &RunResult::gate_open_by_layer);
   line.residue_ratio_by_layer = mean_by_layer(runs, &RunResult::residue_ratio_by_layer);
   line.tokens_by_class = mean_by_class(runs, &RunResult::tokens_by_class);

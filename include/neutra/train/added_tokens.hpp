@@ -1,4 +1,5 @@
-/// The tokens that a model folder adds to its tokenizer.model.
+/// What the small files of a model folder say about its tokenizer: the tokens added to a tokenizer.model, and the token
+/// in front of a text.
 #pragma once
 
 #include "neutra/data/tokenizer.hpp"
@@ -66,6 +67,19 @@ inline data::AddedTokens read_added_tokens(const io::Path& folder) {
   });
   for (auto& [id, token] : added) token.special |= special.contains(token.content);
   return added;
+}
+
+/// The token that begins a text by tokenizer_config.json: its bos_token, or, as models without one are trained on
+/// documents that an end of text separates, its eos_token. Empty if the file names neither, or is not there.
+/// Error: a malformed file.
+inline std::string read_text_start(const io::Path& folder) {
+  const io::Path path = folder / "tokenizer_config.json";
+  if (!io::is_there(path)) return {};
+  const io::Json json = io::read_json(path);
+  const io::Reader file(json, path.string());
+  for (const char* key : {"bos_token", "eos_token"})
+    if (file.has(key)) return detail::token_text(file.value(key));
+  return {};
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::train

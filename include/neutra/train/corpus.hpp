@@ -17,6 +17,7 @@
 #include "neutra/train/evaluation.hpp"
 #include "neutra/train/overlap.hpp"
 #include "neutra/train/text_paths.hpp"
+#include "neutra/train/tokenizer_json.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -188,12 +189,15 @@ struct Corpus {
   }
 };
 
-/// The identity of a tokenizer: the SHA-256 of its tokenizer.model, or of the empty string for the byte tokenizer.
+/// The identity of a tokenizer: the SHA-256 of its file, or of the empty string for the byte tokenizer.
 inline std::string tokenizer_sha256(const data::Tokenizer& tokenizer) { return io::sha256_hex(tokenizer.serialized()); }
 
-/// Reads a tokenizer.model file; `added` are the tokens added beside it. Error: the file cannot be read, or its content
-/// is not valid; the message begins with its path.
+/// Reads a tokenizer.model, or a tokenizer.json by its ending; `added` are the tokens added beside the former.
+/// Error: the file cannot be read, or its content is not valid; the message begins with its path.
 inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const io::Path& file, data::AddedTokens added = {}) {
+  if (file.extension() == ".json")
+    return read_tokenizer_json(io::read_file(file, max_tokenizer_json), file.string(),
+                               read_text_start(file.parent_path()));
   try {
     return std::make_shared<data::SentencePiece>(io::read_file(file, std::uint64_t{1} << 30), std::move(added));
   } catch (const Error& error) {
@@ -202,7 +206,8 @@ inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const io::Path& fil
   }
 }
 
-/// The tokenizer of a model folder: its tokenizer.model with the added tokens, or bytes if its config.json says so.
+/// The tokenizer of a model folder: its tokenizer.model with the added tokens, or bytes if its config.json says so, or
+/// its tokenizer.json.
 /// Does not read the weights. Error: an unsupported model (checked before its tokenizer); no tokenizer;
 /// not a model folder.
 inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const io::Path& folder) {
@@ -216,10 +221,10 @@ inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const io::Path& folde
   if (const io::Path file = folder / "tokenizer.model"; io::is_there(file))
     return read_tokenizer(file, read_added_tokens(folder));
   if (bytes) return std::make_shared<data::ByteTokenizer>();
+  if (const io::Path file = folder / "tokenizer.json"; io::is_there(file)) return read_tokenizer(file);
   io::WeightSource::open(folder);  // throws with what the folder is, if it is not a model folder
-  fail(folder.string(), ": must hold a tokenizer.model (SentencePiece)",
-       io::is_there(folder / "tokenizer.json") ? ", got a tokenizer.json, which is not read yet" : ", got none",
-       "; take a model that has one, or put the model's SentencePiece file there");
+  fail(folder.string(), ": must hold a tokenizer.model (SentencePiece) or a tokenizer.json, got neither",
+       "; take a model that has one, or put the model's tokenizer there");
 }
 
 /// The tokenizer of a backbone pretrained here: bytes ("byte"), one trained on the pretraining text alone
