@@ -7,8 +7,8 @@
 #include "neutra/core/dtype.hpp"
 #include "neutra/core/error.hpp"
 
+#include <omp.h>
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <map>
 #include <string>
@@ -30,7 +30,6 @@ namespace detail {
 #if defined(__AVX512BF16__)
 /// Seconds for a burst of E's multiply-adds, in enough independent chains to fill the execution units.
 template <class E> double burst() {
-  using Clock = std::chrono::steady_clock;
   constexpr int chains = 12, rounds = 1000;  // at least 2 us, long enough for a clock of coarse resolution
   const xsimd::batch<float> x(0.0f);
   xsimd::batch<float> sum[chains];
@@ -42,14 +41,14 @@ template <class E> double burst() {
 #pragma GCC unroll 12
   for (auto& s : sum) s = x;
   settle();
-  const auto start = Clock::now();
+  const double start = omp_get_wtime();
   settle();
   for (int round = 0; round < rounds; ++round) {
 #pragma GCC unroll 12
     for (auto& s : sum) E::multiply_add(s, x, x);
   }
   settle();
-  return std::chrono::duration<double>(Clock::now() - start).count();
+  return omp_get_wtime() - start;
 }
 #endif
 

@@ -8,19 +8,16 @@
 
 #include "neutra/core/scalar.hpp"
 
+#include <omp.h>
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
 /// Compares what stalled parallel regions cost the forking thread with what the others saved.
-/// One object per forking thread.
+/// One object per forking thread. Times are in seconds, by omp_get_wtime, which needs no <chrono> in every program.
 class ForkCost {
  public:
-  using Clock = std::chrono::steady_clock;
-  using Duration = Clock::duration;
-
   static ForkCost& of_this_thread() {
     thread_local ForkCost cost;
     return cost;
@@ -30,21 +27,19 @@ class ForkCost {
   static inline std::atomic<bool> enabled = true;
 
   /// Whether to fork now.
-  bool pays(Clock::time_point now) const {
-    return rest_ == Duration::zero() || now >= resume_ || !enabled.load(std::memory_order_relaxed);
-  }
-  bool pays() const { return rest_ == Duration::zero() || pays(Clock::now()); }
+  bool pays(double now) const { return rest_ == 0 || now >= resume_ || !enabled.load(std::memory_order_relaxed); }
+  bool pays() const { return rest_ == 0 || pays(omp_get_wtime()); }
 
   /// Records a region that ends now; `alone` is the time one thread would have taken. A loss below `stall` is the
   /// normal cost of forking, which the loops' thresholds account for.
-  void add(Duration region, Duration alone, Clock::time_point now) {
-    const Duration loss = region - alone * 9 / 10;
-    if (loss < Duration::zero() || loss > stall) lost_ = std::max(lost_ + loss, -enough);
-    if (lost_ == -enough) rest_ = Duration::zero();
-    if (lost_ <= (rest_ == Duration::zero() ? enough : one_stall)) return;
+  void add(double region, double alone, double now) {
+    const double loss = region - 0.9 * alone;
+    if (loss < 0 || loss > stall) lost_ = std::max(lost_ + loss, -enough);
+    if (lost_ == -enough) rest_ = 0;
+    if (lost_ <= (rest_ == 0 ? enough : one_stall)) return;
     rest_ = std::clamp(4 * rest_, first_rest, longest_rest);
     resume_ = now + rest_;
-    lost_ = Duration::zero();
+    lost_ = 0;
   }
 
   /// Measures one region of `count` iterations of equal cost.
@@ -57,29 +52,25 @@ class ForkCost {
       Part(const Part&) = delete;
       Part& operator=(const Part&) = delete;
       ~Part() {
-        if (iterations > 0)
-          region_.add(std::chrono::duration<double>(Clock::now() - start_).count() / static_cast<double>(iterations));
+        if (iterations > 0) region_.add((omp_get_wtime() - start_) / static_cast<double>(iterations));
       }
       Index iterations = 0;
 
      private:
       Region& region_;
-      Clock::time_point start_ = Clock::now();
+      double start_ = omp_get_wtime();
     };
 
     explicit Region(Index count) : count_(count) {}
     Region(const Region&) = delete;
     Region& operator=(const Region&) = delete;
     ~Region() {
-      const Clock::time_point end = Clock::now();
+      const double end = omp_get_wtime();
       of_this_thread().add(end - start_, alone(), end);
     }
     /// The time one thread would have taken: all iterations at the pace of the fastest part. An interrupted part says
     /// nothing about the work.
-    Duration alone() const {
-      return std::chrono::duration_cast<Duration>(
-          std::chrono::duration<double>(pace_.load(std::memory_order_relaxed) * static_cast<double>(count_)));
-    }
+    double alone() const { return pace_.load(std::memory_order_relaxed) * static_cast<double>(count_); }
 
     /// Records the pace of one part, in seconds per iteration.
     void add(double pace) {
@@ -89,7 +80,7 @@ class ForkCost {
 
    private:
     Index count_;
-    Clock::time_point start_ = Clock::now();
+    double start_ = omp_get_wtime();
     alignas(64) std::atomic<double> pace_ = 1e6;  // seconds per iteration; on a cache line of its own
   };
 
@@ -97,12 +88,9 @@ class ForkCost {
   // A stall lasts about one scheduler time slice, 4 ms. A single one may be an interruption. Two that forking does not
   // make up for start a pause of 50 ms. Each further attempt that loses a stall before it has saved `enough` lengthens
   // the pause, to 200 and then 800 ms.
-  static constexpr Duration stall = std::chrono::microseconds(200), one_stall = std::chrono::milliseconds(2),
-                            enough = std::chrono::milliseconds(5);
-  static constexpr Duration first_rest = std::chrono::milliseconds(50), longest_rest = std::chrono::milliseconds(800);
+  static constexpr double stall = 200e-6, one_stall = 2e-3, enough = 5e-3, first_rest = 0.05, longest_rest = 0.8;
 
-  Duration lost_{}, rest_{};  // lost: negative if forking has saved more than it cost
-  Clock::time_point resume_{};
+  double lost_ = 0, rest_ = 0, resume_ = 0;  // lost: negative if forking has saved more than it cost
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::cpu
