@@ -1,7 +1,10 @@
 /// The decoder of families that are built like a llama.
 #pragma once
 
-#include "neutra/nn/llama_like.hpp"
+#include "neutra/nn/llama_keys.hpp"
+#include "neutra/nn/llama_parts.hpp"
+#include "neutra/nn/llama_windows.hpp"
+#include "neutra/nn/rope_tables.hpp"
 #include "neutra/op/attention.hpp"
 #include "neutra/op/embedding.hpp"
 #include "neutra/op/gated.hpp"
@@ -10,61 +13,12 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
-
-/// The RoPE tables of a model, made as sequences of a length occur.
-template <Scalar S, Backend D> class RopeTables {
- public:
-  /// `theta`: in place of the config's base and scaling, if not 0.
-  explicit RopeTables(const Config& config, double theta = 0)
-      : config_(config), rotated_(rotated_width(config)), theta_(theta) {}
-
-  static Index rotated_width(const Config& config) {
-    const double share = detail::setting(config, "rotated_share", 1);
-    return static_cast<Index>(static_cast<double>(config.head_width) * share);
-  }
-  /// A table of at least `length` positions rather than of the whole context, which may be far longer. The length
-  /// doubles, because generated text grows by a token at a time.
-  const RopeTable<S, D>& at(Index length) {
-    const Index scaled = scaled_for(length);
-    for (auto table = tables_.rbegin(); table != tables_.rend(); ++table)
-      if (table->scaled == scaled && table->rows() >= length) return table->table;
-    const Index held = tables_.empty() ? 0 : tables_.back().rows();
-    const Index rows = scaled > 0 ? length : std::min(config_.context, std::max(length, 2 * held));
-    if (scaled > 0 && tables_.size() >= most_scaled) tables_.pop_front();
-    const auto frequencies =
-        theta_ > 0 ? rope_frequencies(rotated_, theta_) : scaled_frequencies(config_, rotated_, length);
-    const double factor = theta_ > 0 ? 1 : detail::setting(config_, "rope_attention_factor", 1);
-    return tables_.emplace_back(scaled, rows, config_.head_width, frequencies, factor).table;
-  }
-
- private:
-  /// Under dynamic scaling each length beyond the trained context has frequencies of its own: that length, or 0.
-  Index scaled_for(Index length) const {
-    const auto kind = config_.choices.find("rope_scaling");
-    const bool dynamic = theta_ == 0 && kind != config_.choices.end() && kind->second == "dynamic";
-    return dynamic && static_cast<double>(length) > config_.numbers.at("rope_trained_context") ? length : 0;
-  }
-  struct Made {
-    Index scaled;
-    RopeTable<S, D> table;
-    Made(Index scaled_for, Index length, Index width, const std::vector<double>& frequencies, double factor)
-        : scaled(scaled_for), table(length, width, frequencies, factor) {}
-    Index rows() const { return table.cosine.shape().rows(); }
-  };
-
-  static constexpr std::size_t most_scaled = 16;  // text generated under dynamic scaling has a table for each length
-  Config config_;
-  Index rotated_;
-  double theta_;
-  std::deque<Made> tables_;  // a tape may still point to earlier ones
-};
 
 /// Attention and FFN, with norms, biases, windows and RoPE as `parts` and the config say.
 template <Scalar S, Backend D> class LlamaBlocks : public Decoder<S, D> {
