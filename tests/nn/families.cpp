@@ -4,6 +4,7 @@
 #include "neutra/body/bottleneck.hpp"
 #include "neutra/gate/open.hpp"
 #include "neutra/nn/adapter_file.hpp"
+#include "neutra/nn/continuation.hpp"
 #include "neutra/nn/copied_layers.hpp"
 #include "neutra/nn/fingerprint.hpp"
 #include "neutra/nn/model_folder.hpp"
@@ -103,6 +104,23 @@ TEMPLATE_TEST_CASE("families: logits equal those of transformers", "", float, do
     CAPTURE(name);
     const Golden golden{name};
     CHECK(worst(logits<S>(golden.load<S>(), golden.tokens()), golden.tensor<S>("logits")) < 2e-4);
+  }
+}
+
+TEST_CASE("families: a text read token by token gives the logits of the text read at once") {
+  for (const auto& name : names()) {
+    CAPTURE(name);
+    const Golden golden{name};
+    nn::Transformer<> model(golden.load());
+    nn::Continuation continuation(model, golden.tokens()[0]);
+    const std::vector<std::int32_t> all = golden.tokens(), text(all.begin() + 1, all.begin() + 12);
+    const Tensor<float> right = golden.tensor<float>("logits");
+    for (std::size_t length = 2; length <= text.size(); length += length < 6 ? 2 : 1) {
+      const View<const float> found = continuation.next(std::span(text).first(length));
+      if (golden.name == "llama_dynamic" && length != text.size()) continue;  // scaled by the length of the whole text
+      for (Index i = 0; i < found.size(); ++i)
+        CHECK(found.data[i] == Approx(right.view()(static_cast<Index>(length), i)).margin(2e-4));
+    }
   }
 }
 

@@ -86,6 +86,30 @@ TEST_CASE("generate: every end of text counts, and is shown if it is text", "[pr
   CHECK(more.says({"--tokens", "9"}) == "a\n");
 }
 
+TEST_CASE("generate: a generation_config.json samples where the command line says nothing", "[programs]") {
+  const Circle circle("brine ");
+  io::write_json(circle.folder / "generation_config.json",
+                 {{"do_sample", true}, {"temperature", 50.0}, {"top_k", 200}, {"top_p", 0.95}});
+  const auto sampled = run(circle.command({"--tokens", "40"}));
+  CHECK(sampled.out.size() > 10);
+  CHECK(sampled.out.find("brine brine") == std::string::npos);
+  CHECK(sampled.err.find("note: temperature 50, top_k 200, top_p 0.95, as generation_config.json says") !=
+        std::string::npos);
+  CHECK(circle.says({"--tokens", "9", "--temperature", "0"}) == "brine bri\n");
+  CHECK(circle.says({"--tokens", "9", "--top-k", "1"}) == "brine bri\n");
+  io::write_json(circle.folder / "generation_config.json", {{"do_sample", false}, {"temperature", 50.0}});
+  CHECK(circle.says({"--tokens", "9"}) == "brine bri\n");
+  io::write_json(circle.folder / "generation_config.json", {{"do_sample", true}, {"top_p", 7}});
+  CHECK(run(circle.command({"--tokens", "9"})).err.find("--top-p must be above 0 and at most 1, got 7") !=
+        std::string::npos);
+}
+
+TEST_CASE("generate: a stop string ends the text, and contexts are passed", "[programs]") {
+  CHECK(Circle("brine ").says({"--tokens", "99", "--prompt", "e", "--stop", "ine", "--stop", "q"}) == "e br\n");
+  const Circle circle("brine ", {{"max_position_embeddings", 7}});
+  CHECK(circle.says({"--tokens", "24"}) == "brine brine brine brine \n");
+}
+
 TEST_CASE("generate: added tokens end a text, and show their own where they are not special", "[programs]") {
   const Pieces chat({{1, 260}, {260, 266}, {266, 265}, {265, 260}}, {{"eos_token_id", 2}});
   CHECK(chat.says("4").starts_with(" the"));  // 265 and 266 mean nothing yet, so they are not said

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "neutra/autodiff/passes.hpp"
+#include "neutra/autodiff/past.hpp"
 #include "neutra/autodiff/records.hpp"
 #include "neutra/autodiff/scope.hpp"
 #include "neutra/autodiff/step_values.hpp"
@@ -45,6 +46,7 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
     records_.clear();
     recording_ = recording;
     passes_.clear();
+    past_ = nullptr;
     walked_ = false;
     ++step_;
   }
@@ -62,6 +64,14 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
   void begin_pass(const void* model, DType precision) {
     passes_.begin(model, step_ > 0 && !walked_, recording_);
     set_precision(precision);
+  }
+
+  /// The tokens before those of the ops that follow, or null; until the next start(). Models set it (see
+  /// Transformer::next_logits). Ops that read earlier tokens continue it, by one sequence. Error: the tape records.
+  Past<S, D>* past() const { return past_; }
+  void set_past(Past<S, D>* past) {
+    require(!past || !recording_, "Tape: a past is continued without recording only; call start(false)");
+    past_ = past;
   }
 
   // ---- leaves
@@ -209,6 +219,7 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
 
   detail::Records<Tape> records_;
   detail::Passes passes_;
+  Past<S, D>* past_ = nullptr;
   DType precision_ = dtype_of<S>;
   bool recording_ = true, walked_ = false;
 };

@@ -4,6 +4,7 @@
 #include "neutra/backend/operand.hpp"
 #include "neutra/core/tensor.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <cstdint>
@@ -15,13 +16,17 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 
 /// Sizes of causal attention: B sequences of T tokens, H query heads that share K key/value heads, head width W.
+/// Queries are the last T of past + T tokens of each sequence, whose keys and values are all given.
 struct AttentionSizes {
   Index sequences, length, heads, kv_heads, width;
   Index window = 0;        // a token reads the last `window` tokens up to itself; 0: all of them
   double score_scale = 0;  // factor of q k^T; 0: W^-0.5
+  Index past = 0;          // tokens of each sequence before those of the queries
 
-  /// The first key that query i of a sequence reads.
-  Index first_key(Index i) const { return window > 0 && i >= window ? i - window + 1 : 0; }
+  Index keys() const { return past + length; }
+  /// The first key that query i of a sequence reads, and the one after the last.
+  Index first_key(Index i) const { return window > 0 ? std::max(Index{0}, past + i + 1 - window) : 0; }
+  Index end_key(Index i) const { return past + i + 1; }
   template <Scalar S> S scale() const {
     return score_scale > 0 ? static_cast<S>(score_scale) : S(1) / std::sqrt(static_cast<S>(width));
   }

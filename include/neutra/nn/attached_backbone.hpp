@@ -29,8 +29,7 @@ template <Scalar S, Backend D> class AttachedBackbone final : public adapter::Ba
     if (!decoder_) decoder_ = decoder_of<S, D>(config);
     const Weights<S, D> in_use{pass.tape, backbone_->list(), backbone_->weights(), thawed_};
     Layer<S, D> layer{in_use, adapter_, index, pass, weights};
-    return decoder_->block(
-        layer, x, {pass.tokens.sequences, pass.tokens.length, config.heads, config.kv_heads, config.head_width});
+    return decoder_->block(layer, x, attention_sizes(config, pass.tokens));
   }
 
  private:

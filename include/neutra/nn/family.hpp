@@ -31,14 +31,26 @@ struct Limits {
   static constexpr Index context = Index{1} << 24;
 };
 
+/// The sizes of attention for the tokens of a pass.
+inline AttentionSizes attention_sizes(const Config& config, const gate::Context& tokens) {
+  return {.sequences = tokens.sequences,
+          .length = tokens.length,
+          .heads = config.heads,
+          .kv_heads = config.kv_heads,
+          .width = config.head_width,
+          .past = tokens.past};
+}
+
 /// What a family computes. Each model owns a decoder, which may cache tables between steps. Its virtual functions are
 /// called a few times per layer, at no measurable cost.
 template <Scalar S, Backend D> class Decoder {
  public:
   virtual ~Decoder() = default;
 
-  /// Embeds whole sequences of `length` tokens.      tokens: (B*T)  result: (B*T,d)
-  virtual Var<S, D> embed(const Weights<S, D>&, std::span<const std::int32_t> tokens, Index length) = 0;
+  /// The longest text of which the rows of a token stay as they are when tokens follow, so that a past can be kept.
+  virtual Index longest_past() const { return Limits::context; }
+  /// Embeds sequences behind their past.      tokens: (B*T)  result: (B*T,d)
+  virtual Var<S, D> embed(const Weights<S, D>&, std::span<const std::int32_t> tokens, const AttentionSizes&) = 0;
   /// One layer. Recomputation calls it again in the backward pass, where it must make the same values.
   /// x, result: (B*T,d)
   virtual Var<S, D> block(Layer<S, D>&, Var<S, D> x, const AttentionSizes&) = 0;

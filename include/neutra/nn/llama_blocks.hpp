@@ -26,7 +26,8 @@ template <Scalar S, Backend D> class LlamaBlocks : public Decoder<S, D> {
   LlamaBlocks(const Config& config, const LlamaParts& parts)
       : LlamaBlocks(config, parts, llama_weights(config, parts)) {}
 
-  Var<S, D> embed(const Weights<S, D>& weights, std::span<const std::int32_t> tokens, Index) override {
+  Index longest_past() const override { return tables_.longest_unscaled(); }
+  Var<S, D> embed(const Weights<S, D>& weights, std::span<const std::int32_t> tokens, const AttentionSizes&) override {
     const auto words = neutra::embedding(weights.of_all(embedding), tokens);
     if (parts_.embedding_scale == 1) return words;
     return pointwise(words, op::Multiply<S>{static_cast<S>(parts_.embedding_scale)});
@@ -96,7 +97,7 @@ template <Scalar S, Backend D> class LlamaBlocks : public Decoder<S, D> {
     const bool still = !rotated_.empty() && rotated_[static_cast<std::size_t>(layer.index)] == '0';
     if (still && kind < 0) return layer.project(site, x, stored);
     auto& tables = sizes.window > 0 && parts_.window_theta > 0 ? window_tables_ : tables_;
-    return rope(norm(layer, kind, layer.project(site, x)), tables.at(sizes.length), sizes.length, stored);
+    return rope(norm(layer, kind, layer.project(site, x)), tables.at(sizes.keys()), sizes.length, stored, sizes.past);
   }
 
   /// stream + down(f(gate x) * (up x))      stream: (N,d)  x: (N,d), the normalised stream

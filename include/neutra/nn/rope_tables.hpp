@@ -94,13 +94,17 @@ template <Scalar S, Backend D> class RopeTables {
     return tables_.emplace_back(scaled, rows, config_.head_width, frequencies, factor).table;
   }
 
- private:
-  /// Under dynamic scaling each length beyond the trained context has frequencies of its own: that length, or 0.
-  Index scaled_for(Index length) const {
+  /// The longest sequence with the frequencies of shorter ones. Under dynamic scaling each length beyond the trained
+  /// context has frequencies of its own.
+  Index longest_unscaled() const {
     const auto kind = config_.choices.find("rope_scaling");
     const bool dynamic = theta_ == 0 && kind != config_.choices.end() && kind->second == "dynamic";
-    return dynamic && static_cast<double>(length) > config_.numbers.at("rope_trained_context") ? length : 0;
+    return dynamic ? static_cast<Index>(config_.numbers.at("rope_trained_context")) : Limits::context;
   }
+
+ private:
+  /// The length whose frequencies a table of its own has, or 0.
+  Index scaled_for(Index length) const { return length > longest_unscaled() ? length : 0; }
   struct Made {
     Index scaled;
     RopeTable<S, D> table;

@@ -116,15 +116,31 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   /// The logits of the token after one sequence, (1, V): logits() at its last position only.
   Var<S, D> next_logits(Tape<S, D>& tape, std::span<const std::int32_t> sequence) {
     Pass<S, D> pass{.tape = tape};
-    const auto length = static_cast<Index>(sequence.size());
-    const View<const S> h = hidden({1, length, sequence}, pass).value();
-    return logits_of(tape.input(View<const S>(h.row(length - 1), {1, h.cols()})));
+    return last_logits(hidden({1, static_cast<Index>(sequence.size()), sequence}, pass));
   }
+  /// The same for a sequence of which `past` holds all but the tokens `more`, on a tape that does not record. Adds them
+  /// to it. A pass over few tokens reads each weight once, whatever the past.
+  Var<S, D> next_logits(Tape<S, D>& tape, Past<S, D>& past, std::span<const std::int32_t> more) {
+    Pass<S, D> pass{.tape = tape};
+    pass.tokens.past = past.length();
+    past.begin_pass();
+    tape.set_past(&past);
+    const auto h = hidden({1, static_cast<Index>(more.size()), more}, pass);
+    tape.set_past(nullptr);
+    past.end_pass(static_cast<Index>(more.size()));
+    return last_logits(h);
+  }
+  /// The longest sequence that a past may hold, in tokens: the context, unless the family limits it further.
+  Index longest_past() const { return std::min(config().context, decoder_->longest_past()); }
 
  private:
   /// One layer, (N,d) to (N,d), and the local loss of its residues.
   Made<S, D> layer(Var<S, D> x, Pass<S, D> pass, const AttentionSizes& sizes, Index index);
 
+  Var<S, D> last_logits(Var<S, D> hidden) {
+    const View<const S> h = hidden.value();
+    return logits_of(hidden.tape().input(View<const S>(h.row(h.rows() - 1), {1, h.cols()})));
+  }
   Weights<S, D> weights(Tape<S, D>& tape) { return {tape, backbone_->list(), backbone_->weights(), thawed_}; }
   void mark_domains(const Tokens& tokens, const StepCounts& counts, Pass<S, D>& pass);
 
@@ -158,15 +174,17 @@ template <class A, Scalar S, Backend D> Var<S, D> Transformer<A, S, D>::hidden(c
   require(!pass.probe || pass.probe->layers() == config().layers, "transformer: the probe was made for ",
           pass.probe ? pass.probe->layers() : 0, " layers, the model has ", config().layers,
           "; make it with model.config().layers");
-  require(tokens.length <= config().context, "transformer: sequences may have at most ", config().context,
-          " tokens (the model's context), got ", tokens.length);
+  const Index past = pass.tokens.past;
+  require(past + tokens.length <= (past > 0 ? longest_past() : config().context),
+          "transformer: sequences may have at most ", past > 0 ? longest_past() : config().context,
+          " tokens (the model's context), got ", past + tokens.length);
   attenuation.check();
   if (!pass.tape.recording()) pass.attenuation = attenuation;
   pass.tape.begin_pass(this, backbone_->use().precision);
-  pass.tokens = {tokens.sequences, tokens.length};
+  pass.tokens = {tokens.sequences, tokens.length, past};
   if (pass.probe) pass.probe->begin_pass(tokens.inputs);
-  const AttentionSizes sizes{tokens.sequences, tokens.length, config().heads, config().kv_heads, config().head_width};
-  auto x = decoder_->embed(weights(pass.tape), tokens.inputs, tokens.length);  // (N,d)
+  const AttentionSizes sizes = attention_sizes(config(), pass.tokens);
+  auto x = decoder_->embed(weights(pass.tape), tokens.inputs, sizes);  // (N,d)
   for (Index index = 0; index < config().layers; ++index) {
     typename Tape<S, D>::Scope scope(pass.tape, x);
     const auto run = [this, pass, sizes, index](Var<S, D> in) { return layer(in, pass, sizes, index); };

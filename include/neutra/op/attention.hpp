@@ -11,6 +11,7 @@ namespace neutra { inline namespace NEUTRA_ABI {
 
 /// For each sequence and query head h: softmax(q k^T / sqrt(W), causal) v, with k and v of key/value head h / (H/K).
 /// A window limits how many tokens back a token reads; a score scale replaces 1 / sqrt(W) (see AttentionSizes).
+/// Behind a past (Tape::past) queries read its keys and values too: z.past tokens.
 /// q, result: (B*T, H*W)   k, v: (B*T, K*W)      saves: q, k, v, lse (B,H,T), the log-sum-exp of each row of scores
 /// The result and all gradients have the storage dtype of q, k and v; sums over tokens and heads are accumulated in S
 /// and rounded once.
@@ -27,11 +28,18 @@ Var<S, D> attention(Var<S, D> q, std::type_identity_t<Var<S, D>> k, std::type_id
   require(k.dtype() == q.dtype() && v.dtype() == q.dtype(), "attention: q, k and v must have one storage dtype, got ",
           q.dtype(), ", ", k.dtype(), " and ", v.dtype(), "; pass the same DType to the ops that make them");
   auto& tape = q.tape();
+  require(z.past == (tape.past() ? tape.past()->length() : 0) && (z.past == 0 || z.sequences == 1),
+          "attention: ", z.past, " tokens before the queries of ", z.sequences,
+          " sequences must be those of the tape's past, which is of one sequence");
   const DType precision = q.dtype() == dtype_of<S> ? tape.precision() : q.dtype();
   const auto y = tape.make(queries, 0, q.dtype());
   S* lse = tape.template memory<S>(z.sequences * z.heads * z.length);
-  D::template attention_forward<S>(z, tape.operand(q, precision), tape.operand(k, precision),
-                                   tape.operand(v, precision), tape.result(y), lse);
+  const auto whole = [&](Var<S, D> x) -> Operand<S> {
+    const Operand<S> now = tape.operand(x, precision);
+    return tape.past() ? Operand<S>(tape.past()->append(now.view), precision) : now;
+  };
+  const Operand<S> all_keys = whole(k), all_values = whole(v);
+  D::template attention_forward<S>(z, tape.operand(q, precision), all_keys, all_values, tape.result(y), lse);
   tape.record(y, {q, k, v}, {q, k, v}, [=](Tape<S, D>& t) {
     // In the order in which the backend writes them: q, k and v may be one value, whose later gradients then add.
     const auto dv = t.gradient_result(v), dk = t.gradient_result(k), dq = t.gradient_result(q);
@@ -46,25 +54,25 @@ namespace op {
 /// The reference, one score at a time.
 template <Scalar S>
 void attention_reference(View<const S> q, View<const S> k, View<const S> v, View<S> y, const AttentionSizes& z) {
-  std::vector<S> p(static_cast<std::size_t>(z.length));
+  std::vector<S> p(static_cast<std::size_t>(z.keys()));
   for (Index b = 0; b < z.sequences; ++b)
     for (Index h = 0; h < z.heads; ++h)
       for (Index i = 0; i < z.length; ++i) {
         const Index kv = h / (z.heads / z.kv_heads) * z.width;
         S top = -std::numeric_limits<S>::infinity(), total = 0;
-        for (Index j = z.first_key(i); j <= i; ++j) {
+        for (Index j = z.first_key(i); j < z.end_key(i); ++j) {
           S score = 0;
           for (Index c = 0; c < z.width; ++c)
-            score += q(b * z.length + i, h * z.width + c) * k(b * z.length + j, kv + c);
+            score += q(b * z.length + i, h * z.width + c) * k(b * z.keys() + j, kv + c);
           p[static_cast<std::size_t>(j)] = score * z.template scale<S>();
           top = std::max(top, p[static_cast<std::size_t>(j)]);
         }
-        for (Index j = z.first_key(i); j <= i; ++j)
+        for (Index j = z.first_key(i); j < z.end_key(i); ++j)
           total += p[static_cast<std::size_t>(j)] = std::exp(p[static_cast<std::size_t>(j)] - top);
         for (Index c = 0; c < z.width; ++c) {
           S sum = 0;
-          for (Index j = z.first_key(i); j <= i; ++j)
-            sum += p[static_cast<std::size_t>(j)] / total * v(b * z.length + j, kv + c);
+          for (Index j = z.first_key(i); j < z.end_key(i); ++j)
+            sum += p[static_cast<std::size_t>(j)] / total * v(b * z.keys() + j, kv + c);
           y(b * z.length + i, h * z.width + c) = sum;
         }
       }

@@ -28,15 +28,19 @@ template <Scalar S> struct CausalMean {
   View<S> y;
   Index length;
   MeanWeight<S> weight;
+  S* running = nullptr;  // (C), if the one sequence has a past: the sum so far, before and after
+  Index past = 0;        // its tokens
 
   template <class Row> NEUTRA_HD void operator()(Row row, Index b) const {
     row.each(x.cols(), [&](auto c) {
       auto sum = c.load(x.row(b * length));
-      c.store(y.row(b * length), sum * weight.at(0));
+      if (past > 0) sum = c.load(running) * weight.decay + sum;
+      c.store(y.row(b * length), sum * weight.at(past));
       for (Index t = 1; t < length; ++t) {
         sum = sum * weight.decay + c.load(x.row(b * length + t));
-        c.store(y.row(b * length + t), sum * weight.at(t));
+        c.store(y.row(b * length + t), sum * weight.at(past + t));
       }
+      if (running) c.store(running, sum);
     });
   }
 };
@@ -65,6 +69,7 @@ template <Scalar S> struct CausalMeanBackward {
 
 /// The mean of each row and the rows before it in its sequence; a row k places back weighs decay^k. A decay of 1 is the
 /// plain mean. sum: the weighted sum itself, y[t] = decay y[t-1] + x[t] from y = 0.
+/// Behind a past (Tape::past) it continues the sums of the passes before.
 /// x, y: (B*T,C), T = length      Error: a decay outside (0, 1].
 template <Scalar S, Backend D>
 Var<S, D> causal_mean(Var<S, D> x, Index length, std::type_identity_t<S> decay = S(1), bool sum = false) {
@@ -76,7 +81,13 @@ Var<S, D> causal_mean(Var<S, D> x, Index length, std::type_identity_t<S> decay =
   const auto y = tape.make(x.shape(), tape.capacity(x));
   const Index sequences = length > 0 ? rows / length : 0, cost = length * cols;
   const op::MeanWeight<S> weight(decay, sum);
-  D::template rows<S>(sequences, cost, op::CausalMean<S>{x.value(), tape.out(y), length, weight});
+  op::CausalMean<S> mean{x.value(), tape.out(y), length, weight};
+  if (Past<S, D>* const past = tape.past()) {
+    require(sequences == 1, "causal_mean: a past is of one sequence, got ", sequences);
+    mean.running = past->numbers(cols);
+    mean.past = past->length();
+  }
+  D::template rows<S>(sequences, cost, mean);
   tape.record(y, {x}, {}, [=](Tape<S, D>& t) {
     D::template rows<S>(sequences, cost, op::CausalMeanBackward<S>{t.gradient(y), t.into(x), length, weight});
   });

@@ -19,7 +19,7 @@
   KEYWORD Var<S, D> linear(Var<S, D>, Var<S, D>, std::optional<Var<S, D>>);                \
   KEYWORD Var<S, D> linear(Var<S, D>, Var<S, D>, DType, std::optional<Var<S, D>>);         \
   KEYWORD Var<S, D> rms_norm(Var<S, D>, Var<S, D>, S, S);                                  \
-  KEYWORD Var<S, D> rope(Var<S, D>, const RopeTable<S, D>&, Index, DType);                 \
+  KEYWORD Var<S, D> rope(Var<S, D>, const RopeTable<S, D>&, Index, DType, Index);          \
   KEYWORD Var<S, D> scale_rows(Var<S, D>, Var<S, D>);                                      \
   KEYWORD RowSet open_rows(Var<S, D>, View<const S>);                                      \
   KEYWORD Var<S, D> gather_rows(Var<S, D>, const RowSet&);                                 \

@@ -84,20 +84,24 @@ template <Scalar S, class From, class To> struct Rope {
 
 }  // namespace op
 
-/// Rotates every head of x (B*T, H*W) by its position: row n has position n mod T, T = `length`.
+/// Rotates every head of x (B*T, H*W) by its position: row n has position past + n mod T, T = `length`.
 /// The table must outlive the step. stored: the storage dtype of the result (see Tape::make).
 template <Scalar S, Backend D>
 Var<S, D> rope(Var<S, D> x, const std::type_identity_t<RopeTable<S, D>>& table, Index length,
-               DType stored = dtype_of<S>) {
+               DType stored = dtype_of<S>, Index past = 0) {
   const Index width = table.width, rows = x.shape().rows();
   require(x.shape().cols() % width == 0, "rope: the width of x must be a multiple of the head width ", width, ", got ",
           x.shape());
-  require(length > 0 && length <= table.cosine.shape().rows() && rows % length == 0,
-          "rope: rows must be whole sequences of at most ", table.cosine.shape().rows(), " positions, got ", rows,
-          " rows for length ", length);
+  const Index most = table.cosine.shape().rows() - past;
+  require(length > 0 && past >= 0 && length <= most && rows % length == 0,
+          "rope: rows must be whole sequences of at most ", most, " positions, got ", rows, " rows for length ",
+          length);
   auto& tape = x.tape();
   const auto y = tape.make(x.shape(), 0, stored);
-  const View<const S> cosine = table.cosine, sine = table.sine;
+  const auto from_past = [past, length](const Tensor<S, D>& all) {
+    return View<const S>(all.view().row(past), {length, all.shape().cols()});
+  };
+  const View<const S> cosine = from_past(table.cosine), sine = from_past(table.sine);
   const auto there = tape.watch(table.life);
   with_dtype<S>(stored, [&]<class T>() {
     D::template rows<S>(rows, x.shape().cols(),

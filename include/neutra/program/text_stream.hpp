@@ -1,38 +1,20 @@
-/// Sampling tokens one by one, and streaming the text they form.
+/// The text that tokens form one by one, streamed to standard output.
 #pragma once
 
-#include "neutra/core/view.hpp"
 #include "neutra/data/tokenizer.hpp"
 #include "neutra/data/utf8.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
-
-/// Draws a token of `among` from softmax(logits / temperature) over these tokens; temperature 0 takes the most likely
-/// one. `uniform` is in [0, 1).
-inline std::int32_t sample(View<const float> logits, std::span<const std::int32_t> among, double temperature,
-                           double uniform) {
-  const auto logit = [&](std::int32_t id) { return static_cast<double>(logits.data[id]); };
-  const std::int32_t best = *std::max_element(among.begin(), among.end(),
-                                              [&](std::int32_t a, std::int32_t b) { return logit(a) < logit(b); });
-  if (temperature == 0) return best;
-  double total = 0;
-  const auto weight = [&](std::int32_t id) { return std::exp((logit(id) - logit(best)) / temperature); };
-  for (const std::int32_t id : among) total += weight(id);
-  double left = uniform * total;
-  for (const std::int32_t id : among)
-    if ((left -= weight(id)) < 0) return id;
-  return best;  // rounding used up the last probability
-}
 
 /// The tokens that may be generated: those that decode to text, and those that end a text. The vocabulary may have more
 /// rows, as padding.
@@ -55,10 +37,11 @@ inline std::string last_decoded(const data::Tokenizer& tokenizer, std::span<cons
 }
 
 /// Streams text to standard output while it is generated. The bytes of an incomplete character are held back until it
-/// is complete. Whatever ends the text, even an error, leaves what was generated and a newline.
+/// is complete, and what may begin a stop string until it does not. Whatever ends the text, even an error, leaves what
+/// was generated, up to the stop string if there is one, and a newline.
 class TextStream {
  public:
-  TextStream() = default;
+  explicit TextStream(std::vector<std::string> stops = {}) : stops_(std::move(stops)) {}
   TextStream(const TextStream&) = delete;
   ~TextStream() {
     write(text_.size());
@@ -67,19 +50,41 @@ class TextStream {
   }
 
   bool empty() const { return text_.empty(); }
-  /// Appends text. False if the output can no longer be read by anyone.
-  bool append(std::string_view more) {
-    text_ += more;
+  /// Writes what the generated text continues, which stop strings are not looked for in. False: see append.
+  bool begin(std::string_view prompt) {
+    text_ += prompt;
+    prompt_ = text_.size();
     return write(text_.size() - data::utf8_unfinished(text_));
+  }
+  /// Appends text. False if the output can no longer be read by anyone, or if the text has reached a stop string.
+  bool append(std::string_view more) {
+    const std::size_t before = text_.size();
+    text_ += more;
+    std::size_t held = data::utf8_unfinished(text_), end = text_.size();
+    for (const std::string& stop : stops_) {
+      const std::size_t from = std::max(prompt_, before - std::min(before, stop.size() - 1));
+      end = std::min(end, text_.find(stop, from));
+      held = std::max(held, begun(stop));
+    }
+    const bool stopped = end < text_.size();
+    text_.resize(end);
+    return write(stopped ? end : end - held) && !stopped;
   }
 
  private:
-  bool write(std::size_t end) {
-    written_ += std::fwrite(text_.data() + written_, 1, end - written_, stdout);
-    return std::fflush(stdout) == 0 && written_ == end;
+  /// How many bytes at the end of the text are the beginning of a stop string.
+  std::size_t begun(const std::string& stop) const {
+    std::size_t bytes = std::min(stop.size() - 1, text_.size() - prompt_);
+    while (bytes > 0 && !std::string_view(text_).ends_with(std::string_view(stop).substr(0, bytes))) --bytes;
+    return bytes;
   }
+  bool write(std::size_t end) {
+    if (end > written_) written_ += std::fwrite(text_.data() + written_, 1, end - written_, stdout);
+    return std::fflush(stdout) == 0 && written_ >= end;
+  }
+  std::vector<std::string> stops_;
   std::string text_;
-  std::size_t written_ = 0;
+  std::size_t prompt_ = 0, written_ = 0;
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::program

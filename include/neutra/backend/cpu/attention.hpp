@@ -12,11 +12,11 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
 /// One element of parallel_elements costs about as much as eight multiply-adds of a product.
 inline int attention_threads(const AttentionSizes& z) {
-  const Index keys = z.window > 0 ? std::min(z.length, z.window + attention_tile) : z.length;
+  const Index keys = z.window > 0 ? std::min(z.keys(), z.window + attention_tile) : z.keys();
   return threads_for(z.sequences * z.heads * z.length * keys * z.width, 8 * parallel_elements);
 }
 
-/// q, out: (B*T, H*W)   k, v: (B*T, K*W)   lse: (B, H, T)      out: S, or rounded as the operands are
+/// q, out: (B*T, H*W)   k, v: (B*(past+T), K*W)   lse: (B, H, T)      out: S, or rounded as the operands are
 template <class D, Scalar S>
 void attention_forward(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v,
                        const Result<S>& out, S* lse) {
@@ -73,7 +73,7 @@ void attention_backward_head(const AttentionSizes& z, const Operand<S>& q, const
     D::template product<S>(slopes_out, v.slice(begin, keys).transpose(), dp);
     for (Index i = 0; i < count; ++i) {
       const S *pi = weights.row(i), *di = dp.row(i);
-      const S mean = row.sum(tile.past(i), [&](auto c) { return c.load(pi) * c.load(di); });
+      const S mean = row.sum(tile.to(i), [&](auto c) { return c.load(pi) * c.load(di); });
       row.each(keys, [&](auto c) { c.store(ds.row(i), V(scale) * c.load(pi) * (c.load(di) - V(mean))); });
     }
     const Operand<S> slopes(ds);

@@ -12,24 +12,26 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 // 64 x 256 scores in float are 64 KiB, which fits in L2 beside the head's keys and values.
 inline constexpr Index attention_tile = 64;
 
-/// Head `head` of sequence b as (T,W): a view of a (B*T, heads*W) matrix.
+/// Head `head` of sequence b as (T,W): a view of a (B*T, heads*W) matrix; T is that of the queries or of the keys.
 /// An absent gradient stays absent.
 template <class M> M head_view(const M& x, const AttentionSizes& z, Index b, Index head) {
   if (!x.view.data) return x;
-  return x.block(b * z.length, z.length, head * z.width, z.width);
+  const Index rows = x.view.rows() / z.sequences;
+  return x.block(b * rows, rows, head * z.width, z.width);
 }
 
-/// A tile of queries first .. last-1, and the keys begin .. last-1 that any of them reads.
+/// A tile of queries first .. last-1, and the keys begin .. end-1 that any of them reads.
 struct AttentionTile {
-  Index first, last, begin, window;
+  const AttentionSizes& sizes;
+  Index first, last, begin, end;
 
   AttentionTile(const AttentionSizes& z, Index first_query, Index past_last)
-      : first(first_query), last(past_last), begin(z.first_key(first_query)), window(z.window) {}
+      : sizes(z), first(first_query), last(past_last), begin(z.first_key(first)), end(z.end_key(last - 1)) {}
   Index queries() const { return last - first; }
-  Index keys() const { return last - begin; }
-  /// The columns of row i that its query reads: from .. past(i)-1.
-  Index from(Index i) const { return window > 0 ? std::max(first + i - window + 1 - begin, Index{0}) : 0; }
-  Index past(Index i) const { return first + i + 1 - begin; }
+  Index keys() const { return end - begin; }
+  /// The columns of row i that its query reads: from .. to(i)-1.
+  Index from(Index i) const { return sizes.first_key(first + i) - begin; }
+  Index to(Index i) const { return sizes.end_key(first + i) - begin; }
 };
 
 /// Q K^T of the tile's queries and keys.
@@ -44,7 +46,7 @@ View<S> attention_scores(const Operand<S>& q, const Operand<S>& k, const Attenti
 /// Zeroes what query i of the tile does not read.
 template <class T> void mask_row(T* row, const AttentionTile& tile, Index i) {
   std::fill(row, row + tile.from(i), T());
-  std::fill(row + tile.past(i), row + tile.keys(), T());
+  std::fill(row + tile.to(i), row + tile.keys(), T());
 }
 
 /// Scratch memory for as many elements of T as x has; x itself if its type is T.
@@ -62,7 +64,7 @@ void attention_softmax(View<S> scores, View<T> p, const AttentionTile& tile, S s
   using V = typename D::template Value<S>;
   const Row<S, V> row;
   for (Index i = 0; i < scores.rows(); ++i) {
-    const Index from = tile.from(i), keys = tile.past(i) - from;
+    const Index from = tile.from(i), keys = tile.to(i) - from;
     S* x = scores.row(i) + from;
     const S top = scale * row.max(keys, [&](auto c) { return c.load(x); });
     const S total = row.sum(keys, [&](auto c) {
@@ -81,7 +83,7 @@ template <class D, Scalar S, class T>
 void attention_softmax_again(View<S> scores, View<T> p, const AttentionTile& tile, S scale, const S* lse) {
   using V = typename D::template Value<S>;
   for (Index i = 0; i < scores.rows(); ++i) {
-    const Index from = tile.from(i), keys = tile.past(i) - from;
+    const Index from = tile.from(i), keys = tile.to(i) - from;
     S* x = scores.row(i) + from;
     Row<S, V>{}.each(keys, [&](auto c) {
       const V e = math::exp(c.load(x) * V(scale) - V(lse[tile.first + i]));

@@ -153,10 +153,11 @@ template <Scalar S, Backend D> class Gpt2::Blocks final : public Decoder<S, D> {
         head_(config.tied ? embedding : Gpt2::head) {}
 
   /// The embedding of each token plus that of its position.
-  Var<S, D> embed(const Weights<S, D>& weights, std::span<const std::int32_t> tokens, Index length) override {
+  Var<S, D> embed(const Weights<S, D>& weights, std::span<const std::int32_t> tokens,
+                  const AttentionSizes& sizes) override {
     places_.resize(tokens.size());
     for (std::size_t n = 0; n < tokens.size(); ++n)
-      places_[n] = static_cast<std::int32_t>(static_cast<Index>(n) % length);
+      places_[n] = static_cast<std::int32_t>(sizes.past + static_cast<Index>(n) % sizes.length);
     const auto words = neutra::embedding(weights.of_all(embedding), tokens);
     return add(words, neutra::embedding(weights.of_all(positions), std::span<const std::int32_t>(places_)));
   }
