@@ -25,5 +25,5 @@ int main(int argc, char** argv) {
        .methods = {"adapter", "adapter, upper: residue(gate=open, penalty=none, init=he, layers=upper)",
                    "paper: residue", "bias: residue(gate=biased(relu))",
                    "context: residue(gate=biased(contextual(relu)), init=he_body)", "classifier: " + classifier + ")",
-                   "upper: " + classifier + ", layers=upper)", "evidence: " + classifier + ", layers=upper, kl=1)"}});
+                   "upper: " + classifier + ", layers=upper)", "evidence"}});
 }

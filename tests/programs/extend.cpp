@@ -40,8 +40,8 @@ TEST_CASE("extend: all methods leave results, a report, models, adapters and log
     else
       CHECK(std::filesystem::exists(folder / "adapter.safetensors"));
   }
-  CHECK(methods == std::set<std::string>{"neutral", "adapter", "lora", "finetune"});
-  CHECK(results.rows.size() == 4);
+  CHECK(methods == std::set<std::string>{"neutral", "adapter", "lora", "finetune", "evidence"});
+  CHECK(results.rows.size() == 5);
   for (const auto& method : methods)
     CHECK(std::any_of(results.choices.begin(), results.choices.end(),
                       [&](const auto& choice) { return choice.run.label == method; }));

@@ -48,6 +48,19 @@ TEST_CASE("methods: one that is given twice is refused") {
             "given twice") == false);  // their labels say in what they differ
 }
 
+TEST_CASE("methods: evidence is the residue of docs/results/recipe, and its settings may be given otherwise") {
+  const study::Method evidence = small::method("evidence");
+  const study::Method spelled = small::method(
+      "residue(gate=biased(contextual(hard_sigmoid, sum=1, hidden=16)), "
+      "penalty=domain_cross_entropy(original_weight=9), init=he_body, alpha=0.1, layers=upper, kl=1)");
+  CHECK(evidence.all_settings() == spelled.all_settings());
+  CHECK(evidence.alphas == spelled.alphas);
+  CHECK(evidence.alphas == std::vector{0.1});
+  CHECK(small::method("evidence(alpha=1)").alphas == std::vector{1.0});
+  CHECK(small::method("evidence(penalty=none)").alphas.empty());
+  CHECK_FALSE(small::method("evidence(gate=relu)").adapter.settings().contains("gate.hidden"));
+}
+
 TEST_CASE("methods: what trains, what has an alpha, and further settings of any") {
   const auto all = methods({"neutral", "finetune", "lora", "adapter", "none(trains=model)"});
   CHECK((all[0].has_alpha() && !all[1].has_alpha() && !all[2].has_alpha() && !all[3].has_alpha()));
@@ -104,7 +117,7 @@ TEST_CASE("methods: regularisers are settings of a method, told apart and record
 
 TEST_CASE("methods: an unknown name is refused with its column and the nearest known one") {
   CHECK(refused("nuetral", "column 1: there is no method 'nuetral'; did you mean 'neutral'?",
-                "known: neutral, adapter, lora, finetune, control_llm, dora, list, llama_pro, none, oplora, residue"));
+                "known: neutral, adapter, lora, finetune, evidence, control_llm, dora, list, llama_pro, none, oplora, residue"));
   CHECK(refused("x: residue(gaet=relu)", "column 17: gaet is no setting of residue; did you mean 'gate'?"));
   CHECK(refused("residue(gate=relo)", "column 14: gate: there is no gate called 'relo'; did you mean 'relu'?"));
   CHECK(

@@ -175,6 +175,8 @@ class ExtendParser {
   /// Those of --methods, then those of --method; the paper's four where neither is given.
   std::vector<std::string> all_specs() const {
     std::vector<std::string> all = specs_.empty() ? default_specs_ : std::vector<std::string>{};
+    if (!of_study_ && o_.share == 0)  // the defaults that can be trained without original text
+      std::erase_if(all, [](const std::string& name) { return study::find_shorthand(name)->needs_original; });
     if (given("--methods")) all = specs_of(methods_, registry_);
     all.insert(all.end(), specs_.begin(), specs_.end());
     return all;

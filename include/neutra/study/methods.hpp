@@ -151,6 +151,8 @@ inline std::vector<Method> methods_of(const std::vector<std::string>& specs, con
       one.method.label = label.empty() ? one.name : label;
       if (!term.alphas.empty() && !one.method.has_alpha())
         spec.fail_at(spec.text.find("alpha"), "alpha has no effect: ", one.method.label, " has no local loss");
+      if (const Shorthand* known = find_shorthand(term.name); known && term.alphas.empty() && one.method.has_alpha())
+        one.method.alphas = known->alphas;
       one.told = one.method.all_settings();
       if (!term.alphas.empty()) one.told["alpha"] = detail::joined(term.alphas);
       if (!term.rates.empty()) one.told["lr"] = detail::joined(term.rates);
