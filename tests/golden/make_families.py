@@ -40,6 +40,9 @@ MODELS = {
                                "layer_types": ["sliding_attention", "full_attention"]}, False),
     "gemma": ("gemma", {**HEAD, "num_key_value_heads": 1}, False),
     "gemma_old": ("gemma", {**HEAD, "hidden_act": "gelu", "attention_bias": True}, True),
+    "gemma2": ("gemma2", {**HEAD, "sliding_window": 5, "query_pre_attn_scalar": 9, "attn_logit_softcapping": 1.5, "final_logit_softcapping": 2.0}, False),
+    "gemma2_uncapped": ("gemma2", {**HEAD, "num_key_value_heads": 1, "num_hidden_layers": 3, "sliding_window": 4, "attention_bias": True,
+                                   "attn_logit_softcapping": None, "final_logit_softcapping": None}, True),
     "phi3": ("phi3", {"num_key_value_heads": 1, "hidden_size": 16, "sliding_window": 6}, False),
     "phi3_part": ("phi3", {"hidden_size": 16, "rope_parameters": {"rope_type": "default", "rope_theta": 900.0, "partial_rotary_factor": 0.5}}, False),
     "smollm3": ("smollm3", {"no_rope_layers": [1, 0], "use_sliding_window": True, "sliding_window": 5}, False),
@@ -47,7 +50,7 @@ MODELS = {
     "olmo2": ("olmo2", {"num_key_value_heads": 4}, False),
     "olmo2_bias": ("olmo2", {"attention_bias": True, "num_key_value_heads": 2, "tie_word_embeddings": True}, True),
 }
-GRADIENTS = ["llama_bias", "qwen3", "gemma"]
+GRADIENTS = ["llama_bias", "qwen3", "gemma", "gemma2"]
 RESIDUE = 3  # rows of the residue's bottleneck
 
 
@@ -75,20 +78,26 @@ def older(json_of_config):
     json_of_config["rope_scaling"] = None if rope["rope_type"] == "default" else rope
     if json_of_config["model_type"] == "gemma":
         json_of_config["hidden_act"] = "gelu"  # as the first files say, and mean the tanh form
+    if json_of_config["model_type"] == "gemma2":
+        del json_of_config["layer_types"]  # every other layer has the window
     json_of_config["torch_dtype"] = json_of_config.pop("dtype")
     return json_of_config
 
 
 def residue_gradients(model, tokens):
-    """The mean loss with a residue W_up silu(W_down x) parallel to each FFN, and the gradients of its weights, in float64."""
+    """The mean loss with a residue W_up silu(W_down x) parallel to each FFN, and the gradients of its weights, in float64.
+
+    x is what the FFN reads; the residue joins behind the norm of what it returns, if there is one.
+    """
     model = model.double()
-    found = {}
+    found, read = {}, {}
     for index, layer in enumerate(model.model.layers):
         torch.manual_seed(SEED + index)
         down, up = (torch.nn.Parameter(0.2 * torch.randn(shape, dtype=torch.float64)) for shape in ((RESIDUE, 8), (8, RESIDUE)))
         found[f"{index}.down"], found[f"{index}.up"] = down, up
-        layer.mlp.register_forward_hook(
-            lambda module, inputs, output, a=down, b=up: output + torch.nn.functional.silu(inputs[0] @ a.T) @ b.T)
+        layer.mlp.register_forward_pre_hook(lambda module, inputs, n=index: read.update({n: inputs[0]}))
+        getattr(layer, "post_feedforward_layernorm", layer.mlp).register_forward_hook(
+            lambda module, inputs, output, a=down, b=up, n=index: output + torch.nn.functional.silu(read[n] @ a.T) @ b.T)
     loss = model(tokens, labels=tokens).loss
     loss.backward()
     tensors = {f"residue.{key}": value.data.float() for key, value in found.items()}

@@ -272,11 +272,16 @@ TEST_CASE("families: unsupported settings are rejected by name") {
 }
 
 TEST_CASE("families: settings of one family are rejected by name") {
-  const Golden gemma{"gemma"}, phi3{"phi3"}, smollm3{"smollm3"}, qwen3{"qwen3"}, olmo2{"olmo2"};
+  const Golden gemma{"gemma"}, gemma2{"gemma2"}, phi3{"phi3"}, smollm3{"smollm3"}, qwen3{"qwen3"}, olmo2{"olmo2"};
   CHECK(says(gemma.with({{"use_bidirectional_attention", true}}), "use_bidirectional_attention must be false"));
   CHECK(says(gemma.with({{"hidden_activation", "relu"}}), "hidden_act (gelu_pytorch_tanh) and hidden_activation (relu)",
              "must agree"));
   CHECK(says(gemma.with({{"neutra_embedding_scale", -1}}), "neutra_embedding_scale must be positive, got -1"));
+  CHECK(says(gemma2.with({{"use_bidirectional_attention", true}}), "use_bidirectional_attention must be false"));
+  CHECK(
+      says(gemma2.with({{"attn_logit_softcapping", 0}}), "attn_logit_softcapping must be positive, or null", "got 0"));
+  CHECK(says(gemma2.with({{"final_logit_softcapping", -3}}), "final_logit_softcapping must be positive", "got -3"));
+  CHECK(says(gemma2.with({{"query_pre_attn_scalar", 0}}), "query_pre_attn_scalar must be an integer in 1 .. "));
   CHECK(says(phi3.with({{"rope_parameters", {{"rope_type", "default"}, {"partial_rotary_factor", 0.75}}}}),
              "partial_rotary_factor must rotate an even number of the 4 elements of a head, got 0.75"));
   CHECK(says(phi3.with({{"rope_parameters", {{"rope_type", "longrope"}}}}), "rope_parameters.rope_type must be one of",
@@ -300,6 +305,21 @@ TEST_CASE("families: the factor of an embedding is rounded to the type of the fi
   CHECK(factor("float32", 3072) == Approx(std::sqrt(3072.0)).epsilon(1e-7));
   json["neutra_embedding_scale"] = 55.5;
   CHECK(factor("float32", 3072) == 55.5);
+}
+
+TEST_CASE("families: the caps of Gemma 2 are 50 and 30 where the keys are absent, and none where they are null") {
+  io::Json json = facts().at("gemma2").at("config");
+  const char* const keys[] = {"attn_logit_softcapping", "final_logit_softcapping"};
+  for (const char* key : keys) json.erase(key);
+  const nn::Config capped = nn::read_config(json, "config.json");
+  CHECK(capped.numbers.at("attention_cap") == 50);
+  CHECK(capped.numbers.at("logit_cap") == 30);
+  for (const char* key : keys) json[key] = nullptr;
+  const nn::Config uncapped = nn::read_config(json, "config.json");
+  CHECK(!uncapped.numbers.contains("attention_cap"));
+  CHECK(!uncapped.numbers.contains("logit_cap"));
+  const io::Json again = nn::config_json(uncapped, "float32");
+  for (const char* key : keys) CHECK(again.at(key).is_null());
 }
 
 TEST_CASE("families: docs/families.md lists every family") {

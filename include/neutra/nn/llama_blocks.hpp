@@ -39,6 +39,7 @@ template <Scalar S, Backend D> class LlamaBlocks : public Decoder<S, D> {
     return rms_norm(x, weights.of_all(final_norm), epsilon_, offset_);
   }
   Var<S, D> head(const Weights<S, D>& weights) override { return weights.of_all(head_); }
+  S logit_cap() const override { return static_cast<S>(parts_.logit_cap); }
 
  private:
   using Site = adapter::Site;
@@ -82,6 +83,7 @@ template <Scalar S, Backend D> class LlamaBlocks : public Decoder<S, D> {
   Var<S, D> attention_block(Layer<S, D>& layer, Var<S, D> stream, Var<S, D> x, AttentionSizes sizes) {
     const auto place = static_cast<std::size_t>(layer.index);
     sizes.score_scale = parts_.score_scale;
+    sizes.cap = parts_.score_cap;
     if (!windowed_.empty() && windowed_[place] == '1') sizes.window = window_;
     const DType stored = layer.intermediate_dtype({Site::q, Site::k, Site::v, Site::o});
     const auto queries = rotated(layer, Site::q, q_norm_, x, sizes, stored);  // (N,H*W)

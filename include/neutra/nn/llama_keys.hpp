@@ -60,7 +60,8 @@ template <class Reader> Config read_llama(const Reader& file, const LlamaDefault
   require(config.norm_epsilon > 0, what, ": rms_norm_eps must be positive, got ", config.norm_epsilon);
   read_rope(file, config, defaults.theta);
   const std::string activation = read_activation(file, defaults.activation_key, defaults.activation);
-  if (activation_named(activation) != Activation::silu) config.choices["activation"] = activation;
+  if (activation_named(activation) != Activation::silu || activation_named(defaults.activation) != Activation::silu)
+    config.choices["activation"] = activation;
   config.tied = file.flag("tie_word_embeddings", defaults.tied);
   return config;
 }
