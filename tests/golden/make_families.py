@@ -43,6 +43,14 @@ MODELS = {
     "gemma2": ("gemma2", {**HEAD, "sliding_window": 5, "query_pre_attn_scalar": 9, "attn_logit_softcapping": 1.5, "final_logit_softcapping": 2.0}, False),
     "gemma2_uncapped": ("gemma2", {**HEAD, "num_key_value_heads": 1, "num_hidden_layers": 3, "sliding_window": 4, "attention_bias": True,
                                    "attn_logit_softcapping": None, "final_logit_softcapping": None}, True),
+    "gemma3": ("gemma3_text", {**HEAD, "num_hidden_layers": 3, "sliding_window": 5, "query_pre_attn_scalar": 9, "final_logit_softcapping": 2.0,
+                               "layer_types": ["full_attention", "sliding_attention", "full_attention"],
+                               "rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 3.0, "rope_theta": 900.0},
+                                                   "sliding_attention": {"rope_type": "default", "rope_theta": 50.0}}}, False),
+    "gemma3_old": ("gemma3_text", {**HEAD, "num_hidden_layers": 3, "sliding_window": 4, "sliding_window_pattern": 2, "num_key_value_heads": 1,
+                                   "attention_bias": True,
+                                   "rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 900.0},
+                                                       "sliding_attention": {"rope_type": "default", "rope_theta": 50.0}}}, True),
     "phi3": ("phi3", {"num_key_value_heads": 1, "hidden_size": 16, "sliding_window": 6}, False),
     "phi3_part": ("phi3", {"hidden_size": 16, "rope_parameters": {"rope_type": "default", "rope_theta": 900.0, "partial_rotary_factor": 0.5}}, False),
     "smollm3": ("smollm3", {"no_rope_layers": [1, 0], "use_sliding_window": True, "sliding_window": 5}, False),
@@ -50,7 +58,7 @@ MODELS = {
     "olmo2": ("olmo2", {"num_key_value_heads": 4}, False),
     "olmo2_bias": ("olmo2", {"attention_bias": True, "num_key_value_heads": 2, "tie_word_embeddings": True}, True),
 }
-GRADIENTS = ["llama_bias", "qwen3", "gemma", "gemma2"]
+GRADIENTS = ["llama_bias", "qwen3", "gemma", "gemma2", "gemma3"]
 RESIDUE = 3  # rows of the residue's bottleneck
 
 
@@ -73,13 +81,17 @@ def model_of(name):
 
 def older(json_of_config):
     """The keys as transformers 4 wrote them."""
-    rope = json_of_config.pop("rope_parameters")
+    rope, kind = json_of_config.pop("rope_parameters"), json_of_config["model_type"]
+    if kind == "gemma3_text":
+        json_of_config["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
+        json_of_config["sliding_window_pattern"] = json_of_config.pop("_sliding_window_pattern")
+        rope = rope["full_attention"]
     json_of_config["rope_theta"] = rope.pop("rope_theta")
     json_of_config["rope_scaling"] = None if rope["rope_type"] == "default" else rope
-    if json_of_config["model_type"] == "gemma":
+    if kind == "gemma":
         json_of_config["hidden_act"] = "gelu"  # as the first files say, and mean the tanh form
-    if json_of_config["model_type"] == "gemma2":
-        del json_of_config["layer_types"]  # every other layer has the window
+    if kind in ("gemma2", "gemma3_text"):
+        del json_of_config["layer_types"]  # which layers have the window follows from a pattern
     json_of_config["torch_dtype"] = json_of_config.pop("dtype")
     return json_of_config
 
@@ -90,10 +102,10 @@ def residue_gradients(model, tokens):
     x is what the FFN reads; the residue joins behind the norm of what it returns, if there is one.
     """
     model = model.double()
-    found, read = {}, {}
+    found, read, width = {}, {}, model.config.hidden_size
     for index, layer in enumerate(model.model.layers):
         torch.manual_seed(SEED + index)
-        down, up = (torch.nn.Parameter(0.2 * torch.randn(shape, dtype=torch.float64)) for shape in ((RESIDUE, 8), (8, RESIDUE)))
+        down, up = (torch.nn.Parameter(0.2 * torch.randn(shape, dtype=torch.float64)) for shape in ((RESIDUE, width), (width, RESIDUE)))
         found[f"{index}.down"], found[f"{index}.up"] = down, up
         layer.mlp.register_forward_pre_hook(lambda module, inputs, n=index: read.update({n: inputs[0]}))
         getattr(layer, "post_feedforward_layernorm", layer.mlp).register_forward_hook(

@@ -3,6 +3,7 @@
 
 #include "neutra/nn/families/gemma.hpp"
 #include "neutra/nn/families/gemma2.hpp"
+#include "neutra/nn/families/gemma3.hpp"
 #include "neutra/nn/families/gpt2.hpp"
 #include "neutra/nn/families/llama.hpp"
 #include "neutra/nn/families/mistral.hpp"
@@ -45,7 +46,7 @@ template <class... F> struct FamilyList {
 };
 
 using Families = FamilyList<family::Llama, family::Gpt2, family::Mistral, family::Qwen2, family::Qwen3, family::Gemma,
-                            family::Gemma2, family::Phi3, family::SmolLm3, family::Olmo2>;
+                            family::Gemma2, family::Gemma3, family::Phi3, family::SmolLm3, family::Olmo2>;
 
 /// The weights of a model, by its complete configuration.
 template <class List = Families> WeightList weight_list(const Config& config) {
