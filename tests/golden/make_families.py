@@ -17,6 +17,7 @@ SEED = 20610
 SIZES = {"vocab_size": 19, "hidden_size": 8, "intermediate_size": 10, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
          "max_position_embeddings": 32, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, "initializer_range": 0.3}
 HEAD = {"head_dim": 6}  # not hidden_size / num_attention_heads
+NEOX = {"hidden_size": 16, "num_key_value_heads": None}
 LLAMA3 = {"rope_type": "llama3", "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8}
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8}
 LENGTH = 12
@@ -57,8 +58,12 @@ MODELS = {
     "smollm3_interval": ("smollm3", {"no_rope_layer_interval": 2, "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": False}, True),
     "olmo2": ("olmo2", {"num_key_value_heads": 4}, False),
     "olmo2_bias": ("olmo2", {"attention_bias": True, "num_key_value_heads": 2, "tie_word_embeddings": True}, True),
+    "gpt_neox": ("gpt_neox", {**NEOX, "rope_parameters": {"rope_type": "default", "rope_theta": 900.0, "partial_rotary_factor": 0.5}}, False),
+    "gpt_neox_serial": ("gpt_neox", {**NEOX, "use_parallel_residual": False, "hidden_act": "gelu_new", "attention_bias": False,
+                                     "tie_word_embeddings": True,
+                                     "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 900.0, "partial_rotary_factor": 1.0}}, True),
 }
-GRADIENTS = ["llama_bias", "qwen3", "gemma", "gemma2", "gemma3"]
+GRADIENTS = ["llama_bias", "qwen3", "gemma", "gemma2", "gemma3", "gpt_neox"]
 RESIDUE = 3  # rows of the residue's bottleneck
 
 
@@ -86,7 +91,9 @@ def older(json_of_config):
         json_of_config["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
         json_of_config["sliding_window_pattern"] = json_of_config.pop("_sliding_window_pattern")
         rope = rope["full_attention"]
-    json_of_config["rope_theta"] = rope.pop("rope_theta")
+    if kind == "gpt_neox":
+        json_of_config["rotary_pct"] = rope.pop("partial_rotary_factor")
+    json_of_config["rotary_emb_base" if kind == "gpt_neox" else "rope_theta"] = rope.pop("rope_theta")
     json_of_config["rope_scaling"] = None if rope["rope_type"] == "default" else rope
     if kind == "gemma":
         json_of_config["hidden_act"] = "gelu"  # as the first files say, and mean the tanh form
@@ -103,7 +110,7 @@ def residue_gradients(model, tokens):
     """
     model = model.double()
     found, read, width = {}, {}, model.config.hidden_size
-    for index, layer in enumerate(model.model.layers):
+    for index, layer in enumerate(model.base_model.layers):
         torch.manual_seed(SEED + index)
         down, up = (torch.nn.Parameter(0.2 * torch.randn(shape, dtype=torch.float64)) for shape in ((RESIDUE, width), (width, RESIDUE)))
         found[f"{index}.down"], found[f"{index}.up"] = down, up
@@ -126,6 +133,8 @@ def make(folder):
         config["dtype"] = "float32"
         config = older(config) if old else config
         state = {key: value for key, value in model.state_dict().items() if not (key == "lm_head.weight" and model.config.tie_word_embeddings)}
+        if model.config.model_type == "gpt_neox" and "lm_head.weight" in state:
+            state["embed_out.weight"] = state.pop("lm_head.weight")  # its name in files
         with torch.no_grad():
             logits = model(tokens).logits
         more = {}

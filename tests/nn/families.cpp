@@ -143,7 +143,7 @@ TEST_CASE("families: gradients of a residue equal those of PyTorch") {
       ++compared;
     }
   }
-  CHECK(compared >= 22);
+  CHECK(compared >= 26);
 }
 
 TEST_CASE("families: gradients through windows, scalings and norms equal finite differences, also of thawed weights") {
@@ -272,8 +272,8 @@ TEST_CASE("families: unsupported settings are rejected by name") {
 }
 
 TEST_CASE("families: settings of one family are rejected by name") {
-  const Golden gemma{"gemma"}, gemma2{"gemma2"}, gemma3{"gemma3"}, old{"gemma3_old"}, phi3{"phi3"}, smollm3{"smollm3"},
-      qwen3{"qwen3"}, olmo2{"olmo2"};
+  const Golden gemma{"gemma"}, gemma2{"gemma2"}, gemma3{"gemma3"}, old{"gemma3_old"}, neox{"gpt_neox"}, phi3{"phi3"},
+      smollm3{"smollm3"}, qwen3{"qwen3"}, olmo2{"olmo2"};
   CHECK(says(gemma.with({{"use_bidirectional_attention", true}}), "use_bidirectional_attention must be false"));
   CHECK(says(gemma.with({{"hidden_activation", "relu"}}), "hidden_act (gelu_pytorch_tanh) and hidden_activation (relu)",
              "must agree"));
@@ -292,6 +292,10 @@ TEST_CASE("families: settings of one family are rejected by name") {
       says(gemma3.with({{"rope_local_base_freq", 60}}), "rope_local_base_freq (60) and rope_parameters", "must agree"));
   CHECK(says(old.with({{"rope_local_base_freq", -1}}), "rope_local_base_freq must be positive, got -1"));
   CHECK(says(old.with({{"sliding_window_pattern", 0}}), "sliding_window_pattern must be an integer in 1 .. "));
+  CHECK(says(neox.with({{"layer_norm_eps", 0}}), "layer_norm_eps must be positive, got 0"));
+  CHECK(says(neox.with({{"num_key_value_heads", 2}}), "a gpt_neox has as many kv_heads as heads"));
+  CHECK(says(neox.with({{"head_dim", 8}}), "dim must be heads times head width, got 16, 4 and 8"));
+  CHECK(says(neox.with({{"attention_bias", false}}), "not of a gpt_neox: gpt_neox.layers.0.attention.dense.bias"));
   CHECK(says(phi3.with({{"rope_parameters", {{"rope_type", "default"}, {"partial_rotary_factor", 0.75}}}}),
              "partial_rotary_factor must rotate an even number of the 4 elements of a head, got 0.75"));
   CHECK(says(phi3.with({{"rope_parameters", {{"rope_type", "longrope"}}}}), "rope_parameters.rope_type must be one of",
@@ -346,6 +350,26 @@ TEST_CASE("families: layers of Gemma 3 with a window have the RoPE base of their
   CHECK(plain.numbers.at("window_theta") == 10000);
   CHECK(plain.numbers.at("rope_theta") == 1e6);
   CHECK(plain.by_layer.at("windowed") == "111");
+}
+
+TEST_CASE("families: GPT-NeoX rotates a quarter of each head unless a key says otherwise, and ignores old buffers") {
+  io::Json json = facts().at("gpt_neox").at("config");
+  for (const char* key : {"rope_parameters", "use_parallel_residual", "attention_bias"}) json.erase(key);
+  json["hidden_size"] = 32;
+  const nn::Config plain = nn::read_config(json, "config.json");
+  CHECK(plain.numbers ==
+        std::map<std::string, double>{
+            {"rope_theta", 10000}, {"rotated_share", 0.25}, {"parallel_residual", 1}, {"attention_bias", 1}});
+  json["rotary_pct"] = 1;
+  json["rotary_emb_base"] = 500;
+  json["attention_bias"] = false;
+  const nn::Config changed = nn::read_config(json, "config.json");
+  CHECK(changed.numbers ==
+        std::map<std::string, double>{{"rope_theta", 500}, {"parallel_residual", 1}, {"attention_bias", 0}});
+  const nn::WeightList list = nn::weight_list(changed);
+  for (const char* buffer : {"attention.bias", "attention.masked_bias", "attention.rotary_emb.inv_freq"})
+    CHECK(list.ignores(concat("gpt_neox.layers.1.", buffer)));
+  CHECK(!list.ignores("gpt_neox.layers.1.attention.dense.bias"));
 }
 
 TEST_CASE("families: docs/families.md lists every family") {
