@@ -34,7 +34,8 @@ Outcome run(const AttentionSizes& z, bool add) {
 
 TEST_CASE("attention kernels: equal bits for 1, 2 and 3 threads, forward and backward") {
   const int threads = omp_get_max_threads();
-  for (const auto& z : {AttentionSizes{3, 70, 4, 2, 16}, AttentionSizes{1, 130, 6, 1, 5}}) {
+  for (const auto& z : {AttentionSizes{3, 70, 4, 2, 16}, AttentionSizes{1, 130, 6, 1, 5},
+                        AttentionSizes{1, 130, 6, 1, 5, 40, 0, 0.5}}) {
     omp_set_num_threads(1);
     const Outcome one = run(z, false);
     for (const int wanted : {2, 3}) {

@@ -33,11 +33,16 @@ struct Attention {
             {{1, 200, 2, 2, 2, 70}},
             {{1, 66, 1, 1, 2, 64}},
             {{1, 9, 2, 1, 4, 20}},
-            {{1, 70, 4, 2, 6, 5, 0.3}}};
+            {{1, 70, 4, 2, 6, 5, 0.3}},
+            // A cap of the size of the scores; with a window and a scale; one that nearly all scores reach.
+            {{1, 9, 2, 1, 4, 0, 0, 1.5}},
+            {{2, 65, 4, 2, 17, 0, 0, 1}},
+            {{1, 70, 4, 2, 6, 5, 0.3, 0.7}},
+            {{1, 130, 1, 1, 2, 0, 0, 2}, 30}};
   }
   std::string label() const {
     return concat(z.sequences, "x", z.length, " heads ", z.heads, "/", z.kv_heads, " width ", z.width, " scale ", scale,
-                  " window ", z.window, " score scale ", z.score_scale);
+                  " window ", z.window, " score scale ", z.score_scale, " cap ", z.cap);
   }
   /// Central differences need a softmax that is not a step function.
   bool smooth() const { return scale <= 10; }

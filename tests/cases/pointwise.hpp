@@ -27,6 +27,10 @@ struct Relu {
   template <class V> V df(V x, V) const { return math::select(x > V(0), V(1), V(0)); }
   static double plain(double x) { return x > 0 ? x : 0; }
 };
+struct SoftCap : op::SoftCap<float> {
+  SoftCap() : op::SoftCap<float>{1.5f} {}
+  static double plain(double x) { return 1.5 * std::tanh(x / 1.5); }
+};
 /// log(sqrt(1 + x^2)), clamped to -1 .. 1 by min and max.
 struct LogNorm {
   template <class V> V f(V x) const { return math::max(V(-1), math::min(V(1), math::log(math::sqrt(V(1) + x * x)))); }

@@ -17,6 +17,7 @@ SEED = 20610
 SIZES = {"vocab_size": 19, "hidden_size": 8, "intermediate_size": 10, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
          "max_position_embeddings": 32, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0, "initializer_range": 0.3}
 HEAD = {"head_dim": 6}  # not hidden_size / num_attention_heads
+NEOX = {"hidden_size": 16, "num_key_value_heads": None}
 LLAMA3 = {"rope_type": "llama3", "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8}
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8}
 LENGTH = 12
@@ -40,14 +41,29 @@ MODELS = {
                                "layer_types": ["sliding_attention", "full_attention"]}, False),
     "gemma": ("gemma", {**HEAD, "num_key_value_heads": 1}, False),
     "gemma_old": ("gemma", {**HEAD, "hidden_act": "gelu", "attention_bias": True}, True),
+    "gemma2": ("gemma2", {**HEAD, "sliding_window": 5, "query_pre_attn_scalar": 9, "attn_logit_softcapping": 1.5, "final_logit_softcapping": 2.0}, False),
+    "gemma2_uncapped": ("gemma2", {**HEAD, "num_key_value_heads": 1, "num_hidden_layers": 3, "sliding_window": 4, "attention_bias": True,
+                                   "attn_logit_softcapping": None, "final_logit_softcapping": None}, True),
+    "gemma3": ("gemma3_text", {**HEAD, "num_hidden_layers": 3, "sliding_window": 5, "query_pre_attn_scalar": 9, "final_logit_softcapping": 2.0,
+                               "layer_types": ["full_attention", "sliding_attention", "full_attention"],
+                               "rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 3.0, "rope_theta": 900.0},
+                                                   "sliding_attention": {"rope_type": "default", "rope_theta": 50.0}}}, False),
+    "gemma3_old": ("gemma3_text", {**HEAD, "num_hidden_layers": 3, "sliding_window": 4, "sliding_window_pattern": 2, "num_key_value_heads": 1,
+                                   "attention_bias": True,
+                                   "rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 900.0},
+                                                       "sliding_attention": {"rope_type": "default", "rope_theta": 50.0}}}, True),
     "phi3": ("phi3", {"num_key_value_heads": 1, "hidden_size": 16, "sliding_window": 6}, False),
     "phi3_part": ("phi3", {"hidden_size": 16, "rope_parameters": {"rope_type": "default", "rope_theta": 900.0, "partial_rotary_factor": 0.5}}, False),
     "smollm3": ("smollm3", {"no_rope_layers": [1, 0], "use_sliding_window": True, "sliding_window": 5}, False),
     "smollm3_interval": ("smollm3", {"no_rope_layer_interval": 2, "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": False}, True),
     "olmo2": ("olmo2", {"num_key_value_heads": 4}, False),
     "olmo2_bias": ("olmo2", {"attention_bias": True, "num_key_value_heads": 2, "tie_word_embeddings": True}, True),
+    "gpt_neox": ("gpt_neox", {**NEOX, "rope_parameters": {"rope_type": "default", "rope_theta": 900.0, "partial_rotary_factor": 0.5}}, False),
+    "gpt_neox_serial": ("gpt_neox", {**NEOX, "use_parallel_residual": False, "hidden_act": "gelu_new", "attention_bias": False,
+                                     "tie_word_embeddings": True,
+                                     "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 900.0, "partial_rotary_factor": 1.0}}, True),
 }
-GRADIENTS = ["llama_bias", "qwen3", "gemma"]
+GRADIENTS = ["llama_bias", "qwen3", "gemma", "gemma2", "gemma3", "gpt_neox"]
 RESIDUE = 3  # rows of the residue's bottleneck
 
 
@@ -70,25 +86,37 @@ def model_of(name):
 
 def older(json_of_config):
     """The keys as transformers 4 wrote them."""
-    rope = json_of_config.pop("rope_parameters")
-    json_of_config["rope_theta"] = rope.pop("rope_theta")
+    rope, kind = json_of_config.pop("rope_parameters"), json_of_config["model_type"]
+    if kind == "gemma3_text":
+        json_of_config["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
+        json_of_config["sliding_window_pattern"] = json_of_config.pop("_sliding_window_pattern")
+        rope = rope["full_attention"]
+    if kind == "gpt_neox":
+        json_of_config["rotary_pct"] = rope.pop("partial_rotary_factor")
+    json_of_config["rotary_emb_base" if kind == "gpt_neox" else "rope_theta"] = rope.pop("rope_theta")
     json_of_config["rope_scaling"] = None if rope["rope_type"] == "default" else rope
-    if json_of_config["model_type"] == "gemma":
+    if kind == "gemma":
         json_of_config["hidden_act"] = "gelu"  # as the first files say, and mean the tanh form
+    if kind in ("gemma2", "gemma3_text"):
+        del json_of_config["layer_types"]  # which layers have the window follows from a pattern
     json_of_config["torch_dtype"] = json_of_config.pop("dtype")
     return json_of_config
 
 
 def residue_gradients(model, tokens):
-    """The mean loss with a residue W_up silu(W_down x) parallel to each FFN, and the gradients of its weights, in float64."""
+    """The mean loss with a residue W_up silu(W_down x) parallel to each FFN, and the gradients of its weights, in float64.
+
+    x is what the FFN reads; the residue joins behind the norm of what it returns, if there is one.
+    """
     model = model.double()
-    found = {}
-    for index, layer in enumerate(model.model.layers):
+    found, read, width = {}, {}, model.config.hidden_size
+    for index, layer in enumerate(model.base_model.layers):
         torch.manual_seed(SEED + index)
-        down, up = (torch.nn.Parameter(0.2 * torch.randn(shape, dtype=torch.float64)) for shape in ((RESIDUE, 8), (8, RESIDUE)))
+        down, up = (torch.nn.Parameter(0.2 * torch.randn(shape, dtype=torch.float64)) for shape in ((RESIDUE, width), (width, RESIDUE)))
         found[f"{index}.down"], found[f"{index}.up"] = down, up
-        layer.mlp.register_forward_hook(
-            lambda module, inputs, output, a=down, b=up: output + torch.nn.functional.silu(inputs[0] @ a.T) @ b.T)
+        layer.mlp.register_forward_pre_hook(lambda module, inputs, n=index: read.update({n: inputs[0]}))
+        getattr(layer, "post_feedforward_layernorm", layer.mlp).register_forward_hook(
+            lambda module, inputs, output, a=down, b=up, n=index: output + torch.nn.functional.silu(read[n] @ a.T) @ b.T)
     loss = model(tokens, labels=tokens).loss
     loss.backward()
     tensors = {f"residue.{key}": value.data.float() for key, value in found.items()}
@@ -105,6 +133,8 @@ def make(folder):
         config["dtype"] = "float32"
         config = older(config) if old else config
         state = {key: value for key, value in model.state_dict().items() if not (key == "lm_head.weight" and model.config.tie_word_embeddings)}
+        if model.config.model_type == "gpt_neox" and "lm_head.weight" in state:
+            state["embed_out.weight"] = state.pop("lm_head.weight")  # its name in files
         with torch.no_grad():
             logits = model(tokens).logits
         more = {}

@@ -112,4 +112,5 @@ TEST_CASE("attention: sizes that do not agree are an Error") {
   CHECK(run(wrong, k, k, {2, 3, 4, 2, 2}) == "attention: q must be (B*T,H*W) = (6,8), got (6,5)");
   CHECK(run(q, wrong, k, {2, 3, 4, 2, 2}) == "attention: k and v must be (B*T,K*W) = (6,4), got (6,5) and (6,4)");
   CHECK(run(q, k, wrong, {2, 3, 4, 2, 2}) == "attention: k and v must be (B*T,K*W) = (6,4), got (6,4) and (6,5)");
+  CHECK(run(q, k, k, {2, 3, 4, 2, 2, 0, 0, -1}) == "attention: the cap must be zero (none) or more, got -1");
 }

@@ -8,6 +8,7 @@ TEST_CASE("pointwise: value, gradients, SIMD and scalar") {
   check_all<cases::Pointwise<cases::Softplus>>();
   check_all<cases::Pointwise<cases::Relu>>();
   check_all<cases::Pointwise<cases::LogNorm>>();
+  check_all<cases::Pointwise<cases::SoftCap>>();
 }
 
 TEST_CASE("pointwise: +-1e3, infinities and zeros give exact results") {

@@ -21,6 +21,7 @@ struct AttentionSizes {
   Index sequences, length, heads, kv_heads, width;
   Index window = 0;        // a token reads the last `window` tokens up to itself; 0: all of them
   double score_scale = 0;  // factor of q k^T; 0: W^-0.5
+  double cap = 0;          // c: scores s, scaled, become c tanh(s / c) before the mask; 0: they stay as they are
   Index past = 0;          // tokens of each sequence before those of the queries
 
   Index keys() const { return past + length; }
@@ -30,6 +31,8 @@ struct AttentionSizes {
   template <Scalar S> S scale() const {
     return score_scale > 0 ? static_cast<S>(score_scale) : S(1) / std::sqrt(static_cast<S>(width));
   }
+  /// The factor of what the softmax reads: tanh(s / c) under a cap, else q k^T.
+  template <Scalar S> S softmax_scale() const { return cap > 0 ? static_cast<S>(cap) : scale<S>(); }
 };
 
 namespace detail {

@@ -2,7 +2,10 @@
 #pragma once
 
 #include "neutra/nn/families/gemma.hpp"
+#include "neutra/nn/families/gemma2.hpp"
+#include "neutra/nn/families/gemma3.hpp"
 #include "neutra/nn/families/gpt2.hpp"
+#include "neutra/nn/families/gpt_neox.hpp"
 #include "neutra/nn/families/llama.hpp"
 #include "neutra/nn/families/mistral.hpp"
 #include "neutra/nn/families/olmo2.hpp"
@@ -43,8 +46,9 @@ template <class... F> struct FamilyList {
   }
 };
 
-using Families = FamilyList<family::Llama, family::Gpt2, family::Mistral, family::Qwen2, family::Qwen3, family::Gemma,
-                            family::Phi3, family::SmolLm3, family::Olmo2>;
+using Families =
+    FamilyList<family::Llama, family::Gpt2, family::Mistral, family::Qwen2, family::Qwen3, family::Gemma,
+               family::Gemma2, family::Gemma3, family::Phi3, family::SmolLm3, family::Olmo2, family::GptNeoX>;
 
 /// The weights of a model, by its complete configuration.
 template <class List = Families> WeightList weight_list(const Config& config) {

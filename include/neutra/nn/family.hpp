@@ -58,6 +58,8 @@ template <Scalar S, Backend D> class Decoder {
   virtual Var<S, D> normalise(const Weights<S, D>&, Var<S, D> x) = 0;
   /// The weight of the head: logits are normalise(x) head^T.      result: (V,d)
   virtual Var<S, D> head(const Weights<S, D>&) = 0;
+  /// c of logits that are capped as c tanh(logit / c); 0: they are not.
+  virtual S logit_cap() const { return 0; }
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::nn

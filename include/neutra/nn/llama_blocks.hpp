@@ -4,6 +4,7 @@
 #include "neutra/nn/llama_keys.hpp"
 #include "neutra/nn/llama_parts.hpp"
 #include "neutra/nn/llama_windows.hpp"
+#include "neutra/nn/rope_family.hpp"
 #include "neutra/nn/rope_tables.hpp"
 #include "neutra/op/attention.hpp"
 #include "neutra/op/embedding.hpp"
@@ -11,7 +12,6 @@
 #include "neutra/op/rms_norm.hpp"
 #include "neutra/op/rope.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -40,6 +40,7 @@ template <Scalar S, Backend D> class LlamaBlocks : public Decoder<S, D> {
     return rms_norm(x, weights.of_all(final_norm), epsilon_, offset_);
   }
   Var<S, D> head(const Weights<S, D>& weights) override { return weights.of_all(head_); }
+  S logit_cap() const override { return static_cast<S>(parts_.logit_cap); }
 
  private:
   using Site = adapter::Site;
@@ -83,6 +84,7 @@ template <Scalar S, Backend D> class LlamaBlocks : public Decoder<S, D> {
   Var<S, D> attention_block(Layer<S, D>& layer, Var<S, D> stream, Var<S, D> x, AttentionSizes sizes) {
     const auto place = static_cast<std::size_t>(layer.index);
     sizes.score_scale = parts_.score_scale;
+    sizes.cap = parts_.score_cap;
     if (!windowed_.empty() && windowed_[place] == '1') sizes.window = window_;
     const DType stored = layer.intermediate_dtype({Site::q, Site::k, Site::v, Site::o});
     const auto queries = rotated(layer, Site::q, q_norm_, x, sizes, stored);  // (N,H*W)
@@ -127,38 +129,13 @@ template <Scalar S, Backend D> class LlamaBlocks : public Decoder<S, D> {
 
 /// A family of this kind: what a file in families/ derives from. F has, beside name, architecture, read and write,
 ///     static LlamaParts parts(const Config&)
-///     static constexpr std::array<std::string_view, n> settings = {...}     beside those of RoPE and "activation"
-template <class F> struct LlamaLike {
-  static bool has_setting(std::string_view name) {
-    const auto& own = F::settings;
-    return name == "rope_theta" || name == "activation" || is_rope_setting(name) ||
-           std::find(own.begin(), own.end(), name) != own.end();
-  }
-  static void complete(Config& config, std::string& faults) {
-    config.numbers.try_emplace("rope_theta", 10000.0);
-    for (const auto& [name, value] : config.numbers) check_name(name, faults);
-    for (const auto& [name, value] : config.choices) check_name(name, faults);
-    for (const auto& [name, digits] : config.by_layer) {
-      check_name(name, faults);
-      if (static_cast<Index>(digits.size()) != config.layers)
-        faults +=
-            concat("; ", name, " must have a digit for each of the ", config.layers, " layers, got \"", digits, '"');
-    }
-    check_rope(config, faults);
-    if (const auto chosen = config.choices.find("activation"); chosen != config.choices.end())
-      if (!activation_named(chosen->second)) faults += concat("; there is no activation \"", chosen->second, '"');
-    if (config.head_width % 2 != 0) faults += concat("; head width must be even for RoPE, got ", config.head_width);
-  }
+/// and what RopeFamily asks for.
+template <class F> struct LlamaLike : RopeFamily<F> {
   static WeightList weights(const Config& config) { return llama_weights(config, F::parts(config)); }
 
   template <Scalar S, Backend D> struct Blocks final : LlamaBlocks<S, D> {
     explicit Blocks(const Config& config) : LlamaBlocks<S, D>(config, F::parts(config)) {}
   };
-
- private:
-  static void check_name(std::string_view name, std::string& faults) {
-    if (!has_setting(name)) faults += concat("; a ", F::name, " has no setting ", name);
-  }
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::nn

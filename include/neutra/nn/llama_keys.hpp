@@ -15,6 +15,7 @@ struct LlamaDefaults {
   double theta = 10000.0;
   Index context = 2048;
   double epsilon = 1e-6;
+  const char* epsilon_key = "rms_norm_eps";
   bool tied = false;
   const char* activation_key = "hidden_act";
   const char* activation = "silu";
@@ -56,17 +57,20 @@ template <class Reader> Config read_llama(const Reader& file, const LlamaDefault
           ": the head size (head_dim, or hidden_size / num_attention_heads) must be even for RoPE, got ",
           config.head_width);
   config.context = file.integer("max_position_embeddings", defaults.context, 1, Limits::context);
-  config.norm_epsilon = file.number("rms_norm_eps", defaults.epsilon);
-  require(config.norm_epsilon > 0, what, ": rms_norm_eps must be positive, got ", config.norm_epsilon);
+  config.norm_epsilon = file.number(defaults.epsilon_key, defaults.epsilon);
+  require(config.norm_epsilon > 0, what, ": ", defaults.epsilon_key, " must be positive, got ", config.norm_epsilon);
   read_rope(file, config, defaults.theta);
   const std::string activation = read_activation(file, defaults.activation_key, defaults.activation);
-  if (activation_named(activation) != Activation::silu) config.choices["activation"] = activation;
+  if (activation_named(activation) != Activation::silu || activation_named(defaults.activation) != Activation::silu)
+    config.choices["activation"] = activation;
   config.tied = file.flag("tie_word_embeddings", defaults.tied);
   return config;
 }
 
 /// The keys that read_llama reads.
-template <class Json> Json write_llama(const Config& config, const char* activation_key = "hidden_act") {
+template <class Json>
+Json write_llama(const Config& config, const char* activation_key = LlamaDefaults{}.activation_key,
+                 const char* epsilon_key = LlamaDefaults{}.epsilon_key) {
   const auto chosen = config.choices.find("activation");
   Json json = {{"hidden_size", config.dim},
                {"intermediate_size", config.ffn},
@@ -74,7 +78,7 @@ template <class Json> Json write_llama(const Config& config, const char* activat
                {"num_attention_heads", config.heads},
                {"num_key_value_heads", config.kv_heads},
                {"head_dim", config.head_width},
-               {"rms_norm_eps", config.norm_epsilon},
+               {epsilon_key, config.norm_epsilon},
                {activation_key, chosen == config.choices.end() ? "silu" : chosen->second}};
   write_rope(config, json);
   return json;

@@ -19,8 +19,9 @@ struct LlamaParts {
   bool fused = false;      // files hold q, k and v in one tensor, and gate and up
   double norm_offset = 0;  // norms multiply by offset + w
   double embedding_scale = 1;
-  double score_scale = 0;   // see AttentionSizes
-  double window_theta = 0;  // RoPE base of layers with a window, unscaled; 0: that of the others
+  double score_scale = 0, score_cap = 0;  // see AttentionSizes
+  double logit_cap = 0;                   // see Decoder
+  double window_theta = 0;                // RoPE base of layers with a window, unscaled; 0: that of the others
   Activation activation = Activation::silu;
 };
 

@@ -40,12 +40,13 @@ template <class Json> Json window_json(const Config& config) {
   return static_cast<Index>(config.numbers.at("window"));
 }
 
-/// layer_types as JSON; null if no layer has a window.
+/// layer_types as JSON.
 template <class Json> Json layer_types(const Config& config) {
   const auto found = config.by_layer.find("windowed");
-  if (found == config.by_layer.end()) return nullptr;
+  const std::string none(static_cast<std::size_t>(config.layers), '0');
   Json types = Json::array();
-  for (const char digit : found->second) types.push_back(digit == '1' ? "sliding_attention" : "full_attention");
+  for (const char digit : found == config.by_layer.end() ? none : found->second)
+    types.push_back(digit == '1' ? "sliding_attention" : "full_attention");
   return types;
 }
 

@@ -97,9 +97,6 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   /// The input of the head, (B*T, d): the hidden states after the final norm.
   Var<S, D> hidden(const Tokens& tokens, Pass<S, D>& pass);
 
-  /// The matrix of the head, (V,d): logits are its products with the rows of hidden().
-  Var<S, D> head(Tape<S, D>& tape) { return decoder_->head(weights(tape)); }
-
   /// The share of this batch in the losses of the step: the mean cross-entropy over the tokens of the step, in nats,
   /// and the local loss, divided by layers and counted tokens of the step.
   Losses<S, D> loss(Tape<S, D>& tape, const Tokens& tokens, const StepCounts& counts,
@@ -111,7 +108,15 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
     return logits_of(hidden(tokens, pass));
   }
   /// The logits of rows of hidden().      x: (M,d)  result: (M,V)
-  Var<S, D> logits_of(Var<S, D> x) { return linear(x, head(x.tape())); }
+  Var<S, D> logits_of(Var<S, D> x) {
+    const auto products = linear(x, head(x.tape()));
+    const S cap = decoder_->logit_cap();
+    return cap > 0 ? pointwise(products, op::SoftCap<S>{cap}) : products;
+  }
+  /// scale times the sum of the cross-entropies of rows of hidden(), in nats.      x: (M,d)  targets: (M)
+  Var<S, D> loss_of(Var<S, D> x, std::span<const std::int32_t> targets, S scale) {
+    return cross_entropy(x, head(x.tape()), targets, scale, decoder_->logit_cap());
+  }
 
   /// The logits of the token after one sequence, (1, V): logits() at its last position only.
   Var<S, D> next_logits(Tape<S, D>& tape, std::span<const std::int32_t> sequence) {
@@ -142,6 +147,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
     return logits_of(hidden.tape().input(View<const S>(h.row(h.rows() - 1), {1, h.cols()})));
   }
   Weights<S, D> weights(Tape<S, D>& tape) { return {tape, backbone_->list(), backbone_->weights(), thawed_}; }
+  Var<S, D> head(Tape<S, D>& tape) { return decoder_->head(weights(tape)); }
   void mark_domains(const Tokens& tokens, const StepCounts& counts, Pass<S, D>& pass);
 
   Life life_;
@@ -203,7 +209,7 @@ Losses<S, D> Transformer<A, S, D>::loss(Tape<S, D>& tape, const Tokens& tokens, 
   Pass<S, D> pass{.tape = tape, .probe = probe};
   mark_domains(tokens, counts, pass);
   const auto h = hidden(tokens, pass);
-  const auto lm = cross_entropy(h, head(tape), tokens.targets, S(1) / static_cast<S>(counts.predicted));
+  const auto lm = loss_of(h, tokens.targets, S(1) / static_cast<S>(counts.predicted));
   return {lm, pass.local, h};
 }
 

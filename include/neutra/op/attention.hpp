@@ -4,13 +4,15 @@
 
 #include "neutra/autodiff/tape.hpp"
 
+#include <cmath>
 #include <limits>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
 /// For each sequence and query head h: softmax(q k^T / sqrt(W), causal) v, with k and v of key/value head h / (H/K).
-/// A window limits how many tokens back a token reads; a score scale replaces 1 / sqrt(W) (see AttentionSizes).
+/// A window limits how many tokens back a token reads, a score scale replaces 1 / sqrt(W), and a cap bounds the scores
+/// (see AttentionSizes).
 /// Behind a past (Tape::past) queries read its keys and values too: z.past tokens.
 /// q, result: (B*T, H*W)   k, v: (B*T, K*W)      saves: q, k, v, lse (B,H,T), the log-sum-exp of each row of scores
 /// The result and all gradients have the storage dtype of q, k and v; sums over tokens and heads are accumulated in S
@@ -21,6 +23,7 @@ Var<S, D> attention(Var<S, D> q, std::type_identity_t<Var<S, D>> k, std::type_id
   require(z.heads > 0 && z.kv_heads > 0 && z.heads % z.kv_heads == 0,
           "attention: query heads must be a multiple of key/value heads, got ", z.heads, " and ", z.kv_heads);
   require(z.window >= 0, "attention: the window must be zero (none) or more, got ", z.window);
+  require(z.cap >= 0 && std::isfinite(z.cap), "attention: the cap must be zero (none) or more, got ", z.cap);
   const Shape queries{z.sequences * z.length, z.heads * z.width}, keys{z.sequences * z.length, z.kv_heads * z.width};
   require(q.shape() == queries, "attention: q must be (B*T,H*W) = ", queries, ", got ", q.shape());
   require(k.shape() == keys && v.shape() == keys, "attention: k and v must be (B*T,K*W) = ", keys, ", got ", k.shape(),
@@ -64,7 +67,9 @@ void attention_reference(View<const S> q, View<const S> k, View<const S> v, View
           S score = 0;
           for (Index c = 0; c < z.width; ++c)
             score += q(b * z.length + i, h * z.width + c) * k(b * z.keys() + j, kv + c);
-          p[static_cast<std::size_t>(j)] = score * z.template scale<S>();
+          score *= z.template scale<S>();
+          const S cap = static_cast<S>(z.cap);
+          p[static_cast<std::size_t>(j)] = cap > 0 ? cap * std::tanh(score / cap) : score;
           top = std::max(top, p[static_cast<std::size_t>(j)]);
         }
         for (Index j = z.first_key(i); j < z.end_key(i); ++j)

@@ -11,23 +11,45 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
-/// loss[n] = log(sum exp(logits[n])) - logits[n, target[n]]; replaces the logits by scale (softmax - onehot), in place.
-/// logits: (M,V)   loss: (M)
-template <Scalar S> struct SoftmaxLoss {
+/// Logits as the products give them.
+struct Uncapped {
+  template <class Row, Scalar S> NEUTRA_HD void apply(Row, S*, Index) const {}
+  template <class V> NEUTRA_HD V slope(V) const { return V(1); }
+};
+
+/// Logits c tanh(z / c) of products z: applied in place, and the derivative of a capped logit y by z.
+template <Scalar S> struct Capped {
+  SoftCap<S> cap;
+  template <class Row> NEUTRA_HD void apply(Row row, S* z, Index cols) const {
+    row.each(cols, [&](auto c) { c.store(z, cap.f(c.load(z))); });
+  }
+  template <class V> NEUTRA_HD V slope(V y) const { return cap.df(y, y); }
+};
+
+/// loss[n] = log(sum exp(logits[n])) - logits[n, target[n]]; replaces the logits by scale (softmax - onehot), the
+/// gradient by the products, in place.
+/// logits: (M,V), before the cap   loss: (M)
+template <Scalar S, class Cap> struct SoftmaxLoss {
   View<S> logits;
   const std::int32_t* targets;
   S* loss;
   S scale;
+  Cap cap;
 
   template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     S* x = logits.row(n);
     const Index cols = logits.cols(), target = targets[n];
+    cap.apply(row, x, cols);
     const S top = row.max(cols, [&](auto c) { return c.load(x); });
+    const S slope = cap.slope(x[target]);
     const S total = row.sum(cols, [&](auto c) { return math::exp(c.load(x) - top); });
     row.once([&] { loss[n] = std::log(total) - (x[target] - top); });
     const S factor = scale / total;
-    row.each(cols, [&](auto c) { c.store(x, math::exp(c.load(x) - top) * factor); });
-    row.once([&] { x[target] -= scale; });
+    row.each(cols, [&](auto c) {
+      const auto y = c.load(x);
+      c.store(x, math::exp(y - top) * factor * cap.slope(y));
+    });
+    row.once([&] { x[target] -= scale * slope; });
   }
 };
 
@@ -37,19 +59,21 @@ template <Scalar S> struct SoftmaxLoss {
 ///   largest' = max(largest, scores)
 ///   shrink   = exp(largest - largest')
 ///   total'   = shrink total + sum of exp(scores - largest')
-/// The scores are replaced by exp(scores - largest'), and by 0 for the target, whose term SoftmaxEnd adds unrounded.
-/// dx, the sum over earlier chunks, is multiplied by shrink.
-/// scores: (M,P)   dx: (M,C), or none      Milakov & Gimelshein 2018, arXiv 1805.02867
-template <Scalar S> struct SoftmaxPart {
+/// The scores are replaced by exp(scores - largest') times the slope of the cap, and by 0 for the target, whose term
+/// SoftmaxEnd adds unrounded. dx, the sum over earlier chunks, is multiplied by shrink.
+/// scores: (M,P), before the cap   dx: (M,C), or none      Milakov & Gimelshein 2018, arXiv 1805.02867
+template <Scalar S, class Cap> struct SoftmaxPart {
   View<S> scores, dx;
   const std::int32_t* targets;
   Index first;
   S *largest, *total, *target_score;
+  Cap cap;
 
   template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     S* x = scores.row(n);
     const Index cols = scores.cols(), target = targets[n] - first;
     const bool here = target >= 0 && target < cols;
+    cap.apply(row, x, cols);
     row.once([&] {
       if (here) target_score[n] = x[target];
     });
@@ -58,8 +82,8 @@ template <Scalar S> struct SoftmaxPart {
             now = before < top ? top : before;
     const S shift = now == none ? S(0) : now, shrink = std::exp(before - shift);  // 0 in the first chunk
     const S sum = row.sum(cols, [&](auto c) {
-      const auto e = math::exp(c.load(x) - shift);
-      c.store(x, e);
+      const auto y = c.load(x), e = math::exp(y - shift);
+      c.store(x, e * cap.slope(y));
       return e;
     });
     row.once([&] {
@@ -73,21 +97,22 @@ template <Scalar S> struct SoftmaxPart {
 };
 
 /// loss[n] = log(total) + largest - score of the target
-/// dx[n] = scale (dx[n] / total - (1 - p) W[target]),  p = exp(score of the target - largest) / total
-/// W: (V,C)
-template <Scalar S> struct SoftmaxEnd {
+/// dx[n] = scale (dx[n] / total - slope (1 - p) W[target]),  p = exp(score of the target - largest) / total
+/// W: (V,C)      slope: of the cap, at the score of the target
+template <Scalar S, class Cap> struct SoftmaxEnd {
   View<const S> w;
   View<S> dx;
   const std::int32_t* targets;
   const S *largest, *total, *target_score;
   S* loss;
   S scale;
+  Cap cap;
 
   template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     const S behind = target_score[n] - largest[n];
     row.once([&] { loss[n] = std::log(total[n]) - behind; });
     if (!dx.data) return;
-    const S factor = scale / total[n], own = (total[n] - std::exp(behind)) * factor;
+    const S factor = scale / total[n], own = (total[n] - std::exp(behind)) * factor * cap.slope(target_score[n]);
     row.each(dx.cols(),
              [&](auto c) { c.store(dx.row(n), c.load(dx.row(n)) * factor - c.load(w.row(targets[n])) * own); });
   }
@@ -95,8 +120,8 @@ template <Scalar S> struct SoftmaxEnd {
 
 /// The losses of all rows, and dx if given, for a head that is not trained. At most 256 x 1024 scores are in memory at
 /// a time, so that they stay in L2 cache between the two matmuls.      x, dx: (N,C)   loss: (N)
-template <Scalar S, Backend D>
-void loss_by_chunks(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx) {
+template <Scalar S, Backend D, class Cap>
+void loss_by_chunks(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx, Cap cap) {
   auto& tape = w.tape();
   const RowChunks parts{w.shape().rows()};
   const DType precision = tape.precision();
@@ -112,18 +137,19 @@ void loss_by_chunks(View<const S> x, Var<S, D> w, const std::int32_t* targets, S
       const View<S> here(scores, {count, words});
       Linear<S, D>::product_part({x.slice(first, count), false, precision}, w, part, true, {here});
       D::template rows<S>(count, transcendental_cost * words,
-                          SoftmaxPart<S>{here, dx_here, targets + first, word, largest, total, target_score});
+                          SoftmaxPart<S, Cap>{here, dx_here, targets + first, word, largest, total, target_score, cap});
       if (dx.data) Linear<S, D>::product_part({here, false, precision}, w, part, false, {dx_here, part > 0});
     }
-    D::template rows<S>(
-        count, 2 * x.cols(),
-        SoftmaxEnd<S>{w.value(), dx_here, targets + first, largest, total, target_score, loss + first, scale});
+    D::template rows<S>(count, 2 * x.cols(),
+                        SoftmaxEnd<S, Cap>{w.value(), dx_here, targets + first, largest, total, target_score,
+                                           loss + first, scale, cap});
   }
 }
 
 /// The losses of all rows, the gradient of a trained head, and dx if given.      x, dx: (N,C)   dw: (V,C)   loss: (N)
-template <Scalar S, Backend D>
-void loss_by_rows(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx, View<S> dw) {
+template <Scalar S, Backend D, class Cap>
+void loss_by_rows(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx, View<S> dw,
+                  Cap cap) {
   auto& tape = w.tape();
   const DType precision = tape.precision();
   const Index rows = x.rows(), vocabulary = w.shape().rows(), chunk = std::min<Index>(256, rows);
@@ -134,7 +160,7 @@ void loss_by_rows(View<const S> x, Var<S, D> w, const std::int32_t* targets, S s
     const View<S> scores = logits.slice(0, count);
     Linear<S, D>::product({here, false, precision}, w, true, scores);
     D::template rows<S>(count, 2 * transcendental_cost * vocabulary,
-                        SoftmaxLoss<S>{scores, targets + first, loss + first, scale});
+                        SoftmaxLoss<S, Cap>{scores, targets + first, loss + first, scale, cap});
     if (dx.data) Linear<S, D>::product({scores, false, precision}, w, false, dx.slice(first, count));
     Linear<S, D>::weight_gradient({scores, false, precision}, {here, false, precision}, {dw, first > 0});
     if (rows == 0) return;
@@ -156,13 +182,14 @@ template <Scalar S> struct TimesUpstream {
 }  // namespace op
 
 /// scale * sum over n of -log softmax(x[n] W^T)[target[n]]
+/// With a cap c > 0 the logits are c tanh(x[n] W^T / c).
 /// x: (N,C)  W: (V,C)  targets: (N), on the host  result: a scalar      saves: dx, and dW if W is trained
 /// dX and dW are computed in the forward pass while the logits are in cache; the backward pass scales them. The
 /// gradient of a trained W needs the softmax of whole rows, so 256 rows of logits are in memory at a time; for a frozen
 /// W see op::loss_by_chunks.
 template <Scalar S, Backend D>
 Var<S, D> cross_entropy(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::span<const std::int32_t> targets,
-                        std::type_identity_t<S> scale) {
+                        std::type_identity_t<S> scale, std::type_identity_t<S> cap = 0) {
   const Index rows = x.shape().rows(), cols = x.shape().cols(), vocabulary = w.shape().rows();
   require(static_cast<Index>(targets.size()) == rows, "cross_entropy: one target per row is needed, got ",
           targets.size(), " for ", rows, " rows");
@@ -172,6 +199,7 @@ Var<S, D> cross_entropy(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::spa
     require(targets[static_cast<std::size_t>(n)] >= 0 && targets[static_cast<std::size_t>(n)] < vocabulary,
             "cross_entropy: target ", targets[static_cast<std::size_t>(n)], " at position ", n,
             " is outside the vocabulary of ", vocabulary);
+  require(cap >= 0 && std::isfinite(cap), "cross_entropy: the cap must be zero (none) or more, got ", cap);
   auto& tape = x.tape();
   const auto loss = tape.make({});
   S* values = tape.template memory<S>(rows);
@@ -179,10 +207,16 @@ Var<S, D> cross_entropy(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::spa
   D::template upload<std::int32_t>(targets, wanted);
   const View<S> dx(x.needs_gradient() ? tape.template memory<S>(rows * cols) : nullptr, {rows, cols});
   const View<S> dw(w.needs_gradient() ? tape.template memory<S>(vocabulary * cols) : nullptr, {vocabulary, cols});
-  if (dw.data)
-    op::loss_by_rows(x.value(), w, wanted, scale, values, dx, dw);
+  const auto compute = [&](auto of_logits) {
+    if (dw.data)
+      op::loss_by_rows(x.value(), w, wanted, scale, values, dx, dw, of_logits);
+    else
+      op::loss_by_chunks(x.value(), w, wanted, scale, values, dx, of_logits);
+  };
+  if (cap > 0)
+    compute(op::Capped<S>{{cap}});
   else
-    op::loss_by_chunks(x.value(), w, wanted, scale, values, dx);
+    compute(op::Uncapped{});
   D::template sum<S>(View<const S>(values, Shape{rows}), scale, {tape.out(loss)});
   tape.record(loss, {x, w}, {}, [=](Tape<S, D>& t) {
     const S* upstream = t.gradient(loss).data;

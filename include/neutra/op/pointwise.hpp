@@ -49,6 +49,17 @@ template <Scalar S> struct Multiply {
   template <class V> NEUTRA_HD V df(V, V) const { return V(factor); }
 };
 
+/// f(x) = c tanh(x / c), which lies in -c .. c      derivative: 1 - (f(x) / c)^2
+/// Gemma Team 2024, arXiv 2408.00118, section 2
+template <Scalar S> struct SoftCap {
+  S c;
+  template <class V> NEUTRA_HD V f(V x) const { return V(c) * math::tanh(x / V(c)); }
+  template <class V> NEUTRA_HD V df(V, V y) const {
+    const V t = y / V(c);
+    return V(1) - t * t;
+  }
+};
+
 inline constexpr Index transcendental_cost = 8;  // an exp costs about as much as eight additions
 
 /// Views one column, such as the logits of a block gate, as one row, so that kernels vectorise over tokens. (N,1)

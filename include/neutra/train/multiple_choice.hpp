@@ -35,7 +35,7 @@ inline double log_likelihood(Model& model, Tape<float, DefaultDevice>& tape, std
   Pass<float, DefaultDevice> pass{.tape = tape};
   const View<const float> h = model.hidden({1, count, inputs}, pass).value();
   const View<const float> rows(h.row(count - predicted), {predicted, h.cols()});
-  const auto loss = static_cast<double>(cross_entropy(tape.input(rows), model.head(tape), ending, 1.0f).item());
+  const auto loss = static_cast<double>(model.loss_of(tape.input(rows), ending, 1.0f).item());
   if (!std::isfinite(loss)) throw Diverged(concat("the loss of an ending is ", loss, "; the weights are unusable"));
   return -loss;
 }

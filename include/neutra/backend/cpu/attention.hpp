@@ -1,9 +1,10 @@
 /// Causal grouped-query attention, 64 query rows at a time:
 /// at most 64 x T scores exist per thread, forward and backward.
 ///   P = softmax(scale Q K^T + mask)      O = P V      scale = width^-0.5      lse = log of the softmax's denominator
+/// With a cap c, c tanh(scale Q K^T / c) replaces scale Q K^T.
 /// The backward pass recomputes P from lse. With a window, a tile reads the keys of its queries' windows alone, so that
 /// time grows with tokens times window.
-/// Dao et al. 2022, arXiv 2205.14135; Ainslie et al. 2023, arXiv 2305.13245
+/// Dao et al. 2022, arXiv 2205.14135; Ainslie et al. 2023, arXiv 2305.13245; cap: Gemma Team 2024, arXiv 2408.00118
 #pragma once
 
 #include "neutra/backend/cpu/attention_tile.hpp"
@@ -20,7 +21,7 @@ inline int attention_threads(const AttentionSizes& z) {
 template <class D, Scalar S>
 void attention_forward(const AttentionSizes& z, const Operand<S>& q, const Operand<S>& k, const Operand<S>& v,
                        const Result<S>& out, S* lse) {
-  const S scale = z.template scale<S>();
+  const S scale = z.template softmax_scale<S>();
   for_each<Schedule::ranges>(attention_threads(z), z.sequences * z.heads, [&](Index task) {
     const Index b = task / z.heads, head = task % z.heads, shared = head / (z.heads / z.kv_heads);
     const auto qh = head_view(q, z, b, head), kh = head_view(k, z, b, shared), vh = head_view(v, z, b, shared);
@@ -28,6 +29,7 @@ void attention_forward(const AttentionSizes& z, const Operand<S>& q, const Opera
     for (Index first = 0; first < z.length; first += attention_tile) {
       const AttentionTile tile(z, first, std::min(first + attention_tile, z.length));
       const View<S> scores = attention_scores<D>(qh, kh, tile);
+      if (z.cap > 0) cap_scores<D>(scores, tile, z);
       with_dtype<S>(q.precision, [&]<class P>() {
         const View<P> p = stored_as<P, Scratch::attention_weights>(scores);
         attention_softmax<D>(scores, p, tile, scale, lse + task * z.length);
@@ -47,6 +49,7 @@ template <Scalar S> void start_from_zero(Into<S>& gradient) {
 /// One query head's share of the gradients: dQ, and its contribution to the shared dK and dV.
 /// P is the matmul type of P and dS.
 ///   dP = dO V^T      dS = scale P (dP - sum(P dP))      dQ = dS K      dK += dS^T Q      dV += P^T dO
+/// With a cap, dS is multiplied by 1 - tanh^2.
 /// Computed in the order dV, dK, dQ. If two of them are the same array,
 /// the first overwrites all of it and the others add.
 template <class D, class P, Scalar S>
@@ -54,7 +57,7 @@ void attention_backward_head(const AttentionSizes& z, const Operand<S>& q, const
                              const Operand<S>& dout, const S* lse, Into<S> dq, Into<S> dk, Into<S> dv) {
   using V = typename D::template Value<S>;
   const Row<S, V> row;
-  const S scale = z.template scale<S>();
+  const S scale = z.template scale<S>(), softmax_scale = z.template softmax_scale<S>();
   if (z.window > 0) {
     start_from_zero(dv);
     start_from_zero(dk);
@@ -64,8 +67,12 @@ void attention_backward_head(const AttentionSizes& z, const Operand<S>& q, const
     const AttentionTile tile(z, first, last);
     const Index begin = tile.begin, keys = tile.keys();
     const View<S> weights = attention_scores<D>(q, k, tile);
+    const View<S> cap_slopes =
+        z.cap > 0 ? View<S>(scratch<S, Scratch::attention_cap>(attention_tile * k.rows()), weights.shape, k.rows())
+                  : View<S>{};
+    if (z.cap > 0) cap_scores<D>(weights, tile, z, cap_slopes);
     const View<P> p = stored_as<P, Scratch::attention_weights>(weights);
-    attention_softmax_again<D>(weights, p, tile, scale, lse);
+    attention_softmax_again<D>(weights, p, tile, softmax_scale, lse);
     const Operand<S> slopes_out = dout.slice(first, count);
     if (dv) D::template product<S>(Operand<S>(p).transpose(), slopes_out, {dv.view.slice(begin, keys), dv.add});
     const View<S> dp(scratch<S, Scratch::attention_slopes>(attention_tile * k.rows()), weights.shape, k.rows());
@@ -74,6 +81,7 @@ void attention_backward_head(const AttentionSizes& z, const Operand<S>& q, const
     for (Index i = 0; i < count; ++i) {
       const S *pi = weights.row(i), *di = dp.row(i);
       const S mean = row.sum(tile.to(i), [&](auto c) { return c.load(pi) * c.load(di); });
+      if (z.cap > 0) times_slopes<D>(weights, cap_slopes, tile, i);  // after dV and the mean, which read P
       row.each(keys, [&](auto c) { c.store(ds.row(i), V(scale) * c.load(pi) * (c.load(di) - V(mean))); });
     }
     const Operand<S> slopes(ds);

@@ -43,6 +43,31 @@ View<S> attention_scores(const Operand<S>& q, const Operand<S>& k, const Attenti
   return scores;
 }
 
+/// t = tanh(scale scores / cap) in place of the scores; slopes = 1 - t^2, if given. The softmax multiplies t by the
+/// cap. Not inlined, so that the loops of the softmax compile to the same code whether or not there is a cap.
+template <class D, Scalar S>
+[[gnu::noinline]] void cap_scores(View<S> scores, const AttentionTile& tile, const AttentionSizes& z,
+                                  View<S> slopes = {}) {
+  using V = typename D::template Value<S>;
+  const S factor = z.template scale<S>() / static_cast<S>(z.cap);
+  for (Index i = 0; i < scores.rows(); ++i) {
+    const Index from = tile.from(i), keys = tile.to(i) - from;
+    S* x = scores.row(i) + from;
+    Row<S, V>{}.each(keys, [&](auto c) {
+      const V t = math::tanh(c.load(x) * V(factor));
+      c.store(x, t);
+      if (slopes.data) c.store(slopes.row(i) + from, V(S(1)) - t * t);
+    });
+  }
+}
+
+/// Multiplies what query i reads by the slopes of the cap.
+template <class D, Scalar S> void times_slopes(View<S> weights, View<S> slopes, const AttentionTile& tile, Index i) {
+  S *x = weights.row(i) + tile.from(i), *slope = slopes.row(i) + tile.from(i);
+  Row<S, typename D::template Value<S>>{}.each(tile.to(i) - tile.from(i),
+                                               [&](auto c) { c.store(x, c.load(x) * c.load(slope)); });
+}
+
 /// Zeroes what query i of the tile does not read.
 template <class T> void mask_row(T* row, const AttentionTile& tile, Index i) {
   std::fill(row, row + tile.from(i), T());

@@ -104,6 +104,7 @@ enum class Scratch {
   column_sums,
   attention_weights,
   attention_slopes,
+  attention_cap,
   query_gradient,
   key_gradient,
   value_gradient,

@@ -3,11 +3,10 @@
 
 #include "neutra/core/error.hpp"
 #include "neutra/io/utf8.hpp"
-#include "neutra/nn/family.hpp"
+#include "neutra/nn/layer_norm_decoder.hpp"
 #include "neutra/op/activation.hpp"
 #include "neutra/op/attention.hpp"
 #include "neutra/op/embedding.hpp"
-#include "neutra/op/layer_norm.hpp"
 
 #include <cmath>
 #include <cstdint>
@@ -145,12 +144,11 @@ struct Gpt2 {
   }
 };
 
-template <Scalar S, Backend D> class Gpt2::Blocks final : public Decoder<S, D> {
+template <Scalar S, Backend D> class Gpt2::Blocks final : public LayerNormDecoder<S, D> {
  public:
   explicit Blocks(const Config& config)
-      : epsilon_(static_cast<S>(config.norm_epsilon)),
-        activation_(*activation_named(config.choices.at("activation"))),
-        head_(config.tied ? embedding : Gpt2::head) {}
+      : LayerNormDecoder<S, D>(config, final_norm, Gpt2::head),
+        activation_(*activation_named(config.choices.at("activation"))) {}
 
   /// The embedding of each token plus that of its position.
   Var<S, D> embed(const Weights<S, D>& weights, std::span<const std::int32_t> tokens,
@@ -163,15 +161,10 @@ template <Scalar S, Backend D> class Gpt2::Blocks final : public Decoder<S, D> {
   }
   Var<S, D> block(Layer<S, D>& layer, Var<S, D> x, const AttentionSizes& sizes) override {
     const auto h = attended(layer, x, sizes);
-    const auto z = norm(layer, ffn_norm, ffn_norm_bias, h);
+    const auto z = this->norm(layer, ffn_norm, h);
     const auto inner = activation(project(layer, Site::up, up_bias, z), activation_);  // (N,f)
     return add(h, layer.adapt(Site::ffn, z, project(layer, Site::down, down_bias, inner)));
   }
-  Var<S, D> normalise(const Weights<S, D>& weights, Var<S, D> x) override {
-    const auto scale = weights.of_all(final_norm), bias = weights.of_all(final_norm_bias);
-    return layer_norm(x, scale, bias, epsilon_);
-  }
-  Var<S, D> head(const Weights<S, D>& weights) override { return weights.of_all(head_); }
 
  private:
   using Site = adapter::Site;
@@ -179,7 +172,7 @@ template <Scalar S, Backend D> class Gpt2::Blocks final : public Decoder<S, D> {
   /// x + attention; intermediate values are released at the end of the scope.
   Var<S, D> attended(Layer<S, D>& layer, Var<S, D> x, const AttentionSizes& sizes) {
     typename Tape<S, D>::Scope scope(layer.pass.tape);
-    const auto z = norm(layer, attention_norm, attention_norm_bias, x);
+    const auto z = this->norm(layer, attention_norm, x);
     const auto queries = project(layer, Site::q, q_bias, z);
     const auto keys = project(layer, Site::k, k_bias, z);
     const auto values = project(layer, Site::v, v_bias, z);
@@ -192,14 +185,8 @@ template <Scalar S, Backend D> class Gpt2::Blocks final : public Decoder<S, D> {
     const auto w = layer.weight(site), b = layer.weight(bias);
     return layer.adapt(site, x, linear(x, w, b));
   }
-  Var<S, D> norm(Layer<S, D>& layer, OfLayer scale, OfLayer bias, Var<S, D> x) {
-    const auto w = layer.weight(scale), b = layer.weight(bias);
-    return layer_norm(x, w, b, epsilon_);
-  }
 
-  S epsilon_;
   Activation activation_;
-  OfAll head_;
   std::vector<std::int32_t> places_;  // the position of each token; a member, so that a step allocates no memory
 };
 
