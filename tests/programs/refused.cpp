@@ -123,9 +123,9 @@ TEST_CASE("extend: texts that are missing, empty, short or no text are refused b
   CHECK(refuses(with_target(file("short", "a b\nc d\n")), "at least one sequence of target text", "length of 16",
                 "give more text (--target)", "--sequence"));
   const auto lfs = file("lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n");
-  const auto jsonl = file("t.jsonl", "{\"text\": \"one\"}\n{\"text\": \"two\"}\n");
+  const auto jsonl = file("t", "{\"text\": \"one\"}\n{\"text\": \"two\"}\n");
   CHECK(refuses(with_target(lfs), "lfs", "a Git LFS pointer", "git lfs pull"));
-  CHECK(refuses(with_target(jsonl), "t.jsonl", "JSON Lines", "jq -r .text"));
+  CHECK(refuses(with_target(jsonl), "t: ", "JSON Lines", "to end in .jsonl"));
   CHECK(refuses(study.command(Study::small({"--tokenizer", lfs})), "lfs", "a Git LFS pointer"));
   Words empty_validation = study.command(Study::small());
   *(std::find(empty_validation.begin(), empty_validation.end(), "--eval-target") + 1) = file("empty", "");

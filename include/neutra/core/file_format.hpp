@@ -122,8 +122,8 @@ inline constexpr FileFormat pdf{"a PDF document", "take the text out of it first
                "take the text out of it first, as jq -r '.[].text' does; to train on the JSON itself, put an empty "
                "line before it"},
     json_lines{"JSON Lines",
-               "take the text out of its field first, as jq -r .text does; to train on the JSON itself, put an empty "
-               "line before it"};
+               "rename it to end in .jsonl, and name the field of the text with --field; to train on the JSON itself, "
+               "put an empty line before it"};
 
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 

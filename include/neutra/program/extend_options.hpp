@@ -5,6 +5,7 @@
 #include "neutra/core/nearest.hpp"
 #include "neutra/program/command_line.hpp"
 #include "neutra/program/method_options.hpp"
+#include "neutra/program/text_options.hpp"
 #include "neutra/study/methods.hpp"
 #include "neutra/study/options.hpp"
 
@@ -79,6 +80,7 @@ class ExtendParser {
                     "validation text; default: the last tenth of --original is held out");
     app_.add_option("--eval-target", o_.eval_target,
                     "validation text; default: the last tenth of --target is held out");
+    add_text_format(app_, o_.text_format);
   }
 
   void add_backbone() {

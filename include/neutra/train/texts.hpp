@@ -1,0 +1,74 @@
+/// Reads the text files of a program. The one place that decides how the bytes of a file become text.
+#pragma once
+
+#include "neutra/data/text.hpp"
+#include "neutra/data/utf8.hpp"
+#include "neutra/train/json_lines.hpp"
+#include "neutra/train/text_format.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
+
+namespace detail {
+
+/// Whether a file holds JSON Lines: its name ends in .jsonl, or it has none, being a pipe, and a field is given.
+inline bool is_json_lines(const std::filesystem::path& path, const TextFormat& format) {
+  return path.extension() == ".jsonl" || (format.field && !std::filesystem::is_regular_file(path));
+}
+
+/// The documents of a JSON Lines file, each on lines of its own.
+inline std::string read_json_lines(data::ByteSource& source, const TextFormat& format) {
+  std::string bytes;
+  for_each_json_line(source, format.field.value_or("text"), [&](const std::string& document) {
+    require(bytes.size() + document.size() < format.most, source.name(), ": must hold at most ", format.most,
+            " bytes of text, got more; give a part of it");
+    bytes += document;
+    if (!document.ends_with('\n')) bytes += '\n';
+  });
+  require(!bytes.empty(), source.name(), ": has no text; give a file with text");
+  return bytes;
+}
+
+inline std::string read_text_file(const std::filesystem::path& path, const TextFormat& format) {
+  data::FileBytes source(path);
+  return is_json_lines(path, format) ? read_json_lines(source, format) : data::read_text(source, format.most);
+}
+
+}  // namespace detail
+
+/// The concatenated files, with a newline between two files where the first does not end in one. `option` names the
+/// list in messages. The caller checks that the files differ.      Errors: as data::FileBytes, data::read_text and
+/// for_each_json_line.
+inline data::Text join_texts(const std::vector<std::filesystem::path>& paths, const std::string& option,
+                             const TextFormat& format = {}) {
+  data::Text text;
+  for (const auto& path : paths) {
+    if (!text.bytes.empty() && text.bytes.back() != '\n') text.bytes += '\n';
+    const std::string bytes = detail::read_text_file(path, format);
+    text.files.push_back({option, path, std::hash<std::string_view>()(bytes)});
+    if (const auto at = data::find_invalid_utf8(bytes))
+      text.remarks.push_back(concat("note: text file ", path.string(), ": is not UTF-8 from byte ", *at,
+                                    " on; these bytes are kept and become byte tokens"));
+    text.bytes += bytes;
+  }
+  return text;
+}
+
+/// As join_texts, checked.      Errors: as join_texts and data::check_different, and an empty list.
+inline data::Text read_texts(const std::vector<std::filesystem::path>& paths, const std::string& option = "--text",
+                             const TextFormat& format = {}) {
+  require(!paths.empty(), "reading text: at least one file must be named, got none");
+  std::vector<data::TextFile> files;
+  for (const auto& path : paths) files.push_back({option, path});
+  data::check_different(files);  // before reading: a pipe can be read only once
+  data::Text text = join_texts(paths, option, format);
+  data::check_different(text.files);
+  return text;
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::train
