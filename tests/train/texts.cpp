@@ -1,5 +1,6 @@
 #include "neutra/train/texts.hpp"
 
+#include "tests/data/packed.hpp"
 #include "tests/data/samples.hpp"
 
 #include <sys/stat.h>
@@ -194,4 +195,25 @@ TEST_CASE("texts in JSON Lines: a pipe holds them where a field is given") {
   std::thread writer([&] { std::ofstream(name, std::ios::binary) << "{\"body\": \"through a pipe\"}\n"; });
   CHECK(train::read_texts({name}, "--text", {.field = "body"}).bytes == "through a pipe\n");
   writer.join();
+}
+
+TEST_CASE("texts that are packed are read as what they unpack to, JSON Lines too") {
+  const samples::Scratch folder;
+  const std::string lines = "{\"text\": \"one\"}\n{\"text\": \"two\"}\n";
+  CHECK(read(folder.write("a.txt.gz", packed::gzip("plain\n"))) == "plain\n");
+  CHECK(read(folder.write("a.jsonl.gz", packed::gzip(lines))) == "one\ntwo\n");
+  CHECK(read(folder.write("a.jsonl.zst", packed::zstd(lines))) == "one\ntwo\n");
+  CHECK(fails_with([&] { read(folder.write("b.jsonl.gz", packed::gzip("{\"text\": \"one\"}\n[]"))); },
+                   "b.jsonl.gz, line 2: must be a JSON object, got []"));
+  CHECK(fails_with([&] { read(folder.write("c.gz", packed::gzip(packed::gzip("twice")))); },
+                   "c.gz: must be plain text in UTF-8, got a gzip archive"));
+  CHECK(fails_with([&] { read(folder.write("d.zst", packed::zstd(""))); }, "d.zst: is empty"));
+  const auto once = folder.write("once", "the same\n"), packed = folder.write("again.zst", packed::zstd("the same\n"));
+  CHECK(fails_with([&] { train::read_texts({once, packed}); }, "got the same bytes as"));
+  const auto bomb = folder.write("bomb.gz", packed::gzip(std::string(10'000'000, 'x')));
+  CHECK(fails_with([&] { train::read_texts({bomb}, "--text", {.most = 1'000'000}); },
+                   "bomb.gz: must hold at most 1000000 bytes of text, got more; give a part of it"));
+  const std::string endless = "{\"text\": \"" + std::string(80'000'000, 'x');
+  CHECK(fails_with([&] { read(folder.write("bomb.jsonl.gz", packed::gzip(endless))); },
+                   "line 1: must have at most 67108864 bytes"));
 }

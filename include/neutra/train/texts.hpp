@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/data/text.hpp"
+#include "neutra/data/unpacked.hpp"
 #include "neutra/data/utf8.hpp"
 #include "neutra/train/json_lines.hpp"
 #include "neutra/train/text_format.hpp"
@@ -18,7 +19,7 @@ namespace detail {
 
 /// Whether a file holds JSON Lines: its name ends in .jsonl, or it has none, being a pipe, and a field is given.
 inline bool is_json_lines(const std::filesystem::path& path, const TextFormat& format) {
-  return path.extension() == ".jsonl" || (format.field && !std::filesystem::is_regular_file(path));
+  return data::unpacked_name(path).extension() == ".jsonl" || (format.field && !std::filesystem::is_regular_file(path));
 }
 
 /// The documents of a JSON Lines file, each on lines of its own.
@@ -35,14 +36,14 @@ inline std::string read_json_lines(data::ByteSource& source, const TextFormat& f
 }
 
 inline std::string read_text_file(const std::filesystem::path& path, const TextFormat& format) {
-  data::FileBytes source(path);
-  return is_json_lines(path, format) ? read_json_lines(source, format) : data::read_text(source, format.most);
+  const auto source = data::open_unpacked(path);
+  return is_json_lines(path, format) ? read_json_lines(*source, format) : data::read_text(*source, format.most);
 }
 
 }  // namespace detail
 
 /// The concatenated files, with a newline between two files where the first does not end in one. `option` names the
-/// list in messages. The caller checks that the files differ.      Errors: as data::FileBytes, data::read_text and
+/// list in messages. The caller checks that the files differ.      Errors: as data::open_unpacked, data::read_text and
 /// for_each_json_line.
 inline data::Text join_texts(const std::vector<std::filesystem::path>& paths, const std::string& option,
                              const TextFormat& format = {}) {
