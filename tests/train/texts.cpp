@@ -217,3 +217,15 @@ TEST_CASE("texts that are packed are read as what they unpack to, JSON Lines too
   CHECK(fails_with([&] { read(folder.write("bomb.jsonl.gz", packed::gzip(endless))); },
                    "line 1: must have at most 67108864 bytes"));
 }
+
+TEST_CASE("Parquet is refused by its content and by its name, with the line that converts it") {
+  const samples::Scratch folder;
+  const auto wanted = "got a Parquet file; write it as JSON Lines with: python3 -c \"import pandas";
+  CHECK(fails_with([&] { read(folder.write("a", "PAR1\x15\x04\x15\x10PAR1")); }, wanted));
+  CHECK(fails_with([&] { read(folder.write("a.parquet", "PAR1\x15\x04\x15\x10PAR1")); }, wanted));
+  CHECK(fails_with([&] { read(folder.write("b.parquet", "PARE, as an encrypted one begins")); }, wanted));
+  CHECK(fails_with(
+      [&] { read(folder.write("c.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:4d\n")); },
+      "c.parquet: must be plain text or JSON Lines, got a Git LFS pointer"));
+  CHECK(fails_with([&] { read(folder.path() / "absent.parquet"); }, "there is no such file"));
+}

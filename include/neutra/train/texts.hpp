@@ -1,6 +1,7 @@
 /// Reads the text files of a program. The one place that decides how the bytes of a file become text.
 #pragma once
 
+#include "neutra/core/file_format.hpp"
 #include "neutra/data/text.hpp"
 #include "neutra/data/unpacked.hpp"
 #include "neutra/data/utf8.hpp"
@@ -35,7 +36,16 @@ inline std::string read_json_lines(data::ByteSource& source, const TextFormat& f
   return bytes;
 }
 
+/// Error: a name that ends in .parquet, before a file of any size is read.
+inline void refuse_parquet(const std::filesystem::path& path) {
+  if (path.extension() != ".parquet") return;
+  const data::FileBytes file(path);
+  const FileFormat* const other = other_format(file.head(), FileKind::text);
+  fail(file.name(), ": must be plain text or JSON Lines, got ", other ? *other : neutra::detail::formats::parquet);
+}
+
 inline std::string read_text_file(const std::filesystem::path& path, const TextFormat& format) {
+  refuse_parquet(path);
   const auto source = data::open_unpacked(path);
   return is_json_lines(path, format) ? read_json_lines(*source, format) : data::read_text(*source, format.most);
 }
