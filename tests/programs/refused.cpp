@@ -117,7 +117,10 @@ TEST_CASE("extend: texts that are missing, empty, short or no text are refused b
     return (study.folder / name).string();
   };
   CHECK(refuses(with_target((study.folder / "none").string()), "none", "no such file"));
-  CHECK(refuses(with_target(study.folder.path().string()), "is a directory"));
+  CHECK(refuses(with_target(study.folder.path().string()), "each text may be given only once, got the same file as"));
+  std::filesystem::create_directory(study.folder / "empty folder");
+  CHECK(
+      refuses(with_target((study.folder / "empty folder").string()), "empty folder: must hold files whose names end"));
   CHECK(refuses(with_target(file("empty", "")), "empty", "is empty"));
   CHECK(refuses(with_target(file("zip", "PK\x03\x04xxxx")), "zip"));
   CHECK(refuses(with_target(file("short", "a b\nc d\n")), "at least one sequence of target text", "length of 16",

@@ -65,7 +65,7 @@ TEST_CASE("what is no text file is an error that says so") {
   CHECK(fails_with(reading(folder.path() / "link"),
                    "link: it is a link to ../blobs/nowhere, which is not there; name the file itself"));
   CHECK(fails_with(reading(folder.path() / std::string(5000, 'x')), "cannot be examined"));
-  CHECK(fails_with(reading(folder.path()), "is a directory"));
+  CHECK(fails_with([&] { train::join_texts({folder.path()}, "--text"); }, "is a directory"));
   CHECK(fails_with(reading("/dev/zero"), "is a device"));
   CHECK(fails_with(reading(folder.write("empty", "")), "is empty"));
   CHECK(fails_with(reading(folder.write("nul", std::string(1000, '\0'))), "all of its 1000 bytes are NUL"));
@@ -228,4 +228,72 @@ TEST_CASE("Parquet is refused by its content and by its name, with the line that
       [&] { read(folder.write("c.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:4d\n")); },
       "c.parquet: must be plain text or JSON Lines, got a Git LFS pointer"));
   CHECK(fails_with([&] { read(folder.path() / "absent.parquet"); }, "there is no such file"));
+}
+
+TEST_CASE("a folder stands for the text files below it, in the order of their names") {
+  const samples::Scratch folder;
+  std::filesystem::create_directories(folder.path() / "b" / "deep");
+  std::filesystem::create_directories(folder.path() / ".cache");
+  std::filesystem::create_directories(folder.path() / "none" / "of" / "text");
+  const auto last = folder.write("c.jsonl.zst", packed::zstd("{\"text\": \"four\"}\n"));
+  folder.write("b/2.txt", "two\n");
+  folder.write("b/10.txt", "ten\n");
+  folder.write("b/deep/3.txt.gz", packed::gzip("three\n"));
+  folder.write(".hidden.txt", "hidden\n");
+  folder.write(".cache/5.txt", "hidden too\n");
+  folder.write("README.md", "about\n");
+  folder.write("none/of/text/data", "no ending\n");
+  const auto first = folder.write("a.txt", "one");
+  std::filesystem::create_directory_symlink(folder.path(), folder.path() / "b" / "loop");
+
+  const data::Text text = train::read_texts({folder.path()}, "--target");
+  CHECK(text.bytes == "one\nten\ntwo\nthree\nfour\n");
+  REQUIRE(text.files.size() == 5);
+  CHECK(text.files.front().path == first);
+  CHECK(text.files.back().path == last);
+  REQUIRE(text.remarks.size() == 1);
+  CHECK(text.remarks[0] == concat("note: --target ", folder.path().string(), ": 2 of 7 files are left out, the first ",
+                                  (folder.path() / "README.md").string(),
+                                  "; their names end in neither .txt nor .jsonl"));
+  CHECK(train::read_texts({folder.path() / "b" / "deep", first}).bytes == "three\none");
+  CHECK(fails_with(
+      [&] {
+        train::read_texts({folder.path(), first});
+      },
+      "got the same file as --text " + first.string()));
+  CHECK(fails_with(
+      [&] { read(folder.path() / "none"); },
+      "none: must hold files whose names end in .txt or .jsonl, or in these and .gz or .zst, got none among 1 files"));
+  std::filesystem::create_symlink("nowhere.txt", folder.path() / "b" / "broken.txt");
+  CHECK(fails_with([&] { read(folder.path()); }, "broken.txt: it is a link to nowhere.txt, which is not there"));
+  std::filesystem::remove(folder.path() / "b" / "broken.txt");
+  folder.write("b/x.parquet", "PAR1\x15");
+  CHECK(fails_with([&] { read(folder.path()); }, "x.parquet: must be plain text or JSON Lines, got a Parquet file"));
+  std::filesystem::permissions(folder.path() / ".cache", std::filesystem::perms::none);
+  if (geteuid() != 0) CHECK(fails_with([&] { read(folder.path() / ".cache"); }, "cannot be read"));
+  std::filesystem::permissions(folder.path() / ".cache", std::filesystem::perms::owner_all);
+}
+
+TEST_CASE("standard input is read like a file, once") {
+  const samples::Scratch folder;
+  const auto feed = [&](std::string_view bytes) {
+    REQUIRE(std::freopen(folder.write("input", bytes).c_str(), "rb", stdin) != nullptr);
+  };
+  feed("from a pipe \xff\n");
+  const data::Text text = train::read_texts({"-"});
+  CHECK(text.bytes == "from a pipe \xff\n");
+  CHECK(text.files[0].hash == std::hash<std::string_view>()(text.bytes));
+  CHECK(text.remarks[0].starts_with("note: standard input: is not UTF-8 from byte 12 on"));
+  CHECK(fails_with([] { read("-"); }, "standard input: is empty"));
+  feed("again\n");
+  CHECK(fails_with(
+      [] {
+        train::read_texts({"-", "-"}, "--target");
+      },
+      "each text may be given only once, got the same file as --target -"));
+  CHECK(fails_with([&] { train::read_texts({folder.path() / "input", "-"}); }, "each text may be given only once"));
+  CHECK(read("-") == "again\n");
+  feed(packed::gzip("{\"body\": \"packed lines\"}\n"));
+  CHECK(train::read_texts({"-"}, "--text", {.field = "body"}).bytes == "packed lines\n");
+  CHECK(read(folder.write("-", packed::gzip("a file of that name\n"))) == "a file of that name\n");
 }

@@ -40,13 +40,22 @@ class ByteSource {
 /// The bytes that are read in one go: large enough for few calls, small enough for a cache.
 inline constexpr std::size_t read_block = 1 << 16;
 
-/// The bytes of a file or pipe. Errors: the path is missing, a directory, a device or unreadable.
+/// Whether a path stands for standard input; a file of that name is ./-.
+inline bool is_standard_input(const std::filesystem::path& path) { return path == "-"; }
+
+/// How messages name a text file.
+inline std::string source_name(const std::filesystem::path& path) {
+  return is_standard_input(path) ? "standard input" : "text file " + path.string();
+}
+
+/// The bytes of a file or pipe, or of standard input for "-". Errors: the path is missing, a directory, a device or
+/// unreadable.
 class FileBytes final : public ByteSource {
  public:
-  explicit FileBytes(const std::filesystem::path& path) : ByteSource("text file " + path.string()) {
-    check(path);
+  explicit FileBytes(const std::filesystem::path& path) : ByteSource(source_name(path)) {
+    if (!is_standard_input(path)) check(path);
     errno = 0;
-    file_.reset(std::fopen(path.c_str(), "rb"));
+    file_.reset(is_standard_input(path) ? stdin : std::fopen(path.c_str(), "rb"));
     require(file_ != nullptr, name(), ": cannot be opened (", std::strerror(errno), "); check its permissions");
     head_.resize(format_head);
     head_.resize(read_file(head_.data(), head_.size()));
@@ -84,7 +93,9 @@ class FileBytes final : public ByteSource {
   }
 
   struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
+    void operator()(std::FILE* file) const {
+      if (file != stdin) std::fclose(file);
+    }
   };
   std::unique_ptr<std::FILE, Close> file_;
   std::string head_;

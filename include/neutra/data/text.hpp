@@ -6,6 +6,7 @@
 #include "neutra/data/byte_source.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -37,7 +38,8 @@ inline void check_different(const std::vector<TextFile>& files) {
     const TextFile* first = &file;
     if (file.hash) {
       first = by_content.try_emplace(*file.hash, &file).first->second;
-    } else if (::stat(file.path.c_str(), &status) == 0) {
+    } else if ((is_standard_input(file.path) ? ::fstat(STDIN_FILENO, &status) : ::stat(file.path.c_str(), &status)) ==
+               0) {
       first = by_file.try_emplace({status.st_dev, status.st_ino}, &file).first->second;
     }
     require(first == &file, file.option, ' ', file.path.string(), ": each text may be given only once, got ",

@@ -72,7 +72,8 @@ class ExtendParser {
  private:
   void add_texts() {
     begin_group("Texts");
-    app_.add_option("--original", o_.original, "text of the domain that the model knows; one file or several");
+    app_.add_option("--original", o_.original,
+                    "text of the domain that the model knows: files, folders, or - for standard input");
     app_.add_option("--target", o_.target, "text of the domain to extend to");
     app_.add_option("--target-bytes", o_.target_bytes, "train on so many bytes of the target text; 0: the whole")
         ->capture_default_str();

@@ -51,7 +51,7 @@ struct ChoicesOptions {
     app.add_flag("--json", json, "print a JSON object instead of a table");
     app.option_defaults()->group("Making questions");
     CLI::Option* const build_option = app.add_option("--build", build, "write questions made from --text to this file");
-    app.add_option("--text", texts, "text whose passages are continued; one file or several");
+    app.add_option("--text", texts, "text whose passages are continued: files, folders, or - for standard input");
     app.add_option("--from", from,
                    "the same lines in another language: each line of --text is then the ending of its line");
     add_text_format(app, format);

@@ -48,7 +48,7 @@ NEUTRA_ONCE int run_evaluate(int argc, const char* const* argv, const std::funct
     Index sequence = 0, batch = 16;
     bool json = false;
     adapter::Attenuation attenuation;
-    app.add_option("--text", files, "text to evaluate on; one file or several")->required();
+    app.add_option("--text", files, "text to evaluate on: files, folders, or - for standard input")->required();
     detail::add_text_format(app, format);
     app.add_option("--sequence", sequence, "tokens per evaluation window; 0: the model's context, at most 4096");
     app.add_option("--batch", batch, "windows per batch")->capture_default_str();

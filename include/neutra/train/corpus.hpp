@@ -105,18 +105,22 @@ struct Corpus {
   std::map<std::string, EvaluationText> further;
 
   /// holds_out: whether to hold out a tuning split of each domain.
-  /// Error: as join_texts and data::hold_out; a text that is given for two roles, by path, link or content; a
-  /// further text without files, or with one that is trained on (one that is evaluated on may have both roles).
-  explicit Corpus(const TextPaths& paths, bool holds_out) {
+  /// Error: as text_files, join_texts and data::hold_out; a text that is given for two roles, by path, link or content;
+  /// a further text without files, or with one that is trained on (one that is evaluated on may have both roles).
+  explicit Corpus(TextPaths paths, bool holds_out) {
     std::vector<data::TextFile> files;
+    std::vector<std::string> remarks;
     for (const auto& [option, role] : {std::pair{"--original", &paths.original},
                                        {"--target", &paths.target},
                                        {"--eval-original", &paths.eval_original},
-                                       {"--eval-target", &paths.eval_target}})
+                                       {"--eval-target", &paths.eval_target}}) {
+      *role = text_files(*role, option, remarks);
       for (const io::Path& path : *role) files.push_back({option, path});
+    }
     data::check_different(files);  // before reading: a pipe can be read only once
     original = DomainText::read("original", paths.original, paths.eval_original, paths.format, holds_out);
     target = DomainText::read("target", paths.target, paths.eval_target, paths.format, holds_out);
+    original.remarks.insert(original.remarks.begin(), remarks.begin(), remarks.end());
     if (paths.target_bytes > 0) target.shorten(static_cast<std::size_t>(paths.target_bytes));
     files = original.files;
     files.insert(files.end(), target.files.begin(), target.files.end());

@@ -6,6 +6,7 @@
 #include "neutra/data/unpacked.hpp"
 #include "neutra/data/utf8.hpp"
 #include "neutra/train/json_lines.hpp"
+#include "neutra/train/text_folder.hpp"
 #include "neutra/train/text_format.hpp"
 
 #include <filesystem>
@@ -18,9 +19,11 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 namespace detail {
 
-/// Whether a file holds JSON Lines: its name ends in .jsonl, or it has none, being a pipe, and a field is given.
+/// Whether a file holds JSON Lines: its name ends in .jsonl, or a field is given and it is a pipe or standard
+/// input, which have no such name.
 inline bool is_json_lines(const std::filesystem::path& path, const TextFormat& format) {
-  return data::unpacked_name(path).extension() == ".jsonl" || (format.field && !std::filesystem::is_regular_file(path));
+  return data::unpacked_name(path).extension() == ".jsonl" ||
+         (format.field && (data::is_standard_input(path) || !std::filesystem::is_regular_file(path)));
 }
 
 /// The documents of a JSON Lines file, each on lines of its own.
@@ -63,22 +66,26 @@ inline data::Text join_texts(const std::vector<std::filesystem::path>& paths, co
     const std::string bytes = detail::read_text_file(path, format);
     text.files.push_back({option, path, std::hash<std::string_view>()(bytes)});
     if (const auto at = data::find_invalid_utf8(bytes))
-      text.remarks.push_back(concat("note: text file ", path.string(), ": is not UTF-8 from byte ", *at,
+      text.remarks.push_back(concat("note: ", data::source_name(path), ": is not UTF-8 from byte ", *at,
                                     " on; these bytes are kept and become byte tokens"));
     text.bytes += bytes;
   }
   return text;
 }
 
-/// As join_texts, checked.      Errors: as join_texts and data::check_different, and an empty list.
+/// As join_texts, checked, and with folders for the text files in them. Errors: as text_files, join_texts and
+/// data::check_different, and an empty list.
 inline data::Text read_texts(const std::vector<std::filesystem::path>& paths, const std::string& option = "--text",
                              const TextFormat& format = {}) {
   require(!paths.empty(), "reading text: at least one file must be named, got none");
-  std::vector<data::TextFile> files;
-  for (const auto& path : paths) files.push_back({option, path});
-  data::check_different(files);  // before reading: a pipe can be read only once
-  data::Text text = join_texts(paths, option, format);
+  std::vector<std::string> remarks;
+  const auto files = text_files(paths, option, remarks);
+  std::vector<data::TextFile> by_path;
+  for (const auto& file : files) by_path.push_back({option, file});
+  data::check_different(by_path);  // before reading: a pipe can be read only once
+  data::Text text = join_texts(files, option, format);
   data::check_different(text.files);
+  text.remarks.insert(text.remarks.begin(), remarks.begin(), remarks.end());
   return text;
 }
 
