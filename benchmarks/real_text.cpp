@@ -6,10 +6,10 @@
 // placement, the defaults of `extend`.
 #include "turns.hpp"
 
-#include "neutra/data/text.hpp"
 #include "neutra/nn/fingerprint.hpp"
 #include "neutra/train/evaluation.hpp"
 #include "neutra/train/load.hpp"
+#include "neutra/train/texts.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -47,7 +47,7 @@ class Contest {
   }
 
   void run(const std::string& path) {
-    const data::Text text = data::read_texts({path});
+    const data::Text text = train::read_texts({path});
     const data::Windows all(*train::tokenizer_of(settings_.model), text.bytes, backbone_->config().context);
     const Index first = std::max<Index>(0, (all.whole() - settings_.windows) / 2),
                 count = std::min(settings_.windows, all.whole());

@@ -31,6 +31,6 @@ else()
 endif()
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/neutraConfigVersion.cmake" COMPATIBILITY SameMinorVersion ${architecture})
 install(FILES "${PROJECT_BINARY_DIR}/neutraConfig.cmake" "${PROJECT_BINARY_DIR}/neutraConfigVersion.cmake"
-              "${PROJECT_SOURCE_DIR}/cmake/FindSentencePiece.cmake" "${PROJECT_SOURCE_DIR}/cmake/NeutraSimd.cmake"
+              "${PROJECT_SOURCE_DIR}/cmake/FindSentencePiece.cmake" "${PROJECT_SOURCE_DIR}/cmake/FindZstd.cmake" "${PROJECT_SOURCE_DIR}/cmake/NeutraSimd.cmake"
               "${PROJECT_SOURCE_DIR}/cmake/NeutraBuildType.cmake"
         DESTINATION "${NEUTRA_PACKAGE_FOLDER}")

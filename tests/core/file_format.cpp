@@ -189,7 +189,8 @@ TEST_CASE("JSON Lines are named where text is wanted, with the way out") {
   CHECK(named("\"one\"\n\"a \\\"second\\\" one\\n\"\n", FileKind::text) == "JSON Lines");
   CHECK(named("[\"one\", 1]\r\n[\"two\", 2]\r\n", FileKind::text) == "JSON Lines");
   CHECK(named("[{\"text\": \"one\"}]\n[{\"text\": \"two\"}]", FileKind::text) == "JSON Lines");
-  CHECK(to_string(*other_format("{\"text\": \"one\"}\n", FileKind::text)).find("jq -r .text") != std::string::npos);
+  CHECK(to_string(*other_format("{\"text\": \"one\"}\n", FileKind::text)).find("to end in .jsonl") !=
+        std::string::npos);
 }
 
 TEST_CASE(

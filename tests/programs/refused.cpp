@@ -117,15 +117,18 @@ TEST_CASE("extend: texts that are missing, empty, short or no text are refused b
     return (study.folder / name).string();
   };
   CHECK(refuses(with_target((study.folder / "none").string()), "none", "no such file"));
-  CHECK(refuses(with_target(study.folder.path().string()), "is a directory"));
+  CHECK(refuses(with_target(study.folder.path().string()), "each text may be given only once, got the same file as"));
+  std::filesystem::create_directory(study.folder / "empty folder");
+  CHECK(
+      refuses(with_target((study.folder / "empty folder").string()), "empty folder: must hold files whose names end"));
   CHECK(refuses(with_target(file("empty", "")), "empty", "is empty"));
   CHECK(refuses(with_target(file("zip", "PK\x03\x04xxxx")), "zip"));
   CHECK(refuses(with_target(file("short", "a b\nc d\n")), "at least one sequence of target text", "length of 16",
                 "give more text (--target)", "--sequence"));
   const auto lfs = file("lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n");
-  const auto jsonl = file("t.jsonl", "{\"text\": \"one\"}\n{\"text\": \"two\"}\n");
+  const auto jsonl = file("t", "{\"text\": \"one\"}\n{\"text\": \"two\"}\n");
   CHECK(refuses(with_target(lfs), "lfs", "a Git LFS pointer", "git lfs pull"));
-  CHECK(refuses(with_target(jsonl), "t.jsonl", "JSON Lines", "jq -r .text"));
+  CHECK(refuses(with_target(jsonl), "t: ", "JSON Lines", "to end in .jsonl"));
   CHECK(refuses(study.command(Study::small({"--tokenizer", lfs})), "lfs", "a Git LFS pointer"));
   Words empty_validation = study.command(Study::small());
   *(std::find(empty_validation.begin(), empty_validation.end(), "--eval-target") + 1) = file("empty", "");

@@ -336,6 +336,26 @@ TEST_CASE("corpus: bytes that are not UTF-8 are remarked upon, with their place,
   CHECK(corpus.original.remarks[0].find("va: is not UTF-8 from byte 5 on") != std::string::npos);
 }
 
+TEST_CASE("corpus: a folder of texts is its files, in roles, remarks and hashes") {
+  Files files;
+  const auto apart = files.corpus().hashes();
+  std::filesystem::create_directory(files.folder / "texts");
+  const std::string whole = scratch::get(files.folder / "b");
+  scratch::put(files.folder / "texts" / "1.txt", whole.substr(0, 500));
+  scratch::put(files.folder / "texts" / "2.txt", whole.substr(500));
+  scratch::put(files.folder / "texts" / "notes", "left out");
+  REQUIRE(whole[499] == '\n');
+  files.paths.target = {files.folder / "texts"};
+  const Corpus corpus = files.corpus();
+  CHECK(corpus.hashes() == apart);
+  CHECK(corpus.target.files.size() == 2);
+  REQUIRE(corpus.original.remarks.size() == 1);
+  CHECK(corpus.original.remarks[0].starts_with("note: --target " + (files.folder / "texts").string() + ": 1 of 3"));
+  files.paths.eval_target = {files.folder / "texts" / "2.txt"};
+  CHECK(says([&] { files.corpus(); }, "--eval-target ",
+             "each text may be given only once, got the same file as --target"));
+}
+
 TEST_CASE("tokenizers: found in a folder, trained on the pretraining text alone, or refused by the name of the file") {
   Files files;
   const scratch::Folder model;

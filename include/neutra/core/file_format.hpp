@@ -49,6 +49,10 @@ inline constexpr std::string_view unpack = "unpack it first", extract = "take th
                                   to_safetensors =
                                       "models are read as a Hugging Face folder with safetensors: convert it",
                                   download = "the download went wrong: fetch the file again";
+inline constexpr FileFormat parquet{
+    "a Parquet file",
+    "write it as JSON Lines with: python3 -c \"import pandas, sys; pandas.read_parquet(sys.argv[1])"
+    ".to_json(sys.argv[2], orient='records', lines=True)\" IN.parquet OUT.jsonl"};
 
 // clang-format off
 inline constexpr Signature signatures[] = {
@@ -70,7 +74,7 @@ inline constexpr Signature signatures[] = {
     {{}, 257, {"ustar\0", 6}, {"a tar archive", unpack}},                             // POSIX
     {{}, 257, {"ustar  \0", 8}, {"a tar archive", unpack}},                           // GNU
     {{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 8}, 0, {}, {"an Office document", extract}},
-    {{"PAR1\x15", 5}, 0, {}, {"a Parquet file", extract}},  // a page or footer header: Thrift, field 1 an i32
+    {{"PAR1\x15", 5}, 0, {}, parquet},  // a page or footer header: Thrift, field 1 an i32
     {{"ARROW1\0\0", 8}, 0, {}, {"an Arrow file", extract}},
     {{"\xff\xff\xff\xff", 4}, 4, {"\x10\0\0\0", 4}, {"an Arrow stream", extract}},
     {{"Obj\x01", 4}, 0, {}, {"an Avro file", extract}},
@@ -122,8 +126,8 @@ inline constexpr FileFormat pdf{"a PDF document", "take the text out of it first
                "take the text out of it first, as jq -r '.[].text' does; to train on the JSON itself, put an empty "
                "line before it"},
     json_lines{"JSON Lines",
-               "take the text out of its field first, as jq -r .text does; to train on the JSON itself, put an empty "
-               "line before it"};
+               "rename it to end in .jsonl, and name the field of the text with --field; to train on the JSON itself, "
+               "put an empty line before it"};
 
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 

@@ -5,6 +5,7 @@
 #include "neutra/core/nearest.hpp"
 #include "neutra/program/command_line.hpp"
 #include "neutra/program/method_options.hpp"
+#include "neutra/program/text_options.hpp"
 #include "neutra/study/methods.hpp"
 #include "neutra/study/options.hpp"
 
@@ -71,7 +72,8 @@ class ExtendParser {
  private:
   void add_texts() {
     begin_group("Texts");
-    app_.add_option("--original", o_.original, "text of the domain that the model knows; one file or several");
+    app_.add_option("--original", o_.original,
+                    "text of the domain that the model knows: files, folders, or - for standard input");
     app_.add_option("--target", o_.target, "text of the domain to extend to");
     app_.add_option("--target-bytes", o_.target_bytes, "train on so many bytes of the target text; 0: the whole")
         ->capture_default_str();
@@ -79,6 +81,7 @@ class ExtendParser {
                     "validation text; default: the last tenth of --original is held out");
     app_.add_option("--eval-target", o_.eval_target,
                     "validation text; default: the last tenth of --target is held out");
+    add_text_format(app_, o_.text_format);
   }
 
   void add_backbone() {

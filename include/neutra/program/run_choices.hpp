@@ -9,10 +9,12 @@
 #include "neutra/data/questions_from_text.hpp"
 #include "neutra/program/model_options.hpp"
 #include "neutra/program/program.hpp"
+#include "neutra/program/text_options.hpp"
 #include "neutra/report/table.hpp"
 #include "neutra/train/accuracy.hpp"
 #include "neutra/train/multiple_choice.hpp"
 #include "neutra/train/multiple_choice_file.hpp"
+#include "neutra/train/texts.hpp"
 
 #include <array>
 #include <functional>
@@ -30,6 +32,7 @@ struct ChoicesOptions {
   std::vector<io::Path> adapters;
   io::Path tasks, build;
   std::vector<io::Path> texts, from;
+  train::TextFormat format;
   Index sequence = 0;
   bool json = false;
   data::QuestionOptions questions;
@@ -48,9 +51,10 @@ struct ChoicesOptions {
     app.add_flag("--json", json, "print a JSON object instead of a table");
     app.option_defaults()->group("Making questions");
     CLI::Option* const build_option = app.add_option("--build", build, "write questions made from --text to this file");
-    app.add_option("--text", texts, "text whose passages are continued; one file or several");
+    app.add_option("--text", texts, "text whose passages are continued: files, folders, or - for standard input");
     app.add_option("--from", from,
                    "the same lines in another language: each line of --text is then the ending of its line");
+    add_text_format(app, format);
     app.add_option("--questions", questions.questions, "how many")->capture_default_str();
     app.add_option("--seed", questions.seed, "seed of the random numbers")->capture_default_str();
     app.add_option("--context-bytes", questions.context_bytes, "longest context")->capture_default_str();
@@ -72,11 +76,11 @@ struct ChoicesOptions {
 };
 
 inline void build_questions(const ChoicesOptions& options) {
-  const data::Text text = data::read_texts(options.texts);
-  const auto made = options.from.empty()
-                        ? data::questions_from_text(text.bytes, options.questions)
-                        : data::questions_from_parallel_text(data::read_texts(options.from, "--from").bytes, text.bytes,
-                                                             options.questions);
+  const data::Text text = train::read_texts(options.texts, "--text", options.format);
+  const auto made = options.from.empty() ? data::questions_from_text(text.bytes, options.questions)
+                                         : data::questions_from_parallel_text(
+                                               train::read_texts(options.from, "--from", options.format).bytes,
+                                               text.bytes, options.questions);
   train::write_questions(options.build, made);
   print_line(concat(made.size(), " questions: ", options.build.string()));
 }

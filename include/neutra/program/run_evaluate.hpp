@@ -6,7 +6,9 @@
 
 #include "neutra/program/model_options.hpp"
 #include "neutra/program/program.hpp"
+#include "neutra/program/text_options.hpp"
 #include "neutra/train/open_share.hpp"
+#include "neutra/train/texts.hpp"
 
 #include <functional>
 #include <optional>
@@ -42,10 +44,12 @@ NEUTRA_ONCE int run_evaluate(int argc, const char* const* argv, const std::funct
     detail::ModelOptions options;
     options.add_to(app);
     std::vector<io::Path> files;
+    train::TextFormat format;
     Index sequence = 0, batch = 16;
     bool json = false;
     adapter::Attenuation attenuation;
-    app.add_option("--text", files, "text to evaluate on; one file or several")->required();
+    app.add_option("--text", files, "text to evaluate on: files, folders, or - for standard input")->required();
+    detail::add_text_format(app, format);
     app.add_option("--sequence", sequence, "tokens per evaluation window; 0: the model's context, at most 4096");
     app.add_option("--batch", batch, "windows per batch")->capture_default_str();
     app.add_option("--scale", attenuation.scale, "how much of the adapter to apply, from 0 (the backbone) to 1")
@@ -60,7 +64,7 @@ NEUTRA_ONCE int run_evaluate(int argc, const char* const* argv, const std::funct
     attenuation.check();
     const bool attenuated = app.count("--scale") + app.count("--threshold") > 0;
     set_threads(options.threads);
-    const data::Text text = data::read_texts(files);
+    const data::Text text = train::read_texts(files, "--text", format);
     for (const std::string& remark : text.remarks) print_line(remark);
     const train::LoadedModel loaded = options.load(policies(), nn::Purpose::evaluation);
     const Index length = detail::window_length(sequence, loaded.model->config().context);

@@ -4,17 +4,18 @@
 // First, as in neutra/neutra.hpp.
 #include "neutra/core/strict.hpp"
 
-#include "neutra/data/text.hpp"
 #include "neutra/io/output_file.hpp"
 #include "neutra/io/sealed.hpp"
 #include "neutra/nn/host.hpp"
 #include "neutra/program/program.hpp"
 #include "neutra/program/shell.hpp"
+#include "neutra/program/text_options.hpp"
 #include "neutra/report/gate_page.hpp"
 #include "neutra/report/spectra.hpp"
 #include "neutra/study/options.hpp"
 #include "neutra/train/gate_trace.hpp"
 #include "neutra/train/load.hpp"
+#include "neutra/train/texts.hpp"
 
 #include <algorithm>
 #include <deque>
@@ -30,6 +31,7 @@ namespace detail {
 
 struct InspectOptions {
   io::Path model, text, html;
+  train::TextFormat format;
   std::vector<io::Path> adapters;
   std::optional<std::uint64_t> seed;
   Index tokens = 2000, values = 3, threads = 0;
@@ -41,6 +43,7 @@ struct InspectOptions {
     app.add_option("--seed", seed, "seed of the initial values; without it, that of outcome.json beside the adapter");
     app.add_option("--values", values, "number of singular values to show")->capture_default_str();
     app.add_option("--text", text, "draw this text coloured by the gates, instead of singular values");
+    add_text_format(app, format);
     app.add_option("--tokens", tokens, "number of tokens of the text to draw")->capture_default_str();
     app.add_option("--html", html, "write a page with pictures to this file");
     app.add_option("--threads", threads, "number of threads; 0: all")->capture_default_str();
@@ -120,7 +123,7 @@ inline void inspect_matrices(const InspectOptions& options, const adapter::Regis
 
 inline void inspect_text(const InspectOptions& options, const adapter::Registry& registry, const std::string& command,
                          std::stop_token stop) {
-  const data::Text text = data::read_texts({options.text});
+  const data::Text text = train::read_texts({options.text}, "--text", options.format);
   const io::Path& adapter = options.adapters.front();
   const train::LoadedModel loaded = train::load_model(options.model, adapter, registry, {nn::Purpose::evaluation});
   std::vector<std::int32_t> ids = loaded.tokenizer->encode(text.bytes);

@@ -1,9 +1,11 @@
 /// The command line of a study: the options of `extend`, and those of its rows.
 #pragma once
 
+#include "neutra/data/byte_source.hpp"
 #include "neutra/program/extend_options.hpp"
 #include "neutra/program/study_program.hpp"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -56,6 +58,10 @@ inline StudyOptions parse_study(int argc, const char* const* argv, const StudyPr
   app.add_option("--worker", asked.worker)->group("");  // said to the processes of --jobs
   asked.options = parser.parse(argc, argv, program.variations.empty(), "--join");
   asked.join = join->count() > 0;
+  const train::TextPaths texts = asked.options.texts();
+  for (const auto* paths : {&texts.original, &texts.target, &texts.eval_original, &texts.eval_target})
+    require(std::none_of(paths->begin(), paths->end(), data::is_standard_input), program.name,
+            ": texts must be files, which each process of a study reads, got standard input (-); write it to a file");
   require(!program.pretrains || asked.options.model.empty(), "--model: each part of ", program.name,
           " pretrains a backbone of its own, got ", asked.options.model.string(), "; leave it out");
   std::erase(asked.joined, "");

@@ -24,6 +24,7 @@ struct Options {
   std::vector<io::Path> original, target, eval_original, eval_target;
   Index target_bytes = 0;  // of the target text that training reads, 0: the whole; what is held out stays the same
   std::map<std::string, std::vector<io::Path>> further;  // scored besides, before and after, by name
+  train::TextFormat text_format;
 
   // Backbone: a Hugging Face folder of a model, or one pretrained here on the original text.
   io::Path model;
@@ -75,7 +76,9 @@ struct Options {
   bool held_out_before = false;  // whether the run that --resume continues holds out a tuning split
   io::Path out;
 
-  train::TextPaths texts() const { return {original, target, eval_original, eval_target, target_bytes, further}; }
+  train::TextPaths texts() const {
+    return {original, target, eval_original, eval_target, target_bytes, further, text_format};
+  }
   /// The rates tried for a method.
   const std::vector<double>& rates_of(const Method& method) const {
     if (!method.rates.empty()) return method.rates;

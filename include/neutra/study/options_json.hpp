@@ -53,6 +53,7 @@ inline io::Json to_json(const Options& o) {
                    {"precision", to_string(o.precision)}};
   for (const auto& [name, paths] : o.further) json["further"][name] = names(paths);
   if (o.adapter) json["adapter"] = io::utf8_text(o.adapter->path.native());
+  if (o.text_format.field) json["field"] = io::utf8_text(*o.text_format.field);
   if (o.target_bytes > 0) json["target_bytes"] = o.target_bytes;
   if (o.quick) json["quick"] = true;
   if (!o.lengths.empty()) json["lengths"] = o.lengths;

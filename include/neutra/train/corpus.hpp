@@ -6,7 +6,6 @@
 #include "neutra/data/mix.hpp"
 #include "neutra/data/sentencepiece.hpp"
 #include "neutra/data/split.hpp"
-#include "neutra/data/text.hpp"
 #include "neutra/data/train_sentencepiece.hpp"
 #include "neutra/io/file.hpp"
 #include "neutra/io/folder.hpp"
@@ -17,6 +16,7 @@
 #include "neutra/train/evaluation.hpp"
 #include "neutra/train/overlap.hpp"
 #include "neutra/train/text_paths.hpp"
+#include "neutra/train/texts.hpp"
 #include "neutra/train/tokenizer_json.hpp"
 
 #include <algorithm>
@@ -52,13 +52,13 @@ struct DomainText {
 
   /// `option` names the files in messages, for example "target". The caller checks that the files differ.
   static DomainText read(const std::string& option, const std::vector<io::Path>& files,
-                         const std::vector<io::Path>& evaluation_files, bool holds_out) {
+                         const std::vector<io::Path>& evaluation_files, const TextFormat& format, bool holds_out) {
     // In bytes (a part may be up to 4 KiB larger, to end at a line). Enough to tell rates apart;
     // evaluated after every run.
     constexpr double max_tuning = 1 << 19;
     DomainText text;
-    if (!files.empty()) text.train = text.read_all("--" + option, files);
-    if (!evaluation_files.empty()) text.valid = text.read_all("--eval-" + option, evaluation_files);
+    if (!files.empty()) text.train = text.read_all("--" + option, files, format);
+    if (!evaluation_files.empty()) text.valid = text.read_all("--eval-" + option, evaluation_files, format);
     if (files.empty()) return text;  // without training text, forgetting can still be measured
     if (evaluation_files.empty()) {
       const std::string whole = std::move(text.train),
@@ -80,8 +80,8 @@ struct DomainText {
   }
 
  private:
-  std::string read_all(const std::string& option, const std::vector<io::Path>& paths) {
-    data::Text whole = data::join_texts(paths, option);
+  std::string read_all(const std::string& option, const std::vector<io::Path>& paths, const TextFormat& format) {
+    data::Text whole = join_texts(paths, option, format);
     files.insert(files.end(), whole.files.begin(), whole.files.end());
     remarks.insert(remarks.end(), whole.remarks.begin(), whole.remarks.end());
     return std::move(whole.bytes);
@@ -105,23 +105,27 @@ struct Corpus {
   std::map<std::string, EvaluationText> further;
 
   /// holds_out: whether to hold out a tuning split of each domain.
-  /// Error: as data::read_text and data::hold_out; a text that is given for two roles, by path, link or content; a
-  /// further text without files, or with one that is trained on (one that is evaluated on may have both roles).
-  explicit Corpus(const TextPaths& paths, bool holds_out) {
+  /// Error: as text_files, join_texts and data::hold_out; a text that is given for two roles, by path, link or content;
+  /// a further text without files, or with one that is trained on (one that is evaluated on may have both roles).
+  explicit Corpus(TextPaths paths, bool holds_out) {
     std::vector<data::TextFile> files;
+    std::vector<std::string> remarks;
     for (const auto& [option, role] : {std::pair{"--original", &paths.original},
                                        {"--target", &paths.target},
                                        {"--eval-original", &paths.eval_original},
-                                       {"--eval-target", &paths.eval_target}})
+                                       {"--eval-target", &paths.eval_target}}) {
+      *role = text_files(*role, option, remarks);
       for (const io::Path& path : *role) files.push_back({option, path});
+    }
     data::check_different(files);  // before reading: a pipe can be read only once
-    original = DomainText::read("original", paths.original, paths.eval_original, holds_out);
-    target = DomainText::read("target", paths.target, paths.eval_target, holds_out);
+    original = DomainText::read("original", paths.original, paths.eval_original, paths.format, holds_out);
+    target = DomainText::read("target", paths.target, paths.eval_target, paths.format, holds_out);
+    original.remarks.insert(original.remarks.begin(), remarks.begin(), remarks.end());
     if (paths.target_bytes > 0) target.shorten(static_cast<std::size_t>(paths.target_bytes));
     files = original.files;
     files.insert(files.end(), target.files.begin(), target.files.end());
     data::check_different(files);
-    for (const auto& [name, own] : paths.further) further_bytes[name] = read_further(name, own);
+    for (const auto& [name, own] : paths.further) further_bytes[name] = read_further(name, own, paths.format);
     if (const std::string remark = alike_remark(original.train, target.train); !remark.empty())
       target.remarks.push_back(remark);
   }
@@ -170,7 +174,7 @@ struct Corpus {
 
  private:
   /// Reads a further text. Both domains have been read.
-  std::string read_further(const std::string& name, const std::vector<io::Path>& own) const {
+  std::string read_further(const std::string& name, const std::vector<io::Path>& own, const TextFormat& format) const {
     const std::string option = concat("further text ", name, ':');
     require(!own.empty(), option, " at least one file must be named, got none");
     std::vector<data::TextFile> by_path, by_content;
@@ -182,7 +186,7 @@ struct Corpus {
       }
     for (const io::Path& path : own) by_path.push_back({option, path});
     data::check_different(by_path);  // before reading: a pipe can be read only once
-    data::Text text = data::join_texts(own, option);
+    data::Text text = join_texts(own, option, format);
     by_content.insert(by_content.end(), text.files.begin(), text.files.end());
     data::check_different(by_content);
     return std::move(text.bytes);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/io/file.hpp"
+#include "neutra/train/text_format.hpp"
 
 #include <map>
 #include <string>
@@ -16,6 +17,7 @@ struct TextPaths {
   std::vector<io::Path> original, target, eval_original, eval_target;
   Index target_bytes = 0;
   std::map<std::string, std::vector<io::Path>> further{};  // texts that are only evaluated on, by name
+  TextFormat format{};
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::train

@@ -1,0 +1,92 @@
+/// Reads the text files of a program. The one place that decides how the bytes of a file become text.
+#pragma once
+
+#include "neutra/core/file_format.hpp"
+#include "neutra/data/text.hpp"
+#include "neutra/data/unpacked.hpp"
+#include "neutra/data/utf8.hpp"
+#include "neutra/train/json_lines.hpp"
+#include "neutra/train/text_folder.hpp"
+#include "neutra/train/text_format.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace neutra { inline namespace NEUTRA_ABI { namespace train {
+
+namespace detail {
+
+/// Whether a file holds JSON Lines: its name ends in .jsonl, or a field is given and it is a pipe or standard
+/// input, which have no such name.
+inline bool is_json_lines(const std::filesystem::path& path, const TextFormat& format) {
+  return data::unpacked_name(path).extension() == ".jsonl" ||
+         (format.field && (data::is_standard_input(path) || !std::filesystem::is_regular_file(path)));
+}
+
+/// The documents of a JSON Lines file, each on lines of its own.
+inline std::string read_json_lines(data::ByteSource& source, const TextFormat& format) {
+  std::string bytes;
+  for_each_json_line(source, format.field.value_or("text"), [&](const std::string& document) {
+    require(bytes.size() + document.size() < format.most, source.name(), ": must hold at most ", format.most,
+            " bytes of text, got more; give a part of it");
+    bytes += document;
+    if (!document.ends_with('\n')) bytes += '\n';
+  });
+  require(!bytes.empty(), source.name(), ": has no text; give a file with text");
+  return bytes;
+}
+
+/// Error: a name that ends in .parquet, before a file of any size is read.
+inline void refuse_parquet(const std::filesystem::path& path) {
+  if (path.extension() != ".parquet") return;
+  const data::FileBytes file(path);
+  const FileFormat* const other = other_format(file.head(), FileKind::text);
+  fail(file.name(), ": must be plain text or JSON Lines, got ", other ? *other : neutra::detail::formats::parquet);
+}
+
+inline std::string read_text_file(const std::filesystem::path& path, const TextFormat& format) {
+  refuse_parquet(path);
+  const auto source = data::open_unpacked(path);
+  return is_json_lines(path, format) ? read_json_lines(*source, format) : data::read_text(*source, format.most);
+}
+
+}  // namespace detail
+
+/// The concatenated files, with a newline between two files where the first does not end in one. `option` names the
+/// list in messages. The caller checks that the files differ.      Errors: as data::open_unpacked, data::read_text and
+/// for_each_json_line.
+inline data::Text join_texts(const std::vector<std::filesystem::path>& paths, const std::string& option,
+                             const TextFormat& format = {}) {
+  data::Text text;
+  for (const auto& path : paths) {
+    if (!text.bytes.empty() && text.bytes.back() != '\n') text.bytes += '\n';
+    const std::string bytes = detail::read_text_file(path, format);
+    text.files.push_back({option, path, std::hash<std::string_view>()(bytes)});
+    if (const auto at = data::find_invalid_utf8(bytes))
+      text.remarks.push_back(concat("note: ", data::source_name(path), ": is not UTF-8 from byte ", *at,
+                                    " on; these bytes are kept and become byte tokens"));
+    text.bytes += bytes;
+  }
+  return text;
+}
+
+/// As join_texts, checked, and with folders for the text files in them. Errors: as text_files, join_texts and
+/// data::check_different, and an empty list.
+inline data::Text read_texts(const std::vector<std::filesystem::path>& paths, const std::string& option = "--text",
+                             const TextFormat& format = {}) {
+  require(!paths.empty(), "reading text: at least one file must be named, got none");
+  std::vector<std::string> remarks;
+  const auto files = text_files(paths, option, remarks);
+  std::vector<data::TextFile> by_path;
+  for (const auto& file : files) by_path.push_back({option, file});
+  data::check_different(by_path);  // before reading: a pipe can be read only once
+  data::Text text = join_texts(files, option, format);
+  data::check_different(text.files);
+  text.remarks.insert(text.remarks.begin(), remarks.begin(), remarks.end());
+  return text;
+}
+
+}}}  // namespace neutra::NEUTRA_ABI::train
