@@ -108,7 +108,7 @@ TEST_CASE("what a folder holds instead of a model is named, with the way out") {
   CHECK(says(with({{"x.bin", "24ka" + std::string(60, '\0')}}), "x.bin: a llama2.c model"));
   CHECK(says(with({{"y.bin", header({64, 172, 5, 7, 4, 512, 512})}}), "neither"));
   CHECK(says(with({{"adapter_config.json", "{}"}, {"adapter_model.safetensors", ""}}), "a PEFT adapter",
-             "merge_and_unload()"));
+             "this folder as --adapter"));
   CHECK(says(with({{"adapter_config.json", "{}"}, {"adapter_model.bin", "PK\x03\x04"}}), "a PEFT adapter"));
   CHECK(says(with({{"adapter_config.json", "{}"}, {"adapters.safetensors", ""}}), "mlx-lm", "mlx_lm.fuse"));
   CHECK(says(with({{"adapter.json", "{}"}, {"adapter.safetensors", ""}}), "made by neutra", "--adapter"));

@@ -12,6 +12,7 @@
 
 #include "tests/catch.hpp"
 #include "tests/io/scratch.hpp"
+#include "tests/nn/golden_family.hpp"
 #include "tests/nn/models.hpp"
 
 #include <omp.h>
@@ -20,79 +21,9 @@
 using namespace neutra;
 using scratch::message;
 using scratch::says;
+using namespace golden_family;
 
 namespace {
-
-const io::Path folder = io::Path(NEUTRA_SOURCE_DIR) / "tests/golden";
-
-const io::Json& facts() {
-  static const io::Json json = io::read_json(folder / "families.json");
-  return json;
-}
-
-std::vector<std::string> names() {
-  std::vector<std::string> all;
-  for (const auto& item : facts().items()) all.push_back(item.key());
-  return all;
-}
-
-/// A golden model as a folder, with a config.json that can be changed.
-struct Golden {
-  std::string name;
-  io::Json json = facts().at(name).at("config");
-  io::Safetensors file = io::Safetensors::open(folder / "families.safetensors");
-  scratch::Folder made{};
-
-  template <Scalar S> Tensor<S> tensor(const std::string& of) const { return file.read<S>(name + "/" + of); }
-
-  template <Scalar S = float> std::shared_ptr<const nn::Backbone<S, Cpu>> load(DType precision = dtype_of<S>) const {
-    std::map<std::string, Tensor<float>> tensors;
-    const auto ours = [&](const std::string& key) {
-      return key != "logits" && !key.starts_with("residue.") && !key.starts_with("gradient.");
-    };
-    for (const auto& entry : file.entries())
-      if (entry.name.starts_with(name + "/"))
-        if (const std::string key = entry.name.substr(name.size() + 1); ours(key))
-          tensors.try_emplace(key, file.read<float>(entry.name));
-    std::vector<io::NamedView<float>> views;
-    for (const auto& [key, values] : tensors) views.push_back({key, values.view()});
-    io::write_safetensors<float>(made / "model.safetensors", views);
-    io::write_json(made / "config.json", json);
-    return nn::load_model<S, Cpu>(made.path(), {.precision = precision});
-  }
-  /// Loads with `changes` merged into config.json.
-  auto with(const io::Json& changes) const {
-    return [changes, this] {
-      Golden changed{name};
-      changed.json.update(changes);
-      return changed.load();
-    };
-  }
-  std::vector<std::int32_t> tokens() const {
-    std::vector<std::int32_t> all;
-    for (const std::vector<std::int32_t> sequence : facts().at(name).at("tokens"))
-      all.insert(all.end(), sequence.begin(), sequence.end());
-    return all;
-  }
-};
-
-template <Scalar S>
-std::vector<S> logits(const std::shared_ptr<const nn::Backbone<S, Cpu>>& backbone,
-                      const std::vector<std::int32_t>& tokens) {
-  nn::Transformer<adapter::None, S, Cpu> model(backbone);
-  Tape<S, Cpu> tape;
-  tape.start(false);
-  const View<const S> found = model.logits(tape, {2, static_cast<Index>(tokens.size()) / 2, tokens}).value();
-  return {found.data, found.data + found.size()};
-}
-
-template <Scalar S> double worst(const std::vector<S>& found, const Tensor<S>& right) {
-  REQUIRE(static_cast<Index>(found.size()) == right.size());
-  double most = 0;
-  for (std::size_t i = 0; i < found.size(); ++i)
-    most = std::max(most, std::abs(static_cast<double>(found[i]) - static_cast<double>(right.data()[i])));
-  return most;
-}
 
 using OpenResidue = adapter::Residue<gate::Open, body::Bottleneck, penalty::None>;
 

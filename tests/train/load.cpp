@@ -142,11 +142,12 @@ TEST_CASE("a missing tokenizer is reported before the weights are read", "[train
   CHECK(scratch::says([&] { train::tokenizer_of("meta-llama/Llama-3.2-1B"); },
                       "huggingface-cli download meta-llama/Llama-3.2-1B"));
 
-  std::filesystem::create_directories(folder / "peft");
-  scratch::put(folder / "peft" / "adapter_config.json", "{}");
-  for (const char* name : {"peft", "peft/adapter_model.safetensors"})
-    CHECK(scratch::says(load(folder / name), "must be an adapter written by neutra, got one of PEFT or mlx-lm",
-                        "merge_and_unload()"));
+  std::filesystem::create_directories(folder / "mlx");
+  scratch::put(folder / "mlx" / "adapter_config.json", "{}");
+  scratch::put(folder / "mlx" / "adapters.safetensors", "");
+  for (const char* name : {"mlx", "mlx/adapters.safetensors"})
+    CHECK(scratch::says(load(folder / name), "must be an adapter written by neutra or a LoRA folder of PEFT",
+                        "got one of mlx-lm", "mlx_lm.fuse"));
   std::filesystem::create_directories(folder / "ours");
   scratch::put(folder / "ours" / "adapter.safetensors", "");
   CHECK(scratch::says(load(folder / "ours"), "got a folder; name adapter.safetensors in it"));

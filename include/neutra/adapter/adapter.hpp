@@ -14,6 +14,9 @@
 ///         called at each site where it acts; x is the input of the site, y its output. Returns y or its replacement.
 ///         Called again in the backward pass where layers are recomputed: it must compute the same values, and keep
 ///         nothing of the tape from layer to layer. At Site::layer x and y are the residual stream
+///     WeightChanges<S> weight_changes()
+///         optional: what it adds to the weights of the model (adapter/weight_changes.hpp), so that it can be merged
+///         and exported. Error: why no weights compute the same
 /// To be saved, compared and named in programs, the struct also has
 ///   static constexpr std::string_view name
 ///       its kind
@@ -38,6 +41,7 @@
 #include "neutra/adapter/probe.hpp"
 #include "neutra/adapter/settings.hpp"
 #include "neutra/adapter/sizes.hpp"
+#include "neutra/adapter/weight_changes.hpp"
 #include "neutra/core/options.hpp"
 #include "neutra/core/random.hpp"
 #include "neutra/gate/context.hpp"
@@ -102,6 +106,15 @@ template <class Instance> bool acts_at(const Instance& instance, Site site) {
     return instance.acts_at(site);
   else
     return true;
+}
+
+/// The changes of weights that compute what an attached adapter computes. Error: its own, or that it states none;
+/// `kind` begins the message.
+template <Scalar S, class Instance> WeightChanges<S> weight_changes_of(Instance& instance, std::string_view kind) {
+  if constexpr (requires { instance.weight_changes(); })
+    return instance.weight_changes();
+  else
+    fail(kind, ": this adapter does not say what it adds to weights; its Instance needs a member weight_changes()");
 }
 
 namespace detail {

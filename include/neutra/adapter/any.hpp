@@ -50,6 +50,7 @@ template <Scalar S, Backend D> class Any {
     Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
       return held_->apply(site, layer, x, y, pass);
     }
+    WeightChanges<S> weight_changes() { return held_->weight_changes(); }
 
    private:
     std::unique_ptr<Attached<S, D>> held_;

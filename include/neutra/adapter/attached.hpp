@@ -4,6 +4,7 @@
 #include "neutra/adapter/adapter.hpp"
 
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,7 @@ template <Scalar S, Backend D> struct Attached {
   virtual std::vector<Parameter<S, D>*> parameters() = 0;
   virtual bool acts_at(Site) const = 0;
   virtual Var<S, D> apply(Site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>&) = 0;
+  virtual WeightChanges<S> weight_changes() = 0;
 };
 
 /// The Instance of an adapter A.
@@ -29,6 +31,11 @@ template <class A, Scalar S, Backend D> struct AttachedInstance final : Attached
   bool acts_at(Site site) const override { return adapter::acts_at(instance, site); }
   Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) override {
     return instance.apply(site, layer, x, y, pass);
+  }
+  WeightChanges<S> weight_changes() override {
+    std::string_view kind = "adapter";
+    if constexpr (requires { A::name; }) kind = A::name;
+    return weight_changes_of<S>(instance, kind);
   }
 
  private:

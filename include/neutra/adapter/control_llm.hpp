@@ -56,6 +56,10 @@ struct ControlLlm {
       return neutra::add(y, apart, factor_);
     }
 
+    WeightChanges<S> weight_changes() {
+      fail("control_llm: it mixes the outputs of two copies of a layer, which no single layer computes");
+    }
+
    private:
     S factor_;
     LayerCopies<S, D> copies_;

@@ -70,6 +70,10 @@ struct Dora {
       return neutra::add(y, neutra::add(scaled, product, S(-1)));
     }
 
+    WeightChanges<S> weight_changes() {
+      fail("dora: it scales each row of W + scale B A anew, which is no sum with W; train a lora to merge it");
+    }
+
    private:
     struct Place {
       const Frozen<S, D>* weight;

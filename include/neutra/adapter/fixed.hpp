@@ -38,6 +38,7 @@ template <Scalar S, Backend D> struct Fixed {
       Pass<S, D> own{.tape = pass.tape, .domains = pass.domains, .tokens = pass.tokens, .local_losses = false};
       return held_.apply(site, layer, x, y, own);
     }
+    WeightChanges<S> weight_changes() { return held_.weight_changes(); }
 
    private:
     static void fix(Parameter<S, D>& parameter, const Tensor<S>& weights) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,6 +46,15 @@ template <Scalar S, Backend D> class ListInstance {
     for (const auto& member : members_)
       if (member->acts_at(site)) y = member->apply(site, layer, x, y, pass);
     return y;
+  }
+  WeightChanges<S> weight_changes() {
+    WeightChanges<S> all;
+    for (const auto& member : members_) {
+      WeightChanges<S> one = member->weight_changes();
+      std::move(one.low_rank.begin(), one.low_rank.end(), std::back_inserter(all.low_rank));
+      std::move(one.units.begin(), one.units.end(), std::back_inserter(all.units));
+    }
+    return all;
   }
 
  private:

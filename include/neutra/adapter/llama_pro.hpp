@@ -37,6 +37,8 @@ struct LlamaPro {
       return acts_at(site) && copies_.has(layer) ? copies_.run(layer, y, pass) : y;
     }
 
+    WeightChanges<S> weight_changes() { fail("llama_pro: it adds layers, and changes none of those that are there"); }
+
    private:
     LayerCopies<S, D> copies_;
   };

@@ -71,7 +71,7 @@ struct Lora {
   template <Scalar S, Backend D> class Instance {
    public:
     Instance(const Lora& lora, const Sizes& sizes, std::uint64_t seed)
-        : scale_(static_cast<S>(lora.scale)), first_(site_names.size(), -1) {
+        : layers_(sizes.layers), scale_(static_cast<S>(lora.scale)), first_(site_names.size(), -1) {
       const Index r = lora.rank_for(sizes);
       for (const Site site : lora.sites_in(sizes)) {
         first_[static_cast<std::size_t>(site)] = static_cast<Index>(parameters_.size()) / 2;
@@ -107,6 +107,18 @@ struct Lora {
       return neutra::add(y, linear(low, pass.tape.leaf(b(here))), scale_);
     }
 
+    WeightChanges<S> weight_changes() {
+      WeightChanges<S> changes;
+      for (std::size_t index = 0; index < first_.size(); ++index)
+        for (Index layer = 0; first_[index] >= 0 && layer < layers_; ++layer) {
+          const Site site = static_cast<Site>(index);
+          const std::size_t here = place(site, layer);
+          changes.low_rank.push_back(
+              {layer, site, host_copy(a(here).value), host_copy(b(here).value), static_cast<double>(scale_)});
+        }
+      return changes;
+    }
+
    private:
     static Tensor<S, D> uniform(const Shape& shape, std::uint64_t seed, std::string_view purpose) {
       const Philox random(seed, purpose);
@@ -119,6 +131,7 @@ struct Lora {
       return tensor;
     }
 
+    Index layers_;
     S scale_;
     std::vector<Index> first_;  // by site: the place in layer 0, or -1
     std::deque<Parameter<S, D>> parameters_;

@@ -16,6 +16,7 @@ struct None {
     std::vector<Parameter<S, D>*> parameters() { return {}; }
     bool acts_at(Site) const { return false; }
     Var<S, D> apply(Site, Index, Var<S, D>, Var<S, D> y, Pass<S, D>&) { return y; }
+    WeightChanges<S> weight_changes() { return {}; }
   };
 };
 

@@ -5,6 +5,7 @@
 #include "neutra/adapter/lora.hpp"
 #include "neutra/adapter/singular_vectors.hpp"
 
+#include <span>
 #include <utility>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
@@ -67,6 +68,17 @@ struct OpLora {
       return neutra::add(y, high, lora_.scale());
     }
 
+    /// Those of LoRA, with P_L B and A P_R.
+    WeightChanges<S> weight_changes() {
+      WeightChanges<S> changes = lora_.weight_changes();
+      for (auto& update : changes.low_rank) {
+        const std::size_t here = lora_.place(update.site, update.layer);
+        right_[here].remove_from(update.a, false);
+        left_[here].remove_from(update.b, true);
+      }
+      return changes;
+    }
+
    private:
     /// Orthonormal vectors q_1 .. q_k of n numbers, as the rows and as the columns of a matrix.
     class Directions {
@@ -81,7 +93,30 @@ struct OpLora {
         return neutra::add(x, linear_exact(inner, x.tape().constant(columns_)), S(-1));
       }
 
+      /// The same of each row or column of a matrix in host memory.
+      void remove_from(Tensor<S>& x, bool columns) const {
+        const std::vector<S> q = host_values(rows_);
+        const Index n = rows_.shape().cols(), cols = x.shape().cols(), stride = columns ? cols : 1;
+        for (Index vector = 0; vector < (columns ? cols : x.shape().rows()); ++vector)
+          for (auto at = q.begin(); at != q.end(); at += n)
+            remove(x.data() + vector * (columns ? 1 : cols), stride,
+                   std::span<const S>(at, static_cast<std::size_t>(n)));
+      }
+
      private:
+      /// x - (x . q) q, the elements of x `stride` apart
+      static void remove(S* x, Index stride, std::span<const S> q) {
+        double inner = 0;
+        S* element = x;
+        for (const S of_q : q) {
+          inner += static_cast<double>(of_q) * static_cast<double>(*element);
+          element += stride;
+        }
+        for (const S of_q : q) {
+          *x -= static_cast<S>(inner * static_cast<double>(of_q));
+          x += stride;
+        }
+      }
       static Tensor<S, D> stored(View<const double> q, bool transposed) {
         std::vector<S> values;
         for (Index row = 0; row < (transposed ? q.cols() : q.rows()); ++row)

@@ -3,6 +3,7 @@
 
 #include "neutra/adapter/adapter.hpp"
 #include "neutra/body/any.hpp"
+#include "neutra/body/gated_unit.hpp"
 #include "neutra/gate/any.hpp"
 #include "neutra/init/any.hpp"
 #include "neutra/op/add.hpp"
@@ -60,6 +61,27 @@ template <Scalar S, Backend D> class ResidueInstance {
   }
 
   bool acts_at(Site site) const { return site == (placement_ == Placement::attention ? Site::attention : Site::ffn); }
+
+  /// The residue as further units of the FFN. Error: a gate, a body or a placement with which it is none; all of them.
+  WeightChanges<S> weight_changes() {
+    std::string why;
+    if (!gate_.open) why += concat("; its gate, ", gate_.name, ", depends on the token, and must be open");
+    if (placement_ != Placement::parallel)
+      why += concat("; its placement must be parallel to the FFN, got ",
+                    placement_names[static_cast<std::size_t>(placement_)]);
+    if (body_.name != body::GatedUnit::name)
+      why += concat("; its body must be ", body::GatedUnit::name, ", as an FFN is, got ", body_.name);
+    require(why.empty(), "residue: only one that is a part of a wider FFN can be written as weights", why);
+    WeightChanges<S> changes;
+    for (std::size_t layer = 0; layer < first_.size(); ++layer) {
+      if (first_[layer] < 0) continue;
+      const auto weight = [&](std::size_t of_body) {  // in the order of GatedUnit::weights
+        return host_copy(parameters_[static_cast<std::size_t>(first_[layer]) + gate_weights_ + of_body].value);
+      };
+      changes.units.push_back({static_cast<Index>(layer), weight(0), weight(1), weight(2)});
+    }
+    return changes;
+  }
 
   Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
     const Index first = first_[static_cast<std::size_t>(layer)];

@@ -92,8 +92,7 @@ inline std::string describe_folder(const Path& folder) {
   if (has("adapter_config.json") && has("adapters.safetensors"))
     return "an mlx-lm adapter, not a model: fuse it with its base (mlx_lm.fuse --dequantize) and take that folder";
   if (has("adapter_config.json"))
-    return "a PEFT adapter, not a model: merge it into its base (merge_and_unload(), then save_pretrained()) and take "
-           "that folder";
+    return "a PEFT adapter, not a model: give its base as --model and this folder as --adapter";
   if (has("adapter.safetensors") && has("adapter.json"))
     return "an adapter made by neutra: give its base as --model, and --adapter .../adapter.safetensors";
   if (has("backbone/model.safetensors")) return "the output folder of a run: its model is in backbone/";

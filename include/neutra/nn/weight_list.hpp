@@ -45,16 +45,17 @@ struct WeightKind {
     if (shape.rank() == 1) return {out};
     return stored.transposed ? Shape{shape.cols(), out} : Shape{out, shape.cols()};
   }
+  /// The index along `out` in that tensor of output `own` of the weight, of rows_in_file().
+  Index row_in_file(Index own) const {
+    const Index apart = stored.block > 0 ? own / stored.block * (stored.block * rows_in_file() / shape[0]) : 0;
+    return stored.first + apart + (stored.block > 0 ? own % stored.block : own);
+  }
+  Index rows_in_file() const { return stored.rows > 0 ? stored.rows : shape[0]; }
   /// The index in that tensor of element i of the weight.
   Index place_in_file(Index i) const {
-    const Index cols = shape.rank() == 1 ? 1 : shape.cols(), own = i / cols, col = i % cols;
-    const Index apart = stored.block > 0 ? own / stored.block * (stored.block * rows_in_file() / shape[0]) : 0;
-    const Index row = stored.first + apart + (stored.block > 0 ? own % stored.block : own);
+    const Index cols = shape.rank() == 1 ? 1 : shape.cols(), col = i % cols, row = row_in_file(i / cols);
     return stored.transposed && shape.rank() == 2 ? col * rows_in_file() + row : row * cols + col;
   }
-
- private:
-  Index rows_in_file() const { return stored.rows > 0 ? stored.rows : shape[0]; }
 };
 
 /// One weight of a model by its full name.
@@ -70,8 +71,9 @@ struct WeightList {
   std::string_view layer_prefix;  // "model.layers.", which the layer number, a point and the name of the kind follow
   std::vector<WeightKind> of_layer, of_all;  // of each layer; of the whole model, the embedding first
   std::string_view optional_prefix{};        // a prefix that files may omit from every name
-  bool tied = false;                         // whether the head shares the weight of the embedding
-  std::vector<std::string_view> ignored{};   // tensors that are not weights: names, or suffixes that begin with a point
+  bool silu_ffn = false;  // an FFN is down(silu(gate x) * (up x)), which is added to the stream as it is
+  bool tied = false;      // whether the head shares the weight of the embedding
+  std::vector<std::string_view> ignored{};  // tensors that are not weights: names, or suffixes that begin with a point
 
   /// Adds the head as the last weight. If it is tied to the embedding, a head in files is ignored, as in transformers.
   void add_head(const WeightKind& head, bool is_embedding) {

@@ -88,8 +88,10 @@ class ExtendParser {
     begin_group("Backbone");
     app_.add_option("--model", o_.model,
                     "a Hugging Face folder of a model; default: pretrain one on the original text");
-    app_.add_option("--adapter", adapter_,
-                    "an adapter of the model, NAME.safetensors, by which it is extended already; it stays as it is");
+    app_.add_option(
+        "--adapter", adapter_,
+        "an adapter of the model, NAME.safetensors or a LoRA folder of PEFT, by which it is extended already; it "
+        "stays as it is");
     add("--pretrain-steps", o_.pretrain_steps, "steps of pretraining");
     add("--dim", o_.dim, "model width");
     add("--layers", o_.layers, "layers");

@@ -24,7 +24,7 @@ struct ModelOptions {
   }
   void add_to(CLI::App& app) {
     add_model_to(app)->required();
-    app.add_option("--adapter", adapter, "an adapter for this model: NAME.safetensors");
+    app.add_option("--adapter", adapter, "an adapter for this model: NAME.safetensors, or a LoRA folder of PEFT");
   }
   /// All of them but --adapter. Returns --model.
   CLI::Option* add_model_to(CLI::App& app) {

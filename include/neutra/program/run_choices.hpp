@@ -44,7 +44,7 @@ struct ChoicesOptions {
                    R"(questions, one a line: {"context": "...", "endings": ["...", ...], "label": 0})");
     CLI::Option* const model_option = model.add_model_to(app);
     app.add_option("--adapter", adapters,
-                   "adapters for this model, compared question by question: NAME.safetensors...");
+                   "adapters for this model, compared question by question: NAME.safetensors, or LoRA folders of PEFT");
     app.add_option("--sequence", sequence,
                    "longest context and ending in tokens, beyond which the context is cut on the left; 0: the model's "
                    "context, at most 4096");

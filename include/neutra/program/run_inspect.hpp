@@ -39,7 +39,9 @@ struct InspectOptions {
 
   void add_to(CLI::App& app) {
     app.add_option("--model", model, "a Hugging Face folder of a model")->required();
-    app.add_option("--adapter", adapters, "adapters for this model: NAME.safetensors; one or several")->required();
+    app.add_option("--adapter", adapters,
+                   "adapters for this model: NAME.safetensors, or LoRA folders of PEFT; one or several")
+        ->required();
     app.add_option("--seed", seed, "seed of the initial values; without it, that of outcome.json beside the adapter");
     app.add_option("--values", values, "number of singular values to show")->capture_default_str();
     app.add_option("--text", text, "draw this text coloured by the gates, instead of singular values");
@@ -83,8 +85,8 @@ inline report::AdapterSpectra spectra_of(const InspectOptions& options, const io
                                          const adapter::Registry& registry) {
   const train::LoadedModel loaded = train::load_model(options.model, path, registry, {nn::Purpose::evaluation});
   const std::optional<std::uint64_t> recorded = recorded_seed(path), known = options.seed ? options.seed : recorded;
-  train::Model fresh(loaded.model->backbone(),
-                     train::adapter_of(path, nn::read_adapter_json(path).description, registry), known.value_or(1));
+  train::Model fresh(loaded.model->backbone(), train::saved_adapter(path, registry).adapter_for(loaded.model->config()),
+                     known.value_or(1));
   report::AdapterSpectra all{.label = path.string(),
                              .start = concat("the initial values of seed ", known.value_or(1),
                                              options.seed ? ", as asked"

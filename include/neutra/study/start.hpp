@@ -37,7 +37,7 @@ struct Start {
   /// Adds a saved adapter. Error: as train::load_fixed.
   void add(const train::SavedAdapter& saved) {
     adapter = train::load_fixed(saved, backbone, base);
-    sha256 = io::file_sha256(saved.path);
+    sha256 = saved.sha256();
   }
 };
 

@@ -20,10 +20,7 @@ struct LoadedModel {
 /// A model on a backbone that other models may share, with a saved adapter. Error: an adapter for another base.
 inline std::unique_ptr<Model> load_adapter(const std::shared_ptr<const Backbone>& backbone,
                                            const data::Tokenizer& tokenizer, const SavedAdapter& saved) {
-  check_weights(saved, backbone->config().sizes());
-  auto model = std::make_unique<Model>(backbone, saved.adapter);
-  nn::load_adapter_weights(saved.path, model->parameters(), nn::base_of(*backbone, tokenizer_sha256(tokenizer)));
-  return model;
+  return load_adapter(backbone, saved, [&] { return nn::base_of(*backbone, tokenizer_sha256(tokenizer)); });
 }
 /// The same of a file, or a model without adapter if the path is empty. Errors: those of the file.
 inline std::unique_ptr<Model> load_adapter(const std::shared_ptr<const Backbone>& backbone,

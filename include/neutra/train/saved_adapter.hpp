@@ -5,41 +5,54 @@
 #include "neutra/adapter/registry.hpp"
 #include "neutra/io/file.hpp"
 #include "neutra/io/folder.hpp"
+#include "neutra/io/sealed.hpp"
 #include "neutra/nn/adapter_file.hpp"
+#include "neutra/nn/peft.hpp"
 #include "neutra/train/model.hpp"
 
 #include <algorithm>
 #include <deque>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// An adapter file: what its JSON says, and the adapter that it describes.
+/// An adapter file: what its JSON says, and the adapter that it describes. Of a LoRA in the layout of PEFT, which says
+/// neither, the model determines the adapter (see adapter_for).
 struct SavedAdapter {
   io::Path path;
   nn::AdapterFile file;
   Adapter adapter;
+  std::shared_ptr<const nn::PeftLora> peft{};
+
+  /// The adapter in a model. Error: a LoRA of PEFT that does not fit the model.
+  Adapter adapter_for(const nn::Config& config) const { return peft ? Adapter(peft->lora(config)) : adapter; }
+  /// The identity of what the files hold.
+  std::string sha256() const { return peft ? peft->sha256() : io::file_sha256(path); }
 };
 
-/// Error: a folder, or a PEFT or mlx-lm adapter, in place of an adapter file of this library.
+/// Error: a folder or an mlx-lm adapter, in place of an adapter file of this library or a LoRA of PEFT.
 inline void refuse_other_adapters(const io::Path& path) {
+  if (nn::PeftLora::folder_of(path)) return;
   std::error_code error;
   const bool folder = std::filesystem::is_directory(path, error);
   const io::Path home = folder ? path : path.parent_path();
   const bool ours = !folder && io::is_there(io::Path(path).replace_extension(".json"));
-  require(ours || !io::is_there(home / "adapter_config.json"), path.string(),
-          ": must be an adapter written by neutra, got one of PEFT or mlx-lm; merge it into its model "
-          "(merge_and_unload() or mlx_lm.fuse) and give that as --model");
-  require(!folder, path.string(), ": must be a file NAME.safetensors, got a folder; name ",
+  require(
+      ours || !io::is_there(home / "adapter_config.json"), path.string(),
+      ": must be an adapter written by neutra or a LoRA folder of PEFT, got one of mlx-lm or a file of an adapter "
+      "folder; name the folder of PEFT, or merge the adapter into its model (mlx_lm.fuse) and give that as --model");
+  require(!folder, path.string(), ": must be a file NAME.safetensors or a LoRA folder of PEFT, got a folder; name ",
           io::is_there(path / "adapter.safetensors") ? "adapter.safetensors" : "the file", " in it");
 }
 
 /// Error: an adapter with more weights in this model than the file holds. Checked before memory is allocated for them.
 inline void check_weights(const SavedAdapter& saved, const adapter::Sizes& sizes) {
+  if (saved.peft) return;  // its ranks are bounded by the sizes of the model
   const auto weights = io::Safetensors::open(saved.path);
   const Index here = saved.adapter.describe(sizes).weights;
   Index held = 0;
@@ -66,10 +79,13 @@ inline Adapter adapter_of(const io::Path& path, const adapter::Description& save
   }
 }
 
-/// Reads the JSON of an adapter file. Error: a file that is none of this library; what this program does not know; the
-/// message names the file.
+/// Reads the JSON of an adapter file, or the configuration of a LoRA in the layout of PEFT. Error: a file that is
+/// neither; what this program does not know; the message names the file.
 inline SavedAdapter saved_adapter(const io::Path& path, const adapter::Registry& registry) {
   refuse_other_adapters(path);
+  if (const auto folder = nn::PeftLora::folder_of(path);
+      folder && !io::is_there(io::Path(path).replace_extension(".json")))
+    return {path, {}, adapter::None{}, std::make_shared<const nn::PeftLora>(*folder)};
   SavedAdapter saved{path, nn::read_adapter_json(path), adapter::None{}};
   saved.adapter = adapter_of(path, saved.file.description, registry);
   check_policy_options(path, saved.file.description.settings, saved.adapter.settings());
@@ -87,15 +103,27 @@ inline adapter::Fixed<float, DefaultDevice> as_fixed(const Adapter& adapter, Mod
   return {adapter, std::move(weights)};
 }
 
-/// Loads the weights of a saved adapter as a part of a model that stays as it is. base: that of the backbone.
+/// A model on a backbone that other models may share, with a saved adapter. base(): the identity of the backbone.
 /// Error: an adapter for another base; a damaged file (see nn::load_adapter_weights).
+template <class Base>
+std::unique_ptr<Model> load_adapter(const std::shared_ptr<const Backbone>& backbone, const SavedAdapter& saved,
+                                    const Base& base) {
+  check_weights(saved, backbone->config().sizes());
+  auto model = std::make_unique<Model>(backbone, saved.adapter_for(backbone->config()));
+  if (saved.peft)
+    saved.peft->load(model->parameters(), backbone->config());
+  else
+    nn::load_adapter_weights(saved.path, model->parameters(), base());
+  return model;
+}
+
+/// Loads the weights of a saved adapter as a part of a model that stays as it is. base: that of the backbone.
+/// Errors: as load_adapter.
 inline adapter::Fixed<float, DefaultDevice> load_fixed(const SavedAdapter& saved,
                                                        const std::shared_ptr<const Backbone>& backbone,
                                                        const nn::Base& base) {
-  check_weights(saved, backbone->config().sizes());
-  Model model(backbone, saved.adapter);
-  nn::load_adapter_weights(saved.path, model.parameters(), base);
-  return as_fixed(saved.adapter, model);
+  const auto model = load_adapter(backbone, saved, [&] { return base; });
+  return as_fixed(saved.adapter_for(backbone->config()), *model);
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::train
