@@ -19,7 +19,7 @@ target_link_libraries(neutra INTERFACE neutra_simd OpenMP::OpenMP_CXX)
 target_compile_options(neutra INTERFACE "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU,Clang,AppleClang>>:-ffp-contract=off>")
 
 # Installed users need the same list, in cmake/neutraConfig.cmake.in.
-set(NEUTRA_TRAIN_PACKAGES Eigen3 xtensor nlohmann_json CLI11 SentencePiece ICU ZLIB Zstd)
+set(NEUTRA_TRAIN_PACKAGES Eigen3 xtensor nlohmann_json CLI11 SentencePiece ICU ZLIB Zstd OpenSSL)
 set(NEUTRA_ICU_COMPONENTS COMPONENTS uc)
 set(NEUTRA_TRAIN_MISSING "")
 foreach(package IN LISTS NEUTRA_TRAIN_PACKAGES)
@@ -33,7 +33,7 @@ if(NOT NEUTRA_TRAIN_MISSING)
   add_library(neutra::train ALIAS neutra_train)
   set_target_properties(neutra_train PROPERTIES EXPORT_NAME train)
   target_link_libraries(neutra_train INTERFACE neutra Eigen3::Eigen xtensor nlohmann_json::nlohmann_json CLI11::CLI11
-                        SentencePiece::SentencePiece ICU::uc ZLIB::ZLIB Zstd::Zstd)
+                        SentencePiece::SentencePiece ICU::uc ZLIB::ZLIB Zstd::Zstd OpenSSL::Crypto)
 endif()
 
 include(compiled)
