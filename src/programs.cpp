@@ -4,4 +4,5 @@
 #include "neutra/program/run_extend.hpp"
 #include "neutra/program/run_generate.hpp"
 #include "neutra/program/run_inspect.hpp"
+#include "neutra/program/run_merge.hpp"
 #include "neutra/program/run_study.hpp"

@@ -187,6 +187,7 @@ TEST_CASE("peft: settings that compute another function are rejected by name, al
              "layers.(0|1).*q_proj", "write its modules out"));
   CHECK(says(changed.config({{"alpha_pattern", {{"q_proj", 2}, {"0.self_attn.q_proj", 3}}}}),
              "must give model.layers.0.self_attn.q_proj one number, got 3 and 2"));
+  CHECK(says(changed.config({{"lora_alpha", 1e300}}), "must be a number that float can hold, got 1e+300"));
   CHECK(says(changed.config({{"r", 3}}), std::string(q_of_0) + " must have the rank 3", "got (2,8)"));
   CHECK(says(changed.config({{"target_modules", {"q_proj", "v_proj", "k_proj"}}}),
              "named by target_modules, but not in the file: model.layers.0.self_attn.k_proj"));

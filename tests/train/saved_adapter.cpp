@@ -37,6 +37,7 @@ TEST_CASE("a LoRA in the layout of PEFT is loaded as any adapter, by its folder 
   const adapter::Registry registry;
   const auto right = logits(extended);
   CHECK(right != logits(bare));
+  scratch::put(folder / "lora.json", "{}");  // of another adapter, beside the folder
   for (const char* name : {"lora", "lora/adapter_model.safetensors"})
     CHECK(logits(*train::load_model(folder / "model", folder / name, registry).model) == right);
   const auto saved = train::saved_adapter(folder / "lora", registry);

@@ -36,6 +36,18 @@ struct bf16 {
 struct f16 {
   std::uint16_t bits = 0;
 
+  f16() = default;
+  /// Rounds to nearest, ties to even; from 65520 on to infinity.
+  NEUTRA_HD explicit f16(float value) {
+    const auto word = std::bit_cast<std::uint32_t>(value);
+    const std::uint32_t sign = (word >> 16) & 0x8000u, magnitude = word & 0x7fffffffu;
+    std::uint32_t half = 0x7c00u | (magnitude > 0x7f800000u ? 0x0200u : 0u);
+    if (magnitude < 0x38800000u)  // below 2^-14: the sum with 0.5 has the unit 2^-24 of a subnormal
+      half = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - 0x3f000000u;
+    else if (magnitude < 0x477ff000u)
+      half = (magnitude - (112u << 23) + 0xfffu + ((magnitude >> 13) & 1u)) >> 13;
+    bits = static_cast<std::uint16_t>(sign | half);
+  }
   NEUTRA_HD explicit operator float() const {
     const std::uint32_t sign = (bits & 0x8000u) << 16, exponent = (bits >> 10) & 0x1fu, fraction = bits & 0x3ffu;
     if (exponent == 0) {  // zero or subnormal: fraction * 2^-24 is exact in float

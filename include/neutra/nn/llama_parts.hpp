@@ -35,6 +35,7 @@ inline WeightList llama_weights(const Config& c, const LlamaParts& parts) {
   WeightList list;
   list.layers = c.layers;
   list.layer_prefix = "model.layers.";
+  list.silu_ffn = parts.activation == Activation::silu && parts.norms == LlamaParts::Norms::before;
   const auto add = [&](const WeightKind& kind) { list.of_layer.push_back(kind); };
   const auto norm = [&](std::string_view name, Index width) { add({name, {width}, scale}); };
   const auto matrix = [&](Site site, std::string_view name, std::string_view bias, const Shape& shape, bool to_stream,

@@ -70,6 +70,8 @@ class NamedTensors {
     auto weight = list_.held_by(name);
     return weight || dropped_.empty() ? weight : list_.held_by(concat(dropped_, name));
   }
+  /// The tensor that stores a weight.
+  const io::Entry& entry(const Weight& weight) const { return source_.entry(in_file(list_.stored_name(weight))); }
   /// The values of a weight, in its layout in memory.
   template <Scalar S> Tensor<S> read(const Weight& weight) const {
     const std::string name = in_file(list_.stored_name(weight));
@@ -155,47 +157,69 @@ inline io::Json merged_config(const Config& config, std::string_view dtype,
   return json;
 }
 
+/// The name of a type in config.json; its own name if it is no floating-point type.
+inline std::string_view torch_name(const io::Dtype& dtype) {
+  constexpr std::array<std::array<std::string_view, 2>, 4> names = {
+      {{"F32", "float32"}, {"F64", "float64"}, {"BF16", "bfloat16"}, {"F16", "float16"}}};
+  for (const auto& [own, torch] : names)
+    if (own == dtype.name) return torch;
+  return dtype.name;
+}
+
 /// Writes the files, config.json last, so that a new folder has a config.json only once it is complete.
-template <Scalar S>
-void write_model(const io::Path& folder, const Config& config, const std::map<std::string, std::string>& documents,
-                 std::vector<io::NamedView<S>> tensors, const io::Json& extra) {
+inline void write_model(const io::Path& folder, const Config& config, const io::Dtype& dtype,
+                        const std::map<std::string, std::string>& documents, std::vector<io::TensorSource> tensors,
+                        const io::Json& extra) {
   const std::string where = folder.string();
-  const io::Json json =
-      merged_config(config, sizeof(S) == sizeof(float) ? "float32" : "float64", documents, extra, where);
+  const io::Json json = merged_config(config, torch_name(dtype), documents, extra, where);
   const std::string text = io::dump(json, (folder / "config.json").string());
   io::make_folder(folder, where);
-  io::write_safetensors<S>(folder / "model.safetensors", std::move(tensors), {{"format", "pt"}});
+  io::write_safetensors(folder / "model.safetensors", std::move(tensors), {{"format", "pt"}});
   for (const auto& [name, content] : documents)
     if (name != "config.json") io::write_file(folder / name, content);
   io::write_file(folder / "config.json", text);
 }
 
-/// Saves the weights of the backbone, or the thawed copies that replace them, in the layout of the family.
+/// Writes a model in the layout of its family, one tensor at a time.
+/// values(index, copies): the values of a weight of the list, which `copies` may own
+/// dtype(weight): the type of the tensor that stores it
+template <Scalar S, class Values, class Type>
+void save_weights(const io::Path& folder, const Config& config, const std::map<std::string, std::string>& documents,
+                  const io::Json& extra, const Values& values, const Type& dtype) {
+  const WeightList list = weight_list(config);
+  std::map<std::string, std::vector<Index>> held;  // the weights that a tensor stores
+  for (Index index = 0; index < list.count(); ++index) held[list.stored_name(list.at(index))].push_back(index);
+  std::vector<io::TensorSource> tensors;
+  for (const auto& tensor : held) {
+    const Weight first = list.at(tensor.second.front());
+    const auto write = [&, type = dtype(first), as_it_is = first.kind.stored.as_it_is(),
+                        shape = first.kind.stored_shape()](io::OutputFile& file) {
+      std::deque<Tensor<S>> copies;
+      if (as_it_is) return io::write_elements<S>(file, tensor.first, values(tensor.second.front(), copies), type);
+      Tensor<S> stored(shape);
+      for (const Index index : tensor.second) {
+        const View<const S> part = values(index, copies);
+        for (Index i = 0; i < part.size(); ++i) stored.data()[list.at(index).kind.place_in_file(i)] = part.data[i];
+      }
+      io::write_elements<S>(file, tensor.first, stored.view(), type);
+    };
+    tensors.push_back({tensor.first, dtype(first), first.kind.stored_shape(), write});
+  }
+  const Weight embedding = list.at(list.index_of_all(0));
+  write_model(folder, config, dtype(embedding), documents, std::move(tensors), extra);
+}
+
+/// Saves the weights of the backbone, or the thawed copies that replace them.
 template <Scalar S, Backend D>
 void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const Thawed<S, D>& thawed,
                   const io::Json& extra) {
-  const WeightList& list = backbone.list();
-  std::deque<Tensor<S>> copies;
-  std::map<std::string, Tensor<S>> stored;  // tensors in another layout than in memory
-  std::vector<io::NamedView<S>> views;
-  for (Index index = 0; index < list.count(); ++index) {
-    const Weight weight = list.at(index);
-    const Storage& form = weight.kind.stored;
+  const auto values = [&](Index index, std::deque<Tensor<S>>& copies) {
     const auto place = static_cast<std::size_t>(index);
     const bool trained = !thawed.empty() && thawed[place];
-    const View<const S> values =
-        trained ? on_host(thawed[place]->value, copies) : on_host(backbone.weights()[place], copies);
-    if (form.as_it_is()) {
-      views.push_back({weight.name, values});
-      continue;
-    }
-    const std::string name = list.stored_name(weight);
-    const auto [entry, fresh] = stored.try_emplace(name, weight.kind.stored_shape());
-    Tensor<S>& tensor = entry->second;
-    for (Index i = 0; i < values.size(); ++i) tensor.data()[weight.kind.place_in_file(i)] = values.data[i];
-    if (fresh) views.push_back({name, tensor.view()});
-  }
-  write_model<S>(folder, backbone.config(), backbone.documents(), std::move(views), extra);
+    return trained ? on_host(thawed[place]->value, copies) : on_host(backbone.weights()[place], copies);
+  };
+  save_weights<S>(folder, backbone.config(), backbone.documents(), extra, values,
+                  [](const Weight&) { return io::dtype_of<S>(); });
 }
 
 }  // namespace detail

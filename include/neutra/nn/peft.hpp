@@ -51,7 +51,8 @@ class PeftLora {
     std::error_code error;
     const bool folder = std::filesystem::is_directory(path, error);
     const io::Path home = folder ? path : path.parent_path();
-    const bool named = folder || path.filename() == detail::peft_weights_file;
+    const bool named = folder || (path.filename() == detail::peft_weights_file &&
+                                  !io::is_there(io::Path(path).replace_extension(".json")));  // else our own
     if (!named || !io::is_there(home / detail::peft_config_file)) return std::nullopt;
     if (folder && io::is_there(home / "adapters.safetensors")) return std::nullopt;  // of mlx-lm
     return home;

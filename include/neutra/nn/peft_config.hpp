@@ -77,10 +77,14 @@ struct PeftConfig {
   Index rank_of(const std::string& module, const std::string& what) const {
     return static_cast<Index>(number_of(module, ranks, static_cast<double>(rank), what + ": rank_pattern"));
   }
-  /// alpha / r, or alpha / sqrt(r) if rank-stabilised (Kalajdzievski 2023, arXiv 2312.03732).
+  /// alpha / r, or alpha / sqrt(r) if rank-stabilised (Kalajdzievski 2023, arXiv 2312.03732). Error: an alpha that
+  /// float cannot hold.
   double scale_of(const std::string& module, Index r, const std::string& what) const {
     const auto ranked = static_cast<double>(r);
-    return number_of(module, alphas, alpha, what + ": alpha_pattern") / (rank_stabilised ? std::sqrt(ranked) : ranked);
+    const double given = number_of(module, alphas, alpha, what + ": alpha_pattern");
+    require(std::abs(given) < 1e30, what, ": the alpha of ", module, " must be a number that float can hold, got ",
+            given);
+    return given / (rank_stabilised ? std::sqrt(ranked) : ranked);
   }
   bool targets_module(const std::string& module) const {
     return std::any_of(targets.begin(), targets.end(), [&](const auto& item) { return names(item, module); });

@@ -83,8 +83,7 @@ inline Adapter adapter_of(const io::Path& path, const adapter::Description& save
 /// neither; what this program does not know; the message names the file.
 inline SavedAdapter saved_adapter(const io::Path& path, const adapter::Registry& registry) {
   refuse_other_adapters(path);
-  if (const auto folder = nn::PeftLora::folder_of(path);
-      folder && !io::is_there(io::Path(path).replace_extension(".json")))
+  if (const auto folder = nn::PeftLora::folder_of(path))
     return {path, {}, adapter::None{}, std::make_shared<const nn::PeftLora>(*folder)};
   SavedAdapter saved{path, nn::read_adapter_json(path), adapter::None{}};
   saved.adapter = adapter_of(path, saved.file.description, registry);
