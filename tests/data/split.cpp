@@ -33,6 +33,19 @@ std::string documents(std::size_t count, std::size_t bytes) {
   return text;
 }
 
+/// The parts of a text in segments, each in the order of the text.
+struct SpreadSplit {
+  std::string train, held;
+};
+SpreadSplit spread(std::string_view text, double fraction) {
+  SpreadSplit parts;
+  for (const data::Segment& one : data::hold_out_segments(text, fraction)) {
+    parts.train += text.substr(one.begin, one.cut - one.begin);
+    parts.held += text.substr(one.cut, one.end - one.cut);
+  }
+  return parts;
+}
+
 /// Whether the position is not inside a valid character.
 bool between_characters(std::string_view text, std::size_t at) {
   for (std::size_t back = 1; back <= 3 && back <= at; ++back)
@@ -134,7 +147,7 @@ TEST_CASE("texts of every form are cut near the share, and nothing of them is lo
     CHECK(std::string(split.train).append(split.held) == text);
     CHECK(static_cast<double>(split.held.size()) / size == Approx(0.1).margin(0.025));
     const double fraction = std::min(0.1, 524288 / size);
-    const auto parts = data::hold_out_throughout(text, fraction);
+    const auto parts = spread(text, fraction);
     CHECK(parts.train.size() + parts.held.size() == text.size());
     const double share = static_cast<double>(parts.held.size()) / (fraction * size);
     CHECK(share >= 0.9);
@@ -149,7 +162,7 @@ TEST_CASE("texts of every form are cut near the share, and nothing of them is lo
 
 TEST_CASE("documents of one line are cut at sentence ends, from all over the text") {
   const std::string text = documents(200, 40000);
-  const auto parts = data::hold_out_throughout(text, 524288.0 / static_cast<double>(text.size()));
+  const auto parts = spread(text, 524288.0 / static_cast<double>(text.size()));
   CHECK(parts.held.size() <= 524288);
   CHECK(parts.held.size() > 524288 * 99 / 100);
   std::set<std::string> seen;
@@ -165,13 +178,12 @@ TEST_CASE("a text that cannot be split is an error") {
   const std::string text = repeated("line\n", 100);
   for (const double fraction : {0.0, 1.0, -0.1, 2.0, std::nan("")}) {
     CHECK(fails_with([&] { data::hold_out(text, fraction); }, "fraction to hold out must lie inside (0, 1)"));
-    CHECK(
-        fails_with([&] { data::hold_out_throughout(text, fraction); }, "fraction to hold out must lie inside (0, 1)"));
+    CHECK(fails_with([&] { spread(text, fraction); }, "fraction to hold out must lie inside (0, 1)"));
   }
   for (const auto few : {""sv, "\n"sv, "one line"sv, "one line\n"sv, "a\nb\n"sv}) {
     CHECK(fails_with([&] { data::hold_out(few, 0.1, "this text"); },
                      concat("this text: ", few.size(), " bytes are too few to take 0.1 of them")));
-    CHECK(fails_with([&] { data::hold_out_throughout(few, 0.1); }, "too few to take 0.1"));
+    CHECK(fails_with([&] { spread(few, 0.1); }, "too few to take 0.1"));
   }
   CHECK(fails_with([&] { data::hold_out(text, 1e-9); }, "too few"));
   CHECK(fails_with([&] { data::hold_out(text, 1 - 1e-9); }, "too few"));
@@ -182,7 +194,7 @@ TEST_CASE("a tenth taken throughout a text of short lines keeps the order and lo
   std::string text;
   for (int line = 0; line < 40000; ++line)
     text += "line " + std::to_string(line + 100000) + "\n";  // 12 bytes each: 14 segments of 32 KiB
-  const auto parts = data::hold_out_throughout(text, 0.1);
+  const auto parts = spread(text, 0.1);
   CHECK(parts.train.size() + parts.held.size() == text.size());
   CHECK(static_cast<double>(parts.held.size()) == Approx(0.1 * static_cast<double>(text.size())).epsilon(0.01));
   std::vector<std::string> lines;

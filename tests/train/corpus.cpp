@@ -336,6 +336,63 @@ TEST_CASE("corpus: bytes that are not UTF-8 are remarked upon, with their place,
   CHECK(corpus.original.remarks[0].find("va: is not UTF-8 from byte 5 on") != std::string::npos);
 }
 
+TEST_CASE("corpus: documents are held out whole, separated by an end of text, and part of the hashes") {
+  Files files;
+  std::string text;
+  for (int i = 0; i < 400; ++i)
+    text += R"({"text": "document )" + std::to_string(i) +
+            R"(\nand its second line\n"})"
+            "\n";
+  scratch::put(files.folder / "b.jsonl", text);
+  files.paths.target = {files.folder / "b.jsonl"};
+  const Corpus joined = files.corpus();
+  CHECK(joined.target.ends.train.empty());
+  files.paths.format.documents = data::Documents::by_empty_line;
+  Corpus corpus = files.corpus();
+  const auto& [train, tuning, valid] = corpus.target.ends;
+  CHECK(train.size() + tuning.size() + valid.size() == 400);
+  CHECK(tuning.size() > 30);
+  CHECK(valid.size() > 35);
+  const auto whole = [](const std::string& part, const std::vector<std::size_t>& ends) {
+    std::size_t begin = 0;
+    for (const std::size_t end : ends) {
+      CHECK(part.substr(begin, 9) == "document ");
+      CHECK(part.substr(end - 10, 11) == "cond line\n\n");
+      begin = end + 1;
+    }
+    CHECK(begin == part.size());
+  };
+  whole(corpus.target.train, train);
+  whole(corpus.target.tuning, tuning);
+  whole(corpus.target.valid, valid);
+
+  files.paths.target_bytes = 100;
+  const Corpus shorter = files.corpus();
+  CHECK(shorter.target.ends.train.size() == 2);
+  whole(shorter.target.train, shorter.target.ends.train);
+  files.paths.target_bytes = 0;
+
+  const auto tokenizer = std::make_shared<data::ByteTokenizer>();
+  corpus.encode(tokenizer, 16, 260);  // beyond the tokenizer's ids, as added tokens may be
+  CHECK(corpus.valid_target.windows.tokens() == corpus.valid_target.bytes);  // one in place of each newline
+  Index ends = 0;
+  data::Batch batch;
+  for (Index window = 0; window < corpus.valid_target.windows.count(); ++window) {
+    corpus.valid_target.windows.read(window, 1, data::Domain::target, batch);
+    ends += std::count(batch.targets.begin(), batch.targets.end(), 260);
+  }
+  CHECK(ends == static_cast<Index>(valid.size()));
+  CHECK(corpus.target.remarks.empty());
+  corpus.encode(tokenizer, 16);
+  REQUIRE(corpus.target.remarks.size() == 1);
+  CHECK(corpus.target.remarks[0].find("no token that ends a text") != std::string::npos);
+  // Equal bytes, other documents.
+  const auto by_empty_line = corpus.hashes();
+  scratch::put(files.folder / "c", corpus.target.valid);
+  files.paths.eval_target = {files.folder / "c"};
+  CHECK(files.corpus().hashes().at("target.valid") != by_empty_line.at("target.valid"));
+}
+
 TEST_CASE("corpus: a folder of texts is its files, in roles, remarks and hashes") {
   Files files;
   const auto apart = files.corpus().hashes();

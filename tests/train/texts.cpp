@@ -297,3 +297,24 @@ TEST_CASE("standard input is read like a file, once") {
   CHECK(train::read_texts({"-"}, "--text", {.field = "body"}).bytes == "packed lines\n");
   CHECK(read(folder.write("-", packed::gzip("a file of that name\n"))) == "a file of that name\n");
 }
+
+TEST_CASE("documents are read from lines of JSON Lines, and from plain text as asked, and end files") {
+  const samples::Scratch folder;
+  const auto lines = folder.write("a.jsonl", "{\"text\": \"one\\n\\ntwo\"}\n{\"text\": \"ends\\n\"}\n"),
+             plain = folder.write("b.txt", "three\n\nfour\nfive");
+  using Ends = std::vector<std::size_t>;
+  const auto as = [&](data::Documents documents) {
+    return train::read_texts({lines, plain}, "--text", {.documents = documents});
+  };
+  const data::Text joined = as(data::Documents::joined), by_line = as(data::Documents::by_line),
+                   by_empty_line = as(data::Documents::by_empty_line);
+  CHECK(joined.bytes == "one\n\ntwo\nends\nthree\n\nfour\nfive");
+  CHECK(joined.ends.empty());
+  CHECK(by_line.bytes == "one\n\ntwo\nends\n\nthree\nfour\nfive\n");
+  CHECK(by_line.ends == Ends{8, 14, 20, 25, 30});
+  CHECK(by_empty_line.bytes == by_line.bytes);
+  CHECK(by_empty_line.ends == Ends{8, 14, 20, 30});
+  CHECK(fails_with(
+      [&] { train::read_texts({folder.write("c", " \n\n")}, "--text", {.documents = data::Documents::by_line}); },
+      "c: has only white space"));
+}

@@ -60,6 +60,7 @@ class SentencePiece final : public Tokenizer {
 
   Index vocab() const override { return static_cast<Index>(pieces_.size()); }
   std::int32_t bos() const override { return bos_; }
+  std::int32_t eos() const override { return static_cast<std::int32_t>(processor_->eos_id()); }
   bool knows(std::int32_t id) const override { return Tokenizer::knows(id) || added_.contains(id); }
 
   std::vector<std::int32_t> encode(std::string_view text) const override {

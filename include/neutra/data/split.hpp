@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
@@ -136,21 +137,22 @@ inline Split hold_out(std::string_view text, double fraction, std::string_view w
   return {text.substr(0, cut), text.substr(cut)};
 }
 
-/// Two parts of one text as strings, each in the order of the text.
-struct SpreadSplit {
-  std::string train, held;
+/// A segment of a text: the bytes from `begin` to `cut` are trained on, those to `end` are held out.
+struct Segment {
+  std::size_t begin, cut, end;
 };
 
 /// Holds out the end of each of up to 50 segments of equal size (at least 32 KiB), so that every file and genre of a
 /// concatenated text is represented. Cuts as hold_out does, but bounds the total: a line end before the requested point
 /// is taken only while the held-out part exceeds `fraction` by at most a twelfth and at most 4 KiB. Line ends of prose
 /// stay within that; later segments compensate. Errors: as hold_out.
-inline SpreadSplit hold_out_throughout(std::string_view text, double fraction,
-                                       std::string_view what = "holding out text") {
+inline std::vector<Segment> hold_out_segments(std::string_view text, double fraction,
+                                              std::string_view what = "holding out text") {
   detail::check_share(text.size(), fraction, what);
   const std::size_t segments = std::clamp<std::size_t>(text.size() >> 15, 1, 50);
   const std::size_t excess = std::min<std::size_t>(detail::held_bytes(text.size(), fraction) / 12, 4096);
-  SpreadSplit parts;
+  std::vector<Segment> all;
+  std::size_t total = 0;  // held out so far
   for (std::size_t i = 1, begin = 0; i <= segments; ++i) {
     const std::size_t end = detail::segment_end(text, i, segments), asked = detail::held_bytes(end, fraction);
     const std::string_view segment = text.substr(begin, end - begin);
@@ -158,16 +160,15 @@ inline SpreadSplit hold_out_throughout(std::string_view text, double fraction,
                       line = detail::nearest_line_end(segment, segment.size() - held);
     const bool near = line > 0 && detail::is_near(segment.size() - line, held);
     std::size_t cut = line;
-    if (!near || parts.held.size() + segment.size() - line > asked + excess) {
-      const std::size_t owed = std::min(asked - std::min(asked, parts.held.size()), segment.size()),
-                        wanted = segment.size() - owed;
+    if (!near || total + segment.size() - line > asked + excess) {
+      const std::size_t owed = std::min(asked - std::min(asked, total), segment.size()), wanted = segment.size() - owed;
       cut = std::min(detail::best_cut(segment, wanted, wanted + owed / 4), segment.size());
     }
-    parts.train += segment.substr(0, cut);
-    parts.held += segment.substr(cut);
+    all.push_back({begin, begin + cut, end});
+    total += segment.size() - cut;
     begin = end;
   }
-  return parts;
+  return all;
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::data

@@ -51,6 +51,7 @@ inline void check_different(const std::vector<TextFile>& files) {
 /// The concatenated text, and the files it came from.
 struct Text {
   std::string bytes;
+  std::vector<std::size_t> ends;  // positions of the newlines that end documents; none: running text
   std::vector<TextFile> files;
   std::vector<std::string> remarks;  // one sentence for each file that is not valid UTF-8
 };

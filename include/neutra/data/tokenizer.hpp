@@ -34,6 +34,8 @@ class Tokenizer {
   virtual bool knows(std::int32_t id) const { return id >= 0 && id < vocab(); }
   /// The id in front of the first token of a window; encode never returns it.
   virtual std::int32_t bos() const = 0;
+  /// The id that ends a text; -1 if its file names none. A model's config.json takes precedence.
+  virtual std::int32_t eos() const { return -1; }
   /// The token ids of the text, without bos.
   virtual std::vector<std::int32_t> encode(std::string_view text) const = 0;
   /// The bytes of the tokens; bos and other control tokens decode to nothing. Error: an unknown id, with its position.

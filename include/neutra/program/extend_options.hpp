@@ -82,6 +82,7 @@ class ExtendParser {
     app_.add_option("--eval-target", o_.eval_target,
                     "validation text; default: the last tenth of --target is held out");
     add_text_format(app_, o_.text_format);
+    add_documents(app_, o_.text_format);
   }
 
   void add_backbone() {

@@ -50,6 +50,7 @@ NEUTRA_ONCE int run_evaluate(int argc, const char* const* argv, const std::funct
     adapter::Attenuation attenuation;
     app.add_option("--text", files, "text to evaluate on: files, folders, or - for standard input")->required();
     detail::add_text_format(app, format);
+    detail::add_documents(app, format);
     app.add_option("--sequence", sequence, "tokens per evaluation window; 0: the model's context, at most 4096");
     app.add_option("--batch", batch, "windows per batch")->capture_default_str();
     app.add_option("--scale", attenuation.scale, "how much of the adapter to apply, from 0 (the backbone) to 1")
@@ -71,7 +72,9 @@ NEUTRA_ONCE int run_evaluate(int argc, const char* const* argv, const std::funct
     loaded.model->attenuation = attenuation;
     adapter::Probe<float, DefaultDevice> probe(loaded.model->config().layers);
     Tape<float, DefaultDevice> tape;
-    const train::EvaluationText parts{data::Windows(*loaded.tokenizer, text.bytes, length),
+    const std::optional<std::int32_t> eos = train::end_of_text(loaded.model->config());
+    if (!eos && !text.ends.empty()) print_line(train::no_end_of_text);
+    const train::EvaluationText parts{train::windows_of(*loaded.tokenizer, text.bytes, text.ends, eos, length),
                                       static_cast<Index>(text.bytes.size())};
     const train::Evaluation result = train::evaluate(*loaded.model, tape, parts, data::Domain::target, batch,
                                                      attenuated ? &probe : nullptr, {}, stop);

@@ -54,6 +54,8 @@ inline io::Json to_json(const Options& o) {
   for (const auto& [name, paths] : o.further) json["further"][name] = names(paths);
   if (o.adapter) json["adapter"] = io::utf8_text(o.adapter->path.native());
   if (o.text_format.field) json["field"] = io::utf8_text(*o.text_format.field);
+  if (o.text_format.documents != data::Documents::joined)
+    json["documents"] = o.text_format.documents == data::Documents::by_line ? "by line" : "by empty line";
   if (o.target_bytes > 0) json["target_bytes"] = o.target_bytes;
   if (o.quick) json["quick"] = true;
   if (!o.lengths.empty()) json["lengths"] = o.lengths;

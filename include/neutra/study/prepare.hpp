@@ -58,9 +58,10 @@ inline void prepare_backbone(Shared& shared) {
       given || pretrained ? train::tokenizer_of(folder)
                           : train::new_tokenizer(options.tokenizer, options.vocabulary, shared.corpus.original.train);
   if (given) detail::load_backbone(shared, folder);  // after the tokenizer, since weights take long to read
-  shared.corpus.encode(tokenizer, options.sequence);
+  const nn::Config config = given ? shared.start.backbone->config() : new_config(options, *tokenizer);
+  shared.corpus.encode(tokenizer, options.sequence, train::end_of_text(config));
   if (given) shared.describe_base();
-  check_fit(options, shared.corpus, given ? shared.start.backbone->config() : new_config(options, *tokenizer));
+  check_fit(options, shared.corpus, config);
   detail::claim(shared);
   if (!given && !pretrained && std::filesystem::exists(record_file)) {  // by a process that this one waited for
     pretrained = true;
@@ -74,7 +75,7 @@ inline void prepare_backbone(Shared& shared) {
     // Still there if the program was killed between writing the record and removing the checkpoint.
     std::filesystem::remove(shared.output.run("pretrain") / "checkpoint.safetensors");
   } else {
-    record = detail::pretrain(shared, new_config(options, *tokenizer));
+    record = detail::pretrain(shared, config);
   }
   detail::load_backbone(shared, folder);
   shared.describe_base();

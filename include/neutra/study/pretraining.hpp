@@ -19,6 +19,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
 /// The sizes of the model to pretrain. Error: sizes that do not fit together.
 inline nn::Config new_config(const Options& options, const data::Tokenizer& tokenizer) {
+  const bool ends_texts = options.text_format.documents != data::Documents::joined && tokenizer.eos() >= 0;
   nn::Config config{.vocabulary = tokenizer.vocab(),
                     .dim = options.dim,
                     .ffn = options.ffn_width(),
@@ -28,7 +29,8 @@ inline nn::Config new_config(const Options& options, const data::Tokenizer& toke
                     .context = options.sequence,
                     .norm_epsilon = 1e-5,
                     .tied = options.tied,
-                    .bos = tokenizer.bos()};
+                    .bos = tokenizer.bos(),
+                    .eos = ends_texts ? std::vector<Index>{tokenizer.eos()} : std::vector<Index>{}};
   config.complete();
   return config;
 }

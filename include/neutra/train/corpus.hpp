@@ -21,8 +21,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,19 +38,25 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 /// or alpha is to be selected, `tuning` is the tuning split: about a tenth of the training text, spread over all of
 /// it and at most 516 KiB. Selection evaluates on it; nothing trains on it.
 struct DomainText {
+  struct Ends {
+    std::vector<std::size_t> train, tuning, valid;
+  };
   std::string train, tuning, valid;
+  Ends ends;                          // of documents, in each part: see data::Text
   std::vector<data::TextFile> files;  // all files that were read
   // About invalid UTF-8 (which is kept), parts of another size than requested, and similar texts.
   std::vector<std::string> remarks;
 
-  /// Keeps the first `bytes` of the training text, up to the end of a line if there is one, and else to the end of a
-  /// character, which may be three bytes more. Adds a remark if the text is shorter than that.
+  /// Keeps the first `bytes` of the training text, up to the end of a document or line if there is one, and else to the
+  /// end of a character, which may be three bytes more. Adds a remark if the text is shorter than that.
   void shorten(std::size_t bytes) {
     if (train.size() < bytes)
       remarks.push_back(concat("note: --target-bytes: asked for ", bytes,
                                " bytes of the target's training text, got all ", train.size()));
     if (train.size() <= bytes) return;
-    const std::size_t line = train.rfind('\n', bytes - 1);
+    const auto beyond = std::lower_bound(ends.train.begin(), ends.train.end(), bytes);
+    const std::size_t line = beyond == ends.train.begin() ? train.rfind('\n', bytes - 1) : *std::prev(beyond);
+    ends.train.erase(beyond, ends.train.end());
     train.resize(line == train.npos ? data::detail::character_boundary(train, bytes) : line + 1);
   }
 
@@ -57,34 +67,52 @@ struct DomainText {
     // evaluated after every run.
     constexpr double max_tuning = 1 << 19;
     DomainText text;
-    if (!files.empty()) text.train = text.read_all("--" + option, files, format);
-    if (!evaluation_files.empty()) text.valid = text.read_all("--eval-" + option, evaluation_files, format);
+    data::Text whole;
+    if (!files.empty()) whole = text.read_all("--" + option, files, format);
+    if (!evaluation_files.empty()) {
+      data::Text valid = text.read_all("--eval-" + option, evaluation_files, format);
+      text.valid = std::move(valid.bytes);
+      text.ends.valid = std::move(valid.ends);
+    }
     if (files.empty()) return text;  // without training text, forgetting can still be measured
     if (evaluation_files.empty()) {
-      const std::string whole = std::move(text.train),
-                        what = concat("holding out the end of --", option, " for evaluation");
-      const auto last = data::hold_out(whole, 0.1, what);
-      text.train = last.train;
-      text.valid = last.held;
-      text.note_size(what, text.valid.size(), whole.size(), 0.1);
+      const std::string what = concat("holding out the end of --", option, " for evaluation");
+      const std::size_t size = whole.bytes.size(), cut = data::hold_out(Cuttable(whole).text, 0.1, what).train.size();
+      append_part(whole, cut, size, text.valid, text.ends.valid);
+      whole.ends.erase(std::lower_bound(whole.ends.begin(), whole.ends.end(), cut), whole.ends.end());
+      whole.bytes.resize(cut);
+      text.note_size(what, text.valid.size(), size, 0.1);
     }
-    if (holds_out) {
-      const std::string whole = std::move(text.train), what = concat("holding out parts of --", option, " for tuning");
-      const double fraction = std::min(0.1, max_tuning / static_cast<double>(whole.size()));
-      auto parts = data::hold_out_throughout(whole, fraction, what);
-      text.train = std::move(parts.train);
-      text.tuning = std::move(parts.held);
-      text.note_size(what, text.tuning.size(), whole.size(), fraction);
+    if (!holds_out) {
+      text.train = std::move(whole.bytes);
+      text.ends.train = std::move(whole.ends);
+      return text;
     }
+    const std::string what = concat("holding out parts of --", option, " for tuning");
+    const double fraction = std::min(0.1, max_tuning / static_cast<double>(whole.bytes.size()));
+    for (const data::Segment& one : data::hold_out_segments(Cuttable(whole).text, fraction, what)) {
+      append_part(whole, one.begin, one.cut, text.train, text.ends.train);
+      append_part(whole, one.cut, one.end, text.tuning, text.ends.tuning);
+    }
+    text.note_size(what, text.tuning.size(), whole.bytes.size(), fraction);
     return text;
   }
 
  private:
-  std::string read_all(const std::string& option, const std::vector<io::Path>& paths, const TextFormat& format) {
+  /// The text in which cuts are found: between documents if there are any.
+  struct Cuttable {
+    explicit Cuttable(const data::Text& whole)
+        : lines(whole.ends.empty() ? std::string() : documents_as_lines(whole)),
+          text(whole.ends.empty() ? std::string_view(whole.bytes) : std::string_view(lines)) {}
+    std::string lines;
+    std::string_view text;
+  };
+
+  data::Text read_all(const std::string& option, const std::vector<io::Path>& paths, const TextFormat& format) {
     data::Text whole = join_texts(paths, option, format);
     files.insert(files.end(), whole.files.begin(), whole.files.end());
     remarks.insert(remarks.end(), whole.remarks.begin(), whole.remarks.end());
-    return std::move(whole.bytes);
+    return whole;
   }
   /// Adds a remark if a part is more than a tenth larger or smaller than requested.
   void note_size(const std::string& what, std::size_t held, std::size_t size, double fraction) {
@@ -95,6 +123,21 @@ struct DomainText {
   }
 };
 
+/// The token that separates documents: the first that ends a text by config.json. Empty if there is none.
+inline std::optional<std::int32_t> end_of_text(const nn::Config& config) {
+  return config.eos.empty() ? std::nullopt : std::optional(static_cast<std::int32_t>(config.eos.front()));
+}
+/// Of a text whose documents it does not separate.
+inline constexpr std::string_view no_end_of_text =
+    "note: the model has no token that ends a text (eos_token_id); documents are separated by newlines";
+
+/// The windows of a text; ends, eos: see data::encode_documents.
+inline data::Windows windows_of(const data::Tokenizer& tokenizer, std::string_view text,
+                                const std::vector<std::size_t>& ends, std::optional<std::int32_t> eos, Index length) {
+  const Index vocabulary = std::max(tokenizer.vocab(), Index{eos.value_or(-1)} + 1);
+  return {data::encode_documents(tokenizer, text, ends, eos), length, vocabulary, tokenizer.bos()};
+}
+
 /// Both domains, encoded with one tokenizer.
 struct Corpus {
   DomainText original, target;
@@ -102,6 +145,7 @@ struct Corpus {
   data::Windows train_original, train_target;
   EvaluationText tuning_original, tuning_target, valid_original, valid_target;
   std::map<std::string, std::string> further_bytes;  // texts that are only evaluated on, by name
+  std::map<std::string, std::vector<std::size_t>> further_ends;
   std::map<std::string, EvaluationText> further;
 
   /// holds_out: whether to hold out a tuning split of each domain.
@@ -125,7 +169,11 @@ struct Corpus {
     files = original.files;
     files.insert(files.end(), target.files.begin(), target.files.end());
     data::check_different(files);
-    for (const auto& [name, own] : paths.further) further_bytes[name] = read_further(name, own, paths.format);
+    for (const auto& [name, own] : paths.further) {
+      data::Text text = read_further(name, own, paths.format);
+      further_bytes[name] = std::move(text.bytes);
+      further_ends[name] = std::move(text.ends);
+    }
     if (const std::string remark = alike_remark(original.train, target.train); !remark.empty())
       target.remarks.push_back(remark);
   }
@@ -141,40 +189,45 @@ struct Corpus {
   /// SHA-256 of the texts by role, for results.json.
   std::map<std::string, std::string> hashes() const {
     std::map<std::string, std::string> all;
-    const auto add = [&](const std::string& role, std::string_view text) {
-      if (!text.empty()) all[role] = io::sha256_hex(text);
+    const auto add = [&](const std::string& role, std::string_view text, const std::vector<std::size_t>& ends) {
+      if (text.empty()) return;
+      io::Sha256 sum;
+      sum.update(text);
+      for (const std::size_t end : ends) sum.update(concat(' ', end));
+      all[role] = sum.hex();
     };
-    add("original.train", original.train);
-    add("original.tuning", original.tuning);
-    add("original.valid", original.valid);
-    add("target.train", target.train);
-    add("target.tuning", target.tuning);
-    add("target.valid", target.valid);
-    for (const auto& [name, text] : further_bytes) add("further." + name, text);
+    for (const auto& [domain, text] : {std::pair{"original", &original}, {"target", &target}}) {
+      add(concat(domain, ".train"), text->train, text->ends.train);
+      add(concat(domain, ".tuning"), text->tuning, text->ends.tuning);
+      add(concat(domain, ".valid"), text->valid, text->ends.valid);
+    }
+    for (const auto& [name, text] : further_bytes) add("further." + name, text, further_ends.at(name));
     return all;
   }
 
-  /// Encodes all parts into windows of `length` tokens.
-  void encode(std::shared_ptr<const data::Tokenizer> chosen, Index length) {
+  /// Encodes all parts into windows of `length` tokens. eos: separates documents.
+  void encode(std::shared_ptr<const data::Tokenizer> chosen, Index length, std::optional<std::int32_t> eos = {}) {
     tokenizer = std::move(chosen);
-    const auto windows = [&](std::string_view text) {
-      return text.empty() ? data::Windows() : data::Windows(*tokenizer, text, length);
+    using Ends = std::vector<std::size_t>;
+    const auto windows = [&](std::string_view text, const Ends& ends) {
+      return text.empty() ? data::Windows() : windows_of(*tokenizer, text, ends, eos, length);
     };
-    const auto evaluation = [&](std::string_view text) {
-      return EvaluationText{windows(text), static_cast<Index>(text.size())};
+    const auto evaluation = [&](std::string_view text, const Ends& ends) {
+      return EvaluationText{windows(text, ends), static_cast<Index>(text.size())};
     };
-    train_original = windows(original.train);
-    train_target = windows(target.train);
-    tuning_original = evaluation(original.tuning);
-    tuning_target = evaluation(target.tuning);
-    valid_original = evaluation(original.valid);
-    valid_target = evaluation(target.valid);
-    for (const auto& [name, text] : further_bytes) further[name] = evaluation(text);
+    train_original = windows(original.train, original.ends.train);
+    train_target = windows(target.train, target.ends.train);
+    tuning_original = evaluation(original.tuning, original.ends.tuning);
+    tuning_target = evaluation(target.tuning, target.ends.tuning);
+    valid_original = evaluation(original.valid, original.ends.valid);
+    valid_target = evaluation(target.valid, target.ends.valid);
+    for (const auto& [name, text] : further_bytes) further[name] = evaluation(text, further_ends.at(name));
+    if (!eos && !target.ends.train.empty()) target.remarks.emplace_back(no_end_of_text);
   }
 
  private:
   /// Reads a further text. Both domains have been read.
-  std::string read_further(const std::string& name, const std::vector<io::Path>& own, const TextFormat& format) const {
+  data::Text read_further(const std::string& name, const std::vector<io::Path>& own, const TextFormat& format) const {
     const std::string option = concat("further text ", name, ':');
     require(!own.empty(), option, " at least one file must be named, got none");
     std::vector<data::TextFile> by_path, by_content;
@@ -189,7 +242,7 @@ struct Corpus {
     data::Text text = join_texts(own, option, format);
     by_content.insert(by_content.end(), text.files.begin(), text.files.end());
     data::check_different(by_content);
-    return std::move(text.bytes);
+    return text;
   }
 };
 

@@ -1,6 +1,8 @@
 /// How the bytes of a text file become text.
 #pragma once
 
+#include "neutra/data/documents.hpp"
+
 #include <unistd.h>
 
 #include <cstdint>
@@ -20,9 +22,12 @@ inline std::uint64_t half_of_memory() {
 
 /// The format of all text files of a program.
 ///   field: the field of a JSON Lines file that holds the text; "text" if empty
+///   documents: whether they are separated by the model's end of text, and where a plain text has them; of JSON Lines,
+///          each line is one
 ///   most:  the largest text of one file in bytes; a small file may unpack to any size
 struct TextFormat {
   std::optional<std::string> field{};
+  data::Documents documents = data::Documents::joined;
   std::uint64_t most = half_of_memory();
 };
 

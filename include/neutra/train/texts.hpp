@@ -13,6 +13,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
@@ -27,16 +28,27 @@ inline bool is_json_lines(const std::filesystem::path& path, const TextFormat& f
 }
 
 /// The documents of a JSON Lines file, each on lines of its own.
-inline std::string read_json_lines(data::ByteSource& source, const TextFormat& format) {
-  std::string bytes;
+inline data::Text read_json_lines(data::ByteSource& source, const TextFormat& format) {
+  data::Text text;
   for_each_json_line(source, format.field.value_or("text"), [&](const std::string& document) {
-    require(bytes.size() + document.size() < format.most, source.name(), ": must hold at most ", format.most,
+    require(text.bytes.size() + document.size() < format.most, source.name(), ": must hold at most ", format.most,
             " bytes of text, got more; give a part of it");
-    bytes += document;
-    if (!document.ends_with('\n')) bytes += '\n';
+    if (format.documents != data::Documents::joined) return append_document(document, text);
+    text.bytes += document;
+    if (!document.ends_with('\n')) text.bytes += '\n';
   });
-  require(!bytes.empty(), source.name(), ": has no text; give a file with text");
-  return bytes;
+  require(!text.bytes.empty(), source.name(), ": has no text; give a file with text");
+  return text;
+}
+
+inline data::Text read_plain_text(data::ByteSource& source, const TextFormat& format) {
+  data::Text text;
+  text.bytes = data::read_text(source, format.most);
+  if (format.documents == data::Documents::joined) return text;
+  const std::string whole = std::exchange(text.bytes, {});
+  data::for_each_document(whole, format.documents, [&](std::string_view document) { append_document(document, text); });
+  require(!text.bytes.empty(), source.name(), ": has only white space; give a file with text");
+  return text;
 }
 
 /// Error: a name that ends in .parquet, before a file of any size is read.
@@ -47,10 +59,10 @@ inline void refuse_parquet(const std::filesystem::path& path) {
   fail(file.name(), ": must be plain text or JSON Lines, got ", other ? *other : neutra::detail::formats::parquet);
 }
 
-inline std::string read_text_file(const std::filesystem::path& path, const TextFormat& format) {
+inline data::Text read_text_file(const std::filesystem::path& path, const TextFormat& format) {
   refuse_parquet(path);
   const auto source = data::open_unpacked(path);
-  return is_json_lines(path, format) ? read_json_lines(*source, format) : data::read_text(*source, format.most);
+  return is_json_lines(path, format) ? read_json_lines(*source, format) : read_plain_text(*source, format);
 }
 
 }  // namespace detail
@@ -63,12 +75,12 @@ inline data::Text join_texts(const std::vector<std::filesystem::path>& paths, co
   data::Text text;
   for (const auto& path : paths) {
     if (!text.bytes.empty() && text.bytes.back() != '\n') text.bytes += '\n';
-    const std::string bytes = detail::read_text_file(path, format);
-    text.files.push_back({option, path, std::hash<std::string_view>()(bytes)});
-    if (const auto at = data::find_invalid_utf8(bytes))
+    const data::Text file = detail::read_text_file(path, format);
+    text.files.push_back({option, path, std::hash<std::string_view>()(file.bytes)});
+    if (const auto at = data::find_invalid_utf8(file.bytes))
       text.remarks.push_back(concat("note: ", data::source_name(path), ": is not UTF-8 from byte ", *at,
                                     " on; these bytes are kept and become byte tokens"));
-    text.bytes += bytes;
+    append_part(file, 0, file.bytes.size(), text.bytes, text.ends);
   }
   return text;
 }
