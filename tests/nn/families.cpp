@@ -243,6 +243,9 @@ TEST_CASE("families: settings of one family are rejected by name") {
   CHECK(says(old.with({{"sliding_window_pattern", 0}}), "sliding_window_pattern must be an integer in 1 .. "));
   CHECK(says(neox.with({{"layer_norm_eps", 0}}), "layer_norm_eps must be positive, got 0"));
   CHECK(says(neox.with({{"num_key_value_heads", 2}}), "a gpt_neox has as many kv_heads as heads"));
+  Golden absent{"mistral"};
+  absent.json.erase("num_key_value_heads");
+  CHECK(says([&] { absent.load(); }, "must be a multiple of num_key_value_heads, got 4 and 8"));
   CHECK(says(neox.with({{"head_dim", 8}}), "dim must be heads times head width, got 16, 4 and 8"));
   CHECK(says(neox.with({{"attention_bias", false}}), "not of a gpt_neox: gpt_neox.layers.0.attention.dense.bias"));
   CHECK(says(phi3.with({{"rope_parameters", {{"rope_type", "default"}, {"partial_rotary_factor", 0.75}}}}),

@@ -20,6 +20,7 @@ struct LlamaDefaults {
   const char* activation_key = "hidden_act";
   const char* activation = "silu";
   Index head_width = 0;  // 0: hidden_size / num_attention_heads
+  Index kv_heads = 0;    // 0: num_attention_heads
 };
 
 /// Reads a choice of activation. Error: one that is not supported.
@@ -43,7 +44,8 @@ template <class Reader> Config read_llama(const Reader& file, const LlamaDefault
                 .ffn = file.integer("intermediate_size", {}, 1, Limits::width),
                 .layers = file.integer("num_hidden_layers", {}, 1, Limits::layers),
                 .heads = file.integer("num_attention_heads", {}, 1, Limits::heads)};
-  config.kv_heads = file.integer("num_key_value_heads", config.heads, 1, Limits::heads);
+  const bool absent = defaults.kv_heads > 0 && !file.json().contains("num_key_value_heads");  // null: as many as heads
+  config.kv_heads = file.integer("num_key_value_heads", absent ? defaults.kv_heads : config.heads, 1, Limits::heads);
   require(config.heads % config.kv_heads == 0, what,
           ": num_attention_heads must be a multiple of num_key_value_heads, got ", config.heads, " and ",
           config.kv_heads);

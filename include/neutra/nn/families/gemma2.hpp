@@ -25,7 +25,8 @@ struct Gemma2 : GemmaLike<Gemma2> {
                                       .tied = true,
                                       .activation_key = "hidden_activation",
                                       .activation = "gelu_pytorch_tanh",
-                                      .head_width = 256});
+                                      .head_width = 256,
+                                      .kv_heads = 4});
     read_cap(file, config, "attn_logit_softcapping", "attention_cap", 50);
     read_cap(file, config, "final_logit_softcapping", "logit_cap", 30);
     read_scores(file, config, [](Index layer) { return layer % 2 == 0; });

@@ -44,7 +44,8 @@ struct Gemma3 : GemmaLike<Gemma3> {
                                                            .tied = true,
                                                            .activation_key = "hidden_activation",
                                                            .activation = "gelu_pytorch_tanh",
-                                                           .head_width = 256});
+                                                           .head_width = 256,
+                                                           .kv_heads = 4});
     config.numbers["window_theta"] = window_theta;
     read_cap(file, config, "final_logit_softcapping", "logit_cap", 0);
     const Index pattern = file.integer("sliding_window_pattern", 6, 1, Limits::layers);

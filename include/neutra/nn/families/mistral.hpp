@@ -20,7 +20,7 @@ struct Mistral : LlamaLike<Mistral> {
   /// where the key is absent; null turns the window off.
   template <class Reader> static Config read(const Reader& file) {
     refuse_partial_rotation(file);
-    Config config = read_llama(file, {.context = 131072});
+    Config config = read_llama(file, {.context = 131072, .kv_heads = 8});
     const bool none = file.json().contains("sliding_window") && !file.has("sliding_window");
     const Index window = none ? 0 : file.integer("sliding_window", 4096, 1, Limits::context);
     if (!none) window_everywhere(config, window);
