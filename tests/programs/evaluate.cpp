@@ -67,6 +67,28 @@ TEST_CASE("evaluate: backbone, adapters and the finetuned model have the bits pe
         Approx(results.rows[0].target.before).epsilon(1e-6));
 }
 
+TEST_CASE("evaluate: documents end with the token that a model pretrained on documents has", "[programs]") {
+  const Study study;
+  const auto made = run(study.command(
+      Study::small({"--methods", "lora", "--tokenizer", "sentencepiece", "--vocab", "300", "--document-per-line"})));
+  INFO(made.err);
+  REQUIRE(made.status == 0);
+  CHECK(io::read_json(study.backbone() + "/config.json").at("eos_token_id") == 2);
+  const auto results = study::read_results(study.out() / "results.json");
+  CHECK(results.config.at("options").at("documents") == "by line");
+  const auto bits = [&](const Words& more) {
+    Words command = {path_of("evaluate"), "--json", "--model", study.backbone(), "--text", study.text("first.valid")};
+    command.insert(command.end(), more.begin(), more.end());
+    return io::parse(run(command).out, "evaluate --json").at("bits_per_byte").get<double>();
+  };
+  const double before = results.rows.at(0).original.before;
+  CHECK(bits({"--document-per-line", "--sequence", "16"}) == Approx(before).epsilon(1e-6));
+  CHECK(bits({"--sequence", "16"}) != Approx(before).epsilon(1e-6));
+  CHECK(refuses({path_of("evaluate"), "--model", study.backbone(), "--text", study.text("first.valid"), "--documents",
+                 "--document-per-line"},
+                "--document-per-line", "--documents"));
+}
+
 TEST_CASE("evaluate: an adapter scaled from nothing to the whole, and its gates closed", "[programs]") {
   const Words trained = {"--model", backbone(), "--adapter", adapter_of("neutral")};
   const auto attenuated = [&](Words more) {

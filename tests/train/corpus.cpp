@@ -368,7 +368,7 @@ TEST_CASE("corpus: documents are held out whole, separated by an end of text, an
 
   files.paths.target_bytes = 100;
   const Corpus shorter = files.corpus();
-  CHECK(shorter.target.ends.train.size() == 2);
+  CHECK(shorter.target.ends.train.size() == 3);
   whole(shorter.target.train, shorter.target.ends.train);
   files.paths.target_bytes = 0;
 

@@ -53,7 +53,7 @@ struct Text {
   std::string bytes;
   std::vector<std::size_t> ends;  // positions of the newlines that end documents; none: running text
   std::vector<TextFile> files;
-  std::vector<std::string> remarks;  // one sentence for each file that is not valid UTF-8
+  std::vector<std::string> remarks;  // on files that are not valid UTF-8, and on those of a folder that are left out
 };
 
 /// The bytes of a plain text, unchanged, including a byte order mark, CRLF and invalid UTF-8. Errors: more than `most`
