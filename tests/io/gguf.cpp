@@ -107,6 +107,11 @@ TEST_CASE("gguf: tensors of every type are widened") {
   }
 }
 
+TEST_CASE("gguf: docs/families.md lists every type that is read") {
+  const std::string page = scratch::get(io::Path(NEUTRA_SOURCE_DIR) / "docs/families.md");
+  for (const io::GgufType& type : io::gguf_types) CHECK(page.find(concat('`', type.name, '`')) != page.npos);
+}
+
 TEST_CASE("gguf: large tensors are read in parts") {
   GgufBytes bytes;
   std::vector<float> numbers(700001);
@@ -152,6 +157,29 @@ TEST_CASE("gguf: every truncation and every trailing byte is an Error") {
   CHECK_NOTHROW(Written(whole.substr(0, end)).open()());
   CHECK(says([&] { Written(whole.substr(0, end - 3)).open()(); }, "tensor b: must end at byte", "3 are missing"));
   CHECK(says([&] { Written(whole + "xy").open()(); }, "2 bytes too many"));
+}
+
+TEST_CASE("gguf: a file with any byte changed is read, or an Error") {
+  GgufBytes bytes = small();
+  bytes.set("texts", texts({"a", "b"}));
+  bytes.set("general.alignment", u32(32));
+  const std::string whole = bytes.file();
+  const scratch::Folder folder;
+  int read = 0, refused = 0;
+  for (std::size_t at = 0; at < whole.size(); ++at)
+    for (const int mask : {1, 128, 255}) {
+      std::string changed = whole;
+      changed[at] = static_cast<char>(changed[at] ^ mask);
+      scratch::put(folder / "x", changed);
+      const std::string message = scratch::message([&] {
+        const auto file = io::Gguf::open(folder / "x");
+        for (const auto& entry : file.entries()) file.read<float>(entry);
+      });
+      ++(message.empty() ? read : refused);
+      REQUIRE(message.find('\n') == message.npos);
+    }
+  CHECK(read > 0);
+  CHECK(refused > 0);
 }
 
 TEST_CASE("gguf: counts and lengths are compared with the file before memory is allocated") {

@@ -83,8 +83,7 @@ class ExtendParser {
 
   void add_backbone() {
     begin_group("Backbone");
-    app_.add_option("--model", o_.model,
-                    "a Hugging Face folder of a model; default: pretrain one on the original text");
+    app_.add_option("--model", o_.model, concat(about_models, "; default: pretrain one on the original text"));
     app_.add_option("--adapter", adapter_,
                     "an adapter of the model, NAME.safetensors, by which it is extended already; it stays as it is");
     add("--pretrain-steps", o_.pretrain_steps, "steps of pretraining");
@@ -95,7 +94,8 @@ class ExtendParser {
     add("--ffn", o_.ffn, "FFN width; 0: 8/3 of dim");
     add("--vocab", o_.vocabulary, "vocabulary size of the trained tokenizer");
     add("--pretrain-lr", o_.pretrain_lr, "learning rate of pretraining");
-    add("--tokenizer", o_.tokenizer, "sentencepiece (trained on the original text), byte, or a tokenizer.model");
+    add("--tokenizer", o_.tokenizer,
+        "sentencepiece (trained on the original text), byte, or a tokenizer.model, .json or .bin");
     app_.add_flag("--tied", o_.tied, "share the weights of embedding and head");
   }
 

@@ -36,7 +36,7 @@ struct InspectOptions {
   bool json = false;
 
   void add_to(CLI::App& app) {
-    app.add_option("--model", model, "a Hugging Face folder of a model")->required();
+    app.add_option("--model", model, about_models)->required();
     app.add_option("--adapter", adapters, "adapters for this model: NAME.safetensors; one or several")->required();
     app.add_option("--seed", seed, "seed of the initial values; without it, that of outcome.json beside the adapter");
     app.add_option("--values", values, "number of singular values to show")->capture_default_str();
