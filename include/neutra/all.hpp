@@ -19,6 +19,7 @@
 #include "neutra/neutra.hpp"
 #include "neutra/nn/adapter_file.hpp"
 #include "neutra/nn/copied_layers.hpp"
+#include "neutra/nn/families/gguf.hpp"
 #include "neutra/nn/families/llama2c.hpp"
 #include "neutra/nn/merged_model.hpp"
 #include "neutra/nn/model_folder.hpp"

@@ -104,7 +104,7 @@ TEST_CASE("what a folder holds instead of a model is named, with the way out") {
   // 640 = 0x280 and similar sizes begin like a pickle.
   for (const int dim : {64, 640, 896, 1152, 1408, 288})
     CHECK(says(with({{"stories260K.bin", header({dim, 172, 5, 8, 4, dim == 64 ? 512 : -512, 512})}}),
-               "stories260K.bin: a llama2.c model", "export.py --version -1", "nn::load_llama2c"));
+               "stories260K.bin: a llama2.c model: name the file itself", "nn::load_llama2c"));
   CHECK(says(with({{"x.bin", "24ka" + std::string(60, '\0')}}), "x.bin: a llama2.c model"));
   CHECK(says(with({{"y.bin", header({64, 172, 5, 7, 4, 512, 512})}}), "neither"));
   CHECK(says(with({{"adapter_config.json", "{}"}, {"adapter_model.safetensors", ""}}), "a PEFT adapter",
@@ -145,7 +145,7 @@ TEST_CASE("folders of other formats are refused by name") {
   CHECK(says(open, folder.path().string(), "model.safetensors", "neither"));
   CHECK(says([&] { WeightSource::open(folder / "none"); }, "none", "no such folder"));
   put(folder / "model-q4.gguf", std::string_view("GGUF\x03\0\0\0", 8));
-  CHECK(says(open, "model-q4.gguf", "GGUF files are not read"));
+  CHECK(says(open, "model-q4.gguf", "a GGUF file: name the file itself", "nn::load_gguf"));
   CHECK(says([&] { WeightSource::open(folder / "model-q4.gguf"); }, "must be a folder", "a GGUF file"));
   std::filesystem::remove(folder / "model-q4.gguf");
   put(folder / "pytorch_model.bin", "PK\x03\x04");

@@ -421,7 +421,7 @@ TEST_CASE("tokenizers: found in a folder, trained on the pretraining text alone,
   const auto with = [&](const char* key, const io::Json& value) {
     config[key] = value;
     io::write_json(model / "config.json", config);
-    return [&] { return train::tokenizer_of(model.path()); };
+    return [&] { return train::tokenizer_in(model.path()); };
   };
   CHECK(says(with("hidden_act", "silu"), "must hold model.safetensors"));
   CHECK(with("neutra_tokenizer", "byte")()->vocab() == 257);
@@ -431,11 +431,11 @@ TEST_CASE("tokenizers: found in a folder, trained on the pretraining text alone,
   CHECK(trained->serialized() == train::new_tokenizer("sentencepiece", 280, corpus.original.train)->serialized());
   CHECK(trained->decode(trained->encode("a\xff  b\n")) == "a\xff  b\n");
   io::write_file(model / "tokenizer.model", trained->serialized());
-  CHECK(train::tokenizer_of(model.path())->vocab() == 280);
+  CHECK(train::tokenizer_in(model.path())->vocab() == 280);
   CHECK(train::new_tokenizer((model / "tokenizer.model").string(), 280, "unread")->serialized() ==
         trained->serialized());
   scratch::put(model / "tokenizer.model", trained->serialized().substr(0, 100));
-  CHECK(says([&] { train::tokenizer_of(model.path()); }, "tokenizer.model"));
+  CHECK(says([&] { train::tokenizer_in(model.path()); }, "tokenizer.model"));
   // Reported before its tokenizer.
   CHECK(says(with("model_type", "mamba"),
              concat("config.json: model_type must be one of ", nn::Families::names(), ", got \"mamba\"")));
@@ -451,7 +451,7 @@ TEST_CASE("a model folder with only a tokenizer.json opens", "[train]") {
   const io::Path golden = NEUTRA_SOURCE_DIR "/tests/golden/tokenizers";
   const std::string content = scratch::get(golden / "qwen2.json");
   scratch::put(model / "tokenizer.json", content);
-  const auto open = [&] { return train::tokenizer_of(model.path()); };
+  const auto open = [&] { return train::tokenizer_in(model.path()); };
   CHECK(says(open, "tokenizer.json: must have a token to put in front of a text"));
   scratch::put(model / "tokenizer_config.json", R"({"bos_token": null, "eos_token": "<|endoftext|>"})");
   CHECK(open()->piece(open()->bos()) == "<|endoftext|>");

@@ -49,15 +49,20 @@ inline std::string describe_weights(const Path& path) {
   const std::string_view first{bytes, file.read_some(0, bytes, sizeof bytes)};
   const FileFormat* format = other_format(file, FileKind::other);
   const std::string_view kind = format ? format->name : std::string_view();
-  if (begins_llama2c(first))
-    return "a llama2.c model, which the programs do not read; export its checkpoint with llama2.c's export.py "
-           "--version -1, or convert it in C++ with nn::load_llama2c and nn::save_model, and put its tokenizer.model "
-           "beside it";
+  if (begins_llama2c(first)) return "a llama2.c model: name the file itself (in C++, nn::load_llama2c reads it)";
   if (kind.starts_with("a zip archive") || kind.starts_with("a Python pickle"))
     return "a PyTorch file, which can run code when it is loaded and is not read; convert it with save_pretrained(..., "
            "safe_serialization=True)";
-  if (kind.starts_with("a GGUF")) return "a GGUF file; GGUF files are not read, take the model's safetensors folder";
+  if (kind.starts_with("a GGUF")) return "a GGUF file: name the file itself (in C++, nn::load_gguf reads it)";
   return std::string(kind);
+}
+
+/// The first bytes of a regular file; empty for anything else.
+inline std::string first_bytes(const Path& path) {
+  std::error_code error;
+  if (!is_there(path) || !std::filesystem::is_regular_file(path, error)) return {};
+  char bytes[28] = {};
+  return {bytes, InputFile(path).read_some(0, bytes, sizeof bytes)};
 }
 
 /// Whether a path that does not exist looks like org/name on the Hugging Face hub rather than like a local folder.
@@ -112,4 +117,18 @@ inline std::string describe_folder(const Path& folder) {
 }
 
 }  // namespace detail
+
+/// Whether a path is a file that is to be read as GGUF or llama2.c: by its first bytes, or by its ending if these show
+/// no other format, so that the reader says what is wrong with it. Error: a dangling link.
+inline bool holds_gguf(const Path& path) {
+  const std::string first = detail::first_bytes(path);
+  return first.starts_with("GGUF") ||
+         (!first.empty() && path.extension() == ".gguf" && detail::describe_weights(path).empty());
+}
+inline bool holds_llama2c(const Path& path) {
+  const std::string first = detail::first_bytes(path);
+  return detail::begins_llama2c(first) ||
+         (!first.empty() && path.extension() == ".bin" && detail::describe_weights(path).empty());
+}
+
 }}}  // namespace neutra::NEUTRA_ABI::io

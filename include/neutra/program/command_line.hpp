@@ -17,6 +17,10 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
+/// The forms of a model (see train::tokenizer_of), for help texts.
+inline constexpr const char* about_models =
+    "a Hugging Face folder of a model, a GGUF file, or a llama2.c file with its tokenizer.bin beside it";
+
 /// Thrown if the command line asked only for help; what() is the help text.
 class HelpAsked : public Error {
  public:

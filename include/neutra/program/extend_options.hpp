@@ -87,8 +87,7 @@ class ExtendParser {
 
   void add_backbone() {
     begin_group("Backbone");
-    app_.add_option("--model", o_.model,
-                    "a Hugging Face folder of a model; default: pretrain one on the original text");
+    app_.add_option("--model", o_.model, concat(about_models, "; default: pretrain one on the original text"));
     app_.add_option(
         "--adapter", adapter_,
         "an adapter of the model, NAME.safetensors or a LoRA folder of PEFT, by which it is extended already; it "
@@ -101,7 +100,8 @@ class ExtendParser {
     add("--ffn", o_.ffn, "FFN width; 0: 8/3 of dim");
     add("--vocab", o_.vocabulary, "vocabulary size of the trained tokenizer");
     add("--pretrain-lr", o_.pretrain_lr, "learning rate of pretraining");
-    add("--tokenizer", o_.tokenizer, "sentencepiece (trained on the original text), byte, or a tokenizer.model");
+    add("--tokenizer", o_.tokenizer,
+        "sentencepiece (trained on the original text), byte, or a tokenizer.model, .json or .bin");
     app_.add_flag("--tied", o_.tied, "share the weights of embedding and head");
   }
 

@@ -28,7 +28,7 @@ struct ModelOptions {
   }
   /// All of them but --adapter. Returns --model.
   CLI::Option* add_model_to(CLI::App& app) {
-    CLI::Option* const option = app.add_option("--model", model, "a Hugging Face folder of a model");
+    CLI::Option* const option = app.add_option("--model", model, about_models);
     add_precision(app, precision);
     app.add_option("--threads", threads, "number of threads; 0: all")->capture_default_str();
     return option;

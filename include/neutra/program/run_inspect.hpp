@@ -38,7 +38,7 @@ struct InspectOptions {
   bool json = false;
 
   void add_to(CLI::App& app) {
-    app.add_option("--model", model, "a Hugging Face folder of a model")->required();
+    app.add_option("--model", model, about_models)->required();
     app.add_option("--adapter", adapters,
                    "adapters for this model: NAME.safetensors, or LoRA folders of PEFT; one or several")
         ->required();

@@ -26,7 +26,7 @@ struct Options {
   std::map<std::string, std::vector<io::Path>> further;  // scored besides, before and after, by name
   train::TextFormat text_format;
 
-  // Backbone: a Hugging Face folder of a model, or one pretrained here on the original text.
+  // Backbone: a model (see train::tokenizer_of), or one pretrained here on the original text.
   io::Path model;
   std::optional<train::SavedAdapter> adapter;  // of a model that is extended already
   Index pretrain_steps = 2000;

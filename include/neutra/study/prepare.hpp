@@ -1,7 +1,6 @@
 /// The backbone of a study, loaded or pretrained, and its scores.
 #pragma once
 
-#include "neutra/nn/model_folder.hpp"
 #include "neutra/study/fit.hpp"
 #include "neutra/study/outcome.hpp"
 #include "neutra/study/pretraining.hpp"
@@ -15,8 +14,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
 namespace detail {
 
-inline void load_backbone(Shared& shared, const io::Path& folder) {
-  shared.start.backbone = nn::load_model<float, DefaultDevice>(folder, {.precision = shared.options.precision});
+inline void load_backbone(Shared& shared, const io::Path& model) {
+  shared.start.backbone = train::load_backbone(model, {.precision = shared.options.precision});
 }
 inline void claim(Shared& shared) { shared.output.claim(shared.asked(), options_of_choice, {"settings"}); }
 

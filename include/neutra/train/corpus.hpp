@@ -3,8 +3,8 @@
 
 #include "neutra/core/numbers.hpp"
 #include "neutra/data/byte_tokenizer.hpp"
+#include "neutra/data/llama2c_tokenizer.hpp"
 #include "neutra/data/mix.hpp"
-#include "neutra/data/sentencepiece.hpp"
 #include "neutra/data/split.hpp"
 #include "neutra/data/train_sentencepiece.hpp"
 #include "neutra/io/file.hpp"
@@ -15,6 +15,7 @@
 #include "neutra/train/added_tokens.hpp"
 #include "neutra/train/evaluation.hpp"
 #include "neutra/train/overlap.hpp"
+#include "neutra/train/sentencepiece_file.hpp"
 #include "neutra/train/text_paths.hpp"
 #include "neutra/train/texts.hpp"
 #include "neutra/train/tokenizer_json.hpp"
@@ -249,25 +250,25 @@ struct Corpus {
 /// The identity of a tokenizer: the SHA-256 of its file, or of the empty string for the byte tokenizer.
 inline std::string tokenizer_sha256(const data::Tokenizer& tokenizer) { return io::sha256_hex(tokenizer.serialized()); }
 
-/// Reads a tokenizer.model, or a tokenizer.json by its ending; `added` are the tokens added beside the former.
+/// Reads a tokenizer.model, or by its ending a tokenizer.json or a llama2.c tokenizer.bin; `added` are the tokens added
+/// beside the first.
 /// Error: the file cannot be read, or its content is not valid; the message begins with its path.
 inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const io::Path& file, data::AddedTokens added = {}) {
   if (file.extension() == ".json")
     return read_tokenizer_json(io::read_file(file, max_tokenizer_json), file.string(),
                                read_text_start(file.parent_path()));
-  try {
-    return std::make_shared<data::SentencePiece>(io::read_file(file, std::uint64_t{1} << 30), std::move(added));
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    throw Error(message.find(file.string()) == message.npos ? concat(file.string(), ": ", message) : message);
-  }
+  const auto content = [&] {
+    std::string bytes = io::read_file(file, std::uint64_t{1} << 30);
+    return file.extension() == ".bin" ? data::sentencepiece_from_llama2c(bytes) : std::move(bytes);
+  };
+  return read_sentencepiece(file.string(), content, std::move(added));
 }
 
 /// The tokenizer of a model folder: its tokenizer.model with the added tokens, or bytes if its config.json says so, or
 /// its tokenizer.json.
 /// Does not read the weights. Error: an unsupported model (checked before its tokenizer); no tokenizer;
 /// not a model folder.
-inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const io::Path& folder) {
+inline std::shared_ptr<const data::Tokenizer> tokenizer_in(const io::Path& folder) {
   bool bytes = false;
   if (const io::Path file = folder / "config.json"; io::is_there(file)) {
     const io::Json config = io::read_json(file);

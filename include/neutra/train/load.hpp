@@ -3,8 +3,7 @@
 
 #include "neutra/adapter/registry.hpp"
 #include "neutra/nn/adapter_file.hpp"
-#include "neutra/nn/model_folder.hpp"
-#include "neutra/train/corpus.hpp"
+#include "neutra/train/model_form.hpp"
 #include "neutra/train/saved_adapter.hpp"
 
 #include <memory>
@@ -30,15 +29,15 @@ inline std::unique_ptr<Model> load_adapter(const std::shared_ptr<const Backbone>
   return load_adapter(backbone, tokenizer, saved_adapter(path, registry));
 }
 
-/// Loads a model folder and, unless the path is empty, an adapter for it. Errors: as load_adapter; a tokenizer with
-/// more tokens than the model.
-inline LoadedModel load_model(const io::Path& folder, const io::Path& adapter_path, const adapter::Registry& registry,
+/// Loads a model by load_backbone and, unless the path is empty, an adapter for it. Errors: as load_adapter; a
+/// tokenizer with more tokens than the model.
+inline LoadedModel load_model(const io::Path& path, const io::Path& adapter_path, const adapter::Registry& registry,
                               const nn::Use<float>& use = {}) {
   std::optional<SavedAdapter> saved;
   if (!adapter_path.empty()) saved = saved_adapter(adapter_path, registry);
-  LoadedModel loaded{nullptr, tokenizer_of(folder)};  // before the weights, which take long to load
-  const auto backbone = nn::load_model<float, DefaultDevice>(folder, use);
-  require(backbone->config().vocabulary >= loaded.tokenizer->vocab(), folder.string(), ": the tokenizer has ",
+  LoadedModel loaded{nullptr, tokenizer_of(path)};  // before the weights, which take long to load
+  const auto backbone = load_backbone(path, use);
+  require(backbone->config().vocabulary >= loaded.tokenizer->vocab(), path.string(), ": the tokenizer has ",
           loaded.tokenizer->vocab(), " tokens, the model only ", backbone->config().vocabulary,
           "; use the tokenizer it was trained with");
   loaded.model =

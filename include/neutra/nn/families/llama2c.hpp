@@ -9,6 +9,7 @@
 #include "neutra/io/file.hpp"
 #include "neutra/io/finite.hpp"
 #include "neutra/nn/backbone.hpp"
+#include "neutra/nn/half_split.hpp"
 #include "neutra/nn/host.hpp"
 
 #include <algorithm>
@@ -50,8 +51,7 @@ class Llama2cFile {
     if (bad < shape.size())
       fail(file_.name(), ": ", weight.name, ": values must be finite, got ", values.data()[bad], " at index ", bad,
            " of ", shape, "; the training that made it diverged, or the file is damaged");
-    const auto site = weight.kind.site;
-    return site == adapter::Site::q || site == adapter::Site::k ? half_split(values) : std::move(values);
+    return is_rotated(weight.kind) ? half_split(values, config_.head_width) : std::move(values);
   }
 
  private:
@@ -126,18 +126,6 @@ class Llama2cFile {
             ", vocab_size ", config_.vocabulary, config_.tied ? "" : " with a head", ", seq_len ", config_.context,
             ") must have ", expected, " bytes, got ", size, ": ", size < expected ? expected - size : size - expected,
             size < expected ? " are missing" : " too many", hint_);
-  }
-
-  /// Reorders the rows of each head from interleaved order (2p and 2p+1 are a pair)
-  /// to half-split order (p and p + W/2 are).
-  Tensor<float> half_split(const Tensor<float>& values) const {
-    const Index width = config_.head_width, half = width / 2, cols = values.shape().cols();
-    Tensor<float> split(values.shape());
-    for (Index row = 0; row < values.shape().rows(); ++row) {
-      const Index at = row % width, from = row - at + (at < half ? 2 * at : 2 * (at - half) + 1);
-      std::copy_n(values.data() + from * cols, cols, split.data() + row * cols);
-    }
-    return split;
   }
 
   io::InputFile file_;
