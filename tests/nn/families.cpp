@@ -215,6 +215,8 @@ TEST_CASE("families: unsupported settings are rejected by name") {
   CHECK(says(dynamic.with({{"rope_scaling", {{"rope_type", "dynamic"}}}}), "rope_scaling.factor is missing"));
   CHECK(says(dynamic.with({{"rope_scaling", {{"rope_type", "dynamic"}, {"factor", -2}}}}),
              "rope_scaling.factor must be positive, got -2"));
+  CHECK(says(dynamic.with({{"rope_scaling", {{"rope_type", "dynamic"}, {"factor", 1e300}}}}),
+             "rope_scaling.factor times the context of 6 tokens must be at most 16777216"));
   CHECK(says(dynamic.with({{"rope_scaling", {{"rope_type", "llama3"}, {"factor", 2}}}}), "low_freq_factor is missing"));
   CHECK(says(dynamic.with({{"rope_parameters", {{"rope_type", "linear"}, {"factor", 4.0}}}}),
              "rope_scaling and rope_parameters must agree"));
@@ -243,6 +245,8 @@ TEST_CASE("families: settings of one family are rejected by name") {
   CHECK(says(old.with({{"sliding_window_pattern", 0}}), "sliding_window_pattern must be an integer in 1 .. "));
   CHECK(says(neox.with({{"layer_norm_eps", 0}}), "layer_norm_eps must be positive, got 0"));
   CHECK(says(neox.with({{"num_key_value_heads", 2}}), "a gpt_neox has as many kv_heads as heads"));
+  CHECK(says(gemma2.with({{"sliding_window", nullptr}}), "sliding_window must be a number of tokens, got null"));
+  CHECK(qwen3.with({{"use_sliding_window", true}, {"sliding_window", nullptr}})()->config().by_layer.empty());
   Golden absent{"mistral"};
   absent.json.erase("num_key_value_heads");
   CHECK(says([&] { absent.load(); }, "must be a multiple of num_key_value_heads, got 4 and 8"));

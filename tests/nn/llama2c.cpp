@@ -113,7 +113,7 @@ TEST_CASE("llama2c: every weight is read from its position") {
                         .numbers = {{"rope_theta", 10000.0}},
                         .tied = header[5] > 0,
                         .bos = 1,
-                        .eos = {2}};
+                        .eos = {2, 1}};
     CHECK(config == expected);
     for (std::size_t part = 0; part < parts.size(); ++part)
       for (Index layer = 0; layer < parts[part].layers; ++layer) {

@@ -122,6 +122,14 @@ TEST_CASE("merge: tensors keep the types of the base's files, and those without 
   }
 }
 
+TEST_CASE("merge: a model of another file than a folder is written in float") {
+  const Golden golden{"llama_bias"};
+  const auto backbone = golden.load();
+  const scratch::Folder folder;
+  nn::save_merged<float>(folder / "merged", *backbone, {}, folder / "model.gguf");
+  CHECK(models::same(*nn::load_model<float, Cpu>(folder / "merged"), *backbone));
+}
+
 TEST_CASE("merge: values beyond the type of the base are rejected, and nothing is left behind") {
   const scratch::Folder base, merged;
   const auto random = models::random();

@@ -239,6 +239,13 @@ TEST_CASE("peft: nothing but LoRA is written") {
   const auto config = models::tiny();
   adapter::WeightChanges<float> changes;
   CHECK(says([&] { nn::save_peft(folder.path(), changes, config, "x"); }, "there is no LoRA to write"));
+  const Shape a{1, config.dim}, b{config.heads * config.head_width, 1};
+  changes.low_rank.push_back(
+      {.layer = 0, .site = adapter::Site::q, .a = Tensor<float>(a), .b = Tensor<float>(b), .scale = 1});
+  changes.low_rank.back().a.data()[0] = std::numeric_limits<float>::quiet_NaN();
+  changes.low_rank.back().b.data()[0] = 1;
+  CHECK(says([&] { nn::save_peft(folder.path(), changes, config, "x"); }, "values must be finite to be saved"));
+  changes.low_rank.clear();
   changes.units.push_back({});
   CHECK(says([&] { nn::save_peft(folder.path(), changes, config, "x"); }, "the adapter has residues"));
 }

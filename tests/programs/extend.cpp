@@ -67,6 +67,12 @@ TEST_CASE("extend: all methods leave results, a report, models, adapters and log
   CHECK(programs::refuses({programs::path_of("report"), file, "--out", file}, "--out " + file, "cannot be created"));
 }
 
+TEST_CASE("extend: methods that cannot be trained in one layer are no defaults", "[programs]") {
+  const Study study;
+  REQUIRE(run(study.command(Study::small({"--layers", "1"}))).status == 0);
+  for (const auto& row : neutra::study::read_results(study.out() / "results.json").rows) CHECK(row.label != "evidence");
+}
+
 TEST_CASE("extend: --recompute changes no number", "[programs]") {
   const Study kept, recomputed;
   REQUIRE(run(kept.command(Study::small({"--methods", "neutral,finetune"}))).status == 0);

@@ -99,6 +99,11 @@ TEST_CASE("generate: a generation_config.json samples where the command line say
   CHECK(circle.says({"--tokens", "9", "--top-k", "1"}) == "brine bri\n");
   io::write_json(circle.folder / "generation_config.json", {{"do_sample", false}, {"temperature", 50.0}});
   CHECK(circle.says({"--tokens", "9"}) == "brine bri\n");
+  CHECK(run(circle.command({"--tokens", "9", "--top-p", "0.5"})).err.find("--top-p has no effect at temperature 0") !=
+        std::string::npos);
+  io::write_json(circle.folder / "generation_config.json", {{"do_sample", true}, {"top_k", 1e300}});
+  CHECK(run(circle.command({"--tokens", "9"})).err.find("generation_config.json: top_k must be an integer in 0 .. ") !=
+        std::string::npos);
   io::write_json(circle.folder / "generation_config.json", {{"do_sample", true}, {"top_p", 7}});
   CHECK(run(circle.command({"--tokens", "9"})).err.find("--top-p must be above 0 and at most 1, got 7") !=
         std::string::npos);

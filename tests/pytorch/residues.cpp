@@ -63,7 +63,7 @@ int main(int, char** argv) {
                         {"penalty", std::string("none")}});
     return registry.make("residue", more);
   };
-  for (const std::string family : {"llama", "gpt2", "gemma", "olmo2"}) {
+  for (const std::string family : {"llama", "gpt2", "gemma", "olmo2", "gpt_neox"}) {
     const io::Path folder = io::Path(argv[1]) / family;
     nn::Transformer<adapter::None> random(nn::Backbone<float, Cpu>::random(config_of(family), 7));
     random.thaw();

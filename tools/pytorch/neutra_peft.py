@@ -119,7 +119,7 @@ class Residues:
     def add(self, layer, settings, w):
         """Hooks of the residue of one layer. It joins behind the norm of what a block returns, where there is one (OLMo 2)."""
         of_ffn = settings["placement"] != "attention"
-        block = layer.mlp if of_ffn else getattr(layer, "self_attn", None) or layer.attn
+        block = layer.mlp if of_ffn else next(getattr(layer, name) for name in ("self_attn", "attn", "attention") if hasattr(layer, name))
         after = getattr(layer, "post_feedforward_layernorm" if of_ffn else "post_attention_layernorm") if hasattr(layer, "post_feedforward_layernorm") else block
         seen = {}
 
@@ -145,7 +145,8 @@ def attach(model, path):
     for name, key in {"dim": "hidden_size", "layers": "num_hidden_layers", "vocabulary": "vocab_size"}.items():
         if base[name] != getattr(config, key):
             raise ValueError(f"{path}: was made for a model whose {key} is {base[name]}, got {getattr(config, key)}")
-    layers = model.transformer.h if hasattr(model, "transformer") else model.model.layers
+    body = getattr(model, model.base_model_prefix)
+    layers = body.h if hasattr(body, "h") else body.layers
     weights = {name: value.float() for name, value in load_file(path).items()}
     residues = Residues(model)
     for settings, prefix in found:

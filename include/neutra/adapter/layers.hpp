@@ -30,7 +30,8 @@ struct Layers {
     }
     const Index middle = (sizes.layers + 1) / 2;
     const Index first = part == Part::upper ? middle : 0, end = part == Part::lower ? middle : sizes.layers;
-    require(first < end, what, ": layers=upper needs a model of at least two layers, got one");
+    require(first < end, what,
+            ": layers=upper needs a model of at least two layers, got one; choose layers=all, or another method");
     std::vector<Index> numbers;
     for (Index layer = first; layer < end; ++layer) numbers.push_back(layer);
     return numbers;

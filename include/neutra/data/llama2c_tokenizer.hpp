@@ -7,6 +7,7 @@
 #include "neutra/data/sentencepiece_writer.hpp"
 #include "neutra/data/words.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -33,7 +34,7 @@ inline std::string sentencepiece_from_llama2c(std::string_view bytes) {
     return value;
   };
   ScoredPieces model;
-  const auto longest = number(std::uint32_t{}, "the longest length");
+  const auto longest = std::min(number(std::uint32_t{}, "the longest length"), std::uint32_t{ScoredPieces::longest});
   while (at < bytes.size()) {
     const std::size_t id = model.pieces.size();
     const float score = number(float{}, "a score");

@@ -15,6 +15,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
 /// A byte-pair model with byte fallback that keeps text as it is.
 struct ScoredPieces {
+  static constexpr std::size_t longest = 4096;  // bytes of a token; what is made of a piece takes its square in time
   std::vector<detail::SentencePieceModel::Piece> pieces;
   std::size_t unknown = 0, bos = 1, eos = 2;  // ids
   bool dummy_prefix = true;                   // a space is put in front of every text
@@ -48,6 +49,9 @@ inline std::string write_sentencepiece(ScoredPieces model) {
   for (const std::size_t id : {model.unknown, model.bos, model.eos})
     require(id < model.pieces.size(), "tokenizer: the special tokens must be below ", model.pieces.size(),
             ", the number of tokens, got ", id, "; the file is damaged");
+  for (const auto& piece : model.pieces)
+    require(piece.text.size() <= ScoredPieces::longest, "tokenizer: tokens must have at most ", ScoredPieces::longest,
+            " bytes, got ", piece.text.size(), "; the file is damaged");
   model.pieces[model.bos].type = model.pieces[model.eos].type = SentencePieceModel::control;
   model.pieces[model.unknown].type = SentencePieceModel::unknown;
   std::string bytes;

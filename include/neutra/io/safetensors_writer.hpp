@@ -97,6 +97,10 @@ void write_rows_as(OutputFile& file, const std::string& name, const View<const S
   for (Index n = 0; n < view.rows(); ++n) {
     std::transform(view.row(n), view.row(n) + view.cols(), row.begin(),
                    [](S value) { return static_cast<T>(static_cast<std::conditional_t<Scalar<T>, T, float>>(value)); });
+    if (const Index bad = first_not_finite(row.data(), view.cols()); bad < view.cols())
+      fail(file.name(), ": tensor ", printable(name), ": values must be finite as ", dtype_of<T>(),
+           " to be saved, got ", view(n, bad), " at index ", n * view.cols() + bad, " of ", view.shape,
+           "; save it in a wider type. The previous content is unchanged");
     write_rows<T>(file, name, {row.data(), {view.cols()}});
   }
 }

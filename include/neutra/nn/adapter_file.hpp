@@ -62,6 +62,8 @@ inline io::Json model_json(const Config& config) {
   if (config.bos < 0) json["bos"] = nullptr;
   return json;
 }
+/// Adds a setting that the family has no default for, with an empty value of its type. A string of 0 and 1 alone is a
+/// setting of each layer.
 inline void add_setting(Config& config, const std::string& name, const io::Json& value) {
   if (!value.is_string())
     config.numbers.try_emplace(name);
@@ -72,8 +74,8 @@ inline void add_setting(Config& config, const std::string& name, const io::Json&
 }
 inline Config read_model(const io::Reader& model) {
   Config config = settings_of(model.text("family", Config{}.family), model.what() + ": model.family");
-  for (const auto& item :
-       model.json().items())  // beside the default settings of the family, those this model was given
+  // Beside the default settings of the family, those this model was given.
+  for (const auto& item : model.json().items())
     if (has_setting(config.family, item.key())) add_setting(config, item.key(), item.value());
   std::set<std::string> known;
   visit_function(config, [&]<class T>(const char* key, T& member) {

@@ -3,7 +3,6 @@
 
 #include "neutra/nn/transformer.hpp"
 
-#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -11,9 +10,9 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 
 /// The logits of the next token of a text that grows. A pass reads the tokens that are new; keys, values and running
-/// sums of gates are kept (see Past). When the model's context is full, its last half is read again as a window that
-/// begins there, so that the cost of a token does not grow. The same window is read again for every token where a
-/// family computes earlier tokens anew (Decoder::longest_past).
+/// sums of gates are kept (see Past). When the model's context is full, its last three quarters are read again as a
+/// window that begins there, so that the cost of a token does not grow. The same window is read again for every token
+/// where a family computes earlier tokens anew (Decoder::longest_past).
 template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> class Continuation {
  public:
   /// `first`: the token that every text, and every later start, begins with.
@@ -25,7 +24,7 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
     const auto length = static_cast<Index>(text.size());
     const Index context = model_.config().context;
     if (1 + length - start_ > context) {
-      start_ = length + 1 - std::max<Index>(context / 2, 1);
+      start_ = length + 1 - (context - context / 4);
       past_.clear();
     }
     const Index window = 1 + length - start_;

@@ -73,6 +73,7 @@ template <class F> struct GemmaLike : LlamaLike<F> {
   static void read_scores(const Reader& file, Config& config, const Windowed& windowed) {
     config.numbers["query_pre_attn_scalar"] =
         static_cast<double>(file.integer("query_pre_attn_scalar", 256, 1, Limits::width));
+    require(!says_no_window(file), file.what(), ": sliding_window must be a number of tokens, got null");
     read_windows(file, config, file.integer("sliding_window", 4096, 1, Limits::context), windowed);
   }
   template <class Json> static void write_scores(const Config& config, Json& json) {

@@ -50,10 +50,15 @@ template <class Json> Json layer_types(const Config& config) {
   return types;
 }
 
+/// Whether a file says that there is no window, by null; a key that is absent has a default.
+template <class Reader> bool says_no_window(const Reader& file) {
+  return file.json().contains("sliding_window") && !file.has("sliding_window");
+}
+
 /// Reads the windows of the Qwen families: none unless use_sliding_window; layers from max_window_layers (28) on have
 /// one, or those that layer_types names.
 template <class Reader> void read_upper_windows(const Reader& file, Config& config) {
-  if (!file.flag("use_sliding_window", false)) return;
+  if (!file.flag("use_sliding_window", false) || says_no_window(file)) return;
   const Index window = file.integer("sliding_window", 4096, 1, Limits::context);
   const Index from = file.integer("max_window_layers", 28, 0, Limits::layers);
   read_windows(file, config, window, [from](Index layer) { return layer >= from; });

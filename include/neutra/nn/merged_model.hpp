@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -73,22 +75,25 @@ Tensor<S> merged_weight(const Weight& weight, View<const S> base, const adapter:
 }  // namespace detail
 
 /// Writes a loaded model with the changes in its weights, each tensor in the type that it has in the files of `source`,
-/// the folder that it was loaded from. The weights are made one at a time. tokenizer.model is left to the caller.
-/// Error: units that the FFN cannot take (see WeightChanges); values that the type cannot hold; a disk error.
+/// the folder that it was loaded from, or in S if that is a file of another form. The weights are made one at a time.
+/// tokenizer.model is left to the caller. Error: units that the FFN cannot take (see WeightChanges); values that the
+/// type cannot hold; a disk error.
 template <Scalar S, Backend D>
 void save_merged(const io::Path& folder, const Backbone<S, D>& backbone, const adapter::WeightChanges<S>& changes,
                  const io::Path& source) {
   const Config merged = detail::widened(backbone.config(), changes);
   const WeightList list = weight_list(merged);
-  const io::WeightSource files = io::WeightSource::open(source);
-  const detail::NamedTensors tensors(files, backbone.list());
+  std::optional<io::WeightSource> files;
+  if (std::filesystem::is_directory(source)) files.emplace(io::WeightSource::open(source));
+  const auto dtype = [&](const Weight& weight) {
+    return files ? detail::NamedTensors(*files, backbone.list()).entry(weight).dtype : io::dtype_of<S>();
+  };
   const auto values = [&](Index index, std::deque<Tensor<S>>& copies) -> View<const S> {
     const View<const S> base = on_host(backbone.weights()[static_cast<std::size_t>(index)], copies);
     copies.push_back(detail::merged_weight(list.at(index), base, changes));
     return copies.back().view();
   };
-  detail::save_weights<S>(folder, merged, backbone.documents(), io::Json::object(), values,
-                          [&](const Weight& weight) { return tensors.entry(weight).dtype; });
+  detail::save_weights<S>(folder, merged, backbone.documents(), io::Json::object(), values, dtype);
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::nn

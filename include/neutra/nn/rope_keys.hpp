@@ -53,8 +53,11 @@ template <class Reader> void read_scaling(const Reader& file, std::string_view o
     require(value > 0, file.what(), ": ", object, ".", key, " must be positive, got ", value);
   }
   if (kind->name == "yarn") config.numbers["rope_truncate"] = rope.flag("truncate", true) ? 1 : 0;
-  if (kind->name == "dynamic")
-    config.context = static_cast<Index>(static_cast<double>(config.context) * config.numbers["rope_factor"]);
+  if (kind->name != "dynamic") return;
+  const double longest = static_cast<double>(config.context) * config.numbers["rope_factor"];
+  require(longest <= static_cast<double>(Limits::context), file.what(), ": ", object, ".factor times the context of ",
+          config.context, " tokens must be at most ", Limits::context, ", got ", longest);
+  config.context = static_cast<Index>(longest);
 }
 
 }  // namespace detail

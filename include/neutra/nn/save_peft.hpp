@@ -40,7 +40,7 @@ template <Scalar S> struct PeftModule {
     for (std::size_t part = 0; part < parts.size(); ++part) {
       if (std::abs(parts[part].update->scale) > std::abs(scale)) scale = parts[part].update->scale;
       std::size_t same = 0;
-      while (!same_values(parts[same].update->a, parts[part].update->a)) ++same;
+      while (same < part && !same_values(parts[same].update->a, parts[part].update->a)) ++same;
       first.push_back(same < part ? first[same] : rank);
       if (same == part) rank += parts[part].update->a.shape().rows();
     }

@@ -15,7 +15,6 @@
 #include <map>
 #include <set>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
@@ -57,29 +56,34 @@ struct GenerateOptions {
     require(std::find(stops.begin(), stops.end(), "") == stops.end(), "--stop must not be empty; leave it out");
   }
   /// Adds what a generation_config.json says and the command line does not: its temperature and cuts if do_sample is
-  /// true, its repetition penalty in any case. Returns a note that names them, empty if there are none.
+  /// true (with the defaults of transformers, which has a top_k of 50), its repetition penalty in any case. Returns a
+  /// note that names them, empty if there are none.
   std::string add_defaults(const io::Reader& file) {
-    const bool samples = file.flag("do_sample", false);
     std::string note;
-    const auto take = [&](const char* key, auto& value, auto fallback) {
-      if (given.at(key)->count() > 0) return;
-      const double wanted = file.number(key, static_cast<double>(fallback));
-      if (wanted == static_cast<double>(value)) return;
-      value = static_cast<std::remove_reference_t<decltype(value)>>(wanted);
+    const auto take = [&](const char* key, auto& value, auto wanted) {
+      if (given.at(key)->count() > 0 || wanted == value) return;
+      value = wanted;
       note += concat(note.empty() ? "" : ", ", key, " ", value);
     };
-    if (samples) {
-      take("temperature", sampling.temperature, 1.0);
-      take("top_k", sampling.top_k, 0);
-      take("top_p", sampling.top_p, 1.0);
-      take("min_p", sampling.min_p, 0.0);
+    if (file.flag("do_sample", false)) {
+      take("temperature", sampling.temperature, file.number("temperature", 1.0));
+      take("top_k", sampling.top_k, file.integer("top_k", 50, 0, nn::Limits::vocabulary));
+      take("top_p", sampling.top_p, file.number("top_p", 1.0));
+      take("min_p", sampling.min_p, file.number("min_p", 0.0));
     }
-    take("repetition_penalty", sampling.repetition_penalty, 1.0);
+    take("repetition_penalty", sampling.repetition_penalty, file.number("repetition_penalty", 1.0));
     return note;
+  }
+  /// Error: a cut that was asked for and has no effect.
+  void check_effects() const {
+    for (const auto& [key, option] : given)
+      require(sampling.temperature > 0 || option->count() == 0 || key == "temperature" || key == "repetition_penalty",
+              option->get_name(),
+              " has no effect at temperature 0, which takes the most likely token; add --temperature 1");
   }
 };
 
-/// The last steps of `sampling`: those of the model where the command line says nothing.
+/// Adds the settings of sampling that come with the model. Error: those are out of range.
 inline void add_defaults_of_model(GenerateOptions& options, const nn::Backbone<float, DefaultDevice>& backbone) {
   const std::string name = "generation_config.json";
   const auto found = backbone.documents().find(name);
@@ -87,7 +91,11 @@ inline void add_defaults_of_model(GenerateOptions& options, const nn::Backbone<f
   const io::Json json = io::parse(found->second, name);
   if (const std::string note = options.add_defaults(io::Reader(json, name)); !note.empty())
     print_line(concat("note: ", note, ", as ", name, " says; --temperature 0 takes the most likely token"));
-  options.sampling.check();
+  try {
+    options.sampling.check();
+  } catch (const Error& error) {
+    fail(name, ": ", error.what(), "; mend it, or say otherwise on the command line");
+  }
 }
 
 }  // namespace detail
@@ -104,6 +112,7 @@ NEUTRA_ONCE int run_generate(int argc, const char* const* argv, const std::funct
     set_threads(options.model.threads);
     const train::LoadedModel loaded = options.model.load(policies(), nn::Purpose::generation);
     detail::add_defaults_of_model(options, *loaded.model->backbone());
+    options.check_effects();
     const data::Tokenizer& tokenizer = *loaded.tokenizer;
     const std::set<Index> ends = nn::ends_of_text(*loaded.model->backbone());
     Sampler sampler(options.sampling, sayable(tokenizer, loaded.model->config().vocabulary, ends));

@@ -28,7 +28,7 @@ struct MergeOptions {
   std::string to = "model";
 
   void add_to(CLI::App& app) {
-    app.add_option("--model", model, "a Hugging Face folder of a model")->required();
+    app.add_option("--model", model, about_models)->required();
     app.add_option("--adapter", adapter, "an adapter for this model: NAME.safetensors, or a LoRA folder of PEFT")
         ->required();
     app.add_option("--out", out, "folder to write, new or empty")->required();

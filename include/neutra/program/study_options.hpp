@@ -59,8 +59,10 @@ inline StudyOptions parse_study(int argc, const char* const* argv, const StudyPr
   asked.options = parser.parse(argc, argv, program.variations.empty(), "--join");
   asked.join = join->count() > 0;
   const train::TextPaths texts = asked.options.texts();
-  for (const auto* paths : {&texts.original, &texts.target, &texts.eval_original, &texts.eval_target})
-    require(std::none_of(paths->begin(), paths->end(), data::is_standard_input), program.name,
+  std::vector<std::vector<io::Path>> roles = {texts.original, texts.target, texts.eval_original, texts.eval_target};
+  for (const auto& [name, paths] : texts.further) roles.push_back(paths);
+  for (const auto& paths : roles)
+    require(std::none_of(paths.begin(), paths.end(), data::is_standard_input), program.name,
             ": texts must be files, which each process of a study reads, got standard input (-); write it to a file");
   require(!program.pretrains || asked.options.model.empty(), "--model: each part of ", program.name,
           " pretrains a backbone of its own, got ", asked.options.model.string(), "; leave it out");

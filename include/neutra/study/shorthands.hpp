@@ -21,7 +21,7 @@ struct Shorthand {
   std::vector<std::string> reads{};
   Trains trains = Trains::adapter;
   std::vector<double> alphas{};  // its weight of the local loss, unless its spec sets others
-  bool needs_original = false;   // it learns from text of the original domain, and cannot be trained without
+  bool needs_more = false;       // than the others: text of the original domain, and two layers
 };
 
 /// In the order of tables, and of styles in pictures.
@@ -45,7 +45,7 @@ inline const std::vector<Shorthand> shorthands = {
                   {"kl", 1.0}},
      .reads = {"body", "placement"},
      .alphas = {0.1},
-     .needs_original = true},
+     .needs_more = true},
 };
 
 /// The weight of the local loss in the paper's runs.

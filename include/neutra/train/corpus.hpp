@@ -165,16 +165,17 @@ struct Corpus {
     data::check_different(files);  // before reading: a pipe can be read only once
     original = DomainText::read("original", paths.original, paths.eval_original, paths.format, holds_out);
     target = DomainText::read("target", paths.target, paths.eval_target, paths.format, holds_out);
-    original.remarks.insert(original.remarks.begin(), remarks.begin(), remarks.end());
     if (paths.target_bytes > 0) target.shorten(static_cast<std::size_t>(paths.target_bytes));
     files = original.files;
     files.insert(files.end(), target.files.begin(), target.files.end());
     data::check_different(files);
-    for (const auto& [name, own] : paths.further) {
+    for (auto& [name, own] : paths.further) {
+      own = text_files(own, concat("further text ", name, ':'), remarks);
       data::Text text = read_further(name, own, paths.format);
       further_bytes[name] = std::move(text.bytes);
       further_ends[name] = std::move(text.ends);
     }
+    original.remarks.insert(original.remarks.begin(), remarks.begin(), remarks.end());
     if (const std::string remark = alike_remark(original.train, target.train); !remark.empty())
       target.remarks.push_back(remark);
   }

@@ -83,7 +83,7 @@ class Llama2cFile {
                .norm_epsilon = 1e-5,
                .tied = header[5] > 0,
                .bos = 1,
-               .eos = {2}};
+               .eos = {2, 1}};
     config_.vocabulary = std::abs(Index{header[5]});
     require(config_.vocabulary > 0 && config_.vocabulary <= Limits::vocabulary, file_.name(),
             ": header: vocab_size must not be zero, or below -", Limits::vocabulary, ", got ", header[5], hint_);

@@ -21,7 +21,7 @@ struct Mistral : LlamaLike<Mistral> {
   template <class Reader> static Config read(const Reader& file) {
     refuse_partial_rotation(file);
     Config config = read_llama(file, {.context = 131072, .kv_heads = 8});
-    const bool none = file.json().contains("sliding_window") && !file.has("sliding_window");
+    const bool none = says_no_window(file);
     const Index window = none ? 0 : file.integer("sliding_window", 4096, 1, Limits::context);
     if (!none) window_everywhere(config, window);
     return config;
