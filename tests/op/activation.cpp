@@ -4,6 +4,8 @@ using namespace cases;
 
 TEST_CASE("activation: value, gradients, SIMD and scalar") { check_all<cases::Activated>(); }
 
+TEST_CASE("gated by an activation: value, gradients, SIMD and scalar") { check_all<cases::GatedByActivation>(); }
+
 TEST_CASE("activation: the names of model files, and no others") {
   CHECK(activation_named("gelu") == Activation::gelu);
   for (const char* name : {"gelu_new", "gelu_pytorch_tanh", "gelu_fast"})

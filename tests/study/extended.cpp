@@ -126,7 +126,7 @@ TEST_CASE("extended: --adapter names one file of this library") {
   CHECK(parse(adapter).adapter->adapter.kind() == "residue");
   CHECK(study::to_json(parse(adapter)).at("adapter") == adapter);
   CHECK(scratch::says([&] { parse((extended.folder / "first").string()); },
-                      "must be a file NAME.safetensors, got a folder"));
+                      "must be a file NAME.safetensors or a LoRA folder of PEFT, got a folder"));
   CHECK_FALSE(scratch::message([&] { parse((extended.folder / "nothing.safetensors").string()); }).empty());
 }
 

@@ -123,7 +123,7 @@ TEST_CASE("study: micro-batches change the rows by rounding only", "[train]") {
 TEST_CASE("study: rows record what was trained, within the given capacity", "[train]") {
   const Texts texts;
   const auto results = texts.run(texts.options("out"));
-  REQUIRE(results.rows.size() == 4);
+  REQUIRE(results.rows.size() == 5);
   const auto backbone = nn::load_model<float, Cpu>(texts.folder / "out/backbone");
   for (const auto& row : results.rows) {
     INFO(row.label);
@@ -135,8 +135,9 @@ TEST_CASE("study: rows record what was trained, within the given capacity", "[tr
     CHECK(row.peak_bytes.value() > 4 * row.trainable_weights);
     CHECK(row.file_bytes.value() > 4 * row.trainable_weights);  // float, and the headers
     CHECK(*row.file_bytes < 4 * row.trainable_weights + 20'000);
-    CHECK(row.gate_open.has_value() == (row.label == "neutral"));
-    CHECK(row.alpha.has_value() == (row.label == "neutral"));
+    const bool gated = row.label == "neutral" || row.label == "evidence";
+    CHECK(row.gate_open.has_value() == gated);
+    CHECK(row.alpha.has_value() == gated);
     if (row.label == "finetune") {
       CHECK(row.extra_weights == 0);
       CHECK(row.trainable_weights == backbone->count());

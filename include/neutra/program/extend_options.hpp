@@ -60,10 +60,11 @@ class ExtendParser {
     check_pretraining();
     if (!adapter_.empty()) o_.adapter = train::saved_adapter(adapter_, registry_);
     o_.methods = study::methods_of(specs, registry_, defaults);
-    const bool any_alpha =
-        std::any_of(o_.methods.begin(), o_.methods.end(), [](const auto& m) { return m.has_alpha(); });
+    const bool any_alpha = std::any_of(o_.methods.begin(), o_.methods.end(),
+                                       [](const auto& m) { return m.has_alpha() && m.alphas.empty(); });
     require(!given("--alpha") || o_.resume || any_alpha,
-            "--alpha has no effect without a method that has a local loss; add one, or leave it out");
+            "--alpha has no effect without a method that has a local loss and no alpha of its own; add one, or leave "
+            "it out");
     if (o_.quick) make_quick();
     if (check) o_.check();
     return std::move(o_);
