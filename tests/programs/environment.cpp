@@ -162,7 +162,7 @@ TEST_CASE("evaluate and generate: numbers out of range and links that lead nowhe
     return all;
   };
   CHECK(refuses(generate({"--tokens", "0"}), "--tokens must be a whole number from 1 up and below 2^31, got 0\n"));
-  CHECK(refuses(generate({"--temperature", "-1"}), "--temperature must be a number from 0 up, got -1\n"));
+  CHECK(refuses(generate({"--temperature", "-1"}), "--temperature must be 0 or more, got -1\n"));
   CHECK(
       refuses(generate({"--temperature", "0,8"}), "--temperature must be a number", "got 0,8; write 0.8 with a point"));
   CHECK(refuses(generate({"--temp", "1"}), "unknown option --temp; did you mean '--temperature'?"));

@@ -49,7 +49,7 @@ std::string generated(const Words& more) {
 
 TEST_CASE("evaluate: backbone, adapters and the finetuned model have the bits per byte of results.json", "[programs]") {
   const auto results = study::read_results(the_study().out() / "results.json");
-  REQUIRE(results.rows.size() == 4);
+  REQUIRE(results.rows.size() == 5);
   for (const auto& row : results.rows) {
     INFO(row.label);
     const Words model =
