@@ -195,7 +195,7 @@ TEST_CASE("residue: layers are read as numbers and ranges, and told in the short
   CHECK(message([&] { layers("3-5").in(five, "residue"); }) ==
         "residue: layers must be from 0 to 4, those of the model, got 5");
   CHECK(message([&] { layers("upper").in({.dim = 4, .layers = 1, .layer_weights = 10}, "residue"); }) ==
-        "residue: layers=upper needs a model of at least two layers, got one");
+        "residue: layers=upper needs a model of at least two layers, got one; choose layers=all, or another method");
 }
 
 TEST_CASE("residue: chosen layers share the weights of all, have their gradient, and the others have none") {
