@@ -91,6 +91,22 @@ TEST_CASE("past: every kind of adapter gives the logits of the text read at once
   }
 }
 
+TEST_CASE("past: learned positions go on behind it") {
+  nn::Config gpt2{.family = "gpt2", .vocabulary = 11, .dim = 12, .ffn = 10, .layers = 2, .heads = 3, .context = 40};
+  gpt2.complete();
+  Model model(models::random(gpt2), AnyAdapter(adapter::None{}));
+  CHECK(worst(model, text(33), pieces) < 2e-5);
+}
+
+TEST_CASE("past: windows reach back into it") {
+  nn::Config mistral = config();
+  mistral.family = "mistral";
+  mistral.numbers["window"] = 4;
+  mistral.by_layer["windowed"] = "101";
+  Model model(models::random(mistral), AnyAdapter(adapter::None{}));
+  CHECK(worst(model, text(33), pieces) < 2e-5);
+}
+
 TEST_CASE("past: keys and values are kept as the precision stores them") {
   Model model(nn::Backbone<float, Cpu>::random(config(), 7, {.precision = DType::bf16}), AnyAdapter(adapter::None{}));
   CHECK(worst(model, text(33), pieces) < 2e-2);

@@ -120,12 +120,12 @@ inline void check_fit(const Options& options, const train::Corpus& corpus, const
     if (options.adapter) detail::check_extends(method);
     detail::check_groups(method, config);
   }
-  detail::check_regularisers(options, corpus.train_original);
   for (const double share : options.shares_run()) {
     const data::Mix mix(corpus.train_original, corpus.train_target, share, 1);
     if (options.shares.empty()) detail::check_alphas(options, mix);  // a sweep may hold a share without original text
   }
   if (options.model.empty()) data::Mix(corpus.train_original, {}, 1.0, 1);
+  detail::check_regularisers(options, corpus.train_original);  // last: a text may be too short for one sequence
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::study
