@@ -18,7 +18,7 @@ def main(saved):
     for folder in sorted(path for path in saved.iterdir() if path.is_dir()):
         model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
         logits = lambda: model(TOKENS, use_cache=False).logits.flatten(0, 1).detach()
-        alone = logits()
+        alone, cached = logits(), model.config.use_cache
         for path in sorted(folder.glob("*.logits")):
             right = load_file(path)["logits"]
             residues = attach(model, path.with_suffix(".safetensors"))
@@ -28,6 +28,7 @@ def main(saved):
             residues.on()
             assert not torch.equal(logits(), alone), f"{path}: switched on again, it changes nothing"
             residues.remove()
+            assert model.config.use_cache == cached, f"{path}: removed, it leaves the cache off"
             print(f"{folder.name} {path.stem}: largest difference {worst:.1e}, from the model alone {changed:.1e}")
             assert worst < 2e-4 and changed > 1e-2, path
             compared += 1

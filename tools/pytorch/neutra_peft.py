@@ -35,6 +35,7 @@ GATES = {
     "clipped_relu": lambda s, o: s.clamp(0, 1),
     "jump_relu": lambda s, o: torch.where(s > o["threshold"], s, 0.0),
 }
+WRAPPERS = ("biased_", "causal_mean_", "contextual_", "two_layer_", "per_channel_")
 # The output of a body for x; w: its weights by name.
 BODIES = {
     "gated_unit": lambda x, w: linear(silu(linear(x, w["gate_proj"])) * linear(x, w["up_proj"]), w["down_proj"]),
@@ -51,10 +52,21 @@ def causal_mean(x, decay, is_sum=False):
     return torch.stack(means, dim=-2)
 
 
+def unwrap(name):
+    """The outermost wrapper of a gate, "" if there is none, and what it wraps."""
+    wrapper = next((one for one in WRAPPERS if name.startswith(one)), "")
+    return wrapper, name[len(wrapper):]
+
+
+def function_of(name):
+    """The gate inside all wrappers."""
+    wrapper, inner = unwrap(name)
+    return function_of(inner) if wrapper else inner
+
+
 def logit(name, x, w, o):
     """The logits of a gate, which may be wrapped, and the name of its function."""
-    wrapper = next((p for p in ("biased_", "causal_mean_", "contextual_", "two_layer_", "per_channel_") if name.startswith(p)), "")
-    inner = name[len(wrapper):]
+    wrapper, inner = unwrap(name)
     if wrapper == "biased_":
         s, inner = logit(inner, x, w, o)
         return s + w["gate_bias"], inner
@@ -91,9 +103,7 @@ def members(path):
     for kind, settings, _ in found:
         if kind != "residue":
             raise ValueError(f"{path}: must hold residues, got {kind}; for LoRA write a folder for peft with  merge --to peft")
-        gate = settings["gate"]
-        for prefix in ("biased_", "causal_mean_", "contextual_", "two_layer_", "per_channel_"):
-            gate = gate.removeprefix(prefix)
+        gate = function_of(settings["gate"])
         if settings["body"] not in BODIES or gate not in {*GATES, "open"}:
             raise ValueError(f"{path}: the gate {gate} and the body {settings['body']} must be in GATES and BODIES of {__file__}; add what is missing")
     return described, [(settings, prefix) for _, settings, prefix in found]
@@ -104,6 +114,7 @@ class Residues:
 
     def __init__(self, model):
         self.model, self.active, self.hooks = model, True, []
+        self.used_cache = model.config.use_cache, model.generation_config.use_cache
 
     def on(self):
         self.active = True
@@ -115,6 +126,7 @@ class Residues:
         for hook in self.hooks:
             hook.remove()
         self.hooks = []
+        self.model.config.use_cache, self.model.generation_config.use_cache = self.used_cache
 
     def add(self, layer, settings, w):
         """Hooks of the residue of one layer. It joins behind the norm of what a block returns, where there is one (OLMo 2)."""
