@@ -37,6 +37,9 @@ target_compile_options(neutra_development INTERFACE -Wall -Wextra -Wpedantic -Ws
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(neutra_development INTERFACE -Wcomma)  # a, b; where two statements are meant
 endif()
+# GCC collects its garbage from 128 MB on, for nothing: most files here take less than 1 GB. A tenth of the compile time.
+set(NEUTRA_COMPILER_MEMORY $<$<CXX_COMPILER_ID:GNU>:--param=ggc-min-heapsize=524288>)
+target_compile_options(neutra_development INTERFACE ${NEUTRA_COMPILER_MEMORY})
 # GCC 12 gives false warnings for its own headers: AVX-512 intrinsics (GCC bug 105593), std::string's operator+
 # (105651), copies into spans. GCC 14 still checks these.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)

@@ -1,4 +1,5 @@
-# Configures SOURCE in a fresh BINARY, builds it, runs its programs, and installs it into BINARY/prefix.
+# Configures SOURCE in a fresh BINARY, builds the programs of RUN, or all if there is none, runs them, and installs into
+# BINARY/prefix.
 # cmake -D SOURCE=.. -D BINARY=.. -D GENERATOR=.. -D OPTIONS=a|b -D RUN=program|program -P trial.cmake
 cmake_minimum_required(VERSION 3.25)
 
@@ -27,7 +28,11 @@ endif()
 if(NOT told STREQUAL expected)
   message(FATAL_ERROR "that no build type is set was to be said: ${expected}, and was said: ${told}; the configuration printed:\n${output}")
 endif()
-step("${CMAKE_COMMAND}" --build "${BINARY}")
+set(targets "")
+if(programs)
+  set(targets --target ${programs})
+endif()
+step("${CMAKE_COMMAND}" --build "${BINARY}" ${targets})
 foreach(program IN LISTS programs)
   step("${BINARY}/${program}")
 endforeach()

@@ -131,7 +131,7 @@ TEST_CASE("a report shows gates and residues by class of tokens, where the resul
 TEST_CASE("colours and shapes stay apart for many methods, and the paper's methods keep theirs") {
   std::vector<study::RunResult> rows{sample::row("lora", 1, 1, 0, 0), sample::row("mine", 1, 1, 0, 0),
                                      sample::row("neutral", 1, 1, 0, 0)};
-  CHECK(report::styles(study::summarise(only(rows))) == std::vector<std::size_t>{2, study::shorthands.size(), 0});
+  CHECK(report::styles(study::summarise(only(rows))) == std::vector<std::size_t>{2, study::shorthands().size(), 0});
   std::set<std::string> looks;
   for (std::size_t style = 0; style < 56; ++style) looks.insert(report::svg::marker(style, style, 10, 10, 5, "mark"));
   CHECK(looks.size() == 56);

@@ -58,7 +58,7 @@ struct SharedSetting {
 /// Error: no method of `specs` reads it.
 inline void check_read(const SharedSetting& shared, const std::vector<std::string>& specs) {
   std::string readers;
-  for (const study::Shorthand& one : study::shorthands) {
+  for (const study::Shorthand& one : study::shorthands()) {
     if (std::count(one.reads.begin(), one.reads.end(), shared.key) == 0) continue;
     readers += concat(readers.empty() ? "" : " or ", one.name);
     for (const std::string& spec : specs)
@@ -86,7 +86,7 @@ inline std::string methods_help(const adapter::Registry& registry) {
       settings += concat(settings.empty() ? "    " : ", ", key, '=', text_of(setting));
     text += settings + (R::needs.trained_backbone ? " (finetuning)\n" : "\n");
   });
-  for (const study::Shorthand& one : study::shorthands) {
+  for (const study::Shorthand& one : study::shorthands()) {
     text += concat("  ", one.name, ": ", one.kind);
     for (const auto& [key, setting] : one.settings) text += concat(", ", key, '=', text_of(setting));
     text += one.trains == study::Trains::model ? ", trains=model\n" : "\n";

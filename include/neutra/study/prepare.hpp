@@ -17,7 +17,7 @@ namespace detail {
 inline void load_backbone(Shared& shared, const io::Path& model) {
   shared.start.backbone = train::load_backbone(model, {.precision = shared.options.precision});
 }
-inline void claim(Shared& shared) { shared.output.claim(shared.asked(), options_of_choice, {"settings"}); }
+inline void claim(Shared& shared) { shared.output.claim(shared.asked(), options_of_choice(), {"settings"}); }
 
 /// Trains a new model on the original text, saves it and returns the record of its training.
 inline io::Json pretrain(Shared& shared, const nn::Config& config) {

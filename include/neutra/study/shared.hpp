@@ -19,8 +19,9 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
 /// Options that select the runs of a study and change nothing within a run: --resume accepts other values.
-inline const std::set<std::string> options_of_choice = {"methods",     "baseline", "seeds",
-                                                        "whole_curve", "lengths",  "shares"};
+inline std::set<std::string> options_of_choice() {
+  return {"methods", "baseline", "seeds", "whole_curve", "lengths", "shares"};
+}
 
 /// Made once per study. The start is set later, in this order: backbone, corpus.encode(), describe_base(),
 /// the scores.
@@ -94,7 +95,7 @@ struct Shared {
   }
   io::Json identity(const std::string& run, const Start& from) const {
     io::Json fixed = results.config.at("options");
-    for (const std::string& key : options_of_choice) fixed.erase(key);
+    for (const std::string& key : options_of_choice()) fixed.erase(key);
     fixed.erase("settings");
     io::Json json = {{"run", run},
                      {"options", fixed},

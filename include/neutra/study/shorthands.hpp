@@ -25,28 +25,31 @@ struct Shorthand {
 };
 
 /// In the order of tables, and of styles in pictures.
-inline const std::vector<Shorthand> shorthands = {
-    {.name = "neutral", .kind = "residue", .reads = {"gate", "body", "penalty", "init", "placement"}},
-    {.name = "adapter",  // the vanilla adapter: the same body, without gate and local loss
-     .kind = "residue",
-     .settings = {{"gate", "open"}, {"penalty", "none"}, {"init", "he"}},
-     .reads = {"body", "placement"}},
-    {.name = "lora", .kind = "lora", .reads = {"targets"}},
-    {.name = "finetune", .kind = "none", .trains = Trains::model},
-    {.name = "evidence",  // docs/results/recipe: learns what `adapter` learns at a tenth of its forgetting
-     .kind = "residue",
-     .settings = {{"gate", "biased_contextual_hard_sigmoid"},
-                  {"gate.sum", Index{1}},
-                  {"gate.hidden", Index{16}},
-                  {"penalty", "domain_cross_entropy"},
-                  {"penalty.original_weight", 9.0},
-                  {"init", "he_body"},
-                  {"layers", "upper"},
-                  {"kl", 1.0}},
-     .reads = {"body", "placement"},
-     .alphas = {0.1},
-     .needs_more = true},
-};
+inline const std::vector<Shorthand>& shorthands() {
+  static const std::vector<Shorthand> all = {
+      {.name = "neutral", .kind = "residue", .reads = {"gate", "body", "penalty", "init", "placement"}},
+      {.name = "adapter",  // the vanilla adapter: the same body, without gate and local loss
+       .kind = "residue",
+       .settings = {{"gate", "open"}, {"penalty", "none"}, {"init", "he"}},
+       .reads = {"body", "placement"}},
+      {.name = "lora", .kind = "lora", .reads = {"targets"}},
+      {.name = "finetune", .kind = "none", .trains = Trains::model},
+      {.name = "evidence",  // docs/results/recipe: learns what `adapter` learns at a tenth of its forgetting
+       .kind = "residue",
+       .settings = {{"gate", "biased_contextual_hard_sigmoid"},
+                    {"gate.sum", Index{1}},
+                    {"gate.hidden", Index{16}},
+                    {"penalty", "domain_cross_entropy"},
+                    {"penalty.original_weight", 9.0},
+                    {"init", "he_body"},
+                    {"layers", "upper"},
+                    {"kl", 1.0}},
+       .reads = {"body", "placement"},
+       .alphas = {0.1},
+       .needs_more = true},
+  };
+  return all;
+}
 
 /// The weight of the local loss in the paper's runs.
 inline constexpr double paper_alpha = 0.01;
@@ -62,13 +65,13 @@ inline bool is_baseline(std::string_view label, std::string_view baseline) {
 
 /// Null if there is none of that name.
 inline const Shorthand* find_shorthand(std::string_view name) {
-  const auto found =
-      std::find_if(shorthands.begin(), shorthands.end(), [&](const Shorthand& one) { return one.name == name; });
-  return found == shorthands.end() ? nullptr : &*found;
+  const std::vector<Shorthand>& all = shorthands();
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Shorthand& one) { return one.name == name; });
+  return found == all.end() ? nullptr : &*found;
 }
 inline std::vector<std::string> shorthand_names() {
   std::vector<std::string> names;
-  for (const Shorthand& one : shorthands) names.emplace_back(one.name);
+  for (const Shorthand& one : shorthands()) names.emplace_back(one.name);
   return names;
 }
 
