@@ -136,7 +136,7 @@ TEST_CASE("moe_lpr: the output of a layer is the weighted sum of the two best ex
     }
     CHECK(relative_difference({out.row(n), out.row(n) + 12}, expected) < 1e-13);
   }
-  CHECK(std::count(runs.begin(), runs.end(), 0) < 3);  // not all tokens choose the same two
+  CHECK(std::count(runs.begin(), runs.end(), std::size_t{0}) < 2);  // not all tokens choose the same two
   CHECK(std::accumulate(runs.begin(), runs.end(), std::size_t{0}) == 12);
 }
 

@@ -97,7 +97,7 @@ TEST_CASE("registry: the description of an adapter makes the same adapter") {
   again("oplora", {{"targets", "q|down"}, {"top", Index{3}}});
   again("llama_pro", {{"capacity", 0.4}});
   again("control_llm", {{"factor", 0.25}});
-  again("moe_lpr", {{"experts", "2|1"}, {"top", Index{3}}, {"review", 0.2}});
+  again("moe_lpr", {{"experts", "2|0|1"}, {"top", Index{3}}, {"review", 0.2}});
   again("none", {});
   const adapter::List list(adapter::Lora{.rank = 2}, adapter::Residue<>{.width = 3});
   const auto same = adapter::with_settings(adapter::List<adapter::Lora, adapter::Residue<>>(),

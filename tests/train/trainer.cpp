@@ -77,7 +77,7 @@ TEST_CASE("trainer: an adapter that trains in stages learns where it is in train
     INFO("step " << report.step);
     CHECK((bits(false) == experts) == (report.step >= 7));
     CHECK(bits(true) != routers);
-    CHECK(report.local > 0);
+    CHECK((report.local > 0 || report.step >= 7));  // a step may draw no original text
   }
 }
 
