@@ -3,8 +3,7 @@
 
 #include "neutra/adapter/mean_directions.hpp"
 #include "neutra/nn/host.hpp"
-#include "neutra/train/calibration.hpp"
-#include "neutra/train/model.hpp"
+#include "neutra/train/observe.hpp"
 
 #include <deque>
 #include <memory>
@@ -12,32 +11,19 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-namespace detail {
-/// Sums of the directions of what the FFNs read.
-inline adapter::MeanDirections<float, DefaultDevice>::Sums directions(const std::shared_ptr<const Backbone>& backbone,
-                                                                      const Calibration& text) {
-  using Observer = adapter::MeanDirections<float, DefaultDevice>;
-  Observer::Sums sums;
-  Model observed(backbone, Observer{&sums});
-  Tape<float, DefaultDevice> tape;
-  text.for_each([&](const nn::Tokens& tokens) {
-    tape.start(false);
-    Pass<float, DefaultDevice> pass{.tape = tape};
-    observed.hidden(tokens, pass);
-  });
-  return sums;
-}
-}  // namespace detail
-
 /// For each layer the mean cosine similarity of what its FFN reads of a token of one text and of one of the other, over
 /// all pairs of tokens:
 ///     similarity = mean over a of x_a / ||x_a||  .  mean over b of x_b / ||x_b||
-/// From at most `sequences` sequences of each text, spread evenly.      Zhang et al. 2025, arXiv 2505.22582, section 3
+/// From at most `sequences` sequences of each text, spread evenly.
+/// Zhang et al. 2025, arXiv 2505.22582, as their code computes it
 inline std::vector<double> domain_similarity(const std::shared_ptr<const Backbone>& backbone,
                                              const data::Windows& original, const data::Windows& target,
                                              Index sequences = 256) {
   const Calibration one(original, sequences), other(target, sequences);
-  const auto ours = detail::directions(backbone, one), theirs = detail::directions(backbone, other);
+  using Observer = adapter::MeanDirections<float, DefaultDevice>;
+  Observer::Sums ours, theirs;
+  observe(backbone, Observer{&ours}, one);
+  observe(backbone, Observer{&theirs}, other);
   const auto pairs =
       static_cast<double>(one.count() * one.length()) * static_cast<double>(other.count() * other.length());
   std::vector<double> similarity;
