@@ -23,9 +23,9 @@ template <Scalar S> struct Chosen {
   }
 };
 
-/// -log p, of a p below 1e-30 as if it were 1e-30, with no slope there
+/// -log p = log1p(1 / p - 1), of a p below 1e-30 as if it were 1e-30, with no slope there
 struct NegativeLog {
-  template <class V> NEUTRA_HD V f(V p) const { return V(0) - math::log(math::max(p, V(1e-30f))); }
+  template <class V> NEUTRA_HD V f(V p) const { return math::log1p(V(1) / math::max(p, V(1e-30f)) - V(1)); }
   template <class V> NEUTRA_HD V df(V p, V) const { return math::select(p > V(1e-30f), V(-1) / p, V(0)); }
 };
 
