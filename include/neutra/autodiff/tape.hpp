@@ -76,7 +76,7 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
 
   // ---- leaves
 
-  /// A trainable parameter; its gradient accumulates in the Parameter, if that is trained.
+  /// A trainable parameter; its gradient accumulates in the Parameter, if that is trained and not held.
   Var<S, D> leaf(Parameter<S, D>& parameter) {
     return push(Node::of(parameter, recording_ && parameter.trained && !parameter.held));
   }
