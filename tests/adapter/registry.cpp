@@ -97,6 +97,7 @@ TEST_CASE("registry: the description of an adapter makes the same adapter") {
   again("oplora", {{"targets", "q|down"}, {"top", Index{3}}});
   again("llama_pro", {{"capacity", 0.4}});
   again("control_llm", {{"factor", 0.25}});
+  again("moe_lpr", {{"experts", "2|0|1"}, {"top", Index{3}}, {"review", 0.2}});
   again("none", {});
   const adapter::List list(adapter::Lora{.rank = 2}, adapter::Residue<>{.width = 3});
   const auto same = adapter::with_settings(adapter::List<adapter::Lora, adapter::Residue<>>(),
@@ -111,9 +112,9 @@ TEST_CASE("registry: unknown adapters, settings and values are refused by name")
   const auto refused = [&](const std::string& kind, const Settings& settings, const auto&... words) {
     return says([&] { registry.make(kind, settings); }, words...);
   };
-  CHECK(refused(
-      "prefix", {},
-      "there is no adapter called 'prefix'; known: control_llm, dora, list, llama_pro, lora, none, oplora, residue"));
+  CHECK(refused("prefix", {},
+                "there is no adapter called 'prefix'; known: control_llm, dora, list, llama_pro, lora, moe_lpr, none, "
+                "oplora, residue"));
   CHECK(refused("list", {}, "list must have a member; write its members, as in  list(lora(rank=4), residue)"));
   CHECK(refused("list", {{"rank", Index{4}}}, "rank is no setting of list; write its members"));
   CHECK(refused("list", {{"0", "lora"}, {"2", "lora"}}, "2 is no setting of list"));

@@ -5,6 +5,7 @@
 #include "neutra/adapter/dora.hpp"
 #include "neutra/adapter/llama_pro.hpp"
 #include "neutra/adapter/lora.hpp"
+#include "neutra/adapter/moe_lpr.hpp"
 #include "neutra/adapter/none.hpp"
 #include "neutra/adapter/residue.hpp"
 #include "neutra/nn/host.hpp"
@@ -86,6 +87,7 @@ TEST_CASE("record: columns, scale_columns, softmax, kl_divergence, sums, causal_
   CHECK(walked([](auto at) { return columns(at, 2, 3); }) == Lines{"rows 6"});
   CHECK(walked([&](auto at) { return scale_columns(at, tape.leaf(v)); }) == Lines{"rows 6", "column_sums 6 x 7"});
   CHECK(walked([](auto at) { return softmax(at); }) == Lines{"rows 6"});
+  CHECK(walked([](auto at) { return top_softmax(at, 2); }) == Lines{"rows 6"});
   CHECK(walked([](auto at) { return kl_divergence(at, at, static_cast<const float*>(nullptr), 1); }) ==
         Lines{"rows 6"});
   CHECK(walked([](auto at) { return row_sum(at); }) == Lines{"rows 6"});
@@ -331,6 +333,7 @@ TEST_CASE("record: models with each adapter, and a thawed one, train without a t
   train(adapter::Dora{}, false);
   train(adapter::LlamaPro{.blocks = 1}, false);
   train(adapter::ControlLlm{.blocks = 1}, false);
+  train(adapter::MoeLpr{.experts = {{2}}}, false);
   train(adapter::None{}, true);
   taken();
 }

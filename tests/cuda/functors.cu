@@ -3,7 +3,9 @@
 #include "neutra/adapter/any.hpp"
 #include "neutra/adapter/input_squares.hpp"
 #include "neutra/adapter/lora.hpp"
+#include "neutra/adapter/mean_directions.hpp"
 #include "neutra/adapter/residue.hpp"
+#include "neutra/adapter/router_losses.hpp"
 #include "neutra/body/all.hpp"
 #include "neutra/body/any.hpp"
 #include "neutra/gate/all.hpp"
@@ -58,6 +60,9 @@ template <Scalar S> void ops(Var<S, cuda::Device> x, Var<S, cuda::Device> w, con
   scale_columns(x, w);
   scale_rows(x, x);
   softmax(x);
+  top_softmax(x, 1);
+  adapter::balance_loss(x, x, penalty::Share<S>{});
+  adapter::prior_loss(x, penalty::Share<S>{});
   row_sum(x);
   row_mean(x);
   sum(x);
@@ -98,6 +103,7 @@ template class optim::AdamW<double, cuda::Device>;
 template class optim::Anchor<float, cuda::Device>;
 template class optim::FrozenColumns<float, cuda::Device>;
 template class adapter::InputSquares<float, cuda::Device>::Instance<float, cuda::Device>;
+template class adapter::MeanDirections<float, cuda::Device>::Instance<float, cuda::Device>;
 template class adapter::Probe<float, cuda::Device>;
 template class adapter::ResidueInstance<float, cuda::Device>;
 template class adapter::Lora::Instance<float, cuda::Device>;

@@ -5,6 +5,7 @@
 #include "neutra/adapter/dora.hpp"
 #include "neutra/adapter/list.hpp"
 #include "neutra/adapter/llama_pro.hpp"
+#include "neutra/adapter/moe_lpr.hpp"
 #include "neutra/adapter/oplora.hpp"
 #include "neutra/adapter/residue.hpp"
 #include "neutra/body/bottleneck.hpp"
@@ -159,6 +160,7 @@ TEST_CASE("merge: adapters that no weights express say why, all in one message")
   CHECK(says(changes_of(adapter::Dora{}), "dora: it scales each row"));
   CHECK(says(changes_of(adapter::LlamaPro{.blocks = 1}), "llama_pro: it adds layers"));
   CHECK(says(changes_of(adapter::ControlLlm{.blocks = 1}), "control_llm: it mixes the outputs"));
+  CHECK(says(changes_of(adapter::MoeLpr{}), "moe_lpr: its router chooses"));
   using Mixed = adapter::List<adapter::Lora, After>;
   CHECK(says(changes_of(Mixed(lora(1, {Site::q}), After{.width = 1})), "residue: only one that is a part"));
 

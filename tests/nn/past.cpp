@@ -82,6 +82,7 @@ TEST_CASE("past: every kind of adapter gives the logits of the text read at once
       {"dora", {{"targets", "q|v"}}},
       {"llama_pro", {{"blocks", Index{2}}}},
       {"control_llm", {}},
+      {"moe_lpr", {{"experts", Index{3}}}},
       {"list", {{"0", "lora"}, {"1", "residue"}, {"1.gate", "causal_mean_relu"}}}};
   for (const auto& [kind, settings] : adapters) {
     CAPTURE(kind);

@@ -23,6 +23,9 @@ TEST_CASE("gradient norm: over all elements of all parameters, at sizes around a
     CHECK(norm(std::span(both).subspan(1)) == Approx(std::sqrt(300.0)).epsilon(1e-7));
     optim::GradientNorm<float, Cpu> turned(other);
     CHECK(turned(other) == Approx(norm(both)).epsilon(1e-12));
+    a.held = true;
+    a.has_gradient = false;
+    CHECK(norm(both) == Approx(std::sqrt(300.0)).epsilon(1e-7));
   }
 }
 

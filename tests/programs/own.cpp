@@ -64,7 +64,7 @@ TEST_CASE("extend_main: a user's own adapter is compared, saved, loaded and swep
   REQUIRE(scored.status == 0);
   CHECK(io::parse(scored.out, "evaluate").at("bits_per_byte").get<double>() == Approx(row.target.after).epsilon(1e-5));
   CHECK(programs::refuses(library, "there is no adapter called 'scaled'",
-                          "known: control_llm, dora, list, llama_pro, lora, none, oplora, residue"));
+                          "known: control_llm, dora, list, llama_pro, lora, moe_lpr, none, oplora, residue"));
   programs::Words generate = {NEUTRA_OWN_GATE, "generate"};
   generate.insert(generate.end(), evaluate.begin(), evaluate.end());
   generate.insert(generate.end(), {"--prompt", "vand", "--tokens", "3"});

@@ -50,7 +50,7 @@ TEST_CASE("a method trains an adapter with weights, or the whole model without o
 TEST_CASE("an adapter that would not start as a model that has one extends none", "[train]") {
   const auto check = [&](const std::string& spec) { study::detail::check_extends(small::method(spec)); };
   for (const char* fits : {"neutral", "lora", "oplora", "llama_pro", "finetune"}) CHECK_NOTHROW(check(fits));
-  for (const char* first : {"dora", "control_llm", "list(lora, dora)"})
+  for (const char* first : {"dora", "control_llm", "moe_lpr", "list(lora, dora)"})
     CHECK(scratch::says([&] { check(first); }, "must extend a model without an adapter"));
 }
 

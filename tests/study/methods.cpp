@@ -116,9 +116,9 @@ TEST_CASE("methods: regularisers are settings of a method, told apart and record
 }
 
 TEST_CASE("methods: an unknown name is refused with its column and the nearest known one") {
-  CHECK(refused(
-      "nuetral", "column 1: there is no method 'nuetral'; did you mean 'neutral'?",
-      "known: neutral, adapter, lora, finetune, evidence, control_llm, dora, list, llama_pro, none, oplora, residue"));
+  CHECK(refused("nuetral", "column 1: there is no method 'nuetral'; did you mean 'neutral'?",
+                "known: neutral, adapter, lora, finetune, evidence, control_llm, dora, list, llama_pro, moe_lpr, none, "
+                "oplora, residue"));
   CHECK(refused("x: residue(gaet=relu)", "column 17: gaet is no setting of residue; did you mean 'gate'?"));
   CHECK(refused("residue(gate=relo)", "column 14: gate: there is no gate called 'relo'; did you mean 'relu'?"));
   CHECK(

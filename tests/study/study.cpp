@@ -151,6 +151,37 @@ TEST_CASE("study: rows record what was trained, within the given capacity", "[tr
   CHECK(io::read_json(texts.folder / "out/results.json") == study::to_json(results));
 }
 
+TEST_CASE("study: experts in total are allotted by the similarity of the texts, and saved by layer", "[train]") {
+  const Texts texts;
+  auto o = texts.options("out");
+  o.layers = 3;
+  o.steps = 8;
+  o.methods = small::methods({"adapter", "moe_lpr(total=7, review=0.25)"});
+  for (const char* domain : {"a", "n"})  // so that all of the text is trained on
+    scratch::put(texts.folder / concat("eval-", domain), small::letters(domain[0], 6, 300, 9) + "\n");
+  o.eval_original = {texts.folder / "eval-a"};
+  o.eval_target = {texts.folder / "eval-n"};
+  const auto results = texts.run(o);
+  REQUIRE(results.rows.size() == 2);
+  const auto backbone = nn::load_model<float, Cpu>(texts.folder / "out/backbone");
+  const auto& row = results.rows.back();
+  const auto windows = [](const io::Path& path) {
+    return data::Windows(data::ByteTokenizer(), scratch::get(path), 12);
+  };
+  const auto similarity = train::domain_similarity(backbone, windows(o.original[0]), windows(o.target[0]));
+  std::string expected;
+  for (const Index count : adapter::allot_experts(similarity, 7))
+    expected += concat(expected.empty() ? "" : "|", count);
+  CHECK(text_of(row.settings.at("experts")) == expected);
+  CHECK(row.extra_weights == 7 * 3 * 16 * 24 + 10 * 16);
+  CHECK(row.extra_weights == row.trainable_weights);
+  CHECK(row.target.after != row.target.before);
+  const auto saved = io::read_json(o.out / "runs" / row.name() / "adapter.json");
+  CHECK(saved.at("settings").at("experts") == expected);
+  o.resume = true;
+  CHECK(without_times(texts.run(o)) == without_times(results));
+}
+
 TEST_CASE("study: the run that scores best on the tuning split is selected", "[train]") {
   const Texts texts;
   auto o = texts.options("out");

@@ -97,6 +97,10 @@ TEST_CASE("run: a regulariser of a resumed run is that of the run that was never
     check_resumed(method, {2, 5});
 }
 
+TEST_CASE("run: resumed in any stage of an adapter that trains in stages, it ends with the same bits", "[train]") {
+  check_resumed("moe_lpr(experts=2, review=0.5)", {1, 3, 4});
+}
+
 TEST_CASE("run: stopped at every step in turn, it still ends the same", "[train]") {
   const scratch::Folder never, folder;
   const Session whole("neutral", never.path());

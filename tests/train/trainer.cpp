@@ -59,6 +59,28 @@ TEST_CASE("trainer: the local loss is of the neutral method alone, and alpha rea
   CHECK(with.bits() != without.bits());
 }
 
+TEST_CASE("trainer: an adapter that trains in stages learns where it is in training", "[train]") {
+  const auto mix = small::mix();
+  Trained trained("moe_lpr(experts=2, review=0.3)");
+  train::Trainer trainer(trained.model, mix, small::training(10));
+  const auto bits = [&](bool routers) {
+    std::string bytes;
+    for (const auto* p : trained.model.parameters())
+      if (p->name.ends_with(".router") == routers)
+        bytes.append(reinterpret_cast<const char*>(p->value.data()),
+                     static_cast<std::size_t>(p->value.size()) * sizeof(float));
+    return bytes;
+  };
+  while (!trainer.done()) {
+    const std::string experts = bits(false), routers = bits(true);
+    const StepReport report = trainer.advance();
+    INFO("step " << report.step);
+    CHECK((bits(false) == experts) == (report.step >= 7));
+    CHECK(bits(true) != routers);
+    CHECK((report.local > 0 || report.step >= 7));  // a step may draw no original text
+  }
+}
+
 TEST_CASE("trainer: the first loss is the backbone's, in nats per token, and training lowers it", "[train]") {
   const auto mix = small::mix();
   Trained trained("neutral");

@@ -26,6 +26,9 @@
 ///       optional: its settings by name (adapter/settings.hpp)
 ///   std::optional<penalty::Counts> local_loss() const
 ///       optional: which tokens its local loss counts; without it, it has no local loss
+///   Mine allotted(const SimilarityOf&) const
+///       optional: itself, distributed over the layers by the similarity of the domains in each, which it may ask for;
+///       studies ask for this once the backbone is there
 ///   bool must_be_first() const
 ///       optional: whether it assumes that y is the backbone's own, so that no model with an adapter is extended by it;
 ///       without it, it does not
@@ -49,6 +52,7 @@
 
 #include <concepts>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -70,6 +74,8 @@ template <Scalar S, Backend D> struct Pass {
   bool local_losses = true;
   /// In evaluation; the default in training.
   adapter::Attenuation attenuation{};
+  /// The share of the steps of training that are done, from 0 to below 1.
+  double progress = 0;
 
   void add_local(Var<S, D> loss) { local = local ? neutra::add(*local, loss) : loss; }
 };
@@ -83,6 +89,9 @@ struct Description {
   Settings settings{};
   Index weights = 0;  // all that it adds, including gates
 };
+
+/// Computes the similarity of the domains in each layer (train/domain_similarity.hpp).
+using SimilarityOf = std::function<std::vector<double>()>;
 
 /// Which tokens the local loss of an adapter counts; empty if it has none.
 template <class A> std::optional<penalty::Counts> local_loss_of(const A& adapter) {

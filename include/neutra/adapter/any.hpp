@@ -28,7 +28,10 @@ template <Scalar S, Backend D> class Any {
         describe_([adapter](const Sizes& sizes) { return adapter.describe(sizes); }),
         make_([adapter](const Sizes& sizes, std::uint64_t seed, const Base& base) -> std::unique_ptr<Attached<S, D>> {
           return std::make_unique<AttachedInstance<A, S, D>>(adapter, sizes, seed, base);
-        }) {}
+        }) {
+    if constexpr (requires(const SimilarityOf& of) { adapter.allotted(of); })
+      allotted_ = [adapter](const SimilarityOf& of) { return Any(adapter.allotted(of)); };
+  }
 
   /// The adapter's name, and its settings as they were given, not resolved for a model.
   const std::string& kind() const { return kind_; }
@@ -36,6 +39,8 @@ template <Scalar S, Backend D> class Any {
   std::optional<penalty::Counts> local_loss() const { return local_loss_; }
   bool must_be_first() const { return must_be_first_; }
   Description describe(const Sizes& sizes) const { return describe_(sizes); }
+  /// Itself if the adapter has no such member.
+  Any allotted(const SimilarityOf& of) const { return allotted_ ? allotted_(of) : *this; }
 
   template <Scalar T, Backend E> class Instance {
     static_assert(
@@ -62,6 +67,7 @@ template <Scalar S, Backend D> class Any {
   std::optional<penalty::Counts> local_loss_;
   bool must_be_first_;
   std::function<Description(const Sizes&)> describe_;
+  std::function<Any(const SimilarityOf&)> allotted_;  // empty: the adapter has no such member
   std::function<std::unique_ptr<Attached<S, D>>(const Sizes&, std::uint64_t, const Base&)> make_;
 };
 

@@ -23,6 +23,11 @@ template <Scalar S, Backend D> struct AnyList {
   Description describe(const Sizes& sizes) const { return detail::describe_members(*this, sizes); }
   std::optional<penalty::Counts> local_loss() const { return detail::local_loss_of_members(*this); }
   bool must_be_first() const { return detail::one_must_be_first(*this); }
+  AnyList allotted(const SimilarityOf& of) const {
+    AnyList all;
+    for (const Any<S, D>& adapter : adapters) all.adapters.push_back(adapter.allotted(of));
+    return all;
+  }
 };
 
 /// Those of the members, as of a List.

@@ -23,6 +23,7 @@ template <Scalar S, Backend D> struct LayerWeight {
   std::string_view name;      // without the layer: "self_attn.q_proj.weight"
   std::optional<Site> site;   // if it is a projection
   bool to_stream;             // what it outputs is added to the residual stream
+  bool in_ffn;                // a projection of the FFN, or the bias of one
   const Frozen<S, D>& value;  // matrices are (out,in)
 };
 
@@ -38,6 +39,9 @@ template <Scalar S, Backend D> class BaseModel {
   virtual std::vector<LayerWeight<S, D>> layer(Index index) const = 0;
   /// A layer with other weights, those of layer() in their order, and without an adapter.      x, result: (N,d)
   virtual Var<S, D> block(Index index, std::span<Parameter<S, D>* const> weights, Var<S, D> x, Pass<S, D>& pass) = 0;
+  /// The FFN of a layer with other weights, in the order of layer(), the frozen ones where null.
+  /// x: what an adapter at Site::ffn reads, (N,d)  result: what it joins, (N,d)
+  virtual Var<S, D> ffn(Index index, std::span<Parameter<S, D>* const> weights, Var<S, D> x, Pass<S, D>& pass) = 0;
 
   /// The weight W (out,in) of a projection. Error: the family has no such projection.
   const Frozen<S, D>& projection(Index index, Site site) const {

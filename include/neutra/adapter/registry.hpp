@@ -7,6 +7,7 @@
 #include "neutra/adapter/dora.hpp"
 #include "neutra/adapter/llama_pro.hpp"
 #include "neutra/adapter/lora.hpp"
+#include "neutra/adapter/moe_lpr.hpp"
 #include "neutra/adapter/none.hpp"
 #include "neutra/adapter/oplora.hpp"
 #include "neutra/adapter/residue.hpp"
@@ -231,7 +232,7 @@ template <class Gates> Registry of_library() {
   for_each_type(body::All{}, add);
   for_each_type(penalty::All{}, add);
   for_each_type(init::All{}, add);
-  for_each_type(Types<None, Lora, Dora, OpLora, LlamaPro, ControlLlm>{}, add);
+  for_each_type(Types<None, Lora, Dora, OpLora, LlamaPro, ControlLlm, MoeLpr>{}, add);
   registry.add_kind(AnyResidue{
       .gate = gate::Relu{}, .body = body::GatedUnit{}, .penalty = penalty::L1{}, .init = init::LowVariance{}});
   registry.kinds.emplace(

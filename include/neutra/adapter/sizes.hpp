@@ -53,6 +53,7 @@ struct Sizes {
 
   Index dim = 0, layers = 0;
   Index layer_weights = 0;                             // of one layer, norms and biases included
+  Index ffn_weights = 0;                               // of these, those of the FFN: projections and their biases
   std::array<Matrix, projection_sites> projections{};  // empty if the family has no such projection
 
   bool has(Site site) const { return !is_projection(site) || inputs(site) > 0; }

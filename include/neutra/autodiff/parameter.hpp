@@ -13,10 +13,12 @@ namespace neutra { inline namespace NEUTRA_ABI {
 /// `has_gradient`: whether `gradient` holds a value. The first contribution of a step overwrites; later ones (of
 /// further micro-batches too) add.
 /// `trained`: if false, the parameter is a constant: no gradient is computed, and optimizers leave it out.
+/// `held`: a constant for this step: no gradient is computed, and optimizers leave value and moments as they are. An
+/// adapter that trains in stages sets it in the forward pass.
 template <Scalar S, Backend D> struct Parameter {
   std::string name;
   Tensor<S, D> value, gradient, mean, variance;
-  bool has_gradient = false, trained = true;
+  bool has_gradient = false, trained = true, held = false;
   Life life{};
 
   Parameter(std::string called, Tensor<S, D> start)

@@ -76,8 +76,10 @@ template <Scalar S, Backend D> class Tape : public detail::StepValues<S, D> {
 
   // ---- leaves
 
-  /// A trainable parameter; its gradient accumulates in the Parameter, if that is trained.
-  Var<S, D> leaf(Parameter<S, D>& parameter) { return push(Node::of(parameter, recording_ && parameter.trained)); }
+  /// A trainable parameter; its gradient accumulates in the Parameter, if that is trained and not held.
+  Var<S, D> leaf(Parameter<S, D>& parameter) {
+    return push(Node::of(parameter, recording_ && parameter.trained && !parameter.held));
+  }
 
   /// A frozen weight, which must outlive the step.
   Var<S, D> constant(const Frozen<S, D>& weight) { return push(Node::of(weight)); }

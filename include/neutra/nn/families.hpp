@@ -116,8 +116,10 @@ inline adapter::Sizes Config::sizes() const {
   whole.complete();
   const WeightList list = weight_list(whole);
   adapter::Sizes sizes{.dim = dim, .layers = layers, .layer_weights = static_cast<Index>(list.layer_weights())};
-  for (const WeightKind& kind : list.of_layer)
+  for (const WeightKind& kind : list.of_layer) {
+    if (list.in_ffn(kind)) sizes.ffn_weights += kind.shape.size();
     if (kind.site) sizes.projections[static_cast<std::size_t>(*kind.site)] = {kind.shape.cols(), kind.shape.rows()};
+  }
   return sizes;
 }
 

@@ -54,6 +54,8 @@ template <Scalar S, Backend D> class Decoder {
   /// One layer. Recomputation calls it again in the backward pass, where it must make the same values.
   /// x, result: (B*T,d)
   virtual Var<S, D> block(Layer<S, D>&, Var<S, D> x, const AttentionSizes&) = 0;
+  /// What the FFN of a layer makes of x, as an adapter at Site::ffn sees both.      x, result: (N,d)
+  virtual Var<S, D> ffn(Layer<S, D>&, Var<S, D> x) = 0;
   /// The final norm; its result is the input of the head.      x, result: (B*T,d)
   virtual Var<S, D> normalise(const Weights<S, D>&, Var<S, D> x) = 0;
   /// The weight of the head: logits are normalise(x) head^T.      result: (V,d)

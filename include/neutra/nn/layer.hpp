@@ -44,11 +44,12 @@ template <Scalar S, Backend D> struct Layer {
   adapter::Attached<S, D>& adapter;
   Index index;
   Pass<S, D>& pass;
-  std::span<Parameter<S, D>* const> own{};  // if given, its weights, in place of those of the model
+  std::span<Parameter<S, D>* const> own{};  // if given, its weights; where null, and if not given, the model's
 
   /// By index in WeightList::of_layer.
   Var<S, D> weight(Index kind) const {
-    return own.empty() ? weights.of_layer(kind, index) : pass.tape.leaf(*own[static_cast<std::size_t>(kind)]);
+    Parameter<S, D>* const given = own.empty() ? nullptr : own[static_cast<std::size_t>(kind)];
+    return given ? pass.tape.leaf(*given) : weights.of_layer(kind, index);
   }
   Var<S, D> weight(adapter::Site projection) const { return weight(weights.list.kind_at(projection)); }
   /// Whether the adapter reads or changes values at any of these sites.

@@ -36,6 +36,9 @@ template <Scalar S, Backend D> class LlamaBlocks : public Decoder<S, D> {
     const auto h = attended(layer, x, sizes);
     return ffn_block(layer, h, norm(layer, before_ffn_, h));
   }
+  Var<S, D> ffn(Layer<S, D>& layer, Var<S, D> x) override {
+    return norm(layer, after_ffn_, layer.project(Site::down, ffn_units(layer, x)));
+  }
   Var<S, D> normalise(const Weights<S, D>& weights, Var<S, D> x) override {
     return rms_norm(x, weights.of_all(final_norm), epsilon_, offset_);
   }
@@ -104,9 +107,14 @@ template <Scalar S, Backend D> class LlamaBlocks : public Decoder<S, D> {
 
   /// stream + down(f(gate x) * (up x))      stream: (N,d)  x: (N,d), the normalised stream
   Var<S, D> ffn_block(Layer<S, D>& layer, Var<S, D> stream, Var<S, D> x) {
+    return joined(layer, stream, Site::ffn, x, Site::down, ffn_units(layer, x), after_ffn_);
+  }
+
+  /// f(gate x) * (up x)      x: (N,d)  result: (N,f)
+  Var<S, D> ffn_units(Layer<S, D>& layer, Var<S, D> x) {
     const DType stored = layer.intermediate_dtype({Site::gate, Site::up, Site::down});
     const auto up = layer.project(Site::up, x, stored), gate = layer.project(Site::gate, x, stored);
-    return joined(layer, stream, Site::ffn, x, Site::down, gated(gate, up, parts_.activation), after_ffn_);
+    return gated(gate, up, parts_.activation);
   }
 
   /// stream + the last projection of a block. An adapter of the block reads x, what the block reads, and joins behind

@@ -94,6 +94,9 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   /// How much of the adapter evaluations apply: those on a tape that does not record.
   adapter::Attenuation attenuation{};
 
+  /// The share of the steps of training that are done, for adapters that train in stages. A trainer sets it.
+  double progress = 0;
+
   /// The input of the head, (B*T, d): the hidden states after the final norm.
   Var<S, D> hidden(const Tokens& tokens, Pass<S, D>& pass);
 
@@ -187,6 +190,7 @@ template <class A, Scalar S, Backend D> Var<S, D> Transformer<A, S, D>::hidden(c
   attenuation.check();
   if (!pass.tape.recording()) pass.attenuation = attenuation;
   pass.tape.begin_pass(this, backbone_->use().precision);
+  pass.progress = progress;
   pass.tokens = {tokens.sequences, tokens.length, past};
   if (pass.probe) pass.probe->begin_pass(tokens.inputs);
   const AttentionSizes sizes = attention_sizes(config(), pass.tokens);

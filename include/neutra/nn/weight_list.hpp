@@ -113,6 +113,17 @@ struct WeightList {
   Index kind_named(std::string_view name) const {
     return first_in_layer([&](const WeightKind& kind) { return kind.name == name; });
   }
+  /// Whether a weight of a layer is a projection of its FFN or the bias of one.
+  bool in_ffn(const WeightKind& kind) const {
+    using adapter::Site;
+    const auto projects = [](const WeightKind& of) {
+      return of.site == Site::gate || of.site == Site::up || of.site == Site::down;
+    };
+    constexpr std::string_view ending = "bias";
+    if (!kind.name.ends_with(ending)) return projects(kind);
+    const Index of = kind_named(concat(kind.name.substr(0, kind.name.size() - ending.size()), "weight"));
+    return of >= 0 && projects(of_layer[static_cast<std::size_t>(of)]);
+  }
   /// The name of the tensor that stores a weight.
   std::string stored_name(const Weight& weight) const {
     const std::string_view name = weight.kind.stored.name;

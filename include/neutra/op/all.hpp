@@ -24,4 +24,5 @@
 #include "neutra/op/softmax.hpp"
 #include "neutra/op/sparse_rows.hpp"
 #include "neutra/op/sum.hpp"
+#include "neutra/op/top_softmax.hpp"
 // IWYU pragma: end_exports

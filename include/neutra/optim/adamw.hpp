@@ -75,8 +75,8 @@ template <Scalar S, Backend D> class AdamW {
     return norm_(parameters_);
   }
 
-  /// One update with the current gradients, whose norm is given; discards them. Error, with nothing changed: a norm
-  /// that is not finite; a parameter without a gradient from this step.
+  /// One update with the current gradients, whose norm is given; discards them. Held parameters stay as they are.
+  /// Error, with nothing changed: a norm that is not finite; another parameter without a gradient from this step.
   void step(double rate, double norm);
 
  private:
@@ -120,6 +120,7 @@ template <Scalar S, Backend D> void AdamW<S, D>::step(double rate, double norm) 
                c2 = 1 - std::pow(options_.beta2, static_cast<double>(steps));
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     auto* p = parameters_[i];
+    if (p->held) continue;
     const double own_rate = rate * own_[i].rate_factor, decay = own_[i].weight_decay;
     const AdamWUpdate<S> update{p->value.data(),         p->mean.data(),      p->variance.data(),
                                 p->gradient.data(),      p->value.size(),     S(options_.beta1),

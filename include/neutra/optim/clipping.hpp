@@ -9,10 +9,11 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace optim {
 
-/// Error: a parameter that got no gradient in this step and so is not part of the loss; the message names it.
+/// Error: a parameter that is not held, but got no gradient in this step and so is not part of the loss; the message
+/// names it.
 template <Scalar S, Backend D> void require_gradients(std::span<Parameter<S, D>* const> parameters) {
   for (const auto* parameter : parameters)
-    require(parameter->has_gradient, "optimizer: ", parameter->name,
+    require(parameter->has_gradient || parameter->held, "optimizer: ", parameter->name,
             " got no gradient in this step; it is not part of the loss, or backward was not called");
 }
 
@@ -30,8 +31,8 @@ template <Scalar S> struct BlockSquares {
   }
 };
 
-/// The square root of the sum of all squared gradient elements. Block sums are added in a fixed order in double.
-/// Error: as require_gradients.
+/// The square root of the sum of all squared gradient elements, without those of held parameters. Block sums are added
+/// in a fixed order in double. Error: as require_gradients.
 template <Scalar S, Backend D> class GradientNorm {
  public:
   explicit GradientNorm(std::span<Parameter<S, D>* const> parameters) {
@@ -57,6 +58,7 @@ template <Scalar S, Backend D> double GradientNorm<S, D>::operator()(std::span<P
           "; make it with these parameters");
   S* squares = device_.data();
   for (const auto* parameter : parameters) {
+    if (parameter->held) continue;
     const Index size = parameter->gradient.size(), count = blocks(size);
     D::template rows<S>(count, BlockSquares<S>::block, BlockSquares<S>{parameter->gradient.data(), size, squares});
     squares += count;

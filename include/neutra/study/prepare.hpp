@@ -5,10 +5,13 @@
 #include "neutra/study/outcome.hpp"
 #include "neutra/study/pretraining.hpp"
 #include "neutra/study/shared.hpp"
+#include "neutra/train/domain_similarity.hpp"
 #include "neutra/train/load.hpp"
 #include "neutra/train/run.hpp"
 
 #include <filesystem>
+#include <optional>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
@@ -40,6 +43,21 @@ inline io::Json pretrain(Shared& shared, const nn::Config& config) {
 
 }  // namespace detail
 
+namespace detail {
+
+/// Distributes adapters over the layers, where a method asks for this.
+inline void allot_adapters(Shared& shared) {
+  std::optional<std::vector<double>> known;
+  const auto similarity = [&] {
+    const train::Corpus& corpus = shared.corpus;
+    if (!known) known = train::domain_similarity(shared.start.backbone, corpus.train_original, corpus.train_target);
+    return *known;
+  };
+  for (Method& method : shared.options.methods) method.adapter = method.adapter.allotted(similarity);
+}
+
+}  // namespace detail
+
 /// Loads the given model or the one pretrained before, or pretrains one. All checks of the options come before the
 /// folder is claimed and before hours of pretraining.
 inline void prepare_backbone(Shared& shared) {
@@ -67,7 +85,7 @@ inline void prepare_backbone(Shared& shared) {
     record = read_pretraining(record_file, folder);
   }
   shared.tell_of_texts();
-  if (given) return;
+  if (given) return detail::allot_adapters(shared);
   shared.progress.begin("pretraining", options.pretrain_steps, shared.work.pretraining());
   if (pretrained) {
     shared.progress.skip(options.pretrain_steps);
@@ -80,6 +98,7 @@ inline void prepare_backbone(Shared& shared) {
   shared.describe_base();
   shared.results.config["pretraining"] = record;
   check_fit(options, shared.corpus, shared.start.backbone->config());
+  detail::allot_adapters(shared);
 }
 
 namespace detail {

@@ -70,6 +70,7 @@ class Trainer {
     // A step that ended in an Error has left its gradients.
     for (auto* parameter : adamw_.parameters()) parameter->has_gradient = false;
     StepReport report{.step = steps_done(), .rate = options_.schedule(steps_done())};
+    model_.progress = static_cast<double>(report.step) / static_cast<double>(steps());
     const Index part = options_.batch / options_.accumulate;
     const nn::StepCounts counts{tokens_per_step(), mix_.original_in_step(report.step, options_.batch) * mix_.length()};
     for (Index first = 0; first < options_.batch; first += part) {
@@ -128,6 +129,7 @@ class Trainer {
   Divergence largest_gradient(Index step) const {
     Divergence where{.step = step, .gradient = -1};
     for (const auto* parameter : adamw_.parameters()) {
+      if (parameter->held) continue;
       std::deque<Tensor<float>> copies;
       const View<const float> gradient = nn::on_host(parameter->gradient, copies);
       for (Index i = 0; i < gradient.size(); ++i) {

@@ -162,8 +162,11 @@ template <Scalar S, Backend D> class Gpt2::Blocks final : public LayerNormDecode
   Var<S, D> block(Layer<S, D>& layer, Var<S, D> x, const AttentionSizes& sizes) override {
     const auto h = attended(layer, x, sizes);
     const auto z = this->norm(layer, ffn_norm, h);
-    const auto inner = activation(project(layer, Site::up, up_bias, z), activation_);  // (N,f)
-    return add(h, layer.adapt(Site::ffn, z, project(layer, Site::down, down_bias, inner)));
+    return add(h, layer.adapt(Site::ffn, z, ffn(layer, z)));
+  }
+  Var<S, D> ffn(Layer<S, D>& layer, Var<S, D> x) override {
+    const auto inner = activation(project(layer, Site::up, up_bias, x), activation_);  // (N,f)
+    return project(layer, Site::down, down_bias, inner);
   }
 
  private:

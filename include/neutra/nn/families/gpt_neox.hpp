@@ -118,9 +118,9 @@ template <Scalar S, Backend D> class GptNeoX::Blocks final : public LayerNormDec
   Var<S, D> block(Layer<S, D>& layer, Var<S, D> x, const AttentionSizes& sizes) override {
     const auto h = attended(layer, x, sizes);
     const auto z = this->norm(layer, ffn_norm, parallel_ ? x : h);
-    const auto inner = activation(layer.project(Site::up, z), activation_);  // (N,f)
-    return layer.join(h, Site::ffn, z, Site::down, inner);
+    return layer.join(h, Site::ffn, z, Site::down, ffn_units(layer, z));
   }
+  Var<S, D> ffn(Layer<S, D>& layer, Var<S, D> x) override { return layer.project(Site::down, ffn_units(layer, x)); }
 
  private:
   using Site = adapter::Site;
@@ -136,6 +136,9 @@ template <Scalar S, Backend D> class GptNeoX::Blocks final : public LayerNormDec
     const auto values = layer.project(Site::v, z, stored);
     return scope.keep(layer.join(x, Site::attention, z, Site::o, attention(queries, keys, values, sizes)));
   }
+
+  /// x: (N,d)  result: (N,f)
+  Var<S, D> ffn_units(Layer<S, D>& layer, Var<S, D> x) { return activation(layer.project(Site::up, x), activation_); }
 
   Activation activation_;
   bool parallel_;

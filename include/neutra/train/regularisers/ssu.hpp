@@ -4,7 +4,7 @@
 #include "neutra/adapter/input_squares.hpp"
 #include "neutra/nn/host.hpp"
 #include "neutra/optim/frozen_columns.hpp"
-#include "neutra/train/calibration.hpp"
+#include "neutra/train/observe.hpp"
 #include "neutra/train/regulariser.hpp"
 #include "neutra/train/trained_backbone.hpp"
 
@@ -83,13 +83,7 @@ struct Ssu {
     using Observer = adapter::InputSquares<float, DefaultDevice>;
     static Observer::Sums input_squares(const TrainingStart& start, Index sequences) {
       Observer::Sums sums;
-      Model observed(start.model.backbone(), Observer{&sums});
-      Tape<float, DefaultDevice> tape;
-      Calibration(start.original, sequences).for_each([&](const nn::Tokens& tokens) {
-        tape.start(false);
-        Pass<float, DefaultDevice> pass{.tape = tape};
-        observed.hidden(tokens, pass);
-      });
+      observe(start.model.backbone(), Observer{&sums}, Calibration(start.original, sequences));
       return sums;
     }
 
