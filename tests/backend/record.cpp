@@ -3,6 +3,7 @@
 
 #include "neutra/adapter/control_llm.hpp"
 #include "neutra/adapter/dora.hpp"
+#include "neutra/adapter/list.hpp"
 #include "neutra/adapter/llama_pro.hpp"
 #include "neutra/adapter/lora.hpp"
 #include "neutra/adapter/moe_lpr.hpp"
@@ -336,6 +337,31 @@ TEST_CASE("record: models with each adapter, and a thawed one, train without a t
   train(adapter::MoeLpr{.experts = {{2}}}, false);
   train(adapter::None{}, true);
   taken();
+}
+
+TEST_CASE("record: adapters that are switched off ask the device for nothing") {
+  nn::Config config{.vocabulary = 9, .dim = 8, .ffn = 6, .layers = 2, .heads = 2, .context = 6};
+  const auto backbone = nn::Backbone<float, Recorder>::random(config, 1);
+  const adapter::Residue<> residue{.width = 3};
+  const adapter::Lora lora{.rank = 2};
+  const std::vector<std::int32_t> inputs(12, 3);
+  const auto log_of = [&]<class A>(const A& adapter, const adapter::Attenuation& attenuation) {
+    nn::Transformer<A, float, Recorder> model(backbone, adapter);
+    model.attenuation = attenuation;
+    Tapes tape;
+    tape.start(false);
+    taken();
+    model.logits(tape, {2, 6, inputs});
+    return taken();
+  };
+  const adapter::List both(residue, lora);
+  const Lines bare = log_of(adapter::None{}, {}), first = log_of(residue, {}), second = log_of(lora, {});
+  CHECK(log_of(both, {.scale = 0}) == bare);
+  CHECK(log_of(both, {.members = {{.scale = 0}, {.scale = 0}}}) == bare);
+  CHECK(log_of(both, {.members = {{}, {.scale = 0}}}) == first);
+  CHECK(log_of(both, {.members = {{.scale = 0}, {}}}) == second);
+  CHECK(log_of(both, {}).size() > std::max(first.size(), second.size()));
+  CHECK(std::min(first.size(), second.size()) > bare.size());
 }
 
 TEST_CASE("record: anchors and frozen columns wait for nothing in a step") {

@@ -125,7 +125,7 @@ TEST_CASE("names of the hub and dangling links are distinguished from wrong path
              "huggingface-cli download TinyLlama/TinyLlama-1.1B-Chat-v1.0 --local-dir TinyLlama-1.1B-Chat-v1.0"));
   for (const char* path :
        {"/no/where", "./no-where/at-all", "../no-where/x", "none", "a/b/c", "TheBloke/model.Q4_0.gguf", "no where/x"})
-    CHECK(says(open(path), "no such folder; check the path"));
+    CHECK(says(open(path), "no such file or folder; check the path"));
   CHECK(says(open("https://huggingface.co/a/b"), "models are not downloaded"));
   const scratch::Folder folder;
   std::filesystem::create_symlink("../blobs/nowhere", folder / "model.safetensors");
@@ -143,7 +143,7 @@ TEST_CASE("folders of other formats are refused by name") {
   const scratch::Folder folder;
   const auto open = [&] { WeightSource::open(folder.path()); };
   CHECK(says(open, folder.path().string(), "model.safetensors", "neither"));
-  CHECK(says([&] { WeightSource::open(folder / "none"); }, "none", "no such folder"));
+  CHECK(says([&] { WeightSource::open(folder / "none"); }, "none", "no such file or folder"));
   put(folder / "model-q4.gguf", std::string_view("GGUF\x03\0\0\0", 8));
   CHECK(says(open, "model-q4.gguf", "a GGUF file: name the file itself", "nn::load_gguf"));
   CHECK(says([&] { WeightSource::open(folder / "model-q4.gguf"); }, "must be a folder", "a GGUF file"));

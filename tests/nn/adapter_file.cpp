@@ -147,6 +147,25 @@ TEST_CASE("adapter file: the JSON describes the adapter") {
   CHECK((other.description.kind == "lora" && other.description.settings == lora().describe(sizes).settings));
 }
 
+TEST_CASE("adapter file: it names the files that the adapter was trained on top of") {
+  const scratch::Folder folder;
+  const io::Path path = folder / "x.safetensors";
+  Attached attached(lora());
+  attached.save(path);
+  CHECK_FALSE(io::read_json(folder / "x.json").contains("trained_on"));
+  CHECK(nn::read_adapter_json(path).trained_on.empty());
+  const std::vector<std::string> below = {std::string(64, 'b'), std::string(64, 'd')};
+  nn::save_adapter(path, attached.parameters(), lora().describe(sizes), base, below);
+  CHECK(nn::read_adapter_json(path).trained_on == below);
+  io::Json json = io::read_json(folder / "x.json");
+  json["trained_on"] = {"danish.safetensors"};
+  io::write_json(folder / "x.json", json);
+  CHECK(says([&] { nn::read_adapter_json(path); }, "trained_on must be 64 hexadecimal digits"));
+  json["trained_on"] = 3;
+  io::write_json(folder / "x.json", json);
+  CHECK(says([&] { nn::read_adapter_json(path); }, "trained_on must be an array"));
+}
+
 TEST_CASE("adapter file: one of the schema before is read as what it says today") {
   const Saved saved;
   io::Json old = saved.json;

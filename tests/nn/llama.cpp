@@ -454,7 +454,7 @@ TEST_CASE("llama: bfloat16 folders are read, integers are not") {
 TEST_CASE("llama: folders without a model") {
   const scratch::Folder folder;
   CHECK(says([&] { load(folder); }, folder.path().string(), "neither"));
-  CHECK(says([&] { nn::load_model<float, Cpu>(folder / "none"); }, "no such folder"));
+  CHECK(says([&] { nn::load_model<float, Cpu>(folder / "none"); }, "no such file or folder"));
   const Saved saved;
   std::filesystem::remove(saved.folder / "config.json");
   CHECK(says([&] { load(saved.folder); }, "config.json", "cannot be opened"));

@@ -182,6 +182,27 @@ TEST_CASE("continuation: tokens are read once until the context is full, then it
   CHECK(says([&] { continuation.next(std::span(tokens).first(100)); }, "must have grown since the last call, got 100"));
 }
 
+TEST_CASE("continuation: an adapter that is switched between two tokens acts on all that is read") {
+  Model model(models::random(config()), Registry::with<gate::All>().make("residue", {{"gate", "causal_mean_relu"}}), 3);
+  randomise(model);
+  nn::Continuation continuation(model, 1);
+  const auto tokens = text(12);
+  std::vector<std::int32_t> window(1, 1);
+  window.insert(window.end(), tokens.begin(), tokens.end());
+  Tape<float, DefaultDevice> tape;
+  std::vector<float> first;
+  for (const double scale : {1.0, 0.0, 0.5, 1.0}) {
+    model.attenuation.scale = scale;
+    const View<const float> found = continuation.next(tokens);
+    tape.start(false);
+    const View<const float> right = model.next_logits(tape, window).value();
+    for (Index i = 0; i < found.size(); ++i) CHECK(found.data[i] == Approx(right.data[i]).margin(1e-5));
+    if (first.empty()) first.assign(found.data, found.data + found.size());
+    CHECK(std::equal(first.begin(), first.end(), found.data) == (scale == 1));
+  }
+  CHECK(says([&] { continuation.next(tokens); }, "must have grown since the last call"));
+}
+
 TEST_CASE("continuation: a context of one token") {
   nn::Config smallest = config();
   smallest.context = 1;

@@ -111,6 +111,7 @@ TEST_CASE("evaluate: an adapter scaled from nothing to the whole, and its gates 
     command.insert(command.end(), more.begin(), more.end());
     return command;
   };
+  CHECK(refuses(with({"--without", "lora"}), "--without attenuates an adapter, but there is none"));
   CHECK(refuses(with({"--scale", "0.5"}), "--scale attenuates an adapter, but there is none"));
   CHECK(refuses(with({"--adapter", adapter_of("lora"), "--threshold", "0.5"}), "--threshold closes gates"));
   CHECK(refuses(with({"--adapter", adapter_of("lora"), "--scale", "-1"}), "the scale must be 0 or more, got -1"));
@@ -132,6 +133,35 @@ TEST_CASE("evaluate: tokens, nats and bits agree, and batches and threads change
   const auto two = run({path_of("evaluate"), "--model", backbone(), "--text", the_study().text("first.valid"),
                         the_study().text("second.valid"), "--json"});
   CHECK(io::parse(two.out, "two").at("tokens") == bytes + std::filesystem::file_size(the_study().text("second.valid")));
+}
+
+TEST_CASE("evaluate and generate: several adapters, each switched off by its name", "[programs]") {
+  const std::string neutral = adapter_of("neutral"), lora = adapter_of("lora");
+  const Words both = {"--model", backbone(), "--adapter", "gated=" + neutral, "low=" + lora};
+  const auto bits = [&](Words words, const Words& more = {}) {
+    words.insert(words.end(), more.begin(), more.end());
+    return evaluated(words, "second.valid");
+  };
+  const auto value = [](const io::Json& told) { return told.at("bits_per_byte"); };
+  const auto of_one = [&](const std::string& path) { return bits({"--model", backbone(), "--adapter", path}); };
+  CHECK(value(bits(both)) != value(of_one(neutral)));
+  CHECK(value(bits(both, {"--without", "low"})) == value(of_one(neutral)));
+  CHECK(value(bits(both, {"--without", "gated"})) == value(of_one(lora)));
+  CHECK(value(bits(both, {"--without", "gated", "low"})) == value(bits({"--model", backbone()})));
+  const io::Json told = bits(both, {"--scale", "low=0.5", "--scale", "0.5"});
+  CHECK(told.at("adapters") == io::Json{{"gated", 0.5}, {"low", 0.25}});
+  CHECK(told.at("scale") == 0.5);
+  CHECK(told.at("gate_open") > 0);
+
+  const auto text = [&](const Words& adapters) {
+    Words all = {"--prompt", "the river", "--tokens", "20"};
+    all.insert(all.end(), adapters.begin(), adapters.end());
+    return generated(all);
+  };
+  CHECK(text({"--adapter", neutral, lora, "--scale", "0"}) == text({}));
+  CHECK(text({"--adapter", "a=" + neutral, "b=" + lora, "--without", "a"}) == text({"--adapter", lora}));
+  CHECK(refuses({path_of("generate"), "--model", backbone(), "--adapter", "a=" + neutral, "--without", "b"},
+                "there is no adapter called b", "there is a"));
 }
 
 TEST_CASE("evaluate: what it refuses", "[programs]") {

@@ -62,12 +62,28 @@ TEST_CASE("merge: a LoRA is written for PEFT and read again by every program", "
   INFO(shown.err);
   CHECK(shown.status == 0);
   CHECK(shown.out.find("lora_a") != std::string::npos);
+  CHECK(shown.out.find("that PEFT starts with by default; its own are not known") != std::string::npos);
+  CHECK(refuses({path_of("inspect"), "--model", the_study().backbone(), "--adapter", out, "--seed", "1"},
+                "--seed draws the initial values of a run of neutra"));
   const auto further =
       run(the_study().command({"--model", the_study().backbone(), "--adapter", out, "--method", "neutral", "--steps",
                                "4", "--quick", "--batch", "4", "--sequence", "16"},
                               "further"));
   INFO(further.err);
   CHECK(further.status == 0);
+}
+
+TEST_CASE("merge: several adapters are merged together, and a file is merged once", "[programs]") {
+  const std::string lora = the_study().adapter_of("lora"), open = the_study().adapter_of("open"),
+                    out = (the_study().folder / "both").string();
+  const auto ended = run(merge(lora, out, {"--adapter", open}));
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  const double both = bits_per_byte({"--model", the_study().backbone(), "--adapter", lora, open});
+  CHECK(bits_per_byte({"--model", out}) == Approx(both).epsilon(1e-5));
+  for (const std::string& one : {lora, open})
+    CHECK(std::abs(both - bits_per_byte({"--model", the_study().backbone(), "--adapter", one})) > 1e-4);
+  CHECK(refuses(merge(lora, (the_study().folder / "never").string(), {"--adapter", lora}), "must be given once"));
 }
 
 TEST_CASE("merge: what it refuses", "[programs]") {

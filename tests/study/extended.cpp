@@ -53,6 +53,17 @@ TEST_CASE("extended: scores before are those of the extended model, extra weight
   CHECK(results.rows[0].trainable_weights == extended.first.extra_weights);
   CHECK(results.config.at("base").at("adapter") == io::file_sha256(extended.adapter()));
 
+  // The file of the result says what it was trained on, as does what is trained on top of that.
+  CHECK(train::saved_adapter(extended.adapter(), small::registry()).file.trained_on.empty());
+  const std::string first = io::file_sha256(extended.adapter());
+  const train::SavedAdapter second = train::saved_adapter(
+      extended.folder / "second/runs" / results.rows[0].name() / "adapter.safetensors", small::registry());
+  CHECK(second.file.trained_on == std::vector<std::string>{first});
+  study::Start third{.backbone = nn::load_model<float, DefaultDevice>(o.model)};
+  third.base = nn::base_of(*third.backbone, second.file.base.tokenizer);
+  third.add(second);
+  CHECK(third.trained_on == std::vector<std::string>{first, second.sha256()});
+
   // The file of the result holds both adapters, the first bit for bit; evaluate and generate load it like any other.
   const io::Path file = extended.folder / "second/runs" / results.rows[0].name() / "adapter.safetensors";
   const auto before = io::Safetensors::open(extended.adapter()), after = io::Safetensors::open(file);

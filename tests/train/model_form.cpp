@@ -100,5 +100,5 @@ TEST_CASE("what is no model is named, by its first bytes and then by its ending"
   CHECK(refuses("e.gguf", "PK\x03\x04" + std::string(60, 'x'), "a PyTorch file"));
   CHECK(refuses("f", "text", "must be a folder with model.safetensors in it, got a file"));
   CHECK(says([&] { load(folder.path()); }, "must hold model.safetensors"));
-  CHECK(says([&] { load(folder / "none.gguf"); }, "none.gguf: there is no such folder"));
+  CHECK(says([&] { load(folder / "none.gguf"); }, "none.gguf: there is no such file or folder"));
 }

@@ -72,8 +72,8 @@ template <Scalar S, Backend D> struct Pass {
   adapter::Probe<S, D>* probe = nullptr;
   /// Whether local losses are computed; not those of an adapter that is fixed.
   bool local_losses = true;
-  /// In evaluation; the default in training.
-  adapter::Attenuation attenuation{};
+  /// Of the adapter that is applied, in evaluation; the default in training.
+  adapter::PassAttenuation attenuation{};
   /// The share of the steps of training that are done, from 0 to below 1.
   double progress = 0;
 
@@ -109,12 +109,26 @@ template <class A> bool must_be_first(const A& adapter) {
     return false;
 }
 
-/// Whether an adapter acts at a site. Without acts_at it may act at any.
-template <class Instance> bool acts_at(const Instance& instance, Site site) {
-  if constexpr (requires { instance.acts_at(site); })
+/// Whether an adapter acts at a site. Without acts_at it may act at any. One that holds others may ask which of them
+/// are switched off: acts_at(Site, const PassAttenuation& by = {}).
+template <class Instance> bool acts_at(const Instance& instance, Site site, const PassAttenuation& by = {}) {
+  if (by.off()) return false;
+  if constexpr (requires { instance.acts_at(site, by); })
+    return instance.acts_at(site, by);
+  else if constexpr (requires { instance.acts_at(site); })
     return instance.acts_at(site);
   else
     return true;
+}
+
+/// Error: an attenuation of other adapters than an attached one holds. One that holds others has a member
+/// check_attenuation.
+template <class Instance> void check_attenuation(const Instance& instance, const Attenuation& attenuation) {
+  if constexpr (requires { instance.check_attenuation(attenuation); })
+    instance.check_attenuation(attenuation);
+  else
+    require(attenuation.members.empty(), "attenuation: one adapter has no members, got the attenuation of ",
+            attenuation.members.size(), "; set its scale and threshold alone");
 }
 
 /// The changes of weights that compute what an attached adapter computes. Error: its own, or that it states none;

@@ -51,7 +51,8 @@ template <Scalar S, Backend D> class Any {
     Instance(const Any& any, const Sizes& sizes, std::uint64_t seed, const Base& base)
         : held_(any.make_(sizes, seed, base)) {}
     std::vector<Parameter<S, D>*> parameters() { return held_->parameters(); }
-    bool acts_at(Site site) const { return held_->acts_at(site); }
+    bool acts_at(Site site, const PassAttenuation& by = {}) const { return held_->acts_at(site, by); }
+    void check_attenuation(const Attenuation& attenuation) const { held_->check_attenuation(attenuation); }
     Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
       return held_->apply(site, layer, x, y, pass);
     }

@@ -33,9 +33,14 @@ template <Scalar S, Backend D> struct Fixed {
       for (std::size_t i = 0; i < all.size(); ++i) fix(*all[i], (*fixed.weights)[i]);
     }
     std::vector<Parameter<S, D>*> parameters() { return held_.parameters(); }
-    bool acts_at(Site site) const { return held_.acts_at(site); }
+    bool acts_at(Site site, const PassAttenuation& by = {}) const { return held_.acts_at(site, by); }
+    void check_attenuation(const Attenuation& attenuation) const { held_.check_attenuation(attenuation); }
     Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
-      Pass<S, D> own{.tape = pass.tape, .domains = pass.domains, .tokens = pass.tokens, .local_losses = false};
+      Pass<S, D> own{.tape = pass.tape,
+                     .domains = pass.domains,
+                     .tokens = pass.tokens,
+                     .local_losses = false,
+                     .attenuation = pass.attenuation};
       return held_.apply(site, layer, x, y, own);
     }
     WeightChanges<S> weight_changes() { return held_.weight_changes(); }

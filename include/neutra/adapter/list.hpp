@@ -3,9 +3,7 @@
 
 #include "neutra/adapter/attached.hpp"
 
-#include <algorithm>
 #include <cstddef>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,8 +13,8 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
-/// A list attached to a model: each member in turn changes the output of those before it. Parameters are called
-/// "0.adapter...", "1.adapter..." in the order of the list.
+/// A list attached to a model: each member in turn changes the output of those before it, attenuated on its own
+/// (Attenuation::members). Parameters are called "0.adapter...", "1.adapter..." in the order of the list.
 template <Scalar S, Backend D> class ListInstance {
  public:
   /// L: a list, whose visit_members(visit) calls visit(adapter) for each.
@@ -39,21 +37,30 @@ template <Scalar S, Backend D> class ListInstance {
       for (auto* parameter : member->parameters()) all.push_back(parameter);
     return all;
   }
-  bool acts_at(Site site) const {
-    return std::any_of(members_.begin(), members_.end(), [&](const auto& member) { return member->acts_at(site); });
+  bool acts_at(Site site, const PassAttenuation& by = {}) const {
+    for (std::size_t i = 0; i < members_.size(); ++i)
+      if (members_[i]->acts_at(site, by.member(i))) return true;
+    return false;
+  }
+  /// Error: attenuations of another number of members.
+  void check_attenuation(const Attenuation& attenuation) const {
+    const std::size_t given = attenuation.members.size();
+    require(given == 0 || given == members_.size(), "attenuation: the list has ", members_.size(),
+            " adapters, got the attenuation of ", given, "; give one for each, or none");
+    for (std::size_t i = 0; i < given; ++i) members_[i]->check_attenuation(attenuation.members[i]);
   }
   Var<S, D> apply(Site site, Index layer, Var<S, D> x, Var<S, D> y, Pass<S, D>& pass) {
-    for (const auto& member : members_)
-      if (member->acts_at(site)) y = member->apply(site, layer, x, y, pass);
+    const PassAttenuation of_list = pass.attenuation;
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      pass.attenuation = of_list.member(i);
+      y = attenuated(*members_[i], site, layer, x, y, pass);
+    }
+    pass.attenuation = of_list;
     return y;
   }
   WeightChanges<S> weight_changes() {
     WeightChanges<S> all;
-    for (const auto& member : members_) {
-      WeightChanges<S> one = member->weight_changes();
-      std::move(one.low_rank.begin(), one.low_rank.end(), std::back_inserter(all.low_rank));
-      std::move(one.units.begin(), one.units.end(), std::back_inserter(all.units));
-    }
+    for (const auto& member : members_) all.add(member->weight_changes());
     return all;
   }
 

@@ -5,7 +5,10 @@
 #include "neutra/backend/backend.hpp"
 #include "neutra/core/tensor.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
@@ -28,6 +31,11 @@ template <Scalar S> struct WeightChanges {
 
   std::vector<LowRank> low_rank{};
   std::vector<Units> units{};
+
+  void add(WeightChanges more) {
+    std::move(more.low_rank.begin(), more.low_rank.end(), std::back_inserter(low_rank));
+    std::move(more.units.begin(), more.units.end(), std::back_inserter(units));
+  }
 };
 
 /// A copy in host memory.

@@ -55,7 +55,8 @@ class WeightSource {
  private:
   explicit WeightSource(const Path& folder) : folder_(folder) {
     std::error_code error;
-    if (!is_there(folder)) fail(folder.string(), ": there is no such folder; ", detail::describe_missing(folder));
+    if (!is_there(folder))
+      fail(folder.string(), ": there is no such file or folder; ", detail::describe_missing(folder));
     if (!std::filesystem::is_directory(folder, error)) {
       const std::string received = detail::describe_weights(folder);
       fail(folder.string(), ": must be a folder with model.safetensors in it, got ",

@@ -31,6 +31,9 @@ inline constexpr std::string_view adapter_schema = "neutra.adapter/3";
 struct AdapterFile {
   adapter::Description description;
   Base base;  // the model it was trained for; of its configuration only the values of visit_function
+  /// What the adapter was trained on top of and holds as its first members: the SHA-256 of the files of these adapters
+  /// when they were saved alone, from the first on.
+  std::vector<std::string> trained_on{};
 };
 
 namespace detail {
@@ -98,13 +101,15 @@ inline Config read_model(const io::Reader& model) {
 inline io::Json adapter_json(const AdapterFile& file, const std::string& where) {
   require(!file.description.kind.empty(), where, ": the description must name the kind of adapter, got none");
   check_base(where, file.base);
-  return {{"schema", adapter_schema},
-          {"kind", file.description.kind},
-          {"settings", io::to_json(file.description.settings, where + ": settings")},
-          {"weights", file.description.weights},
-          {"fingerprint", file.base.fingerprint},
-          {"tokenizer", file.base.tokenizer.empty() ? io::Json() : io::Json(file.base.tokenizer)},
-          {"model", model_json(file.base.config)}};
+  io::Json json = {{"schema", adapter_schema},
+                   {"kind", file.description.kind},
+                   {"settings", io::to_json(file.description.settings, where + ": settings")},
+                   {"weights", file.description.weights},
+                   {"fingerprint", file.base.fingerprint},
+                   {"tokenizer", file.base.tokenizer.empty() ? io::Json() : io::Json(file.base.tokenizer)},
+                   {"model", model_json(file.base.config)}};
+  if (!file.trained_on.empty()) json["trained_on"] = file.trained_on;
+  return json;
 }
 
 inline AdapterFile read_adapter_text(std::string_view text, const std::string& where) {
@@ -117,7 +122,7 @@ inline AdapterFile read_adapter_text(std::string_view text, const std::string& w
   const bool second = schema == adapter_schema_2;
   require(second || schema == adapter_schema, where, ": schema must be \"", adapter_schema, "\", got \"",
           io::printable(schema), "\"; read it with the version of neutra that wrote it");
-  if (!second) read.only({"schema", "kind", "settings", "weights", "model", "fingerprint", "tokenizer"});
+  if (!second) read.only({"schema", "kind", "settings", "weights", "model", "fingerprint", "tokenizer", "trained_on"});
   AdapterFile file{.description = second ? read_description_2(read)
                                          : adapter::Description{.kind = read.text("kind"),
                                                                 .settings = io::settings_of(read.object("settings")),
@@ -125,6 +130,8 @@ inline AdapterFile read_adapter_text(std::string_view text, const std::string& w
                    .base = {read_model(read.object("model")), read.text("fingerprint"), read.text("tokenizer", "")}};
   require(!file.description.kind.empty(), where, ": kind must not be empty");
   check_base(where, file.base);
+  if (read.has("trained_on")) file.trained_on = read.texts("trained_on");
+  for (const std::string& sha256 : file.trained_on) check_digits(where, "trained_on", sha256);
   return file;
 }
 
@@ -170,17 +177,19 @@ std::string adapter_mismatches(const AdapterFile& file, const io::Safetensors& w
 }  // namespace detail
 
 /// Writes an adapter: the parameters by name to `path`, which must be NAME.safetensors, and the description and base
-/// model (see base_of) to NAME.json beside it. Each file is replaced atomically, after both are written, so that a full
-/// disk leaves the old ones in place. The weights carry the SHA-256 of the JSON, so that a crash between the two
-/// replacements is detected on loading.
-/// Error: no parameters (for a finetuned model see save_model), a duplicate name, NaN or infinity, a disk error.
+/// model (see base_of) to NAME.json beside it, with what it was trained on top of (AdapterFile::trained_on). Each file
+/// is replaced atomically, after both are written, so that a full disk leaves the old ones in place. The weights carry
+/// the SHA-256 of the JSON, so that a crash between the two replacements is detected on loading. Error: no parameters
+/// (for a finetuned model see save_model), a duplicate name, NaN or infinity, a disk error.
 template <Scalar S, Backend D>
 void save_adapter(const io::Path& path, const std::vector<Parameter<S, D>*>& parameters,
-                  const adapter::Description& description, const Base& base) {
+                  const adapter::Description& description, const Base& base,
+                  const std::vector<std::string>& trained_on = {}) {
   const io::Path beside = detail::json_beside(path);
   require(!parameters.empty(), path.string(),
           ": there are no parameters to save; attach an adapter, or save a finetuned model with save_model");
-  const std::string text = io::dump(detail::adapter_json({description, base}, beside.string()), beside.string());
+  const std::string text =
+      io::dump(detail::adapter_json({description, base, trained_on}, beside.string()), beside.string());
   std::deque<Tensor<S>> copies;
   std::vector<io::NamedView<S>> views;
   for (const auto* parameter : parameters) views.push_back({parameter->name, on_host(*parameter, copies)});

@@ -12,7 +12,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 /// The logits of the next token of a text that grows. A pass reads the tokens that are new; keys, values and running
 /// sums of gates are kept (see Past). When the model's context is full, its last three quarters are read again as a
 /// window that begins there, so that the cost of a token does not grow. The same window is read again for every token
-/// where a family computes earlier tokens anew (Decoder::longest_past).
+/// where a family computes earlier tokens anew (Decoder::longest_past), and once where adapters were switched or scaled
+/// otherwise since the last token (Transformer::attenuation).
 template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> class Continuation {
  public:
   /// `first`: the token that every text, and every later start, begins with.
@@ -23,6 +24,10 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   View<const S> next(std::span<const std::int32_t> text) {
     const auto length = static_cast<Index>(text.size());
     const Index context = model_.config().context;
+    if (model_.attenuation != read_with_) {
+      past_.clear();
+      read_with_ = model_.attenuation;
+    }
     if (1 + length - start_ > context) {
       start_ = length + 1 - (context - context / 4);
       past_.clear();
@@ -45,7 +50,8 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   Tape<S, D> tape_;
   Past<S, D> past_;
   std::vector<std::int32_t> more_;
-  Index start_ = 0;  // where in the text the window begins that the model reads
+  adapter::Attenuation read_with_{};  // with which the past was made
+  Index start_ = 0;                   // where in the text the window begins that the model reads
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::nn

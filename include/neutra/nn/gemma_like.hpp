@@ -40,6 +40,17 @@ template <class F> struct GemmaLike : LlamaLike<F> {
     return parts;
   }
 
+  /// The defaults of Gemma 2 and 3.
+  static constexpr LlamaDefaults gemma2_defaults(double theta, Index context) {
+    return {.theta = theta,
+            .context = context,
+            .tied = true,
+            .activation_key = "hidden_activation",
+            .activation = "gelu_pytorch_tanh",
+            .head_width = 256,
+            .kv_heads = 4};
+  }
+
   /// Error: attention in both directions; RoPE of a part of each head.
   template <class Reader> static Config read_gemma(const Reader& file, const LlamaDefaults& defaults) {
     refuse_partial_rotation(file);
@@ -76,10 +87,14 @@ template <class F> struct GemmaLike : LlamaLike<F> {
     require(!says_no_window(file), file.what(), ": sliding_window must be a number of tokens, got null");
     read_windows(file, config, file.integer("sliding_window", 4096, 1, Limits::context), windowed);
   }
-  template <class Json> static void write_scores(const Config& config, Json& json) {
+  /// The keys that Gemma 2 and 3 have.
+  template <class Json> static Json write_gemma2(const Config& config) {
+    Json json = write_gemma<Json>(config, "hidden_activation");
+    json["final_logit_softcapping"] = cap_json<Json>(config, "logit_cap");
     json["query_pre_attn_scalar"] = static_cast<Index>(config.numbers.at("query_pre_attn_scalar"));
     json["layer_types"] = layer_types<Json>(config);
     if (config.numbers.contains("window")) json["sliding_window"] = window_json<Json>(config);
+    return json;
   }
 };
 

@@ -52,17 +52,13 @@ template <Scalar S, Backend D> struct Layer {
     return given ? pass.tape.leaf(*given) : weights.of_layer(kind, index);
   }
   Var<S, D> weight(adapter::Site projection) const { return weight(weights.list.kind_at(projection)); }
-  /// Whether the adapter reads or changes values at any of these sites.
+  /// Whether the adapter reads or changes values at any of these sites in this pass.
   bool acts_at(std::initializer_list<adapter::Site> sites) const {
-    return std::any_of(sites.begin(), sites.end(), [&](adapter::Site site) { return adapter.acts_at(site); });
+    return std::any_of(sites.begin(), sites.end(),
+                       [&](adapter::Site site) { return adapter.acts_at(site, pass.attenuation); });
   }
   /// y, or the value with which the adapter replaces it, attenuated.
-  Var<S, D> adapt(adapter::Site site, Var<S, D> x, Var<S, D> y) {
-    if (!adapter.acts_at(site)) return y;
-    const auto adapted = adapter.apply(site, index, x, y, pass);
-    const auto scale = static_cast<S>(pass.attenuation.scale);
-    return scale == S(1) ? adapted : add(y, add(adapted, y, S(-1)), scale);
-  }
+  Var<S, D> adapt(adapter::Site site, Var<S, D> x, Var<S, D> y) { return attenuated(adapter, site, index, x, y, pass); }
   /// The storage dtype of values between two matmuls: the precision of the step, or S if the adapter acts at `sites`.
   DType intermediate_dtype(std::initializer_list<adapter::Site> sites) const {
     return acts_at(sites) ? dtype_of<S> : pass.tape.precision();

@@ -91,7 +91,8 @@ template <class A = adapter::None, Scalar S = float, Backend D = DefaultDevice> 
   /// one more forward pass. Do not move the model until backward() has returned.
   bool recompute_layers = false;
 
-  /// How much of the adapter evaluations apply: those on a tape that does not record.
+  /// How much of the adapter evaluations apply, those on a tape that does not record, and which adapters of a list. May
+  /// be set anew before every pass.
   adapter::Attenuation attenuation{};
 
   /// The share of the steps of training that are done, for adapters that train in stages. A trainer sets it.
@@ -188,7 +189,8 @@ template <class A, Scalar S, Backend D> Var<S, D> Transformer<A, S, D>::hidden(c
           "transformer: sequences may have at most ", past > 0 ? longest_past() : config().context,
           " tokens (the model's context), got ", past + tokens.length);
   attenuation.check();
-  if (!pass.tape.recording()) pass.attenuation = attenuation;
+  adapter_.check_attenuation(attenuation);
+  if (!pass.tape.recording()) pass.attenuation = adapter::PassAttenuation(attenuation);
   pass.tape.begin_pass(this, backbone_->use().precision);
   pass.progress = progress;
   pass.tokens = {tokens.sequences, tokens.length, past};

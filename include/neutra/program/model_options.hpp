@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/adapter/registry.hpp"
+#include "neutra/program/adapter_options.hpp"
 #include "neutra/program/command_line.hpp"
 #include "neutra/program/program.hpp"
 #include "neutra/study/options.hpp"
@@ -10,23 +11,29 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program { namespace detail {
 
-/// The options of a model.
+/// The options of a model and its adapters.
 struct ModelOptions {
-  io::Path model, adapter;
+  io::Path model;
+  AdapterOptions adapters;
   DType precision = DType::f32;
   Index threads = 0;
 
   train::LoadedModel load(const adapter::Registry& registry, nn::Purpose purpose) const {
-    return train::load_model(model, adapter, registry, {purpose, precision});
+    const std::vector<train::SavedAdapter> saved = adapters.read(registry);
+    const adapter::Attenuation attenuation = adapters.attenuation(saved);
+    train::LoadedModel loaded = train::load_model(model, saved, {purpose, precision});
+    loaded.model->attenuation = attenuation;
+    return loaded;
   }
   void add_to(CLI::App& app) {
     add_model_to(app)->required();
-    app.add_option("--adapter", adapter, "an adapter for this model: NAME.safetensors, or a LoRA folder of PEFT");
+    adapters.add_to(app);
   }
-  /// All of them but --adapter. Returns --model.
+  /// All of them but those of adapters. Returns --model.
   CLI::Option* add_model_to(CLI::App& app) {
     CLI::Option* const option = app.add_option("--model", model, about_models);
     add_precision(app, precision);

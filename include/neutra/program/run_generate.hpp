@@ -109,6 +109,7 @@ NEUTRA_ONCE int run_generate(int argc, const char* const* argv, const std::funct
     options.add_to(app);
     parse_command_line(app, argc, argv, "--prompt");
     options.check();
+    options.model.adapters.check(app);
     set_threads(options.model.threads);
     const train::LoadedModel loaded = options.model.load(policies(), nn::Purpose::generation);
     detail::add_defaults_of_model(options, *loaded.model->backbone());

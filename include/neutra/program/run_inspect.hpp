@@ -80,19 +80,27 @@ inline std::pair<Index, std::string> layer_and_name(const std::string& name) {
   return {std::stoll(name.substr(first, end - first)), name.substr(0, at) + name.substr(end + 1)};
 }
 
+/// How the initial values of an adapter are known, which a run of neutra draws from its seed.
+inline std::string known_by(const train::SavedAdapter& saved, bool asked, bool recorded) {
+  if (asked) return ", as asked";
+  if (recorded) return ", of its run";
+  if (saved.peft) return ", a draw of the distribution that PEFT starts with by default; its own are not known";
+  return ", a draw of the same distribution; its own is known by --seed";
+}
+
 /// The matrices of a trained adapter beside those that it started with.
 inline report::AdapterSpectra spectra_of(const InspectOptions& options, const io::Path& path,
                                          const adapter::Registry& registry) {
-  const train::LoadedModel loaded = train::load_model(options.model, path, registry, {nn::Purpose::evaluation});
+  const train::SavedAdapter saved = train::saved_adapter(path, registry);
+  require(!saved.peft || !options.seed, path.string(),
+          ": --seed draws the initial values of a run of neutra, but this ",
+          "is a LoRA of PEFT, whose initial values are not known; leave --seed out");
+  const train::LoadedModel loaded = train::load_model(options.model, std::vector{saved}, {nn::Purpose::evaluation});
   const std::optional<std::uint64_t> recorded = recorded_seed(path), known = options.seed ? options.seed : recorded;
-  train::Model fresh(loaded.model->backbone(), train::saved_adapter(path, registry).adapter_for(loaded.model->config()),
-                     known.value_or(1));
+  train::Model fresh(loaded.model->backbone(), saved.adapter_for(loaded.model->config()), known.value_or(1));
   report::AdapterSpectra all{.label = path.string(),
                              .start = concat("the initial values of seed ", known.value_or(1),
-                                             options.seed ? ", as asked"
-                                             : recorded   ? ", of its run"
-                                                          : ", a draw of the same distribution; its "
-                                                            "own is known by --seed")};
+                                             known_by(saved, options.seed.has_value(), recorded.has_value()))};
   const auto before = fresh.parameters(), after = loaded.model->parameters();
   std::deque<Tensor<float>> copies;
   for (std::size_t i = 0; i < after.size(); ++i) {

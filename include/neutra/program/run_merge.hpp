@@ -18,18 +18,21 @@
 #include <functional>
 #include <string>
 #include <system_error>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
 namespace detail {
 
 struct MergeOptions {
-  io::Path model, adapter, out;
+  io::Path model, out;
+  std::vector<io::Path> adapters;
   std::string to = "model";
 
   void add_to(CLI::App& app) {
     app.add_option("--model", model, about_models)->required();
-    app.add_option("--adapter", adapter, "an adapter for this model: NAME.safetensors, or a LoRA folder of PEFT")
+    app.add_option("--adapter", adapters,
+                   "adapters for this model: NAME.safetensors, or LoRA folders of PEFT; several are merged together")
         ->required();
     app.add_option("--out", out, "folder to write, new or empty")->required();
     app.add_option("--to", to,
@@ -55,10 +58,14 @@ inline adapter::WeightChanges<float> changes_of(train::Model& model, const io::P
 }
 
 inline void merge(const MergeOptions& options, const adapter::Registry& registry) {
-  const train::LoadedModel loaded =
-      train::load_model(options.model, options.adapter, registry, {nn::Purpose::finetuning});
+  std::vector<train::SavedAdapter> saved;
+  for (const io::Path& path : options.adapters) saved.push_back(train::saved_adapter(path, registry));
+  train::check_together(saved);
+  const train::LoadedModel loaded = train::load_model(options.model, {}, registry, {nn::Purpose::finetuning});
   const auto& backbone = *loaded.model->backbone();
-  const adapter::WeightChanges<float> changes = changes_of(*loaded.model, options.adapter);
+  adapter::WeightChanges<float> changes;
+  for (const train::SavedAdapter& one : saved)
+    changes.add(changes_of(*train::load_adapter(loaded.model->backbone(), *loaded.tokenizer, one), one.path));
   if (options.to == "peft") {
     nn::save_peft(options.out, changes, backbone.config(), io::utf8_text(options.model.native()));
     return;
@@ -73,7 +80,7 @@ inline void merge(const MergeOptions& options, const adapter::Registry& registry
 /// Runs merge. The policies are created inside, so that their errors are reported.
 NEUTRA_ONCE int run_merge(int argc, const char* const* argv, const std::function<adapter::Registry()>& policies) {
   return run_program("merge", [&](std::stop_token) {
-    CLI::App app("Write a model with an adapter in its weights, or a LoRA in the layout of PEFT.", "merge");
+    CLI::App app("Write a model with adapters in its weights, or a LoRA in the layout of PEFT.", "merge");
     detail::MergeOptions options;
     options.add_to(app);
     parse_command_line(app, argc, argv);

@@ -118,7 +118,7 @@ class Extension {
     row.train_tokens = run_.steps * trainer.tokens_per_step();
     row.tokens_per_second = static_cast<double>(row.train_tokens) / row.train_seconds;
     if (!builds_on_.empty()) row.builds_on = builds_on_;
-    save(*model, adapter.describe(sizes), start.base);
+    save(*model, adapter.describe(sizes), start);
     row.file_bytes = saved_bytes();
     std::vector<std::string> warnings;
     const io::Json json = train::with_run_name(name_, [&] {
@@ -233,11 +233,11 @@ class Extension {
         bytes += static_cast<Index>(std::filesystem::file_size(path));
     return bytes;
   }
-  void save(train::Model& model, const adapter::Description& description, const nn::Base& base) const {
+  void save(train::Model& model, const adapter::Description& description, const Start& start) const {
     if (trains_model())
       save_model(folder_ / "model", model, *shared_.corpus.tokenizer);
     else
-      nn::save_adapter(folder_ / "adapter.safetensors", model.parameters(), description, base);
+      nn::save_adapter(folder_ / "adapter.safetensors", model.parameters(), description, start.base, start.trained_on);
   }
 
   Shared& shared_;

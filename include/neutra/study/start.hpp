@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
@@ -23,6 +24,7 @@ struct Start {
   nn::Base base{};                                                // of the backbone
   std::optional<adapter::Fixed<float, DefaultDevice>> adapter{};  // of a model that is extended already
   std::string sha256{};  // of the file of that adapter, or of a model that a run left; empty for a mere backbone
+  std::vector<std::string> trained_on{};  // what a new adapter is trained on top of (nn::AdapterFile)
   // Before any run: on the tuning and the validation texts, and in bits per byte of each further text.
   Scores tuning{}, valid{};
   std::map<std::string, double> further{};
@@ -38,6 +40,8 @@ struct Start {
   void add(const train::SavedAdapter& saved) {
     adapter = train::load_fixed(saved, backbone, base);
     sha256 = saved.sha256();
+    trained_on = saved.file.trained_on;
+    trained_on.push_back(sha256);
   }
 };
 

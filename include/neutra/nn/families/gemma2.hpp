@@ -21,22 +21,15 @@ struct Gemma2 : GemmaLike<Gemma2> {
   /// Defaults: those of read_llama, but query_pre_attn_scalar 256, attn_logit_softcapping 50, final_logit_softcapping
   /// 30 and sliding_window 4096 where the key is absent; null turns a cap off.
   template <class Reader> static Config read(const Reader& file) {
-    Config config = read_gemma(file, {.context = 8192,
-                                      .tied = true,
-                                      .activation_key = "hidden_activation",
-                                      .activation = "gelu_pytorch_tanh",
-                                      .head_width = 256,
-                                      .kv_heads = 4});
+    Config config = read_gemma(file, gemma2_defaults(10000, 8192));
     read_cap(file, config, "attn_logit_softcapping", "attention_cap", 50);
     read_cap(file, config, "final_logit_softcapping", "logit_cap", 30);
     read_scores(file, config, [](Index layer) { return layer % 2 == 0; });
     return config;
   }
   template <class Json> static Json write(const Config& config) {
-    Json json = write_gemma<Json>(config, "hidden_activation");
+    Json json = write_gemma2<Json>(config);
     json["attn_logit_softcapping"] = cap_json<Json>(config, "attention_cap");
-    json["final_logit_softcapping"] = cap_json<Json>(config, "logit_cap");
-    write_scores(config, json);
     return json;
   }
 };

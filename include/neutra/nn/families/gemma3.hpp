@@ -39,13 +39,7 @@ struct Gemma3 : GemmaLike<Gemma3> {
     const double window_theta = read_window_theta(file);
     auto json = file.json();
     if (file.has("rope_parameters")) json["rope_parameters"] = of_full_layers(file);
-    Config config = read_gemma(Reader(json, file.what()), {.theta = 1e6,
-                                                           .context = 131072,
-                                                           .tied = true,
-                                                           .activation_key = "hidden_activation",
-                                                           .activation = "gelu_pytorch_tanh",
-                                                           .head_width = 256,
-                                                           .kv_heads = 4});
+    Config config = read_gemma(Reader(json, file.what()), gemma2_defaults(1e6, 131072));
     config.numbers["window_theta"] = window_theta;
     read_cap(file, config, "final_logit_softcapping", "logit_cap", 0);
     const Index pattern = file.integer("sliding_window_pattern", 6, 1, Limits::layers);
@@ -53,10 +47,8 @@ struct Gemma3 : GemmaLike<Gemma3> {
     return config;
   }
   template <class Json> static Json write(const Config& config) {
-    Json json = write_gemma<Json>(config, "hidden_activation");
-    json["final_logit_softcapping"] = cap_json<Json>(config, "logit_cap");
+    Json json = write_gemma2<Json>(config);
     json["rope_local_base_freq"] = config.numbers.at("window_theta");
-    write_scores(config, json);
     return json;
   }
 

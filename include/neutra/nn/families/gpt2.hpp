@@ -2,9 +2,8 @@
 #pragma once
 
 #include "neutra/core/error.hpp"
-#include "neutra/io/utf8.hpp"
 #include "neutra/nn/layer_norm_decoder.hpp"
-#include "neutra/op/activation.hpp"
+#include "neutra/nn/llama_keys.hpp"
 #include "neutra/op/attention.hpp"
 #include "neutra/op/embedding.hpp"
 
@@ -23,35 +22,15 @@ struct Gpt2 {
   static constexpr std::string_view name = "gpt2";
   static constexpr const char* architecture = "GPT2LMHeadModel";
 
-  enum OfLayer : Index {
-    attention_norm,
-    attention_norm_bias,
-    q,
-    q_bias,
-    k,
-    k_bias,
-    v,
-    v_bias,
-    o,
-    o_bias,
-    ffn_norm,
-    ffn_norm_bias,
-    up,
-    up_bias,
-    down,
-    down_bias
-  };
+  enum OfLayer : Index { attention_norm = 0, ffn_norm = 10 };  // each followed by its bias; between them projections
   enum OfAll : Index { embedding, positions, final_norm, final_norm_bias, head };
 
   static void complete(Config& config, std::string& faults) {
     config.choices.try_emplace("activation", "gelu_new");
     if (config.numbers.size() + config.choices.size() > 1) faults += "; the only setting of a gpt2 is activation";
     if (const std::string& activation = config.choices["activation"]; !activation_named(activation))
-      faults += concat("; activation must be one of ", activations(), ", got ", activation);
-    if (config.kv_heads != config.heads) faults += "; a gpt2 has as many kv_heads as heads";
-    if (config.heads * config.head_width != config.dim)
-      faults += concat("; dim must be heads times head width, got ", config.dim, ", ", config.heads, " and ",
-                       config.head_width);
+      faults += concat("; there is no activation \"", activation, '"');
+    check_heads(config, name, faults);
   }
 
   static WeightList weights(const Config& c) {
@@ -67,19 +46,19 @@ struct Gpt2 {
                     .of_layer = {{"ln_1.weight", {d}, one},
                                  {"ln_1.bias", {d}, zero},
                                  {"attn.q.weight", {d, d}, normal, Site::q, third(0)},
-                                 {"attn.q.bias", {d}, zero, {}, third_bias(0)},
+                                 {"attn.q.bias", {d}, zero, {}, third_bias(0), false, Site::q},
                                  {"attn.k.weight", {d, d}, normal, Site::k, third(1)},
-                                 {"attn.k.bias", {d}, zero, {}, third_bias(1)},
+                                 {"attn.k.bias", {d}, zero, {}, third_bias(1), false, Site::k},
                                  {"attn.v.weight", {d, d}, normal, Site::v, third(2)},
-                                 {"attn.v.bias", {d}, zero, {}, third_bias(2)},
+                                 {"attn.v.bias", {d}, zero, {}, third_bias(2), false, Site::v},
                                  {"attn.c_proj.weight", {d, d}, writes, Site::o, turned, true},
-                                 {"attn.c_proj.bias", {d}, zero, {}, {}, true},
+                                 {"attn.c_proj.bias", {d}, zero, {}, {}, true, Site::o},
                                  {"ln_2.weight", {d}, one},
                                  {"ln_2.bias", {d}, zero},
                                  {"mlp.c_fc.weight", {f, d}, normal, Site::up, turned},
-                                 {"mlp.c_fc.bias", {f}, zero},
+                                 {"mlp.c_fc.bias", {f}, zero, {}, {}, false, Site::up},
                                  {"mlp.c_proj.weight", {d, f}, writes, Site::down, turned, true},
-                                 {"mlp.c_proj.bias", {d}, zero, {}, {}, true}},
+                                 {"mlp.c_proj.bias", {d}, zero, {}, {}, true, Site::down}},
                     .of_all = {{"transformer.wte.weight", {c.vocabulary, d}, normal},
                                {"transformer.wpe.weight", {c.context, d}, normal},
                                {"transformer.ln_f.weight", {d}, one},
@@ -106,7 +85,7 @@ struct Gpt2 {
     config.ffn = file.integer("n_inner", 4 * config.dim, 1, 4 * Limits::width);
     config.norm_epsilon = file.number("layer_norm_epsilon", 1e-5);
     require(config.norm_epsilon > 0, file.what(), ": layer_norm_epsilon must be positive, got ", config.norm_epsilon);
-    config.choices["activation"] = file.text("activation_function", "gelu_new");
+    config.choices["activation"] = read_activation(file, "activation_function", "gelu_new");
     config.tied = file.flag("tie_word_embeddings", true);
     return config;
   }
@@ -127,15 +106,7 @@ struct Gpt2 {
   template <Scalar S, Backend D> class Blocks;
 
  private:
-  static std::string activations() {
-    std::string all;
-    for (const auto& [known, activation] : activation_names) all += concat(all.empty() ? "" : ", ", known);
-    return all;
-  }
   template <class Reader> static void refuse_unsupported(const Reader& file) {
-    const std::string act = file.text("activation_function", "gelu_new");
-    require(activation_named(act).has_value(), file.what(), ": activation_function must be one of ", activations(),
-            ", got \"", io::printable(act), "\"; other activations are not supported");
     for (const auto& [key, value] : {std::pair{"scale_attn_weights", true},
                                      {"scale_attn_by_inverse_layer_idx", false},
                                      {"add_cross_attention", false}})
@@ -146,9 +117,7 @@ struct Gpt2 {
 
 template <Scalar S, Backend D> class Gpt2::Blocks final : public LayerNormDecoder<S, D> {
  public:
-  explicit Blocks(const Config& config)
-      : LayerNormDecoder<S, D>(config, final_norm, Gpt2::head),
-        activation_(*activation_named(config.choices.at("activation"))) {}
+  explicit Blocks(const Config& config) : LayerNormDecoder<S, D>(config, final_norm, Gpt2::head) {}
 
   /// The embedding of each token plus that of its position.
   Var<S, D> embed(const Weights<S, D>& weights, std::span<const std::int32_t> tokens,
@@ -161,12 +130,7 @@ template <Scalar S, Backend D> class Gpt2::Blocks final : public LayerNormDecode
   }
   Var<S, D> block(Layer<S, D>& layer, Var<S, D> x, const AttentionSizes& sizes) override {
     const auto h = attended(layer, x, sizes);
-    const auto z = this->norm(layer, ffn_norm, h);
-    return add(h, layer.adapt(Site::ffn, z, ffn(layer, z)));
-  }
-  Var<S, D> ffn(Layer<S, D>& layer, Var<S, D> x) override {
-    const auto inner = activation(project(layer, Site::up, up_bias, x), activation_);  // (N,f)
-    return project(layer, Site::down, down_bias, inner);
+    return this->add_ffn(layer, h, ffn_norm, h);
   }
 
  private:
@@ -176,20 +140,12 @@ template <Scalar S, Backend D> class Gpt2::Blocks final : public LayerNormDecode
   Var<S, D> attended(Layer<S, D>& layer, Var<S, D> x, const AttentionSizes& sizes) {
     typename Tape<S, D>::Scope scope(layer.pass.tape);
     const auto z = this->norm(layer, attention_norm, x);
-    const auto queries = project(layer, Site::q, q_bias, z);
-    const auto keys = project(layer, Site::k, k_bias, z);
-    const auto values = project(layer, Site::v, v_bias, z);
-    const auto joined = project(layer, Site::o, o_bias, attention(queries, keys, values, sizes));
-    return scope.keep(add(x, layer.adapt(Site::attention, z, joined)));
+    const auto queries = layer.project(Site::q, z);
+    const auto keys = layer.project(Site::k, z);
+    const auto values = layer.project(Site::v, z);
+    return scope.keep(layer.join(x, Site::attention, z, Site::o, attention(queries, keys, values, sizes)));
   }
 
-  /// x W^T + b, adapted.
-  Var<S, D> project(Layer<S, D>& layer, Site site, OfLayer bias, Var<S, D> x) {
-    const auto w = layer.weight(site), b = layer.weight(bias);
-    return layer.adapt(site, x, linear(x, w, b));
-  }
-
-  Activation activation_;
   std::vector<std::int32_t> places_;  // the position of each token; a member, so that a step allocates no memory
 };
 

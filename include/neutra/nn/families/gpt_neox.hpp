@@ -33,10 +33,7 @@ struct GptNeoX : RopeFamily<GptNeoX> {
     config.numbers.try_emplace("parallel_residual", 1);
     config.numbers.try_emplace("attention_bias", 1);
     RopeFamily<GptNeoX>::complete(config, faults);
-    if (config.kv_heads != config.heads) faults += "; a gpt_neox has as many kv_heads as heads";
-    if (config.heads * config.head_width != config.dim)
-      faults += concat("; dim must be heads times head width, got ", config.dim, ", ", config.heads, " and ",
-                       config.head_width);
+    check_heads(config, name, faults);
   }
 
   static WeightList weights(const Config& c) {
@@ -107,7 +104,6 @@ template <Scalar S, Backend D> class GptNeoX::Blocks final : public LayerNormDec
  public:
   explicit Blocks(const Config& config)
       : LayerNormDecoder<S, D>(config, final_norm, own_head),
-        activation_(*activation_named(config.choices.at("activation"))),
         parallel_(config.numbers.at("parallel_residual") != 0),
         tables_(config) {}
 
@@ -117,10 +113,8 @@ template <Scalar S, Backend D> class GptNeoX::Blocks final : public LayerNormDec
   }
   Var<S, D> block(Layer<S, D>& layer, Var<S, D> x, const AttentionSizes& sizes) override {
     const auto h = attended(layer, x, sizes);
-    const auto z = this->norm(layer, ffn_norm, parallel_ ? x : h);
-    return layer.join(h, Site::ffn, z, Site::down, ffn_units(layer, z));
+    return this->add_ffn(layer, h, ffn_norm, parallel_ ? x : h);
   }
-  Var<S, D> ffn(Layer<S, D>& layer, Var<S, D> x) override { return layer.project(Site::down, ffn_units(layer, x)); }
 
  private:
   using Site = adapter::Site;
@@ -137,10 +131,6 @@ template <Scalar S, Backend D> class GptNeoX::Blocks final : public LayerNormDec
     return scope.keep(layer.join(x, Site::attention, z, Site::o, attention(queries, keys, values, sizes)));
   }
 
-  /// x: (N,d)  result: (N,f)
-  Var<S, D> ffn_units(Layer<S, D>& layer, Var<S, D> x) { return activation(layer.project(Site::up, x), activation_); }
-
-  Activation activation_;
   bool parallel_;
   RopeTables<S, D> tables_;
 };
