@@ -165,7 +165,7 @@ TEST_CASE("docs: the shapes of tokenizer.json are those of the golden files, the
   };
   CHECK(scratch::says([&] { throw Error(refused("x", "")); },
                       concat("must be \"", kinds.at(0), "\" or \"", kinds.at(1), '"')));
-  CHECK(scratch::says([&] { throw Error(refused("gpt2", "x")); }, concat("must be one of ", joined(rules), ",")));
+  CHECK(scratch::says([&] { throw Error(refused("gpt2", "x")); }, concat("must be one of ", joined(rules), ", got")));
 }
 
 TEST_CASE("docs: README.md names the families and the types of GGUF") {
