@@ -107,11 +107,6 @@ TEST_CASE("gguf: tensors of every type are widened") {
   }
 }
 
-TEST_CASE("gguf: docs/families.md lists every type that is read") {
-  const std::string page = scratch::get(io::Path(NEUTRA_SOURCE_DIR) / "docs/families.md");
-  for (const io::GgufType& type : io::gguf_types) CHECK(page.find(concat('`', type.name, '`')) != page.npos);
-}
-
 TEST_CASE("gguf: large tensors are read in parts") {
   GgufBytes bytes;
   std::vector<float> numbers(700001);

@@ -47,6 +47,14 @@ TEST_CASE("sealed: a file without a seal is distinguished from a missing file") 
   CHECK(says([&] { io::read_sealed(folder / "none.json"); }, "none.json: cannot be opened"));
 }
 
+TEST_CASE("sealed: a list is refused even with its right hash") {
+  const scratch::Folder folder;
+  std::string text = "[{\n  \"content_sha256\": \"" + std::string(64, '0') + "\"}]";
+  text.replace(text.find('0'), 64, io::sha256_hex(text));
+  scratch::put(folder / "x.json", text);
+  CHECK(says([&] { io::read_sealed(folder / "x.json"); }, "x.json: must be a JSON object"));
+}
+
 TEST_CASE("hashes of files: of any length, and of files that are not there") {
   const scratch::Folder folder;
   for (const std::size_t size : {std::size_t{0}, std::size_t{5}, std::size_t{1} << 20, (std::size_t{1} << 20) + 3}) {

@@ -328,16 +328,6 @@ TEST_CASE("families: GPT-NeoX rotates a quarter of each head unless a key says o
   CHECK(!list.ignores("gpt_neox.layers.1.attention.dense.bias"));
 }
 
-TEST_CASE("families: docs/families.md lists every family") {
-  const std::string page = scratch::get(io::Path(NEUTRA_SOURCE_DIR) / "docs/families.md");
-  std::string listed;
-  for (std::size_t at = page.find("\n| `"); at != page.npos; at = page.find("\n| `", at + 1)) {
-    const std::string name = page.substr(at + 4, page.find('`', at + 4) - at - 4);
-    if (name != "model_type") listed += (listed.empty() ? "\"" : ", \"") + name + "\"";
-  }
-  CHECK(listed == nn::Families::names());
-}
-
 TEST_CASE("families: frequencies under llama3 scaling are those of Llama 3.2") {
   nn::Config scaled;
   scaled.numbers = {{"rope_theta", 500000},

@@ -326,6 +326,10 @@ TEST_CASE("each error in a results file of the previous schema is named") {
   bad = good;
   bad["choices"] = io::Json::array();
   CHECK(contains(message(bad), "choices is not a known key"));
+  bad = good;
+  bad["rows"][0]["method"] = "lora";
+  bad["config"]["options"] = {{"lora_targets", 1}};
+  CHECK(contains(message(bad), "results.json: rows[0]: options: lora_targets must be a string, got 1"));
 }
 
 TEST_CASE("the results in the repository are read") {

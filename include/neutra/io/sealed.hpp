@@ -39,7 +39,7 @@ inline void write_sealed(const Path& path, Json object) {
 }
 
 /// Reads the object from a file of write_sealed, without the seal.
-/// Error: content that does not match its hash; no hash; as read_file.
+/// Error: content that does not match its hash; no hash; no object; as read_file.
 inline Json read_sealed(const Path& path) {
   std::string text = read_file(path, 100'000'000);
   const std::size_t at = detail::digest_at(text);
@@ -49,9 +49,10 @@ inline Json read_sealed(const Path& path) {
   text.replace(at, detail::digest_size, detail::digest_size, '0');
   require(sha256_hex(text) == digest, path.string(), ": must hold content that matches its hash (", detail::seal_key,
           "), but does not; the file is damaged or was edited");
-  Json object = parse(text, path.string());
-  object.erase(detail::seal_key);
-  return object;
+  Json json = parse(text, path.string());
+  const Reader object(json, path.string());  // for its message: must be a JSON object
+  json.erase(detail::seal_key);
+  return json;
 }
 
 /// SHA-256 of a file's bytes.

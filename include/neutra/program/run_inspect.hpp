@@ -67,8 +67,9 @@ struct InspectOptions {
 inline std::optional<std::uint64_t> recorded_seed(const io::Path& adapter) {
   const io::Path outcome = adapter.parent_path() / "outcome.json";
   if (!io::is_there(outcome)) return std::nullopt;
-  const io::Json seed = io::read_sealed(outcome).value("/row/seed"_json_pointer, io::Json());
-  return seed.is_number_unsigned() ? std::optional(seed.get<std::uint64_t>()) : std::nullopt;
+  const io::Json json = io::read_sealed(outcome), row = json.value("row", io::Json());
+  if (!row.is_object() || !row.contains("seed") || !row["seed"].is_number_unsigned()) return std::nullopt;
+  return row["seed"].get<std::uint64_t>();
 }
 
 /// The layer in a parameter's name, as in adapter.3.up_proj, and the name without it; -1 if it has none.

@@ -33,7 +33,8 @@ inline io::Json run_from_1(const io::Json& old, const io::Json& options, const s
   const std::string kind = known ? std::string(known->kind) : settings.contains("body") ? "residue" : "none";
   if (settings.contains("body")) settings["width"] = 0;
   if (known && known->kind == "lora") {
-    std::string targets = options.is_object() ? options.value("lora_targets", "q,k,v,o,gate,up,down") : "";
+    const std::string all = "q,k,v,o,gate,up,down";
+    std::string targets = options.is_object() ? io::Reader(options, where + ": options").text("lora_targets", all) : "";
     for (char& c : targets)
       if (c == ',') c = '|';
     settings.update({{"targets", targets}, {"rank", 0}, {"scale", 1.0}});

@@ -10,6 +10,7 @@
 #include "neutra/train/gguf_tokenizer.hpp"
 #include "neutra/train/model.hpp"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <string>
@@ -17,8 +18,9 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// A form: what holds a model of it, and how that is read.
+/// A form: its name in docs/families.md, what holds a model of it, and how that is read.
 struct ModelForm {
+  std::string_view name;
   bool (*holds)(const io::Path&);
   std::shared_ptr<const data::Tokenizer> (*tokenizer)(const io::Path&);
   std::shared_ptr<const Backbone> (*backbone)(const io::Path&, const nn::Use<float>&);
@@ -53,27 +55,29 @@ inline std::shared_ptr<const Backbone> load_llama2c(const io::Path& path, const 
   return nn::load_llama2c<float, DefaultDevice>(path, use);
 }
 
-inline const ModelForm& form_of(const io::Path& path) {
-  static constexpr std::array forms = {ModelForm{io::holds_gguf, read_gguf_tokenizer, load_gguf},
-                                       ModelForm{io::holds_llama2c, llama2c_tokenizer, load_llama2c}};
-  // Last, since its reader says of anything else what it is.
-  static constexpr ModelForm folder{nullptr, tokenizer_in, load_folder};
-  for (const ModelForm& form : forms)
-    if (form.holds(path)) return form;
-  return folder;
-}
-
 }  // namespace detail
+
+/// All forms. The first that holds a path reads it; the folder is the last, since its reader says of anything else what
+/// it is.
+inline constexpr std::array model_forms = {
+    ModelForm{"gguf", io::holds_gguf, read_gguf_tokenizer, detail::load_gguf},
+    ModelForm{"llama2c", io::holds_llama2c, detail::llama2c_tokenizer, detail::load_llama2c},
+    ModelForm{"folder", [](const io::Path&) { return true; }, tokenizer_in, detail::load_folder}};
+
+/// The form of a model. Error: a dangling link.
+inline const ModelForm& form_of(const io::Path& path) {
+  return *std::find_if(model_forms.begin(), model_forms.end(), [&](const ModelForm& form) { return form.holds(path); });
+}
 
 /// The tokenizer of a model: a Hugging Face folder, a GGUF file, or a llama2.c file with its tokenizer beside it.
 /// Does not read the weights. Error: as tokenizer_in, read_gguf_tokenizer or llama2c_tokenizer.
 inline std::shared_ptr<const data::Tokenizer> tokenizer_of(const io::Path& model) {
-  return detail::form_of(model).tokenizer(model);
+  return form_of(model).tokenizer(model);
 }
 
 /// Loads a model from any of these. Error: as nn::load_model, nn::load_gguf or nn::load_llama2c.
 inline std::shared_ptr<const Backbone> load_backbone(const io::Path& model, const nn::Use<float>& use = {}) {
-  return detail::form_of(model).backbone(model, use);
+  return form_of(model).backbone(model, use);
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::train
