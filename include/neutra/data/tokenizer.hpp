@@ -25,7 +25,8 @@ struct AddedToken {
 using AddedTokens = std::map<std::int32_t, AddedToken>;  // by id
 
 /// Text to token ids and back, without loss: decode(encode(x)) == x for every byte string x, valid UTF-8 or not. A
-/// tokenizer whose file asks for a change of the text, such as a normalisation form, gives back the changed text.
+/// tokenizer whose file asks for a change of the text, such as a normalisation form, gives back the changed text; one
+/// that has no tokens for some characters loses them (UnigramTokenizer).
 /// Safe to use from several threads at once.
 class Tokenizer {
  public:

@@ -88,6 +88,7 @@ template <class Emit> void cut(const UnigramModel& model, std::string_view text,
   std::vector<Best> best = {{0, 0, -1}};
   std::vector<std::pair<std::size_t, std::int32_t>> path;  // ends and ids
   const auto finish = [&](std::size_t end) {
+    const double score = best[end - start].score;
     path.clear();
     for (std::size_t at = end; at > start; at = best[at - start].from) path.emplace_back(at, best[at - start].id);
     for (; !path.empty(); path.pop_back()) {
@@ -96,7 +97,7 @@ template <class Emit> void cut(const UnigramModel& model, std::string_view text,
       emit(text.substr(start, path.back().first - start), id);
       start = path.back().first;
     }
-    best = {{best[end - start].score, 0, -1}};
+    best = {{score, 0, -1}};
   };
   constexpr std::size_t often = 4096;  // limits memory
   for (std::size_t at = 0; at < text.size();) {

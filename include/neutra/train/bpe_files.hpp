@@ -127,7 +127,8 @@ inline std::shared_ptr<const data::Tokenizer> read_bpe_files(const io::Path& fol
   std::string bos = read_text_start(folder);
   if (bos.empty()) bos = detail::tokenizer_class(folder).start;
   const io::Json file = detail::bpe_files_json(folder, bos);
-  return read_tokenizer_json(io::dump(file, folder.string()), (folder / "vocab.json").string(), bos);
+  return read_tokenizer_json(io::dump(file, folder.string()),
+                             concat((folder / "vocab.json").string(), " with merges.txt"), bos);
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::train
