@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,16 +33,9 @@ class BpeTokenizer final : public VocabularyTokenizer<BpeModel> {
   std::vector<std::int32_t> encode(std::string_view text) const override {
     Encoding encoding;
     encoding.ids.reserve(text.size() / 3 + 1);
-    const auto token = [&](std::int32_t id) { encoding.ids.push_back(id); };
-    model_.added_raw.split(
-        text,
-        [&](std::string_view part) {
-          const std::string normal = normalized_part(part);
-          model_.added_normalized.split(
-              normal.empty() ? part : std::string_view(normal),
-              [&](std::string_view words) { append_words(words, words.data() == text.data(), encoding); }, token);
-        },
-        token);
+    encode_parts(
+        text, encoding.ids, [&](std::string_view part) { return normalized_part(part); },
+        [&](std::string_view words, bool first) { append_words(words, first, encoding); });
     return std::move(encoding.ids);
   }
 
@@ -51,10 +45,10 @@ class BpeTokenizer final : public VocabularyTokenizer<BpeModel> {
     WordCache words;
   };
 
-  /// A part of the text between added tokens, normalised; empty if it stays as it is.
-  std::string normalized_part(std::string_view part) const {
+  std::optional<std::string> normalized_part(std::string_view part) const {
     if (model_.nfc) return normalized(part, UnicodeForm::nfc);
-    return model_.space == SpaceInFront::every_part && !model_.metaspace ? concat(' ', part) : std::string();
+    if (model_.space == SpaceInFront::every_part && !model_.metaspace) return concat(' ', part);
+    return std::nullopt;
   }
 
   /// Encodes normalised text between added tokens. first: whether the text begins with it

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,19 +34,13 @@ class UnigramTokenizer final : public VocabularyTokenizer<UnigramModel> {
     if (!hidden.empty()) text = hidden;
     Encoding encoding;
     encoding.ids.reserve(text.size() / 3 + 1);
-    const auto token = [&](std::int32_t id) { encoding.ids.push_back(id); };
-    model_.added_raw.split(
-        text,
-        [&](std::string_view part) {
-          std::string normal(part);
-          for (const TextChange& change : model_.changes) normal = change(normal);
-          const bool first = part.data() == text.data();
-          model_.added_normalized.split(
-              normal,
-              [&](std::string_view words) { append_part(words, first && words.data() == normal.data(), encoding); },
-              token);
-        },
-        token);
+    const auto normalized = [&](std::string_view part) {
+      std::optional<std::string> normal(part);
+      for (const TextChange& change : model_.changes) normal = change(*normal);
+      return normal;
+    };
+    encode_parts(text, encoding.ids, normalized,
+                 [&](std::string_view words, bool first) { append_part(words, first, encoding); });
     return std::move(encoding.ids);
   }
 

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -61,6 +62,26 @@ template <class Model> class VocabularyTokenizer : public Tokenizer {
       if (model_.prepends_to(token)) surface.insert(0, 1, ' ');
     }
     surfaces_[static_cast<std::size_t>(model_.bos)].clear();
+  }
+
+  /// Appends the ids of added tokens in a text, and calls words(part, first) for the normalised parts between them.
+  /// first: whether the text begins with the part
+  /// normalized(part): a part of the text after normalisation; nothing if that changes no text
+  template <class Normalized, class Words>
+  void encode_parts(std::string_view text, std::vector<std::int32_t>& ids, const Normalized& normalized,
+                    const Words& words) const {
+    const auto token = [&](std::int32_t id) { ids.push_back(id); };
+    model_.added_raw.split(
+        text,
+        [&](std::string_view part) {
+          const std::optional<std::string> changed = normalized(part);
+          const std::string_view normal = changed ? std::string_view(*changed) : part;
+          const bool first = part.data() == text.data();
+          model_.added_normalized.split(
+              normal, [&](std::string_view between) { words(between, first && between.data() == normal.data()); },
+              token);
+        },
+        token);
   }
 
   void append_bytes(std::string_view bytes, std::vector<std::int32_t>& ids) const {
