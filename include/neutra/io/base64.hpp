@@ -16,7 +16,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace io {
 inline std::string from_base64(std::string_view text, std::string_view what) {
   const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
   std::string bytes(text.size() / 4 * 3, '\0');
-  const bool fits = text.size() % 4 == 0 && text.size() <= std::numeric_limits<int>::max();
+  const bool fits =
+      text.size() % 4 == 0 && text.find('=') >= text.size() - padding && text.size() <= std::numeric_limits<int>::max();
   const int size = !fits          ? -1
                    : text.empty() ? 0
                                   : EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),

@@ -133,7 +133,8 @@ inline io::Json sentencepiece_json(const data::detail::SentencePieceModel& model
   io::Json undo = io::Json::array({replace(sign, " "), {{"type", "ByteFallback"}}, {{"type", "Fuse"}}});
   io::Json normalizers = io::Json::array({replace(" ", sign)});
   if (model.dummy_prefix) {
-    normalizers.insert(normalizers.begin(), {{"type", "Prepend"}, {"prepend", sign}});
+    const io::Json prepend = {{"type", "Prepend"}, {"prepend", sign}};
+    normalizers.insert(normalizers.begin(), prepend);
     undo.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
   }
   file["normalizer"] = {{"type", "Sequence"}, {"normalizers", normalizers}};
