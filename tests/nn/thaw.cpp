@@ -89,3 +89,35 @@ TEST_CASE("thaw: a model with some trained weights is saved with those, and with
     }
   }
 }
+
+TEST_CASE("thaw: a trained model is saved in the types of the folder it came from, with the keys of its config.json") {
+  const scratch::Folder base, saved;
+  const auto random = models::random();
+  nn::save_model(base.path(), *random, {{"an_unknown_key", {{"kept", {1, 2}}}}});
+  std::vector<io::TensorSource> tensors;
+  const auto type_of = [](const std::string& name) {
+    if (name.find("norm") != name.npos) return io::dtype_of<float>();
+    return name.find("mlp") != name.npos ? io::dtype_of<f16>() : io::dtype_of<bf16>();
+  };
+  for (const auto& weight : random->weights())
+    tensors.push_back({weight.name, type_of(weight.name), weight.shape(), [&](io::OutputFile& file) {
+                         io::write_elements<float>(file, weight.name, weight.copy(), type_of(weight.name));
+                       }});
+  io::write_safetensors(base / "model.safetensors", tensors);
+  nn::Transformer<adapter::None> model(nn::load_model<float, Cpu>(base.path(), {nn::Purpose::finetuning}));
+  model.thaw();
+  testing::train_on(model, TinyBatch(), 3);
+  nn::save_model(saved.path(), model, io::Json::object(), base.path());
+  const io::Json config = io::read_json(saved / "config.json");
+  CHECK(config.at("torch_dtype") == "bfloat16");
+  CHECK(config.at("an_unknown_key") == io::Json{{"kept", {1, 2}}});
+  const auto before = io::Safetensors::open(base / "model.safetensors"),
+             after = io::Safetensors::open(saved / "model.safetensors");
+  for (const auto& entry : before.entries()) {
+    CAPTURE(entry.name);
+    CHECK(after.entry(entry.name).dtype == entry.dtype);
+    CHECK_FALSE(models::same_bits<float>(before.read<float>(entry.name), after.read<float>(entry.name)));
+  }
+  nn::save_model(saved.path(), model);
+  CHECK(io::read_json(saved / "config.json").at("torch_dtype") == "float32");
+}

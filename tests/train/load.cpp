@@ -133,7 +133,7 @@ TEST_CASE("a missing tokenizer is reported before the weights are read", "[train
   const auto load = [&](const io::Path& adapter = {}) {
     return [&, adapter] { train::load_model(folder.path(), adapter, small::registry()); };
   };
-  CHECK(scratch::says(load(), "must hold a tokenizer.model (SentencePiece) or a tokenizer.json, got neither",
+  CHECK(scratch::says(load(), "must hold a tokenizer.model (SentencePiece), a tokenizer.json or a vocab.json, got none",
                       "take a model that has one"));
   scratch::put(folder / "tokenizer.json", "{}");
   CHECK(scratch::says(load(), "tokenizer.json: model is missing"));

@@ -2,17 +2,14 @@
 #pragma once
 
 #include "neutra/data/bpe_model.hpp"
-#include "neutra/data/sentencepiece_model.hpp"
-#include "neutra/data/tokenizer.hpp"
-#include "neutra/data/words.hpp"
+#include "neutra/data/vocabulary_tokenizer.hpp"
+#include "neutra/data/word_cache.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <span>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -25,108 +22,51 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 /// decode(encode(x)) == x for every byte string, but for two kinds of models that change text: one that asks for
 /// normalisation form C gives back NFC(x), and one whose space in front is left out where the text begins with a space
 /// (Metaspace) gives back x without that space; the form of Metaspace that puts one in front of every part does so
-/// after each added token too. Where the library would lose text, bytes are encoded one by one: bytes that are not
-/// UTF-8, and, unless the model is byte-level, U+2581, which stands for a space.
-class BpeTokenizer final : public Tokenizer {
+/// after each added token too. An added token that strips white space loses it. Where the library would lose text,
+/// bytes are encoded one by one: bytes that are not UTF-8, and, unless the model is byte-level, U+2581, which stands
+/// for a space.
+class BpeTokenizer final : public VocabularyTokenizer<BpeModel> {
  public:
   /// serialized: the content of the file that the model was read from.
-  BpeTokenizer(BpeModel model, std::string serialized) : model_(std::move(model)), serialized_(std::move(serialized)) {
-    surfaces_.reserve(model_.pieces.size());
-    for (const std::string& piece : model_.pieces) surfaces_.push_back(surface(piece));
-    for (const auto& [id, token] : model_.added)
-      surfaces_[static_cast<std::size_t>(id)] = token.special ? std::string() : token.content;
-    surfaces_[static_cast<std::size_t>(model_.bos)].clear();
-  }
-
-  Index vocab() const override { return static_cast<Index>(model_.pieces.size()); }
-  std::int32_t bos() const override { return model_.bos; }
-  bool knows(std::int32_t id) const override {
-    return Tokenizer::knows(id) && !model_.pieces[static_cast<std::size_t>(id)].empty();
-  }
+  BpeTokenizer(BpeModel model, std::string serialized) : VocabularyTokenizer(std::move(model), std::move(serialized)) {}
 
   std::vector<std::int32_t> encode(std::string_view text) const override {
     Encoding encoding;
     encoding.ids.reserve(text.size() / 3 + 1);
-    const auto token = [&](std::int32_t id) { encoding.ids.push_back(id); };
-    model_.added_raw.split(
-        text,
-        [&](std::string_view part) {
-          const std::string normal = normalized(part, part.data() == text.data());
-          model_.added_normalized.split(
-              normal.empty() ? part : std::string_view(normal),
-              [&](std::string_view words) {
-                model_.byte_level ? append_words(words, 0, encoding) : append_text(words, encoding);
-              },
-              token);
-        },
-        token);
+    encode_parts(
+        text, encoding.ids, [&](std::string_view part) { return normalized_part(part); },
+        [&](std::string_view words, bool first) { append_words(words, first, encoding); });
     return std::move(encoding.ids);
   }
 
-  std::string decode(std::span<const std::int32_t> ids) const override {
-    std::string text;
-    bool starts = model_.space != SpaceInFront::never;  // whether the next token begins with the space put in front
-    for (std::size_t k = 0; k < ids.size(); ++k) {
-      check_id(ids[k], static_cast<Index>(k));
-      std::string_view shown = surfaces_[static_cast<std::size_t>(ids[k])];
-      const bool added = model_.added.contains(ids[k]);
-      if (starts && !added && shown.starts_with(' ')) shown.remove_prefix(1);
-      if (!added) starts = false;
-      if (added && !shown.empty()) starts = model_.space == SpaceInFront::every_part;
-      text += shown;
-    }
-    return text;
-  }
-
-  std::string piece(std::int32_t id) const override {
-    check_id(id, 0);
-    return model_.pieces[static_cast<std::size_t>(id)];
-  }
-
-  std::string_view serialized() const override { return serialized_; }
-  std::string_view file_name() const override { return "tokenizer.json"; }
-
  private:
-  /// The position in ids of the tokens of a word encoded before.
-  struct Place {
-    std::size_t first = 0, count = 0;
-  };
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view word) const { return std::hash<std::string_view>{}(word); }
-  };
   struct Encoding {
-    std::vector<std::int32_t> ids, tokens;
-    std::unordered_map<std::string, Place, Hash, std::equal_to<>> seen;
+    std::vector<std::int32_t> ids;
+    WordCache words;
   };
-  // Limit the cache to about 64 MB.
-  static constexpr std::size_t most_seen = std::size_t{1} << 19, longest_seen = 64;
 
-  std::string surface(const std::string& piece) const {
-    if (model_.byte_level) return detail::byte_level_surface(piece);
-    if (const int byte = detail::byte_of(piece); byte >= 0) return std::string(1, static_cast<char>(byte));
-    std::string text = piece;
-    for (std::size_t at = 0; (at = text.find(space_sign, at)) != std::string::npos; ++at)
-      text.replace(at, space_sign.size(), " ");
-    return text;
+  std::optional<std::string> normalized_part(std::string_view part) const {
+    if (model_.nfc) return normalized(part, UnicodeForm::nfc);
+    if (model_.space == SpaceInFront::every_part && !model_.metaspace) return concat(' ', part);
+    return std::nullopt;
   }
 
-  /// A part of the text between added tokens, normalised; empty if it stays as it is.
-  std::string normalized(std::string_view part, bool first) const {
-    if (model_.nfc) return normalized_nfc(part);
+  /// Encodes normalised text between added tokens. first: whether the text begins with it
+  void append_words(std::string_view text, bool first, Encoding& encoding) const {
+    if (model_.byte_level) return append_steps(text, 0, encoding);
     const bool prefixed =
-        model_.space == SpaceInFront::every_part || (model_.space == SpaceInFront::text_start && first);
-    if (!prefixed || (model_.space_only_if_none && part.starts_with(' '))) return {};
-    return concat(' ', part);
+        model_.metaspace && !text.starts_with(' ') &&
+        (model_.space == SpaceInFront::every_part || (model_.space == SpaceInFront::text_start && first));
+    prefixed ? append_text(concat(' ', text), encoding) : append_text(text, encoding);
   }
 
   /// Cuts by the steps from `step` on, and encodes the words.
-  void append_words(std::string_view text, std::size_t step, Encoding& encoding) const {
+  void append_steps(std::string_view text, std::size_t step, Encoding& encoding) const {
     if (step == model_.steps.size()) {
       append_word(text, encoding);
       return;
     }
-    const auto next = [&](std::string_view part) { append_words(part, step + 1, encoding); };
+    const auto next = [&](std::string_view part) { append_steps(part, step + 1, encoding); };
     if (const auto* rule = std::get_if<WordRule>(&model_.steps[step])) {
       for_each_rule_word(text, *rule, next);
     } else {
@@ -148,7 +88,7 @@ class BpeTokenizer final : public Tokenizer {
       const std::string_view character = text.substr(at, length == 0 ? 1 : length);
       if (length == 0 || character == space_sign) {
         finish(at);
-        for (const char byte : character) encoding.ids.push_back(byte_id(byte));
+        append_bytes(character, encoding.ids);
         start = at += character.size();
         continue;
       }
@@ -164,31 +104,20 @@ class BpeTokenizer final : public Tokenizer {
   }
 
   void append_word(std::string_view word, Encoding& encoding) const {
-    auto& [ids, tokens, seen] = encoding;
-    if (const auto found = seen.find(word); found != seen.end()) {
-      for (std::size_t k = 0; k < found->second.count; ++k) ids.push_back(ids[found->second.first + k]);
-      return;
-    }
-    tokens.clear();
-    model_.byte_level ? spell_bytes(word, tokens) : spell_characters(word, tokens);
-    if (const std::int32_t whole = model_.words_whole ? whole_word(word) : -1; whole >= 0) {
-      tokens = {whole};
-    } else {
+    encoding.words.append(word, encoding.ids, [&](std::vector<std::int32_t>& tokens) {
+      if (const std::int32_t whole = model_.words_whole ? whole_word(word) : -1; whole >= 0) {
+        tokens.push_back(whole);
+        return;
+      }
+      model_.byte_level ? append_bytes(word, tokens) : spell_characters(word, tokens);
       model_.merges.apply(tokens);
-    }
-    if (word.size() <= longest_seen && seen.size() < most_seen)
-      seen.emplace(std::string(word), Place{ids.size(), tokens.size()});
-    ids.insert(ids.end(), tokens.begin(), tokens.end());
+    });
   }
 
-  std::int32_t byte_id(char byte) const { return model_.byte_ids[static_cast<unsigned char>(byte)]; }
-  void spell_bytes(std::string_view word, std::vector<std::int32_t>& tokens) const {
-    for (const char byte : word) tokens.push_back(byte_id(byte));
-  }
   void spell_characters(std::string_view word, std::vector<std::int32_t>& tokens) const {
     detail::for_each_character(word, [&](std::string_view character, char32_t) {
       const std::int32_t id = model_.id_of(std::string(character == " " ? space_sign : character));
-      id >= 0 ? tokens.push_back(id) : spell_bytes(character, tokens);
+      id >= 0 ? tokens.push_back(id) : append_bytes(character, tokens);
     });
   }
   /// The id of a byte-level word that is a token, -1 if there is none.
@@ -199,9 +128,6 @@ class BpeTokenizer final : public Tokenizer {
   }
 
   static constexpr char32_t space_point = 0x2581;
-  BpeModel model_;
-  std::string serialized_;
-  std::vector<std::string> surfaces_;
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::data

@@ -53,9 +53,7 @@ inline std::string sentencepiece_from_llama2c(std::string_view bytes) {
       text = spelled[id];
     }
     const bool is_byte = id >= 3 && id < 3 + 256 && detail::byte_of(text) == static_cast<int>(id) - 3;
-    for (std::size_t space = 0; (space = text.find(' ', space)) != text.npos; space += space_sign.size())
-      text.replace(space, 1, space_sign);
-    model.pieces.push_back({std::move(text), score, is_byte ? Model::byte : Model::normal});
+    model.pieces.push_back({replaced(text, " ", space_sign), score, is_byte ? Model::byte : Model::normal});
   }
   return write_sentencepiece(std::move(model));
 }

@@ -119,10 +119,7 @@ class SentencePiece final : public Tokenizer {
     if (piece.type == Model::control) return {};
     if (piece.type == Model::unknown) return " \xe2\x81\x87 ";  // as SentencePiece decodes it; encode never returns it
     if (piece.type == Model::byte) return std::string(1, static_cast<char>(detail::byte_of(piece.text)));
-    std::string text = piece.text;
-    for (std::size_t at = 0; (at = text.find(space_sign, at)) != std::string::npos; ++at)
-      text.replace(at, space_sign.size(), " ");
-    return text;
+    return replaced(piece.text, space_sign, " ");
   }
 
   void append_bytes(std::string_view bytes, std::vector<std::int32_t>& ids) const {

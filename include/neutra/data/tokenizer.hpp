@@ -13,16 +13,20 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
-/// A token added to a tokenizer after its training, as chat models do for turns: its text, and whether it is a control
-/// token, which decodes to nothing.
+/// A token added to a tokenizer after its training, as chat models do for turns: its text, whether it is a control
+/// token, which decodes to nothing, and how its text is found.      tokenizers, AddedToken
 struct AddedToken {
-  std::string content;
+  std::string content{};
   bool special = false;
+  bool normalized = false;                         // found after normalisation, its text normalised too
+  bool single_word = false;                        // not found beside a word character
+  bool strips_left = false, strips_right = false;  // takes the white space on that side
 };
 using AddedTokens = std::map<std::int32_t, AddedToken>;  // by id
 
 /// Text to token ids and back, without loss: decode(encode(x)) == x for every byte string x, valid UTF-8 or not. A
-/// tokenizer whose file asks for a change of the text, such as a normalisation form, gives back the changed text.
+/// tokenizer whose file asks for a change of the text, such as a normalisation form, gives back the changed text; one
+/// that has no tokens for some characters loses them (UnigramTokenizer).
 /// Safe to use from several threads at once.
 class Tokenizer {
  public:

@@ -1,4 +1,4 @@
-/// What tokenizers ask of Unicode: the class of a character, and normalisation form C. Both come from ICU.
+/// What tokenizers ask of Unicode: the class of a character, and normalisation forms. Both come from ICU.
 #pragma once
 
 #include "neutra/core/error.hpp"
@@ -49,25 +49,53 @@ inline Character character_at(std::string_view text, std::size_t offset) {
   return {character_class(code_point(text.substr(offset, length))), length};
 }
 
+/// Whether \w of regular expressions matches: alphabetic characters, marks, decimal digits, connectors and joiners.
+/// Unicode Technical Standard 18, annex C
+inline bool is_word_character(char32_t point) {
+  const auto code = static_cast<UChar32>(point);
+  const std::uint32_t also = U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK;
+  return u_hasBinaryProperty(code, UCHAR_ALPHABETIC) || (U_GET_GC_MASK(code) & also) != 0 ||
+         u_hasBinaryProperty(code, UCHAR_JOIN_CONTROL);
+}
+
+/// The length of the last character of a text that is not empty.
+inline std::size_t last_length(std::string_view text) {
+  for (std::size_t length = 1; length <= 4 && length <= text.size(); ++length)
+    if (utf8_length(text, text.size() - length) == length) return length;
+  return 1;  // a byte that is not UTF-8
+}
+
+/// The normalisation forms.      Unicode Standard Annex 15
+enum class UnicodeForm : std::uint8_t { nfc, nfd, nfkc, nfkd };
+
 namespace detail {
 
-/// Appends valid UTF-8 in normalisation form C.
-inline void append_nfc(std::string_view text, std::string& result) {
+inline const icu::Normalizer2& normalizer_of(UnicodeForm form) {
   UErrorCode status = U_ZERO_ERROR;
-  const icu::Normalizer2* nfc = icu::Normalizer2::getNFCInstance(status);
+  const icu::Normalizer2* found = form == UnicodeForm::nfc    ? icu::Normalizer2::getNFCInstance(status)
+                                  : form == UnicodeForm::nfd  ? icu::Normalizer2::getNFDInstance(status)
+                                  : form == UnicodeForm::nfkc ? icu::Normalizer2::getNFKCInstance(status)
+                                                              : icu::Normalizer2::getNFKDInstance(status);
+  require(U_SUCCESS(status), "tokenizer: ICU has no data for normalisation (", u_errorName(status), ')');
+  return *found;
+}
+
+/// Appends valid UTF-8 in a normalisation form.
+inline void append_form(const icu::Normalizer2& form, std::string_view text, std::string& result) {
+  UErrorCode status = U_ZERO_ERROR;
   icu::StringByteSink<std::string> sink(&result);
-  if (U_SUCCESS(status))
-    nfc->normalizeUTF8(0, icu::StringPiece(text.data(), static_cast<std::int32_t>(text.size())), sink, nullptr, status);
+  form.normalizeUTF8(0, icu::StringPiece(text.data(), static_cast<std::int32_t>(text.size())), sink, nullptr, status);
   require(U_SUCCESS(status), "tokenizer: ICU cannot normalise ", text.size(), " bytes (", u_errorName(status), ')');
 }
 
 }  // namespace detail
 
-/// The text in normalisation form C. Bytes that are not UTF-8 stay as they are.
-inline std::string normalized_nfc(std::string_view text) {
+/// The text in a normalisation form. Bytes that are not UTF-8 stay as they are.
+inline std::string normalized(std::string_view text, UnicodeForm form) {
   // ICU counts in 32 bits. A line feed neither composes nor is reordered, so lines are independent; a longer line is
   // cut here.
   constexpr std::size_t longest = std::size_t{1} << 30;
+  const icu::Normalizer2& normalizer = detail::normalizer_of(form);
   std::string result;
   result.reserve(text.size());
   for (std::size_t start = 0; start < text.size();) {
@@ -80,7 +108,7 @@ inline std::string normalized_nfc(std::string_view text) {
       end += length;
     }
     const std::string_view run = text.substr(start, end - start);
-    ascii ? void(result.append(run)) : detail::append_nfc(run, result);
+    ascii ? void(result.append(run)) : detail::append_form(normalizer, run, result);
     if (end < text.size() && end - start < longest) result += text[end++];  // the line feed or the invalid byte
     start = end;
   }

@@ -23,10 +23,12 @@ struct WordRule {
 inline constexpr WordRule gpt2_words{false, false, std::numeric_limits<std::size_t>::max(), true, false},
     llama3_words{true, true, 3, false, true}, qwen2_words{true, true, 1, false, true};
 
-/// That of Llama 3.
-inline constexpr std::string_view llama3_expression =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
-    R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
+/// Those of Llama 3 and Qwen2.
+inline constexpr std::string_view
+    llama3_expression = R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
+                        R"(|\s*[\r\n]+|\s+(?!\S)|\s+)",
+    qwen2_expression = R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
+                       R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 /// The rule of a regular expression; empty for an expression that is not known.
 inline std::optional<WordRule> word_rule(std::string_view expression) {
@@ -37,10 +39,7 @@ inline std::optional<WordRule> word_rule(std::string_view expression) {
   static constexpr std::array known = {
       Known{R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)", gpt2_words},
       Known{R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)", gpt2_words},
-      Known{llama3_expression, llama3_words},
-      Known{R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
-            R"(|\s*[\r\n]+|\s+(?!\S)|\s+)",
-            qwen2_words}};
+      Known{llama3_expression, llama3_words}, Known{qwen2_expression, qwen2_words}};
   for (const Known& item : known)
     if (item.expression == expression) return item.rule;
   return std::nullopt;

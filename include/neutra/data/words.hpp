@@ -7,6 +7,7 @@
 #include "neutra/data/utf8.hpp"
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace data {
@@ -17,6 +18,14 @@ inline constexpr std::size_t longest_stretch = 4096;
 
 /// SentencePiece's escape for a space. In a text it would be decoded as a space.
 inline constexpr std::string_view space_sign = "\xe2\x96\x81";
+
+/// The text with every `from`, which is not empty, replaced by `to`.
+inline std::string replaced(std::string_view text, std::string_view from, std::string_view to) {
+  std::string result;
+  for (std::size_t at = 0; (at = text.find(from)) != text.npos; text.remove_prefix(at + from.size()))
+    result.append(text.substr(0, at)).append(to);
+  return result.append(text);
+}
 
 /// The characters that SentencePiece reserves: U+2581, its escape for a space; U+2585, its sign for an unknown
 /// character, for which the trainer drops the whole line; and NUL. They are encoded as bytes, like invalid UTF-8.

@@ -109,7 +109,7 @@ inline std::string describe_folder(const Path& folder) {
     if (const std::string kind = describe_weights(item.path()); !kind.empty())
       return concat(printable(name), ": ", kind);
   }
-  for (const char* name : {"tokenizer.model", "tokenizer.json"})
+  for (const char* name : {"tokenizer.model", "tokenizer.json", "vocab.json"})
     if (has(name))
       return concat("a tokenizer (", name,
                     ") without a model's weights: download the model.safetensors that belong to it");

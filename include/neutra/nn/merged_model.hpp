@@ -6,8 +6,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -83,17 +81,13 @@ void save_merged(const io::Path& folder, const Backbone<S, D>& backbone, const a
                  const io::Path& source) {
   const Config merged = detail::widened(backbone.config(), changes);
   const WeightList list = weight_list(merged);
-  std::optional<io::WeightSource> files;
-  if (std::filesystem::is_directory(source)) files.emplace(io::WeightSource::open(source));
-  const auto dtype = [&](const Weight& weight) {
-    return files ? detail::NamedTensors(*files, backbone.list()).entry(weight).dtype : io::dtype_of<S>();
-  };
   const auto values = [&](Index index, std::deque<Tensor<S>>& copies) -> View<const S> {
     const View<const S> base = on_host(backbone.weights()[static_cast<std::size_t>(index)], copies);
     copies.push_back(detail::merged_weight(list.at(index), base, changes));
     return copies.back().view();
   };
-  detail::save_weights<S>(folder, merged, backbone.documents(), io::Json::object(), values, dtype);
+  detail::save_weights<S>(folder, merged, backbone.documents(), io::Json::object(), values,
+                          detail::StoredTypes<S>(source, backbone.list()));
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::nn

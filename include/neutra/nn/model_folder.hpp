@@ -16,6 +16,7 @@
 #include <charconv>
 #include <cstdint>
 #include <deque>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -209,17 +210,39 @@ void save_weights(const io::Path& folder, const Config& config, const std::map<s
   write_model(folder, config, dtype(embedding), documents, std::move(tensors), extra);
 }
 
+/// The type of the tensor that stores a weight in the files of a folder; that of S if `source` is no folder.
+template <Scalar S> class StoredTypes {
+ public:
+  /// list: of the model in the folder
+  StoredTypes(const io::Path& source, const WeightList& list) : list_(list) {
+    if (!std::filesystem::is_directory(source)) return;
+    files_.emplace(io::WeightSource::open(source));
+    tensors_.emplace(*files_, list_);
+  }
+  StoredTypes(const StoredTypes&) = delete;
+  StoredTypes& operator=(const StoredTypes&) = delete;
+
+  io::Dtype operator()(const Weight& weight) const {
+    return tensors_ ? tensors_->entry(weight).dtype : io::dtype_of<S>();
+  }
+
+ private:
+  WeightList list_;
+  std::optional<io::WeightSource> files_;
+  std::optional<NamedTensors> tensors_;
+};
+
 /// Saves the weights of the backbone, or the thawed copies that replace them.
 template <Scalar S, Backend D>
 void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const Thawed<S, D>& thawed,
-                  const io::Json& extra) {
+                  const io::Json& extra, const io::Path& source = {}) {
   const auto values = [&](Index index, std::deque<Tensor<S>>& copies) {
     const auto place = static_cast<std::size_t>(index);
     const bool trained = !thawed.empty() && thawed[place];
     return trained ? on_host(thawed[place]->value, copies) : on_host(backbone.weights()[place], copies);
   };
   save_weights<S>(folder, backbone.config(), backbone.documents(), extra, values,
-                  [](const Weight&) { return io::dtype_of<S>(); });
+                  StoredTypes<S>(source, backbone.list()));
 }
 
 }  // namespace detail
@@ -270,9 +293,12 @@ void save_model(const io::Path& folder, const Backbone<S, D>& backbone, const io
 
 /// Writes the weights that a model uses: its own where they are thawed, else those of the backbone. For the adapter see
 /// save_adapter.
+/// source: the folder that the model was loaded from; each tensor then has the type that it has there, to whose nearest
+/// value weights are rounded. Error: values that the type cannot hold.
 template <class A, Scalar S, Backend D>
-void save_model(const io::Path& folder, const Transformer<A, S, D>& model, const io::Json& extra = io::Json::object()) {
-  detail::save_weights(folder, *model.backbone(), model.thawed_weights(), extra);
+void save_model(const io::Path& folder, const Transformer<A, S, D>& model, const io::Json& extra = io::Json::object(),
+                const io::Path& source = {}) {
+  detail::save_weights(folder, *model.backbone(), model.thawed_weights(), extra, source);
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::nn

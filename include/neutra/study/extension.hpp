@@ -235,7 +235,7 @@ class Extension {
   }
   void save(train::Model& model, const adapter::Description& description, const Start& start) const {
     if (trains_model())
-      save_model(folder_ / "model", model, *shared_.corpus.tokenizer);
+      save_model(folder_ / "model", model, *shared_.corpus.tokenizer, shared_.options.model);
     else
       nn::save_adapter(folder_ / "adapter.safetensors", model.parameters(), description, start.base, start.trained_on);
   }

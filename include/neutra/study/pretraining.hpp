@@ -44,17 +44,22 @@ inline std::vector<std::string> model_files() {
 }
 
 /// Saves the model's own weights as a folder with its tokenizer, which is also written as a tokenizer.json where it can
-/// be and the backbone has none.
-inline void save_model(const io::Path& folder, train::Model& model, const data::Tokenizer& tokenizer) {
+/// be and the backbone has none. source: the folder that the backbone was loaded from, whose types of tensors are kept.
+inline void save_model(const io::Path& folder, train::Model& model, const data::Tokenizer& tokenizer,
+                       const io::Path& source = {}) {
   const auto serialized = tokenizer.serialized();
-  nn::save_model(folder, model, serialized.empty() ? io::Json{{"neutra_tokenizer", "byte"}} : io::Json::object());
+  nn::save_model(folder, model, serialized.empty() ? io::Json{{"neutra_tokenizer", "byte"}} : io::Json::object(),
+                 source);
   if (!serialized.empty()) io::write_file(folder / tokenizer.file_name(), serialized);
-  if (model.backbone()->documents().contains("tokenizer.json")) return;
-  const io::Json json = train::export_tokenizer(tokenizer);
-  if (json.is_null()) return;
-  io::write_json(folder / "tokenizer.json", json);
-  if (!model.backbone()->documents().contains("tokenizer_config.json"))
-    io::write_json(folder / "tokenizer_config.json", train::export_tokenizer_config(json));
+  const auto& documents = model.backbone()->documents();
+  if (documents.contains("tokenizer.json")) return;
+  if (tokenizer.file_name() != "tokenizer.json") {
+    const io::Json json = train::export_tokenizer(tokenizer);
+    if (json.is_null()) return;
+    io::write_json(folder / "tokenizer.json", json);
+  }
+  if (!documents.contains("tokenizer_config.json"))
+    io::write_json(folder / "tokenizer_config.json", train::export_tokenizer_config(tokenizer));
 }
 
 /// Time, tokens, and how flat the loss became: 1 - (mean of the last twentieth of the steps) / (mean of the

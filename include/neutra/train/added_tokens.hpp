@@ -5,6 +5,7 @@
 #include "neutra/data/tokenizer.hpp"
 #include "neutra/io/folder_kind.hpp"
 #include "neutra/io/json.hpp"
+#include "neutra/train/tokenizer_parts.hpp"
 
 #include <charconv>
 #include <cstdint>
@@ -31,28 +32,37 @@ inline void add_special(const io::Json& file, std::set<std::string>& special) {
   }
 }
 
+/// Calls read(reader) for a JSON file if it is there.
+template <class Read> void with_file(const io::Path& path, const Read& read) {
+  constexpr std::uint64_t most = 16'000'000;  // bytes
+  if (!io::is_there(path)) return;
+  const io::Json json = io::read_json(path, most);
+  read(io::Reader(json, path.string()));
+}
+
 }  // namespace detail
+
+/// The texts of special tokens by special_tokens_map.json and tokenizer_config.json. Error: a malformed file.
+inline std::set<std::string> read_special_texts(const io::Path& folder) {
+  std::set<std::string> special;
+  for (const char* name : {"special_tokens_map.json", "tokenizer_config.json"})
+    detail::with_file(folder / name, [&](const io::Reader& file) { detail::add_special(file.json(), special); });
+  special.erase(std::string());
+  return special;
+}
 
 /// Reads added_tokens.json (text to id) and tokenizer_config.json ("added_tokens_decoder": id to text). The latter and
 /// special_tokens_map.json say which tokens are special. Empty if there are no such files. Error: a malformed file.
 inline data::AddedTokens read_added_tokens(const io::Path& folder) {
-  constexpr std::uint64_t most = 16'000'000;  // bytes
   constexpr Index last = (Index{1} << 31) - 1;
   data::AddedTokens added;
-  std::set<std::string> special;
-  const auto with = [&](const char* name, const auto& read) {
-    const io::Path path = folder / name;
-    if (!io::is_there(path)) return;
-    const io::Json json = io::read_json(path, most);
-    read(io::Reader(json, path.string()));
-  };
-  with("special_tokens_map.json", [&](const io::Reader& file) { detail::add_special(file.json(), special); });
-  with("added_tokens.json", [&](const io::Reader& file) {
+  const std::set<std::string> special = read_special_texts(folder);
+  detail::with_file(folder / "added_tokens.json", [&](const io::Reader& file) {
     for (const auto& item : file.json().items())
-      added[static_cast<std::int32_t>(file.integer(item.key(), {}, 0, last))] = {item.key()};
+      added[static_cast<std::int32_t>(file.integer(item.key(), {}, 0, last))] = {
+          .content = item.key(), .normalized = !special.contains(item.key())};
   });
-  with("tokenizer_config.json", [&](const io::Reader& file) {
-    detail::add_special(file.json(), special);
+  detail::with_file(folder / "tokenizer_config.json", [&](const io::Reader& file) {
     if (!file.has("added_tokens_decoder")) return;
     const io::Reader decoder = file.object("added_tokens_decoder");
     for (const auto& item : decoder.json().items()) {
@@ -61,8 +71,7 @@ inline data::AddedTokens read_added_tokens(const io::Path& folder) {
       const auto end = std::from_chars(digits.data(), digits.data() + digits.size(), id);
       require(id >= 0 && end.ptr == digits.data() + digits.size(), file.what(),
               ": a key of added_tokens_decoder must be a token's id, got \"", io::printable(digits), '"');
-      const io::Reader token = decoder.object(digits);
-      added[id] = {token.text("content"), token.flag("special", false)};
+      added[id] = detail::read_added_token(decoder.object(digits));
     }
   });
   for (auto& [id, token] : added) token.special |= special.contains(token.content);

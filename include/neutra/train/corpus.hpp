@@ -13,6 +13,7 @@
 #include "neutra/io/sha256.hpp"
 #include "neutra/nn/config_json.hpp"
 #include "neutra/train/added_tokens.hpp"
+#include "neutra/train/bpe_files.hpp"
 #include "neutra/train/evaluation.hpp"
 #include "neutra/train/overlap.hpp"
 #include "neutra/train/sentencepiece_file.hpp"
@@ -251,10 +252,11 @@ struct Corpus {
 /// The identity of a tokenizer: the SHA-256 of its file, or of the empty string for the byte tokenizer.
 inline std::string tokenizer_sha256(const data::Tokenizer& tokenizer) { return io::sha256_hex(tokenizer.serialized()); }
 
-/// Reads a tokenizer.model, or by its ending a tokenizer.json or a llama2.c tokenizer.bin; `added` are the tokens added
-/// beside the first.
+/// Reads a tokenizer.model, or by its ending a tokenizer.json or a llama2.c tokenizer.bin, or a vocab.json with the
+/// merges.txt beside it; `added` are the tokens added beside the first.
 /// Error: the file cannot be read, or its content is not valid; the message begins with its path.
 inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const io::Path& file, data::AddedTokens added = {}) {
+  if (file.filename() == "vocab.json") return read_bpe_files(file.parent_path());
   if (file.extension() == ".json")
     return read_tokenizer_json(io::read_file(file, max_tokenizer_json), file.string(),
                                read_text_start(file.parent_path()));
@@ -266,7 +268,7 @@ inline std::shared_ptr<const data::Tokenizer> read_tokenizer(const io::Path& fil
 }
 
 /// The tokenizer of a model folder: its tokenizer.model with the added tokens, or bytes if its config.json says so, or
-/// its tokenizer.json.
+/// its tokenizer.json, or its vocab.json with merges.txt.
 /// Does not read the weights. Error: an unsupported model (checked before its tokenizer); no tokenizer;
 /// not a model folder.
 inline std::shared_ptr<const data::Tokenizer> tokenizer_in(const io::Path& folder) {
@@ -280,9 +282,10 @@ inline std::shared_ptr<const data::Tokenizer> tokenizer_in(const io::Path& folde
   if (const io::Path file = folder / "tokenizer.model"; io::is_there(file))
     return read_tokenizer(file, read_added_tokens(folder));
   if (bytes) return std::make_shared<data::ByteTokenizer>();
-  if (const io::Path file = folder / "tokenizer.json"; io::is_there(file)) return read_tokenizer(file);
+  for (const char* name : {"tokenizer.json", "vocab.json"})
+    if (io::is_there(folder / name)) return read_tokenizer(folder / name);
   io::WeightSource::open(folder);  // throws with what the folder is, if it is not a model folder
-  fail(folder.string(), ": must hold a tokenizer.model (SentencePiece) or a tokenizer.json, got neither",
+  fail(folder.string(), ": must hold a tokenizer.model (SentencePiece), a tokenizer.json or a vocab.json, got none",
        "; take a model that has one, or put the model's tokenizer there");
 }
 

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <unordered_map>
 #include <vector>
@@ -55,6 +56,27 @@ inline io::Json tokenizer_frame(io::Json vocabulary, io::Json merges, io::Json a
             {"merges", std::move(merges)}}}};
 }
 
+/// A ByteLevel step. words: it cuts text into the words of GPT-2
+inline io::Json byte_level_step(bool words) {
+  return {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", words}};
+}
+
+/// A tokenizer.json of a byte-level model. first: the step before the bytes are spelled; null: the words of GPT-2
+inline io::Json byte_level_frame(io::Json vocabulary, io::Json merges, io::Json added, const std::string& bos, Index id,
+                                 const io::Json& first) {
+  io::Json file = tokenizer_frame(std::move(vocabulary), std::move(merges), std::move(added), bos, id);
+  file["model"]["byte_fallback"] = false;
+  file["decoder"] = byte_level_step(false);
+  file["pre_tokenizer"] = byte_level_step(first.is_null() || first["type"] != "Split");
+  if (!first.is_null())
+    file["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", io::Json::array({first, file["pre_tokenizer"]})}};
+  return file;
+}
+/// The step that cuts text by a regular expression.
+inline io::Json split_step(std::string_view expression) {
+  return {{"type", "Split"}, {"pattern", {{"Regex", expression}}}, {"behavior", "Isolated"}, {"invert", false}};
+}
+
 /// SentencePiece joins the pair whose concatenation has the highest score: every way to cut a piece in two is a merge,
 /// and the merges stand in falling order of the pieces' scores.
 inline io::Json merges_of(const data::detail::SentencePieceModel& model) {
@@ -81,7 +103,18 @@ inline io::Json merges_of(const data::detail::SentencePieceModel& model) {
   return merges;
 }
 
+/// The model of a tokenizer.json of kind Unigram.
+inline io::Json unigram_of(const data::detail::SentencePieceModel& model) {
+  io::Json vocabulary = io::Json::array(), unknown;
+  for (const auto& piece : model.pieces) {
+    if (piece.type == data::detail::SentencePieceModel::unknown) unknown = vocabulary.size();
+    vocabulary.push_back({piece.text, piece.score});
+  }
+  return {{"type", "Unigram"}, {"unk_id", unknown}, {"vocab", std::move(vocabulary)}, {"byte_fallback", true}};
+}
+
 inline io::Json sentencepiece_json(const data::detail::SentencePieceModel& model, Index bos) {
+  const bool unigram = model.kind == data::detail::SentencePieceModel::unigram;
   io::Json vocabulary = io::Json::object(), added = io::Json::array();
   for (std::size_t id = 0; id < model.pieces.size(); ++id) {
     const auto& piece = model.pieces[id];
@@ -90,8 +123,9 @@ inline io::Json sentencepiece_json(const data::detail::SentencePieceModel& model
         piece.type == data::detail::SentencePieceModel::unknown)
       added.push_back(special_token(piece.text, id));
   }
-  io::Json file = tokenizer_frame(std::move(vocabulary), merges_of(model), std::move(added),
+  io::Json file = tokenizer_frame(std::move(vocabulary), unigram ? io::Json() : merges_of(model), std::move(added),
                                   model.pieces[static_cast<std::size_t>(bos)].text, bos);
+  if (unigram) file["model"] = unigram_of(model);
   const std::string sign(data::space_sign);
   const auto replace = [](const std::string& from, const std::string& to) {
     return io::Json{{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
@@ -99,7 +133,8 @@ inline io::Json sentencepiece_json(const data::detail::SentencePieceModel& model
   io::Json undo = io::Json::array({replace(sign, " "), {{"type", "ByteFallback"}}, {{"type", "Fuse"}}});
   io::Json normalizers = io::Json::array({replace(" ", sign)});
   if (model.dummy_prefix) {
-    normalizers.insert(normalizers.begin(), {{"type", "Prepend"}, {"prepend", sign}});
+    const io::Json prepend = {{"type", "Prepend"}, {"prepend", sign}};
+    normalizers.insert(normalizers.begin(), prepend);
     undo.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
   }
   file["normalizer"] = {{"type", "Sequence"}, {"normalizers", normalizers}};
@@ -116,17 +151,16 @@ inline io::Json byte_json(Index bos) {
   io::Json file = tokenizer_frame(std::move(vocabulary), io::Json::array(),
                                   io::Json::array({special_token(name, static_cast<std::size_t>(bos))}), name, bos);
   file["model"]["byte_fallback"] = false;
-  file["pre_tokenizer"] = {
-      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
-  file["decoder"] = file["pre_tokenizer"];
+  file["decoder"] = file["pre_tokenizer"] = byte_level_step(false);
   return file;
 }
 
 }  // namespace detail
 
-/// The tokenizer.json of a byte tokenizer, or of a SentencePiece model of kind BPE; null for any other. transformers
-/// reads it without further packages and gives the same ids, with bos in front, for text that is UTF-8, has no NUL,
-/// U+2581 or U+2585 and spells no special token.
+/// The tokenizer.json of a byte tokenizer, or of a SentencePiece model; null for any other, and for a model with unused
+/// or user-defined pieces. transformers reads it without further packages and gives the same ids, with bos in front,
+/// for text that is UTF-8, has no NUL, U+2581 or U+2585 and spells no special token. Where a unigram model can cut a
+/// word in several ways of equal score, it may choose another, as it sums scores in double precision.
 inline io::Json export_tokenizer(const data::Tokenizer& tokenizer) {
   if (tokenizer.serialized().empty()) return detail::byte_json(tokenizer.bos());
   if (tokenizer.file_name() != "tokenizer.model") return nullptr;
@@ -135,16 +169,15 @@ inline io::Json export_tokenizer(const data::Tokenizer& tokenizer) {
   const bool plain = std::all_of(model.pieces.begin(), model.pieces.end(), [](const Pieces::Piece& piece) {
     return piece.type != Pieces::user_defined && piece.type != Pieces::unused;
   });
-  return plain && model.kind == Pieces::bpe ? detail::sentencepiece_json(model, tokenizer.bos()) : io::Json();
+  return plain ? detail::sentencepiece_json(model, tokenizer.bos()) : io::Json();
 }
 
-/// The tokenizer_config.json beside it.
-inline io::Json export_tokenizer_config(const io::Json& tokenizer) {
+/// The tokenizer_config.json beside the tokenizer.json of a tokenizer.
+inline io::Json export_tokenizer_config(const data::Tokenizer& tokenizer) {
   io::Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
                      {"clean_up_tokenization_spaces", false},
-                     {"bos_token", tokenizer["post_processor"]["single"][0]["SpecialToken"]["id"]}};
-  for (const io::Json& token : tokenizer["added_tokens"])
-    if (token["content"] == "</s>") config["eos_token"] = "</s>";
+                     {"bos_token", tokenizer.piece(tokenizer.bos())}};
+  if (tokenizer.eos() >= 0) config["eos_token"] = tokenizer.piece(tokenizer.eos());
   return config;
 }
 

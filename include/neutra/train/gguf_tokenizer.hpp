@@ -65,24 +65,14 @@ inline std::string gguf_sentencepiece(const io::Reader& keys) {
   return data::write_sentencepiece(std::move(model));
 }
 
-/// A rule that cuts text into words, by its name in GGUF (tokenizer.ggml.pre), as steps of a tokenizer.json.
-inline io::Json gguf_word_steps(const io::Reader& keys, bool& ignores_merges) {
-  const auto byte_level = [](bool words) {
-    return io::Json{{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", words}};
-  };
+/// The step that cuts text into words, by its name in GGUF (tokenizer.ggml.pre); null for the words of GPT-2.
+inline io::Json gguf_word_step(const io::Reader& keys) {
   const std::string name = keys.text("tokenizer.ggml.pre", "default");
-  ignores_merges = name == "llama-bpe";
-  if (name == "gpt-2") return byte_level(true);
-  io::Json first;
-  if (name == "smollm") first = {{"type", "Digits"}, {"individual_digits", true}};
-  if (name == "llama-bpe")
-    first = {{"type", "Split"},
-             {"pattern", {{"Regex", data::llama3_expression}}},
-             {"behavior", "Isolated"},
-             {"invert", false}};
-  require(!first.is_null(), keys.what(), ": tokenizer.ggml.pre must be one of gpt-2, llama-bpe, smollm, got \"",
+  if (name == "gpt-2") return nullptr;
+  if (name == "smollm") return {{"type", "Digits"}, {"individual_digits", true}};
+  require(name == "llama-bpe", keys.what(), ": tokenizer.ggml.pre must be one of gpt-2, llama-bpe, smollm, got \"",
           io::printable(name), "\"; take the model's safetensors folder");
-  return {{"type", "Sequence"}, {"pretokenizers", io::Json::array({first, byte_level(name == "smollm")})}};
+  return split_step(data::llama3_expression);
 }
 
 /// The tokenizer.json of a file that holds a byte-level BPE model.
@@ -104,13 +94,9 @@ inline std::string gguf_byte_level(const io::Reader& keys) {
               io::printable(text), ") must not occur twice; the file is damaged");
     }
   }
-  io::Json file = tokenizer_frame(std::move(vocabulary), keys.array("tokenizer.ggml.merges"), std::move(added),
-                                  tokens.texts[tokens.bos], static_cast<Index>(tokens.bos));
-  bool ignores_merges = false;
-  file["pre_tokenizer"] = gguf_word_steps(keys, ignores_merges);
-  file["decoder"] = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}};
-  file["model"]["byte_fallback"] = false;
-  file["model"]["ignore_merges"] = ignores_merges;
+  io::Json file = byte_level_frame(std::move(vocabulary), keys.array("tokenizer.ggml.merges"), std::move(added),
+                                   tokens.texts[tokens.bos], static_cast<Index>(tokens.bos), gguf_word_step(keys));
+  file["model"]["ignore_merges"] = keys.text("tokenizer.ggml.pre", "default") == "llama-bpe";
   return io::dump(file, keys.what());
 }
 
