@@ -7,6 +7,7 @@
 #include "neutra/program/model_options.hpp"
 #include "neutra/program/program.hpp"
 #include "neutra/program/text_options.hpp"
+#include "neutra/train/encode.hpp"
 #include "neutra/train/open_share.hpp"
 #include "neutra/train/texts.hpp"
 

@@ -5,9 +5,9 @@
 #include "neutra/io/sealed.hpp"
 #include "neutra/nn/model_folder.hpp"
 #include "neutra/study/options.hpp"
-#include "neutra/train/corpus.hpp"
 #include "neutra/train/export_tokenizer.hpp"
 #include "neutra/train/log.hpp"
+#include "neutra/train/model_tokenizer.hpp"
 #include "neutra/train/stopped.hpp"
 
 #include <algorithm>
