@@ -4,15 +4,15 @@
 #include "neutra/data/bpe_model.hpp"
 #include "neutra/data/sentencepiece_model.hpp"
 #include "neutra/data/tokenizer.hpp"
+#include "neutra/data/word_cache.hpp"
 #include "neutra/data/words.hpp"
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -44,24 +44,7 @@ class BpeTokenizer final : public Tokenizer {
     return Tokenizer::knows(id) && !model_.pieces[static_cast<std::size_t>(id)].empty();
   }
 
-  std::vector<std::int32_t> encode(std::string_view text) const override {
-    Encoding encoding;
-    encoding.ids.reserve(text.size() / 3 + 1);
-    const auto token = [&](std::int32_t id) { encoding.ids.push_back(id); };
-    model_.added_raw.split(
-        text,
-        [&](std::string_view part) {
-          const std::string normal = normalized(part, part.data() == text.data());
-          model_.added_normalized.split(
-              normal.empty() ? part : std::string_view(normal),
-              [&](std::string_view words) {
-                model_.byte_level ? append_words(words, 0, encoding) : append_text(words, encoding);
-              },
-              token);
-        },
-        token);
-    return std::move(encoding.ids);
-  }
+  std::unique_ptr<Encoder> encoder() const override { return std::make_unique<Encoding>(*this); }
 
   std::string decode(std::span<const std::int32_t> ids) const override {
     std::string text;
@@ -87,20 +70,35 @@ class BpeTokenizer final : public Tokenizer {
   std::string_view file_name() const override { return "tokenizer.json"; }
 
  private:
-  /// The position in ids of the tokens of a word encoded before.
-  struct Place {
-    std::size_t first = 0, count = 0;
+  struct Encoding final : Encoder {
+    using Encoder::at_a_time;
+    explicit Encoding(const BpeTokenizer& made_for) : tokenizer(made_for) {}
+
+    void encode(std::string_view text, bool begins, const Take& take_next) override {
+      take = &take_next;
+      const auto token = [&](std::int32_t id) { ids.push_back(id); };
+      tokenizer.model_.added_raw.split(
+          text,
+          [&](std::string_view part) {
+            const std::string normal = tokenizer.normalized(part, part.data() == text.data(), begins);
+            tokenizer.model_.added_normalized.split(
+                normal.empty() ? part : std::string_view(normal),
+                [&](std::string_view words) {
+                  tokenizer.model_.byte_level ? tokenizer.append_words(words, 0, *this)
+                                              : tokenizer.append_text(words, *this);
+                },
+                token);
+          },
+          token);
+      if (!ids.empty()) take_next(ids);
+      ids.clear();
+    }
+
+    const BpeTokenizer& tokenizer;
+    const Take* take = nullptr;
+    std::vector<std::int32_t> ids, tokens;  // not taken yet; of one word
+    WordCache cache;
   };
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view word) const { return std::hash<std::string_view>{}(word); }
-  };
-  struct Encoding {
-    std::vector<std::int32_t> ids, tokens;
-    std::unordered_map<std::string, Place, Hash, std::equal_to<>> seen;
-  };
-  // Limit the cache to about 64 MB.
-  static constexpr std::size_t most_seen = std::size_t{1} << 19, longest_seen = 64;
 
   std::string surface(const std::string& piece) const {
     if (model_.byte_level) return detail::byte_level_surface(piece);
@@ -111,11 +109,12 @@ class BpeTokenizer final : public Tokenizer {
     return text;
   }
 
-  /// A part of the text between added tokens, normalised; empty if it stays as it is.
-  std::string normalized(std::string_view part, bool first) const {
+  /// A part of the text between added tokens, normalised; empty if it stays as it is. first: of the parts; begins: see
+  /// Encoder::encode
+  std::string normalized(std::string_view part, bool first, bool begins) const {
     if (model_.nfc) return normalized_nfc(part);
     const bool prefixed =
-        model_.space == SpaceInFront::every_part || (model_.space == SpaceInFront::text_start && first);
+        first ? begins && model_.space != SpaceInFront::never : model_.space == SpaceInFront::every_part;
     if (!prefixed || (model_.space_only_if_none && part.starts_with(' '))) return {};
     return concat(' ', part);
   }
@@ -164,21 +163,20 @@ class BpeTokenizer final : public Tokenizer {
   }
 
   void append_word(std::string_view word, Encoding& encoding) const {
-    auto& [ids, tokens, seen] = encoding;
-    if (const auto found = seen.find(word); found != seen.end()) {
-      for (std::size_t k = 0; k < found->second.count; ++k) ids.push_back(ids[found->second.first + k]);
-      return;
-    }
-    tokens.clear();
-    model_.byte_level ? spell_bytes(word, tokens) : spell_characters(word, tokens);
-    if (const std::int32_t whole = model_.words_whole ? whole_word(word) : -1; whole >= 0) {
-      tokens = {whole};
-    } else {
-      model_.merges.apply(tokens);
-    }
-    if (word.size() <= longest_seen && seen.size() < most_seen)
-      seen.emplace(std::string(word), Place{ids.size(), tokens.size()});
-    ids.insert(ids.end(), tokens.begin(), tokens.end());
+    encoding.cache.append(word, encoding.ids, [&](std::string_view fresh, auto& ids) {
+      auto& tokens = encoding.tokens;
+      tokens.clear();
+      model_.byte_level ? spell_bytes(fresh, tokens) : spell_characters(fresh, tokens);
+      if (const std::int32_t whole = model_.words_whole ? whole_word(fresh) : -1; whole >= 0) {
+        tokens = {whole};
+      } else {
+        model_.merges.apply(tokens);
+      }
+      ids.insert(ids.end(), tokens.begin(), tokens.end());
+    });
+    if (encoding.ids.size() < Encoding::at_a_time) return;
+    (*encoding.take)(encoding.ids);
+    encoding.ids.clear();
   }
 
   std::int32_t byte_id(char byte) const { return model_.byte_ids[static_cast<unsigned char>(byte)]; }
