@@ -2,23 +2,16 @@
 #pragma once
 
 #include "neutra/data/documents.hpp"
-
-#include <unistd.h>
+#include "neutra/io/memory_limit.hpp"
 
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// Half of the machine's memory in bytes: a text and its tokens are both held there. No limit where the system does not
-/// tell.
-inline std::uint64_t half_of_memory() {
-  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
-  if (pages <= 0 || page <= 0) return std::numeric_limits<std::uint64_t>::max();
-  return static_cast<std::uint64_t>(pages) / 2 * static_cast<std::uint64_t>(page);
-}
+/// Half of the memory that this process may use, in bytes: a text and its tokens are both held there.
+inline std::uint64_t half_of_memory() { return io::memory_limit() / 2; }
 
 /// The format of all text files of a program.
 ///   field: the field of a JSON Lines file that holds the text; "text" if empty
