@@ -4,6 +4,7 @@
 #include "neutra/core/error.hpp"
 #include "neutra/core/file_format.hpp"
 #include "neutra/data/byte_source.hpp"
+#include "neutra/data/run.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -48,10 +49,17 @@ inline void check_different(const std::vector<TextFile>& files) {
   }
 }
 
-/// The concatenated text, and the files it came from.
-struct Text {
+/// A text, its documents, and what of it is scored.
+struct TextPart {
   std::string bytes;
   std::vector<std::size_t> ends;  // positions of the newlines that end documents; none: running text
+  Runs unscored;                  // bytes that are context only: no loss is computed for them
+
+  std::size_t scored_bytes() const { return bytes.size() - size_within(unscored, 0, bytes.size()); }
+};
+
+/// The concatenated text, and the files it came from.
+struct Text : TextPart {
   std::vector<TextFile> files;
   std::vector<std::string> remarks;  // on files that are not valid UTF-8, and on those of a folder that are left out
 };

@@ -20,14 +20,22 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
+/// The identity of a text, with its documents and what of it is scored.
+inline std::string text_sha256(const data::TextPart& text) {
+  io::Sha256 sum;
+  sum.update(text.bytes);
+  for (const std::size_t end : text.ends) sum.update(concat(' ', end));
+  for (const data::Run& run : text.unscored) sum.update(concat(" unscored ", run.begin, '-', run.end));
+  return sum.hex();
+}
+
 /// Both domains, encoded with one tokenizer.
 struct Corpus {
   DomainText original, target;
   std::shared_ptr<const data::Tokenizer> tokenizer;
   data::Windows train_original, train_target;
   EvaluationText tuning_original, tuning_target, valid_original, valid_target;
-  std::map<std::string, std::string> further_bytes;  // texts that are only evaluated on, by name
-  std::map<std::string, std::vector<std::size_t>> further_ends;
+  std::map<std::string, data::TextPart> further_texts;  // that are only evaluated on, by name
   std::map<std::string, EvaluationText> further;
 
   /// holds_out: whether to hold out a tuning split of each domain.
@@ -52,12 +60,10 @@ struct Corpus {
     data::check_different(files);
     for (auto& [name, own] : paths.further) {
       own = text_files(own, concat("further text ", name, ':'), remarks);
-      data::Text text = read_further(name, own, paths.format);
-      further_bytes[name] = std::move(text.bytes);
-      further_ends[name] = std::move(text.ends);
+      further_texts[name] = read_further(name, own, paths.format);
     }
     original.remarks.insert(original.remarks.begin(), remarks.begin(), remarks.end());
-    if (const std::string remark = alike_remark(original.train, target.train); !remark.empty())
+    if (const std::string remark = alike_remark(original.train.bytes, target.train.bytes); !remark.empty())
       target.remarks.push_back(remark);
   }
 
@@ -65,47 +71,37 @@ struct Corpus {
   Overlaps overlaps() const {
     std::map<std::string, std::string_view> evaluation;
     for (const auto& [domain, text] : {std::pair{"original", &original.valid}, {"target", &target.valid}})
-      if (!text->empty()) evaluation[domain] = *text;
-    return measure_overlap(evaluation, {original.train, target.train});
+      if (!text->bytes.empty()) evaluation[domain] = text->bytes;
+    return measure_overlap(evaluation, {original.train.bytes, target.train.bytes});
   }
 
   /// SHA-256 of the texts by role, for results.json.
   std::map<std::string, std::string> hashes() const {
     std::map<std::string, std::string> all;
-    const auto add = [&](const std::string& role, std::string_view text, const std::vector<std::size_t>& ends) {
-      if (text.empty()) return;
-      io::Sha256 sum;
-      sum.update(text);
-      for (const std::size_t end : ends) sum.update(concat(' ', end));
-      all[role] = sum.hex();
+    const auto add = [&](const std::string& role, const data::TextPart& text) {
+      if (!text.bytes.empty()) all[role] = text_sha256(text);
     };
     for (const auto& [domain, text] : {std::pair{"original", &original}, {"target", &target}}) {
-      add(concat(domain, ".train"), text->train, text->ends.train);
-      add(concat(domain, ".tuning"), text->tuning, text->ends.tuning);
-      add(concat(domain, ".valid"), text->valid, text->ends.valid);
+      add(concat(domain, ".train"), text->train);
+      add(concat(domain, ".tuning"), text->tuning);
+      add(concat(domain, ".valid"), text->valid);
     }
-    for (const auto& [name, text] : further_bytes) add("further." + name, text, further_ends.at(name));
+    for (const auto& [name, text] : further_texts) add("further." + name, text);
     return all;
   }
 
   /// Encodes all parts into windows of `length` tokens. eos: separates documents.
   void encode(std::shared_ptr<const data::Tokenizer> chosen, Index length, std::optional<std::int32_t> eos = {}) {
     tokenizer = std::move(chosen);
-    using Ends = std::vector<std::size_t>;
-    const auto windows = [&](std::string_view text, const Ends& ends) {
-      return text.empty() ? data::Windows() : windows_of(*tokenizer, text, ends, eos, length);
-    };
-    const auto evaluation = [&](std::string_view text, const Ends& ends) {
-      return EvaluationText{windows(text, ends), static_cast<Index>(text.size())};
-    };
-    train_original = windows(original.train, original.ends.train);
-    train_target = windows(target.train, target.ends.train);
-    tuning_original = evaluation(original.tuning, original.ends.tuning);
-    tuning_target = evaluation(target.tuning, target.ends.tuning);
-    valid_original = evaluation(original.valid, original.ends.valid);
-    valid_target = evaluation(target.valid, target.ends.valid);
-    for (const auto& [name, text] : further_bytes) further[name] = evaluation(text, further_ends.at(name));
-    if (!eos && !target.ends.train.empty()) target.remarks.emplace_back(no_end_of_text);
+    const auto encoded = [&](const data::TextPart& text) { return evaluation_text(*tokenizer, text, eos, length); };
+    train_original = encoded(original.train).windows;
+    train_target = encoded(target.train).windows;
+    tuning_original = encoded(original.tuning);
+    tuning_target = encoded(target.tuning);
+    valid_original = encoded(original.valid);
+    valid_target = encoded(target.valid);
+    for (const auto& [name, text] : further_texts) further[name] = encoded(text);
+    if (!eos && !target.train.ends.empty()) target.remarks.emplace_back(no_end_of_text);
   }
 
  private:

@@ -22,11 +22,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 /// or alpha is to be selected, `tuning` is the tuning split: about a tenth of the training text, spread over all of
 /// it and at most 516 KiB. Selection evaluates on it; nothing trains on it.
 struct DomainText {
-  struct Ends {
-    std::vector<std::size_t> train, tuning, valid;
-  };
-  std::string train, tuning, valid;
-  Ends ends;                          // of documents, in each part: see data::Text
+  data::TextPart train, tuning, valid;
   std::vector<data::TextFile> files;  // all files that were read
   // About invalid UTF-8 (which is kept), parts of another size than requested, and similar texts.
   std::vector<std::string> remarks;
@@ -34,14 +30,15 @@ struct DomainText {
   /// Keeps the first `bytes` of the training text, up to the end of a document or line if there is one, and else to the
   /// end of a character, which may be three bytes more. Adds a remark if the text is shorter than that.
   void shorten(std::size_t bytes) {
-    if (train.size() < bytes)
+    const std::string_view text = train.bytes;
+    if (text.size() < bytes)
       remarks.push_back(concat("note: --target-bytes: asked for ", bytes,
-                               " bytes of the target's training text, got all ", train.size()));
-    if (train.size() <= bytes) return;
-    const auto beyond = std::lower_bound(ends.train.begin(), ends.train.end(), bytes);
-    const std::size_t line = beyond == ends.train.begin() ? train.rfind('\n', bytes - 1) : *std::prev(beyond);
-    ends.train.erase(beyond, ends.train.end());
-    train.resize(line == train.npos ? data::detail::character_boundary(train, bytes) : line + 1);
+                               " bytes of the target's training text, got all ", text.size()));
+    if (text.size() <= bytes) return;
+    const auto beyond = std::lower_bound(train.ends.begin(), train.ends.end(), bytes);
+    const std::size_t line = beyond == train.ends.begin() ? text.rfind('\n', bytes - 1) : *std::prev(beyond);
+    train.ends.erase(beyond, train.ends.end());
+    data::truncate(train, line == text.npos ? data::detail::character_boundary(text, bytes) : line + 1);
   }
 
   /// `option` names the files in messages, for example "target". The caller checks that the files differ.
@@ -51,48 +48,42 @@ struct DomainText {
     // evaluated after every run.
     constexpr double max_tuning = 1 << 19;
     DomainText text;
-    data::Text whole;
+    data::TextPart whole;
     if (!files.empty()) whole = text.read_all("--" + option, files, format);
-    if (!evaluation_files.empty()) {
-      data::Text valid = text.read_all("--eval-" + option, evaluation_files, format);
-      text.valid = std::move(valid.bytes);
-      text.ends.valid = std::move(valid.ends);
-    }
+    if (!evaluation_files.empty()) text.valid = text.read_all("--eval-" + option, evaluation_files, format);
     if (files.empty()) return text;  // without training text, forgetting can still be measured
     if (evaluation_files.empty()) {
       const std::string what = concat("holding out the end of --", option, " for evaluation");
       const std::size_t size = whole.bytes.size(), cut = data::hold_out(Cuttable(whole).text, 0.1, what).train.size();
-      append_part(whole, cut, size, text.valid, text.ends.valid);
-      whole.ends.erase(std::lower_bound(whole.ends.begin(), whole.ends.end(), cut), whole.ends.end());
-      whole.bytes.resize(cut);
-      text.note_size(what, text.valid.size(), size, 0.1);
+      append_part(whole, cut, size, text.valid);
+      data::truncate(whole, cut);
+      text.note_size(what, text.valid.bytes.size(), size, 0.1);
     }
     if (!holds_out) {
-      text.train = std::move(whole.bytes);
-      text.ends.train = std::move(whole.ends);
+      text.train = std::move(whole);
       return text;
     }
     const std::string what = concat("holding out parts of --", option, " for tuning");
     const double fraction = std::min(0.1, max_tuning / static_cast<double>(whole.bytes.size()));
     for (const data::Segment& one : data::hold_out_segments(Cuttable(whole).text, fraction, what)) {
-      append_part(whole, one.begin, one.cut, text.train, text.ends.train);
-      append_part(whole, one.cut, one.end, text.tuning, text.ends.tuning);
+      append_part(whole, one.begin, one.cut, text.train);
+      append_part(whole, one.cut, one.end, text.tuning);
     }
-    text.note_size(what, text.tuning.size(), whole.bytes.size(), fraction);
+    text.note_size(what, text.tuning.bytes.size(), whole.bytes.size(), fraction);
     return text;
   }
 
  private:
   /// The text in which cuts are found: between documents if there are any.
   struct Cuttable {
-    explicit Cuttable(const data::Text& whole)
+    explicit Cuttable(const data::TextPart& whole)
         : lines(whole.ends.empty() ? std::string() : documents_as_lines(whole)),
           text(whole.ends.empty() ? std::string_view(whole.bytes) : std::string_view(lines)) {}
     std::string lines;
     std::string_view text;
   };
 
-  data::Text read_all(const std::string& option, const std::vector<io::Path>& paths, const TextFormat& format) {
+  data::TextPart read_all(const std::string& option, const std::vector<io::Path>& paths, const TextFormat& format) {
     data::Text whole = join_texts(paths, option, format);
     files.insert(files.end(), whole.files.begin(), whole.files.end());
     remarks.insert(remarks.end(), whole.remarks.begin(), whole.remarks.end());

@@ -3,6 +3,7 @@
 
 #include "neutra/data/documents.hpp"
 #include "neutra/io/memory_limit.hpp"
+#include "neutra/train/text_template.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -17,11 +18,18 @@ inline std::uint64_t half_of_memory() { return io::memory_limit() / 2; }
 ///   field: the field of a JSON Lines file that holds the text; "text" if empty
 ///   documents: whether they are separated by the model's end of text, and where a plain text has them; of JSON Lines,
 ///          each line is one
+///   templates: how the records of JSON Lines become text of which a part is scored. Each is a document then, as is
+///   each
+///          plain text that is not separated into documents; a record that has the field `field` is text of that field
 ///   most:  the largest text of one file in bytes; a small file may unpack to any size
 struct TextFormat {
   std::optional<std::string> field{};
   data::Documents documents = data::Documents::joined;
+  RecordTemplates templates{};
   std::uint64_t most = half_of_memory();
+
+  /// Whether texts are separated into documents.
+  bool separates() const { return documents != data::Documents::joined || !templates.empty(); }
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::train
