@@ -2,6 +2,7 @@
 #include "neutra/train/corpus.hpp"
 
 #include "neutra/data/byte_tokenizer.hpp"
+#include "neutra/data/sentencepiece.hpp"
 #include "neutra/data/train_sentencepiece.hpp"
 #include "tests/catch.hpp"
 #include "tests/io/scratch.hpp"
@@ -149,7 +150,7 @@ TEST_CASE("corpus: documents of one line are trained on whole where they may be,
   scratch::put(files.folder / "b", documents);
   scratch::put(files.folder / "one", "A title\n" + one);
   const auto check = [&](const train::DomainText& text, const std::string& whole, double valid, double tuning) {
-    const auto share = [&](const std::string& part) {
+    const auto share = [&](std::string_view part) {
       return static_cast<double>(part.size()) / static_cast<double>(whole.size());
     };
     CHECK(share(text.valid.bytes) == Approx(valid).margin(0.003));
@@ -360,7 +361,7 @@ TEST_CASE("corpus: documents are held out whole, separated by an end of text, an
   CHECK(train.size() + tuning.size() + valid.size() == 400);
   CHECK(tuning.size() > 30);
   CHECK(valid.size() > 35);
-  const auto whole = [](const std::string& part, const std::vector<std::size_t>& ends) {
+  const auto whole = [](std::string_view part, const std::vector<std::size_t>& ends) {
     std::size_t begin = 0;
     for (const std::size_t end : ends) {
       CHECK(part.substr(begin, 9) == "document ");

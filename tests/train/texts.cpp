@@ -14,7 +14,7 @@ using samples::fails_with;
 
 namespace {
 
-std::string read(const std::filesystem::path& path) { return train::read_texts({path}).bytes; }
+std::string read(const std::filesystem::path& path) { return std::string(train::read_texts({path}).bytes); }
 
 }  // namespace
 

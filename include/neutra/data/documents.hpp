@@ -73,8 +73,8 @@ inline void truncate(TextPart& text, std::size_t size) {
 
 /// A text of documents with a space for each line end inside one. A split that prefers line ends cuts it between
 /// documents.
-inline std::string documents_as_lines(const TextPart& text) {
-  std::string lines = text.bytes;
+inline TextBytes documents_as_lines(const TextPart& text) {
+  TextBytes lines = text.bytes;
   std::replace(lines.begin(), lines.end(), '\n', ' ');
   for (const std::size_t end : text.ends) lines[end] = '\n';
   return lines;

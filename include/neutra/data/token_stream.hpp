@@ -15,11 +15,12 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
-/// The token ids of a text in order, and the runs of those that are not scored. Copies share the ids.
+/// The token ids of a text in order, and the runs of those that are not scored. Copies share both.
 class TokenStream {
  public:
   /// Ids in memory that the stream owns.
-  explicit TokenStream(std::vector<std::int32_t> ids, Runs unscored = {}) : unscored_(std::move(unscored)) {
+  explicit TokenStream(std::vector<std::int32_t> ids, Runs unscored = {})
+      : unscored_(std::make_shared<const Runs>(std::move(unscored))) {
     auto owned = std::make_shared<const std::vector<std::int32_t>>(std::move(ids));
     ids_ = std::span<const std::int32_t>(*owned);
     owner_ = std::move(owned);
@@ -27,15 +28,15 @@ class TokenStream {
   /// Ids of 2 or 4 bytes in memory that `owner` keeps, such as that of a mapped file.
   template <class Id>
   TokenStream(std::shared_ptr<const void> owner, std::span<const Id> ids, Runs unscored)
-      : owner_(std::move(owner)), ids_(ids), unscored_(std::move(unscored)) {}
+      : owner_(std::move(owner)), ids_(ids), unscored_(std::make_shared<const Runs>(std::move(unscored))) {}
 
   std::size_t size() const {
     return std::visit([](auto ids) { return ids.size(); }, ids_);
   }
-  const Runs& unscored() const { return unscored_; }
+  const Runs& unscored() const { return *unscored_; }
   /// The number of tokens first .. first + count - 1 that are not scored.
   std::size_t unscored_in(std::size_t first, std::size_t count) const {
-    return size_within(unscored_, first, first + count);
+    return size_within(*unscored_, first, first + count);
   }
 
   std::int32_t operator[](std::size_t position) const {
@@ -57,7 +58,7 @@ class TokenStream {
  private:
   std::shared_ptr<const void> owner_;
   std::variant<std::span<const std::int32_t>, std::span<const std::uint16_t>> ids_;
-  Runs unscored_;
+  std::shared_ptr<const Runs> unscored_;
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::data

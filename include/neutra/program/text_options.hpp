@@ -35,6 +35,10 @@ inline void add_documents(CLI::App& app, train::TextFormat& format) {
          "--document-per-line", [&format] { format.documents = data::Documents::by_line; },
          "as --documents, with each line of plain text a document")
       ->excludes(by_empty_line);
+  app.add_option_function<io::Path>(
+      "--token-cache", [&format](const io::Path& folder) { format.cache_in(folder); },
+      "folder that keeps the tokens of texts for further runs, and holds texts while they are read, which may then be "
+      "larger than memory");
   CLI::Option* const whole = app.add_option_function<std::string>(
       "--template", [&format](const std::string& text) { format.templates.whole.emplace(text, "--template"); },
       "text made of the fields of each record of JSON Lines, a document each, such as "

@@ -1,7 +1,6 @@
 /// The texts of a run: both domains, and further texts that are only evaluated on.
 #pragma once
 
-#include "neutra/io/sha256.hpp"
 #include "neutra/train/domain_text.hpp"
 #include "neutra/train/encode.hpp"
 #include "neutra/train/evaluation.hpp"
@@ -20,15 +19,6 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
-/// The identity of a text, with its documents and what of it is scored.
-inline std::string text_sha256(const data::TextPart& text) {
-  io::Sha256 sum;
-  sum.update(text.bytes);
-  for (const std::size_t end : text.ends) sum.update(concat(' ', end));
-  for (const data::Run& run : text.unscored) sum.update(concat(" unscored ", run.begin, '-', run.end));
-  return sum.hex();
-}
-
 /// Both domains, encoded with one tokenizer.
 struct Corpus {
   DomainText original, target;
@@ -42,6 +32,7 @@ struct Corpus {
   /// Error: as text_files, join_texts and data::hold_out; a text that is given for two roles, by path, link or content;
   /// a further text without files, or with one that is trained on (one that is evaluated on may have both roles).
   explicit Corpus(TextPaths paths, bool holds_out) {
+    if (!paths.format.token_cache.empty()) cache_.emplace(paths.format.token_cache, paths.format.memory);
     std::vector<data::TextFile> files;
     std::vector<std::string> remarks;
     for (const auto& [option, role] : {std::pair{"--original", &paths.original},
@@ -93,7 +84,10 @@ struct Corpus {
   /// Encodes all parts into windows of `length` tokens. eos: separates documents.
   void encode(std::shared_ptr<const data::Tokenizer> chosen, Index length, std::optional<std::int32_t> eos = {}) {
     tokenizer = std::move(chosen);
-    const auto encoded = [&](const data::TextPart& text) { return evaluation_text(*tokenizer, text, eos, length); };
+    TokenCache* const cache = cache_ ? &*cache_ : nullptr;
+    const auto encoded = [&](const data::TextPart& text) {
+      return evaluation_text(*tokenizer, text, eos, length, cache);
+    };
     train_original = encoded(original.train).windows;
     train_target = encoded(target.train).windows;
     tuning_original = encoded(original.tuning);
@@ -102,6 +96,7 @@ struct Corpus {
     valid_target = encoded(target.valid);
     for (const auto& [name, text] : further_texts) further[name] = encoded(text);
     if (!eos && !target.train.ends.empty()) target.remarks.emplace_back(no_end_of_text);
+    if (cache) target.remarks.insert(target.remarks.end(), cache->remarks().begin(), cache->remarks().end());
   }
 
  private:
@@ -123,6 +118,8 @@ struct Corpus {
     data::check_different(by_content);
     return text;
   }
+
+  std::optional<TokenCache> cache_;
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::train

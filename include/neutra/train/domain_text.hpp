@@ -22,6 +22,10 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 /// or alpha is to be selected, `tuning` is the tuning split: about a tenth of the training text, spread over all of
 /// it and at most 516 KiB. Selection evaluates on it; nothing trains on it.
 struct DomainText {
+  DomainText() = default;
+  /// Of no text yet, which will lie in this memory.
+  explicit DomainText(const data::TextMemory& memory) : train(memory), tuning(memory), valid(memory) {}
+
   data::TextPart train, tuning, valid;
   std::vector<data::TextFile> files;  // all files that were read
   // About invalid UTF-8 (which is kept), parts of another size than requested, and similar texts.
@@ -47,8 +51,8 @@ struct DomainText {
     // In bytes (a part may be up to 4 KiB larger, to end at a line). Enough to tell rates apart;
     // evaluated after every run.
     constexpr double max_tuning = 1 << 19;
-    DomainText text;
-    data::TextPart whole;
+    DomainText text(format.memory);
+    data::TextPart whole(format.memory);
     if (!files.empty()) whole = text.read_all("--" + option, files, format);
     if (!evaluation_files.empty()) text.valid = text.read_all("--eval-" + option, evaluation_files, format);
     if (files.empty()) return text;  // without training text, forgetting can still be measured
@@ -77,9 +81,9 @@ struct DomainText {
   /// The text in which cuts are found: between documents if there are any.
   struct Cuttable {
     explicit Cuttable(const data::TextPart& whole)
-        : lines(whole.ends.empty() ? std::string() : documents_as_lines(whole)),
+        : lines(whole.ends.empty() ? data::TextBytes() : documents_as_lines(whole)),
           text(whole.ends.empty() ? std::string_view(whole.bytes) : std::string_view(lines)) {}
-    std::string lines;
+    data::TextBytes lines;
     std::string_view text;
   };
 

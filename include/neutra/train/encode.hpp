@@ -5,6 +5,7 @@
 #include "neutra/data/windows.hpp"
 #include "neutra/nn/config.hpp"
 #include "neutra/train/evaluation.hpp"
+#include "neutra/train/token_cache.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -37,20 +38,21 @@ inline data::TokenStream encode(const data::Tokenizer& tokenizer, const data::Te
   return data::TokenStream(std::move(ids), std::move(unscored));
 }
 
-/// The windows of a text.      Error: none of it is scored.
+/// The windows of a text, whose tokens a cache keeps if there is one.      Error: none of the text is scored.
 inline data::Windows windows_of(const data::Tokenizer& tokenizer, const data::TextPart& text,
-                                std::optional<std::int32_t> eos, Index length) {
+                                std::optional<std::int32_t> eos, Index length, TokenCache* cache = nullptr) {
   require(text.scored_bytes() > 0, "encoding text: a part of it must be scored, got ", text.bytes.size(),
           " bytes that are all context; give more text, or mark the field that is learnt with ! in --template");
   const Index vocabulary = std::max(tokenizer.vocab(), Index{eos.value_or(-1)} + 1);
-  return {encode(tokenizer, text, eos), length, vocabulary, tokenizer.bos()};
+  auto tokens = cache ? cache->tokens(tokenizer, text, eos) : encode(tokenizer, text, eos);
+  return {std::move(tokens), length, vocabulary, tokenizer.bos()};
 }
 
 /// A text for evaluation; no windows for an empty one.
 inline EvaluationText evaluation_text(const data::Tokenizer& tokenizer, const data::TextPart& text,
-                                      std::optional<std::int32_t> eos, Index length) {
+                                      std::optional<std::int32_t> eos, Index length, TokenCache* cache = nullptr) {
   if (text.bytes.empty()) return {};
-  return {windows_of(tokenizer, text, eos, length), static_cast<Index>(text.scored_bytes())};
+  return {windows_of(tokenizer, text, eos, length, cache), static_cast<Index>(text.scored_bytes())};
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::train

@@ -30,7 +30,7 @@ inline bool is_json_lines(const std::filesystem::path& path, const TextFormat& f
 
 /// The documents of a JSON Lines file, each on lines of its own.
 inline data::Text read_json_lines(data::ByteSource& source, const TextFormat& format) {
-  data::Text text;
+  data::Text text(format.memory);
   const auto add = [&](const std::string& document, const data::Runs& unscored) {
     require(text.bytes.size() + document.size() < format.most, source.name(), ": must hold at most ", format.most,
             " bytes of text, got more; give a part of it");
@@ -54,10 +54,12 @@ inline data::Text read_json_lines(data::ByteSource& source, const TextFormat& fo
 }
 
 inline data::Text read_plain_text(data::ByteSource& source, const TextFormat& format) {
-  data::Text text;
-  text.bytes = data::read_text(source, format.most);
-  if (!format.separates()) return text;
-  std::string whole = std::exchange(text.bytes, {});
+  data::Text text(format.memory);
+  data::TextBytes whole = data::read_text(source, format.most, format.memory);
+  if (!format.separates()) {
+    text.bytes = std::move(whole);
+    return text;
+  }
   if (format.documents == data::Documents::joined) {
     if (whole.ends_with('\n')) whole.pop_back();
     append_document(whole, text);
@@ -89,15 +91,18 @@ inline data::Text read_text_file(const std::filesystem::path& path, const TextFo
 /// for_each_json_record.
 inline data::Text join_texts(const std::vector<std::filesystem::path>& paths, const std::string& option,
                              const TextFormat& format = {}) {
-  data::Text text;
+  data::Text text(format.memory);
   for (const auto& path : paths) {
     if (!text.bytes.empty() && text.bytes.back() != '\n') text.bytes += '\n';
-    const data::Text file = detail::read_text_file(path, format);
+    data::Text file = detail::read_text_file(path, format);
     text.files.push_back({option, path, std::hash<std::string_view>()(file.bytes)});
     if (const auto at = data::find_invalid_utf8(file.bytes))
       text.remarks.push_back(concat("note: ", data::source_name(path), ": is not UTF-8 from byte ", *at,
                                     " on; these bytes are kept and become byte tokens"));
-    append_part(file, 0, file.bytes.size(), text);
+    if (text.bytes.empty())
+      static_cast<data::TextPart&>(text) = std::move(file);
+    else
+      append_part(file, 0, file.bytes.size(), text);
   }
   return text;
 }
