@@ -117,16 +117,17 @@ TEST_CASE("documents: tokens are scored or not as their bytes are, ends too") {
 TEST_CASE("documents: a text that is encoded in parts gets one space in front, where the tokenizer puts one") {
   std::string text;
   for (int i = 0; i < 100; ++i) text += concat("question ", i, " answer ", 3 * i, "\n");
-  const data::SentencePiece tokenizer(data::train_sentencepiece(text, {.vocab = 300}) +
-                                      std::string("\x1a\x02\x18\x01", 4));  // add_dummy_prefix
-  REQUIRE(tokenizer.decode(tokenizer.encode("a b")) == "a b");
-  REQUIRE(tokenizer.encode("a") == tokenizer.encode("a"));
+  const std::string model = data::train_sentencepiece(text, {.vocab = 300});
+  const data::SentencePiece plain(model), prefixed(model + std::string("\x1a\x02\x18\x01", 4));  // add_dummy_prefix
+  REQUIRE(prefixed.encode("answer") != plain.encode("answer"));
+  for (const std::string& one : {text, std::string("\n\nanswer 1"), std::string("answer\n"),
+                                 std::string(" answer \n b"), std::string("\n"), std::string("\xff\n\xff")})
+    CHECK(prefixed.encode(one) == plain.encode(" " + one));
+  CHECK(prefixed.encode("").empty());
   data::TextPart part;
   append_document("question 5 answer 15", part, {{0, 10}});
-  const auto apart = encoded(tokenizer, part, 0);
-  CHECK(tokenizer.decode(apart.ids) == "question 5 answer 15");
-  CHECK(apart.marks.find('x') > 0);
-  // Long enough for several pieces, and without a document: the tokens of the whole.
-  data::TextPart long_text{text + text + text + text, {}, {}};
-  CHECK(encoded(tokenizer, long_text, {}).ids == tokenizer.encode(long_text.bytes));
+  const Encoded apart = encoded(prefixed, part, {});
+  CHECK(prefixed.decode(apart.ids) == "question 5 answer 15\n");
+  const std::size_t context = prefixed.encode("question 5").size();
+  CHECK(apart.marks == std::string(context, '-') + std::string(apart.ids.size() - context, 'x'));
 }

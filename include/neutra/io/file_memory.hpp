@@ -34,8 +34,9 @@ class FileMemory final : public std::pmr::memory_resource {
     if (bytes < large) return std::pmr::new_delete_resource()->allocate(bytes, alignment);
     make_folder(folder_, concat(option_, ' ', folder_.string()));
     const detail::Descriptor file = unnamed_file();
-    int error =
-        ::posix_fallocate(file.get(), 0, static_cast<off_t>(bytes));  // a full disk is found here, not by a signal
+    int error = EINTR;
+    while (error == EINTR)  // reserves the space: a full disk is found here, and not by a signal
+      error = ::posix_fallocate(file.get(), 0, static_cast<off_t>(bytes));
     check(error, bytes);
     void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
     error = detail::error_of(memory != MAP_FAILED);
