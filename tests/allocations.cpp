@@ -53,7 +53,8 @@ int posix_memalign(void** memory, std::size_t align, std::size_t bytes) noexcept
 }
 #if defined(SYS_mmap)
 void* mmap(void* at, std::size_t bytes, int protection, int flags, int file, off_t offset) noexcept {
-  return reinterpret_cast<void*>(syscall(SYS_mmap, at, noted(bytes), protection, flags, file, offset));
+  return reinterpret_cast<void*>(
+      syscall(SYS_mmap, at, file < 0 ? noted(bytes) : bytes, protection, flags, file, offset));
 }
 #endif
 }

@@ -3,8 +3,8 @@
 
 #include <cstddef>
 
-/// The number of calls of malloc, calloc, realloc, aligned_alloc, posix_memalign and memalign so far, by any thread. 0
-/// if they cannot be counted.
+/// The number of calls of malloc, calloc, realloc, aligned_alloc, posix_memalign, memalign and mmap without a file so
+/// far, by any thread. 0 if they cannot be counted.
 std::size_t allocations();
 
 /// The largest request in bytes since the last forget_largest_allocation(), by any thread.

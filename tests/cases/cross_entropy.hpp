@@ -16,6 +16,7 @@ template <bool HeadTrains> struct CrossEntropy {
   double scale = 1;                        // of the loss
   double size = 1;                         // of x
   double cap = 0;                          // of the logits
+  Index unscored = 0;                      // every so many rows one is not scored; 0: none
   std::vector<std::int32_t> targets = {};  // set by all(); they outlive the step
 
   /// Rows around the chunk size of 256; logits of some hundreds.
@@ -31,18 +32,24 @@ template <bool HeadTrains> struct CrossEntropy {
                                   {3, 5, 21, 1, 30},
                                   {5, 7, 33, 0.2, 1, 1.5},
                                   {257, 2, 3, 0.01, 1, 1},
-                                  {3, 5, 21, 1, 30, 20}};
+                                  {3, 5, 21, 1, 30, 20},
+                                  {5, 7, 33, 0.2, 1, 1.5, 2},
+                                  {3, 7, 33, 0.2, 1, 0, 1},
+                                  {257, 2, 3, 0.01, 1, 0, 3}};
     if constexpr (!HeadTrains)  // three chunks of the vocabulary
-      for (const double cap : {0.0, 2.0}) all.push_back({5, 7, 2500, 0.2, 1, cap});
+      for (const Index unscored : {0, 2})
+        for (const double cap : {0.0, 2.0}) all.push_back({5, 7, 2500, 0.2, 1, cap, unscored});
     for (CrossEntropy& c : all)
-      for (Index n = 0; n < c.rows; ++n) c.targets.push_back(static_cast<std::int32_t>((n * 7 + 3) % c.vocabulary));
+      for (Index n = 0; n < c.rows; ++n)
+        c.targets.push_back(
+            c.unscored > 0 && n % c.unscored == 0 ? not_scored : static_cast<std::int32_t>((n * 7 + 3) % c.vocabulary));
     return all;
   }
   /// Central differences need a softmax that is not a step function.
   bool smooth() const { return size <= 10; }
   std::string label() const {
     return concat(rows, "x", cols, " vocabulary ", vocabulary, HeadTrains ? " trained" : " constant", " head, cap ",
-                  cap);
+                  cap, ", unscored ", unscored);
   }
   template <Scalar S, class D> auto inputs() const {
     return list(numbers<S, D>({rows, cols}, "x", size), numbers<S, D>({vocabulary, cols}, "w"));
@@ -54,6 +61,7 @@ template <bool HeadTrains> struct CrossEntropy {
   std::vector<double> reference(const std::vector<Tensor<double>>& in) const {
     double loss = 0;
     for (Index n = 0; n < rows; ++n) {
+      if (targets[static_cast<std::size_t>(n)] == not_scored) continue;
       std::vector<double> logits(static_cast<std::size_t>(vocabulary));
       for (Index v = 0; v < vocabulary; ++v)
         for (Index c = 0; c < cols; ++c)

@@ -20,7 +20,7 @@ const Packing packings[] = {{".gz", packed::gzip}, {".zst", packed::zstd}};
 
 std::string unpacked(const std::filesystem::path& path,
                      std::uint64_t most = std::numeric_limits<std::uint64_t>::max()) {
-  return data::read_all(*data::open_unpacked(path), most);
+  return std::string(data::read_all(*data::open_unpacked(path), most));
 }
 
 /// Longer than several blocks, and not as small when it is packed.

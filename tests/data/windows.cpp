@@ -62,6 +62,29 @@ TEST_CASE("a text is encoded with its tokenizer") {
   CHECK(batch.targets == Ids{'a', 'b'});
 }
 
+TEST_CASE("windows: targets that are not scored are marked, also where a window cuts their run, and inputs stay") {
+  const data::Windows windows(data::TokenStream(Ids{10, 11, 12, 13, 14, 15, 16}, {{1, 4}, {6, 7}}), 3, 20, 1);
+  data::Batch batch;
+  windows.read(0, 2, Domain::target, batch);
+  CHECK(batch.inputs == Ids{1, 10, 11, 1, 13, 14});
+  CHECK(batch.targets == Ids{10, not_scored, not_scored, not_scored, 14, 15});
+  windows.read(2, 1, Domain::target, batch);
+  CHECK(batch.targets == Ids{not_scored});
+  CHECK((windows.unscored_in(0) == 2 && windows.unscored_in(1) == 1 && windows.unscored_in(2) == 1));
+}
+
+TEST_CASE("windows: ids of two bytes that another owns are those of four") {
+  const auto narrow = std::make_shared<const std::vector<std::uint16_t>>(std::vector<std::uint16_t>{7, 65535, 9, 1});
+  const data::Windows windows(data::TokenStream(narrow, std::span<const std::uint16_t>(*narrow), {}), 2, 65536, 0);
+  data::Batch batch;
+  windows.read(0, 2, Domain::original, batch);
+  CHECK(batch.targets == Ids{7, 65535, 9, 1});
+  CHECK(batch.inputs == Ids{0, 7, 0, 9});
+  CHECK(fails_with(
+      [&] { data::Windows(data::TokenStream(narrow, std::span<const std::uint16_t>(*narrow), {}), 2, 99, 0); },
+      "0 .. 98, got 65535 at position 1"));
+}
+
 TEST_CASE("invalid windows are an error") {
   CHECK(fails_with([] { data::Windows({1}, 0, 5, 0); }, "length must be positive, got 0"));
   CHECK(fails_with([] { data::Windows({}, 4, 5, 0); }, "at least one token"));

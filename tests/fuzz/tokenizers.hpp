@@ -2,7 +2,7 @@
 #pragma once
 
 #include "neutra/train/added_tokens.hpp"
-#include "neutra/train/corpus.hpp"
+#include "neutra/train/model_tokenizer.hpp"
 
 #include "tests/data/sentencepiece_bytes.hpp"
 #include "tests/fuzz/target.hpp"

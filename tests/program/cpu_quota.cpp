@@ -1,22 +1,14 @@
 #include "neutra/program/cpu_quota.hpp"
 
 #include "tests/catch.hpp"
-#include "tests/io/scratch.hpp"
+#include "tests/io/control_groups.hpp"
 
 using namespace neutra;
 
 namespace {
 
-/// A root folder with the groups of the process and the quotas of some of them.
-struct Root {
-  scratch::Folder folder;
-
-  explicit Root(const std::string& groups) { put("proc/self/cgroup", groups); }
-  void put(const std::string& file, const std::string& text) const {
-    const auto path = folder / file;
-    std::filesystem::create_directories(path.parent_path());
-    scratch::put(path, text);
-  }
+struct Root : ControlGroups {
+  using ControlGroups::ControlGroups;
   double quota() const { return program::cpu_quota(folder / ""); }
 };
 

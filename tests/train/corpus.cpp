@@ -1,6 +1,9 @@
 // The texts of a run: the parts lose nothing, do not overlap, and are identified by their hashes.
 #include "neutra/train/corpus.hpp"
 
+#include "neutra/data/byte_tokenizer.hpp"
+#include "neutra/data/sentencepiece.hpp"
+#include "neutra/data/train_sentencepiece.hpp"
 #include "tests/catch.hpp"
 #include "tests/io/scratch.hpp"
 
@@ -38,13 +41,15 @@ TEST_CASE("corpus: the last tenth is held out, a tenth of the rest is for tuning
   const Corpus corpus = files.corpus();
   for (const auto* domain : {&corpus.original, &corpus.target}) {
     const std::string whole = scratch::get(domain == &corpus.original ? files.folder / "a" : files.folder / "b");
-    CHECK(std::string(domain->train) + std::string(domain->tuning) + std::string(domain->valid) == whole);
+    CHECK(std::string(domain->train.bytes) + std::string(domain->tuning.bytes) + std::string(domain->valid.bytes) ==
+          whole);
     const auto share = [&](std::string_view part) {
       return static_cast<double>(part.size()) / static_cast<double>(whole.size());
     };
-    CHECK(share(domain->valid) == Approx(0.1).margin(0.005));
-    CHECK(share(domain->tuning) == Approx(0.09).margin(0.005));
-    for (const auto& part : {domain->train, domain->tuning, domain->valid}) CHECK(part.back() == '\n');
+    CHECK(share(domain->valid.bytes) == Approx(0.1).margin(0.005));
+    CHECK(share(domain->tuning.bytes) == Approx(0.09).margin(0.005));
+    for (const auto& part : {domain->train.bytes, domain->tuning.bytes, domain->valid.bytes})
+      CHECK(part.back() == '\n');
   }
 }
 
@@ -52,8 +57,9 @@ TEST_CASE("corpus: with evaluation files all of the text except the tuning split
   Files files;
   files.paths.eval_original = {files.folder / "va"};
   const Corpus corpus = files.corpus();
-  CHECK(corpus.original.valid == "held\nout\n");
-  CHECK(std::string(corpus.original.train) + std::string(corpus.original.tuning) == scratch::get(files.folder / "a"));
+  CHECK(corpus.original.valid.bytes == "held\nout\n");
+  CHECK(std::string(corpus.original.train.bytes) + std::string(corpus.original.tuning.bytes) ==
+        scratch::get(files.folder / "a"));
 }
 
 TEST_CASE(
@@ -62,18 +68,18 @@ TEST_CASE(
   const Corpus whole = files.corpus();
   files.paths.target_bytes = 100;
   const Corpus part = files.corpus();
-  CHECK(part.target.train == whole.target.train.substr(0, part.target.train.size()));
-  CHECK(part.target.train.size() <= 100);
-  CHECK(part.target.train.size() > 80);
-  CHECK(part.target.train.back() == '\n');
-  CHECK(part.target.tuning == whole.target.tuning);
-  CHECK(part.target.valid == whole.target.valid);
-  CHECK(part.original.train == whole.original.train);
+  CHECK(part.target.train.bytes == whole.target.train.bytes.substr(0, part.target.train.bytes.size()));
+  CHECK(part.target.train.bytes.size() <= 100);
+  CHECK(part.target.train.bytes.size() > 80);
+  CHECK(part.target.train.bytes.back() == '\n');
+  CHECK(part.target.tuning.bytes == whole.target.tuning.bytes);
+  CHECK(part.target.valid.bytes == whole.target.valid.bytes);
+  CHECK(part.original.train.bytes == whole.original.train.bytes);
   CHECK(part.hashes().at("target.train") != whole.hashes().at("target.train"));
-  files.paths.target_bytes = static_cast<Index>(whole.target.train.size());
-  CHECK(files.corpus().target.train == whole.target.train);
+  files.paths.target_bytes = static_cast<Index>(whole.target.train.bytes.size());
+  CHECK(files.corpus().target.train.bytes == whole.target.train.bytes);
   files.paths.target_bytes = 5;  // within the first line
-  CHECK(files.corpus().target.train == whole.target.train.substr(0, 5));
+  CHECK(files.corpus().target.train.bytes == whole.target.train.bytes.substr(0, 5));
 }
 
 TEST_CASE("corpus: training on the first bytes of a text without lines ends at a character, and of a shorter is told") {
@@ -87,14 +93,14 @@ TEST_CASE("corpus: training on the first bytes of a text without lines ends at a
   for (const auto& [asked, got] : {std::pair{1, 3}, {3, 3}, {4, 5}, {99, 100}, {100, 100}}) {
     files.paths.target_bytes = asked;
     const auto target = files.corpus().target;
-    CHECK(target.train == text.substr(0, static_cast<std::size_t>(got)));
+    CHECK(target.train.bytes == text.substr(0, static_cast<std::size_t>(got)));
     CHECK(target.remarks.empty());
   }
   files.paths.target_bytes = 500;
   CHECK(files.corpus().target.remarks.empty());
   files.paths.target_bytes = 501;
   const auto target = files.corpus().target;
-  CHECK(target.train == text);
+  CHECK(target.train.bytes == text);
   REQUIRE(target.remarks.size() == 1);
   CHECK(target.remarks[0] == "note: --target-bytes: asked for 501 bytes of the target's training text, got all 500");
 }
@@ -103,7 +109,7 @@ TEST_CASE("corpus: a further text has files, none of which is trained on, by pat
   Files files;
   files.paths.eval_target = {files.folder / "va"};
   files.paths.further["news"] = {files.folder / "va"};  // what is evaluated on may be scored under another name
-  CHECK(files.corpus().further_bytes.at("news") == "held\nout\n");
+  CHECK(files.corpus().further_texts.at("news").bytes == "held\nout\n");
   scratch::put(files.folder / "copy", scratch::get(files.folder / "b"));
   for (const char* name : {"a", "./b", "copy"}) {
     files.paths.further["news"] = {files.folder / "va", files.folder / name};
@@ -122,9 +128,9 @@ TEST_CASE("corpus: where nothing is chosen nothing is held out for it, and the h
   CHECK(with.contains("original.tuning"));
   files.holds_out = false;
   const Corpus corpus = files.corpus();
-  CHECK(corpus.original.train == scratch::get(files.folder / "a"));
-  CHECK(corpus.original.tuning.empty());
-  CHECK(corpus.target.train + corpus.target.valid == scratch::get(files.folder / "b"));
+  CHECK(corpus.original.train.bytes == scratch::get(files.folder / "a"));
+  CHECK(corpus.original.tuning.bytes.empty());
+  CHECK(corpus.target.train.bytes + corpus.target.valid.bytes == scratch::get(files.folder / "b"));
   const auto without = corpus.hashes();
   CHECK(without.size() == 4);
   for (const char* role : {"original.train", "target.train"}) CHECK(without.at(role) != with.at(role));
@@ -144,12 +150,12 @@ TEST_CASE("corpus: documents of one line are trained on whole where they may be,
   scratch::put(files.folder / "b", documents);
   scratch::put(files.folder / "one", "A title\n" + one);
   const auto check = [&](const train::DomainText& text, const std::string& whole, double valid, double tuning) {
-    const auto share = [&](const std::string& part) {
+    const auto share = [&](std::string_view part) {
       return static_cast<double>(part.size()) / static_cast<double>(whole.size());
     };
-    CHECK(share(text.valid) == Approx(valid).margin(0.003));
-    CHECK(share(text.tuning) == Approx(tuning).margin(0.001));
-    CHECK(text.train.size() + text.tuning.size() + text.valid.size() == whole.size());
+    CHECK(share(text.valid.bytes) == Approx(valid).margin(0.003));
+    CHECK(share(text.tuning.bytes) == Approx(tuning).margin(0.001));
+    CHECK(text.train.bytes.size() + text.tuning.bytes.size() + text.valid.bytes.size() == whole.size());
     CHECK(text.remarks.empty());
   };
   check(files.corpus().target, documents, 0.1, 0.09);
@@ -158,7 +164,7 @@ TEST_CASE("corpus: documents of one line are trained on whole where they may be,
   scratch::put(files.folder / "vb", "its own evaluation text\n");
   files.paths.eval_target = {files.folder / "vb"};
   files.holds_out = false;
-  CHECK(files.corpus().target.train == "A title\n" + one);
+  CHECK(files.corpus().target.train.bytes == "A title\n" + one);
 }
 
 TEST_CASE(
@@ -177,7 +183,7 @@ TEST_CASE(
   files.paths.eval_target = {files.folder / "va"};
   CHECK(says([&] { files.corpus(); }, "holding out parts of --target for tuning: 9 bytes are too few"));
   files.holds_out = false;
-  CHECK(files.corpus().target.train == "one line\n");
+  CHECK(files.corpus().target.train.bytes == "one line\n");
 }
 
 TEST_CASE("corpus: one text in two roles is refused with both options, recognised by path, link or content") {
@@ -262,10 +268,10 @@ TEST_CASE("corpus: the tuning split comes from every file, and is at most half a
   }
   files.paths.original.erase(files.paths.original.begin());
   const Corpus corpus = files.corpus();
-  for (const char* name : {"one", "two"}) CHECK(corpus.original.tuning.find(name) != std::string::npos);
-  CHECK(corpus.original.tuning.find("three") ==
+  for (const char* name : {"one", "two"}) CHECK(corpus.original.tuning.bytes.find(name) != std::string::npos);
+  CHECK(corpus.original.tuning.bytes.find("three") ==
         std::string::npos);  // all of it is in the last tenth, held out for validation
-  CHECK(static_cast<double>(corpus.original.tuning.size()) ==
+  CHECK(static_cast<double>(corpus.original.tuning.bytes.size()) ==
         Approx(std::min(0.09 * static_cast<double>(whole.size()), 524288.0)).epsilon(0.01));
   CHECK(whole.size() * 9 / 100 > 524288);
   for (const std::size_t width :
@@ -273,9 +279,10 @@ TEST_CASE("corpus: the tuning split comes from every file, and is at most half a
     scratch::put(files.folder / "long", lines(static_cast<int>(6500000 / width), std::string(width, 'x')));
     auto paths = files.paths;
     paths.original = {files.folder / "long"};
-    CHECK(Corpus(paths, true).original.tuning.size() <= 524288 + 4096);
+    CHECK(Corpus(paths, true).original.tuning.bytes.size() <= 524288 + 4096);
   }
-  CHECK(corpus.original.train.size() + corpus.original.tuning.size() + corpus.original.valid.size() == whole.size());
+  CHECK(corpus.original.train.bytes.size() + corpus.original.tuning.bytes.size() + corpus.original.valid.bytes.size() ==
+        whole.size());
 }
 
 TEST_CASE("corpus: evaluation text of a domain without training text is kept") {
@@ -283,25 +290,26 @@ TEST_CASE("corpus: evaluation text of a domain without training text is kept") {
   files.paths.original.clear();
   files.paths.eval_original = {files.folder / "va"};
   Corpus corpus = files.corpus();
-  CHECK(corpus.original.valid == "held\nout\n");
-  CHECK(corpus.original.train.empty());
+  CHECK(corpus.original.valid.bytes == "held\nout\n");
+  CHECK(corpus.original.train.bytes.empty());
   corpus.encode(std::make_shared<data::ByteTokenizer>(), 8);
   CHECK(corpus.valid_original.windows.tokens() == 9);
   CHECK(corpus.train_original.tokens() == 0);
   CHECK_FALSE(corpus.hashes().contains("original.train"));
   files.paths.eval_original.clear();
-  CHECK(files.corpus().original.valid.empty());
+  CHECK(files.corpus().original.valid.bytes.empty());
 }
 
 TEST_CASE("corpus: encoded parts hold the tokens of their own text and no other, and bytes are those of the raw text") {
   Files files;
   Corpus corpus = files.corpus();
   const auto tokenizer =
-      std::make_shared<data::SentencePiece>(data::train_sentencepiece(corpus.original.train, {.vocab = 280}));
+      std::make_shared<data::SentencePiece>(data::train_sentencepiece(corpus.original.train.bytes, {.vocab = 280}));
   corpus.encode(tokenizer, 16);
-  CHECK(corpus.train_target.tokens() == static_cast<Index>(tokenizer->encode(corpus.target.train).size()));
-  CHECK(corpus.tuning_target.windows.tokens() == static_cast<Index>(tokenizer->encode(corpus.target.tuning).size()));
-  CHECK(corpus.valid_target.bytes == static_cast<Index>(corpus.target.valid.size()));
+  CHECK(corpus.train_target.tokens() == static_cast<Index>(tokenizer->encode(corpus.target.train.bytes).size()));
+  CHECK(corpus.tuning_target.windows.tokens() ==
+        static_cast<Index>(tokenizer->encode(corpus.target.tuning.bytes).size()));
+  CHECK(corpus.valid_target.bytes == static_cast<Index>(corpus.target.valid.bytes.size()));
   // Its tokenizer has pieces of several bytes.
   CHECK(corpus.valid_original.windows.tokens() < corpus.valid_original.bytes);
   CHECK(corpus.train_target.length() == 16);
@@ -315,7 +323,7 @@ TEST_CASE("corpus: hashes identify each part by its content") {
   Files files;
   const auto before = files.corpus().hashes();
   CHECK(before.size() == 6);
-  CHECK(before.at("original.valid") == io::sha256_hex(files.corpus().original.valid));
+  CHECK(before.at("original.valid") == io::sha256_hex(files.corpus().original.valid.bytes));
   std::string text = scratch::get(files.folder / "b");
   text[text.size() - 2] = 'x';
   scratch::put(files.folder / "b", text);
@@ -346,14 +354,14 @@ TEST_CASE("corpus: documents are held out whole, separated by an end of text, an
   scratch::put(files.folder / "b.jsonl", text);
   files.paths.target = {files.folder / "b.jsonl"};
   const Corpus joined = files.corpus();
-  CHECK(joined.target.ends.train.empty());
+  CHECK(joined.target.train.ends.empty());
   files.paths.format.documents = data::Documents::by_empty_line;
   Corpus corpus = files.corpus();
-  const auto& [train, tuning, valid] = corpus.target.ends;
+  const auto &train = corpus.target.train.ends, &tuning = corpus.target.tuning.ends, &valid = corpus.target.valid.ends;
   CHECK(train.size() + tuning.size() + valid.size() == 400);
   CHECK(tuning.size() > 30);
   CHECK(valid.size() > 35);
-  const auto whole = [](const std::string& part, const std::vector<std::size_t>& ends) {
+  const auto whole = [](std::string_view part, const std::vector<std::size_t>& ends) {
     std::size_t begin = 0;
     for (const std::size_t end : ends) {
       CHECK(part.substr(begin, 9) == "document ");
@@ -362,14 +370,14 @@ TEST_CASE("corpus: documents are held out whole, separated by an end of text, an
     }
     CHECK(begin == part.size());
   };
-  whole(corpus.target.train, train);
-  whole(corpus.target.tuning, tuning);
-  whole(corpus.target.valid, valid);
+  whole(corpus.target.train.bytes, train);
+  whole(corpus.target.tuning.bytes, tuning);
+  whole(corpus.target.valid.bytes, valid);
 
   files.paths.target_bytes = 100;
   const Corpus shorter = files.corpus();
-  CHECK(shorter.target.ends.train.size() == 3);
-  whole(shorter.target.train, shorter.target.ends.train);
+  CHECK(shorter.target.train.ends.size() == 3);
+  whole(shorter.target.train.bytes, shorter.target.train.ends);
   files.paths.target_bytes = 0;
 
   const auto tokenizer = std::make_shared<data::ByteTokenizer>();
@@ -388,9 +396,51 @@ TEST_CASE("corpus: documents are held out whole, separated by an end of text, an
   CHECK(corpus.target.remarks[0].find("no token that ends a text") != std::string::npos);
   // Equal bytes, other documents.
   const auto by_empty_line = corpus.hashes();
-  scratch::put(files.folder / "c", corpus.target.valid);
+  scratch::put(files.folder / "c", corpus.target.valid.bytes);
   files.paths.eval_target = {files.folder / "c"};
   CHECK(files.corpus().hashes().at("target.valid") != by_empty_line.at("target.valid"));
+}
+
+TEST_CASE("corpus: what a template scores is what is trained on and counted, in all parts") {
+  Files files;
+  std::string text;
+  for (int i = 0; i < 400; ++i) text += concat(R"({"ask": "question )", i, R"(", "say": "answer )", i, "\"}\n");
+  scratch::put(files.folder / "b.jsonl", text);
+  files.paths.target = {files.folder / "b.jsonl"};
+  files.paths.format.templates.whole.emplace("{ask}: {say!}", "--template");
+  Corpus corpus = files.corpus();
+  const auto tokenizer = std::make_shared<data::ByteTokenizer>();
+  corpus.encode(tokenizer, 16, 260);
+  const auto scored = [](const data::Windows& windows) {
+    std::string found;
+    data::Batch batch;
+    for (Index window = 0; window < windows.count(); ++window) {
+      windows.read(window, 1, data::Domain::target, batch);
+      for (const std::int32_t token : batch.targets)
+        if (token != not_scored) found += token == 260 ? '\n' : static_cast<char>(token);
+    }
+    return found;
+  };
+  const auto answers = [](const data::TextPart& part) {
+    std::string wanted;
+    for (std::size_t at = 0; (at = part.bytes.find("answer", at)) != std::string::npos; ++at)
+      wanted += part.bytes.substr(at, part.bytes.find('\n', at) + 1 - at);
+    return wanted;
+  };
+  CHECK(answers(corpus.target.train).size() > 2000);
+  CHECK(scored(corpus.train_target) == answers(corpus.target.train));
+  CHECK(scored(corpus.tuning_target.windows) == answers(corpus.target.tuning));
+  CHECK(scored(corpus.valid_target.windows) == answers(corpus.target.valid));
+  CHECK(corpus.valid_target.bytes == static_cast<Index>(answers(corpus.target.valid).size()));
+  CHECK(corpus.valid_original.bytes == static_cast<Index>(corpus.original.valid.bytes.size()));
+  const auto masked = corpus.hashes();
+  files.paths.format.templates.whole.emplace("{ask!}: {say!}", "--template");
+  CHECK(files.corpus().hashes().at("target.valid") != masked.at("target.valid"));  // equal bytes, scored otherwise
+
+  data::TextPart context;
+  append_document("context", context, {{0, 7}});
+  CHECK(says([&] { train::windows_of(*tokenizer, context, 260, 16); },
+             "encoding text: a part of it must be scored, got 8 bytes that are all context"));
 }
 
 TEST_CASE("corpus: a folder of texts is its files, in roles, remarks and hashes") {
@@ -411,53 +461,4 @@ TEST_CASE("corpus: a folder of texts is its files, in roles, remarks and hashes"
   files.paths.eval_target = {files.folder / "texts" / "2.txt"};
   CHECK(says([&] { files.corpus(); }, "--eval-target ",
              "each text may be given only once, got the same file as --target"));
-}
-
-TEST_CASE("tokenizers: found in a folder, trained on the pretraining text alone, or refused by the name of the file") {
-  Files files;
-  const scratch::Folder model;
-  io::Json config = {{"model_type", "llama"},   {"vocab_size", 280},      {"hidden_size", 8},
-                     {"intermediate_size", 16}, {"num_hidden_layers", 1}, {"num_attention_heads", 2}};
-  const auto with = [&](const char* key, const io::Json& value) {
-    config[key] = value;
-    io::write_json(model / "config.json", config);
-    return [&] { return train::tokenizer_in(model.path()); };
-  };
-  CHECK(says(with("hidden_act", "silu"), "must hold model.safetensors"));
-  CHECK(with("neutra_tokenizer", "byte")()->vocab() == 257);
-  const Corpus corpus = files.corpus();
-  const auto trained = train::new_tokenizer("sentencepiece", 280, corpus.original.train);
-  CHECK(trained->vocab() == 280);
-  CHECK(trained->serialized() == train::new_tokenizer("sentencepiece", 280, corpus.original.train)->serialized());
-  CHECK(trained->decode(trained->encode("a\xff  b\n")) == "a\xff  b\n");
-  io::write_file(model / "tokenizer.model", trained->serialized());
-  CHECK(train::tokenizer_in(model.path())->vocab() == 280);
-  CHECK(train::new_tokenizer((model / "tokenizer.model").string(), 280, "unread")->serialized() ==
-        trained->serialized());
-  scratch::put(model / "tokenizer.model", trained->serialized().substr(0, 100));
-  CHECK(says([&] { train::tokenizer_in(model.path()); }, "tokenizer.model"));
-  // Reported before its tokenizer.
-  CHECK(says(with("model_type", "mamba"),
-             concat("config.json: model_type must be one of ", nn::Families::names(), ", got \"mamba\"")));
-  std::filesystem::remove(model / "tokenizer.model");
-  CHECK(says(with("model_type", "mamba"), "got \"mamba\""));
-  with("model_type", "llama");
-  CHECK(says(with("quantization", {{"bits", 4}}), "quantization must be absent, got MLX weights of 4 bits"));
-  CHECK(says([&] { train::new_tokenizer((model / "none").string(), 280, "unread"); }, "none"));
-}
-
-TEST_CASE("a model folder with only a tokenizer.json opens", "[train]") {
-  const scratch::Folder model;
-  const io::Path golden = NEUTRA_SOURCE_DIR "/tests/golden/tokenizers";
-  const std::string content = scratch::get(golden / "qwen2.json");
-  scratch::put(model / "tokenizer.json", content);
-  const auto open = [&] { return train::tokenizer_in(model.path()); };
-  CHECK(says(open, "tokenizer.json: must have a token to put in front of a text"));
-  scratch::put(model / "tokenizer_config.json", R"({"bos_token": null, "eos_token": "<|endoftext|>"})");
-  CHECK(open()->piece(open()->bos()) == "<|endoftext|>");
-  CHECK(open()->serialized() == content);
-  CHECK(train::new_tokenizer((model / "tokenizer.json").string(), 280, "unread")->vocab() == open()->vocab());
-  // A tokenizer.model beside it is the one that is read.
-  scratch::put(model / "tokenizer.model", "");
-  CHECK(says(open, "tokenizer.model: tokenizer model: is empty"));
 }

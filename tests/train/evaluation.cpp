@@ -57,6 +57,23 @@ TEST_CASE("evaluation: every token is predicted once, with context from inside i
   }
 }
 
+TEST_CASE("evaluation: what is not scored is context only, also where a window cuts it", "[train]") {
+  const std::string text = small::letters('n', 5, 100, 9);
+  const data::Runs unscored{{0, 5}, {20, 40}, {47, 48}, {90, 100}};
+  const auto nats = plain_nats(learnt().model, text, 12);
+  double sum = 0;
+  for (std::size_t n = 0; n < nats.size(); ++n) sum += data::size_within(unscored, n, n + 1) > 0 ? 0 : nats[n];
+  const train::EvaluationText scored{{data::TokenStream(data::ByteTokenizer().encode(text), unscored), 12, 257, 256},
+                                     64};
+  Tape<float, Cpu> tape;
+  for (const Index batch : {1, 3}) {
+    const auto result = train::evaluate(learnt().model, tape, scored, data::Domain::target, batch);
+    CHECK(result.tokens == 64);
+    CHECK(result.nats == Approx(sum).epsilon(1e-5));
+    CHECK(result.bits_per_byte() == Approx(sum / (std::log(2.0) * 64)).epsilon(1e-5));
+  }
+}
+
 TEST_CASE("evaluation: a token depends on its own window alone", "[train]") {
   const std::string a = small::letters('n', 5, 12, 1), b = small::letters('n', 5, 12, 2),
                     c = small::letters('a', 5, 12, 3);

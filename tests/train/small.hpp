@@ -1,6 +1,7 @@
 // Models, mixes and texts small enough for tests to train hundreds of times.
 #pragma once
 
+#include "neutra/data/byte_tokenizer.hpp"
 #include "neutra/data/mix.hpp"
 #include "neutra/study/job.hpp"
 #include "neutra/study/methods.hpp"

@@ -14,7 +14,7 @@ using samples::fails_with;
 
 namespace {
 
-std::string read(const std::filesystem::path& path) { return train::read_texts({path}).bytes; }
+std::string read(const std::filesystem::path& path) { return std::string(train::read_texts({path}).bytes); }
 
 }  // namespace
 
@@ -195,6 +195,36 @@ TEST_CASE("texts in JSON Lines: a pipe holds them where a field is given") {
   std::thread writer([&] { std::ofstream(name, std::ios::binary) << "{\"body\": \"through a pipe\"}\n"; });
   CHECK(train::read_texts({name}, "--text", {.field = "body"}).bytes == "through a pipe\n");
   writer.join();
+}
+
+TEST_CASE("texts in JSON Lines: a template makes documents of records, scored where it says so, beside plain text") {
+  const samples::Scratch folder;
+  const auto lines =
+                 folder.write("a.jsonl", "{\"ask\": \"one\", \"say\": \"two\"}\n{\"ask\": \"three\", \"say\": \"\"}\n"),
+             plain = folder.write("b.txt", "plain\n\ntext\n"),
+             mixed = folder.write("c.jsonl", "{\"ask\": \"1\", \"say\": \"2\"}\n{\"text\": \"whole\"}\n");
+  train::TextFormat format;
+  format.templates.whole.emplace("{ask}\\n{say!}", "--template");
+  const data::Text text = train::read_texts({lines, plain}, "--text", format);
+  CHECK(text.bytes == "one\ntwo\nthree\n\nplain\n\ntext\n");
+  CHECK(text.ends == std::vector<std::size_t>{7, 14, 26});
+  CHECK(text.unscored == data::Runs{{0, 4}, {8, 15}});
+  CHECK(fails_with([&] { train::read_texts({mixed}, "--text", format); }, "line 2: must have the field \"ask\""));
+  format.field = "text";
+  const data::Text both = train::read_texts({mixed}, "--text", format);
+  CHECK(both.bytes == "1\n2\nwhole\n");
+  CHECK(both.unscored == data::Runs{{0, 2}});
+}
+
+TEST_CASE("texts in JSON Lines: a template by which nothing is scored is refused") {
+  const samples::Scratch folder;
+  const auto lines = folder.write("a.jsonl", "{\"ask\": \"one\", \"say\": \"\"}\n");
+  train::TextFormat format;
+  format.templates.whole.emplace("{ask}", "--template");
+  CHECK(fails_with([&] { train::read_texts({lines}, "--text", format); }, "--template: at least one field must be"));
+  format.templates.whole.emplace("{ask}{say!}", "--template");
+  CHECK(fails_with([&] { train::read_texts({lines}, "--text", format); },
+                   "a.jsonl: a part of its text must be scored, got 4 bytes that are all context; mark a field"));
 }
 
 TEST_CASE("texts that are packed are read as what they unpack to, JSON Lines too") {

@@ -104,6 +104,54 @@ TEST_CASE("trainer: the first loss is the backbone's, in nats per token, and tra
   for (std::size_t t = 0; t < reports.size(); ++t) CHECK(reports[t].step == static_cast<Index>(t));
 }
 
+TEST_CASE("trainer: only scored tokens enter the loss, divided by their number in the step, with micro-batches too",
+          "[train]") {
+  const std::string text = small::letters('n', 5, 1100, 2);
+  const auto mix_of = [&](data::Runs unscored) {
+    const data::ByteTokenizer bytes;
+    return data::Mix(small::windows(small::letters('a', 5, 900, 1)),
+                     {data::TokenStream(bytes.encode(text), std::move(unscored)), 12, 257, 256}, 0.25, 3);
+  };
+  data::Runs unscored;
+  for (std::size_t at = 0; at < text.size(); at += 10) unscored.push_back({at, at + 7});  // over the windows' cuts
+  const auto mix = mix_of(unscored);
+  const auto batch = mix.batch(0, 8);
+  const auto hidden = std::count(batch.targets.begin(), batch.targets.end(), not_scored);
+  REQUIRE((hidden > 40 && hidden < 60));
+  CHECK(mix.unscored_in_step(0, 8) == hidden);
+  CHECK(mix_of({}).unscored_in_step(0, 8) == 0);
+  Tape<float, Cpu> tape;
+  train::Model plain(Trained::backbone(), adapter::None{});
+  tape.start(false);
+  const View<const float> logits = plain.logits(tape, {8, 12, batch.inputs}).value();
+  double nats = 0;
+  for (Index n = 0; n < logits.rows(); ++n) {
+    const auto target = batch.targets[static_cast<std::size_t>(n)];
+    if (target == not_scored) continue;
+    double total = 0;
+    for (Index v = 0; v < 257; ++v) total += std::exp(static_cast<double>(logits.row(n)[v]));
+    nats += std::log(total) - static_cast<double>(logits.row(n)[target]);
+  }
+  for (const std::string method : {"neutral", "finetune"}) {
+    Trained whole(method), parts(method), all(method);
+    const auto reports = run(whole, mix, small::training(6));
+    CHECK(reports[0].lm == Approx(nats / static_cast<double>(96 - hidden)).epsilon(1e-5));
+    const auto accumulated = run(parts, mix, small::training(6, 8, 4));
+    CHECK(accumulated.back().lm == Approx(reports.back().lm).epsilon(2e-5));
+    run(all, mix_of({}), small::training(6));
+    CHECK(all.bits() != whole.bits());
+  }
+  // A step in which nothing is scored changes nothing but by weight decay, which is off for this.
+  Trained still("neutral");
+  const std::string before = still.bits();
+  const data::Mix silent({}, {data::TokenStream(data::ByteTokenizer().encode(text), {{0, text.size()}}), 12, 257, 256},
+                         0, 3);
+  auto options = small::training(2, 8, 1, 0);
+  options.adamw.weight_decay = 0;
+  for (const auto& report : run(still, silent, options)) CHECK((report.lm == 0 && report.gradient_norm == 0));
+  CHECK(still.bits() == before);
+}
+
 TEST_CASE("trainer: the same bits with 1, 2 and 3 threads", "[train]") {
   const auto mix = small::mix();
   for (const std::string method : {"neutral", "lora", "finetune"}) {

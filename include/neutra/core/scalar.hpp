@@ -12,6 +12,9 @@ namespace neutra { inline namespace NEUTRA_ABI {
 /// Sizes, strides and indices. Signed, so that differences and descending loops are safe.
 using Index = std::int64_t;
 
+/// The target of a token that is not scored: it has no loss and no gradient.
+inline constexpr std::int32_t not_scored = -1;
+
 /// The type of arithmetic: float by default, double for gradient checks.
 template <class S>
 concept Scalar = std::same_as<S, float> || std::same_as<S, double>;

@@ -13,7 +13,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 /// The domain of a sequence: the one the backbone was trained on, or the one it is extended to.
 enum class Domain : std::uint8_t { original = 0, target = 1 };
 
-/// inputs, targets: (sequences, length), row-major; targets[b, t] is the token that follows inputs[b, 0 .. t].
+/// inputs, targets: (sequences, length), row-major; targets[b, t] is the token that follows inputs[b, 0 .. t], or
+/// not_scored.
 /// domains: (sequences)
 struct Batch {
   Index sequences = 0, length = 0;

@@ -3,7 +3,6 @@
 
 #include "neutra/data/bpe_model.hpp"
 #include "neutra/data/vocabulary_tokenizer.hpp"
-#include "neutra/data/word_cache.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -30,33 +29,26 @@ class BpeTokenizer final : public VocabularyTokenizer<BpeModel> {
   /// serialized: the content of the file that the model was read from.
   BpeTokenizer(BpeModel model, std::string serialized) : VocabularyTokenizer(std::move(model), std::move(serialized)) {}
 
-  std::vector<std::int32_t> encode(std::string_view text) const override {
-    Encoding encoding;
-    encoding.ids.reserve(text.size() / 3 + 1);
+ private:
+  using Encoding = VocabularyTokenizer<BpeModel>::Encoding;
+
+  void append(std::string_view text, bool begins, Encoding& encoding) const override {
     encode_parts(
-        text, encoding.ids, [&](std::string_view part) { return normalized_part(part); },
-        [&](std::string_view words, bool first) { append_words(words, first, encoding); });
-    return std::move(encoding.ids);
+        text, begins, encoding.ids,
+        [&](std::string_view part, bool in_front) { return normalized_part(part, in_front); },
+        [&](std::string_view words, bool in_front) { append_words(words, in_front, encoding); });
   }
 
- private:
-  struct Encoding {
-    std::vector<std::int32_t> ids;
-    WordCache words;
-  };
-
-  std::optional<std::string> normalized_part(std::string_view part) const {
+  std::optional<std::string> normalized_part(std::string_view part, bool in_front) const {
     if (model_.nfc) return normalized(part, UnicodeForm::nfc);
-    if (model_.space == SpaceInFront::every_part && !model_.metaspace) return concat(' ', part);
+    if (in_front && model_.space == SpaceInFront::every_part && !model_.metaspace) return concat(' ', part);
     return std::nullopt;
   }
 
-  /// Encodes normalised text between added tokens. first: whether the text begins with it
-  void append_words(std::string_view text, bool first, Encoding& encoding) const {
+  /// Encodes normalised text between added tokens. in_front: whether the model puts a space in front of it
+  void append_words(std::string_view text, bool in_front, Encoding& encoding) const {
     if (model_.byte_level) return append_steps(text, 0, encoding);
-    const bool prefixed =
-        model_.metaspace && !text.starts_with(' ') &&
-        (model_.space == SpaceInFront::every_part || (model_.space == SpaceInFront::text_start && first));
+    const bool prefixed = model_.metaspace && in_front && !text.starts_with(' ');
     prefixed ? append_text(concat(' ', text), encoding) : append_text(text, encoding);
   }
 
@@ -112,6 +104,7 @@ class BpeTokenizer final : public VocabularyTokenizer<BpeModel> {
       model_.byte_level ? append_bytes(word, tokens) : spell_characters(word, tokens);
       model_.merges.apply(tokens);
     });
+    encoding.pass_on();
   }
 
   void spell_characters(std::string_view word, std::vector<std::int32_t>& tokens) const {

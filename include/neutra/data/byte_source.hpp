@@ -4,6 +4,7 @@
 #include "neutra/core/dangling.hpp"
 #include "neutra/core/error.hpp"
 #include "neutra/core/file_format.hpp"
+#include "neutra/data/text_memory.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -103,9 +104,9 @@ class FileBytes final : public ByteSource {
   std::uint64_t done_ = 0;
 };
 
-/// All remaining bytes.      Error: more than `most`.
-inline std::string read_all(ByteSource& source, std::uint64_t most) {
-  std::string bytes;
+/// All remaining bytes, in this memory.      Error: more than `most`.
+inline TextBytes read_all(ByteSource& source, std::uint64_t most, TextMemory memory = {}) {
+  TextBytes bytes{TextAllocator<char>(std::move(memory))};
   char block[read_block];
   while (const std::size_t got = source.read(block, sizeof block)) {
     require(bytes.size() + got <= most, source.name(), ": must hold at most ", most,

@@ -3,12 +3,13 @@
 
 #include "neutra/data/tokenizer.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
@@ -20,11 +21,7 @@ class ByteTokenizer final : public Tokenizer {
   Index vocab() const override { return bytes + 1; }
   std::int32_t bos() const override { return bytes; }
 
-  std::vector<std::int32_t> encode(std::string_view text) const override {
-    std::vector<std::int32_t> ids(text.size());
-    for (std::size_t k = 0; k < text.size(); ++k) ids[k] = static_cast<unsigned char>(text[k]);
-    return ids;
-  }
+  std::unique_ptr<Encoder> encoder() const override { return std::make_unique<Bytes>(); }
 
   std::string decode(std::span<const std::int32_t> ids) const override {
     std::string text;
@@ -47,6 +44,18 @@ class ByteTokenizer final : public Tokenizer {
   }
 
   std::string_view serialized() const override { return {}; }
+
+ private:
+  class Bytes final : public Encoder {
+    void encode(std::string_view text, bool, const Take& take) override {
+      std::int32_t ids[at_a_time];
+      for (std::size_t begin = 0; begin < text.size(); begin += at_a_time) {
+        const std::string_view part = text.substr(begin, at_a_time);
+        std::transform(part.begin(), part.end(), ids, [](char byte) { return static_cast<unsigned char>(byte); });
+        take({ids, part.size()});
+      }
+    }
+  };
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::data

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,50 +38,78 @@ template <class F> void for_each_document(std::string_view text, Documents docum
   finish();
 }
 
-/// Appends a document and a newline, which is one of the text's `ends`.
-inline void append_document(std::string_view document, Text& text) {
+/// Appends a document and a newline, which is one of the text's `ends`, and is scored where the byte before it is.
+/// unscored: the bytes of the document that are not scored
+inline void append_document(std::string_view document, TextPart& text, const Runs& unscored = {}) {
+  const std::size_t before = text.bytes.size();
   text.bytes += document;
   text.ends.push_back(text.bytes.size());
   text.bytes += '\n';
+  for (const Run& run : unscored) {
+    const bool last = run.end == document.size();
+    append_run(text.unscored, {run.begin + before, run.end + before + last});
+  }
 }
 
-/// Appends the bytes `begin` to `end` of a text, and the ends of documents among them.
-inline void append_part(const Text& whole, std::size_t begin, std::size_t end, std::string& bytes,
-                        std::vector<std::size_t>& ends) {
+/// Appends the bytes `begin` to `end` of a text with their marks.
+inline void append_part(const TextPart& whole, std::size_t begin, std::size_t end, TextPart& into) {
+  const std::size_t before = into.bytes.size();
   const auto first = std::lower_bound(whole.ends.begin(), whole.ends.end(), begin),
              last = std::lower_bound(first, whole.ends.end(), end);
-  for (auto one = first; one != last; ++one) ends.push_back(*one - begin + bytes.size());
-  bytes.append(whole.bytes, begin, end - begin);
+  for (auto one = first; one != last; ++one) into.ends.push_back(*one - begin + before);
+  for_each_part(whole.unscored, begin, end, [&](Run run) {
+    append_run(into.unscored, {run.begin - begin + before, run.end - begin + before});
+  });
+  into.bytes.append(whole.bytes, begin, end - begin);
+}
+
+/// Keeps the first `size` bytes with their marks.
+inline void truncate(TextPart& text, std::size_t size) {
+  text.bytes.resize(size);
+  text.ends.erase(std::lower_bound(text.ends.begin(), text.ends.end(), size), text.ends.end());
+  while (!text.unscored.empty() && text.unscored.back().begin >= size) text.unscored.pop_back();
+  if (!text.unscored.empty()) text.unscored.back().end = std::min(text.unscored.back().end, size);
 }
 
 /// A text of documents with a space for each line end inside one. A split that prefers line ends cuts it between
 /// documents.
-inline std::string documents_as_lines(const Text& text) {
-  std::string lines = text.bytes;
+inline TextBytes documents_as_lines(const TextPart& text) {
+  TextBytes lines = text.bytes;
   std::replace(lines.begin(), lines.end(), '\n', ' ');
   for (const std::size_t end : text.ends) lines[end] = '\n';
   return lines;
 }
 
-/// The tokens of a text, with `eos` in place of the newline at each of `ends`; each document is encoded by itself.
-/// Without eos or ends: those of the text as it is.
-inline std::vector<std::int32_t> encode_documents(const Tokenizer& tokenizer, std::string_view text,
-                                                  const std::vector<std::size_t>& ends,
-                                                  std::optional<std::int32_t> eos) {
-  if (!eos || ends.empty()) return tokenizer.encode(text);
-  std::vector<std::int32_t> ids;
-  std::size_t begin = 0;
-  const auto add = [&](std::size_t end) {
-    const std::vector<std::int32_t> own = tokenizer.encode(text.substr(begin, end - begin));
-    ids.insert(ids.end(), own.begin(), own.end());
-    begin = end + 1;
+/// Gives take(tokens, scored) the tokens of a text in order, with `eos` in place of the newline at each of its ends;
+/// each document is encoded by itself. Without eos or ends: those of the text as it is. Scored and unscored runs are
+/// encoded apart, so that no token is of both. The tokens are valid during the call.
+template <class Take>
+void encode_documents(const Tokenizer& tokenizer, const TextPart& text, std::optional<std::int32_t> eos,
+                      const Take& take) {
+  const auto encoder = tokenizer.encoder();
+  const std::string_view bytes = text.bytes;
+  auto run = text.unscored.begin();  // the first that ends beyond what is encoded
+  const auto pass = [&](std::size_t at) {
+    while (run != text.unscored.end() && run->end <= at) ++run;
   };
-  for (const std::size_t end : ends) {
-    add(end);
-    ids.push_back(*eos);
-  }
-  if (begin < text.size()) add(text.size());  // a document that was cut
-  return ids;
+  const auto scored = [&](std::size_t at) { return run == text.unscored.end() || at < run->begin; };
+  const auto encode = [&](std::size_t begin, std::size_t end) {
+    for (std::size_t at = begin; at < end;) {
+      const bool now = scored(at);
+      const std::size_t stop = run == text.unscored.end() ? end : std::min(end, now ? run->begin : run->end);
+      encoder->encode(bytes.substr(at, stop - at), at == begin,
+                      [&](std::span<const std::int32_t> tokens) { take(tokens, now); });
+      pass(at = stop);
+    }
+  };
+  std::size_t begin = 0;
+  if (eos)
+    for (const std::size_t end : text.ends) {
+      encode(begin, end);
+      take(std::span<const std::int32_t>(&*eos, 1), scored(end));
+      pass(begin = end + 1);
+    }
+  encode(begin, bytes.size());
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::data

@@ -60,6 +60,14 @@ class Mix {
     return original_before(first + sequences) - original_before(first);
   }
 
+  /// The number of tokens in a whole step that are not scored. Errors: as fill.
+  Index unscored_in_step(Index step, Index sequences) const {
+    Index count = 0;
+    for_each_slot(first_slot(step, sequences), sequences,
+                  [&](Index, Domain, const Windows& windows, Index window) { count += windows.unscored_in(window); });
+    return count;
+  }
+
   /// The whole step. Errors: as fill.
   Batch batch(Index step, Index sequences) const {
     Batch whole;
@@ -75,17 +83,10 @@ class Mix {
     require(first >= 0 && count > 0 && first < sequences && count <= sequences - first, "mix: slots must lie in 0 .. ",
             sequences - 1, ", got ", count, " from ", first);
     into.resize(count, length());
-    for (Index i = 0; i < count; ++i) {
-      const Index slot = start + first + i, ordinal = original_before(slot);
-      const bool is_original = original_before(slot + 1) != ordinal;
-      into.domains[static_cast<std::size_t>(i)] = is_original ? Domain::original : Domain::target;
-      std::int32_t *inputs = into.inputs.data() + i * length(), *targets = into.targets.data() + i * length();
-      if (is_original) {
-        copy_ordinal(original_, original_order_, ordinal, inputs, targets);
-      } else {
-        copy_ordinal(target_, target_order_, slot - ordinal, inputs, targets);
-      }
-    }
+    for_each_slot(start + first, count, [&](Index i, Domain domain, const Windows& windows, Index window) {
+      into.domains[static_cast<std::size_t>(i)] = domain;
+      windows.copy_window(window, into.inputs.data() + i * length(), into.targets.data() + i * length());
+    });
   }
 
  private:
@@ -113,11 +114,21 @@ class Mix {
     return static_cast<Index>(high * rate_ + ((low * rate_ + offset_) >> 32));
   }
 
-  static void copy_ordinal(const Windows& windows, const Philox& order, Index ordinal, std::int32_t* inputs,
-                           std::int32_t* targets) {
+  /// f(i, domain, windows, window) for the slots start + i, i = 0 .. count - 1.
+  template <class F> void for_each_slot(Index start, Index count, const F& f) const {
+    for (Index i = 0; i < count; ++i) {
+      const Index slot = start + i, ordinal = original_before(slot);
+      if (original_before(slot + 1) != ordinal) {
+        f(i, Domain::original, original_, window_of(original_, original_order_, ordinal));
+      } else {
+        f(i, Domain::target, target_, window_of(target_, target_order_, slot - ordinal));
+      }
+    }
+  }
+  static Index window_of(const Windows& windows, const Philox& order, Index ordinal) {
     const Index epoch = ordinal / windows.whole();
     const Permutation place(windows.whole(), order, static_cast<std::uint64_t>(epoch));
-    windows.copy_window(place(ordinal % windows.whole()), inputs, targets);
+    return place(ordinal % windows.whole());
   }
 
   Windows original_, target_;

@@ -5,10 +5,12 @@
 #include "neutra/core/scalar.hpp"
 #include "neutra/data/sentencepiece_model.hpp"
 #include "neutra/data/tokenizer.hpp"
+#include "neutra/data/word_cache.hpp"
 #include "neutra/data/words.hpp"
 
 #include <sentencepiece_processor.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +18,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -63,21 +64,7 @@ class SentencePiece final : public Tokenizer {
   std::int32_t eos() const override { return static_cast<std::int32_t>(processor_->eos_id()); }
   bool knows(std::int32_t id) const override { return Tokenizer::knows(id) || added_.contains(id); }
 
-  std::vector<std::int32_t> encode(std::string_view text) const override {
-    std::string prefixed;
-    if (dummy_prefix_ && !text.empty()) text = prefixed = concat(' ', text);
-    Encoding encoding;
-    encoding.ids.reserve(text.size() / 3 + 1);
-    const auto add = [&](std::string_view part, bool raw) {
-      raw ? append_bytes(part, encoding.ids) : append_part(part, encoding);
-    };
-    if (crosses_words_) {
-      for_each_line(text, add);
-    } else {
-      for_each_word(text, add);
-    }
-    return std::move(encoding.ids);
-  }
+  std::unique_ptr<Encoder> encoder() const override { return std::make_unique<Encoding>(*this); }
 
   std::string decode(std::span<const std::int32_t> ids) const override {
     std::string text;
@@ -102,17 +89,47 @@ class SentencePiece final : public Tokenizer {
   std::string_view serialized() const override { return serialized_; }
 
  private:
-  /// The position in ids of the tokens of a word encoded before.
-  struct Place {
-    std::size_t first = 0, count = 0;
+  class Encoding final : public Encoder {
+   public:
+    explicit Encoding(const SentencePiece& model) : model_(model) {}
+
+    void encode(std::string_view text, bool begins, const Take& take) override {
+      if (model_.dummy_prefix_ && begins && !text.empty()) {
+        // The space is put in front of a copy of the first lines. All models cut behind them.
+        std::size_t lines = text.find('\n');
+        lines = std::min(text.find_first_not_of('\n', std::min(lines, text.size())), text.size());
+        append(concat(' ', text.substr(0, lines)), take);
+        text.remove_prefix(lines);
+      }
+      append(text, take);
+      if (!ids_.empty()) take(ids_);
+      ids_.clear();
+    }
+
+   private:
+    void append(std::string_view text, const Take& take) {
+      const auto add = [&](std::string_view part, bool raw) {
+        if (raw) {
+          for (const char byte : part) ids_.push_back(model_.byte_ids_[static_cast<unsigned char>(byte)]);
+        } else {
+          cache_.append(part, ids_, [&](std::string_view word, auto& ids) { model_.append_word(word, ids, fresh_); });
+        }
+        if (ids_.size() < at_a_time) return;
+        take(ids_);
+        ids_.clear();
+      };
+      if (model_.crosses_words_) {
+        for_each_line(text, add);
+      } else {
+        for_each_word(text, add);
+      }
+    }
+
+    const SentencePiece& model_;
+    WordCache cache_;
+    std::vector<std::int32_t> ids_;
+    std::vector<int> fresh_;
   };
-  struct Encoding {
-    std::vector<std::int32_t> ids;
-    std::unordered_map<std::string_view, Place> seen;
-    std::vector<int> fresh;
-    std::string spelled;
-  };
-  static constexpr std::size_t most_seen = std::size_t{1} << 20;  // limits the cache to about 64 MB
 
   static std::string surface(const detail::SentencePieceModel::Piece& piece) {
     using Model = detail::SentencePieceModel;
@@ -122,20 +139,12 @@ class SentencePiece final : public Tokenizer {
     return replaced(piece.text, space_sign, " ");
   }
 
-  void append_bytes(std::string_view bytes, std::vector<std::int32_t>& ids) const {
-    for (const char byte : bytes) ids.push_back(byte_ids_[static_cast<unsigned char>(byte)]);
-  }
-
-  void append_part(std::string_view part, Encoding& encoding) const {
-    auto& [ids, seen, fresh, spelled] = encoding;
-    if (const auto found = seen.find(part); found != seen.end()) {
-      for (std::size_t k = 0; k < found->second.count; ++k) ids.push_back(ids[found->second.first + k]);
-      return;
-    }
+  /// fresh: for reuse
+  void append_word(std::string_view part, std::vector<std::int32_t>& ids, std::vector<int>& fresh) const {
     const auto status = processor_->Encode(part, &fresh);
     require(status.ok(), "tokenizer: SentencePiece cannot encode ", part.size(), " bytes (", status.ToString(),
             "); the model is damaged");
-    spelled.clear();
+    std::string spelled;
     for (const int id : fresh) {
       check_id(id, static_cast<Index>(ids.size()));
       spelled += surfaces_[static_cast<std::size_t>(id)];
@@ -143,7 +152,6 @@ class SentencePiece final : public Tokenizer {
     require(spelled == part, "tokenizer: the model does not give back what it encodes: \"", part.substr(0, 80),
             "\" became \"", std::string_view(spelled).substr(0, 80),
             "\"; use a model with identity normalisation and byte fallback");
-    if (seen.size() < most_seen) seen.emplace(part, Place{ids.size(), fresh.size()});
     ids.insert(ids.end(), fresh.begin(), fresh.end());
   }
 

@@ -4,6 +4,7 @@
 #include "neutra/core/error.hpp"
 #include "neutra/core/file_format.hpp"
 #include "neutra/data/byte_source.hpp"
+#include "neutra/data/run.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -48,20 +50,35 @@ inline void check_different(const std::vector<TextFile>& files) {
   }
 }
 
-/// The concatenated text, and the files it came from.
-struct Text {
-  std::string bytes;
+/// A text, its documents, and what of it is scored.
+struct TextPart {
+  TextPart() = default;
+  /// Of no bytes yet, which will lie in this memory.
+  explicit TextPart(TextMemory memory) : bytes(TextAllocator<char>(std::move(memory))) {}
+  TextPart(std::string_view text, std::vector<std::size_t> text_ends, Runs not_scored_bytes)
+      : bytes(text), ends(std::move(text_ends)), unscored(std::move(not_scored_bytes)) {}
+
+  TextBytes bytes;
   std::vector<std::size_t> ends;  // positions of the newlines that end documents; none: running text
+  Runs unscored;                  // bytes that are context only: no loss is computed for them
+
+  std::size_t scored_bytes() const { return bytes.size() - size_within(unscored, 0, bytes.size()); }
+};
+
+/// The concatenated text, and the files it came from.
+struct Text : TextPart {
+  using TextPart::TextPart;
+
   std::vector<TextFile> files;
   std::vector<std::string> remarks;  // on files that are not valid UTF-8, and on those of a folder that are left out
 };
 
 /// The bytes of a plain text, unchanged, including a byte order mark, CRLF and invalid UTF-8. Errors: more than `most`
 /// bytes; none, or only NUL bytes; another format.
-inline std::string read_text(ByteSource& source, std::uint64_t most) {
-  std::string bytes = read_all(source, most);
+inline TextBytes read_text(ByteSource& source, std::uint64_t most, TextMemory memory = {}) {
+  TextBytes bytes = read_all(source, most, std::move(memory));
   require(!bytes.empty(), source.name(), ": is empty; give a file with text");
-  require(bytes.find_first_not_of('\0') != std::string::npos, source.name(), ": all of its ", bytes.size(),
+  require(bytes.find_first_not_of('\0') != bytes.npos, source.name(), ": all of its ", bytes.size(),
           " bytes are NUL; the file is damaged");
   if (const FileFormat* other = other_format(bytes, FileKind::text))
     fail(source.name(), ": must be plain text in UTF-8, got ", *other);

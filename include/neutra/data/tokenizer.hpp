@@ -4,8 +4,11 @@
 #include "neutra/core/error.hpp"
 #include "neutra/core/scalar.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,6 +27,22 @@ struct AddedToken {
 };
 using AddedTokens = std::map<std::int32_t, AddedToken>;  // by id
 
+/// Encodes texts one after the other, with one cache of words for all of them.
+class Encoder {
+ public:
+  /// Receives the next tokens. They are valid during the call.
+  using Take = std::function<void(std::span<const std::int32_t>)>;
+
+  virtual ~Encoder() = default;
+  /// Gives `take` the token ids of a text in order, without bos, some thousands at a time.
+  /// begins: whether the text begins here. The rest of one whose first part was encoded by itself gets no space in
+  /// front, which some models put in front of a text.
+  virtual void encode(std::string_view text, bool begins, const Take& take) = 0;
+
+ protected:
+  static constexpr std::size_t at_a_time = 4096;  // tokens: many for each call of `take`, few to hold
+};
+
 /// Text to token ids and back, without loss: decode(encode(x)) == x for every byte string x, valid UTF-8 or not. A
 /// tokenizer whose file asks for a change of the text, such as a normalisation form, gives back the changed text; one
 /// that has no tokens for some characters loses them (UnigramTokenizer).
@@ -40,8 +59,16 @@ class Tokenizer {
   virtual std::int32_t bos() const = 0;
   /// The id that ends a text; -1 if its file names none. A model's config.json takes precedence.
   virtual std::int32_t eos() const { return -1; }
+  /// The tokenizer must outlive it.
+  virtual std::unique_ptr<Encoder> encoder() const = 0;
   /// The token ids of the text, without bos.
-  virtual std::vector<std::int32_t> encode(std::string_view text) const = 0;
+  std::vector<std::int32_t> encode(std::string_view text) const {
+    std::vector<std::int32_t> ids;
+    ids.reserve(text.size() / 3 + 1);
+    encoder()->encode(text, true,
+                      [&](std::span<const std::int32_t> next) { ids.insert(ids.end(), next.begin(), next.end()); });
+    return ids;
+  }
   /// The bytes of the tokens; bos and other control tokens decode to nothing. Error: an unknown id, with its position.
   virtual std::string decode(std::span<const std::int32_t> ids) const = 0;
   /// One token in readable form. Error: an unknown id.

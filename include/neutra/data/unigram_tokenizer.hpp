@@ -3,7 +3,6 @@
 
 #include "neutra/data/unigram_model.hpp"
 #include "neutra/data/vocabulary_tokenizer.hpp"
-#include "neutra/data/word_cache.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -29,26 +28,20 @@ class UnigramTokenizer final : public VocabularyTokenizer<UnigramModel> {
   UnigramTokenizer(UnigramModel model, std::string serialized)
       : VocabularyTokenizer(std::move(model), std::move(serialized)) {}
 
-  std::vector<std::int32_t> encode(std::string_view text) const override {
+ private:
+  using Encoding = VocabularyTokenizer<UnigramModel>::Encoding;
+
+  void append(std::string_view text, bool begins, Encoding& encoding) const override {
     const std::string hidden = model_.byte_fallback ? hide_signs(text) : std::string();
     if (!hidden.empty()) text = hidden;
-    Encoding encoding;
-    encoding.ids.reserve(text.size() / 3 + 1);
-    const auto normalized = [&](std::string_view part) {
+    const auto normalized = [&](std::string_view part, bool) {
       std::optional<std::string> normal(part);
       for (const TextChange& change : model_.changes) normal = change(*normal);
       return normal;
     };
-    encode_parts(text, encoding.ids, normalized,
-                 [&](std::string_view words, bool first) { append_part(words, first, encoding); });
-    return std::move(encoding.ids);
+    encode_parts(text, begins, encoding.ids, normalized,
+                 [&](std::string_view words, bool in_front) { append_part(words, in_front, encoding); });
   }
-
- private:
-  struct Encoding {
-    std::vector<std::int32_t> ids;
-    WordCache words;
-  };
 
   // U+2581 of the text, and the byte FF, are hidden behind a byte FF, which occurs in no UTF-8.
   static constexpr std::string_view hidden_byte = "\xff\xc0", hidden_sign = "\xff\xfe";
@@ -59,12 +52,14 @@ class UnigramTokenizer final : public VocabularyTokenizer<UnigramModel> {
     return replaced(replaced(text, hidden_byte.substr(0, 1), hidden_byte), space_sign, hidden_sign);
   }
 
-  /// Encodes normalised text between added tokens. first: whether the text begins with it
-  void append_part(std::string_view part, bool first, Encoding& encoding) const {
-    if (!model_.drops_white_space) return append_spaced(part, first, encoding);
+  /// Encodes normalised text between added tokens. in_front: whether the model puts a space in front of it
+  void append_part(std::string_view part, bool in_front, Encoding& encoding) const {
+    if (!model_.drops_white_space) return append_spaced(part, in_front, encoding);
     std::size_t start = 0;
     const auto finish = [&](std::size_t end) {
-      if (end > start) append_spaced(part.substr(start, end - start), first && start == 0, encoding);
+      if (end > start)
+        append_spaced(part.substr(start, end - start),
+                      (start == 0 ? in_front : model_.space == SpaceInFront::every_part), encoding);
     };
     for (std::size_t at = 0; at < part.size();) {
       const Character here = character_at(part, at);
@@ -78,12 +73,10 @@ class UnigramTokenizer final : public VocabularyTokenizer<UnigramModel> {
   }
 
   /// Spells spaces as U+2581, puts one in front, and cuts words before them, as Metaspace asks for.
-  void append_spaced(std::string_view part, bool first, Encoding& encoding) const {
+  void append_spaced(std::string_view part, bool in_front, Encoding& encoding) const {
     if (!model_.metaspace) return append_word(part, encoding);
     std::string text = replaced(part, " ", space_sign);
-    const bool prefixed =
-        model_.space == SpaceInFront::every_part || (model_.space == SpaceInFront::text_start && first);
-    if (prefixed && !text.starts_with(space_sign)) text.insert(0, space_sign);
+    if (in_front && !text.starts_with(space_sign)) text.insert(0, space_sign);
     std::string_view rest = text;
     while (!rest.empty()) {
       const std::size_t next = model_.cut_at_spaces ? rest.find(space_sign, 1) : rest.npos;
@@ -98,6 +91,7 @@ class UnigramTokenizer final : public VocabularyTokenizer<UnigramModel> {
         id == model_.unknown&& model_.byte_fallback ? append_unknown(part, tokens) : tokens.push_back(id);
       });
     });
+    encoding.pass_on();
   }
   void append_unknown(std::string_view part, std::vector<std::int32_t>& tokens) const {
     const bool hides = part.find('\xff') != part.npos;

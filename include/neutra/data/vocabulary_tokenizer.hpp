@@ -3,9 +3,11 @@
 
 #include "neutra/data/tokenizer.hpp"
 #include "neutra/data/vocabulary.hpp"
+#include "neutra/data/word_cache.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,6 +26,8 @@ template <class Model> class VocabularyTokenizer : public Tokenizer {
   bool knows(std::int32_t id) const override {
     return Tokenizer::knows(id) && !model_.pieces[static_cast<std::size_t>(id)].empty();
   }
+
+  std::unique_ptr<Encoder> encoder() const override { return std::make_unique<Encoding>(*this); }
 
   std::string decode(std::span<const std::int32_t> ids) const override {
     std::string text;
@@ -64,21 +68,49 @@ template <class Model> class VocabularyTokenizer : public Tokenizer {
     surfaces_[static_cast<std::size_t>(model_.bos)].clear();
   }
 
-  /// Appends the ids of added tokens in a text, and calls words(part, first) for the normalised parts between them.
-  /// first: whether the text begins with the part
-  /// normalized(part): a part of the text after normalisation; nothing if that changes no text
+  /// What encoding a text keeps: words that were encoded before, and tokens that were not passed on yet.
+  struct Encoding final : Encoder {
+    explicit Encoding(const VocabularyTokenizer& made_for) : tokenizer(made_for) {}
+
+    void encode(std::string_view text, bool begins, const Take& take_next) override {
+      take = &take_next;
+      tokenizer.append(text, begins, *this);
+      pass_on(1);
+    }
+    void pass_on(std::size_t least = Encoder::at_a_time) {
+      if (ids.size() < least) return;
+      (*take)(ids);
+      ids.clear();
+    }
+
+    const VocabularyTokenizer& tokenizer;
+    const Take* take = nullptr;
+    std::vector<std::int32_t> ids;
+    WordCache words;
+  };
+
+  /// Appends the ids of a text to those of `encoding`.      begins: see Encoder::encode
+  virtual void append(std::string_view text, bool begins, Encoding& encoding) const = 0;
+
+  /// Appends the ids of added tokens in a text, and calls words(part, in_front) for the normalised parts between them.
+  /// in_front: whether the model puts a space in front of the part
+  /// normalized(part, in_front): a part of the text after normalisation; nothing if that changes no text
   template <class Normalized, class Words>
-  void encode_parts(std::string_view text, std::vector<std::int32_t>& ids, const Normalized& normalized,
+  void encode_parts(std::string_view text, bool begins, std::vector<std::int32_t>& ids, const Normalized& normalized,
                     const Words& words) const {
     const auto token = [&](std::int32_t id) { ids.push_back(id); };
+    const auto in_front = [&](bool first) {
+      return first ? begins && model_.space != SpaceInFront::never : model_.space == SpaceInFront::every_part;
+    };
     model_.added_raw.split(
         text,
         [&](std::string_view part) {
-          const std::optional<std::string> changed = normalized(part);
-          const std::string_view normal = changed ? std::string_view(*changed) : part;
           const bool first = part.data() == text.data();
+          const std::optional<std::string> changed = normalized(part, in_front(first));
+          const std::string_view normal = changed ? std::string_view(*changed) : part;
           model_.added_normalized.split(
-              normal, [&](std::string_view between) { words(between, first && between.data() == normal.data()); },
+              normal,
+              [&](std::string_view between) { words(between, in_front(first && between.data() == normal.data())); },
               token);
         },
         token);

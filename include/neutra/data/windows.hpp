@@ -4,12 +4,13 @@
 #include "neutra/core/error.hpp"
 #include "neutra/core/scalar.hpp"
 #include "neutra/data/batch.hpp"
+#include "neutra/data/token_stream.hpp"
 #include "neutra/data/tokenizer.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -27,15 +28,16 @@ class Windows {
 
   /// Errors: no tokens; a length that is not positive; bos or a token outside 0 .. vocab - 1, with its position.
   Windows(std::vector<std::int32_t> tokens, Index length, Index vocab, std::int32_t bos)
-      : tokens_(std::make_shared<const std::vector<std::int32_t>>(std::move(tokens))), length_(length), bos_(bos) {
+      : Windows(TokenStream(std::move(tokens)), length, vocab, bos) {}
+  Windows(TokenStream tokens, Index length, Index vocab, std::int32_t bos)
+      : tokens_(std::move(tokens)), length_(length), bos_(bos) {
     require(length > 0, "windows: the sequence length must be positive, got ", length);
-    require(!tokens_->empty(), "windows: needs at least one token, got none; give a text that is not empty");
+    require(tokens_->size() > 0, "windows: needs at least one token, got none; give a text that is not empty");
     require(bos >= 0 && bos < vocab, "windows: bos must lie in 0 .. ", vocab - 1, ", got ", bos,
             "; use the tokenizer of this model");
-    const auto outside =
-        std::find_if(tokens_->begin(), tokens_->end(), [&](std::int32_t id) { return id < 0 || id >= vocab; });
-    require(outside == tokens_->end(), "windows: token ids must lie in 0 .. ", vocab - 1, ", got ",
-            outside == tokens_->end() ? 0 : *outside, " at position ", outside - tokens_->begin(),
+    const std::size_t outside = tokens_->first_outside(vocab);
+    require(outside == tokens_->size(), "windows: token ids must lie in 0 .. ", vocab - 1, ", got ",
+            outside == tokens_->size() ? 0 : (*tokens_)[outside], " at position ", outside,
             "; the tokenizer has more tokens than the model, use the one it was trained with");
   }
 
@@ -52,13 +54,19 @@ class Windows {
   Index count() const { return whole() + (tokens() % length_ != 0); }
   Index length_of(Index window) const { return std::min(length_, tokens() - window * length_); }
 
-  /// Writes the inputs and targets of a window, length_of(window) each.
+  /// The number of tokens of a window that are not scored.
+  Index unscored_in(Index window) const {
+    return static_cast<Index>(tokens_->unscored_in(begin_of(window), static_cast<std::size_t>(length_of(window))));
+  }
+
+  /// Writes the inputs and targets of a window, length_of(window) each; not_scored for targets that are not.
   void copy_window(Index window, std::int32_t* inputs, std::int32_t* targets) const {
-    const Index length = length_of(window);
-    const std::int32_t* first = tokens_->data() + window * length_;
-    std::copy_n(first, length, targets);
+    const std::size_t first = begin_of(window), length = static_cast<std::size_t>(length_of(window));
+    tokens_->copy(first, length, targets);
     inputs[0] = bos_;
-    std::copy_n(first, length - 1, inputs + 1);
+    std::copy_n(targets, length - 1, inputs + 1);
+    for_each_part(tokens_->unscored(), first, first + length,
+                  [&](Run part) { std::fill_n(targets + (part.begin - first), part.size(), not_scored); });
   }
 
   /// Reads windows first .. first + count - 1 in order, all of one domain, for evaluation. A short last window is read
@@ -76,7 +84,9 @@ class Windows {
   }
 
  private:
-  std::shared_ptr<const std::vector<std::int32_t>> tokens_;
+  std::size_t begin_of(Index window) const { return static_cast<std::size_t>(window * length_); }
+
+  std::optional<TokenStream> tokens_;
   Index length_ = 1;
   std::int32_t bos_ = 0;
 };

@@ -1,4 +1,4 @@
-/// Words that a tokenizer has encoded before.
+/// The tokens of words that were encoded before.
 #pragma once
 
 #include "neutra/core/config.hpp"
@@ -13,24 +13,29 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 
-/// The tokens of words encoded before. The words of one text share one cache.
+/// Words repeat in texts and across them, and looking one up is faster than merging its pieces.
 class WordCache {
  public:
-  /// Appends the tokens of a word, which `encode(tokens)` gives if the word is new.
-  template <class Encode> void append(std::string_view word, std::vector<std::int32_t>& ids, Encode&& encode) {
-    if (const auto found = seen_.find(word); found != seen_.end()) {
-      for (std::size_t k = 0; k < found->second.count; ++k) ids.push_back(ids[found->second.first + k]);
+  /// Appends the tokens of a word to `ids`; encode(tokens) gives them if the word is new.
+  template <class Encode> void append(std::string_view word, std::vector<std::int32_t>& ids, const Encode& encode) {
+    if (const auto found = places_.find(word); found != places_.end()) {
+      const auto first = tokens_.begin() + static_cast<std::ptrdiff_t>(found->second.first);
+      ids.insert(ids.end(), first, first + static_cast<std::ptrdiff_t>(found->second.count));
       return;
     }
-    tokens_.clear();
-    encode(tokens_);
-    if (word.size() <= longest && seen_.size() < most)
-      seen_.emplace(std::string(word), Place{ids.size(), tokens_.size()});
-    ids.insert(ids.end(), tokens_.begin(), tokens_.end());
+    fresh_.clear();
+    encode(fresh_);
+    ids.insert(ids.end(), fresh_.begin(), fresh_.end());
+    if (word.size() > longest || places_.size() == most) return;
+    places_.emplace(std::string(word), Place{tokens_.size(), fresh_.size()});
+    tokens_.insert(tokens_.end(), fresh_.begin(), fresh_.end());
   }
 
  private:
-  /// The position in ids of the tokens of a word.
+  // Limit the cache to about 64 MB.
+  static constexpr std::size_t most = std::size_t{1} << 19, longest = 64;
+
+  /// In tokens_.
   struct Place {
     std::size_t first = 0, count = 0;
   };
@@ -38,11 +43,8 @@ class WordCache {
     using is_transparent = void;
     std::size_t operator()(std::string_view word) const { return std::hash<std::string_view>{}(word); }
   };
-  // Limit the cache to about 64 MB.
-  static constexpr std::size_t most = std::size_t{1} << 19, longest = 64;
-
-  std::vector<std::int32_t> tokens_;
-  std::unordered_map<std::string, Place, Hash, std::equal_to<>> seen_;
+  std::unordered_map<std::string, Place, Hash, std::equal_to<>> places_;
+  std::vector<std::int32_t> tokens_, fresh_;  // of the words at places_, and of one that is new
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::data

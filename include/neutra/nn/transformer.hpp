@@ -19,7 +19,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 struct Tokens {
   Index sequences = 0, length = 0;
   std::span<const std::int32_t> inputs;        // (B*T)
-  std::span<const std::int32_t> targets = {};  // (B*T), empty if no loss is computed
+  std::span<const std::int32_t> targets = {};  // (B*T), not_scored for tokens without; empty if no loss is computed
   std::span<const std::uint8_t> domains = {};  // (B), 0 original, 1 target; empty if unknown
 };
 
@@ -27,7 +27,9 @@ struct Tokens {
 struct StepCounts {
   Index predicted = 0;  // all tokens
   Index original = 0;   // tokens of original-domain sequences; the others are of the target domain
+  Index unscored = 0;   // tokens whose target is not_scored: they count in local losses only
   Index target() const { return predicted - original; }
+  Index scored() const { return predicted - unscored; }
 };
 
 /// The language-model loss of a batch, and its local loss if there is one.
@@ -215,7 +217,8 @@ Losses<S, D> Transformer<A, S, D>::loss(Tape<S, D>& tape, const Tokens& tokens, 
   Pass<S, D> pass{.tape = tape, .probe = probe};
   mark_domains(tokens, counts, pass);
   const auto h = hidden(tokens, pass);
-  const auto lm = loss_of(h, tokens.targets, S(1) / static_cast<S>(counts.predicted));
+  const S scale = counts.scored() > 0 ? S(1) / static_cast<S>(counts.scored()) : S(0);
+  const auto lm = loss_of(h, tokens.targets, scale);
   return {lm, pass.local, h};
 }
 

@@ -27,7 +27,7 @@ template <Scalar S> struct Capped {
 };
 
 /// loss[n] = log(sum exp(logits[n])) - logits[n, target[n]]; replaces the logits by scale (softmax - onehot), the
-/// gradient by the products, in place.
+/// gradient by the products, in place. Of a row that is not scored, all are 0.
 /// logits: (M,V), before the cap   loss: (M)
 template <Scalar S, class Cap> struct SoftmaxLoss {
   View<S> logits;
@@ -39,6 +39,10 @@ template <Scalar S, class Cap> struct SoftmaxLoss {
   template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
     S* x = logits.row(n);
     const Index cols = logits.cols(), target = targets[n];
+    if (target == not_scored) {
+      row.once([&] { loss[n] = S(0); });
+      return row.each(cols, [&](auto c) { c.fill(x, S(0)); });
+    }
     cap.apply(row, x, cols);
     const S top = row.max(cols, [&](auto c) { return c.load(x); });
     const S slope = cap.slope(x[target]);
@@ -98,6 +102,7 @@ template <Scalar S, class Cap> struct SoftmaxPart {
 
 /// loss[n] = log(total) + largest - score of the target
 /// dx[n] = scale (dx[n] / total - slope (1 - p) W[target]),  p = exp(score of the target - largest) / total
+/// Both are 0 for a row that is not scored.
 /// W: (V,C)      slope: of the cap, at the score of the target
 template <Scalar S, class Cap> struct SoftmaxEnd {
   View<const S> w;
@@ -109,6 +114,11 @@ template <Scalar S, class Cap> struct SoftmaxEnd {
   Cap cap;
 
   template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
+    if (targets[n] == not_scored) {
+      row.once([&] { loss[n] = S(0); });
+      if (dx.data) row.each(dx.cols(), [&](auto c) { c.fill(dx.row(n), S(0)); });
+      return;
+    }
     const S behind = target_score[n] - largest[n];
     row.once([&] { loss[n] = std::log(total[n]) - behind; });
     if (!dx.data) return;
@@ -181,7 +191,7 @@ template <Scalar S> struct TimesUpstream {
 
 }  // namespace op
 
-/// scale * sum over n of -log softmax(x[n] W^T)[target[n]]
+/// scale * sum over n of -log softmax(x[n] W^T)[target[n]], without the rows whose target is not_scored
 /// With a cap c > 0 the logits are c tanh(x[n] W^T / c).
 /// x: (N,C)  W: (V,C)  targets: (N), on the host  result: a scalar      saves: dx, and dW if W is trained
 /// dX and dW are computed in the forward pass while the logits are in cache; the backward pass scales them. The
@@ -195,10 +205,11 @@ Var<S, D> cross_entropy(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::spa
           targets.size(), " for ", rows, " rows");
   require(w.shape().rank() == 2 && w.shape().cols() == cols, "cross_entropy: W must be (V,C) with C = ", cols, ", got ",
           w.shape());
-  for (Index n = 0; n < rows; ++n)
-    require(targets[static_cast<std::size_t>(n)] >= 0 && targets[static_cast<std::size_t>(n)] < vocabulary,
-            "cross_entropy: target ", targets[static_cast<std::size_t>(n)], " at position ", n,
-            " is outside the vocabulary of ", vocabulary);
+  for (Index n = 0; n < rows; ++n) {
+    const std::int32_t target = targets[static_cast<std::size_t>(n)];
+    require(target == not_scored || (target >= 0 && target < vocabulary), "cross_entropy: target ", target,
+            " at position ", n, " is outside the vocabulary of ", vocabulary);
+  }
   require(cap >= 0 && std::isfinite(cap), "cross_entropy: the cap must be zero (none) or more, got ", cap);
   auto& tape = x.tape();
   const auto loss = tape.make({});

@@ -1,14 +1,12 @@
 /// The number of processors that a container may use, from the kernel's control groups.
 #pragma once
 
-#include "neutra/core/config.hpp"
+#include "neutra/io/control_groups.hpp"
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <limits>
-#include <sstream>
-#include <string>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program {
 
@@ -24,34 +22,14 @@ inline double group_quota(const std::filesystem::path& group) {
   return std::numeric_limits<double>::infinity();
 }
 
-/// The smallest quota of a group below `mount` and the groups above it.
-inline double quota_along(const std::filesystem::path& mount, const std::filesystem::path& group) {
-  double least = group_quota(mount);
-  std::filesystem::path at = mount;
-  for (const auto& part : group.relative_path()) least = std::min(least, group_quota(at /= part));
-  return least;
-}
-
 }  // namespace detail
 
-/// The number of processors that this process may use on average, from /proc/self/cgroup and the groups below
-/// /sys/fs/cgroup; infinity without a limit. A container may see its own group as the root, so groups that do not exist
-/// are skipped. root: the folder of proc and sys.
+/// The number of processors that this process may use on average; infinity without a limit. root: as in
+/// io::for_each_control_group.
 inline double cpu_quota(const std::filesystem::path& root = "/") {
-  const auto groups = root / "sys/fs/cgroup";
   double least = std::numeric_limits<double>::infinity();
-  std::ifstream file(root / "proc/self/cgroup");
-  for (std::string line; std::getline(file, line);) {  // "0::/path" or "4:cpu,cpuacct:/path"
-    const auto first = line.find(':'), second = line.find(':', first + 1);
-    if (second == line.npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1), path = line.substr(second + 1);
-    if (controllers.empty()) least = std::min(least, detail::quota_along(groups, path));
-    std::istringstream names(controllers);
-    for (std::string name; std::getline(names, name, ',');)
-      if (name == "cpu")
-        for (const auto& mount : {groups / controllers, groups / "cpu"})
-          least = std::min(least, detail::quota_along(mount, path));
-  }
+  io::for_each_control_group(
+      root, "cpu", [&](const std::filesystem::path& group) { least = std::min(least, detail::group_quota(group)); });
   return least;
 }
 

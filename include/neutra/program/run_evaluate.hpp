@@ -7,6 +7,7 @@
 #include "neutra/program/model_options.hpp"
 #include "neutra/program/program.hpp"
 #include "neutra/program/text_options.hpp"
+#include "neutra/train/encode.hpp"
 #include "neutra/train/open_share.hpp"
 #include "neutra/train/texts.hpp"
 
@@ -65,8 +66,10 @@ NEUTRA_ONCE int run_evaluate(int argc, const char* const* argv, const std::funct
     Tape<float, DefaultDevice> tape;
     const std::optional<std::int32_t> eos = train::end_of_text(loaded.model->config());
     if (!eos && !text.ends.empty()) print_line(train::no_end_of_text);
-    const train::EvaluationText parts{train::windows_of(*loaded.tokenizer, text.bytes, text.ends, eos, length),
-                                      static_cast<Index>(text.bytes.size())};
+    train::TokenCache cache(format.token_cache, format.memory);
+    const train::EvaluationText parts =
+        train::evaluation_text(*loaded.tokenizer, text, eos, length, format.token_cache.empty() ? nullptr : &cache);
+    for (const std::string& remark : cache.remarks()) print_line(remark);
     const train::Evaluation result = train::evaluate(*loaded.model, tape, parts, data::Domain::target, batch,
                                                      attenuated ? &probe : nullptr, {}, stop);
     io::Json told = {{"tokens", result.tokens},

@@ -56,6 +56,9 @@ inline io::Json to_json(const Options& o) {
   if (o.text_format.field) json["field"] = io::utf8_text(*o.text_format.field);
   if (o.text_format.documents != data::Documents::joined)
     json["documents"] = o.text_format.documents == data::Documents::by_line ? "by line" : "by empty line";
+  if (o.text_format.templates.whole) json["template"] = io::utf8_text(o.text_format.templates.whole->text());
+  for (const auto& [role, own] : o.text_format.templates.roles)
+    json["role_templates"][io::utf8_text(role)] = io::utf8_text(own.text());
   if (o.target_bytes > 0) json["target_bytes"] = o.target_bytes;
   if (o.quick) json["quick"] = true;
   if (!o.lengths.empty()) json["lengths"] = o.lengths;

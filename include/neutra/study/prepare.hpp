@@ -71,9 +71,9 @@ inline void prepare_backbone(Shared& shared) {
     detail::claim(shared);
     record = read_pretraining(record_file, folder);
   }
-  const auto tokenizer =
-      given || pretrained ? train::tokenizer_of(folder)
-                          : train::new_tokenizer(options.tokenizer, options.vocabulary, shared.corpus.original.train);
+  const auto tokenizer = given || pretrained ? train::tokenizer_of(folder)
+                                             : train::new_tokenizer(options.tokenizer, options.vocabulary,
+                                                                    shared.corpus.original.train.bytes);
   if (given) detail::load_backbone(shared, folder);  // after the tokenizer, since weights take long to read
   const nn::Config config = given ? shared.start.backbone->config() : new_config(options, *tokenizer);
   shared.corpus.encode(tokenizer, options.sequence, train::end_of_text(config));

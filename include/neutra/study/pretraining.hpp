@@ -5,9 +5,9 @@
 #include "neutra/io/sealed.hpp"
 #include "neutra/nn/model_folder.hpp"
 #include "neutra/study/options.hpp"
-#include "neutra/train/corpus.hpp"
 #include "neutra/train/export_tokenizer.hpp"
 #include "neutra/train/log.hpp"
+#include "neutra/train/model_tokenizer.hpp"
 #include "neutra/train/stopped.hpp"
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
 /// The sizes of the model to pretrain. Error: sizes that do not fit together.
 inline nn::Config new_config(const Options& options, const data::Tokenizer& tokenizer) {
-  const bool ends_texts = options.text_format.documents != data::Documents::joined && tokenizer.eos() >= 0;
+  const bool ends_texts = options.text_format.separates() && tokenizer.eos() >= 0;
   nn::Config config{.vocabulary = tokenizer.vocab(),
                     .dim = options.dim,
                     .ffn = options.ffn_width(),

@@ -17,10 +17,12 @@ class Workload {
   double pretraining() const { return static_cast<double>(options_.pretrain_steps) * step() * 1.3; }
   /// One model on all texts: forward only, a third of a step; four bytes a token is near enough for a progress line.
   double evaluation() const {
-    const auto tuning = corpus_.original.tuning.size() + corpus_.target.tuning.size();
+    const auto tuning = corpus_.original.tuning.bytes.size() + corpus_.target.tuning.bytes.size();
     std::size_t further = 0;
-    for (const auto& [name, text] : corpus_.further_bytes) further += text.size();
-    return static_cast<double>(tuning + corpus_.original.valid.size() + corpus_.target.valid.size() + further) / 4 / 3;
+    for (const auto& [name, text] : corpus_.further_texts) further += text.bytes.size();
+    return static_cast<double>(tuning + corpus_.original.valid.bytes.size() + corpus_.target.valid.bytes.size() +
+                               further) /
+           4 / 3;
   }
   /// The whole study: pretraining, the backbone's evaluation, and every extension with its own.
   double total() const {

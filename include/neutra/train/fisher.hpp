@@ -23,9 +23,9 @@ template <Scalar S> struct AddSquares {
 /// The diagonal of the empirical Fisher information per token of a text, for each trained parameter of a model, in
 /// their order:
 ///     F = 1 / (N T) * sum over N sequences of (d/dw of the sum over their T tokens of log p(token | those before))^2
-/// "Empirical": the tokens are those of the text, not samples of the model. To second order, 1/2 sum F (w - w0)^2 is
-/// then the rise of the loss on that text, in nats per token. Sequences are added in order, so that the bits are those
-/// of any number of threads.      Kirkpatrick et al. 2017, arXiv 1612.00796
+/// Tokens that are not scored add nothing. "Empirical": the tokens are those of the text, not samples of the model. To
+/// second order, 1/2 sum F (w - w0)^2 is then the rise of the loss on that text, in nats per token. Sequences are added
+/// in order, so that the bits are those of any number of threads.      Kirkpatrick et al. 2017, arXiv 1612.00796
 template <class A, Scalar S, Backend D>
 std::vector<Tensor<S, D>> fisher_diagonal(nn::Transformer<A, S, D>& model, const Calibration& text) {
   const auto parameters = model.parameters();

@@ -2,15 +2,13 @@
 ///     {"text": "The first document.", "id": 1}
 #pragma once
 
-#include "neutra/core/nearest.hpp"
 #include "neutra/data/byte_source.hpp"
 #include "neutra/io/json.hpp"
+#include "neutra/train/record_fields.hpp"
 
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
@@ -52,40 +50,37 @@ class SourceLines {
   char block_[data::read_block];
 };
 
-/// The text of a line. `where` opens each message.
-inline std::string text_of_line(std::string_view line, const std::string& field, const std::string& where) {
-  io::Json json = io::parse(line, where);
-  const io::Reader object(json, where);  // for its message: must be a JSON object
-  const auto found = json.find(field);
-  if (found == json.end()) {
-    std::vector<std::string> fields;
-    for (const auto& item : json.items()) fields.push_back(item.key());
-    fail(where, ": must have the field \"", io::printable(field), "\", got ",
-         fields.empty() ? "none" : io::printable(listed(fields)), suggestion(field, fields),
-         "; --field names the field of the text");
-  }
-  require(found->is_string(), where, ": the field \"", io::printable(field), "\" must be a string, got ",
-          io::printable(found->dump(-1, ' ', false, io::Json::error_handler_t::replace)),
-          "; --field names another field");
-  return std::move(found->get_ref<std::string&>());
-}
-
 }  // namespace detail
 
-/// Calls f(text) for the field of each line. Empty lines and empty documents are left out. Errors, by file and line:
-/// not UTF-8; no JSON object; no such field, or one that is no string; more than `longest` bytes.
+/// Calls f(record, where) for the JSON object of each line; `where` names file and line. Empty lines are left out.
+/// Errors, by file and line: not UTF-8; no JSON object; more than `longest` bytes.
 template <class F>
-void for_each_json_line(data::ByteSource& source, const std::string& field, const F& f,
-                        std::size_t longest = longest_json_line) {
+void for_each_json_record(data::ByteSource& source, const F& f, std::size_t longest = longest_json_line) {
   detail::SourceLines lines(source, longest);
   for (std::string line; lines.next(line);) {
     if (line.find_first_not_of(" \t\r") == line.npos) continue;
     if (lines.number() == 1)
       if (const FileFormat* other = other_format(line, FileKind::json))
         fail(source.name(), ": must be JSON Lines, got ", *other);
-    const std::string text = detail::text_of_line(line, field, concat(source.name(), ", line ", lines.number()));
-    if (!text.empty()) f(text);
+    const std::string where = concat(source.name(), ", line ", lines.number());
+    const io::Json record = io::parse(line, where);
+    const io::Reader object(record, where);  // for its message: must be a JSON object
+    f(record, where);
   }
+}
+
+/// Calls f(text) for the field of each line. Empty documents are left out.
+/// Errors: as for_each_json_record; no such field, or one that is no string.
+template <class F>
+void for_each_json_line(data::ByteSource& source, const std::string& field, const F& f,
+                        std::size_t longest = longest_json_line) {
+  for_each_json_record(
+      source,
+      [&](const io::Json& record, const std::string& where) {
+        const std::string& text = detail::text_of_field(record, field, where, "--field");
+        if (!text.empty()) f(text);
+      },
+      longest);
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::train

@@ -6,9 +6,9 @@
 #include "neutra/nn/families/gguf.hpp"
 #include "neutra/nn/families/llama2c.hpp"
 #include "neutra/nn/model_folder.hpp"
-#include "neutra/train/corpus.hpp"
 #include "neutra/train/gguf_tokenizer.hpp"
 #include "neutra/train/model.hpp"
+#include "neutra/train/model_tokenizer.hpp"
 
 #include <algorithm>
 #include <array>

@@ -20,32 +20,51 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
 namespace detail {
 
-/// Whether a file holds JSON Lines: its name ends in .jsonl, or a field is given and it is a pipe or standard
-/// input, which have no such name.
+/// Whether a file holds JSON Lines: its name ends in .jsonl, or a field or template is given and it is a pipe
+/// or standard input, which have no such name.
 inline bool is_json_lines(const std::filesystem::path& path, const TextFormat& format) {
   return data::unpacked_name(path).extension() == ".jsonl" ||
-         (format.field && (data::is_standard_input(path) || !std::filesystem::is_regular_file(path)));
+         ((format.field || !format.templates.empty()) &&
+          (data::is_standard_input(path) || !std::filesystem::is_regular_file(path)));
 }
 
 /// The documents of a JSON Lines file, each on lines of its own.
 inline data::Text read_json_lines(data::ByteSource& source, const TextFormat& format) {
-  data::Text text;
-  for_each_json_line(source, format.field.value_or("text"), [&](const std::string& document) {
+  data::Text text(format.memory);
+  const auto add = [&](const std::string& document, const data::Runs& unscored) {
     require(text.bytes.size() + document.size() < format.most, source.name(), ": must hold at most ", format.most,
             " bytes of text, got more; give a part of it");
-    if (format.documents != data::Documents::joined) return append_document(document, text);
+    if (document.empty()) return;
+    if (format.separates()) return append_document(document, text, unscored);
     text.bytes += document;
     if (!document.ends_with('\n')) text.bytes += '\n';
+  };
+  const std::string field = format.field.value_or("text");
+  format.templates.check();
+  for_each_json_record(source, [&](const io::Json& record, const std::string& where) {
+    if (format.templates.empty() || (format.field && record.contains(field)))
+      return add(text_of_field(record, field, where, "--field"), {});
+    const RecordText made = format.templates.text_of(record, where);
+    add(made.bytes, made.unscored);
   });
   require(!text.bytes.empty(), source.name(), ": has no text; give a file with text");
+  require(text.scored_bytes() > 0, source.name(), ": a part of its text must be scored, got ", text.bytes.size(),
+          " bytes that are all context; mark a field that is not empty with !, as in {response!}");
   return text;
 }
 
 inline data::Text read_plain_text(data::ByteSource& source, const TextFormat& format) {
-  data::Text text;
-  text.bytes = data::read_text(source, format.most);
-  if (format.documents == data::Documents::joined) return text;
-  const std::string whole = std::exchange(text.bytes, {});
+  data::Text text(format.memory);
+  data::TextBytes whole = data::read_text(source, format.most, format.memory);
+  if (!format.separates()) {
+    text.bytes = std::move(whole);
+    return text;
+  }
+  if (format.documents == data::Documents::joined) {
+    if (whole.ends_with('\n')) whole.pop_back();
+    append_document(whole, text);
+    return text;
+  }
   data::for_each_document(whole, format.documents, [&](std::string_view document) { append_document(document, text); });
   require(!text.bytes.empty(), source.name(), ": has only white space; give a file with text");
   return text;
@@ -69,18 +88,21 @@ inline data::Text read_text_file(const std::filesystem::path& path, const TextFo
 
 /// The concatenated files, with a newline between two files where the first does not end in one. `option` names the
 /// list in messages. The caller checks that the files differ.      Errors: as data::open_unpacked, data::read_text and
-/// for_each_json_line.
+/// for_each_json_record.
 inline data::Text join_texts(const std::vector<std::filesystem::path>& paths, const std::string& option,
                              const TextFormat& format = {}) {
-  data::Text text;
+  data::Text text(format.memory);
   for (const auto& path : paths) {
     if (!text.bytes.empty() && text.bytes.back() != '\n') text.bytes += '\n';
-    const data::Text file = detail::read_text_file(path, format);
+    data::Text file = detail::read_text_file(path, format);
     text.files.push_back({option, path, std::hash<std::string_view>()(file.bytes)});
     if (const auto at = data::find_invalid_utf8(file.bytes))
       text.remarks.push_back(concat("note: ", data::source_name(path), ": is not UTF-8 from byte ", *at,
                                     " on; these bytes are kept and become byte tokens"));
-    append_part(file, 0, file.bytes.size(), text.bytes, text.ends);
+    if (text.bytes.empty())
+      static_cast<data::TextPart&>(text) = std::move(file);
+    else
+      append_part(file, 0, file.bytes.size(), text);
   }
   return text;
 }

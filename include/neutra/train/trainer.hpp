@@ -28,7 +28,7 @@ struct TrainingOptions {
   Adapter before = adapter::None{};  // the adapter of the model that is extended, for the regularisers
 };
 
-/// The result of one step. Losses are in nats per token, before the update.
+/// The result of one step. Losses are in nats per token, that of the text per scored token, before the update.
 struct StepReport {
   Index step = 0;
   double lm = 0, local = 0, gradient_norm = 0, rate = 0;
@@ -72,7 +72,8 @@ class Trainer {
     StepReport report{.step = steps_done(), .rate = options_.schedule(steps_done())};
     model_.progress = static_cast<double>(report.step) / static_cast<double>(steps());
     const Index part = options_.batch / options_.accumulate;
-    const nn::StepCounts counts{tokens_per_step(), mix_.original_in_step(report.step, options_.batch) * mix_.length()};
+    const nn::StepCounts counts{tokens_per_step(), mix_.original_in_step(report.step, options_.batch) * mix_.length(),
+                                mix_.unscored_in_step(report.step, options_.batch)};
     for (Index first = 0; first < options_.batch; first += part) {
       mix_.fill(report.step, options_.batch, first, part, batch_);
       tape_.start();
