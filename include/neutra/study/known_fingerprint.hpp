@@ -11,9 +11,9 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
-/// The fingerprint of the model of a run, kept in a file of the run's folder. A hash of billions of weights takes
-/// longer than loading them; a run that is continued, and each process of a study, takes the one that is kept if size,
-/// time of change and inode of the model's files are as they were.
+/// The fingerprint of the model of a run, kept in a file of the run's folder. SHA-256 takes
+/// three seconds for a billion weights (1.3 GB/s); a run that is continued, and each process of a study, takes the one
+/// that is kept if size, time of change, inode and device of the model's files are as they were.
 class KnownFingerprint {
  public:
   /// model: a folder or file, not yet read: what replaces it while it is being read is then not taken for it.
