@@ -76,9 +76,9 @@ TEST_CASE("local loss: L1 by hand, from what the residue adds to a model of one 
   for (std::size_t n = 0; n < batch.inputs.size(); ++n) {
     if (batch.domains[n / 5] != 0) continue;
     double x[12], square = 0, s = 0, inner[3];
-    for (Index c = 0; c < 12; ++c) square += std::pow(table.data()[batch.inputs[n] * 12 + c], 2);
+    for (Index c = 0; c < 12; ++c) square += std::pow(table.data[batch.inputs[n] * 12 + c], 2);
     for (Index c = 0; c < 12; ++c)
-      x[c] = norm.data()[c] * table.data()[batch.inputs[n] * 12 + c] / std::sqrt(square / 12 + config.norm_epsilon);
+      x[c] = norm.data[c] * table.data[batch.inputs[n] * 12 + c] / std::sqrt(square / 12 + config.norm_epsilon);
     for (Index c = 0; c < 12; ++c) s += parameters[0]->value.data()[c] * x[c];
     for (Index j = 0; j < 3; ++j) {
       double a = 0, b = 0;

@@ -1,11 +1,16 @@
 // Frozen weights: when the row-major copy is freed, and that packing loses no element.
+#include "neutra/op/cross_entropy.hpp"
+#include "neutra/op/embedding.hpp"
+
 #include "tests/cases/linear.hpp"
 #include "tests/cases/message.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <thread>
 
 using namespace cases;
@@ -13,7 +18,7 @@ using namespace cases;
 namespace {
 
 using Weight = Frozen<float, Cpu>;
-constexpr Forms forward{.forward = true}, backward{.backward = true}, both{.forward = true, .backward = true};
+constexpr Forms packed{.packed = true};
 
 bool same_bits(View<const float> a, View<const float> b) {
   bool same = a.shape == b.shape;
@@ -33,20 +38,18 @@ DType rounded_to(bool bf16) { return bf16 ? DType::bf16 : DType::f32; }
 
 }  // namespace
 
-TEST_CASE("frozen: packing replaces the row-major copy, at any size and in either layout") {
+TEST_CASE("frozen: packing replaces the row-major copy, at any size") {
   for (const bool bf16 : {false, true})
-    for (const Forms& forms : {forward, backward, both})
-      for (const Index out : {1, 16, 31, 33, 64, 70})
-        for (const Index in : {1, 2, 7, 32, 65, 513, 1025}) {
-          CAPTURE(bf16, forms.forward, forms.backward, out, in);
-          const auto start = weight({out, in}, bf16);
-          const Weight w("w", start.clone(), forms, rounded_to(bf16));
-          CHECK(w.rows() == nullptr);
-          CHECK((w.packed(true, rounded_to(bf16)) != nullptr) == forms.forward);
-          CHECK((w.packed(false, rounded_to(bf16)) != nullptr) == forms.backward);
-          CHECK(w.packed(forms.forward, rounded_to(!bf16)) == nullptr);
-          CHECK(same_bits(w.copy(), start));
-        }
+    for (const Index out : {1, 16, 31, 33, 64, 70})
+      for (const Index in : {1, 2, 7, 32, 65, 513, 1025}) {
+        CAPTURE(bf16, out, in);
+        const auto start = weight({out, in}, bf16);
+        const Weight w("w", start.clone(), packed, rounded_to(bf16));
+        CHECK(w.rows() == nullptr);
+        CHECK(w.packed(rounded_to(bf16)) != nullptr);
+        CHECK(w.packed(rounded_to(!bf16)) == nullptr);
+        CHECK(same_bits(w.copy(), start));
+      }
 }
 
 TEST_CASE("frozen: numbers of every kind are unpacked bit for bit") {
@@ -57,7 +60,7 @@ TEST_CASE("frozen: numbers of every kind are unpacked bit for bit") {
                          1.0f / 3};
   for (Index i = 0; i < start.size(); ++i) start.data()[i] = kinds[i % 7];
   for (const bool bf16 : {false, true}) {
-    const Weight w("w", start.clone(), forward, rounded_to(bf16));
+    const Weight w("w", start.clone(), packed, rounded_to(bf16));
     CHECK((w.rows() == nullptr) == !bf16);  // a third are not exact in bf16
     CHECK(same_bits(w.copy(), start));
   }
@@ -65,16 +68,16 @@ TEST_CASE("frozen: numbers of every kind are unpacked bit for bit") {
 
 TEST_CASE("frozen: the row-major copy of a weight of double is freed too") {
   const auto start = numbers<double, Cpu>({33, 300}, "w");
-  const Frozen<double, Cpu> w("w", start.clone(), forward);
+  const Frozen<double, Cpu> w("w", start.clone(), packed);
   CHECK(w.rows() == nullptr);
   CHECK(as_doubles(View<const double>(w.copy())) == as_doubles(View<const double>(start)));
 }
 
 TEST_CASE("frozen: only a matrix is packed, and only in a precision to which its scalar can be rounded") {
-  CHECK(message([&] { Weight("norm", numbers<float, Cpu>({16}, "w"), forward); }) ==
+  CHECK(message([&] { Weight("norm", numbers<float, Cpu>({16}, "w"), packed); }) ==
         "Frozen: only a matrix can be packed for matmul, got norm of shape (16)");
   CHECK(message([&] {
-          Frozen<double, Cpu>("w", numbers<double, Cpu>({4, 4}, "w"), forward, DType::bf16);
+          Frozen<double, Cpu>("w", numbers<double, Cpu>({4, 4}, "w"), packed, DType::bf16);
         }) == "product: numbers of double are not rounded to bf16; compute in float, or leave the precision out");
 }
 
@@ -83,17 +86,17 @@ TEST_CASE("frozen: one element that is not exact in bf16 keeps the row-major cop
     CAPTURE(at);
     auto start = weight({70, 65}, true);
     start.data()[at] = std::bit_cast<float>(std::bit_cast<std::uint32_t>(start.data()[at]) | 1u);
-    const Weight w("w", start.clone(), both, DType::bf16);
+    const Weight w("w", start.clone(), packed, DType::bf16);
     REQUIRE(w.rows() != nullptr);
-    CHECK(same_bits(*w.rows(), start));
+    CHECK(same_bits(w.value(), start));
   }
 }
 
 TEST_CASE("frozen: the row-major copy remains if it is requested, and for a loss that reads chunks") {
   const auto start = weight({33, 40}, false);
-  const Weight rows("rows", start.clone(), {.forward = true, .rows = true}),
-      head("head", start.clone(), {.forward = true, .in_chunks = true}), plain("plain", start.clone()),
-      freed("freed", start.clone(), forward);
+  const Weight rows("rows", start.clone(), {.packed = true, .rows = true}),
+      head("head", start.clone(), {.packed = true, .in_chunks = true}), plain("plain", start.clone()),
+      freed("freed", start.clone(), packed);
   for (const Weight* w : {&rows, &head, &plain}) CHECK(same_bits(w->value(), start));
   CHECK(
       message([&] { freed.value(); }) ==
@@ -108,12 +111,11 @@ TEST_CASE("frozen: a head packed in chunks gives bit-equal logits") {
              addend = numbers<float, Cpu>({3, 2500}, "addend");
   for (const bool bf16 : {false, true}) {
     CAPTURE(bf16);
-    const Weight whole("whole", start.clone(), forward, rounded_to(bf16)),
-        head("head", start.clone(), {.forward = true, .in_chunks = true}, rounded_to(bf16));
-    CHECK(head.packed(true, rounded_to(bf16)) == nullptr);
-    CHECK(head.chunks(true, rounded_to(bf16)).size() == 3);
-    CHECK(head.chunks(true, rounded_to(!bf16)).empty());
-    CHECK(head.chunks(false, rounded_to(bf16)).empty());
+    const Weight whole("whole", start.clone(), packed, rounded_to(bf16)),
+        head("head", start.clone(), {.packed = true, .in_chunks = true}, rounded_to(bf16));
+    CHECK(head.packed(rounded_to(bf16)) == nullptr);
+    CHECK(head.chunks(rounded_to(bf16)).size() == 3);
+    CHECK(head.chunks(rounded_to(!bf16)).empty());
     Tape<float, Cpu> tape;
     tape.start(false, rounded_to(bf16));
     const auto scores = [&](const Weight& w, DType stored) {
@@ -138,9 +140,9 @@ TEST_CASE(
   const auto start = weight({35, 600}, true), x = numbers<float, Cpu>({3, 600}, "x"),
              weights = numbers<float, Cpu>({3, 35}, "weights");
   for (const bool bf16 : {false, true}) {
-    const Weight ready("ready", start.clone(), both, rounded_to(bf16)), rows("rows", start.clone()),
-        otherwise("otherwise", start.clone(), forward, rounded_to(!bf16)),
-        in_chunks("in parts", start.clone(), {.forward = true, .backward = true, .in_chunks = true}, rounded_to(bf16));
+    const Weight ready("ready", start.clone(), packed, rounded_to(bf16)), rows("rows", start.clone()),
+        otherwise("otherwise", start.clone(), packed, rounded_to(!bf16)),
+        in_chunks("in parts", start.clone(), {.packed = true, .in_chunks = true}, rounded_to(bf16));
     const auto numbers_of = [&](const Weight& w) {
       Tape<float, Cpu> tape;
       tape.start(true, rounded_to(bf16));
@@ -162,8 +164,55 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("frozen: a weight that is stored rounded keeps its type, and lent memory is used until it is made") {
+  for (const bool precise : {false, true})
+    for (const Forms& forms : {Forms{.rows = true}, packed, Forms{.packed = true, .in_chunks = true}}) {
+      CAPTURE(precise, forms.packed, forms.in_chunks);
+      const auto start = weight({70, 65}, true);
+      Tensor<bf16> stored({70, 65});
+      std::transform(start.data(), start.data() + start.size(), stored.data(), [](float x) { return bf16(x); });
+      const auto lender = std::make_shared<const int>(0);
+      const DType precision = rounded_to(!precise);
+      const Weight w("w", RowMajor<float, Cpu>(View<const bf16>(stored.view()), lender), forms, precision),
+          plain("plain", start.clone(), forms, precision);
+      CHECK(lender.use_count() == 1);  // no longer lent
+      std::fill_n(stored.data(), stored.size(), bf16());
+      CHECK((w.rows() == nullptr) == (plain.rows() == nullptr));
+      if (w.rows()) CHECK(w.rows()->dtype == DType::bf16);
+      if (w.rows()) CHECK(message([&] { w.value(); }) == "Frozen: w is stored as bf16; take a copy()");
+      CHECK(same_bits(w.copy(), start));
+      Tensor<float> some({3, 65});
+      w.read(some.view(), 33);
+      CHECK(same_bits(some, View<const float>(start.view()).slice(33, 3)));
+    }
+}
+
+TEST_CASE("frozen: an embedding and a loss read rounded rows as they read widened ones") {
+  const auto start = weight({40, 33}, true), x = numbers<float, Cpu>({5, 33}, "x");
+  Tensor<bf16, Cpu> stored({40, 33});
+  std::transform(start.data(), start.data() + start.size(), stored.data(), [](float v) { return bf16(v); });
+  const std::vector<std::int32_t> tokens{3, 39, 0, 3, 21};
+  for (const DType precision : {DType::f32, DType::bf16})
+    for (const Forms& forms : {Forms{.rows = true}, Forms{.packed = true, .in_chunks = true}}) {
+      const auto numbers_of = [&](const Weight& w) {
+        Tape<float, Cpu> tape;
+        tape.start(true, precision);
+        auto all = as_doubles(embedding(tape.constant(w), tokens).value());
+        Tensor<float, Cpu> dx({5, 33});
+        const auto loss = cross_entropy(tape.input(x.view(), dx.data()), tape.constant(w), tokens, 1);
+        all.push_back(loss.item());
+        tape.backward(loss);
+        const auto more = as_doubles(View<const float>(dx));
+        all.insert(all.end(), more.begin(), more.end());
+        return all;
+      };
+      const Weight rounded("w", stored.clone(), forms, precision), widened("w", start.clone(), forms, precision);
+      CHECK(numbers_of(rounded) == numbers_of(widened));
+    }
+}
+
 TEST_CASE("frozen: threads share a weight") {
-  const Weight w("w", weight({70, 65}, true), forward);
+  const Weight w("w", weight({70, 65}, true), packed);
   const auto x = numbers<float, Cpu>({3, 65}, "x");
   std::array<std::vector<double>, 4> found;
   const auto work = [&](std::vector<double>& into) {

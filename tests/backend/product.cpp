@@ -339,6 +339,25 @@ TEMPLATE_TEST_CASE("a bias is an addend of stride 0", "[product]", Float, Double
       }
 }
 
+TEMPLATE_TEST_CASE("the transpose of a packed operand gives the bits of the matrix itself", "[product]", Float, Double,
+                   cpu::Bf16) {
+  using S = typename TestType::Number;
+  const DType precision = std::is_same_v<TestType, cpu::Bf16> ? DType::bf16 : dtype_of<S>;
+  for (const Index m : {1, 5, 33, 130})
+    for (const Index k : {1, 2, 31, 64, 530, 1100})
+      for (const Index n : {1, 15, 33, 300, 577}) {
+        CAPTURE(m, k, n);
+        const Matrix<S> a(m, k, 1, "a"), w(k, n, 3, "w");
+        const cpu::Packed<S> packed(Operand<S>(w.view(), true, precision));  // (n,k)
+        Matrix<S> expected(m, n, 2, "c"), c(m, n, 2, "c");
+        const Operand<S> left(a.view(), false, precision);
+        cpu::product<S>(left, Operand<S>(w.view(), false, precision), {expected.view(), true});
+        cpu::product<S>(left, cpu::detail::TransposedPacked<S>{&packed}, {c.view(), true});
+        CHECK(c.same_bits(expected));
+        CHECK(c.gaps_untouched());
+      }
+}
+
 TEST_CASE("a packed operand knows its sizes, and moves", "[product]") {
   const Matrix<double> w(6, 9, 2, "w");
   cpu::Packed<double> packed(Operand<double>{w.view(), true});
@@ -349,6 +368,9 @@ TEST_CASE("a packed operand knows its sizes, and moves", "[product]") {
   for (Index i = 0; i < 6; ++i)
     for (Index j = 0; j < 9; ++j) CHECK(back.at(i, j) == w.at(i, j));
   CHECK(back.gaps_untouched());
+  packed.unpack(View<double>(back.view()).slice(0, 2), 3);
+  for (Index j = 0; j < 9; ++j) CHECK((back.at(0, j) == w.at(3, j) && back.at(1, j) == w.at(4, j)));
+  CHECK_THROWS_AS(packed.unpack(back.view(), 1), Error);
   CHECK_THROWS_AS(packed.unpack(small.view()), Error);
   const cpu::Packed<double> moved = std::move(packed);
   const Matrix<double> x(2, 9, 0, "x");

@@ -103,7 +103,7 @@ TEST_CASE("record: columns, scale_columns, softmax, kl_divergence, sums, causal_
 
 TEST_CASE("record: magnitude_factors forms no updated weight, and gives a gradient to the magnitudes alone") {
   auto m = weight({9}), a = weight({2, 7}), b = weight({9, 2});
-  const Constant w("w", Tensor<float, Recorder>({9, 7}), {.forward = true});
+  const Constant w("w", Tensor<float, Recorder>({9, 7}), {.packed = true});
   const Tensor<float, Recorder> squares({9});
   Tapes tape;
   tape.start();
@@ -116,10 +116,10 @@ TEST_CASE("record: magnitude_factors forms no updated weight, and gives a gradie
 
 TEST_CASE("record: linear with trained and frozen weights, few and many rows") {
   auto few = weight({5, 7}), many = weight({8, 7}), w = weight({9, 7}), addend = weight({5, 9}), bias = weight({9});
-  const Constant frozen("w", Tensor<float, Recorder>({9, 7}), {.forward = true, .backward = true});
+  const Constant frozen("w", Tensor<float, Recorder>({9, 7}), {.packed = true});
   Tapes tape;
   tape.start();
-  CHECK(taken() == Lines{"pack (7,9)", "pack (9,7)"});
+  CHECK(taken() == Lines{"pack (7,9)"});
   auto y = linear(tape.leaf(few), tape.leaf(w), tape.leaf(addend));
   CHECK(taken() == Lines{"product (5,7) (7,9) addend"});
   CHECK(backward_of(y) == Lines{"product (5,9) (9,7)", "product (9,5) (5,7)", "rows 5"});
@@ -144,14 +144,14 @@ TEST_CASE("record: linear with trained and frozen weights, few and many rows") {
 TEST_CASE("record: a weight whose row-major copy is freed") {
   auto x = weight({8, 7});
   Recorder::exact = true;
-  const Constant frozen("w", Tensor<float, Recorder>({9, 7}), {.forward = true});
+  const Constant frozen("w", Tensor<float, Recorder>({9, 7}), {.packed = true});
   Recorder::exact = false;
   Tapes tape;
   tape.start();
   CHECK(taken() == Lines{"pack (7,9)"});
   const auto y = linear(tape.leaf(x), tape.constant(frozen));
   CHECK(taken() == Lines{"packed product (8,7) (7,9)"});
-  CHECK(backward_of(y) == Lines{"unpack (9,7)", "product (8,9) (9,7)"});  // not packed for it
+  CHECK(backward_of(y) == Lines{"packed product (8,9) (9,7)"});
   std::deque<Tensor<float>> copies;
   CHECK(nn::on_host(frozen, copies).shape == Shape{9, 7});
   CHECK(taken() == Lines{"unpack (9,7)", "download 63"});
@@ -159,8 +159,7 @@ TEST_CASE("record: a weight whose row-major copy is freed") {
 
 TEST_CASE("record: scores of a head that is packed in parts take these, a gradient of its input does not") {
   auto x = weight({2, 7});
-  const Constant head("head", Tensor<float, Recorder>({2050, 7}),
-                      {.forward = true, .backward = true, .in_chunks = true});
+  const Constant head("head", Tensor<float, Recorder>({2050, 7}), {.packed = true, .in_chunks = true});
   Tapes tape;
   tape.start();
   taken();
@@ -237,8 +236,7 @@ TEST_CASE("record: attention of operands that are rounded and others that are no
 
 TEST_CASE("record: cross_entropy, in chunks, with and without a trained head") {
   auto x = weight({300, 7}), w = weight({11, 7});
-  const Constant frozen("w", Tensor<float, Recorder>({2048, 7}),
-                        {.forward = true, .backward = true, .in_chunks = true});  // two chunks
+  const Constant frozen("w", Tensor<float, Recorder>({2048, 7}), {.packed = true, .in_chunks = true});  // two chunks
   const std::vector<std::int32_t> targets(300, 3);
   Tapes tape;
   tape.start();

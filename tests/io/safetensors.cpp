@@ -314,6 +314,42 @@ TEST_CASE("NaN and infinity are found at their first index in every type") {
       "index 140001 of (3,50000)"));
 }
 
+TEST_CASE("values are lent in place, checked, and refused once the file is cut") {
+  const scratch::Folder folder;
+  const std::vector<bf16> numbers = {bf16(1.5f), bf16(-2.0f), bf16(0.25f), bf16(3.0f)};
+  std::string header = R"({"w":{"dtype":"BF16","shape":[2,2],"data_offsets":[0,8]}})";
+  header.append(8 - header.size() % 8, ' ');
+  const std::string data(reinterpret_cast<const char*>(numbers.data()), 8);
+  put(folder / "m.safetensors", scratch::safetensors(header, data));
+  const auto file = Safetensors::open(folder / "m.safetensors");
+  {
+    const auto lent = file.lend<bf16>("w");
+    REQUIRE(lent.has_value());
+    CHECK(lent->values.shape == Shape{2, 2});
+    CHECK(std::equal(numbers.begin(), numbers.end(), lent->values.data));
+  }
+  CHECK(std::equal(numbers.begin(), numbers.end(), file.lend<bf16>("w")->values.data));  // dropped, and read again
+  CHECK(says([&] { file.lend<float>("w"); }, "tensor w", "must be F32, got BF16"));
+  CHECK(says([&] { file.lend<bf16>("v"); }, "tensor v is missing"));
+  std::filesystem::resize_file(folder / "m.safetensors", std::filesystem::file_size(folder / "m.safetensors") - 1);
+  CHECK(says([&] { file.lend<bf16>("w"); }, "m.safetensors", "truncated while it was being read"));
+}
+
+TEST_CASE("a tensor that is not aligned in the file is not lent, and NaN is found in one that is") {
+  const scratch::Folder folder;
+  const std::string nan = raw<std::uint16_t>({0x3f80, 0x7fc0});
+  for (const bool aligned : {true, false}) {
+    std::string header = R"({"w":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}})";
+    header.append((8 - header.size() % 8) % 8 + (aligned ? 0 : 1), ' ');
+    put(folder / "m.safetensors", scratch::safetensors(header, nan));
+    const auto file = Safetensors::open(folder / "m.safetensors");
+    if (aligned)
+      CHECK(says([&] { file.lend<bf16>("w"); }, "tensor w", "finite as BF16", "nan", "at index 1 of (2)"));
+    else
+      CHECK(!file.lend<bf16>("w"));
+  }
+}
+
 TEST_CASE("tensors that cannot be written leave the old file unchanged") {
   const scratch::Folder folder;
   put(folder / "m", "old");

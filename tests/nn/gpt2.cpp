@@ -148,8 +148,8 @@ TEST_CASE("gpt2: a random untied model of another FFN width is loaded bit for bi
   const scratch::Folder folder;
   nn::save_model(folder.path(), *model);
   CHECK(models::same(*nn::load_model<double, Cpu>(folder.path()), *model));
-  CHECK(model->weight("transformer.h.1.ln_2.weight").value().data()[3] == 1);
-  CHECK(model->weight("transformer.h.1.attn.k.bias").value().data()[3] == 0);
+  CHECK(model->weight("transformer.h.1.ln_2.weight").value().data[3] == 1);
+  CHECK(model->weight("transformer.h.1.attn.k.bias").value().data[3] == 0);
 }
 
 TEST_CASE("gpt2: LoRA acts on the projections of the family") {

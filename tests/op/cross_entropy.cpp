@@ -32,8 +32,7 @@ TEMPLATE_TEST_CASE("cross_entropy: a frozen head, read in chunks, gives the loss
                    "[cross_entropy]", float, double) {
   using S = TestType;
   Parameter<S, Cpu> trained("w", numbers<S, Cpu>({2500, 9}, "w"));
-  const Frozen<S, Cpu> frozen("w", numbers<S, Cpu>({2500, 9}, "w"),
-                              {.forward = true, .backward = true, .in_chunks = true});
+  const Frozen<S, Cpu> frozen("w", numbers<S, Cpu>({2500, 9}, "w"), {.packed = true, .in_chunks = true});
   for (const Index rows : {3, 40, 300}) {
     CAPTURE(rows);
     const auto whole = loss_and_gradient<S>(rows, [&](auto& tape) { return tape.leaf(trained); });

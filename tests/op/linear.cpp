@@ -16,7 +16,7 @@ TEMPLATE_TEST_CASE("linear: a frozen weight, packed or not, gives the bits of a 
   using D = TestType;
   const Index in = 600, out = 35;
   Parameter<float, D> trained("w", numbers<float, D>({out, in}, "w"));
-  const Frozen<float, D> frozen("w", numbers<float, D>({out, in}, "w"), {.forward = true, .backward = true});
+  const Frozen<float, D> frozen("w", numbers<float, D>({out, in}, "w"), {.packed = true});
   for (const Index rows : {1, 7, 8, 9, 40}) {
     CAPTURE(rows);
     std::vector<double> value[2], dx[2];
@@ -47,8 +47,8 @@ concept TakesTemporaries = requires(T& tape, Frozen<double, Cpu>&& weight) {
 static_assert(!TakesTemporaries<Tape<double, Cpu>>);  // the weight must outlive the step
 
 TEST_CASE("linear: a constant weight gets no gradient, and x is not saved") {
-  const Frozen<double, Cpu> v("v", numbers<double, Cpu>({4, 4}, "v"), {.forward = true, .backward = true}),
-      w("w", numbers<double, Cpu>({3, 4}, "w"), {.forward = true, .backward = true});
+  const Frozen<double, Cpu> v("v", numbers<double, Cpu>({4, 4}, "v"), {.packed = true}),
+      w("w", numbers<double, Cpu>({3, 4}, "w"), {.packed = true});
   const auto bits = w.copy();
   Parameter<double, Cpu> x("x", numbers<double, Cpu>({2, 4}, "x"));
   Tape<double, Cpu> tape;

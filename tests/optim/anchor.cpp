@@ -31,7 +31,7 @@ TEST_CASE("anchor: adds the gradient of the penalty to that of the step", "[opti
       CAPTURE(shape.rank(), shape.cols(), important);
       Parameter<double, Cpu> p("p", random_tensor<double, Cpu>(shape, "value"));
       // Packed without a row-major copy where it is a matrix, as in a backbone.
-      const Frozen<double, Cpu> start("p", random_tensor<double, Cpu>(shape, "start"), {.forward = shape.rank() == 2});
+      const Frozen<double, Cpu> start("p", random_tensor<double, Cpu>(shape, "start"), {.packed = shape.rank() == 2});
       auto importance = important ? random_tensor<double, Cpu>(shape, "importance") : Tensor<double, Cpu>();
       const auto before = random_tensor<double, Cpu>(shape, "gradient"), from = start.copy();
       p.gradient = before.clone();

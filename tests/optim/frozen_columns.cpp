@@ -14,7 +14,7 @@ using testing::random_tensor;
 TEST_CASE("frozen columns: they have no part in the norm, and no update or decay moves them", "[optim]") {
   for (const Index cols : {Index{1}, Index{5}, Index{16}, Index{33}}) {
     CAPTURE(cols);
-    const Frozen<float, Cpu> start("p", random_tensor<float, Cpu>({3, cols}, "start"), {.forward = true});
+    const Frozen<float, Cpu> start("p", random_tensor<float, Cpu>({3, cols}, "start"), {.packed = true});
     Parameter<float, Cpu> p("p", start.copy()), free("p", start.copy());
     std::vector<float> trained(static_cast<std::size_t>(cols));
     for (std::size_t c = 0; c < trained.size(); ++c) trained[c] = c % 3 == 0 ? 0.0f : 1.0f;

@@ -2,10 +2,10 @@
 #pragma once
 
 #include "neutra/autodiff/life.hpp"
+#include "neutra/autodiff/row_major.hpp"
 #include "neutra/backend/backend.hpp"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <span>
 #include <string>
@@ -26,80 +26,98 @@ struct RowChunks {
   }
 };
 
-/// How a weight W (O,I) is packed for matmul, and whether its row-major copy is retained beside the packed forms.
+/// How a weight W (O,I) is packed for matmul, and whether its row-major copy is retained beside the packed form.
 struct Forms {
-  bool forward = false;    // for x W^T
-  bool backward = false;   // for dy W
+  bool packed = false;     // for x W^T and dy W
   bool in_chunks = false;  // in row chunks (see RowChunks), replacing the unchunked form; keeps the row-major copy
   bool rows = false;       // keeps the row-major copy, for ops that read rows
 };
 
-/// A frozen weight: row-major, or packed on construction. Packing is lossless if Packed stores elements of S, or if
-/// rounding changes none of them; the row-major copy is then freed, unless `forms` retains it. Const after
-/// construction, and safe to share between threads.
+/// A frozen weight: row-major, or packed on construction. Packing is lossless if Packed stores elements of S, if
+/// rounding changes none of them, or if they are rounded already; the row-major copy is then freed, unless `forms`
+/// retains it. It keeps the type that the weight is stored as. Const after construction, and safe to share between
+/// threads.
 template <Scalar S, Backend D> class Frozen {
  public:
   using Packed = typename D::template Packed<S>;
 
   /// Packs for matmul inputs of `precision`. Error: packing a weight that is not a matrix.
-  Frozen(std::string called, Tensor<S, D> weight, const Forms& forms = {}, DType precision = dtype_of<S>)
+  Frozen(std::string called, RowMajor<S, D> weight, const Forms& forms = {}, DType precision = dtype_of<S>)
       : name(std::move(called)), shape_(weight.shape()), precision_(precision), rows_(std::move(weight)) {
-    require(!(forms.forward || forms.backward) || shape_.rank() == 2,
-            "Frozen: only a matrix can be packed for matmul, got ", name, " of shape ", shape_);
-    if (forms.forward) pack(true, forms.in_chunks);
-    if (forms.backward) pack(false, forms.in_chunks);
-    if (!forms.rows && !forms.in_chunks && lossless()) rows_ = {};
+    require(!forms.packed || shape_.rank() == 2, "Frozen: only a matrix can be packed for matmul, got ", name,
+            " of shape ", shape_);
+    const bool retained = forms.rows || forms.in_chunks || !forms.packed;
+    if (retained) rows_.own();  // before packing, so that a mapped file is not in memory beside all forms
+    if (forms.packed) pack(forms.in_chunks);
+    if (!retained && packed_->exact()) rows_ = {};
+    rows_.own();
   }
+  template <StorageOf<S> T>
+  Frozen(std::string called, Tensor<T, D> weight, const Forms& forms = {}, DType precision = dtype_of<S>)
+      : Frozen(std::move(called), RowMajor<S, D>(std::move(weight)), forms, precision) {}
 
   std::string name;
   Life life{};
   const Shape& shape() const { return shape_; }
-  /// The matmul input precision of the packed forms.
+  /// The matmul input precision of the packed form.
   DType precision() const { return precision_; }
 
-  /// The row-major copy; null once it is freed.
-  const Tensor<S, D>* rows() const { return rows_.empty() && shape_.size() > 0 ? nullptr : &rows_; }
+  /// The row-major copy, stored as S or rounded; null once it is freed.
+  const AnyView<S>* rows() const { return rows_.empty() && shape_.size() > 0 ? nullptr : &rows_.view(); }
   /// The row-major copy. Error: it was freed.
-  const Tensor<S, D>& value() const {
+  const AnyView<S>& row_major() const {
     require(rows(), "Frozen: the row-major copy of ", name,
             " was freed when it was packed; set Forms::rows to keep it, or take a copy()");
-    return rows_;
+    return rows_.view();
   }
-  /// A new row-major copy, unpacked if necessary.
+  /// The elements. Error: the row-major copy was freed, or is rounded.
+  View<const S> value() const {
+    require(row_major().dtype == dtype_of<S>, "Frozen: ", name, " is stored as ", rows_.view().dtype,
+            "; take a copy()");
+    return rows_.view().template as<S>();
+  }
+  /// A new row-major copy of S.
   Tensor<S, D> copy() const {
-    if (rows()) return rows_.clone();
     Tensor<S, D> again(shape_);
-    unpack(again.view());
+    read(again.view());
     return again;
   }
-  /// Unpacks into `into`; only for a weight whose row-major copy was freed.
-  void unpack(View<S> into) const { (packed_[true] ? packed_[true] : packed_[false])->unpack(into); }
-
-  /// W^T if `transposed`, else W, packed as a right operand; null if not packed for this `precision`, or in chunks.
-  const Packed* packed(bool transposed, DType precision) const {
-    return packed_[transposed] && precision == precision_ ? &*packed_[transposed] : nullptr;
+  /// Writes rows first, first + 1, ... as S, as many as `into` has.
+  void read(View<S> into, Index first = 0) const {
+    if (rows())
+      rows_.read(into, first);
+    else
+      packed_->unpack(into, first);
   }
+
+  /// W^T packed as a right operand, for x W^T and, transposed, for dy W; null if not packed for this `precision`, or in
+  /// chunks.
+  const Packed* packed(DType precision) const { return packed_ && precision == precision_ ? &*packed_ : nullptr; }
   /// The packed chunks (see RowChunks) in order; empty if the weight is not packed in chunks for this `precision`.
-  std::span<const Packed> chunks(bool transposed, DType precision) const {
-    return precision == precision_ ? std::span<const Packed>(parts_[transposed]) : std::span<const Packed>();
+  std::span<const Packed> chunks(DType precision) const {
+    return precision == precision_ ? std::span<const Packed>(parts_) : std::span<const Packed>();
   }
 
  private:
-  void pack(bool transposed, bool in_chunks) {
-    if (!in_chunks) return void(packed_[transposed].emplace(Operand<S>(rows_.view(), transposed, precision_)));
+  void pack(bool in_chunks) {
+    if (!in_chunks) return void(packed_.emplace(packed_rows(0, shape_.rows())));
     const RowChunks cut{shape_.rows()};
     for (Index part = 0; part < cut.count(); ++part)
-      parts_[transposed].emplace_back(Operand<S>(cut.of<S>(rows_.view(), part), transposed, precision_));
+      parts_.push_back(packed_rows(cut.begin(part), cut.begin(part + 1) - cut.begin(part)));
   }
-  bool lossless() const {
-    return std::any_of(packed_.begin(), packed_.end(), [](const auto& packed) { return packed && packed->exact(); });
+  Packed packed_rows(Index first, Index count) const {
+    const AnyView<S> part = rows_.view().block(first, count, 0, shape_.cols());
+    if (part.dtype == dtype_of<S> || part.dtype == precision_) return Packed(Operand<S>(part, precision_).transpose());
+    Tensor<S, D> widened({count, shape_.cols()});
+    rows_.read(widened.view(), first);
+    return Packed(Operand<S>(widened.view(), true, precision_));
   }
 
   Shape shape_;
   DType precision_;
-  Tensor<S, D> rows_;
-  std::array<std::optional<Packed>, 2> packed_;  // indexed by `transposed`
-  std::array<std::vector<Packed>, 2> parts_;
+  RowMajor<S, D> rows_;
+  std::optional<Packed> packed_;
+  std::vector<Packed> parts_;
 };
 
 }}  // namespace neutra::NEUTRA_ABI

@@ -41,6 +41,7 @@ template <Scalar S, Backend D> struct Node {
   static Node of(const Frozen<S, D>& weight) {
     Node node;
     node.shape = weight.shape();
+    if (weight.rows()) node.dtype = weight.rows()->dtype;
     node.frozen = &weight;
     node.alive = weight.life.token();
     return node;

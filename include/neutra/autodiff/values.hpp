@@ -81,7 +81,7 @@ template <Scalar S, Backend D> class Values {
     }
     const Node& n = values_[index];
     n.require_alive();
-    if (n.frozen) return n.frozen->value().data();
+    if (n.frozen) return n.frozen->row_major().data;
     require(n.value != nullptr || n.shape.size() == 0, "Tape: a value of shape ", n.shape,
             " was read after its scope or the backward pass released it; read it earlier, or return it through "
             "Scope::keep");

@@ -68,8 +68,9 @@ struct AnyRow {
 ///                                          number of such n
 ///   product<S>(a, b, result, addend)       result = a b + addend; a, b: Operand<S>, b may be a Packed<S>
 ///   Packed<S>(operand)                     a right operand packed once for many products, move-only; rows(), cols();
-///                                          exact(): whether packing lost no bit, so that unpack(into) restores the
-///                                          matrix that the operand viewed
+///                                          exact(): whether packing lost no bit, so that unpack(into, first) restores
+///                                          rows `first` on of the matrix that the operand viewed
+///   product_transposed<S>(a, packed, result)  result = a b^T for a packed b; the bits are those of product with b^T
 ///   attention_forward, attention_backward  see cpu/attention.hpp
 /// Operands and results may be stored as any DType that S is rounded to, each in its own, and so may the rows that f
 /// loads and stores through its lanes. A result is rounded no further than the operands are.
@@ -97,9 +98,10 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
   { packed.rows() } -> std::same_as<Index>;
   { packed.cols() } -> std::same_as<Index>;
   { packed.exact() } -> std::same_as<bool>;
-  packed.unpack(into.view);
+  packed.unpack(into.view, Index{});
   D::template product<float>(a, a, c, x);
   D::template product<float>(a, packed, c, x);
+  D::template product_transposed<float>(a, packed, c);
   D::template attention_forward<float>(sizes, a, a, a, c, memory);
   D::template attention_backward<float>(sizes, a, a, a, a, memory, c, c, c);
 };

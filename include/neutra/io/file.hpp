@@ -78,6 +78,16 @@ class InputFile {
   std::string name() const { return path_.string(); }
   const Path& path() const { return path_; }
   std::uint64_t size() const { return size_; }
+  int descriptor() const { return file_.get(); }
+
+  /// Error: the file was truncated after it was opened.
+  void check_size() const {
+    struct stat status {};
+    const int error = detail::error_of(::fstat(file_.get(), &status) == 0);
+    require(error == 0, name(), ": cannot be examined: ", detail::reason(error));
+    require(static_cast<std::uint64_t>(status.st_size) >= size_, name(), ": must have ", size_, " bytes, got ",
+            status.st_size, "; the file was truncated while it was being read");
+  }
 
   /// Up to `count` bytes from `offset`; fewer only at the end of the file.      Error: the device fails.
   std::size_t read_some(std::uint64_t offset, void* into, std::size_t count) const {

@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -45,9 +46,13 @@ class WeightSource {
   const Entry& entry(std::string_view name) const { return file(name).entry(name); }
   const Shape& shape(std::string_view name) const { return entry(name).shape; }
 
-  /// As Safetensors::read.
+  /// As Safetensors::read and lend.
   template <Scalar S> void read(std::string_view name, View<S> into) const { file(name).read(name, into); }
   template <Scalar S> Tensor<S> read(std::string_view name) const { return file(name).template read<S>(name); }
+
+  template <Storage T> std::optional<Lent<T>> lend(std::string_view name) const {
+    return file(name).template lend<T>(name);
+  }
 
   /// The files that hold the weights.
   const std::vector<Safetensors>& files() const { return shards_; }

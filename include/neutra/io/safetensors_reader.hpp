@@ -13,6 +13,7 @@
 #include "neutra/io/file.hpp"
 #include "neutra/io/finite.hpp"
 #include "neutra/io/json.hpp"
+#include "neutra/io/mapped_file.hpp"
 #include "neutra/io/utf8.hpp"
 
 #include <algorithm>
@@ -21,6 +22,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -43,8 +46,15 @@ struct Entry {
   Index begin = 0, end = 0;
 };
 
-/// A safetensors file opened for reading. Opening validates the whole layout; data is read and converted tensor by
-/// tensor. The file is read, not mapped: truncating it while it is open then causes an Error and not a signal.
+/// Values of a tensor in a mapped file, which leave the memory of this process with the last copy of `lender`.
+template <class T> struct Lent {
+  View<const T> values;
+  std::shared_ptr<const void> lender;
+};
+
+/// A safetensors file opened for reading. Opening validates the whole layout, and that the file is as long as its
+/// header says; data is read and converted, or lent from a mapping, tensor by tensor. The file must not be truncated or
+/// written to meanwhile (see MappedFile for what happens then).
 class Safetensors {
  public:
   static constexpr std::uint64_t max_header = 100'000'000;  // the limit of the reference reader
@@ -59,7 +69,7 @@ class Safetensors {
   ///   - missing or trailing bytes (how many)
   static Safetensors open(const Path& path) { return Safetensors(path); }
 
-  const Path& path() const { return file_.path(); }
+  const Path& path() const { return file_->path(); }
   const Metadata& metadata() const { return metadata_; }
 
   /// All tensors, in the order of their data.
@@ -73,7 +83,7 @@ class Safetensors {
     std::string some;
     for (std::size_t i = 0; i < entries_.size() && i < 3; ++i)
       some += concat(i == 0 ? ", such as " : ", ", printable(entries_[i].name));
-    fail(file_.name(), ": tensor ", printable(name), " is missing; the file has ", entries_.size(), " tensors", some);
+    fail(file_->name(), ": tensor ", printable(name), " is missing; the file has ", entries_.size(), " tensors", some);
   }
 
   /// Converts a tensor of F64, F32, BF16 or F16 into memory of the same shape (with any row stride).
@@ -96,8 +106,23 @@ class Safetensors {
     return result;
   }
 
+  /// The values of a tensor of T in place: nothing is copied. None if they are not aligned for T in the file, or if it
+  /// cannot be mapped.
+  /// Error: no such tensor; another dtype; NaN or infinity (with its row-major index); the file was truncated.
+  template <Storage T> std::optional<Lent<T>> lend(std::string_view name) const {
+    const Entry& found = entry(name);
+    require(found.dtype == dtype_of<T>(), item(found), ": dtype must be ", dtype_of<T>(), ", got ", found.dtype);
+    const std::uint64_t begin = data_ + static_cast<std::uint64_t>(found.begin),
+                        count = static_cast<std::uint64_t>(found.end - found.begin);
+    if (!*mapped_ || begin % alignof(T) != 0) return std::nullopt;
+    const auto* const values = reinterpret_cast<const T*>(mapped_->bytes(begin, count));
+    check_finite<T>(found, values, 0, found.shape.size(), values);
+    const auto drop = [file = mapped_, begin, count](const void*) { file->drop(begin, count); };
+    return Lent<T>{View<const T>(values, found.shape), std::shared_ptr<const void>(values, drop)};
+  }
+
  private:
-  explicit Safetensors(const Path& path) : file_(path) {
+  explicit Safetensors(const Path& path) : file_(std::make_shared<const InputFile>(path)) {
     const Json header = read_header();
     for (const auto& member : header.items()) {
       if (member.key() == "__metadata__") {
@@ -108,38 +133,40 @@ class Safetensors {
     }
     check_layout();
     for (std::size_t i = 0; i < entries_.size(); ++i) index_.emplace(entries_[i].name, i);
+    mapped_ = std::make_shared<const MappedFile>(file_);
   }
 
-  std::string item(const Entry& entry) const { return concat(file_.name(), ": tensor ", printable(entry.name)); }
+  std::string item(const Entry& entry) const { return concat(file_->name(), ": tensor ", printable(entry.name)); }
 
   Json read_header() {
     char first[8] = {};
-    const std::size_t have = file_.read_some(0, first, sizeof first);
-    const FileFormat* other = other_format(file_, FileKind::safetensors);
+    const std::size_t have = file_->read_some(0, first, sizeof first);
+    const FileFormat* other = other_format(*file_, FileKind::safetensors);
     const std::string hint = other ? concat("; it is ", *other) : std::string();
-    require(have == sizeof first, file_.name(), ": a safetensors file must have at least 8 bytes, got ", have, hint);
+    require(have == sizeof first, file_->name(), ": a safetensors file must have at least 8 bytes, got ", have, hint);
     std::uint64_t length = 0;
     for (int i = 7; i >= 0; --i) length = length << 8 | static_cast<unsigned char>(first[i]);
-    require(length <= max_header, file_.name(), ": a safetensors header must have at most ", max_header, " bytes, got ",
-            length, hint.empty() ? "; it is of another format or damaged" : hint);
-    require(length <= file_.size() - 8, file_.name(), ": the header must have ", length, " bytes, got ",
-            file_.size() - 8, ": ", length - (file_.size() - 8), " are missing; copy or download the file again", hint);
+    require(length <= max_header, file_->name(), ": a safetensors header must have at most ", max_header,
+            " bytes, got ", length, hint.empty() ? "; it is of another format or damaged" : hint);
+    require(length <= file_->size() - 8, file_->name(), ": the header must have ", length, " bytes, got ",
+            file_->size() - 8, ": ", length - (file_->size() - 8), " are missing; copy or download the file again",
+            hint);
     data_ = 8 + length;
     std::string text(static_cast<std::size_t>(length), '\0');
-    file_.read(8, text.data(), text.size());
-    Json header = parse(text, concat(file_.name(), ": header"));
-    require(header.is_object(), file_.name(), ": header: must be a JSON object, got ", header.type_name());
+    file_->read(8, text.data(), text.size());
+    Json header = parse(text, concat(file_->name(), ": header"));
+    require(header.is_object(), file_->name(), ": header: must be a JSON object, got ", header.type_name());
     return header;
   }
 
   void read_metadata(const Json& value) {
-    const std::string what = concat(file_.name(), ": __metadata__");
+    const std::string what = concat(file_->name(), ": __metadata__");
     const Reader reader(value, what);
     for (const auto& member : value.items()) metadata_.emplace(member.key(), reader.text(member.key()));
   }
 
   Entry read_entry(const std::string& name, const Json& value) const {
-    const Reader reader(value, concat(file_.name(), ": tensor ", printable(name)));
+    const Reader reader(value, concat(file_->name(), ": tensor ", printable(name)));
     reader.only({"dtype", "shape", "data_offsets"});
     const std::string type = reader.text("dtype");
     const auto dtype = find_dtype(type);
@@ -184,10 +211,10 @@ class Safetensors {
       check_span(entry);
       reached = entry.end;
     }
-    const auto expected = data_ + static_cast<std::uint64_t>(reached), size = file_.size();
-    require(size >= expected, file_.name(), ": must have ", expected, " bytes, got ", size, ": ", expected - size,
+    const auto expected = data_ + static_cast<std::uint64_t>(reached), size = file_->size();
+    require(size >= expected, file_->name(), ": must have ", expected, " bytes, got ", size, ": ", expected - size,
             " are missing; copy or download the file again");
-    require(size <= expected, file_.name(), ": must have ", expected, " bytes, got ", size, ": ", size - expected,
+    require(size <= expected, file_->name(), ": must have ", expected, " bytes, got ", size, ": ", size - expected,
             " trailing bytes; if they are known to be harmless, cut them off: truncate -s ", expected);
   }
 
@@ -228,23 +255,30 @@ class Safetensors {
       for (Index first = 0; first < cols; first += static_cast<Index>(buffer.size())) {
         const Index count = std::min<Index>(cols - first, static_cast<Index>(buffer.size())),
                     index = row * cols + first;
-        file_.read(data_ + static_cast<std::uint64_t>(entry.begin) + static_cast<std::uint64_t>(index) * sizeof(Source),
-                   buffer.data(), static_cast<std::size_t>(count) * sizeof(Source));
+        file_->read(
+            data_ + static_cast<std::uint64_t>(entry.begin) + static_cast<std::uint64_t>(index) * sizeof(Source),
+            buffer.data(), static_cast<std::size_t>(count) * sizeof(Source));
         convert(buffer.data(), into.row(row) + first, count);
-        const Index bad = first_not_finite(into.row(row) + first, count);
-        if (bad < count)
-          fail(item(entry), ": values must be finite as ", dtype_of<S>(), ", got ",
-               widened(buffer[static_cast<std::size_t>(bad)]), " at index ", index + bad, " of ", entry.shape,
-               "; the training that made it diverged, or the file is damaged");
+        check_finite<S>(entry, into.row(row) + first, index, count, buffer.data());
       }
     }
+  }
+
+  /// Error: NaN or infinity among values that begin at row-major `index`. stored: the values in the file
+  template <class S, class Source>
+  void check_finite(const Entry& entry, const S* values, Index index, Index count, const Source* stored) const {
+    const Index bad = first_not_finite(values, count);
+    if (bad < count)
+      fail(item(entry), ": values must be finite as ", dtype_of<S>(), ", got ", widened(stored[bad]), " at index ",
+           index + bad, " of ", entry.shape, "; the training that made it diverged, or the file is damaged");
   }
 
   template <class Source, class S> static void convert(const Source* from, S* to, Index count) {
     for (Index i = 0; i < count; ++i) to[i] = static_cast<S>(widened(from[i]));
   }
 
-  InputFile file_;
+  std::shared_ptr<const InputFile> file_;
+  std::shared_ptr<const MappedFile> mapped_;
   std::uint64_t data_ = 0;  // offset of the data part
   std::vector<Entry> entries_;
   std::map<std::string, std::size_t, std::less<>> index_;

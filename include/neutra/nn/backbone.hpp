@@ -35,8 +35,9 @@ template <Scalar S> struct Use {
 /// it through std::shared_ptr<const Backbone>; trained weights are a copy (see Transformer).
 template <Scalar S, Backend D> class Backbone {
  public:
-  /// Called once per weight, in the order of the list; returns the weight in its shape.
-  using Source = std::function<Tensor<S, D>(const Weight&)>;
+  /// Called once per weight, in the order of the list; returns the weight in its shape. Memory that it lends is read
+  /// before the next call.
+  using Source = std::function<RowMajor<S, D>(const Weight&)>;
 
   /// Small files beside the weights, by name, which save_model writes beside a saved model.
   using Documents = std::map<std::string, std::string>;
@@ -70,15 +71,11 @@ template <Scalar S, Backend D> class Backbone {
     config.complete();
     return config;
   }
-  /// Embeddings and the loss read rows, so their weights keep the row-major copy. Backward of a residue at the first
-  /// FFN reaches no projection before it, so layer 0 is not packed for the backward pass; adapters elsewhere in layer 0
-  /// pack it in every step.
+  /// Embeddings and the loss read rows, so their weights keep the row-major copy.
   Forms forms(const Weight& weight, bool head) const {
     if (use_.purpose == Purpose::finetuning || !(head || weight.kind.site)) return {.rows = true};
-    const bool training = use_.purpose == Purpose::training;
-    if (!head) return {.forward = true, .backward = training && weight.layer > 0};
-    const bool loss = use_.purpose != Purpose::generation;
-    return {.forward = true, .backward = training, .in_chunks = loss, .rows = list_.tied};
+    if (!head) return {.packed = true};
+    return {.packed = true, .in_chunks = use_.purpose != Purpose::generation, .rows = list_.tied};
   }
   Config config_;
   WeightList list_;
@@ -94,7 +91,7 @@ Backbone<S, D>::Backbone(Config config, const Source& source, const Use<S>& use,
     : config_(completed(std::move(config))), list_(weight_list(config_)), documents_(std::move(documents)), use_(use) {
   for (Index index = 0; index < list_.count(); ++index) {
     const Weight weight = list_.at(index);
-    Tensor<S, D> value = source(weight);
+    RowMajor<S, D> value = source(weight);
     require(value.shape() == weight.kind.shape, "backbone: ", weight.name, " must be ", weight.kind.shape, ", got ",
             value.shape());
     weights_.emplace_back(weight.name, std::move(value), forms(weight, index == list_.head()), use_.precision);

@@ -15,11 +15,15 @@ template <Scalar S, Backend D> void upload(const Tensor<S>& values, Tensor<S, D>
   D::template upload<S>(std::span<const S>(values.data(), static_cast<std::size_t>(values.size())), into.data());
 }
 
-/// A device copy of host values.
-template <Scalar S, Backend D> Tensor<S, D> to_device(const Tensor<S>& values) {
-  Tensor<S, D> tensor(values.shape());
-  upload<S, D>(values, tensor);
-  return tensor;
+/// Host values for the device: the same memory if it uses the host's, else a copy.
+template <Scalar S, Backend D> RowMajor<S, D> to_device(Tensor<S> values) {
+  if constexpr (std::derived_from<D, Host>) {
+    return values;
+  } else {
+    Tensor<S, D> tensor(values.shape());
+    upload<S, D>(values, tensor);
+    return tensor;
+  }
 }
 
 /// The values in host memory: in place if the device uses host memory, else a copy that `copies` owns.
@@ -33,13 +37,16 @@ template <Scalar S, Backend D> View<const S> on_host(const Tensor<S, D>& values,
   }
 }
 
-/// The values of a frozen weight, unpacked if necessary.
+/// The values of a frozen weight, unpacked or widened if necessary.
 template <Scalar S, Backend D> View<const S> on_host(const Frozen<S, D>& weight, std::deque<Tensor<S>>& copies) {
-  if (const Tensor<S, D>* rows = weight.rows()) return on_host(*rows, copies);
-  const Tensor<S, D> again = weight.copy();
-  auto& copy = copies.emplace_back(again.shape());
-  D::template download<S>(again.data(), std::span<S>(copy.data(), static_cast<std::size_t>(copy.size())));
-  return copy.view();
+  if constexpr (std::derived_from<D, Host>) {
+    if (weight.rows() && weight.rows()->dtype == dtype_of<S>) return weight.value();
+    auto& copy = copies.emplace_back(weight.shape());
+    weight.read(copy.view());
+    return copy.view();
+  } else {
+    return on_host(weight.copy(), copies);
+  }
 }
 template <Scalar S, Backend D> View<const S> on_host(const Parameter<S, D>& weight, std::deque<Tensor<S>>& copies) {
   return on_host(weight.value, copies);

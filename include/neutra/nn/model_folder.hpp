@@ -73,17 +73,46 @@ class NamedTensors {
   }
   /// The tensor that stores a weight.
   const io::Entry& entry(const Weight& weight) const { return source_.entry(in_file(list_.stored_name(weight))); }
-  /// The values of a weight, in its layout in memory.
-  template <Scalar S> Tensor<S> read(const Weight& weight) const {
+  /// The values of a weight, in its layout in memory. A matrix keeps the type of the file if S is rounded to it; one
+  /// that is stored as it is stays in the mapped file.
+  template <Scalar S, Backend D> RowMajor<S, D> read(const Weight& weight) const {
     const std::string name = in_file(list_.stored_name(weight));
-    if (weight.kind.stored.as_it_is()) return source_.read<S>(name);
-    const Tensor<S> stored = source_.read<S>(name);
-    Tensor<S> values(weight.kind.shape);
-    for (Index i = 0; i < values.size(); ++i) values.data()[i] = stored.data()[weight.kind.place_in_file(i)];
-    return values;
+    if constexpr (std::derived_from<D, Host>) {
+      if (weight.kind.shape.rank() == 2)
+        if (auto values = matrix<S, D>(typename neutra::detail::StoredAs<S>::type{}, name, weight); !values.empty())
+          return values;
+    }
+    Tensor<S> stored = source_.read<S>(name);
+    return to_device<S, D>(weight.kind.stored.as_it_is() ? std::move(stored)
+                                                         : from_file<S>(stored.view(), weight.kind));
   }
 
  private:
+  /// A matrix whose type is among T; empty if it is not, or cannot be read in place.
+  template <Scalar S, Backend D, class... T>
+  RowMajor<S, D> matrix(Types<T...>, const std::string& name, const Weight& weight) const {
+    RowMajor<S, D> values;
+    const auto read_as = [&]<class As>() {
+      if (source_.entry(name).dtype != io::dtype_of<As>()) return;
+      const auto lent = source_.lend<As>(name);
+      if (!lent) return;
+      values = weight.kind.stored.as_it_is() ? RowMajor<S, D>(lent->values, lent->lender)
+                                             : RowMajor<S, D>(from_file<As>(lent->values, weight.kind));
+    };
+    (read_as.template operator()<T>(), ...);
+    return values;
+  }
+  /// A weight out of the tensor that stores it.
+  template <class T> static Tensor<T> from_file(const View<const T>& stored, const WeightKind& kind) {
+    constexpr Index most = 16;  // rows at a time, which are neighbours in a tensor that is stored transposed
+    Tensor<T> values(kind.shape);
+    const Index cols = kind.shape.rank() == 1 ? 1 : kind.shape.cols(), rows = values.size() / std::max<Index>(cols, 1);
+    for (Index first = 0; first < rows; first += most)
+      for (Index col = 0; col < cols; ++col)
+        for (Index row = first; row < std::min(first + most, rows); ++row)
+          values.data()[row * cols + col] = stored.data[kind.place_in_file(row, col)];
+    return values;
+  }
   std::string in_file(const std::string& full) const {
     return full.starts_with(dropped_) ? full.substr(dropped_.size()) : full;
   }
@@ -266,7 +295,7 @@ std::shared_ptr<const Backbone<S, D>> load_model(const io::Path& folder, const U
   documents["config.json"] = json.dump();
   const WeightList list = weight_list(config);
   const detail::NamedTensors tensors(source, list);
-  const auto read = [&](const Weight& weight) { return to_device<S, D>(tensors.read<S>(weight)); };
+  const auto read = [&](const Weight& weight) { return tensors.read<S, D>(weight); };
   return std::make_shared<const Backbone<S, D>>(config, read, use, std::move(documents));
 }
 

@@ -51,9 +51,13 @@ struct WeightKind {
     return stored.first + apart + (stored.block > 0 ? own % stored.block : own);
   }
   Index rows_in_file() const { return stored.rows > 0 ? stored.rows : shape[0]; }
-  /// The index in that tensor of element i of the weight.
+  /// The index in that tensor of element i of the weight, or of output `own` and input `col`.
   Index place_in_file(Index i) const {
-    const Index cols = shape.rank() == 1 ? 1 : shape.cols(), col = i % cols, row = row_in_file(i / cols);
+    const Index cols = shape.rank() == 1 ? 1 : shape.cols();
+    return place_in_file(i / cols, i % cols);
+  }
+  Index place_in_file(Index own, Index col) const {
+    const Index cols = shape.rank() == 1 ? 1 : shape.cols(), row = row_in_file(own);
     return stored.transposed && shape.rank() == 2 ? col * rows_in_file() + row : row * cols + col;
   }
 };

@@ -103,9 +103,9 @@ template <Scalar S, class Cap> struct SoftmaxPart {
 /// loss[n] = log(total) + largest - score of the target
 /// dx[n] = scale (dx[n] / total - slope (1 - p) W[target]),  p = exp(score of the target - largest) / total
 /// Both are 0 for a row that is not scored.
-/// W: (V,C)      slope: of the cap, at the score of the target
-template <Scalar S, class Cap> struct SoftmaxEnd {
-  View<const S> w;
+/// W: (V,C), of S or of a type T that S is rounded to      slope: of the cap, at the score of the target
+template <Scalar S, class T, class Cap> struct SoftmaxEnd {
+  View<const T> w;
   View<S> dx;
   const std::int32_t* targets;
   const S *largest, *total, *target_score;
@@ -150,9 +150,11 @@ void loss_by_chunks(View<const S> x, Var<S, D> w, const std::int32_t* targets, S
                           SoftmaxPart<S, Cap>{here, dx_here, targets + first, word, largest, total, target_score, cap});
       if (dx.data) Linear<S, D>::product_part({here, false, precision}, w, part, false, {dx_here, part > 0});
     }
-    D::template rows<S>(count, 2 * x.cols(),
-                        SoftmaxEnd<S, Cap>{w.value(), dx_here, targets + first, largest, total, target_score,
-                                           loss + first, scale, cap});
+    with_dtype<S>(w.dtype(), [&]<class T>() {
+      D::template rows<S>(count, 2 * x.cols(),
+                          SoftmaxEnd<S, T, Cap>{w.template value<T>(), dx_here, targets + first, largest, total,
+                                                target_score, loss + first, scale, cap});
+    });
   }
 }
 

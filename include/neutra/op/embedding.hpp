@@ -6,14 +6,15 @@
 namespace neutra { inline namespace NEUTRA_ABI {
 namespace op {
 
-/// y[n] = table[tokens[n]]      table: (V,C)  tokens: (N)  y: (N,C)      saves: tokens
-template <Scalar S> struct Embedding {
-  View<const S> table;
+/// y[n] = table[tokens[n]]      table: (V,C), of S or of a type T that S is rounded to  tokens: (N)  y: (N,C)
+/// saves: tokens
+template <Scalar S, class T = S> struct Embedding {
+  View<const T> table;
   const std::int32_t* tokens;
   View<S> y;
 
   template <class Row> NEUTRA_HD void operator()(Row row, Index n) const {
-    const S* from = table.row(tokens[n]);
+    const T* from = table.row(tokens[n]);
     row.each(y.cols(), [&](auto c) { c.store(y.row(n), c.load(from)); });
   }
 };
@@ -33,7 +34,9 @@ template <Scalar S, Backend D> Var<S, D> embedding(Var<S, D> table, std::span<co
   const auto y = tape.make({count, cols});
   auto* chosen = tape.template memory<std::int32_t>(count);  // the tokens in device memory
   D::template upload<std::int32_t>(tokens, chosen);
-  D::template rows<S>(count, cols, op::Embedding<S>{table.value(), chosen, tape.out(y)});
+  with_dtype<S>(table.dtype(), [&]<class T>() {
+    D::template rows<S>(count, cols, op::Embedding<S, T>{table.template value<T>(), chosen, tape.out(y)});
+  });
   // dtable[v] = sum of dy[n] over the n with tokens[n] = v
   tape.record(y, {table}, {}, [=](Tape<S, D>& t) { D::template add_rows<S>(t.gradient(y), chosen, t.into(table)); });
   return y;

@@ -13,11 +13,12 @@ template <Scalar S, Backend D> struct Linear {
   static void product(Operand<S> a, Var<S, D> w, bool transposed, Result<S> into, View<const S> addend = {}) {
     const Frozen<S, D>* frozen = w.frozen();
     if (!frozen) return D::template product<S>(a, Operand<S>(w.value(), transposed, a.precision), into, addend);
-    if (const auto* packed = frozen->packed(transposed, a.precision))
-      return D::template product<S>(a, *packed, into, addend);
-    const auto parts = frozen->chunks(transposed, a.precision);
+    if (const auto* packed = frozen->packed(a.precision))
+      return transposed ? D::template product<S>(a, *packed, into, addend)
+                        : D::template product_transposed<S>(a, *packed, into);
+    const auto parts = frozen->chunks(a.precision);
     if (!transposed || parts.empty())
-      return D::template product<S>(a, Operand<S>(row_major(w, *frozen), transposed, a.precision), into, addend);
+      return D::template product<S>(a, row_major(w, 0, frozen->shape().rows(), transposed, a.precision), into, addend);
     Index column = 0;
     for (const auto& part : parts) {
       const View<const S> addend_here = addend.data ? addend.columns(column, part.cols()) : addend;
@@ -27,19 +28,29 @@ template <Scalar S, Backend D> struct Linear {
   }
   /// As product(), with one row chunk of W (see RowChunks).
   static void product_part(Operand<S> a, Var<S, D> w, Index part, bool transposed, Result<S> into) {
-    if (w.frozen()) {
-      if (const auto parts = w.frozen()->chunks(transposed, a.precision); !parts.empty())
-        return D::template product<S>(a, parts[static_cast<std::size_t>(part)], into);
+    const RowChunks cut{w.shape().rows()};
+    if (!w.frozen())
+      return D::template product<S>(a, Operand<S>(cut.of<S>(w.value(), part), transposed, a.precision), into);
+    const auto parts = w.frozen()->chunks(a.precision);
+    if (parts.empty()) {
+      const Index first = cut.begin(part), count = cut.begin(part + 1) - first;
+      return D::template product<S>(a, row_major(w, first, count, transposed, a.precision), into);
     }
-    D::template product<S>(a, Operand<S>(RowChunks{w.shape().rows()}.of<S>(w.value(), part), transposed, a.precision),
-                           into);
+    const auto& packed = parts[static_cast<std::size_t>(part)];
+    if (transposed) return D::template product<S>(a, packed, into);
+    D::template product_transposed<S>(a, packed, into);
   }
-  /// The row-major copy of a frozen weight that is not packed for this matmul, or one unpacked into scratch memory.
-  static View<const S> row_major(Var<S, D> w, const Frozen<S, D>& frozen) {
-    if (const auto* rows = frozen.rows()) return rows->view();
-    const View<S> again(w.tape().template memory<S>(frozen.shape().size()), frozen.shape());
-    frozen.unpack(again);
-    return again;
+  /// Rows of a frozen weight that is not packed for this matmul: its row-major copy, or one in scratch memory.
+  static Operand<S> row_major(Var<S, D> w, Index first, Index count, bool transposed, DType precision) {
+    const Frozen<S, D>& frozen = *w.frozen();
+    const Shape shape{count, frozen.shape().cols()};
+    if (const AnyView<S>* rows = frozen.rows(); rows && (rows->dtype == dtype_of<S> || rows->dtype == precision)) {
+      const Operand<S> part(rows->block(first, count, 0, shape.cols()), precision);
+      return transposed ? part.transpose() : part;
+    }
+    const View<S> again(w.tape().template memory<S>(shape.size()), shape);
+    frozen.read(again, first);
+    return {again, transposed, precision};
   }
   /// The gradient of W: dy^T x.
   static void weight_gradient(Operand<S> dy, Operand<S> x, Result<S> into) {

@@ -20,8 +20,8 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 
 /// results.json and report.html; options.json (the options and texts of the run); pretrain.json and backbone/ (a model
-/// folder); backbone.json (its scores); runs/NAME/ (adapter or model, checkpoint, log, outcome, and in a study a lock);
-/// lock, held by the process that writes, or that prepares a study.
+/// folder); backbone.json (its scores); fingerprint.json (see KnownFingerprint); runs/NAME/ (adapter or model,
+/// checkpoint, log, outcome, and in a study a lock); lock, held by the process that writes, or that prepares a study.
 class Output {
  public:
   /// Called while another process prepares the run, again and again; may throw.

@@ -18,6 +18,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 namespace detail {
 
 inline void load_backbone(Shared& shared, const io::Path& model) {
+  shared.fingerprint.emplace(shared.output.folder() / "fingerprint.json", model);
   shared.start.backbone = train::load_backbone(model, {.precision = shared.options.precision});
 }
 inline void claim(Shared& shared) { shared.output.claim(shared.asked(), options_of_choice(), {"settings"}); }
@@ -80,6 +81,7 @@ inline void prepare_backbone(Shared& shared) {
   if (given) shared.describe_base();
   check_fit(options, shared.corpus, config);
   detail::claim(shared);
+  if (given) shared.fingerprint->save();
   if (!given && !pretrained && std::filesystem::exists(record_file)) {  // by a process that this one waited for
     pretrained = true;
     record = read_pretraining(record_file, folder);
@@ -96,6 +98,7 @@ inline void prepare_backbone(Shared& shared) {
   }
   detail::load_backbone(shared, folder);
   shared.describe_base();
+  shared.fingerprint->save();
   shared.results.config["pretraining"] = record;
   check_fit(options, shared.corpus, shared.start.backbone->config());
   detail::allot_adapters(shared);

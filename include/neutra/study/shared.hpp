@@ -3,6 +3,7 @@
 
 #include "neutra/io/sealed.hpp"
 #include "neutra/study/job.hpp"
+#include "neutra/study/known_fingerprint.hpp"
 #include "neutra/study/output.hpp"
 #include "neutra/study/results.hpp"
 #include "neutra/study/start.hpp"
@@ -11,6 +12,7 @@
 #include "neutra/train/evaluation.hpp"
 #include "neutra/train/progress.hpp"
 
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -53,7 +55,9 @@ struct Shared {
 
   /// Called once backbone and tokenizer are loaded.
   void describe_base() {
-    start.base = nn::base_of(*start.backbone, train::tokenizer_sha256(*corpus.tokenizer));
+    start.base = {start.backbone->config(),
+                  fingerprint->get(start.backbone->config(), [&] { return nn::fingerprint(*start.backbone); }),
+                  train::tokenizer_sha256(*corpus.tokenizer)};
     results.config["base"] = {{"fingerprint", start.base.fingerprint}, {"tokenizer", start.base.tokenizer}};
     if (!options.adapter) return;
     start.add(*options.adapter);
@@ -150,7 +154,8 @@ struct Shared {
   Workload work;
   train::Progress& progress;
   Results results;
-  Start start;  // of runs that build on no other
+  Start start;                                  // of runs that build on no other
+  std::optional<KnownFingerprint> fingerprint;  // that of the backbone; set with it
   Tape<float, DefaultDevice> evaluation_tape;
 
  private:

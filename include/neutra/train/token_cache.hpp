@@ -119,8 +119,8 @@ class TokenCache {
   std::optional<data::TokenStream> read(const io::Path& path, const detail::TokenFileHeader& wanted) {
     std::error_code absent;
     if (std::filesystem::symlink_status(path, absent).type() == std::filesystem::file_type::not_found) return {};
-    auto file = std::make_shared<const io::MappedFile>(path);
-    const std::string_view bytes = file->bytes();
+    auto file = std::make_shared<const io::MappedFile>(std::make_shared<const io::InputFile>(path));
+    const std::string_view bytes = file->view();
     if (const std::string wrong = detail::wrong_with(bytes, wanted); !wrong.empty()) {
       remarks_.push_back(concat("note: --token-cache: ", path.string(), ' ', wrong, "; it is made again"));
       return {};

@@ -74,6 +74,12 @@ template <class Lanes> struct BasicCpu : Host {
     else
       cpu::plain_product(a, b.b(), into, addend);
   }
+  template <Scalar S> static void product_transposed(Operand<S> a, const Packed<S>& b, Result<S> into) {
+    if constexpr (simd)
+      cpu::product(a, cpu::detail::TransposedPacked<S>{&b}, into);
+    else
+      cpu::plain_product(a, b.b().transpose(), into);
+  }
 
   template <Scalar S>
   static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, Result<S> out,

@@ -3,6 +3,7 @@
 /// The micro-kernel works on words of the size of a number. A word is one number, or two neighbours in k. Packing and
 /// copying turn rows of numbers into words; E::multiply_add multiplies words, and sums are of type E::Number. E::Kernel
 /// is the element type whose micro-kernel multiplies these words, E::Stored the one whose layout prepacked weights use.
+/// Stored::Element is the type of the numbers that it holds.
 #pragma once
 
 #include "neutra/core/scalar.hpp"
@@ -21,6 +22,7 @@ template <Scalar S> struct Exact {
   using Number = S;
   using Kernel = Exact;
   using Stored = Exact;
+  using Element = S;
   static constexpr bool rounds = false;        // whether numbers are rounded to bf16
   static constexpr Index numbers = 1;          // numbers per word
   static constexpr Index panel_vectors = 2;    // vectors of words per step of a panel
@@ -54,6 +56,9 @@ template <Scalar S> struct Exact {
   static void across(const S* row, const S* /*next*/, Index count, S* words) { std::copy_n(row, count, words); }
   /// The number at step k and column j of a panel.
   static S number(const S* panel, Index k, Index j) { return panel[k * panel_vectors * lanes + j]; }
+  /// row[i] = the number in words[i]; words hold the steps of one column. The second number of a word that serves two
+  /// columns goes to row[other + i].
+  static void restore(const S* words, S* row, Index /*other*/) { std::copy_n(words, lanes, row); }
 
  protected:
   static constexpr Index lanes = static_cast<Index>(xsimd::batch<S>::size);
@@ -70,6 +75,7 @@ inline float half(float word, Index which) {
 struct ColumnPairs : Exact<float> {
   using Kernel = ColumnPairs;
   using Stored = ColumnPairs;
+  using Element = bf16;
   static constexpr Index panel_vectors = 1;
 
   static void load(const float* panel, xsimd::batch<float> (&right)[2]) {
@@ -79,6 +85,13 @@ struct ColumnPairs : Exact<float> {
     right[1] = std::bit_cast<typename xsimd::batch<float>::register_type>(words & 0xffff0000u);
   }
   static float number(const float* panel, Index k, Index j) { return half(panel[k * lanes + j % lanes], j / lanes); }
+  static void restore(const float* words, bf16* row, Index other) {
+    const Words both = bits(words);
+    const Halves low = __builtin_convertvector(both & 0xffffu, Halves),
+                 high = __builtin_convertvector(both >> 16, Halves);
+    std::memcpy(static_cast<void*>(row), &low, sizeof low);
+    std::memcpy(static_cast<void*>(row + other), &high, sizeof high);
+  }
   /// Converts `steps` steps of a panel between words of one rounded number and pairs.
   static void pair(const float* words, Index steps, float* pairs) {
     for (Index k = 0; k < steps; ++k, words += 2 * lanes, pairs += lanes) {
@@ -96,6 +109,7 @@ struct ColumnPairs : Exact<float> {
 
  private:
   using Words [[gnu::vector_size(lanes * sizeof(float))]] = std::uint32_t;
+  using Halves [[gnu::vector_size(lanes * sizeof(bf16))]] = std::uint16_t;
   static Words bits(const float* from) {
     Words words;
     std::memcpy(&words, from, sizeof words);
@@ -133,6 +147,7 @@ struct Bf16 {
   using Number = float;
   using Kernel = Bf16;
   using Stored = Bf16;
+  using Element = bf16;
   static constexpr bool rounds = true;
   static constexpr Index numbers = 2;
   static constexpr Index panel_vectors = 2;
@@ -187,6 +202,9 @@ struct Bf16 {
     _mm512_mask_storeu_ps(words + j, left, beside(_mm256_maskz_loadu_epi16(left, row + j), high));
   }
   static float number(const float* panel, Index k, Index j) { return half(panel[k / 2 * 32 + j], k % 2); }
+  static void restore(const float* words, bf16* row, Index /*other*/) {
+    std::memcpy(static_cast<void*>(row), words, 16 * sizeof(float));
+  }
 
  private:
   static __mmask16 first(Index count) { return static_cast<__mmask16>((1u << count) - 1u); }

@@ -45,9 +45,10 @@ template <Scalar S> class PlainPacked {
   Index rows() const { return b_.rows(); }
   Index cols() const { return b_.cols(); }
   bool exact() const { return true; }
-  void unpack(View<S> into) const {
-    require(into.shape == rows_.shape(), "PlainPacked::unpack: ", rows_.shape(), " does not fit in ", into.shape);
-    for (Index n = 0; n < into.rows(); ++n) std::copy_n(rows_.view().row(n), into.cols(), into.row(n));
+  void unpack(View<S> into, Index first = 0) const {
+    require(into.cols() == rows_.shape().cols() && first >= 0 && first + into.rows() <= rows_.shape().rows(),
+            "PlainPacked::unpack: rows ", first, " on of ", rows_.shape(), " do not fit in ", into.shape);
+    for (Index n = 0; n < into.rows(); ++n) std::copy_n(rows_.view().row(first + n), into.cols(), into.row(n));
   }
 
  private:

@@ -14,6 +14,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 
 template <Scalar S> void product(Operand<S> a, Operand<S> b, Result<S> c, View<const S> addend = {});
 template <Scalar S> void product(Operand<S> a, const Packed<S>& b, Result<S> c, View<const S> addend = {});
+template <Scalar S> void product(Operand<S> a, detail::TransposedPacked<S> b, Result<S> c, View<const S> addend = {});
 
 namespace detail {
 
@@ -117,6 +118,16 @@ template <Scalar S> void product(Operand<S> a, const Packed<S>& b, Result<S> c, 
   require(!b.empty(), "product: b has been moved from");
   if (detail::adds_up_rounded(p)) return detail::add_up_and_round(a, b, c, addend);
   detail::with_element<S>(a.precision, [&]<class E>() { detail::multiply_packed<E>(p, b.template panels<E>()); });
+}
+
+/// The product with the transpose of a prepacked matrix; gives the same bits.
+template <Scalar S> void product(Operand<S> a, detail::TransposedPacked<S> b, Result<S> c, View<const S> addend) {
+  const auto p = detail::checked(a, b.rows(), b.cols(), b.precision(), c, addend);
+  if (p.rows * p.columns == 0) return;
+  if (p.depth == 0) return detail::empty_sum(p);
+  require(!b.packed->empty(), "product: b has been moved from");
+  if (detail::adds_up_rounded(p)) return detail::add_up_and_round(a, b, c, addend);
+  detail::with_element<S>(a.precision, [&]<class E>() { detail::multiply_unpacked<E>(p, b); });
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::cpu

@@ -126,9 +126,11 @@ struct Recorder {
     Index cols() const { return cols_; }
     DType precision() const { return precision_; }
     bool exact() const { return Recorder::exact; }
-    void unpack(View<S> into) const {
-      check_shape(into, shape_, "unpack");
-      note("unpack ", shape_);
+    void unpack(View<S> into, Index first = 0) const {
+      require(into.cols() == shape_.cols() && first + into.rows() <= shape_.rows(), "record: unpack of rows ", first,
+              " on of ", shape_, " into ", into.shape);
+      check(into, "unpack");
+      note("unpack ", into.shape);
     }
 
    private:
@@ -142,6 +144,9 @@ struct Recorder {
   }
   template <Scalar S> static void product(Operand<S> a, const Packed<S>& b, Result<S> into, View<const S> addend = {}) {
     checked_product(a, b.rows(), b.cols(), b.precision(), into, addend, "packed product (");
+  }
+  template <Scalar S> static void product_transposed(Operand<S> a, const Packed<S>& b, Result<S> into) {
+    checked_product(a, b.cols(), b.rows(), b.precision(), into, View<const S>{}, "packed product (");
   }
 
   template <Scalar S>

@@ -21,6 +21,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
@@ -148,7 +149,7 @@ std::shared_ptr<const Backbone<S, D>> load_llama2c(const io::Path& path, const U
     const Tensor<float> values = file.read(weight);
     Tensor<S> host(values.shape());
     std::copy_n(values.data(), values.size(), host.data());
-    return to_device<S, D>(host);
+    return to_device<S, D>(std::move(host));
   };
   return std::make_shared<const Backbone<S, D>>(file.config(), read, use);
 }
