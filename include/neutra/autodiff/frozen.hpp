@@ -32,20 +32,27 @@ struct Forms {
   bool backward = false;   // for dy W
   bool in_chunks = false;  // in row chunks (see RowChunks), replacing the unchunked form; keeps the row-major copy
   bool rows = false;       // keeps the row-major copy, for ops that read rows
+  Quantisation format{};   // if one is given: quantised for both products, replacing all of the above
 };
 
-/// A frozen weight: row-major, or packed on construction. Packing is lossless if Packed stores elements of S, or if
-/// rounding changes none of them; the row-major copy is then freed, unless `forms` retains it. Const after
-/// construction, and safe to share between threads.
+/// A frozen weight: row-major, packed or quantised on construction. Packing is lossless if Packed stores elements of S,
+/// or if rounding changes none of them; the row-major copy is then freed, unless `forms` retains it. Of a quantised
+/// weight only the codes remain. Const after construction, and safe to share between threads.
 template <Scalar S, Backend D> class Frozen {
  public:
   using Packed = typename D::template Packed<S>;
+  using Quantised = typename D::template Quantised<S>;
 
-  /// Packs for matmul inputs of `precision`. Error: packing a weight that is not a matrix.
+  /// Packs for matmul inputs of `precision`. Error: packing a weight that is not a matrix; as quantise().
   Frozen(std::string called, Tensor<S, D> weight, const Forms& forms = {}, DType precision = dtype_of<S>)
       : name(std::move(called)), shape_(weight.shape()), precision_(precision), rows_(std::move(weight)) {
-    require(!(forms.forward || forms.backward) || shape_.rank() == 2,
+    require(!(forms.forward || forms.backward || forms.format) || shape_.rank() == 2,
             "Frozen: only a matrix can be packed for matmul, got ", name, " of shape ", shape_);
+    if (forms.format) {
+      quantised_.emplace(rows_.view(), forms.format);
+      rows_ = {};
+      return;
+    }
     if (forms.forward) pack(true, forms.in_chunks);
     if (forms.backward) pack(false, forms.in_chunks);
     if (!forms.rows && !forms.in_chunks && lossless()) rows_ = {};
@@ -65,7 +72,7 @@ template <Scalar S, Backend D> class Frozen {
             " was freed when it was packed; set Forms::rows to keep it, or take a copy()");
     return rows_;
   }
-  /// A new row-major copy, unpacked if necessary.
+  /// A new row-major copy, unpacked or dequantised if necessary.
   Tensor<S, D> copy() const {
     if (rows()) return rows_.clone();
     Tensor<S, D> again(shape_);
@@ -73,7 +80,13 @@ template <Scalar S, Backend D> class Frozen {
     return again;
   }
   /// Unpacks into `into`; only for a weight whose row-major copy was freed.
-  void unpack(View<S> into) const { (packed_[true] ? packed_[true] : packed_[false])->unpack(into); }
+  void unpack(View<S> into) const {
+    if (quantised_) return quantised_->unpack(into);
+    (packed_[true] ? packed_[true] : packed_[false])->unpack(into);
+  }
+
+  /// The quantised weight, for products with W and with W^T in any precision; null if it is not quantised.
+  const Quantised* quantised() const { return quantised_ ? &*quantised_ : nullptr; }
 
   /// W^T if `transposed`, else W, packed as a right operand; null if not packed for this `precision`, or in chunks.
   const Packed* packed(bool transposed, DType precision) const {
@@ -100,6 +113,7 @@ template <Scalar S, Backend D> class Frozen {
   Tensor<S, D> rows_;
   std::array<std::optional<Packed>, 2> packed_;  // indexed by `transposed`
   std::array<std::vector<Packed>, 2> parts_;
+  std::optional<Quantised> quantised_;
 };
 
 }}  // namespace neutra::NEUTRA_ABI

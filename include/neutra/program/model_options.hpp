@@ -17,10 +17,11 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace program { namespace d
 struct ModelOptions {
   io::Path model, adapter;
   DType precision = DType::f32;
+  Quantisation base_precision;
   Index threads = 0;
 
   train::LoadedModel load(const adapter::Registry& registry, nn::Purpose purpose) const {
-    return train::load_model(model, adapter, registry, {purpose, precision});
+    return train::load_model(model, adapter, registry, {purpose, precision, base_precision});
   }
   void add_to(CLI::App& app) {
     add_model_to(app)->required();
@@ -30,6 +31,7 @@ struct ModelOptions {
   CLI::Option* add_model_to(CLI::App& app) {
     CLI::Option* const option = app.add_option("--model", model, about_models);
     add_precision(app, precision);
+    add_base_precision(app, base_precision);
     app.add_option("--threads", threads, "number of threads; 0: all")->capture_default_str();
     return option;
   }

@@ -15,7 +15,8 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 namespace detail {
 
 inline void load_backbone(Shared& shared, const io::Path& model) {
-  shared.start.backbone = train::load_backbone(model, {.precision = shared.options.precision});
+  const Options& options = shared.options;
+  shared.start.backbone = train::load_backbone(model, {.precision = options.precision, .base = options.base_precision});
 }
 inline void claim(Shared& shared) { shared.output.claim(shared.asked(), options_of_choice, {"settings"}); }
 

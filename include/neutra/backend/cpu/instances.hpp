@@ -8,12 +8,14 @@
 
 #include <string_view>
 
-#define NEUTRA_PRODUCT_INSTANCES(KEYWORD, S)                                                 \
-  KEYWORD void cpu::product<S>(Operand<S>, Operand<S>, Result<S>, View<const S>);            \
-  KEYWORD void cpu::product<S>(Operand<S>, const cpu::Packed<S>&, Result<S>, View<const S>); \
-  KEYWORD void cpu::plain_product<S>(Operand<S>, Operand<S>, Result<S>, View<const S>);      \
-  KEYWORD class cpu::Packed<S>;                                                              \
-  NEUTRA_ATTENTION_INSTANCES(KEYWORD, BasicCpu<cpu::Simd>, S)                                \
+#define NEUTRA_PRODUCT_INSTANCES(KEYWORD, S)                                                            \
+  KEYWORD void cpu::product<S>(Operand<S>, Operand<S>, Result<S>, View<const S>);                       \
+  KEYWORD void cpu::product<S>(Operand<S>, const cpu::Packed<S>&, Result<S>, View<const S>);            \
+  KEYWORD void cpu::plain_product<S>(Operand<S>, Operand<S>, Result<S>, View<const S>);                 \
+  KEYWORD class cpu::Packed<S>;                                                                         \
+  KEYWORD void cpu::product<S>(Operand<S>, cpu::detail::QuantisedOperand<S>, Result<S>, View<const S>); \
+  KEYWORD class cpu::Quantised<S>;                                                                      \
+  NEUTRA_ATTENTION_INSTANCES(KEYWORD, BasicCpu<cpu::Simd>, S)                                           \
   NEUTRA_ATTENTION_INSTANCES(KEYWORD, BasicCpu<cpu::NoSimd>, S)
 
 #define NEUTRA_ATTENTION_INSTANCES(KEYWORD, D, S)                                                              \

@@ -78,7 +78,7 @@ template <Scalar S> Index columns_at_a_time(Index depth) {
 }
 
 /// All threads pack together, then all multiply with all panels.
-template <class E, Scalar S> void multiply_packing_together(const Product<S>& p, const Operand<S>& b) {
+template <class E, class B, Scalar S> void multiply_packing_together(const Product<S>& p, const B& b) {
   constexpr Index width = Tile<S>::width;
   const Index depth = word_count<E>(p.depth), most = columns_at_a_time<S>(depth);
   for (Index column = 0; column < p.columns; column += most) {
@@ -102,7 +102,7 @@ template <class E, Scalar S> Index column_groups(const Product<S>& p, Index vect
 
 /// Each thread packs the panels it multiplies with, one group of columns over one block of k at a time, so that no core
 /// waits for another's panels.
-template <class E, Scalar S> void multiply_packing_apart(const Product<S>& p, const Operand<S>& b, Index threads) {
+template <class E, class B, Scalar S> void multiply_packing_apart(const Product<S>& p, const B& b, Index threads) {
   constexpr Index lanes = Tile<S>::lanes;
   // One panel more, since a group may end within a panel.
   constexpr Index capacity = second_level / Index{sizeof(S)} + Tile<S>::depth * Tile<S>::width;
@@ -133,7 +133,8 @@ template <class E, Scalar S> bool pack_apart(const Product<S>& p, Index threads)
          share(120, p.rows);
 }
 
-template <class E, Scalar S> void multiply_unpacked(const Product<S>& p, const Operand<S>& b) {
+/// The product with a b of any type that has a pack_block.
+template <class E, class B, Scalar S> void multiply_unpacked(const Product<S>& p, const B& b) {
   const int threads = threads_for(p.rows * p.columns * p.depth, parallel_steps);
   if (pack_apart<E>(p, threads))
     multiply_packing_apart<E>(p, b, threads);

@@ -122,8 +122,9 @@ void pack_block(const Operand<S>& b, Index k, Index depth, Index first, Index co
   });
 }
 
-/// Packs columns first .. first + columns - 1 of an operand (K,N) into the layout of Panels.
-template <class E, Scalar S> void pack_columns(const Operand<S>& b, Index first, Index columns, S* out) {
+/// Packs columns first .. first + columns - 1 of an operand (K,N), of any type B with a pack_block, into the layout of
+/// Panels.
+template <class E, class B, Scalar S> void pack_columns(const B& b, Index first, Index columns, S* out) {
   constexpr Index width = Tile<S>::width, strip = 8 * width;
   const Blocks<S> blocks{word_count<E>(b.rows())};
   const Index strips = (columns + strip - 1) / strip, padded = (columns + width - 1) / width * width;
