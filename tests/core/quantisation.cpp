@@ -9,7 +9,6 @@
 #include <limits>
 
 using namespace neutra;
-using cases::message;
 
 namespace {
 
