@@ -37,7 +37,7 @@ struct Forms {
 
 /// A frozen weight: row-major, packed or quantised on construction. Packing is lossless if Packed stores elements of S,
 /// or if rounding changes none of them; the row-major copy is then freed, unless `forms` retains it. Of a quantised
-/// weight only the codes remain. Const after construction, and safe to share between threads.
+/// weight only the blocks remain. Const after construction, and safe to share between threads.
 template <Scalar S, Backend D> class Frozen {
  public:
   using Packed = typename D::template Packed<S>;
