@@ -39,6 +39,11 @@ template <Scalar S> struct Strip {
     std::memcpy(&words, from, sizeof words);
     return __builtin_convertvector(words << (32 - Q::bits * (part + 1)) >> (32 - Q::bits), Numbers);
   }
+  /// Finite floats rounded to bf16, to nearest even.
+  static Numbers rounded(const Numbers& numbers) {
+    const auto words = std::bit_cast<Words>(numbers);
+    return std::bit_cast<Numbers>((words + 0x7fffu + ((words >> 16) & 1u)) & 0xffff0000u);
+  }
 
  private:
   using Words = typename Bits<std::uint32_t>::Type;

@@ -9,12 +9,10 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace cpu { namespace detai
 /// The rows up to which this pays: dequantising is repeated for each task, not for each row.
 inline constexpr Index few_rows = 4;
 
-/// Rounds dequantised numbers as E does.
-template <class E, Scalar S> xsimd::batch<S> rounded_as(const typename Strip<S>::Numbers& numbers) {
-  alignas(64) S words[Tile<S>::lanes];
-  std::memcpy(words, &numbers, sizeof words);
-  if constexpr (E::rounds) E::across(words, nullptr, Tile<S>::lanes, words);
-  return xsimd::batch<S>::load_aligned(words);
+/// Dequantised numbers as a vector, rounded as E rounds.
+template <class E, Scalar S> xsimd::batch<S> rounded_as(typename Strip<S>::Numbers numbers) {
+  if constexpr (E::rounds) numbers = Strip<S>::rounded(numbers);
+  return xsimd::batch<S>(std::bit_cast<typename xsimd::batch<S>::register_type>(numbers));
 }
 
 /// R rows of words by `strips` strips of outputs from strip `first` on: chains of multiply_add in the order of k, from
