@@ -1,4 +1,5 @@
 // The speed of text generation: a text token by token, with a past.      ./generation [--threads N] [--layers N] ...
+//     [--precision float bf16] [--base-precision none int8 q4]
 //
 // A new token needs one pass over the weights of the blocks and of the head; their bytes over the bandwidth of one pass
 // over memory, which alternates with the tokens, is the floor. Medians over rounds. Also the tokens per second at which
@@ -33,7 +34,17 @@ double per_token(nn::Continuation<>& continuation, std::vector<std::int32_t>& te
   return (roof::seconds(threads) - start) / count;
 }
 
-void measure(const Options& o, DType precision) {
+/// The bytes of all weights of a backbone that one token reads, the embedding being the head.
+double bytes_of(const nn::Backbone<float, Cpu>& backbone) {
+  double bytes = 0;
+  for (const auto& weight : backbone.weights())
+    bytes += weight.quantised()
+                 ? static_cast<double>(weight.quantised()->bytes())
+                 : static_cast<double>(weight.shape().size()) * static_cast<double>(size_of(backbone.use().precision));
+  return bytes;
+}
+
+void measure(const Options& o, DType precision, Quantisation base) {
   nn::Config config{.vocabulary = o.vocabulary,
                     .dim = o.dim,
                     .ffn = o.ffn,
@@ -42,11 +53,9 @@ void measure(const Options& o, DType precision) {
                     .context = 2 * o.longer + 64 * o.rounds,
                     .tied = true};
   config.complete();
-  nn::Transformer<> model(
-      nn::Backbone<float, Cpu>::random(config, 1, {.purpose = nn::Purpose::generation, .precision = precision}));
-  const double weights = static_cast<double>(config.layers) * static_cast<double>(config.sizes().layer_weights) +
-                         static_cast<double>(config.vocabulary * config.dim);
-  const double bytes = weights * static_cast<double>(size_of(precision));
+  nn::Transformer<> model(nn::Backbone<float, Cpu>::random(
+      config, 1, {.purpose = nn::Purpose::generation, .precision = precision, .base = base}));
+  const double bytes = bytes_of(*model.backbone());
   nn::Continuation<> shorter(model, 1), longer(model, 1);
   std::vector<std::int32_t> text(static_cast<std::size_t>(o.prompt), 5),
       long_text(static_cast<std::size_t>(o.longer), 5);
@@ -64,10 +73,10 @@ void measure(const Options& o, DType precision) {
   }
   const auto middle = [](const std::vector<double>& values) { return roof::quantile(values, 0.5); };
   std::printf(
-      "%-5s %5.0f MB a token  %6.1f tokens/s  %5.1f GB/s of %5.1f: %3.0f %% (%.0f..%.0f)   behind %d tokens %.2f "
+      "%-5s %-4s %5.0f MB a token  %6.1f tokens/s  %5.1f GB/s of %5.1f: %3.0f %% (%.0f..%.0f)   behind %d tokens %.2f "
       "times as long   prompt %6.0f tokens/s\n",
-      std::string(to_string(precision)).c_str(), 1e-6 * bytes, 1 / middle(near), 1e-9 * bytes / middle(near),
-      1e-9 * middle(roofs), 100 * middle(shares), 100 * roof::quantile(shares, 0.25),
+      std::string(to_string(precision)).c_str(), to_string(base).c_str(), 1e-6 * bytes, 1 / middle(near),
+      1e-9 * bytes / middle(near), 1e-9 * middle(roofs), 100 * middle(shares), 100 * roof::quantile(shares, 0.25),
       100 * roof::quantile(shares, 0.75), static_cast<int>(o.longer), middle(far) / middle(near), prompt);
 }
 
@@ -88,9 +97,13 @@ int main(int argc, char** argv) {
   app.add_option("--tokens", o.tokens, "tokens in each of the rounds")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+  std::vector<std::string> precisions = {"float", "bf16"}, bases = {"none"};
+  app.add_option("--precision", precisions)->check(CLI::IsMember({"float", "bf16"}))->capture_default_str();
+  app.add_option("--base-precision", bases)->check(CLI::IsMember(Quantisation::names()))->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   omp_set_num_threads(o.threads);
   std::printf("%d thread(s), %d x %d, vocabulary %d\n", o.threads, static_cast<int>(o.layers), static_cast<int>(o.dim),
               static_cast<int>(o.vocabulary));
-  for (const DType precision : {DType::f32, DType::bf16}) measure(o, precision);
+  for (const auto& precision : precisions)
+    for (const auto& base : bases) measure(o, dtype_named(precision), Quantisation(base));
 }

@@ -141,6 +141,19 @@ TEST_CASE("record: linear with trained and frozen weights, few and many rows") {
   CHECK(taken() == Lines{"packed product (5,7) (7,9)"});
 }
 
+TEST_CASE("record: linear with a quantised weight never has it whole") {
+  auto x = weight({5, 7});
+  const Constant w("w", Tensor<float, Recorder>({9, 7}),
+                   {.forward = true, .backward = true, .format = Quantisation("q4")});
+  CHECK(w.rows() == nullptr);
+  CHECK(taken() == Lines{"quantise q4 (9,7)"});
+  Tapes tape;
+  tape.start();
+  const auto y = linear(tape.leaf(x), tape.constant(w));
+  CHECK(taken() == Lines{"quantised product (5,7) (7,9)"});
+  CHECK(backward_of(y) == Lines{"quantised product (5,9) (9,7)"});
+}
+
 TEST_CASE("record: a weight whose row-major copy is freed") {
   auto x = weight({8, 7});
   Recorder::exact = true;

@@ -272,6 +272,13 @@ TEST_CASE("Markdown has a line per method, its share of the vanilla adapter's fo
   CHECK(report::markdown(failing).find(told) != std::string::npos);
 }
 
+TEST_CASE("joined studies have one quantisation of the base, none if it is not recorded") {
+  auto quantised = more();
+  quantised.config["options"]["base_precision"] = "q4";
+  CHECK(refusal({sample::results(), quantised}).find("--base-precision must be that of the first results, (nothing)") !=
+        std::string::npos);
+}
+
 TEST_CASE("joined studies have one precision, float if it is not recorded") {
   const auto told = [](const char* precision) {
     auto results = more();

@@ -102,6 +102,7 @@ TEST_CASE(
                                                             {"--weight-decay", "0.2"},
                                                             {"--clip", "2"},
                                                             {"--precision", "bf16"},
+                                                            {"--base-precision", "int8"},
                                                             {"--lora-targets", "q,v"},
                                                             {"--gate", "elu"},
                                                             {"--body", "bottleneck"},
@@ -129,6 +130,17 @@ TEST_CASE(
   CHECK(parse({"--resume"}).resume);
   CHECK(study::to_json(parse({"--model", "m"})).at("model") == "m");
   CHECK_FALSE(study::to_json(parse({"--model", "m"})).contains("dim"));
+}
+
+TEST_CASE("options: the base is quantised by the name of a format, and recorded if it is") {
+  CHECK(parse({}).base_precision == Quantisation());
+  CHECK_FALSE(study::to_json(parse({})).contains("base_precision"));
+  CHECK_FALSE(study::to_json(parse({"--base-precision", "none"})).contains("base_precision"));
+  for (const char* name : {"int8", "q4"}) {
+    CHECK(parse({"--base-precision", name}).base_precision == Quantisation(name));
+    CHECK(study::to_json(parse({"--base-precision", name})).at("base_precision") == name);
+  }
+  CHECK(says([] { parse({"--base-precision", "int4"}); }, "--base-precision must be none or int8 or q4, got 'int4'"));
 }
 
 TEST_CASE("options: a precision is float or bf16") {
@@ -332,7 +344,8 @@ TEST_CASE("options: help names the policies that each option accepts, a user's o
            {"--lora-targets", {"q", "down"}},
            {"--methods", {"neutral", "finetune"}},
            {"--method", {"residue(gate=elu)"}},
-           {"--precision", {"float", "bf16"}}})
+           {"--precision", {"float", "bf16"}},
+           {"--base-precision", {"none", "int8", "q4"}}})
     for (const std::string& name : names) {
       INFO(option << ": " << line_of(option));
       CHECK(line_of(option).find(name) != std::string::npos);

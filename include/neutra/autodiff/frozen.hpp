@@ -31,21 +31,24 @@ struct Forms {
   bool packed = false;     // for x W^T and dy W
   bool in_chunks = false;  // in row chunks (see RowChunks), replacing the unchunked form; keeps the row-major copy
   bool rows = false;       // keeps the row-major copy, for ops that read rows
+  Quantisation format{};   // if one is given: quantised for both products, replacing all of the above
 };
 
-/// A frozen weight: row-major, or packed on construction. Packing is lossless if Packed stores elements of S, if
-/// rounding changes none of them, or if they are rounded already; the row-major copy is then freed, unless `forms`
-/// retains it. It keeps the type that the weight is stored as. Const after construction, and safe to share between
-/// threads.
+/// A frozen weight: row-major, packed or quantised on construction. Packing is lossless if Packed stores elements of S,
+/// if rounding changes none of them, or if they are rounded already; the row-major copy is then freed, unless `forms`
+/// retains it. It keeps the type that the weight is stored as. Of a quantised weight only the blocks remain. Const
+/// after construction, and safe to share between threads.
 template <Scalar S, Backend D> class Frozen {
  public:
   using Packed = typename D::template Packed<S>;
+  using Quantised = typename D::template Quantised<S>;
 
-  /// Packs for matmul inputs of `precision`. Error: packing a weight that is not a matrix.
+  /// Packs for matmul inputs of `precision`. Error: packing a weight that is not a matrix; as quantise().
   Frozen(std::string called, RowMajor<S, D> weight, const Forms& forms = {}, DType precision = dtype_of<S>)
       : name(std::move(called)), shape_(weight.shape()), precision_(precision), rows_(std::move(weight)) {
-    require(!forms.packed || shape_.rank() == 2, "Frozen: only a matrix can be packed for matmul, got ", name,
-            " of shape ", shape_);
+    require(!(forms.packed || forms.format) || shape_.rank() == 2,
+            "Frozen: only a matrix can be packed for matmul, got ", name, " of shape ", shape_);
+    if (forms.format) return quantise(forms.format);
     const bool retained = forms.rows || forms.in_chunks || !forms.packed;
     if (retained) rows_.own();  // before packing, so that a mapped file is not in memory beside all forms
     if (forms.packed) pack(forms.in_chunks);
@@ -76,7 +79,7 @@ template <Scalar S, Backend D> class Frozen {
             "; take a copy()");
     return rows_.view().template as<S>();
   }
-  /// A new row-major copy of S.
+  /// A new row-major copy of S, unpacked or dequantised if necessary.
   Tensor<S, D> copy() const {
     Tensor<S, D> again(shape_);
     read(again.view());
@@ -86,10 +89,14 @@ template <Scalar S, Backend D> class Frozen {
   void read(View<S> into, Index first = 0) const {
     if (rows())
       rows_.read(into, first);
+    else if (quantised_)
+      quantised_->unpack(into, first);
     else
       packed_->unpack(into, first);
   }
 
+  /// The quantised weight, for products with W and with W^T in any precision; null if it is not quantised.
+  const Quantised* quantised() const { return quantised_ ? &*quantised_ : nullptr; }
   /// W^T packed as a right operand, for x W^T and, transposed, for dy W; null if not packed for this `precision`, or in
   /// chunks.
   const Packed* packed(DType precision) const { return packed_ && precision == precision_ ? &*packed_ : nullptr; }
@@ -99,6 +106,16 @@ template <Scalar S, Backend D> class Frozen {
   }
 
  private:
+  void quantise(const Quantisation& format) {
+    if (rows_.view().dtype == dtype_of<S>) {
+      quantised_.emplace(rows_.view().template as<S>(), format);
+    } else {
+      Tensor<S, D> widened(shape_);
+      rows_.read(widened.view());
+      quantised_.emplace(widened.view(), format);
+    }
+    rows_ = {};
+  }
   void pack(bool in_chunks) {
     if (!in_chunks) return void(packed_.emplace(packed_rows(0, shape_.rows())));
     const RowChunks cut{shape_.rows()};
@@ -118,6 +135,7 @@ template <Scalar S, Backend D> class Frozen {
   RowMajor<S, D> rows_;
   std::optional<Packed> packed_;
   std::vector<Packed> parts_;
+  std::optional<Quantised> quantised_;
 };
 
 }}  // namespace neutra::NEUTRA_ABI

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/backend/operand.hpp"
+#include "neutra/core/quantisation.hpp"
 #include "neutra/core/tensor.hpp"
 
 #include <algorithm>
@@ -71,13 +72,19 @@ struct AnyRow {
 ///                                          exact(): whether packing lost no bit, so that unpack(into, first) restores
 ///                                          rows `first` on of the matrix that the operand viewed
 ///   product_transposed<S>(a, packed, result)  result = a b^T for a packed b; the bits are those of product with b^T
+///   Quantised<S>(view, format)             a weight W (O,I) in blocks of integers (core/quantisation.hpp), move-only;
+///                                          shape(); unpack(into, first) dequantises rows `first` on
+///   product<S>(a, quantised, transposed, result, addend)
+///                                          the product with W, or with W^T if `transposed`: the bits are those of the
+///                                          product with the dequantised W, which is never whole in memory
 ///   attention_forward, attention_backward  see cpu/attention.hpp
 /// Operands and results may be stored as any DType that S is rounded to, each in its own, and so may the rows that f
 /// loads and stores through its lanes. A result is rounded no further than the operands are.
 template <class D>
 concept Backend = requires(std::span<const float> host, std::span<float> to, View<const float> x, Into<float> into,
                            Operand<float> a, Result<float> c, float* memory, std::int32_t* index,
-                           const typename D::template Packed<float>& packed, AttentionSizes sizes) {
+                           const typename D::template Packed<float>& packed,
+                           const typename D::template Quantised<float>& quantised, AttentionSizes sizes) {
   { D::name } -> std::convertible_to<std::string_view>;
   requires std::same_as<decltype(D::counts_on_host), const bool>;
   { D::matmul_units(DType{}) } -> std::same_as<std::map<std::string, std::string>>;
@@ -102,6 +109,11 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
   D::template product<float>(a, a, c, x);
   D::template product<float>(a, packed, c, x);
   D::template product_transposed<float>(a, packed, c);
+  requires std::constructible_from<typename D::template Quantised<float>, View<const float>, Quantisation>;
+  requires std::movable<typename D::template Quantised<float>>;
+  { quantised.shape() } -> std::convertible_to<Shape>;
+  quantised.unpack(into.view, Index{});
+  D::template product<float>(a, quantised, true, c, x);
   D::template attention_forward<float>(sizes, a, a, a, c, memory);
   D::template attention_backward<float>(sizes, a, a, a, a, memory, c, c, c);
 };

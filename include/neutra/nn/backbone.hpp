@@ -4,11 +4,14 @@
 #include "neutra/autodiff/frozen.hpp"
 #include "neutra/core/random.hpp"
 #include "neutra/nn/families.hpp"
+#include "neutra/nn/fingerprint_sum.hpp"
+#include "neutra/nn/host.hpp"
 
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,9 +29,13 @@ enum class Purpose { finetuning, generation, evaluation, training };
 /// is also the storage dtype of values between two matmuls that no adapter reads: gated units, queries, keys, values
 /// and the result of attention, and their gradients. The residual stream, gate logits, trainable parameters, their
 /// gradients and the optimizer moments are of S.
+/// base: if it names a format, the projections of the layers are quantised; embedding, head, norms and biases are not.
+/// The matmul rounds a dequantised weight to `precision`. What reads a weight, such as thaw(), gets the dequantised
+/// one. For finetuning nothing is quantised.
 template <Scalar S> struct Use {
   Purpose purpose = Purpose::training;
   DType precision = dtype_of<S>;
+  Quantisation base{};
 };
 
 /// A frozen model, packed on construction and const afterwards, so that threads may share it. The methods of a run hold
@@ -53,6 +60,8 @@ template <Scalar S, Backend D> class Backbone {
   const Documents& documents() const { return documents_; }
   const Use<S>& use() const { return use_; }
   const std::deque<Frozen<S, D>>& weights() const { return weights_; }
+  /// The fingerprint of the weights before they were quantised; empty if none is.
+  const std::string& source_fingerprint() const { return source_fingerprint_; }
   /// A weight by name. Error: there is none of this name.
   const Frozen<S, D>& weight(std::string_view name) const {
     for (const auto& weight : weights_)
@@ -74,13 +83,15 @@ template <Scalar S, Backend D> class Backbone {
   /// Embeddings and the loss read rows, so their weights keep the row-major copy.
   Forms forms(const Weight& weight, bool head) const {
     if (use_.purpose == Purpose::finetuning || !(head || weight.kind.site)) return {.rows = true};
-    if (!head) return {.packed = true};
+    if (!head) return {.packed = true, .format = use_.base};
     return {.packed = true, .in_chunks = use_.purpose != Purpose::generation, .rows = list_.tied};
   }
+
   Config config_;
   WeightList list_;
   Documents documents_;
   Use<S> use_;
+  std::string source_fingerprint_;
   std::deque<Frozen<S, D>> weights_;
 };
 
@@ -89,13 +100,17 @@ template <Scalar S, Backend D> class Backbone {
 template <Scalar S, Backend D>
 Backbone<S, D>::Backbone(Config config, const Source& source, const Use<S>& use, Documents documents)
     : config_(completed(std::move(config))), list_(weight_list(config_)), documents_(std::move(documents)), use_(use) {
+  std::optional<FingerprintSum> sum;
+  if (use_.base) sum.emplace(config_);
   for (Index index = 0; index < list_.count(); ++index) {
     const Weight weight = list_.at(index);
     RowMajor<S, D> value = source(weight);
     require(value.shape() == weight.kind.shape, "backbone: ", weight.name, " must be ", weight.kind.shape, ", got ",
             value.shape());
+    if (sum) sum->add(weight.name, value);
     weights_.emplace_back(weight.name, std::move(value), forms(weight, index == list_.head()), use_.precision);
   }
+  if (sum) source_fingerprint_ = sum->hex();
 }
 
 template <Scalar S, Backend D>

@@ -9,10 +9,12 @@ namespace op {
 /// y = x W^T + addend      x: (N,I)  W: (O,I)  y: (N,O)  addend: (N,O), or a bias (O) that is added to each row
 /// dx = dy W      dW = dy^T x      daddend = dy, or its sum over rows      saves: W, and x if W is trained
 template <Scalar S, Backend D> struct Linear {
-  /// a W, or a W^T if `transposed`; uses the packed form of a frozen weight if there is one.
+  /// a W, or a W^T if `transposed`; uses the quantised or packed form of a frozen weight if there is one.
   static void product(Operand<S> a, Var<S, D> w, bool transposed, Result<S> into, View<const S> addend = {}) {
     const Frozen<S, D>* frozen = w.frozen();
     if (!frozen) return D::template product<S>(a, Operand<S>(w.value(), transposed, a.precision), into, addend);
+    if (const auto* quantised = frozen->quantised())
+      return D::template product<S>(a, *quantised, transposed, into, addend);
     if (const auto* packed = frozen->packed(a.precision))
       return transposed ? D::template product<S>(a, *packed, into, addend)
                         : D::template product_transposed<S>(a, *packed, into);

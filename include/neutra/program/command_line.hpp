@@ -3,6 +3,7 @@
 
 #include "neutra/core/dtype.hpp"
 #include "neutra/core/nearest.hpp"
+#include "neutra/core/quantisation.hpp"
 #include "neutra/core/scalar.hpp"
 #include "neutra/study/option_checks.hpp"
 
@@ -68,6 +69,19 @@ inline void add_precision(CLI::App& app, DType& precision) {
          "--precision", parse,
          concat("matmul input precision: ", listed(storage_names<float>(), " or "), "; sums are float32"))
       ->default_str(std::string(to_string(precision)));
+}
+
+/// Adds --base-precision, a format of quantised weights, by its name.
+inline void add_base_precision(CLI::App& app, Quantisation& format) {
+  const auto parse = [&format](const std::string& name) {
+    if (name.empty()) return;  // refused with the empty values of other options
+    format = study::detail::quantisation_named(name);
+  };
+  app.add_option_function<std::string>(
+         "--base-precision", parse,
+         concat("quantisation of the frozen projections: ", listed(Quantisation::names(), " or "),
+                "; in blocks of 32 inputs, adapters stay float32"))
+      ->default_str(to_string(format));
 }
 
 namespace detail {

@@ -153,6 +153,7 @@ class ExtendParser {
     add("--weight-decay", o_.weight_decay, "weight decay of matrices");
     add("--clip", o_.clip, "clip the gradient to this norm; 0: no clipping");
     add_precision(app_, o_.precision);
+    add_base_precision(app_, o_.base_precision);
     app_.add_flag("--recompute", o_.recompute,
                   "rematerialise layers in the backward pass: less memory, more time, the same numbers");
   }

@@ -20,12 +20,13 @@ struct ModelOptions {
   io::Path model;
   AdapterOptions adapters;
   DType precision = DType::f32;
+  Quantisation base_precision;
   Index threads = 0;
 
   train::LoadedModel load(const adapter::Registry& registry, nn::Purpose purpose) const {
     const std::vector<train::SavedAdapter> saved = adapters.read(registry);
     const adapter::Attenuation attenuation = adapters.attenuation(saved);
-    train::LoadedModel loaded = train::load_model(model, saved, {purpose, precision});
+    train::LoadedModel loaded = train::load_model(model, saved, {purpose, precision, base_precision});
     loaded.model->attenuation = attenuation;
     return loaded;
   }
@@ -37,6 +38,7 @@ struct ModelOptions {
   CLI::Option* add_model_to(CLI::App& app) {
     CLI::Option* const option = app.add_option("--model", model, about_models);
     add_precision(app, precision);
+    add_base_precision(app, base_precision);
     app.add_option("--threads", threads, "number of threads; 0: all")->capture_default_str();
     return option;
   }

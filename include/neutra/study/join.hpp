@@ -6,6 +6,7 @@
 #include "neutra/study/shorthands.hpp"
 #include "neutra/study/summary.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <set>
@@ -87,10 +88,12 @@ inline void check_alike(const Results& first, const Results& more, const std::st
   const auto printable = [](const io::Json& value) {
     return value.is_null() ? std::string("(nothing)") : io::printable(value.dump());
   };
-  for (const char* key : {"batch", "sequence", "clip", "weight_decay", "warmup", "precision"}) {
+  for (const char* key : {"batch", "sequence", "clip", "weight_decay", "warmup", "precision", "base_precision"}) {
     const io::Json own = option(first, key), other = option(more, key);
     const bool follows = std::string_view(key) == "warmup" && option(first, "steps") != option(more, "steps");
-    require(own == other || follows, where, ": --", key, " must be that of the first results, ", printable(own),
+    std::string name = key;
+    std::replace(name.begin(), name.end(), '_', '-');
+    require(own == other || follows, where, ": --", name, " must be that of the first results, ", printable(own),
             ", got ", printable(other), "; join only studies that differ in what their rows record");
   }
 }

@@ -4,6 +4,7 @@
 #include "neutra/core/dtype.hpp"
 #include "neutra/core/error.hpp"
 #include "neutra/core/nearest.hpp"
+#include "neutra/core/quantisation.hpp"
 #include "neutra/core/scalar.hpp"
 
 #include <algorithm>
@@ -41,6 +42,13 @@ inline void check_precision(std::string_view name) {
   const std::vector<std::string> names = storage_names<float>();
   require(std::count(names.begin(), names.end(), name) > 0, "--precision must be ", listed(names, " or "), ", got '",
           name, "'");
+}
+/// The format of quantised weights of that name. Error: there is none.
+inline Quantisation quantisation_named(std::string_view name) {
+  const std::vector<std::string> names = Quantisation::names();
+  require(std::count(names.begin(), names.end(), name) > 0, "--base-precision must be ", listed(names, " or "),
+          ", got '", name, "'");
+  return Quantisation(name);
 }
 inline void check_threads(Index threads) {
   require(threads >= 0 && threads <= 4096, "--threads must be between 1 and 4096 (0: all of the machine), got ",

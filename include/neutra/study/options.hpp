@@ -66,6 +66,7 @@ struct Options {
   double clip = 1.0;          // gradient norm; 0: none
 
   DType precision = DType::f32;  // matmul input precision, in training and evaluation; sums are float32
+  Quantisation base_precision;   // of the frozen projections that are extended; a pretraining does not quantise
 
   bool recompute = false;  // rematerialise layers in the backward pass: a third to a half of the tape's memory, for
                            // another forward pass; changes no number

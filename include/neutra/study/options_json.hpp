@@ -51,6 +51,7 @@ inline io::Json to_json(const Options& o) {
                    {"scales", o.scales},
                    {"thresholds", o.thresholds},
                    {"precision", to_string(o.precision)}};
+  if (o.base_precision) json["base_precision"] = to_string(o.base_precision);
   for (const auto& [name, paths] : o.further) json["further"][name] = names(paths);
   if (o.adapter) json["adapter"] = io::utf8_text(o.adapter->path.native());
   if (o.text_format.field) json["field"] = io::utf8_text(*o.text_format.field);

@@ -18,8 +18,9 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace study {
 namespace detail {
 
 inline void load_backbone(Shared& shared, const io::Path& model) {
+  const Options& options = shared.options;
   shared.fingerprint.emplace(shared.output.folder() / "fingerprint.json", model);
-  shared.start.backbone = train::load_backbone(model, {.precision = shared.options.precision});
+  shared.start.backbone = train::load_backbone(model, {.precision = options.precision, .base = options.base_precision});
 }
 inline void claim(Shared& shared) { shared.output.claim(shared.asked(), options_of_choice(), {"settings"}); }
 

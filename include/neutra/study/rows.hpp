@@ -179,7 +179,7 @@ class Rows {
   /// The model that it left there.
   Start starting_model(const PlannedRow& next) {
     const Start from = previous_stage_ ? previous_stage_->starting_model(next) : shared_.start;
-    return model_left_by(from, options_.methods[next.method], folder_of_start(next).value(), options_.precision);
+    return model_left_by(from, options_.methods[next.method], folder_of_start(next).value());
   }
 
   /// The SHA-256 of the weights that a row builds on, empty if it builds on no other row; none until they are there.

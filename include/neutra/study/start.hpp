@@ -51,11 +51,11 @@ inline io::Path weights_in(const io::Path& folder, Trains trains) {
 }
 
 /// The model that a run of a method left in its folder. from: what the run started from. Error: damaged files.
-inline Start model_left_by(const Start& from, const Method& method, const io::Path& folder, DType precision) {
+inline Start model_left_by(const Start& from, const Method& method, const io::Path& folder) {
   const io::Path weights = weights_in(folder, method.trains);
   Start model{.backbone = from.backbone, .base = from.base};
   if (method.trains == Trains::model) {
-    model.backbone = nn::load_model<float, DefaultDevice>(folder / "model", {.precision = precision});
+    model.backbone = nn::load_model<float, DefaultDevice>(folder / "model", from.backbone->use());
     model.base = nn::base_of(*model.backbone, from.base.tokenizer);
     model.sha256 = io::file_sha256(weights);
   } else {

@@ -18,6 +18,7 @@ template <class Lanes> struct BasicCpu : Host {
   static constexpr bool counts_on_host = true;
   static constexpr bool simd = std::is_same_v<Lanes, cpu::Simd>;
   template <Scalar S> using Packed = std::conditional_t<simd, cpu::Packed<S>, cpu::PlainPacked<S>>;
+  template <Scalar S> using Quantised = std::conditional_t<simd, cpu::Quantised<S>, cpu::PlainQuantised<S>>;
   template <Scalar S> using Value = typename Lanes::template Value<S>;
 
   static std::map<std::string, std::string> matmul_units(DType precision) {
@@ -79,6 +80,13 @@ template <class Lanes> struct BasicCpu : Host {
       cpu::product(a, cpu::detail::TransposedPacked<S>{&b}, into);
     else
       cpu::plain_product(a, b.b().transpose(), into);
+  }
+  template <Scalar S>
+  static void product(Operand<S> a, const Quantised<S>& w, bool transposed, Result<S> into, View<const S> addend = {}) {
+    if constexpr (simd)
+      cpu::product(a, cpu::detail::QuantisedOperand<S>{&w, transposed}, into, addend);
+    else
+      cpu::plain_product(a, w.operand(transposed, a.precision), into, addend);
   }
 
   template <Scalar S>

@@ -11,9 +11,11 @@
 #define NEUTRA_PRODUCT_INSTANCES(KEYWORD, S)                                                            \
   KEYWORD void cpu::product<S>(Operand<S>, Operand<S>, Result<S>, View<const S>);                       \
   KEYWORD void cpu::product<S>(Operand<S>, const cpu::Packed<S>&, Result<S>, View<const S>);            \
-  KEYWORD void cpu::product<S>(Operand<S>, cpu::detail::TransposedPacked<S>, Result<S>, View<const S>); \
   KEYWORD void cpu::plain_product<S>(Operand<S>, Operand<S>, Result<S>, View<const S>);                 \
   KEYWORD class cpu::Packed<S>;                                                                         \
+  KEYWORD void cpu::product<S>(Operand<S>, cpu::detail::TransposedPacked<S>, Result<S>, View<const S>); \
+  KEYWORD void cpu::product<S>(Operand<S>, cpu::detail::QuantisedOperand<S>, Result<S>, View<const S>); \
+  KEYWORD class cpu::Quantised<S>;                                                                      \
   NEUTRA_ATTENTION_INSTANCES(KEYWORD, BasicCpu<cpu::Simd>, S)                                           \
   NEUTRA_ATTENTION_INSTANCES(KEYWORD, BasicCpu<cpu::NoSimd>, S)
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/backend/backend.hpp"
+#include "neutra/core/quantisation.hpp"
 
 #include <cmath>
 
@@ -54,6 +55,32 @@ template <Scalar S> class PlainPacked {
  private:
   Tensor<S> rows_;
   Operand<S> b_;
+};
+
+/// The quantised form for plain products: dequantised.
+template <Scalar S> class PlainQuantised {
+ public:
+  PlainQuantised(View<const S> weight, Quantisation format) : rows_(weight.shape) {
+    format.visit([&]<class Q>() {
+      for (Index n = 0; n < weight.rows(); ++n)
+        for (Index c = 0; c < weight.cols(); c += block_inputs) {
+          const Index count = std::min(block_inputs, weight.cols() - c);
+          std::int8_t q[block_inputs];
+          const f16 scale = quantise<Q>(weight.row(n) + c, count, q);
+          for (Index i = 0; i < count; ++i) rows_.view()(n, c + i) = static_cast<S>(dequantised(scale, q[i]));
+        }
+    });
+  }
+  const Shape& shape() const { return rows_.shape(); }
+  Operand<S> operand(bool transposed, DType precision) const { return {rows_.view(), transposed, precision}; }
+  void unpack(View<S> into, Index first = 0) const {
+    require(into.cols() == rows_.shape().cols() && first >= 0 && first + into.rows() <= rows_.shape().rows(),
+            "PlainQuantised::unpack: rows ", first, " on of ", rows_.shape(), " do not fit in ", into.shape);
+    for (Index n = 0; n < into.rows(); ++n) std::copy_n(rows_.view().row(first + n), into.cols(), into.row(n));
+  }
+
+ private:
+  Tensor<S> rows_;
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::cpu

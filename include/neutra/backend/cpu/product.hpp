@@ -8,6 +8,7 @@
 
 #include "neutra/backend/cpu/multiply.hpp"
 #include "neutra/backend/cpu/packed.hpp"
+#include "neutra/backend/cpu/quantised_rows.hpp"
 #include "neutra/backend/cpu/rows.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
@@ -15,6 +16,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace cpu {
 template <Scalar S> void product(Operand<S> a, Operand<S> b, Result<S> c, View<const S> addend = {});
 template <Scalar S> void product(Operand<S> a, const Packed<S>& b, Result<S> c, View<const S> addend = {});
 template <Scalar S> void product(Operand<S> a, detail::TransposedPacked<S> b, Result<S> c, View<const S> addend = {});
+template <Scalar S> void product(Operand<S> a, detail::QuantisedOperand<S> b, Result<S> c, View<const S> addend = {});
 
 namespace detail {
 
@@ -128,6 +130,16 @@ template <Scalar S> void product(Operand<S> a, detail::TransposedPacked<S> b, Re
   require(!b.packed->empty(), "product: b has been moved from");
   if (detail::adds_up_rounded(p)) return detail::add_up_and_round(a, b, c, addend);
   detail::with_element<S>(a.precision, [&]<class E>() { detail::multiply_unpacked<E>(p, b); });
+}
+
+/// The product with a quantised weight; gives the bits of the product with the dequantised one, which is rounded to the
+/// precision of a.
+template <Scalar S> void product(Operand<S> a, detail::QuantisedOperand<S> b, Result<S> c, View<const S> addend) {
+  const auto p = detail::checked(a, b.rows(), b.cols(), a.precision, c, addend);
+  if (p.rows * p.columns == 0) return;
+  if (p.depth == 0) return detail::empty_sum(p);
+  if (detail::adds_up_rounded(p)) return detail::add_up_and_round(a, b, c, addend);
+  detail::with_element<S>(a.precision, [&]<class E>() { detail::multiply_quantised<E>(p, b); });
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::cpu

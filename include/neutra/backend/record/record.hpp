@@ -149,6 +149,31 @@ struct Recorder {
     checked_product(a, b.cols(), b.rows(), b.precision(), into, View<const S>{}, "packed product (");
   }
 
+  /// A quantised weight, of sizes only.
+  template <Scalar S> class Quantised {
+   public:
+    Quantised(View<const S> weight, Quantisation format) : shape_(weight.shape) {
+      check(weight, "quantise");
+      note("quantise ", format, " ", shape_);
+    }
+    const Shape& shape() const { return shape_; }
+    void unpack(View<S> into, Index first = 0) const {
+      require(into.cols() == shape_.cols() && first + into.rows() <= shape_.rows(), "record: unpack of rows ", first,
+              " on of ", shape_, " into ", into.shape);
+      check(into, "unpack");
+      note("unpack ", into.shape);
+    }
+
+   private:
+    Shape shape_;
+  };
+  template <Scalar S>
+  static void product(Operand<S> a, const Quantised<S>& w, bool transposed, Result<S> into, View<const S> addend = {}) {
+    const Shape& shape = w.shape();
+    checked_product(a, transposed ? shape.cols() : shape.rows(), transposed ? shape.rows() : shape.cols(), a.precision,
+                    into, addend, "quantised product (");
+  }
+
   template <Scalar S>
   static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, Result<S> out,
                                 S* lse) {
