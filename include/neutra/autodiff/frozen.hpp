@@ -48,7 +48,10 @@ template <Scalar S, Backend D> class Frozen {
       : name(std::move(called)), shape_(weight.shape()), precision_(precision), rows_(std::move(weight)) {
     require(!(forms.packed || forms.format) || shape_.rank() == 2,
             "Frozen: only a matrix can be packed for matmul, got ", name, " of shape ", shape_);
-    if (forms.format) return quantise(forms.format);
+    if (forms.format) {
+      quantise(forms.format);
+      return;
+    }
     const bool retained = forms.rows || forms.in_chunks || !forms.packed;
     if (retained) rows_.own();  // before packing, so that a mapped file is not in memory beside all forms
     if (forms.packed) pack(forms.in_chunks);

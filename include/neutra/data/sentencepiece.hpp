@@ -112,7 +112,7 @@ class SentencePiece final : public Tokenizer {
         if (raw) {
           for (const char byte : part) ids_.push_back(model_.byte_ids_[static_cast<unsigned char>(byte)]);
         } else {
-          cache_.append(part, ids_, [&](std::string_view word, auto& ids) { model_.append_word(word, ids, fresh_); });
+          cache_.append(part, ids_, [&](std::vector<int>& tokens) { model_.encode_word(part, tokens); });
         }
         if (ids_.size() < at_a_time) return;
         take(ids_);
@@ -128,7 +128,6 @@ class SentencePiece final : public Tokenizer {
     const SentencePiece& model_;
     WordCache cache_;
     std::vector<std::int32_t> ids_;
-    std::vector<int> fresh_;
   };
 
   static std::string surface(const detail::SentencePieceModel::Piece& piece) {
@@ -140,19 +139,18 @@ class SentencePiece final : public Tokenizer {
   }
 
   /// fresh: for reuse
-  void append_word(std::string_view part, std::vector<std::int32_t>& ids, std::vector<int>& fresh) const {
-    const auto status = processor_->Encode(part, &fresh);
+  void encode_word(std::string_view part, std::vector<int>& tokens) const {
+    const auto status = processor_->Encode(part, &tokens);
     require(status.ok(), "tokenizer: SentencePiece cannot encode ", part.size(), " bytes (", status.ToString(),
             "); the model is damaged");
     std::string spelled;
-    for (const int id : fresh) {
-      check_id(id, static_cast<Index>(ids.size()));
+    for (const int id : tokens) {
+      check_id(id, 0);
       spelled += surfaces_[static_cast<std::size_t>(id)];
     }
     require(spelled == part, "tokenizer: the model does not give back what it encodes: \"", part.substr(0, 80),
             "\" became \"", std::string_view(spelled).substr(0, 80),
             "\"; use a model with identity normalisation and byte fallback");
-    ids.insert(ids.end(), fresh.begin(), fresh.end());
   }
 
   std::string serialized_;
