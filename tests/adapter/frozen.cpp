@@ -19,6 +19,7 @@ struct Watching : Cpu {
     blocks.push_back(bytes);
     return Cpu::allocate(bytes);
   }
+  using Cpu::product;
   template <Scalar S> static void product(Operand<S> a, Operand<S> b, Result<S> into, View<const S> addend = {}) {
     products.push_back(into.view.shape);
     Cpu::product(a, b, into, addend);
@@ -26,6 +27,10 @@ struct Watching : Cpu {
   template <Scalar S> static void product(Operand<S> a, const Packed<S>& b, Result<S> into, View<const S> addend = {}) {
     products.push_back(into.view.shape);
     Cpu::product(a, b, into, addend);
+  }
+  template <Scalar S> static void product_transposed(Operand<S> a, const Packed<S>& b, Result<S> into) {
+    products.push_back(into.view.shape);
+    Cpu::product_transposed(a, b, into);
   }
   template <Scalar S>
   static void attention_forward(const AttentionSizes& z, Operand<S> q, Operand<S> k, Operand<S> v, Result<S> out,
