@@ -95,6 +95,7 @@ namespace {
 /// Counts the rows of products, to see what skipping saves.
 struct Counting : Cpu {
   inline static Index product_rows = 0;
+  using Cpu::product;
   template <Scalar S> static void product(Operand<S> a, Operand<S> b, Result<S> into, View<const S> addend = {}) {
     product_rows += a.rows();
     Cpu::product(a, b, into, addend);
