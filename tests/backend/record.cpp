@@ -143,8 +143,7 @@ TEST_CASE("record: linear with trained and frozen weights, few and many rows") {
 
 TEST_CASE("record: linear with a quantised weight never has it whole") {
   auto x = weight({5, 7});
-  const Constant w("w", Tensor<float, Recorder>({9, 7}),
-                   {.forward = true, .backward = true, .format = Quantisation("q4")});
+  const Constant w("w", Tensor<float, Recorder>({9, 7}), {.packed = true, .format = Quantisation("q4")});
   CHECK(w.rows() == nullptr);
   CHECK(taken() == Lines{"quantise q4 (9,7)"});
   Tapes tape;

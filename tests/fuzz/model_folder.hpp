@@ -18,7 +18,7 @@ inline void model_folder(std::string_view bytes) {
     nn::detail::check_tensors("model", source, read);
     const nn::WeightList list = nn::weight_list(read);
     const nn::detail::NamedTensors tensors(source, list);
-    for (Index index = 0; index < list.count(); ++index) tensors.read<float>(list.at(index));
+    for (Index index = 0; index < list.count(); ++index) tensors.read<float, Cpu>(list.at(index));
   });
 }
 
