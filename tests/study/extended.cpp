@@ -74,9 +74,8 @@ TEST_CASE("extended: scores before are those of the extended model, extra weight
   }
   const auto loaded = train::load_model(o.model, file, small::registry());
   const train::Corpus corpus(o.texts(), false);
-  const data::Windows windows(*loaded.tokenizer, corpus.target.valid, o.sequence);
+  const auto valid = train::evaluation_text(*loaded.tokenizer, corpus.target.valid, std::nullopt, o.sequence);
   Tape<float, DefaultDevice> tape;
-  const train::EvaluationText valid{windows, static_cast<Index>(corpus.target.valid.size())};
   CHECK(train::evaluate(*loaded.model, tape, valid, data::Domain::target, o.batch).bits_per_byte() ==
         results.rows[0].target.after);
 
