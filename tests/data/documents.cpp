@@ -118,7 +118,11 @@ TEST_CASE("documents: a text that is encoded in parts gets one space in front, w
   std::string text;
   for (int i = 0; i < 100; ++i) text += concat("question ", i, " answer ", 3 * i, "\n");
   const std::string model = data::train_sentencepiece(text, {.vocab = 300});
-  const data::SentencePiece plain(model), prefixed(model + std::string("\x1a\x02\x18\x01", 4));  // add_dummy_prefix
+  std::string with_prefix = model;
+  const std::size_t flag = with_prefix.rfind(std::string("\x18\x00\x20", 3));  // add_dummy_prefix, of the normaliser
+  REQUIRE(flag != model.npos);
+  with_prefix[flag + 1] = 1;
+  const data::SentencePiece plain(model), prefixed(with_prefix);
   REQUIRE(prefixed.encode("answer") != plain.encode("answer"));
   for (const std::string& one : {text, std::string("\n\nanswer 1"), std::string("answer\n"),
                                  std::string(" answer \n b"), std::string("\n"), std::string("\xff\n\xff")})

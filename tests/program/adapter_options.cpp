@@ -77,7 +77,7 @@ TEST_CASE("adapter options: what they refuse") {
       [] {
         attenuation({"--without", "danisch"});
       },
-      "there is no adapter called danisch", "'danish'", "both.0, both.1 and danish"));
+      "there is no adapter called danisch", "'danish'", "the adapters are danish, both, both.0, both.1"));
   CHECK(says(
       [] {
         attenuation({"--without", "danish", "--scale", "danish=1"});

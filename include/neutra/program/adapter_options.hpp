@@ -121,7 +121,7 @@ struct AdapterOptions {
     });
     if (!asked.empty())
       fail("--without and --scale: there is no adapter called ", asked.begin()->first,
-           suggestion(asked.begin()->first, names), "; there is ", listed(names, " and "));
+           suggestion(asked.begin()->first, names), "; the adapters are ", listed(names));
     for (std::size_t i = 0; i < saved.size(); ++i)
       if (!saved[i].file.trained_on.empty()) note_foundation(NamedAdapter(adapters[i]).name, all.members[i]);
     if (saved.size() == 1) {

@@ -17,6 +17,7 @@ inline void add_text_format(CLI::App& app, train::TextFormat& format) {
 
 /// Error: no ROLE=TEMPLATE, or a role that is given twice.
 inline void add_role_template(const std::string& given, train::RecordTemplates& templates) {
+  require(!given.empty(), "--role-template must not be empty; give it a value or leave it out");
   const auto equals = given.find('=');
   require(equals != given.npos && equals > 0, "--role-template must be ROLE=TEMPLATE, got ", io::printable(given));
   const std::string role = given.substr(0, equals);
