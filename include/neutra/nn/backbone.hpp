@@ -4,14 +4,12 @@
 #include "neutra/autodiff/frozen.hpp"
 #include "neutra/core/random.hpp"
 #include "neutra/nn/families.hpp"
-#include "neutra/nn/fingerprint_sum.hpp"
 #include "neutra/nn/host.hpp"
 
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -60,8 +58,9 @@ template <Scalar S, Backend D> class Backbone {
   const Documents& documents() const { return documents_; }
   const Use<S>& use() const { return use_; }
   const std::deque<Frozen<S, D>>& weights() const { return weights_; }
-  /// The fingerprint of the weights before they were quantised; empty if none is.
+  /// The fingerprint of the weights before they were quantised; empty if none is, or if they were read from no file.
   const std::string& source_fingerprint() const { return source_fingerprint_; }
+  void note_source_fingerprint(std::string fingerprint) { source_fingerprint_ = std::move(fingerprint); }
   /// A weight by name. Error: there is none of this name.
   const Frozen<S, D>& weight(std::string_view name) const {
     for (const auto& weight : weights_)
@@ -100,17 +99,13 @@ template <Scalar S, Backend D> class Backbone {
 template <Scalar S, Backend D>
 Backbone<S, D>::Backbone(Config config, const Source& source, const Use<S>& use, Documents documents)
     : config_(completed(std::move(config))), list_(weight_list(config_)), documents_(std::move(documents)), use_(use) {
-  std::optional<FingerprintSum> sum;
-  if (use_.base) sum.emplace(config_);
   for (Index index = 0; index < list_.count(); ++index) {
     const Weight weight = list_.at(index);
     RowMajor<S, D> value = source(weight);
     require(value.shape() == weight.kind.shape, "backbone: ", weight.name, " must be ", weight.kind.shape, ", got ",
             value.shape());
-    if (sum) sum->add(weight.name, value);
     weights_.emplace_back(weight.name, std::move(value), forms(weight, index == list_.head()), use_.precision);
   }
-  if (sum) source_fingerprint_ = sum->hex();
 }
 
 template <Scalar S, Backend D>

@@ -4,6 +4,7 @@
 #include "neutra/nn/backbone.hpp"
 #include "neutra/nn/fingerprint_sum.hpp"
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -16,6 +17,24 @@ template <Scalar S, Backend D> std::string fingerprint(const Backbone<S, D>& bac
   FingerprintSum sum(backbone.config());
   for (const auto& weight : backbone.weights()) sum.add(weight.name, weight);
   return sum.hex();
+}
+
+/// A backbone whose weights are read from files. If it is quantised, it keeps the fingerprint of what was read.
+template <Scalar S, Backend D>
+std::shared_ptr<const Backbone<S, D>> backbone_of(Config config, const typename Backbone<S, D>::Source& source,
+                                                  const Use<S>& use,
+                                                  typename Backbone<S, D>::Documents documents = {}) {
+  if (!use.base) return std::make_shared<const Backbone<S, D>>(std::move(config), source, use, std::move(documents));
+  config.complete();
+  FingerprintSum sum(config);
+  const auto observed = [&](const Weight& weight) {
+    RowMajor<S, D> value = source(weight);
+    sum.add(weight.name, value);
+    return value;
+  };
+  const auto backbone = std::make_shared<Backbone<S, D>>(std::move(config), observed, use, std::move(documents));
+  backbone->note_source_fingerprint(sum.hex());
+  return backbone;
 }
 
 /// The identity of a base model, which its adapters and runs record.

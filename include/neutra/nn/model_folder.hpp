@@ -7,6 +7,7 @@
 #include "neutra/io/safetensors_writer.hpp"
 #include "neutra/nn/backbone.hpp"
 #include "neutra/nn/config_json.hpp"
+#include "neutra/nn/fingerprint.hpp"
 #include "neutra/nn/host.hpp"
 #include "neutra/nn/items.hpp"
 #include "neutra/nn/transformer.hpp"
@@ -296,7 +297,7 @@ std::shared_ptr<const Backbone<S, D>> load_model(const io::Path& folder, const U
   const WeightList list = weight_list(config);
   const detail::NamedTensors tensors(source, list);
   const auto read = [&](const Weight& weight) { return tensors.read<S, D>(weight); };
-  return std::make_shared<const Backbone<S, D>>(config, read, use, std::move(documents));
+  return backbone_of<S, D>(config, read, use, std::move(documents));
 }
 
 /// All end-of-text tokens: those of config.json, and those of generation_config.json if there is one.

@@ -6,6 +6,7 @@
 #include "neutra/io/json.hpp"
 #include "neutra/io/utf8.hpp"
 #include "neutra/nn/backbone.hpp"
+#include "neutra/nn/fingerprint.hpp"
 #include "neutra/nn/half_split.hpp"
 #include "neutra/nn/host.hpp"
 #include "neutra/nn/items.hpp"
@@ -250,7 +251,7 @@ template <Scalar S, Backend D>
 std::shared_ptr<const Backbone<S, D>> load_gguf(const io::Path& path, const Use<S>& use = {}) {
   const detail::GgufModel file(path);
   const auto read = [&](const Weight& weight) { return to_device<S, D>(file.template read<S>(weight)); };
-  return std::make_shared<const Backbone<S, D>>(file.config(), read, use);
+  return backbone_of<S, D>(file.config(), read, use);
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::nn

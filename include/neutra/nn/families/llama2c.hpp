@@ -9,6 +9,7 @@
 #include "neutra/io/file.hpp"
 #include "neutra/io/finite.hpp"
 #include "neutra/nn/backbone.hpp"
+#include "neutra/nn/fingerprint.hpp"
 #include "neutra/nn/half_split.hpp"
 #include "neutra/nn/host.hpp"
 
@@ -151,7 +152,7 @@ std::shared_ptr<const Backbone<S, D>> load_llama2c(const io::Path& path, const U
     std::copy_n(values.data(), values.size(), host.data());
     return to_device<S, D>(std::move(host));
   };
-  return std::make_shared<const Backbone<S, D>>(file.config(), read, use);
+  return backbone_of<S, D>(file.config(), read, use);
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::nn
