@@ -161,7 +161,7 @@ TEST_CASE("evaluate and generate: several adapters, each switched off by its nam
   CHECK(text({"--adapter", neutral, lora, "--scale", "0"}) == text({}));
   CHECK(text({"--adapter", "a=" + neutral, "b=" + lora, "--without", "a"}) == text({"--adapter", lora}));
   CHECK(refuses({path_of("generate"), "--model", backbone(), "--adapter", "a=" + neutral, "--without", "b"},
-                "there is no adapter called b", "there is a"));
+                "there is no adapter called b", "the adapters are a"));
 }
 
 TEST_CASE("evaluate: what it refuses", "[programs]") {
