@@ -10,6 +10,7 @@
 #include "neutra/study/workload.hpp"
 #include "neutra/train/corpus.hpp"
 #include "neutra/train/evaluation.hpp"
+#include "neutra/train/model_tokenizer.hpp"
 #include "neutra/train/progress.hpp"
 
 #include <optional>
