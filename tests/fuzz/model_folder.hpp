@@ -13,12 +13,11 @@ inline void model_folder(std::string_view bytes) {
   scratch::put(folder / "config.json", files.json);
   scratch::put(folder / "model.safetensors", files.rest);
   attempt([&] {
-    const auto source = io::WeightSource::open(folder.path());
+    auto source = io::WeightSource::open(folder.path());
     const nn::Config read = nn::read_config(io::read_json(folder / "config.json"), "config.json");
-    nn::detail::check_tensors("model", source, read);
-    const nn::WeightList list = nn::weight_list(read);
-    const nn::detail::NamedTensors tensors(source, list);
-    for (Index index = 0; index < list.count(); ++index) tensors.read<float, Cpu>(list.at(index));
+    const nn::detail::NamedTensors tensors(std::move(source), nn::weight_list(read));
+    nn::detail::check_tensors("model", tensors, read);
+    for (Index index = 0; index < tensors.list().count(); ++index) tensors.read<float, Cpu>(tensors.list().at(index));
   });
 }
 

@@ -2,7 +2,10 @@
 // and it has the identity of the model that it was made from.
 #include "neutra/nn/fingerprint.hpp"
 
+#include "neutra/nn/model_folder.hpp"
+
 #include "tests/catch.hpp"
+#include "tests/io/scratch.hpp"
 #include "tests/nn/forking.hpp"
 #include "tests/nn/golden_family.hpp"
 #include "tests/nn/models.hpp"
@@ -10,6 +13,8 @@
 #include <omp.h>
 
 #include <cstring>
+#include <filesystem>
+#include <memory>
 #include <utility>
 
 using namespace neutra;
@@ -87,6 +92,32 @@ TEST_CASE("quantised: every family computes with the dequantised weights, under 
       CHECK(same_bits(found, logits(dequantised(*made), golden.tokens())));
       CHECK_FALSE(same_bits(found, logits(plain, golden.tokens())));
     }
+}
+
+TEST_CASE("quantised: the weights are read again for the fingerprint when it is asked for, and only then") {
+  const auto plain = models::random();
+  for (const nn::Purpose purpose : {nn::Purpose::training, nn::Purpose::finetuning}) {
+    auto reads = std::make_shared<Index>(0);
+    const auto source = [plain, reads](const nn::Weight& weight) {
+      ++*reads;
+      return plain->weight(weight.name).copy();
+    };
+    const auto made =
+        nn::backbone_of<float, Cpu>(plain->config(), source, {.purpose = purpose, .base = Quantisation("q4")});
+    const Index count = plain->list().count();
+    CHECK(*reads == count);
+    CHECK(nn::fingerprint(*made) == nn::fingerprint(*plain));
+    CHECK(*reads == (purpose == nn::Purpose::finetuning ? count : 2 * count));  // the first holds what was read
+  }
+}
+
+TEST_CASE("quantised: the fingerprint is that of the files that were loaded, though they have been removed") {
+  const scratch::Folder folder;
+  const auto plain = models::random();
+  nn::save_model(folder / "model", *plain);
+  const auto made = nn::load_model<float, Cpu>(folder / "model", {.base = Quantisation("int8")});
+  std::filesystem::remove_all(folder / "model");
+  CHECK(nn::fingerprint(*made) == nn::fingerprint(*plain));
 }
 
 TEST_CASE("quantised: adapters train as on the dequantised weights, to the bit, for any number of threads") {

@@ -44,10 +44,15 @@ template <Scalar S, Backend D> class Backbone {
   /// before the next call.
   using Source = std::function<RowMajor<S, D>(const Weight&)>;
 
+  /// Computes a fingerprint; called when somebody asks for it, by several threads at once if need be.
+  using Fingerprint = std::function<std::string()>;
+
   /// Small files beside the weights, by name, which save_model writes beside a saved model.
   using Documents = std::map<std::string, std::string>;
 
-  Backbone(Config config, const Source& source, const Use<S>& use = {}, Documents documents = {});
+  /// of_source: see source_fingerprint
+  Backbone(Config config, const Source& source, const Use<S>& use = {}, Documents documents = {},
+           Fingerprint of_source = {});
 
   /// Random weights for pretraining, initialised as the family specifies.
   static std::shared_ptr<const Backbone> random(const Config& config, std::uint64_t seed, const Use<S>& use = {});
@@ -59,8 +64,7 @@ template <Scalar S, Backend D> class Backbone {
   const Use<S>& use() const { return use_; }
   const std::deque<Frozen<S, D>>& weights() const { return weights_; }
   /// The fingerprint of the weights before they were quantised; empty if none is, or if they were read from no file.
-  const std::string& source_fingerprint() const { return source_fingerprint_; }
-  void note_source_fingerprint(std::string fingerprint) { source_fingerprint_ = std::move(fingerprint); }
+  const Fingerprint& source_fingerprint() const { return source_fingerprint_; }
   /// A weight by name. Error: there is none of this name.
   const Frozen<S, D>& weight(std::string_view name) const {
     for (const auto& weight : weights_)
@@ -90,15 +94,20 @@ template <Scalar S, Backend D> class Backbone {
   WeightList list_;
   Documents documents_;
   Use<S> use_;
-  std::string source_fingerprint_;
+  Fingerprint source_fingerprint_;
   std::deque<Frozen<S, D>> weights_;
 };
 
 // Defined here, not in the class, so that neutra::compiled holds them alone.
 
 template <Scalar S, Backend D>
-Backbone<S, D>::Backbone(Config config, const Source& source, const Use<S>& use, Documents documents)
-    : config_(completed(std::move(config))), list_(weight_list(config_)), documents_(std::move(documents)), use_(use) {
+Backbone<S, D>::Backbone(Config config, const Source& source, const Use<S>& use, Documents documents,
+                         Fingerprint of_source)
+    : config_(completed(std::move(config))),
+      list_(weight_list(config_)),
+      documents_(std::move(documents)),
+      use_(use),
+      source_fingerprint_(std::move(of_source)) {
   for (Index index = 0; index < list_.count(); ++index) {
     const Weight weight = list_.at(index);
     RowMajor<S, D> value = source(weight);

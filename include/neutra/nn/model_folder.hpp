@@ -129,21 +129,14 @@ void save_weights(const io::Path& folder, const Config& config, const std::map<s
 template <Scalar S> class StoredTypes {
  public:
   /// list: of the model in the folder
-  StoredTypes(const io::Path& source, const WeightList& list) : list_(list) {
-    if (!std::filesystem::is_directory(source)) return;
-    files_.emplace(io::WeightSource::open(source));
-    tensors_.emplace(*files_, list_);
+  StoredTypes(const io::Path& source, const WeightList& list) {
+    if (std::filesystem::is_directory(source)) tensors_.emplace(io::WeightSource::open(source), list);
   }
-  StoredTypes(const StoredTypes&) = delete;
-  StoredTypes& operator=(const StoredTypes&) = delete;
-
   io::Dtype operator()(const Weight& weight) const {
     return tensors_ ? tensors_->entry(weight).dtype : io::dtype_of<S>();
   }
 
  private:
-  WeightList list_;
-  std::optional<io::WeightSource> files_;
   std::optional<NamedTensors> tensors_;
 };
 
@@ -169,19 +162,18 @@ void save_weights(const io::Path& folder, const Backbone<S, D>& backbone, const 
 template <Scalar S, Backend D>
 std::shared_ptr<const Backbone<S, D>> load_model(const io::Path& folder, const Use<S>& use = {}) {
   // First, because it names the kind of a folder that is not supported.
-  const auto source = io::WeightSource::open(folder);
+  auto source = io::WeightSource::open(folder);
   const io::Path path = folder / "config.json";
   const io::Json json = io::read_json(path);
   const Config config = read_config(json, path.string());
-  detail::check_tensors(folder.string(), source, config);
+  const auto tensors = std::make_shared<const detail::NamedTensors>(std::move(source), weight_list(config));
+  detail::check_tensors(folder.string(), *tensors, config);
   // Before the weights, which take long to read.
   if (const io::Path generation = folder / "generation_config.json"; io::is_there(generation))
     detail::read_ends(io::read_json(generation), generation.string(), config.vocabulary);
   auto documents = detail::read_documents(folder);
   documents["config.json"] = json.dump();
-  const WeightList list = weight_list(config);
-  const detail::NamedTensors tensors(source, list);
-  const auto read = [&](const Weight& weight) { return tensors.read<S, D>(weight); };
+  const auto read = [tensors](const Weight& weight) { return tensors->template read<S, D>(weight); };
   return backbone_of<S, D>(config, read, use, std::move(documents));
 }
 

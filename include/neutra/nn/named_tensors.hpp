@@ -21,14 +21,16 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace nn { namespace detail
 /// The tensors of a folder by the names of the family, whether or not the files omit its prefix.
 class NamedTensors {
  public:
-  NamedTensors(const io::WeightSource& source, const WeightList& list) : source_(source), list_(list) {
-    const std::string_view prefix = list.optional_prefix;
-    const auto names = source.names();
+  NamedTensors(io::WeightSource source, WeightList list) : source_(std::move(source)), list_(std::move(list)) {
+    const std::string_view prefix = list_.optional_prefix;
+    const auto names = source_.names();
     const bool there =
         std::any_of(names.begin(), names.end(), [&](const auto& name) { return name.starts_with(prefix); });
     if (!there) dropped_ = prefix;
   }
 
+  const io::WeightSource& source() const { return source_; }
+  const WeightList& list() const { return list_; }
   bool contains(const std::string& full) const { return source_.contains(in_file(full)); }
   /// The first weight stored in a tensor of the files, or none.
   std::optional<Weight> held_by(const std::string& name) const {
@@ -80,13 +82,15 @@ class NamedTensors {
   std::string in_file(const std::string& full) const {
     return full.starts_with(dropped_) ? full.substr(dropped_.size()) : full;
   }
-  const io::WeightSource& source_;
-  const WeightList& list_;
+
+  io::WeightSource source_;
+  WeightList list_;
   std::string_view dropped_{};
 };
 
 /// The missing tensors. Names at most Items::most of the `lacking` ones, and stops searching then.
-inline Items missing_tensors(const NamedTensors& tensors, const WeightList& list, Index lacking) {
+inline Items missing_tensors(const NamedTensors& tensors, Index lacking) {
+  const WeightList& list = tensors.list();
   Items missing("missing");
   const auto look_for = [&](const Weight& weight) {
     if (missing.count() >= std::min(lacking, Items::most) || weight.kind.stored.first > 0) return;
@@ -104,11 +108,12 @@ inline Index tensors_of(const std::vector<WeightKind>& kinds) {
   return std::count_if(kinds.begin(), kinds.end(), [](const WeightKind& kind) { return kind.stored.first == 0; });
 }
 
-/// Error: in one message, tensors that are missing, of another shape (or transposed), or not part of the model. The
+/// Error: in one message, tensors that are missing, of another shape (or transposed), or not part of the model, which
+/// `config` describes. The
 /// work is bounded by the contents of the files, however many layers the configuration claims.
-inline void check_tensors(const std::string& where, const io::WeightSource& source, const Config& config) {
-  const WeightList list = weight_list(config);
-  const NamedTensors tensors(source, list);
+inline void check_tensors(const std::string& where, const NamedTensors& tensors, const Config& config) {
+  const io::WeightSource& source = tensors.source();
+  const WeightList& list = tensors.list();
   const std::string foreign = concat("not of a ", config.family);
   Items wrong("of the wrong shape"), extra(foreign);
   Index lacking = list.layers * tensors_of(list.of_layer) + tensors_of(list.of_all);
@@ -127,7 +132,7 @@ inline void check_tensors(const std::string& where, const io::WeightSource& sour
                        : weight->kind.stored.transposed ? " (transposed: it is stored as (in, out) in this family)"
                                                         : " (transposed: weights are stored as (out, in))"));
   }
-  std::string faults = missing_tensors(tensors, list, lacking).text() + wrong.text() + extra.text();
+  std::string faults = missing_tensors(tensors, lacking).text() + wrong.text() + extra.text();
   if (!config.tied && !tensors.contains(std::string(list.of_all.back().name)))
     faults += "; if the head is the embedding, config.json must say \"tie_word_embeddings\": true";
   require(faults.empty(), where, ": the weights must match config.json", faults);
