@@ -14,8 +14,8 @@ In lm-evaluation-harness, give it the model with its residues:
     results = simple_evaluate(HFLM(pretrained=model, tokenizer="results/backbone"), tasks=["hellaswag"])
 
 Residues with any gate, body and placement of the library, and lists of them. LoRA: `merge --to peft` writes it for peft. A gate of your own: add its function to
-GATES. A gate that reads earlier tokens (causal_mean, contextual) needs whole sequences: attach() turns the key/value cache off, and batches must be padded on the
-right. Residues are computed in float32. Needs torch, transformers and safetensors.
+GATES. A gate that reads earlier tokens (causal_mean, contextual) needs whole sequences: attach() turns the key/value cache off, and a call with a past, or with a
+batch that is padded on the left, is an error. Residues are computed in float32. Needs torch, transformers and safetensors.
 """
 import json
 from pathlib import Path
@@ -91,6 +91,12 @@ def residue(x, settings, w):
     return GATES[function](s, options) * y
 
 
+def has_memory(name):
+    """Whether a gate reads earlier tokens."""
+    wrapper, inner = unwrap(name)
+    return wrapper in ("causal_mean_", "contextual_") or (wrapper != "" and has_memory(inner))
+
+
 def members(path):
     """The settings of each residue of a file, and the prefix of its weights' names."""
     described = json.loads(Path(path).with_suffix(".json").read_text())
@@ -128,6 +134,23 @@ class Residues:
         self.hooks = []
         self.model.config.use_cache, self.model.generation_config.use_cache = self.used_cache
 
+    def need_whole_sequences(self, body):
+        """Turns the key/value cache off, and refuses calls in which a gate with memory would miss tokens or read padding."""
+        self.model.config.use_cache = self.model.generation_config.use_cache = False
+
+        def check(module, args, kwargs):
+            past = kwargs.get("cache", kwargs.get("past_key_values"))  # its name from transformers 5.24 on, and before
+            mask = kwargs.get("attention_mask")
+            if not self.active:
+                return
+            if past is not None and past.get_seq_length() > 0:
+                raise ValueError(f"a gate that reads earlier tokens needs the whole sequence in one call, got {past.get_seq_length()} tokens in the key/value cache; "
+                                 "pass use_cache=False")
+            if isinstance(mask, torch.Tensor) and mask.dim() == 2 and bool((mask[:, 1:] > mask[:, :-1]).any()):
+                raise ValueError("a gate that reads earlier tokens would read the padding before a text; pad batches on the right, or generate one text at a time")
+
+        self.hooks.append(body.register_forward_pre_hook(check, with_kwargs=True))
+
     def add(self, layer, settings, w):
         """Hooks of the residue of one layer. It joins behind the norm of what a block returns, where there is one (OLMo 2)."""
         of_ffn = settings["placement"] != "attention"
@@ -143,8 +166,8 @@ class Residues:
                 return None
             y = output[0] if isinstance(output, tuple) else output
             x = y if settings["placement"] == "after" else seen["x"]
-            here = {name: value.to(x.device) for name, value in w.items()}
-            y = y + residue(x.float(), settings, here).to(y.dtype)
+            w.update({name: value.to(x.device) for name, value in w.items()})  # moved in the first call
+            y = y + residue(x.float(), settings, w).to(y.dtype)
             return (y, *output[1:]) if isinstance(output, tuple) else y
 
         self.hooks += [block.register_forward_pre_hook(enter, with_kwargs=True), after.register_forward_hook(leave)]
@@ -160,13 +183,15 @@ def attach(model, path):
     body = getattr(model, model.base_model_prefix)
     layers = body.h if hasattr(body, "h") else body.layers
     weights = {name: value.float() for name, value in load_file(path).items()}
+    own = [[f"{prefix}adapter.{index}." for index in range(len(layers))] for _, prefix in found]
+    if strange := [name for name in weights if not name.startswith(tuple(sum(own, [])))]:
+        raise ValueError(f"{path}: has weights of no residue that its JSON describes, such as {strange[0]}; copy both files from the same save")
     residues = Residues(model)
-    for settings, prefix in found:
-        if "causal_mean" in settings["gate"] or "contextual" in settings["gate"]:
-            config.use_cache = model.generation_config.use_cache = False
-        for index, layer in enumerate(layers):
-            own = f"{prefix}adapter.{index}."
-            w = {name[len(own):]: value for name, value in weights.items() if name.startswith(own)}
+    if any(has_memory(settings["gate"]) for settings, _ in found):
+        residues.need_whole_sequences(body)
+    for (settings, _), names in zip(found, own):
+        for layer, start in zip(layers, names):
+            w = {name[len(start):]: value for name, value in weights.items() if name.startswith(start)}
             if w:
                 residues.add(layer, settings, w)
     return residues

@@ -1,5 +1,5 @@
-// Saves tiny models with a tokenizer of each kind, the ids of a text and logits, for tokenizers.py:
-//   neutra_tokenizers FOLDER      writes FOLDER/CASE/, FOLDER/CASE.json and FOLDER/CASE.logits
+// Saves tiny models with a tokenizer of each kind, the ids of a text and logits, for saved_models.py:
+//   neutra_saved_models FOLDER      writes FOLDER/CASE/, FOLDER/CASE.json and FOLDER/CASE.logits
 #include "neutra/data/byte_tokenizer.hpp"
 #include "neutra/data/train_sentencepiece.hpp"
 #include "neutra/study/pretraining.hpp"

@@ -1,4 +1,4 @@
-"""Ids and logits of the models that neutra_tokenizers saved, in transformers, against those that it computed."""
+"""Ids and logits of the models that neutra_saved_models saved, in transformers, against those that it computed."""
 import json
 import sys
 from pathlib import Path
