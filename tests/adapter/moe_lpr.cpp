@@ -240,9 +240,11 @@ TEST_CASE("moe_lpr: experts are allotted in proportion to inverse similarity") {
   CHECK(allot_experts(std::vector<double>{0.25, 0.5, 1}, 3) == std::vector<Index>{1, 1, 1});
   CHECK(allot_experts(std::vector<double>{0.8, 0.8, 0.8, 0.8}, 6) == std::vector<Index>{2, 2, 1, 1});
   CHECK(allot_experts(std::vector<double>{-0.5, 0.01}, 6) == std::vector<Index>{3, 3});  // both at the floor
-  CHECK(message([&] {
-          allot_experts(std::vector<double>{1, 1}, 1);
-        }) == "allot_experts: each of the 2 layers needs an expert, got a total of 1");
+  CHECK(
+      message([&] {
+        allot_experts(std::vector<double>{1, 1}, 1);
+      }) ==
+      "allot_experts: the total must be at least 2, an expert for each layer, and at most 65535 times as many, got 1");
 }
 
 TEST_CASE("moe_lpr: what is described, and settings that do not fit") {
@@ -257,15 +259,26 @@ TEST_CASE("moe_lpr: what is described, and settings that do not fit") {
   CHECK(refused(moe({1, 2})) == "moe_lpr: experts must be one number, or one for each of the 4 layers, got 2 numbers");
   CHECK(refused(moe({0})) == "moe_lpr: some layer must have an expert, got experts=0");
   CHECK(
+      refused(moe({1}, 1)).starts_with("moe_lpr: top must be from 2 to 2, the experts of a layer and its FFN, got 1"));
+  CHECK(
       refused(moe({1}, 3)) ==
       "moe_lpr: top must be from 2 to 2, the experts of a layer and its FFN, got 3; of one chosen expert the weight is "
       "1, and the router would get no gradient");
-  CHECK(refused({.total = 3}) == "moe_lpr: the total must be at least 4, an expert for each layer, or 0, got 3");
+  CHECK(refused(moe({1, 2, -1, 3})) == "moe_lpr: the experts of a layer must be from 0 to 65535, got experts=1|2|-1|3");
+  CHECK(refused(moe({70000})) == "moe_lpr: the experts of a layer must be from 0 to 65535, got experts=70000");
+  for (const Index total : {Index{-1}, Index{3}, Index{262144}, Index{1} << 60})
+    CHECK(refused({.total = total}) ==
+          concat("moe_lpr: the total must be 0, or from 4, an expert for each layer, to 262140, got ", total));
   CHECK(refused({.experts = {{2}}, .total = 8}) ==
         "moe_lpr: give the number of experts of each layer or a total, got experts=2 and total=8");
   CHECK(refused({.review = 1}) ==
         "moe_lpr: review, the share of steps that train the router alone, must be in [0, 1), got 1");
-  CHECK(refused({.prior = -1}) == "moe_lpr: prior must not be negative, got -1");
+  CHECK(refused({.review = -0.1}).ends_with("must be in [0, 1), got -0.1"));
+  CHECK(refused({.review = std::nan("")}).ends_with("must be in [0, 1), got nan"));
+  for (const double prior : {-1.0, double(INFINITY)})
+    CHECK(refused({.prior = prior}) ==
+          concat("moe_lpr: prior, the weight of the language prior, must be a finite number and not negative, got ",
+                 prior));
   auto model = tiny_model<float>(moe({1}));
   TinyBatch unlabelled;
   unlabelled.domains.clear();

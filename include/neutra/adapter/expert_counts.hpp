@@ -13,16 +13,21 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 
 /// A number for every layer, "2", or one for each, "3|1|0|2".
 struct ExpertCounts {
+  static constexpr Index most = 65535;  // in a layer: what take_layer reads
   std::vector<Index> by_layer{1};
 
   bool operator==(const ExpertCounts&) const = default;
 
-  /// Those of the layers of a model. Error: as many numbers as it has layers are needed, or one; an expert is needed;
-  /// `what` begins the message.
+  /// Those of the layers of a model. Error: as many numbers as it has layers are needed, or one; each is from 0 to
+  /// `most`, and one is above 0; `what` begins the message.
   std::vector<Index> in(const Sizes& sizes, std::string_view what) const {
     const auto given = static_cast<Index>(by_layer.size());
     require(given == 1 || given == sizes.layers, what, ": experts must be one number, or one for each of the ",
             sizes.layers, " layers, got ", given, " numbers");
+    const auto outside =
+        std::find_if(by_layer.begin(), by_layer.end(), [](Index count) { return count < 0 || count > most; });
+    require(outside == by_layer.end(), what, ": the experts of a layer must be from 0 to ", most,
+            ", got experts=", text_of(setting()));
     require(std::any_of(by_layer.begin(), by_layer.end(), [](Index count) { return count > 0; }), what,
             ": some layer must have an expert, got experts=", text_of(setting()));
     return given == 1 ? std::vector<Index>(static_cast<std::size_t>(sizes.layers), by_layer.front()) : by_layer;
@@ -58,10 +63,11 @@ inline void read_setting(const std::string& key, const Setting& setting, ExpertC
 /// of equal ones to the lowest. This rounds numbers in proportion to the inverse similarity to whole ones (Webster).
 /// That layers of higher similarity get fewer experts is LayerMoE (Zhang et al. 2025, arXiv 2505.22582); the rounding
 /// and the floor are ours.      similarity: (layers), finite
-/// Error: fewer experts than layers.
+/// Error: fewer experts than layers; more than ExpertCounts::most for each of them.
 inline std::vector<Index> allot_experts(std::span<const double> similarity, Index total) {
   const auto layers = static_cast<Index>(similarity.size());
-  require(total >= layers, "allot_experts: each of the ", layers, " layers needs an expert, got a total of ", total);
+  require(total >= layers && total <= layers * ExpertCounts::most, "allot_experts: the total must be at least ", layers,
+          ", an expert for each layer, and at most ", ExpertCounts::most, " times as many, got ", total);
   std::vector<Index> counts(similarity.size(), 1);
   for (Index left = total - layers; left > 0; --left) {
     const auto claim = [&](std::size_t layer) {

@@ -35,8 +35,10 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace adapter {
 /// the prior of probabilities in place of logits.
 ///
 /// experts: new ones in each layer, or a number for each layer; 0 leaves a layer as it is. total: if not 0, the number
-/// of new experts in all layers, which studies allot by the similarity of the domains (allot_experts, LayerMoE, arXiv
-/// 2505.22582, without its classifiers); elsewhere all layers count as equally similar.
+/// of new experts in all layers, which studies allot by the similarity of the domains (LayerMoE, arXiv 2505.22582,
+/// without its classifiers; the rounding is our own, see allot_experts); elsewhere all layers count as equally similar.
+/// top: from 2 to 1 + experts of the layer that has most. review: in [0, 1); 0: without the second stage. prior:
+/// finite, not negative.
 struct MoeLpr {
   static constexpr std::string_view name = "moe_lpr";
   ExpertCounts experts{};
@@ -57,13 +59,15 @@ struct MoeLpr {
   std::vector<Index> counts_in(const Sizes& sizes) const {
     require(review >= 0 && review < 1, name, ": review, the share of steps that train the router alone, must be in ",
             "[0, 1), got ", review);
-    require(prior >= 0 && std::isfinite(prior), name, ": prior must not be negative, got ", prior);
+    require(prior >= 0 && std::isfinite(prior), name,
+            ": prior, the weight of the language prior, must be a finite number and not negative, got ", prior);
     require(sizes.ffn_weights > 0, name, ": the model has no FFN to copy");
     require(total == 0 || experts == ExpertCounts{}, name,
             ": give the number of experts of each layer or a total, got experts=", text_of(experts.setting()),
             " and total=", total);
-    require(total == 0 || total >= sizes.layers, name, ": the total must be at least ", sizes.layers,
-            ", an expert for each layer, or 0, got ", total);
+    require(total == 0 || (total >= sizes.layers && total <= sizes.layers * ExpertCounts::most), name,
+            ": the total must be 0, or from ", sizes.layers, ", an expert for each layer, to ",
+            sizes.layers * ExpertCounts::most, ", got ", total);
     const std::vector<double> alike(static_cast<std::size_t>(sizes.layers), 1.0);
     const std::vector<Index> counts = total > 0 ? allot_experts(alike, total) : experts.in(sizes, name);
     const Index most = 1 + *std::max_element(counts.begin(), counts.end());
