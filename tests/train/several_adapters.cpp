@@ -87,6 +87,25 @@ TEST_CASE("several adapters: each subset computes what it computes when it alone
   CHECK(logits(*all, {.scale = 0}) == bare);
 }
 
+TEST_CASE("several adapters: the base is hashed once, and not for files that do not name it", "[train]") {
+  const Saved saved;
+  const auto hashed = [&](const std::vector<std::string>& names) {
+    int times = 0;
+    std::vector<train::SavedAdapter> all;
+    for (const std::string& name : names) all.push_back(saved.read(name));
+    const auto base = [&] {
+      ++times;
+      return nn::base_of(*saved.backbone);
+    };
+    train::load_adapters(saved.backbone, all, base);
+    return times;
+  };
+  CHECK(hashed({}) == 0);
+  CHECK(hashed({"peft"}) == 0);
+  CHECK(hashed({"danish"}) == 1);
+  CHECK(hashed({"peft", "danish", "lora", "hungarian"}) == 1);
+}
+
 TEST_CASE("several adapters: what does not go together is refused, and the message names the file", "[train]") {
   Saved saved;
   const auto load = [&](const std::vector<std::string>& names) { return [&, names] { saved.load(names); }; };

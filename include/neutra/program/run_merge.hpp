@@ -64,8 +64,10 @@ inline void merge(const MergeOptions& options, const adapter::Registry& registry
   const train::LoadedModel loaded = train::load_model(options.model, {}, registry, {nn::Purpose::finetuning});
   const auto& backbone = *loaded.model->backbone();
   adapter::WeightChanges<float> changes;
-  for (const train::SavedAdapter& one : saved)
-    changes.add(changes_of(*train::load_adapter(loaded.model->backbone(), *loaded.tokenizer, one), one.path));
+  const auto models = train::load_each(loaded.model->backbone(), saved, [&] {
+    return nn::base_of(backbone, train::tokenizer_sha256(*loaded.tokenizer));
+  });
+  for (std::size_t one = 0; one < saved.size(); ++one) changes.add(changes_of(*models[one], saved[one].path));
   if (options.to == "peft") {
     nn::save_peft(options.out, changes, backbone.config(), io::utf8_text(options.model.native()));
     return;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,22 +36,32 @@ inline void check_together(const std::vector<SavedAdapter>& all) {
   }
 }
 
+/// For each saved adapter a model with it alone. base(): the identity of the backbone; called once, and only if a file
+/// names the base that it belongs to, because it takes a pass over all weights. Error: for each, those of load_adapter.
+template <class Base>
+std::vector<std::unique_ptr<Model>> load_each(const std::shared_ptr<const Backbone>& backbone,
+                                              const std::vector<SavedAdapter>& all, const Base& base) {
+  std::optional<nn::Base> known;
+  const auto once = [&]() -> const nn::Base& {
+    if (!known) known = base();
+    return *known;
+  };
+  std::vector<std::unique_ptr<Model>> each;
+  for (const SavedAdapter& saved : all) each.push_back(load_adapter(backbone, saved, once));
+  return each;
+}
+
 /// A model on a backbone that other models may share, with saved adapters, each of which changes what those before it
 /// leave; none: the backbone alone. Of several, the adapter is a list, whose members Attenuation::members scales and
-/// switches off. all: as check_together accepts them   base(): the identity of the backbone
-/// Error: for each, those of load_adapter.
+/// switches off. all: as check_together accepts them   base(): see load_each. Error: for each, those of load_adapter.
 template <class Base>
 std::unique_ptr<Model> load_adapters(const std::shared_ptr<const Backbone>& backbone,
                                      const std::vector<SavedAdapter>& all, const Base& base) {
   if (all.empty()) return std::make_unique<Model>(backbone, adapter::None{});
-  if (all.size() == 1) return load_adapter(backbone, all.front(), base);
-  const nn::Base of_all = base();
+  auto each = load_each(backbone, all, base);
+  if (each.size() == 1) return std::move(each.front());
   adapter::AnyList<float, DefaultDevice> list;
-  std::vector<std::unique_ptr<Model>> each;
-  for (const SavedAdapter& saved : all) {
-    each.push_back(load_adapter(backbone, saved, [&] { return of_all; }));
-    list.adapters.push_back(saved.adapter_for(backbone->config()));
-  }
+  for (const SavedAdapter& saved : all) list.adapters.push_back(saved.adapter_for(backbone->config()));
   auto model = std::make_unique<Model>(backbone, list);
   const auto parameters = model->parameters();
   std::size_t next = 0;
