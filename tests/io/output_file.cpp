@@ -2,9 +2,9 @@
 #include "neutra/io/output_file.hpp"
 
 #include "tests/catch.hpp"
+#include "tests/io/file_size_limit.hpp"
 #include "tests/io/scratch.hpp"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,28 +17,6 @@ using namespace neutra;
 using scratch::get;
 using scratch::put;
 using scratch::says;
-
-namespace {
-
-// Limits the file size of the process to `bytes` within a scope; write() then fails instead of killing the process.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{bytes, before_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  void (*handler_)(int);
-  rlimit before_{};
-};
-
-}  // namespace
 
 TEST_CASE("a written file replaces the old one and leaves nothing beside it") {
   const scratch::Folder folder;
@@ -77,11 +55,8 @@ TEST_CASE("an output file that is not committed never was") {
 TEST_CASE("a file-size limit leaves the old file whole and no temporary") {
   const scratch::Folder folder;
   put(folder / "data", "old");
-  std::string text;
-  {
-    const FileSizeLimit limit(4096);
-    text = scratch::message([&] { io::write_file(folder / "data", std::string(100000, 'x')); });
-  }
+  const std::string text =
+      scratch::message_at_limit(4096, [&] { io::write_file(folder / "data", std::string(100000, 'x')); });
   CHECK(text.find("File too large") != text.npos);
   CHECK(text.find("data: cannot be written") != text.npos);
   CHECK(get(folder / "data") == "old");

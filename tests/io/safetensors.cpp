@@ -5,12 +5,10 @@
 #include "neutra/core/random.hpp"
 
 #include "tests/catch.hpp"
+#include "tests/io/file_size_limit.hpp"
 #include "tests/io/scratch.hpp"
 
-#include <sys/resource.h>
-
 #include <algorithm>
-#include <csignal>
 #include <cstring>
 #include <limits>
 
@@ -362,14 +360,7 @@ TEST_CASE("tensors that cannot be written leave the old file unchanged") {
   CHECK(says(write({{"\xff", w}}), "UTF-8", "\\xff"));
   CHECK(says(write({{"w", w}}, {{"a", "\xff"}}), "UTF-8"));
   CHECK(says(write({}, {{"a", std::string(100'000'000, 'x')}}), "at most 100000000 bytes"));
-  rlimit before{};
-  getrlimit(RLIMIT_FSIZE, &before);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit limit{4096, before.rlim_max};
-  setrlimit(RLIMIT_FSIZE, &limit);
-  const std::string text = scratch::message(write({{"w", w}}));
-  setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
+  const std::string text = scratch::message_at_limit(4096, write({{"w", w}}));
   CHECK(text.find("File too large") != text.npos);
   w.data()[1999] = std::numeric_limits<float>::quiet_NaN();
   CHECK(says(write({{"w", w}}), "tensor w", "finite", "index 1999"));

@@ -9,12 +9,10 @@
 #include "neutra/nn/fingerprint.hpp"
 
 #include "tests/catch.hpp"
+#include "tests/io/file_size_limit.hpp"
 #include "tests/io/scratch.hpp"
 #include "tests/nn/models.hpp"
 
-#include <sys/resource.h>
-
-#include <csignal>
 #include <limits>
 
 using namespace neutra;
@@ -262,20 +260,13 @@ TEST_CASE("adapter file: a failed save leaves the old adapter intact") {
   other.parameters().back()->value.data()[1] = 0;
 
   // A full disk, first for the JSON, then only for the weights.
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  rlimit before{};
-  getrlimit(RLIMIT_FSIZE, &before);
   for (const rlim_t bytes : {rlim_t{100}, rlim_t{1200}}) {
     REQUIRE(std::filesystem::file_size(saved.beside) < 1200);
     REQUIRE(std::filesystem::file_size(saved.path) > 1200);
-    const rlimit limit{bytes, before.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-    const std::string told = message([&] { other.save(saved.path); });
-    setrlimit(RLIMIT_FSIZE, &before);
+    const std::string told = scratch::message_at_limit(bytes, [&] { other.save(saved.path); });
     CHECK(told.find(bytes == 100 ? "a.json: cannot be written" : "a.safetensors: cannot be written") != told.npos);
     unharmed();
   }
-  std::signal(SIGXFSZ, handler);
   other.save(saved.path);
   CHECK(message(loaded.load(saved.path)).empty());
   CHECK(same(loaded, other));

@@ -249,6 +249,39 @@ TEST_CASE("evaluate and generate: a tokenizer larger than the model is refused",
   CHECK_FALSE(std::filesystem::exists(the_study().out("never")));
 }
 
+TEST_CASE("evaluate: a second run takes the tokens of the first, and makes damaged ones again", "[programs]") {
+  const scratch::Folder folder;
+  const Words plain = {path_of("evaluate"), "--json", "--model", backbone(), "--text", the_study().text("first.valid")};
+  Words cached = plain;
+  cached.insert(cached.end(), {"--token-cache", (folder / "cache").string()});
+  const std::string expected = run(plain).out;
+  const auto file = [&] { return *std::filesystem::directory_iterator(folder / "cache"); };
+  const auto check = [&] {
+    const auto ended = run(cached);
+    CHECK(ended.status == 0);
+    CHECK(ended.out == expected);
+    CHECK(ended.err.empty());
+    CHECK(std::distance(std::filesystem::directory_iterator(folder / "cache"), {}) == 1);
+  };
+  const auto full = run(cached, 300);
+  CHECK(full.status == 1);
+  CHECK(full.out.empty());
+  CHECK(programs::messages(full.err, "evaluate").size() == 1);
+  CHECK(full.err.find(".bin: cannot be written: File too large") != std::string::npos);
+  CHECK(std::filesystem::is_empty(folder / "cache"));
+  check();
+  const auto written = file().last_write_time();
+  check();
+  CHECK(file().last_write_time() == written);
+  std::filesystem::resize_file(file(), file().file_size() / 2);
+  const std::string name = file().path().string();
+  const auto ended = run(cached);
+  CHECK(ended.out == expected);
+  CHECK(ended.err.starts_with("note: --token-cache: " + name + " has "));
+  CHECK(ended.err.ends_with("; it is made again\n"));
+  check();
+}
+
 TEST_CASE("programs: what cannot be printed is told, and streams that are closed harm nothing", "[programs]") {
   const auto in_shell = [](const std::string& redirection, const Words& command) {
     Words all = {"/bin/sh", "-c", "exec \"$@\" " + redirection, "sh"};

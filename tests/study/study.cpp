@@ -5,11 +5,8 @@
 #include "neutra/report/page.hpp"
 #include "neutra/study/options_json.hpp"
 
+#include "tests/io/file_size_limit.hpp"
 #include "tests/study/texts.hpp"
-
-#include <sys/resource.h>
-
-#include <csignal>
 
 using namespace neutra;
 
@@ -492,17 +489,10 @@ TEST_CASE("study: a run whose files do not fit the disk is reported, the others 
     options->methods = small::methods({"finetune", "lora"});
     options->model = o.out / "backbone";
   }
-  rlimit before{};
-  getrlimit(RLIMIT_FSIZE, &before);
-  const auto old = std::signal(SIGXFSZ, SIG_IGN);
   const auto largest = std::filesystem::file_size(
       o.out / "backbone/model.safetensors");  // a checkpoint of all weights has three times as much
-  const rlimit limit{largest, before.rlim_max};
-  setrlimit(RLIMIT_FSIZE, &limit);
   study::Results results;
-  const std::string told = scratch::message([&] { results = texts.run(full); });
-  setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, old);
+  const std::string told = scratch::message_at_limit(largest, [&] { results = texts.run(full); });
   CHECK(told.empty());
   REQUIRE(results.rows.size() == 1);
   CHECK(results.rows[0].label == "lora");

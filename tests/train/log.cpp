@@ -4,13 +4,11 @@
 #include "neutra/study/pretraining.hpp"
 
 #include "tests/catch.hpp"
+#include "tests/io/file_size_limit.hpp"
 #include "tests/io/scratch.hpp"
 
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <csignal>
 
 using namespace neutra;
 using scratch::says;
@@ -77,14 +75,7 @@ TEST_CASE("log: a line is in the file when write returns, and a full disk is rep
   log.write({{"step", 0}});
   CHECK(scratch::get(path) == "{\"step\":0}\n");
   CHECK_NOTHROW(log.flush());
-  rlimit before{};
-  getrlimit(RLIMIT_FSIZE, &before);
-  const auto old = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{15, before.rlim_max};
-  setrlimit(RLIMIT_FSIZE, &small);
-  const std::string told = scratch::message([&] { log.write({{"step", 1}}); });
-  setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, old);
+  const std::string told = scratch::message_at_limit(15, [&] { log.write({{"step", 1}}); });
   CHECK(told.find("log.jsonl: the log cannot be written") != std::string::npos);
   CHECK(told.find("--resume") != std::string::npos);
 }

@@ -2,12 +2,9 @@
 // the uninterrupted run bit for bit.
 #include "neutra/train/run.hpp"
 
+#include "tests/io/file_size_limit.hpp"
 #include "tests/io/scratch.hpp"
 #include "tests/train/small.hpp"
-
-#include <sys/resource.h>
-
-#include <csignal>
 
 using namespace neutra;
 using small::Trained;
@@ -234,14 +231,7 @@ TEST_CASE("run: a full disk leaves the last checkpoint intact, and the run conti
   Session whole("finetune", never.path());
   REQUIRE(Session("finetune", folder.path(), 3).stopped);
   const std::string saved = scratch::get(folder / "checkpoint.safetensors");
-  rlimit before{};
-  getrlimit(RLIMIT_FSIZE, &before);
-  const auto old = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small_files{saved.size() / 2, before.rlim_max};
-  setrlimit(RLIMIT_FSIZE, &small_files);
-  const std::string told = scratch::message([&] { Session("finetune", folder.path()); });
-  setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, old);
+  const std::string told = scratch::message_at_limit(saved.size() / 2, [&] { Session("finetune", folder.path()); });
   CHECK(told.find("checkpoint.safetensors: cannot be written") != std::string::npos);
   CHECK(scratch::get(folder / "checkpoint.safetensors") == saved);
   CHECK(folder.count() == 2);  // checkpoint and log, but no temporary

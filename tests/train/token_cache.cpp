@@ -2,9 +2,11 @@
 #include "neutra/train/token_cache.hpp"
 
 #include "neutra/data/byte_tokenizer.hpp"
+#include "neutra/io/folder_kind.hpp"
 #include "neutra/train/corpus.hpp"
 #include "tests/allocations.hpp"
 #include "tests/catch.hpp"
+#include "tests/io/file_size_limit.hpp"
 #include "tests/io/scratch.hpp"
 
 #include <sys/stat.h>
@@ -141,6 +143,39 @@ TEST_CASE("token cache: a file that is damaged or of something else is named and
   data::TextPart other;
   append_document("another", other);
   CHECK(foreign(made.bytes, other, 256) == opening + "is of another text; it is made again");
+}
+
+TEST_CASE("token cache: on a full disk there is one message and no part of a file, and then the tokens are made") {
+  const Cache made;
+  for (const rlim_t bytes : {100, 240}) {  // in the header, and behind it
+    const std::string told = scratch::message_at_limit(bytes, [&] { made.open().tokens(made.bytes, text(), 256); });
+    CHECK(told.starts_with((made.in() / "tokens-").string()));
+    CHECK(told.find(".bin: cannot be written: File too large") != told.npos);
+    CHECK(told.ends_with("; free space or choose another folder"));
+    CHECK(std::filesystem::is_empty(made.in()));
+  }
+  const std::string large(100000, 'x');
+  data::TextPart part;
+  append_document(large, part);
+  train::TokenCache cache = made.open();
+  cache.tokens(made.bytes, part, 256);
+  const std::string good = scratch::get(made.file());
+  scratch::put(made.file(), good.substr(0, 1000));
+  const std::string told = scratch::message_at_limit(4096, [&] { cache.tokens(made.bytes, part, 256); });
+  CHECK(told.find("the previous content is unchanged") != told.npos);
+  CHECK(scratch::get(made.file()) == good.substr(0, 1000));
+  CHECK(ids_of(cache.tokens(made.bytes, part, 256)) == ids_of(train::encode(made.bytes, part, 256)));
+  CHECK(scratch::get(made.file()) == good);
+}
+
+TEST_CASE("token cache: what a process that was killed left of a file is removed") {
+  const Cache made;
+  std::filesystem::create_directories(made.in());
+  scratch::put(made.in() / "tokens-0123456789abcdef.bin.neutra.tmp-1-0", "half a file");
+  scratch::put(made.in() / "of somebody else", "stays");
+  made.open().tokens(made.bytes, text(), 256);
+  CHECK_FALSE(io::is_there(made.in() / "tokens-0123456789abcdef.bin.neutra.tmp-1-0"));
+  CHECK(scratch::get(made.in() / "of somebody else") == "stays");
 }
 
 TEST_CASE("token cache: a folder that cannot be written is one clear error") {

@@ -91,7 +91,8 @@ class TokenCache {
   /// memory: of the tokens while they are made; the folder is created when it is needed
   TokenCache(io::Path folder, data::TextMemory memory) : folder_(std::move(folder)), memory_(std::move(memory)) {}
 
-  /// The tokens of a text, mapped; eos: see data::encode_documents.      Error: the folder cannot be written.
+  /// The tokens of a text, mapped; eos: see data::encode_documents.
+  /// Error: the folder cannot be written, or lacks the space; a file there cannot be read.
   data::TokenStream tokens(const data::Tokenizer& tokenizer, const data::TextPart& text,
                            std::optional<std::int32_t> eos) {
     detail::TokenFileHeader header;
@@ -104,6 +105,7 @@ class TokenCache {
     const io::Path path = folder_ / concat("tokens-", key.substr(0, 16), ".bin");
     if (auto kept = read(path, header)) return std::move(*kept);
     io::make_folder(folder_, concat("--token-cache ", folder_.string()));
+    io::remove_temporaries(folder_);  // as large as the files that runs which were killed would have written
     header.id_bytes == 2 ? write<std::uint16_t>(path, header, tokenizer, text, eos)
                          : write<std::int32_t>(path, header, tokenizer, text, eos);
     auto made = read(path, header);
