@@ -89,6 +89,30 @@ TEST_CASE("quantised: every family computes with the dequantised weights, under 
     }
 }
 
+TEST_CASE("quantised: the fingerprint of the model is computed once, when it is asked for") {
+  const auto plain = models::random();
+  Index reads = 0;
+  const auto source = [&](const nn::Weight& weight) {
+    ++reads;
+    return RowMajor<float, Cpu>(plain->weight(weight.name).copy());
+  };
+  const auto load = [&](const nn::Use<float>& use) {
+    return nn::backbone_of<float, Cpu>(plain->config(), source, use);
+  };
+  const Index all = plain->list().count();
+  const auto made = load({.base = Quantisation("int8")});
+  CHECK(reads == all);
+  for (int time = 0; time < 2; ++time) {
+    CHECK(nn::fingerprint(*made) == nn::fingerprint(*plain));
+    CHECK(reads == 2 * all);
+  }
+  // These hold the weights as they were read.
+  CHECK(nn::fingerprint(*load({})) == nn::fingerprint(*plain));
+  CHECK(nn::fingerprint(*load({.purpose = nn::Purpose::finetuning, .base = Quantisation("int8")})) ==
+        nn::fingerprint(*plain));
+  CHECK(reads == 4 * all);
+}
+
 TEST_CASE("quantised: adapters train as on the dequantised weights, to the bit, for any number of threads") {
   for (const char* format : {"int8", "q4"})
     for (const bool bf16 : {false, true})

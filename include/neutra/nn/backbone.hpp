@@ -58,9 +58,10 @@ template <Scalar S, Backend D> class Backbone {
   const Documents& documents() const { return documents_; }
   const Use<S>& use() const { return use_; }
   const std::deque<Frozen<S, D>>& weights() const { return weights_; }
-  /// The fingerprint of the weights before they were quantised; empty if none is, or if they were read from no file.
-  const std::string& source_fingerprint() const { return source_fingerprint_; }
-  void note_source_fingerprint(std::string fingerprint) { source_fingerprint_ = std::move(fingerprint); }
+  /// The fingerprint of the weights before they were quantised; empty if none is, or if they were read from no file. It
+  /// is computed when it is first asked for, from the files.
+  std::string source_fingerprint() const { return source_fingerprint_ ? source_fingerprint_() : std::string(); }
+  void note_source_fingerprint(std::function<std::string()> compute) { source_fingerprint_ = std::move(compute); }
   /// A weight by name. Error: there is none of this name.
   const Frozen<S, D>& weight(std::string_view name) const {
     for (const auto& weight : weights_)
@@ -90,7 +91,7 @@ template <Scalar S, Backend D> class Backbone {
   WeightList list_;
   Documents documents_;
   Use<S> use_;
-  std::string source_fingerprint_;
+  std::function<std::string()> source_fingerprint_;
   std::deque<Frozen<S, D>> weights_;
 };
 

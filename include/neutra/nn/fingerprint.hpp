@@ -4,6 +4,7 @@
 #include "neutra/nn/backbone.hpp"
 #include "neutra/nn/fingerprint_sum.hpp"
 
+#include <future>
 #include <memory>
 #include <string>
 #include <utility>
@@ -19,21 +20,23 @@ template <Scalar S, Backend D> std::string fingerprint(const Backbone<S, D>& bac
   return sum.hex();
 }
 
-/// A backbone whose weights are read from files. If it is quantised, it keeps the fingerprint of what was read.
+/// A backbone whose weights are read from files. If it is quantised, `source` is kept, and read a second time if its
+/// fingerprint is asked for.
 template <Scalar S, Backend D>
 std::shared_ptr<const Backbone<S, D>> backbone_of(Config config, const typename Backbone<S, D>::Source& source,
                                                   const Use<S>& use,
                                                   typename Backbone<S, D>::Documents documents = {}) {
-  if (!use.base) return std::make_shared<const Backbone<S, D>>(std::move(config), source, use, std::move(documents));
-  config.complete();
-  FingerprintSum sum(config);
-  const auto observed = [&](const Weight& weight) {
-    RowMajor<S, D> value = source(weight);
-    sum.add(weight.name, value);
-    return value;
+  const auto backbone = std::make_shared<Backbone<S, D>>(std::move(config), source, use, std::move(documents));
+  if (!use.base || use.purpose == Purpose::finetuning) return backbone;
+  const auto sum_up = [config = backbone->config(), list = backbone->list(), source] {
+    FingerprintSum sum(config);
+    for (Index index = 0; index < list.count(); ++index) {
+      const Weight weight = list.at(index);
+      sum.add(weight.name, source(weight));
+    }
+    return sum.hex();
   };
-  const auto backbone = std::make_shared<Backbone<S, D>>(std::move(config), observed, use, std::move(documents));
-  backbone->note_source_fingerprint(sum.hex());
+  backbone->note_source_fingerprint([once = std::async(std::launch::deferred, sum_up).share()] { return once.get(); });
   return backbone;
 }
 

@@ -249,9 +249,9 @@ class GgufModel {
 /// or not supported; in one message, tensors that are missing, extra or of another shape; NaN and infinity.
 template <Scalar S, Backend D>
 std::shared_ptr<const Backbone<S, D>> load_gguf(const io::Path& path, const Use<S>& use = {}) {
-  const detail::GgufModel file(path);
-  const auto read = [&](const Weight& weight) { return to_device<S, D>(file.template read<S>(weight)); };
-  return backbone_of<S, D>(file.config(), read, use);
+  const auto file = std::make_shared<const detail::GgufModel>(path);
+  const auto read = [file](const Weight& weight) { return to_device<S, D>(file->template read<S>(weight)); };
+  return backbone_of<S, D>(file->config(), read, use);
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::nn

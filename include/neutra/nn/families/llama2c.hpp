@@ -145,14 +145,14 @@ class Llama2cFile {
 /// size that does not match; NaN or infinity.
 template <Scalar S, Backend D>
 std::shared_ptr<const Backbone<S, D>> load_llama2c(const io::Path& path, const Use<S>& use = {}) {
-  const detail::Llama2cFile file(path);
-  const auto read = [&](const Weight& weight) {
-    const Tensor<float> values = file.read(weight);
+  const auto file = std::make_shared<const detail::Llama2cFile>(path);
+  const auto read = [file](const Weight& weight) {
+    const Tensor<float> values = file->read(weight);
     Tensor<S> host(values.shape());
     std::copy_n(values.data(), values.size(), host.data());
     return to_device<S, D>(std::move(host));
   };
-  return backbone_of<S, D>(file.config(), read, use);
+  return backbone_of<S, D>(file->config(), read, use);
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::nn
