@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <string_view>
 
 using namespace neutra;
@@ -52,9 +53,12 @@ template <class T> void measure(Index length, int threads) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   const int threads = argc > 1 ? std::max(1, std::atoi(argv[1])) : 2;
   omp_set_num_threads(threads);
   for (const Index length : {256, 512, 1024, 2048, 4096, 8192})
     argc > 2 && std::string_view(argv[2]) == "bf16" ? measure<bf16>(length, threads) : measure<float>(length, threads);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
 }

@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <exception>
 #include <utility>
 #include <vector>
 
@@ -68,7 +69,7 @@ void measure(Index out, Index in, Index rows, DType precision, int threads) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   int threads = 2;
   std::vector<Index> counts = {1, 7};
   CLI::App app("Measure products of few rows, with row-major and with packed weights.");
@@ -82,4 +83,7 @@ int main(int argc, char** argv) {
       for (const auto& [out, in] :
            {std::pair<Index, Index>{512, 512}, {1376, 512}, {512, 2048}, {8192, 512}, {8192, 2048}})
         measure(out, in, rows, precision, threads);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
 }

@@ -6,6 +6,7 @@
 // a prompt is read in one pass, and the time of a token behind a long past beside one behind a short one.
 #include "neutra/neutra.hpp"
 #include "neutra/nn/continuation.hpp"
+#include "neutra/program/program.hpp"
 
 #include "roof.hpp"
 
@@ -104,6 +105,8 @@ int main(int argc, char** argv) {
   omp_set_num_threads(o.threads);
   std::printf("%d thread(s), %d x %d, vocabulary %d\n", o.threads, static_cast<int>(o.layers), static_cast<int>(o.dim),
               static_cast<int>(o.vocabulary));
-  for (const auto& precision : precisions)
-    for (const auto& base : bases) measure(o, dtype_named(precision), Quantisation(base));
+  return program::run_program("generation", [&] {
+    for (const auto& precision : precisions)
+      for (const auto& base : bases) measure(o, dtype_named(precision), Quantisation(base));
+  });
 }

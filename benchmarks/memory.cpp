@@ -6,6 +6,7 @@
 // process so far. Losses are printed with all their digits, to compare the bits of two builds.
 #include "neutra/nn/fingerprint.hpp"
 #include "neutra/nn/model_folder.hpp"
+#include "neutra/program/program.hpp"
 
 #include "neutra/neutra.hpp"
 
@@ -86,21 +87,23 @@ int main(int argc, char** argv) {
   const bool residues = std::string(argv[3]) == "residues";
   const double capacity = argc > 4 ? std::atof(argv[4]) : 0.2;
   const Index count = argc > 5 ? std::atoll(argv[5]) : 128;
-  Stages stages;
-  const auto backbone = nn::load_model<float, Cpu>(
-      argv[1], {residues ? nn::Purpose::training : nn::Purpose::evaluation, dtype_named(argv[2])});
-  stages.done("load", concat(backbone->count(), " weights"));
-  const std::vector<std::int32_t> text = tokens(count + 1, backbone->config().vocabulary);
-  const std::vector<std::uint8_t> domains = {0};
-  const nn::Tokens batch{1, count, std::span(text).first(text.size() - 1), std::span(text).subspan(1), domains};
-  if (residues) {
-    nn::Transformer<adapter::Residue<>> model(backbone, {.capacity = capacity}, 1);
-    stages.done("residues");
-    train(model, batch, stages);
-  } else {
-    nn::Transformer<> model(backbone);
-    forward(model, batch, stages);
-  }
-  const std::string fingerprint = nn::fingerprint(*backbone);
-  stages.done("fingerprint", fingerprint);
+  return program::run_program("memory", [&] {
+    Stages stages;
+    const auto backbone = nn::load_model<float, Cpu>(
+        argv[1], {residues ? nn::Purpose::training : nn::Purpose::evaluation, dtype_named(argv[2])});
+    stages.done("load", concat(backbone->count(), " weights"));
+    const std::vector<std::int32_t> text = tokens(count + 1, backbone->config().vocabulary);
+    const std::vector<std::uint8_t> domains = {0};
+    const nn::Tokens batch{1, count, std::span(text).first(text.size() - 1), std::span(text).subspan(1), domains};
+    if (residues) {
+      nn::Transformer<adapter::Residue<>> model(backbone, {.capacity = capacity}, 1);
+      stages.done("residues");
+      train(model, batch, stages);
+    } else {
+      nn::Transformer<> model(backbone);
+      forward(model, batch, stages);
+    }
+    const std::string fingerprint = nn::fingerprint(*backbone);
+    stages.done("fingerprint", fingerprint);
+  });
 }

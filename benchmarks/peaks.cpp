@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <string_view>
 
 namespace {
@@ -42,7 +43,7 @@ void show_bandwidths(int threads) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   int threads = 1;
   for (int i = 1; i < argc; ++i) {
     if (std::string_view(argv[i]) != "--threads" || i + 1 == argc) {
@@ -59,4 +60,7 @@ int main(int argc, char** argv) {
   std::printf("products of bf16 are computed as: %s\n", std::string(to_string(neutra::cpu::bf16_unit())).c_str());
   if (threads > 1) show("empty parallel region", 1e-6, "us", [&] { return roof::fork_and_join(threads); });
   show_bandwidths(threads);
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
 }

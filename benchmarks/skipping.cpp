@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <exception>
 
 using namespace neutra;
 using small_models::Mode;
@@ -25,7 +26,7 @@ turns::Contender contender(const char* name, const auto& backbone, Mode mode, co
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   std::string model = "small";
   bool bf16 = false;
   int threads = 2, rounds = 15;
@@ -52,4 +53,7 @@ int main(int argc, char** argv) {
     all.push_back(contender("dense", backbone, mode, adapter::Residue<>{.skip = false}, 100));
     turns::show(mode == Mode::forward ? "a forward pass" : "a training step", all, rounds);
   }
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return 1;
 }

@@ -8,6 +8,9 @@
 #include "tests/adapter/model.hpp"
 #include "tests/cases/message.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -138,6 +141,35 @@ TEST_CASE("moe_lpr: the output of a layer is the weighted sum of the two best ex
   }
   CHECK(std::count(runs.begin(), runs.end(), std::size_t{0}) < 2);  // not all tokens choose the same two
   CHECK(std::accumulate(runs.begin(), runs.end(), std::size_t{0}) == 12);
+}
+
+TEST_CASE("moe_lpr: experts that no token chooses are not run") {
+  OneLayer one;
+  for (Index n = 0; n < 6; ++n) one.x.data()[n * 12] = 1;
+  for (auto* parameter : one.instance.parameters()) {
+    double* const values = parameter->value.data();
+    if (parameter->name.ends_with(".router")) {  // of every token the logits are 0, -1, -2, -3
+      std::fill_n(values, parameter->value.size(), 0.0);
+      for (Index e = 0; e < 4; ++e) values[e * 12] = -static_cast<double>(e);
+    } else if (parameter->name.find(".expert.1.") == std::string::npos) {
+      // Times a weight of zero it would be NaN.
+      std::fill_n(values, parameter->value.size(), std::numeric_limits<double>::quiet_NaN());
+    }
+  }
+  const auto finite = [](const double* values, Index count) {
+    return std::all_of(values, values + count, [](double value) { return std::isfinite(value); });
+  };
+  for (const bool recording : {false, true}) {
+    auto pass = one.pass();
+    if (!recording) one.tape.start(false);
+    const auto x = one.tape.input(one.x.view()), y = one.frozen_ffn(pass);
+    const auto out = one.instance.apply(Site::ffn, 0, x, y, pass);
+    CHECK(finite(out.value().data, 6 * 12));
+    CHECK(relative_difference({out.value().data, out.value().data + 72}, {y.value().data, y.value().data + 72}) > 0.01);
+    if (recording) one.tape.backward(sum(out));
+  }
+  for (const auto* parameter : one.instance.parameters())
+    CHECK(finite(parameter->gradient.data(), parameter->gradient.size()));
 }
 
 TEST_CASE("moe_lpr: the local loss balances the load of target tokens, then names the domain of original ones") {

@@ -192,6 +192,28 @@ TEST_CASE("quantised: the scalar backend dequantises to the same weights") {
   }
 }
 
+TEMPLATE_TEST_CASE("quantised: the last panel is zero beyond the vector of the last column", "", float, double) {
+  using S = TestType;
+  constexpr Index width = cpu::Tile<S>::width, depth = 40;
+  const auto w = drawn<S>({2 * width + 3, depth}, "w");
+  for (const Quantisation format : formats()) {
+    const cpu::Quantised<S> quantised(w.view(), format);
+    // As left by another product. No product reads what is beyond the last column, so that only packing can show it.
+    std::vector<S> panels(static_cast<std::size_t>(3 * width * depth), std::numeric_limits<S>::quiet_NaN());
+    cpu::detail::pack_block<cpu::Exact<S>>(cpu::detail::QuantisedOperand<S>{&quantised, true}, 0, depth, 0,
+                                           2 * width + 3, panels.data());
+    Tensor<S> again(w.shape());
+    quantised.unpack(again.view());
+    for (Index column = 0; column < 3 * width; ++column)
+      for (Index k = 0; k < depth; ++k) {
+        const S expected = column < w.shape().rows() ? again.view()(column, k) : S(0);
+        const Index place = column / width * width * depth + k * width + column % width;
+        CAPTURE(column, k);
+        REQUIRE(panels[static_cast<std::size_t>(place)] == expected);
+      }
+  }
+}
+
 TEST_CASE("quantised: a weight takes 8.5 or 4.5 bits") {
   const auto w = drawn<float>({64, 256}, "w");
   CHECK(cpu::Quantised<float>(w.view(), Quantisation("int8")).bytes() == 64 * 256 * 17 / 16);

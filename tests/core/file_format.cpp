@@ -86,6 +86,7 @@ TEST_CASE("formats are known by their first bytes, by every reader") {
       {std::string("GGUF\x03\0\0\0", 8), "a GGUF file"},
       {std::string("GGUF\0\0\0\x03", 8), "a GGUF file"},
       {std::string("24ka\x01\0\0\0", 8), "a llama2.c file (ak42)"},
+      {std::string("\xc6\xd7\x34\x01\x03\0\0\0", 8), "a model of llm.c"},
       {std::string("ak42\0\0\0\x01", 8), "a llama2.c file (ak42) of the other byte order"},
       {"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "a PDF document"},
       {"%PDF-1.4\r\n1 0 obj", "a PDF document"},

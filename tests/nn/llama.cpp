@@ -218,6 +218,11 @@ TEST_CASE("llama: unsupported settings are rejected by name") {
   CHECK(says(saved.with({{"mlp_bias", 1}}), name, "mlp_bias must be true or false, got 1"));
   CHECK(
       says(saved.with({{"quantization_config", {{"quant_method", "gptq"}}}}), name, "quantization_config", "\"gptq\""));
+  CHECK(says(saved.with({{"model_type", "gemma3"}, {"text_config", {{"model_type", "gemma3_text"}}}}), name,
+             "must be that of a language model alone, got \"gemma3\", which holds one as its text_config "
+             "(\"gemma3_text\"); save that part as a folder of its own"));
+  CHECK(says(saved.with({{"text_config", 7}}), name, "got \"llama\", which holds one as its text_config (nothing)"));
+  CHECK(message(saved.with({{"text_config", nullptr}})).empty());
   CHECK(says(saved.with({{"quantization_config", io::Json::object()}}), name, "quantization_config", "\"unnamed\""));
   CHECK(says(saved.with({{"quantization", {{"group_size", 64}, {"bits", 4}}},
                          {"quantization_config", {{"group_size", 64}, {"bits", 4}}}}),

@@ -193,6 +193,27 @@ TEST_CASE("peft: settings that compute another function are rejected by name, al
              "named by target_modules, but not in the file: model.layers.0.self_attn.k_proj"));
 }
 
+TEST_CASE("peft: layers_to_transform leaves out the other layers") {
+  const Changed changed;
+  const auto all = changed.of.logits(changed.of.folder());
+  const auto only = [&](const io::Json& layers) {
+    const auto file = io::Safetensors::open(changed.of.folder() / "adapter_model.safetensors");
+    std::map<std::string, Tensor<float>> tensors;
+    for (const auto& entry : file.entries())
+      if (entry.name.find(".layers.0.") != std::string::npos) tensors.emplace(entry.name, file.read<float>(entry.name));
+    std::vector<io::NamedView<float>> views;
+    for (const auto& [name, tensor] : tensors) views.push_back({name, tensor.view()});
+    io::write_safetensors<float>(changed.folder / "adapter_model.safetensors", views);
+    return changed.config({{"layers_to_transform", layers}});
+  };
+  CHECK(says(only(nullptr), "named by target_modules, but not in the file: model.layers.1.self_attn.q_proj"));
+  const auto first = only({0})();
+  CHECK(only(0)() == first);  // PEFT takes a number as well as a list
+  CHECK(first != all);
+  nn::Transformer<adapter::None, float, Cpu> bare(changed.of.backbone);
+  CHECK(first != changed.of.logits(bare));
+}
+
 TEST_CASE("peft: weights that do not fit are rejected, all in one message") {
   const Changed changed;
   const std::string prefix = "base_model.model.model.layers.0.";

@@ -112,7 +112,7 @@ inline Words differences(const Path& a, const Path& b) {
   const auto config = [](const Path& out) {
     auto json = neutra::study::read_results(out / "results.json").config;
     json.erase("command");
-    json["pretraining"].erase("seconds");
+    if (json.contains("pretraining")) json["pretraining"].erase("seconds");
     return json;
   };
   if (config(a) != config(b)) found.push_back("the config of results.json");

@@ -1,5 +1,6 @@
 // vocab.json and merges.txt, beside the tokenizer.json of the same tokenizer.
 #include "neutra/train/bpe_files.hpp"
+#include "neutra/train/model_tokenizer.hpp"
 
 #include "tests/catch.hpp"
 #include "tests/io/scratch.hpp"
@@ -104,7 +105,9 @@ TEST_CASE("malformed or foreign vocab.json and merges.txt are refused in one lin
     put(folder / "tokenizer_config.json", text);
     return says(read, rule);
   };
-  CHECK(config(R"({"tokenizer_class": "CLIPTokenizer"})", "tokenizer_class \"CLIPTokenizer\" is not supported"));
+  CHECK(config(R"({"tokenizer_class": "CLIPTokenizer"})",
+               "tokenizer_class of a vocab.json must be one of GPT2Tokenizer, CodeGenTokenizer, Qwen2Tokenizer, "
+               "RobertaTokenizer, BartTokenizer, got \"CLIPTokenizer\"; write"));
   CHECK(config(R"({"add_prefix_space": true})", "add_prefix_space"));
   CHECK(config(R"({"bos_token": "nowhere"})", "must have the token \"nowhere\""));
   std::filesystem::remove(folder / "tokenizer_config.json");
@@ -114,4 +117,31 @@ TEST_CASE("malformed or foreign vocab.json and merges.txt are refused in one lin
   }
   std::filesystem::remove(folder / "merges.txt");
   CHECK(says(read, "merges.txt"));
+}
+
+TEST_CASE("messages about vocab.json begin with the file where its folder was not named", "[data]") {
+  const scratch::Folder folder;
+  write(folder.path(), "gpt2");
+  const io::Path before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  const auto message = [&](const char* name, std::string_view text) {
+    const std::string right = scratch::get(name);
+    put(name, text);
+    const std::string said = scratch::message([&] { train::read_tokenizer("vocab.json"); });
+    right.empty() ? void(std::filesystem::remove(name)) : put(name, right);
+    return said;
+  };
+  const std::string config = "tokenizer_config.json", none = message(config.c_str(), "{}"),
+                    other = message(config.c_str(), R"({"tokenizer_class": "CLIPTokenizer"})"),
+                    option = message(config.c_str(), R"({"add_eos_token": true})"),
+                    start = message(config.c_str(), R"({"bos_token": "nowhere"})"), list = message("vocab.json", "[]"),
+                    few = message("vocab.json", R"({"<|endoftext|>": 0})"), merge = message("merges.txt", "a\n");
+  std::filesystem::current_path(before);
+  CHECK(none.empty());
+  CHECK(other.starts_with("tokenizer_config.json: tokenizer_class"));
+  CHECK(option.starts_with("tokenizer_config.json: the tokenizer has \"add_eos_token\": true"));
+  CHECK(start.starts_with("vocab.json: must have the token \"nowhere\""));
+  CHECK(list.starts_with("vocab.json: must be a JSON object"));
+  CHECK(few.starts_with("vocab.json with merges.txt: "));
+  CHECK(merge.starts_with("vocab.json with merges.txt: merge 0 must"));
 }

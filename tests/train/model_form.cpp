@@ -97,6 +97,13 @@ TEST_CASE("what is no model is named, by its first bytes and then by its ending"
   CHECK(refuses("b.gguf", "GGML" + std::string(60, 'x'), "b.gguf: a GGUF file must begin with \"GGUF\""));
   CHECK(refuses("c.gguf", "GGUF\x03", "c.gguf: header: "));
   CHECK(refuses("d.bin", "24ka" + std::string(60, '\0'), "d.bin: must have version 0"));
+  // 20240326, version 3, a context of 1024, 50257 tokens, 12 layers, 12 heads, a width of 768
+  const std::string llm_c = samples::raw_all(std::vector<std::int32_t>{20240326, 3, 1024, 50257, 12, 12, 768, 50304}) +
+                            std::string(1000, '\0');
+  for (const char* name : {"gpt2_124M.bin", "model"})
+    CHECK(refuses(name, llm_c,
+                  std::string(name) + ": must be a folder with model.safetensors in it, got a model of llm.c, which is "
+                                      "not read; write it as a Hugging Face folder with its dev/eval/export_hf.py"));
   CHECK(refuses("e.gguf", "PK\x03\x04" + std::string(60, 'x'), "a PyTorch file"));
   CHECK(refuses("f", "text", "must be a folder with model.safetensors in it, got a file"));
   CHECK(says([&] { load(folder.path()); }, "must hold model.safetensors"));

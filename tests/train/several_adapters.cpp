@@ -87,23 +87,29 @@ TEST_CASE("several adapters: each subset computes what it computes when it alone
   CHECK(logits(*all, {.scale = 0}) == bare);
 }
 
-TEST_CASE("several adapters: the base is hashed once, and not for files that do not name it", "[train]") {
+TEST_CASE("several adapters: the fingerprint of the model is asked for once, and only if an adapter needs it",
+          "[train]") {
   const Saved saved;
-  const auto hashed = [&](const std::vector<std::string>& names) {
-    int times = 0;
+  const auto asked = [&](const std::vector<std::string>& names) {
     std::vector<train::SavedAdapter> all;
     for (const std::string& name : names) all.push_back(saved.read(name));
-    const auto base = [&] {
+    int times = 0;
+    train::load_model(saved.folder / "model", all, {}, [&](const train::Backbone& backbone) {
       ++times;
-      return nn::base_of(*saved.backbone);
-    };
-    train::load_adapters(saved.backbone, all, base);
+      return nn::fingerprint(backbone);
+    });
     return times;
   };
-  CHECK(hashed({}) == 0);
-  CHECK(hashed({"peft"}) == 0);
-  CHECK(hashed({"danish"}) == 1);
-  CHECK(hashed({"peft", "danish", "lora", "hungarian"}) == 1);
+  CHECK(asked({}) == 0);
+  CHECK(asked({"peft"}) == 0);
+  CHECK(asked({"danish"}) == 1);
+  CHECK(asked({"peft", "danish", "lora", "hungarian"}) == 1);
+  CHECK(scratch::says(
+      [&] {
+        train::load_model(saved.folder / "model", {saved.read("danish")}, {},
+                          [](const train::Backbone&) { return std::string(64, '0'); });
+      },
+      "danish.safetensors: the adapter must fit the model", "fingerprint"));
 }
 
 TEST_CASE("several adapters: what does not go together is refused, and the message names the file", "[train]") {

@@ -4,8 +4,10 @@
 #include "tests/catch.hpp"
 #include "tests/data/samples.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -108,6 +110,22 @@ TEST_CASE("a long text without words takes n log n", "[data]") {
   const std::string text(1 << 20, ' ');
   const auto tokenizer = read(file_of("gemma"));
   CHECK(tokenizer->decode(tokenizer->encode(text)) == text);
+}
+
+TEST_CASE("the tokens of a long text are passed on while it is cut", "[data]") {
+  // One word of this model, which does not cut at spaces.
+  std::string text;
+  while (text.size() < 300000) text += "The quick brown fox, 12345 times: na\xc3\xafve. ";
+  const auto tokenizer = read(file_of("unigram"));
+  std::vector<std::int32_t> ids;
+  std::size_t most = 0;
+  tokenizer->encoder()->encode(text, true, [&](std::span<const std::int32_t> next) {
+    most = std::max(most, next.size());
+    ids.insert(ids.end(), next.begin(), next.end());
+  });
+  CHECK(ids.size() > 60000);
+  CHECK(most < 5000);
+  CHECK(tokenizer->decode(ids) == text);
 }
 
 TEST_CASE("what a tokenizer.json asks for and is not supported is refused by name", "[data]") {

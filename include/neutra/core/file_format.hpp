@@ -107,6 +107,8 @@ inline constexpr Signature signatures[] = {
     {"24ka", 1, {"\0\0\0", 3}, {"a llama2.c file (ak42)", "export it with --version 0 or as a Hugging Face folder"}},
     {{"ak42\0\0\0", 7}, 0, {}, {"a llama2.c file (ak42) of the other byte order",
      "export it with --version 0 or as a Hugging Face folder"}},
+    {{"\xc6\xd7\x34\x01", 4}, 1, {"\0\0\0", 3}, {"a model of llm.c",                    // 20240326, a version
+     "write it as a Hugging Face folder with its dev/eval/export_hf.py"}},
     // a length below 2^32
     {{}, 4, {"\0\0\0\0{\"", 6}, {"a safetensors file",
      "weights are named by the folder they are in", FileKind::safetensors}},

@@ -85,13 +85,26 @@ class UnigramTokenizer final : public VocabularyTokenizer<UnigramModel> {
     }
   }
 
+  /// A model that does not cut at spaces has words as long as a text, whose tokens are passed on while it is cut.
   void append_word(std::string_view word, Encoding& encoding) const {
-    encoding.words.append(word, encoding.ids, [&](std::vector<std::int32_t>& tokens) {
-      cut(model_, word, [&](std::string_view part, std::int32_t id) {
-        id == model_.unknown&& model_.byte_fallback ? append_unknown(part, tokens) : tokens.push_back(id);
-      });
-    });
+    if (WordCache::keeps(word)) {
+      encoding.words.append(word, encoding.ids,
+                            [&](std::vector<std::int32_t>& tokens) { cut_word(word, tokens, [] {}); });
+    } else {
+      cut_word(word, encoding.ids, [&] { encoding.pass_on(); });
+    }
     encoding.pass_on();
+  }
+  /// appended(): called after each part of the word
+  template <class Appended>
+  void cut_word(std::string_view word, std::vector<std::int32_t>& tokens, const Appended& appended) const {
+    cut(model_, word, [&](std::string_view part, std::int32_t id) {
+      if (id == model_.unknown && model_.byte_fallback)
+        append_unknown(part, tokens);
+      else
+        tokens.push_back(id);
+      appended();
+    });
   }
   void append_unknown(std::string_view part, std::vector<std::int32_t>& tokens) const {
     const bool hides = part.find('\xff') != part.npos;

@@ -16,6 +16,9 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace data {
 /// Words repeat in texts and across them, and looking one up is faster than merging its pieces.
 class WordCache {
  public:
+  /// Whether words of this length are kept. Others, which may be as long as a text, need no cache.
+  static bool keeps(std::string_view word) { return word.size() <= longest; }
+
   /// Appends the tokens of a word to `ids`; encode(tokens) gives them if the word is new.
   template <class Encode> void append(std::string_view word, std::vector<std::int32_t>& ids, const Encode& encode) {
     if (const auto found = places_.find(word); found != places_.end()) {
@@ -26,7 +29,7 @@ class WordCache {
     fresh_.clear();
     encode(fresh_);
     ids.insert(ids.end(), fresh_.begin(), fresh_.end());
-    if (word.size() > longest || places_.size() == most) return;
+    if (!keeps(word) || places_.size() == most) return;
     places_.emplace(std::string(word), Place{tokens_.size(), fresh_.size()});
     tokens_.insert(tokens_.end(), fresh_.begin(), fresh_.end());
   }

@@ -54,6 +54,8 @@ inline std::string describe_weights(const Path& path) {
     return "a PyTorch file, which can run code when it is loaded and is not read; convert it with save_pretrained(..., "
            "safe_serialization=True)";
   if (kind.starts_with("a GGUF")) return "a GGUF file: name the file itself (in C++, nn::load_gguf reads it)";
+  if (kind.ends_with("llm.c"))
+    return "a model of llm.c, which is not read; write it as a Hugging Face folder with its dev/eval/export_hf.py";
   return std::string(kind);
 }
 

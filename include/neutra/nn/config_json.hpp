@@ -30,6 +30,15 @@ inline void refuse_other_weights(const io::Reader& file, const std::string& arch
          "\"; quantised weights are not supported, take the model's float or bf16 weights");
 }
 
+/// Error: the configuration of a language model within that of a larger one, as models of text and pictures have it.
+inline void refuse_text_config(const io::Reader& file) {
+  if (!file.has("text_config")) return;
+  const io::Json part = file.value("text_config");
+  const std::string type = part.is_object() ? part.value("model_type", io::Json()).dump() : "nothing";
+  fail(file.what(), ": must be that of a language model alone, got \"", io::printable(file.text("model_type")),
+       "\", which holds one as its text_config (", io::printable(type), "); save that part as a folder of its own");
+}
+
 /// Token ids: one, a list, or none.
 inline std::vector<Index> read_ids(const io::Reader& file, const char* key, Index vocabulary) {
   if (!file.has(key)) return {};
@@ -49,6 +58,7 @@ inline io::Json ids_json(const std::vector<Index>& ids) {
 /// ids outside the vocabulary.
 inline Config read_config(const io::Json& json, const std::string& what) {
   const io::Reader file(json, what);
+  detail::refuse_text_config(file);
   return Families::choose(file.text("model_type"), what + ": model_type", [&]<class F>(F) {
     detail::refuse_other_weights(file, F::architecture);
     Config config = F::read(file);

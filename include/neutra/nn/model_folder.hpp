@@ -12,9 +12,7 @@
 #include "neutra/nn/named_tensors.hpp"
 #include "neutra/nn/transformer.hpp"
 
-#include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <deque>
 #include <filesystem>

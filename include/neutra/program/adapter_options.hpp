@@ -75,25 +75,22 @@ struct AdapterOptions {
     app.add_option("--scale", scales,
                    "how much of the adapters to apply, from 0 (the backbone) to 1; NAME=X: of one of them");
   }
-  /// Error: an option without effect, or an invalid value.
-  void check(const CLI::App& app) const {
+  /// Reads the scales; comes before all below. Error: an option without effect, or an invalid value.
+  void check(const CLI::App& app) {
     for (const char* name : {"--scale", "--threshold", "--without"})
       require(app.get_option_no_throw(name) == nullptr || app.count(name) == 0 || !adapters.empty(), name,
               " attenuates an adapter, but there is none; name one with --adapter");
-    for (const auto& [name, scale] : asked_scales()) adapter::Attenuation{.scale = scale}.check();
+    asked_ = asked_scales();
+    for (const auto& [name, scale] : asked_) adapter::Attenuation{.scale = scale}.check();
     adapter::Attenuation{.threshold = threshold}.check();
   }
   /// The scale of all adapters together.
   double whole() const {
-    const auto asked = asked_scales();
-    const auto found = asked.find("");
-    return found == asked.end() ? 1 : found->second;
+    const auto found = asked_.find("");
+    return found == asked_.end() ? 1 : found->second;
   }
   /// Whether there are several adapters, or options that say something of a single one.
-  bool tells_apart() const {
-    const auto asked = asked_scales();
-    return adapters.size() > 1 || asked.size() > asked.count("");
-  }
+  bool tells_apart() const { return adapters.size() > 1 || asked_.size() > asked_.count(""); }
 
   /// Errors: as train::saved_adapter.
   std::vector<train::SavedAdapter> read(const adapter::Registry& registry) const {
@@ -107,7 +104,7 @@ struct AdapterOptions {
   adapter::Attenuation attenuation(const std::vector<train::SavedAdapter>& saved) const {
     adapter::Attenuation all{.scale = 1, .threshold = threshold};
     for (const auto& one : saved) all.members.push_back(whole_of(one.file.description.settings));
-    std::map<std::string, double> asked = asked_scales();
+    std::map<std::string, double> asked = asked_;
     asked.erase("");
     std::vector<std::string> names;
     visit(all, [&](const std::string& name, adapter::Attenuation& one) {
@@ -172,6 +169,8 @@ struct AdapterOptions {
       print_line(concat("note: ", name, ".1 was trained on top of ", name, ".0, which is switched off; leave it on to ",
                         "get what was trained"));
   }
+
+  std::map<std::string, double> asked_;  // as asked_scales()
 };
 
 }}}}  // namespace neutra::NEUTRA_ABI::program::detail

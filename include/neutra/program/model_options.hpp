@@ -2,18 +2,32 @@
 #pragma once
 
 #include "neutra/adapter/registry.hpp"
+#include "neutra/io/folder_kind.hpp"
 #include "neutra/program/adapter_options.hpp"
 #include "neutra/program/command_line.hpp"
 #include "neutra/program/program.hpp"
+#include "neutra/study/known_fingerprint.hpp"
 #include "neutra/study/options.hpp"
 #include "neutra/train/load.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace program { namespace detail {
+
+/// Gives the fingerprint of a model: the one that the run of an adapter keeps, if it is of these files, or a new one.
+/// Called before the model is read.
+inline train::Fingerprint fingerprint_of(const io::Path& model, const std::vector<train::SavedAdapter>& adapters) {
+  for (const train::SavedAdapter& saved : adapters)
+    if (const io::Path file = study::fingerprint_beside(saved.path); io::is_there(file))
+      return [known = std::make_shared<study::KnownFingerprint>(file, model)](const train::Backbone& backbone) {
+        return known->get(backbone.config(), [&] { return nn::fingerprint(backbone); });
+      };
+  return nn::fingerprint<float, DefaultDevice>;
+}
 
 /// The options of a model and its adapters.
 struct ModelOptions {
@@ -26,7 +40,8 @@ struct ModelOptions {
   train::LoadedModel load(const adapter::Registry& registry, nn::Purpose purpose) const {
     const std::vector<train::SavedAdapter> saved = adapters.read(registry);
     const adapter::Attenuation attenuation = adapters.attenuation(saved);
-    train::LoadedModel loaded = train::load_model(model, saved, {purpose, precision, base_precision});
+    const train::Fingerprint fingerprint = fingerprint_of(model, saved);
+    train::LoadedModel loaded = train::load_model(model, saved, {purpose, precision, base_precision}, fingerprint);
     loaded.model->attenuation = attenuation;
     return loaded;
   }

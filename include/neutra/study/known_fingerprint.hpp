@@ -44,4 +44,7 @@ class KnownFingerprint {
   io::Json files_, computed_ = io::Json::object();
 };
 
+/// The file in which the run that left an adapter keeps the fingerprint of its model.
+inline io::Path fingerprint_beside(const io::Path& adapter) { return adapter.parent_path() / "../../fingerprint.json"; }
+
 }}}  // namespace neutra::NEUTRA_ABI::study

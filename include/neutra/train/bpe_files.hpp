@@ -2,6 +2,7 @@
 ///     vocab.json: {token: id}; merges.txt: a line "#version: ...", then a merge "a b" a line
 #pragma once
 
+#include "neutra/core/nearest.hpp"
 #include "neutra/train/added_tokens.hpp"
 #include "neutra/train/export_tokenizer.hpp"
 #include "neutra/train/tokenizer_json.hpp"
@@ -15,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 
@@ -38,8 +40,9 @@ inline constexpr std::array tokenizer_classes = {
 /// The class that tokenizer_config.json names, or that of GPT-2, whose files are older than that name.
 /// Error: another class; an option that is not supported.
 inline const TokenizerClass& tokenizer_class(const io::Path& folder) {
+  const io::Path config = folder / "tokenizer_config.json";
   std::string name = "GPT2Tokenizer";
-  with_file(folder / "tokenizer_config.json", [&](const io::Reader& file) {
+  with_file(config, [&](const io::Reader& file) {
     name = file.text("tokenizer_class", name);
     must_be_off(file, "add_prefix_space", "the tokenizer");
     must_be_off(file, "add_eos_token", "the tokenizer");
@@ -47,10 +50,12 @@ inline const TokenizerClass& tokenizer_class(const io::Path& folder) {
   if (name.ends_with("Fast")) name.resize(name.size() - 4);
   const auto found = std::find_if(tokenizer_classes.begin(), tokenizer_classes.end(),
                                   [&](const TokenizerClass& item) { return item.name == name; });
-  require(found != tokenizer_classes.end(), folder.string(), ": a vocab.json with tokenizer_class \"",
-          io::printable(name), "\" is not supported; write its tokenizer.json in transformers, by ",
-          "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)");
-  return *found;
+  if (found != tokenizer_classes.end()) return *found;
+  std::vector<std::string> known;
+  for (const TokenizerClass& item : tokenizer_classes) known.emplace_back(item.name);
+  fail(config.string(), ": tokenizer_class of a vocab.json must be one of ", listed(known), ", got \"",
+       io::printable(name), "\"; write its tokenizer.json in transformers, by ",
+       "AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)");
 }
 
 /// The lines of merges.txt, but for "#version".
@@ -100,7 +105,8 @@ inline io::Json bpe_files_json(const io::Path& folder, const std::string& bos) {
   const auto id = [&](std::string_view text) -> Index {
     for (const io::Json& token : added)
       if (token["content"] == text) return token["id"].get<Index>();
-    fail(path.string(), ": must have the token \"", io::printable(text), "\", got none");
+    fail(path.string(), ": must have the token \"", io::printable(text),
+         "\", got none; take all files of the tokenizer from ", "one model");
   };
   io::Json file = byte_level_frame(std::move(vocabulary), read_merge_lines(folder / "merges.txt"), added, bos, id(bos),
                                    kind.expression.empty() ? io::Json() : split_step(kind.expression));
@@ -127,7 +133,7 @@ inline std::shared_ptr<const data::Tokenizer> read_bpe_files(const io::Path& fol
   std::string bos = read_text_start(folder);
   if (bos.empty()) bos = detail::tokenizer_class(folder).start;
   const io::Json file = detail::bpe_files_json(folder, bos);
-  return read_tokenizer_json(io::dump(file, folder.string()),
+  return read_tokenizer_json(io::dump(file, (folder / "vocab.json").string()),
                              concat((folder / "vocab.json").string(), " with merges.txt"), bos);
 }
 

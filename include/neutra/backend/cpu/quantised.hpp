@@ -169,11 +169,14 @@ template <Scalar S> struct QuantisedOperand {
   }
 };
 
-/// Dequantises words k .. k + depth - 1 of columns first .. first + columns - 1, panel by panel.
+/// Dequantises words k .. k + depth - 1 of columns first .. first + columns - 1, panel by panel. Of the last panel, the
+/// vectors beyond the last column are zero, as in all panels; the micro-kernel reads none of them.
 template <class E, Scalar S>
 void pack_block(const QuantisedOperand<S>& b, Index k, Index depth, Index first, Index columns, S* out) {
   constexpr Index lanes = Tile<S>::lanes, width = Tile<S>::width;
   const Index begin = k * E::numbers, end = std::min(begin + depth * E::numbers, b.rows()), chunk = b.chunk();
+  if (const Index last = columns / width * width; columns - last > 0 && columns - last <= width - lanes)
+    std::fill_n(out + last * depth, depth * width, S(0));
   for (Index j = 0; j < columns; j += lanes) {
     S* const to = out + j / width * width * depth + j % width;
     for (Index from = begin / chunk * chunk; from < end; from += chunk) {
