@@ -13,7 +13,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace gpu {
 template <class Unit, int Cols> struct AttentionForward {
   using S = typename Unit::Number;
   static constexpr const char* name = "attention_forward";
-  static constexpr int most_threads = attention_threads;
+  static constexpr int most_threads = attention_threads, least_blocks = 2;
   Heads<S> z;
   Numbers q, k, v;
   Written<S> out;
@@ -40,6 +40,7 @@ template <class Unit, int Cols> struct AttentionForward {
     for (int key = z.first_key(first); key < end; key += Unit::cols) {
       Sums<Unit, Unit::cols> weights;
       products_of_rows<Unit>(weights, queries, from(keys, key), chunk);
+      to_logits<Unit>(weights, z);
       NEUTRA_UNROLL
       for (int i = 0; i < Unit::own_rows; ++i) {
         const S shrink = soften(weights[i], first + Unit::row(i), key, top[i], total[i]);
@@ -70,7 +71,7 @@ template <class Unit, int Cols> struct AttentionForward {
     S now = none;
     NEUTRA_UNROLL
     for (int j = 0; j < N; ++j) {
-      scores[j] = z.reads(query, first_key + Unit::col(j)) ? z.logit(scores[j]) : none;
+      scores[j] = z.reads(query, first_key + Unit::col(j)) ? scores[j] : none;
       now = Larger()(now, scores[j]);
     }
     now = Larger()(top, Unit::of_row(now, Larger()));

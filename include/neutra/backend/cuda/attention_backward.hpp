@@ -25,18 +25,16 @@ template <class Unit> struct Slopes {
   NEUTRA_DEVICE Part of_keys(const Numbers& x, int sequence, int head) const {
     return head_part<Unit>(x, sequence, head / z.group(), z.keys, z.width);
   }
-  /// P of a score; logit becomes what the softmax read.
-  NEUTRA_DEVICE S weight(S product, int query, int key, S lse_of_query, S& logit) const {
-    if (!z.reads(query, key)) return S(0);
-    logit = z.logit(product);
-    return math::exp(logit - lse_of_query);
+  /// P of what the softmax read.
+  NEUTRA_DEVICE S weight(S logit, int query, int key, S lse_of_query) const {
+    return z.reads(query, key) ? math::exp(logit - lse_of_query) : S(0);
   }
 };
 
 template <class Unit> struct AttentionMeans {
   using S = typename Unit::Number;
   static constexpr const char* name = "attention_backward, the means";
-  static constexpr int most_threads = attention_threads;
+  static constexpr int most_threads = attention_threads, least_blocks = 2;
   Slopes<Unit> in;
 
   NEUTRA_DEVICE void operator()() const {
@@ -58,13 +56,13 @@ template <class Unit> struct AttentionMeans {
     for (int key = z.first_key(first); key < end; key += Unit::cols) {
       Sums<Unit, Unit::cols> scores, dp;
       products_of_rows<Unit>(scores, queries, from(keys, key), chunk);
+      to_logits<Unit>(scores, z);
       products_of_rows<Unit>(dp, slopes, from(values, key), chunk);
       NEUTRA_UNROLL
       for (int i = 0; i < Unit::own_rows; ++i) {
         NEUTRA_UNROLL
         for (int j = 0; j < Unit::template columns<Unit::cols>; ++j) {
-          S logit = 0;
-          mean[i] += in.weight(scores[i][j], first + Unit::row(i), key + Unit::col(j), lse[i], logit) * dp[i][j];
+          mean[i] += in.weight(scores[i][j], first + Unit::row(i), key + Unit::col(j), lse[i]) * dp[i][j];
         }
       }
     }
@@ -80,7 +78,7 @@ template <class Unit> struct AttentionMeans {
 template <class Unit, int Cols> struct AttentionQueries {
   using S = typename Unit::Number;
   static constexpr const char* name = "attention_backward, dQ";
-  static constexpr int most_threads = attention_threads;
+  static constexpr int most_threads = attention_threads, least_blocks = 2;
   Slopes<Unit> in;
   Written<S> dq;
   int parts;
@@ -100,6 +98,7 @@ template <class Unit, int Cols> struct AttentionQueries {
     for (int key = z.first_key(first); key < end; key += Unit::cols) {
       Sums<Unit, Unit::cols> scores, dp;
       products_of_rows<Unit>(scores, queries, from(keys, key), chunk);
+      to_logits<Unit>(scores, z);
       products_of_rows<Unit>(dp, slopes, from(values, key), chunk);
       NEUTRA_UNROLL
       for (int i = 0; i < Unit::own_rows; ++i) {
@@ -108,9 +107,8 @@ template <class Unit, int Cols> struct AttentionQueries {
         const S lse = in.lse[place], mean = in.mean[place];
         NEUTRA_UNROLL
         for (int j = 0; j < Unit::template columns<Unit::cols>; ++j) {
-          S logit = 0;
-          const S p = in.weight(scores[i][j], query, key + Unit::col(j), lse, logit);
-          scores[i][j] = p * (dp[i][j] - mean) * z.slope(logit);
+          const S slope = z.scale * z.slope(scores[i][j]) * (dp[i][j] - mean);
+          scores[i][j] = in.weight(scores[i][j], query, key + Unit::col(j), lse) * slope;
         }
       }
       Unit::put(scores, tile);
@@ -124,7 +122,7 @@ template <class Unit, int Cols> struct AttentionQueries {
 template <class Unit, int Cols> struct AttentionKeys {
   using S = typename Unit::Number;
   static constexpr const char* name = "attention_backward, dK and dV";
-  static constexpr int most_threads = attention_threads;
+  static constexpr int most_threads = attention_threads, least_blocks = 2;
   Slopes<Unit> in;
   Written<S> dk, dv;
   int parts;
@@ -149,6 +147,10 @@ template <class Unit, int Cols> struct AttentionKeys {
   }
 
  private:
+  /// Of a query; of the first for those beyond the last, whose weights are 0.
+  NEUTRA_DEVICE Index place(int sequence, int head, int query) const {
+    return in.z.place(sequence, head, query < in.z.length ? query : 0);
+  }
   /// The share of the queries from `query` on of one head. Rows of the tiles are keys, columns are queries.
   template <class Chunk, class Tile>
   NEUTRA_DEVICE void add_queries(int sequence, int head, int first, int query, int column, Sums<Unit, Cols>& dk_sums,
@@ -158,24 +160,27 @@ template <class Unit, int Cols> struct AttentionKeys {
                slopes = from(in.of_queries(in.dout, sequence, head), query),
                keys = from(in.of_keys(in.k, sequence, head), first),
                values = from(in.of_keys(in.v, sequence, head), first);
-    Sums<Unit, Unit::cols> p, ds;
+    Sums<Unit, Unit::cols> p, ds;  // p: times the slope of the cap and scale, once dV has it
     products_of_rows<Unit>(p, keys, queries, chunk);
+    to_logits<Unit>(p, z);
+    NEUTRA_UNROLL
+    for (int j = 0; j < Unit::template columns<Unit::cols>; ++j) {
+      const S lse = in.lse[place(sequence, head, query + Unit::col(j))];
+      NEUTRA_UNROLL
+      for (int i = 0; i < Unit::own_rows; ++i) {
+        ds[i][j] = in.weight(p[i][j], query + Unit::col(j), first + Unit::row(i), lse);
+        p[i][j] = ds[i][j] * z.slope(p[i][j]) * z.scale;
+      }
+    }
+    Unit::put(ds, tile);
+    add_weighted<Unit, Cols>(dv_sums, tile, slopes, column, chunk);
     products_of_rows<Unit>(ds, values, slopes, chunk);
     NEUTRA_UNROLL
     for (int j = 0; j < Unit::template columns<Unit::cols>; ++j) {
-      const int at = query + Unit::col(j);
-      const Index place = z.place(sequence, head, at < z.length ? at : 0);
-      const S lse = in.lse[place], mean = in.mean[place];
+      const S mean = in.mean[place(sequence, head, query + Unit::col(j))];
       NEUTRA_UNROLL
-      for (int i = 0; i < Unit::own_rows; ++i) {
-        S logit = 0;
-        p[i][j] = in.weight(p[i][j], at, first + Unit::row(i), lse, logit);
-        ds[i][j] = p[i][j] * (ds[i][j] - mean) * z.slope(logit);
-      }
+      for (int i = 0; i < Unit::own_rows; ++i) ds[i][j] = p[i][j] * (ds[i][j] - mean);
     }
-    Unit::put(p, tile);
-    add_weighted<Unit, Cols>(dv_sums, tile, slopes, column, chunk);
-    barrier();
     Unit::put(ds, tile);
     add_weighted<Unit, Cols>(dk_sums, tile, queries, column, chunk);
   }

@@ -8,6 +8,7 @@
 #include "neutra/backend/backend.hpp"
 #include "neutra/backend/cuda/attention_units.hpp"
 #include "neutra/backend/cuda/loops.hpp"
+#include "neutra/core/math.hpp"
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gpu {
 
@@ -46,13 +47,10 @@ template <Scalar S> struct Heads {
   NEUTRA_HD bool reads(int query, int key) const {
     return query < length && key < keys && key >= first_key(query) && key < end_key(query);
   }
-  /// What the softmax reads of a product of q and k, and its derivative.
-  NEUTRA_HD S logit(S product) const {
-    return cap > S(0) ? cap * math::tanh(product * (scale / cap)) : product * scale;
-  }
+  /// The factor by which the derivative of what the softmax reads differs from scale: 1 - tanh^2 under a cap.
   NEUTRA_HD S slope(S logit) const {
     const S t = cap > S(0) ? logit / cap : S(0);
-    return scale * (S(1) - t * t);
+    return S(1) - t * t;
   }
   /// log of the denominator of a query's softmax, or the mean of its slopes, by head.
   NEUTRA_HD Index place(int sequence, int head, int query) const {
@@ -115,6 +113,23 @@ template <class Unit, int N> NEUTRA_DEVICE void clear(typename Unit::Number (&su
   }
 }
 
+/// What the softmax reads of products of q and k. The cap is apart from all else, so that few registers hold its tanh.
+template <class Unit, int N>
+NEUTRA_DEVICE void to_logits(typename Unit::Number (&x)[Unit::own_rows][N], const Heads<typename Unit::Number>& z) {
+  const auto scale = z.cap > 0 ? z.scale / z.cap : z.scale;
+  NEUTRA_UNROLL
+  for (int i = 0; i < Unit::own_rows; ++i) {
+    NEUTRA_UNROLL
+    for (int j = 0; j < N; ++j) x[i][j] *= scale;
+  }
+  if (!(z.cap > 0)) return;
+  NEUTRA_UNROLL
+  for (int i = 0; i < Unit::own_rows; ++i) {
+    NEUTRA_UNROLL
+    for (int j = 0; j < N; ++j) x[i][j] = z.cap * math::tanh(x[i][j]);
+  }
+}
+
 /// sums = a b^T of the first rows of a and the first cols of b
 template <class Unit, int N, class Chunk>
 NEUTRA_DEVICE void products_of_rows(typename Unit::Number (&sums)[Unit::own_rows][N], const Part& a, const Part& b,
@@ -142,7 +157,7 @@ NEUTRA_DEVICE void add_weighted(Sums<Unit, Cols>& sums, Tile tile, const Part& x
   }
 }
 
-/// Writes columns first_col .. of a tile of rows from `first` on, times factor[i].
+/// Writes columns first_col .. of a tile.
 template <class Unit, int Cols>
 NEUTRA_DEVICE void write_tile(const Sums<Unit, Cols>& sums, const Written<typename Unit::Number>& to, Index first_row,
                               int rows, Index head_col, int first_col, int width) {

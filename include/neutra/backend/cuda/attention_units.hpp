@@ -59,13 +59,19 @@ template <Scalar S> struct Cores {
     }
   }
   template <class Chunk> NEUTRA_DEVICE static void load_along(const Part& x, int count, int first_col, Chunk to) {
-    for (int t = thread(); t < count * depth; t += attention_threads)
-      to[t / depth * along_stride + t % depth] = at(x, t / depth, first_col + t % depth);
+    constexpr int step = attention_threads / depth;
+    const int c = thread() % depth, col = first_col + c;
+    const S* at = numbers_at(x, thread() / depth, col);
+    for (int r = thread() / depth; r < count; r += step, at += step * x.of.stride)
+      to[r * along_stride + c] = r < x.rows && col < x.width ? *at : S(0);
   }
   template <int Cols, class Chunk>
   NEUTRA_DEVICE static void load_across(const Part& x, int from, int first_col, Chunk to) {
-    for (int t = thread(); t < across * Cols; t += attention_threads)
-      to[t] = at(x, from + t / Cols, first_col + t % Cols);
+    constexpr int step = attention_threads / Cols;
+    const int c = thread() % Cols, col = first_col + c;
+    const S* at = numbers_at(x, from + thread() / Cols, col);
+    for (int r = thread() / Cols; r < across; r += step, at += step * x.of.stride)
+      to[r * Cols + c] = from + r < x.rows && col < x.width ? *at : S(0);
   }
   template <bool ByColumns, int N, class A, class B>
   NEUTRA_DEVICE static void multiply(S (&sums)[own_rows][N], A a, int a_stride, B b, int b_stride, int words) {
@@ -85,9 +91,8 @@ template <Scalar S> struct Cores {
   }
 
  private:
-  NEUTRA_DEVICE static S at(const Part& x, int row, int col) {
-    if (row >= x.rows || col >= x.width) return S(0);
-    return static_cast<const S*>(x.of.data)[(x.first + row) * x.of.stride + col];
+  NEUTRA_DEVICE static const S* numbers_at(const Part& x, int row, int col) {
+    return static_cast<const S*>(x.of.data) + (x.first + row) * x.of.stride + col;
   }
 };
 
@@ -118,19 +123,23 @@ struct TensorCores {
     }
   }
   template <class Chunk> NEUTRA_DEVICE static void load_along(const Part& x, int count, int first_col, Chunk to) {
-    constexpr int words = depth / 2;
-    NEUTRA_UNROLL
-    for (int t = thread(); t < count * words; t += attention_threads)
-      to[t / words * along_stride + t % words] = pair(x, t / words, first_col + t % words * 2);
+    constexpr int words = depth / 2, step = attention_threads / words;
+    const int w = thread() % words, col = first_col + 2 * w;
+    Index at = (x.first + thread() / words) * x.of.stride + col;
+    for (int r = thread() / words; r < count; r += step, at += step * x.of.stride)
+      to[r * along_stride + w] = r < x.rows ? pair(x, at, col) : 0;
   }
   template <int Cols, class Chunk>
   NEUTRA_DEVICE static void load_across(const Part& x, int from, int first_col, Chunk to) {
-    constexpr int pairs = Cols / 2;
-    for (int t = thread(); t < across / 2 * pairs; t += attention_threads) {
-      const int two = t / pairs, col = t % pairs * 2;
-      const Word upper = pair(x, from + 2 * two, first_col + col), lower = pair(x, from + 2 * two + 1, first_col + col);
-      to[two * step_stride<Cols> + col] = (upper & 0xffffu) | lower << 16;
-      to[two * step_stride<Cols> + col + 1] = upper >> 16 | (lower & 0xffff0000u);
+    constexpr int pairs = Cols / 2, step = attention_threads / pairs;
+    const int c = thread() % pairs * 2, col = first_col + c;
+    Index at = (x.first + from + 2 * (thread() / pairs)) * x.of.stride + col;
+    for (int two = thread() / pairs; two < across / 2; two += step, at += 2 * step * x.of.stride) {
+      const int row = from + 2 * two;
+      const Word upper = row < x.rows ? pair(x, at, col) : 0,
+                 lower = row + 1 < x.rows ? pair(x, at + x.of.stride, col) : 0;
+      to[two * step_stride<Cols> + c] = (upper & 0xffffu) | lower << 16;
+      to[two * step_stride<Cols> + c + 1] = upper >> 16 | (lower & 0xffff0000u);
     }
   }
   template <bool ByColumns, int N, class A, class B>
@@ -157,10 +166,9 @@ struct TensorCores {
   };
 
   NEUTRA_DEVICE static Word word(bf16 first, bf16 second) { return first.bits | Word{second.bits} << 16; }
-  /// Elements (row, col) and (row, col + 1); col is even.
-  NEUTRA_DEVICE static Word pair(const Part& x, int row, int col) {
-    if (row >= x.rows || col >= x.width) return 0;
-    const Index at = (x.first + row) * x.of.stride + col;
+  /// Elements `at` and at + 1, in columns col, which is even, and col + 1.
+  NEUTRA_DEVICE static Word pair(const Part& x, Index at, int col) {
+    if (col >= x.width) return 0;
     const bool both = col + 1 < x.width;
     if (x.of.halved) {
       const bf16* from = static_cast<const bf16*>(x.of.data) + at;

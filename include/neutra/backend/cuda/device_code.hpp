@@ -4,6 +4,7 @@
 ///   operator()() const     what each thread does, marked NEUTRA_DEVICE
 ///   name                   for errors
 ///   most_threads           of a block
+///   least_blocks           that a processor is to hold at a time, which limits the registers of a thread
 /// It is launched through gpu::launch (driver.hpp). Threads and blocks are counted in one dimension. Under nvcc the
 /// functions below are the intrinsics. Elsewhere an emulator defines them, whose header is included first: it runs the
 /// same kernels on the CPU, and defines NEUTRA_EMULATED_DEVICE.

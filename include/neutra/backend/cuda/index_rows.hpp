@@ -18,7 +18,7 @@ template <Scalar S> struct ZeroRows {
 /// looks at 32 positions at a time, up to the first that it finds.
 struct Chains {
   static constexpr const char* name = "add_rows, the chains";
-  static constexpr int most_threads = usual_threads;
+  static constexpr int most_threads = usual_threads, least_blocks = usual_blocks;
   const std::int32_t* index;
   std::int32_t *next, *owner;
   std::int32_t count;

@@ -10,10 +10,14 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace gpu {
 
 /// A block that most kernels run with: eight warps hide the latency of each other's loads.
 inline constexpr int usual_threads = 256;
+/// Of them, four on a processor: 64 registers a thread, with which no kernel spills, and half of all threads there can
+/// be.
+inline constexpr int usual_blocks = 4;
 /// Rows that touch up to this many elements go to a warp: 64 loads a lane, and no barriers between warps.
 inline constexpr Index warp_elements = 2048;
 /// Above this a block of 1024 threads works on a row, which is then long enough to keep them busy.
 inline constexpr Index wide_elements = 1 << 16;
+inline constexpr int wide_threads = 1024;
 /// Blocks of a grid that strides over a long array: 16 for each of 132 processors of an H200.
 inline constexpr Index long_blocks = 2112;
 
@@ -21,7 +25,7 @@ inline Index parts_of(Index count, Index part) { return (count + part - 1) / par
 
 template <Scalar S, class F> struct WarpRows {
   static constexpr const char* name = "rows, a warp each";
-  static constexpr int most_threads = usual_threads;
+  static constexpr int most_threads = usual_threads, least_blocks = usual_blocks;
   F f;
   Index count;
   NEUTRA_DEVICE void operator()() const {
@@ -29,15 +33,15 @@ template <Scalar S, class F> struct WarpRows {
     if (n < count) f(Row<S, Warp>{}, n);
   }
 };
-template <Scalar S, class F, int Threads> struct BlockRows {
+template <Scalar S, class F> struct BlockRows {
   static constexpr const char* name = "rows, a block each";
-  static constexpr int most_threads = Threads;
+  static constexpr int most_threads = wide_threads, least_blocks = 1;
   F f;
   NEUTRA_DEVICE void operator()() const { f(Row<S, Block>{}, Index{block()}); }
 };
 template <Scalar S, class F> struct Elements {
   static constexpr const char* name = "elements";
-  static constexpr int most_threads = usual_threads;
+  static constexpr int most_threads = usual_threads, least_blocks = usual_blocks;
   F f;
   NEUTRA_DEVICE void operator()() const { f(LongRow<S>{}, Index{0}); }
 };
@@ -47,10 +51,8 @@ template <Scalar S, class F> void rows(Index count, Index cost, const F& f) {
   if (cost <= warp_elements) {
     constexpr int warps = usual_threads / warp_size;
     launch(Grid{parts_of(count, warps), usual_threads}, WarpRows<S, F>{f, count});
-  } else if (cost <= wide_elements) {
-    launch(Grid{count, usual_threads}, BlockRows<S, F, usual_threads>{f});
   } else {
-    launch(Grid{count, 1024}, BlockRows<S, F, 1024>{f});
+    launch(Grid{count, cost <= wide_elements ? usual_threads : wide_threads}, BlockRows<S, F>{f});
   }
 }
 
@@ -65,7 +67,7 @@ inline constexpr Index summed_rows = 64;
 /// partial[b * cols + c] = sum of f(n, c) over the rows of block b of rows
 template <Scalar S, class F> struct ColumnSums {
   static constexpr const char* name = "column_sums";
-  static constexpr int most_threads = usual_threads;
+  static constexpr int most_threads = usual_threads, least_blocks = usual_blocks;
   F f;
   Index count, cols;
   S* partial;
@@ -84,7 +86,7 @@ template <Scalar S, class F> struct ColumnSums {
 /// the first warp adds the warps' sums.
 template <Scalar S> struct AddPartialSums {
   static constexpr const char* name = "column_sums, the partial sums";
-  static constexpr int most_threads = usual_threads, warps = usual_threads / warp_size;
+  static constexpr int most_threads = usual_threads, least_blocks = usual_blocks, warps = usual_threads / warp_size;
   const S* partial;
   Index parts, cols;
   Into<S> into;
@@ -115,7 +117,7 @@ inline constexpr Index summed_elements = 4096;
 /// partial[b] = the sum of block b of x; into = scale times that, for one block
 template <class From, Scalar S> struct Sum {
   static constexpr const char* name = "sum";
-  static constexpr int most_threads = usual_threads;
+  static constexpr int most_threads = usual_threads, least_blocks = usual_blocks;
   const From* x;
   Index count;
   double* partial;

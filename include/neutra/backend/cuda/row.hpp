@@ -63,7 +63,7 @@ template <class T, class Combine> NEUTRA_DEVICE T of_block(T own, Combine combin
   if (thread() % warp_size == 0) parts[thread() / warp_size] = own;
   barrier();
   T all = parts[0];
-  for (int warp = 1; warp < threads() / warp_size; ++warp) all = combine(all, parts[warp]);
+  for (int warp = 1; warp < threads() / warp_size; ++warp) all = combine(all, static_cast<T>(parts[warp]));
   return all;
 }
 

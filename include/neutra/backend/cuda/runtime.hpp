@@ -124,7 +124,8 @@ inline void download(const void* from, void* to, std::size_t bytes) {
 }
 
 /// All kernels of the library are this function.
-template <class K> __global__ void __launch_bounds__(K::most_threads) run(const __grid_constant__ K kernel) {
+template <class K>
+__global__ void __launch_bounds__(K::most_threads, K::least_blocks) run(const __grid_constant__ K kernel) {
   kernel();
 }
 
