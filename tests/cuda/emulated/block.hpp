@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <functional>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -30,6 +29,12 @@ struct Order {
   }
 };
 
+/// What every thread runs.
+struct Code {
+  const void* kernel;
+  void (*call)(const void* kernel);
+};
+
 class Block {
  public:
   /// The block that runs. Null: host code runs.
@@ -45,8 +50,7 @@ class Block {
 
   /// Runs blocks 0 .. blocks-1 of a kernel, `code` on each of `threads` threads. Error: what a thread threw; a thread
   /// that waits for ever.
-  void launch(std::string_view kernel, unsigned blocks, unsigned threads, const std::function<void()>& code,
-              Order& order) {
+  void launch(std::string_view kernel, unsigned blocks, unsigned threads, const Code& code, Order& order) {
     kernel_ = kernel;
     blocks_ = blocks;
     code_ = &code;
@@ -154,7 +158,7 @@ class Block {
   static void run_thread(void* block) {
     auto* const self = static_cast<Block*>(block);
     try {
-      (*self->code_)();
+      self->code_->call(self->code_->kernel);
     } catch (...) {
       self->running_->failure = std::current_exception();
     }
@@ -185,7 +189,7 @@ class Block {
   }
 
   std::string kernel_;
-  const std::function<void()>* code_ = nullptr;
+  const Code* code_ = nullptr;
   std::vector<Thread> stacks_;  // for the largest block so far
   std::span<Thread> threads_;
   std::vector<Warp> warps_;

@@ -129,21 +129,25 @@ inline void download(const void* from, void* to, std::size_t bytes) {
 }
 inline void synchronise() {}
 
+namespace emulated {
 /// Error: more threads than the kernel, or a block, may have; what a thread did that CUDA leaves undefined.
-template <class K> void launch(Grid grid, const K& kernel) {
-  static_assert(std::is_trivially_copyable_v<K>, "neutra: a kernel goes to the device by its bytes");
+inline void launch(std::string_view kernel, int most_threads, const Grid& grid, const Code& code) {
   constexpr int most_of_a_block = 1024;
-  require(grid.threads >= 1 && grid.threads <= K::most_threads && K::most_threads <= most_of_a_block, "kernel ",
-          K::name, ": launched with ", grid.threads, " threads a block; it may have 1 to ", K::most_threads,
+  require(grid.threads >= 1 && grid.threads <= most_threads && most_threads <= most_of_a_block, "kernel ", kernel,
+          ": launched with ", grid.threads, " threads a block; it may have 1 to ", most_threads,
           ", and no block more than ", most_of_a_block);
-  require(grid.blocks >= 0 && grid.blocks <= 0x7fffffff, "kernel ", K::name, ": launched with ", grid.blocks,
-          " blocks");
-  ++emulated::launches();
-  const emulated::Memory::Opened open;
-  emulated::any_block().launch(
-      K::name, static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.threads), [&] { kernel(); },
-      emulated::order());
-  emulated::Memory::instance().check_ends(K::name);
+  require(grid.blocks >= 0 && grid.blocks <= 0x7fffffff, "kernel ", kernel, ": launched with ", grid.blocks, " blocks");
+  ++launches();
+  const Memory::Opened open;
+  any_block().launch(kernel, static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.threads), code, order());
+  Memory::instance().check_ends(kernel);
+}
+}  // namespace emulated
+
+template <class K> void launch(const Grid& grid, const K& kernel) {
+  static_assert(std::is_trivially_copyable_v<K>, "neutra: a kernel goes to the device by its bytes");
+  emulated::launch(K::name, K::most_threads, grid,
+                   {&kernel, [](const void* copied) { (*static_cast<const K*>(copied))(); }});
 }
 
 inline void scan(const std::int32_t* from, std::int32_t* to, Index count) {

@@ -1,4 +1,4 @@
-// The products of the emulated device: those of the CPU, in a file of their own because they take long to compile.
+// The products of the emulated device: those of the CPU, without SIMD.
 #include "neutra/backend/cpu/cpu.hpp"
 
 #include "tests/cuda/emulated/emulator.hpp"
@@ -15,7 +15,7 @@ template <Scalar S, class T, class R> void multiply(const MatmulTask& task) {
     return x;
   };
   Tensor<S> product({task.rows, task.cols});
-  Cpu::product<S>(operand(task.a, task.rows, task.depth), operand(task.b, task.depth, task.cols), product.view());
+  ScalarCpu::product<S>(operand(task.a, task.rows, task.depth), operand(task.b, task.depth, task.cols), product.view());
   for (Index i = 0; i < task.rows; ++i) {
     R* const c = static_cast<R*>(task.c) + i * task.c_stride;
     const R* const addend = static_cast<const R*>(task.addend) + (task.addend ? i * task.addend_stride : 0);

@@ -1,9 +1,7 @@
 // The checks of ops on the emulated device, in its usual order of threads and in random orders.
 #pragma once
 
-#include "tests/cuda/emulated/emulator.hpp"
-
-#include "neutra/backend/cuda/cuda.hpp"
+#include "tests/cuda/emulated/instances.hpp"
 
 #include "tests/cases/on_device.hpp"
 
@@ -27,7 +25,7 @@ inline void in_random_order(const auto& f) {
 
 template <class Case> void check_emulated() {
   const DirtyMemory dirty;
-  check_on_device<Cuda, Case>([](const auto& f) { in_random_order(f); });
+  check_on_device<Cuda, ReferenceDevice, Case>([](const auto& f) { in_random_order(f); });
 }
 
 }  // namespace cases
