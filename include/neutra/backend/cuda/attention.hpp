@@ -13,7 +13,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace gpu {
 template <class Unit, int Cols> struct AttentionForward {
   using S = typename Unit::Number;
   static constexpr const char* name = "attention_forward";
-  static constexpr int most_threads = attention_threads, least_blocks = 2;
+  static constexpr int most_threads = attention_threads, least_blocks = Cols <= 64 ? 3 : 2;
   Heads<S> z;
   Numbers q, k, v;
   Written<S> out;
@@ -105,7 +105,7 @@ inline Numbers by_head(Numbers x, Index width) {
 /// a block works on at a time.
 template <Scalar S, class F> void with_unit(DType precision, Index width, const F& f) {
   if constexpr (std::is_same_v<S, double>) {
-    f.template operator()<Cores<double>, 64>();
+    f.template operator()<Cores<double>, 32>();
   } else if (precision == DType::bf16) {
     if (width <= 64)
       f.template operator()<TensorCores, 64>();

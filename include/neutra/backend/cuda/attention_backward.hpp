@@ -34,7 +34,7 @@ template <class Unit> struct Slopes {
 template <class Unit> struct AttentionMeans {
   using S = typename Unit::Number;
   static constexpr const char* name = "attention_backward, the means";
-  static constexpr int most_threads = attention_threads, least_blocks = 2;
+  static constexpr int most_threads = attention_threads, least_blocks = 3;
   Slopes<Unit> in;
 
   NEUTRA_DEVICE void operator()() const {
