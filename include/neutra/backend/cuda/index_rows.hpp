@@ -79,8 +79,7 @@ template <Scalar S> struct OpenFlags {
   std::int32_t* open;
   template <class Row> NEUTRA_HD void operator()(Row row, Index) const {
     row.each(g.size(), [&](auto c) {
-      const Index n = c.i;
-      open[n] = g.data[n] != S(0) || (slope.data && slope.data[n] != S(0));
+      for (Index n = c.i; n < c.i + c.count; ++n) open[n] = g.data[n] != S(0) || (slope.data && slope.data[n] != S(0));
     });
   }
 };
@@ -92,10 +91,11 @@ struct OpenPlaces {
   std::int32_t *index, *place;
   template <class Row> NEUTRA_HD void operator()(Row row, Index) const {
     row.each(count, [&](auto c) {
-      const Index n = c.i;
-      const std::int32_t at = sums[n] - 1;
-      if (place[n]) index[at] = static_cast<std::int32_t>(n);
-      place[n] = place[n] ? at : -1;
+      for (Index n = c.i; n < c.i + c.count; ++n) {
+        const std::int32_t at = sums[n] - 1;
+        if (place[n]) index[at] = static_cast<std::int32_t>(n);
+        place[n] = place[n] ? at : -1;
+      }
     });
   }
 };

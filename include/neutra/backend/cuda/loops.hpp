@@ -2,7 +2,7 @@
 #pragma once
 
 #include "neutra/backend/cuda/memory.hpp"
-#include "neutra/backend/cuda/row.hpp"
+#include "neutra/backend/cuda/pack.hpp"
 
 #include <cmath>
 
@@ -58,7 +58,8 @@ template <Scalar S, class F> void rows(Index count, Index cost, const F& f) {
 
 /// f(row, 0) for one long row that is asked for nothing but each()
 template <Scalar S, class F> void elements(Index count, const F& f) {
-  launch(Grid{std::min(parts_of(count, usual_threads), long_blocks), usual_threads}, Elements<S, F>{f});
+  launch(Grid{std::min(parts_of(count, usual_threads * Pack<S>::count), long_blocks), usual_threads},
+         Elements<S, F>{f});
 }
 
 /// The rows that one partial sum adds up.

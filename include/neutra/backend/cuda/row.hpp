@@ -105,12 +105,4 @@ template <Scalar S, class Team> struct Row {
   }
 };
 
-/// One long row for all threads of a grid.
-template <Scalar S> struct LongRow {
-  template <class F> NEUTRA_DEVICE void each(Index n, F f) const {
-    const Index step = Index{blocks()} * threads();
-    for (Index i = Index{block()} * threads() + thread(); i < n; i += step) f(Lanes<S>{i});
-  }
-};
-
 }}}  // namespace neutra::NEUTRA_ABI::gpu

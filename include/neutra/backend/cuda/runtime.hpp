@@ -10,13 +10,15 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gpu {
 
-/// Fails with what CUDA says unless it succeeded. what: "copying 12 bytes"
-inline void succeed(cudaError_t result, const std::string& what) {
-  if (result == cudaSuccess) return;
+/// Fails with what CUDA says unless it succeeded. what: "copying ", bytes, " bytes"
+template <class... What> void succeed(cudaError_t result, const What&... what) {
+  if (result == cudaSuccess) [[likely]]
+    return;
   cudaGetLastError();
   if (result == cudaErrorInsufficientDriver)
     fail("cuda: the driver of this machine is too old for this program, which was built with CUDA ",
@@ -24,8 +26,19 @@ inline void succeed(cudaError_t result, const std::string& what) {
          "; update the driver, or use a program built for the CPU");
   if (result == cudaErrorNoDevice)
     fail("cuda: this machine has no CUDA device that can be used; use a program built for the CPU");
-  fail("cuda: ", what, " failed: ", cudaGetErrorString(result));
+  fail("cuda: ", what..., " failed: ", cudaGetErrorString(result));
 }
+
+/// A kernel, for errors that show up after its launch.
+struct KernelName {
+  const char* name = "none";
+  std::string_view function;  // the signature of a function whose last template parameter is its type
+
+  std::string text() const {
+    const auto from = function.find("K = ");
+    return from == function.npos ? name : concat(name, ", ", function.substr(from + 4, function.size() - from - 5));
+  }
+};
 
 /// The device of this process, its stream and its memory pool.
 class Device {
@@ -48,8 +61,7 @@ class Device {
   }
 
   cudaStream_t stream() const { return stream_; }
-  /// The kernel that was launched last, for errors that show up later.
-  const char* last_kernel = nullptr;
+  KernelName last_kernel;
 
  private:
   static int& chosen() {
@@ -63,7 +75,7 @@ class Device {
   Device() : number_(chosen()) {
     int count = 0;
     succeed(cudaGetDeviceCount(&count), "counting devices");
-    succeed(cudaSetDevice(number_), concat("starting device ", number_));
+    succeed(cudaSetDevice(number_), "starting device ", number_);
     succeed(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "creating a stream");
     // Released memory stays in the pool, so that a step gets what the step before gave back.
     cudaMemPool_t pool{};
@@ -89,7 +101,7 @@ inline void* allocate(std::size_t bytes) {
     fail("cuda: out of device memory: asked for ", bytes >> 20, " MiB more, but ", free >> 20, " of ", total >> 20,
          " MiB are free; use a smaller batch, model or sequence, --precision bf16, or recompute layers");
   }
-  succeed(result, concat("allocating ", bytes, " bytes"));
+  succeed(result, "allocating ", bytes, " bytes");
   succeed(cudaMemsetAsync(memory, 0, size, device.stream()), "zeroing memory");
   return memory;
 }
@@ -104,22 +116,21 @@ inline void synchronise() {
   const cudaError_t result = cudaStreamSynchronize(device.stream());
   if (result == cudaSuccess) return;
   fail("cuda: a kernel failed: ", cudaGetErrorString(result), "; the last that was launched is '",
-       device.last_kernel ? device.last_kernel : "none",
-       "'; run with CUDA_LAUNCH_BLOCKING=1 to have the failing one named");
+       device.last_kernel.text(), "'; run with CUDA_LAUNCH_BLOCKING=1 to have the failing one named");
 }
 
 inline void copy(const void* from, void* to, std::size_t bytes) {
-  succeed(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, Device::here().stream()),
-          concat("copying ", bytes, " bytes on the device"));
+  succeed(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, Device::here().stream()), "copying ", bytes,
+          " bytes on the device");
 }
 /// The host's memory may change as soon as this returns: CUDA stages what is not pinned.
 inline void upload(const void* from, void* to, std::size_t bytes) {
-  succeed(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, Device::here().stream()),
-          concat("copying ", bytes, " bytes to the device"));
+  succeed(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, Device::here().stream()), "copying ", bytes,
+          " bytes to the device");
 }
 inline void download(const void* from, void* to, std::size_t bytes) {
-  succeed(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, Device::here().stream()),
-          concat("copying ", bytes, " bytes from the device"));
+  succeed(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, Device::here().stream()), "copying ", bytes,
+          " bytes from the device");
   synchronise();
 }
 
@@ -136,12 +147,12 @@ template <class K> void launch(const Grid& grid, const K& kernel) {
   require(grid.blocks < Index{1} << 31, "cuda: ", K::name, " needs ", grid.blocks,
           " blocks, but a launch has at most 2^31 - 1");
   Device& device = Device::here();
-  device.last_kernel = K::name;
+  device.last_kernel = {K::name, __PRETTY_FUNCTION__};
   run<K><<<static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.threads), 0, device.stream()>>>(kernel);
   const cudaError_t result = cudaGetLastError();
   if (result == cudaErrorNoKernelImageForDevice)
     fail("cuda: this program has no code for this device; build it with CMAKE_CUDA_ARCHITECTURES for its architecture");
-  succeed(result, concat("starting the kernel '", K::name, "'"));
+  succeed(result, "starting the kernel '", K::name, "'");
 }
 
 /// to[n] = sum of from[0 .. n]
