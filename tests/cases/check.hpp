@@ -67,6 +67,7 @@ inline double difference(const std::vector<double>& a, const std::vector<double>
 struct Outcome {
   std::vector<double> value;
   std::vector<std::vector<double>> gradients;
+  friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
 /// The first `trained` tensors as leaves (their Vars are returned), the others as inputs.

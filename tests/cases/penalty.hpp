@@ -28,15 +28,24 @@ struct LogitPenalty {
 };
 
 /// Weights and labels of tokens; if `sparse`, row i of the residue belongs to token 2 i + 1.
-template <Scalar S> struct Tokens {
-  std::vector<S> weight, label;
-  std::vector<std::int32_t> index;
+template <Scalar S, class D> struct Tokens {
+  Tensor<S, D> weight, label;
+  Tensor<std::int32_t, D> index;
   Tokens(Index rows, bool sparse) {
+    std::vector<S> weights, labels;
+    std::vector<std::int32_t> places;
     for (Index n = 0; n < (sparse ? 2 * rows + 1 : rows); ++n) {
-      weight.push_back(n % 4 == 3 ? S(0) : S(1));
-      label.push_back(n % 3 == 1 ? S(1) : S(0));
+      weights.push_back(n % 4 == 3 ? S(0) : S(1));
+      labels.push_back(n % 3 == 1 ? S(1) : S(0));
     }
-    for (Index i = 0; sparse && i < rows; ++i) index.push_back(static_cast<std::int32_t>(2 * i + 1));
+    for (Index i = 0; sparse && i < rows; ++i) places.push_back(static_cast<std::int32_t>(2 * i + 1));
+    upload(weights, weight);
+    upload(labels, label);
+    upload(places, index);
+  }
+  template <class T> static void upload(const std::vector<T>& from, Tensor<T, D>& to) {
+    to = Tensor<T, D>({static_cast<Index>(from.size())});
+    D::template upload<T>(from, to.data());
   }
   Counted<S> counted() const { return {weight.data(), label.data(), index.empty() ? nullptr : index.data()}; }
 };
@@ -59,12 +68,12 @@ struct ResiduePenalty {
     return list(numbers<S, D>({rows, cols}, "r"), numbers<S, D>({tokens(), cols}, "y"));
   }
   template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const {
-    auto made = std::make_shared<Tokens<S>>(rows, sparse);
+    auto made = std::make_shared<Tokens<S, D>>(rows, sparse);
     held = made;
     return residue_penalty(RowPenalty{}, v[0], v[1], made->counted(), static_cast<S>(scale));
   }
   std::vector<double> reference(const std::vector<Tensor<double>>& in) const {
-    const Tokens<double> t(rows, sparse);
+    const Tokens<double, Cpu> t(rows, sparse);
     double loss = 0;
     for (Index i = 0; i < rows; ++i) {
       const Index n = sparse ? 2 * i + 1 : i;
@@ -75,7 +84,7 @@ struct ResiduePenalty {
         square += r * r;
         joined += y * y;
       }
-      loss += t.weight[static_cast<std::size_t>(n)] *
+      loss += t.weight.data()[n] *
               ((absolute + square) / static_cast<double>(cols) + std::sqrt((1 + square) / (1 + joined)));
     }
     return {scale * loss};
@@ -98,18 +107,18 @@ struct GatePenalty {
     return list(numbers<S, D>({rows, channels}, "g"), numbers<S, D>({rows, channels}, "s", 3));
   }
   template <Scalar S, Backend D> Var<S, D> run(Tape<S, D>&, const std::vector<Var<S, D>>& v) const {
-    auto made = std::make_shared<Tokens<S>>(rows, false);
+    auto made = std::make_shared<Tokens<S, D>>(rows, false);
     held = made;
     return gate_penalty(LogitPenalty{}, v[0], v[1], made->counted(), static_cast<S>(scale));
   }
   std::vector<double> reference(const std::vector<Tensor<double>>& in) const {
-    const Tokens<double> t(rows, false);
+    const Tokens<double, Cpu> t(rows, false);
     double loss = 0;
     for (Index i = 0; i < rows * channels; ++i) {
       const auto n = static_cast<std::size_t>(i / channels);
       const double s = in[1].data()[i];
-      loss += t.weight[n] / static_cast<double>(channels) *
-              (std::abs(in[0].data()[i]) + std::log(1 + std::exp(s)) - t.label[n] * s);
+      loss += t.weight.data()[n] / static_cast<double>(channels) *
+              (std::abs(in[0].data()[i]) + std::log(1 + std::exp(s)) - t.label.data()[n] * s);
     }
     return {scale * loss};
   }

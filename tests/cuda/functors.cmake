@@ -3,7 +3,7 @@
 # cmake -D OBJECT=<functors.cu, compiled> -D INCLUDE=<folder> -P functors.cmake
 cmake_minimum_required(VERSION 3.25)
 
-file(STRINGS "${OBJECT}" kernels REGEX "run_rows|run_column_sums")
+file(STRINGS "${OBJECT}" kernels REGEX "gpu3run")
 file(GLOB headers "${INCLUDE}/neutra/op/*.hpp" "${INCLUDE}/neutra/optim/*.hpp" "${INCLUDE}/neutra/adapter/*.hpp")
 set(missing "")
 set(count 0)

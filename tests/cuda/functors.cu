@@ -6,6 +6,7 @@
 #include "neutra/adapter/mean_directions.hpp"
 #include "neutra/adapter/residue.hpp"
 #include "neutra/adapter/router_losses.hpp"
+#include "neutra/backend/cuda/cuda.hpp"
 #include "neutra/body/all.hpp"
 #include "neutra/body/any.hpp"
 #include "neutra/gate/all.hpp"
@@ -17,8 +18,6 @@
 #include "neutra/optim/frozen_columns.hpp"
 #include "neutra/penalty/all.hpp"
 #include "neutra/penalty/any.hpp"
-
-#include "tests/cuda/device.cuh"
 
 using namespace neutra;
 
@@ -40,7 +39,7 @@ struct Warm {
   template <class V> NEUTRA_HD Parameters<V, 1> dp(V s, V, Parameters<V, 1>) const { return {math::relu(s)}; }
 };
 
-template <Scalar S> void ops(Var<S, cuda::Device> x, Var<S, cuda::Device> w, const std::vector<std::int32_t>& tokens) {
+template <Scalar S> void ops(Var<S, Cuda> x, Var<S, Cuda> w, const std::vector<std::int32_t>& tokens) {
   activation(x, Activation::gelu);
   add(x, w);
   attention(x, x, x, AttentionSizes{1, 1, 1, 1, 1});
@@ -54,9 +53,9 @@ template <Scalar S> void ops(Var<S, cuda::Device> x, Var<S, cuda::Device> w, con
   layer_norm(x, w, w);
   linear(x, w, w);
   pointwise(x, op::Silu{});
-  pointwise_trained(x, Affine{}, std::span<const Var<S, cuda::Device>>{});
+  pointwise_trained(x, Affine{}, std::span<const Var<S, Cuda>>{});
   rms_norm(x, w);
-  rope(x, RopeTable<S, cuda::Device>(1, 2, 1e4), 1);
+  rope(x, RopeTable<S, Cuda>(1, 2, 1e4), 1);
   scale_columns(x, w);
   scale_rows(x, x);
   softmax(x);
@@ -73,18 +72,29 @@ template <Scalar S> void ops(Var<S, cuda::Device> x, Var<S, cuda::Device> w, con
   gate_penalty(penalty::GateL1{}, x, x, Counted<S>{}, 1);
 }
 
+/// The backend's own kernels that no op above needs.
+template <Scalar S> void weights(Operand<S> a, Result<S> c, View<const S> w) {
+  const Cuda::Packed<S> packed(a);
+  const Cuda::Quantised<S> quantised(w, Quantisation("int8"));
+  packed.unpack(c.view.template as<S>());
+  quantised.unpack(c.view.template as<S>());
+  Cuda::product<S>(a, packed, c);
+  Cuda::product<S>(a, quantised, true, c);
+}
+
 template <Scalar S, class... Policies> void gates(Types<Policies...>) {
-  (static_cast<void>(gate::Any<S, cuda::Device>(Policies{})), ...);
+  (static_cast<void>(gate::Any<S, Cuda>(Policies{})), ...);
 }
 template <Scalar S, class... Policies> void bodies(Types<Policies...>) {
-  (static_cast<void>(body::Any<S, cuda::Device>(Policies{})), ...);
+  (static_cast<void>(body::Any<S, Cuda>(Policies{})), ...);
 }
 template <Scalar S, class... Policies> void penalties(Types<Policies...>) {
-  (static_cast<void>(penalty::Any<S, cuda::Device>(Policies{})), ...);
+  (static_cast<void>(penalty::Any<S, Cuda>(Policies{})), ...);
 }
 
 template <Scalar S> void all() {
   ops<S>({}, {}, {});
+  weights<S>({}, {}, {});
   gates<S>(gate::All{});
   gates<S>(Types<gate::PerChannel<gate::Relu>, gate::TwoLayer<gate::Relu>, gate::CausalMean<gate::Relu>, Warm>{});
   bodies<S>(body::All{});
@@ -98,12 +108,12 @@ void compile_functors() {
   all<double>();
 }
 
-template class optim::AdamW<float, cuda::Device>;
-template class optim::AdamW<double, cuda::Device>;
-template class optim::Anchor<float, cuda::Device>;
-template class optim::FrozenColumns<float, cuda::Device>;
-template class adapter::InputSquares<float, cuda::Device>::Instance<float, cuda::Device>;
-template class adapter::MeanDirections<float, cuda::Device>::Instance<float, cuda::Device>;
-template class adapter::Probe<float, cuda::Device>;
-template class adapter::ResidueInstance<float, cuda::Device>;
-template class adapter::Lora::Instance<float, cuda::Device>;
+template class optim::AdamW<float, Cuda>;
+template class optim::AdamW<double, Cuda>;
+template class optim::Anchor<float, Cuda>;
+template class optim::FrozenColumns<float, Cuda>;
+template class adapter::InputSquares<float, Cuda>::Instance<float, Cuda>;
+template class adapter::MeanDirections<float, Cuda>::Instance<float, Cuda>;
+template class adapter::Probe<float, Cuda>;
+template class adapter::ResidueInstance<float, Cuda>;
+template class adapter::Lora::Instance<float, Cuda>;

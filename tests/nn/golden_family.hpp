@@ -2,6 +2,7 @@
 #pragma once
 
 #include "neutra/nn/model_folder.hpp"
+#include "neutra/testing/on_device.hpp"
 
 #include "tests/catch.hpp"
 #include "tests/io/scratch.hpp"
@@ -39,7 +40,8 @@ struct Golden {
 
   template <Scalar S> Tensor<S> tensor(const std::string& of) const { return file.read<S>(name + "/" + of); }
 
-  template <Scalar S = float> std::shared_ptr<const nn::Backbone<S, Cpu>> load(DType precision = dtype_of<S>) const {
+  template <Scalar S = float, Backend D = Cpu>
+  std::shared_ptr<const nn::Backbone<S, D>> load(DType precision = dtype_of<S>) const {
     std::map<std::string, Tensor<float>> tensors;
     const auto ours = [&](const std::string& key) {
       return key != "logits" && !key.starts_with("residue.") && !key.starts_with("gradient.");
@@ -52,7 +54,7 @@ struct Golden {
     for (const auto& [key, values] : tensors) views.push_back({key, values.view()});
     io::write_safetensors<float>(made / "model.safetensors", views);
     io::write_json(made / "config.json", json);
-    return nn::load_model<S, Cpu>(made.path(), {.precision = precision});
+    return nn::load_model<S, D>(made.path(), {.precision = precision});
   }
   /// Loads with `changes` merged into config.json.
   auto with(const io::Json& changes) const {
@@ -71,17 +73,16 @@ struct Golden {
 };
 
 /// The logits of two sequences of equal length.
-template <class A, Scalar S>
-std::vector<S> logits_of(nn::Transformer<A, S, Cpu>& model, const std::vector<std::int32_t>& tokens) {
-  Tape<S, Cpu> tape;
+template <class A, Scalar S, Backend D>
+std::vector<S> logits_of(nn::Transformer<A, S, D>& model, const std::vector<std::int32_t>& tokens) {
+  Tape<S, D> tape;
   tape.start(false);
-  const View<const S> found = model.logits(tape, {2, static_cast<Index>(tokens.size()) / 2, tokens}).value();
-  return {found.data, found.data + found.size()};
+  return testing::from_device<D>(model.logits(tape, {2, static_cast<Index>(tokens.size()) / 2, tokens}).value());
 }
-template <Scalar S>
-std::vector<S> logits(const std::shared_ptr<const nn::Backbone<S, Cpu>>& backbone,
+template <Scalar S, Backend D>
+std::vector<S> logits(const std::shared_ptr<const nn::Backbone<S, D>>& backbone,
                       const std::vector<std::int32_t>& tokens) {
-  nn::Transformer<adapter::None, S, Cpu> model(backbone);
+  nn::Transformer<adapter::None, S, D> model(backbone);
   return logits_of(model, tokens);
 }
 

@@ -1,5 +1,6 @@
 // docs/support.md lists every header of include/neutra/op, with functions that exist and claims of tests that exist: a
-// case in tests/cases for the CPU, a call in tests/backend/record.cpp for the recording device.
+// case in tests/cases for the CPU, a call in tests/backend/record.cpp for the recording device, the same case in
+// tests/cuda/emulated for the CUDA device.
 #include "tests/catch.hpp"
 
 #include <algorithm>
@@ -40,6 +41,9 @@ TEST_CASE("docs/support.md lists every op, and no other") {
   }
   const std::string table = text(source / "docs/support.md"), all = text(folder / "all.hpp"),
                     record = text(source / "tests/backend/record.cpp");
+  std::string emulated;
+  for (const auto& entry : std::filesystem::directory_iterator(source / "tests/cuda/emulated"))
+    if (entry.path().filename().string().starts_with("op_")) emulated += text(entry.path());
   const std::regex row(R"(\| `([a-z_]+\.hpp)` \| ([^|]*) \| (yes|not yet) \| (yes|not yet) \| (yes|not yet) \|)"),
       name("`([a-z_]+)`");
   for (std::sregex_iterator line(table.begin(), table.end(), row), end; line != end; ++line) {
@@ -54,8 +58,8 @@ TEST_CASE("docs/support.md lists every op, and no other") {
       CHECK(calls(code, (*function)[1]));
       CHECK(((*line)[3] == "yes") == (std::filesystem::exists(cases) && calls(text(cases), (*function)[1])));
       CHECK(((*line)[4] == "yes") == calls(record, (*function)[1]));
+      CHECK(((*line)[5] == "yes") == (emulated.find("\"tests/cases/" + header + "\"") != std::string::npos));
     }
-    CHECK(((*line)[5] == "yes") == std::filesystem::exists((folder / header).replace_extension(".cuh")));
     if (header != "accumulate.hpp") CHECK(all.find("neutra/op/" + header) != std::string::npos);
   }
   CHECK(listed == headers);

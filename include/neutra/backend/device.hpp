@@ -2,11 +2,18 @@
 #pragma once
 
 #include "neutra/backend/cpu/cpu.hpp"
+#if defined(NEUTRA_CUDA)
+#include "neutra/backend/cuda/cuda.hpp"
+#endif
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// What programs and checks of policies run on, and a Transformer without a device.
+/// What programs and checks of policies run on, and a Transformer without a device. The linked target chooses it.
+#if defined(NEUTRA_CUDA)
+using DefaultDevice = Cuda;
+#else
 using DefaultDevice = Cpu;
+#endif
 
 /// The same loops one element at a time: what policies are compared with.
 using ReferenceDevice = ScalarCpu;

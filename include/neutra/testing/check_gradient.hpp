@@ -4,26 +4,51 @@
 #include "neutra/autodiff/tape.hpp"
 #include "neutra/backend/cpu/cpu.hpp"
 #include "neutra/core/random.hpp"
+#include "neutra/testing/on_device.hpp"
 
 #include <cmath>
 #include <functional>
+#include <span>
+#include <type_traits>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace testing {
+
+namespace detail {
+/// sum = sum of w y
+template <Scalar S> struct WeightedSum {
+  View<const S> y, w;
+  S* sum;
+  template <class Row> NEUTRA_HD void operator()(Row row, Index) const {
+    const S total = row.sum(w.size(), [&](auto c) { return c.load(y.data) * c.load(w.data); });
+    row.once([&] { *sum = total; });
+  }
+};
+/// dy = up w
+template <Scalar S> struct WeightedSumSlope {
+  View<const S> w;
+  const S* up;
+  Into<S> dy;  // (1,N)
+  template <class Row> NEUTRA_HD void operator()(Row row, Index) const {
+    row.each(w.size(), [&](auto c) {
+      const auto weight = c.load(w.data);
+      c.write(dy, 0, weight * std::decay_t<decltype(weight)>(*up));
+    });
+  }
+};
+}  // namespace detail
 
 /// sum of weights * y, which turns any result into a scalar whose gradient reaches every element.
 /// weights, y: same size
 template <Scalar S, Backend D> Var<S, D> weighted_sum(Var<S, D> y, const Tensor<S, D>& weights) {
   auto& tape = y.tape();
   const auto sum = tape.make({});
-  S total = 0;
-  for (Index i = 0; i < y.shape().size(); ++i) total += y.value().data[i] * weights.data()[i];
-  *tape.out(sum).data = total;
-  const S* w = weights.data();
+  const View<const S> w(weights.data(), Shape{1, weights.shape().size()});
+  D::template rows<S>(1, w.size(), detail::WeightedSum<S>{y.value(), w, tape.out(sum).data});
   tape.record(sum, {y}, {}, [=](Tape<S, D>& t) {
     const auto dy = t.into(y);
-    const S up = *t.gradient(sum).data;
-    for (Index i = 0; i < y.shape().size(); ++i) dy.view.data[i] = up * w[i] + (dy.add ? dy.view.data[i] : S(0));
+    const Into<S> all{View<S>(dy.view.data, w.shape), dy.add};
+    D::template rows<S>(1, w.size(), detail::WeightedSumSlope<S>{w, t.gradient(sum).data, all});
   });
   return sum;
 }
@@ -31,11 +56,14 @@ template <Scalar S, Backend D> Var<S, D> weighted_sum(Var<S, D> y, const Tensor<
 /// Standard normal values times `scale`, determined by the name.
 template <Scalar S, class D = Host>
 Tensor<S, D> random_tensor(const Shape& shape, std::string_view name, double scale = 1.0) {
-  Tensor<S, D> tensor(shape);
+  Tensor<S, Host> drawn(shape);
   const Philox random(42, name);
   for (Index i = 0; i < shape.size(); ++i)
-    tensor.data()[i] = static_cast<S>(scale * random.normal(0, static_cast<std::uint64_t>(i)));
-  return tensor;
+    drawn.data()[i] = static_cast<S>(scale * random.normal(0, static_cast<std::uint64_t>(i)));
+  if constexpr (std::is_same_v<D, Host>)
+    return drawn;
+  else
+    return on_device<S, D>(drawn);
 }
 
 /// The largest relative gradient error over the inputs: |analytic - numeric| / (|numeric| + 1e-6 of all inputs
@@ -65,15 +93,15 @@ double gradient_error(std::vector<Tensor<double, D>>& inputs,
   for (std::size_t at = 0; at < inputs.size(); ++at) {
     auto& parameter = parameters[at];
     if (!parameter.has_gradient && parameter.value.size() > 0) return std::numeric_limits<double>::infinity();
-    for (Index i = 0; i < parameter.value.size(); ++i) {
-      double& x = parameter.value.data()[i];
-      const double x0 = x;
-      x = x0 + step;
-      const double above = evaluate(false).item();
-      x = x0 - step;
-      const double below = evaluate(false).item();
-      x = x0;
-      const double numeric = (above - below) / (2 * step), analytic = parameter.gradient.data()[i] / 2;
+    const std::vector<double> x = from_device(parameter.value), gradient = from_device(parameter.gradient);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const auto at_point = [&](double moved) {
+        D::template upload<double>(std::span<const double>(&moved, 1), parameter.value.data() + i);
+        return evaluate(false).item();
+      };
+      const double above = at_point(x[i] + step), below = at_point(x[i] - step);
+      D::template upload<double>(std::span<const double>(&x[i], 1), parameter.value.data() + i);
+      const double numeric = (above - below) / (2 * step), analytic = gradient[i] / 2;
       error[at] += (numeric - analytic) * (numeric - analytic);
       size[at] += numeric * numeric;
     }

@@ -35,12 +35,13 @@ inline void check_training(const AnyResidue<float>& residue, Faults& faults) {
 
 /// Spreads the gates: logits of size 3 and either sign. The gate weights have standard deviation 4 in all channels but
 /// the first, which is large and equal for every token.
-inline void spread_gates(const std::vector<Parameter<float, DefaultDevice>*>& parameters) {
+template <Backend D> void spread_gates(const std::vector<Parameter<float, D>*>& parameters) {
   for (auto* parameter : parameters) {
     const bool reads_x = parameter->value.shape().cols() == tiny_config().dim;
     if (!parameter->name.ends_with(".gate") && !parameter->name.ends_with(".gate_hidden")) continue;
-    parameter->value = random_tensor<float, DefaultDevice>(parameter->value.shape(), parameter->name, 4);
-    for (Index n = 0; reads_x && n < parameter->value.shape().rows(); ++n) parameter->value.view()(n, 0) = 0;
+    auto drawn = random_tensor<float>(parameter->value.shape(), parameter->name, 4);
+    for (Index n = 0; reads_x && n < drawn.shape().rows(); ++n) drawn.view()(n, 0) = 0;
+    parameter->value = on_device<float, D>(drawn);
   }
 }
 

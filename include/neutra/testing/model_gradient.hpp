@@ -22,17 +22,12 @@ struct Slope {
   double numeric, error;  // error: |numeric - analytic|
 };
 
-/// The slope of f() at x by central differences of fourth order. The error is that of a smaller step if that is closer
+/// The slope of f at x by central differences of fourth order. The error is that of a smaller step if that is closer
 /// to `analytic`.
-template <class F> Slope slope_of(const F& f, double& x, double analytic, Slopes slopes) {
+template <class F> Slope slope_of(const F& f, double x, double analytic, Slopes slopes) {
   const auto central = [&](double step) {
-    const double x0 = x;
-    x = x0 + step;
-    const double above = f();
-    x = x0 - step;
-    const double below = f();
-    x = x0;
-    return (above - below) / (2 * step);
+    const double above = f(x + step);
+    return (above - f(x - step)) / (2 * step);
   };
   const double apart = slopes == Slopes::smooth ? 1e-3 : 1e-4;
   const double numeric = (4 * central(apart) - central(2 * apart)) / 3;
@@ -67,9 +62,17 @@ double model_gradient_error(nn::Transformer<A, double, D>& model, const nn::Toke
   for (auto* parameter : model.parameters()) {
     if (!parameter->trained) continue;
     double errors = 0, squares = 0;
-    for (Index i = 0; i < parameter->value.size(); ++i) {
-      const auto [numeric, error] = detail::slope_of([&] { return loss().item(); }, parameter->value.data()[i],
-                                                     parameter->gradient.data()[i], slopes);
+    const auto start = from_device(parameter->value), gradient = from_device(parameter->gradient);
+    for (std::size_t i = 0; i < start.size(); ++i) {
+      const auto put = [&](double x) {
+        D::template upload<double>(std::span<const double>(&x, 1), parameter->value.data() + i);
+      };
+      const auto moved = [&](double x) {
+        put(x);
+        return loss().item();
+      };
+      const auto [numeric, error] = detail::slope_of(moved, start[i], gradient[i], slopes);
+      put(start[i]);
       errors += error * error;
       squares += numeric * numeric;
     }

@@ -24,21 +24,20 @@ namespace detail {
 template <Scalar S, Backend D, class F>
 std::vector<double> value_and_gradients(const std::vector<Tensor<double>>& inputs, const F& f) {
   std::vector<Parameter<S, D>> parameters;
-  for (const auto& input : inputs) {
-    Tensor<S, D> start(input.shape());
-    std::transform(input.data(), input.data() + input.size(), start.data(), [](double x) { return static_cast<S>(x); });
-    parameters.emplace_back("input", std::move(start));
-  }
+  for (const auto& input : inputs) parameters.emplace_back("input", on_device<S, D>(input));
   Tape<S, D> tape;
   tape.start();
   std::vector<Var<S, D>> vars;
   for (auto& parameter : parameters) vars.push_back(tape.leaf(parameter));
   const auto y = f(tape, vars);
-  std::vector<double> all(y.value().data, y.value().data + y.shape().size());
+  const auto value = from_device<D>(y.value());
+  std::vector<double> all(value.begin(), value.end());
   const auto weights = random_tensor<S, D>(y.shape(), "projection");
   tape.backward(weighted_sum(y, weights));
-  for (const auto& parameter : parameters)
-    all.insert(all.end(), parameter.gradient.data(), parameter.gradient.data() + parameter.gradient.size());
+  for (const auto& parameter : parameters) {
+    const auto gradient = from_device(parameter.gradient);
+    all.insert(all.end(), gradient.begin(), gradient.end());
+  }
   return all;
 }
 
@@ -70,10 +69,7 @@ void check_simd(const std::vector<Tensor<double>>& inputs, const F& f, std::stri
 /// Derivatives against central differences in double, on one backend.
 template <Backend D, class F> double slope_error(const std::vector<Tensor<double>>& inputs, const F& f) {
   std::vector<Tensor<double, D>> copies;
-  for (const auto& input : inputs) {
-    copies.emplace_back(input.shape());
-    std::copy_n(input.data(), input.size(), copies.back().data());
-  }
+  for (const auto& input : inputs) copies.push_back(on_device<double, D>(input));
   return gradient_error<D>(copies, f);
 }
 
@@ -171,14 +167,27 @@ template <Gate G> void check_gate_function(const G& gate, Faults& faults) {
     faults.push_back("the gate says exact_zero, but float, double, SIMD and scalar are not 0 at the same logits");
 }
 
+/// f(n) of each token, in memory of the step.
+template <Scalar S, Backend D, class F> S* of_tokens(Tape<S, D>& tape, Index rows, const F& f) {
+  std::vector<S> numbers;
+  for (Index n = 0; n < rows; ++n) numbers.push_back(S(f(n)));
+  S* const there = tape.template memory<S>(rows);
+  D::template upload<S>(numbers, there);
+  return there;
+}
+
 /// Counts every other token; every third is of the target domain.
 template <Scalar S, Backend D> Counted<S> some_counted(Tape<S, D>& tape, Index rows) {
-  S *weight = tape.template memory<S>(rows), *label = tape.template memory<S>(rows);
-  for (Index n = 0; n < rows; ++n) {
-    weight[n] = n % 2 ? S(0) : S(1);
-    label[n] = n % 3 ? S(0) : S(1);
-  }
-  return {weight, label, nullptr};
+  const S* weight = of_tokens(tape, rows, [](Index n) { return n % 2 ? 0 : 1; });
+  return {weight, of_tokens(tape, rows, [](Index n) { return n % 3 ? 0 : 1; }), nullptr};
+}
+
+/// A value of random numbers.
+template <Scalar S, Backend D> Var<S, D> drawn_value(Tape<S, D>& tape, const Shape& shape) {
+  const auto y = tape.make(shape);
+  const auto drawn = random_tensor<S, Host>(shape, "y");
+  D::template upload<S>(std::span<const S>(drawn.data(), static_cast<std::size_t>(drawn.size())), tape.out(y).data);
+  return y;
 }
 
 /// Value and derivatives for the channel sums of actual rows: r of size `scale` (also 0), y likewise.
@@ -197,9 +206,7 @@ template <Scalar S, RowFunction P> bool finite_for_rows(const P& penalty, double
 
 template <RowFunction P> void check_row_penalty(const P& penalty, Faults& faults) {
   const auto f = [&]<Scalar S, Backend D>(Tape<S, D>& tape, std::vector<Var<S, D>>& v) {
-    const auto y = tape.make(v[0].shape());
-    const auto drawn = random_tensor<S, Host>(v[0].shape(), "y");
-    std::copy_n(drawn.data(), drawn.size(), tape.out(y).data);
+    const auto y = drawn_value(tape, v[0].shape());
     return residue_penalty(penalty, v[0], y, some_counted(tape, v[0].shape().rows()), S(0.7));
   };
   check_slopes(inputs(random_tensor<double>({7, 5}, "r")), f, faults);
@@ -227,13 +234,10 @@ template <Penalty P> void check_penalty_of_ops(const P& penalty, Faults& faults)
   for (const char* name : {"g", "s"})
     if (values > 1) all.push_back(random_tensor<double>({7, 1}, name));
   append_weights(all, penalty::own_weights(penalty, 5));
-  const auto drawn = random_tensor<double, Host>({7, 5}, "y");
   const auto f = [&]<Scalar S, Backend D>(Tape<S, D>& tape, std::vector<Var<S, D>>& v) {
-    const auto y = tape.make({7, 5});
-    std::copy_n(drawn.data(), drawn.size(), tape.out(y).data);
-    const auto target = some_counted(tape, 7).label;
-    S* original = tape.template memory<S>(7);
-    std::transform(target, target + 7, original, [](S label) { return S(1) - label; });
+    const auto y = drawn_value(tape, {7, 5});
+    const S* const target = some_counted(tape, 7).label;
+    const S* const original = of_tokens(tape, 7, [](Index n) { return n % 3 ? 1 : 0; });
     penalty::Activations<S, D> e{.r = v[0], .y = y};
     if (values > 1) {
       e.g = v[1];

@@ -46,9 +46,7 @@ std::shared_ptr<const nn::Backbone<S, D>> tiny_backbone(const nn::Config& config
       drawn.data()[n * shape.cols()] = S(4);
     for (Index c = 0; (site == adapter::Site::o || site == adapter::Site::down) && c < shape.cols(); ++c)
       drawn.data()[c] /= S(8);  // blocks leave that channel almost unchanged
-    Tensor<S, D> weight(shape);
-    D::template upload<S>(std::span<const S>(drawn.data(), static_cast<std::size_t>(drawn.size())), weight.data());
-    return weight;
+    return on_device<S, D>(drawn);
   };
   return std::make_shared<const nn::Backbone<S, D>>(config, draw, use);
 }
@@ -77,10 +75,10 @@ struct TinyBatch {
 template <Scalar S, Backend D>
 void fill_zero_parameters(const std::vector<Parameter<S, D>*>& parameters, double scale = 0.3) {
   for (auto* parameter : parameters) {
-    auto& value = parameter->value;
-    if (std::any_of(value.data(), value.data() + value.size(), [](S x) { return x != S(0); })) continue;
-    const auto drawn = random_tensor<float, Host>(value.shape(), parameter->name, scale);
-    std::copy_n(drawn.data(), drawn.size(), value.data());
+    const std::vector<S> value = from_device(parameter->value);
+    if (std::any_of(value.begin(), value.end(), [](S x) { return x != S(0); })) continue;
+    const auto drawn = random_tensor<float, Host>(parameter->value.shape(), parameter->name, scale);
+    D::template upload<S>(std::vector<S>(drawn.data(), drawn.data() + drawn.size()), parameter->value.data());
   }
 }
 
@@ -94,18 +92,19 @@ Numbers numbers_of(nn::Transformer<A, S, D>& model, const TinyBatch& batch, S al
   Numbers numbers;
   Tape<S, D> tape;
   tape.start(false);
-  const View<const S> logits = model.logits(tape, batch.tokens()).value();
-  numbers.logits.assign(logits.data, logits.data + logits.size());
+  const auto logits = from_device<D>(model.logits(tape, batch.tokens()).value());
+  numbers.logits.assign(logits.begin(), logits.end());
   tape.start();
   const auto losses = model.loss(tape, batch.tokens(), batch.counts());
   numbers.losses = {static_cast<double>(losses.lm.item()),
                     losses.local ? static_cast<double>(losses.local->item()) : 0};
   for (auto* parameter : model.parameters()) parameter->has_gradient = false;
   tape.backward(losses.total(alpha));
-  for (auto* parameter : model.parameters())
-    if (parameter->trained)
-      numbers.gradients.insert(numbers.gradients.end(), parameter->gradient.data(),
-                               parameter->gradient.data() + parameter->gradient.size());
+  for (auto* parameter : model.parameters()) {
+    if (!parameter->trained) continue;
+    const auto gradient = from_device(parameter->gradient);
+    numbers.gradients.insert(numbers.gradients.end(), gradient.begin(), gradient.end());
+  }
   return numbers;
 }
 

@@ -1,0 +1,23 @@
+/// What the host asks of a device: memory, copies, launches, products and scans. Under nvcc it is CUDA's runtime,
+/// cuBLASLt and CUB (runtime.hpp, cublas.hpp). Elsewhere the emulated device defines the same functions, before this
+/// header is included.
+///
+///   allocate(bytes), release(memory, bytes)   zeroed device memory
+///   copy(from, to, bytes)                     within the device
+///   upload(from, to, bytes), download(from, to, bytes)   from and to host memory; a download waits for the device
+///   synchronise()                             waits for the device. Error: a kernel that failed, by its name
+///   launch(Grid, kernel)                      runs a kernel after all that was asked before
+///   matmul(MatmulTask)                        a product of matrices
+///   scan(from, to, count)                     to[n] = sum of from[0 .. n], int32
+/// Everything runs in the order in which it was asked for.
+#pragma once
+
+#include "neutra/backend/cuda/tasks.hpp"
+
+#if defined(__CUDACC__)
+#include "neutra/backend/cuda/cublas.hpp"
+#include "neutra/backend/cuda/runtime.hpp"
+#elif !defined(NEUTRA_EMULATED_DEVICE)
+#error \
+    "neutra: the CUDA backend is compiled by nvcc, or behind the emulated device of tests/cuda/emulated; include neutra/backend/cpu/cpu.hpp for the CPU"
+#endif

@@ -1,0 +1,5 @@
+#include "tests/cuda/emulated/instances.hpp"
+
+namespace neutra { inline namespace NEUTRA_ABI {
+NEUTRA_EMULATED_INSTANCES(template, DefaultDevice)
+}}  // namespace neutra::NEUTRA_ABI
