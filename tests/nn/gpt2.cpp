@@ -56,7 +56,8 @@ struct Changed {
 std::vector<double> losses(const std::shared_ptr<const nn::Backbone<double, Cpu>>& backbone) {
   nn::Transformer<adapter::None, double, Cpu> model(backbone);
   std::vector<double> all;
-  for (const std::vector<std::int32_t> tokens : expected()["tokens"]) {
+  const io::Json recorded = expected();
+  for (const std::vector<std::int32_t> tokens : recorded["tokens"]) {
     const auto text = std::span(tokens);
     const Index count = static_cast<Index>(tokens.size()) - 1;
     Tape<double, Cpu> tape;

@@ -22,7 +22,8 @@ const io::Path golden = NEUTRA_SOURCE_DIR "/tests/golden/tokenizers";
 /// The lines of the golden text that the tokenizers library encodes without loss, and that spell no special token.
 std::vector<std::string> lines() {
   std::vector<std::string> kept;
-  for (const io::Json& item : io::read_json(golden / "gpt2.ids.json")["lines"]) {
+  const io::Json recorded = io::read_json(golden / "gpt2.ids.json");
+  for (const io::Json& item : recorded["lines"]) {
     const auto line = item.get<std::string>();
     if (line.find(data::space_sign) == line.npos && line.find('\0') == line.npos && line.find("<s>") == line.npos)
       kept.push_back(line);

@@ -18,6 +18,7 @@ def main(saved):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         for line, ids in zip(expected["lines"], expected["ids"], strict=True):
             assert tokenizer(line).input_ids == ids, f"{folder.name}: {line!r}: {tokenizer(line).input_ids}, not {ids}"
+        assert len(expected["lines"]) > 10, path
         model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
         worst = (model(TOKENS, use_cache=False).logits[0] - load_file(path.with_suffix(".logits"))["logits"]).abs().max().item()
         print(f"{folder.name}: {len(expected['lines'])} lines, largest difference of logits {worst:.1e}")

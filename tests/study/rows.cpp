@@ -38,13 +38,15 @@ std::vector<std::string> rows_of(study::Results results) {
     row.peak_bytes.reset();
   }
   std::vector<std::string> rows;
-  for (const io::Json& row : study::to_json(results).at("rows")) rows.push_back(row.dump());
+  const io::Json json = study::to_json(results);
+  for (const io::Json& row : json.at("rows")) rows.push_back(row.dump());
   std::sort(rows.begin(), rows.end());
   return rows;
 }
 std::vector<std::string> choices_of(const study::Results& results) {
   std::vector<std::string> choices;
-  for (const io::Json& choice : study::to_json(results).at("choices")) choices.push_back(choice.dump());
+  const io::Json json = study::to_json(results);
+  for (const io::Json& choice : json.at("choices")) choices.push_back(choice.dump());
   std::sort(choices.begin(), choices.end());
   return choices;
 }

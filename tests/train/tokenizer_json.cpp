@@ -35,6 +35,17 @@ std::shared_ptr<const data::Tokenizer> read(const io::Json& file) {
   return train::read_tokenizer_json(file.dump(), "tokenizer.json", unigram ? "" : "<|endoftext|>");
 }
 
+/// Whether the added tokens in a text cost it white space: those that strip it, and, where words lose the space that
+/// they begin with, any that a space follows.
+bool loses_space(const io::Json& file, const std::string& text, bool words) {
+  const io::Json added = file.value("added_tokens", io::Json::array());
+  return std::any_of(added.begin(), added.end(), [&](const io::Json& token) {
+    const std::string content = token["content"];
+    if (token.value("lstrip", false) || token.value("rstrip", false)) return text.find(content) != text.npos;
+    return words && text.find(content + ' ') != text.npos;
+  });
+}
+
 /// Whether reading the file after a change fails with a message of one line that contains the text.
 bool refuses(const std::string& name, const std::function<void(io::Json&)>& change, std::string_view text) {
   io::Json file = file_of(name);
@@ -75,7 +86,9 @@ TEST_CASE("a tokenizer.json decodes to the bytes that it encoded", "[data]") {
     const auto tokenizer = read(file);
     std::vector<std::string> texts(samples::awkward.begin(), samples::awkward.end());
     texts.emplace_back(samples::five_languages);
-    for (const io::Json& line : io::read_json(golden / (name + ".ids.json"))["lines"]) texts.push_back(line);
+    const io::Json recorded = io::read_json(golden / (name + ".ids.json"));
+    REQUIRE(recorded["lines"].size() > 10);
+    for (const io::Json& line : recorded["lines"]) texts.push_back(line);
     std::string every_byte;
     for (int byte = 0; byte < 256; ++byte) every_byte += static_cast<char>(byte);
     texts.push_back("a" + every_byte + "\xe2\x96\x81 <note> \xe2\x96 <note>x");
@@ -88,9 +101,7 @@ TEST_CASE("a tokenizer.json decodes to the bytes that it encoded", "[data]") {
       const bool drops = words || name == "llama" || name == "unigram_first";
       if (drops && text.starts_with(' ')) expected.erase(0, 1);
       const std::string got = tokenizer->decode(tokenizer->encode(text));
-      // The space that a part between added tokens begins with is lost as well.
-      if (words && text.find("<note> ") != text.npos) continue;
-      CHECK(got == expected);
+      if (!loses_space(file, text, words)) CHECK(got == expected);
     }
   }
 }

@@ -138,7 +138,7 @@ class SentencePiece final : public Tokenizer {
     return replaced(piece.text, space_sign, " ");
   }
 
-  /// fresh: for reuse
+  /// Error: the model is damaged, or changes the text.
   void encode_word(std::string_view part, std::vector<int>& tokens) const {
     const auto status = processor_->Encode(part, &tokens);
     require(status.ok(), "tokenizer: SentencePiece cannot encode ", part.size(), " bytes (", status.ToString(),

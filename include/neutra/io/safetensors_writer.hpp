@@ -71,8 +71,8 @@ inline std::string safetensors_header(const Path& path, const std::vector<Tensor
   }
   text += "}";
   text.resize((text.size() + 7) / 8 * 8, ' ');
-  require(text.size() <= Safetensors::max_header, path.string(), ": a safetensors header must have at most ",
-          Safetensors::max_header, " bytes, got ", text.size());
+  require(text.size() <= SafetensorsHeader::max_header, path.string(), ": a safetensors header must have at most ",
+          SafetensorsHeader::max_header, " bytes, got ", text.size());
   return text;
 }
 
