@@ -140,6 +140,14 @@ TEST_CASE("docs: the tokenizers of each form have a row, which says what is read
         those(kinds, loads));
 }
 
+TEST_CASE("docs: the classes of a vocab.json are those that are read") {
+  Names said, known;
+  for (const std::string& name : Table("Tokenizer").cell("vocab.json", 1))
+    if (name.ends_with("Tokenizer")) said.push_back(name);
+  for (const auto& one : train::detail::tokenizer_classes) known.emplace_back(one.name);
+  CHECK(said == known);
+}
+
 TEST_CASE("docs: the shapes of tokenizer.json are those of the golden files, the rules of GGUF those of its reader") {
   const Table tokenizers("Tokenizer");
   Names shapes = tokenizers.cell("tokenizer.json", 1), golden;

@@ -180,6 +180,20 @@ def tokenizers():
                                   "added_tokens_decoder": {"266": {"content": "<end>", "special": True}}}}))
 
 
+def bpe_files():
+    """vocab.json and the small files as one object, and behind a zero byte merges.txt"""
+    for name, more in {"gpt2": {}, "qwen2": {"tokenizer_config.json": {
+            "tokenizer_class": "Qwen2TokenizerFast", "eos_token": "<|endoftext|>", "add_bos_token": True,
+            "added_tokens_decoder": {"300": {"content": "<note>", "special": False, "lstrip": True}}}},
+            "roberta": {"tokenizer_config.json": {"tokenizer_class": "RobertaTokenizer"},
+                        "added_tokens.json": {"<s>": 290, "</s>": 291},
+                        "special_tokens_map.json": {"bos_token": "<s>"}}}.items():
+        model = json.loads(reduced("qwen2" if name == "qwen2" else "gpt2"))["model"]
+        merges = "#version: 0.2\n" + "".join(" ".join(merge) + "\n" for merge in model["merges"])
+        put("bpe_files", name, pair(json.dumps({"vocab.json": model["vocab"], **more}, ensure_ascii=False,
+                                               separators=(",", ":")), merges.encode()))
+
+
 def reduced(name):
     """A golden tokenizer.json with its bytes and six merges"""
     file = json.loads((GOLDEN / "tokenizers" / f"{name}.json").read_text())
@@ -216,7 +230,23 @@ def texts():
         return packer.compress(content) + packer.flush()
     put("packed_text", "gzip", gzip(lines.encode()) + gzip(b"more"))
     put("packed_text", "zstd", subprocess.run(["zstd", "-c", "-"], input=lines.encode(), capture_output=True, check=True).stdout)
+    put("templates", "record", pair(short({"ask": "How?", "say": "So.\n"}),
+                                    b"Q: {ask}\\n\\tA {{now}}: {say!}\\\\"))
+    put("templates", "messages", pair(short({"messages": [{"role": "user", "content": "How?"},
+                                                          {"role": "assistant", "content": "So."}]}), b"A: {content!}"))
     put("questions", "one", '{"context": "The sky is", "endings": [" blue.", " a fish."], "label": 0}\n')
+
+
+def token_files():
+    """Of the text, the tokenizer and the end of text of tests/fuzz/token_cache.hpp: bytes as ids, 10 in place of newlines."""
+    text = b"the cat\nand the dog\n"
+    marks = b" 7 19 unscored 2-4 unscored 9-11"
+    ids, runs = list(text), [(2, 4), (9, 11)]
+    for name, kept in {"runs": runs, "crossed_runs": [(9, 4), (2, 2**40)]}.items():
+        content = struct.pack(f"<{len(ids)}H", *ids)
+        content += bytes(-len(content) % 8) + b"".join(struct.pack("<QQ", *run) for run in kept)
+        put("token_cache", name, b"neutoken" + struct.pack("<IIQQq", 1, 2, len(ids), len(kept), 10) +
+            b"".join(hashlib.sha256(part).hexdigest().encode() for part in (text + marks, b"", content)) + content)
 
 
 # --- adapters
@@ -283,5 +313,5 @@ def runs():
                                          {"schema": "neutra.checkpoint/3", **notes, "sha256": digest}))
 
 
-for write in (models, ggufs, tokenizers, texts, adapters, runs):
+for write in (models, ggufs, tokenizers, bpe_files, texts, token_files, adapters, runs):
     write()

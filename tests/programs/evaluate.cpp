@@ -2,6 +2,7 @@
 #include "neutra/data/train_sentencepiece.hpp"
 
 #include "tests/programs/study.hpp"
+#include "tests/train/chain.hpp"
 
 #include <cmath>
 #include <numbers>
@@ -192,6 +193,23 @@ TEST_CASE("evaluate: text that is not UTF-8 is evaluated, and remarked upon", "[
   CHECK(ended.out.starts_with("12 tokens, "));
   CHECK(ended.err == "note: text file " + the_study().text("bytes") +
                          ": is not UTF-8 from byte 10 on; these bytes are kept and become byte tokens\n");
+}
+
+TEST_CASE("evaluate: how much of a text the tokenizer loses is remarked upon once", "[programs]") {
+  const scratch::Folder model;
+  chain::write(model.path(), 700, {}, 0, io::Json::object());
+  const io::Path t5 = NEUTRA_SOURCE_DIR "/tests/golden/tokenizers/t5.json";
+  std::filesystem::copy_file(t5, model / "tokenizer.json");
+  const auto evaluate = [&](const char* text) {
+    scratch::put(model / "text.txt", text);
+    return run({path_of("evaluate"), "--model", model.path().string(), "--text", (model / "text.txt").string()});
+  };
+  const auto whole = evaluate("the cat and the dog"), lost = evaluate("the cat \xf0\x9f\x91\x8d and the dog");
+  CHECK(whole.status == 0);
+  CHECK(whole.err.empty());
+  CHECK(lost.status == 0);
+  CHECK(lost.err.starts_with("note: the tokenizer has no tokens for 4 of 24 bytes of text (16.7 %), and no byte "));
+  CHECK(lost.err.find('\n') == lost.err.size() - 1);
 }
 
 TEST_CASE("evaluate: Ctrl-C ends it with one line and no number", "[programs]") {

@@ -1,5 +1,6 @@
 // The texts of a run: the parts lose nothing, do not overlap, and are identified by their hashes.
 #include "neutra/train/corpus.hpp"
+#include "neutra/train/model_tokenizer.hpp"
 
 #include "neutra/data/byte_tokenizer.hpp"
 #include "neutra/data/sentencepiece.hpp"
@@ -399,6 +400,29 @@ TEST_CASE("corpus: documents are held out whole, separated by an end of text, an
   scratch::put(files.folder / "c", corpus.target.valid.bytes);
   files.paths.eval_target = {files.folder / "c"};
   CHECK(files.corpus().hashes().at("target.valid") != by_empty_line.at("target.valid"));
+}
+
+TEST_CASE("corpus: what a tokenizer without byte fallback loses of all texts is told once", "[train]") {
+  Files files;
+  for (const auto& [name, sentence] : {std::pair{"a", "the cat and the dog "}, {"b", "a dog and a cat "}}) {
+    std::string text;
+    for (int i = 0; i < 50; ++i) text += concat(sentence, "\xf0\x9f\x91\x8d\n");
+    scratch::put(files.folder / name, text);
+  }
+  Corpus corpus = files.corpus();
+  const auto golden = [](const char* name) {
+    return train::read_tokenizer(concat(NEUTRA_SOURCE_DIR "/tests/golden/tokenizers/", name, ".json"));
+  };
+  const auto notes = [&] {
+    const auto& all = corpus.target.remarks;
+    return std::count_if(all.begin(), all.end(), [](const std::string& remark) {
+      return remark.find("the tokenizer has no tokens for 400 of ") != std::string::npos;
+    });
+  };
+  corpus.encode(golden("unigram"), 16);
+  CHECK(notes() == 0);
+  corpus.encode(golden("t5"), 16);
+  CHECK(notes() == 1);
 }
 
 TEST_CASE("corpus: what a template scores is what is trained on and counted, in all parts") {

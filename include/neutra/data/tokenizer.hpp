@@ -69,6 +69,9 @@ class Tokenizer {
                       [&](std::span<const std::int32_t> next) { ids.insert(ids.end(), next.begin(), next.end()); });
     return ids;
   }
+  /// The bytes of a text whose characters have no tokens, so that decode() cannot give them back; 0 for all tokenizers
+  /// but those without a token for each byte.
+  virtual std::size_t lost_bytes(std::string_view /*text*/) const { return 0; }
   /// The bytes of the tokens; bos and other control tokens decode to nothing. Error: an unknown id, with its position.
   virtual std::string decode(std::span<const std::int32_t> ids) const = 0;
   /// One token in readable form. Error: an unknown id.

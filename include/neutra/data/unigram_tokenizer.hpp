@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,15 @@ class UnigramTokenizer final : public VocabularyTokenizer<UnigramModel> {
   /// serialized: the content of the file that the model was read from.
   UnigramTokenizer(UnigramModel model, std::string serialized)
       : VocabularyTokenizer(std::move(model), std::move(serialized)) {}
+
+  std::size_t lost_bytes(std::string_view text) const override {
+    std::size_t lost = 0;
+    if (model_.byte_fallback) return lost;
+    Encoding encoding(*this);
+    encoding.lost = &lost;
+    encoding.encode(text, true, [](std::span<const std::int32_t>) {});
+    return lost;
+  }
 
  private:
   using Encoding = VocabularyTokenizer<UnigramModel>::Encoding;
@@ -87,15 +97,19 @@ class UnigramTokenizer final : public VocabularyTokenizer<UnigramModel> {
 
   /// A model that does not cut at spaces has words as long as a text, whose tokens are passed on while it is cut.
   void append_word(std::string_view word, Encoding& encoding) const {
-    if (WordCache::keeps(word)) {
-      encoding.words.append(word, encoding.ids,
-                            [&](std::vector<std::int32_t>& tokens) { cut_word(word, tokens, [] {}); });
+    if (WordCache::keeps(word) && !encoding.lost) {
+      encoding.words.append(word, encoding.ids, [&](std::vector<std::int32_t>& tokens) {
+        cut_word(word, tokens, [](std::string_view, std::int32_t) {});
+      });
     } else {
-      cut_word(word, encoding.ids, [&] { encoding.pass_on(); });
+      cut_word(word, encoding.ids, [&](std::string_view part, std::int32_t id) {
+        if (encoding.lost && id == model_.unknown) *encoding.lost += spelled_bytes(part);
+        encoding.pass_on();
+      });
     }
     encoding.pass_on();
   }
-  /// appended(): called after each part of the word
+  /// appended(part, id): called after each part of the word
   template <class Appended>
   void cut_word(std::string_view word, std::vector<std::int32_t>& tokens, const Appended& appended) const {
     cut(model_, word, [&](std::string_view part, std::int32_t id) {
@@ -103,9 +117,12 @@ class UnigramTokenizer final : public VocabularyTokenizer<UnigramModel> {
         append_unknown(part, tokens);
       else
         tokens.push_back(id);
-      appended();
+      appended(part, id);
     });
   }
+  /// The bytes of a part of a text before its spaces became U+2581.
+  static std::size_t spelled_bytes(std::string_view part) { return replaced(part, space_sign, " ").size(); }
+
   void append_unknown(std::string_view part, std::vector<std::int32_t>& tokens) const {
     const bool hides = part.find('\xff') != part.npos;
     append_bytes(hides ? replaced(replaced(part, hidden_sign, space_sign), hidden_byte, "\xff") : part, tokens);

@@ -87,6 +87,7 @@ template <class Model> class VocabularyTokenizer : public Tokenizer {
     const Take* take = nullptr;
     std::vector<std::int32_t> ids;
     WordCache words;
+    std::size_t* lost = nullptr;  // where to count what lost_bytes() returns; words are then not kept
   };
 
   /// Appends the ids of a text to those of `encoding`.      begins: see Encoder::encode

@@ -8,6 +8,7 @@
 #include "neutra/program/program.hpp"
 #include "neutra/program/text_options.hpp"
 #include "neutra/train/encode.hpp"
+#include "neutra/train/lost_text.hpp"
 #include "neutra/train/open_share.hpp"
 #include "neutra/train/texts.hpp"
 
@@ -70,6 +71,9 @@ NEUTRA_ONCE int run_evaluate(int argc, const char* const* argv, const std::funct
     const train::EvaluationText parts =
         train::evaluation_text(*loaded.tokenizer, text, eos, length, format.token_cache.empty() ? nullptr : &cache);
     for (const std::string& remark : cache.remarks()) print_line(remark);
+    train::LostText lost(*loaded.tokenizer);
+    lost.add(text.bytes);
+    if (const std::string remark = lost.remark(); !remark.empty()) print_line(remark);
     const train::Evaluation result = train::evaluate(*loaded.model, tape, parts, data::Domain::target, batch,
                                                      attenuated ? &probe : nullptr, {}, stop);
     io::Json told = {{"tokens", result.tokens},

@@ -4,6 +4,7 @@
 #include "neutra/train/domain_text.hpp"
 #include "neutra/train/encode.hpp"
 #include "neutra/train/evaluation.hpp"
+#include "neutra/train/lost_text.hpp"
 #include "neutra/train/overlap.hpp"
 #include "neutra/train/text_paths.hpp"
 
@@ -95,11 +96,19 @@ struct Corpus {
     valid_original = encoded(original.valid);
     valid_target = encoded(target.valid);
     for (const auto& [name, text] : further_texts) further[name] = encoded(text);
+    if (const std::string remark = lost_text(); !remark.empty()) target.remarks.push_back(remark);
     if (!eos && !target.train.ends.empty()) target.remarks.emplace_back(no_end_of_text);
     if (cache) target.remarks.insert(target.remarks.end(), cache->remarks().begin(), cache->remarks().end());
   }
 
  private:
+  std::string lost_text() const {
+    LostText lost(*tokenizer);
+    for (const DomainText* domain : {&original, &target})
+      for (const data::TextPart* part : {&domain->train, &domain->tuning, &domain->valid}) lost.add(part->bytes);
+    for (const auto& [name, text] : further_texts) lost.add(text.bytes);
+    return lost.remark();
+  }
   /// Reads a further text. Both domains have been read.
   data::Text read_further(const std::string& name, const std::vector<io::Path>& own, const TextFormat& format) const {
     const std::string option = concat("further text ", name, ':');

@@ -26,8 +26,7 @@ inline io::Json special_token(const std::string& content, std::size_t id) {
 }
 
 /// A tokenizer.json but for its steps. The text begins with bos.
-inline io::Json tokenizer_frame(io::Json vocabulary, io::Json merges, io::Json added, const std::string& bos,
-                                Index id) {
+inline io::Json tokenizer_frame(io::Json model, io::Json added, const std::string& bos, Index id) {
   const io::Json front = {{"SpecialToken", {{"id", bos}, {"type_id", 0}}}},
                  first = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}},
                  second = {{"Sequence", {{"id", "B"}, {"type_id", 1}}}};
@@ -43,17 +42,21 @@ inline io::Json tokenizer_frame(io::Json vocabulary, io::Json merges, io::Json a
             {"pair", {front, first, second}},
             {"special_tokens", {{bos, {{"id", bos}, {"ids", {id}}, {"tokens", {bos}}}}}}}},
           {"decoder", nullptr},
-          {"model",
-           {{"type", "BPE"},
-            {"dropout", nullptr},
-            {"unk_token", nullptr},
-            {"continuing_subword_prefix", nullptr},
-            {"end_of_word_suffix", nullptr},
-            {"fuse_unk", true},
-            {"byte_fallback", true},
-            {"ignore_merges", false},
-            {"vocab", std::move(vocabulary)},
-            {"merges", std::move(merges)}}}};
+          {"model", std::move(model)}};
+}
+
+/// The model of a tokenizer.json of kind BPE.
+inline io::Json bpe_of(io::Json vocabulary, io::Json merges, bool byte_fallback) {
+  return {{"type", "BPE"},
+          {"dropout", nullptr},
+          {"unk_token", nullptr},
+          {"continuing_subword_prefix", nullptr},
+          {"end_of_word_suffix", nullptr},
+          {"fuse_unk", true},
+          {"byte_fallback", byte_fallback},
+          {"ignore_merges", false},
+          {"vocab", std::move(vocabulary)},
+          {"merges", std::move(merges)}};
 }
 
 /// A ByteLevel step. words: it cuts text into the words of GPT-2
@@ -64,8 +67,7 @@ inline io::Json byte_level_step(bool words) {
 /// A tokenizer.json of a byte-level model. first: the step before the bytes are spelled; null: the words of GPT-2
 inline io::Json byte_level_frame(io::Json vocabulary, io::Json merges, io::Json added, const std::string& bos, Index id,
                                  const io::Json& first) {
-  io::Json file = tokenizer_frame(std::move(vocabulary), std::move(merges), std::move(added), bos, id);
-  file["model"]["byte_fallback"] = false;
+  io::Json file = tokenizer_frame(bpe_of(std::move(vocabulary), std::move(merges), false), std::move(added), bos, id);
   file["decoder"] = byte_level_step(false);
   file["pre_tokenizer"] = byte_level_step(first.is_null() || first["type"] != "Split");
   if (!first.is_null())
@@ -103,6 +105,13 @@ inline io::Json merges_of(const data::detail::SentencePieceModel& model) {
   return merges;
 }
 
+/// The ids of the pieces.
+inline io::Json ids_of(const data::detail::SentencePieceModel& model) {
+  io::Json ids = io::Json::object();
+  for (std::size_t id = 0; id < model.pieces.size(); ++id) ids[model.pieces[id].text] = id;
+  return ids;
+}
+
 /// The model of a tokenizer.json of kind Unigram.
 inline io::Json unigram_of(const data::detail::SentencePieceModel& model) {
   io::Json vocabulary = io::Json::array(), unknown;
@@ -114,18 +123,16 @@ inline io::Json unigram_of(const data::detail::SentencePieceModel& model) {
 }
 
 inline io::Json sentencepiece_json(const data::detail::SentencePieceModel& model, Index bos) {
-  const bool unigram = model.kind == data::detail::SentencePieceModel::unigram;
-  io::Json vocabulary = io::Json::object(), added = io::Json::array();
+  io::Json added = io::Json::array();
   for (std::size_t id = 0; id < model.pieces.size(); ++id) {
     const auto& piece = model.pieces[id];
-    vocabulary[piece.text] = id;
     if (piece.type == data::detail::SentencePieceModel::control ||
         piece.type == data::detail::SentencePieceModel::unknown)
       added.push_back(special_token(piece.text, id));
   }
-  io::Json file = tokenizer_frame(std::move(vocabulary), unigram ? io::Json() : merges_of(model), std::move(added),
-                                  model.pieces[static_cast<std::size_t>(bos)].text, bos);
-  if (unigram) file["model"] = unigram_of(model);
+  const bool unigram = model.kind == data::detail::SentencePieceModel::unigram;
+  io::Json file = tokenizer_frame(unigram ? unigram_of(model) : bpe_of(ids_of(model), merges_of(model), true),
+                                  std::move(added), model.pieces[static_cast<std::size_t>(bos)].text, bos);
   const std::string sign(data::space_sign);
   const auto replace = [](const std::string& from, const std::string& to) {
     return io::Json{{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
@@ -148,9 +155,8 @@ inline io::Json byte_json(Index bos) {
     vocabulary[data::detail::spelled(data::detail::byte_characters()[byte])] = byte;
   const std::string name = "<s>";
   vocabulary[name] = bos;
-  io::Json file = tokenizer_frame(std::move(vocabulary), io::Json::array(),
+  io::Json file = tokenizer_frame(bpe_of(std::move(vocabulary), io::Json::array(), false),
                                   io::Json::array({special_token(name, static_cast<std::size_t>(bos))}), name, bos);
-  file["model"]["byte_fallback"] = false;
   file["decoder"] = file["pre_tokenizer"] = byte_level_step(false);
   return file;
 }

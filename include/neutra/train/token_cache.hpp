@@ -63,6 +63,14 @@ struct TokenFileHeader {
 };
 static_assert(sizeof(TokenFileHeader) == 232);
 
+/// The runs of a file that has the bytes of its header.
+inline data::Runs runs_of(std::string_view file, const TokenFileHeader& header) {
+  data::Runs runs(header.runs);
+  if (header.runs > 0)
+    std::memcpy(runs.data(), file.data() + sizeof header + header.padded_id_bytes(), header.runs * sizeof(data::Run));
+  return runs;
+}
+
 /// Why a file does not hold the tokens that `wanted` asks for; empty if it does.
 inline std::string wrong_with(std::string_view file, const TokenFileHeader& wanted) {
   TokenFileHeader got;
@@ -79,6 +87,11 @@ inline std::string wrong_with(std::string_view file, const TokenFileHeader& want
   if (!bounded || rest != got.padded_id_bytes() + runs_bytes)
     return concat("has ", rest, " bytes behind its header, not those of ", got.tokens, " tokens");
   if (digest_of(io::sha256_hex(file.substr(sizeof got))) != got.content) return "does not match its hash";
+  std::uint64_t end = 0;
+  for (const data::Run& run : runs_of(file, got)) {
+    if (run.begin < end || run.begin >= run.end || run.end > got.tokens) return "marks what are no runs of its tokens";
+    end = run.end + 1;  // the next does not touch it
+  }
   return {};
 }
 
@@ -130,8 +143,7 @@ class TokenCache {
     detail::TokenFileHeader got;
     std::memcpy(&got, bytes.data(), sizeof got);
     const char* const ids = bytes.data() + sizeof got;
-    data::Runs runs(got.runs);
-    if (got.runs > 0) std::memcpy(runs.data(), ids + got.padded_id_bytes(), got.runs * sizeof(data::Run));
+    data::Runs runs = detail::runs_of(bytes, got);
     if (got.id_bytes == 2) return stream<std::uint16_t>(std::move(file), ids, got.tokens, std::move(runs));
     return stream<std::int32_t>(std::move(file), ids, got.tokens, std::move(runs));
   }
