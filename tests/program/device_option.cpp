@@ -20,7 +20,8 @@ TEST_CASE("--device: names and numbers of devices") {
 TEST_CASE("--device: a program for the CPU refuses a CUDA device") {
   CHECK(message([] { choose_device("cpu"); }) == "no Error");
   CHECK(message([] { choose_device("cuda:1"); }) ==
-        "--device cuda:1: this program was built for the CPU; use the one that cmake --preset cuda builds");
+        "--device cuda:1: this program was built for the CPU (neutra::neutra); use one that was built for CUDA devices "
+        "(neutra::cuda)");
   CHECK(message([] { choose_device("tpu"); }) ==
         "--device must be cpu, cuda or cuda:N with the number of a device from 0, got 'tpu'");
 }

@@ -30,11 +30,13 @@ inline void choose_device(std::string_view name) {
   [[maybe_unused]] const int number = device_number(name);
 #if defined(NEUTRA_CUDA)
   require(name != "cpu",
-          "--device cpu: this program was built for CUDA devices; use the one that cmake --preset release builds");
+          "--device cpu: this program was built for CUDA devices (neutra::cuda); use one that was built for "
+          "the CPU (neutra::neutra)");
   gpu::Device::choose(number);
 #else
-  require(name == "cpu", "--device ", name,
-          ": this program was built for the CPU; use the one that cmake --preset cuda builds");
+  require(
+      name == "cpu", "--device ", name,
+      ": this program was built for the CPU (neutra::neutra); use one that was built for CUDA devices (neutra::cuda)");
 #endif
 }
 
