@@ -36,4 +36,9 @@ if(NOT NEUTRA_TRAIN_MISSING)
                         SentencePiece::SentencePiece ICU::uc ZLIB::ZLIB Zstd::Zstd OpenSSL::Crypto)
 endif()
 
+option(NEUTRA_CUDA "Define neutra::cuda, for programs that compute on a CUDA device; needs nvcc" OFF)
+if(NEUTRA_CUDA)
+  include(cuda)
+endif()
+
 include(compiled)

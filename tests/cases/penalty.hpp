@@ -12,19 +12,19 @@ namespace cases {
 
 /// A function of all four sums: sum|r|/d + (sum r^2)/d + sqrt(1 + sum r^2) / sqrt(1 + sum y^2)
 struct RowPenalty {
-  template <class S> S f(const RowSums<S>& z) const {
-    return (z.absolute + z.square) / z.channels + std::sqrt(S(1) + z.square) / std::sqrt(S(1) + z.joined);
+  template <class S> NEUTRA_HD S f(const RowSums<S>& z) const {
+    return (z.absolute + z.square) / z.channels + math::sqrt(S(1) + z.square) / math::sqrt(S(1) + z.joined);
   }
-  template <class S> RowSlopes<S> df(const RowSums<S>& z) const {
-    return {S(1) / z.channels, S(1) / z.channels + S(0.5) / std::sqrt((S(1) + z.square) * (S(1) + z.joined))};
+  template <class S> NEUTRA_HD RowSlopes<S> df(const RowSums<S>& z) const {
+    return {S(1) / z.channels, S(1) / z.channels + S(0.5) / math::sqrt((S(1) + z.square) * (S(1) + z.joined))};
   }
 };
 
 /// |g| + the cross-entropy of sigmoid(s) and the label
 struct LogitPenalty {
-  template <class V> V f(V g, V s, V label) const { return math::abs(g) + math::softplus(s) - label * s; }
-  template <class V> V dg(V g, V, V) const { return math::sign(g); }
-  template <class V> V ds(V, V s, V label) const { return math::sigmoid(s) - label; }
+  template <class V> NEUTRA_HD V f(V g, V s, V label) const { return math::abs(g) + math::softplus(s) - label * s; }
+  template <class V> NEUTRA_HD V dg(V g, V, V) const { return math::sign(g); }
+  template <class V> NEUTRA_HD V ds(V, V s, V label) const { return math::sigmoid(s) - label; }
 };
 
 /// Weights and labels of tokens; if `sparse`, row i of the residue belongs to token 2 i + 1.

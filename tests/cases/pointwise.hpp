@@ -8,23 +8,23 @@
 namespace cases {
 
 struct Sigmoid {
-  template <class V> V f(V x) const { return math::sigmoid(x); }
-  template <class V> V df(V, V y) const { return y * (V(1) - y); }
+  template <class V> NEUTRA_HD V f(V x) const { return math::sigmoid(x); }
+  template <class V> NEUTRA_HD V df(V, V y) const { return y * (V(1) - y); }
   static double plain(double x) { return 1 / (1 + std::exp(-x)); }
 };
 struct Tanh {
-  template <class V> V f(V x) const { return math::tanh(x); }
-  template <class V> V df(V, V y) const { return V(1) - y * y; }
+  template <class V> NEUTRA_HD V f(V x) const { return math::tanh(x); }
+  template <class V> NEUTRA_HD V df(V, V y) const { return V(1) - y * y; }
   static double plain(double x) { return std::tanh(x); }
 };
 struct Softplus {
-  template <class V> V f(V x) const { return math::softplus(x); }
-  template <class V> V df(V x, V) const { return math::sigmoid(x); }
+  template <class V> NEUTRA_HD V f(V x) const { return math::softplus(x); }
+  template <class V> NEUTRA_HD V df(V x, V) const { return math::sigmoid(x); }
   static double plain(double x) { return x > 30 ? x : std::log1p(std::exp(x)); }
 };
 struct Relu {
-  template <class V> V f(V x) const { return math::relu(x); }
-  template <class V> V df(V x, V) const { return math::select(x > V(0), V(1), V(0)); }
+  template <class V> NEUTRA_HD V f(V x) const { return math::relu(x); }
+  template <class V> NEUTRA_HD V df(V x, V) const { return math::select(x > V(0), V(1), V(0)); }
   static double plain(double x) { return x > 0 ? x : 0; }
 };
 struct SoftCap : op::SoftCap<float> {
@@ -33,8 +33,10 @@ struct SoftCap : op::SoftCap<float> {
 };
 /// log(sqrt(1 + x^2)), clamped to -1 .. 1 by min and max.
 struct LogNorm {
-  template <class V> V f(V x) const { return math::max(V(-1), math::min(V(1), math::log(math::sqrt(V(1) + x * x)))); }
-  template <class V> V df(V x, V y) const { return math::select(y < V(1), x / (V(1) + x * x), V(0)); }
+  template <class V> NEUTRA_HD V f(V x) const {
+    return math::max(V(-1), math::min(V(1), math::log(math::sqrt(V(1) + x * x))));
+  }
+  template <class V> NEUTRA_HD V df(V x, V y) const { return math::select(y < V(1), x / (V(1) + x * x), V(0)); }
   static double plain(double x) { return std::min(1.0, 0.5 * std::log1p(x * x)); }
 };
 

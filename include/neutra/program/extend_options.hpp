@@ -4,6 +4,7 @@
 #include "neutra/adapter/registry.hpp"
 #include "neutra/core/nearest.hpp"
 #include "neutra/program/command_line.hpp"
+#include "neutra/program/device_option.hpp"
 #include "neutra/program/method_options.hpp"
 #include "neutra/program/text_options.hpp"
 #include "neutra/study/methods.hpp"
@@ -167,6 +168,7 @@ class ExtendParser {
 
   void add_run() {
     begin_group("Run");
+    add_device(app_);
     add("--threads", o_.threads, "number of threads, 0: all; results do not depend on it");
     app_.add_flag("--quick", o_.quick, "a run of seconds that shows that everything works");
     app_.add_option("--out", o_.out, "folder for results, models and checkpoints");

@@ -5,6 +5,7 @@
 #include "neutra/io/folder_kind.hpp"
 #include "neutra/program/adapter_options.hpp"
 #include "neutra/program/command_line.hpp"
+#include "neutra/program/device_option.hpp"
 #include "neutra/program/program.hpp"
 #include "neutra/study/known_fingerprint.hpp"
 #include "neutra/study/options.hpp"
@@ -52,6 +53,7 @@ struct ModelOptions {
   /// All of them but those of adapters. Returns --model.
   CLI::Option* add_model_to(CLI::App& app) {
     CLI::Option* const option = app.add_option("--model", model, about_models);
+    add_device(app);
     add_precision(app, precision);
     add_base_precision(app, base_precision);
     app.add_option("--threads", threads, "number of threads; 0: all")->capture_default_str();

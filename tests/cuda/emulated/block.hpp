@@ -18,14 +18,20 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace gpu { namespace emulated {
 
 /// The order in which threads of a block, and blocks, run: ascending, or random (a race then shows in the result).
-struct Order {
+class Order {
+ public:
   std::optional<std::mt19937_64> random;
 
-  std::vector<unsigned> operator()(unsigned count) {
+  /// Calls f with 0 .. count-1.
+  template <class F> void visit(unsigned count, const F& f) {
+    if (!random) {
+      for (unsigned i = 0; i < count; ++i) f(i);
+      return;
+    }
     std::vector<unsigned> all(count);
     std::iota(all.begin(), all.end(), 0u);
-    if (random) std::shuffle(all.begin(), all.end(), *random);
-    return all;
+    std::shuffle(all.begin(), all.end(), *random);
+    for (const unsigned i : all) f(i);
   }
 };
 
@@ -39,7 +45,7 @@ class Block {
  public:
   /// The block that runs. Null: host code runs.
   static Block*& current() {
-    static thread_local Block* block = nullptr;
+    static Block* block = nullptr;
     return block;
   }
 
@@ -61,7 +67,7 @@ class Block {
       warps_.emplace_back(threads_.subspan(first, std::min(lanes_of_warp, threads - first)));
     current() = this;
     const std::shared_ptr<void> host_again(nullptr, [](void*) { current() = nullptr; });
-    for (const unsigned block : order(blocks)) run(block, order);
+    order.visit(blocks, [&](unsigned block) { run(block, order); });
   }
 
   // ---- what a thread calls
@@ -114,11 +120,13 @@ class Block {
     }
     return Shared<T>(array.get(), 0);
   }
-  void reads(Array& array, Index at) {
-    if (const auto fault_found = array.read(at, access()); !fault_found.empty()) fault(fault_found);
+  NEUTRA_EMULATED_HOT void reads(Array& array, Index at) {
+    if (!array.read(at, access())) [[unlikely]]
+      fault(array.fault_of(at, access(), true));
   }
-  void writes(Array& array, Index at) {
-    if (const auto fault_found = array.write(at, access()); !fault_found.empty()) fault(fault_found);
+  NEUTRA_EMULATED_HOT void writes(Array& array, Index at) {
+    if (!array.write(at, access())) [[unlikely]]
+      fault(array.fault_of(at, access(), false));
   }
 
   static constexpr std::size_t shared_limit = 48 << 10;  // of arrays that are declared with their size
@@ -144,14 +152,16 @@ class Block {
       thread.fiber.start(&Block::run_thread, this);
     }
     while (true) {
-      for (const unsigned t : order(threads()))
+      order.visit(threads(), [&](unsigned t) {
         if (threads_[t].runs()) resume(threads_[t]);
+      });
       if (std::all_of(threads_.begin(), threads_.end(), [](const Thread& t) { return t.ended; })) return;
       settle();
     }
   }
   void resume(Thread& thread) {
     running_ = &thread;
+    warp_of_running_ = &warps_[thread.number / lanes_of_warp];
     thread.ended = !thread.fiber.resume();
     if (thread.failure) std::rethrow_exception(thread.failure);
   }
@@ -173,7 +183,7 @@ class Block {
         if (!thread.ended && thread.wait >= Wait::warp_barrier) report_missing_lane(warp, thread);
     const Thread& first = *std::find_if(threads_.begin(), threads_.end(), [](const Thread& t) { return !t.ended; });
     for (const Thread& thread : threads_)
-      if (thread.ended || place(thread.where) != place(first.where))
+      if (thread.ended || !same_place(thread.where, first.where))
         fault(first, "waits at the barrier of ", place(first.where), ", but thread ", thread.number, " ",
               thread.waits_for(), "; every thread of a block must come to the same barrier");
     for (Thread& thread : threads_) thread.wait = Wait::nothing;
@@ -195,6 +205,7 @@ class Block {
   std::vector<Warp> warps_;
   std::map<const void*, std::unique_ptr<Array>> arrays_;
   Thread* running_ = nullptr;
+  const Warp* warp_of_running_ = nullptr;
   unsigned number_ = 0, blocks_ = 0;
   std::uint64_t epoch_ = 0, first_epoch_ = 1;  // barriers of the block, of all blocks together
   std::size_t shared_bytes_ = 0;

@@ -129,6 +129,13 @@ inline void download(const void* from, void* to, std::size_t bytes) {
 }
 inline void synchronise() {}
 
+/// The emulated device, whose number is 0.
+struct Device {
+  static void choose(int number) {
+    require(number == 0, "cuda: there is no device ", number, "; the emulated one has the number 0");
+  }
+};
+
 namespace emulated {
 /// Error: more threads than the kernel, or a block, may have; what a thread did that CUDA leaves undefined.
 inline void launch(std::string_view kernel, int most_threads, const Grid& grid, const Code& code) {

@@ -101,7 +101,8 @@ class Fiber {
     own_.bytes = Stack::bytes;
     own_.fake_stack = nullptr;
 #if defined(NEUTRA_ADDRESS_SANITIZER)
-    ASAN_UNPOISON_MEMORY_REGION(stack_.bottom(), Stack::bytes);
+    if (left_) ASAN_UNPOISON_MEMORY_REGION(stack_.bottom(), Stack::bytes);  // by the frames of an earlier function
+    left_ = true;
 #endif
 #if defined(__x86_64__)
     // Six registers, then the address that `ret` takes: at a function's begin the stack is 8 below a multiple of 16.
@@ -138,7 +139,7 @@ class Fiber {
     __sanitizer_finish_switch_fiber(nullptr, &fiber->caller_.bottom, &fiber->caller_.bytes);
 #endif
     fiber->run_(fiber->argument_);
-    fiber->running_ = false;
+    fiber->running_ = fiber->left_ = false;
     exchange(fiber->own_, fiber->caller_, true);
   }
 
@@ -147,6 +148,7 @@ class Fiber {
   void (*run_)(void*) = nullptr;
   void* argument_ = nullptr;
   bool running_ = false;
+  bool left_ = false;  // in the middle of a function
 };
 
 }}}}  // namespace neutra::NEUTRA_ABI::gpu::emulated

@@ -1,5 +1,6 @@
-// Device memory of the emulated device. Outside of kernels and of the driver's functions it is closed: the address
-// sanitizer reports a host function that touches it. Each block ends in bytes of its own that no kernel may change.
+// Device memory of the emulated device. Outside of kernels and of the driver's functions it is closed, as long as it
+// has few blocks: the address sanitizer reports a host function that touches it. Each block ends in bytes of its own
+// that no kernel may change.
 #pragma once
 
 #include "tests/cuda/emulated/fibers.hpp"
@@ -31,7 +32,7 @@ class Memory {
     std::memset(block, dirty ? 0xff : 0, bytes);
     std::memset(static_cast<std::byte*>(block) + bytes, mark, margin);
     blocks_[static_cast<std::byte*>(block)] = bytes;
-    open_ ? opened(static_cast<std::byte*>(block), bytes) : closed(static_cast<std::byte*>(block), bytes);
+    closed_ ? closed(static_cast<std::byte*>(block), bytes) : opened(static_cast<std::byte*>(block), bytes);
     return block;
   }
   void release(void* block) noexcept {
@@ -47,14 +48,17 @@ class Memory {
    public:
     Opened() {
       Memory& memory = instance();
-      if (memory.open_++ == 0)
+      ++memory.open_;
+      if (memory.closed_)
         for (const auto& [block, bytes] : memory.blocks_) opened(block, bytes);
+      memory.closed_ = false;
     }
     Opened(const Opened&) = delete;
     Opened& operator=(const Opened&) = delete;
     ~Opened() {
       Memory& memory = instance();
-      if (--memory.open_ == 0)
+      memory.closed_ = --memory.open_ == 0 && memory.blocks_.size() <= most_closed;
+      if (memory.closed_)
         for (const auto& [block, bytes] : memory.blocks_) closed(block, bytes);
     }
   };
@@ -84,6 +88,8 @@ class Memory {
  private:
   static constexpr std::size_t alignment = 256, margin = 64;  // as cudaMalloc aligns
   static constexpr unsigned char mark = 0xa5;
+  // To open and close the memory of a whole model would take most of the time of every launch.
+  static constexpr std::size_t most_closed = 64;
 
 #if defined(NEUTRA_ADDRESS_SANITIZER)
   static void opened(const std::byte* block, std::size_t bytes) {
@@ -100,6 +106,7 @@ class Memory {
 
   std::map<std::byte*, std::size_t> blocks_;
   int open_ = 0;
+  bool closed_ = false;
 };
 
 }}}}  // namespace neutra::NEUTRA_ABI::gpu::emulated

@@ -101,7 +101,7 @@ std::vector<std::vector<T>> multiply(bool a_transposed, bool b_transposed, bool 
       addend == 0 ? View<const float>{} : View<const float>(more.data(), {m, n}, addend == 1 ? n : 0);
   const Operand<float> left(a.view(), a_transposed, precision), right(b.view(), b_transposed, precision);
   const typename D::template Packed<float> packed(right), other(right.transpose());
-  CHECK(packed.exact() == (precision == DType::f32));
+  if (std::is_same_v<D, Cuda>) CHECK(packed.exact() == (precision == DType::f32));
   std::vector<std::vector<T>> results;
   for (int way = 0; way < (addend == 0 ? 3 : 2); ++way) {
     auto c = drawn<T, D>({m, n}, "c");

@@ -9,6 +9,9 @@
 #include <type_traits>
 #include <vector>
 
+/// Runs at every access of device code to shared memory: checked by itself, and not by the sanitizer too.
+#define NEUTRA_EMULATED_HOT [[gnu::no_sanitize_address]]
+
 namespace neutra { inline namespace NEUTRA_ABI { namespace gpu { namespace emulated {
 
 /// A thread that accesses an element now.
@@ -33,7 +36,7 @@ class Array {
  public:
   std::size_t count() const { return count_; }
   std::size_t element() const { return element_; }
-  std::byte* at(Index i) { return memory_.data() + static_cast<std::size_t>(i) * element_; }
+  std::byte* at(Index i) { return memory_at_ + static_cast<std::size_t>(i) * element_; }
   bool lives_since(std::uint64_t epoch) const { return born_ >= epoch; }
   /// A new block begins: every number is NaN.
   void renew(const char* name, std::size_t element, std::size_t count, std::uint64_t epoch) {
@@ -42,21 +45,22 @@ class Array {
     count_ = count;
     born_ = epoch;
     memory_.assign(element * count, std::byte{0xff});
-    traces_.resize(count);
+    if (traces_.size() < count) traces_.resize(count);
+    memory_at_ = memory_.data();
+    traces_at_ = traces_.data();
   }
 
-  /// What is wrong with reading element i; empty: nothing.
-  std::string read(Index i, const Access& by) {
-    if (i < 0 || static_cast<std::size_t>(i) >= count_) return outside(i, "read");
-    Traces& t = traces_[static_cast<std::size_t>(i)];
-    if (t.written < by.first_epoch) return concat(named(i), " is read, and no thread has written it");
-    if (!after_write(t, by)) return race(i, "reads", t.writer, "wrote");
+  /// Notes that an element is read; false, and nothing noted, if that is a fault.
+  NEUTRA_EMULATED_HOT bool read(Index i, const Access& by) {
+    if (!inside(i)) return false;
+    Traces& t = traces_at_[i];
+    if (t.written < by.first_epoch || !after_write(t, by)) return false;
     const unsigned warp = by.warp_number();
     if (t.read != by.epoch) {
       t.read_lanes = t.read_warps = 0;
     } else if (t.reader / lanes_of_warp != warp) {
       t.read_lanes = 0;
-    } else if (t.read_lanes != 0 && t.read_barrier != by.warp->barriers()) {
+    } else if (t.read_barrier != by.warp->barriers()) {
       t.read_lanes &= ~by.warp->before(by.lane(), t.read_barrier);  // those reads come before this one
     }
     t.read = by.epoch;
@@ -64,43 +68,51 @@ class Array {
     t.read_lanes |= 1u << by.lane();
     t.read_warps |= 1u << warp;
     t.reader = static_cast<std::uint16_t>(by.thread);
-    return {};
+    return true;
   }
-  std::string write(Index i, const Access& by) {
-    if (i < 0 || static_cast<std::size_t>(i) >= count_) return outside(i, "written");
-    Traces& t = traces_[static_cast<std::size_t>(i)];
-    if (!after_write(t, by)) return race(i, "writes", t.writer, "wrote");
-    if (t.read == by.epoch) {
-      if (t.read_warps & ~(1u << by.warp_number())) return race(i, "writes", t.reader, "or a thread of its kind read");
-      const std::uint32_t early = t.read_lanes & ~by.warp->before(by.lane(), t.read_barrier);
-      if (early != 0) return race(i, "writes", t.reader, "read");
-    }
+  NEUTRA_EMULATED_HOT bool write(Index i, const Access& by) {
+    if (!inside(i)) return false;
+    Traces& t = traces_at_[i];
+    if (!after_write(t, by) || !after_reads(t, by)) return false;
     t.written = by.epoch;
     t.written_barrier = by.warp->barriers();
     t.writer = static_cast<std::uint16_t>(by.thread);
-    return {};
+    return true;
+  }
+  /// What is wrong where read() or write() says false.
+  std::string fault_of(Index i, const Access& by, bool reads) const {
+    const std::string named = concat("element ", i, " of the shared array ", name_);
+    if (!inside(i)) return concat(named, " is ", reads ? "read" : "written", ", which has ", count_, " elements");
+    const Traces& t = traces_at_[i];
+    if (reads && t.written < by.first_epoch) return concat(named, " is read, and no thread has written it");
+    const bool after_writes = after_write(t, by);
+    return concat(reads ? "reads " : "writes ", named, ", which thread ", after_writes ? t.reader : t.writer,
+                  after_writes ? " read" : " wrote", ", with no barrier between: a race");
   }
 
  private:
   /// Whether a barrier, or a warp's, lies between the last write and this access, or the thread is the same.
-  static bool after_write(const Traces& t, const Access& by) {
+  NEUTRA_EMULATED_HOT static bool after_write(const Traces& t, const Access& by) {
     if (t.written < by.first_epoch || t.written != by.epoch || t.writer == by.thread) return true;
     if (t.writer / lanes_of_warp != by.warp_number()) return false;
     return by.warp->before(by.lane(), t.written_barrier) >> (t.writer % lanes_of_warp) & 1u;
   }
-  std::string named(Index i) const { return concat("element ", i, " of the shared array ", name_); }
-  std::string outside(Index i, const char* what) const {
-    return concat(named(i), " is ", what, ", which has ", count_, " elements");
+  NEUTRA_EMULATED_HOT static bool after_reads(const Traces& t, const Access& by) {
+    if (t.read != by.epoch) return true;
+    if (t.read_warps & ~(1u << by.warp_number())) return false;
+    return (t.read_lanes & ~(1u << by.lane())) == 0 ||
+           (t.read_lanes & ~by.warp->before(by.lane(), t.read_barrier)) == 0;
   }
-  std::string race(Index i, const char* does, unsigned other, const char* did) const {
-    return concat(does, " ", named(i), ", which thread ", other, " ", did, ", with no barrier between: a race");
-  }
+  NEUTRA_EMULATED_HOT bool inside(Index i) const { return i >= 0 && i < static_cast<Index>(count_); }
 
   const char* name_ = "";
   std::size_t element_ = 0, count_ = 0;
   std::uint64_t born_ = 0;
   std::vector<std::byte> memory_;
   std::vector<Traces> traces_;
+  // Of the vectors, whose functions the sanitizer slows down.
+  std::byte* memory_at_ = nullptr;
+  Traces* traces_at_ = nullptr;
 };
 
 /// An element of a shared array: reads and writes like T.

@@ -31,6 +31,11 @@ inline std::string place(const std::source_location& where) {
   return concat(path.substr(path.find_last_of('/') + 1), ":", where.line());
 }
 
+inline bool same_place(const std::source_location& a, const std::source_location& b) {
+  return a.line() == b.line() && a.column() == b.column() &&
+         (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
+}
+
 /// A thread of the block: its code on a stack of its own, and what it gave to the others where it stopped.
 struct Thread {
   Fiber fiber;
@@ -129,8 +134,11 @@ class Warp {
   std::span<Thread> threads() const { return threads_; }
 
   /// Warp barriers since the last barrier of the block.
-  std::uint32_t barriers() const { return static_cast<std::uint32_t>(barriers_.size()); }
-  void forget_barriers() { barriers_.clear(); }
+  std::uint32_t barriers() const { return count_; }
+  void forget_barriers() {
+    barriers_.clear();
+    count_ = 0;
+  }
   /// The lanes all of whose accesses before the warp's barrier number `since` come before what `lane` does now.
   std::uint32_t before(unsigned lane, std::uint32_t since) const {
     std::uint32_t known = 1u << lane;
@@ -141,7 +149,10 @@ class Warp {
 
  private:
   void complete(Wait wait, std::uint32_t mask) {
-    if (wait == Wait::warp_barrier) barriers_.push_back(mask);
+    if (wait == Wait::warp_barrier) {
+      barriers_.push_back(mask);
+      ++count_;
+    }
     if (wait == Wait::matrices) multiply(threads_);
     std::uint32_t votes = 0;
     for (unsigned lane = 0; lane < threads_.size(); ++lane)
@@ -157,6 +168,7 @@ class Warp {
 
   std::span<Thread> threads_;
   std::vector<std::uint32_t> barriers_;  // their masks
+  std::uint32_t count_ = 0;              // of them
 };
 
 }}}}  // namespace neutra::NEUTRA_ABI::gpu::emulated

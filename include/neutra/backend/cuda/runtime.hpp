@@ -15,20 +15,6 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gpu {
 
-/// Fails with what CUDA says unless it succeeded. what: "copying ", bytes, " bytes"
-template <class... What> void succeed(cudaError_t result, const What&... what) {
-  if (result == cudaSuccess) [[likely]]
-    return;
-  cudaGetLastError();
-  if (result == cudaErrorInsufficientDriver)
-    fail("cuda: the driver of this machine is too old for this program, which was built with CUDA ",
-         CUDART_VERSION / 1000, ".", CUDART_VERSION % 1000 / 10,
-         "; update the driver, or use a program built for the CPU");
-  if (result == cudaErrorNoDevice)
-    fail("cuda: this machine has no CUDA device that can be used; use a program built for the CPU");
-  fail("cuda: ", what..., " failed: ", cudaGetErrorString(result));
-}
-
 /// A kernel, for errors that show up after its launch.
 struct KernelName {
   const char* name = "none";
@@ -39,6 +25,29 @@ struct KernelName {
     return from == function.npos ? name : concat(name, ", ", function.substr(from + 4, function.size() - from - 5));
   }
 };
+/// The one that was launched last.
+inline KernelName& last_kernel() {
+  static KernelName kernel;
+  return kernel;
+}
+
+/// Fails with what CUDA says unless it succeeded. what: "copying ", bytes, " bytes"
+template <class... What> void succeed(cudaError_t result, const What&... what) {
+  if (result == cudaSuccess) [[likely]]
+    return;
+  cudaGetLastError();
+  int driver = 0;  // 0: there is none, which CUDA reports as too old a one
+  cudaDriverGetVersion(&driver);
+  const auto number = [](int version) { return concat(version / 1000, ".", version % 1000 / 10); };
+  if (result == cudaErrorInsufficientDriver && driver > 0)
+    fail("cuda: the driver of this machine is for CUDA ", number(driver), ", but this program was built with CUDA ",
+         number(CUDART_VERSION), "; update the driver, or use a program built for the CPU");
+  if (result == cudaErrorInsufficientDriver || result == cudaErrorNoDevice)
+    fail("cuda: this machine has no CUDA device", driver > 0 ? "" : " or no driver for it",
+         "; use a program built for the CPU");
+  fail("cuda: ", what..., " failed: ", cudaGetErrorString(result), "; the kernel that was launched last is '",
+       last_kernel().text(), "'; run with CUDA_LAUNCH_BLOCKING=1 to have a failing one named");
+}
 
 /// The device of this process, its stream and its memory pool.
 class Device {
@@ -61,7 +70,6 @@ class Device {
   }
 
   cudaStream_t stream() const { return stream_; }
-  KernelName last_kernel;
 
  private:
   static int& chosen() {
@@ -111,13 +119,7 @@ inline void release(void* memory, std::size_t /*bytes*/) noexcept {
 }
 
 /// Waits for the device. Error: a kernel failed.
-inline void synchronise() {
-  Device& device = Device::here();
-  const cudaError_t result = cudaStreamSynchronize(device.stream());
-  if (result == cudaSuccess) return;
-  fail("cuda: a kernel failed: ", cudaGetErrorString(result), "; the last that was launched is '",
-       device.last_kernel.text(), "'; run with CUDA_LAUNCH_BLOCKING=1 to have the failing one named");
-}
+inline void synchronise() { succeed(cudaStreamSynchronize(Device::here().stream()), "waiting for the device"); }
 
 inline void copy(const void* from, void* to, std::size_t bytes) {
   succeed(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, Device::here().stream()), "copying ", bytes,
@@ -147,7 +149,7 @@ template <class K> void launch(const Grid& grid, const K& kernel) {
   require(grid.blocks < Index{1} << 31, "cuda: ", K::name, " needs ", grid.blocks,
           " blocks, but a launch has at most 2^31 - 1");
   Device& device = Device::here();
-  device.last_kernel = {K::name, __PRETTY_FUNCTION__};
+  last_kernel() = {K::name, __PRETTY_FUNCTION__};
   run<K><<<static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.threads), 0, device.stream()>>>(kernel);
   const cudaError_t result = cudaGetLastError();
   if (result == cudaErrorNoKernelImageForDevice)
