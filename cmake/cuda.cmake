@@ -18,7 +18,6 @@ find_package(CUDAToolkit REQUIRED)
 add_library(neutra_cuda INTERFACE)
 add_library(neutra::cuda ALIAS neutra_cuda)
 target_compile_definitions(neutra_cuda INTERFACE NEUTRA_CUDA)
-# Policies and shapes use constexpr functions of the host's library. nvcc does not know GCC's unroll pragmas.
-# CMake 3.25 knows no standards of nvcc 13.
-target_compile_options(neutra_cuda INTERFACE "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;--expt-relaxed-constexpr;-diag-suppress=1675;-Xcompiler=-fopenmp,-ffp-contract=off>")
+# Policies and shapes use constexpr functions of the host's library. CMake 3.25 knows no standards of nvcc 13.
+target_compile_options(neutra_cuda INTERFACE "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;--expt-relaxed-constexpr;-Xcompiler=-fopenmp,-ffp-contract=off>")
 target_link_libraries(neutra_cuda INTERFACE neutra CUDA::cudart CUDA::cublasLt)

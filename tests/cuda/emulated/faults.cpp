@@ -37,16 +37,16 @@ bool tells(const std::string& text, std::initializer_list<std::string_view> part
 }
 
 /// Device memory for a test.
-template <class T> struct Numbers {
+template <class T> struct DeviceArray {
   Index count;
   T* data;
-  explicit Numbers(std::vector<T> all)
+  explicit DeviceArray(std::vector<T> all)
       : count(static_cast<Index>(all.size())), data(static_cast<T*>(allocate(all.size() * sizeof(T)))) {
     upload(all.data(), data, all.size() * sizeof(T));
   }
-  Numbers(const Numbers&) = delete;
-  Numbers& operator=(const Numbers&) = delete;
-  ~Numbers() { release(data, 0); }
+  DeviceArray(const DeviceArray&) = delete;
+  DeviceArray& operator=(const DeviceArray&) = delete;
+  ~DeviceArray() { release(data, 0); }
   std::vector<T> read() const {
     std::vector<T> all(static_cast<std::size_t>(count));
     download(data, all.data(), all.size() * sizeof(T));
@@ -211,12 +211,12 @@ TEST_CASE("emulated device: kernels without a fault give the right numbers, in e
   for (std::uint64_t seed = 0; seed < 5; ++seed) {
     std::optional<emulated::RandomOrder> random;
     if (seed > 0) random.emplace(seed);
-    Numbers<float> sums({0, 0, 0});
+    DeviceArray<float> sums({0, 0, 0});
     CHECK(run({3, 64}, BlockSum<Fault::none>{sums.data}) == fine);
     CHECK(sums.read() == std::vector<float>(3, 2016));
     CHECK(run({1, 96}, WarpSum<Fault::none>{emulated::every_lane, sums.data}) == fine);
     CHECK(sums.read() == std::vector<float>{496, 1520, 2544});
-    Numbers<int> next(std::vector<int>(64));
+    DeviceArray<int> next(std::vector<int>(64));
     CHECK(run({1, 64}, Neighbours<true>{next.data}) == fine);
     std::vector<int> expected(64);
     for (int t = 0; t < 64; ++t) expected[static_cast<std::size_t>(t)] = t / 32 * 32 + (t + 1) % 32;
@@ -231,13 +231,13 @@ TEST_CASE("emulated device: a product of a warp is that of the matrices") {
   for (std::size_t i = 0; i < 16; ++i)
     for (std::size_t k = 0; k < 16; ++k)
       for (std::size_t j = 0; j < 8; ++j) c[i * 8 + j] += a[i * 16 + k] * b[k * 8 + j];
-  const Numbers<float> left(a), right(b), to(std::vector<float>(128));
+  const DeviceArray<float> left(a), right(b), to(std::vector<float>(128));
   CHECK(run({1, 32}, Matrices{left.data, right.data, to.data}) == fine);
   CHECK(to.read() == c);
 }
 
 TEST_CASE("emulated device: the driver multiplies, transposes, adds and sums up") {
-  const Numbers<float> a({1, 2, 3, 4, 5, 6}), b({1, 0, 2, 1, 1, 1}), bias({10, 20}), c({1, 1, 1, 1});
+  const DeviceArray<float> a({1, 2, 3, 4, 5, 6}), b({1, 0, 2, 1, 1, 1}), bias({10, 20}), c({1, 1, 1, 1});
   MatmulTask task{DType::f32, DType::f32, 2, 2, 3, {a.data, 3}, {b.data, 2}, c.data, 2};
   matmul(task);  // (2,3) (3,2)
   CHECK(c.read() == std::vector<float>{8, 5, 20, 11});
@@ -248,13 +248,13 @@ TEST_CASE("emulated device: the driver multiplies, transposes, adds and sums up"
   const MatmulTask transposed{DType::f32, DType::f32, 2, 2, 3, {a.data, 3}, {b.data, 3, true}, c.data, 2};
   matmul(transposed);  // b is stored as (2,3)
   CHECK(c.read() == std::vector<float>{7, 6, 16, 15});
-  const Numbers<std::int32_t> flags({1, 0, 1, 1}), sums({0, 0, 0, 0});
+  const DeviceArray<std::int32_t> flags({1, 0, 1, 1}), sums({0, 0, 0, 0});
   scan(flags.data, sums.data, 4);
   CHECK(sums.read() == std::vector<std::int32_t>{1, 1, 2, 3});
 }
 
 TEST_CASE("fault: a missing barrier is a race") {
-  const Numbers<float> to({0, 0});
+  const DeviceArray<float> to({0, 0});
   CHECK(tells(run({2, 64}, BlockSum<Fault::no_barrier>{to.data}),
               {"kernel block_sum, block 0, thread 0: ", "element 32 of the shared array parts"}));
   const emulated::RandomOrder random(1);
@@ -263,59 +263,59 @@ TEST_CASE("fault: a missing barrier is a race") {
 }
 
 TEST_CASE("fault: a tile that is off by one reads beyond its array") {
-  const Numbers<float> to({0});
+  const DeviceArray<float> to({0});
   CHECK(run({1, 64}, BlockSum<Fault::one_off>{to.data}) ==
         "kernel block_sum, block 0, thread 31: element 64 of the shared array parts is read, which has 64 elements");
 }
 
 TEST_CASE("fault: a shared array that is too small") {
-  const Numbers<float> to({0});
+  const DeviceArray<float> to({0});
   CHECK(run({1, 64}, BlockSum<Fault::small_array>{to.data}) ==
         "kernel block_sum, block 0, thread 32: element 32 of the shared array parts is written, which has 32 elements");
 }
 
 TEST_CASE("fault: a barrier that some threads do not come to") {
-  const Numbers<float> to({0});
+  const DeviceArray<float> to({0});
   CHECK(tells(run({1, 64}, BlockSum<Fault::divergent>{to.data}),
               {"kernel block_sum, block 0, thread ", " waits at the barrier of faults.cpp:", ", but thread ",
                "; every thread of a block must come to the same barrier"}));
 }
 
 TEST_CASE("fault: shared memory that nobody has written") {
-  const Numbers<float> to({0});
+  const DeviceArray<float> to({0});
   CHECK(
       run({1, 64}, BlockSum<Fault::unwritten>{to.data}) ==
       "kernel block_sum, block 0, thread 5: element 5 of the shared array parts is read, and no thread has written it");
 }
 
 TEST_CASE("fault: a shuffle takes from a lane that the mask does not name") {
-  const Numbers<float> to({0});
+  const DeviceArray<float> to({0});
   CHECK(tells(run({1, 32}, WarpSum<Fault::none>{0xffff, to.data}),
               {"kernel warp_sum, block 0, thread 0: shuffle_xor of faults.cpp:",
                " takes the number of lane 16, which the mask ", "0xffff does not name"}));
 }
 
 TEST_CASE("fault: a lane calls a shuffle whose mask does not name it") {
-  const Numbers<float> to({0});
+  const DeviceArray<float> to({0});
   CHECK(tells(run({1, 32}, WarpSum<Fault::none>{0xfffffffe, to.data}),
               {"thread 0: shuffle_xor of faults.cpp:", " with the mask 0xfffffffe, which does not name lane 0"}));
 }
 
 TEST_CASE("fault: a lane of the mask has left") {
-  const Numbers<float> to({0, 0});
+  const DeviceArray<float> to({0, 0});
   CHECK(tells(run({1, 64}, WarpSum<Fault::divergent>{emulated::every_lane, to.data}),
               {"kernel warp_sum, block 0, thread 32: waits at the shuffle_xor of faults.cpp:",
                " with the mask 0xffffffff for lane 8, which has ended"}));
 }
 
 TEST_CASE("fault: a warp that the block's threads do not fill") {
-  const Numbers<float> to({0});
+  const DeviceArray<float> to({0});
   CHECK(tells(run({1, 16}, WarpSum<Fault::none>{emulated::every_lane, to.data}),
               {"thread 0: waits at the shuffle_xor of", " for lane 16, which the block does not have"}));
 }
 
 TEST_CASE("fault: lanes hand numbers over without a warp barrier") {
-  const Numbers<int> to(std::vector<int>(32));
+  const DeviceArray<int> to(std::vector<int>(32));
   CHECK(tells(run({1, 32}, Neighbours<false>{to.data}),
               {"kernel neighbours, block 0, thread ", "the shared array numbers"}));
 }
@@ -340,7 +340,7 @@ TEST_CASE("fault: shared arrays that a block has no room for") {
 }
 
 TEST_CASE("fault: two blocks write the same number, so that it depends on their order") {
-  const Numbers<float> to({0});
+  const DeviceArray<float> to({0});
   std::set<float> found;
   for (std::uint64_t seed = 0; seed < 8; ++seed) {
     const emulated::RandomOrder random(seed);
@@ -351,7 +351,7 @@ TEST_CASE("fault: two blocks write the same number, so that it depends on their 
 }
 
 TEST_CASE("fault: a write beyond the end of a device array") {
-  const Numbers<float> to(std::vector<float>(64));
+  const DeviceArray<float> to(std::vector<float>(64));
   CHECK(run({2, 32}, Writes{0, to.data}) == fine);
   const std::string text = last_words([&] { launch({2, 32}, Writes{1, to.data}); });
   if (watched)
@@ -362,12 +362,12 @@ TEST_CASE("fault: a write beyond the end of a device array") {
 
 TEST_CASE("fault: host code touches device memory") {
   if (!watched) return;
-  const Numbers<float> to(std::vector<float>(64));
+  const DeviceArray<float> to(std::vector<float>(64));
   CHECK(tells(last_words([&] { to.data[3] = 1; }), {"device memory touched by the host", "WRITE of size 4"}));
 }
 
 TEST_CASE("fault: a copy that leaves its block of device memory") {
-  const Numbers<float> to(std::vector<float>(4));
+  const DeviceArray<float> to(std::vector<float>(4));
   const std::vector<float> more(5);
   CHECK(message([&] { upload(more.data(), to.data, 20); }) ==
         "emulator: an upload of 20 bytes that are not within one block of device memory");

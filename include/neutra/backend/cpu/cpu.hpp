@@ -2,9 +2,13 @@
 #pragma once
 
 #include "neutra/backend/cpu/attention.hpp"
-#include "neutra/backend/cpu/bf16_unit.hpp"
 #include "neutra/backend/cpu/plain_product.hpp"
+#if defined(__CUDACC__)
+#include "neutra/backend/cpu/declared.hpp"
+#else
+#include "neutra/backend/cpu/bf16_unit.hpp"
 #include "neutra/backend/cpu/product.hpp"
+#endif
 
 #include <map>
 #include <string>
@@ -102,7 +106,11 @@ template <class Lanes> struct BasicCpu : Host {
 };
 
 /// Structs instead of aliases, so that compiler messages name them by one word.
+#if defined(__CUDACC__)
+struct Cpu : BasicCpu<cpu::NoSimd> {};
+#else
 struct Cpu : BasicCpu<cpu::Simd> {};
+#endif
 
 /// The scalar backend, the reference that tests compare Cpu with.
 struct ScalarCpu : BasicCpu<cpu::NoSimd> {};
