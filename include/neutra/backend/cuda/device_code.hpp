@@ -9,17 +9,22 @@
 /// functions below are the intrinsics. Elsewhere an emulator defines them, whose header is included first: it runs the
 /// same kernels on the CPU, and defines NEUTRA_EMULATED_DEVICE.
 ///
-///   thread(), threads(), block(), blocks()   int: the thread of the block, the block of the grid, and how many there
-///   are barrier()                                all threads of the block meet warp_barrier(mask) the lanes of a warp
-///   in `mask` meet shuffle(x, lane, mask), shuffle_xor(x, lanes, mask), shuffle_up(x, distance, mask)
-///                                            x of another lane of the warp; shuffle_up: x itself below `distance`
-///   ballot(predicate, mask)                  the lanes where it holds, as bits
-///   mma_bf16(sums, a, b)                     float sums[4] += words a[4] times words b[2] of two bf16 each, of a warp
-///                                            that is complete: m16n8k16 (PTX ISA, "mma.m16n8k16" for .bf16)
-///   NEUTRA_SHARED(type, name, count)         declares `name`, an array of the block. Its contents are undefined. It is
-///                                            indexed, and passed on by value, as a pointer is
-///   NEUTRA_UNROLL                            unrolls the loop that follows, so that arrays it indexes stay in
-///   registers
+/// thread(), threads(), block(), blocks(): int, the thread of the block, the block of the grid, and how many there are.
+///
+/// barrier(): all threads of the block meet. warp_barrier(mask): the lanes of a warp in `mask` meet.
+///
+/// shuffle(x, lane, mask), shuffle_xor(x, lanes, mask), shuffle_up(x, distance, mask): x of another lane of the warp;
+/// shuffle_up gives x itself below `distance`.
+///
+/// ballot(predicate, mask): the lanes where it holds, as bits.
+///
+/// mma_bf16(sums, a, b): float sums[4] += words a[4] times words b[2] of two bf16 each, of a warp that is complete:
+/// m16n8k16 (PTX ISA, "mma.m16n8k16" for .bf16).
+///
+/// NEUTRA_SHARED(type, name, count) declares `name`, an array of the block. Its contents are undefined. It is indexed,
+/// and passed on by value, as a pointer is.
+///
+/// NEUTRA_UNROLL unrolls the loop that follows, so that arrays it indexes stay in registers.
 #pragma once
 
 #include "neutra/backend/cuda/tasks.hpp"
