@@ -64,7 +64,7 @@ template <class Model> void forward(Model& model, const nn::Tokens& batch, Stage
   }
 }
 
-template <class Model> void train(Model& model, const nn::Tokens& batch, Stages& stages) {
+template <class Model> void train_steps(Model& model, const nn::Tokens& batch, Stages& stages) {
   Tape<float, Cpu> tape;
   optim::AdamW<float, Cpu> adamw(model.parameters(), {});
   for (int step = 0; step < 3; ++step) {
@@ -98,7 +98,7 @@ int main(int argc, char** argv) {
     if (residues) {
       nn::Transformer<adapter::Residue<>> model(backbone, {.capacity = capacity}, 1);
       stages.done("residues");
-      train(model, batch, stages);
+      train_steps(model, batch, stages);
     } else {
       nn::Transformer<> model(backbone);
       forward(model, batch, stages);
