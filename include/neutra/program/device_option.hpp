@@ -27,6 +27,7 @@ inline int device_number(std::string_view name) {
 
 /// Computes on the device of that name. Error: this program was built for the other; there is no such device.
 inline void choose_device(std::string_view name) {
+  require(!name.empty(), "--device must not be empty; give it a value or leave it out");
   [[maybe_unused]] const int number = device_number(name);
 #if defined(NEUTRA_CUDA)
   require(name != "cpu",
