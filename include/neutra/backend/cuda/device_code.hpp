@@ -76,6 +76,5 @@ NEUTRA_DEVICE inline void mma_bf16(float (&sums)[4], const std::uint32_t (&a)[4]
 #define NEUTRA_UNROLL
 
 #else
-#error \
-    "neutra: the CUDA backend is compiled by nvcc, or behind the emulated device of tests/cuda/emulated; include neutra/backend/cpu/cpu.hpp for the CPU"
+#error "neutra: compile the CUDA backend by nvcc, or include the emulated device before it (docs/cuda.md)"
 #endif

@@ -18,6 +18,5 @@
 #include "neutra/backend/cuda/cublas.hpp"
 #include "neutra/backend/cuda/runtime.hpp"
 #elif !defined(NEUTRA_EMULATED_DEVICE)
-#error \
-    "neutra: the CUDA backend is compiled by nvcc, or behind the emulated device of tests/cuda/emulated; include neutra/backend/cpu/cpu.hpp for the CPU"
+#error "neutra: compile the CUDA backend by nvcc, or include the emulated device before it (docs/cuda.md)"
 #endif
