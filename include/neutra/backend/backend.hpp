@@ -75,8 +75,8 @@ struct AnyRow {
 ///   Quantised<S>(view, format)             a weight W (O,I) in blocks of integers (core/quantisation.hpp), move-only;
 ///                                          shape(); unpack(into, first) dequantises rows `first` on
 ///   product<S>(a, quantised, transposed, result, addend)
-///                                          the product with W, or with W^T if `transposed`: the bits are those of the
-///                                          product with the dequantised W, which is never whole in memory
+///                                          the product with W, or with W^T if `transposed`: on the CPU the bits are
+///                                          those of the product with the dequantised W, which is never whole in memory
 ///   attention_forward, attention_backward  see cpu/attention.hpp
 /// Operands and results may be stored as any DType that S is rounded to, each in its own, and so may the rows that f
 /// loads and stores through its lanes. A result is rounded no further than the operands are.
