@@ -50,7 +50,9 @@ TEST_CASE("lost text: a note says how much of all texts it is", "[train]") {
       "become the unknown token, and bits per byte do not count what it stands for: do not compare them with those of "
       "another tokenizer");
   CHECK(remark(*golden("unigram"), {thumbs}).empty());
-  // Of a long text, its beginning.
+  // Of a long text, its beginning, up to the last whole character.
+  CHECK(remark(*t5, {"\xc3\xa9t\xc3\xa9"}).empty());
+  CHECK(remark(*t5, {std::string((1 << 20) - 1, 'a') + "\xc3\xa9"}).empty());
   const std::string tail = std::string(1 << 20, 'a') + std::string(thumbs);
   CHECK(remark(*t5, {tail}).empty());
   CHECK(remark(*t5, {tail, thumbs}).find(concat("8 of ", (1 << 20) + 8, " bytes of text (0.001 %)")) !=

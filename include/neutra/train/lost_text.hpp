@@ -3,6 +3,7 @@
 
 #include "neutra/core/numbers.hpp"
 #include "neutra/data/tokenizer.hpp"
+#include "neutra/data/utf8.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -18,7 +19,8 @@ class LostText {
 
   void add(std::string_view text) {
     constexpr std::size_t most = std::size_t{1} << 20;  // bytes; they take a fraction of a second
-    const std::string_view beginning = text.substr(0, most);
+    std::string_view beginning = text.substr(0, most);
+    if (beginning.size() < text.size()) beginning.remove_suffix(data::utf8_unfinished(beginning));
     lost_ += tokenizer_.lost_bytes(beginning);
     seen_ += beginning.size();
   }
