@@ -7,7 +7,7 @@
 using namespace neutra;
 using namespace neutra::program::detail;
 
-TEST_CASE("--device: names and numbers of devices") {
+TEST_CASE("device option: names and numbers of devices") {
   CHECK(device_number("cpu") == 0);
   CHECK(device_number("cuda") == 0);
   CHECK(device_number("cuda:0") == 0);
@@ -17,7 +17,7 @@ TEST_CASE("--device: names and numbers of devices") {
           concat("--device must be cpu, cuda or cuda:N with the number of a device from 0, got '", wrong, "'"));
 }
 
-TEST_CASE("--device: a program for the CPU refuses a CUDA device") {
+TEST_CASE("device option: a program for the CPU refuses a CUDA device") {
   CHECK(message([] { choose_device("cpu"); }) == "no Error");
   CHECK(message([] { choose_device("cuda:1"); }) ==
         "--device cuda:1: this program was built for the CPU (neutra::neutra); use one that was built for CUDA devices "
