@@ -1,5 +1,5 @@
 # SOURCE must compile as it is, and with NEUTRA_REJECT defined fail with the sentence of its first comment, within ten lines.
-# cmake -D COMPILER=.. -D SOURCE=.. -D FOLDERS=a|b -D OPTIONS=a|b -P reject.cmake
+# cmake -D COMPILER=.. -D SOURCE=.. -D FOLDERS=a|b -D DEFINITIONS=a|b -D OPTIONS=a|b -P reject.cmake
 cmake_minimum_required(VERSION 3.25)
 
 file(READ "${SOURCE}" text)
@@ -11,8 +11,10 @@ string(REPLACE "\n// " " " sentence "${CMAKE_MATCH_1}")
 string(REPLACE "|" ";" folders "${FOLDERS}")
 string(REPLACE "|" ";" options "${OPTIONS}")
 list(TRANSFORM folders PREPEND "-I")
+string(REPLACE "|" ";" definitions "${DEFINITIONS}")
+list(TRANSFORM definitions PREPEND "-D")
 # The compiler's own language and width of lines would change its text, and warnings of dependencies stand before it.
-set(compile "${CMAKE_COMMAND}" -E env LC_ALL=C "${COMPILER}" -std=c++20 ${options} -w -fmessage-length=0 -fsyntax-only ${folders})
+set(compile "${CMAKE_COMMAND}" -E env LC_ALL=C "${COMPILER}" -std=c++20 ${options} -w -fmessage-length=0 -fsyntax-only ${folders} ${definitions})
 
 execute_process(COMMAND ${compile} "${SOURCE}" RESULT_VARIABLE status ERROR_VARIABLE output)
 if(NOT status EQUAL 0)
