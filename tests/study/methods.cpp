@@ -48,6 +48,24 @@ TEST_CASE("methods: one that is given twice is refused") {
             "given twice") == false);  // their labels say in what they differ
 }
 
+TEST_CASE("methods: rates are those of the label, of the label that a sweep shares, of the name, or of all") {
+  const std::vector<std::string> specs{"swept: residue(penalty={l1,l2})", "residue", "lora", "own: lora(lr=4)"};
+  const auto made = study::methods_of(
+      specs, small::registry(),
+      {.rates = {{"", {1}}, {"residue", {2}}, {"swept", {3}}, {"swept, penalty l2", {5}}, {"own", {6}}}});
+  REQUIRE(made.size() == 5);
+  CHECK(made[0].rates == std::vector{3.0});
+  CHECK(made[1].rates == std::vector{5.0});
+  CHECK(made[2].rates == std::vector{2.0});
+  CHECK(made[3].rates == std::vector{1.0});
+  CHECK(made[4].rates == std::vector{4.0});
+  CHECK(says(
+      [&] {
+        study::methods_of(specs, small::registry(), {.rates = {{"sweep", {1}}}});
+      },
+      "--lr: there is no method 'sweep'; did you mean 'swept'"));
+}
+
 TEST_CASE("methods: evidence is the residue of docs/results/recipe, and its settings may be given otherwise") {
   const study::Method evidence = small::method("evidence");
   const study::Method spelled = small::method(

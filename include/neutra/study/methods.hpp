@@ -26,10 +26,10 @@ struct MethodDefaults {
 
 namespace detail {
 
-/// A method and the name in its spec.
+/// A method, and the name and the label in its spec.
 struct Asked {
   Method method;
-  std::string name;
+  std::string name, label;
   Settings told{};  // what may distinguish it from others of its label: settings, rates and alphas
 };
 
@@ -125,9 +125,10 @@ inline void tell_apart(std::vector<Asked>& asked) {
   }
 }
 
-/// The default rates of its label, of its name, or of all methods.
+/// The default rates of its label, of the label of its spec, which all methods of a sweep share, of its name, or of all
+/// methods.
 inline void add_default_rates(Asked& one, const MethodDefaults& defaults) {
-  for (const std::string& key : {one.method.label, one.name, std::string()})
+  for (const std::string& key : {one.method.label, one.label, one.name, std::string()})
     if (const auto own = defaults.rates.find(key); one.method.rates.empty() && own != defaults.rates.end())
       one.method.rates = own->second;
 }
@@ -147,8 +148,10 @@ inline std::vector<Method> methods_of(const std::vector<std::string>& specs, con
     const std::string label = io::printable(spec.label, 80);
     if (!label.empty() && !labels.insert(label).second) spec.fail_at(0, "the label '", label, "' was given twice");
     for (const Term& term : spec.terms) {
-      detail::Asked one{detail::make_method(spec, term, registry, defaults), term.name};
-      one.method.label = label.empty() ? one.name : label;
+      detail::Asked one{.method = detail::make_method(spec, term, registry, defaults),
+                        .name = term.name,
+                        .label = label.empty() ? term.name : label};
+      one.method.label = one.label;
       if (!term.alphas.empty() && !one.method.has_alpha())
         spec.fail_at(spec.text.find("alpha"), "alpha has no effect: ", one.method.label, " has no local loss");
       if (const Shorthand* known = find_shorthand(term.name); known && term.alphas.empty() && one.method.has_alpha())
@@ -164,7 +167,7 @@ inline std::vector<Method> methods_of(const std::vector<std::string>& specs, con
   std::vector<Method> methods;
   for (detail::Asked& one : asked) {
     detail::add_default_rates(one, defaults);
-    for (const std::string& name : {one.name, one.method.label})
+    for (const std::string& name : {one.name, one.label, one.method.label})
       if (std::count(known.begin(), known.end(), name) == 0) known.push_back(name);
     methods.push_back(one.method);
   }
