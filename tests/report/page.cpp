@@ -108,6 +108,65 @@ TEST_CASE("the Pareto front is marked in the picture and in the table, one line 
   CHECK(count(alone, "class=\"front\"") + count(alone, "Pareto") == 0);
 }
 
+TEST_CASE("a sweep over a number has one style and a line through its means, each labelled with its value") {
+  std::vector<study::RunResult> rows{sample::row("other", 1e-3, 1, 0.2, 3.1)};
+  for (const auto& [share, forgetting] : {std::pair{0.3, 0.05}, {0.0, 0.4}, {0.1, 0.1}}) {
+    rows.push_back(sample::row("adapter", 1e-3, 1, forgetting, 2.5 + forgetting));
+    rows.back().share = share;
+  }
+  const auto results = only(rows);
+  const auto lines = study::summarise(results);
+  const auto style = report::styles(lines);
+  CHECK((style[1] == style[2] && style[2] == style[3] && style[0] != style[1]));
+  CHECK_FALSE(lines[0].swept);
+  REQUIRE(lines[1].swept);
+  CHECK((lines[1].swept->of == "adapter" && lines[1].swept->setting == "share" && lines[1].swept->value == 0.3));
+  const auto picture = report::learning_svg(results);
+  CHECK(count(picture, "<polyline class=\"curve") == 1);
+  for (const std::string words : {"0", "0.1", "0.3", "adapter, share 0 to 0.3", "other"}) {
+    INFO(words);
+    CHECK(count(picture, ">" + words + "</text>") >= 1);
+  }
+  CHECK(count(picture, ">adapter, share 0.1</text>") == 0);
+  // From p = 0, which forgets most, to 0.3: from right to left.
+  double first = 0, second = 0, third = 0, y = 0;
+  const auto points = picture.find("points=", picture.find("<polyline class=\"curve"));
+  REQUIRE(std::sscanf(picture.c_str() + points, "points=\"%lf,%lf %lf,%lf %lf,%lf", &first, &y, &second, &y, &third,
+                      &y) == 6);
+  CHECK((first > second && second > third));
+  const auto html = report::report(results);
+  check_page(html);
+  CHECK(count(html, "adapter, share 0 to 0.3</li>") >= 1);
+  CHECK(count(html, "adapter, share 0.1") >= 1);  // in the table
+}
+
+TEST_CASE("lines are a sweep where their labels differ in one number, the longest if there are several") {
+  std::vector<study::RunResult> rows;
+  for (const double alpha : {0.1, 1.0, 10.0})
+    for (const Index steps : {50, 400}) {
+      rows.push_back(sample::neutral(1e-3, 1, 0.1, 3, alpha));
+      rows.back().steps = steps;
+    }
+  for (const double capacity : {0.05, 0.5}) {  // told apart by their labels
+    rows.push_back(sample::adapter(1e-3, 1, 0.2, 3));
+    rows.back().settings["capacity"] = capacity;
+    rows.back().label = concat("adapter, capacity ", capacity);
+  }
+  rows.push_back(sample::row("adapter, capacity 0.55", 1e-3, 1, 0.2, 3));  // has no such setting
+  const auto lines = study::summarise(only(rows));
+  REQUIRE(lines.size() == 9);
+  for (std::size_t i = 0; i < 6; ++i) {
+    REQUIRE(lines[i].swept);
+    CHECK(lines[i].swept->of == (i % 2 == 0 ? "neutral, steps 50" : "neutral, steps 400"));
+    CHECK((lines[i].swept->setting == "alpha" && lines[i].swept->value == rows[i].alpha));
+  }
+  for (std::size_t i = 6; i < 8; ++i) {
+    REQUIRE(lines[i].swept);
+    CHECK((lines[i].swept->of == "adapter" && lines[i].swept->setting == "capacity"));
+  }
+  CHECK_FALSE(lines[8].swept);
+}
+
 TEST_CASE("a report shows gates and residues by class of tokens, where the results have them") {
   auto results = sample::results();
   CHECK(report::report(results).find("class of tokens") == std::string::npos);
@@ -221,7 +280,10 @@ TEST_CASE("the report is written whole") {
 
 TEST_CASE("the picture alone names every line, however crowded its points are") {
   auto results = sample::results();
-  for (int i = 0; i < 9; ++i) results.rows.push_back(sample::neutral(0.002, 1, 0.06, 3.0, 0.2 + i));
+  for (int i = 0; i < 9; ++i) {
+    results.rows.push_back(sample::neutral(0.002, 1, 0.06, 3.0));
+    results.rows.back().settings["gate"] = concat("gate", i);
+  }
   const std::string picture = report::learning_svg(results);
   for (const auto& line : study::summarise(results))
     CHECK(picture.find('>' + line.label + "</text>") != std::string::npos);

@@ -26,7 +26,7 @@ set(sees_testing ${sees_train} train study report program)
 # report draws results and includes no model. Of study and train it may include only the headers that define the format of
 # results.
 set(results_format study/baselines study/choice study/comparison study/distinctions study/failure study/fields study/front study/line study/machine
-    study/results study/results_1 study/run study/run_result study/shorthands study/summary study/this_build train/overlap
+    study/results study/results_1 study/run study/run_result study/shorthands study/summary study/sweep study/this_build train/overlap
     train/stopped)
 
 set(faults "")

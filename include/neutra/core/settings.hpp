@@ -12,6 +12,7 @@
 #include <concepts>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -27,6 +28,13 @@ inline std::string text_of(const Setting& setting) {
   if (const double* number = std::get_if<double>(&setting))
     if (const auto narrow = static_cast<float>(*number); static_cast<double>(narrow) == *number) return concat(narrow);
   return std::visit([](const auto& value) { return concat(value); }, setting);
+}
+
+/// Its number; empty if it is none.
+inline std::optional<double> number_of(const Setting& setting) {
+  if (const Index* whole = std::get_if<Index>(&setting)) return static_cast<double>(*whole);
+  const double* number = std::get_if<double>(&setting);
+  return number ? std::optional(*number) : std::nullopt;
 }
 
 /// A setting that cannot be used. The message is the key and the rule; who knows where the setting was written puts the

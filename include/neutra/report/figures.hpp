@@ -18,13 +18,12 @@
 namespace neutra { inline namespace NEUTRA_ABI { namespace report { namespace detail {
 
 inline std::string legend(const std::vector<study::Line>& lines) {
-  const auto style = styles(lines);
+  const std::string ring =
+      concat("<svg class=\"key\" viewBox=\"0 0 16 16\" width=\"16\" height=\"16\" aria-hidden=\"true\">",
+             front_mark(8, 8, 7), "</svg>");
   std::string out = "<ul class=\"legend\">";
-  for (std::size_t i = 0; i < lines.size(); ++i)
-    out += concat("<li>", key_mark(style[i]), ' ', escape(lines[i].label), "</li>");
-  if (any_on_front(lines))
-    out += concat("<li><svg class=\"key\" viewBox=\"0 0 16 16\" width=\"16\" height=\"16\" aria-hidden=\"true\">",
-                  front_mark(8, 8, 7), "</svg> ", on_the_front, "</li>");
+  for (const Entry& entry : entries(lines, styles(lines)))
+    out += concat("<li>", entry.style ? key_mark(*entry.style) : ring, ' ', escape(entry.text), "</li>");
   return out + "</ul>\n";
 }
 
@@ -36,7 +35,8 @@ inline std::string learning_figure(const std::vector<study::Line>& lines) {
                            both(std::numeric_limits<double>::infinity()),
                            "<figcaption>Better is up and to the left. One point per method, rate and seed; large "
                            "points are at the rate of the table above, and a faint line joins one method\u2019s "
-                           "rates.</figcaption></figure>\n");
+                           "rates. A solid line joins the means of a method over the numbers beside "
+                           "it.</figcaption></figure>\n");
   if (const auto farthest = closer_view(lines))
     out += concat("<figure>", both(*farthest), "<figcaption>As above, without the runs that forget more than ",
                   fixed(*farthest, 3), " bits per byte.</figcaption></figure>\n");

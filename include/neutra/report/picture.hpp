@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -18,27 +19,40 @@
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace report {
 
-/// One style number (see svg::marker) per line. The paper's methods keep theirs across reports;
-/// the others take what is free.
+/// One style number (see svg::marker) per line, one for all lines of a sweep. The paper's methods keep theirs across
+/// reports; the others take what is free.
 inline std::vector<std::size_t> styles(const std::vector<study::Line>& lines) {
   const std::vector<std::string> known = study::shorthand_names();
   constexpr auto none = std::numeric_limits<std::size_t>::max();
   std::vector<std::size_t> result(lines.size(), none);
   std::set<std::size_t> taken;
+  // A sweep has the style of its first line, and the name of what is swept.
+  const auto name = [&](std::size_t i) { return lines[i].swept ? lines[i].swept->of : lines[i].method; };
+  std::map<std::string, std::size_t> of_sweep;
+  const auto same_sweep = [&](std::size_t i) {
+    const auto own = of_sweep.find(name(i));
+    if (!lines[i].swept || own == of_sweep.end()) return false;
+    result[i] = own->second;
+    return true;
+  };
+  const auto take = [&](std::size_t i, std::size_t style) {
+    result[i] = style;
+    if (lines[i].swept) of_sweep.emplace(name(i), style);
+  };
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    const auto own = static_cast<std::size_t>(std::find(known.begin(), known.end(), lines[i].method) - known.begin());
-    if (own < known.size() && taken.insert(own).second) result[i] = own;
+    const auto own = static_cast<std::size_t>(std::find(known.begin(), known.end(), name(i)) - known.begin());
+    if (!same_sweep(i) && own < known.size() && taken.insert(own).second) take(i, own);
   }
   std::size_t next = known.size();
-  for (std::size_t& style : result)
-    if (style == none) style = next++;
+  for (std::size_t i = 0; i < lines.size(); ++i)
+    if (result[i] == none && !same_sweep(i)) take(i, next++);
   return result;
 }
 
 /// Forgetting on the x axis, learning on the y axis: one point per method, rate and seed, larger at the reported rates,
-/// and a faint line through the rates of a method; the Pareto front of the lines' means. farthest: omit runs that
-/// forget more. kind: CSS class of the picture. style_element: a style sheet to embed, with a legend, for a picture
-/// that stands alone.
+/// and a faint line through the rates of a method; a line through the means of a sweep, each labelled with its value;
+/// the Pareto front of the lines' means. farthest: omit runs that forget more. kind: CSS class of the picture.
+/// style_element: a style sheet to embed, with a legend, for a picture that stands alone.
 inline std::string learning_picture(const std::vector<study::Line>& lines, double width, double height,
                                     std::string_view kind, double farthest = std::numeric_limits<double>::infinity(),
                                     std::string_view style_element = {}) {
@@ -56,12 +70,12 @@ inline std::string learning_picture(const std::vector<study::Line>& lines, doubl
         up.push_back(part.learning.value);
       }
   const bool alone = !style_element.empty();
-  const Axis x = Axis::around(across, 46, width - 12 - (alone ? detail::key_width(lines) : 0)),
+  const auto style = styles(lines);
+  const Axis x = Axis::around(across, 46, width - 12 - (alone ? detail::key_width(detail::entries(lines, style)) : 0)),
              y = Axis::around(up, height - 44, 26);
   const int x_ticks = std::max(3, static_cast<int>(width / 90)), y_ticks = 7;
-  const auto style = styles(lines);
 
-  std::string paths, others, reported;
+  std::string paths = detail::paths_over_sweeps(lines, style, x, y), others, reported;
   std::vector<detail::Box> taken;
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const auto path = detail::path_over_rates(lines[i], x, y);
@@ -94,7 +108,8 @@ inline std::string learning_picture(const std::vector<study::Line>& lines, doubl
                           svg::text(8, 14, "\u2191 learning, bits per byte", "start", "title") +
                           svg::text(x.last, height - 8, "forgetting, bits per byte \u2192", "end", "title") + clipped +
                           detail::front(lines, style, x, y) + others + reported +
-                          (alone ? detail::key(lines, style, x.last + 20) : detail::direct_labels(lines, x, y, taken)));
+                          detail::direct_labels(lines, x, y, taken, alone) +
+                          (alone ? detail::key(detail::entries(lines, style), x.last + 20) : ""));
 }
 
 /// The right end of a second, closer picture, if a few runs forget far more than the others; empty if none is needed.

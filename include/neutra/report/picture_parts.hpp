@@ -1,6 +1,7 @@
-/// The parts of the picture of learning against forgetting: grid, paths, labels, front and legend, as SVG.
+/// The parts of the picture of learning against forgetting: grid, paths, labels and front, as SVG.
 #pragma once
 
+#include "neutra/report/legend.hpp"
 #include "neutra/report/svg.hpp"
 #include "neutra/report/table.hpp"
 #include "neutra/study/summary.hpp"
@@ -69,6 +70,23 @@ inline std::vector<std::array<double, 2>> path_over_rates(const study::Line& lin
   return points;
 }
 
+/// A line through the means of each sweep, in the order of its values.
+inline std::string paths_over_sweeps(const std::vector<study::Line>& lines, const std::vector<std::size_t>& style,
+                                     const Axis& x, const Axis& y) {
+  std::map<std::size_t, std::map<double, std::array<double, 2>>> sweeps;  // by style, then value
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (!lines[i].swept) continue;
+    sweeps[style[i]][lines[i].swept->value] = {x.pixel(lines[i].forgetting.value), y.pixel(lines[i].learning.value)};
+  }
+  std::string out;
+  for (const auto& [own, sweep] : sweeps) {
+    std::vector<std::array<double, 2>> points;
+    for (const auto& [value, point] : sweep) points.push_back(point);
+    out += svg::polyline(own, points, "curve");
+  }
+  return out;
+}
+
 /// Thin lines of what parts of a line's adapter learn and forget, through its mean: one over scales from the least to
 /// the largest, one over thresholds.
 inline std::string paths_over_parts(const study::Line& line, std::size_t style, const Axis& x, const Axis& y) {
@@ -88,34 +106,25 @@ inline std::string paths_over_parts(const study::Line& line, std::size_t style, 
   return out;
 }
 
-/// Labels beside the reported means, where they fit; the legend names the rest.
-/// At most some dozens, since nobody could read more.
+/// Labels beside the reported means, where they fit: of a sweep its value, of others the name; the legend names the
+/// rest. At most some dozens, since nobody could read more. only_swept: of a sweep alone.
 inline std::string direct_labels(const std::vector<study::Line>& lines, const Axis& x, const Axis& y,
-                                 std::vector<Box> taken) {
+                                 std::vector<Box> taken, bool only_swept) {
   constexpr std::size_t most = 64;
   if (lines.size() > most) return {};
   const Box frame{x.first, y.last, x.last, y.first};
   std::string out;
   for (const study::Line& line : lines) {
     if (!x.holds(line.forgetting.value) || !y.holds(line.learning.value)) continue;
-    const double width = 6.6 * static_cast<double>(text_width(line.label));
+    if (only_swept && !line.swept) continue;
+    const std::string words = line.swept ? text_of(line.swept->value) : line.label;
+    const double width = 6.6 * static_cast<double>(text_width(words));
     const auto box = place_label(x.pixel(line.forgetting.value), y.pixel(line.learning.value), width, frame, taken);
     if (!box) continue;
     taken.push_back(*box);
-    out += svg::text((box->left + box->right) / 2, box->bottom - 3, line.label, "middle", "label");
+    out += svg::text((box->left + box->right) / 2, box->bottom - 3, words, "middle", "label");
   }
   return out;
-}
-
-/// The mark of a line on the Pareto front, around its mean, and what the legend says of it.
-inline constexpr double front_radius = 10.5;
-inline constexpr std::string_view on_the_front = "on the Pareto front (+)";
-inline std::string front_mark(double x, double y, double radius) {
-  return concat("<circle class=\"front\" cx=\"", svg::at(x), "\" cy=\"", svg::at(y), "\" r=\"", svg::at(radius),
-                "\"/>");
-}
-inline bool any_on_front(const std::vector<study::Line>& lines) {
-  return std::any_of(lines.begin(), lines.end(), [](const study::Line& line) { return line.on_front; });
 }
 
 /// The front as steps: at each forgetting, the most that a line on it learns. The mean of each of its lines is an open
@@ -137,25 +146,6 @@ inline std::string front(const std::vector<study::Line>& lines, const std::vecto
     steps.push_back({x.pixel(forgets), y.pixel(learns)});
   }
   return (steps.size() > 1 ? svg::polyline(7, steps, "steps") : "") + marks;
-}
-
-/// The legend inside a picture that stands alone: markers and names, one per line.
-inline std::string key(const std::vector<study::Line>& lines, const std::vector<std::size_t>& style, double left) {
-  std::string out;
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    const double y = 34 + 22 * static_cast<double>(i);
-    out += svg::marker(style[i], style[i], left, y, 6, "mark") +
-           svg::text(left + 14, y + 4, lines[i].label, "start", "label");
-  }
-  const double below = 34 + 22 * static_cast<double>(lines.size());
-  if (any_on_front(lines))
-    out += front_mark(left, below, 7) + svg::text(left + 14, below + 4, on_the_front, "start", "label");
-  return out;
-}
-inline double key_width(const std::vector<study::Line>& lines) {
-  std::size_t longest = any_on_front(lines) ? text_width(on_the_front) : 0;
-  for (const study::Line& line : lines) longest = std::max(longest, text_width(line.label));
-  return 34 + 6.6 * static_cast<double>(longest);
 }
 
 }}}}  // namespace neutra::NEUTRA_ABI::report::detail

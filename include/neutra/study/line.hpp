@@ -31,6 +31,12 @@ inline Mean mean(const std::vector<double>& values) {
 /// in "neutral, alpha 0.1".
 struct Line {
   std::string label, method;
+  /// Its place among lines that differ in one number alone: "neutral", "share", 0.1. Set by mark_sweeps.
+  struct Swept {
+    std::string of, setting;
+    double value = 0;
+  };
+  std::optional<Swept> swept{};
   bool is_baseline = false;
   std::vector<RunResult> curve;  // all its runs, by rate, then seed
   std::vector<RunResult> runs;   // those at the reported rate

@@ -7,6 +7,7 @@
 #include "neutra/study/distinctions.hpp"
 #include "neutra/study/front.hpp"
 #include "neutra/study/shorthands.hpp"
+#include "neutra/study/sweep.hpp"
 
 #include <algorithm>
 #include <array>
@@ -239,6 +240,9 @@ inline std::vector<Line> summarise(const Results& results) {
   }
   compare_with_baseline(lines);
   mark_front(lines);
+  std::vector<Settings> settings;
+  for (const Line& line : lines) settings.push_back(detail::line_settings(line.curve.front()));
+  mark_sweeps(lines, settings);
   detail::mark_chosen_alpha(lines, choices);  // last: a baseline is called by its label without the mark
   return lines;
 }
