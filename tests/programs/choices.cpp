@@ -1,4 +1,6 @@
 // choices: questions made from text and answered by a model and its adapters, and what it refuses.
+#include "neutra/io/sealed.hpp"
+
 #include "tests/programs/study.hpp"
 
 using namespace neutra;
@@ -75,6 +77,22 @@ TEST_CASE("choices: the model and two adapters answer, and every pair is compare
   CHECK(table.out.find("30 questions; accuracy in percent with its 95 % interval") != std::string::npos);
   CHECK(table.out.find("  the model alone\n") != std::string::npos);
   CHECK(table.out.find("  2 and 3: summed ") != std::string::npos);
+}
+
+TEST_CASE("choices: the fingerprint that the run of an adapter keeps is taken, before a question is answered",
+          "[programs]") {
+  const auto kept = the_study().out() / "fingerprint.json";
+  const io::Json right = io::read_sealed(kept);
+  io::Json wrong = right;
+  wrong["fingerprint"] = std::string(64, '0');
+  const Words adapters = {"--adapter", adapter_of("neutral"), adapter_of("adapter"), "--json"};
+  const auto told = run(answering(adapters));
+  REQUIRE(told.status == 0);
+  io::write_sealed(kept, wrong);
+  CHECK(refuses(answering(adapters), adapter_of("neutral") + ": the adapter must fit the model", "fingerprint"));
+  std::filesystem::remove(kept);  // then it is computed
+  CHECK(run(answering(adapters)).out == told.out);
+  io::write_sealed(kept, right);
 }
 
 TEST_CASE("choices: questions from running and parallel text are equal for equal seeds", "[programs]") {
