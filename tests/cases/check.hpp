@@ -51,6 +51,7 @@ template <class... T> auto list(T&&... tensors) {
 }
 
 template <class S> std::vector<double> as_doubles(View<const S> x) { return {x.data, x.data + x.size()}; }
+template <class S> std::vector<double> as_doubles(const std::vector<S>& x) { return {x.begin(), x.end()}; }
 
 /// max |a - b| / max |b|; infinity for different sizes or where anything is not finite.
 inline double difference(const std::vector<double>& a, const std::vector<double>& b) {
@@ -78,9 +79,10 @@ Var<S, D> run_case(const Case& c, Tape<S, D>& tape, std::vector<Var<S, D>> vars,
   return c.run(tape, vars);
 }
 
-/// The value, and the gradients of the sum of its elements times fixed weights.
+/// The value, and the gradients of the sum of its elements times fixed weights; on any device.
 template <Scalar S, Backend D, class Case> Outcome evaluate(const Case& c) {
-  const auto inputs = c.template inputs<S, D>();
+  std::vector<Tensor<S, D>> inputs;
+  for (const auto& input : c.template inputs<S, Host>()) inputs.push_back(testing::on_device<S, D>(input));
   std::vector<Parameter<S, D>> parameters;
   for (std::size_t i = 0; i < Case::trained; ++i) parameters.emplace_back("input", inputs[i].clone());
   Tape<S, D> tape;
@@ -88,10 +90,10 @@ template <Scalar S, Backend D, class Case> Outcome evaluate(const Case& c) {
   std::vector<Var<S, D>> vars;
   for (auto& parameter : parameters) vars.push_back(tape.leaf(parameter));
   const auto y = run_case(c, tape, vars, inputs);
-  Outcome outcome{as_doubles(y.value()), {}};
-  const auto weights = numbers<S, D>(y.shape(), "projection");
+  Outcome outcome{as_doubles(testing::from_device<D>(y.value())), {}};
+  const auto weights = testing::on_device<S, D>(numbers<S, Host>(y.shape(), "projection"));
   tape.backward(testing::weighted_sum(y, weights));
-  for (auto& parameter : parameters) outcome.gradients.push_back(as_doubles(View<const S>(parameter.gradient)));
+  for (auto& parameter : parameters) outcome.gradients.push_back(as_doubles(testing::from_device(parameter.gradient)));
   return outcome;
 }
 

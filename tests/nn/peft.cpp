@@ -214,6 +214,19 @@ TEST_CASE("peft: layers_to_transform leaves out the other layers") {
   CHECK(first != changed.of.logits(bare));
 }
 
+TEST_CASE("peft: modules that the configuration does not name, which PEFT leaves out, are rejected") {
+  const Changed changed;
+  const std::string q = "model.layers.1.self_attn.q_proj", v = "model.layers.1.self_attn.v_proj";
+  CHECK(says(changed.config({{"layers_to_transform", {0}}}), "layers_to_transform", "not named: " + q + ", " + v,
+             "PEFT leaves them out"));
+  CHECK(says(changed.config({{"layers_to_transform", 0}}), "not named: " + q + ", " + v));
+  CHECK(message(changed.config({{"layers_to_transform", {1, 0}}})).empty());
+  CHECK(message(changed.config({{"layers_to_transform", io::Json::array()}})).empty());
+  CHECK(says(changed.config({{"layers_to_transform", {0.5}}}), "layers_to_transform must be an array of integers"));
+  CHECK(says(changed.config({{"target_modules", {"q_proj"}}}), "not named: model.layers.0.self_attn.v_proj, " + v));
+  CHECK(message(changed.config({{"target_modules", ".*_proj"}})).empty());  // an expression is not evaluated
+}
+
 TEST_CASE("peft: weights that do not fit are rejected, all in one message") {
   const Changed changed;
   const std::string prefix = "base_model.model.model.layers.0.";

@@ -1,4 +1,6 @@
 // choices: questions made from text and answered by a model and its adapters, and what it refuses.
+#include "neutra/io/sealed.hpp"
+
 #include "tests/programs/study.hpp"
 
 using namespace neutra;
@@ -12,11 +14,7 @@ namespace {
 
 /// A study of two methods, made once.
 const Study& the_study() {
-  static const Study made;
-  static const auto ended =
-      run(made.command(Study::small({"--methods", "neutral,adapter", "--steps", "60", "--sequence", "64"})));
-  INFO(ended.err);
-  REQUIRE(ended.status == 0);
+  static const Study made({"--methods", "neutral,adapter", "--steps", "60", "--sequence", "64"});
   return made;
 }
 std::string backbone() { return the_study().backbone(); }
@@ -79,6 +77,22 @@ TEST_CASE("choices: the model and two adapters answer, and every pair is compare
   CHECK(table.out.find("30 questions; accuracy in percent with its 95 % interval") != std::string::npos);
   CHECK(table.out.find("  the model alone\n") != std::string::npos);
   CHECK(table.out.find("  2 and 3: summed ") != std::string::npos);
+}
+
+TEST_CASE("choices: the fingerprint that the run of an adapter keeps is taken, before a question is answered",
+          "[programs]") {
+  const auto kept = the_study().out() / "fingerprint.json";
+  const io::Json right = io::read_sealed(kept);
+  io::Json wrong = right;
+  wrong["fingerprint"] = std::string(64, '0');
+  const Words adapters = {"--adapter", adapter_of("neutral"), adapter_of("adapter"), "--json"};
+  const auto told = run(answering(adapters));
+  REQUIRE(told.status == 0);
+  io::write_sealed(kept, wrong);
+  CHECK(refuses(answering(adapters), adapter_of("neutral") + ": the adapter must fit the model", "fingerprint"));
+  std::filesystem::remove(kept);  // then it is computed
+  CHECK(run(answering(adapters)).out == told.out);
+  io::write_sealed(kept, right);
 }
 
 TEST_CASE("choices: questions from running and parallel text are equal for equal seeds", "[programs]") {

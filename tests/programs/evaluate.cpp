@@ -18,10 +18,7 @@ namespace {
 
 /// A study of all methods, made once; long enough that its model says words.
 const Study& the_study() {
-  static const Study made;
-  static const auto ended = run(made.command(Study::small({"--pretrain-steps", "300", "--steps", "40"})));
-  INFO(ended.err);
-  REQUIRE(ended.status == 0);
+  static const Study made({"--pretrain-steps", "300", "--steps", "40"});
   return made;
 }
 std::string backbone() { return the_study().backbone(); }
@@ -226,8 +223,7 @@ TEST_CASE("evaluate: Ctrl-C ends it with one line and no number", "[programs]") 
 }
 
 TEST_CASE("evaluate: an adapter of another base, half a saving and a damaged one are refused", "[programs]") {
-  const Study other;
-  REQUIRE(run(other.command(Study::small({"--methods", "neutral", "--pretrain-steps", "21"}))).status == 0);
+  const Study other({"--methods", "neutral", "--pretrain-steps", "21"});
   const auto check = [&](const std::string& adapter, const auto&... parts) {
     return refuses(
         {path_of("evaluate"), "--model", backbone(), "--text", the_study().text("first.valid"), "--adapter", adapter},

@@ -68,8 +68,7 @@ TEST_CASE("extend: all methods leave results, a report, models, adapters and log
 }
 
 TEST_CASE("extend: methods that cannot be trained in one layer are no defaults", "[programs]") {
-  const Study study;
-  REQUIRE(run(study.command(Study::small({"--layers", "1"}))).status == 0);
+  const Study study({"--layers", "1"});
   for (const auto& row : neutra::study::read_results(study.out() / "results.json").rows) CHECK(row.label != "evidence");
 }
 
@@ -86,8 +85,7 @@ TEST_CASE("extend: --recompute changes no number", "[programs]") {
 }
 
 TEST_CASE("extend: --resume after the end changes no file, and without it the folder is refused", "[programs]") {
-  const Study study;
-  REQUIRE(run(study.command(Study::small({"--methods", "neutral,lora"}))).status == 0);
+  const Study study({"--methods", "neutral,lora"});
   const auto before = programs::files_of(study.out());
   const auto again = run(study.command(Study::small({"--methods", "neutral,lora", "--resume"})));
   INFO(again.err);
@@ -100,8 +98,7 @@ TEST_CASE("extend: --resume after the end changes no file, and without it the fo
 }
 
 TEST_CASE("extend: --resume with other options, texts or models names what differs", "[programs]") {
-  const Study study;
-  REQUIRE(run(study.command(Study::small({"--methods", "neutral"}))).status == 0);
+  const Study study({"--methods", "neutral"});
   const auto before = programs::files_of(study.out());
   CHECK(programs::refuses(study.command(Study::small({"--methods", "neutral", "--resume", "--share", "0.2"})),
                           "share = 0.1", "now it is 0.2"));
@@ -253,8 +250,7 @@ TEST_CASE("extend: a folder with results but without the options they are of is 
 }
 
 TEST_CASE("extend: a model of an earlier run gives the same backbone scores", "[programs]") {
-  const Study study;
-  REQUIRE(run(study.command(Study::small({"--methods", "neutral"}))).status == 0);
+  const Study study({"--methods", "neutral"});
   const Words sizes = {"--quick", "--steps", "12", "--batch", "4", "--sequence", "16", "--methods", "neutral"};
   auto given = sizes;
   given.insert(given.end(), {"--model", (study.out() / "backbone").string()});
@@ -266,8 +262,7 @@ TEST_CASE("extend: a model of an earlier run gives the same backbone scores", "[
 }
 
 TEST_CASE("extend: p = 0 needs no original text to train on, but some to measure forgetting on", "[programs]") {
-  const Study study;
-  REQUIRE(run(study.command(Study::small({"--methods", "adapter"}))).status == 0);
+  const Study study({"--methods", "adapter"});
   const double before = study::read_results(study.out() / "results.json").rows.at(0).original.before;
   const auto command = [&](const char* share, bool measured) {
     Words all = {programs::path_of("extend"),

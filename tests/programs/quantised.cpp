@@ -18,10 +18,7 @@ namespace {
 
 /// A study whose backbone the tests extend.
 const Study& the_study() {
-  static const Study made;
-  static const auto ended = run(made.command(Study::small({"--methods", "neutral", "--dim", "32"})));
-  INFO(ended.err);
-  REQUIRE(ended.status == 0);
+  static const Study made({"--methods", "neutral", "--dim", "32"});
   return made;
 }
 
@@ -119,8 +116,7 @@ TEST_CASE("programs: generate on a quantised backbone gives one text from run to
 
 TEST_CASE("programs: what does not fit a quantised backbone is refused by name", "[programs]") {
   const std::string adapter = adapter_in(extended("q4"), "neutral");
-  const Study other;
-  REQUIRE(run(other.command(Study::small({"--methods", "lora", "--dim", "32", "--pretrain-steps", "21"}))).status == 0);
+  const Study other({"--methods", "lora", "--dim", "32", "--pretrain-steps", "21"});
   const auto of_other = [&](const std::string& file) {
     return Words{path_of("evaluate"), "--model", other.backbone(),   "--text", other.text("first.valid"),
                  "--adapter",         file,      "--base-precision", "q4"};

@@ -40,6 +40,12 @@ struct Study {
     scratch::put(folder / "first.valid.txt", salad(first_words, 2000, 3));
     scratch::put(folder / "second.valid.txt", salad(second_words, 2000, 4));
   }
+  /// The same, with what extend makes of it; `more` as in small().
+  explicit Study(const Words& more) : Study() {
+    const auto ended = run(command(small(more)));
+    INFO(ended.err);
+    REQUIRE(ended.status == 0);
+  }
   std::string text(const std::string& name) const { return (folder / (name + ".txt")).string(); }
   Path out(const std::string& name = "out") const { return folder / name; }
   std::string backbone() const { return (out() / "backbone").string(); }

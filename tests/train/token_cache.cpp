@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <set>
+
 using namespace neutra;
 using scratch::says;
 
@@ -72,6 +74,21 @@ struct Cache {
 };
 
 }  // namespace
+
+TEST_CASE("token cache: no two texts have one digest, and recorded ones stay") {
+  const std::vector<data::TextPart> texts = {
+      {"a\nb\n", {}, {}},           {"a\nb\n", {1, 3}, {}},
+      {"a\nb\n 1", {3}, {}},        {"a\nb\n 1 3", {}, {}},
+      {"a\nb\n 1 3", {}, {{0, 1}}}, {"a\nb\n 1", {3}, {{0, 1}}},
+      {"a\nb\n", {1, 3}, {{0, 1}}}, {"a\nb\n 1 3 unscored 0-1", {}, {}},
+  };
+  std::set<std::string> digests;
+  for (const data::TextPart& text : texts) digests.insert(train::text_sha256(text));
+  CHECK(digests.size() == texts.size());
+  CHECK(train::text_sha256(texts[0]) == io::sha256_hex("a\nb\n"));  // as sha256sum tells
+  CHECK(train::text_sha256(texts[1]) == io::sha256_hex("a\nb\n 1 3"));
+  CHECK(train::text_sha256(texts[6]) == io::sha256_hex("a\nb\n 1 3 unscored 0-1"));
+}
 
 TEST_CASE("token cache: tokens, and what is scored, are those in memory, when they are made and when they are read") {
   const Cache made;

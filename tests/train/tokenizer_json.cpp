@@ -106,9 +106,10 @@ TEST_CASE("a tokenizer.json decodes to the bytes that it encoded", "[data]") {
   }
 }
 
-TEST_CASE("text that spells a special token stays text, and special tokens decode to nothing", "[data]") {
+TEST_CASE("text that spells a special token or a byte stays text, and special tokens decode to nothing", "[data]") {
   for (const std::string& name : all_names()) {
     const auto tokenizer = read(file_of(name));
+    for (const std::int32_t id : tokenizer->encode("a<0x41>b")) CHECK(tokenizer->piece(id) != "<0x41>");
     for (const std::int32_t id : tokenizer->encode(tokenizer->piece(tokenizer->bos()))) CHECK(id != tokenizer->bos());
     CHECK(tokenizer->decode(std::vector{tokenizer->bos()}).empty());
     CHECK(tokenizer->file_name() == "tokenizer.json");

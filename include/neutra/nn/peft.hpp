@@ -163,10 +163,11 @@ class PeftLora {
   }
 
   /// Error: in one message, modules that the model lacks, of other sizes, or that the files lack; matrices of the model
-  /// stored otherwise than fan_in_fan_out says.
+  /// stored otherwise than fan_in_fan_out says. Modules that the configuration does not name: PEFT would not apply
+  /// them.
   std::vector<Place> places(const Config& config) const {
     detail::Items wrong("of the wrong shape"), missing("named by target_modules, but not in the file"),
-        extra("no projection of the model");
+        extra("no projection of the model"), unnamed("not named");
     std::vector<Place> all;
     std::set<std::string> known;
     bool transposed = config_.transposed;
@@ -178,9 +179,10 @@ class PeftLora {
       const bool first = known.insert(path).second;
       const auto found = modules_.find(path);
       if (found == modules_.end()) {
-        if (first && !config_.narrowed && config_.targets_module(path)) missing.add(path);
+        if (first && !config_.narrowed && config_.targets_module(path, weight.layer)) missing.add(path);
         continue;
       }
+      if (first && !config_.targets.empty() && !config_.targets_module(path, weight.layer)) unnamed.add(path);
       const Module& module = found->second;
       if (const Index out = weight.kind.rows_in_file(), in = weight.kind.shape.cols();
           first && (module.inputs != in || module.outputs != out))
@@ -197,6 +199,9 @@ class PeftLora {
       faults += concat("; fan_in_fan_out must be ", transposed, " for a ", config.family, ", got ", !transposed);
     require(faults.empty(), path().string(), ": the adapter must fit the model", faults,
             "; load the model that it was made for");
+    require(unnamed.count() == 0, path().string(), ": must hold only modules that target_modules and ",
+            "layers_to_transform of ", detail::peft_config_file, " name", unnamed.text(),
+            "; PEFT leaves them out when it loads the adapter: name them there, or remove them from the file");
     return all;
   }
 

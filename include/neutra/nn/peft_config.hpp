@@ -65,7 +65,8 @@ struct PeftConfig {
   bool rank_stabilised = false;        // use_rslora
   bool transposed = false;             // fan_in_fan_out: the base stores its matrices as (in,out)
   std::vector<std::string> targets{};  // paths of modules, or ends of them; empty if they are an expression
-  bool narrowed = false;               // whether some modules that match are left out
+  std::vector<Index> layers{};         // layers_to_transform; empty: all
+  bool narrowed = false;               // whether more modules may be left out, by exclude_modules or layers_pattern
   Pattern ranks{}, alphas{};
 
   /// Whether an item of targets, or a key of a pattern, names a module. "^" in front asks for the whole path.
@@ -86,8 +87,10 @@ struct PeftConfig {
             given);
     return given / (rank_stabilised ? std::sqrt(ranked) : ranked);
   }
-  bool targets_module(const std::string& module) const {
-    return std::any_of(targets.begin(), targets.end(), [&](const auto& item) { return names(item, module); });
+  /// Whether target_modules and layers_to_transform name a module of a layer.
+  bool targets_module(const std::string& module, Index layer) const {
+    const bool in_layers = layers.empty() || std::find(layers.begin(), layers.end(), layer) != layers.end();
+    return in_layers && std::any_of(targets.begin(), targets.end(), [&](const auto& i) { return names(i, module); });
   }
 
  private:
@@ -136,7 +139,10 @@ inline PeftConfig read_peft_config(const io::Json& json, const std::string& what
                     .rank_stabilised = file.flag("use_rslora", false),
                     .transposed = file.flag("fan_in_fan_out", false)};
   if (file.value("target_modules").is_array()) config.targets = file.texts("target_modules");
-  for (const std::string_view key : {"layers_to_transform", "layers_pattern", "exclude_modules"})
+  if (file.has("layers_to_transform"))  // a list or a number
+    config.layers = file.value("layers_to_transform").is_array() ? file.integers("layers_to_transform")
+                                                                 : std::vector{file.integer("layers_to_transform")};
+  for (const std::string_view key : {"layers_pattern", "exclude_modules"})
     config.narrowed = config.narrowed || detail::is_set(file.json().value(key, io::Json()));
   config.ranks = detail::read_peft_pattern(file, "rank_pattern", true);
   config.alphas = detail::read_peft_pattern(file, "alpha_pattern", false);

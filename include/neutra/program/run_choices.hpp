@@ -93,22 +93,27 @@ struct Answers {
 };
 inline constexpr std::array<const char*, 2> answer_kinds{"summed", "per_byte"};
 
-/// The answers of the model alone, then of each adapter. The backbone is loaded once.
+/// The answers of the model alone, then of each adapter. The backbone is loaded once. All adapters are loaded before
+/// the first question, which may be hours before the last.
 inline std::vector<Answers> answers_of(const ChoicesOptions& options, const adapter::Registry& registry,
                                        const std::vector<data::MultipleChoice>& questions, std::stop_token stop) {
-  for (const io::Path& adapter : options.adapters) train::refuse_other_adapters(adapter);
-  const train::LoadedModel base = options.model.load(registry, nn::Purpose::evaluation);
+  std::vector<train::SavedAdapter> saved;
+  for (const io::Path& adapter : options.adapters) saved.push_back(train::saved_adapter(adapter, registry));
+  const train::Fingerprint fingerprint = fingerprint_of(options.model.model, saved);
+  train::LoadedModel base = options.model.load(registry, nn::Purpose::evaluation);
   const Index length = window_length(options.sequence, base.model->config().context);
-  std::vector<io::Path> adapters{io::Path()};
-  adapters.insert(adapters.end(), options.adapters.begin(), options.adapters.end());
+  auto models = train::load_each(base.model->backbone(), saved, [&] {
+    return nn::Base{base.model->config(), fingerprint(*base.model->backbone()),
+                    train::tokenizer_sha256(*base.tokenizer)};
+  });
+  models.insert(models.begin(), std::move(base.model));
   std::vector<Answers> all;
   Tape<float, DefaultDevice> tape;
-  for (const io::Path& adapter : adapters) {
-    const auto model = train::load_adapter(base.model->backbone(), *base.tokenizer, adapter, registry);
+  for (std::size_t n = 0; n < models.size(); ++n) {
     train::Chosen chosen = train::with_run_name(options.tasks.string(), [&] {
-      return train::choose(*model, tape, *base.tokenizer, questions, length, {}, stop);
+      return train::choose(*models[n], tape, *base.tokenizer, questions, length, {}, stop);
     });
-    Answers answers{.name = adapter.empty() ? "the model alone" : adapter.string(),
+    Answers answers{.name = n == 0 ? "the model alone" : saved[n - 1].path.string(),
                     .chosen = {std::move(chosen.summed), std::move(chosen.per_byte)},
                     .right = {}};
     for (const std::size_t kind : {0u, 1u}) answers.right[kind] = train::right_of(answers.chosen[kind], questions);

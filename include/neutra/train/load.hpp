@@ -21,19 +21,6 @@ struct LoadedModel {
 /// Gives the fingerprint of a backbone. It takes a pass over the weights, and is asked only if an adapter needs it.
 using Fingerprint = std::function<std::string(const Backbone&)>;
 
-/// A model on a backbone that other models may share, with a saved adapter. Error: an adapter for another base.
-inline std::unique_ptr<Model> load_adapter(const std::shared_ptr<const Backbone>& backbone,
-                                           const data::Tokenizer& tokenizer, const SavedAdapter& saved) {
-  return load_adapter(backbone, saved, [&] { return nn::base_of(*backbone, tokenizer_sha256(tokenizer)); });
-}
-/// The same of a file, or a model without adapter if the path is empty. Errors: those of the file.
-inline std::unique_ptr<Model> load_adapter(const std::shared_ptr<const Backbone>& backbone,
-                                           const data::Tokenizer& tokenizer, const io::Path& path,
-                                           const adapter::Registry& registry) {
-  if (path.empty()) return std::make_unique<Model>(backbone, adapter::None{});
-  return load_adapter(backbone, tokenizer, saved_adapter(path, registry));
-}
-
 /// Loads a model by load_backbone, and adapters for it. Errors: as load_adapters; a tokenizer with more tokens than the
 /// model.
 inline LoadedModel load_model(const io::Path& path, const std::vector<SavedAdapter>& adapters,
