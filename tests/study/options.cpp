@@ -392,19 +392,19 @@ TEST_CASE("options: paths that are not UTF-8 are recorded by their bytes") {
 }
 
 TEST_CASE("suggestions: a name that begins with the word is suggested") {
-  CHECK(neutra::suggestion("--temp", {"--help", "--temperature"}) == "; did you mean '--temperature'?");
-  CHECK(neutra::suggestion("--orig", {"--help", "--original", "--eval-original"}) == "; did you mean '--original'?");
+  CHECK(neutra::suggestion("--temp", {"--help", "--temperature"}) == " (did you mean '--temperature'?)");
+  CHECK(neutra::suggestion("--orig", {"--help", "--original", "--eval-original"}) == " (did you mean '--original'?)");
   CHECK(neutra::suggestion("--eval", {"--eval-original", "--eval-target"}) ==
-        "; did you mean '--eval-original' or '--eval-target'?");
+        " (did you mean '--eval-original' or '--eval-target'?)");
   CHECK(neutra::suggestion("--", {"--eval-original"}).empty());
-  CHECK(says([] { parse({"-steps", "5"}); }, "did you mean '--steps'?"));
+  CHECK(says([] { parse({"-steps", "5"}); }, "did you mean '--steps'?)"));
 }
 
 TEST_CASE("suggestions: a near name is suggested, and none if there is none") {
   CHECK(neutra::edit_distance("kitten", "sitting") == 3);
   CHECK(neutra::edit_distance("", "abc") == 3);
   CHECK(neutra::edit_distance("relu", "relu") == 0);
-  CHECK(neutra::suggestion("tanhh", {"relu", "tanh"}) == "; did you mean 'tanh'?");
+  CHECK(neutra::suggestion("tanhh", {"relu", "tanh"}) == " (did you mean 'tanh'?)");
   CHECK(neutra::suggestion("something else", {"relu", "tanh"}).empty());
   CHECK(neutra::suggestion("x", {}).empty());
 }
@@ -421,7 +421,7 @@ TEST_CASE(
   CHECK(o.alphas_of(method(o, "neutral")) == std::vector<double>{0.01});
   CHECK(labels(parse({"--method", "finetune"})) == std::vector<std::string>{"finetune"});
   CHECK(says([] { parse({"--methods", "neutral", "--method", "neutral"}); }, "the method 'neutral' was given twice"));
-  CHECK(says([] { parse({"--gate", "relo"}); }, "--gate: there is no gate called 'relo'; did you mean 'relu'?"));
+  CHECK(says([] { parse({"--gate", "relo"}); }, "--gate: there is no gate called 'relo' (did you mean 'relu'?)"));
   CHECK(says([] { parse({"--placement", "before"}); }, "--placement must be parallel, after or attention"));
   CHECK(says([] { parse({"--lora-targets", "q,x"}); }, "--lora-targets must be among q k v o gate up down, got 'x'"));
 }
@@ -434,14 +434,14 @@ TEST_CASE(
   CHECK(rates(o, "b") == std::vector<double>{2});
   CHECK(rates(o, "c") == std::vector<double>{3});
   CHECK(rates(o, "neutral") == std::vector<double>{4});
-  CHECK(says([] { parse({"--lr", "finetun=1e-3"}); }, "--lr: there is no method 'finetun'; did you mean 'finetune'?"));
+  CHECK(says([] { parse({"--lr", "finetun=1e-3"}); }, "--lr: there is no method 'finetun' (did you mean 'finetune'?)"));
 }
 
 TEST_CASE("options: a baseline is one of the methods") {
   CHECK(parse({"--baseline", "lora"}).baseline_label() == "lora");
   CHECK(parse({"--methods", "neutral"}).baseline_label().empty());
   CHECK(parse({"--method", "adapter(capacity={0.1,0.2})"}).baseline_label() == "adapter");
-  CHECK(says([] { parse({"--baseline", "lorra"}); }, "--baseline: there is no method 'lorra'; did you mean 'lora'?"));
+  CHECK(says([] { parse({"--baseline", "lorra"}); }, "--baseline: there is no method 'lorra' (did you mean 'lora'?)"));
   CHECK(says(
       [] {
         parse({"--methods", "neutral", "--alpha", "0.1,1"});
