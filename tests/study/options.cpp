@@ -448,3 +448,15 @@ TEST_CASE("options: a baseline is one of the methods") {
       },
       "--alpha with several values needs a baseline", "--methods adapter"));
 }
+TEST_CASE("options: on top of an adapter the default methods are those that leave the model as it is") {
+  const std::string lora = NEUTRA_SOURCE_DIR "/tests/golden/peft/llama";
+  const Options o = parse({"--model", "m", "--adapter", lora});
+  CHECK(labels(o) == std::vector<std::string>{"neutral", "adapter", "lora", "evidence"});
+  CHECK(says(
+      [&] {
+        parse({"--model", "m", "--adapter", lora, "--methods", "lora,finetune"});
+      },
+      "--adapter: the method finetune trains the weights of the model",
+      "would no longer fit; name other methods with --methods or --method, or leave --adapter out"));
+}
+

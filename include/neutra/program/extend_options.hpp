@@ -183,11 +183,15 @@ class ExtendParser {
   bool given(const char* option) const { return app_.get_option(option)->count() > 0; }
 
   /// Those of --methods, then those of --method; the defaults where neither is given, but for those that cannot be
-  /// trained without original text or in the one layer of a backbone that is pretrained.
+  /// trained without original text, in the one layer of a backbone that is pretrained, or below an adapter.
   std::vector<std::string> all_specs() const {
     std::vector<std::string> all = specs_.empty() ? default_specs_ : std::vector<std::string>{};
-    if (!of_study_ && (o_.share == 0 || (o_.model.empty() && o_.layers == 1)))
-      std::erase_if(all, [](const std::string& name) { return study::find_shorthand(name)->needs_more; });
+    const bool lacks = o_.share == 0 || (o_.model.empty() && o_.layers == 1);
+    if (!of_study_)
+      std::erase_if(all, [&](const std::string& name) {
+        const study::Shorthand& one = *study::find_shorthand(name);
+        return (lacks && one.needs_more) || (!adapter_.empty() && one.trains == study::Trains::model);
+      });
     if (given("--methods")) all = specs_of(methods_, registry_);
     all.insert(all.end(), specs_.begin(), specs_.end());
     return all;
