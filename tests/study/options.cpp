@@ -47,6 +47,23 @@ std::string setting(const Options& o, std::string_view label, const std::string&
 
 }  // namespace
 
+TEST_CASE("options: --help shows default rates, what a scale means, and the alpha of a shorthand") {
+  const adapter::Registry registry = adapter::Registry::with<gate::All>();
+  const std::string help = program::detail::ExtendParser(registry).app().help();
+  CHECK(help.find("default 0.001,0.003,0.01") != std::string::npos);
+  CHECK(help.find("0.0003,0.001,0.003") != std::string::npos);
+  CHECK(help.find("to 1;") == std::string::npos);
+  CHECK(help.find(", kl=1, layers=upper") != std::string::npos);
+  CHECK(help.find(", alpha=0.1\n") != std::string::npos);
+}
+
+TEST_CASE("options: --methods names each known method once") {
+  const std::string told = scratch::message([] { parse({"--methods", "nothing"}); });
+  const std::size_t first = told.find(" lora,");
+  REQUIRE(first != std::string::npos);
+  CHECK(told.find(" lora,", first + 1) == std::string::npos);
+}
+
 TEST_CASE("options: the defaults of options.hpp hold") {
   const Options o = parse({}), page;
   CHECK(o.original == std::vector<io::Path>{"a"});
@@ -437,17 +454,6 @@ TEST_CASE(
   CHECK(says([] { parse({"--lr", "finetun=1e-3"}); }, "--lr: there is no method 'finetun' (did you mean 'finetune'?)"));
 }
 
-TEST_CASE("options: a baseline is one of the methods") {
-  CHECK(parse({"--baseline", "lora"}).baseline_label() == "lora");
-  CHECK(parse({"--methods", "neutral"}).baseline_label().empty());
-  CHECK(parse({"--method", "adapter(capacity={0.1,0.2})"}).baseline_label() == "adapter");
-  CHECK(says([] { parse({"--baseline", "lorra"}); }, "--baseline: there is no method 'lorra' (did you mean 'lora'?)"));
-  CHECK(says(
-      [] {
-        parse({"--methods", "neutral", "--alpha", "0.1,1"});
-      },
-      "--alpha with several values needs a baseline", "--methods adapter"));
-}
 TEST_CASE("options: on top of an adapter the default methods are those that leave the model as it is") {
   const std::string lora = NEUTRA_SOURCE_DIR "/tests/golden/peft/llama";
   const Options o = parse({"--model", "m", "--adapter", lora});
@@ -460,3 +466,14 @@ TEST_CASE("options: on top of an adapter the default methods are those that leav
       "would no longer fit; name other methods with --methods or --method, or leave --adapter out"));
 }
 
+TEST_CASE("options: a baseline is one of the methods") {
+  CHECK(parse({"--baseline", "lora"}).baseline_label() == "lora");
+  CHECK(parse({"--methods", "neutral"}).baseline_label().empty());
+  CHECK(parse({"--method", "adapter(capacity={0.1,0.2})"}).baseline_label() == "adapter");
+  CHECK(says([] { parse({"--baseline", "lorra"}); }, "--baseline: there is no method 'lorra' (did you mean 'lora'?)"));
+  CHECK(says(
+      [] {
+        parse({"--methods", "neutral", "--alpha", "0.1,1"});
+      },
+      "--alpha with several values needs a baseline", "--methods adapter"));
+}

@@ -118,9 +118,10 @@ class ExtendParser {
                     "label of the method that the others are compared with; default adapter, if it is among them");
     add("--capacity", capacity_, "extra weights, as a fraction of the blocks' weights");
     add("--seeds", o_.seeds, "extension seeds");
-    app_.add_option(
-        "--lr", rates_,
-        "learning rates, for all methods (1e-3,2e-3) or one (finetune=5e-4,1e-3); with several, the best is selected");
+    app_.add_option("--lr", rates_,
+                    concat("learning rates, for all methods (1e-3,2e-3) or one (finetune=5e-4,1e-3), default ",
+                           listed_numbers(o_.adapter_rates), ", where the whole model is trained ",
+                           listed_numbers(o_.model_rates), "; with several, the best is selected"));
     app_.add_option("--alpha", alphas_,
                     concat("weight of the local loss, default ", study::detail::joined(o_.alphas), "; ",
                            of_study_ ? "of several, each is a line" : "with several, the best is selected"));
@@ -161,8 +162,9 @@ class ExtendParser {
 
   void add_evaluation() {
     begin_group("Evaluation");
-    app_.add_option("--scales", o_.scales,
-                    "score every trained adapter at these scales too, from 0 (the backbone) to 1; 1 is scored anyway");
+    app_.add_option(
+        "--scales", o_.scales,
+        "score every trained adapter at these scales too; 0: the backbone, 1: the whole adapter, scored anyway");
     app_.add_option("--thresholds", o_.thresholds, "score every adapter with gates with those below these closed too");
   }
 
