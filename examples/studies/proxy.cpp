@@ -29,5 +29,6 @@ int main(int argc, char** argv) {
        .variations = {part("the text itself", studies::english), part("one source of it", {"en/europarl"}),
                       part("other sources", {"en/debian", "en/gnome-help"}), part("another style", {"en/tinystories"}),
                       part("another topic", {"en/biomed-craft"}), part("sampled from the backbone", {"en/sampled"})},
-       .needs_data = true});
+       .needs_data = true,
+       .needs_model = true});
 }

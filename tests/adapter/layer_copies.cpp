@@ -129,6 +129,12 @@ TEST_CASE("layer copies: which layers, how many for a capacity, and what is desc
         "capacity), got 3");
   CHECK(message([&] { LlamaPro{.capacity = 1.5}.describe(sizes); }) ==
         "llama_pro: a capacity of 1.5 is more than a copy of each of the 2 layers; lower it to at most 1");
+  CHECK(message([&] { LlamaPro{.capacity = 0.2}.describe(sizes); }) ==
+        "llama_pro: a capacity of 0.2 is less than half of a layer; raise it to at least 0.25, or give blocks=1");
+  CHECK(LlamaPro{.capacity = 0.25}.describe(sizes).settings.at("blocks") == Setting(Index{1}));
+  CHECK(message([] { LlamaPro{.capacity = 0.1}.describe(testing::tiny_config(3).sizes()); }).find("at least 0.167,") !=
+        std::string::npos);
+  CHECK(message([&] { LlamaPro{.capacity = 0}.describe(sizes); }) == "llama_pro: capacity must be positive, got 0");
   CHECK(message([&] { ControlLlm{.factor = 0}.describe(sizes); }) ==
         "control_llm: the interpolation factor must be in (0, 1], got 0");
 }

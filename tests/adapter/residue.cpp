@@ -175,6 +175,7 @@ TEST_CASE("residue: invalid options are an Error that says what to do") {
                         "capacity to at least "));
   const double least = std::stod(tight.substr(tight.rfind(' ')));
   CHECK(text_of(Paper{.capacity = least}.describe(sizes).settings.at("width")) == "1");
+  CHECK_THROWS(Paper{.capacity = 0.98 * least}.describe(sizes));
 }
 
 TEST_CASE("residue: layers are read as numbers and ranges, and told in the shortest form") {

@@ -104,5 +104,5 @@ TEST_CASE("quantisation: formats by name") {
   }
   CHECK(Quantisation() == Quantisation("none"));
   CHECK(message([] { Quantisation("int4"); }) ==
-        "quantisation must be none or int8 or q4, got 'int4'; did you mean 'int8'?");
+        "quantisation must be none or int8 or q4, got 'int4' (did you mean 'int8'?)");
 }

@@ -69,7 +69,7 @@ TEST_CASE("odd little texts train or say why not") {
   CHECK(train("a", 260) == 260);
   CHECK(train("\r\n", 261) == 261);
   for (const auto text : {"a"sv, " "sv, "\n"sv, "\t"sv, "\t\t\n"sv, "<s>"sv, "\x01"sv, "\xf0\x9f\x98\x80"sv}) {
-    CHECK(fails_with([&] { train(text, 500); }, "Please set it to a value <= 2"));
+    CHECK(fails_with([&] { train(text, 500); }, "; lower --vocab to at most 2"));
   }
 }
 
@@ -83,7 +83,7 @@ TEST_CASE("impossible training is an error") {
     CHECK(fails_with([&] { data::train_sentencepiece(text, {.vocab = 300}); }, "needs text in UTF-8"));
   }
   CHECK(fails_with([] { data::train_sentencepiece("too little text for this", {.vocab = 4000}); },
-                   "Please set it to a value <="));
+                   "; lower --vocab to at most 2", ", or give more text"));
   CHECK(fails_with([] { data::train_sentencepiece(samples::five_languages, {.vocab = 270}); },
                    "smaller than required_chars. 270 vs 3"));
 }

@@ -116,7 +116,8 @@ TEST_CASE("what a folder holds instead of a model is named, with the way out") {
   CHECK(says(with({{"tokenizer.model", "x"}}), "a tokenizer (tokenizer.model) without", "model.safetensors"));
   CHECK(says(with({{"tokenizer.json", "{}"}, {"config.json", "{}"}}), "a tokenizer (tokenizer.json) without"));
   put(folder / "whole.safetensors", scratch::safetensors(R"({"__metadata__":{"format":"pt"}})"));
-  CHECK(says([&] { WeightSource::open(folder / "whole.safetensors"); }, "must be a folder", "a safetensors file"));
+  CHECK(says([&] { WeightSource::open(folder / "whole.safetensors"); }, "must be a model folder, a GGUF file or",
+             "a safetensors file"));
 }
 
 TEST_CASE("names of the hub and dangling links are distinguished from wrong paths") {
@@ -146,7 +147,8 @@ TEST_CASE("folders of other formats are refused by name") {
   CHECK(says([&] { WeightSource::open(folder / "none"); }, "none", "no such file or folder"));
   put(folder / "model-q4.gguf", std::string_view("GGUF\x03\0\0\0", 8));
   CHECK(says(open, "model-q4.gguf", "a GGUF file: name the file itself", "nn::load_gguf"));
-  CHECK(says([&] { WeightSource::open(folder / "model-q4.gguf"); }, "must be a folder", "a GGUF file"));
+  CHECK(says([&] { WeightSource::open(folder / "model-q4.gguf"); }, "must be a folder with model.safetensors",
+             "a GGUF file"));
   std::filesystem::remove(folder / "model-q4.gguf");
   put(folder / "pytorch_model.bin", "PK\x03\x04");
   CHECK(says(open, "pytorch_model.bin", "safe_serialization"));

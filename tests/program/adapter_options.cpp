@@ -77,12 +77,18 @@ TEST_CASE("adapter options: what they refuse") {
       [] {
         attenuation({"--without", "danisch"});
       },
-      "there is no adapter called danisch", "'danish'", "the adapters are danish, both, both.0, both.1"));
+      "--without: there is no adapter called danisch (did you mean 'danish'?)",
+      "the adapters are danish, both, both.0, both.1"));
   CHECK(says(
       [] {
         attenuation({"--without", "danish", "--scale", "danish=1"});
       },
       "--scale: that of danish was given twice"));
+  CHECK(says(
+      [] {
+        attenuation({"--without", "both", "--scale", "danisch=0.5"});
+      },
+      "--scale: there is no adapter called danisch"));
   CHECK(says([] { attenuation({"--scale", "1", "--scale", "0.5"}); }, "--scale: that of all adapters was given twice"));
   CHECK(says(
       [] {

@@ -162,7 +162,7 @@ TEST_CASE("evaluate and generate: numbers out of range and links that lead nowhe
   CHECK(refuses(generate({"--temperature", "-1"}), "--temperature must be 0 or more, got -1\n"));
   CHECK(
       refuses(generate({"--temperature", "0,8"}), "--temperature must be a number", "got 0,8; write 0.8 with a point"));
-  CHECK(refuses(generate({"--temp", "1"}), "unknown option --temp; did you mean '--temperature'?"));
+  CHECK(refuses(generate({"--temp", "1"}), "unknown option --temp (did you mean '--temperature'?)"));
   CHECK(refuses(generate({"--tokens", "5", "--tokens", "6"}), "--tokens was given twice: 5 and 6"));
   CHECK(refuses(generate({"--seed", "-1"}), "--seed must be a whole number from 0 up"));
   CHECK(refuses(generate({"--threads", "5000"}), "--threads must be between 1 and 4096"));

@@ -175,7 +175,7 @@ TEST_CASE("evaluate: what it refuses", "[programs]") {
   CHECK(refuses(with({"--batch", "0"}), "--batch"));
   CHECK(refuses(with({"--batch", "010"}), "--batch", "plain decimal digits"));
   CHECK(refuses(with({"--adapter", ""}), "--adapter must not be empty"));
-  CHECK(refuses(with({"--adapter", "none.safetensors"}), "none"));
+  CHECK(refuses(with({"--adapter", "none.safetensors"}), "none.safetensors: there is no such file"));
   CHECK(refuses(with({"--adapter", (the_study().out() / "backbone" / "model.safetensors").string()}), "model.json"));
   CHECK(refuses({path_of("evaluate"), "--model", backbone(), "--text", "none.txt"}, "none.txt"));
   CHECK(refuses(

@@ -23,7 +23,7 @@ TEST_CASE("extend_main: a user's own gate appears in the results, the report and
 
   const auto wrong = programs::run(study.command(Study::small({"--gate", "saturatin"}), "wrong", NEUTRA_OWN_GATE));
   CHECK(wrong.status == 1);
-  CHECK(wrong.err.find("did you mean 'saturating'?") != std::string::npos);
+  CHECK(wrong.err.find("did you mean 'saturating'?)") != std::string::npos);
   const auto adapter = (study.out() / "runs" / "neutral-lr0.002-alpha0.01-seed1" / "adapter.safetensors").string();
   CHECK(programs::refuses({programs::path_of("evaluate"), "--model", (study.out() / "backbone").string(), "--adapter",
                            adapter, "--text", study.text("first.valid")},
@@ -74,6 +74,6 @@ TEST_CASE("extend_main: a user's own adapter is compared, saved, loaded and swep
   CHECK(help.out.find("\n  scaled(start=1)\n") != std::string::npos);
   CHECK(help.out.find("\n  residue(body=gated_unit, capacity=0.2, gate=relu") != std::string::npos);
   const auto wrong = programs::run(command({"--method", "scaled(strat=2)"}, "wrong"));
-  CHECK(wrong.err.find("column 14: strat is no setting of scaled; did you mean 'start'?; known: start") !=
+  CHECK(wrong.err.find("column 14: strat is no setting of scaled (did you mean 'start'?); known: start") !=
         std::string::npos);
 }

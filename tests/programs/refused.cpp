@@ -23,7 +23,7 @@ template <class... Parts> bool refused(const Study& study, const Words& more, co
 
 TEST_CASE("extend: options that mean nothing are refused by name", "[programs]") {
   const Study study;
-  CHECK(refused(study, {"--stpes", "3"}, "--stpes", "did you mean '--steps'?"));
+  CHECK(refused(study, {"--stpes", "3"}, "--stpes", "did you mean '--steps'?)"));
   CHECK(refused(study, {"--seed=3"}, "unknown option --seed", "'--seeds'"));
   CHECK(refused(study, {"--steps"}, "--steps"));
   CHECK(refused(study, {"--steps", "many"}, "--steps", "many"));
@@ -51,7 +51,7 @@ TEST_CASE("extend: options that mean nothing are refused by name", "[programs]")
   CHECK(refused(study, {"--warmup", "15", "--steps", "30", "--pretrain-steps", "14"}, "--warmup",
                 "pretraining of 14 steps"));
   CHECK(refused(study, {"--warmup", "-2"}, "--warmup must be a whole number from 0 up and below 2^31, got -2\n"));
-  CHECK(refused(study, {"--eval", "x"}, "unknown option --eval; did you mean '--eval-original' or '--eval-target'?"));
+  CHECK(refused(study, {"--eval", "x"}, "unknown option --eval (did you mean '--eval-original' or '--eval-target'?)"));
   CHECK(refused(study, {"--steps", "5", "--steps", "6"}, "--steps was given twice: 5 and 6"));
   CHECK(refused(study, {"--share", "0,8"}, "--share must be a number", "got 0,8; write 0.8 with a point"));
   CHECK(refused(study, {"stray"}, "unexpected argument 'stray'"));
@@ -92,7 +92,7 @@ TEST_CASE("extend: options that contradict each other are refused", "[programs]"
 
 TEST_CASE("extend: names of policies, methods and places that are not there give the nearest", "[programs]") {
   const Study study;
-  CHECK(refused(study, {"--methods", "nuetral"}, "no method 'nuetral'", "did you mean 'neutral'?"));
+  CHECK(refused(study, {"--methods", "nuetral"}, "no method 'nuetral'", "did you mean 'neutral'?)"));
   for (const char* option : {"--methods", "--alpha", "--lora-targets", "--lr", "--gate"})
     CHECK(refused(study, {option, ""}, option));
   CHECK(refused(study, {"--lr", "finetun=1e-3"}, "no method 'finetun'", "'finetune'"));

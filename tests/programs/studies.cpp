@@ -31,6 +31,15 @@ std::string data_folder(const Study& study) {
   return (study.folder / "data").string();
 }
 
+/// A study that names its own texts. Sizes of a backbone stay out where a model is given.
+Words command_on_data(const Study& study, const std::string& name, const Words& more, const std::string& out) {
+  Words all = {programs::path_of("studies/" + name), "--out", study.out(out).string()};
+  const bool model = std::find(more.begin(), more.end(), "--model") != more.end();
+  const Words given = model ? more : Study::small(more);
+  all.insert(all.end(), given.begin(), given.end());
+  return all;
+}
+
 /// The rows that a study has made, without times.
 std::multiset<std::string> rows_of(const Path& out) {
   std::multiset<std::string> rows;
@@ -42,15 +51,18 @@ std::multiset<std::string> rows_of(const Path& out) {
 
 TEST_CASE("studies: every one runs with --quick and leaves results and a report", "[programs]") {
   const Study study;
+  REQUIRE(run(study.command(Study::small({"--methods", "lora"}))).status == 0);  // the model of proxy
   std::size_t count = 0;
   for (const auto& program : std::filesystem::directory_iterator(programs::path_of("studies"))) {
     const std::string name = program.path().filename().string();
     if (!program.is_regular_file() || name == "languages") continue;  // its stages: below
     INFO(name);
-    Words quick = {"--pretrain-steps", "4"};
+    Words quick = {"--pretrain-steps", "4"}, on_data = {"--steps", "4", "--data", data_folder(study)};
     if (name != "init" && name != "length") quick.insert(quick.end(), {"--steps", "4"});  // those sweep it
-    if (name == "domains" || name == "proxy") quick.insert(quick.end(), {"--data", data_folder(study)});
-    const auto ended = run(command(study, name, quick, name));
+    if (name == "proxy") on_data.insert(on_data.end(), {"--quick", "--sequence", "16", "--model", study.backbone()});
+    const bool names_texts = name == "domains" || name == "proxy";
+    const auto ended =
+        run(names_texts ? command_on_data(study, name, on_data, name) : command(study, name, quick, name));
     INFO(ended.err);
     REQUIRE(ended.status == 0);
     std::size_t parts = 0;
@@ -80,11 +92,23 @@ TEST_CASE("studies: one whose parts pretrain refuses a model", "[programs]") {
   CHECK(ended.err.find("--model: each part of scale pretrains a backbone of its own") != std::string::npos);
 }
 
+TEST_CASE("studies: one that names its texts refuses others, and proxy needs a model", "[programs]") {
+  const Study study;
+  const std::string data = data_folder(study);
+  const auto texts = run(command(study, "domains", {"--data", data}, "domains"));
+  CHECK(texts.status == 1);
+  CHECK(texts.err.find("--original: domains takes its texts from --data, got ") != std::string::npos);
+  const auto bare = run(command_on_data(study, "proxy", {"--data", data}, "proxy"));
+  CHECK(bare.status == 1);
+  CHECK(bare.err.find("--model is missing: each part of proxy extends the same model") != std::string::npos);
+  for (const char* out : {"domains", "proxy"}) CHECK_FALSE(std::filesystem::exists(study.out(out)));
+}
+
 TEST_CASE("studies: a text that a later part lacks is named before the first part begins", "[programs]") {
   const Study study;
   const Path data = data_folder(study);
   std::filesystem::remove(data / "code/cpp.train.txt");
-  const auto ended = run(command(study, "domains", {"--data", data.string()}, "domains"));
+  const auto ended = run(command_on_data(study, "domains", {"--data", data.string()}, "domains"));
   CHECK(ended.status == 1);
   CHECK(ended.err.find("program source: there is no text file ") != std::string::npos);
   CHECK(ended.err.find("code/cpp.train.txt") != std::string::npos);
@@ -196,7 +220,7 @@ TEST_CASE("studies: each stage of languages extends the models of the one before
   const auto languages = [&](const std::string& out, const Words& more) {
     Words all = {"--pretrain-steps", "4", "--steps", "4", "--data", (study.folder / "data").string()};
     all.insert(all.end(), more.begin(), more.end());
-    return run(command(study, "languages", all, out));
+    return run(command_on_data(study, "languages", all, out));
   };
   const auto ended = languages("whole", {});
   INFO(ended.err);

@@ -90,7 +90,8 @@ TEST_CASE("extended: an adapter for another base, a damaged one and finetuning a
           "[train]") {
   const Extended extended;
   CHECK(scratch::says([&] { extended.run(extended.again("out", {"finetune"})); },
-                      "--adapter: the method finetune trains the weights of the model", "leave one of them out"));
+                      "--adapter: the method finetune trains the weights of the model",
+                      "name other methods with --methods or --method"));
   CHECK(scratch::says([&] { extended.run(extended.again("out", {"dora"})); },
                       "the method dora: dora must extend a model without an adapter"));
   study::Options o = extended.again("out", {"lora"});

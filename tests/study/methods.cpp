@@ -63,7 +63,7 @@ TEST_CASE("methods: rates are those of the label, of the label that a sweep shar
       [&] {
         study::methods_of(specs, small::registry(), {.rates = {{"sweep", {1}}}});
       },
-      "--lr: there is no method 'sweep'; did you mean 'swept'"));
+      "--lr: there is no method 'sweep' (did you mean 'swept'"));
 }
 
 TEST_CASE("methods: evidence is the residue of docs/results/recipe, and its settings may be given otherwise") {
@@ -134,13 +134,13 @@ TEST_CASE("methods: regularisers are settings of a method, told apart and record
 }
 
 TEST_CASE("methods: an unknown name is refused with its column and the nearest known one") {
-  CHECK(refused("nuetral", "column 1: there is no method 'nuetral'; did you mean 'neutral'?",
+  CHECK(refused("nuetral", "column 1: there is no method 'nuetral' (did you mean 'neutral'?)",
                 "known: neutral, adapter, lora, finetune, evidence, control_llm, dora, list, llama_pro, moe_lpr, none, "
                 "oplora, residue"));
-  CHECK(refused("x: residue(gaet=relu)", "column 17: gaet is no setting of residue; did you mean 'gate'?"));
-  CHECK(refused("residue(gate=relo)", "column 14: gate: there is no gate called 'relo'; did you mean 'relu'?"));
+  CHECK(refused("x: residue(gaet=relu)", "column 17: gaet is no setting of residue (did you mean 'gate'?)"));
+  CHECK(refused("residue(gate=relo)", "column 14: gate: there is no gate called 'relo' (did you mean 'relu'?)"));
   CHECK(
-      refused("residue(gate=per_channel(tan))", "no gate called 'per_channel_tan'; did you mean 'per_channel_tanh'?"));
+      refused("residue(gate=per_channel(tan))", "no gate called 'per_channel_tan' (did you mean 'per_channel_tanh'?)"));
   CHECK(refused("residue(gate=relu(threshold=1))", "column 14: gate: relu has no option 'threshold'"));
   CHECK(refused("residue(capacity=much)", "column 18: capacity must be a number, got 'much'"));
   CHECK(refused("lora(targets=q|x)", "column 14: targets must be among q k v o gate up down, got 'x'"));
@@ -164,5 +164,5 @@ TEST_CASE("methods: several adapters on one model are a method like any other") 
   CHECK(labels({"list(lora(rank={2,4}), residue)"}) == Labels{"list, 0.rank 2", "list, 0.rank 4"});
   CHECK(refused("list", "column 1: list must have a member; write its members, as in  list(lora(rank=4), residue)"));
   CHECK(refused("list(lora, residue(gate=relo))", "column 25: 1.gate: there is no gate called 'relo'"));
-  CHECK(refused("list(lora, loro)", "column 12: 1: there is no adapter called 'loro'; did you mean 'lora'?"));
+  CHECK(refused("list(lora, loro)", "column 12: 1: there is no adapter called 'loro' (did you mean 'lora'?)"));
 }

@@ -47,6 +47,23 @@ std::string setting(const Options& o, std::string_view label, const std::string&
 
 }  // namespace
 
+TEST_CASE("options: --help shows default rates, what a scale means, and the alpha of a shorthand") {
+  const adapter::Registry registry = adapter::Registry::with<gate::All>();
+  const std::string help = program::detail::ExtendParser(registry).app().help();
+  CHECK(help.find("default 0.001,0.003,0.01") != std::string::npos);
+  CHECK(help.find("0.0003,0.001,0.003") != std::string::npos);
+  CHECK(help.find("to 1;") == std::string::npos);
+  CHECK(help.find(", kl=1, layers=upper") != std::string::npos);
+  CHECK(help.find(", alpha=0.1\n") != std::string::npos);
+}
+
+TEST_CASE("options: --methods names each known method once") {
+  const std::string told = scratch::message([] { parse({"--methods", "nothing"}); });
+  const std::size_t first = told.find(" lora,");
+  REQUIRE(first != std::string::npos);
+  CHECK(told.find(" lora,", first + 1) == std::string::npos);
+}
+
 TEST_CASE("options: the defaults of options.hpp hold") {
   const Options o = parse({}), page;
   CHECK(o.original == std::vector<io::Path>{"a"});
@@ -392,19 +409,19 @@ TEST_CASE("options: paths that are not UTF-8 are recorded by their bytes") {
 }
 
 TEST_CASE("suggestions: a name that begins with the word is suggested") {
-  CHECK(neutra::suggestion("--temp", {"--help", "--temperature"}) == "; did you mean '--temperature'?");
-  CHECK(neutra::suggestion("--orig", {"--help", "--original", "--eval-original"}) == "; did you mean '--original'?");
+  CHECK(neutra::suggestion("--temp", {"--help", "--temperature"}) == " (did you mean '--temperature'?)");
+  CHECK(neutra::suggestion("--orig", {"--help", "--original", "--eval-original"}) == " (did you mean '--original'?)");
   CHECK(neutra::suggestion("--eval", {"--eval-original", "--eval-target"}) ==
-        "; did you mean '--eval-original' or '--eval-target'?");
+        " (did you mean '--eval-original' or '--eval-target'?)");
   CHECK(neutra::suggestion("--", {"--eval-original"}).empty());
-  CHECK(says([] { parse({"-steps", "5"}); }, "did you mean '--steps'?"));
+  CHECK(says([] { parse({"-steps", "5"}); }, "did you mean '--steps'?)"));
 }
 
 TEST_CASE("suggestions: a near name is suggested, and none if there is none") {
   CHECK(neutra::edit_distance("kitten", "sitting") == 3);
   CHECK(neutra::edit_distance("", "abc") == 3);
   CHECK(neutra::edit_distance("relu", "relu") == 0);
-  CHECK(neutra::suggestion("tanhh", {"relu", "tanh"}) == "; did you mean 'tanh'?");
+  CHECK(neutra::suggestion("tanhh", {"relu", "tanh"}) == " (did you mean 'tanh'?)");
   CHECK(neutra::suggestion("something else", {"relu", "tanh"}).empty());
   CHECK(neutra::suggestion("x", {}).empty());
 }
@@ -421,7 +438,7 @@ TEST_CASE(
   CHECK(o.alphas_of(method(o, "neutral")) == std::vector<double>{0.01});
   CHECK(labels(parse({"--method", "finetune"})) == std::vector<std::string>{"finetune"});
   CHECK(says([] { parse({"--methods", "neutral", "--method", "neutral"}); }, "the method 'neutral' was given twice"));
-  CHECK(says([] { parse({"--gate", "relo"}); }, "--gate: there is no gate called 'relo'; did you mean 'relu'?"));
+  CHECK(says([] { parse({"--gate", "relo"}); }, "--gate: there is no gate called 'relo' (did you mean 'relu'?)"));
   CHECK(says([] { parse({"--placement", "before"}); }, "--placement must be parallel, after or attention"));
   CHECK(says([] { parse({"--lora-targets", "q,x"}); }, "--lora-targets must be among q k v o gate up down, got 'x'"));
 }
@@ -434,14 +451,26 @@ TEST_CASE(
   CHECK(rates(o, "b") == std::vector<double>{2});
   CHECK(rates(o, "c") == std::vector<double>{3});
   CHECK(rates(o, "neutral") == std::vector<double>{4});
-  CHECK(says([] { parse({"--lr", "finetun=1e-3"}); }, "--lr: there is no method 'finetun'; did you mean 'finetune'?"));
+  CHECK(says([] { parse({"--lr", "finetun=1e-3"}); }, "--lr: there is no method 'finetun' (did you mean 'finetune'?)"));
+}
+
+TEST_CASE("options: on top of an adapter the default methods are those that leave the model as it is") {
+  const std::string lora = NEUTRA_SOURCE_DIR "/tests/golden/peft/llama";
+  const Options o = parse({"--model", "m", "--adapter", lora});
+  CHECK(labels(o) == std::vector<std::string>{"neutral", "adapter", "lora", "evidence"});
+  CHECK(says(
+      [&] {
+        parse({"--model", "m", "--adapter", lora, "--methods", "lora,finetune"});
+      },
+      "--adapter: the method finetune trains the weights of the model",
+      "would no longer fit; name other methods with --methods or --method, or leave --adapter out"));
 }
 
 TEST_CASE("options: a baseline is one of the methods") {
   CHECK(parse({"--baseline", "lora"}).baseline_label() == "lora");
   CHECK(parse({"--methods", "neutral"}).baseline_label().empty());
   CHECK(parse({"--method", "adapter(capacity={0.1,0.2})"}).baseline_label() == "adapter");
-  CHECK(says([] { parse({"--baseline", "lorra"}); }, "--baseline: there is no method 'lorra'; did you mean 'lora'?"));
+  CHECK(says([] { parse({"--baseline", "lorra"}); }, "--baseline: there is no method 'lorra' (did you mean 'lora'?)"));
   CHECK(says(
       [] {
         parse({"--methods", "neutral", "--alpha", "0.1,1"});

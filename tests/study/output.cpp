@@ -57,7 +57,8 @@ TEST_CASE("output: objects that may grow keep their members, and a changed membe
       [&] {
         again.claim(asked({{"a", {{"gate", "relu"}}}}), {}, {"settings"});
       },
-      "gate = \"elu\" in the settings of a, now it is \"relu\""));
+      concat("--out ", (folder / "o").string(), ": the run there was started with gate = \"elu\" in the settings of a"),
+      "now it is \"relu\""));
   CHECK(says(
       [&] {
         again.claim(asked({{"a", {{"gate", "elu"}, {"x", 1}}}}), {}, {"settings"});

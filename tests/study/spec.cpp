@@ -35,6 +35,8 @@ TEST_CASE("spec: a name, a label, settings, and optional spaces") {
   CHECK(parse_spec(" my elu : residue(gate=elu)").label == "my elu");
   CHECK(told("elu: residue( gate = elu , capacity=0.1)") == Told{"residue capacity=0.1 gate=elu"});
   CHECK(told("lora(rank=8, targets=q|v)") == Told{"lora rank=8 targets=q|v"});
+  CHECK(told("\nelu:\r\n residue(gate=elu,\n\tcapacity=0.1\n)\r\n") == Told{"residue capacity=0.1 gate=elu"});
+  CHECK(parse_spec("\nelu\t\n: lora").label == "elu");
   const Settings settings = parse_spec("x(a=8, b=-0.5, c=1e-3, d=true, e=q|v, f=8x, g=1e999, h=inf)").terms[0].settings;
   CHECK(settings == Settings{{"a", Index{8}},
                              {"b", -0.5},

@@ -350,8 +350,9 @@ TEST_CASE("study: a run without a tuning split is not continued with something t
   o.resume = true;
   const auto before = files_below(o.out);
   const auto refused = [&] {
-    return scratch::says([&] { texts.run(o); }, "--resume: the run in ", o.out.string(), "holds out no tuning split",
-                         "another --out");
+    return scratch::says([&] { texts.run(o); }, concat("--out ", o.out.string(), ": the run there"),
+                         "holds out no tuning split; now there are several: give one --lr and one --alpha",
+                         "--quick if the run had it", "another --out");
   };
   o.adapter_rates = {2e-3, 1e-3};
   CHECK(refused());

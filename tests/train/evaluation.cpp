@@ -225,7 +225,8 @@ TEST_CASE("gate warnings: a layer closed for all new tokens or open for all orig
       study::gate_warnings({opened(0), opened(1000), opened(500), opened(999), opened(0, 0)},
                            {opened(1000), opened(500), opened(0), opened(1), opened(0, 0)}, "x");  // the last: no gate
   REQUIRE(warnings.size() == 2);
-  CHECK(warnings[0].find("layer 1 is open for every token of the original domain") != std::string::npos);
+  CHECK(warnings[0].find("layer 1 is open for every token of the original domain; it does not keep the original text "
+                         "apart: raise alpha or train longer") != std::string::npos);
   CHECK(warnings[1].find("layer 2 is closed for every token of the target domain") != std::string::npos);
 }
 

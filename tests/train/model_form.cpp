@@ -102,10 +102,11 @@ TEST_CASE("what is no model is named, by its first bytes and then by its ending"
                             std::string(1000, '\0');
   for (const char* name : {"gpt2_124M.bin", "model"})
     CHECK(refuses(name, llm_c,
-                  std::string(name) + ": must be a folder with model.safetensors in it, got a model of llm.c, which is "
-                                      "not read; write it as a Hugging Face folder with its dev/eval/export_hf.py"));
+                  std::string(name) +
+                      ": must be a model folder, a GGUF file or a llama2.c file, got a model of llm.c, "
+                      "which is not read; write it as a Hugging Face folder with its dev/eval/export_hf.py"));
   CHECK(refuses("e.gguf", "PK\x03\x04" + std::string(60, 'x'), "a PyTorch file"));
-  CHECK(refuses("f", "text", "must be a folder with model.safetensors in it, got a file"));
+  CHECK(refuses("f", "text", "must be a model folder, a GGUF file or a llama2.c file, got a file"));
   CHECK(says([&] { load(folder.path()); }, "must hold model.safetensors"));
   CHECK(says([&] { load(folder / "none.gguf"); }, "none.gguf: there is no such file or folder"));
 }

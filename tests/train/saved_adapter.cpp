@@ -49,6 +49,8 @@ TEST_CASE("a LoRA in the layout of PEFT is loaded as any adapter, by its folder 
   io::write_json(folder / "lora/adapter_config.json", json);
   CHECK(train::saved_adapter(folder / "lora", registry).sha256() != identity);
 
+  CHECK(scratch::says([&] { train::saved_adapter(folder / "none.safetensors", registry); },
+                      "none.safetensors: there is no such file; check the path"));
   std::filesystem::rename(folder / "lora/adapter_model.safetensors", folder / "lora/adapters.safetensors");
   CHECK(scratch::says([&] { train::saved_adapter(folder / "lora", registry); }, "got one of mlx-lm", "mlx_lm.fuse"));
 }

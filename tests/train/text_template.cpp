@@ -53,7 +53,7 @@ TEST_CASE("templates: a field that a record lacks, or that is no string, is name
   const io::Json record = {{"ask", "How?"}, {"say", 1}};
   CHECK(fails_with([&] { made("{answer!}", record); },
                    "here: must have the field \"answer\", got ask, say; --template names the field of the text"));
-  CHECK(fails_with([&] { made("{says!}", record); }, "did you mean 'say'?"));
+  CHECK(fails_with([&] { made("{says!}", record); }, "did you mean 'say'?)"));
   CHECK(fails_with([&] { made("{say!}", record); }, "here: the field \"say\" must be a string, got 1; --template"));
 }
 

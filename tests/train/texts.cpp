@@ -156,7 +156,7 @@ TEST_CASE("texts in JSON Lines: an error names file and line, what is expected, 
   CHECK(fails_with(reading("[\"one\"]"), where + "must be a JSON object, got [\"one\"]"));
   CHECK(fails_with(reading("{\"text\": \"one\""), where + "must be JSON, got an error at"));
   CHECK(fails_with(reading("{\"content\": \"one\", \"txt\": 1}"),
-                   where + "must have the field \"text\", got content, txt; did you mean 'txt'?; --field names"));
+                   where + "must have the field \"text\", got content, txt (did you mean 'txt'?); --field names"));
   CHECK(fails_with(reading("{}"), where + "must have the field \"text\", got none"));
   CHECK(
       fails_with(reading("{\"text\": \"good\"}", {.field = "body"}), "line 1: must have the field \"body\", got text"));

@@ -231,6 +231,12 @@ template <Scalar S, Backend D> Tensor<S, D> constant_tensor(const Shape& shape, 
   return tensor;
 }
 
+/// A positive number to three digits, rounded up, so that a message can name the least value that is enough.
+inline double rounded_up(double value) {
+  const double scale = std::pow(10.0, 2 - std::floor(std::log10(value)));
+  return std::ceil(value * scale) / scale;
+}
+
 /// The rank or width whose weights come nearest to `share` of the block weights: weights = layers * (fixed + per_unit *
 /// units), with at least one unit; layers: those that get it. Error: a capacity that is too small for one unit, or too
 /// large.
@@ -241,7 +247,8 @@ inline Index units_for(double share, Index fixed, Index per_unit, Index block_we
   const double units = (budget - static_cast<double>(fixed)) / static_cast<double>(per_unit);
   require(units >= 0.5, what, ": a capacity of ", share, " leaves no room beside ", fixed,
           " fixed weights in a layer; raise the capacity to at least ",
-          (static_cast<double>(fixed + per_unit)) * static_cast<double>(layers) / static_cast<double>(block_weights));
+          rounded_up((static_cast<double>(fixed) + 0.5 * static_cast<double>(per_unit)) * static_cast<double>(layers) /
+                     static_cast<double>(block_weights)));
   require(units < 1e9, what, ": a capacity of ", share, " is too large for any machine");
   return static_cast<Index>(units + 0.5);
 }

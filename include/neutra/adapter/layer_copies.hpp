@@ -15,6 +15,9 @@ inline Index copied_layers(Index blocks, double capacity, const Sizes& sizes, st
   require(blocks >= 0 && blocks <= sizes.layers, what, ": the number of copied blocks must be from 1 to ", sizes.layers,
           ", the layers of the model (or 0, to follow from the capacity), got ", blocks);
   if (blocks > 0) return blocks;
+  const double half = 0.5 * static_cast<double>(sizes.layer_weights) / static_cast<double>(sizes.block_weights());
+  require(!(capacity > 0) || capacity >= half, what, ": a capacity of ", capacity,
+          " is less than half of a layer; raise it to at least ", rounded_up(half), ", or give blocks=1");
   const Index count = units_for(capacity, 0, sizes.layer_weights, sizes.block_weights(), 1, what);
   require(count <= sizes.layers, what, ": a capacity of ", capacity, " is more than a copy of each of the ",
           sizes.layers, " layers; lower it to at most 1");

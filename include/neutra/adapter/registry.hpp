@@ -149,8 +149,7 @@ struct Registry {
     if constexpr (Gate<G>) {
       if constexpr (gate::plain<G>)
         for_each_type(gate::Wrapped<G>{}, [&]<class W>() {
-          const std::string_view prefix = W::Prefix::name;
-          if (!gates.contains(W::name)) gates.add<W>(concat(prefix.substr(0, prefix.size() - 1), "(GATE)"));
+          if (!gates.contains(W::name)) gates.add<W>(gate::shown_wrapped<W, G>());
         });
     }
   }

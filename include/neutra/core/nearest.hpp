@@ -23,19 +23,19 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-/// "; did you mean 'relu'?" if `name` is a prefix of a known name or close to one; otherwise empty.
+/// " (did you mean 'relu'?)" if `name` is a prefix of a known name or close to one; otherwise empty.
 /// Leading dashes are ignored.
 inline std::string suggestion(std::string_view name, const std::vector<std::string>& names) {
   std::string longer;
   if (name.find_first_not_of('-') != name.npos)
     for (const auto& known : names)
       if (known.starts_with(name)) longer += concat(longer.empty() ? "" : " or ", "'", known, "'");
-  if (!longer.empty()) return concat("; did you mean ", longer, "?");
+  if (!longer.empty()) return concat(" (did you mean ", longer, "?)");
   const auto nearest = std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) {
     return edit_distance(name, a) < edit_distance(name, b);
   });
   if (nearest == names.end() || edit_distance(name, *nearest) > std::max<std::size_t>(2, name.size() / 3)) return {};
-  return concat("; did you mean '", *nearest, "'?");
+  return concat(" (did you mean '", *nearest, "'?)");
 }
 
 /// "relu, elu", or with another separator.

@@ -62,11 +62,18 @@ inline std::vector<std::string_view> training_lines(std::string_view text, const
   return lines;
 }
 
-/// The trainer's message without its source line ("Internal: file(line) [condition] message") and without advice on
-/// options that do not exist here.
+/// The trainer's message without its source line ("Internal: file(line) [condition] message"), and with advice on what
+/// exists here in place of its own.
 inline std::string plain_message(std::string message) {
-  const std::size_t start = message.find("] "), advice = message.find(" Increase vocab_size");
-  if (advice != std::string::npos) message.replace(advice, std::string::npos, " Raise the vocabulary above that.");
+  const std::size_t start = message.find("] "), small = message.find(" Increase vocab_size");
+  constexpr std::string_view most = ". Please set it to a value <= ";
+  const std::size_t large = message.find(most);
+  if (small != std::string::npos) message.replace(small, std::string::npos, " Raise the vocabulary above that.");
+  if (large != std::string::npos) {
+    message.replace(large, most.size(), "; lower --vocab to at most ");
+    if (message.ends_with('.')) message.pop_back();
+    message += ", or give more text";
+  }
   return start == std::string::npos ? message : message.substr(start + 2);
 }
 

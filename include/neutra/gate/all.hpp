@@ -2,6 +2,7 @@
 /// a name in the programs.
 #pragma once
 
+#include "neutra/core/error.hpp"
 #include "neutra/core/types.hpp"
 // IWYU pragma: begin_exports
 #include "neutra/gate/biased.hpp"
@@ -20,10 +21,21 @@
 #include "neutra/gate/two_layer.hpp"
 // IWYU pragma: end_exports
 
+#include <string>
+#include <string_view>
+
 namespace neutra { inline namespace NEUTRA_ABI { namespace gate {
 
 using All = Types<Open, Relu, Sigmoid, Tanh, Elu, Softplus, HardSigmoid, ClippedRelu, JumpRelu, PerChannel<Relu>,
                   PerChannel<Sigmoid>, TwoLayer<Relu>, Biased<Relu>, Biased<Contextual<Relu>>>;
+
+/// How lists of names show a gate G in the wrappers of W, at most two, as in  biased(contextual(GATE))
+template <class W, class G> std::string shown_wrapped() {
+  const auto bare = [](std::string_view prefix) { return prefix.substr(0, prefix.size() - 1); };  // without its '_'
+  const std::string_view outer = W::Prefix::name;
+  const std::string_view inner = W::name.substr(outer.size(), W::name.size() - outer.size() - G::name.size());
+  return inner.empty() ? concat(bare(outer), "(GATE)") : concat(bare(outer), "(", bare(inner), "(GATE))");
+}
 
 /// A gate in each wrapper: what programs offer beside every plain gate, as in per_channel(tanh).
 template <class G>

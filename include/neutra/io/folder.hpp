@@ -64,7 +64,8 @@ class WeightSource {
       fail(folder.string(), ": there is no such file or folder; ", detail::describe_missing(folder));
     if (!std::filesystem::is_directory(folder, error)) {
       const std::string received = detail::describe_weights(folder);
-      fail(folder.string(), ": must be a folder with model.safetensors in it, got ",
+      const bool model = holds_gguf(folder) || holds_llama2c(folder);  // which other functions read
+      fail(folder.string(), ": must be a ", model ? "folder with model.safetensors in it" : any_model, ", got ",
            received.empty() ? "a file" : received);
     }
     if (is_there(folder / single)) {
@@ -76,6 +77,7 @@ class WeightSource {
     }
   }
 
+  static constexpr const char* any_model = "model folder, a GGUF file or a llama2.c file";
   static constexpr const char* single = "model.safetensors";
   static constexpr const char* index = "model.safetensors.index.json";
 

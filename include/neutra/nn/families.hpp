@@ -96,7 +96,9 @@ template <class List> void Config::complete_as_one_of() {
   positive(heads, "heads");
   positive(kv_heads, "kv_heads");
   positive(context, "context");
-  if (head_width <= 0 || head_width >= (Index{1} << 31))
+  if (head_width == 0 && heads > 0 && dim > 0 && dim % heads != 0)
+    faults += concat("; dim (", dim, ") must be a multiple of heads (", heads, ")");
+  else if (head_width <= 0 || head_width >= (Index{1} << 31))
     faults += concat("; head width must be positive (dim ", dim, " / heads ", heads, "), got ", head_width);
   if (heads > 0 && kv_heads > 0 && heads % kv_heads != 0)
     faults += concat("; heads (", heads, ") must be a multiple of kv_heads (", kv_heads, ")");

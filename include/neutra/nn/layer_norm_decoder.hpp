@@ -13,7 +13,7 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace nn {
 /// Error: grouped heads, or heads that are not as wide as the stream together.
 inline void check_heads(const Config& config, std::string_view family, std::string& faults) {
   if (config.kv_heads != config.heads) faults += concat("; a ", family, " has as many kv_heads as heads");
-  if (config.heads * config.head_width != config.dim)
+  if (config.head_width > 0 && config.heads * config.head_width != config.dim)
     faults += concat("; dim must be heads times head width, got ", config.dim, ", ", config.heads, " and ",
                      config.head_width);
 }

@@ -73,7 +73,7 @@ struct AdapterOptions {
                    "PEFT; NAME=PATH names one for --without and --scale");
     app.add_option("--without", without, "switch these adapters off; NAME.0, NAME.1: the members of a list");
     app.add_option("--scale", scales,
-                   "how much of the adapters to apply, from 0 (the backbone) to 1; NAME=X: of one of them");
+                   "how much of the adapters to apply; 0: the backbone, 1: the whole adapter; NAME=X: of one of them");
   }
   /// Reads the scales; comes before all below. Error: an option without effect, or an invalid value.
   void check(const CLI::App& app) {
@@ -117,8 +117,9 @@ struct AdapterOptions {
       }
     });
     if (!asked.empty())
-      fail("--without and --scale: there is no adapter called ", asked.begin()->first,
-           suggestion(asked.begin()->first, names), "; the adapters are ", listed(names));
+      fail(std::count(without.begin(), without.end(), asked.begin()->first) > 0 ? "--without" : "--scale",
+           ": there is no adapter called ", asked.begin()->first, suggestion(asked.begin()->first, names),
+           "; the adapters are ", listed(names));
     for (std::size_t i = 0; i < saved.size(); ++i)
       if (!saved[i].file.trained_on.empty()) note_foundation(NamedAdapter(adapters[i]).name, all.members[i]);
     if (saved.size() == 1) {

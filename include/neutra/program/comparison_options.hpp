@@ -42,12 +42,16 @@ struct ComparisonOptions {
   }
 
   /// Those of --methods, then those of --method; the defaults where neither is given, but for those that cannot be
-  /// trained without original text or in the one layer of a backbone that is pretrained.
+  /// trained without original text, in the one layer of a backbone that is pretrained, or on top of an adapter.
   std::vector<std::string> all_specs(const CLI::App& app, const study::Options& o,
                                      const adapter::Registry& registry) const {
     std::vector<std::string> all = specs.empty() ? default_specs : std::vector<std::string>{};
-    if (!of_study && (o.share == 0 || (o.model.empty() && o.layers == 1)))
-      std::erase_if(all, [](const std::string& name) { return study::find_shorthand(name)->needs_more; });
+    const bool lacks = o.share == 0 || (o.model.empty() && o.layers == 1), on_adapter = given(app, "--adapter");
+    if (!of_study)
+      std::erase_if(all, [&](const std::string& name) {
+        const study::Shorthand& one = *study::find_shorthand(name);
+        return (lacks && one.needs_more) || (on_adapter && one.trains == study::Trains::model);
+      });
     if (given(app, "--methods")) all = specs_of(methods, registry);
     all.insert(all.end(), specs.begin(), specs.end());
     return all;
@@ -84,9 +88,10 @@ struct ComparisonOptions {
                    "label of the method that the others are compared with; default adapter, if it is among them");
     add_with_default(app, "--capacity", capacity, "extra weights, as a fraction of the blocks' weights");
     add_with_default(app, "--seeds", o.seeds, "extension seeds");
-    app.add_option(
-        "--lr", rates,
-        "learning rates, for all methods (1e-3,2e-3) or one (finetune=5e-4,1e-3); with several, the best is selected");
+    app.add_option("--lr", rates,
+                   concat("learning rates, for all methods (1e-3,2e-3) or one (finetune=5e-4,1e-3), default ",
+                          listed_numbers(o.adapter_rates), ", where the whole model is trained ",
+                          listed_numbers(o.model_rates), "; with several, the best is selected"));
     app.add_option("--alpha", alphas,
                    concat("weight of the local loss, default ", study::detail::joined(o.alphas), "; ",
                           of_study ? "of several, each is a line" : "with several, the best is selected"));

@@ -101,8 +101,9 @@ class ExtendParser {
 
   void add_evaluation() {
     begin_group(app_, "Evaluation");
-    app_.add_option("--scales", o_.scales,
-                    "score every trained adapter at these scales too, from 0 (the backbone) to 1; 1 is scored anyway");
+    app_.add_option(
+        "--scales", o_.scales,
+        "score every trained adapter at these scales too; 0: the backbone, 1: the whole adapter, scored anyway");
     app_.add_option("--thresholds", o_.thresholds, "score every adapter with gates with those below these closed too");
   }
 

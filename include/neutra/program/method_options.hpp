@@ -28,6 +28,13 @@ inline std::map<std::string, std::vector<double>> rates_of(const std::vector<std
   return rates;
 }
 
+/// "0.001,0.003", as numbers_of reads it.
+inline std::string listed_numbers(const std::vector<double>& numbers) {
+  std::string text;
+  for (const double number : numbers) text += concat(text.empty() ? "" : ",", number);
+  return text;
+}
+
 inline std::vector<std::string> words_of(const std::string& list) {
   std::vector<std::string> words;
   for (std::size_t first = 0; first <= list.size();) {
@@ -42,7 +49,8 @@ inline std::vector<std::string> words_of(const std::string& list) {
 inline std::vector<std::string> specs_of(const std::string& list, const adapter::Registry& registry) {
   const std::vector<std::string> words = words_of(list);
   std::vector<std::string> known = study::shorthand_names();
-  for (const std::string& name : registry.kind_names()) known.push_back(name);
+  for (const std::string& name : registry.kind_names())
+    if (!study::find_shorthand(name)) known.push_back(name);
   for (const std::string& word : words)
     require(std::count(known.begin(), known.end(), word) > 0, "--methods: there is no method '", word, "'",
             suggestion(word, known), "; known: ", listed(known));
@@ -89,6 +97,7 @@ inline std::string methods_help(const adapter::Registry& registry) {
   for (const study::Shorthand& one : study::shorthands()) {
     text += concat("  ", one.name, ": ", one.kind);
     for (const auto& [key, setting] : one.settings) text += concat(", ", key, '=', text_of(setting));
+    if (!one.alphas.empty()) text += ", alpha=" + listed_numbers(one.alphas);
     text += one.trains == study::Trains::model ? ", trains=model\n" : "\n";
   }
   for (const auto& [name, kind] : registry.kinds) {

@@ -34,6 +34,17 @@ inline study::Options study_defaults() {
   return o;
 }
 
+/// Error: texts on the command line of a study that names its own; a model, or none, against what its parts mean.
+inline void check_sources(const CLI::App& app, const StudyProgram& program, const io::Path& model) {
+  for (const char* option : {"--original", "--target", "--eval-original", "--eval-target"})
+    require(!program.needs_data || app.count(option) == 0, option, ": ", program.name, " takes its texts from --data, ",
+            "got ", io::printable(listed(app.get_option(option)->results())), "; leave it out");
+  require(!program.pretrains || model.empty(), "--model: each part of ", program.name,
+          " pretrains a backbone of its own, got ", model.string(), "; leave it out");
+  require(!program.needs_model || !model.empty(), "--model is missing: each part of ", program.name,
+          " extends the same model, and without one it would pretrain a backbone on texts of its own; name a model");
+}
+
 inline StudyOptions parse_study(int argc, const char* const* argv, const StudyProgram& program,
                                 const adapter::Registry& registry) {
   study::Options defaults = study_defaults();
@@ -58,14 +69,13 @@ inline StudyOptions parse_study(int argc, const char* const* argv, const StudyPr
   app.add_option("--worker", asked.worker)->group("");  // said to the processes of --jobs
   asked.options = parser.parse(argc, argv, program.variations.empty(), "--join");
   asked.join = join->count() > 0;
+  check_sources(app, program, asked.options.model);
   const train::TextPaths texts = asked.options.texts();
   std::vector<std::vector<io::Path>> roles = {texts.original, texts.target, texts.eval_original, texts.eval_target};
   for (const auto& [name, paths] : texts.further) roles.push_back(paths);
   for (const auto& paths : roles)
     require(std::none_of(paths.begin(), paths.end(), data::is_standard_input), program.name,
             ": texts must be files, which each process of a study reads, got standard input (-); write it to a file");
-  require(!program.pretrains || asked.options.model.empty(), "--model: each part of ", program.name,
-          " pretrains a backbone of its own, got ", asked.options.model.string(), "; leave it out");
   std::erase(asked.joined, "");
   study::detail::check_count(asked.jobs, "jobs");
   const bool one = app.get_option("--row")->count() > 0;

@@ -36,6 +36,7 @@ struct StudyProgram {
   std::vector<Variation> variations = {};              // none: the study has one part
   bool needs_data = false;                             // its variations name texts of --data
   bool pretrains = false;                              // its variations pretrain backbones of their own: no --model
+  bool needs_model = false;                            // its variations say nothing without a given --model
 };
 
 }}}  // namespace neutra::NEUTRA_ABI::program

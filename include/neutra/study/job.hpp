@@ -97,7 +97,8 @@ inline std::vector<std::string> gate_warnings(const std::vector<adapter::GateCou
     if (target[layer].gates > 0 && target[layer].open == 0)
       warnings.push_back(gate + " is closed for every token of the target domain; it adds nothing");
     if (original[layer].gates > 0 && original[layer].open == original[layer].gates)
-      warnings.push_back(gate + " is open for every token of the original domain");
+      warnings.push_back(concat(gate, " is open for every token of the original domain; it does not keep the original ",
+                                "text apart: raise alpha or train longer"));
   }
   return warnings;
 }

@@ -196,7 +196,7 @@ inline void Options::check_methods() const {
     labels.push_back(method.label);
     require(!adapter || method.trains == Trains::adapter, "--adapter: the method ", method.label,
             " trains the weights of the model, for which ", adapter ? adapter->path.string() : "",
-            " would no longer fit; leave one of them out");
+            " would no longer fit; name other methods with --methods or --method, or leave --adapter out");
     require(method.alphas.empty() || method.has_alpha(), "the method ", method.label,
             " has no local loss, so that alpha has no effect; give it none");
     train::with_run_name(method.label, [&] {

@@ -73,10 +73,9 @@ class Output {
     for (const std::string& key : growing)
       if (before.contains(key)) grow(asked[key], before[key], key);
     for (const auto& [key, value] : asked.items())
-      require(free.contains(key) || growing.contains(key) || (before.contains(key) && before[key] == value),
-              "--resume: the run in ", folder_.string(), " was started with ", key, " = ",
-              before.contains(key) ? before[key].dump() : "(nothing)", ", now it is ", value.dump(),
-              "; use the same options, texts, model and program, or another --out");
+      require(free.contains(key) || growing.contains(key) || (before.contains(key) && before[key] == value), where(),
+              ": the run there was started with ", key, " = ", before.contains(key) ? before[key].dump() : "(nothing)",
+              ", now it is ", value.dump(), "; use the same options, texts, model and program, or another --out");
     if (before != asked) io::write_sealed(path, asked);
   }
 
@@ -118,11 +117,11 @@ class Output {
     for (const auto& [name, value] : before.items()) {
       const auto now = asked.emplace(name, value).first;
       for (const auto& [what, old] : value.items())
-        require(now->value(what, io::Json()) == old, "--resume: the run in ", folder_.string(), " was started with ",
-                what, " = ", old.dump(), " in the ", key, " of ", name, ", now it is ",
-                now->value(what, io::Json()).dump(), "; use another label for what has changed, or another --out");
-      require(now->size() == value.size(), "--resume: the run in ", folder_.string(), " was started with other ", key,
-              " of ", name, "; use another label for what has changed, or another --out");
+        require(now->value(what, io::Json()) == old, where(), ": the run there was started with ", what, " = ",
+                old.dump(), " in the ", key, " of ", name, ", now it is ", now->value(what, io::Json()).dump(),
+                "; use another label for what has changed, or another --out");
+      require(now->size() == value.size(), where(), ": the run there was started with other ", key, " of ", name,
+              "; use another label for what has changed, or another --out");
     }
   }
   std::string where() const { return "--out " + folder_.string(); }

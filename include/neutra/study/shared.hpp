@@ -164,10 +164,9 @@ struct Shared {
   train::Corpus read_corpus() {
     const io::Json before = output.asked_before();
     options.held_out_before = before.contains("text original.tuning") || before.contains("text target.tuning");
-    require(before.empty() || options.held_out_before || !options.chooses(), "--resume: the run in ",
-            output.folder().string(),
-            " tries one rate per method and one alpha, and holds out no tuning split; give the same again, or name "
-            "another --out");
+    require(before.empty() || options.held_out_before || !options.chooses(), "--out ", output.folder().string(),
+            ": the run there tries one rate per method and one alpha, and holds out no tuning split; now there are "
+            "several: give one --lr and one --alpha, or --quick if the run had it, or name another --out");
     return train::Corpus(options.texts(), options.holds_out());
   }
 

@@ -34,7 +34,7 @@ inline const std::vector<Shorthand>& shorthands() {
        .reads = {"body", "placement"}},
       {.name = "lora", .kind = "lora", .reads = {"targets"}},
       {.name = "finetune", .kind = "none", .trains = Trains::model},
-      {.name = "evidence",  // docs/results/recipe: learns what `adapter` learns at a tenth of its forgetting
+      {.name = "evidence",  // docs/results/recipe: learns what `adapter` learns at about a twelfth of its forgetting
        .kind = "residue",
        .settings = {{"gate", "biased_contextual_hard_sigmoid"},
                     {"gate.sum", Index{1}},

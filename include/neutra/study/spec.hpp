@@ -28,8 +28,9 @@ class SpecScanner {
     return at_ < spec_.text.size() ? concat("'", io::printable(spec_.text.substr(at_), 10), "'")
                                    : std::string("the end");
   }
+  static constexpr std::string_view spaces = " \t\r\n";  // a spec may be copied from text with line breaks
   void skip_spaces() {
-    while (peek() == ' ' || peek() == '\t') ++at_;
+    while (spaces.find(peek()) != spaces.npos) ++at_;
   }
   bool take(char c) {
     skip_spaces();
@@ -41,8 +42,7 @@ class SpecScanner {
   std::string word(std::string_view what) {
     skip_spaces();
     const std::size_t first = at_;
-    while (at_ < spec_.text.size() && std::string_view("(){},=: \t").find(spec_.text[at_]) == std::string_view::npos)
-      ++at_;
+    while (at_ < spec_.text.size() && std::string_view("(){},=: \t\r\n").find(spec_.text[at_]) == spaces.npos) ++at_;
     if (at_ == first) spec_.fail_at(at_, what, " must stand here, got ", next());
     std::string read = spec_.text.substr(first, at_ - first);
     skip_spaces();
@@ -75,7 +75,7 @@ class SpecParser : SpecScanner {
     constexpr std::size_t longest = 4096;
     if (spec_.text.size() > longest) spec_.fail_at(longest, "a method must have at most ", longest, " bytes");
     if (const auto colon = spec_.text.find(':'); colon < spec_.text.find_first_of("({")) {
-      const auto end = spec_.text.find_last_not_of(" \t", colon == 0 ? 0 : colon - 1);
+      const auto end = spec_.text.find_last_not_of(spaces, colon == 0 ? 0 : colon - 1);
       skip_spaces();
       if (at_ >= colon) spec_.fail_at(0, "a label must stand before the colon");
       spec_.label = spec_.text.substr(at_, end + 1 - at_);

@@ -35,8 +35,9 @@ struct SavedAdapter {
   std::string sha256() const { return peft ? peft->sha256() : io::file_sha256(path); }
 };
 
-/// Error: a folder or an mlx-lm adapter, in place of an adapter file of this library or a LoRA of PEFT.
+/// Error: no file; a folder or an mlx-lm adapter, in place of an adapter file of this library or a LoRA of PEFT.
 inline void refuse_other_adapters(const io::Path& path) {
+  require(io::is_there(path), path.string(), ": there is no such file; check the path");
   if (nn::PeftLora::folder_of(path)) return;
   std::error_code error;
   const bool folder = std::filesystem::is_directory(path, error);

@@ -35,6 +35,13 @@ class Diverged : public Error {
   Divergence where_;
 };
 
+namespace detail {
+/// A message with the run's name in front, once: the adapter's kind, which begins its messages, may be the name too.
+inline std::string behind_name(const std::string& run, std::string_view message) {
+  return message.starts_with(run + ": ") ? std::string(message) : concat(run, ": ", message);
+}
+}  // namespace detail
+
 /// Returns the result of f. An Error from f is rethrown with the run's name in front of its message.
 template <class F> decltype(auto) with_run_name(const std::string& run, F&& f) {
   try {
@@ -42,9 +49,9 @@ template <class F> decltype(auto) with_run_name(const std::string& run, F&& f) {
   } catch (const Stopped&) {
     throw;
   } catch (const Diverged& error) {
-    throw Diverged(concat(run, ": ", error.what()), error.where());
+    throw Diverged(detail::behind_name(run, error.what()), error.where());
   } catch (const Error& error) {
-    throw Error(concat(run, ": ", error.what()));
+    throw Error(detail::behind_name(run, error.what()));
   }
 }
 
