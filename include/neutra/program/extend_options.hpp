@@ -120,8 +120,8 @@ class ExtendParser {
     add("--seeds", o_.seeds, "extension seeds");
     app_.add_option("--lr", rates_,
                     concat("learning rates, for all methods (1e-3,2e-3) or one (finetune=5e-4,1e-3), default ",
-                           listed_numbers(o_.adapter_rates), ", where the whole model is trained ",
-                           listed_numbers(o_.model_rates), "; with several, the best is selected"));
+                           listed_numbers(o_.adapter_rates), " for adapters and ", listed_numbers(o_.model_rates),
+                           " for finetuning; with several, the best is selected"));
     app_.add_option("--alpha", alphas_,
                     concat("weight of the local loss, default ", study::detail::joined(o_.alphas), "; ",
                            of_study_ ? "of several, each is a line" : "with several, the best is selected"));
