@@ -90,8 +90,8 @@ struct ComparisonOptions {
     add_with_default(app, "--seeds", o.seeds, "extension seeds");
     app.add_option("--lr", rates,
                    concat("learning rates, for all methods (1e-3,2e-3) or one (finetune=5e-4,1e-3), default ",
-                          listed_numbers(o.adapter_rates), ", where the whole model is trained ",
-                          listed_numbers(o.model_rates), "; with several, the best is selected"));
+                          listed_numbers(o.adapter_rates), " for adapters and ", listed_numbers(o.model_rates),
+                          " for finetuning; with several, the best is selected"));
     app.add_option("--alpha", alphas,
                    concat("weight of the local loss, default ", study::detail::joined(o.alphas), "; ",
                           of_study ? "of several, each is a line" : "with several, the best is selected"));
