@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
@@ -34,6 +35,12 @@ struct AttentionSizes {
   }
   /// The factor of what the softmax reads: tanh(s / c) under a cap, else q k^T.
   template <Scalar S> S softmax_scale() const { return cap > 0 ? static_cast<S>(cap) : scale<S>(); }
+};
+
+/// The rows of one array, for loops over several of them: f(row, n) for n = 0 .. count-1.
+template <class F> struct RowsOf {
+  Index count;
+  F f;
 };
 
 namespace detail {
@@ -60,6 +67,8 @@ struct AnyRow {
 ///                                          lanes or the threads of a block (see cpu/rows.hpp)
 ///   elements<S>(count, cost, f)            f(row, 0) for one long row of `count` elements, where f asks the row for
 ///                                          nothing but each(): a device may spread it over more than a block
+///   rows_of_each<S>(loops, cost)           as rows(loop.count, cost, loop.f) for each of a vector of RowsOf: a device
+///                                          may run all of them at once
 ///   add_rows<S>(x, index, into)            into[index[n]] += x[n] in the order of n; where into is overwritten, rows
 ///                                          that no n names become 0
 ///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes); the order depends only on the sizes
@@ -96,6 +105,7 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
   D::template download<float>(memory, to);
   D::template rows<float>(Index{}, Index{}, detail::AnyRow{});
   D::template elements<float>(Index{}, Index{}, detail::AnyRow{});
+  D::template rows_of_each<float>(std::vector<RowsOf<detail::AnyRow>>{}, Index{});
   D::template add_rows<float>(x, index, into);
   D::template column_sums<float>(Index{}, Index{}, detail::AnyRow{}, into);
   D::template sum<float>(x, 1.0f, into);

@@ -153,6 +153,7 @@ inline void launch(std::string_view kernel, int most_threads, const Grid& grid, 
 
 template <class K> void launch(const Grid& grid, const K& kernel) {
   static_assert(std::is_trivially_copyable_v<K>, "neutra: a kernel goes to the device by its bytes");
+  static_assert(sizeof(K) <= most_kernel_bytes, "neutra: a kernel holds more bytes than a launch may pass");
   emulated::launch(K::name, K::most_threads, grid,
                    {&kernel, [](const void* copied) { (*static_cast<const K*>(copied))(); }});
 }

@@ -13,6 +13,7 @@
 #include <map>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
@@ -41,6 +42,9 @@ template <class Lanes> struct BasicCpu : Host {
   }
   template <Scalar S, class F> static void elements(Index count, Index cost, const F& f) {
     cpu::rows<S, Value<S>>(1, count * cost, f);
+  }
+  template <Scalar S, class F> static void rows_of_each(const std::vector<RowsOf<F>>& loops, Index cost) {
+    for (const RowsOf<F>& loop : loops) rows<S>(loop.count, cost, loop.f);
   }
   template <Scalar S> static void add_rows(View<const S> x, const std::int32_t* index, Into<S> into) {
     cpu::add_rows<S, Value<S>>(x, index, into);

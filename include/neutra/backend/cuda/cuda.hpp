@@ -5,10 +5,12 @@
 #include "neutra/backend/cuda/attention_backward.hpp"
 #include "neutra/backend/cuda/index_rows.hpp"
 #include "neutra/backend/cuda/quantised.hpp"
+#include "neutra/backend/cuda/rows_of_each.hpp"
 
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
@@ -25,6 +27,9 @@ struct Cuda : gpu::Memory {
   template <Scalar S, class F> static void rows(Index count, Index cost, const F& f) { gpu::rows<S>(count, cost, f); }
   template <Scalar S, class F> static void elements(Index count, Index /*cost*/, const F& f) {
     gpu::elements<S>(count, f);
+  }
+  template <Scalar S, class F> static void rows_of_each(const std::vector<RowsOf<F>>& loops, Index /*cost*/) {
+    gpu::rows_of_each<S>(loops);
   }
   template <Scalar S> static void add_rows(View<const S> x, const std::int32_t* index, Into<S> into) {
     gpu::add_rows<S>(x, index, into);

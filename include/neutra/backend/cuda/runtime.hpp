@@ -145,6 +145,7 @@ __global__ void __launch_bounds__(K::most_threads, K::least_blocks) run(const __
 template <class K> void launch(const Grid& grid, const K& kernel) {
   static_assert(std::is_trivially_copyable_v<K>,
                 "neutra: a functor goes to the device by its bytes; keep views, pointers and numbers in it");
+  static_assert(sizeof(K) <= most_kernel_bytes, "neutra: a kernel holds more bytes than a launch may pass");
   if (grid.blocks == 0) return;
   require(grid.blocks < Index{1} << 31, "cuda: ", K::name, " needs ", grid.blocks,
           " blocks, but a launch has at most 2^31 - 1");

@@ -82,6 +82,9 @@ struct Recorder {
     rows<S>(1, count * cost, f);
     log.back() = concat("elements ", count);
   }
+  template <Scalar S, class F> static void rows_of_each(const std::vector<RowsOf<F>>& loops, Index cost) {
+    for (const RowsOf<F>& loop : loops) rows<S>(loop.count, cost, loop.f);
+  }
   template <Scalar S> static void add_rows(View<const S> x, const std::int32_t* index, Into<S> into) {
     require(x.cols() == into.view.cols(), "record: add_rows of ", x.shape, " into ", into.view.shape);
     check(x, "add_rows");
