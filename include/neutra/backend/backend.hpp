@@ -56,6 +56,9 @@ struct AnyRow {
 ///                                          device; where it does not, a training step skips no token
 ///   matmul_units(dtype)                    by name, the units that were chosen at run time to multiply numbers of the
 ///                                          type; results of two units differ in their last bits
+///   loss_words                             the most words of a vocabulary whose scores a loss has at a time, if it
+///                                          needs no whole rows of them
+///   loss_rows(words)                       the most rows of `words` scores that it has at a time
 ///   allocate(bytes)                        zeroed memory; Error: out of memory
 ///   release(memory, bytes)                 bytes: the size that was allocated
 ///   copy(from, to, bytes)                  within the device
@@ -97,6 +100,8 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
   { D::name } -> std::convertible_to<std::string_view>;
   requires std::same_as<decltype(D::counts_on_host), const bool>;
   { D::matmul_units(DType{}) } -> std::same_as<std::map<std::string, std::string>>;
+  requires std::same_as<decltype(D::loss_words), const Index>;
+  { D::loss_rows(Index{}) } -> std::same_as<Index>;
   { D::allocate(std::size_t{}) } -> std::same_as<void*>;
   D::release(nullptr, std::size_t{});
   D::copy(memory, memory, std::size_t{});

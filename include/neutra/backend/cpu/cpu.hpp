@@ -22,6 +22,9 @@ template <class Lanes> struct BasicCpu : Host {
   static constexpr std::string_view name = "cpu";
   static constexpr bool counts_on_host = true;
   static constexpr bool simd = std::is_same_v<Lanes, cpu::Simd>;
+  /// 256 x 1024 scores of float are 1 MiB, which stays in L2 cache between two products.
+  static constexpr Index loss_words = 1024;
+  static Index loss_rows(Index /*words*/) { return 256; }
   template <Scalar S> using Packed = std::conditional_t<simd, cpu::Packed<S>, cpu::PlainPacked<S>>;
   template <Scalar S> using Quantised = std::conditional_t<simd, cpu::Quantised<S>, cpu::PlainQuantised<S>>;
   template <Scalar S> using Value = typename Lanes::template Value<S>;

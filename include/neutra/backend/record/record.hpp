@@ -24,6 +24,8 @@ namespace neutra { inline namespace NEUTRA_ABI {
 struct Recorder {
   static constexpr std::string_view name = "record";
   static constexpr bool counts_on_host = false;
+  static constexpr Index loss_words = 1024;
+  static Index loss_rows(Index /*words*/) { return 256; }
 
   /// One line per call, with sizes: "product (5,7) (7,9) adds", "rows 5".
   static inline std::vector<std::string> log;
