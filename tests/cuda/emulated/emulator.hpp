@@ -158,8 +158,14 @@ template <class K> void launch(const Grid& grid, const K& kernel) {
                    {&kernel, [](const void* copied) { (*static_cast<const K*>(copied))(); }});
 }
 
-inline void scan(const std::int32_t* from, std::int32_t* to, Index count) {
+/// As much as the array, which the scan overwrites.
+inline std::size_t scan_bytes(Index count) { return static_cast<std::size_t>(count) * sizeof(std::int32_t); }
+inline void scan(const std::int32_t* from, std::int32_t* to, Index count, void* memory) {
+  for (const void* used :
+       {static_cast<const void*>(from), static_cast<const void*>(to), static_cast<const void*>(memory)})
+    emulated::Memory::instance().check(used, scan_bytes(count), "a scan");
   const emulated::Memory::Opened open;
+  std::memset(memory, 0xff, scan_bytes(count));
   std::int32_t sum = 0;
   for (Index n = 0; n < count; ++n) to[n] = sum += from[n];
 }

@@ -8,7 +8,8 @@
 ///   synchronise()                             waits for the device. Error: a kernel that failed, by its name
 ///   launch(Grid, kernel)                      runs a kernel after all that was asked before
 ///   matmul(MatmulTask)                        a product of matrices
-///   scan(from, to, count)                     to[n] = sum of from[0 .. n], int32
+///   scan_bytes(count)                         the memory that a scan of so many works in
+///   scan(from, to, count, memory)             to[n] = sum of from[0 .. n], int32
 /// Everything runs in the order in which it was asked for.
 #pragma once
 

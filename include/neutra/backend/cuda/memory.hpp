@@ -34,6 +34,7 @@ enum class Buffer {
   sum,
   chains,
   places,
+  scan,
   left,
   right,
   sums,

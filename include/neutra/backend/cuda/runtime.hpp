@@ -158,14 +158,18 @@ template <class K> void launch(const Grid& grid, const K& kernel) {
   succeed(result, "starting the kernel '", K::name, "'");
 }
 
-/// to[n] = sum of from[0 .. n]
-inline void scan(const std::int32_t* from, std::int32_t* to, Index count) {
-  Device& device = Device::here();
+/// The bytes of device memory that scan() works in.
+inline std::size_t scan_bytes(Index count) {
   std::size_t bytes = 0;
-  succeed(cub::DeviceScan::InclusiveSum(nullptr, bytes, from, to, count, device.stream()), "sizing a scan");
-  void* const memory = allocate(bytes);
-  succeed(cub::DeviceScan::InclusiveSum(memory, bytes, from, to, count, device.stream()), "a scan");
-  release(memory, bytes);
+  const std::int32_t* const from = nullptr;
+  std::int32_t* const to = nullptr;
+  succeed(cub::DeviceScan::InclusiveSum(nullptr, bytes, from, to, count), "sizing a scan");
+  return bytes;
+}
+/// to[n] = sum of from[0 .. n]
+inline void scan(const std::int32_t* from, std::int32_t* to, Index count, void* memory) {
+  std::size_t bytes = scan_bytes(count);
+  succeed(cub::DeviceScan::InclusiveSum(memory, bytes, from, to, count, Device::here().stream()), "a scan");
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::gpu
