@@ -60,3 +60,36 @@ TEST_CASE("emulated: loops allocate no memory after the first call") {
   CHECK(from_device(loops.into)[0] == 1);
   CHECK(from_device(loops.into)[3] == 0);
 }
+
+TEST_CASE("emulated: uploads do not see what the host writes after them, however many there are") {
+  using gpu::Staging;
+  constexpr Index part = Staging::slot_bytes / sizeof(std::int32_t);
+  // As many as fill all slots, and more; a part of one slot, several slots, and what no slot is for.
+  for (const Index size :
+       {Index{0}, Index{1}, part, 2 * part + 1, Staging::most_bytes / 4, Staging::most_bytes / 4 + 1}) {
+    CAPTURE(size);
+    std::vector<Tensor<std::int32_t, Cuda>> there;
+    for (Index n = 0; n < Staging::slots + 3; ++n) there.emplace_back(Shape{size});
+    for (std::size_t n = 0; n < there.size(); ++n) {
+      std::vector<std::int32_t> here(static_cast<std::size_t>(size), static_cast<std::int32_t>(n));
+      Cuda::upload<std::int32_t>(here, there[n].data());
+      std::fill(here.begin(), here.end(), -1);
+    }
+    for (std::size_t n = 0; n < there.size(); ++n) {
+      const auto back = from_device(there[n]);
+      CHECK(back == std::vector<std::int32_t>(back.size(), static_cast<std::int32_t>(n)));
+    }
+  }
+}
+
+TEST_CASE("emulated: an upload waits for the device only when all slots are taken") {
+  const std::vector<std::int32_t> one{1};
+  Tensor<std::int32_t, Cuda> there({1});
+  from_device(there);  // the device is done with what was asked before
+  for (Index n = 1; n <= gpu::Staging::slots; ++n) {
+    Cuda::upload<std::int32_t>(one, there.data());
+    REQUIRE(gpu::emulated::awaited().size() == static_cast<std::size_t>(n));
+  }
+  Cuda::upload<std::int32_t>(one, there.data());
+  CHECK(gpu::emulated::awaited().size() == 1);
+}

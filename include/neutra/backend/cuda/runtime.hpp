@@ -125,11 +125,29 @@ inline void copy(const void* from, void* to, std::size_t bytes) {
   succeed(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, Device::here().stream()), "copying ", bytes,
           " bytes on the device");
 }
-/// The host's memory may change as soon as this returns: CUDA stages what is not pinned.
+/// The host's memory may change as soon as this returns: CUDA stages what is not pinned, for which it may wait.
 inline void upload(const void* from, void* to, std::size_t bytes) {
   succeed(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, Device::here().stream()), "copying ", bytes,
           " bytes to the device");
 }
+
+inline void* pinned(std::size_t bytes) {
+  Device::here();
+  void* memory = nullptr;
+  succeed(cudaMallocHost(&memory, bytes), "pinning ", bytes, " bytes of the host's memory");
+  return memory;
+}
+inline void upload_pinned(const void* from, void* to, std::size_t bytes) { upload(from, to, bytes); }
+
+struct Mark {
+  cudaEvent_t event = nullptr;
+};
+inline void mark(Mark& at) {
+  if (!at.event) succeed(cudaEventCreateWithFlags(&at.event, cudaEventDisableTiming), "creating an event");
+  succeed(cudaEventRecord(at.event, Device::here().stream()), "recording an event");
+}
+inline void wait(const Mark& at) { succeed(cudaEventSynchronize(at.event), "waiting for an upload"); }
+
 inline void download(const void* from, void* to, std::size_t bytes) {
   succeed(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, Device::here().stream()), "copying ", bytes,
           " bytes from the device");
