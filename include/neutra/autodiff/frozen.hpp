@@ -13,12 +13,12 @@
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
-/// Splits the rows of a tall weight, such as a head, into near-equal chunks of at most 1024 rows, so that the scores of
-/// one chunk are still in cache for the next matmul.
+/// Splits the rows of a tall weight, such as a head, into near-equal chunks of at most `most` rows, the loss_words of
+/// the device, so that the scores of one chunk are still in cache for the next matmul.
 struct RowChunks {
-  Index rows;
+  Index rows, most;
 
-  Index count() const { return std::max<Index>(1, (rows + 1023) / 1024); }
+  Index count() const { return std::max<Index>(1, (rows + most - 1) / most); }
   Index begin(Index part) const { return rows * part / count(); }
   Index largest() const { return (rows + count() - 1) / count(); }
   template <class S> View<const S> of(View<const S> weight, Index part) const {
@@ -121,7 +121,7 @@ template <Scalar S, Backend D> class Frozen {
   }
   void pack(bool in_chunks) {
     if (!in_chunks) return void(packed_.emplace(packed_rows(0, shape_.rows())));
-    const RowChunks cut{shape_.rows()};
+    const RowChunks cut{shape_.rows(), D::loss_words};
     for (Index part = 0; part < cut.count(); ++part)
       parts_.push_back(packed_rows(cut.begin(part), cut.begin(part + 1) - cut.begin(part)));
   }

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
@@ -36,6 +37,12 @@ struct AttentionSizes {
   template <Scalar S> S softmax_scale() const { return cap > 0 ? static_cast<S>(cap) : scale<S>(); }
 };
 
+/// The rows of one array, for loops over several of them: f(row, n) for n = 0 .. count-1.
+template <class F> struct RowsOf {
+  Index count;
+  F f;
+};
+
 namespace detail {
 /// A placeholder for a functor in the concept.
 struct AnyRow {
@@ -49,6 +56,9 @@ struct AnyRow {
 ///                                          device; where it does not, a training step skips no token
 ///   matmul_units(dtype)                    by name, the units that were chosen at run time to multiply numbers of the
 ///                                          type; results of two units differ in their last bits
+///   loss_words                             the most words of a vocabulary whose scores a loss has at a time, if it
+///                                          needs no whole rows of them
+///   loss_rows(words)                       the most rows of `words` scores that it has at a time
 ///   allocate(bytes)                        zeroed memory; Error: out of memory
 ///   release(memory, bytes)                 bytes: the size that was allocated
 ///   copy(from, to, bytes)                  within the device
@@ -60,6 +70,8 @@ struct AnyRow {
 ///                                          lanes or the threads of a block (see cpu/rows.hpp)
 ///   elements<S>(count, cost, f)            f(row, 0) for one long row of `count` elements, where f asks the row for
 ///                                          nothing but each(): a device may spread it over more than a block
+///   rows_of_each<S>(loops, cost)           as rows(loop.count, cost, loop.f) for each of a vector of RowsOf: a device
+///                                          may run all of them at once
 ///   add_rows<S>(x, index, into)            into[index[n]] += x[n] in the order of n; where into is overwritten, rows
 ///                                          that no n names become 0
 ///   column_sums<S>(count, cols, f, into)   into[c] = sum over n of f(n, lanes); the order depends only on the sizes
@@ -88,6 +100,8 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
   { D::name } -> std::convertible_to<std::string_view>;
   requires std::same_as<decltype(D::counts_on_host), const bool>;
   { D::matmul_units(DType{}) } -> std::same_as<std::map<std::string, std::string>>;
+  requires std::same_as<decltype(D::loss_words), const Index>;
+  { D::loss_rows(Index{}) } -> std::same_as<Index>;
   { D::allocate(std::size_t{}) } -> std::same_as<void*>;
   D::release(nullptr, std::size_t{});
   D::copy(memory, memory, std::size_t{});
@@ -96,6 +110,7 @@ concept Backend = requires(std::span<const float> host, std::span<float> to, Vie
   D::template download<float>(memory, to);
   D::template rows<float>(Index{}, Index{}, detail::AnyRow{});
   D::template elements<float>(Index{}, Index{}, detail::AnyRow{});
+  D::template rows_of_each<float>(std::vector<RowsOf<detail::AnyRow>>{}, Index{});
   D::template add_rows<float>(x, index, into);
   D::template column_sums<float>(Index{}, Index{}, detail::AnyRow{}, into);
   D::template sum<float>(x, 1.0f, into);

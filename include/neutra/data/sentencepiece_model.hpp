@@ -44,7 +44,7 @@ inline constexpr ProtoField trainer[] = {
 /// The part of a model that is checked: its pieces, and the options that decide whether encoding is lossless.
 /// SentencePiece, sentencepiece_model.proto
 struct SentencePieceModel {
-  enum Type { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
+  enum Type : std::uint64_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
   enum Kind { unigram = 1, bpe = 2 };
   struct Piece {
     std::string text;

@@ -148,11 +148,11 @@ class PeftLora {
       const std::string path(
           name.substr(detail::peft_prefix.size(), name.size() - detail::peft_prefix.size() - ending.size()));
       if (!weights_.contains(concat(detail::peft_prefix, path, other))) lone.add(io::printable(name));
-      Module& module = modules_[path];
+      Module& to = modules_[path];
       const Index rank = config_.rank_of(path, config_file_);
-      module.rank = rank;
-      module.scale = config_.scale_of(path, rank, config_file_);
-      (a ? module.inputs : module.outputs) = a ? entry.shape.cols() : entry.shape.rows();
+      to.rank = rank;
+      to.scale = config_.scale_of(path, rank, config_file_);
+      (a ? to.inputs : to.outputs) = a ? entry.shape.cols() : entry.shape.rows();
       if (const Index got = a ? entry.shape.rows() : entry.shape.cols(); got != rank)
         wrong.add(concat(io::printable(name), " must have the rank ", rank, " of ", detail::peft_config_file, ", got ",
                          entry.shape));

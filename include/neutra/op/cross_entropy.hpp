@@ -128,14 +128,15 @@ template <Scalar S, class T, class Cap> struct SoftmaxEnd {
   }
 };
 
-/// The losses of all rows, and dx if given, for a head that is not trained. At most 256 x 1024 scores are in memory at
-/// a time, so that they stay in L2 cache between the two matmuls.      x, dx: (N,C)   loss: (N)
+/// The losses of all rows, and dx if given, for a head that is not trained. So few scores are in memory at a time
+/// (loss_rows x loss_words of the device) that they stay in L2 cache between the two matmuls.      x, dx: (N,C)   loss:
+/// (N)
 template <Scalar S, Backend D, class Cap>
 void loss_by_chunks(View<const S> x, Var<S, D> w, const std::int32_t* targets, S scale, S* loss, View<S> dx, Cap cap) {
   auto& tape = w.tape();
-  const RowChunks parts{w.shape().rows()};
+  const RowChunks parts{w.shape().rows(), D::loss_words};
   const DType precision = tape.precision();
-  const Index rows = x.rows(), chunk = std::min<Index>(256, rows);
+  const Index rows = x.rows(), chunk = std::min(D::loss_rows(parts.largest()), rows);
   S* scores = tape.template memory<S>(chunk * parts.largest());
   S *largest = tape.template memory<S>(chunk), *total = tape.template memory<S>(chunk),
     *target_score = tape.template memory<S>(chunk);
@@ -164,7 +165,7 @@ void loss_by_rows(View<const S> x, Var<S, D> w, const std::int32_t* targets, S s
                   Cap cap) {
   auto& tape = w.tape();
   const DType precision = tape.precision();
-  const Index rows = x.rows(), vocabulary = w.shape().rows(), chunk = std::min<Index>(256, rows);
+  const Index rows = x.rows(), vocabulary = w.shape().rows(), chunk = std::min(D::loss_rows(vocabulary), rows);
   const View<S> logits(tape.template memory<S>(chunk * vocabulary), {chunk, vocabulary});
   for (Index first = 0; first < rows || first == 0; first += chunk) {  // one iteration for no rows too, to write dW
     const Index count = std::min(chunk, rows - first);
@@ -197,8 +198,8 @@ template <Scalar S> struct TimesUpstream {
 /// With a cap c > 0 the logits are c tanh(x[n] W^T / c).
 /// x: (N,C)  W: (V,C)  targets: (N), on the host  result: a scalar      saves: dx, and dW if W is trained
 /// dX and dW are computed in the forward pass while the logits are in cache; the backward pass scales them. The
-/// gradient of a trained W needs the softmax of whole rows, so 256 rows of logits are in memory at a time; for a frozen
-/// W see op::loss_by_chunks.
+/// gradient of a trained W needs the softmax of whole rows, so loss_rows rows of logits are in memory at a time; for a
+/// frozen W see op::loss_by_chunks.
 template <Scalar S, Backend D>
 Var<S, D> cross_entropy(Var<S, D> x, std::type_identity_t<Var<S, D>> w, std::span<const std::int32_t> targets,
                         std::type_identity_t<S> scale, std::type_identity_t<S> cap = 0) {

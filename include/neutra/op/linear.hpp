@@ -30,7 +30,7 @@ template <Scalar S, Backend D> struct Linear {
   }
   /// As product(), with one row chunk of W (see RowChunks).
   static void product_part(Operand<S> a, Var<S, D> w, Index part, bool transposed, Result<S> into) {
-    const RowChunks cut{w.shape().rows()};
+    const RowChunks cut{w.shape().rows(), D::loss_words};
     if (!w.frozen())
       return D::template product<S>(a, Operand<S>(cut.of<S>(w.value(), part), transposed, a.precision), into);
     const auto parts = w.frozen()->chunks(a.precision);

@@ -95,6 +95,7 @@ template <Scalar S, Backend D> class AdamW {
   std::vector<Life::Token> alive_;  // one per parameter, like own_
   std::vector<Own> own_;
   GradientNorm<S, D> norm_;
+  std::vector<RowsOf<AdamWUpdate<S>>> updates_;  // of one step
 };
 
 template <Scalar S, Backend D>
@@ -118,6 +119,7 @@ template <Scalar S, Backend D> void AdamW<S, D>::step(double rate, double norm) 
   const double k = options_.clip > 0 && norm > options_.clip ? options_.clip / norm : 1.0;
   const double c1 = 1 - std::pow(options_.beta1, static_cast<double>(steps)),
                c2 = 1 - std::pow(options_.beta2, static_cast<double>(steps));
+  updates_.clear();
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     auto* p = parameters_[i];
     if (p->held) continue;
@@ -126,9 +128,10 @@ template <Scalar S, Backend D> void AdamW<S, D>::step(double rate, double norm) 
                                 p->gradient.data(),      p->value.size(),     S(options_.beta1),
                                 S(options_.beta2),       S(options_.epsilon), S(k),
                                 S(1 - own_rate * decay), S(own_rate / c1),    S(std::sqrt(c2))};
-    D::template rows<S>((p->value.size() + update.block - 1) / update.block, 4 * update.block, update);
+    updates_.push_back({(p->value.size() + update.block - 1) / update.block, update});
     p->has_gradient = false;
   }
+  D::template rows_of_each<S>(updates_, 4 * AdamWUpdate<S>::block);
 }
 
 template <Scalar S, Backend D>

@@ -48,6 +48,7 @@ template <Scalar S, Backend D> class GradientNorm {
   static Index blocks(Index size) { return (size + BlockSquares<S>::block - 1) / BlockSquares<S>::block; }
   Tensor<S, D> device_;
   std::vector<S> host_;
+  std::vector<RowsOf<BlockSquares<S>>> loops_;  // of one call
 };
 
 template <Scalar S, Backend D> double GradientNorm<S, D>::operator()(std::span<Parameter<S, D>* const> parameters) {
@@ -57,12 +58,14 @@ template <Scalar S, Backend D> double GradientNorm<S, D>::operator()(std::span<P
   require(wanted <= device_.size(), "gradient norm: made for ", device_.size(), " blocks of elements, got ", wanted,
           "; make it with these parameters");
   S* squares = device_.data();
+  loops_.clear();
   for (const auto* parameter : parameters) {
     if (parameter->held) continue;
     const Index size = parameter->gradient.size(), count = blocks(size);
-    D::template rows<S>(count, BlockSquares<S>::block, BlockSquares<S>{parameter->gradient.data(), size, squares});
+    loops_.push_back({count, {parameter->gradient.data(), size, squares}});
     squares += count;
   }
+  D::template rows_of_each<S>(loops_, BlockSquares<S>::block);
   const std::span<S> all = std::span<S>(host_).first(static_cast<std::size_t>(squares - device_.data()));
   D::template download<S>(device_.data(), all);  // one for all parameters, since each waits for the device
   double total = 0;

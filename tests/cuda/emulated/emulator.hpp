@@ -13,9 +13,12 @@
 #include "tests/cuda/emulated/memory.hpp"
 
 #include <cstdio>
+#include <functional>
 #include <source_location>
 #include <string>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 /// The key is an address of its own in every function, and in every instance of a template.
 #define NEUTRA_SHARED(type, name, count) \
@@ -109,24 +112,52 @@ inline void mma_bf16(float (&sums)[4], const std::uint32_t (&a)[4], const std::u
 
 // ---- the driver
 
+namespace emulated {
+/// Uploads from pinned memory that the device has not made yet: it is as late as it may be.
+inline std::vector<std::function<void()>>& awaited() {
+  static std::vector<std::function<void()>> uploads;
+  return uploads;
+}
+/// Makes them, before anything else is done on the device.
+inline void settle() {
+  if (awaited().empty()) return;
+  const Memory::Opened open;
+  for (const auto& upload : std::exchange(awaited(), {})) upload();
+}
+}  // namespace emulated
+
 inline void* allocate(std::size_t bytes) { return emulated::Memory::instance().allocate(bytes); }
-inline void release(void* memory, std::size_t /*bytes*/) noexcept { emulated::Memory::instance().release(memory); }
+inline void release(void* memory, std::size_t /*bytes*/) noexcept {
+  emulated::settle();
+  emulated::Memory::instance().release(memory);
+}
 inline void copy(const void* from, void* to, std::size_t bytes) {
+  emulated::settle();
   emulated::Memory::instance().check(from, bytes, "a copy");
   emulated::Memory::instance().check(to, bytes, "a copy");
   const emulated::Memory::Opened open;
   if (bytes > 0) std::memmove(to, from, bytes);
 }
 inline void upload(const void* from, void* to, std::size_t bytes) {
+  emulated::settle();
   emulated::Memory::instance().check(to, bytes, "an upload");
   const emulated::Memory::Opened open;
   if (bytes > 0) std::memcpy(to, from, bytes);
 }
 inline void download(const void* from, void* to, std::size_t bytes) {
+  emulated::settle();
   emulated::Memory::instance().check(from, bytes, "a download");
   const emulated::Memory::Opened open;
   if (bytes > 0) std::memcpy(to, from, bytes);
 }
+inline void* pinned(std::size_t bytes) { return ::operator new(bytes); }
+inline void upload_pinned(const void* from, void* to, std::size_t bytes) {
+  emulated::Memory::instance().check(to, bytes, "an upload");
+  emulated::awaited().push_back([=] { std::memcpy(to, from, bytes); });
+}
+struct Mark {};
+inline void mark(Mark&) {}
+inline void wait(const Mark&) { emulated::settle(); }
 inline void synchronise() {}
 
 /// The emulated device, whose number is 0.
@@ -145,6 +176,7 @@ inline void launch(std::string_view kernel, int most_threads, const Grid& grid, 
           ", and no block more than ", most_of_a_block);
   require(grid.blocks >= 0 && grid.blocks <= 0x7fffffff, "kernel ", kernel, ": launched with ", grid.blocks, " blocks");
   ++launches();
+  settle();
   const Memory::Opened open;
   any_block().launch(kernel, static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.threads), code, order());
   Memory::instance().check_ends(kernel);
@@ -153,12 +185,20 @@ inline void launch(std::string_view kernel, int most_threads, const Grid& grid, 
 
 template <class K> void launch(const Grid& grid, const K& kernel) {
   static_assert(std::is_trivially_copyable_v<K>, "neutra: a kernel goes to the device by its bytes");
+  static_assert(sizeof(K) <= most_kernel_bytes, "neutra: a kernel holds more bytes than a launch may pass");
   emulated::launch(K::name, K::most_threads, grid,
                    {&kernel, [](const void* copied) { (*static_cast<const K*>(copied))(); }});
 }
 
-inline void scan(const std::int32_t* from, std::int32_t* to, Index count) {
+/// As much as the array, which the scan overwrites.
+inline std::size_t scan_bytes(Index count) { return static_cast<std::size_t>(count) * sizeof(std::int32_t); }
+inline void scan(const std::int32_t* from, std::int32_t* to, Index count, void* memory) {
+  for (const void* used :
+       {static_cast<const void*>(from), static_cast<const void*>(to), static_cast<const void*>(memory)})
+    emulated::Memory::instance().check(used, scan_bytes(count), "a scan");
+  emulated::settle();
   const emulated::Memory::Opened open;
+  std::memset(memory, 0xff, scan_bytes(count));
   std::int32_t sum = 0;
   for (Index n = 0; n < count; ++n) to[n] = sum += from[n];
 }

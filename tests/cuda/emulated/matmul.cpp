@@ -34,6 +34,7 @@ template <Scalar S, class T, class R> void multiply(const MatmulTask& task) {
 void matmul(const MatmulTask& task) {
   require(task.rows >= 1 && task.cols >= 1 && task.depth >= 1 && !(task.adds && task.addend),
           "emulator: a product of (", task.rows, ",", task.depth, ") and (", task.depth, ",", task.cols, ")");
+  emulated::settle();
   const emulated::Memory::Opened open;
   if (task.numbers == DType::f64)
     multiply<double, double, double>(task);

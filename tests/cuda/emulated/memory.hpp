@@ -24,8 +24,11 @@ class Memory {
 
   /// New memory holds NaN instead of zeros, for tests of what overwrites it.
   bool dirty = false;
+  /// Blocks since the program began, for tests of what allocates.
+  Index allocated = 0;
 
   void* allocate(std::size_t bytes) {
+    ++allocated;
     void* block = nullptr;
     const bool there = posix_memalign(&block, alignment, bytes + margin) == 0;
     require(there, "out of memory of the emulated device: asked for ", bytes, " bytes");

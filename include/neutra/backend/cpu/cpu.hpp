@@ -13,6 +13,7 @@
 #include <map>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
@@ -21,6 +22,9 @@ template <class Lanes> struct BasicCpu : Host {
   static constexpr std::string_view name = "cpu";
   static constexpr bool counts_on_host = true;
   static constexpr bool simd = std::is_same_v<Lanes, cpu::Simd>;
+  /// 256 x 1024 scores of float are 1 MiB, which stays in L2 cache between two products.
+  static constexpr Index loss_words = 1024;
+  static Index loss_rows(Index /*words*/) { return 256; }
   template <Scalar S> using Packed = std::conditional_t<simd, cpu::Packed<S>, cpu::PlainPacked<S>>;
   template <Scalar S> using Quantised = std::conditional_t<simd, cpu::Quantised<S>, cpu::PlainQuantised<S>>;
   template <Scalar S> using Value = typename Lanes::template Value<S>;
@@ -41,6 +45,9 @@ template <class Lanes> struct BasicCpu : Host {
   }
   template <Scalar S, class F> static void elements(Index count, Index cost, const F& f) {
     cpu::rows<S, Value<S>>(1, count * cost, f);
+  }
+  template <Scalar S, class F> static void rows_of_each(const std::vector<RowsOf<F>>& loops, Index cost) {
+    for (const RowsOf<F>& loop : loops) rows<S>(loop.count, cost, loop.f);
   }
   template <Scalar S> static void add_rows(View<const S> x, const std::int32_t* index, Into<S> into) {
     cpu::add_rows<S, Value<S>>(x, index, into);

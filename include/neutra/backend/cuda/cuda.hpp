@@ -5,10 +5,13 @@
 #include "neutra/backend/cuda/attention_backward.hpp"
 #include "neutra/backend/cuda/index_rows.hpp"
 #include "neutra/backend/cuda/quantised.hpp"
+#include "neutra/backend/cuda/rows_of_each.hpp"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI {
 
@@ -16,6 +19,15 @@ namespace neutra { inline namespace NEUTRA_ABI {
 struct Cuda : gpu::Memory {
   static constexpr std::string_view name = "cuda";
   static constexpr bool counts_on_host = false;
+  /// 2048 x 4096 scores of float are 32 MiB, which stay in the L2 cache of an A100 (40 MB) or H200 (50 MB) between two
+  /// products, of which each has 256 tiles of 128 x 256 for some 130 processors.
+  static constexpr Index loss_words = 4096;
+  /// Whole rows do not stay there. The more there are, the less often the gradient of the head is read and written:
+  /// 2048, or as many as take 256 MiB, but not below 256.
+  static Index loss_rows(Index words) {
+    constexpr Index most = 2048, least = 256, scores = Index{1} << 26;
+    return std::clamp(scores / std::max<Index>(words, 1), least, most);
+  }
   template <Scalar S> using Packed = gpu::Packed<S>;
   template <Scalar S> using Quantised = gpu::Quantised<S>;
 
@@ -25,6 +37,9 @@ struct Cuda : gpu::Memory {
   template <Scalar S, class F> static void rows(Index count, Index cost, const F& f) { gpu::rows<S>(count, cost, f); }
   template <Scalar S, class F> static void elements(Index count, Index /*cost*/, const F& f) {
     gpu::elements<S>(count, f);
+  }
+  template <Scalar S, class F> static void rows_of_each(const std::vector<RowsOf<F>>& loops, Index /*cost*/) {
+    gpu::rows_of_each<S>(loops);
   }
   template <Scalar S> static void add_rows(View<const S> x, const std::int32_t* index, Into<S> into) {
     gpu::add_rows<S>(x, index, into);

@@ -1,6 +1,6 @@
 /// The words that device code is written in.
 ///
-/// A kernel is a trivially copyable struct with
+/// A kernel is a trivially copyable struct of at most `most_kernel_bytes`, with
 ///   operator()() const     what each thread does, marked NEUTRA_DEVICE
 ///   name                   for errors
 ///   most_threads           of a block

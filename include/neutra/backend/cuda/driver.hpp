@@ -5,10 +5,14 @@
 ///   allocate(bytes), release(memory, bytes)   zeroed device memory
 ///   copy(from, to, bytes)                     within the device
 ///   upload(from, to, bytes), download(from, to, bytes)   from and to host memory; a download waits for the device
+///   pinned(bytes)                             memory of the host that is never released
+///   upload_pinned(from, to, bytes)            from such memory, which the device reads when its turn comes
+///   mark(Mark&), wait(Mark)                   a point of the work; waits until the device has passed it
 ///   synchronise()                             waits for the device. Error: a kernel that failed, by its name
 ///   launch(Grid, kernel)                      runs a kernel after all that was asked before
 ///   matmul(MatmulTask)                        a product of matrices
-///   scan(from, to, count)                     to[n] = sum of from[0 .. n], int32
+///   scan_bytes(count)                         the memory that a scan of so many works in
+///   scan(from, to, count, memory)             to[n] = sum of from[0 .. n], int32
 /// Everything runs in the order in which it was asked for.
 #pragma once
 

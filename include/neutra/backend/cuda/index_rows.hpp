@@ -3,6 +3,7 @@
 
 #include "neutra/backend/cuda/loops.hpp"
 
+#include <cstddef>
 #include <cstdint>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gpu {
@@ -106,7 +107,7 @@ template <Scalar S> Index open_rows(View<const S> g, View<const S> slope, std::i
   if (count == 0) return 0;
   elements<S>(count, OpenFlags<S>{g, slope, place});
   auto* sums = buffer<std::int32_t>(Buffer::places, count);
-  scan(place, sums, count);
+  scan(place, sums, count, buffer<std::byte>(Buffer::scan, static_cast<Index>(scan_bytes(count))));
   elements<S>(count, OpenPlaces{sums, count, index, place});
   return Memory::read(sums + count - 1);
 }

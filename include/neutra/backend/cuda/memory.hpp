@@ -1,7 +1,7 @@
 /// Memory of the device, and buffers that calls reuse.
 #pragma once
 
-#include "neutra/backend/cuda/driver.hpp"
+#include "neutra/backend/cuda/staging.hpp"
 #include "neutra/core/tensor.hpp"
 
 #include <algorithm>
@@ -21,7 +21,7 @@ struct Memory {
     return value;
   }
   template <class T> static void upload(std::span<const T> from, T* to) {
-    gpu::upload(from.data(), to, from.size_bytes());
+    Staging::here().upload(from.data(), to, from.size_bytes());
   }
   template <class T> static void download(const T* from, std::span<T> to) {
     gpu::download(from, to.data(), to.size_bytes());
@@ -34,6 +34,7 @@ enum class Buffer {
   sum,
   chains,
   places,
+  scan,
   left,
   right,
   sums,

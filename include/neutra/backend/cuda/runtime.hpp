@@ -125,11 +125,29 @@ inline void copy(const void* from, void* to, std::size_t bytes) {
   succeed(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, Device::here().stream()), "copying ", bytes,
           " bytes on the device");
 }
-/// The host's memory may change as soon as this returns: CUDA stages what is not pinned.
+/// The host's memory may change as soon as this returns: CUDA stages what is not pinned, for which it may wait.
 inline void upload(const void* from, void* to, std::size_t bytes) {
   succeed(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, Device::here().stream()), "copying ", bytes,
           " bytes to the device");
 }
+
+inline void* pinned(std::size_t bytes) {
+  Device::here();
+  void* memory = nullptr;
+  succeed(cudaMallocHost(&memory, bytes), "pinning ", bytes, " bytes of the host's memory");
+  return memory;
+}
+inline void upload_pinned(const void* from, void* to, std::size_t bytes) { upload(from, to, bytes); }
+
+struct Mark {
+  cudaEvent_t event = nullptr;
+};
+inline void mark(Mark& at) {
+  if (!at.event) succeed(cudaEventCreateWithFlags(&at.event, cudaEventDisableTiming), "creating an event");
+  succeed(cudaEventRecord(at.event, Device::here().stream()), "recording an event");
+}
+inline void wait(const Mark& at) { succeed(cudaEventSynchronize(at.event), "waiting for an upload"); }
+
 inline void download(const void* from, void* to, std::size_t bytes) {
   succeed(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, Device::here().stream()), "copying ", bytes,
           " bytes from the device");
@@ -145,6 +163,7 @@ __global__ void __launch_bounds__(K::most_threads, K::least_blocks) run(const __
 template <class K> void launch(const Grid& grid, const K& kernel) {
   static_assert(std::is_trivially_copyable_v<K>,
                 "neutra: a functor goes to the device by its bytes; keep views, pointers and numbers in it");
+  static_assert(sizeof(K) <= most_kernel_bytes, "neutra: a kernel holds more bytes than a launch may pass");
   if (grid.blocks == 0) return;
   require(grid.blocks < Index{1} << 31, "cuda: ", K::name, " needs ", grid.blocks,
           " blocks, but a launch has at most 2^31 - 1");
@@ -157,14 +176,18 @@ template <class K> void launch(const Grid& grid, const K& kernel) {
   succeed(result, "starting the kernel '", K::name, "'");
 }
 
-/// to[n] = sum of from[0 .. n]
-inline void scan(const std::int32_t* from, std::int32_t* to, Index count) {
-  Device& device = Device::here();
+/// The bytes of device memory that scan() works in.
+inline std::size_t scan_bytes(Index count) {
   std::size_t bytes = 0;
-  succeed(cub::DeviceScan::InclusiveSum(nullptr, bytes, from, to, count, device.stream()), "sizing a scan");
-  void* const memory = allocate(bytes);
-  succeed(cub::DeviceScan::InclusiveSum(memory, bytes, from, to, count, device.stream()), "a scan");
-  release(memory, bytes);
+  const std::int32_t* const from = nullptr;
+  std::int32_t* const to = nullptr;
+  succeed(cub::DeviceScan::InclusiveSum(nullptr, bytes, from, to, count), "sizing a scan");
+  return bytes;
+}
+/// to[n] = sum of from[0 .. n]
+inline void scan(const std::int32_t* from, std::int32_t* to, Index count, void* memory) {
+  std::size_t bytes = scan_bytes(count);
+  succeed(cub::DeviceScan::InclusiveSum(memory, bytes, from, to, count, Device::here().stream()), "a scan");
 }
 
 }}}  // namespace neutra::NEUTRA_ABI::gpu

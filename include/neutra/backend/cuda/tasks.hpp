@@ -3,7 +3,17 @@
 
 #include "neutra/core/dtype.hpp"
 
+#include <cstddef>
+
 namespace neutra { inline namespace NEUTRA_ABI { namespace gpu {
+
+/// The bytes that a kernel may have: 4 KiB, or 32764 bytes on every device and driver that CUDA 13 supports (CUDA C++
+/// Programming Guide, "__global__ Function Parameters").
+#if defined(__CUDACC_VER_MAJOR__) && __CUDACC_VER_MAJOR__ >= 13
+inline constexpr std::size_t most_kernel_bytes = 32764;
+#else
+inline constexpr std::size_t most_kernel_bytes = 4096;
+#endif
 
 /// A launch of blocks * threads threads; 0 blocks: none.
 struct Grid {

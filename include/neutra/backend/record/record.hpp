@@ -24,6 +24,8 @@ namespace neutra { inline namespace NEUTRA_ABI {
 struct Recorder {
   static constexpr std::string_view name = "record";
   static constexpr bool counts_on_host = false;
+  static constexpr Index loss_words = 1024;
+  static Index loss_rows(Index /*words*/) { return 256; }
 
   /// One line per call, with sizes: "product (5,7) (7,9) adds", "rows 5".
   static inline std::vector<std::string> log;
@@ -81,6 +83,9 @@ struct Recorder {
   template <Scalar S, class F> static void elements(Index count, Index cost, const F& f) {
     rows<S>(1, count * cost, f);
     log.back() = concat("elements ", count);
+  }
+  template <Scalar S, class F> static void rows_of_each(const std::vector<RowsOf<F>>& loops, Index cost) {
+    for (const RowsOf<F>& loop : loops) rows<S>(loop.count, cost, loop.f);
   }
   template <Scalar S> static void add_rows(View<const S> x, const std::int32_t* index, Into<S> into) {
     require(x.cols() == into.view.cols(), "record: add_rows of ", x.shape, " into ", into.view.shape);
