@@ -63,10 +63,9 @@ TEST_CASE("emulated: loops allocate no memory after the first call") {
 
 TEST_CASE("emulated: uploads do not see what the host writes after them, however many there are") {
   using gpu::Staging;
-  constexpr Index part = Staging::slot_bytes / sizeof(std::int32_t);
+  constexpr Index part = Staging::slot_bytes / sizeof(std::int32_t), most = Staging::most_bytes / sizeof(std::int32_t);
   // As many as fill all slots, and more; a part of one slot, several slots, and what no slot is for.
-  for (const Index size :
-       {Index{0}, Index{1}, part, 2 * part + 1, Staging::most_bytes / 4, Staging::most_bytes / 4 + 1}) {
+  for (const Index size : {Index{0}, Index{1}, part, 2 * part + 1, most, most + 1}) {
     CAPTURE(size);
     std::vector<Tensor<std::int32_t, Cuda>> there;
     for (Index n = 0; n < Staging::slots + 3; ++n) there.emplace_back(Shape{size});
@@ -86,10 +85,12 @@ TEST_CASE("emulated: an upload waits for the device only when all slots are take
   const std::vector<std::int32_t> one{1};
   Tensor<std::int32_t, Cuda> there({1});
   from_device(there);  // the device is done with what was asked before
-  for (Index n = 1; n <= gpu::Staging::slots; ++n) {
-    Cuda::upload<std::int32_t>(one, there.data());
-    REQUIRE(gpu::emulated::awaited().size() == static_cast<std::size_t>(n));
-  }
+  const auto& uploads = gpu::emulated::Uploads::instance();
+  const Index before = uploads.made;
+  for (Index n = 0; n < gpu::Staging::slots; ++n) Cuda::upload<std::int32_t>(one, there.data());
+  CHECK(uploads.made == before);
   Cuda::upload<std::int32_t>(one, there.data());
-  CHECK(gpu::emulated::awaited().size() == 1);
+  CHECK(uploads.made == before + 1);
+  CHECK(from_device(there) == one);
+  CHECK(uploads.made == before + gpu::Staging::slots + 1);
 }

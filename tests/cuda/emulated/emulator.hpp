@@ -13,12 +13,12 @@
 #include "tests/cuda/emulated/memory.hpp"
 
 #include <cstdio>
+#include <deque>
 #include <functional>
+#include <new>
 #include <source_location>
 #include <string>
 #include <type_traits>
-#include <utility>
-#include <vector>
 
 /// The key is an address of its own in every function, and in every instance of a template.
 #define NEUTRA_SHARED(type, name, count) \
@@ -113,17 +113,25 @@ inline void mma_bf16(float (&sums)[4], const std::uint32_t (&a)[4], const std::u
 // ---- the driver
 
 namespace emulated {
-/// Uploads from pinned memory that the device has not made yet: it is as late as it may be.
-inline std::vector<std::function<void()>>& awaited() {
-  static std::vector<std::function<void()>> uploads;
-  return uploads;
-}
-/// Makes them, before anything else is done on the device.
-inline void settle() {
-  if (awaited().empty()) return;
-  const Memory::Opened open;
-  for (const auto& upload : std::exchange(awaited(), {})) upload();
-}
+/// Uploads from pinned memory: the device makes them as late as it may.
+struct Uploads {
+  std::deque<std::function<void()>> awaited;
+  Index made = 0;
+
+  static Uploads& instance() {  // never destroyed, as the memory
+    static auto* const all = new Uploads;
+    return *all;
+  }
+  Index asked() const { return made + static_cast<Index>(awaited.size()); }
+  /// Makes the first `count` of all that were asked for.
+  void make(Index count) {
+    if (made >= count) return;
+    const Memory::Opened open;
+    for (; made < count; ++made, awaited.pop_front()) awaited.front()();
+  }
+};
+/// Before anything else is done on the device.
+inline void settle() { Uploads::instance().make(Uploads::instance().asked()); }
 }  // namespace emulated
 
 inline void* allocate(std::size_t bytes) { return emulated::Memory::instance().allocate(bytes); }
@@ -153,11 +161,13 @@ inline void download(const void* from, void* to, std::size_t bytes) {
 inline void* pinned(std::size_t bytes) { return ::operator new(bytes); }
 inline void upload_pinned(const void* from, void* to, std::size_t bytes) {
   emulated::Memory::instance().check(to, bytes, "an upload");
-  emulated::awaited().push_back([=] { std::memcpy(to, from, bytes); });
+  emulated::Uploads::instance().awaited.push_back([=] { std::memcpy(to, from, bytes); });
 }
-struct Mark {};
-inline void mark(Mark&) {}
-inline void wait(const Mark&) { emulated::settle(); }
+struct Mark {
+  Index uploads = 0;
+};
+inline void mark(Mark& at) { at.uploads = emulated::Uploads::instance().asked(); }
+inline void wait(const Mark& at) { emulated::Uploads::instance().make(at.uploads); }
 inline void synchronise() {}
 
 /// The emulated device, whose number is 0.

@@ -4,6 +4,7 @@
 #include "neutra/backend/backend.hpp"
 #include "neutra/backend/cuda/loops.hpp"
 
+#include <limits>
 #include <vector>
 
 namespace neutra { inline namespace NEUTRA_ABI { namespace gpu {
@@ -36,7 +37,8 @@ template <Scalar S> struct PackedRow {
 
 template <Scalar S, class F> struct RowsOfEach {
   static constexpr const char* name = "rows of several arrays, a block each";
-  static constexpr int most_threads = usual_threads, least_blocks = usual_blocks;
+  /// Four doubles at a time do not fit into 64 registers, but into the 80 of three blocks.
+  static constexpr int most_threads = usual_threads, least_blocks = sizeof(S) == 8 ? 3 : usual_blocks;
   struct Array {
     F f;
     Index first;  // of its blocks
