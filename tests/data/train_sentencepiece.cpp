@@ -82,7 +82,7 @@ TEST_CASE("impossible training is an error") {
   for (const auto text : {""sv, "\xff\xfe\x80"sv, "\0\0"sv, "\xe2\x96\x85"sv}) {
     CHECK(fails_with([&] { data::train_sentencepiece(text, {.vocab = 300}); }, "needs text in UTF-8"));
   }
-  for (const auto part : {" (4000); lower --vocab to at most 2"sv, ", or give more text"sv})
+  for (const auto part : {" (4000); lower --vocab to at most 307"sv, ", or give more text"sv})
     CHECK(fails_with([] { data::train_sentencepiece("too little text for this", {.vocab = 4000}); }, part));
   CHECK(fails_with([] { data::train_sentencepiece(samples::five_languages, {.vocab = 270}); },
                    "smaller than required_chars. 270 vs 3"));

@@ -71,7 +71,7 @@ TEST_CASE("extend: options that mean nothing are refused by name", "[programs]")
 TEST_CASE("extend: options that contradict each other are refused", "[programs]") {
   const Study study;
   CHECK(refused(study, {"--accumulate", "3"}, "--accumulate must divide --batch (4), got 3"));
-  CHECK(refused(study, {"--dim", "33"}, "dim 33 / heads 2"));
+  CHECK(refused(study, {"--dim", "33"}, "dim (33) must be a multiple of heads (2)"));
   CHECK(refused(study, {"--heads", "4", "--kv-heads", "3"}, "heads (4)", "kv_heads (3)"));
   CHECK(refused(study, {"--kv-heads", "-1"}, "--kv-heads", "got -1"));
   CHECK(refused(study, {"--ffn", "-5"}, "--ffn", "got -5"));

@@ -248,8 +248,8 @@ TEST_CASE("emulated device: the driver multiplies, transposes, adds and sums up"
   const MatmulTask transposed{DType::f32, DType::f32, 2, 2, 3, {a.data, 3}, {b.data, 3, true}, c.data, 2};
   matmul(transposed);  // b is stored as (2,3)
   CHECK(c.read() == std::vector<float>{7, 6, 16, 15});
-  const DeviceArray<std::int32_t> flags({1, 0, 1, 1}), sums({0, 0, 0, 0});
-  scan(flags.data, sums.data, 4);
+  const DeviceArray<std::int32_t> flags({1, 0, 1, 1}), sums({0, 0, 0, 0}), memory({0, 0, 0, 0});
+  scan(flags.data, sums.data, 4, memory.data);
   CHECK(sums.read() == std::vector<std::int32_t>{1, 1, 2, 3});
 }
 
