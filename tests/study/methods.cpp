@@ -32,7 +32,7 @@ TEST_CASE("methods: labels are given, or made of the name and the settings that 
   CHECK(labels({"x: neutral(gate={relu,jump_relu(threshold=0.2)})"}) == Labels{"x, gate relu", "x, gate jump_relu"});
   CHECK(labels({"neutral", "neutral(gate=elu)"}) == Labels{"neutral, gate relu", "neutral, gate elu"});
   CHECK(labels({"neutral(alpha=0.1)", "neutral(alpha={1,2})"}) == Labels{"neutral, alpha 0.1", "neutral, alpha 1|2"});
-  CHECK(labels({"a\x1b\n: lora"}) == Labels{"a\\x1b\\x0a"});
+  CHECK(labels({"a\x1b\x07: lora"}) == Labels{"a\\x1b\\x07"});
   CHECK(labels({std::string(3000, 'a') + ": lora"})[0].size() < 100);
 }
 

@@ -51,7 +51,7 @@ TEST_CASE("options: --help shows default rates, what a scale means, and the alph
   const adapter::Registry registry = adapter::Registry::with<gate::All>();
   program::detail::ExtendParser parser(registry);
   const auto about = [&](const char* option) { return parser.app().get_option(option)->get_description(); };
-  CHECK(about("--lr").find("default 0.001,0.003,0.01 for adapters and 0.0003,0.001,0.003 for finetuning") !=
+  CHECK(about("--lr").find("default 0.001,0.003,0.01 for adapters and 3e-04,0.001,0.003 for finetuning") !=
         std::string::npos);
   CHECK(about("--scales").find("from 0 ") == std::string::npos);
   CHECK(parser.app().get_footer().find("layers=upper, penalty=domain_cross_entropy, penalty.original_weight=9, "
