@@ -84,7 +84,9 @@ TEST_CASE("token cache: no two texts have one digest, and recorded ones stay") {
   };
   std::set<std::string> digests;
   for (const data::TextPart& text : texts) digests.insert(train::text_sha256(text));
-  CHECK(digests.size() == texts.size());
+  for (const std::string end : {"", "\n", "\n1", "\n1\n"})  // what could stand for "a\nb\n 1 3"
+    digests.insert(train::text_sha256({io::sha256_hex("a\nb\n 1 3") + end, {}, {}}));
+  CHECK(digests.size() == texts.size() + 4);
   CHECK(train::text_sha256(texts[0]) == io::sha256_hex("a\nb\n"));  // as sha256sum tells
   CHECK(train::text_sha256(texts[1]) == io::sha256_hex("a\nb\n 1 3"));
   CHECK(train::text_sha256(texts[6]) == io::sha256_hex("a\nb\n 1 3 unscored 0-1"));

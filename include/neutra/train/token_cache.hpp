@@ -31,15 +31,16 @@ namespace neutra { inline namespace NEUTRA_ABI { namespace train {
 static_assert(std::endian::native == std::endian::little, "neutra: files of tokens are little-endian");
 static_assert(sizeof(data::Run) == 16, "neutra: runs are written as two numbers of 8 bytes");
 
-/// The identity of a text: SHA-256 of its bytes, of the ends of its documents, and of what of it is not scored. All
-/// that may follow the bytes ends in a digit. If they do so too, their own digest and a newline stand for them: else
-/// "a 1" would be as "a" with an end at 1.
+/// The identity of a text: SHA-256 of its bytes, of the ends of its documents, and of what of it is not scored. Where
+/// the bytes end in a digit, it would not show where they end: "a 1" would be as "a" with an end at 1. Their own digest
+/// then stands for them, and "\n1", with which neither another text nor what follows one can end, stands last.
 inline std::string text_sha256(const data::TextPart& text) {
   io::Sha256 sum;
   const bool digit = !text.bytes.empty() && text.bytes.back() >= '0' && text.bytes.back() <= '9';
-  digit ? sum.update(io::sha256_hex(text.bytes) + '\n') : sum.update(text.bytes);
+  digit ? sum.update(io::sha256_hex(text.bytes)) : sum.update(text.bytes);
   for (const std::size_t end : text.ends) sum.update(concat(' ', end));
   for (const data::Run& run : text.unscored) sum.update(concat(" unscored ", run.begin, '-', run.end));
+  if (digit) sum.update("\n1");
   return sum.hex();
 }
 
