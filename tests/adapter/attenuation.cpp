@@ -100,7 +100,7 @@ TEST_CASE("attenuation: training ignores it, and a negative number is refused") 
 namespace {
 
 using AnyAdapter = adapter::Any<float, Cpu>;
-using AnyList = adapter::AnyList<float, Cpu>;
+using AllOf = adapter::AnyList<float, Cpu>;
 using Switched = nn::Transformer<AnyAdapter, float, Cpu>;
 
 /// A residue, a LoRA, a residue elsewhere: three adapters that all change the logits.
@@ -119,7 +119,7 @@ std::vector<float> logits(Switched& model, const adapter::Attenuation& attenuati
 }
 /// A model of some of the three, with the weights that those have in a model of them all.
 Switched of_some(Switched& all, const std::vector<std::size_t>& chosen, DType precision) {
-  AnyList some;
+  AllOf some;
   for (const std::size_t i : chosen) some.adapters.push_back(three()[i]);
   Switched model(tiny_backbone<float>(testing::tiny_config(), in(precision)), some, 1);
   const auto into = model.parameters();
@@ -138,7 +138,7 @@ Switched of_some(Switched& all, const std::vector<std::size_t>& chosen, DType pr
 TEST_CASE("attenuation: any adapters of a list switched off, the others compute what they compute without them") {
   for (const DType precision : {DType::f32, DType::bf16}) {
     CAPTURE(to_string(precision));
-    Switched all(tiny_backbone<float>(testing::tiny_config(), in(precision)), AnyList{three()}, 1);
+    Switched all(tiny_backbone<float>(testing::tiny_config(), in(precision)), AllOf{three()}, 1);
     testing::fill_zero_parameters(all.parameters());
     Switched bare(tiny_backbone<float>(testing::tiny_config(), in(precision)), adapter::None{});
     const auto backbone = logits(bare, {});
@@ -164,8 +164,8 @@ TEST_CASE("attenuation: any adapters of a list switched off, the others compute 
 
 TEST_CASE("attenuation: members of members, the scale of one and the threshold of all") {
   const auto residue = residue_of<float>(gate::Relu{}, penalty::None{});
-  const AnyAdapter inner = AnyList{{residue, adapter::Lora{.rank = 2}}};
-  Switched model(tiny_backbone<float>(), AnyList{{inner, residue}}, 1);
+  const AnyAdapter inner = AllOf{{residue, adapter::Lora{.rank = 2}}};
+  Switched model(tiny_backbone<float>(), AllOf{{inner, residue}}, 1);
   testing::fill_zero_parameters(model.parameters());
   const auto whole = logits(model, {});
   const auto lora_off = logits(model, {.members = {{.members = {{}, {.scale = 0}}}, {}}});
@@ -193,7 +193,7 @@ TEST_CASE("attenuation: an adapter that is fixed is switched off like any other,
     testing::fill_zero_parameters(free.parameters());
     auto weights = std::make_shared<std::vector<Tensor<float>>>();
     for (const auto* parameter : free.parameters()) weights->push_back(adapter::host_copy(parameter->value));
-    Switched model(tiny_backbone<float>(), AnyList{{adapter::Fixed<float, Cpu>{first, weights}, residue}}, 1);
+    Switched model(tiny_backbone<float>(), AllOf{{adapter::Fixed<float, Cpu>{first, weights}, residue}}, 1);
     testing::fill_zero_parameters(model.parameters());
     Switched bare(tiny_backbone<float>(), adapter::None{});
     CHECK(logits(model, {.members = {{}, {.scale = 0}}}) == logits(free, {}));
@@ -208,7 +208,7 @@ TEST_CASE("attenuation: members that the adapter does not have are refused") {
   Switched one(tiny_backbone<float>(), residue_of<float>(gate::Relu{}, penalty::None{}), 1);
   CHECK(message([&] { logits(one, {.members = {{}}}); }) ==
         "attenuation: one adapter has no members, got the attenuation of 1; set its scale and threshold alone");
-  Switched list(tiny_backbone<float>(), AnyList{three()}, 1);
+  Switched list(tiny_backbone<float>(), AllOf{three()}, 1);
   CHECK(message([&] {
           logits(list, {.members = {{}, {}}});
         }) == "attenuation: the list has 3 adapters, got the attenuation of 2; give one for each, or none");

@@ -16,11 +16,11 @@ using adapter::Site;
 
 namespace {
 
-const adapter::Sizes sizes =
+const adapter::Sizes described_sizes =
     nn::Config{.vocabulary = 9, .dim = 16, .ffn = 24, .layers = 2, .heads = 2, .kv_heads = 1, .context = 4}.sizes();
 
 template <class A> std::vector<Site> sites_of(const A& adapter) {
-  const adapter::AttachedInstance<A, float, Cpu> attached(adapter, sizes, 1, nullptr);
+  const adapter::AttachedInstance<A, float, Cpu> attached(adapter, described_sizes, 1, nullptr);
   std::vector<Site> sites;
   for (std::size_t site = 0; site < adapter::site_names.size(); ++site)
     if (adapter::acts_at(attached.instance, static_cast<Site>(site))) sites.push_back(static_cast<Site>(site));

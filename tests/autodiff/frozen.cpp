@@ -17,7 +17,7 @@ using namespace cases;
 
 namespace {
 
-using Weight = Frozen<float, Cpu>;
+using FrozenWeight = Frozen<float, Cpu>;
 constexpr Forms packed{.packed = true};
 
 bool same_bits(View<const float> a, View<const float> b) {
@@ -44,7 +44,7 @@ TEST_CASE("frozen: packing replaces the row-major copy, at any size") {
       for (const Index in : {1, 2, 7, 32, 65, 513, 1025}) {
         CAPTURE(bf16, out, in);
         const auto start = weight({out, in}, bf16);
-        const Weight w("w", start.clone(), packed, rounded_to(bf16));
+        const FrozenWeight w("w", start.clone(), packed, rounded_to(bf16));
         CHECK(w.rows() == nullptr);
         CHECK(w.packed(rounded_to(bf16)) != nullptr);
         CHECK(w.packed(rounded_to(!bf16)) == nullptr);
@@ -60,7 +60,7 @@ TEST_CASE("frozen: numbers of every kind are unpacked bit for bit") {
                          1.0f / 3};
   for (Index i = 0; i < start.size(); ++i) start.data()[i] = kinds[i % 7];
   for (const bool bf16 : {false, true}) {
-    const Weight w("w", start.clone(), packed, rounded_to(bf16));
+    const FrozenWeight w("w", start.clone(), packed, rounded_to(bf16));
     CHECK((w.rows() == nullptr) == !bf16);  // a third are not exact in bf16
     CHECK(same_bits(w.copy(), start));
   }
@@ -74,7 +74,7 @@ TEST_CASE("frozen: the row-major copy of a weight of double is freed too") {
 }
 
 TEST_CASE("frozen: only a matrix is packed, and only in a precision to which its scalar can be rounded") {
-  CHECK(message([&] { Weight("norm", numbers<float, Cpu>({16}, "w"), packed); }) ==
+  CHECK(message([&] { FrozenWeight("norm", numbers<float, Cpu>({16}, "w"), packed); }) ==
         "Frozen: only a matrix can be packed for matmul, got norm of shape (16)");
   CHECK(message([&] {
           Frozen<double, Cpu>("w", numbers<double, Cpu>({4, 4}, "w"), packed, DType::bf16);
@@ -86,7 +86,7 @@ TEST_CASE("frozen: one element that is not exact in bf16 keeps the row-major cop
     CAPTURE(at);
     auto start = weight({70, 65}, true);
     start.data()[at] = std::bit_cast<float>(std::bit_cast<std::uint32_t>(start.data()[at]) | 1u);
-    const Weight w("w", start.clone(), packed, DType::bf16);
+    const FrozenWeight w("w", start.clone(), packed, DType::bf16);
     REQUIRE(w.rows() != nullptr);
     CHECK(same_bits(w.value(), start));
   }
@@ -94,10 +94,10 @@ TEST_CASE("frozen: one element that is not exact in bf16 keeps the row-major cop
 
 TEST_CASE("frozen: the row-major copy remains if it is requested, and for a loss that reads chunks") {
   const auto start = weight({33, 40}, false);
-  const Weight rows("rows", start.clone(), {.packed = true, .rows = true}),
+  const FrozenWeight rows("rows", start.clone(), {.packed = true, .rows = true}),
       head("head", start.clone(), {.packed = true, .in_chunks = true}), plain("plain", start.clone()),
       freed("freed", start.clone(), packed);
-  for (const Weight* w : {&rows, &head, &plain}) CHECK(same_bits(w->value(), start));
+  for (const FrozenWeight* w : {&rows, &head, &plain}) CHECK(same_bits(w->value(), start));
   CHECK(
       message([&] { freed.value(); }) ==
       "Frozen: the row-major copy of freed was freed when it was packed; set Forms::rows to keep it, or take a copy()");
@@ -111,14 +111,14 @@ TEST_CASE("frozen: a head packed in chunks gives bit-equal logits") {
              addend = numbers<float, Cpu>({3, 2500}, "addend");
   for (const bool bf16 : {false, true}) {
     CAPTURE(bf16);
-    const Weight whole("whole", start.clone(), packed, rounded_to(bf16)),
+    const FrozenWeight whole("whole", start.clone(), packed, rounded_to(bf16)),
         head("head", start.clone(), {.packed = true, .in_chunks = true}, rounded_to(bf16));
     CHECK(head.packed(rounded_to(bf16)) == nullptr);
     CHECK(head.chunks(rounded_to(bf16)).size() == 3);
     CHECK(head.chunks(rounded_to(!bf16)).empty());
     Tape<float, Cpu> tape;
     tape.start(false, rounded_to(bf16));
-    const auto scores = [&](const Weight& w, DType stored) {
+    const auto scores = [&](const FrozenWeight& w, DType stored) {
       return linear(tape.input(x.view()), tape.constant(w), stored);
     };
     CHECK(same_bits(scores(whole, DType::f32).value(), scores(head, DType::f32).value()));
@@ -128,7 +128,7 @@ TEST_CASE("frozen: a head packed in chunks gives bit-equal logits") {
       CHECK(std::equal(one.data, one.data + one.size(), other.data,
                        [](auto a, auto b) { return static_cast<float>(a) == static_cast<float>(b); }));
     }
-    const auto added = [&](const Weight& w) {
+    const auto added = [&](const FrozenWeight& w) {
       return linear(tape.input(x.view()), tape.constant(w), tape.input(addend.view())).value();
     };
     CHECK(same_bits(added(whole), added(head)));
@@ -140,10 +140,10 @@ TEST_CASE(
   const auto start = weight({35, 600}, true), x = numbers<float, Cpu>({3, 600}, "x"),
              weights = numbers<float, Cpu>({3, 35}, "weights");
   for (const bool bf16 : {false, true}) {
-    const Weight ready("ready", start.clone(), packed, rounded_to(bf16)), rows("rows", start.clone()),
+    const FrozenWeight ready("ready", start.clone(), packed, rounded_to(bf16)), rows("rows", start.clone()),
         otherwise("otherwise", start.clone(), packed, rounded_to(!bf16)),
         in_chunks("in parts", start.clone(), {.packed = true, .in_chunks = true}, rounded_to(bf16));
-    const auto numbers_of = [&](const Weight& w) {
+    const auto numbers_of = [&](const FrozenWeight& w) {
       Tape<float, Cpu> tape;
       tape.start(true, rounded_to(bf16));
       Tensor<float, Cpu> dx({3, 600});
@@ -155,7 +155,7 @@ TEST_CASE(
       return all;
     };
     const auto wanted = numbers_of(ready);
-    for (const Weight* w : {&rows, &otherwise, &in_chunks}) {
+    for (const FrozenWeight* w : {&rows, &otherwise, &in_chunks}) {
       CAPTURE(bf16, w->name);
       const bool there = w->rows() != nullptr;
       CHECK(numbers_of(*w) == wanted);
@@ -173,7 +173,7 @@ TEST_CASE("frozen: a weight that is stored rounded keeps its type, and lent memo
       std::transform(start.data(), start.data() + start.size(), stored.data(), [](float x) { return bf16(x); });
       const auto lender = std::make_shared<const int>(0);
       const DType precision = rounded_to(!precise);
-      const Weight w("w", RowMajor<float, Cpu>(View<const bf16>(stored.view()), lender), forms, precision),
+      const FrozenWeight w("w", RowMajor<float, Cpu>(View<const bf16>(stored.view()), lender), forms, precision),
           plain("plain", start.clone(), forms, precision);
       CHECK(lender.use_count() == 1);  // no longer lent
       std::fill_n(stored.data(), stored.size(), bf16());
@@ -194,7 +194,7 @@ TEST_CASE("frozen: an embedding and a loss read rounded rows as they read widene
   const std::vector<std::int32_t> tokens{3, 39, 0, 3, 21};
   for (const DType precision : {DType::f32, DType::bf16})
     for (const Forms& forms : {Forms{.rows = true}, Forms{.packed = true, .in_chunks = true}}) {
-      const auto numbers_of = [&](const Weight& w) {
+      const auto numbers_of = [&](const FrozenWeight& w) {
         Tape<float, Cpu> tape;
         tape.start(true, precision);
         auto all = as_doubles(embedding(tape.constant(w), tokens).value());
@@ -206,13 +206,13 @@ TEST_CASE("frozen: an embedding and a loss read rounded rows as they read widene
         all.insert(all.end(), more.begin(), more.end());
         return all;
       };
-      const Weight rounded("w", stored.clone(), forms, precision), widened("w", start.clone(), forms, precision);
+      const FrozenWeight rounded("w", stored.clone(), forms, precision), widened("w", start.clone(), forms, precision);
       CHECK(numbers_of(rounded) == numbers_of(widened));
     }
 }
 
 TEST_CASE("frozen: threads share a weight") {
-  const Weight w("w", weight({70, 65}, true), packed);
+  const FrozenWeight w("w", weight({70, 65}, true), packed);
   const auto x = numbers<float, Cpu>({3, 65}, "x");
   std::array<std::vector<double>, 4> found;
   const auto work = [&](std::vector<double>& into) {

@@ -3,6 +3,7 @@
 #include "neutra/op/all.hpp"
 #include "neutra/testing/check_gradient.hpp"
 
+#include "tests/autodiff/square.hpp"
 #include "tests/cases/check.hpp"
 #include "tests/cases/message.hpp"
 
@@ -17,11 +18,6 @@ using Tapes = Tape<float, Device>;
 using Value = Var<float, Device>;
 using Pair = Made<float, Device>;
 using Weight = Parameter<float, Device>;
-
-struct Square {
-  template <class V> V f(V x) const { return x * x; }
-  template <class V> V df(V x, V) const { return x + x; }
-};
 
 /// x + (x W^T)^2, and a local loss, the sum of (x W^T)^2 / 8.
 struct Block {

@@ -3,6 +3,7 @@
 #include "neutra/testing/check_gradient.hpp"
 
 #include "tests/allocations.hpp"
+#include "tests/autodiff/square.hpp"
 #include "tests/cases/check.hpp"
 #include "tests/cases/message.hpp"
 
@@ -27,11 +28,6 @@ Parameter<float, Device> parameter(const Shape& shape, float value) {
 }
 
 Numbers gradient(const Parameter<float, Device>& parameter) { return as_doubles(parameter.gradient.view()); }
-
-struct Square {
-  template <class V> V f(V x) const { return x * x; }
-  template <class V> V df(V x, V) const { return x + x; }
-};
 
 }  // namespace
 
@@ -442,7 +438,7 @@ TEST_CASE("tape: a weight or table destroyed or moved before its backward is an 
           auto unread = parameter({2, 2}, 1);
           const auto cut = t.stop_gradient(pointwise(t.leaf(unread), Square{}));
           return add(pointwise(t.leaf(p), Square{}), cut);
-        }) == "no Error");
+        }) == "");
 }
 
 TEST_CASE("tape: input writes its gradient to memory of the caller, first overwriting, then adding") {

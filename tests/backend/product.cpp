@@ -48,7 +48,7 @@ template <class S> struct Matrix {
   }
 };
 
-struct Case {
+struct ProductCase {
   Index m, n, k;
   bool ta = false, tb = false, add = false, addend = false;
   Index gap = 0;
@@ -59,9 +59,9 @@ template <class E> struct Inputs {
   using S = typename E::Number;
   static constexpr DType precision = std::is_same_v<E, cpu::Bf16> ? DType::bf16 : dtype_of<S>;
   Matrix<S> a, b, c, addend;
-  Case spec;
+  ProductCase spec;
 
-  explicit Inputs(const Case& s)
+  explicit Inputs(const ProductCase& s)
       : a(s.ta ? s.k : s.m, s.ta ? s.m : s.k, s.gap, "a"),
         b(s.tb ? s.n : s.k, s.tb ? s.k : s.n, 2 * s.gap, "b"),
         c(s.m, s.n, s.gap, "c"),
@@ -88,7 +88,7 @@ template <class E, class S> double worst_error(const Inputs<E>& in, const Matrix
   const auto read = [](S x) {
     return Inputs<E>::precision == DType::bf16 ? double(static_cast<float>(bf16(static_cast<float>(x)))) : double(x);
   };
-  const Case& s = in.spec;
+  const ProductCase& s = in.spec;
   double worst = 0;
   for (Index i = 0; i < s.m; ++i) {
     for (Index j = 0; j < s.n; ++j) {
@@ -107,7 +107,7 @@ template <class E, class S> double worst_error(const Inputs<E>& in, const Matrix
   return worst;
 }
 
-template <class E> void check(const Case& s) {
+template <class E> void check(const ProductCase& s) {
   CAPTURE(s.m, s.n, s.k, s.ta, s.tb, s.add, s.addend, s.gap);
   const Inputs<E> in(s);
   const auto result = in.unpacked();
@@ -169,9 +169,10 @@ TEMPLATE_TEST_CASE("products agree with three loops", "[product]", Float, Double
 
 TEMPLATE_TEST_CASE("an element has the same bits on 1, 2 and 3 threads", "[product]", Float, Double, cpu::Bf16) {
   const int before = omp_get_max_threads();
-  for (const Case& s : {Case{200, 150, 700, false, true, true, true, 1}, Case{97, 530, 64, true, false},
-                        Case{200, 700, 1100}, Case{3, 900, 300, false, true}, Case{64, 33, 1100, false, false},
-                        Case{1500, 70, 90, true, false, true}, Case{1500, 40, 530, false, true}}) {
+  for (const ProductCase& s :
+       {ProductCase{200, 150, 700, false, true, true, true, 1}, ProductCase{97, 530, 64, true, false},
+        ProductCase{200, 700, 1100}, ProductCase{3, 900, 300, false, true}, ProductCase{64, 33, 1100, false, false},
+        ProductCase{1500, 70, 90, true, false, true}, ProductCase{1500, 40, 530, false, true}}) {
     CAPTURE(s.m, s.n, s.k);
     const Inputs<TestType> in(s);
     omp_set_num_threads(1);
@@ -187,9 +188,9 @@ TEMPLATE_TEST_CASE("an element has the same bits on 1, 2 and 3 threads", "[produ
 
 TEMPLATE_TEST_CASE("there may be more threads than columns to share out", "[product]", Float, Double, cpu::Bf16) {
   const int before = omp_get_max_threads();
-  for (const Case& s :
-       {Case{1, 192, 2048, true, false}, Case{16, 1, 7000, true, false}, Case{20, 16, 400, true, false},
-        Case{29, 70, 520, true, false}, Case{12, 16, 1024, false, true}, Case{40, 35, 600, false, true}}) {
+  for (const ProductCase& s : {ProductCase{1, 192, 2048, true, false}, ProductCase{16, 1, 7000, true, false},
+                               ProductCase{20, 16, 400, true, false}, ProductCase{29, 70, 520, true, false},
+                               ProductCase{12, 16, 1024, false, true}, ProductCase{40, 35, 600, false, true}}) {
     CAPTURE(s.m, s.n, s.k);
     const Inputs<TestType> in(s);
     omp_set_num_threads(1);
@@ -205,7 +206,7 @@ TEMPLATE_TEST_CASE("there may be more threads than columns to share out", "[prod
 
 TEMPLATE_TEST_CASE("the bits of a row do not depend on other rows", "[product]", Float, Double, cpu::Bf16) {
   for (const bool tb : {false, true}) {
-    const Case s{61, 83, 700, false, tb, true, true, 2};
+    const ProductCase s{61, 83, 700, false, tb, true, true, 2};
     const Inputs<TestType> in(s);
     const auto whole = in.unpacked();
     for (const Index count : {1, 2, 7, 14, 17, 40}) {
@@ -224,7 +225,7 @@ TEMPLATE_TEST_CASE("the bits of a row do not depend on other rows", "[product]",
 }
 
 TEMPLATE_TEST_CASE("the bits of a column do not depend on other columns", "[product]", Float, Double, cpu::Bf16) {
-  const Case s{30, 83, 300, true, true};
+  const ProductCase s{30, 83, 300, true, true};
   const Inputs<TestType> in(s);
   const auto whole = in.unpacked();
   for (const Index count : {1, 9, 16, 33}) {
@@ -242,7 +243,7 @@ TEMPLATE_TEST_CASE("the bits of a column do not depend on other columns", "[prod
 }
 
 TEST_CASE("a product inside a parallel region runs there", "[product]") {
-  const Inputs<Float> in(Case{64, 80, 200, false, true});
+  const Inputs<Float> in(ProductCase{64, 80, 200, false, true});
   const auto alone = in.unpacked();
   int same = 0;
 #pragma omp parallel num_threads(3) reduction(+ : same)
@@ -251,7 +252,7 @@ TEST_CASE("a product inside a parallel region runs there", "[product]") {
 }
 
 TEST_CASE("NaN and infinity stay in their rows", "[product]") {
-  Inputs<Float> in(Case{20, 35, 40, false, true});
+  Inputs<Float> in(ProductCase{20, 35, 40, false, true});
   in.a.at(4, 7) = std::numeric_limits<float>::infinity();
   in.a.at(9, 0) = std::numeric_limits<float>::quiet_NaN();
   const auto result = in.unpacked();

@@ -31,13 +31,13 @@ template <class S> bool same_bits(const Tensor<S>& a, const Tensor<S>& b) {
 }
 
 /// c and an addend are given, or c is overwritten.
-template <class S> struct Inputs {
+template <class S> struct QuantisedInputs {
   Tensor<S> w, x, addend, c;
   Quantisation format;
   bool transposed, adds;
   DType precision = dtype_of<S>;
 
-  Inputs(Quantisation chosen, Index rows, Index outputs, Index inputs, bool transpose, bool add)
+  QuantisedInputs(Quantisation chosen, Index rows, Index outputs, Index inputs, bool transpose, bool add)
       : w(drawn<S>({outputs, inputs}, "w")),
         x(drawn<S>({rows, transpose ? inputs : outputs}, "x")),
         addend(drawn<S>({rows, transpose ? outputs : inputs}, "addend")),
@@ -73,7 +73,7 @@ template <class S> void check_bits(Index rows, Index outputs, Index inputs, DTyp
   for (const Quantisation format : formats())
     for (const bool transposed : {true, false}) {
       CAPTURE(rows, outputs, inputs, to_string(format), transposed);
-      Inputs<S> in(format, rows, outputs, inputs, transposed, mix++ % 2 == 0);
+      QuantisedInputs<S> in(format, rows, outputs, inputs, transposed, mix++ % 2 == 0);
       in.precision = precision;
       CHECK(same_bits(in.product(), in.product_with(in.dequantised())));
     }
@@ -109,7 +109,7 @@ TEST_CASE("quantised: in a bf16 step the dequantised weight is rounded") {
 
 TEST_CASE("quantised: a result may be stored as bf16") {
   for (const Quantisation format : formats()) {
-    Inputs<float> in(format, 20, 60, 1100, true, false);
+    QuantisedInputs<float> in(format, 20, 60, 1100, true, false);
     const auto weight = in.dequantised();
     const cpu::Quantised<float> quantised(in.w.view(), format);
     Tensor<bf16> found({20, 60}), right({20, 60});
@@ -127,7 +127,7 @@ TEST_CASE("quantised: products are within the quantiser's error of those with th
   for (const Quantisation format : formats())
     for (const bool transposed : {true, false}) {
       CAPTURE(to_string(format), transposed);
-      const Inputs<float> in(format, 9, 90, 130, transposed, false);
+      const QuantisedInputs<float> in(format, 9, 90, 130, transposed, false);
       const auto found = in.product(), exact = in.product_with(in.w);
       Tensor<float> error(in.w.shape());  // the bound of each weight
       format.visit([&]<class Q>() {
@@ -165,7 +165,7 @@ TEST_CASE("quantised: bits do not depend on the number of threads") {
   for (const Quantisation format : formats())
     for (const bool transposed : {true, false})
       for (const Index rows : {1, 200}) {
-        const Inputs<float> in(format, rows, 700, 520, transposed, true);
+        const QuantisedInputs<float> in(format, rows, 700, 520, transposed, true);
         omp_set_num_threads(1);
         const auto one = in.product();
         const auto weight = in.dequantised();
@@ -180,7 +180,7 @@ TEST_CASE("quantised: bits do not depend on the number of threads") {
 
 TEST_CASE("quantised: the scalar backend dequantises to the same weights") {
   for (const Quantisation format : formats()) {
-    const Inputs<float> in(format, 3, 37, 75, true, false);
+    const QuantisedInputs<float> in(format, 3, 37, 75, true, false);
     Tensor<float> again(in.w.shape());
     const ScalarCpu::Quantised<float> plain(in.w.view(), format);
     plain.unpack(again.view());

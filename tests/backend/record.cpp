@@ -400,7 +400,7 @@ TEST_CASE("record: shapes that do not fit and memory of the host are refused") {
   CHECK(product(a, host) == "record: product was given 15 elements that are not within one block of device memory");
   CHECK(product(a, View<const float>(b.data() + 6, Shape{3, 5})) ==  // begins inside a block, ends outside
         "record: product was given 15 elements that are not within one block of device memory");
-  CHECK(product(a, View<const float>(b.data() + 5, Shape{3, 5})) == "no Error");
+  CHECK(product(a, View<const float>(b.data() + 5, Shape{3, 5})) == "");
 }
 
 TEST_CASE("record: touching its memory ends the program") {

@@ -56,13 +56,13 @@ bool same_bits(const Tensor<float>& a, const Tensor<float>& b) {
   return std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(float)) == 0;
 }
 
-struct Case {
+struct RoundedCase {
   Index m, n, k;
   bool ta, tb, add, addend;
   Index gap;
 };
 
-template <class D> void check(const Case& s) {
+template <class D> void check_rounded(const RoundedCase& s) {
   CAPTURE(s.m, s.n, s.k, s.ta, s.tb, s.add, s.addend, s.gap);
   const Rounded a(s.ta ? s.k : s.m, s.ta ? s.m : s.k, s.gap, "a"), b(s.tb ? s.n : s.k, s.tb ? s.k : s.n, s.gap, "b");
   const auto wide_a = a.widened(), wide_b = b.widened();
@@ -98,11 +98,11 @@ template <class D> void check(const Case& s) {
   CHECK(worst == 0);
 }
 
-template <class D> void check_orientations(Index m, Index n, Index k) {
+template <class D> void check_rounded_orientations(Index m, Index n, Index k) {
   for (int mix = 0; mix < 8; ++mix) {
     const Index which = m + 3 * n + 5 * k + mix;
-    check<D>({m, n, k, (mix & 1) != 0, (mix & 2) != 0, (which & 4) != 0, (which & 8) != 0,
-              std::vector<Index>{0, 3, 4}[static_cast<std::size_t>(which % 3)]});
+    check_rounded<D>({m, n, k, (mix & 1) != 0, (mix & 2) != 0, (which & 4) != 0, (which & 8) != 0,
+                      std::vector<Index>{0, 3, 4}[static_cast<std::size_t>(which % 3)]});
   }
 }
 
@@ -154,21 +154,22 @@ TEMPLATE_TEST_CASE(
   using Tile = cpu::Tile<float>;
   for (const Index m : {1, 2, 13, 15})
     for (const Index n : {1, 16, 17, 33})
-      for (const Index k : {0, 1, 2, 30, 31, 64}) check_orientations<TestType>(m, n, k);
+      for (const Index k : {0, 1, 2, 30, 31, 64}) check_rounded_orientations<TestType>(m, n, k);
   for (const Index m : {Tile::rows, 3 * Tile::rows + 2})
-    for (const Index n : {Tile::lanes, Tile::width - 1, 3 * Tile::width}) check_orientations<TestType>(m, n, 38);
+    for (const Index n : {Tile::lanes, Tile::width - 1, 3 * Tile::width})
+      check_rounded_orientations<TestType>(m, n, 38);
 }
 
 TEST_CASE("rounded: sums of several blocks are added up before they are rounded") {
   const Index block = 2 * cpu::Tile<float>::depth;
   for (const Index k : {block, block + 2, 2 * block + 7}) {
-    check_orientations<Cpu>(20, 40, k);
-    check<Cpu>({530, 33, k, false, true, false, false, 0});  // more rows than are accumulated at a time
+    check_rounded_orientations<Cpu>(20, 40, k);
+    check_rounded<Cpu>({530, 33, k, false, true, false, false, 0});  // more rows than are accumulated at a time
   }
 }
 
 TEST_CASE("rounded: rows that collide in the first-level cache") {
-  check<Cpu>({31, 40, 2048, false, true, false, false, 0});
+  check_rounded<Cpu>({31, 40, 2048, false, true, false, false, 0});
 }
 
 TEST_CASE("rounded: equal bits for 1, 2 and 3 threads, and for one row at a time") {

@@ -4,6 +4,7 @@
 
 #include "tests/cases/message.hpp"
 #include "tests/catch.hpp"
+#include "tests/core/counting.hpp"
 
 using namespace neutra;
 
@@ -11,16 +12,10 @@ namespace {
 
 using RowMajor = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-Tensor<double> counting(const Shape& shape) {
-  Tensor<double> t(shape);
-  for (Index i = 0; i < shape.size(); ++i) t.data()[i] = static_cast<double>(i);
-  return t;
-}
-
 }  // namespace
 
 TEST_CASE("eigen: a map of a tensor makes no copy, merges leading axes, and can be written through") {
-  Tensor<double> t = counting({2, 3, 4});
+  Tensor<double> t = counting<double>({2, 3, 4});
   auto m = as_eigen(t.view());
   CHECK(m.data() == t.data());
   CHECK(m.rows() == 6);
@@ -34,7 +29,7 @@ TEST_CASE("eigen: a map of a tensor makes no copy, merges leading axes, and can 
 }
 
 TEST_CASE("eigen: a map of a column block reads and writes only its columns") {
-  Tensor<double> t = counting({3, 8});
+  Tensor<double> t = counting<double>({3, 8});
   auto m = as_eigen(View<double>(t.data() + 2, Shape{3, 4}, 8));
   CHECK(m(2, 1) == 19);
   m.setZero();
@@ -47,7 +42,7 @@ TEST_CASE("eigen: a map of a column block reads and writes only its columns") {
 }
 
 TEST_CASE("eigen: a product of maps is the product") {
-  const Tensor<double> a = counting({2, 3}), b = counting({3, 2});
+  const Tensor<double> a = counting<double>({2, 3}), b = counting<double>({3, 2});
   Tensor<double> c({2, 2});
   as_eigen(c.view()).noalias() = as_eigen(a.view()) * as_eigen(b.view());
   CHECK(std::vector<double>(c.data(), c.data() + 4) == std::vector<double>{10, 13, 28, 40});

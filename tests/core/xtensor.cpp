@@ -16,21 +16,12 @@
 
 #include "tests/cases/message.hpp"
 #include "tests/catch.hpp"
+#include "tests/core/counting.hpp"
 
 using namespace neutra;
 
-namespace {
-
-Tensor<float> counting(const Shape& shape) {
-  Tensor<float> t(shape);
-  for (Index i = 0; i < shape.size(); ++i) t.data()[i] = static_cast<float>(i);
-  return t;
-}
-
-}  // namespace
-
 TEST_CASE("xtensor: an adaptor of a tensor makes no copy and can be written through") {
-  Tensor<float> t = counting({2, 3, 4});
+  Tensor<float> t = counting<float>({2, 3, 4});
   auto x = as_xtensor(t.view());
   CHECK(x.data() == t.data());
   CHECK(x.dimension() == 3);
@@ -46,7 +37,7 @@ TEST_CASE("xtensor: an adaptor of a tensor makes no copy and can be written thro
 }
 
 TEST_CASE("xtensor: rows that are part of wider rows, single numbers and nothing at all") {
-  Tensor<float> t = counting({3, 8});
+  Tensor<float> t = counting<float>({3, 8});
   const View<float> part(t.data() + 2, Shape{3, 4}, 8);
   auto x = as_xtensor(part);
   CHECK(x(2, 1) == 19);
@@ -100,7 +91,7 @@ TEST_CASE("xtensor: other orders and too many axes are an Error") {
 }
 
 TEST_CASE("xtensor: an expression fills a view in place, shapes that differ are an Error and nothing is written") {
-  Tensor<float> t = counting({3, 8});
+  Tensor<float> t = counting<float>({3, 8});
   const View<float> part(t.data(), Shape{3, 4}, 8);
   const xt::xtensor<float, 2> a = xt::ones<float>({3, 4});
   const float* before = t.data();

@@ -12,7 +12,6 @@
 #include <sstream>
 
 using namespace neutra;
-using scratch::message;
 using Names = std::vector<std::string>;
 
 namespace {

@@ -147,7 +147,7 @@ TEST_CASE("gguf: every truncation and every trailing byte is an Error") {
   const std::size_t end = whole.size() - 28;  // the last padding may be absent
   for (std::size_t size = 0; size < end; ++size) {
     CAPTURE(size);
-    REQUIRE_FALSE(scratch::message([&] { Written(whole.substr(0, size)).open()(); }).empty());
+    REQUIRE_FALSE(::message([&] { Written(whole.substr(0, size)).open()(); }).empty());
   }
   CHECK_NOTHROW(Written(whole.substr(0, end)).open()());
   CHECK(says([&] { Written(whole.substr(0, end - 3)).open()(); }, "tensor b: must end at byte", "3 are missing"));
@@ -166,7 +166,7 @@ TEST_CASE("gguf: a file with any byte changed is read, or an Error") {
       std::string changed = whole;
       changed[at] = static_cast<char>(changed[at] ^ mask);
       scratch::put(folder / "x", changed);
-      const std::string message = scratch::message([&] {
+      const std::string message = ::message([&] {
         const auto file = io::Gguf::open(folder / "x");
         for (const auto& entry : file.entries()) file.read<float>(entry);
       });
@@ -192,7 +192,7 @@ TEST_CASE("gguf: counts and lengths are compared with the file before memory is 
     CHECK(says(opens(bytes), "header: x must fit"));
     bytes = small();
     bytes.tensor("b").sizes = {huge};
-    CHECK_FALSE(scratch::message(opens(bytes)).empty());
+    CHECK_FALSE(::message(opens(bytes)).empty());
     bytes.tensor("b").sizes = {std::uint64_t{1} << 40, std::uint64_t{1} << 40};
     CHECK(says(opens(bytes), "tensor b", "more than a machine can address"));
   }

@@ -3,6 +3,7 @@
 
 #include "neutra/core/error.hpp"
 
+#include "tests/cases/message.hpp"
 #include "tests/catch.hpp"
 
 #include <stdlib.h>
@@ -49,16 +50,6 @@ inline void put(const std::filesystem::path& path, std::string_view bytes) {
 inline std::string get(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-// The text of the Error that f throws; "" if it throws none.
-template <class F> std::string message(F&& f) {
-  try {
-    f();
-  } catch (const neutra::Error& error) {
-    return error.what();
-  }
-  return {};
 }
 
 // Whether the Error that f throws contains all parts. Shows the message if not.

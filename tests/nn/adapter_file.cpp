@@ -16,13 +16,12 @@
 #include <limits>
 
 using namespace neutra;
-using scratch::message;
 using scratch::says;
 
 namespace {
 
 const adapter::Sizes sizes = models::tiny().sizes();
-const nn::Base base{models::tiny(), std::string(64, 'a'), std::string(64, 'c')};
+const nn::Base tiny_base{models::tiny(), std::string(64, 'a'), std::string(64, 'c')};
 
 adapter::Lora lora(Index rank = 3) {
   adapter::Lora lora;
@@ -43,8 +42,8 @@ template <class A, Scalar S = float> struct Attached {
         parameter->value.data()[i] += static_cast<S>(0.01 * static_cast<double>(i + 1) + static_cast<double>(seed));
   }
   std::vector<Parameter<S, Cpu>*> parameters() { return attached.parameters(); }
-  void save(const io::Path& path) { nn::save_adapter(path, parameters(), adapter.describe(sizes), base); }
-  auto load(const io::Path& path, const nn::Base& of = base) {
+  void save(const io::Path& path) { nn::save_adapter(path, parameters(), adapter.describe(sizes), tiny_base); }
+  auto load(const io::Path& path, const nn::Base& of = tiny_base) {
     return [=, this] { nn::load_adapter_weights(path, parameters(), of); };
   }
 };
@@ -68,13 +67,13 @@ template <Scalar S, class A> void check_round_trip(const A& adapter) {
 }
 
 /// A saved LoRA whose JSON can be changed together with its hash in the weights.
-struct Saved {
+struct SavedLora {
   scratch::Folder folder;
   io::Path path = folder / "a.safetensors", beside = folder / "a.json";
   Attached<adapter::Lora> adapter{lora()};
   io::Json json;
 
-  Saved() {
+  SavedLora() {
     adapter.save(path);
     json = io::read_json(beside);
   }
@@ -117,8 +116,8 @@ TEST_CASE("adapter file: the JSON describes the adapter") {
                                                        {"capacity", 0.2},
                                                        {"width", 5}}},
                                                      {"weights", weights},
-                                                     {"fingerprint", base.fingerprint},
-                                                     {"tokenizer", base.tokenizer},
+                                                     {"fingerprint", tiny_base.fingerprint},
+                                                     {"tokenizer", tiny_base.tokenizer},
                                                      {"model",
                                                       {{"vocabulary", 11},
                                                        {"dim", 12},
@@ -135,12 +134,12 @@ TEST_CASE("adapter file: the JSON describes the adapter") {
   const auto file = nn::read_adapter_json(folder / "x.safetensors");
   const auto& d = file.description;
   CHECK((d.kind == "residue" && d.settings == residue.describe(sizes).settings && d.weights == weights));
-  nn::Config expected = base.config;
+  nn::Config expected = tiny_base.config;
   expected.eos.clear();  // changes no logit
   CHECK(file.base.config == expected);
-  CHECK((file.base.fingerprint == base.fingerprint && file.base.tokenizer == base.tokenizer));
+  CHECK((file.base.fingerprint == tiny_base.fingerprint && file.base.tokenizer == tiny_base.tokenizer));
 
-  const Saved saved;
+  const SavedLora saved;
   const auto other = nn::read_adapter_json(saved.path);
   CHECK((other.description.kind == "lora" && other.description.settings == lora().describe(sizes).settings));
 }
@@ -153,7 +152,7 @@ TEST_CASE("adapter file: it names the files that the adapter was trained on top 
   CHECK_FALSE(io::read_json(folder / "x.json").contains("trained_on"));
   CHECK(nn::read_adapter_json(path).trained_on.empty());
   const std::vector<std::string> below = {std::string(64, 'b'), std::string(64, 'd')};
-  nn::save_adapter(path, attached.parameters(), lora().describe(sizes), base, below);
+  nn::save_adapter(path, attached.parameters(), lora().describe(sizes), tiny_base, below);
   CHECK(nn::read_adapter_json(path).trained_on == below);
   io::Json json = io::read_json(folder / "x.json");
   json["trained_on"] = {"danish.safetensors"};
@@ -165,7 +164,7 @@ TEST_CASE("adapter file: it names the files that the adapter was trained on top 
 }
 
 TEST_CASE("adapter file: one of the schema before is read as what it says today") {
-  const Saved saved;
+  const SavedLora saved;
   io::Json old = saved.json;
   for (const char* key : {"kind", "settings"}) old.erase(key);
   old.update({{"schema", "neutra.adapter/2"},
@@ -220,34 +219,34 @@ TEST_CASE("adapter file: invalid adapters are not saved") {
   const auto description = lora().describe(sizes);
   for (const char* name : {"a", "a.json", "a.bin", ".safetensors"})
     CHECK(says([&] { attached.save(folder / name); }, "must be named NAME.safetensors"));
-  CHECK(
-      says([&] { nn::save_adapter<float, Cpu>(path, {}, description, base); }, "no parameters to save", "save_model"));
+  CHECK(says([&] { nn::save_adapter<float, Cpu>(path, {}, description, tiny_base); }, "no parameters to save",
+             "save_model"));
   CHECK(says(
       [&] {
-        nn::save_adapter(path, attached.parameters(), description, {base.config, "abc", ""});
+        nn::save_adapter(path, attached.parameters(), description, {tiny_base.config, "abc", ""});
       },
       "a.json: fingerprint must be 64 hexadecimal digits, got \"abc\""));
   CHECK(says(
       [&] {
-        nn::save_adapter(path, attached.parameters(), description, {base.config, base.fingerprint, "abc"});
+        nn::save_adapter(path, attached.parameters(), description, {tiny_base.config, tiny_base.fingerprint, "abc"});
       },
       "a.json: tokenizer must be 64 hexadecimal digits, got \"abc\""));
-  CHECK(says([&] { nn::save_adapter(path, attached.parameters(), {}, base); }, "must name the kind of adapter"));
+  CHECK(says([&] { nn::save_adapter(path, attached.parameters(), {}, tiny_base); }, "must name the kind of adapter"));
   const double infinity = std::numeric_limits<double>::infinity();
   CHECK(says(
       [&] {
         nn::save_adapter(path, attached.parameters(), {.kind = "mine", .settings = {{"gate.threshold", infinity}}},
-                         base);
+                         tiny_base);
       },
       "settings: gate.threshold must be finite, got inf"));
   auto twice = attached.parameters();
   twice.push_back(twice[0]);
-  CHECK(says([&] { nn::save_adapter(path, twice, description, base); }, "must not be given twice"));
+  CHECK(says([&] { nn::save_adapter(path, twice, description, tiny_base); }, "must not be given twice"));
   CHECK(folder.count() == 0);
 }
 
 TEST_CASE("adapter file: a failed save leaves the old adapter intact") {
-  Saved saved;
+  SavedLora saved;
   Attached other(lora(), 3), loaded(lora(), 4);
   const auto unharmed = [&] {
     CHECK(message(loaded.load(saved.path)).empty());
@@ -273,7 +272,7 @@ TEST_CASE("adapter file: a failed save leaves the old adapter intact") {
 }
 
 TEST_CASE("adapter file: an incomplete save is detected") {
-  Saved saved;
+  SavedLora saved;
   Attached loaded(lora(), 2), untouched(lora(), 2);
   const std::string old = scratch::get(saved.beside);
   const auto changed = lora(4);
@@ -294,7 +293,7 @@ TEST_CASE("adapter file: an incomplete save is detected") {
 }
 
 TEST_CASE("adapter file: all mismatches with the model in one message") {
-  Saved saved;
+  SavedLora saved;
   nn::Config config{.vocabulary = 13,
                     .dim = 14,
                     .ffn = 22,
@@ -324,14 +323,16 @@ TEST_CASE("adapter file: all mismatches with the model in one message") {
              "; not of this adapter: adapter.0.down.lora_a, adapter.0.down.lora_b, adapter.1.down.lora_a"));
   CHECK(same(attached, untouched));
   Attached fits(lora(), 2);
-  const std::string alone = message(fits.load(saved.path, {base.config, std::string(64, 'b'), base.tokenizer}));
+  const std::string alone =
+      message(fits.load(saved.path, {tiny_base.config, std::string(64, 'b'), tiny_base.tokenizer}));
   CHECK(alone.find("fingerprint") != alone.npos);
   CHECK(alone.find("made for 1") == alone.npos);
   CHECK(alone.find("missing") == alone.npos);
-  const std::string tokenizer = message(fits.load(saved.path, {base.config, base.fingerprint, std::string(64, 'd')}));
+  const std::string tokenizer =
+      message(fits.load(saved.path, {tiny_base.config, tiny_base.fingerprint, std::string(64, 'd')}));
   CHECK(tokenizer.find("SHA-256 of the tokenizer") != tokenizer.npos);
   CHECK(tokenizer.find("fingerprint") == tokenizer.npos);
-  CHECK(message(fits.load(saved.path, {base.config, base.fingerprint, ""}))
+  CHECK(message(fits.load(saved.path, {tiny_base.config, tiny_base.fingerprint, ""}))
             .empty());  // a base model with an unknown tokenizer
   CHECK(message(fits.load(saved.path)).empty());
 }
@@ -347,7 +348,7 @@ TEST_CASE("adapter file: the fingerprint is that of the base model") {
 }
 
 TEST_CASE("adapter file: damaged weights leave the parameters unchanged") {
-  Saved saved;
+  SavedLora saved;
   std::string bytes = scratch::get(saved.path);
   const float nan = std::numeric_limits<float>::quiet_NaN();
   std::memcpy(bytes.data() + bytes.size() - 4, &nan, 4);
@@ -360,7 +361,7 @@ TEST_CASE("adapter file: damaged weights leave the parameters unchanged") {
 }
 
 TEST_CASE("adapter file: a JSON that is not an adapter") {
-  const Saved saved;
+  const SavedLora saved;
   const std::string name = saved.beside.string() + ": ";
   CHECK(message(saved.with(io::Json::object())).empty());
   CHECK(says(saved.with({{"schema", "neutra.adapter/4"}}), name,

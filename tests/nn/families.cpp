@@ -19,7 +19,6 @@
 #include <cstdlib>
 
 using namespace neutra;
-using scratch::message;
 using scratch::says;
 using namespace golden_family;
 

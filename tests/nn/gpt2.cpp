@@ -27,12 +27,12 @@ template <Scalar S> auto load(DType precision = dtype_of<S>) {
 io::Json expected() { return io::read_json(golden / "expected.json"); }
 
 /// The golden folder with changed keys of config.json, and tensors renamed or added.
-struct Changed {
+struct ChangedFolder {
   scratch::Folder folder;
   std::map<std::string, Tensor<float>> tensors;
   io::Json json = io::read_json(golden / "config.json");
 
-  Changed() {
+  ChangedFolder() {
     const auto file = io::Safetensors::open(golden / "model.safetensors");
     for (const auto& entry : file.entries()) tensors[entry.name] = file.read<float>(entry.name);
   }
@@ -45,7 +45,7 @@ struct Changed {
   }
   static auto with(const io::Json& changes) {
     return [changes] {
-      Changed changed;
+      ChangedFolder changed;
       changed.json.update(changes);
       changed.load();
     };
@@ -95,7 +95,7 @@ TEST_CASE("gpt2: losses equal those of transformers for every activation name") 
   const io::Json json = expected();
   for (const auto& [name, right] : json["losses"].items()) {
     CAPTURE(name);
-    Changed changed;
+    ChangedFolder changed;
     changed.json["activation_function"] = name;
     const auto found = losses(changed.load<double>());
     for (std::size_t i = 0; i < found.size(); ++i) CHECK(found[i] == Approx(right[i].get<double>()).epsilon(1e-12));
@@ -104,9 +104,9 @@ TEST_CASE("gpt2: losses equal those of transformers for every activation name") 
 
 TEST_CASE("gpt2: the prefix of names is optional, and masks in old files are ignored") {
   const auto whole = load<float>();
-  Changed old;
+  ChangedFolder old;
   old.tensors.clear();
-  for (auto& [name, tensor] : Changed().tensors) old.tensors[name.substr(name.find('.') + 1)] = tensor.clone();
+  for (auto& [name, tensor] : ChangedFolder().tensors) old.tensors[name.substr(name.find('.') + 1)] = tensor.clone();
   old.tensors["h.0.attn.bias"] = Tensor<float>({1, 1, 10, 10});
   old.tensors["h.0.attn.masked_bias"] = Tensor<float>({1});
   old.tensors["lm_head.weight"] = Tensor<float>({23, 12});  // tied: transformers uses the embedding
@@ -241,7 +241,7 @@ TEST_CASE("gpt2: an adapter is saved for its model, and rejected by another") {
 }
 
 TEST_CASE("gpt2: unsupported settings are rejected by name") {
-  const auto with = [](const io::Json& changes) { return Changed::with(changes); };
+  const auto with = [](const io::Json& changes) { return ChangedFolder::with(changes); };
   CHECK(says(with({{"activation_function", "quick_gelu"}}), "activation_function must be one of gelu, gelu_new",
              "got \"quick_gelu\""));
   CHECK(says(with({{"scale_attn_weights", false}}), "scale_attn_weights must be true, got false"));
@@ -256,7 +256,7 @@ TEST_CASE("gpt2: unsupported settings are rejected by name") {
   CHECK(says(with({{"n_inner", 40}}), "transformer.h.0.mlp.c_fc.weight must be (12,40), got (12,48)"));
   CHECK(says(with({{"tie_word_embeddings", false}}), "missing: lm_head.weight", "\"tie_word_embeddings\": true"));
   for (const char* family : {"gpt2", "llama"})
-    CHECK(scratch::message([&] {
+    CHECK(::message([&] {
             nn::Config{.family = family, .vocabulary = 9, .dim = 100, .ffn = 8, .layers = 1, .heads = 3, .context = 4}
                 .complete();
           }) == "model sizes: dim (100) must be a multiple of heads (3)");
@@ -278,7 +278,7 @@ TEST_CASE("gpt2: unsupported settings are rejected by name") {
 }
 
 TEST_CASE("gpt2: tensors of another shape, transposed, missing or foreign are listed in one message") {
-  Changed wrong;
+  ChangedFolder wrong;
   wrong.tensors["transformer.h.0.attn.c_attn.weight"] = Tensor<float>({36, 12});
   wrong.tensors["transformer.h.1.ln_1.bias"] = Tensor<float>({11});
   wrong.tensors.erase("transformer.wpe.weight");

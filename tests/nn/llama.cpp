@@ -12,14 +12,13 @@
 #include <limits>
 
 using namespace neutra;
-using scratch::message;
 using scratch::says;
 
 namespace {
 
-const auto load = [](const scratch::Folder& folder) { return nn::load_model<float, Cpu>(folder.path()); };
+const auto load_folder = [](const scratch::Folder& folder) { return nn::load_model<float, Cpu>(folder.path()); };
 
-/// A saved tiny model whose config.json can be changed for one load.
+/// A saved tiny model whose config.json can be changed for one load_folder.
 struct Saved {
   scratch::Folder folder;
   io::Json json;
@@ -35,7 +34,7 @@ struct Saved {
       changed.update(changes);
       if (!without.empty()) changed.erase(without);
       io::write_json(folder / "config.json", changed);
-      return load(folder);
+      return load_folder(folder);
     };
   }
 };
@@ -137,12 +136,12 @@ TEST_CASE("llama: a thawed model saves its own weights, another those of its bac
   const auto backbone = models::random(models::tiny(true));
   nn::Transformer<> model(backbone);
   nn::save_model(folder.path(), model);
-  CHECK(models::same(*load(folder), *backbone));
+  CHECK(models::same(*load_folder(folder), *backbone));
   model.thaw();
   CHECK(model.thawed_weights().size() == backbone->weights().size());
   for (auto* parameter : model.parameters()) parameter->value.data()[0] += 1;
   nn::save_model(folder.path(), model);
-  const auto again = load(folder);
+  const auto again = load_folder(folder);
   CHECK(again->config() == backbone->config());
   for (std::size_t i = 0; i < again->weights().size(); ++i) {
     CHECK(again->weights()[i].name == backbone->weights()[i].name);
@@ -165,7 +164,7 @@ TEST_CASE("llama: a packed model has the same fingerprint, and is saved and thaw
   CHECK(kept == 2 * 2 + 3);  // norms, the embedding, and the head, whose rows a loss reads
   CHECK(nn::fingerprint(*backbone) == before);
   nn::save_model(folder.path(), model);
-  CHECK(models::same(*load(folder), *twin));
+  CHECK(models::same(*load_folder(folder), *twin));
   model.thaw();
   CHECK(here() == kept);
   for (std::size_t i = 0; i < twin->weights().size(); ++i)
@@ -177,7 +176,7 @@ TEST_CASE("llama: extra keys are added to config.json, those of the model cannot
   const auto model = models::random();
   nn::save_model(folder.path(), *model, {{"neutra_tokenizer", "byte"}});
   CHECK(io::read_json(folder / "config.json")["neutra_tokenizer"] == "byte");
-  CHECK(models::same(*load(folder), *model));
+  CHECK(models::same(*load_folder(folder), *model));
   CHECK(says(
       [&] {
         nn::save_model(folder.path(), *model, {{"vocab_size", 3}});
@@ -195,7 +194,7 @@ TEST_CASE("llama: a failed save leaves the old model") {
   broken.parameters()[3]->value.data()[2] = std::numeric_limits<float>::quiet_NaN();
   CHECK(says([&] { nn::save_model(folder.path(), broken); }, "model.layers.0.self_attn.v_proj.weight", "finite",
              "index 2"));
-  CHECK(models::same(*load(folder), *model));
+  CHECK(models::same(*load_folder(folder), *model));
   CHECK(folder.count() == 2);
   scratch::put(folder / "file", "x");
   CHECK(says([&] { nn::save_model(folder / "file", *model); },
@@ -345,7 +344,7 @@ TEST_CASE("llama: a saved model keeps the keys and files that this library does 
     CHECK(io::read_json(again / "config.json") == expected);
     for (const auto& [name, text] : files) CHECK(scratch::get(again / name) == text);
     CHECK(again.count() == static_cast<int>(files.size()) + 2);
-    const auto loaded = load(again);
+    const auto loaded = load_folder(again);
     CHECK(models::same(*loaded, *backbone));
     CHECK(nn::ends_of_text(*loaded) == std::set<Index>{2, 8, 9});
     const scratch::Folder third;  // a saved model can be saved again
@@ -370,9 +369,9 @@ TEST_CASE("llama: a configuration larger than its files is rejected quickly") {
     tensors.all[name] = Tensor<float>({12});
   tensors.write(saved.folder);
   CHECK(says(
-      [&] { load(saved.folder); },
+      [&] { load_folder(saved.folder); },
       "not of a llama: model.layers., model.layers.-1.input_layernorm.weight, model.layers.00.input_layernorm.weight"));
-  CHECK_FALSE(says([&] { load(saved.folder); }, "missing"));
+  CHECK_FALSE(says([&] { load_folder(saved.folder); }, "missing"));
 }
 
 TEST_CASE("llama: tensors that do not match are listed in one message") {
@@ -385,18 +384,18 @@ TEST_CASE("llama: tensors that do not match are listed in one message") {
   tensors.all["model.layers.0.self_attn.q_proj.bias"] = Tensor<float>({16});
   tensors.all["model.layers.2.self_attn.q_proj.weight"] = Tensor<float>({16, 12});
   tensors.write(saved.folder);
-  CHECK(says([&] { load(saved.folder); }, saved.folder.path().string() + ": the weights must match config.json",
+  CHECK(says([&] { load_folder(saved.folder); }, saved.folder.path().string() + ": the weights must match config.json",
              "; missing: model.layers.1.mlp.up_proj.weight, model.norm.weight;",
              "; of the wrong shape: model.layers.0.mlp.down_proj.weight must be (12,10), got (10,12) (transposed: "
              "weights are stored as (out, in)), "
              "model.layers.1.input_layernorm.weight must be (12), got (13);",
              "; not of a llama: model.layers.0.self_attn.q_proj.bias, model.layers.2.self_attn.q_proj.weight"));
-  CHECK_FALSE(says([&] { load(saved.folder); }, "tie_word_embeddings"));
+  CHECK_FALSE(says([&] { load_folder(saved.folder); }, "tie_word_embeddings"));
 
   Tensors many(saved.folder);
   for (int i = 0; i < 150; ++i) many.all[concat("x", 100 + i)] = Tensor<float>({1});
   many.write(saved.folder);
-  CHECK(says([&] { load(saved.folder); }, "x100, x101", " and 132 more"));
+  CHECK(says([&] { load_folder(saved.folder); }, "x100, x101", " and 132 more"));
 }
 
 TEST_CASE("llama: heads, tied and not") {
@@ -404,7 +403,7 @@ TEST_CASE("llama: heads, tied and not") {
   Tensors tensors(untied.folder);
   tensors.all.erase("lm_head.weight");
   tensors.write(untied.folder);
-  CHECK(says([&] { load(untied.folder); }, "missing: lm_head.weight", "\"tie_word_embeddings\": true"));
+  CHECK(says([&] { load_folder(untied.folder); }, "missing: lm_head.weight", "\"tie_word_embeddings\": true"));
   CHECK(untied.with({{"tie_word_embeddings", true}})()->config().tied);
 
   const Saved tied(true);
@@ -412,7 +411,7 @@ TEST_CASE("llama: heads, tied and not") {
   more.all["lm_head.weight"] = Tensor<float>({11, 12});  // other values: transformers uses the embedding
   more.all["model.layers.0.self_attn.rotary_emb.inv_freq"] = Tensor<float>({2});
   more.write(tied.folder);
-  CHECK(models::same(*load(tied.folder), *models::random(models::tiny(true))));
+  CHECK(models::same(*load_folder(tied.folder), *models::random(models::tiny(true))));
 }
 
 TEST_CASE("llama: weights that are not finite are named") {
@@ -424,7 +423,7 @@ TEST_CASE("llama: weights that are not finite are named") {
   const float infinity = std::numeric_limits<float>::infinity();
   std::memcpy(bytes.data() + data + entry.begin + 5 * 4, &infinity, 4);
   scratch::put(saved.folder / "model.safetensors", bytes);
-  CHECK(says([&] { load(saved.folder); }, "model.safetensors", "model.layers.1.mlp.gate_proj.weight", "finite",
+  CHECK(says([&] { load_folder(saved.folder); }, "model.safetensors", "model.layers.1.mlp.gate_proj.weight", "finite",
              "index 5"));
 }
 
@@ -440,7 +439,7 @@ TEST_CASE("llama: bfloat16 folders are read, integers are not") {
     views.push_back({entry.name, {rounded.data(), entry.shape}});
   }
   io::write_safetensors<bf16>(saved.folder / "model.safetensors", views);
-  const auto model = load(saved.folder), original = models::random();
+  const auto model = load_folder(saved.folder), original = models::random();
   for (std::size_t i = 0; i < model->weights().size(); ++i) {
     const auto got = model->weights()[i].copy(), wanted = original->weights()[i].copy();
     for (Index k = 0; k < got.size(); ++k) CHECK(got.data()[k] == static_cast<float>(bf16(wanted.data()[k])));
@@ -453,18 +452,18 @@ TEST_CASE("llama: bfloat16 folders are read, integers are not") {
     integers.push_back({name, {zeros.back().data(), view.shape}});
   }
   io::write_safetensors<std::int32_t>(saved.folder / "model.safetensors", integers);
-  CHECK(says([&] { load(saved.folder); }, "I32", "quantised"));
+  CHECK(says([&] { load_folder(saved.folder); }, "I32", "quantised"));
 }
 
 TEST_CASE("llama: folders without a model") {
   const scratch::Folder folder;
-  CHECK(says([&] { load(folder); }, folder.path().string(), "neither"));
+  CHECK(says([&] { load_folder(folder); }, folder.path().string(), "neither"));
   CHECK(says([&] { nn::load_model<float, Cpu>(folder / "none"); }, "no such file or folder"));
   const Saved saved;
   std::filesystem::remove(saved.folder / "config.json");
-  CHECK(says([&] { load(saved.folder); }, "config.json", "cannot be opened"));
+  CHECK(says([&] { load_folder(saved.folder); }, "config.json", "cannot be opened"));
   for (const char* text : {"", "[]", "{", "PK\x03\x04"}) {
     scratch::put(saved.folder / "config.json", text);
-    CHECK(says([&] { load(saved.folder); }, "config.json", "JSON"));
+    CHECK(says([&] { load_folder(saved.folder); }, "config.json", "JSON"));
   }
 }

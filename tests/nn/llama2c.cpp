@@ -14,10 +14,10 @@ using scratch::says;
 
 namespace {
 
-constexpr Index dim = 16, hidden = 10, layers = 2, heads = 2, kv_heads = 1, vocabulary = 7, length = 5, width = 8;
+constexpr Index dim = 16, hidden = 10, layers = 2, heads = 2, kv_heads = 1, vocabulary = 7, longest = 5, width = 8;
 using Header = std::array<std::int32_t, 7>;
-constexpr Header tied_header{dim, hidden, layers, heads, kv_heads, vocabulary, length};
-constexpr Header untied_header{dim, hidden, layers, heads, kv_heads, -vocabulary, length};
+constexpr Header tied_header{dim, hidden, layers, heads, kv_heads, vocabulary, longest};
+constexpr Header untied_header{dim, hidden, layers, heads, kv_heads, -vocabulary, longest};
 
 struct Part {
   std::string name;  // in a layer: of its weights
@@ -52,7 +52,7 @@ std::string file(const Header& header) {
   for (std::size_t part = 0; part < parts.size(); ++part)
     for (Index layer = 0; layer < parts[part].layers; ++layer)
       for (Index i = 0; i < parts[part].size; ++i) add(number(part, layer, i));
-  for (Index i = 0; i < length * width; ++i) add(99);
+  for (Index i = 0; i < longest * width; ++i) add(99);
   if (header[5] < 0)
     for (Index i = 0; i < vocabulary * dim; ++i) add(number(parts.size(), 0, i));
   return bytes;
@@ -108,7 +108,7 @@ TEST_CASE("llama2c: every weight is read from its position") {
                         .heads = heads,
                         .kv_heads = kv_heads,
                         .head_width = width,
-                        .context = length,
+                        .context = longest,
                         .norm_epsilon = 1e-5,
                         .numbers = {{"rope_theta", 10000.0}},
                         .tied = header[5] > 0,

@@ -17,7 +17,6 @@
 using namespace neutra;
 using adapter::Site;
 using golden_family::Golden;
-using scratch::message;
 using scratch::says;
 
 namespace {

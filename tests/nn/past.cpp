@@ -17,7 +17,7 @@ using scratch::says;
 namespace {
 
 using AnyAdapter = adapter::Any<float, DefaultDevice>;
-using Model = nn::Transformer<AnyAdapter>;
+using AnyModel = nn::Transformer<AnyAdapter>;
 
 nn::Config config() {
   nn::Config c = models::tiny();
@@ -33,7 +33,7 @@ std::vector<std::int32_t> text(Index length) {
 }
 
 /// Draws the weights of an adapter anew, since it starts as no change.
-void randomise(Model& model) {
+void randomise(AnyModel& model) {
   std::uint64_t stream = 0;
   for (Parameter<float, DefaultDevice>* parameter : model.parameters()) {
     const Philox random(stream++, "past");
@@ -43,7 +43,7 @@ void randomise(Model& model) {
 }
 
 /// The largest difference of logits after `tokens`, read in pieces of these lengths and read at once, over the largest.
-double worst(Model& model, const std::vector<std::int32_t>& tokens, const std::vector<Index>& pieces) {
+double worst(AnyModel& model, const std::vector<std::int32_t>& tokens, const std::vector<Index>& pieces) {
   Tape<float, DefaultDevice> tape, whole_tape;
   Past<float, DefaultDevice> past;
   double most = 0, largest = 0;
@@ -86,7 +86,7 @@ TEST_CASE("past: every kind of adapter gives the logits of the text read at once
       {"list", {{"0", "lora"}, {"1", "residue"}, {"1.gate", "causal_mean_relu"}}}};
   for (const auto& [kind, settings] : adapters) {
     CAPTURE(kind);
-    Model model(models::random(config()), registry.make(kind, settings), 3);
+    AnyModel model(models::random(config()), registry.make(kind, settings), 3);
     randomise(model);
     CHECK(worst(model, text(33), pieces) < 2e-5);
   }
@@ -95,7 +95,7 @@ TEST_CASE("past: every kind of adapter gives the logits of the text read at once
 TEST_CASE("past: learned positions go on behind it") {
   nn::Config gpt2{.family = "gpt2", .vocabulary = 11, .dim = 12, .ffn = 10, .layers = 2, .heads = 3, .context = 40};
   gpt2.complete();
-  Model model(models::random(gpt2), AnyAdapter(adapter::None{}));
+  AnyModel model(models::random(gpt2), AnyAdapter(adapter::None{}));
   CHECK(worst(model, text(33), pieces) < 2e-5);
 }
 
@@ -104,25 +104,26 @@ TEST_CASE("past: windows reach back into it") {
   mistral.family = "mistral";
   mistral.numbers["window"] = 4;
   mistral.by_layer["windowed"] = "101";
-  Model model(models::random(mistral), AnyAdapter(adapter::None{}));
+  AnyModel model(models::random(mistral), AnyAdapter(adapter::None{}));
   CHECK(worst(model, text(33), pieces) < 2e-5);
 }
 
 TEST_CASE("past: keys and values are kept as the precision stores them") {
-  Model model(nn::Backbone<float, Cpu>::random(config(), 7, {.precision = DType::bf16}), AnyAdapter(adapter::None{}));
+  AnyModel model(nn::Backbone<float, Cpu>::random(config(), 7, {.precision = DType::bf16}),
+                 AnyAdapter(adapter::None{}));
   CHECK(worst(model, text(33), pieces) < 2e-2);
 }
 
 TEST_CASE("past: a scale of an adapter applies to what is read") {
   const Registry registry = Registry::with<gate::All>();
-  Model model(models::random(config()), registry.make("residue", {{"gate", "causal_mean_relu"}}), 3);
+  AnyModel model(models::random(config()), registry.make("residue", {{"gate", "causal_mean_relu"}}), 3);
   randomise(model);
   model.attenuation.scale = 0.5;
   CHECK(worst(model, text(33), pieces) < 2e-5);
 }
 
 TEST_CASE("past: misuse is refused, and what an Error left unfinished is read again") {
-  Model model(models::random(config()), AnyAdapter(adapter::None{}));
+  AnyModel model(models::random(config()), AnyAdapter(adapter::None{}));
   const auto tokens = text(45);
   Tape<float, DefaultDevice> tape;
   Past<float, DefaultDevice> past;
@@ -143,7 +144,7 @@ TEST_CASE("past: misuse is refused, and what an Error left unfinished is read ag
   CHECK(after == Approx(model.next_logits(tape, std::span(tokens).first(32)).value().data[4]).margin(1e-5));
   nn::Config larger = config();
   larger.layers = 4;
-  Model other(models::random(larger), AnyAdapter(adapter::None{}));
+  AnyModel other(models::random(larger), AnyAdapter(adapter::None{}));
   tape.start(false);
   CHECK(says([&] { other.next_logits(tape, past, std::span(tokens).first(1)); }, "continued by the ops that began it"));
 }
@@ -164,7 +165,7 @@ TEST_CASE("past: a new one allocates nothing between its doublings") {
 }
 
 TEST_CASE("continuation: tokens are read once until the context is full, then its last three quarters") {
-  Model model(models::random(config()), AnyAdapter(adapter::None{}));
+  AnyModel model(models::random(config()), AnyAdapter(adapter::None{}));
   nn::Continuation continuation(model, 1);
   const auto tokens = text(100);
   Tape<float, DefaultDevice> tape;
@@ -183,7 +184,8 @@ TEST_CASE("continuation: tokens are read once until the context is full, then it
 }
 
 TEST_CASE("continuation: an adapter that is switched between two tokens acts on all that is read") {
-  Model model(models::random(config()), Registry::with<gate::All>().make("residue", {{"gate", "causal_mean_relu"}}), 3);
+  AnyModel model(models::random(config()), Registry::with<gate::All>().make("residue", {{"gate", "causal_mean_relu"}}),
+                 3);
   randomise(model);
   nn::Continuation continuation(model, 1);
   const auto tokens = text(12);
@@ -206,7 +208,7 @@ TEST_CASE("continuation: an adapter that is switched between two tokens acts on 
 TEST_CASE("continuation: a context of one token") {
   nn::Config smallest = config();
   smallest.context = 1;
-  Model model(models::random(smallest), AnyAdapter(adapter::None{}));
+  AnyModel model(models::random(smallest), AnyAdapter(adapter::None{}));
   nn::Continuation continuation(model, 1);
   const auto tokens = text(5);
   for (std::size_t length = 0; length <= 5; ++length)

@@ -12,7 +12,6 @@
 #include <cstdlib>
 
 using namespace neutra;
-using scratch::message;
 using scratch::says;
 
 namespace {
@@ -58,11 +57,11 @@ std::vector<std::string> cases() {
 }
 
 /// A copy of a LoRA that peft wrote, of which the configuration or the weights are changed.
-struct Changed {
+struct ChangedLora {
   scratch::Folder folder;
   Case of;
 
-  Changed() : of("llama") {
+  ChangedLora() : of("llama") {
     std::filesystem::copy(of.folder(), folder.path(), std::filesystem::copy_options::recursive);
   }
   auto config(const io::Json& changes) const {
@@ -168,7 +167,7 @@ TEST_CASE("peft: two adapters are written as one of their ranks together, also o
 }
 
 TEST_CASE("peft: settings that compute another function are rejected by name, all in one message") {
-  const Changed changed;
+  const ChangedLora changed;
   CHECK(message(changed.config(io::Json::object())).empty());
   CHECK(message(changed.config({{"a_key_of_the_future", 7}, {"lora_dropout", 0.3}, {"r", 2.0}})).find("r must be") !=
         std::string::npos);
@@ -194,7 +193,7 @@ TEST_CASE("peft: settings that compute another function are rejected by name, al
 }
 
 TEST_CASE("peft: layers_to_transform leaves out the other layers") {
-  const Changed changed;
+  const ChangedLora changed;
   const auto all = changed.of.logits(changed.of.folder());
   const auto only = [&](const io::Json& layers) {
     const auto file = io::Safetensors::open(changed.of.folder() / "adapter_model.safetensors");
@@ -215,7 +214,7 @@ TEST_CASE("peft: layers_to_transform leaves out the other layers") {
 }
 
 TEST_CASE("peft: modules that the configuration does not name, which PEFT leaves out, are rejected") {
-  const Changed changed;
+  const ChangedLora changed;
   const std::string q = "model.layers.1.self_attn.q_proj", v = "model.layers.1.self_attn.v_proj";
   CHECK(says(changed.config({{"layers_to_transform", {0}}}), "layers_to_transform", "not named: " + q + ", " + v,
              "PEFT leaves them out"));
@@ -228,7 +227,7 @@ TEST_CASE("peft: modules that the configuration does not name, which PEFT leaves
 }
 
 TEST_CASE("peft: weights that do not fit are rejected, all in one message") {
-  const Changed changed;
+  const ChangedLora changed;
   const std::string prefix = "base_model.model.model.layers.0.";
   CHECK(says(changed.weights(q_of_0, "", {1}), "without its counterpart: " + prefix + "self_attn.q_proj.lora_B"));
   CHECK(says(changed.weights("", "base_model.model.lm_head.weight", {19, 8}), "not A and B of a LoRA",
@@ -254,7 +253,7 @@ TEST_CASE("peft: an adapter of another model is rejected") {
 }
 
 TEST_CASE("peft: a rank beyond the sides of a projection is rejected, since it would be filled up everywhere") {
-  const Changed changed;
+  const ChangedLora changed;
   const auto wide = [&] {
     io::Json json = io::read_json(changed.of.folder() / "adapter_config.json");
     json.update({{"r", 25}, {"target_modules", {"model.layers.0.self_attn.q_proj"}}});

@@ -13,10 +13,10 @@ using forking::Chosen;
 namespace {
 
 using Backbone = std::shared_ptr<const nn::Backbone<float, Cpu>>;
-using Model = nn::Transformer<Chosen, float, Cpu>;
+using ChosenModel = nn::Transformer<Chosen, float, Cpu>;
 
 /// The losses of training on tokens first_word .. first_word + 29.
-std::vector<double> train(Model& model, std::uint64_t steps, int first_word, double rate) {
+std::vector<double> train(ChosenModel& model, std::uint64_t steps, int first_word, double rate) {
   optim::AdamW<float, Cpu> adamw(model.parameters(), {});
   forking::Batch batch;
   Tape<float, Cpu> tape;
@@ -35,7 +35,7 @@ std::vector<double> train(Model& model, std::uint64_t steps, int first_word, dou
 
 /// A backbone trained on tokens 0 .. 29, which the test then extends to others.
 Backbone pretrained(DType precision) {
-  Model model = forking::model(adapter::None{}, true);
+  ChosenModel model = forking::model(adapter::None{}, true);
   train(model, 20, 0, 3e-3);
   const auto& random = *model.backbone();
   const auto trained = [&, next = std::size_t{0}](const nn::Weight&) mutable {
@@ -49,7 +49,7 @@ Backbone pretrained(DType precision) {
 void check_ends_as_float(const Chosen& adapter, bool thaw, double rate) {
   std::vector<double> losses[2];
   for (const bool bf16 : {false, true}) {
-    Model model(pretrained(bf16 ? DType::bf16 : DType::f32), adapter, 2);
+    ChosenModel model(pretrained(bf16 ? DType::bf16 : DType::f32), adapter, 2);
     if (thaw) model.thaw();
     losses[bf16] = train(model, 120, 20, rate);
   }

@@ -178,7 +178,7 @@ TEST_CASE("adamw: a group that is not valid or contains no parameter, and groups
     CHECK((p.trained && q.trained));
     return text;
   };
-  CHECK(said({.name = "gate", .rate_factor = 0, .weight_decay = 0}) == "no Error");
+  CHECK(said({.name = "gate", .rate_factor = 0, .weight_decay = 0}) == "");
   CHECK(said({.name = "gaet", .rate_factor = 0}) ==
         "adamw: the parameter group 'gaet' must contain a parameter, but does not; the first of the 2 is "
         "adapter.0.gate");
@@ -247,8 +247,8 @@ TEST_CASE("adamw: invalid options are Errors") {
   const auto said = [&](const optim::AdamWOptions& options) {
     return message([&] { optim::AdamW<float, Cpu>({&p}, options); });
   };
-  CHECK(said({}) == "no Error");
-  CHECK(said({.beta1 = 0, .weight_decay = 0, .clip = 0}) == "no Error");
+  CHECK(said({}) == "");
+  CHECK(said({.beta1 = 0, .weight_decay = 0, .clip = 0}) == "");
   CHECK(said({.beta1 = 1}) == "adamw: betas must lie in [0, 1), got 1 and 0.95");
   CHECK(said({.beta2 = -0.1}) == "adamw: betas must lie in [0, 1), got 0.9 and -0.1");
   CHECK(said({.beta2 = std::nan("")}) == "adamw: betas must lie in [0, 1), got 0.9 and nan");

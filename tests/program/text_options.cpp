@@ -10,7 +10,7 @@ using scratch::says;
 
 namespace {
 
-train::TextFormat parsed(std::vector<const char*> arguments) {
+train::TextFormat parsed_format(std::vector<const char*> arguments) {
   CLI::App app;
   train::TextFormat format;
   program::detail::add_text_format(app, format);
@@ -23,41 +23,46 @@ train::TextFormat parsed(std::vector<const char*> arguments) {
 }  // namespace
 
 TEST_CASE("text options: templates of records, and of the messages of each role") {
-  CHECK(parsed({}).templates.empty());
-  CHECK_FALSE(parsed({}).separates());
-  const auto whole = parsed({"--template", "[{ask}]\\n{say!}"});
+  CHECK(parsed_format({}).templates.empty());
+  CHECK_FALSE(parsed_format({}).separates());
+  const auto whole = parsed_format({"--template", "[{ask}]\\n{say!}"});
   CHECK(whole.templates.whole->text() == "[{ask}]\\n{say!}");
   CHECK(whole.separates());
   const auto roles =
-      parsed({"--role-template", "user=[{content}]", "--role-template", "assistant=a=b {content!}"}).templates.roles;
+      parsed_format({"--role-template", "user=[{content}]", "--role-template", "assistant=a=b {content!}"})
+          .templates.roles;
   REQUIRE(roles.size() == 2);
   CHECK(roles.at("user").text() == "[{content}]");
   CHECK(roles.at("assistant").text() == "a=b {content!}");
 }
 
 TEST_CASE("text options: what is no template, and a role without one or with two, is refused") {
-  CHECK(says([] { parsed({"--template", "{ask"}); }, "--template: the name of a field must end in }"));
+  CHECK(says([] { parsed_format({"--template", "{ask"}); }, "--template: the name of a field must end in }"));
   CHECK(says(
       [] {
-        parsed({"--role-template", "{content!}"});
+        parsed_format({"--role-template", "{content!}"});
       },
       "--role-template must be ROLE=TEMPLATE, got {content!}"));
   CHECK(says(
       [] {
-        parsed({"--role-template", "a={b}", "--role-template", "a={c}"});
+        parsed_format({"--role-template", "a={b}", "--role-template", "a={c}"});
       },
       "--role-template a must not be given twice"));
   CHECK(says(
       [] {
-        parsed({"--role-template", "a={b", "--role-template", "b={c}"});
+        parsed_format({"--role-template", "a={b", "--role-template", "b={c}"});
       },
       "--role-template a: the name of a field must end in }"));
-  CHECK(says([] { parsed({"--template", "{a!}", "--role-template", "a={b!}"}); }, "--template", "--role-template"));
+  CHECK(says(
+      [] {
+        parsed_format({"--template", "{a!}", "--role-template", "a={b!}"});
+      },
+      "--template", "--role-template"));
 }
 
 TEST_CASE("text options: a cache of tokens sets no limit to texts") {
   const scratch::Folder folder;
-  const auto format = parsed({"--token-cache", (folder / "cache").c_str()});
+  const auto format = parsed_format({"--token-cache", (folder / "cache").c_str()});
   CHECK(format.token_cache == folder / "cache");
   CHECK(format.most > io::memory_limit());
   CHECK_FALSE(std::filesystem::exists(folder / "cache"));  // until it is needed

@@ -13,16 +13,14 @@ using programs::Words;
 namespace {
 
 /// A study of two methods, made once.
-const Study& the_study() {
+const Study& two_methods() {
   static const Study made({"--methods", "neutral,adapter", "--steps", "60", "--sequence", "64"});
   return made;
 }
-std::string backbone() { return the_study().backbone(); }
-std::string adapter_of(const std::string& method) { return the_study().adapter_of(method); }
 std::string questions() {
   static const std::string path = [] {
-    const std::string file = (the_study().folder / "questions.jsonl").string();
-    const auto ended = run({path_of("choices"), "--build", file, "--text", the_study().text("second.valid"),
+    const std::string file = (two_methods().folder / "questions.jsonl").string();
+    const auto ended = run({path_of("choices"), "--build", file, "--text", two_methods().text("second.valid"),
                             "--questions", "30", "--context-bytes", "12", "--ending-bytes", "6"});
     INFO(ended.err);
     REQUIRE(ended.status == 0);
@@ -33,7 +31,7 @@ std::string questions() {
   return path;
 }
 Words answering(const Words& more = {}) {
-  Words all = {path_of("choices"), "--model", backbone(), "--tasks", questions()};
+  Words all = {path_of("choices"), "--model", two_methods().backbone(), "--tasks", questions()};
   all.insert(all.end(), more.begin(), more.end());
   return all;
 }
@@ -41,7 +39,7 @@ Words answering(const Words& more = {}) {
 }  // namespace
 
 TEST_CASE("choices: the model and two adapters answer, and every pair is compared", "[programs]") {
-  const Words adapters = {"--adapter", adapter_of("neutral"), adapter_of("adapter")};
+  const Words adapters = {"--adapter", two_methods().adapter_of("neutral"), two_methods().adapter_of("adapter")};
   Words with_json = adapters;
   with_json.push_back("--json");
   const auto ended = run(answering(with_json));
@@ -51,7 +49,7 @@ TEST_CASE("choices: the model and two adapters answer, and every pair is compare
   const io::Json json = io::parse(ended.out, "choices --json");
   CHECK(json.at("questions") == 30);
   REQUIRE(json.at("methods").size() == 3);
-  CHECK(json.at("methods").at(1).at("name") == adapter_of("neutral"));
+  CHECK(json.at("methods").at(1).at("name") == two_methods().adapter_of("neutral"));
   for (const io::Json& method : json.at("methods"))
     for (const char* kind : {"summed", "per_byte"}) {
       const io::Json& answers = method.at(kind);
@@ -70,7 +68,7 @@ TEST_CASE("choices: the model and two adapters answer, and every pair is compare
     CHECK((counts.at("p").get<double>() > 0 && counts.at("p").get<double>() <= 1));
   }
   // One thread or two, alone or beside others: the same answers.
-  const auto alone = run(answering({"--adapter", adapter_of("adapter"), "--threads", "2", "--json"}));
+  const auto alone = run(answering({"--adapter", two_methods().adapter_of("adapter"), "--threads", "2", "--json"}));
   CHECK(io::parse(alone.out, "alone").at("methods").at(1) == json.at("methods").at(2));
 
   const auto table = run(answering(adapters));
@@ -81,15 +79,17 @@ TEST_CASE("choices: the model and two adapters answer, and every pair is compare
 
 TEST_CASE("choices: the fingerprint that the run of an adapter keeps is taken, before a question is answered",
           "[programs]") {
-  const auto kept = the_study().out() / "fingerprint.json";
+  const auto kept = two_methods().out() / "fingerprint.json";
   const io::Json right = io::read_sealed(kept);
   io::Json wrong = right;
   wrong["fingerprint"] = std::string(64, '0');
-  const Words adapters = {"--adapter", adapter_of("neutral"), adapter_of("adapter"), "--json"};
+  const Words adapters = {"--adapter", two_methods().adapter_of("neutral"), two_methods().adapter_of("adapter"),
+                          "--json"};
   const auto told = run(answering(adapters));
   REQUIRE(told.status == 0);
   io::write_sealed(kept, wrong);
-  CHECK(refuses(answering(adapters), adapter_of("neutral") + ": the adapter must fit the model", "fingerprint"));
+  CHECK(refuses(answering(adapters), two_methods().adapter_of("neutral") + ": the adapter must fit the model",
+                "fingerprint"));
   std::filesystem::remove(kept);  // then it is computed
   CHECK(run(answering(adapters)).out == told.out);
   io::write_sealed(kept, right);
@@ -97,8 +97,8 @@ TEST_CASE("choices: the fingerprint that the run of an adapter keeps is taken, b
 
 TEST_CASE("choices: questions from running and parallel text are equal for equal seeds", "[programs]") {
   const auto built = [&](const std::string& name, const Words& more) {
-    const std::string file = (the_study().folder / name).string();
-    Words all = {path_of("choices"), "--build", file, "--text", the_study().text("second.valid")};
+    const std::string file = (two_methods().folder / name).string();
+    Words all = {path_of("choices"), "--build", file, "--text", two_methods().text("second.valid")};
     all.insert(all.end(), more.begin(), more.end());
     const auto ended = run(all);
     INFO(ended.err);
@@ -113,11 +113,11 @@ TEST_CASE("choices: questions from running and parallel text are equal for equal
   std::string lines[2];
   for (int n = 0; n < 10; ++n)
     for (const int side : {0, 1}) lines[side] += concat(side == 0 ? "line " : "linje ", n, "\n");
-  scratch::put(the_study().folder / "en", lines[0]);
-  scratch::put(the_study().folder / "da", lines[1]);
-  const std::string file = (the_study().folder / "parallel").string();
-  REQUIRE(run({path_of("choices"), "--build", file, "--text", (the_study().folder / "da").string(), "--from",
-               (the_study().folder / "en").string(), "--questions", "10"})
+  scratch::put(two_methods().folder / "en", lines[0]);
+  scratch::put(two_methods().folder / "da", lines[1]);
+  const std::string file = (two_methods().folder / "parallel").string();
+  REQUIRE(run({path_of("choices"), "--build", file, "--text", (two_methods().folder / "da").string(), "--from",
+               (two_methods().folder / "en").string(), "--questions", "10"})
               .status == 0);
   CHECK(scratch::get(file).find("\"context\":\"line 3\\n\"") != std::string::npos);
 }
@@ -125,19 +125,21 @@ TEST_CASE("choices: questions from running and parallel text are equal for equal
 TEST_CASE("choices: what it refuses", "[programs]") {
   const std::string program = path_of("choices");
   CHECK(refuses({program}, "--model and --tasks are needed", "--build and --text"));
-  CHECK(refuses({program, "--model", backbone()}, "--tasks"));
+  CHECK(refuses({program, "--model", two_methods().backbone()}, "--tasks"));
   CHECK(refuses({program, "--tasks", questions()}, "--model"));
-  CHECK(refuses({program, "--build", "x", "--text", "y", "--model", backbone()}, "takes no --model"));
+  CHECK(refuses({program, "--build", "x", "--text", "y", "--model", two_methods().backbone()}, "takes no --model"));
   CHECK(refuses({program, "--build", "x"}, "name the text"));
   CHECK(refuses(answering({"--text", "x"}), "belong to --build"));
   CHECK(refuses(answering({"--adapter", "none.safetensors"}), "none"));
   CHECK(refuses(answering({"--sequence", "65"}), "--sequence", "context of 64"));
-  const std::string bad = (the_study().folder / "bad.jsonl").string();
+  const std::string bad = (two_methods().folder / "bad.jsonl").string();
   scratch::put(bad, R"({"context": "a", "endings": ["b", "c"], "label": 0})"
                     "\n{}\n");
-  CHECK(refuses({program, "--model", backbone(), "--tasks", bad}, "choices: " + bad + ", line 2: context is missing"));
+  CHECK(refuses({program, "--model", two_methods().backbone(), "--tasks", bad},
+                "choices: " + bad + ", line 2: context is missing"));
   scratch::put(bad, concat(R"({"context": "a", "endings": ["b", ")", std::string(65, 'c'), R"("], "label": 0})"));
-  CHECK(refuses({program, "--model", backbone(), "--tasks", bad}, bad + ": line 1: ", "1 to 64 tokens, got 65"));
-  CHECK(refuses({program, "--build", bad, "--text", the_study().text("first.valid"), "--questions", "9999"},
+  CHECK(refuses({program, "--model", two_methods().backbone(), "--tasks", bad},
+                bad + ": line 1: ", "1 to 64 tokens, got 65"));
+  CHECK(refuses({program, "--build", bad, "--text", two_methods().text("first.valid"), "--questions", "9999"},
                 "ask for fewer"));
 }

@@ -23,13 +23,13 @@ Words after(const std::string& shell, const Words& command) {
 }
 
 /// A small study that is done, for evaluate and generate.
-const Study& the_study() {
+const Study& lora_study() {
   static const Study made({"--methods", "lora"});
   return made;
 }
 Words evaluate(const Words& more = {}) {
-  Words all = {path_of("evaluate"), "--model", (the_study().out() / "backbone").string(), "--text",
-               the_study().text("second.valid")};
+  Words all = {path_of("evaluate"), "--model", (lora_study().out() / "backbone").string(), "--text",
+               lora_study().text("second.valid")};
   all.insert(all.end(), more.begin(), more.end());
   return all;
 }
@@ -64,7 +64,7 @@ TEST_CASE("programs: without a thread to be had they end with one line, with few
   const auto usual = run(command);
   REQUIRE(usual.status == 0);
   if (geteuid() != 0) return;  // only root can become a user without other processes
-  std::filesystem::permissions(the_study().folder.path(), std::filesystem::perms::all);  // mkdtemp keeps others out
+  std::filesystem::permissions(lora_study().folder.path(), std::filesystem::perms::all);  // mkdtemp keeps others out
   for (const char* program : {"extend", "evaluate", "generate"}) {
     INFO(program);
     const auto none = with_processes(1, {path_of(program), "--help"}, "2");
@@ -152,7 +152,7 @@ TEST_CASE("report: a link in the way is replaced, the file behind it and the mod
 }
 
 TEST_CASE("evaluate and generate: numbers out of range and links that lead nowhere are told plainly", "[programs]") {
-  const std::string model = (the_study().out() / "backbone").string();
+  const std::string model = (lora_study().out() / "backbone").string();
   const auto generate = [&](const Words& more) {
     Words all = {path_of("generate"), "--model", model};
     all.insert(all.end(), more.begin(), more.end());
@@ -173,7 +173,7 @@ TEST_CASE("evaluate and generate: numbers out of range and links that lead nowhe
   std::filesystem::copy(model, folder / "m");
   std::filesystem::remove(folder / "m/model.safetensors");
   std::filesystem::create_symlink("../blobs/nowhere", folder / "m/model.safetensors");
-  CHECK(refuses({path_of("evaluate"), "--model", (folder / "m").string(), "--text", the_study().text("second")},
+  CHECK(refuses({path_of("evaluate"), "--model", (folder / "m").string(), "--text", lora_study().text("second")},
                 "m/model.safetensors: must be a file or folder",
                 "it is a link to ../blobs/nowhere, which is not there"));
 }

@@ -10,19 +10,19 @@ using programs::Words;
 
 namespace {
 
-const Study& the_study() {
+const Study& two_seeds() {
   static const Study made({"--method", "neutral(lr=2e-3)", "--method", "adapter(lr=2e-3)", "--seeds", "2"});
   return made;
 }
-std::string adapter_of(const std::string& start, const std::string& end) {
-  for (const auto& item : std::filesystem::directory_iterator(the_study().out() / "runs"))
+std::string adapter_between(const std::string& start, const std::string& end) {
+  for (const auto& item : std::filesystem::directory_iterator(two_seeds().out() / "runs"))
     if (const auto name = item.path().filename().string(); name.starts_with(start) && name.ends_with(end))
       return (item.path() / "adapter.safetensors").string();
   return {};
 }
-std::string neutral_of(const std::string& seed = "seed1") { return adapter_of("neutral", seed); }
+std::string neutral_of(const std::string& seed = "seed1") { return adapter_between("neutral", seed); }
 Words inspect(const Words& more) {
-  Words all = {path_of("inspect"), "--model", (the_study().out() / "backbone").string()};
+  Words all = {path_of("inspect"), "--model", (two_seeds().out() / "backbone").string()};
   all.insert(all.end(), more.begin(), more.end());
   return all;
 }
@@ -55,7 +55,7 @@ TEST_CASE("inspect: the values before training are those of the run's own seed",
 }
 
 TEST_CASE("inspect: an adapter away from its run is compared with another draw, and says so", "[programs]") {
-  const auto folder = the_study().folder / "copied";
+  const auto folder = two_seeds().folder / "copied";
   std::filesystem::create_directory(folder);
   for (const char* name : {"adapter.safetensors", "adapter.json"})
     std::filesystem::copy_file(programs::Path(neutral_of()).parent_path() / name, folder / name);
@@ -64,9 +64,9 @@ TEST_CASE("inspect: an adapter away from its run is compared with another draw, 
 }
 
 TEST_CASE("inspect: a table on the terminal and a page with pictures, of several adapters", "[programs]") {
-  const auto page = the_study().folder / "spectra.html";
-  const auto ended = run(
-      inspect({"--adapter", neutral_of(), adapter_of("adapter", "seed1"), "--values", "2", "--html", page.string()}));
+  const auto page = two_seeds().folder / "spectra.html";
+  const auto ended = run(inspect(
+      {"--adapter", neutral_of(), adapter_between("adapter", "seed1"), "--values", "2", "--html", page.string()}));
   INFO(ended.err);
   REQUIRE(ended.status == 0);
   std::istringstream lines(ended.out);
@@ -80,10 +80,10 @@ TEST_CASE("inspect: a table on the terminal and a page with pictures, of several
 }
 
 TEST_CASE("inspect: a page of text coloured by gates, bounded as asked", "[programs]") {
-  const auto page = the_study().folder / "gates.html";
-  scratch::put(the_study().folder / "hostile.txt", "<script>alert('the river')</script>\n" + std::string(5000, 'x'));
+  const auto page = two_seeds().folder / "gates.html";
+  scratch::put(two_seeds().folder / "hostile.txt", "<script>alert('the river')</script>\n" + std::string(5000, 'x'));
   const auto ended = run(inspect(
-      {"--adapter", neutral_of(), "--text", the_study().text("hostile"), "--html", page.string(), "--tokens", "100"}));
+      {"--adapter", neutral_of(), "--text", two_seeds().text("hostile"), "--html", page.string(), "--tokens", "100"}));
   INFO(ended.err);
   REQUIRE(ended.status == 0);
   CHECK(ended.out == "page: " + page.string() + "\n");
@@ -96,13 +96,13 @@ TEST_CASE("inspect: a page of text coloured by gates, bounded as asked", "[progr
 }
 
 TEST_CASE("inspect: what it refuses", "[programs]") {
-  const std::string text = the_study().text("first.valid"), page = (the_study().folder / "never.html").string();
+  const std::string text = two_seeds().text("first.valid"), page = (two_seeds().folder / "never.html").string();
   CHECK(refuses(inspect({}), "--adapter"));
   CHECK(refuses(inspect({"--adapter", neutral_of(), "--text", text}), "--text needs --html"));
   CHECK(refuses(inspect({"--adapter", neutral_of(), neutral_of("seed2"), "--text", text, "--html", page}),
                 "--text takes one --adapter, got 2"));
   CHECK(refuses(inspect({"--adapter", neutral_of(), "--text", text, "--html", page, "--json"}), "leave one out"));
-  CHECK(refuses(inspect({"--adapter", adapter_of("adapter", "seed1"), "--text", text, "--html", page}),
+  CHECK(refuses(inspect({"--adapter", adapter_between("adapter", "seed1"), "--text", text, "--html", page}),
                 "must have gates"));
   CHECK(refuses(inspect({"--adapter", neutral_of(), "--tokens", "0"}), "--tokens"));
   CHECK(refuses(inspect({"--adapter", neutral_of(), "--values", "-1"}), "--values"));

@@ -17,7 +17,7 @@ using programs::Words;
 namespace {
 
 /// A study whose backbone the tests extend.
-const Study& the_study() {
+const Study& quantised_study() {
   static const Study made({"--methods", "neutral", "--dim", "32"});
   return made;
 }
@@ -25,14 +25,14 @@ const Study& the_study() {
 /// Extends it with quantised weights, once; returns the folder.
 programs::Path extended(const std::string& format, const std::string& name = {}) {
   const std::string out = name.empty() ? format : name;
-  if (std::filesystem::exists(the_study().out(out))) return the_study().out(out);
+  if (std::filesystem::exists(quantised_study().out(out))) return quantised_study().out(out);
   const auto ended =
-      run(the_study().command({"--quick", "--model", the_study().backbone(), "--methods", "neutral,lora", "--steps",
-                               "12", "--batch", "4", "--sequence", "16", "--base-precision", format},
-                              out));
+      run(quantised_study().command({"--quick", "--model", quantised_study().backbone(), "--methods", "neutral,lora",
+                                     "--steps", "12", "--batch", "4", "--sequence", "16", "--base-precision", format},
+                                    out));
   INFO(ended.err);
   REQUIRE(ended.status == 0);
-  return the_study().out(out);
+  return quantised_study().out(out);
 }
 std::string adapter_in(const programs::Path& out, const std::string& method) {
   for (const auto& item : std::filesystem::directory_iterator(out / "runs"))
@@ -41,12 +41,12 @@ std::string adapter_in(const programs::Path& out, const std::string& method) {
 }
 
 Words on_the_model(const char* program, const Words& more) {
-  Words all = {path_of(program), "--model", the_study().backbone()};
+  Words all = {path_of(program), "--model", quantised_study().backbone()};
   all.insert(all.end(), more.begin(), more.end());
   return all;
 }
 Words evaluation(const Words& more) {
-  Words all = on_the_model("evaluate", {"--json", "--text", the_study().text("second.valid")});
+  Words all = on_the_model("evaluate", {"--json", "--text", quantised_study().text("second.valid")});
   all.insert(all.end(), more.begin(), more.end());
   return all;
 }
@@ -138,7 +138,7 @@ TEST_CASE("evaluate: the fingerprint that the run of an adapter keeps is taken w
   scratch::put(kept, "damaged");  // then it is computed
   const std::string told = told_twice(evaluation(options));
   io::write_sealed(kept, wrong);
-  const programs::Path config = programs::Path(the_study().backbone()) / "config.json";
+  const programs::Path config = programs::Path(quantised_study().backbone()) / "config.json";
   const auto time = std::filesystem::last_write_time(config);
   std::filesystem::last_write_time(config, time + std::chrono::seconds(1));
   CHECK(told_twice(evaluation(options)) == told);

@@ -9,7 +9,7 @@
 namespace {
 
 /// g = sigmoid(s / t)      t: (1,1), initially 1.5; as a matrix it decays unless a group says otherwise
-struct Tempered {
+struct OneTemperature {
   static constexpr std::string_view name = "tempered";
 
   std::vector<Weight> weights(Index) const { return {{"temperature", {1, 1}, 1.5}}; }
@@ -21,7 +21,7 @@ struct Tempered {
 };
 
 template <Scalar S> nn::Transformer<AnyResidue<S>, S, Cpu> tempered_model() {
-  auto model = tiny_model<S>(residue_of<S>(Tempered{}, penalty::L1{}));
+  auto model = tiny_model<S>(residue_of<S>(OneTemperature{}, penalty::L1{}));
   testing::fill_zero_parameters(model.parameters());
   return model;
 }

@@ -25,7 +25,7 @@ template <class F> std::string message_of(F&& f) {
   return "no error";
 }
 
-std::string message(const io::Json& json) {
+std::string refusal_of(const io::Json& json) {
   return message_of([&] { study::results_from_json(json, "results.json"); });
 }
 
@@ -99,36 +99,36 @@ TEST_CASE("statistics by class of tokens are written and read, and files without
         io::Json{{"original", {{"number", 0.25}}}, {"target", {{"number", 0.5}, {"space", 1.0}}}});
   CHECK(study::results_from_json(json).rows[0].gate_open_by_class->target.at("space") == 1);
   json["rows"][0]["gate_open_by_class"]["target"]["space"] = 1.5;
-  CHECK(contains(message(json), "gate_open_by_class: target: space must be a share in [0, 1], got 1.5"));
+  CHECK(contains(refusal_of(json), "gate_open_by_class: target: space must be a share in [0, 1], got 1.5"));
   json["rows"][0]["gate_open_by_class"]["target"]["space"] = "x";
-  CHECK(contains(message(json), "rows[0]: gate_open_by_class: target.space must be a number"));
+  CHECK(contains(refusal_of(json), "rows[0]: gate_open_by_class: target.space must be a number"));
   json["rows"][0]["gate_open_by_class"] = nullptr;
-  CHECK(message(json) == "no error");
+  CHECK(refusal_of(json) == "no error");
 }
 
 TEST_CASE("each error in a results file is named") {
   const io::Json good = study::to_json(sample::results());
-  REQUIRE(message(good) == "no error");
+  REQUIRE(refusal_of(good) == "no error");
   for (const auto& [key, ignored] : good.items()) {
     io::Json bad = good;
     bad.erase(key);
-    CHECK(contains(message(bad), "results.json: " + key + " is missing"));
+    CHECK(contains(refusal_of(bad), "results.json: " + key + " is missing"));
   }
   for (const auto& [key, ignored] : good["rows"][1].items()) {
     io::Json bad = good;
     bad["rows"][1].erase(key);
     if (sample::is_newer(key))
-      CHECK(message(bad) == "no error");  // a file of before
+      CHECK(refusal_of(bad) == "no error");  // a file of before
     else
-      CHECK(contains(message(bad), "results.json: rows[1]: " + key + " is missing"));
+      CHECK(contains(refusal_of(bad), "results.json: rows[1]: " + key + " is missing"));
     bad = good;
     bad["rows"][1][key] = true;
-    CHECK(contains(message(bad), "results.json: rows[1]: " + key + " must be "));
+    CHECK(contains(refusal_of(bad), "results.json: rows[1]: " + key + " must be "));
   }
   const auto with = [&](const char* pointer, const io::Json& value) {
     io::Json bad = good;
     bad[io::Json::json_pointer(pointer)] = value;
-    return message(bad);
+    return refusal_of(bad);
   };
   CHECK(contains(with("/schema", "neutra.results/3"), "schema must be \"neutra.results/2\", got \"neutra.results/3\""));
   CHECK(contains(with("/extra", 1), "extra is not a known key"));
@@ -151,7 +151,7 @@ TEST_CASE("each error in a results file is named") {
   CHECK(contains(with("/machine/fan", 1), "machine: fan is not a known key"));
   CHECK(contains(with("/text_sha256/x", "12"), "text_sha256.x must be 64 hexadecimal digits, got \"12\""));
   CHECK(contains(with("/config", 1), "config must be an object"));
-  CHECK(contains(message(io::Json::array()), "must be a JSON object"));
+  CHECK(contains(refusal_of(io::Json::array()), "must be a JSON object"));
 }
 
 TEST_CASE("runs without a row are written and read, and files without any omit the key") {
@@ -169,7 +169,7 @@ TEST_CASE("runs without a row are written and read, and files without any omit t
   const auto with = [&](const char* pointer, const io::Json& value) {
     io::Json bad = json;
     bad[io::Json::json_pointer(pointer)] = value;
-    return message(bad);
+    return refusal_of(bad);
   };
   CHECK(contains(with("/failed/1/state", "tired"),
                  "failed[1]: state must be diverged, out_of_memory or not_saved, got tired"));
@@ -183,7 +183,7 @@ TEST_CASE("runs without a row are written and read, and files without any omit t
                    concat("failed[0]: ", key, " must be zero or more, got -0.5")));
   io::Json bad = json;
   bad["failed"][0].erase("reason");
-  CHECK(contains(message(bad), "failed[0]: reason is missing"));
+  CHECK(contains(refusal_of(bad), "failed[0]: reason is missing"));
 }
 
 TEST_CASE("the reason of a failure can be written whatever bytes it holds") {
@@ -202,7 +202,7 @@ TEST_CASE("a number that no run can have is refused with its place") {
   const auto with = [&](const char* pointer, const io::Json& value) {
     io::Json bad = good;
     bad[io::Json::json_pointer(pointer)] = value;
-    return message(bad);
+    return refusal_of(bad);
   };
   CHECK(contains(with("/rows/0/gate_open/target", 8.5),
                  "results.json: rows[0]: gate_open: target must be a share in [0, 1], got 8.5"));
@@ -219,7 +219,7 @@ TEST_CASE("a number that no run can have is refused with its place") {
   io::Json bad = good;  // with a consistent difference
   bad["rows"][2]["target"]["after"] = -1.0;
   bad["rows"][2]["learning"] = 6.0;
-  CHECK(contains(message(bad), "rows[2]: target: after must be zero or more, got -1"));
+  CHECK(contains(refusal_of(bad), "rows[2]: target: after must be zero or more, got -1"));
 }
 
 TEST_CASE("rows of two backbones are refused in reading and writing") {
@@ -231,7 +231,7 @@ TEST_CASE("rows of two backbones are refused in reading and writing") {
   io::Json json = study::to_json(sample::results());
   json["rows"][3]["original"]["before"] = 2.01;
   json["rows"][3]["forgetting"] = json["rows"][3]["original"]["after"].get<double>() - 2.01;
-  CHECK(contains(message(json), "results.json: rows[3] must be of the backbone of the first row"));
+  CHECK(contains(refusal_of(json), "results.json: rows[3] must be of the backbone of the first row"));
 }
 
 TEST_CASE("a number that is not finite is refused with its place, not written as null") {
@@ -310,26 +310,26 @@ TEST_CASE("results of the previous schema are converted to the current one") {
 
 TEST_CASE("each error in a results file of the previous schema is named") {
   const io::Json good = of_schema_1();
-  REQUIRE(message(good) == "no error");
+  REQUIRE(refusal_of(good) == "no error");
   for (const auto& [key, ignored] : good["rows"][1].items()) {
     INFO(key);
     io::Json bad = good;
     bad["rows"][1].erase(key);
-    if (!sample::is_newer(key)) CHECK(contains(message(bad), "results.json: rows[1]: " + key + " is missing"));
+    if (!sample::is_newer(key)) CHECK(contains(refusal_of(bad), "results.json: rows[1]: " + key + " is missing"));
     bad = good;
     bad["rows"][1][key] = true;
-    CHECK(contains(message(bad), "results.json: rows[1]: " + key + " must be "));
+    CHECK(contains(refusal_of(bad), "results.json: rows[1]: " + key + " must be "));
   }
   io::Json bad = good;
   bad["config"]["choosing"][0].erase("alpha");
-  CHECK(contains(message(bad), "results.json: choosing: alpha is missing"));
+  CHECK(contains(refusal_of(bad), "results.json: choosing: alpha is missing"));
   bad = good;
   bad["choices"] = io::Json::array();
-  CHECK(contains(message(bad), "choices is not a known key"));
+  CHECK(contains(refusal_of(bad), "choices is not a known key"));
   bad = good;
   bad["rows"][0]["method"] = "lora";
   bad["config"]["options"] = {{"lora_targets", 1}};
-  CHECK(contains(message(bad), "results.json: rows[0]: options: lora_targets must be a string, got 1"));
+  CHECK(contains(refusal_of(bad), "results.json: rows[0]: options: lora_targets must be a string, got 1"));
 }
 
 TEST_CASE("the results in the repository are read") {
@@ -358,7 +358,7 @@ TEST_CASE("scores of parts of an adapter are written and read, and files without
   CHECK(study::results_from_json(json).rows[0].attenuated->at(1).threshold == 0.2);
   CHECK(study::to_json(study::results_from_json(json)) == json);
   json["rows"][0]["attenuated"][1]["scale"] = -1;
-  CHECK(contains(message(json), "attenuated: scale must be zero or more, got -1"));
+  CHECK(contains(refusal_of(json), "attenuated: scale must be zero or more, got -1"));
   json["rows"][0]["attenuated"][1].erase("scale");
-  CHECK(contains(message(json), "rows[0]: attenuated[1]: scale is missing"));
+  CHECK(contains(refusal_of(json), "rows[0]: attenuated[1]: scale is missing"));
 }

@@ -17,7 +17,7 @@ using study::RowState;
 
 namespace {
 
-struct Texts : small::Texts {
+struct RowTexts : small::Texts {
   /// Two seeds at the rate that the first selects.
   study::Options options(const std::string& out) const {
     study::Options o = small::Texts::options(out);
@@ -52,7 +52,7 @@ std::vector<std::string> choices_of(const study::Results& results) {
 }
 
 /// Two stages of the texts: a to n, then both to u; t is scored after each.
-struct Stages : Texts {
+struct Stages : RowTexts {
   study::Options first, second;
 
   explicit Stages(const std::vector<std::string>& specs) {
@@ -99,7 +99,7 @@ std::vector<RowState> states(Rows& rows) {
 }  // namespace
 
 TEST_CASE("rows: the first seed at every rate, then the others at the selected one, or at every one") {
-  const Texts texts;
+  const RowTexts texts;
   study::Options o = texts.options("out");
   o.alphas = {0.1, 1};
   o.shares = {0, 0.5};
@@ -118,7 +118,7 @@ TEST_CASE("rows: the first seed at every rate, then the others at the selected o
 }
 
 TEST_CASE("rows: two processes share a folder, and together they make what extend makes", "[train]") {
-  const Texts texts;
+  const RowTexts texts;
   const study::Options o = texts.options("rows"), whole = texts.options("whole");
   Rows first(o, config(o)), second(o, config(o));
   first.prepare();
@@ -139,7 +139,7 @@ TEST_CASE("rows: two processes share a folder, and together they make what exten
 }
 
 TEST_CASE("rows: a row that another process works on is left to it", "[train]") {
-  const Texts texts;
+  const RowTexts texts;
   const study::Options o = texts.options("out");
   Rows rows(o, config(o));
   rows.prepare();
@@ -156,7 +156,7 @@ TEST_CASE("rows: a row that another process works on is left to it", "[train]") 
 }
 
 TEST_CASE("rows: one that diverges has failed and does not stop the others", "[train]") {
-  const Texts texts;
+  const RowTexts texts;
   study::Options o = texts.options("out");
   o.seeds = 1;
   o.adapter_rates = {2e-3, 1e30};
@@ -172,7 +172,7 @@ TEST_CASE("rows: one that diverges has failed and does not stop the others", "[t
 }
 
 TEST_CASE("rows: lengths and shares are swept within one folder and one table", "[train]") {
-  const Texts texts;
+  const RowTexts texts;
   study::Options o = texts.options("out");
   o.seeds = 1;
   o.adapter_rates = {2e-3};
@@ -300,7 +300,7 @@ TEST_CASE("rows: what builds on a row that diverged has failed", "[train]") {
 }
 
 TEST_CASE("rows: what takes its rate from rows that diverged has failed", "[train]") {
-  const Texts texts;
+  const RowTexts texts;
   study::Options o = texts.options("out");
   o.methods = small::methods({"neutral"});
   o.adapter_rates = {1e30, 2e30};

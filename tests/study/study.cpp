@@ -12,7 +12,7 @@ using namespace neutra;
 
 namespace {
 
-struct Texts : small::Texts {
+struct StudyTexts : small::Texts {
   study::Results run(const study::Options& o, std::stop_token stop = {}) const {
     o.check();
     const study::Watch watch{.show = [&](const study::Results& results) { report::write_report(o.out, results); }};
@@ -42,7 +42,8 @@ std::map<std::string, std::string> files_below(const io::Path& folder) {
 
 /// Whether the study reports all of the parts if one bit of a file is flipped. The file is restored afterwards.
 template <class... Parts>
-bool notices(const Texts& texts, const study::Options& o, const io::Path& file, std::size_t at, const Parts&... parts) {
+bool notices(const StudyTexts& texts, const study::Options& o, const io::Path& file, std::size_t at,
+             const Parts&... parts) {
   const std::string before = scratch::get(file);
   std::string changed = before;
   changed[at] = static_cast<char>(changed[at] ^ (1 << at % 8));
@@ -81,7 +82,7 @@ std::string without_times(study::Results results) {
 }  // namespace
 
 TEST_CASE("study: the same rows and weights with 1, 2 and 3 threads", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   std::vector<std::string> rows, weights;
   for (const int threads : {1, 2, 3}) {
     const small::Threads set(threads);
@@ -104,7 +105,7 @@ TEST_CASE("study: the same rows and weights with 1, 2 and 3 threads", "[train]")
 }
 
 TEST_CASE("study: micro-batches change the rows by rounding only", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("whole");
   const auto whole = texts.run(o);
   o = texts.options("parts");
@@ -118,7 +119,7 @@ TEST_CASE("study: micro-batches change the rows by rounding only", "[train]") {
 }
 
 TEST_CASE("study: rows record what was trained, within the given capacity", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   const auto results = texts.run(texts.options("out"));
   REQUIRE(results.rows.size() == 5);
   const auto backbone = nn::load_model<float, Cpu>(texts.folder / "out/backbone");
@@ -149,7 +150,7 @@ TEST_CASE("study: rows record what was trained, within the given capacity", "[tr
 }
 
 TEST_CASE("study: experts in total are allotted by the similarity of the texts, and saved by layer", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("out");
   o.layers = 3;
   o.steps = 8;
@@ -180,7 +181,7 @@ TEST_CASE("study: experts in total are allotted by the similarity of the texts, 
 }
 
 TEST_CASE("study: the run that scores best on the tuning split is selected", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"neutral", "adapter"});
   o.adapter_rates = {1e-4, 3e-3, 1e-3};
@@ -201,7 +202,7 @@ TEST_CASE("study: the run that scores best on the tuning split is selected", "[t
 }
 
 TEST_CASE("study: the paper's alpha is run beside the selected one with every seed, given or not", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"neutral", "adapter"});
   o.alphas = {10, 1};
@@ -216,7 +217,7 @@ TEST_CASE("study: the paper's alpha is run beside the selected one with every se
 }
 
 TEST_CASE("study: a folder is continued only by the program that began it", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"lora"});
   texts.run(o);
@@ -229,7 +230,7 @@ TEST_CASE("study: a folder is continued only by the program that began it", "[tr
 }
 
 TEST_CASE("study: stopped before its first step, it can be continued", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("stopped");
   std::stop_source stop;
   stop.request_stop();
@@ -240,7 +241,7 @@ TEST_CASE("study: stopped before its first step, it can be continued", "[train]"
 }
 
 TEST_CASE("study: precision reaches pretraining, extension and evaluation", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   const auto rows = [&](DType precision, const std::string& model) {
     auto o = texts.options(concat(precision, model.empty() ? "" : "-extended"));
     o.methods = small::methods({"adapter"});
@@ -258,7 +259,7 @@ TEST_CASE("study: precision reaches pretraining, extension and evaluation", "[tr
 }
 
 TEST_CASE("study: a rate that diverges is reported, left out, recorded, and may be dropped", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"adapter", "lora"});
   o.adapter_rates = {2e-3, 1e30};
@@ -297,7 +298,7 @@ TEST_CASE("study: a rate that diverges is reported, left out, recorded, and may 
 TEST_CASE(
     "study: methods, rates, alphas and seeds may be others on resume, and end as if they had been asked from the start",
     "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("out"), all = texts.options("all");
   o.methods = small::methods({"neutral", "finetune"});
   o.adapter_rates = {2e-3, 3e-3};
@@ -342,7 +343,7 @@ TEST_CASE(
 }
 
 TEST_CASE("study: a run without a tuning split is not continued with something to tune", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"adapter"});
   const auto results = texts.run(o);
@@ -373,7 +374,7 @@ TEST_CASE("study: a run without a tuning split is not continued with something t
 }
 
 TEST_CASE("study: on resume a method may be left out while its options stay", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"lora", "neutral(gate=elu)"});
   const auto both = texts.run(o);
@@ -392,7 +393,7 @@ TEST_CASE("study: on resume a method may be left out while its options stay", "[
 }
 
 TEST_CASE("study: an interrupted run can be continued with other rates", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"lora"});
   o.adapter_rates = {2e-3, 3e-3};
@@ -405,7 +406,7 @@ TEST_CASE("study: an interrupted run can be continued with other rates", "[train
 }
 
 TEST_CASE("study: alpha is selected among those without failures, also without a vanilla adapter", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"neutral", "adapter"});
   o.alphas = {0.01, 3e38};
@@ -430,7 +431,7 @@ TEST_CASE("study: alpha is selected among those without failures, also without a
 }
 
 TEST_CASE("study: in a sweep over capacity alpha is selected against the baseline of equal capacity", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("out");
   o.methods = small::methods(
       {"adapter(capacity=0.1, lr=1e-9)", "adapter(capacity=0.2, lr=3e-2)", "neutral(capacity={0.1,0.2})"});
@@ -447,11 +448,11 @@ TEST_CASE("study: in a sweep over capacity alpha is selected against the baselin
 }
 
 TEST_CASE("study: if every run failed there is one message, and the results record the reasons", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"adapter", "lora"});
   o.adapter_rates = {1e30};
-  const auto told = [&] { return scratch::message([&] { texts.run(o); }); };
+  const auto told = [&] { return ::message([&] { texts.run(o); }); };
   const std::string message = told();
   CHECK(message.find("adapter-lr1e+30-seed1: training: step ") == 0);
   CHECK(message.find("lower the learning rate (now ") != std::string::npos);
@@ -462,7 +463,7 @@ TEST_CASE("study: if every run failed there is one message, and the results reco
 }
 
 TEST_CASE("study: a run out of memory is reported, the others continue, and resume repeats it", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"neutral(init=greedy)", "lora"}, adapter::Registry::with<gate::All, Greedy>());
   const auto run = [&] { return study::Study(o, {{"options", study::to_json(o)}}).run(); };
@@ -481,7 +482,7 @@ TEST_CASE("study: a run out of memory is reported, the others continue, and resu
 
 TEST_CASE("study: a run whose files do not fit the disk is reported, the others continue, and resume repeats it",
           "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("first");
   o.methods = small::methods({"lora"});
   texts.run(o);
@@ -505,7 +506,7 @@ TEST_CASE("study: a run whose files do not fit the disk is reported, the others 
 }
 
 TEST_CASE("study: a changed file of a finished run is reported, with what to do", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"lora", "finetune"});
   const auto results = texts.run(o);
@@ -538,7 +539,7 @@ TEST_CASE("study: a changed file of a finished run is reported, with what to do"
 }
 
 TEST_CASE("study: a changed file that a finetuned model copied from its base is noticed", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("first");
   o.methods = small::methods({"lora"});
   texts.run(o);
@@ -564,7 +565,7 @@ TEST_CASE("study: a changed file that a finetuned model copied from its base is 
 }
 
 TEST_CASE("study: a changed bit in a run's backbone, record or options is noticed", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("out");
   o.methods = small::methods({"lora"});
   texts.run(o);
@@ -587,7 +588,7 @@ TEST_CASE("study: a changed bit in a run's backbone, record or options is notice
 }
 
 TEST_CASE("study: on resume the given model must be the same, with its configuration and tokenizer", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("first");
   o.methods = small::methods({"lora"});
   texts.run(o);
@@ -623,7 +624,7 @@ TEST_CASE("study: on resume the given model must be the same, with its configura
 }
 
 TEST_CASE("study: methods are values, written in C++", "[train]") {
-  const Texts texts;
+  const StudyTexts texts;
   auto o = texts.options("out");
   o.methods = {
       {.label = "mine", .adapter = adapter::Residue<gate::Tanh>{.capacity = 0.1}, .alphas = {0.5}},

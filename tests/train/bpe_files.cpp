@@ -85,7 +85,7 @@ TEST_CASE("malformed or foreign vocab.json and merges.txt are refused in one lin
   const std::string vocabulary = scratch::get(folder / "vocab.json"), merges = scratch::get(folder / "merges.txt");
   const auto with = [&](const char* name, std::string_view text, std::string_view rule) {
     put(folder / name, text);
-    const bool said = says(read, name, rule) && scratch::message(read).find('\n') == std::string::npos;
+    const bool said = says(read, name, rule) && ::message(read).find('\n') == std::string::npos;
     put(folder / "vocab.json", vocabulary);
     put(folder / "merges.txt", merges);
     std::filesystem::remove(folder / "tokenizer_config.json");
@@ -127,7 +127,7 @@ TEST_CASE("messages about vocab.json begin with the file where its folder was no
   const auto message = [&](const char* name, std::string_view text) {
     const std::string right = scratch::get(name);
     put(name, text);
-    const std::string said = scratch::message([&] { train::read_tokenizer("vocab.json"); });
+    const std::string said = ::message([&] { train::read_tokenizer("vocab.json"); });
     right.empty() ? void(std::filesystem::remove(name)) : put(name, right);
     return said;
   };

@@ -21,10 +21,10 @@ const io::Json identity = {{"options", {{"steps", 3}, {"share", 0.1}}},
                            {"run", "lora"}};
 
 /// Three parameters with values and moments determined by a seed, special values among them.
-struct Parameters {
+struct SavedParameters {
   std::deque<Parameter<float, Cpu>> all;
 
-  explicit Parameters(std::uint64_t seed, Index width = 5) {
+  explicit SavedParameters(std::uint64_t seed, Index width = 5) {
     for (const auto& [name, shape] :
          {std::pair{"layers.0.w", Shape{3, width}}, {"layers.1.w", Shape{width, 2}}, {"norm", Shape{4}}}) {
       auto& p = all.emplace_back(name, Tensor<float, Cpu>(shape));
@@ -62,7 +62,7 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 
 TEST_CASE("checkpoint: values, moments and steps come back bit for bit, in any order of parameters") {
   const scratch::Folder folder;
-  Parameters saved(1), read(2);
+  SavedParameters saved(1), read(2);
   train::save_checkpoint(folder / "c", saved.pointers(), {41, 12.5, "log"}, identity);
   CHECK(saved.bits() != read.bits());
   const auto reached = train::load_checkpoint(folder / "c", read.pointers(), identity);
@@ -75,7 +75,7 @@ TEST_CASE("checkpoint: values, moments and steps come back bit for bit, in any o
 
 TEST_CASE("checkpoint: another run is refused by the first key that differs, and nothing is changed") {
   const scratch::Folder folder;
-  Parameters saved(1), read(2);
+  SavedParameters saved(1), read(2);
   train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
   const std::string before = read.bits();
   const auto refused = [&](const std::string& key, const io::Json& value) {
@@ -94,7 +94,7 @@ TEST_CASE("checkpoint: another run is refused by the first key that differs, and
 
 TEST_CASE("checkpoint: every length it may be cut to is refused, and nothing is changed") {
   const scratch::Folder folder;
-  Parameters saved(1), read(2);
+  SavedParameters saved(1), read(2);
   train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
   const std::string bytes = scratch::get(folder / "c"), before = read.bits();
   for (std::size_t length = 0; length < bytes.size(); length += 1 + length % 7) {
@@ -109,7 +109,7 @@ TEST_CASE("checkpoint: every length it may be cut to is refused, and nothing is 
 
 TEST_CASE("checkpoint: a changed bit of any value is detected") {
   const scratch::Folder folder;
-  Parameters saved(1), read(2);
+  SavedParameters saved(1), read(2);
   train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
   const std::string bytes = scratch::get(folder / "c"), before = read.bits();
   const std::size_t data = before.size();
@@ -124,7 +124,7 @@ TEST_CASE("checkpoint: a changed bit of any value is detected") {
 
 TEST_CASE("checkpoint: a changed bit of the header is detected, or has no effect") {
   const scratch::Folder folder;
-  Parameters saved(1);
+  SavedParameters saved(1);
   train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
   const std::string bytes = scratch::get(folder / "c");
   const std::size_t header = bytes.size() - saved.bits().size();
@@ -135,11 +135,11 @@ TEST_CASE("checkpoint: a changed bit of the header is detected, or has no effect
     std::filesystem::remove(folder /
                             "changed");  // some file systems flush an overwritten file, thousands of times here
     scratch::put(folder / "changed", changed);
-    Parameters read(2);
+    SavedParameters read(2);
     const std::string before = read.bits();
     train::SavedProgress reached;
     const std::string told =
-        scratch::message([&] { reached = train::load_checkpoint(folder / "changed", read.pointers(), identity); });
+        ::message([&] { reached = train::load_checkpoint(folder / "changed", read.pointers(), identity); });
     const bool same = told.empty() && reached.steps == 3 && reached.seconds == 12.5 && reached.log == "log" &&
                       read.bits() == saved.bits();
     const bool refused = told.find("changed") != std::string::npos && read.bits() == before;
@@ -149,7 +149,7 @@ TEST_CASE("checkpoint: a changed bit of the header is detected, or has no effect
 
 TEST_CASE("checkpoint: another version, other tensors, other shapes and other files are distinguished") {
   const scratch::Folder folder;
-  Parameters saved(1), read(2), wider(3, 6);
+  SavedParameters saved(1), read(2), wider(3, 6);
   train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
   const std::string bytes = scratch::get(folder / "c"), before = read.bits();
   const auto load = [&](auto& parameters) {
@@ -182,7 +182,7 @@ TEST_CASE("checkpoint: another version, other tensors, other shapes and other fi
 
 TEST_CASE("checkpoint: values that are not finite are never saved over a good one") {
   const scratch::Folder folder;
-  Parameters saved(1);
+  SavedParameters saved(1);
   train::save_checkpoint(folder / "c", saved.pointers(), {3, 12.5, "log"}, identity);
   const std::string bytes = scratch::get(folder / "c");
   saved.all[1].mean.data()[2] = std::numeric_limits<float>::quiet_NaN();

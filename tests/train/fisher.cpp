@@ -15,7 +15,7 @@ using train::Calibration;
 
 namespace {
 
-data::Windows text(Index tokens, Index length, std::int32_t vocabulary) {
+data::Windows windows_of(Index tokens, Index length, std::int32_t vocabulary) {
   const Philox random(8, "fisher");
   std::vector<std::int32_t> drawn;
   for (Index i = 0; i < tokens; ++i)
@@ -26,7 +26,7 @@ data::Windows text(Index tokens, Index length, std::int32_t vocabulary) {
 }  // namespace
 
 TEST_CASE("calibration: sequences spread evenly over the text, all of them if it has no more", "[train]") {
-  const auto windows = text(4 * 7 + 2, 4, 19);  // seven whole windows and a short one
+  const auto windows = windows_of(4 * 7 + 2, 4, 19);  // seven whole windows and a short one
   const auto firsts = [&](Index asked) {
     std::vector<Index> found;
     Calibration(windows, asked).for_each([&](const nn::Tokens& tokens) {
@@ -42,14 +42,14 @@ TEST_CASE("calibration: sequences spread evenly over the text, all of them if it
   CHECK(firsts(1) == std::vector<Index>{0});
   CHECK(firsts(3) == std::vector<Index>{0, 2, 4});
   CHECK(firsts(9) == std::vector<Index>{0, 1, 2, 3, 4, 5, 6});
-  const auto shorter = text(3, 4, 19);
+  const auto shorter = windows_of(3, 4, 19);
   const data::Windows none;
   CHECK(scratch::says([&] { Calibration(shorter, 5); }, "got 5 of 0 in the text", "--original"));
   CHECK_THROWS_AS(Calibration(none, 5), Error);
 }
 
 TEST_CASE("fisher: per token, the mean squared slope of the likelihood of a sequence", "[train]") {
-  const auto windows = text(5 * 4, 5, 19);
+  const auto windows = windows_of(5 * 4, 5, 19);
   nn::Transformer<adapter::None, double> model(testing::tiny_backbone<double>(testing::tiny_config(1)));
   model.thaw([](const nn::Weight& weight) { return weight.kind.site || weight.kind.shape.rank() == 1; });
   const Calibration two(windows, 2);
@@ -81,7 +81,7 @@ TEST_CASE("fisher: per token, the mean squared slope of the likelihood of a sequ
 }
 
 TEST_CASE("fisher: the same bits with 1 and 3 threads", "[train]") {
-  const auto windows = text(70 * 6, 70, 300);
+  const auto windows = windows_of(70 * 6, 70, 300);
   std::vector<std::string> bits;
   for (const int threads : {1, 3}) {
     const small::Threads set(threads);

@@ -14,12 +14,12 @@ using small::Trained;
 
 namespace {
 
-constexpr Index steps = 4;
+constexpr Index few_steps = 4;
 
 std::string bits_after(const std::string& spec) {
   const auto mix = small::mix();
   Trained trained(spec);
-  train::Trainer trainer(trained.model, mix, small::training_of(spec, steps));
+  train::Trainer trainer(trained.model, mix, small::training_of(spec, few_steps));
   while (!trainer.done()) trainer.advance();
   return trained.bits();
 }
@@ -49,13 +49,13 @@ double distance(const std::string& spec) {
 std::vector<double> norms_by_hand(const std::vector<Tensor<float, Cpu>>& importance, double weight) {
   const auto mix = small::mix();
   Trained trained("finetune");
-  const auto options = small::training(steps);
+  const auto options = small::training(few_steps);
   const auto start = start_of(trained.model);
   const auto parameters = trained.model.parameters();
   optim::AdamW<float, Cpu> adamw(parameters, options.adamw);
   Tape<float, Cpu> tape;
   std::vector<double> norms;
-  for (Index step = 0; step < steps; ++step) {
+  for (Index step = 0; step < few_steps; ++step) {
     const auto batch = mix.batch(step, options.batch);
     tape.start();
     tape.backward(trained.model.loss(tape, train::tokens_of(batch), {96, 96}).lm);
@@ -75,7 +75,7 @@ std::vector<double> norms_by_hand(const std::vector<Tensor<float, Cpu>>& importa
 void check_norms(const std::string& spec, const std::vector<double>& expected) {
   const auto mix = small::mix();
   Trained trained(spec);
-  train::Trainer trainer(trained.model, mix, small::training_of(spec, steps));
+  train::Trainer trainer(trained.model, mix, small::training_of(spec, few_steps));
   std::vector<double> without = norms_by_hand({}, 0);
   for (std::size_t step = 0; step < expected.size(); ++step) {
     const auto report = trainer.advance();
@@ -112,8 +112,8 @@ TEST_CASE("regularisers: ewc and ssu depend on the backbone alone, not on weight
       values.emplace_back(p->value.data(), p->value.data() + p->value.size());
       std::fill_n(p->value.data(), p->value.size(), 0.5f);
     }
-    train::Trainer first(fresh.model, mix, small::training_of(spec, steps)),
-        second(moved.model, mix, small::training_of(spec, steps));
+    train::Trainer first(fresh.model, mix, small::training_of(spec, few_steps)),
+        second(moved.model, mix, small::training_of(spec, few_steps));
     for (std::size_t p = 0; p < values.size(); ++p)  // as a checkpoint is loaded once the trainer is made
       std::copy(values[p].begin(), values[p].end(), moved.model.parameters()[p]->value.data());
     while (!first.done()) first.advance();
@@ -139,7 +139,7 @@ TEST_CASE("regularisers: ssu leaves half of the columns of each projection at th
   const std::string spec = "finetune(ssu=0.5, ssu.sequences=6)";
   const auto mix = small::mix();
   Trained trained(spec);
-  train::Trainer trainer(trained.model, mix, small::training_of(spec, steps));
+  train::Trainer trainer(trained.model, mix, small::training_of(spec, few_steps));
   while (!trainer.done()) trainer.advance();
   Index held = 0;
   for (const auto* p : trained.model.parameters()) {
@@ -203,12 +203,12 @@ TEST_CASE("regularisers: kl is the mean divergence from the backbone over the or
   const auto mix = small::mix();
   for (const std::string spec : {"finetune(kl=3)", "adapter(kl=3)", "neutral(kl=3)"}) {
     Trained trained(spec), parts(spec);
-    auto options = small::training_of(spec, steps);
+    auto options = small::training_of(spec, few_steps);
     train::Trainer trainer(trained.model, mix, options);
     options.accumulate = 2;
     train::Trainer micro(parts.model, mix, options);
     train::Model plain(Trained::backbone(), adapter::None{});
-    for (Index step = 0; step < steps; ++step) {
+    for (Index step = 0; step < few_steps; ++step) {
       CAPTURE(spec, step);
       const auto batch = mix.batch(step, options.batch);
       Tape<float, Cpu> tape, other;
@@ -259,6 +259,6 @@ TEST_CASE("regularisers: weights that a group freezes are left out, and without 
   CHECK_NOTHROW(bits_after("finetune(ewc=1, ssu=0.5, l2_sp=1, frozen.layers.1=true)"));
   const auto mix = small::mix();
   Trained adapter("neutral");
-  CHECK(scratch::says([&] { train::Trainer(adapter.model, mix, small::training_of("finetune(l2_sp=1)", steps)); },
+  CHECK(scratch::says([&] { train::Trainer(adapter.model, mix, small::training_of("finetune(l2_sp=1)", few_steps)); },
                       "l2_sp: needs trained weights of the backbone, got none"));
 }

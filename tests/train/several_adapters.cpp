@@ -12,7 +12,7 @@ using namespace neutra;
 
 namespace {
 
-std::vector<float> logits(train::Model& model, const adapter::Attenuation& attenuation = {}) {
+std::vector<float> attenuated_logits(train::Model& model, const adapter::Attenuation& attenuation = {}) {
   const std::vector<std::int32_t> tokens = {1, 2, 3, 4, 5};
   model.attenuation = attenuation;
   Tape<float, Cpu> tape;
@@ -70,7 +70,7 @@ TEST_CASE("several adapters: each subset computes what it computes when it alone
   const Saved saved;
   const std::vector<std::string> names = {"danish", "lora", "peft", "hungarian"};
   const auto all = saved.load(names);
-  const auto bare = logits(*saved.load({}));
+  const auto bare = attenuated_logits(*saved.load({}));
   for (unsigned on = 0; on < 16; ++on) {
     CAPTURE(on);
     std::vector<std::string> some;
@@ -80,11 +80,11 @@ TEST_CASE("several adapters: each subset computes what it computes when it alone
         some.push_back(names[i]);
       else
         attenuation.members[i].scale = 0;
-    CHECK(logits(*all, attenuation) == logits(*saved.load(some)));
-    CHECK((logits(*all, attenuation) == bare) == some.empty());
+    CHECK(attenuated_logits(*all, attenuation) == attenuated_logits(*saved.load(some)));
+    CHECK((attenuated_logits(*all, attenuation) == bare) == some.empty());
   }
-  CHECK(logits(*all) == logits(*all, {.members = {{}, {}, {}, {}}}));
-  CHECK(logits(*all, {.scale = 0}) == bare);
+  CHECK(attenuated_logits(*all) == attenuated_logits(*all, {.members = {{}, {}, {}, {}}}));
+  CHECK(attenuated_logits(*all, {.scale = 0}) == bare);
 }
 
 TEST_CASE("several adapters: the fingerprint of the model is asked for once, and only if an adapter needs it",
@@ -120,7 +120,7 @@ TEST_CASE("several adapters: what does not go together is refused, and the messa
   std::filesystem::copy(saved.folder / "danish.json", saved.folder / "copy.json");
   CHECK(scratch::says(load({"danish", "copy"}), "copy.safetensors: every adapter must be given once, but",
                       "danish.safetensors holds the same"));
-  CHECK(scratch::message(load({"dora", "danish"})).empty());
+  CHECK(::message(load({"dora", "danish"})).empty());
   CHECK(scratch::says(load({"danish", "dora"}), "dora.safetensors: dora must come before any other adapter",
                       "danish.safetensors; name it first"));
   const Saved other(8);
@@ -145,7 +145,7 @@ TEST_CASE("several adapters: one that was trained on top of another holds it, an
   for (const auto& names : {std::vector<std::string>{"danish", "second"}, {"second", "hungarian", "danish"}})
     CHECK(scratch::says(load(names), "second.safetensors: was trained on top of", "danish.safetensors and holds it",
                         "leave out"));
-  CHECK(scratch::message(load({"second", "hungarian"})).empty());
+  CHECK(::message(load({"second", "hungarian"})).empty());
   saved.save("third", adapter::AnyList<float, Cpu>{{both, adapter::Lora{.rank = 1}}},
              {danish, io::file_sha256(saved.path("second"))});
   CHECK(scratch::says(load({"third", "danish"}), "third.safetensors: was trained on top of"));

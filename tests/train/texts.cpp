@@ -14,7 +14,7 @@ using samples::fails_with;
 
 namespace {
 
-std::string read(const std::filesystem::path& path) { return std::string(train::read_texts({path}).bytes); }
+std::string read_bytes(const std::filesystem::path& path) { return std::string(train::read_texts({path}).bytes); }
 
 }  // namespace
 
@@ -32,7 +32,7 @@ TEST_CASE("files are joined with a newline where one is missing, bytes unchanged
   CHECK(text.files[1].path == second);
   CHECK(text.files[1].hash == std::hash<std::string_view>()("two\n"));
   const std::string large = std::string(200000, 'x') + "\n";  // more than one read block
-  CHECK(read(folder.write("large", large)) == large);
+  CHECK(read_bytes(folder.write("large", large)) == large);
 }
 
 TEST_CASE("files that are not UTF-8 are remarked upon by name, with the place in each") {
@@ -51,13 +51,13 @@ TEST_CASE("a pipe is read like a file") {
   const std::string name = (folder.path() / "pipe").string();
   REQUIRE(mkfifo(name.c_str(), 0600) == 0);
   std::thread writer([&] { std::ofstream(name, std::ios::binary) << "through a pipe\n"; });
-  CHECK(read(name) == "through a pipe\n");
+  CHECK(read_bytes(name) == "through a pipe\n");
   writer.join();
 }
 
 TEST_CASE("what is no text file is an error that says so") {
   const samples::Scratch folder;
-  const auto reading = [&](const std::filesystem::path& path) { return [path] { read(path); }; };
+  const auto reading = [&](const std::filesystem::path& path) { return [path] { read_bytes(path); }; };
   CHECK(fails_with([] { train::read_texts({}); }, "at least one file"));
   CHECK(fails_with(reading(folder.path() / "absent"), "absent: there is no such file"));
   CHECK(fails_with(reading(folder.write("file", "x") / "below"), "no such file"));
@@ -80,9 +80,9 @@ TEST_CASE("an unreadable file is an error") {
   const samples::Scratch folder;
   const auto locked = folder.write("locked", "text");
   std::filesystem::permissions(locked, std::filesystem::perms::none);
-  if (geteuid() != 0) CHECK(fails_with([&] { read(locked); }, "cannot be opened"));
+  if (geteuid() != 0) CHECK(fails_with([&] { read_bytes(locked); }, "cannot be opened"));
   if (std::filesystem::exists("/proc/self/mem"))
-    CHECK(fails_with([] { read("/proc/self/mem"); }, "reading stopped after 0 bytes"));
+    CHECK(fails_with([] { read_bytes("/proc/self/mem"); }, "reading stopped after 0 bytes"));
 }
 
 TEST_CASE("text that only begins like another format is text, and what names a file of another kind is not") {
@@ -90,12 +90,12 @@ TEST_CASE("text that only begins like another format is text, and what names a f
   for (const auto text : {"BZh9 is how bzip2 begins\n"sv, "GGUF files hold weights\n"sv,
                           "%PDF-1.7 is how PDF begins\n"sv, "PAR1 means Parquet\n"sv, "24karat gold\n"sv,
                           "SQLite format 3 is old\n"sv, "<html>a page</html>\n"sv, "{\n  \"pretty\": 1\n}\n"sv})
-    CHECK(read(folder.write("text", text)) == text);
+    CHECK(read_bytes(folder.write("text", text)) == text);
   const auto lfs = folder.write("lfs", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n");
-  CHECK(fails_with([&] { read(lfs); },
+  CHECK(fails_with([&] { read_bytes(lfs); },
                    "lfs: must be plain text in UTF-8, got a Git LFS pointer, not the file itself; run git lfs pull"));
   const auto lines = folder.write("lines", "{\"text\": \"one\"}\n{\"text\": \"two\"}\n");
-  CHECK(fails_with([&] { read(lines); },
+  CHECK(fails_with([&] { read_bytes(lines); },
                    "lines: must be plain text in UTF-8, got JSON Lines; rename it to end in .jsonl"));
 }
 
@@ -132,13 +132,13 @@ TEST_CASE("texts in JSON Lines: the field of each line is a document, on lines o
                    "{\"id\": {\"text\": 2}, \"text\": \"ends in a newline\\n\", \"content\": \"three\"}\n"
                    "{\"text\": \"\"}\n"
                    "{\"text\": \"caf\\u00e9 \\ud83d\\ude00 \\u0000\"}"sv);
-  CHECK(read(lines) == "one\ntwo\nends in a newline\ncaf\xc3\xa9 \xf0\x9f\x98\x80 \0\n"sv);
+  CHECK(read_bytes(lines) == "one\ntwo\nends in a newline\ncaf\xc3\xa9 \xf0\x9f\x98\x80 \0\n"sv);
   const auto other = folder.write("b.jsonl", "{\"content\": \"b\"}\n"), plain = folder.write("c.txt", "c\n");
   CHECK(train::read_texts({other, plain}, "--text", {.field = "content"}).bytes == "b\nc\n");
   // A document longer than a read block, and a line end at the end of a block.
   const std::string large(200000, 'x'), exact = "{\"text\": \"" + std::string(data::read_block - 13, 'y') + "\"}\n";
   REQUIRE(exact.size() == data::read_block);
-  CHECK(read(folder.write("d.jsonl", exact + "{\"text\": \"" + large + "\"}\n" + exact)).size() ==
+  CHECK(read_bytes(folder.write("d.jsonl", exact + "{\"text\": \"" + large + "\"}\n" + exact)).size() ==
         2 * (data::read_block - 12) + large.size() + 1);
   const auto both = [&] { train::read_texts({folder.write("e.jsonl", "{\"text\": \"c\"}"), plain}); };
   CHECK(fails_with(both, "each text may be given only once, got the same bytes as"));  // by its text
@@ -165,8 +165,9 @@ TEST_CASE("texts in JSON Lines: an error names file and line, what is expected, 
   CHECK(fails_with(reading("{\"text\": \"\xff\"}"), where + "must be UTF-8, got the byte 0xff at offset 10"));
   CHECK(fails_with(reading("{\"text\": \"\\ud800\"}"), where + "must be JSON"));
   CHECK(fails_with(reading("{\"text\": 1, \"text\": 2}"), where + "key \"text\" must not occur twice"));
-  CHECK(fails_with([&] { read(folder.write("empty.jsonl", "\n{\"text\": \"\"}\n")); }, "empty.jsonl: has no text"));
-  CHECK(fails_with([&] { read(folder.write("pq.jsonl", "PAR1\x15rest")); },
+  CHECK(
+      fails_with([&] { read_bytes(folder.write("empty.jsonl", "\n{\"text\": \"\"}\n")); }, "empty.jsonl: has no text"));
+  CHECK(fails_with([&] { read_bytes(folder.write("pq.jsonl", "PAR1\x15rest")); },
                    "pq.jsonl: must be JSON Lines, got a Parquet file"));
 }
 
@@ -230,34 +231,34 @@ TEST_CASE("texts in JSON Lines: a template by which nothing is scored is refused
 TEST_CASE("texts that are packed are read as what they unpack to, JSON Lines too") {
   const samples::Scratch folder;
   const std::string lines = "{\"text\": \"one\"}\n{\"text\": \"two\"}\n";
-  CHECK(read(folder.write("a.txt.gz", packed::gzip("plain\n"))) == "plain\n");
-  CHECK(read(folder.write("a.jsonl.gz", packed::gzip(lines))) == "one\ntwo\n");
-  CHECK(read(folder.write("a.jsonl.zst", packed::zstd(lines))) == "one\ntwo\n");
-  CHECK(fails_with([&] { read(folder.write("b.jsonl.gz", packed::gzip("{\"text\": \"one\"}\n[]"))); },
+  CHECK(read_bytes(folder.write("a.txt.gz", packed::gzip("plain\n"))) == "plain\n");
+  CHECK(read_bytes(folder.write("a.jsonl.gz", packed::gzip(lines))) == "one\ntwo\n");
+  CHECK(read_bytes(folder.write("a.jsonl.zst", packed::zstd(lines))) == "one\ntwo\n");
+  CHECK(fails_with([&] { read_bytes(folder.write("b.jsonl.gz", packed::gzip("{\"text\": \"one\"}\n[]"))); },
                    "b.jsonl.gz, line 2: must be a JSON object, got []"));
-  CHECK(fails_with([&] { read(folder.write("c.gz", packed::gzip(packed::gzip("twice")))); },
+  CHECK(fails_with([&] { read_bytes(folder.write("c.gz", packed::gzip(packed::gzip("twice")))); },
                    "c.gz: must be plain text in UTF-8, got a gzip archive"));
-  CHECK(fails_with([&] { read(folder.write("d.zst", packed::zstd(""))); }, "d.zst: is empty"));
+  CHECK(fails_with([&] { read_bytes(folder.write("d.zst", packed::zstd(""))); }, "d.zst: is empty"));
   const auto once = folder.write("once", "the same\n"), packed = folder.write("again.zst", packed::zstd("the same\n"));
   CHECK(fails_with([&] { train::read_texts({once, packed}); }, "got the same bytes as"));
   const auto bomb = folder.write("bomb.gz", packed::gzip(std::string(10'000'000, 'x')));
   CHECK(fails_with([&] { train::read_texts({bomb}, "--text", {.most = 1'000'000}); },
                    "bomb.gz: must hold at most 1000000 bytes of text, got more; give a part of it"));
   const std::string endless = "{\"text\": \"" + std::string(80'000'000, 'x');
-  CHECK(fails_with([&] { read(folder.write("bomb.jsonl.gz", packed::gzip(endless))); },
+  CHECK(fails_with([&] { read_bytes(folder.write("bomb.jsonl.gz", packed::gzip(endless))); },
                    "line 1: must have at most 67108864 bytes"));
 }
 
 TEST_CASE("Parquet is refused by its content and by its name, with the line that converts it") {
   const samples::Scratch folder;
   const auto wanted = "got a Parquet file; write it as JSON Lines with: python3 -c \"import pandas";
-  CHECK(fails_with([&] { read(folder.write("a", "PAR1\x15\x04\x15\x10PAR1")); }, wanted));
-  CHECK(fails_with([&] { read(folder.write("a.parquet", "PAR1\x15\x04\x15\x10PAR1")); }, wanted));
-  CHECK(fails_with([&] { read(folder.write("b.parquet", "PARE, as an encrypted one begins")); }, wanted));
+  CHECK(fails_with([&] { read_bytes(folder.write("a", "PAR1\x15\x04\x15\x10PAR1")); }, wanted));
+  CHECK(fails_with([&] { read_bytes(folder.write("a.parquet", "PAR1\x15\x04\x15\x10PAR1")); }, wanted));
+  CHECK(fails_with([&] { read_bytes(folder.write("b.parquet", "PARE, as an encrypted one begins")); }, wanted));
   CHECK(fails_with(
-      [&] { read(folder.write("c.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:4d\n")); },
+      [&] { read_bytes(folder.write("c.parquet", "version https://git-lfs.github.com/spec/v1\noid sha256:4d\n")); },
       "c.parquet: must be plain text or JSON Lines, got a Git LFS pointer"));
-  CHECK(fails_with([&] { read(folder.path() / "absent.parquet"); }, "there is no such file"));
+  CHECK(fails_with([&] { read_bytes(folder.path() / "absent.parquet"); }, "there is no such file"));
 }
 
 TEST_CASE("a folder stands for the text files below it, in the order of their names") {
@@ -292,15 +293,16 @@ TEST_CASE("a folder stands for the text files below it, in the order of their na
       },
       "got the same file as --text " + first.string()));
   CHECK(fails_with(
-      [&] { read(folder.path() / "none"); },
+      [&] { read_bytes(folder.path() / "none"); },
       "none: must hold files whose names end in .txt or .jsonl, or in these and .gz or .zst, got none among 1 files"));
   std::filesystem::create_symlink("nowhere.txt", folder.path() / "b" / "broken.txt");
-  CHECK(fails_with([&] { read(folder.path()); }, "broken.txt: it is a link to nowhere.txt, which is not there"));
+  CHECK(fails_with([&] { read_bytes(folder.path()); }, "broken.txt: it is a link to nowhere.txt, which is not there"));
   std::filesystem::remove(folder.path() / "b" / "broken.txt");
   folder.write("b/x.parquet", "PAR1\x15");
-  CHECK(fails_with([&] { read(folder.path()); }, "x.parquet: must be plain text or JSON Lines, got a Parquet file"));
+  CHECK(fails_with([&] { read_bytes(folder.path()); },
+                   "x.parquet: must be plain text or JSON Lines, got a Parquet file"));
   std::filesystem::permissions(folder.path() / ".cache", std::filesystem::perms::none);
-  if (geteuid() != 0) CHECK(fails_with([&] { read(folder.path() / ".cache"); }, "cannot be read"));
+  if (geteuid() != 0) CHECK(fails_with([&] { read_bytes(folder.path() / ".cache"); }, "cannot be read"));
   std::filesystem::permissions(folder.path() / ".cache", std::filesystem::perms::owner_all);
 }
 
@@ -314,7 +316,7 @@ TEST_CASE("standard input is read like a file, once") {
   CHECK(text.bytes == "from a pipe \xff\n");
   CHECK(text.files[0].hash == std::hash<std::string_view>()(text.bytes));
   CHECK(text.remarks[0].starts_with("note: standard input: is not UTF-8 from byte 12 on"));
-  CHECK(fails_with([] { read("-"); }, "standard input: is empty"));
+  CHECK(fails_with([] { read_bytes("-"); }, "standard input: is empty"));
   feed("again\n");
   CHECK(fails_with(
       [] {
@@ -322,10 +324,10 @@ TEST_CASE("standard input is read like a file, once") {
       },
       "each text may be given only once, got the same file as --target -"));
   CHECK(fails_with([&] { train::read_texts({folder.path() / "input", "-"}); }, "each text may be given only once"));
-  CHECK(read("-") == "again\n");
+  CHECK(read_bytes("-") == "again\n");
   feed(packed::gzip("{\"body\": \"packed lines\"}\n"));
   CHECK(train::read_texts({"-"}, "--text", {.field = "body"}).bytes == "packed lines\n");
-  CHECK(read(folder.write("-", packed::gzip("a file of that name\n"))) == "a file of that name\n");
+  CHECK(read_bytes(folder.write("-", packed::gzip("a file of that name\n"))) == "a file of that name\n");
 }
 
 TEST_CASE("documents are read from lines of JSON Lines, and from plain text as asked, and end files") {

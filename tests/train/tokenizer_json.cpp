@@ -16,7 +16,7 @@ namespace {
 
 using namespace neutra;
 
-const io::Path golden = NEUTRA_SOURCE_DIR "/tests/golden/tokenizers";
+const io::Path golden_tokenizers = NEUTRA_SOURCE_DIR "/tests/golden/tokenizers";
 const std::vector<std::string> names = {"gpt2",   "neox",  "llama3",    "qwen2", "smollm",
                                         "llama2", "llama", "metaspace", "gemma"};
 const std::vector<std::string> unigrams = {"t5", "xlmr", "albert", "xglm", "unigram", "unigram_first", "unigram_words"};
@@ -28,9 +28,9 @@ std::vector<std::string> all_names() {
   return all;
 }
 
-io::Json file_of(const std::string& name) { return io::read_json(golden / (name + ".json")); }
+io::Json file_of(const std::string& name) { return io::read_json(golden_tokenizers / (name + ".json")); }
 bool byte_fallback(const io::Json& file) { return file["model"].value("byte_fallback", false); }
-std::shared_ptr<const data::Tokenizer> read(const io::Json& file) {
+std::shared_ptr<const data::Tokenizer> read_tokenizer(const io::Json& file) {
   const bool unigram = file.is_object() && file.contains("model") && file["model"].value("type", "") == "Unigram";
   return train::read_tokenizer_json(file.dump(), "tokenizer.json", unigram ? "" : "<|endoftext|>");
 }
@@ -51,7 +51,7 @@ bool refuses(const std::string& name, const std::function<void(io::Json&)>& chan
   io::Json file = file_of(name);
   change(file);
   try {
-    read(file);
+    read_tokenizer(file);
   } catch (const Error& error) {
     const std::string message = error.what();
     INFO(message);
@@ -65,8 +65,8 @@ bool refuses(const std::string& name, const std::function<void(io::Json&)>& chan
 
 TEST_CASE("a tokenizer.json gives the ids of the tokenizers library", "[data]") {
   for (const std::string& name : all_names()) {
-    const io::Json file = file_of(name), expected = io::read_json(golden / (name + ".ids.json"));
-    const auto tokenizer = read(file);
+    const io::Json file = file_of(name), expected = io::read_json(golden_tokenizers / (name + ".ids.json"));
+    const auto tokenizer = read_tokenizer(file);
     CHECK(tokenizer->bos() == expected["bos"].get<std::int32_t>());
     for (std::size_t k = 0; k < expected["lines"].size(); ++k) {
       const auto line = expected["lines"][k].get<std::string>();
@@ -83,10 +83,10 @@ TEST_CASE("a tokenizer.json decodes to the bytes that it encoded", "[data]") {
   lossless.insert(lossless.end(), {"unigram", "unigram_first", "unigram_words"});
   for (const std::string& name : lossless) {
     const io::Json file = file_of(name);
-    const auto tokenizer = read(file);
+    const auto tokenizer = read_tokenizer(file);
     std::vector<std::string> texts(samples::awkward.begin(), samples::awkward.end());
     texts.emplace_back(samples::five_languages);
-    const io::Json recorded = io::read_json(golden / (name + ".ids.json"));
+    const io::Json recorded = io::read_json(golden_tokenizers / (name + ".ids.json"));
     REQUIRE(recorded["lines"].size() > 10);
     for (const io::Json& line : recorded["lines"]) texts.push_back(line);
     std::string every_byte;
@@ -108,7 +108,7 @@ TEST_CASE("a tokenizer.json decodes to the bytes that it encoded", "[data]") {
 
 TEST_CASE("text that spells a special token or a byte stays text, and special tokens decode to nothing", "[data]") {
   for (const std::string& name : all_names()) {
-    const auto tokenizer = read(file_of(name));
+    const auto tokenizer = read_tokenizer(file_of(name));
     for (const std::int32_t id : tokenizer->encode("a<0x41>b")) CHECK(tokenizer->piece(id) != "<0x41>");
     for (const std::int32_t id : tokenizer->encode(tokenizer->piece(tokenizer->bos()))) CHECK(id != tokenizer->bos());
     CHECK(tokenizer->decode(std::vector{tokenizer->bos()}).empty());
@@ -120,7 +120,7 @@ TEST_CASE("text that spells a special token or a byte stays text, and special to
 TEST_CASE("a long text without words takes n log n", "[data]") {
   // Runs of spaces are merged across, so that this is one word. Quadratic code would take hours.
   const std::string text(1 << 20, ' ');
-  const auto tokenizer = read(file_of("gemma"));
+  const auto tokenizer = read_tokenizer(file_of("gemma"));
   CHECK(tokenizer->decode(tokenizer->encode(text)) == text);
 }
 
@@ -128,7 +128,7 @@ TEST_CASE("the tokens of a long text are passed on while it is cut", "[data]") {
   // One word of this model, which does not cut at spaces.
   std::string text;
   while (text.size() < 300000) text += "The quick brown fox, 12345 times: na\xc3\xafve. ";
-  const auto tokenizer = read(file_of("unigram"));
+  const auto tokenizer = read_tokenizer(file_of("unigram"));
   std::vector<std::int32_t> ids;
   std::size_t most = 0;
   tokenizer->encoder()->encode(text, true, [&](std::span<const std::int32_t> next) {
@@ -207,23 +207,23 @@ TEST_CASE("a malformed unigram tokenizer.json is refused in one line", "[data]")
 }
 
 TEST_CASE("the tokens at the ends of a text are those of the post-processor", "[data]") {
-  CHECK(read(file_of("t5"))->eos() == 1);  // no token in front: the one behind stands for it
-  CHECK(read(file_of("t5"))->bos() == 1);
-  CHECK(read(file_of("xlmr"))->bos() == 3);
-  CHECK(read(file_of("xlmr"))->eos() == 1);
-  CHECK(read(file_of("gpt2"))->eos() == -1);
+  CHECK(read_tokenizer(file_of("t5"))->eos() == 1);  // no token in front: the one behind stands for it
+  CHECK(read_tokenizer(file_of("t5"))->bos() == 1);
+  CHECK(read_tokenizer(file_of("xlmr"))->bos() == 3);
+  CHECK(read_tokenizer(file_of("xlmr"))->eos() == 1);
+  CHECK(read_tokenizer(file_of("gpt2"))->eos() == -1);
   io::Json roberta = file_of("t5");
   roberta["post_processor"] = {{"type", "RobertaProcessing"},
                                {"sep", {"</s>", 1}},
                                {"cls", {"<s>", 3}},
                                {"trim_offsets", true},
                                {"add_prefix_space", false}};
-  CHECK(read(roberta)->bos() == 3);
-  CHECK(read(roberta)->eos() == 1);
+  CHECK(read_tokenizer(roberta)->bos() == 3);
+  CHECK(read_tokenizer(roberta)->eos() == 1);
 }
 
 TEST_CASE("a unigram model cuts a long text as a short one, and in bounded memory", "[data]") {
-  const auto tokenizer = read(file_of("unigram_first"));
+  const auto tokenizer = read_tokenizer(file_of("unigram_first"));
   std::string text;
   while (text.size() < 100'000) text += "The harbour was quiet. ====  \xe4\xb8\xad\xff ";
   CHECK(tokenizer->decode(tokenizer->encode(text)) == text);

@@ -117,10 +117,10 @@ struct MoeLpr {
       const bool reviewed = pass.tape.recording() && pass.progress >= 1 - review_;
       hold(here, reviewed);
       const auto logits = linear_exact(x, pass.tape.leaf(*here.router));  // (N,1+experts)
-      const Index top = std::min(top_, logits.shape().cols());
-      const auto w = top_softmax(logits, top);
+      const Index most = std::min(top_, logits.shape().cols());
+      const auto w = top_softmax(logits, most);
       if (pass.tape.recording() && pass.local_losses) add_loss(logits, w, reviewed, pass);
-      const bool sparse = top < logits.shape().cols() && (D::counts_on_host || !pass.tape.recording());
+      const bool sparse = most < logits.shape().cols() && (D::counts_on_host || !pass.tape.recording());
       auto joined = y;
       for (std::size_t e = 0; e < here.experts.size(); ++e) {
         const auto weight = columns(w, static_cast<Index>(e) + 1, 1);  // (N,1)

@@ -93,7 +93,7 @@ struct ComparisonOptions {
                           listed_numbers(o.adapter_rates), " for adapters and ", listed_numbers(o.model_rates),
                           " for finetuning; with several, the best is selected"));
     app.add_option("--alpha", alphas,
-                   concat("weight of the local loss, default ", study::detail::joined(o.alphas), "; ",
+                   concat("weight of the local loss, default ", listed_numbers(o.alphas), "; ",
                           of_study ? "of several, each is a line" : "with several, the best is selected"));
     if (of_study)
       app.add_flag("--whole-curve", o.whole_curve, "run further seeds with every rate");

@@ -19,7 +19,7 @@ using namespace neutra::gpu;
 
 namespace {
 
-const std::string fine = "no Error";
+const std::string fine;  // no message
 
 std::string run(Grid grid, const auto& kernel) {
   return message([&] { launch(grid, kernel); });

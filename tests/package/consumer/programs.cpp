@@ -1,5 +1,5 @@
-// Everything: what neutra::train names is found and links.
-#if __has_include("neutra/all.hpp")
+// What neutra::train names is found and links.
+#if defined(CONSUMER_ALL)
 #include "neutra/all.hpp"
 #else
 #include "neutra/core/random.hpp"
