@@ -85,7 +85,7 @@ TEST_CASE("the reader gives values, fallbacks and messages") {
   CHECK_FALSE(config.flag("absent", false));
   CHECK(config.number("absent", 1e-6) == 1e-6);
 
-  CHECK(::message([&] { config.positive("s"); }) == "config.json: s must be a positive integer, got \"abc\"");
+  CHECK(message([&] { config.positive("s"); }) == "config.json: s must be a positive integer, got \"abc\"");
   CHECK(says([&] { config.positive("s", 7); },
              "s must be a positive integer, got \"abc\""));  // a fallback does not hide a wrong type
   CHECK(says([&] { config.positive("absent"); }, "config.json: absent is missing"));

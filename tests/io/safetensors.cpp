@@ -27,7 +27,7 @@ template <class T> std::string raw(std::initializer_list<T> values) {
 std::string refused(std::string_view header, std::size_t data = 0) {
   const scratch::Folder folder;
   put(folder / "m.safetensors", scratch::safetensors(header, std::string(data, '\0')));
-  return ::message([&] { Safetensors::open(folder / "m.safetensors"); });
+  return message([&] { Safetensors::open(folder / "m.safetensors"); });
 }
 
 bool opens(std::string_view header, std::size_t data = 0) {

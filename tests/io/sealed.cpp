@@ -32,7 +32,7 @@ TEST_CASE("sealed: a change of any bit is detected") {
     changed[bit / 8] = static_cast<char>(changed[bit / 8] ^ (1 << bit % 8));
     std::filesystem::remove(folder / "y.json");
     scratch::put(folder / "y.json", changed);
-    if (::message([&] { io::read_sealed(folder / "y.json"); }).find("y.json: must hold ") == std::string::npos)
+    if (message([&] { io::read_sealed(folder / "y.json"); }).find("y.json: must hold ") == std::string::npos)
       FAIL_CHECK("bit " << bit);
   }
 }

@@ -256,7 +256,7 @@ TEST_CASE("gpt2: unsupported settings are rejected by name") {
   CHECK(says(with({{"n_inner", 40}}), "transformer.h.0.mlp.c_fc.weight must be (12,40), got (12,48)"));
   CHECK(says(with({{"tie_word_embeddings", false}}), "missing: lm_head.weight", "\"tie_word_embeddings\": true"));
   for (const char* family : {"gpt2", "llama"})
-    CHECK(::message([&] {
+    CHECK(message([&] {
             nn::Config{.family = family, .vocabulary = 9, .dim = 100, .ffn = 8, .layers = 1, .heads = 3, .context = 4}
                 .complete();
           }) == "model sizes: dim (100) must be a multiple of heads (3)");

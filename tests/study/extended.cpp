@@ -138,7 +138,7 @@ TEST_CASE("extended: --adapter names one file of this library") {
   CHECK(study::to_json(parse(adapter)).at("adapter") == adapter);
   CHECK(scratch::says([&] { parse((extended.folder / "first").string()); },
                       "must be a file NAME.safetensors or a LoRA folder of PEFT, got a folder"));
-  CHECK_FALSE(::message([&] { parse((extended.folder / "nothing.safetensors").string()); }).empty());
+  CHECK_FALSE(message([&] { parse((extended.folder / "nothing.safetensors").string()); }).empty());
 }
 
 TEST_CASE("a row scores parts of its adapter: scale 0 is the backbone, scale 1 the row, thresholds need gates",

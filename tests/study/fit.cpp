@@ -45,7 +45,7 @@ TEST_CASE("a method trains an adapter with weights, or the whole model without o
   CHECK(scratch::says([&] { check("none"); }, "the method none trains nothing", "trains=model"));
   CHECK(scratch::says([&] { check("neutral(trains=model)"); }, "must train the whole model without an adapter"));
   CHECK(scratch::says([&] { check("mine: residue(capacity=1e-9)"); }, "mine: residue: a capacity of 1e-09"));
-  CHECK(::message([&] { check("lora(capacity=1e-9)"); }).starts_with("lora: a capacity of 1e-09"));
+  CHECK(message([&] { check("lora(capacity=1e-9)"); }).starts_with("lora: a capacity of 1e-09"));
 }
 
 TEST_CASE("an adapter that would not start as a model that has one extends none", "[train]") {

@@ -59,7 +59,7 @@ TEST_CASE("options: --help shows default rates, what a scale means, and the alph
 }
 
 TEST_CASE("options: --methods names each known method once") {
-  const std::string told = ::message([] { parse({"--methods", "nothing"}); });
+  const std::string told = message([] { parse({"--methods", "nothing"}); });
   const std::size_t first = told.find(" lora,");
   REQUIRE(first != std::string::npos);
   CHECK(told.find(" lora,", first + 1) == std::string::npos);
@@ -214,7 +214,7 @@ TEST_CASE("options: zero is refused only where it makes no sense") {
 }
 
 TEST_CASE("options: an empty value of any option, and a number in another form than its digits, are refused by name") {
-  const std::string help = ::message([] { parse({"--help"}); });
+  const std::string help = message([] { parse({"--help"}); });
   int options = 0, integers = 0, numbers = 0;
   std::istringstream lines(help.substr(0, help.find("\nMethods:")));
   for (std::string line, name, type; std::getline(lines, line);) {
@@ -346,7 +346,7 @@ TEST_CASE("options: help names the policies that each option accepts, a user's o
   adapter::Registry registry = adapter::Registry::with<gate::All>();
   registry.add<Mine>();
   const std::vector<const char*> words = {"extend", "--help"};
-  const std::string help = ::message([&] { program::parse_options(2, words.data(), registry); });
+  const std::string help = message([&] { program::parse_options(2, words.data(), registry); });
   const auto line_of = [&](const std::string& option) {
     std::istringstream lines(help);
     for (std::string line; std::getline(lines, line);)
@@ -394,7 +394,7 @@ TEST_CASE("options: a decimal comma is refused, with the number as it should be"
 
 TEST_CASE("options: no absurd bound is printed") {
   for (const char* option : {"--warmup", "--steps", "--threads", "--kv-heads", "--clip", "--share", "--capacity"}) {
-    const std::string told = ::message([&] { parse({option, "-2"}); });
+    const std::string told = message([&] { parse({option, "-2"}); });
     INFO(told);
     CHECK(told.find("-2") != std::string::npos);
     CHECK(told.size() < 120);

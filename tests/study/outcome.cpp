@@ -63,7 +63,7 @@ TEST_CASE("outcome: any changed bit and any changed digit of it is noticed") {
     changed[at] = now;
     std::filesystem::remove(path);
     scratch::put(path, changed);
-    return ::message(left.read()).find(path.string()) != std::string::npos;
+    return message(left.read()).find(path.string()) != std::string::npos;
   };
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (!noticed(i, static_cast<char>(text[i] ^ (1 << i % 8)))) FAIL_CHECK("bit " << i % 8 << " of byte " << i);

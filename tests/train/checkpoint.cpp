@@ -139,7 +139,7 @@ TEST_CASE("checkpoint: a changed bit of the header is detected, or has no effect
     const std::string before = read.bits();
     train::SavedProgress reached;
     const std::string told =
-        ::message([&] { reached = train::load_checkpoint(folder / "changed", read.pointers(), identity); });
+        message([&] { reached = train::load_checkpoint(folder / "changed", read.pointers(), identity); });
     const bool same = told.empty() && reached.steps == 3 && reached.seconds == 12.5 && reached.log == "log" &&
                       read.bits() == saved.bits();
     const bool refused = told.find("changed") != std::string::npos && read.bits() == before;

@@ -142,5 +142,5 @@ TEST_CASE("gguf tokenizer: keys that are missing, do not agree or are not suppor
   CHECK(says(reads(bytes), "scores must have", "got 1"));
   bytes.set("tokenizer.ggml.tokens", texts({"a", "\xff"}));
   bytes.set("tokenizer.ggml.token_type", array_of<std::int32_t>(5, {1, 1}));
-  CHECK_FALSE(::message(reads(bytes)).empty());
+  CHECK_FALSE(message(reads(bytes)).empty());
 }

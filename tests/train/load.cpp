@@ -167,7 +167,7 @@ TEST_CASE("an adapter is refused by a base of the same weights with another conf
   };
   const auto load = [&] { train::load_model(folder / "model", folder / "a.safetensors", small::registry()); };
   save(train::tokenizer_sha256(data::ByteTokenizer()));
-  CHECK(::message(load).empty());
+  CHECK(message(load).empty());
   const io::Json config = io::read_json(folder / "model/config.json");
   const auto with = [&](const char* key, const io::Json& value) {
     io::Json changed = config;
@@ -181,9 +181,9 @@ TEST_CASE("an adapter is refused by a base of the same weights with another conf
   CHECK(scratch::says(load, "rope_theta: made for 10000, the model has 500"));
   // A flipped bit may turn the key into an unknown one, and then the default applies, which the model had.
   with("rm3_norm_eps", 1e-5);
-  CHECK(::message(load).empty());
+  CHECK(message(load).empty());
   with("eos_token_id", 7);
-  CHECK(::message(load).empty());
+  CHECK(message(load).empty());
   io::write_json(folder / "model/config.json", config);
   save(io::sha256_hex("a tokenizer.model"));
   CHECK(scratch::says(load, "SHA-256 of the tokenizer: made for "));

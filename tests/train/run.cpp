@@ -205,13 +205,13 @@ TEST_CASE("run: a loss that is not finite leaves the last checkpoint intact", "[
   wild.schedule.rate = 1e30;  // the weights stay finite, their products do not
   wild.adamw.weight_decay = 0;
   // A checkpoint after each step.
-  std::string told = ::message([&] { Session("finetune", folder.path(), -1, -1, -1, wild); });
+  std::string told = message([&] { Session("finetune", folder.path(), -1, -1, -1, wild); });
   CHECK(told.find("training: step ") != std::string::npos);
   CHECK(told.find("largest in ") != std::string::npos);
   const std::string saved = scratch::get(folder / "checkpoint.safetensors");
   REQUIRE(!saved.empty());
   // The same step, from the checkpoint.
-  CHECK(::message([&] { Session("finetune", folder.path(), -1, -1, -1, wild); }) == told);
+  CHECK(message([&] { Session("finetune", folder.path(), -1, -1, -1, wild); }) == told);
   CHECK(scratch::get(folder / "checkpoint.safetensors") == saved);
 }
 

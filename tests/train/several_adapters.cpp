@@ -120,7 +120,7 @@ TEST_CASE("several adapters: what does not go together is refused, and the messa
   std::filesystem::copy(saved.folder / "danish.json", saved.folder / "copy.json");
   CHECK(scratch::says(load({"danish", "copy"}), "copy.safetensors: every adapter must be given once, but",
                       "danish.safetensors holds the same"));
-  CHECK(::message(load({"dora", "danish"})).empty());
+  CHECK(message(load({"dora", "danish"})).empty());
   CHECK(scratch::says(load({"danish", "dora"}), "dora.safetensors: dora must come before any other adapter",
                       "danish.safetensors; name it first"));
   const Saved other(8);
@@ -145,7 +145,7 @@ TEST_CASE("several adapters: one that was trained on top of another holds it, an
   for (const auto& names : {std::vector<std::string>{"danish", "second"}, {"second", "hungarian", "danish"}})
     CHECK(scratch::says(load(names), "second.safetensors: was trained on top of", "danish.safetensors and holds it",
                         "leave out"));
-  CHECK(::message(load({"second", "hungarian"})).empty());
+  CHECK(message(load({"second", "hungarian"})).empty());
   saved.save("third", adapter::AnyList<float, Cpu>{{both, adapter::Lora{.rank = 1}}},
              {danish, io::file_sha256(saved.path("second"))});
   CHECK(scratch::says(load({"third", "danish"}), "third.safetensors: was trained on top of"));
